@@ -1,0 +1,1 @@
+//! Everything that yields rows: CSV, plain lists, spreadsheets, standard input.

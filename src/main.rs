@@ -1,0 +1,3 @@
+//! The `entra-revoke` binary.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Microsoft Graph and its token endpoint on loopback, with quotas and faults.
