@@ -1,0 +1,250 @@
+//! The one enum that everything behind the dispatcher sees. The journal stores these events line by line; the
+//! progress display, the logs and the result stream listen to the same ones, after the journal has them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::outcome::Outcome;
+
+/// A target's place in the plan's sending order, counted from 1.
+pub type Order = u32;
+
+/// Something that happened in a run. Times are UTC.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A process took up the run: its first line, and one more for each `resume`.
+    Began(Began),
+    /// A request is about to leave. In the journal before the first byte is on the wire.
+    Sent(Sent),
+    /// An answer that did not settle its target: it will be tried again.
+    Answered(Answered),
+    /// The pacer's gate closed for everybody.
+    Throttled(Throttled),
+    /// A probe went through; the gate is open again.
+    Reopened {
+        /// When.
+        at: Timestamp,
+    },
+    /// The access token was renewed.
+    Renewed {
+        /// When.
+        at: Timestamp,
+    },
+    /// It ended for one target.
+    Settled(Box<Settled>),
+    /// Sending stops ahead of the plan's end.
+    Stopping {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        why: Stop,
+    },
+    /// The process leaves the run: nothing is in flight, and every line before this one is synced.
+    Ended {
+        /// When.
+        at: Timestamp,
+    },
+}
+
+/// A process takes up a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Began {
+    /// When.
+    pub at: Timestamp,
+    /// Version of the journal's format; see [`crate::journal::FORMAT`].
+    pub format: u32,
+    /// The run's id, as in its folder's name.
+    pub run: String,
+    /// SHA-256 of `plan.csv`, in hex.
+    pub plan_sha256: String,
+    /// How many targets are left for this process.
+    pub targets: u32,
+    /// Whether an earlier process began the run.
+    pub resumed: bool,
+}
+
+/// A request is about to leave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sent {
+    /// When.
+    pub at: Timestamp,
+    /// Whose sessions.
+    pub target: Order,
+    /// The user id, so that a line stands by itself.
+    pub user: String,
+    /// Counted from 1, over all processes of the run.
+    pub attempt: u32,
+    /// The `client-request-id` header.
+    pub client_request_id: Uuid,
+}
+
+/// What an answer said of itself: kept for the report and for Microsoft's support.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// HTTP status; none where no answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_status: Option<u16>,
+    /// `error.code` of the body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<String>,
+    /// What happened, in words; made harmless for display.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub detail: String,
+    /// Graph's `request-id` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// The `Date` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_date: Option<String>,
+    /// The `x-ms-ags-diagnostic` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diagnostic: Option<String>,
+}
+
+/// An answer after which the target waits for another try.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answered {
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub target: Order,
+    /// The user id.
+    pub user: String,
+    /// Which attempt it answers.
+    pub attempt: u32,
+    /// The word that holds if the run ends before another try.
+    pub outcome: Outcome,
+    /// The answer.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+}
+
+/// The gate closed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Throttled {
+    /// When.
+    pub at: Timestamp,
+    /// When the next request may leave.
+    pub until: Timestamp,
+    /// What `Retry-After` said, in milliseconds; none where it was missing or unreadable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// The `x-ms-throttle-scope` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
+    /// The `x-ms-throttle-information` header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub information: Option<String>,
+}
+
+/// How it ended for one target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settled {
+    /// When.
+    pub at: Timestamp,
+    /// Whose.
+    pub target: Order,
+    /// The user id.
+    pub user: String,
+    /// The word.
+    pub outcome: Outcome,
+    /// The last answer.
+    #[serde(flatten)]
+    pub evidence: Evidence,
+    /// Requests sent for this target, over all processes of the run.
+    pub attempts: u32,
+    /// How long the target waited because of 429s, in milliseconds.
+    pub throttled_ms: u64,
+    /// When the first request left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_sent_at: Option<Timestamp>,
+    /// The last attempt's `client-request-id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_request_id: Option<Uuid>,
+}
+
+/// Why a run stopped ahead of its plan's end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Stop {
+    /// `--halt` tripped.
+    Halt {
+        /// What tripped it.
+        detail: String,
+    },
+    /// `--deadline` came.
+    Deadline {
+        /// What that means here.
+        detail: String,
+    },
+    /// The plan holds more users than `--max-users` allows; nothing was sent.
+    MaxUsers {
+        /// Users in the plan.
+        planned: u32,
+        /// Users allowed.
+        allowed: u32,
+    },
+    /// SIGINT, or Ctrl-C.
+    Interrupted,
+    /// SIGTERM, or its Windows twins.
+    Terminated,
+    /// No usable token, or Graph refused it.
+    SignIn {
+        /// What happened and what to do.
+        detail: String,
+    },
+    /// Graph refused the first users one after the other.
+    Permission {
+        /// What is missing.
+        detail: String,
+    },
+    /// The program could not go on: the journal can't be written, mostly.
+    Runtime {
+        /// What happened.
+        detail: String,
+    },
+}
+
+impl Stop {
+    /// The process's exit code for this reason.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Stop::Halt { .. } | Stop::Deadline { .. } | Stop::MaxUsers { .. } => 5,
+            Stop::Interrupted => 130,
+            Stop::Terminated => 143,
+            Stop::SignIn { .. } | Stop::Permission { .. } => 4,
+            Stop::Runtime { .. } => 1,
+        }
+    }
+}
+
+impl std::fmt::Display for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Stop::Halt { detail } => write!(f, "halted: {detail}"),
+            Stop::Deadline { detail } => write!(f, "the deadline came: {detail}"),
+            Stop::MaxUsers { planned, allowed } => {
+                write!(f, "the plan holds {planned} users, --max-users allows {allowed}: nothing was sent")
+            }
+            Stop::Interrupted => f.write_str("interrupted"),
+            Stop::Terminated => f.write_str("terminated"),
+            Stop::SignIn { detail } => write!(f, "sign-in: {detail}"),
+            Stop::Permission { detail } => write!(f, "permission: {detail}"),
+            Stop::Runtime { detail } => f.write_str(detail),
+        }
+    }
+}
+
+impl Event {
+    /// The target that a line speaks of, if any.
+    pub fn target(&self) -> Option<Order> {
+        match self {
+            Event::Sent(sent) => Some(sent.target),
+            Event::Answered(answered) => Some(answered.target),
+            Event::Settled(settled) => Some(settled.target),
+            _ => None,
+        }
+    }
+}

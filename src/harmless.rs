@@ -1,0 +1,79 @@
+//! Somebody else's text, made harmless where people or programs look at it.
+//!
+//! Input files and servers are not trusted: what they hold may carry terminal escapes, bidirectional overrides or
+//! spreadsheet formulas. Whatever is shown passes through here; what is stored as input for a later run does not.
+
+use std::borrow::Cow;
+
+/// Whether a character acts on a terminal or hides what stands beside it: controls (C0, DEL, C1), zero-width
+/// characters, bidirectional marks and overrides, and tag characters.
+pub fn is_acting(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text for a terminal, a log or a page, on one line: acting characters become visible escapes such as
+/// `\u{1b}`. Borrowed where nothing had to change.
+pub fn shown(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_acting) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_acting(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+/// As [`shown`], cut to `max` characters, with `…` where something is missing.
+pub fn excerpt(text: &str, max: usize) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(max) {
+        Some((end, _)) => format!("{}…", shown(&text[..end])),
+        None => shown(text).into_owned(),
+    }
+}
+
+/// The text for a cell of a file that people open in a spreadsheet: where the cell would be taken for a formula
+/// (it starts with `=`, `+`, `-`, `@`, a tab or a line break, also behind white space), an apostrophe goes first.
+pub fn cell(text: &str) -> Cow<'_, str> {
+    let risky = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
+    let first = text.chars().next().is_some_and(risky);
+    if first || text.trim_start().chars().next().is_some_and(risky) {
+        Cow::Owned(format!("'{text}"))
+    } else {
+        Cow::Borrowed(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escapes_become_visible() {
+        assert_eq!(shown("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
+        assert!(matches!(shown("Åsa Öberg"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn excerpts_are_cut_by_characters() {
+        assert_eq!(excerpt("  åäö\n", 3), "åäö");
+        assert_eq!(excerpt("åäöx", 3), "åäö…");
+    }
+
+    #[test]
+    fn formulas_are_disarmed() {
+        for risky in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1"] {
+            assert!(cell(risky).starts_with('\''), "{risky:?}");
+        }
+        assert_eq!(cell("jo@contoso.com"), "jo@contoso.com");
+        assert_eq!(cell(""), "");
+    }
+}

@@ -1,0 +1,345 @@
+//! Reading the journal back: how it stands for each target, for the report and for `resume`.
+//!
+//! One pass keeps a few bytes a target (where its first and its last line stand); details are read again from the
+//! file when a row is written. Whatever can't be read is left out: that can only lose knowledge of a request,
+//! never invent an outcome.
+
+use std::fs::{File, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use std::borrow::Cow;
+use uuid::Uuid;
+
+use super::{FORMAT, Journal, JournalError};
+use crate::event::{Began, Event, Evidence, Order, Stop};
+use crate::outcome::{Accepted, Outcome};
+
+/// Longest line that is read, in bytes. Our own stay far below; a longer one is damage.
+const MAX_LINE: usize = 1 << 20;
+
+/// The journal can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The operating system refused.
+    #[error("can't read {path}: {source}", path = path.display())]
+    Io {
+        /// The journal.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// It was written by a newer program.
+    #[error("{path} has format {found}, this version reads {FORMAT}: use a newer entra-revoke", path = path.display())]
+    Newer {
+        /// The journal.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// It belongs to another plan.
+    #[error("{path} was written for another plan.csv: the plan was changed after the run began", path = path.display())]
+    OtherPlan {
+        /// The journal.
+        path: PathBuf,
+    },
+}
+
+/// How it stands for one target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The word that holds if nothing more comes.
+    pub outcome: Outcome,
+    /// The last answer.
+    pub evidence: Evidence,
+    /// Requests sent.
+    pub attempts: u32,
+    /// Time waited because of 429s, in milliseconds.
+    pub throttled_ms: u64,
+    /// When the first request left.
+    pub first_sent_at: Option<Timestamp>,
+    /// When it was settled; none where the run never came to that.
+    pub settled_at: Option<Timestamp>,
+    /// The last attempt's `client-request-id`.
+    pub client_request_id: Option<Uuid>,
+}
+
+/// What the journal holds of one target.
+#[derive(Clone, Copy, Default)]
+struct Trace {
+    /// Where its first `sent` line starts; 0 is the `began` line, so it stands for none.
+    first: u64,
+    /// Where its last line starts.
+    last: u64,
+    attempts: u32,
+    outcome: Option<Outcome>,
+}
+
+/// A journal, read.
+pub struct Ledger {
+    path: PathBuf,
+    file: File,
+    traces: Vec<Trace>,
+    /// Each process that took up the run.
+    pub began: Vec<Began>,
+    /// Why the last process stopped early, if it did.
+    pub stopped: Option<Stop>,
+    /// When the last process left the run; none where it was killed.
+    pub ended_at: Option<Timestamp>,
+    /// Time of the last readable line.
+    pub last_at: Option<Timestamp>,
+    /// How often the gate closed.
+    pub throttles: u64,
+    /// Lines that could not be read, the torn tail not counted.
+    pub damaged: u64,
+    /// Where the last whole line ends, in bytes.
+    whole: u64,
+}
+
+/// A short mark of a user id, by which a line is known to speak of the plan's user.
+pub fn fingerprint(user: &str) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    user.hash(&mut hasher);
+    hasher.finish() as u32
+}
+
+/// The few fields of a target's line that the first pass needs.
+#[derive(Deserialize)]
+struct Glance<'a> {
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    at: Timestamp,
+    #[serde(default)]
+    target: Option<Order>,
+    #[serde(default, borrow)]
+    user: Option<Cow<'a, str>>,
+    #[serde(default)]
+    attempt: Option<u32>,
+    #[serde(default)]
+    attempts: Option<u32>,
+    #[serde(default)]
+    outcome: Option<Outcome>,
+}
+
+impl Ledger {
+    /// Reads the journal of a plan with these users' [`fingerprint`]s, in sending order. A missing journal is an
+    /// empty one: the process was killed before its first line.
+    pub fn read(path: &Path, users: &[u32], plan_sha256: &str) -> Result<Ledger, LedgerError> {
+        let fail = |source| LedgerError::Io { path: path.to_owned(), source };
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true);
+        super::folder::owner_only(&mut options);
+        let file = options.open(path).map_err(fail)?;
+        let mut ledger = Ledger {
+            path: path.to_owned(),
+            traces: vec![Trace::default(); users.len()],
+            began: Vec::new(),
+            stopped: None,
+            ended_at: None,
+            last_at: None,
+            throttles: 0,
+            damaged: 0,
+            whole: 0,
+            file: file.try_clone().map_err(fail)?,
+        };
+        let mut lines = Lines::new(file);
+        while let Some((start, line)) = lines.next().map_err(fail)? {
+            if line.is_none_or(|line| ledger.take(start, line, users).is_none()) {
+                ledger.damaged += 1;
+            }
+        }
+        ledger.whole = lines.whole;
+        ledger.belongs_to(plan_sha256)?;
+        Ok(ledger)
+    }
+
+    fn belongs_to(&self, plan_sha256: &str) -> Result<(), LedgerError> {
+        match self.began.iter().find(|began| began.format > FORMAT || began.plan_sha256 != plan_sha256) {
+            Some(began) if began.format > FORMAT => {
+                Err(LedgerError::Newer { path: self.path.clone(), found: began.format })
+            }
+            Some(_) => Err(LedgerError::OtherPlan { path: self.path.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes one line in; none where it makes no sense.
+    fn take(&mut self, start: u64, line: &[u8], users: &[u32]) -> Option<()> {
+        let glance: Glance = serde_json::from_slice(line).ok()?;
+        match glance.target {
+            Some(target) => {
+                let index = (target as usize).checked_sub(1)?;
+                if *users.get(index)? != fingerprint(glance.user.as_deref()?) {
+                    return None;
+                }
+                self.traces[index].take(start, &glance)?;
+            }
+            None => self.take_event(serde_json::from_slice(line).ok()?),
+        }
+        self.last_at = Some(glance.at);
+        Some(())
+    }
+
+    fn take_event(&mut self, event: Event) {
+        match event {
+            Event::Began(began) => {
+                self.began.push(began);
+                self.stopped = None;
+                self.ended_at = None;
+            }
+            Event::Throttled(_) => self.throttles += 1,
+            Event::Stopping { why, .. } => self.stopped = Some(why),
+            Event::Ended { at } => self.ended_at = Some(at),
+            _ => {}
+        }
+    }
+
+    /// The word that holds for a target if nothing more comes.
+    pub fn outcome(&self, target: Order) -> Outcome {
+        self.trace(target).outcome.unwrap_or(Outcome::NotAttempted)
+    }
+
+    /// Requests sent for a target.
+    pub fn attempts(&self, target: Order) -> u32 {
+        self.trace(target).attempts
+    }
+
+    fn trace(&self, target: Order) -> Trace {
+        let index = (target as usize).wrapping_sub(1);
+        self.traces.get(index).copied().unwrap_or_default()
+    }
+
+    /// The targets that a resumed run has left, in sending order: all that is not done, in any way that is not
+    /// accepted as done.
+    pub fn outstanding(&self, accepted: &Accepted) -> impl Iterator<Item = Order> {
+        let left = |(index, trace): (usize, &Trace)| {
+            let outcome = trace.outcome.unwrap_or(Outcome::NotAttempted);
+            (!accepted.settles(outcome)).then_some(index as Order + 1)
+        };
+        self.traces.iter().enumerate().filter_map(left)
+    }
+
+    /// All that is known of a target.
+    ///
+    /// Fails only where the file can't be read; a line that no longer makes sense gives what can still be said.
+    pub fn standing(&self, target: Order) -> io::Result<Standing> {
+        let trace = self.trace(target);
+        let mut standing = Standing {
+            outcome: trace.outcome.unwrap_or(Outcome::NotAttempted),
+            evidence: Evidence::default(),
+            attempts: trace.attempts,
+            throttled_ms: 0,
+            first_sent_at: None,
+            settled_at: None,
+            client_request_id: None,
+        };
+        if trace.first != 0
+            && let Some(Event::Sent(sent)) = self.event_at(trace.first)?
+        {
+            standing.first_sent_at = Some(sent.at);
+        }
+        if trace.last == 0 {
+            return Ok(standing);
+        }
+        match self.event_at(trace.last)? {
+            Some(Event::Settled(settled)) if settled.outcome == standing.outcome => {
+                standing.evidence = settled.evidence;
+                standing.throttled_ms = settled.throttled_ms;
+                standing.first_sent_at = settled.first_sent_at.or(standing.first_sent_at);
+                standing.settled_at = Some(settled.at);
+                standing.client_request_id = settled.client_request_id;
+            }
+            Some(Event::Answered(answered)) => standing.evidence = answered.evidence,
+            Some(Event::Sent(sent)) => {
+                standing.client_request_id = Some(sent.client_request_id);
+                standing.evidence.detail = "sent, and the run was cut off before an answer came".to_owned();
+            }
+            _ => {
+                standing.outcome = Outcome::InDoubt;
+                standing.evidence.detail = "the journal's line of its outcome can't be read".to_owned();
+            }
+        }
+        Ok(standing)
+    }
+
+    fn event_at(&self, start: u64) -> io::Result<Option<Event>> {
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(start))?;
+        let mut line = Vec::with_capacity(1024);
+        BufReader::with_capacity(1024, file).take(MAX_LINE as u64).read_until(b'\n', &mut line)?;
+        Ok(serde_json::from_slice(&line).ok())
+    }
+
+    /// Cuts the torn tail off and goes on writing behind the last whole line.
+    pub fn into_journal(self) -> Result<Journal, JournalError> {
+        self.file.set_len(self.whole)?;
+        Journal::new(self.file, self.whole)
+    }
+}
+
+impl Trace {
+    fn take(&mut self, start: u64, glance: &Glance<'_>) -> Option<()> {
+        let outcome = match &*glance.event {
+            "sent" => {
+                self.attempts = self.attempts.max(glance.attempt?);
+                self.first = if self.first == 0 { start } else { self.first };
+                Outcome::InDoubt
+            }
+            "answered" | "settled" => {
+                self.attempts = self.attempts.max(glance.attempts.or(glance.attempt)?);
+                glance.outcome?
+            }
+            _ => return None,
+        };
+        // What is done stays done: nothing that stands behind it can take it back.
+        if self.outcome != Some(Outcome::Revoked) {
+            self.outcome = Some(outcome);
+            self.last = start;
+        }
+        Some(())
+    }
+}
+
+/// Lines of bounded length, with the offsets at which they start.
+struct Lines {
+    reader: BufReader<File>,
+    line: Vec<u8>,
+    offset: u64,
+    whole: u64,
+}
+
+impl Lines {
+    fn new(file: File) -> Lines {
+        Lines { reader: BufReader::with_capacity(1 << 18, file), line: Vec::new(), offset: 0, whole: 0 }
+    }
+
+    /// The next whole line without its end, or `Some((_, None))` for one that is too long; the torn tail ends it.
+    #[allow(clippy::type_complexity)]
+    fn next(&mut self) -> io::Result<Option<(u64, Option<&[u8]>)>> {
+        let start = self.offset;
+        self.line.clear();
+        let mut too_long = false;
+        loop {
+            let available = self.reader.fill_buf()?;
+            if available.is_empty() {
+                return Ok(None);
+            }
+            let end = available.iter().position(|byte| *byte == b'\n');
+            let part = &available[..end.unwrap_or(available.len())];
+            too_long |= self.line.len() + part.len() > MAX_LINE;
+            if !too_long {
+                self.line.extend_from_slice(part);
+            }
+            let used = end.map_or(available.len(), |end| end + 1);
+            self.reader.consume(used);
+            self.offset += used as u64;
+            if end.is_some() {
+                self.whole = self.offset;
+                return Ok(Some((start, (!too_long).then_some(&self.line[..]))));
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The run folder, the append-only journal in it, and what a resumed run has left to do.
+//!
+//! A line of the journal is one [`Event`](crate::event::Event) as JSON. A `sent` line is written before its
+//! request leaves; a `settled` line is synced to disk before anybody hears of it. What is lost with a torn tail
+//! is therefore only knowledge of requests that can be sent again: revoking twice does no harm.
+
+mod folder;
+mod ledger;
+mod record;
+mod writer;
+
+pub use folder::{FolderError, RunFolder, RunLock, create_private, write_private};
+pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
+pub use record::{Counted, Operator, PlanRecord, RunRecord, SettingsRecord};
+pub use writer::{Journal, JournalError, Synced};
+
+/// Version of the journal's line format. A reader refuses a newer one.
+pub const FORMAT: u32 = 1;

@@ -1,0 +1,112 @@
+//! `run.json`: what a run is, who ran it, and with which settings. It holds no secret.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::intake::SourceDigest;
+use crate::outcome::{Accepted, Outcome};
+
+/// The contents of `run.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Version of the folder's format; see [`super::FORMAT`].
+    pub format: u32,
+    /// The run's short id.
+    pub id: String,
+    /// When the run was begun.
+    pub started_at: Timestamp,
+    /// Version of the program that began it.
+    pub version: String,
+    /// The operator's case id.
+    pub case_id: Option<String>,
+    /// The cloud's name.
+    pub cloud: String,
+    /// The tenant as it was given: an id or a domain.
+    pub tenant: Option<String>,
+    /// The tenant's id as the token says it.
+    pub tenant_id: Option<String>,
+    /// Who ran it.
+    pub operator: Operator,
+    /// The input files, in order.
+    pub inputs: Vec<SourceDigest>,
+    /// The inputs' own columns, in order.
+    pub columns: Vec<String>,
+    /// What the plan holds.
+    pub plan: PlanRecord,
+    /// The settings that `resume` takes as defaults.
+    pub settings: SettingsRecord,
+    /// Set where the run is a drill: the simulator's settings, with which `resume` starts it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drill: Option<serde_json::Value>,
+}
+
+/// Who ran it, as far as the token and the machine tell.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Operator {
+    /// How the program signed in: `token`, `token-file`, `client-secret`.
+    pub auth: String,
+    /// The app's id (`appid` of the token, or `--client-id`).
+    pub app_id: Option<String>,
+    /// The signed-in user, for a delegated token.
+    pub user: Option<String>,
+    /// The account on this machine.
+    pub local_user: Option<String>,
+    /// This machine.
+    pub host: Option<String>,
+}
+
+/// What the plan holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRecord {
+    /// Rows of the input.
+    pub rows: u64,
+    /// Users to revoke.
+    pub targets: u32,
+    /// Rows that are not sent, by word.
+    pub left_out: Counted,
+    /// Users known to be external.
+    pub external: u64,
+    /// SHA-256 of `plan.csv`, in hex.
+    pub sha256: String,
+}
+
+/// How many, by outcome.
+pub type Counted = BTreeMap<Outcome, u64>;
+
+/// The settings of a run, without secrets.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SettingsRecord {
+    /// `--jobs`.
+    pub jobs: usize,
+    /// `--rate`, as written.
+    pub rate: String,
+    /// `--burst`.
+    pub burst: Option<u32>,
+    /// `--retries`.
+    pub retries: u32,
+    /// `--timeout`, in milliseconds.
+    pub timeout_ms: u64,
+    /// `--deadline`, in milliseconds.
+    pub deadline_ms: Option<u64>,
+    /// `--halt`, as written.
+    pub halt: Option<String>,
+    /// `--max-users`.
+    pub max_users: Option<u32>,
+    /// `--accept`.
+    pub accept: Accepted,
+    /// `--column`.
+    pub column: Option<String>,
+    /// `--graph-url`.
+    pub graph_url: Option<String>,
+    /// `--authority-url`.
+    pub authority_url: Option<String>,
+    /// `--client-id`.
+    pub client_id: Option<String>,
+    /// `--token-file`.
+    pub token_file: Option<PathBuf>,
+    /// `--ca-cert`.
+    pub ca_cert: Option<PathBuf>,
+}

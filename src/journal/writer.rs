@@ -1,0 +1,150 @@
+//! Writing the journal: lines go out in order and at once; a thread of its own syncs them in groups.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::event::Event;
+
+/// How long the sync thread gathers before it syncs: outcomes that settle within this time share one `fsync`.
+const GATHER: Duration = Duration::from_millis(4);
+
+/// The journal can't be written. Nothing may be sent from here on.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the journal can't be written: {reason}")]
+pub struct JournalError {
+    reason: String,
+}
+
+impl From<io::Error> for JournalError {
+    fn from(error: io::Error) -> Self {
+        JournalError { reason: error.to_string() }
+    }
+}
+
+/// How far the journal is safe on disk, in bytes; or why it is not.
+pub type Synced = Result<u64, JournalError>;
+
+/// The one writer of a run's journal.
+///
+/// [`append`](Journal::append) gathers lines, [`flush`](Journal::flush) writes them, and
+/// [`request_sync`](Journal::request_sync) asks the thread behind it to make them durable; how far it got is
+/// watched through [`synced`](Journal::synced).
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    gathered: Vec<u8>,
+    written: u64,
+    requests: Option<Sender<u64>>,
+    thread: Option<JoinHandle<()>>,
+    synced: watch::Receiver<Synced>,
+}
+
+impl Journal {
+    /// Takes over `file`, which ends at `length` bytes with a whole line.
+    pub fn new(file: File, length: u64) -> Result<Journal, JournalError> {
+        let (requests, receive) = mpsc::channel();
+        let (publish, synced) = watch::channel(Ok(length));
+        let own = file.try_clone()?;
+        let thread = std::thread::Builder::new()
+            .name("journal-sync".to_owned())
+            .spawn(move || sync_in_groups(&own, &receive, &publish))?;
+        Ok(Journal {
+            file,
+            gathered: Vec::with_capacity(1 << 14),
+            written: length,
+            requests: Some(requests),
+            thread: Some(thread),
+            synced,
+        })
+    }
+
+    /// Gathers a line; returns where it ends, in bytes from the journal's start.
+    pub fn append(&mut self, event: &Event) -> Result<u64, JournalError> {
+        let start = self.gathered.len();
+        if let Err(error) = serde_json::to_writer(&mut self.gathered, event) {
+            self.gathered.truncate(start);
+            return Err(JournalError { reason: error.to_string() });
+        }
+        self.gathered.push(b'\n');
+        Ok(self.written + self.gathered.len() as u64)
+    }
+
+    /// Writes what was gathered, so that it survives the process. On an error the file is cut back to its last
+    /// whole line, and the gathered lines are dropped.
+    pub fn flush(&mut self) -> Result<(), JournalError> {
+        if self.gathered.is_empty() {
+            return Ok(());
+        }
+        let result = self.file.write_all(&self.gathered);
+        if result.is_ok() {
+            self.written += self.gathered.len() as u64;
+        } else {
+            // A torn line would be cut at the next start anyway; cutting it now keeps the evidence clean.
+            let _ = self.file.set_len(self.written);
+        }
+        self.gathered.clear();
+        Ok(result?)
+    }
+
+    /// Asks for everything that was flushed to be made durable.
+    pub fn request_sync(&self) {
+        if let Some(requests) = &self.requests {
+            // The thread ends early only after it has published why.
+            let _ = requests.send(self.written);
+        }
+    }
+
+    /// How far the journal is durable.
+    pub fn synced(&self) -> watch::Receiver<Synced> {
+        self.synced.clone()
+    }
+
+    /// Flushes, syncs, and ends the thread.
+    pub fn close(mut self) -> Result<(), JournalError> {
+        self.flush()?;
+        self.request_sync();
+        self.join();
+        self.synced.borrow().clone().map(|_| ())
+    }
+
+    fn join(&mut self) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic there leaves `synced` behind `written`, and nobody takes an outcome for durable.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+fn sync_in_groups(file: &File, requests: &Receiver<u64>, publish: &watch::Sender<Synced>) {
+    while let Ok(first) = requests.recv() {
+        let upto = gather(first, requests);
+        match file.sync_data() {
+            Ok(()) => drop(publish.send(Ok(upto))),
+            Err(error) => return drop(publish.send(Err(error.into()))),
+        }
+    }
+}
+
+/// Takes the requests of the next [`GATHER`] together: the furthest of them covers all.
+fn gather(first: u64, requests: &Receiver<u64>) -> u64 {
+    let end = Instant::now() + GATHER;
+    let mut upto = first;
+    loop {
+        match requests.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(more) => upto = upto.max(more),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return upto,
+        }
+    }
+}

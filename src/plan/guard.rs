@@ -1,0 +1,221 @@
+//! Who must not be sent: the protect list and the exclusions, fail-closed.
+//!
+//! An object id and a UPN can name the same person, and without reading the directory nobody can tell. So where a
+//! protected person is known only by one and a row only by the other, the plan is refused.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use crate::intake::{self, IntakeError, Options, Source, Verdict};
+use crate::outcome::Outcome;
+use crate::plan::LeftOut;
+use crate::user_id::UserId;
+
+/// A list of people to leave out can't be used; nothing may be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// The file can't be read.
+    #[error("the {list} can't be read: {source}")]
+    Unreadable {
+        /// Which list.
+        list: &'static str,
+        /// Why.
+        source: IntakeError,
+    },
+    /// A line of the file names nobody.
+    #[error("{path}, line {line}: {reason}. Nothing is sent while the {list} can't be read in full", path = path.display())]
+    Line {
+        /// Which list.
+        list: &'static str,
+        /// Its file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// Why.
+        reason: String,
+    },
+    /// A row and a listed person can't be compared.
+    #[error(
+        "'{user}' can't be compared with the {list}: one is known by object id only, the other by user principal \
+         name only. List both for each person (a CSV with the columns id and userPrincipalName)"
+    )]
+    Incomparable {
+        /// Which list.
+        list: &'static str,
+        /// The row's id.
+        user: String,
+    },
+}
+
+/// Both lists.
+#[derive(Debug)]
+pub struct Guard {
+    protect: List,
+    exclude: List,
+}
+
+/// People, by all the ids that are known of them.
+#[derive(Debug)]
+struct List {
+    name: &'static str,
+    outcome: Outcome,
+    reason: &'static str,
+    ids: HashSet<UserId>,
+    /// Somebody is known by object id only.
+    object_only: bool,
+    /// Somebody is known by user principal name only.
+    name_only: bool,
+}
+
+impl Guard {
+    /// Reads the lists: `protect` and `exclude` take an id or a file's path each, `exclude_files` paths.
+    pub fn read(
+        protect: &[String],
+        exclude: &[String],
+        exclude_files: &[PathBuf],
+    ) -> Result<Guard, GuardError> {
+        let mut guard = Guard::default();
+        for entry in protect {
+            match entry.parse() {
+                Ok(user) => guard.protect.add(&[user]),
+                Err(_) => guard.protect.add_file(Path::new(entry))?,
+            }
+        }
+        for entry in exclude {
+            match entry.parse() {
+                Ok(user) => guard.exclude.add(&[user]),
+                Err(_) => guard.exclude.add_file(Path::new(entry))?,
+            }
+        }
+        for path in exclude_files {
+            guard.exclude.add_file(path)?;
+        }
+        Ok(guard)
+    }
+
+    /// Whether a row's user is left out. `also` holds the row's other id cells, by which the user may be listed.
+    pub fn check(&self, user: &UserId, also: &[String]) -> Result<Option<LeftOut>, GuardError> {
+        let also = also.iter().filter_map(|text| text.parse().ok());
+        let ids: Vec<UserId> = std::iter::once(user.clone()).chain(also).collect();
+        for list in [&self.protect, &self.exclude] {
+            if let Some(left_out) = list.check(&ids)? {
+                return Ok(Some(left_out));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Guard {
+            protect: List::new("protect list", Outcome::Protected, "on the protect list"),
+            exclude: List::new("exclusions", Outcome::Excluded, "excluded by id"),
+        }
+    }
+}
+
+impl List {
+    fn new(name: &'static str, outcome: Outcome, reason: &'static str) -> List {
+        List { name, outcome, reason, ids: HashSet::new(), object_only: false, name_only: false }
+    }
+
+    /// Adds one person, by all ids known of them.
+    fn add(&mut self, ids: &[UserId]) {
+        let (object, name) = kinds(ids);
+        self.object_only |= object && !name;
+        self.name_only |= name && !object;
+        self.ids.extend(ids.iter().cloned());
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), GuardError> {
+        let unreadable = |source| GuardError::Unreadable { list: self.name, source };
+        let rows = intake::open(&[Source::File(path.to_owned())], &Options::default()).map_err(unreadable)?;
+        let mut people = Vec::new();
+        for row in rows {
+            let row = row.map_err(unreadable)?;
+            let wrong = |reason: String| GuardError::Line {
+                list: self.name,
+                path: path.to_owned(),
+                line: row.line,
+                reason,
+            };
+            if let Verdict::Unreadable(why) | Verdict::Excluded(why) = &row.verdict {
+                return Err(wrong(why.clone()));
+            }
+            let id: UserId =
+                row.id.parse().map_err(|why| wrong(format!("'{}' is no user id: {why}", row.id)))?;
+            let also = row.also.iter().filter_map(|text| text.parse().ok());
+            people.push(std::iter::once(id).chain(also).collect::<Vec<UserId>>());
+        }
+        people.iter().for_each(|ids| self.add(ids));
+        Ok(())
+    }
+
+    fn check(&self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
+        if ids.iter().any(|id| self.ids.contains(id)) {
+            return Ok(Some(LeftOut::new(self.outcome, self.reason.to_owned())));
+        }
+        let (object, name) = kinds(ids);
+        let unknown_name = self.name_only && !name;
+        let unknown_object = self.object_only && !object;
+        if unknown_name || unknown_object {
+            return Err(GuardError::Incomparable { list: self.name, user: ids[0].to_string() });
+        }
+        Ok(None)
+    }
+}
+
+/// Whether an object id, and whether a user principal name is among the ids.
+fn kinds(ids: &[UserId]) -> (bool, bool) {
+    let object = ids.iter().any(|id| matches!(id, UserId::Object(_)));
+    let name = ids.iter().any(|id| matches!(id, UserId::Principal(_)));
+    (object, name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOB: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+    const EVE: &str = "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+
+    fn check(guard: &Guard, id: &str, also: &[&str]) -> Result<Option<Outcome>, GuardError> {
+        let also: Vec<String> = also.iter().map(|text| (*text).to_owned()).collect();
+        Ok(guard.check(&id.parse().unwrap(), &also)?.map(|left_out| left_out.outcome))
+    }
+
+    fn protecting(entries: &[&str]) -> Guard {
+        let entries: Vec<String> = entries.iter().map(|text| (*text).to_owned()).collect();
+        Guard::read(&entries, &[], &[]).unwrap()
+    }
+
+    #[test]
+    fn a_listed_id_is_known_in_any_spelling_and_cell() {
+        let guard = protecting(&["Bob@contoso.com"]);
+        assert_eq!(check(&guard, "bob@CONTOSO.com", &[]).unwrap(), Some(Outcome::Protected));
+        assert_eq!(check(&guard, BOB, &["bob@contoso.com"]).unwrap(), Some(Outcome::Protected));
+        assert_eq!(check(&guard, "eve@contoso.com", &[]).unwrap(), None);
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_refused() {
+        let guard = protecting(&["bob@contoso.com"]);
+        assert!(matches!(check(&guard, EVE, &[]), Err(GuardError::Incomparable { .. })));
+        assert!(matches!(check(&guard, "me", &[]), Err(GuardError::Incomparable { .. })));
+        let guard = protecting(&[BOB]);
+        assert!(matches!(check(&guard, "eve@contoso.com", &[]), Err(GuardError::Incomparable { .. })));
+        assert_eq!(check(&guard, "eve@contoso.com", &[EVE]).unwrap(), None);
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_in_full_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("protect.txt");
+        std::fs::write(&path, "bob@contoso.com\nnobody\n").unwrap();
+        let read = Guard::read(&[path.display().to_string()], &[], &[]);
+        assert!(matches!(read, Err(GuardError::Line { line: 2, .. })));
+        let missing = dir.path().join("gone.txt").display().to_string();
+        assert!(matches!(Guard::read(&[missing], &[], &[]), Err(GuardError::Unreadable { .. })));
+    }
+}

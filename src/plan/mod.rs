@@ -1,0 +1,304 @@
+//! From rows to targets: who is revoked, in which order, and who is left out and why.
+//!
+//! [`Draft::read`] takes the rows in one pass and keeps of each target only its id and its place; the rows
+//! themselves, with all their columns, lie in a temporary file. [`Draft::freeze`] writes `plan.csv` from it, with
+//! the order settled. Nothing is sent before that file stands.
+
+mod file;
+mod guard;
+
+pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
+pub use guard::{Guard, GuardError};
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
+use std::path::Path;
+
+use hashbrown::HashTable;
+use tempfile::SpooledTempFile;
+
+use crate::event::Order;
+use crate::intake::{Intake, IntakeError, Row, SourceDigest, Verdict};
+use crate::journal::{Counted, PlanRecord, create_private};
+use crate::outcome::Outcome;
+use crate::user_id::UserId;
+
+/// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
+const SPOOL_IN_MEMORY: usize = 4 << 20;
+
+/// Sent after everybody who has a priority.
+const NO_PRIORITY: i64 = i64::MAX;
+
+/// One user to revoke.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Whose sessions.
+    pub user: UserId,
+    /// Whether the user's home is another tenant; none where nothing tells.
+    pub external: Option<bool>,
+}
+
+/// A plan that was read and not frozen yet.
+pub struct Draft {
+    spool: csv::Writer<SpooledTempFile>,
+    columns: Vec<String>,
+    inputs: Vec<SourceDigest>,
+    notices: Vec<String>,
+    drafted: Drafted,
+}
+
+/// What is kept in memory while rows come in.
+#[derive(Default)]
+struct Drafted {
+    targets: Vec<Target>,
+    priorities: Vec<i64>,
+    places: Vec<Place>,
+    rows: u64,
+    left_out: Counted,
+    external: u64,
+    first_invalid: Option<String>,
+    bad_priorities: u64,
+}
+
+/// Where a target was first named.
+#[derive(Clone, Copy)]
+struct Place {
+    source: u16,
+    line: u32,
+}
+
+impl Draft {
+    /// Reads all rows. Fails where the input can't be read, or where the guard can't tell whom it protects.
+    pub fn read(mut intake: Intake, guard: &Guard) -> Result<Draft, PlanError> {
+        let columns = intake.columns().to_vec();
+        let names = SourceNames::new(&intake);
+        let mut spool =
+            csv::WriterBuilder::new().has_headers(false).from_writer(SpooledTempFile::new(SPOOL_IN_MEMORY));
+        let mut seen = Seen::default();
+        let mut drafted = Drafted::default();
+        for row in intake.by_ref() {
+            let row = row?;
+            let line = names.line(row.source, row.line);
+            let planned = drafted.sort_in(&row, &line, &names, &mut seen, guard)?;
+            planned.write(&mut spool).map_err(PlanError::spool)?;
+        }
+        let mut notices = intake.notices().to_vec();
+        if drafted.bad_priorities > 0 {
+            notices.push(format!(
+                "{} priorities are no whole numbers: those users go last",
+                drafted.bad_priorities
+            ));
+        }
+        let inputs = intake.finish()?;
+        Ok(Draft { spool, columns, inputs, notices, drafted })
+    }
+
+    /// Users to revoke.
+    pub fn targets(&self) -> usize {
+        self.drafted.targets.len()
+    }
+
+    /// Whether `me` is among them.
+    pub fn names_me(&self) -> bool {
+        self.drafted.targets.iter().any(|target| target.user == UserId::Me)
+    }
+
+    /// What the reader decided, in words.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// The inputs' own columns.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The inputs that were read.
+    pub fn inputs(&self) -> &[SourceDigest] {
+        &self.inputs
+    }
+
+    /// The first row that is no user id, in words, if there is one.
+    pub fn first_invalid(&self) -> Option<&str> {
+        self.drafted.first_invalid.as_deref()
+    }
+
+    /// Counts so far; the hash is empty until the plan is frozen.
+    pub fn record(&self) -> PlanRecord {
+        PlanRecord {
+            rows: self.drafted.rows,
+            targets: self.drafted.targets.len() as u32,
+            left_out: self.drafted.left_out.clone(),
+            external: self.drafted.external,
+            sha256: String::new(),
+        }
+    }
+
+    /// Writes the plan to `path` with the order settled, synced, and gives the targets in sending order.
+    pub fn freeze(self, path: &Path) -> Result<Frozen, PlanError> {
+        let mut record = self.record();
+        let order = self.drafted.sending_order();
+        let out = create_private(path).map_err(|source| PlanError::write(path, source))?;
+        record.sha256 = file::write_plan(self.spool, &self.columns, &order.place_of, out, path)?;
+        let mut targets: Vec<Option<Target>> = self.drafted.targets.into_iter().map(Some).collect();
+        let targets = order.sequence.iter().filter_map(|index| targets[*index as usize].take()).collect();
+        Ok(Frozen { targets, record, columns: self.columns, inputs: self.inputs })
+    }
+
+    /// Writes the plan as CSV to `out`, for `--dry-run`.
+    pub fn print(self, out: &mut dyn Write) -> Result<(), PlanError> {
+        let order = self.drafted.sending_order();
+        file::print_plan(self.spool, &self.columns, &order.place_of, out)
+    }
+}
+
+/// A plan that can no longer change.
+pub struct Frozen {
+    /// Users to revoke, in sending order.
+    pub targets: Vec<Target>,
+    /// What the plan holds, with its hash.
+    pub record: PlanRecord,
+    /// The inputs' own columns.
+    pub columns: Vec<String>,
+    /// The inputs that were read.
+    pub inputs: Vec<SourceDigest>,
+}
+
+/// The sending order, both ways.
+struct SendingOrder {
+    /// Indexes of targets, first to send first.
+    sequence: Vec<u32>,
+    /// For each target, its place in the sequence, from 1.
+    place_of: Vec<Order>,
+}
+
+impl Drafted {
+    fn sending_order(&self) -> SendingOrder {
+        let mut sequence: Vec<u32> = (0..self.targets.len() as u32).collect();
+        sequence.sort_by_key(|index| self.priorities[*index as usize]);
+        let mut place_of = vec![0; sequence.len()];
+        for (place, index) in sequence.iter().enumerate() {
+            place_of[*index as usize] = place as Order + 1;
+        }
+        SendingOrder { sequence, place_of }
+    }
+
+    /// Decides what becomes of a row.
+    fn sort_in(
+        &mut self,
+        row: &Row,
+        line: &str,
+        names: &SourceNames,
+        seen: &mut Seen,
+        guard: &Guard,
+    ) -> Result<PlanRow, PlanError> {
+        self.rows += 1;
+        let mut planned = PlanRow::from_row(row, line);
+        let left_out = match &row.verdict {
+            Verdict::Excluded(why) => Some(LeftOut::new(Outcome::Excluded, why.clone())),
+            Verdict::Unreadable(why) => Some(LeftOut::new(Outcome::Invalid, why.clone())),
+            Verdict::Read => self.sort_user(row, &mut planned, names, seen, guard)?,
+        };
+        if let Some(left_out) = left_out {
+            *self.left_out.entry(left_out.outcome).or_default() += 1;
+            if left_out.outcome == Outcome::Invalid && self.first_invalid.is_none() {
+                self.first_invalid = Some(format!("line {line}: {}", left_out.detail));
+            }
+            planned.left_out = Some(left_out);
+        }
+        Ok(planned)
+    }
+
+    fn sort_user(
+        &mut self,
+        row: &Row,
+        planned: &mut PlanRow,
+        names: &SourceNames,
+        seen: &mut Seen,
+        guard: &Guard,
+    ) -> Result<Option<LeftOut>, PlanError> {
+        let user: UserId = match row.id.parse() {
+            Ok(user) => user,
+            Err(why) => return Ok(Some(LeftOut::new(Outcome::Invalid, format!("not a user id: {why}")))),
+        };
+        planned.user_id = user.to_string();
+        if let Some(left_out) = guard.check(&user, &row.also)? {
+            return Ok(Some(left_out));
+        }
+        if let Some(first) = seen.find(&user, &self.targets) {
+            let place = self.places[first as usize];
+            let line = names.line(usize::from(place.source), u64::from(place.line));
+            return Ok(Some(LeftOut::new(Outcome::Duplicate, format!("named before (by line {line})"))));
+        }
+        planned.external = user.external().or(row.external_hint);
+        if row.external_hint == Some(true) {
+            planned.external = Some(true);
+        }
+        self.external += u64::from(planned.external == Some(true));
+        let priority = self.priority(row.priority.as_deref());
+        planned.priority = row.priority.clone().unwrap_or_default();
+        planned.index = Some(self.targets.len() as u32);
+        seen.insert(&user, self.targets.len() as u32, &self.targets);
+        self.targets.push(Target { user, external: planned.external });
+        self.priorities.push(priority);
+        let line = u32::try_from(row.line).unwrap_or(u32::MAX);
+        self.places.push(Place { source: row.source as u16, line });
+        Ok(None)
+    }
+
+    fn priority(&mut self, text: Option<&str>) -> i64 {
+        let text = text.unwrap_or_default().trim();
+        match text.parse() {
+            Ok(number) => number,
+            Err(_) => {
+                self.bad_priorities += u64::from(!text.is_empty());
+                NO_PRIORITY
+            }
+        }
+    }
+}
+
+/// The users named so far: indexes into the targets, found by hash.
+#[derive(Default)]
+struct Seen {
+    table: HashTable<u32>,
+    hasher: RandomState,
+}
+
+impl Seen {
+    fn find(&self, user: &UserId, targets: &[Target]) -> Option<u32> {
+        let same = |index: &u32| targets[*index as usize].user == *user;
+        self.table.find(self.hasher.hash_one(user), same).copied()
+    }
+
+    fn insert(&mut self, user: &UserId, index: u32, targets: &[Target]) {
+        let hasher = &self.hasher;
+        let rehash = |index: &u32| hasher.hash_one(&targets[*index as usize].user);
+        self.table.insert_unique(hasher.hash_one(user), index, rehash);
+    }
+}
+
+/// How lines are named: by their number, and by their file too where there are several.
+struct SourceNames {
+    names: Option<Vec<String>>,
+}
+
+impl SourceNames {
+    fn new(intake: &Intake) -> SourceNames {
+        let names = intake.source_names();
+        SourceNames { names: (names.len() > 1).then_some(names) }
+    }
+
+    fn line(&self, source: usize, line: u64) -> String {
+        match &self.names {
+            Some(names) => format!("{}:{line}", names[source]),
+            None => line.to_string(),
+        }
+    }
+}
+
+impl From<IntakeError> for PlanError {
+    fn from(error: IntakeError) -> Self {
+        PlanError::Intake(error)
+    }
+}

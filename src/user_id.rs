@@ -1,0 +1,231 @@
+//! What names a user on the wire: an object id (GUID), a user principal name (UPN), or `me`.
+//!
+//! Parsing happens once, at the edge; everything behind it passes a [`UserId`]. Comparison follows Entra: the
+//! spellings of one GUID are one user, and UPNs compare without case.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use uuid::Uuid;
+
+/// Longest id that is taken for one, in characters. Entra allows 64 before the `@`, 48 behind it, and guests'
+/// names carry a second address; anything past this is a mistake in the file.
+const MAX_CHARS: usize = 1024;
+
+/// Kept as they are in a path segment: RFC 3986's unreserved characters, and `@`, which Graph takes raw.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'@');
+
+/// The same inside `users('…')`, where the quoted key also shows a leading `$` raw, as Graph's page writes it.
+const QUOTED: &AsciiSet = &SEGMENT.remove(b'$').remove(b'\'');
+
+/// One user, as Graph's `users/{id | userPrincipalName}` takes it.
+#[derive(Clone, Debug)]
+pub enum UserId {
+    /// An object id.
+    Object(Uuid),
+    /// A user principal name, in the spelling in which it was given.
+    Principal(Box<str>),
+    /// The signed-in user: `/me`. Graph answers it only to a delegated token.
+    Me,
+}
+
+/// Why a text is no user id. The message is a fragment that fits behind "not a user id: ".
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidUserId {
+    /// Nothing but white space.
+    #[error("the cell is empty")]
+    Empty,
+    /// Longer than any id.
+    #[error("{0} characters are too many")]
+    TooLong(usize),
+    /// Neither a GUID nor something with an `@`.
+    #[error("it is neither an object id (GUID) nor a user principal name (name@domain)")]
+    NeitherGuidNorName,
+    /// The nil GUID, which exports write where there is no id.
+    #[error("the all-zero GUID names nobody")]
+    Nil,
+    /// More than one `@`: two addresses in one cell, mostly.
+    #[error("it has more than one '@'")]
+    SeveralAt,
+    /// Nothing before, or nothing behind the `@`.
+    #[error("the name or the domain beside the '@' is missing")]
+    HalfMissing,
+    /// White space, a control character or an invisible one inside.
+    #[error("it holds white space or an invisible character (U+{0:04X})")]
+    Invisible(u32),
+    /// Punctuation of lists and mail headers, which no UPN can hold.
+    #[error("a user principal name can't hold '{0}'")]
+    Punctuation(char),
+}
+
+impl UserId {
+    /// The path below the version root that names this user: `users/{guid}`, `users/{encoded}`,
+    /// `users('{encoded}')` for a UPN that begins with `$`, or `me`.
+    ///
+    /// `#` becomes `%23` and an apostrophe is doubled in the quoted form, as the page "Get a user" asks
+    /// (learn.microsoft.com/graph/api/user-get).
+    pub fn path(&self) -> String {
+        match self {
+            UserId::Object(id) => format!("users/{}", id.hyphenated()),
+            UserId::Principal(name) if name.starts_with('$') => {
+                format!("users('{}')", utf8_percent_encode(&name.replace('\'', "''"), QUOTED))
+            }
+            UserId::Principal(name) => format!("users/{}", utf8_percent_encode(name, SEGMENT)),
+            UserId::Me => "me".to_owned(),
+        }
+    }
+
+    /// Whether the name itself says that the user's home is another tenant: Entra writes `#EXT#` into the UPN of
+    /// a guest. `None` where the id does not tell.
+    pub fn external(&self) -> Option<bool> {
+        match self {
+            UserId::Principal(name) => Some(names_external(name)),
+            UserId::Object(_) | UserId::Me => None,
+        }
+    }
+}
+
+/// Whether a UPN carries the mark of an external user.
+fn names_external(name: &str) -> bool {
+    name.as_bytes().windows(5).any(|part| part.eq_ignore_ascii_case(b"#EXT#"))
+}
+
+impl FromStr for UserId {
+    type Err = InvalidUserId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidUserId> {
+        let text = text.trim();
+        let chars = text.chars().count();
+        if text.is_empty() {
+            return Err(InvalidUserId::Empty);
+        }
+        if chars > MAX_CHARS {
+            return Err(InvalidUserId::TooLong(chars));
+        }
+        if text.eq_ignore_ascii_case("me") {
+            return Ok(UserId::Me);
+        }
+        match Uuid::try_parse(text) {
+            Ok(id) if id.is_nil() => Err(InvalidUserId::Nil),
+            Ok(id) => Ok(UserId::Object(id)),
+            Err(_) => principal(text),
+        }
+    }
+}
+
+fn principal(text: &str) -> Result<UserId, InvalidUserId> {
+    let Some((name, domain)) = text.split_once('@') else {
+        return Err(InvalidUserId::NeitherGuidNorName);
+    };
+    if let Some(odd) = text.chars().find(|c| is_invisible(*c)) {
+        return Err(InvalidUserId::Invisible(u32::from(odd)));
+    }
+    if domain.contains('@') {
+        return Err(InvalidUserId::SeveralAt);
+    }
+    if name.is_empty() || domain.is_empty() {
+        return Err(InvalidUserId::HalfMissing);
+    }
+    match text.chars().find(|c| r#"",;:<>()[]|\"#.contains(*c)) {
+        Some(mark) => Err(InvalidUserId::Punctuation(mark)),
+        None => Ok(UserId::Principal(text.into())),
+    }
+}
+
+fn is_invisible(c: char) -> bool {
+    c.is_whitespace() || crate::harmless::is_acting(c)
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            UserId::Object(id) => id.hyphenated().fmt(f),
+            UserId::Principal(name) => f.write_str(name),
+            UserId::Me => f.write_str("me"),
+        }
+    }
+}
+
+/// A name's characters, folded so that UPNs compare without case.
+fn folded(name: &str) -> impl Iterator<Item = char> {
+    name.chars().flat_map(char::to_lowercase)
+}
+
+impl PartialEq for UserId {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (UserId::Object(a), UserId::Object(b)) => a == b,
+            (UserId::Principal(a), UserId::Principal(b)) => a == b || folded(a).eq(folded(b)),
+            (UserId::Me, UserId::Me) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for UserId {}
+
+impl Hash for UserId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            UserId::Object(id) => id.hash(state),
+            UserId::Principal(name) => folded(name).for_each(|c| c.hash(state)),
+            UserId::Me => 0u8.hash(state),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> UserId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn spellings_of_one_guid_are_one_user() {
+        let plain = id("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
+        assert_eq!(plain, id("{0785EF7C-1C1B-4FF4-9AB1-1A2B3C4D5E6F}"));
+        assert_eq!(plain, id("0785ef7c1c1b4ff49ab11a2b3c4d5e6f"));
+        assert_eq!(plain.to_string(), "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
+    }
+
+    #[test]
+    fn names_compare_without_case_and_keep_their_spelling() {
+        assert_eq!(id("Åsa@Contoso.com"), id("åsa@contoso.COM"));
+        assert_eq!(id(" Jo@contoso.com\u{a0}").to_string(), "Jo@contoso.com");
+        assert_ne!(id("jo@contoso.com"), id("joe@contoso.com"));
+    }
+
+    #[test]
+    fn paths_follow_graphs_page() {
+        let guest = "AdeleVance_adatum.com#EXT#@contoso.com";
+        assert_eq!(id(guest).path(), "users/AdeleVance_adatum.com%23EXT%23@contoso.com");
+        assert_eq!(id("$x'y@contoso.com").path(), "users('$x''y@contoso.com')");
+        assert_eq!(id("o'brien+a/b%@contoso.com").path(), "users/o%27brien%2Ba%2Fb%25@contoso.com");
+        assert_eq!(id("ME").path(), "me");
+    }
+
+    #[test]
+    fn what_is_no_id_says_why() {
+        let why = |text: &str| text.parse::<UserId>().unwrap_err();
+        assert_eq!(why("  "), InvalidUserId::Empty);
+        assert_eq!(why("Total: 37"), InvalidUserId::NeitherGuidNorName);
+        assert_eq!(why("a@b@c"), InvalidUserId::SeveralAt);
+        assert_eq!(why("@contoso.com"), InvalidUserId::HalfMissing);
+        assert_eq!(why("jo e@contoso.com"), InvalidUserId::Invisible(0x20));
+        assert_eq!(why("jo\u{202e}e@contoso.com"), InvalidUserId::Invisible(0x202e));
+        assert_eq!(why("jo@contoso.com,"), InvalidUserId::Punctuation(','));
+        assert_eq!(why("00000000-0000-0000-0000-000000000000"), InvalidUserId::Nil);
+        assert_eq!(why(&"x".repeat(2000)), InvalidUserId::TooLong(2000));
+    }
+
+    #[test]
+    fn guests_are_known_by_their_name() {
+        assert_eq!(id("a_b.com#ext#@contoso.com").external(), Some(true));
+        assert_eq!(id("a@contoso.com").external(), Some(false));
+        assert_eq!(id("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f").external(), None);
+    }
+}
