@@ -3,7 +3,9 @@
 
 pub mod digest;
 pub mod event;
+pub mod graph;
 pub mod harmless;
+pub mod identity;
 pub mod intake;
 pub mod journal;
 pub mod outcome;

@@ -1,0 +1,183 @@
+//! Microsoft Graph's wire, behind a trait: one request, one typed answer.
+//!
+//! Nothing here decides what an answer means for a user; that is [`crate::dispatch::verdict`]. Here the bytes
+//! become facts: which status, whose answer it was, what it asked for.
+
+mod body;
+mod client;
+mod retry_after;
+
+pub use body::Body;
+pub use client::{ConnectError, HttpClients, HttpGraph, HttpOptions, build_clients};
+pub use retry_after::parse as parse_retry_after;
+
+use std::future::Future;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::event::Evidence;
+use crate::identity::SignInError;
+use crate::user_id::UserId;
+
+/// What carries requests to Graph. The dispatcher knows nothing else of the network, so that its timing is tested
+/// against a fake under a paused clock.
+pub trait Graph: Send + Sync + 'static {
+    /// `POST /users/{id}/revokeSignInSessions`, once, without any retry.
+    fn revoke(&self, request: Request) -> impl Future<Output = Answer> + Send;
+
+    /// How the access token stands; cheap enough to be asked before each request.
+    fn token(&self) -> TokenState;
+
+    /// Gets a new access token in place of the one with this serial, with the claims of a challenge if there was
+    /// one. Where it is no longer the current one, nothing is done.
+    fn renew(
+        &self,
+        stale: u64,
+        claims: Option<String>,
+    ) -> impl Future<Output = Result<(), SignInError>> + Send;
+}
+
+/// How the access token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenState {
+    /// Which token: each new one has a higher serial.
+    pub serial: u64,
+    /// How long it is still good.
+    pub age: TokenAge,
+}
+
+/// How long a token is still good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAge {
+    /// Long enough.
+    Fresh,
+    /// Good, and time to get the next one beside the work.
+    Aging,
+    /// Over: nothing may be sent with it.
+    Ended,
+}
+
+/// One request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Whose sessions.
+    pub user: UserId,
+    /// Sent as `client-request-id`.
+    pub client_request_id: Uuid,
+    /// Whether it must not reuse a connection: Microsoft asks for that after a 503
+    /// (learn.microsoft.com/graph/best-practices-concept).
+    pub new_connection: bool,
+}
+
+/// What became of one request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The answer itself.
+    pub reply: Reply,
+    /// Serial of the token that was sent.
+    pub token: u64,
+}
+
+/// An answer, or why there is none.
+#[derive(Clone, Debug)]
+pub enum Reply {
+    /// A response came.
+    Response(Box<Response>),
+    /// None came, or not in time.
+    Lost(Lost),
+}
+
+/// Why no answer is known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    /// How it was lost.
+    pub how: Loss,
+    /// In words.
+    pub detail: String,
+}
+
+/// How an answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// No connection: the request never left.
+    NotSent,
+    /// The request left and the time-out came: it may have been carried out.
+    TimedOut,
+    /// The connection broke: it may have been carried out.
+    Broken,
+}
+
+/// A response.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// What the body is.
+    pub body: Body,
+    /// The `request-id` header: Graph sets it on every answer of its own.
+    pub request_id: Option<String>,
+    /// The `Date` header.
+    pub date: Option<String>,
+    /// The `x-ms-ags-diagnostic` header.
+    pub diagnostic: Option<String>,
+    /// The `Retry-After` header, as a time from now, rounded up.
+    pub retry_after: Option<Duration>,
+    /// The `x-ms-throttle-limit-percentage` header: 1.0 is where throttling starts.
+    pub throttle_percentage: Option<f64>,
+    /// The `x-ms-throttle-scope` header.
+    pub throttle_scope: Option<String>,
+    /// The `x-ms-throttle-information` header.
+    pub throttle_information: Option<String>,
+    /// The claims of a claims challenge (`WWW-Authenticate`), as JSON.
+    pub claims: Option<String>,
+}
+
+impl Response {
+    /// Whether Graph itself gave this answer: it carries Graph's `request-id`, or a body in OData's shape. A
+    /// proxy's or portal's page has neither. A page in HTML must show an id in the shape that Graph's have.
+    pub fn is_graphs_own(&self) -> bool {
+        match (&self.body, &self.request_id) {
+            (Body::Html, Some(id)) => Uuid::try_parse(id.trim()).is_ok(),
+            (Body::Html | Body::Empty | Body::Other(_), None) | (Body::CutOff, _) => false,
+            (Body::Truth(_) | Body::OData | Body::Error { .. }, _) => true,
+            (Body::Empty | Body::Other(_), Some(_)) => true,
+        }
+    }
+}
+
+impl Reply {
+    /// What the report and the journal keep of it.
+    pub fn evidence(&self) -> Evidence {
+        match self {
+            Reply::Lost(lost) => Evidence {
+                error_code: Some(lost.how.word().to_owned()),
+                detail: crate::harmless::excerpt(&lost.detail, 300),
+                ..Evidence::default()
+            },
+            Reply::Response(response) => {
+                let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 500));
+                let (code, detail) = response.body.said();
+                Evidence {
+                    http_status: Some(response.status),
+                    error_code: code,
+                    detail,
+                    request_id: kept(&response.request_id),
+                    server_date: kept(&response.date),
+                    diagnostic: kept(&response.diagnostic),
+                }
+            }
+        }
+    }
+}
+
+impl Loss {
+    /// The word that stands in the report's `error_code` where no answer came.
+    pub fn word(self) -> &'static str {
+        match self {
+            Loss::NotSent => "no_connection",
+            Loss::TimedOut => "timed_out",
+            Loss::Broken => "connection_broken",
+        }
+    }
+}
