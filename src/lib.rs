@@ -2,6 +2,8 @@
 //! allows, and proves user by user what happened.
 
 pub mod digest;
+pub mod dispatch;
+pub mod duration;
 pub mod event;
 pub mod graph;
 pub mod harmless;

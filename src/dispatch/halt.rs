@@ -1,0 +1,160 @@
+//! When a run stops itself: `--halt`, and the first users refused in a row.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::event::Stop;
+use crate::outcome::{Accepted, Outcome, Standing};
+
+/// A share is judged once this many are settled: a few unlucky first ones are no reason to stop.
+const FEW: u64 = 20;
+
+/// So many 403s from the start, without anything else between, mean that the permission is missing.
+const REFUSED_IN_A_ROW: u64 = 20;
+
+/// `--halt fail=N` or `--halt fail=N%`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum HaltRule {
+    /// So many not done.
+    Count(u64),
+    /// This share of the settled is not done, in percent.
+    Percent(f64),
+}
+
+/// A text that is no halt rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no halt rule: write fail=10 or fail=10%")]
+pub struct InvalidHalt(String);
+
+impl FromStr for HaltRule {
+    type Err = InvalidHalt;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHalt> {
+        let invalid = || InvalidHalt(text.to_owned());
+        // GNU parallel writes `soon,fail=…` for this very behaviour.
+        let rule = text.trim().strip_prefix("soon,").unwrap_or(text.trim());
+        let number = rule.strip_prefix("fail=").ok_or_else(invalid)?;
+        match number.strip_suffix('%') {
+            Some(percent) => match percent.parse::<f64>() {
+                Ok(percent) if percent > 0.0 && percent <= 100.0 => Ok(HaltRule::Percent(percent)),
+                _ => Err(invalid()),
+            },
+            None => match number.parse() {
+                Ok(count) if count > 0 => Ok(HaltRule::Count(count)),
+                _ => Err(invalid()),
+            },
+        }
+    }
+}
+
+impl fmt::Display for HaltRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HaltRule::Count(count) => write!(f, "fail={count}"),
+            HaltRule::Percent(percent) => write!(f, "fail={percent}%"),
+        }
+    }
+}
+
+/// Watches outcomes as they settle.
+#[derive(Debug)]
+pub(super) struct Watch {
+    rule: Option<HaltRule>,
+    accepted: Accepted,
+    planned: u64,
+    settled: u64,
+    failed: u64,
+    /// How many were refused with 403, as long as nothing else happened.
+    refused: Option<u64>,
+}
+
+impl Watch {
+    pub(super) fn new(rule: Option<HaltRule>, accepted: Accepted, planned: u64) -> Watch {
+        Watch { rule, accepted, planned, settled: 0, failed: 0, refused: Some(0) }
+    }
+
+    /// Takes an outcome; says whether the run must stop.
+    pub(super) fn settled(&mut self, outcome: Outcome) -> Option<Stop> {
+        self.settled += 1;
+        if self.accepted.standing(outcome) == Standing::NotDone {
+            self.failed += 1;
+        }
+        self.refused = match (self.refused, outcome) {
+            (Some(refused), Outcome::Forbidden) => Some(refused + 1),
+            _ => None,
+        };
+        if self.refused == Some(REFUSED_IN_A_ROW) && !self.accepted.settles(Outcome::Forbidden) {
+            return Some(Stop::Permission { detail: MISSING_PERMISSION.to_owned() });
+        }
+        self.rule.filter(|rule| self.trips(*rule)).map(|rule| Stop::Halt {
+            detail: format!("{} of {} users settled are not done (--halt {rule})", self.failed, self.settled),
+        })
+    }
+
+    fn trips(&self, rule: HaltRule) -> bool {
+        match rule {
+            HaltRule::Count(count) => self.failed >= count,
+            HaltRule::Percent(percent) => {
+                let share = |of: u64| self.failed as f64 * 100.0 >= percent * of as f64;
+                self.failed > 0 && ((self.settled >= FEW && share(self.settled)) || share(self.planned))
+            }
+        }
+    }
+}
+
+/// Who may revoke: learn.microsoft.com/graph/api/user-revokesigninsessions, and "Who can reset passwords" of
+/// Entra's role documentation, which holds for invalidating refresh tokens, too.
+const MISSING_PERMISSION: &str = "Graph refused the first 20 users, one after the other (403). The app needs the \
+     permission User.RevokeSessions.All with an administrator's consent; a signed-in operator needs a role as well: \
+     Helpdesk Administrator for ordinary users, User Administrator for limited administrators, Privileged \
+     Authentication Administrator for all others. Grant it, then `resume` the run";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watch(rule: &str, planned: u64) -> Watch {
+        let accepted = [Outcome::NotFound].into_iter().collect();
+        Watch::new(Some(rule.parse().unwrap()), accepted, planned)
+    }
+
+    /// After how many outcomes the watch stops.
+    fn stops_after(mut watch: Watch, outcomes: impl Iterator<Item = Outcome>) -> Option<(usize, Stop)> {
+        outcomes.enumerate().find_map(|(at, outcome)| watch.settled(outcome).map(|stop| (at + 1, stop)))
+    }
+
+    #[test]
+    fn counts_and_shares() {
+        let mixed = || (0..100).map(|n| if n % 4 == 3 { Outcome::Failed } else { Outcome::Revoked });
+        assert_eq!(stops_after(watch("fail=3", 100), mixed()).unwrap().0, 12);
+        assert_eq!(stops_after(watch("soon,fail=25%", 100), mixed()).unwrap().0, 20);
+        assert_eq!(stops_after(watch("fail=26%", 100), mixed()), None);
+        let all_fail = std::iter::repeat(Outcome::Failed);
+        assert_eq!(stops_after(watch("fail=50%", 10), all_fail).unwrap().0, 5);
+    }
+
+    #[test]
+    fn accepted_words_are_no_failures() {
+        let gone = std::iter::repeat_n(Outcome::NotFound, 100);
+        assert_eq!(stops_after(watch("fail=1", 100), gone), None);
+    }
+
+    #[test]
+    fn twenty_refusals_from_the_start_stop_the_run() {
+        let refused = || std::iter::repeat_n(Outcome::Forbidden, 40);
+        let none = || Watch::new(None, Accepted::default(), 100);
+        let (after, stop) = stops_after(none(), refused()).unwrap();
+        assert_eq!((after, stop.exit_code()), (20, 4));
+        assert!(stop.to_string().contains("User.RevokeSessions.All"));
+        let after_one = std::iter::once(Outcome::Revoked).chain(refused());
+        assert_eq!(stops_after(none(), after_one), None);
+    }
+
+    #[test]
+    fn what_is_no_rule_is_refused() {
+        for wrong in ["", "fail", "fail=0", "fail=0%", "fail=101%", "fail=-1", "success=1", "10%"] {
+            assert!(wrong.parse::<HaltRule>().is_err(), "{wrong}");
+        }
+        assert_eq!("fail=2.5%".parse::<HaltRule>().unwrap().to_string(), "fail=2.5%");
+    }
+}

@@ -1,0 +1,201 @@
+//! What an answer means: a pure function from reply to verdict.
+
+use std::time::Duration;
+
+use crate::graph::{Body, Loss, Reply, Response};
+use crate::outcome::Outcome;
+
+/// What to do after an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    /// Graph carried it out.
+    Done,
+    /// It ended so; a repeat cannot mend it.
+    Settle(Outcome),
+    /// Try again, as far as tries are left.
+    Retry {
+        /// The word that holds if no try is left.
+        otherwise: Outcome,
+        /// Whether the next try needs a connection of its own.
+        new_connection: bool,
+        /// The server asked to wait this long.
+        at_least: Option<Duration>,
+    },
+    /// 429: wait with everybody else, at no cost in tries.
+    Throttled {
+        /// `Retry-After`.
+        retry_after: Option<Duration>,
+    },
+    /// 401: the token is not accepted.
+    Unauthorized {
+        /// The claims of a challenge, as JSON.
+        claims: Option<String>,
+    },
+}
+
+impl Verdict {
+    /// The word that holds for a target if nothing comes after this answer.
+    pub fn otherwise(&self) -> Outcome {
+        match self {
+            Verdict::Done => Outcome::Revoked,
+            Verdict::Settle(outcome) => *outcome,
+            Verdict::Retry { otherwise, .. } => *otherwise,
+            Verdict::Throttled { .. } => Outcome::ThrottledOut,
+            Verdict::Unauthorized { .. } => Outcome::Rejected,
+        }
+    }
+}
+
+/// Judges a reply.
+pub fn verdict(reply: &Reply) -> Verdict {
+    match reply {
+        Reply::Lost(lost) => again(match lost.how {
+            Loss::TimedOut => Outcome::InDoubt,
+            Loss::NotSent | Loss::Broken => Outcome::Failed,
+        }),
+        Reply::Response(response) => of_response(response),
+    }
+}
+
+fn of_response(response: &Response) -> Verdict {
+    let code = match &response.body {
+        Body::Error { code, .. } => code.as_str(),
+        _ => "",
+    };
+    match response.status {
+        200..=299 => of_success(response),
+        // A redirect is a portal's or a proxy's: Graph's action has none.
+        300..=399 => again(Outcome::Failed),
+        401 => Verdict::Unauthorized { claims: response.claims.clone() },
+        403 => Verdict::Settle(Outcome::Forbidden),
+        404 if code.eq_ignore_ascii_case("Request_ResourceNotFound") => Verdict::Settle(Outcome::NotFound),
+        409 if code.eq_ignore_ascii_case("Directory_ConcurrencyViolation") => later(response),
+        429 => Verdict::Throttled { retry_after: response.retry_after },
+        408 | 423 | 500 | 502 | 503 | 504 | 507 | 509 => later(response),
+        400..=499 => Verdict::Settle(Outcome::Rejected),
+        _ => Verdict::Settle(Outcome::Failed),
+    }
+}
+
+/// Any 2xx that Graph itself gave is a success: the action's documentation says 204, the service answers 200.
+fn of_success(response: &Response) -> Verdict {
+    match response.body {
+        Body::Truth(false) | Body::Error { .. } | Body::CutOff => again(Outcome::Failed),
+        _ if response.is_graphs_own() => Verdict::Done,
+        _ => again(Outcome::Failed),
+    }
+}
+
+fn again(otherwise: Outcome) -> Verdict {
+    Verdict::Retry { otherwise, new_connection: false, at_least: None }
+}
+
+fn later(response: &Response) -> Verdict {
+    Verdict::Retry {
+        otherwise: Outcome::Failed,
+        new_connection: response.status == 503,
+        at_least: response.retry_after,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Lost;
+
+    fn judged(status: u16, body: Body, request_id: Option<&str>) -> Verdict {
+        verdict(&Reply::Response(Box::new(Response {
+            status,
+            body,
+            request_id: request_id.map(str::to_owned),
+            ..Response::default()
+        })))
+    }
+
+    fn error(code: &str) -> Body {
+        Body::Error { code: code.to_owned(), message: String::new() }
+    }
+
+    /// One letter a status: Done, Retry, Throttled, Unauthorized, and how it settles (forbidden, failed,
+    /// rejected, not found).
+    fn letter(verdict: &Verdict) -> char {
+        match verdict {
+            Verdict::Done => 'D',
+            Verdict::Retry { .. } => 'R',
+            Verdict::Throttled { .. } => 'T',
+            Verdict::Unauthorized { .. } => 'U',
+            Verdict::Settle(Outcome::Forbidden) => 'p',
+            Verdict::Settle(Outcome::NotFound) => 'n',
+            Verdict::Settle(Outcome::Rejected) => 'r',
+            Verdict::Settle(Outcome::Failed) => 'f',
+            Verdict::Settle(_) => '?',
+        }
+    }
+
+    #[test]
+    fn every_status_has_its_verdict() {
+        let mut unusual = String::new();
+        for status in 100..=599 {
+            let usual = match status / 100 {
+                2 => 'D',
+                3 => 'R',
+                4 => 'r',
+                _ => 'f',
+            };
+            let found = letter(&judged(status, error("X"), Some("an-id")));
+            let found =
+                if status / 100 == 2 { letter(&judged(status, Body::Empty, Some("an-id"))) } else { found };
+            if found != usual {
+                unusual.push_str(&format!("{status}{found} "));
+            }
+        }
+        assert_eq!(unusual, "401U 403p 408R 423R 429T 500R 502R 503R 504R 507R 509R ");
+    }
+
+    #[test]
+    fn codes_decide_where_the_status_does_not() {
+        assert_eq!(letter(&judged(404, error("Request_ResourceNotFound"), None)), 'n');
+        assert_eq!(letter(&judged(404, error("ResourceNotFound"), Some("id"))), 'r');
+        assert_eq!(letter(&judged(404, Body::Html, None)), 'r');
+        assert_eq!(letter(&judged(409, error("Directory_ConcurrencyViolation"), None)), 'R');
+        assert_eq!(letter(&judged(409, error("Conflict"), None)), 'r');
+    }
+
+    #[test]
+    fn only_graphs_own_success_counts() {
+        let id = Some("an-id");
+        let guid = Some("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
+        assert_eq!(letter(&judged(200, Body::Truth(true), None)), 'D');
+        assert_eq!(letter(&judged(204, Body::Empty, id)), 'D');
+        assert_eq!(letter(&judged(200, Body::Other("7".into()), id)), 'D');
+        assert_eq!(letter(&judged(200, Body::OData, None)), 'D');
+        assert_eq!(letter(&judged(200, Body::Html, guid)), 'D');
+        assert_eq!(letter(&judged(204, Body::Empty, None)), 'R');
+        assert_eq!(letter(&judged(200, Body::Html, None)), 'R');
+        assert_eq!(letter(&judged(200, Body::Html, id)), 'R');
+        assert_eq!(letter(&judged(200, Body::Other("ok".into()), None)), 'R');
+        assert_eq!(letter(&judged(200, Body::Truth(false), guid)), 'R');
+        assert_eq!(letter(&judged(200, Body::CutOff, guid)), 'R');
+        assert_eq!(letter(&judged(200, error("Oops"), guid)), 'R');
+    }
+
+    #[test]
+    fn a_lost_answer_says_what_is_possible() {
+        let lost = |how| verdict(&Reply::Lost(Lost { how, detail: String::new() })).otherwise();
+        assert_eq!(lost(Loss::NotSent), Outcome::Failed);
+        assert_eq!(lost(Loss::Broken), Outcome::Failed);
+        assert_eq!(lost(Loss::TimedOut), Outcome::InDoubt);
+    }
+
+    #[test]
+    fn a_503_asks_for_a_new_connection_and_its_own_wait() {
+        let response =
+            Response { status: 503, retry_after: Some(Duration::from_secs(7)), ..Response::default() };
+        let expected = Verdict::Retry {
+            otherwise: Outcome::Failed,
+            new_connection: true,
+            at_least: Some(Duration::from_secs(7)),
+        };
+        assert_eq!(verdict(&Reply::Response(Box::new(response))), expected);
+    }
+}

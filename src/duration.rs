@@ -1,0 +1,68 @@
+//! Durations as people write them: `3s`, `2m`, `1h30m`, `250ms`, `1.5s`.
+
+use std::time::Duration;
+
+/// A text that is no duration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no duration: write 250ms, 3s, 2m or 1h30m")]
+pub struct InvalidDuration(String);
+
+/// Reads a duration: one or more numbers, each with its unit (`ms`, `s`, `m`, `h`, `d`), the larger first. A bare
+/// number has no unit and is refused.
+pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
+    let invalid = || InvalidDuration(text.to_owned());
+    let mut rest = text.trim();
+    let mut sum = Duration::ZERO;
+    let mut last_unit = f64::INFINITY;
+    if rest.is_empty() {
+        return Err(invalid());
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(invalid)?;
+        let (number, behind) = rest.split_at(digits);
+        let letters = behind.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(behind.len());
+        let (unit, next) = behind.split_at(letters);
+        let unit = match unit {
+            "ms" => 0.001,
+            "s" => 1.0,
+            "m" | "min" => 60.0,
+            "h" => 3600.0,
+            "d" => 86_400.0,
+            _ => return Err(invalid()),
+        };
+        let number: f64 = number.parse().map_err(|_| invalid())?;
+        let part = Duration::try_from_secs_f64(number * unit).map_err(|_| invalid())?;
+        if unit >= last_unit {
+            return Err(invalid());
+        }
+        (last_unit, rest) = (unit, next);
+        sum = sum.checked_add(part).ok_or_else(invalid)?;
+    }
+    Ok(sum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_as_people_write_them() {
+        let seconds = |text: &str| parse(text).unwrap().as_secs_f64();
+        assert_eq!(seconds("3s"), 3.0);
+        assert_eq!(seconds("2m"), 120.0);
+        assert_eq!(seconds("1h30m"), 5400.0);
+        assert_eq!(seconds("250ms"), 0.25);
+        assert_eq!(seconds("1.5s"), 1.5);
+        assert_eq!(seconds("1d"), 86_400.0);
+        assert_eq!(seconds("0s"), 0.0);
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for wrong in
+            ["", "3", "s", "3x", "-3s", "1m1h", "3s3s", "1e9s", "..s", "3 s", "99999999999999999999d"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
+        }
+    }
+}
