@@ -34,6 +34,9 @@ mod sniff;
 mod source;
 mod spreadsheet;
 mod stream;
+#[cfg(test)]
+mod tests;
+mod zip;
 
 use std::path::PathBuf;
 
