@@ -1,58 +1,124 @@
 //! Everything that yields rows: CSV, plain lists, spreadsheets, standard input.
-#![allow(missing_docs)]
+//!
+//! A source is told apart by its content, never by its name. [`open`] looks at the first bytes of each, decides
+//! encoding, delimiter, header and column of user ids, and says so in [`Intake::notices`]; then [`Intake`] gives the
+//! rows one by one, and [`Intake::finish`] the fingerprints of what was read.
+//!
+//! ```text
+//! bytes ──▶ encoding ──▶ records ──▶ entry ──▶ row
+//!  digest    to UTF-8     bounded    text or   id, priority, hints,
+//!                         lines      trouble   filters, verdict
+//!     └──▶ sniff, layout, columns: what the first rows say about the rest
+//! ```
+//!
+//! Nobody is lost in silence. A row that cannot be trusted comes out as [`Verdict::Unreadable`], one left out by a
+//! filter as [`Verdict::Excluded`], and whatever would hide several rows is an [`IntakeError`]. Only blank rows,
+//! comments of plain lists, and the rows before `skip_rows` and after `max_rows` never appear.
+//!
+//! Where a row has more cells than there are columns, a delimiter stands inside a cell without quotes, and cells have
+//! shifted: the row is unreadable, unless the ids stand in the first column and no further id hides in the cells
+//! beyond; then the row is read, with a note, and those cells are dropped. Cells that are missing are empty.
+
+mod cell;
+mod columns;
+mod delimiter;
+mod digest;
+mod encoding;
+mod entry;
+mod error;
+mod filter;
+mod layout;
+mod records;
+mod row;
+mod sniff;
+mod source;
+mod spreadsheet;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod zip;
+
 use std::path::PathBuf;
+
+pub use delimiter::{DelimiterError, parse_delimiter};
+pub use digest::SourceDigest;
+pub use encoding::{EncodingError, TextEncoding};
+pub use error::IntakeError;
+pub use filter::{Filter, FilterError};
+pub use stream::{Intake, open};
+
+/// Where rows come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
+    /// A file, or anything else that has a path and can be read once from start to end.
     File(PathBuf),
+    /// Standard input; at most once.
     Stdin,
 }
-#[derive(Default)]
-pub struct Options {}
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct IntakeError;
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
-pub struct SourceDigest {
-    pub name: String,
-    pub kind: String,
-    pub bytes: u64,
-    pub sha256: String,
+
+/// What a source turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Cells between delimiters, with or without a header row.
+    Csv,
+    /// One user id on each line.
+    List,
+    /// An `.xlsx` workbook.
+    Xlsx,
 }
+
+/// How to read the sources. The default decides everything by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The column of user ids: a name (case, spaces and signs do not matter), or a number from 1. It must be there in
+    /// every CSV and workbook; plain lists have no columns and are read all the same.
+    pub column: Option<String>,
+    /// The column of priorities, named in the same way; otherwise one named `priority`, if there is one.
+    pub priority_column: Option<String>,
+    /// The byte between cells; see [`parse_delimiter`].
+    pub delimiter: Option<u8>,
+    /// The encoding of sources that have no byte order mark.
+    pub encoding: Option<TextEncoding>,
+    /// How many rows of data to pass over, counted through all sources. Headers, comments and blank rows do not count.
+    pub skip_rows: u64,
+    /// The most rows of data to read after those, counted through all sources; rows that a filter leaves out count.
+    pub max_rows: Option<u64>,
+    /// Which rows to leave out by the text of a column.
+    pub filters: Vec<Filter>,
+    /// The sheet of workbooks, by name; otherwise the first visible one.
+    pub sheet: Option<String>,
+}
+
+/// One row of input.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
+    /// Which of the sources given to [`open`], from 0.
     pub source: usize,
+    /// The physical line where the row starts, or its number in the sheet; from 1, headers included.
     pub line: u64,
+    /// The text in the column of user ids, without white space and invisible characters at its ends. It may be
+    /// empty, and need not be a user id. At most 1 MiB.
     pub id: String,
-    pub also: Vec<String>,
+    /// The text in the column of priorities, trimmed; nothing where it is empty.
     pub priority: Option<String>,
+    /// Whether the row itself shows that the user's home is another tenant: `true` for `#EXT#` in a user principal name,
+    /// or a guest without one; `false` for a user principal name without it; nothing where the row does not tell.
     pub external_hint: Option<bool>,
+    /// The cells as they were, in the order of [`Intake::columns`]; empty where the source has no such column.
     pub cells: Vec<String>,
+    /// Something about a row that was read all the same: whose id comes from another column, for instance.
+    pub note: Option<String>,
+    /// What became of the row.
     pub verdict: Verdict,
 }
+
+/// What became of a row when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
+    /// It was read.
     Read,
+    /// A filter leaves it out; which one.
     Excluded(String),
+    /// It cannot be trusted or names no user; why.
     Unreadable(String),
-}
-pub struct Intake;
-pub fn open(_: &[Source], _: &Options) -> Result<Intake, IntakeError> {
-    Err(IntakeError)
-}
-impl Intake {
-    pub fn columns(&self) -> &[String] {
-        &[]
-    }
-    pub fn notices(&self) -> &[String] {
-        &[]
-    }
-    pub fn source_names(&self) -> Vec<String> {
-        vec![]
-    }
-    pub fn finish(self) -> Result<Vec<SourceDigest>, IntakeError> {
-        Ok(vec![])
-    }
-}
-impl Iterator for Intake {
-    type Item = Result<Row, IntakeError>;
-    fn next(&mut self) -> Option<Self::Item> {
-        None
-    }
 }

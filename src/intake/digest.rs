@@ -1,0 +1,70 @@
+//! The fingerprint of a source: its raw bytes are counted and hashed while they are read.
+
+use std::io::{self, Read};
+
+use aws_lc_rs::digest::{Context, SHA256};
+
+use super::Kind;
+
+/// What was read from one source, for the evidence: enough to show later that a file is the one that was used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceDigest {
+    /// The name shown to people: the path as given, or `stdin`.
+    pub name: String,
+    /// What the source turned out to be.
+    pub kind: Kind,
+    /// How many raw bytes it has, before any decoding.
+    pub bytes: u64,
+    /// SHA-256 of the raw bytes, 64 lower-case hex digits.
+    pub sha256: String,
+}
+
+/// A reader that hashes and counts all that passes through it.
+pub(super) struct Hashing {
+    inner: Box<dyn Read + Send>,
+    context: Context,
+    bytes: u64,
+}
+
+impl Hashing {
+    pub(super) fn new(inner: Box<dyn Read + Send>) -> Self {
+        Self { inner, context: Context::new(&SHA256), bytes: 0 }
+    }
+
+    /// Reads until `limit` bytes are there or the source ends. A shorter answer means that it ended.
+    pub(super) fn read_head(&mut self, limit: usize) -> io::Result<Vec<u8>> {
+        let mut head = Vec::with_capacity(limit);
+        self.by_ref().take(limit as u64).read_to_end(&mut head)?;
+        Ok(head)
+    }
+
+    /// Reads what is left and gives the fingerprint of everything.
+    pub(super) fn finish(mut self, name: String, kind: Kind) -> io::Result<SourceDigest> {
+        io::copy(&mut self, &mut io::sink())?;
+        let sha256 = hex::encode(self.context.finish());
+        Ok(SourceDigest { name, kind, bytes: self.bytes, sha256 })
+    }
+}
+
+impl Read for Hashing {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(out)?;
+        self.context.update(&out[..n]);
+        self.bytes += n as u64;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_the_head_and_what_was_never_asked_for() {
+        let mut reader = Hashing::new(Box::new(&b"abc"[..]));
+        assert_eq!(reader.read_head(1).unwrap(), b"a");
+        let digest = reader.finish("x".into(), Kind::List).unwrap();
+        assert_eq!(digest.bytes, 3);
+        assert_eq!(digest.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}

@@ -1,0 +1,287 @@
+//! From raw bytes to UTF-8: byte order marks, UTF-16 with and without one, what Excel writes, and what is no text.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::str::FromStr;
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use super::digest::Hashing;
+use super::error::shown;
+
+/// Stands in decoded text where the bytes could not be decoded. It is never valid UTF-8, so the row that holds it
+/// is found to be unreadable, and nothing is replaced in silence.
+pub(super) const UNDECODABLE: u8 = 0xff;
+
+/// A character encoding, by any label of the WHATWG encoding standard: `utf-8`, `utf-16le`, `windows-1252`, `latin1`…
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TextEncoding(&'static Encoding);
+
+/// Why a text is no encoding.
+#[derive(Debug, thiserror::Error)]
+#[error("{label} is no encoding that is known: try utf-8, utf-16le, utf-16be or windows-1252")]
+pub struct EncodingError {
+    label: String,
+}
+
+impl FromStr for TextEncoding {
+    type Err = EncodingError;
+
+    fn from_str(label: &str) -> Result<Self, EncodingError> {
+        Encoding::for_label(label.as_bytes())
+            .filter(|encoding| *encoding != REPLACEMENT)
+            .map(Self)
+            .ok_or_else(|| EncodingError { label: shown(label) })
+    }
+}
+
+impl fmt::Display for TextEncoding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0 == WINDOWS_1252 { "Windows-1252" } else { self.0.name() })
+    }
+}
+
+impl TextEncoding {
+    pub(super) fn is_utf8(self) -> bool {
+        self.0 == UTF_8
+    }
+
+    fn decoder(self) -> Option<Decoder> {
+        (!self.is_utf8()).then(|| self.0.new_decoder_without_bom_handling())
+    }
+}
+
+/// What the first bytes of a text say about the rest.
+#[derive(Debug)]
+pub(super) struct Detected {
+    pub encoding: TextEncoding,
+    /// How many bytes the byte order mark takes.
+    pub mark: usize,
+    /// How it was found out, if that is worth telling.
+    pub note: Option<&'static str>,
+}
+
+/// Something that is no text.
+#[derive(Debug)]
+pub(super) struct NotText {
+    pub what: &'static str,
+    pub remedy: &'static str,
+}
+
+const AS_CSV: &str = "save it as .xlsx or as CSV UTF-8";
+
+/// File formats that begin with known bytes and hold no rows this program could read.
+const FORMATS: [(&[u8], &str, &str); 9] = [
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old .xls (or password-protected) workbook", AS_CSV),
+    (b"\xff\xfe\0\0", "UTF-32 text", "save it as UTF-8"),
+    (b"\x1f\x8b", "a gzip archive", "unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first"),
+    (b"%PDF-", "a PDF document", "export the table as CSV UTF-8"),
+    (b"{\\rtf", "an RTF document", "save it as plain text"),
+    (b"\x89PNG", "a PNG image", "check that it is the right file"),
+    (b"\xff\xd8\xff", "a JPEG image", "check that it is the right file"),
+    (b"\x7fELF", "a program", "check that it is the right file"),
+];
+
+/// Tells the encoding from the first bytes. A byte order mark wins over `chosen`, and `chosen` over guesses.
+///
+/// `whole` says that `head` is all there is, and not cut in the middle of a character.
+pub(super) fn detect(head: &[u8], whole: bool, chosen: Option<TextEncoding>) -> Result<Detected, NotText> {
+    if let Some((_, what, remedy)) = FORMATS.iter().find(|(magic, ..)| head.starts_with(magic)) {
+        return Err(NotText { what, remedy });
+    }
+    if let Some((encoding, mark)) = Encoding::for_bom(head) {
+        let encoding = TextEncoding(encoding);
+        let contradicted = chosen.is_some_and(|chosen| chosen != encoding);
+        return Ok(Detected {
+            encoding,
+            mark,
+            note: contradicted.then_some("its byte order mark wins over --encoding"),
+        });
+    }
+    let found = |encoding, note| Ok(Detected { encoding: TextEncoding(encoding), mark: 0, note });
+    if let Some(chosen) = chosen {
+        return found(chosen.0, None);
+    }
+    if let Some(encoding) = utf16_by_zeros(head) {
+        return found(encoding, Some("no byte order mark, told by its zero bytes"));
+    }
+    let controls = head.iter().filter(|b| b.is_ascii_control() && !b"\t\n\r\x0c\x1a".contains(b)).count();
+    if controls >= 8 && controls * 50 > head.len() {
+        return Err(NotText {
+            what: "a binary file",
+            remedy: "give CSV, a plain list, or an .xlsx workbook",
+        });
+    }
+    let (characters, faults) = count_multibyte(head, whole);
+    if faults > characters { found(WINDOWS_1252, Some("it is not UTF-8")) } else { found(UTF_8, None) }
+}
+
+/// UTF-16 without a mark: mostly ASCII, so that nearly every other byte is zero.
+fn utf16_by_zeros(head: &[u8]) -> Option<&'static Encoding> {
+    let pairs = head.len() / 2;
+    let zeros = |start: usize| head.iter().skip(start).step_by(2).take(pairs).filter(|b| **b == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    let mostly = |many: usize, few: usize| many > 0 && many * 10 >= pairs * 4 && few * 20 <= pairs;
+    if mostly(odd, even) {
+        Some(UTF_16LE)
+    } else if mostly(even, odd) {
+        Some(UTF_16BE)
+    } else {
+        None
+    }
+}
+
+/// Counts the characters of more than one byte that are valid UTF-8, and the places where it is broken.
+fn count_multibyte(head: &[u8], whole: bool) -> (usize, usize) {
+    let mut characters = 0;
+    let mut faults = 0;
+    let mut chunks = head.utf8_chunks().peekable();
+    while let Some(chunk) = chunks.next() {
+        characters += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        let bytes = chunk.invalid();
+        let cut = !whole
+            && chunks.peek().is_none()
+            && std::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none());
+        if !bytes.is_empty() && !cut {
+            faults += 1;
+        }
+    }
+    (characters, faults)
+}
+
+/// A source as UTF-8 text, decoded while it is read, without its byte order mark.
+pub(super) struct Text {
+    raw: io::Chain<io::Cursor<Vec<u8>>, Hashing>,
+    decoder: Option<Decoder>,
+    input: Box<[u8]>,
+    start: usize,
+    end: usize,
+    last: bool,
+    done: bool,
+    owed: bool,
+}
+
+impl Text {
+    /// `head` holds the bytes that were already read from `rest`.
+    pub(super) fn new(head: Vec<u8>, rest: Hashing, detected: &Detected) -> Self {
+        let mut head = io::Cursor::new(head);
+        head.set_position(detected.mark as u64);
+        Self {
+            raw: head.chain(rest),
+            decoder: detected.encoding.decoder(),
+            input: vec![0; 16 * 1024].into_boxed_slice(),
+            start: 0,
+            end: 0,
+            last: false,
+            done: false,
+            owed: false,
+        }
+    }
+
+    /// Gives the raw source back, to hash what is left of it.
+    pub(super) fn into_raw(self) -> Hashing {
+        self.raw.into_inner().1
+    }
+}
+
+impl Read for Text {
+    /// Needs room for at least 16 bytes.
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let Some(decoder) = &mut self.decoder else { return self.raw.read(out) };
+        let mut written = 0;
+        while !self.done && written == 0 {
+            if self.owed {
+                out[0] = UNDECODABLE;
+                written = 1;
+                self.owed = false;
+            }
+            if self.start == self.end && !self.last {
+                (self.start, self.end) = (0, self.raw.read(&mut self.input)?);
+                self.last = self.end == 0;
+            }
+            let input = &self.input[self.start..self.end];
+            let (result, read, wrote) =
+                decoder.decode_to_utf8_without_replacement(input, &mut out[written..], self.last);
+            self.start += read;
+            written += wrote;
+            match result {
+                DecoderResult::InputEmpty => self.done = self.last,
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => self.owed = true,
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// The text of the first bytes alone, to look at before reading.
+pub(super) fn decode_head(head: &[u8], whole: bool, detected: &Detected) -> Vec<u8> {
+    let head = &head[detected.mark..];
+    let Some(mut decoder) = detected.encoding.decoder() else { return head.to_vec() };
+    let mut text = Vec::with_capacity(head.len() * 3 + 16);
+    let mut rest = head;
+    let mut room = [0; 4096];
+    loop {
+        let (result, read, wrote) = decoder.decode_to_utf8_without_replacement(rest, &mut room, whole);
+        rest = &rest[read..];
+        text.extend_from_slice(&room[..wrote]);
+        match result {
+            DecoderResult::InputEmpty => return text,
+            DecoderResult::OutputFull => {}
+            DecoderResult::Malformed(..) => text.push(UNDECODABLE),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(head: &[u8]) -> String {
+        detect(head, true, None).map_or_else(|no| no.what.to_owned(), |yes| yes.encoding.to_string())
+    }
+
+    fn utf16(text: &str, big: bool) -> Vec<u8> {
+        text.encode_utf16()
+            .flat_map(|unit| if big { unit.to_be_bytes() } else { unit.to_le_bytes() })
+            .collect()
+    }
+
+    #[test]
+    fn tells_encodings_by_content() {
+        assert_eq!(told("id\nzoë@contoso.com\n".as_bytes()), "UTF-8");
+        assert_eq!(told(b"\xef\xbb\xbfid\n"), "UTF-8");
+        assert_eq!(told(&utf16("UPN;Näme\r\nzoë@contoso.com;Z\r\n", false)), "UTF-16LE");
+        assert_eq!(told(&utf16("UPN;Näme\r\nzoë@contoso.com;Z\r\n", true)), "UTF-16BE");
+        assert_eq!(told(b"UPN;Name\r\nzoe@contoso.com;Zo\xeb\r\n"), "Windows-1252");
+        assert_eq!(told(b"a\xff\nZo\xc3\xab \xc3\xbc\n"), "UTF-8");
+        assert_eq!(told(b"ann@contoso.com\na\0b\n"), "UTF-8");
+        assert_eq!(told(b"\x89PNG\r\n\x1a\n"), "a PNG image");
+        assert_eq!(told(&(0..=255).collect::<Vec<u8>>().repeat(4)), "a binary file");
+        assert!(detect("é".as_bytes().split_last().unwrap().1, false, None).unwrap().encoding.is_utf8());
+    }
+
+    #[test]
+    fn the_mark_wins_over_the_choice_and_the_choice_over_the_guess() {
+        let latin = "latin1".parse().ok();
+        assert!(detect(b"\xef\xbb\xbfid", true, latin).unwrap().note.is_some());
+        assert_eq!(detect(b"id", true, latin).unwrap().encoding.to_string(), "Windows-1252");
+        assert!("replacement".parse::<TextEncoding>().is_err());
+        assert!("utf-7".parse::<TextEncoding>().is_err());
+    }
+
+    #[test]
+    fn marks_what_cannot_be_decoded() {
+        let mut bytes = utf16("a", false);
+        bytes.extend([0x00, 0xd8]); // half of a surrogate pair
+        bytes.extend(utf16("b", false));
+        bytes.push(0x41); // half of a unit
+        let detected = detect(&bytes, true, "utf-16le".parse().ok()).unwrap();
+        assert_eq!(decode_head(&bytes, true, &detected), b"a\xffb\xff");
+        let mut text = Text::new(bytes, Hashing::new(Box::new(io::empty())), &detected);
+        let mut out = Vec::new();
+        text.read_to_end(&mut out).unwrap();
+        assert_eq!(out, b"a\xffb\xff");
+    }
+}

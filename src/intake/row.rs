@@ -1,0 +1,177 @@
+//! From a record to a row: its id, its priority, what it says about the user, and whether it stays.
+
+use super::cell::{has_guest_mark, is_id_like, trim, unquote};
+use super::entry::Entry;
+use super::error::shown;
+use super::filter::Filters;
+use super::layout::Layout;
+use super::{Row, Verdict};
+
+/// Makes rows of the records of one source.
+pub(super) struct RowMaker {
+    /// Which source, from 0.
+    pub(super) source: usize,
+    pub(super) layout: Layout,
+    /// For each column of the source, its place among the columns of all sources.
+    pub(super) places: Vec<usize>,
+    /// How many columns all sources have together.
+    pub(super) width: usize,
+}
+
+impl RowMaker {
+    /// The row, unless the record holds nothing: only blanks, or a comment of a plain list.
+    pub(super) fn make(&self, entry: Entry, filters: &Filters) -> Option<Row> {
+        let row = |id: String, verdict| Row {
+            source: self.source,
+            line: entry.line,
+            id,
+            priority: None,
+            external_hint: None,
+            cells: vec![String::new(); self.width],
+            note: None,
+            verdict,
+        };
+        if entry.filled() == 0 && entry.trouble.is_none() {
+            return None;
+        }
+        if self.layout.is_list {
+            let id = without_comment(entry.cells.first()?);
+            let verdict = match self.trouble(&entry) {
+                _ if id.is_empty() => return None,
+                Some(why) => Verdict::Unreadable(why),
+                None => Verdict::Read,
+            };
+            let mut row = row(id.to_owned(), verdict);
+            row.external_hint = self.external_hint(&row.id, &entry);
+            self.filter(&mut row, filters);
+            return Some(row);
+        }
+        let roles = &self.layout.roles;
+        let columns = &self.layout.columns;
+        let mut row = row(entry.cell(roles.id).to_owned(), Verdict::Read);
+        for (at, cell) in entry.cells.iter().enumerate().take(columns.len()) {
+            row.cells[self.places[at]].clone_from(cell);
+        }
+        if let Some(why) = self.trouble(&entry) {
+            if row.id.is_empty() {
+                row.id = (0..entry.cells.len()).map(|at| entry.cell(at)).find(|c| !c.is_empty())?.to_owned();
+            }
+            row.verdict = Verdict::Unreadable(why);
+            return Some(row);
+        }
+        let shifted = entry.filled_from(columns.len()) > 0;
+        if shifted {
+            row.note = Some(format!("{} cells under {} columns", entry.cells.len(), columns.len()));
+            row.external_hint = has_guest_mark(&row.id).then_some(true);
+        } else {
+            if let (true, Some(fallback)) = (row.id.is_empty(), roles.fallback) {
+                row.id = entry.cell(fallback).to_owned();
+                let (empty, taken) = (shown(&columns[roles.id]), shown(&columns[fallback]));
+                row.note = (!row.id.is_empty()).then(|| format!("{empty} is empty, so {taken} was taken"));
+            }
+            row.priority =
+                roles.priority.map(|at| entry.cell(at)).filter(|c| !c.is_empty()).map(str::to_owned);
+            row.external_hint = self.external_hint(&row.id, &entry);
+        }
+        self.filter(&mut row, filters);
+        let other = roles.object_type.filter(|_| !shifted).and_then(|at| not_a_user(entry.cell(at)));
+        if let (Verdict::Read, Some(what)) = (&row.verdict, other) {
+            row.verdict = Verdict::Unreadable(format!("{what}, not a user"));
+        }
+        Some(row)
+    }
+
+    fn filter(&self, row: &mut Row, filters: &Filters) {
+        if let (Verdict::Read, Some(why)) = (&row.verdict, filters.reason(&row.cells)) {
+            row.verdict = Verdict::Excluded(why);
+        }
+    }
+
+    /// Why the record cannot be trusted. With more cells than columns something has shifted, and the id's cell may hold
+    /// somebody else (the manager's address, say); only the first column stays where it is.
+    fn trouble(&self, entry: &Entry) -> Option<String> {
+        if let Some(trouble) = &entry.trouble {
+            return Some(trouble.clone());
+        }
+        let width = self.layout.columns.len().max(1);
+        let more = entry.filled_from(width) > 0;
+        let hides_id = entry.cells.iter().skip(width).any(|cell| is_id_like(cell));
+        (more && (self.layout.roles.id > 0 || hides_id)).then(|| {
+            format!(
+                "{} cells under {width} column{}: is a delimiter inside a cell without quotes around it?",
+                entry.cells.len(),
+                if width == 1 { "" } else { "s" }
+            )
+        })
+    }
+
+    /// Whether the row itself shows that the user's home is another tenant.
+    fn external_hint(&self, id: &str, entry: &Entry) -> Option<bool> {
+        let roles = &self.layout.roles;
+        let upns = roles.upns.iter().map(|at| entry.cell(*at)).filter(|upn| upn.contains('@'));
+        let own = Some(id).filter(|id| id.contains('@') && !roles.id_is_mail);
+        let mut known = false;
+        for upn in own.into_iter().chain(upns) {
+            if has_guest_mark(upn) {
+                return Some(true);
+            }
+            known = true;
+        }
+        let is_guest = || roles.user_type.is_some_and(|at| entry.cell(at).eq_ignore_ascii_case("guest"));
+        if known || has_guest_mark(id) { Some(has_guest_mark(id)) } else { is_guest().then_some(true) }
+    }
+}
+
+impl Entry {
+    /// How many cells from this one on hold something.
+    fn filled_from(&self, from: usize) -> usize {
+        (from..self.cells.len()).filter(|at| !self.cell(*at).is_empty()).count()
+    }
+}
+
+/// The id on a line of a plain list: without quotes around it, and without a comment, which begins with `#` at the start
+/// of the line or after white space. (The `#` of `#EXT#` follows a letter.)
+fn without_comment(line: &str) -> &str {
+    let mut before = ' ';
+    let comment = line.char_indices().find(|(_, c)| {
+        let starts = *c == '#' && (before.is_whitespace() || super::cell::is_invisible(before));
+        before = *c;
+        starts
+    });
+    trim(unquote(comment.map_or(line, |(at, _)| &line[..at])))
+}
+
+/// What the directory object is, if it is none that can sign in as a user.
+fn not_a_user(kind: &str) -> Option<&'static str> {
+    let kind = kind.rsplit('.').next().unwrap_or(kind);
+    let kind: String = kind.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    Some(match kind.as_str() {
+        "group" => "a Group",
+        "device" => "a Device",
+        "serviceprincipal" => "a ServicePrincipal",
+        "application" => "an Application",
+        "contact" | "orgcontact" => "a Contact",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comment_is_not_a_guest() {
+        assert_eq!(without_comment(" ann@contoso.com\t# left"), "ann@contoso.com");
+        assert_eq!(without_comment("jane_x.com#EXT#@contoso.com"), "jane_x.com#EXT#@contoso.com");
+        assert_eq!(without_comment("  # nobody"), "");
+        assert_eq!(without_comment("'ann@contoso.com'"), "ann@contoso.com");
+    }
+
+    #[test]
+    fn knows_what_is_not_a_user() {
+        assert_eq!(not_a_user("#microsoft.graph.group"), Some("a Group"));
+        assert_eq!(not_a_user("Service principal"), Some("a ServicePrincipal"));
+        assert_eq!(not_a_user("User"), None);
+        assert_eq!(not_a_user("Contractor"), None);
+    }
+}

@@ -1,0 +1,188 @@
+//! Looks at the first bytes of a text: what stands before the rows, and what separates the cells.
+
+use super::delimiter::{KNOWN, from_sep_line};
+use super::encoding::TextEncoding;
+use super::entry::Entry;
+use super::error::IntakeError;
+use super::layout::{Layout, decide, find_header};
+use super::records::{Record, RecordError, Records, Shape};
+use super::{Options, cell};
+
+/// How many rows are looked at.
+const LOOK_AT: usize = 50;
+
+/// What the first bytes of a text say.
+pub(super) struct Sniffed {
+    /// How many lines (those without a character not counted) stand before the first record: comments, `sep=;`.
+    pub(super) prelude: usize,
+    pub(super) shape: Shape,
+    pub(super) layout: Layout,
+}
+
+/// The first bytes of a text, decoded.
+pub(super) struct Sample<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Whether they are all there is.
+    pub(super) whole: bool,
+    pub(super) encoding: TextEncoding,
+}
+
+/// Decides how to read the source `name`.
+pub(super) fn sniff(name: &str, sample: &Sample<'_>, options: &Options) -> Result<Sniffed, IntakeError> {
+    let prelude = sample.prelude();
+    if prelude.is_all && sample.whole {
+        let what = if prelude.lines == 0 { "it is empty" } else { "it holds comments only" };
+        return Err(IntakeError::NoRows { name: name.to_owned(), what });
+    }
+    let open_quote = |line| IntakeError::OpenQuote { name: name.to_owned(), line };
+    let (delimiter, entries) = match options.delimiter.or(prelude.delimiter) {
+        Some(byte) => {
+            let (entries, open) = sample.entries(prelude.lines, Shape::Cells(byte));
+            if let (Some(line), true) = (open, entries.is_empty()) {
+                return Err(open_quote(line));
+            }
+            (Some(byte), entries)
+        }
+        None => match sample.guess(prelude.lines, options) {
+            Ok((byte, entries)) => (Some(byte), entries),
+            Err(Some(line)) => return Err(open_quote(line)),
+            Err(None) => (None, sample.entries(prelude.lines, Shape::Lines).0),
+        },
+    };
+    let one_column = entries.iter().all(|entry| entry.cells.len() < 2);
+    let layout = decide(name, &entries, one_column, options)?;
+    let shape = if layout.is_list { Shape::Lines } else { Shape::Cells(delimiter.unwrap_or(b',')) };
+    Ok(Sniffed { prelude: prelude.lines, shape, layout })
+}
+
+/// Whether there is a header, how many of a hundred rows have its width, and that width.
+type Score = (bool, usize, usize);
+
+struct Prelude {
+    lines: usize,
+    delimiter: Option<u8>,
+    is_all: bool,
+}
+
+impl Sample<'_> {
+    /// Finds the lines that stand before the rows: comments, blank lines, Excel's `sep=;`, PowerShell's `#TYPE …`,
+    /// the `version:v1.0` of Entra's templates.
+    fn prelude(&self) -> Prelude {
+        let mut records = Records::new(self.bytes, Shape::Lines);
+        let mut record = Record::default();
+        let mut prelude = Prelude { lines: 0, delimiter: None, is_all: false };
+        while let Ok(true) = records.read(&mut record) {
+            let entry = Entry::from_record(&record, self.encoding);
+            let line = entry.cells.first().map_or("", String::as_str);
+            let delimiter = from_sep_line(line);
+            let line = cell::trim(line);
+            let comment = line.strip_prefix('#').is_some_and(|rest| {
+                rest.bytes().next().is_none_or(|next| next != b'"' && !KNOWN.contains(&next))
+            });
+            let version = line.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("version:"));
+            if !(delimiter.is_some() || comment || version || line.is_empty()) {
+                return prelude;
+            }
+            prelude.lines += 1;
+            prelude.delimiter = prelude.delimiter.or(delimiter);
+        }
+        prelude.is_all = true;
+        prelude
+    }
+
+    /// The first records when read in this shape, and the line of a quote that ends them by not being closed.
+    fn entries(&self, prelude: usize, shape: Shape) -> (Vec<Entry>, Option<u64>) {
+        let mut records = Records::new(self.bytes, Shape::Lines);
+        let mut record = Record::default();
+        for _ in 0..prelude {
+            let _ = records.read(&mut record);
+        }
+        records.set_shape(shape);
+        let mut entries = Vec::new();
+        while entries.len() < LOOK_AT {
+            match records.read(&mut record) {
+                Ok(true) => {
+                    let mut entry = Entry::from_record(&record, self.encoding);
+                    if shape == Shape::Lines {
+                        entry.cells.iter_mut().for_each(|cell| *cell = cell::unquote(cell).to_owned());
+                    }
+                    if entry.filled() > 0 {
+                        entries.push(entry);
+                    }
+                }
+                Ok(false) => {
+                    if !self.whole && entries.len() > 1 {
+                        entries.pop();
+                    } else if let (false, Some(only)) = (self.whole, entries.first_mut()) {
+                        only.cut = true;
+                    }
+                    break;
+                }
+                Err(RecordError::OpenQuote { line }) => return (entries, Some(line)),
+                Err(RecordError::Io(_)) => break,
+            }
+        }
+        (entries, None)
+    }
+
+    /// The delimiter under which the rows make the best table, and its first rows. Otherwise nothing separates cells,
+    /// or a quote that is not closed hides what does: then its line.
+    fn guess(&self, prelude: usize, options: &Options) -> Result<(u8, Vec<Entry>), Option<u64>> {
+        let mut best: Option<(Score, u8, Vec<Entry>)> = None;
+        let mut hidden = None;
+        for delimiter in KNOWN {
+            let (entries, open) = self.entries(prelude, Shape::Cells(delimiter));
+            if entries.is_empty() && self.bytes.contains(&delimiter) {
+                hidden = hidden.or(open);
+            }
+            let header = find_header(&entries, options);
+            let base = header.unwrap_or(0);
+            let width = entries.get(base).map_or(0, |entry| entry.cells.len());
+            if width < 2 {
+                continue;
+            }
+            let rows = &entries[base + 1..];
+            let even = rows.iter().filter(|entry| entry.cells.len() == width).count();
+            let share = (even * 100).checked_div(rows.len()).unwrap_or(100);
+            let score = (header.is_some(), share, width);
+            if best.as_ref().is_none_or(|(top, ..)| score > *top) {
+                best = Some((score, delimiter, entries));
+            }
+        }
+        best.map(|(_, delimiter, entries)| (delimiter, entries)).ok_or(hidden)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sniffed(text: &str) -> (usize, Shape, usize) {
+        let encoding = "utf-8".parse().unwrap();
+        let sample = Sample { bytes: text.as_bytes(), whole: true, encoding };
+        let found = sniff("x", &sample, &Options::default()).unwrap();
+        (found.prelude, found.shape, found.layout.roles.id)
+    }
+
+    #[test]
+    fn finds_the_delimiter() {
+        assert_eq!(sniffed("UPN,Name\na@b.de,\"x;y;z\"\n"), (0, Shape::Cells(b','), 0));
+        assert_eq!(sniffed("Name, first;UPN\nLee, Ann;a@b.de\n"), (0, Shape::Cells(b';'), 1));
+        assert_eq!(sniffed("\"a;b\"\t\"UPN\"\nx\ta@b.de\n"), (0, Shape::Cells(b'\t'), 1));
+        assert_eq!(sniffed("a|a@b.de\nb|b@b.de\n"), (0, Shape::Cells(b'|'), 1));
+        assert_eq!(sniffed("a@b.de\nb@b.de, c@b.de\n"), (0, Shape::Lines, 0));
+        assert_eq!(sniffed("Leavers of May\n\nName,UPN\nAnn,a@b.de\n"), (0, Shape::Cells(b','), 1));
+        assert_eq!(sniffed("\"UPN\"\n\"a@b.de\"\n"), (0, Shape::Cells(b','), 0));
+    }
+
+    #[test]
+    fn passes_over_what_stands_before_the_rows() {
+        assert_eq!(sniffed("sep=;\r\nid;UPN\r\n1;a@b.de\r\n"), (1, Shape::Cells(b';'), 1));
+        assert_eq!(sniffed("#TYPE Selected.User, x\n\"Name\",\"UPN\"\n"), (1, Shape::Cells(b','), 1));
+        assert_eq!(sniffed("#,Name,UPN\n1,Ann,a@b.de\n"), (0, Shape::Cells(b','), 2));
+        let template =
+            "version:v1.0\nMember object ID or user principal name [memberObjectIdOrUpn] Required\na@b.de\n";
+        assert_eq!(sniffed(template), (1, Shape::Cells(b','), 0));
+        assert_eq!(sniffed("# ours\n\n  \n#more\na@b.de\n"), (3, Shape::Lines, 0));
+    }
+}

@@ -1,0 +1,137 @@
+//! One source, opened: told apart by its content, sniffed, and ready to give its records.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use super::digest::{Hashing, SourceDigest};
+use super::encoding::{Text, decode_head, detect};
+use super::entry::Entry;
+use super::error::{IntakeError, bare};
+use super::layout::Layout;
+use super::records::{Record, RecordError, Records, Shape};
+use super::sniff::{Sample, sniff};
+use super::{Kind, Options, Source, delimiter, spreadsheet};
+
+/// How many bytes are looked at before anything is decided.
+const HEAD: usize = 64 * 1024;
+
+/// A source whose nature is known.
+pub(super) struct Opened {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    /// How many records are still to be passed over: what stands before the first row of data.
+    before: usize,
+    feed: Feed,
+}
+
+enum Feed {
+    Text { records: Box<Records<Text>>, record: Record, encoding: super::TextEncoding },
+    Sheet { rows: spreadsheet::Rows, raw: Hashing },
+}
+
+/// Opens a source and decides how to read it.
+pub(super) fn open(source: &Source, options: &Options) -> Result<(Opened, Layout), IntakeError> {
+    let (name, reader): (String, Box<dyn Read + Send>) = match source {
+        Source::Stdin => ("stdin".into(), Box::new(io::stdin())),
+        Source::File(path) => {
+            let name = bare(&path.display().to_string());
+            if path.is_dir() {
+                return Err(IntakeError::Directory { name });
+            }
+            let file = File::open(path).map_err(|error| IntakeError::Open { name: name.clone(), error })?;
+            (name, Box::new(file))
+        }
+    };
+    from_reader(name, reader, options)
+}
+
+/// Decides how to read what the reader gives.
+pub(super) fn from_reader(
+    name: String,
+    reader: Box<dyn Read + Send>,
+    options: &Options,
+) -> Result<(Opened, Layout), IntakeError> {
+    let mut raw = Hashing::new(reader);
+    let head = raw.read_head(HEAD).map_err(|error| IntakeError::Read { name: name.clone(), error })?;
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return open_workbook(name, &head, raw, options);
+    }
+    let whole = head.len() < HEAD;
+    let detected = detect(&head, whole, options.encoding).map_err(|no| IntakeError::NotText {
+        name: name.clone(),
+        what: no.what.to_owned(),
+        remedy: no.remedy,
+    })?;
+    let bytes = decode_head(&head, whole, &detected);
+    let encoding = detected.encoding;
+    let found = sniff(&name, &Sample { bytes: &bytes, whole, encoding }, options)?;
+    let mut layout = found.layout;
+    let (kind, mut what) = match found.shape {
+        Shape::Lines => (Kind::List, "plain list".to_owned()),
+        Shape::Cells(byte) => (Kind::Csv, format!("CSV, {}", delimiter::name(byte))),
+    };
+    what = format!("{name}: {what}, {encoding}");
+    if let Some(note) = detected.note {
+        what = format!("{what} ({note})");
+    }
+    layout.said.insert(0, what);
+
+    let mut records = Box::new(Records::new(Text::new(head, raw, &detected), Shape::Lines));
+    let mut record = Record::default();
+    for _ in 0..found.prelude {
+        records.read(&mut record).map_err(|error| failed(&name, error))?;
+    }
+    records.set_shape(found.shape);
+    let feed = Feed::Text { records, record, encoding };
+    Ok((Opened { name, kind, before: layout.before, feed }, layout))
+}
+
+fn open_workbook(
+    name: String,
+    head: &[u8],
+    mut raw: Hashing,
+    options: &Options,
+) -> Result<(Opened, Layout), IntakeError> {
+    let (rows, mut layout) = spreadsheet::open(&name, head, &mut raw, options)?;
+    layout.said.insert(0, format!("{name}: {}", rows.said));
+    let before = layout.before;
+    Ok((Opened { name, kind: Kind::Xlsx, before, feed: Feed::Sheet { rows, raw } }, layout))
+}
+
+impl Opened {
+    /// The next record of data, if there is one. Records that hold only blanks may be among them.
+    pub(super) fn next(&mut self) -> Result<Option<Entry>, IntakeError> {
+        loop {
+            let entry = match &mut self.feed {
+                Feed::Sheet { rows, .. } => rows.next(),
+                Feed::Text { records, record, encoding } => {
+                    let more = records.read(record).map_err(|error| failed(&self.name, error))?;
+                    more.then(|| Entry::from_record(record, *encoding))
+                }
+            };
+            match entry {
+                // What was looked at to decide had no blank records, so they do not count here either.
+                Some(entry) if self.before > 0 => self.before -= usize::from(entry.filled() > 0),
+                entry => return Ok(entry),
+            }
+        }
+    }
+
+    /// Reads what is left, and gives the fingerprint of everything.
+    pub(super) fn finish(self) -> Result<SourceDigest, IntakeError> {
+        let raw = match self.feed {
+            Feed::Sheet { raw, .. } => raw,
+            Feed::Text { records, .. } => records.into_inner().into_raw(),
+        };
+        let name = self.name;
+        raw.finish(name.clone(), self.kind).map_err(|error| IntakeError::Read { name, error })
+    }
+}
+
+fn failed(name: &str, error: RecordError) -> IntakeError {
+    let name = name.to_owned();
+    match error {
+        RecordError::Io(error) => IntakeError::Read { name, error },
+        RecordError::OpenQuote { line } => IntakeError::OpenQuote { name, line },
+    }
+}

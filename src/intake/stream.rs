@@ -1,0 +1,186 @@
+//! All sources as one stream of rows.
+
+use std::collections::HashMap;
+
+use super::digest::SourceDigest;
+use super::error::IntakeError;
+use super::filter::Filters;
+use super::layout::{Layout, no_such_column};
+use super::row::RowMaker;
+use super::source::{self, Opened};
+use super::{Kind, Options, Row, Source};
+
+/// Opens the sources and decides how to read each. No row is given yet, and only the first 64 KiB of a text were read.
+///
+/// # Errors
+/// When a source cannot be opened, is neither text nor a workbook, is empty, or has no column of user ids; when a
+/// column, sheet or filter names what is not there; when standard input is named twice.
+pub fn open(sources: &[Source], options: &Options) -> Result<Intake, IntakeError> {
+    if sources.is_empty() {
+        return Err(IntakeError::NoSources);
+    }
+    if sources.iter().filter(|source| matches!(source, Source::Stdin)).count() > 1 {
+        return Err(IntakeError::StdinTwice);
+    }
+    let opened = sources.iter().map(|source| source::open(source, options)).collect::<Result<_, _>>()?;
+    Intake::new(opened, options)
+}
+
+/// The rows of all sources, one after another, in the order of the sources.
+///
+/// Its memory is bounded whatever the sources are, but for workbooks, whose sheet is held. An `Err` ends the stream:
+/// what came before must not be acted upon, because rows are missing.
+pub struct Intake {
+    sources: Vec<Opened>,
+    makers: Vec<RowMaker>,
+    filters: Filters,
+    columns: Vec<String>,
+    id_columns: Vec<Option<String>>,
+    notices: Vec<String>,
+    skip: u64,
+    most: u64,
+    /// Rows met so far, in all sources and in this one.
+    met: u64,
+    met_here: u64,
+    at: usize,
+    ended: bool,
+}
+
+impl Intake {
+    pub(super) fn new(opened: Vec<(Opened, Layout)>, options: &Options) -> Result<Self, IntakeError> {
+        if options.sheet.is_some() && opened.iter().all(|(source, _)| source.kind != Kind::Xlsx) {
+            return Err(IntakeError::SheetWithoutWorkbook);
+        }
+        if let [(first, _), ..] = &opened[..]
+            && opened.iter().all(|(_, layout)| layout.is_list)
+        {
+            let asked = [
+                ("--column", options.column.as_ref().filter(|column| *column != "1")),
+                ("--priority-column", options.priority_column.as_ref()),
+            ];
+            if let Some((flag, Some(column))) = asked.into_iter().find(|(_, column)| column.is_some()) {
+                return Err(no_such_column(&first.name, flag, column, &[]));
+            }
+        }
+        let (columns, places) = unite(opened.iter().map(|(_, layout)| &layout.columns[..]));
+        let filters = Filters::bind(&options.filters, &columns)?;
+        let notices = opened.iter().map(|(_, layout)| layout.said.join("; ")).collect();
+        let id_columns =
+            opened.iter().map(|(_, layout)| layout.columns.get(layout.roles.id).cloned()).collect();
+        let width = columns.len();
+        let mut sources = Vec::new();
+        let mut makers = Vec::new();
+        for (source, ((opened, layout), places)) in opened.into_iter().zip(places).enumerate() {
+            sources.push(opened);
+            makers.push(RowMaker { source, layout, places, width });
+        }
+        Ok(Self {
+            sources,
+            makers,
+            filters,
+            columns,
+            id_columns,
+            notices,
+            skip: options.skip_rows,
+            most: options.max_rows.unwrap_or(u64::MAX),
+            met: 0,
+            met_here: 0,
+            at: 0,
+            ended: false,
+        })
+    }
+
+    /// The columns of all sources, each name once (without regard to case), in the order of first appearance.
+    /// Plain lists add none.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// For each source, the column that its ids come from, by the name it has there; none for a plain list.
+    pub fn id_columns(&self) -> &[Option<String>] {
+        &self.id_columns
+    }
+
+    /// For each source, what was decided about it, in words for people: safe to show on a terminal.
+    pub fn notices(&self) -> &[String] {
+        &self.notices
+    }
+
+    /// The name of a source, for messages: its path as given, or `stdin`. `source` is that of a [`Row`].
+    pub fn source_name(&self, source: usize) -> &str {
+        self.sources.get(source).map_or("", |source| &source.name)
+    }
+
+    /// Reads what was not read (after `max_rows`, say), and gives the fingerprint of each source, in their order.
+    ///
+    /// # Errors
+    /// When reading fails.
+    pub fn finish(self) -> Result<Vec<SourceDigest>, IntakeError> {
+        self.sources.into_iter().map(Opened::finish).collect()
+    }
+
+    fn advance(&mut self) -> Result<Option<Row>, IntakeError> {
+        while let Some(source) = self.sources.get_mut(self.at) {
+            if self.met.saturating_sub(self.skip) >= self.most {
+                return Ok(None);
+            }
+            let Some(entry) = source.next()? else {
+                if self.met_here == 0 {
+                    let name = source.name.clone();
+                    return Err(IntakeError::NoRows { name, what: "nothing follows its header or comments" });
+                }
+                self.at += 1;
+                self.met_here = 0;
+                continue;
+            };
+            if let Some(row) = self.makers[self.at].make(entry, &self.filters) {
+                self.met += 1;
+                self.met_here += 1;
+                if self.met > self.skip {
+                    return Ok(Some(row));
+                }
+            }
+        }
+        if self.skip > 0 && self.met <= self.skip {
+            return Err(IntakeError::AllSkipped { rows: self.met, skip: self.skip });
+        }
+        Ok(None)
+    }
+}
+
+impl Iterator for Intake {
+    type Item = Result<Row, IntakeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.advance().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+impl std::fmt::Debug for Intake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Intake").field("notices", &self.notices).finish_non_exhaustive()
+    }
+}
+
+/// Unites the columns of all sources. For each source, where its columns went.
+fn unite<'a>(sources: impl Iterator<Item = &'a [String]>) -> (Vec<String>, Vec<Vec<usize>>) {
+    let mut columns = Vec::new();
+    let mut known = HashMap::new();
+    let places = sources
+        .map(|names| {
+            let place = |name: &String| {
+                *known.entry(name.to_lowercase()).or_insert_with(|| {
+                    columns.push(name.clone());
+                    columns.len() - 1
+                })
+            };
+            names.iter().map(place).collect()
+        })
+        .collect();
+    (columns, places)
+}

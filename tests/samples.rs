@@ -1,0 +1,125 @@
+//! Every sample is read as `samples/README.md` says.
+
+use std::path::PathBuf;
+
+use entra_revoke::intake::{Intake, Kind, Options, Row, Source, Verdict, open};
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
+}
+
+fn read(name: &str) -> (Intake, Vec<Row>) {
+    let mut intake = open(&[Source::File(path(name))], &Options::default()).expect("the sample opens");
+    let rows = intake.by_ref().collect::<Result<_, _>>().expect("every row can be read");
+    (intake, rows)
+}
+
+fn guests(rows: &[Row]) -> usize {
+    rows.iter().filter(|row| row.external_hint == Some(true)).count()
+}
+
+fn row<'a>(rows: &'a [Row], id: &str) -> &'a Row {
+    rows.iter().find(|row| row.id == id).expect("the row is there")
+}
+
+#[test]
+fn the_readme_tells_the_truth() {
+    let readme = std::fs::read_to_string(path("README.md")).unwrap();
+    let mut names = Vec::new();
+    for line in readme.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let (intake, rows) = read(cells[1]);
+        let was_read = rows.iter().filter(|row| row.verdict == Verdict::Read).count();
+        let counts = [rows.len(), was_read, rows.len() - was_read].map(|count| count.to_string());
+        assert_eq!([cells[2], cells[4], cells[5]], counts, "{}: {:?}", cells[1], intake.notices());
+        assert_eq!(intake.id_columns()[0].as_deref().unwrap_or(""), cells[3]);
+        names.push(cells[1].to_owned());
+    }
+    let mut files: Vec<String> = std::fs::read_dir(path(""))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "README.md" && !name.starts_with('.'))
+        .collect();
+    files.sort();
+    names.sort();
+    assert_eq!(names, files);
+}
+
+#[test]
+fn group_export() {
+    let (intake, rows) = read("group-export.csv");
+    assert_eq!(guests(&rows), 4);
+    let whys: Vec<&Verdict> = rows.iter().map(|row| &row.verdict).filter(|v| **v != Verdict::Read).collect();
+    let no_user = |what: &str| Verdict::Unreadable(format!("{what}, not a user"));
+    assert_eq!(whys, [&no_user("a Group"), &no_user("a Device")]);
+    assert!(
+        intake.notices()[0].contains("CSV, `,`, UTF-8; ids from column `id` (also saw `userPrincipalName`)")
+    );
+    let digest = &intake.finish().unwrap()[0];
+    assert_eq!(
+        (digest.kind, digest.bytes),
+        (Kind::Csv, std::fs::metadata(path("group-export.csv")).unwrap().len())
+    );
+}
+
+#[test]
+fn excel_semicolon_utf16() {
+    let (intake, rows) = read("excel-semicolon-utf16.csv");
+    assert_eq!(guests(&rows), 2);
+    assert_eq!(rows.iter().filter(|row| row.note.is_some()).count(), 2);
+    assert!(row(&rows, "chiara.rossi@contoso.com").note.as_deref().unwrap().contains("`Object Id` is empty"));
+    assert!(rows.iter().all(|row| row.id == row.id.trim() && !row.id.contains('\u{a0}')));
+    assert_eq!(rows.iter().find(|row| row.cells[0] == "Debra Berger").unwrap().line, 10);
+    assert_eq!(rows.iter().find(|row| row.cells[0] == "Diego Siciliani").unwrap().line, 12);
+    assert!(intake.notices()[0].contains("CSV, `;`, UTF-16LE; ids from column `Object Id`"));
+}
+
+#[test]
+fn list() {
+    let (intake, rows) = read("list.txt");
+    assert_eq!(guests(&rows), 1);
+    assert_eq!(rows[0].line, 4);
+    assert_eq!(row(&rows, "diego.siciliani@contoso.com").line, 10);
+    assert!(rows.iter().any(|row| row.id == "BJORN.LINDQVIST@Contoso.com") && rows[24].id == "reception");
+    assert!(rows.iter().any(|row| row.id.starts_with('{')));
+    assert!(intake.columns().is_empty());
+    assert_eq!(intake.finish().unwrap()[0].kind, Kind::List);
+}
+
+#[test]
+fn offboarding_hr() {
+    let (intake, rows) = read("offboarding-hr.csv");
+    assert_eq!(intake.columns().len(), 7);
+    let last = rows.last().unwrap();
+    assert_eq!((last.id.as_str(), last.cells[0].as_str(), last.line), ("", "Total: 39", 44));
+    assert_eq!(row(&rows, "lidia.holloway@contoso.com").priority.as_deref(), Some("2"));
+    assert!(row(&rows, "elif.yilmaz@contoso.com").cells[6].starts_with("=HYPERLINK("));
+    assert_eq!(row(&rows, "johanna.lorenz@contoso.com").cells[6].lines().count(), 3);
+    assert_eq!(rows.iter().filter(|row| row.id.is_empty()).count(), 2);
+}
+
+#[test]
+fn offboarding_workbook() {
+    let (intake, rows) = read("offboarding.xlsx");
+    assert!(
+        intake.notices()[0].contains("xlsx, sheet `Leavers` (not read: `Joiners`)"),
+        "{:?}",
+        intake.notices()
+    );
+    assert!(intake.notices()[0].contains("the header is on line 3"));
+    assert_eq!(guests(&rows), 1);
+    assert_eq!(
+        (rows[0].line, rows[0].cells[0].as_str(), rows[0].cells[5].as_str()),
+        (4, "20400", "2026-05-29")
+    );
+    assert_eq!(rows.iter().filter(|row| row.note.is_some()).count(), 1);
+    assert_eq!(rows.iter().find(|row| row.cells[5].contains('T')).unwrap().cells[5], "2026-06-12T17:30:00");
+    assert_eq!(rows[31].cells[0], "Total: 31");
+
+    let options = Options { sheet: Some("joiners".into()), ..Options::default() };
+    let joiners = open(&[Source::File(path("offboarding.xlsx"))], &options).unwrap();
+    assert_eq!(joiners.map(|row| row.unwrap().id).collect::<Vec<_>>(), ["nova.quist@contoso.com"]);
+    let options = Options { sheet: Some("Q3".into()), ..Options::default() };
+    let error = open(&[Source::File(path("offboarding.xlsx"))], &options).unwrap_err().to_string();
+    assert!(error.contains("has no sheet `Q3`: it has `Leavers`, `Joiners`"), "{error}");
+}
