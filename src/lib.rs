@@ -12,5 +12,6 @@ pub mod intake;
 pub mod journal;
 pub mod outcome;
 pub mod plan;
+pub mod report;
 pub mod simulator;
 pub mod user_id;

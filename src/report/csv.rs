@@ -1,0 +1,117 @@
+//! `report.csv`: for people with a spreadsheet, and for every tool that reads CSV.
+//!
+//! UTF-8 without a byte order mark, lines end with LF. A mark would become part of the first column's name in
+//! most tools that are not spreadsheets (Python's `csv`, `awk`, SIEM imports), and PowerShell's `Import-Csv` takes
+//! a file without one for UTF-8; in Excel, *Data › From Text/CSV* asks for the encoding.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use super::names::distinct;
+use super::row::{COLUMNS, ReportRow, time_or_empty};
+use crate::harmless;
+
+/// Rows as CSV, header first.
+pub(super) struct CsvRows<W: Write> {
+    out: csv::Writer<W>,
+    columns: usize,
+}
+
+impl<W: Write> CsvRows<W> {
+    /// Writes the header: the report's columns, then the input's own `columns`. An own column whose name is taken
+    /// gets a number behind it: PowerShell refuses a file with the same name twice.
+    pub(super) fn new(out: W, columns: &[String]) -> io::Result<CsvRows<W>> {
+        let mut out = csv::Writer::from_writer(out);
+        for name in COLUMNS {
+            out.write_field(name)?;
+        }
+        for name in distinct(columns, &COLUMNS) {
+            out.write_field(safe(&name).as_bytes())?;
+        }
+        out.write_record(None::<&[u8]>)?;
+        Ok(CsvRows { out, columns: columns.len() })
+    }
+
+    /// Writes one row. Own cells that are missing are empty.
+    pub(super) fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
+        let status = row.http_status.map(|status| status.to_string()).unwrap_or_default();
+        let attempts = row.attempts.to_string();
+        let throttled = row.throttled_ms.to_string();
+        let first_sent_at = time_or_empty(row.first_sent_at);
+        let settled_at = time_or_empty(row.settled_at);
+        let client_request_id = row.client_request_id.map(|id| id.to_string()).unwrap_or_default();
+        let valid_from = time_or_empty(row.sessions_valid_from);
+        let fields: [&str; COLUMNS.len()] = [
+            row.line,
+            row.input,
+            row.user_id,
+            row.outcome.word(),
+            &status,
+            row.error_code.unwrap_or_default(),
+            row.detail,
+            &attempts,
+            &throttled,
+            &first_sent_at,
+            &settled_at,
+            row.request_id.unwrap_or_default(),
+            &client_request_id,
+            flag(row.external),
+            flag(row.verified),
+            &valid_from,
+            row.case_id.unwrap_or_default(),
+        ];
+        for field in fields {
+            self.out.write_field(safe(field).as_bytes())?;
+        }
+        for place in 0..self.columns {
+            let cell = row.cells.get(place).map_or("", String::as_str);
+            self.out.write_field(safe(cell).as_bytes())?;
+        }
+        Ok(self.out.write_record(None::<&[u8]>)?)
+    }
+
+    /// Hands on all that was written.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// The text for a cell: formulas are disarmed, and what would act on a terminal that shows the file becomes a
+/// visible escape. Line breaks and tabs stay, and so do the joiners that words of some scripts need.
+fn safe(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| harmless::is_acting(c) && !matches!(c, '\t' | '\r' | '\n' | '\u{200c}' | '\u{200d}');
+    if !text.chars().any(acts) {
+        return harmless::cell(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if acts(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(harmless::cell(&out).into_owned())
+}
+
+fn flag(known: Option<bool>) -> &'static str {
+    match known {
+        Some(true) => "true",
+        Some(false) => "false",
+        None => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_neither_calculate_nor_act() {
+        assert_eq!(safe("=1+1"), "'=1+1");
+        assert_eq!(safe("a\u{1b}[2J"), "a\\u{1b}[2J");
+        assert_eq!(safe("\u{200b}=1"), "\\u{200b}=1");
+        assert_eq!(safe("two\nlines"), "two\nlines");
+        assert_eq!(safe("می\u{200c}خواهم"), "می\u{200c}خواهم");
+    }
+}

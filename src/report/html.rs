@@ -1,0 +1,239 @@
+//! `report.html`: one page for people, complete in itself: no script, nothing loaded from elsewhere.
+
+use std::io::{self, Write};
+
+use askama::Template;
+
+use super::row::time;
+use super::sample::{Group, Sample};
+use super::summary::{Summary, grouped, length, plural};
+use super::text::share;
+use super::words::{meaning, next_step};
+use crate::harmless::shown;
+use crate::journal::RunRecord;
+use crate::outcome::{Outcome, Standing};
+
+/// The file's name.
+pub(super) const NAME: &str = "report.html";
+
+/// A list with at most this many rows is open when the page opens.
+const OPEN_UP_TO: u64 = 100;
+
+#[derive(Template)]
+#[template(path = "report.html")]
+struct Page<'a> {
+    title: String,
+    headline: String,
+    tone: &'static str,
+    drill: bool,
+    warnings: Vec<String>,
+    facts: Vec<(&'static str, String)>,
+    outcomes: Vec<OutcomeRow>,
+    shares: Vec<Share>,
+    steps: Vec<(Outcome, String, &'static str)>,
+    inputs: Vec<Input>,
+    plan_sha256: &'a str,
+    groups: [Shown<'a>; 3],
+}
+
+/// A line of the table of outcomes.
+struct OutcomeRow {
+    outcome: Outcome,
+    tone: &'static str,
+    count: String,
+    share: String,
+    meaning: &'static str,
+    accepted: bool,
+}
+
+/// A part of the bar.
+struct Share {
+    tone: &'static str,
+    label: String,
+    /// Its part of all rows, as a flex factor.
+    weight: u64,
+}
+
+struct Input {
+    name: String,
+    bytes: String,
+    sha256: String,
+}
+
+/// A list of rows.
+struct Shown<'a> {
+    title: &'static str,
+    tone: &'static str,
+    total: String,
+    open: bool,
+    hidden: Option<String>,
+    group: &'a Group,
+}
+
+/// Writes the page.
+pub(super) fn write(
+    out: &mut dyn Write,
+    record: &RunRecord,
+    summary: &Summary,
+    sample: &Sample,
+) -> io::Result<()> {
+    Page::new(record, summary, sample).write_into(out)
+}
+
+impl<'a> Page<'a> {
+    fn new(record: &RunRecord, summary: &'a Summary, sample: &'a Sample) -> Page<'a> {
+        let headline = summary.headline();
+        let case = summary.case_id.as_deref().map(|id| format!("{} · ", shown(id))).unwrap_or_default();
+        Page {
+            title: format!("{case}{headline}"),
+            headline,
+            tone: tone_of(summary),
+            drill: summary.drill,
+            warnings: warnings(summary),
+            facts: facts(record, summary),
+            outcomes: outcomes(summary),
+            shares: shares(summary),
+            steps: steps(summary),
+            inputs: inputs(summary),
+            plan_sha256: &summary.plan_sha256,
+            groups: [
+                Shown::new("Not done", "open", &sample.not_done),
+                Shown::new("Done", "done", &sample.done),
+                Shown::new("Left out", "out", &sample.left_out),
+            ],
+        }
+    }
+}
+
+impl<'a> Shown<'a> {
+    fn new(title: &'static str, tone: &'static str, group: &'a Group) -> Shown<'a> {
+        Shown {
+            title,
+            tone,
+            total: grouped(group.total),
+            open: tone == "open" || group.total <= OPEN_UP_TO,
+            hidden: (group.hidden() > 0).then(|| grouped(group.hidden())),
+            group,
+        }
+    }
+}
+
+/// Green only where every user is surely signed out.
+fn tone_of(summary: &Summary) -> &'static str {
+    let all = summary.users() == summary.count(Outcome::Revoked) && summary.users() > 0;
+    match (summary.not_done, all && !summary.drill && summary.stopped.is_none()) {
+        (0, true) => "done",
+        (0, false) => "out",
+        _ => "open",
+    }
+}
+
+fn tone(summary: &Summary, outcome: Outcome) -> &'static str {
+    match summary.accepted.standing(outcome) {
+        Standing::NotDone => "open",
+        Standing::Done if outcome == Outcome::Revoked => "done",
+        Standing::Done | Standing::LeftOut => "out",
+    }
+}
+
+fn warnings(summary: &Summary) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(stopped) = &summary.stopped {
+        let sentence = shown(&stopped.sentence);
+        warnings.push(format!("The run stopped early: {}.", sentence.trim_end_matches('.')));
+    } else if summary.ended_at.is_none() {
+        warnings.push("The journal has no end: the process was killed, or still worked.".to_owned());
+    }
+    if summary.damaged_lines > 0 {
+        let lines = plural(summary.damaged_lines, "line");
+        warnings.push(format!("{lines} of the journal could not be read; what they said is not counted."));
+    }
+    warnings
+}
+
+fn facts(record: &RunRecord, summary: &Summary) -> Vec<(&'static str, String)> {
+    let operator = &summary.operator;
+    let machine = [operator.local_user.as_deref(), operator.host.as_deref()];
+    let machine: Vec<&str> = machine.into_iter().flatten().collect();
+    let tenant = match (summary.tenant.as_deref(), summary.tenant_id.as_deref()) {
+        (Some(given), Some(id)) if given != id => Some(format!("{given} ({id})")),
+        (given, id) => id.or(given).map(str::to_owned),
+    };
+    let ended =
+        summary.ended_at.map(|at| format!("{} ({} after the start)", time(at), length(summary.duration_ms)));
+    let requests = match summary.requests_per_second {
+        Some(rate) => format!("{} ({rate} a second)", grouped(summary.attempts)),
+        None => grouped(summary.attempts),
+    };
+    let throttled = match summary.throttled {
+        0 => "never".to_owned(),
+        times => plural(times, "time"),
+    };
+    let accepted: Vec<&str> = summary.accepted.words().map(Outcome::word).collect();
+    let facts = [
+        ("Case", summary.case_id.clone()),
+        ("Tenant", tenant),
+        ("Cloud", Some(summary.cloud.clone())),
+        ("Signed in with", Some(operator.auth.clone())),
+        ("As user", operator.user.clone()),
+        ("As app", operator.app_id.clone()),
+        ("From", Some(machine.join(" on "))),
+        ("Started", Some(time(summary.started_at))),
+        ("Ended", ended.or_else(|| Some("not known".to_owned()))),
+        ("Requests", Some(requests)),
+        ("Throttled", Some(throttled)),
+        ("Accepted as done", Some(accepted.join(", "))),
+        (
+            "Processes",
+            (summary.processes > 1).then(|| format!("{} (the run was resumed)", summary.processes)),
+        ),
+        ("Run", Some(record.id.clone())),
+        ("Program", Some(format!("entra-revoke {}", record.version))),
+    ];
+    let known = facts.into_iter().filter_map(|(name, value)| Some((name, value.filter(|v| !v.is_empty())?)));
+    known.map(|(name, value)| (name, shown(&value).into_owned())).collect()
+}
+
+fn outcomes(summary: &Summary) -> Vec<OutcomeRow> {
+    let occurring = summary.outcomes.iter().filter(|(_, count)| **count > 0);
+    occurring
+        .map(|(outcome, count)| OutcomeRow {
+            outcome: *outcome,
+            tone: tone(summary, *outcome),
+            count: grouped(*count),
+            share: share(*count, summary.rows),
+            meaning: meaning(*outcome),
+            accepted: summary.accepted.words().any(|word| word == *outcome),
+        })
+        .collect()
+}
+
+fn shares(summary: &Summary) -> Vec<Share> {
+    let revoked = summary.count(Outcome::Revoked);
+    let parts = [
+        ("done", "signed out", revoked),
+        ("open", "not done", summary.not_done),
+        ("out", "accepted as done", summary.accepted_as_done()),
+        ("out", "left out", summary.left_out),
+    ];
+    let label = |name: &str, count| format!("{} {name}", grouped(count));
+    let share = |(tone, name, count)| Share { tone, label: label(name, count), weight: count };
+    parts.into_iter().filter(|(.., count)| *count > 0).map(share).collect()
+}
+
+fn steps(summary: &Summary) -> Vec<(Outcome, String, &'static str)> {
+    let step = |(outcome, count): (&Outcome, &u64)| {
+        let open = *count > 0 && !summary.accepted.settles(*outcome);
+        Some((*outcome, grouped(*count), next_step(*outcome).filter(|_| open)?))
+    };
+    summary.outcomes.iter().filter_map(step).collect()
+}
+
+fn inputs(summary: &Summary) -> Vec<Input> {
+    let input = |source: &crate::intake::SourceDigest| Input {
+        name: shown(&source.name).into_owned(),
+        bytes: grouped(source.bytes),
+        sha256: shown(&source.sha256).into_owned(),
+    };
+    summary.inputs.iter().map(input).collect()
+}

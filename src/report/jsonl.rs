@@ -1,0 +1,180 @@
+//! `report.jsonl`: one JSON object a row, for programs. Text is exact: what would act where the file is shown is
+//! written as a JSON escape, and reads back as it was.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use super::names::distinct;
+use super::row::ReportRow;
+use crate::harmless::is_acting;
+use crate::outcome::Outcome;
+
+/// Rows as JSON lines.
+pub(super) struct JsonRows<W: Write> {
+    out: W,
+    columns: Vec<String>,
+    line: Vec<u8>,
+}
+
+/// The object of one row: the columns of the CSV by the same names, and what has no place there.
+#[derive(Serialize)]
+struct Object<'a> {
+    line: Line<'a>,
+    input: &'a str,
+    user_id: Option<&'a str>,
+    outcome: Outcome,
+    http_status: Option<u16>,
+    error_code: Option<&'a str>,
+    detail: &'a str,
+    attempts: u32,
+    throttled_ms: u64,
+    #[serde(serialize_with = "millis")]
+    first_sent_at: Option<Timestamp>,
+    #[serde(serialize_with = "millis")]
+    settled_at: Option<Timestamp>,
+    request_id: Option<&'a str>,
+    client_request_id: Option<Uuid>,
+    external: Option<bool>,
+    verified: Option<bool>,
+    #[serde(serialize_with = "millis")]
+    sessions_valid_from: Option<Timestamp>,
+    case_id: Option<&'a str>,
+    /// The input's name; null where the run has one input.
+    source: Option<&'a str>,
+    server_date: Option<&'a str>,
+    ags_diagnostic: Option<&'a str>,
+    input_columns: Own<'a>,
+}
+
+/// A line's number, or the text that stands for it.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Number(u64),
+    Text(&'a str),
+    Unknown,
+}
+
+impl Line<'_> {
+    /// Takes `users.csv:12` apart.
+    fn parse(text: &str) -> (Line<'_>, Option<&str>) {
+        let (source, number) = match text.rsplit_once(':') {
+            Some((source, number)) => (Some(source), number),
+            None => (None, text),
+        };
+        match number.parse() {
+            Ok(number) => (Line::Number(number), source),
+            Err(_) if text.is_empty() => (Line::Unknown, None),
+            Err(_) => (Line::Text(text), None),
+        }
+    }
+}
+
+/// The input's own columns, by name.
+struct Own<'a> {
+    names: &'a [String],
+    cells: &'a [String],
+}
+
+impl Serialize for Own<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.names.len()))?;
+        for (name, cell) in self.names.iter().zip(self.cells) {
+            map.serialize_entry(name, cell)?;
+        }
+        map.end()
+    }
+}
+
+impl<W: Write> JsonRows<W> {
+    /// Rows of inputs with these own `columns`. A name that stands there twice gets a number behind it, so that
+    /// no cell is lost.
+    pub(super) fn new(out: W, columns: &[String]) -> JsonRows<W> {
+        JsonRows { out, columns: distinct(columns, &[]), line: Vec::new() }
+    }
+
+    /// Writes one row and its line end, in one piece.
+    pub(super) fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
+        let (line, source) = Line::parse(row.line);
+        let object = Object {
+            line,
+            input: row.input,
+            user_id: Some(row.user_id).filter(|id| !id.is_empty()),
+            outcome: row.outcome,
+            http_status: row.http_status,
+            error_code: row.error_code,
+            detail: row.detail,
+            attempts: row.attempts,
+            throttled_ms: row.throttled_ms,
+            first_sent_at: row.first_sent_at,
+            settled_at: row.settled_at,
+            request_id: row.request_id,
+            client_request_id: row.client_request_id,
+            external: row.external,
+            verified: row.verified,
+            sessions_valid_from: row.sessions_valid_from,
+            case_id: row.case_id,
+            source,
+            server_date: row.server_date,
+            ags_diagnostic: row.diagnostic,
+            input_columns: Own { names: &self.columns, cells: row.cells },
+        };
+        self.line.clear();
+        object.serialize(&mut serde_json::Serializer::with_formatter(&mut self.line, Visible))?;
+        self.line.push(b'\n');
+        self.out.write_all(&self.line)
+    }
+
+    /// Hands on all that was written.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Writes acting characters as `\uXXXX`.
+struct Visible;
+
+impl serde_json::ser::Formatter for Visible {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_acting(*c)) {
+            out.write_all(&rest.as_bytes()[..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + c.len_utf8()..];
+        }
+        out.write_all(rest.as_bytes())
+    }
+}
+
+/// A time as reports write it, or null.
+pub(super) fn millis<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.collect_str(&format_args!("{at:.3}")),
+        None => serializer.serialize_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::PlanRow;
+
+    #[test]
+    fn text_is_exact_and_does_not_act() {
+        let nasty = "=1\u{1b}\u{9b}\u{202e}\u{e0041}\"ö";
+        let plan = PlanRow { line: "b:c.csv:7".to_owned(), input: nasty.to_owned(), ..PlanRow::default() };
+        let mut out = Vec::new();
+        JsonRows::new(&mut out, &[]).write(&ReportRow::left_out(&plan, None)).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.trim_end().chars().any(is_acting), "{text}");
+        let read: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(read["input"], nasty);
+        assert_eq!((read["line"].as_u64(), read["source"].as_str()), (Some(7), Some("b:c.csv")));
+    }
+}

@@ -1,0 +1,50 @@
+//! Names for the input's own columns that stand beside one another without a clash.
+
+use std::collections::HashSet;
+
+/// The columns' names made distinct, without regard to case, from one another and from `taken`: a name that is
+/// used already gets ` (2)`, ` (3)` … behind it, and a column without a name is called by its place, `column 4`.
+///
+/// PowerShell's `Import-Csv` and `ConvertFrom-Json` refuse a file whose names differ by case alone or not at all.
+pub(super) fn distinct(columns: &[String], taken: &[&str]) -> Vec<String> {
+    let own = columns.iter().map(|name| name.to_lowercase());
+    let known: HashSet<String> = own.chain(taken.iter().map(|name| name.to_lowercase())).collect();
+    let mut used: HashSet<String> = taken.iter().map(|name| name.to_lowercase()).collect();
+    let mut names = Vec::with_capacity(columns.len());
+    for (place, column) in columns.iter().enumerate() {
+        let plain = match column.trim() {
+            "" => format!("column {}", place + 1),
+            _ => column.clone(),
+        };
+        let mut name = plain.clone();
+        let mut number = 2_u32;
+        while used.contains(&name.to_lowercase()) || (number > 2 && known.contains(&name.to_lowercase())) {
+            name = format!("{plain} ({number})");
+            number += 1;
+        }
+        used.insert(name.to_lowercase());
+        names.push(name);
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(columns: &[&str], taken: &[&str]) -> Vec<String> {
+        distinct(&columns.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>(), taken)
+    }
+
+    #[test]
+    fn names_become_distinct() {
+        assert_eq!(names(&["upn", "dept"], &["line"]), ["upn", "dept"]);
+        assert_eq!(names(&["x", "X", "x"], &[]), ["x", "X (2)", "x (3)"]);
+        assert_eq!(names(&["Line", ""], &["line"]), ["Line (2)", "column 2"]);
+    }
+
+    #[test]
+    fn a_made_up_name_takes_no_real_ones_place() {
+        assert_eq!(names(&["x", "x", "x (2)"], &[]), ["x", "x (3)", "x (2)"]);
+    }
+}

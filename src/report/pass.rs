@@ -1,0 +1,128 @@
+//! The one pass over plan and journal that writes all files of rows.
+
+use std::cell::RefCell;
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::ReportError;
+use super::csv::CsvRows;
+use super::jsonl::JsonRows;
+use super::remaining::Remaining;
+use super::row::ReportRow;
+use super::sample::Sample;
+use super::totals::Totals;
+use crate::journal::{Ledger, RunFolder, RunRecord, write_private};
+use crate::outcome::Standing;
+use crate::plan::PlanReader;
+
+/// The files of rows.
+const NAMES: [&str; 3] = ["report.csv", "report.jsonl", "remaining.csv"];
+
+/// What the pass brings back beside the files.
+pub(super) struct Pass {
+    pub(super) totals: Totals,
+    pub(super) sample: Sample,
+}
+
+/// Goes over all rows of a run, in the input's order, each once.
+///
+/// Fails where the plan was changed or the journal can't be read, and with what `visit` fails with.
+pub fn for_each_row<E: From<ReportError>>(
+    folder: &RunFolder,
+    record: &RunRecord,
+    ledger: &Ledger,
+    mut visit: impl FnMut(&ReportRow<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let case_id = record.case_id.as_deref();
+    let plan = PlanReader::open(&folder.plan(), &record.plan.sha256).map_err(ReportError::Plan)?;
+    for row in plan {
+        let row = row.map_err(ReportError::Plan)?;
+        match row.order() {
+            Some(order) => {
+                let standing = ledger.standing(order).map_err(ReportError::read(&folder.journal()))?;
+                visit(&ReportRow::of_target(&row, &standing, case_id))?;
+            }
+            None => visit(&ReportRow::left_out(&row, case_id))?,
+        }
+    }
+    Ok(())
+}
+
+/// Writes `report.csv`, `report.jsonl` and `remaining.csv`.
+pub(super) fn write_rows(
+    folder: &RunFolder,
+    record: &RunRecord,
+    ledger: &Ledger,
+) -> Result<Pass, ReportError> {
+    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.file(name));
+    let blame = Blame::default();
+    let mut pass = None;
+    let written = blame.file(csv_path, |csv| {
+        blame.file(json_path, |json| {
+            blame.file(remaining_path, |remaining| {
+                let files = Files { csv, json, remaining };
+                pass = Some(fill(folder, record, ledger, files).map_err(|error| blame.on(error))?);
+                Ok(())
+            })
+        })
+    });
+    match (blame.0.into_inner(), written, pass) {
+        (Some(error), _, _) => Err(error),
+        (None, Ok(()), Some(pass)) => Ok(pass),
+        (None, written, _) => Err(ReportError::write(csv_path)(
+            written.err().unwrap_or_else(|| io::Error::other("nothing was written")),
+        )),
+    }
+}
+
+/// The files while they are written.
+struct Files<'a> {
+    csv: &'a mut dyn Write,
+    json: &'a mut dyn Write,
+    remaining: &'a mut dyn Write,
+}
+
+fn fill(
+    folder: &RunFolder,
+    record: &RunRecord,
+    ledger: &Ledger,
+    files: Files<'_>,
+) -> Result<Pass, ReportError> {
+    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.file(name));
+    let columns = &record.columns;
+    let mut csv = CsvRows::new(files.csv, columns).map_err(ReportError::write(csv_path))?;
+    let mut json = JsonRows::new(files.json, columns);
+    let mut remaining = Remaining::new(files.remaining, record.inputs.len(), columns)
+        .map_err(ReportError::write(remaining_path))?;
+    let mut pass = Pass { totals: Totals::new(&record.settings.accept), sample: Sample::default() };
+    for_each_row(folder, record, ledger, |row| {
+        csv.write(row).map_err(ReportError::write(csv_path))?;
+        json.write(row).map_err(ReportError::write(json_path))?;
+        let standing = pass.totals.count(row);
+        if standing == Standing::NotDone {
+            remaining.write(row).map_err(ReportError::write(remaining_path))?;
+        }
+        pass.sample.take(row, standing);
+        Ok::<(), ReportError>(())
+    })?;
+    csv.flush().map_err(ReportError::write(csv_path))?;
+    json.flush().map_err(ReportError::write(json_path))?;
+    remaining.flush().map_err(ReportError::write(remaining_path))?;
+    Ok(pass)
+}
+
+/// The first thing that failed while several files were open, and with which of them.
+#[derive(Default)]
+struct Blame(RefCell<Option<ReportError>>);
+
+impl Blame {
+    fn file(&self, path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        write_private(path, fill).map_err(|error| self.on(ReportError::write(path)(error)))
+    }
+
+    /// Remembers the first error, and gives one that only says that there is one.
+    fn on(&self, error: ReportError) -> io::Error {
+        self.0.borrow_mut().get_or_insert(error);
+        io::Error::other("another file of the report failed")
+    }
+}

@@ -1,0 +1,48 @@
+//! `remaining.csv`: every row that is not done, ready to be an input.
+
+use std::io::{self, Write};
+
+use super::row::ReportRow;
+use crate::outcome::Outcome;
+
+/// The rows that are not done, with their cells exactly as they stood: what a spreadsheet would take for a
+/// formula is not disarmed here, or the next run would look for another user.
+///
+/// Where the run had one input with columns, these are the file's columns, and no more. Otherwise a column
+/// `user_id` stands before them: the id, or the input's cell where it is none.
+pub(super) struct Remaining<W: Write> {
+    out: csv::Writer<W>,
+    columns: usize,
+    with_id: bool,
+}
+
+impl<W: Write> Remaining<W> {
+    /// Writes the header for a run with this many inputs and these own `columns`.
+    pub(super) fn new(out: W, inputs: usize, columns: &[String]) -> io::Result<Remaining<W>> {
+        let with_id = inputs != 1 || columns.is_empty();
+        let mut remaining = Remaining { out: csv::Writer::from_writer(out), columns: columns.len(), with_id };
+        remaining.record("user_id", columns)?;
+        Ok(remaining)
+    }
+
+    /// Writes one row.
+    pub(super) fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
+        let id = if row.outcome == Outcome::Invalid { row.input } else { row.user_id };
+        self.record(id, row.cells)
+    }
+
+    /// Hands on all that was written.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
+    fn record(&mut self, id: &str, cells: &[String]) -> io::Result<()> {
+        if self.with_id {
+            self.out.write_field(id)?;
+        }
+        for place in 0..self.columns {
+            self.out.write_field(cells.get(place).map_or("", String::as_str))?;
+        }
+        Ok(self.out.write_record(None::<&[u8]>)?)
+    }
+}

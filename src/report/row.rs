@@ -1,0 +1,157 @@
+//! One row of the report: what was asked, what became of it, and how we know.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::event::{Evidence, Settled};
+use crate::journal::Standing;
+use crate::outcome::Outcome;
+use crate::plan::PlanRow;
+
+/// The report's columns before the input's own, in order.
+pub const COLUMNS: [&str; 17] = [
+    "line",
+    "input",
+    "user_id",
+    "outcome",
+    "http_status",
+    "error_code",
+    "detail",
+    "attempts",
+    "throttled_ms",
+    "first_sent_at",
+    "settled_at",
+    "request_id",
+    "client_request_id",
+    "external",
+    "verified",
+    "sessions_valid_from",
+    "case_id",
+];
+
+/// A row of the report. It borrows from the plan and the journal; text is exactly what they hold, and each
+/// format makes it harmless in its own way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportRow<'a> {
+    /// The input's line, as `12`, or `users.csv:12` where there are several inputs.
+    pub line: &'a str,
+    /// The id cell as it stood in the input.
+    pub input: &'a str,
+    /// The user id in its canonical spelling; empty where there is none.
+    pub user_id: &'a str,
+    /// The word.
+    pub outcome: Outcome,
+    /// HTTP status of the last answer; none where no answer came.
+    pub http_status: Option<u16>,
+    /// `error.code` of the last answer's body.
+    pub error_code: Option<&'a str>,
+    /// What happened, in words; empty where the outcome says it all.
+    pub detail: &'a str,
+    /// Requests sent.
+    pub attempts: u32,
+    /// Time waited because of 429s, in milliseconds.
+    pub throttled_ms: u64,
+    /// When the first request left.
+    pub first_sent_at: Option<Timestamp>,
+    /// When it was settled.
+    pub settled_at: Option<Timestamp>,
+    /// Graph's `request-id` header.
+    pub request_id: Option<&'a str>,
+    /// The last attempt's `client-request-id` header.
+    pub client_request_id: Option<Uuid>,
+    /// Whether the user's home is another tenant, where that is known.
+    pub external: Option<bool>,
+    /// Whether a second look at the user confirmed it; none where nobody looked.
+    pub verified: Option<bool>,
+    /// The user's `signInSessionsValidFromDateTime`; none where nobody looked.
+    pub sessions_valid_from: Option<Timestamp>,
+    /// The operator's case id.
+    pub case_id: Option<&'a str>,
+    /// The answer's `Date` header.
+    pub server_date: Option<&'a str>,
+    /// The answer's `x-ms-ags-diagnostic` header.
+    pub diagnostic: Option<&'a str>,
+    /// The input's own cells.
+    pub cells: &'a [String],
+}
+
+impl<'a> ReportRow<'a> {
+    /// A row that was never sent. A row that is a target after all counts as `not_attempted`.
+    pub fn left_out(row: &'a PlanRow, case_id: Option<&'a str>) -> ReportRow<'a> {
+        let (outcome, detail) = match &row.left_out {
+            Some(left_out) => (left_out.outcome, left_out.detail.as_str()),
+            None => (Outcome::NotAttempted, ""),
+        };
+        ReportRow {
+            line: &row.line,
+            input: &row.input,
+            user_id: &row.user_id,
+            outcome,
+            http_status: None,
+            error_code: None,
+            detail,
+            attempts: 0,
+            throttled_ms: 0,
+            first_sent_at: None,
+            settled_at: None,
+            request_id: None,
+            client_request_id: None,
+            external: row.external,
+            verified: None,
+            sessions_valid_from: None,
+            case_id,
+            server_date: None,
+            diagnostic: None,
+            cells: &row.cells,
+        }
+    }
+
+    /// A target's row, with what the journal knows of it.
+    pub fn of_target(row: &'a PlanRow, standing: &'a Standing, case_id: Option<&'a str>) -> ReportRow<'a> {
+        ReportRow {
+            outcome: standing.outcome,
+            attempts: standing.attempts,
+            throttled_ms: standing.throttled_ms,
+            first_sent_at: standing.first_sent_at,
+            settled_at: standing.settled_at,
+            client_request_id: standing.client_request_id,
+            ..ReportRow::left_out(row, case_id).with(&standing.evidence)
+        }
+    }
+
+    /// A target's row, as it settles. Where no row of the plan is at hand, a [`PlanRow`] with `user_id` and
+    /// `input` alone does.
+    pub fn of_settled(row: &'a PlanRow, settled: &'a Settled, case_id: Option<&'a str>) -> ReportRow<'a> {
+        ReportRow {
+            outcome: settled.outcome,
+            attempts: settled.attempts,
+            throttled_ms: settled.throttled_ms,
+            first_sent_at: settled.first_sent_at,
+            settled_at: Some(settled.at),
+            client_request_id: settled.client_request_id,
+            ..ReportRow::left_out(row, case_id).with(&settled.evidence)
+        }
+    }
+
+    fn with(self, evidence: &'a Evidence) -> ReportRow<'a> {
+        ReportRow {
+            http_status: evidence.http_status,
+            error_code: evidence.error_code.as_deref(),
+            detail: &evidence.detail,
+            request_id: evidence.request_id.as_deref(),
+            server_date: evidence.server_date.as_deref(),
+            diagnostic: evidence.diagnostic.as_deref(),
+            ..self
+        }
+    }
+}
+
+/// A time as reports write it: RFC 3339, UTC, with milliseconds.
+pub(super) fn time(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+/// A time, or nothing.
+pub(super) fn time_or_empty(at: Option<Timestamp>) -> String {
+    at.map(time).unwrap_or_default()
+}

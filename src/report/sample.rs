@@ -1,0 +1,95 @@
+//! The rows that the page shows: the first ones of each kind, up to a cap.
+
+use super::row::{ReportRow, time_or_empty};
+use crate::harmless::excerpt;
+use crate::outcome::{Outcome, Standing};
+
+/// Longest text of a cell on the page, in characters; the files hold it in full.
+const MAX_TEXT: usize = 320;
+
+/// Rows of one kind.
+pub(super) struct Group {
+    /// The first rows.
+    pub(super) rows: Vec<SampleRow>,
+    /// How many there are in all.
+    pub(super) total: u64,
+    cap: usize,
+}
+
+/// The first rows of each kind.
+pub(super) struct Sample {
+    pub(super) not_done: Group,
+    pub(super) done: Group,
+    pub(super) left_out: Group,
+}
+
+/// A row for the page, harmless already.
+#[derive(Debug)]
+pub(super) struct SampleRow {
+    pub(super) line: String,
+    pub(super) user: String,
+    pub(super) outcome: Outcome,
+    /// Status and code of the last answer, if there was one.
+    pub(super) answer: String,
+    pub(super) detail: String,
+    pub(super) attempts: u32,
+    pub(super) settled_at: String,
+    pub(super) request_id: String,
+    pub(super) client_request_id: String,
+    pub(super) external: bool,
+}
+
+impl Default for Sample {
+    fn default() -> Self {
+        Sample { not_done: Group::new(2_000), done: Group::new(1_000), left_out: Group::new(500) }
+    }
+}
+
+impl Sample {
+    pub(super) fn take(&mut self, row: &ReportRow<'_>, standing: Standing) {
+        match standing {
+            Standing::NotDone => self.not_done.take(row),
+            Standing::Done => self.done.take(row),
+            Standing::LeftOut => self.left_out.take(row),
+        }
+    }
+}
+
+impl Group {
+    fn new(cap: usize) -> Group {
+        Group { rows: Vec::new(), total: 0, cap }
+    }
+
+    fn take(&mut self, row: &ReportRow<'_>) {
+        self.total += 1;
+        if self.rows.len() < self.cap {
+            self.rows.push(SampleRow::new(row));
+        }
+    }
+
+    /// How many are not shown.
+    pub(super) fn hidden(&self) -> u64 {
+        self.total - self.rows.len() as u64
+    }
+}
+
+impl SampleRow {
+    fn new(row: &ReportRow<'_>) -> SampleRow {
+        let text = |text: &str| excerpt(text, MAX_TEXT);
+        let user = if row.user_id.is_empty() { row.input } else { row.user_id };
+        let status = row.http_status.map(|status| status.to_string());
+        let answer: Vec<String> = status.into_iter().chain(row.error_code.map(text)).collect();
+        SampleRow {
+            line: text(row.line),
+            user: text(user),
+            outcome: row.outcome,
+            answer: answer.join(" "),
+            detail: text(row.detail),
+            attempts: row.attempts,
+            settled_at: time_or_empty(row.settled_at),
+            request_id: row.request_id.map(text).unwrap_or_default(),
+            client_request_id: row.client_request_id.map(|id| id.to_string()).unwrap_or_default(),
+            external: row.external == Some(true),
+        }
+    }
+}

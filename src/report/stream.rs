@@ -1,0 +1,52 @@
+//! Rows to any writer as they settle, in the files' own formats.
+
+use std::io::{self, Write};
+
+use super::csv::CsvRows;
+use super::jsonl::JsonRows;
+use super::row::ReportRow;
+
+/// The form of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamFormat {
+    /// As `report.csv`, header first.
+    Csv,
+    /// As `report.jsonl`.
+    Jsonl,
+}
+
+/// A stream of rows. Each row is handed on whole, so that a reader at the other end of a pipe sees it at once.
+pub struct RowStream<W: Write>(Form<W>);
+
+enum Form<W: Write> {
+    Csv(Box<CsvRows<W>>),
+    Jsonl(JsonRows<W>),
+}
+
+impl<W: Write> RowStream<W> {
+    /// Starts the stream for inputs with these own `columns`; CSV writes its header.
+    pub fn new(out: W, format: StreamFormat, columns: &[String]) -> io::Result<RowStream<W>> {
+        let mut stream = RowStream(match format {
+            StreamFormat::Csv => Form::Csv(Box::new(CsvRows::new(out, columns)?)),
+            StreamFormat::Jsonl => Form::Jsonl(JsonRows::new(out, columns)),
+        });
+        stream.flush()?;
+        Ok(stream)
+    }
+
+    /// Writes one row and flushes it.
+    pub fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
+        match &mut self.0 {
+            Form::Csv(rows) => rows.write(row)?,
+            Form::Jsonl(rows) => rows.write(row)?,
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.0 {
+            Form::Csv(rows) => rows.flush(),
+            Form::Jsonl(rows) => rows.flush(),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! `summary.json`: the run in numbers, and what its exit code says.
+
+use std::io::{self, Write};
+
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+use super::jsonl::millis;
+use super::totals::Totals;
+use crate::event::Stop;
+use crate::intake::SourceDigest;
+use crate::journal::{Counted, FORMAT, Ledger, Operator, RunRecord};
+use crate::outcome::{Accepted, Outcome};
+
+/// The file's name.
+pub(super) const NAME: &str = "summary.json";
+
+/// The run in numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct Summary {
+    /// Version of the folder's format; see [`crate::journal::FORMAT`].
+    pub format: u32,
+    /// The run's short id.
+    pub run: String,
+    /// Whether it was a drill against the simulator: no tenant was touched.
+    pub drill: bool,
+    /// The operator's case id.
+    pub case_id: Option<String>,
+    /// Nothing is left to do.
+    pub complete: bool,
+    /// The exit code that the run ends with; see [`exit_code`].
+    pub exit_code: u8,
+    /// When the run was begun.
+    #[serde(serialize_with = "at_millis")]
+    pub started_at: Timestamp,
+    /// When the last process left it; none where it was killed.
+    #[serde(serialize_with = "millis")]
+    pub ended_at: Option<Timestamp>,
+    /// Time of the journal's last line.
+    #[serde(serialize_with = "millis")]
+    pub last_event_at: Option<Timestamp>,
+    /// From the start to the end, or to the last line where there is no end; milliseconds.
+    pub duration_ms: u64,
+    /// Processes that took up the run: one, and one more for each `resume`.
+    pub processes: u64,
+    /// Why the last process stopped early.
+    pub stopped: Option<Stopped>,
+    /// Version of the program that began the run.
+    pub version: String,
+    /// The cloud's name.
+    pub cloud: String,
+    /// The tenant as it was given.
+    pub tenant: Option<String>,
+    /// The tenant's id as the token says it.
+    pub tenant_id: Option<String>,
+    /// Who ran it.
+    pub operator: Operator,
+    /// The inputs, with their SHA-256.
+    pub inputs: Vec<SourceDigest>,
+    /// SHA-256 of `plan.csv`, in hex.
+    pub plan_sha256: String,
+    /// Rows of the input.
+    pub rows: u64,
+    /// Users to revoke.
+    pub targets: u64,
+    /// Rows by word; every word is there, also with zero.
+    pub outcomes: Counted,
+    /// The words that count as done beside `revoked`.
+    pub accepted: Accepted,
+    /// Rows that are done.
+    pub done: u64,
+    /// Rows that are not done.
+    pub not_done: u64,
+    /// Rows that were left out on purpose.
+    pub left_out: u64,
+    /// Rows in `remaining.csv`.
+    pub remaining: u64,
+    /// Requests sent.
+    pub attempts: u64,
+    /// How often the pacer's gate closed for a 429.
+    pub throttled: u64,
+    /// Time that targets waited because of 429s, added up, in milliseconds.
+    pub throttled_ms: u64,
+    /// Requests a second from the first process's start of sending to the end; none where the run was resumed,
+    /// or took no time.
+    pub requests_per_second: Option<f64>,
+    /// Lines of the journal that could not be read.
+    pub damaged_lines: u64,
+}
+
+/// Why a run stopped early.
+#[derive(Clone, Debug, Serialize)]
+pub struct Stopped {
+    /// The reason and its particulars.
+    #[serde(flatten)]
+    pub why: Stop,
+    /// The same in a sentence.
+    pub sentence: String,
+}
+
+/// The exit code of a run: the reason's own where it stopped early, else 3 where rows are not done, else 0. A
+/// process that was killed left no reason, so its run has 3 or 0.
+pub fn exit_code(stopped: Option<&Stop>, not_done: u64) -> u8 {
+    match stopped {
+        Some(stop) => stop.exit_code(),
+        None if not_done > 0 => 3,
+        None => 0,
+    }
+}
+
+impl Summary {
+    /// Puts together what the record, the journal and the rows say.
+    pub fn new(record: &RunRecord, ledger: &Ledger, totals: &Totals) -> Summary {
+        let ended = ledger.ended_at.or(ledger.last_at).unwrap_or(record.started_at);
+        Summary {
+            format: FORMAT,
+            run: record.id.clone(),
+            drill: record.drill.is_some(),
+            case_id: record.case_id.clone(),
+            complete: totals.not_done == 0,
+            exit_code: exit_code(ledger.stopped.as_ref(), totals.not_done),
+            started_at: record.started_at,
+            ended_at: ledger.ended_at,
+            last_event_at: ledger.last_at,
+            duration_ms: millis_between(record.started_at, ended),
+            processes: ledger.began.len() as u64,
+            stopped: ledger.stopped.clone().map(|why| Stopped { sentence: why.to_string(), why }),
+            version: record.version.clone(),
+            cloud: record.cloud.clone(),
+            tenant: record.tenant.clone(),
+            tenant_id: record.tenant_id.clone(),
+            operator: record.operator.clone(),
+            inputs: record.inputs.clone(),
+            plan_sha256: record.plan.sha256.clone(),
+            rows: totals.rows,
+            targets: totals.targets,
+            outcomes: totals.outcomes.clone(),
+            accepted: record.settings.accept.clone(),
+            done: totals.done,
+            not_done: totals.not_done,
+            left_out: totals.left_out,
+            remaining: totals.not_done,
+            attempts: totals.attempts,
+            throttled: ledger.throttles,
+            throttled_ms: totals.throttled_ms,
+            requests_per_second: rate(ledger, ended, totals.attempts),
+            damaged_lines: ledger.damaged,
+        }
+    }
+
+    /// Writes it as JSON.
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut *out, self)?;
+        out.write_all(b"\n")
+    }
+
+    /// Rows with this word.
+    pub fn count(&self, outcome: Outcome) -> u64 {
+        self.outcomes.get(&outcome).copied().unwrap_or_default()
+    }
+
+    /// Users that the run was to sign out, rows that are no user id among them.
+    pub fn users(&self) -> u64 {
+        self.rows - self.left_out
+    }
+
+    /// Rows that count as done only because their word was accepted.
+    pub fn accepted_as_done(&self) -> u64 {
+        self.done - self.count(Outcome::Revoked)
+    }
+
+    /// What happened, in one sentence without its full stop, as `37 of 40 users signed out; 3 not done`.
+    pub fn headline(&self) -> String {
+        let users = self.users();
+        let revoked = self.count(Outcome::Revoked);
+        let kind = if self.drill { "simulated user" } else { "user" };
+        let mut parts = vec![match (users, revoked) {
+            (0, _) => "No user to sign out".to_owned(),
+            (1, 1) => format!("The one {kind} is signed out"),
+            _ if users == revoked => format!("All {} {kind}s signed out", grouped(users)),
+            _ => format!("{} of {} signed out", grouped(revoked), plural(users, kind)),
+        }];
+        if self.not_done > 0 {
+            parts.push(format!("{} not done", grouped(self.not_done)));
+        }
+        if self.accepted_as_done() > 0 {
+            parts.push(format!("{} accepted as done", grouped(self.accepted_as_done())));
+        }
+        if self.left_out > 0 {
+            parts.push(format!("{} left out", plural(self.left_out, "row")));
+        }
+        parts.join("; ")
+    }
+}
+
+/// Requests a second, over the time of the one process.
+fn rate(ledger: &Ledger, ended: Timestamp, attempts: u64) -> Option<f64> {
+    let [began] = &ledger.began[..] else { return None };
+    let millis = millis_between(began.at, ended);
+    // Two decimals: more would only pretend.
+    (millis > 0).then(|| (attempts as f64 * 100_000.0 / millis as f64).round() / 100.0)
+}
+
+fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or_default()
+}
+
+fn at_millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    millis(&Some(*at), serializer)
+}
+
+/// `1 row`, `2 rows`.
+pub(super) fn plural(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
+/// A number with its thousands set apart: `1,000,000`.
+pub(super) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A length of time for people: `850 ms`, `12.3 s`, `4 min 5 s`, `2 h 3 min`.
+pub(super) fn length(millis: u64) -> String {
+    match millis {
+        0..1_000 => format!("{millis} ms"),
+        1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
+        60_000..3_600_000 => format!("{} min {} s", millis / 60_000, millis % 60_000 / 1_000),
+        _ => format!("{} h {} min", millis / 3_600_000, millis % 3_600_000 / 60_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes() {
+        let detail = String::new;
+        let table = [
+            (None, 0, 0),
+            (None, 1, 3),
+            (Some(Stop::Halt { detail: detail() }), 9, 5),
+            (Some(Stop::Deadline { detail: detail() }), 9, 5),
+            (Some(Stop::MaxUsers { planned: 2, allowed: 1 }), 2, 5),
+            (Some(Stop::Interrupted), 9, 130),
+            (Some(Stop::Interrupted), 0, 130),
+            (Some(Stop::Terminated), 9, 143),
+            (Some(Stop::SignIn { detail: detail() }), 9, 4),
+            (Some(Stop::Permission { detail: detail() }), 9, 4),
+            (Some(Stop::Runtime { detail: detail() }), 9, 1),
+        ];
+        for (stopped, not_done, code) in table {
+            assert_eq!(exit_code(stopped.as_ref(), not_done), code, "{stopped:?}, {not_done} not done");
+        }
+    }
+
+    #[test]
+    fn numbers_read_well() {
+        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!(
+            [850, 12_345, 245_000, 7_380_000].map(length),
+            ["850 ms", "12.3 s", "4 min 5 s", "2 h 3 min"]
+        );
+        assert_eq!((plural(1, "row"), plural(2, "row")), ("1 row".to_owned(), "2 rows".to_owned()));
+    }
+}

@@ -1,0 +1,115 @@
+//! The summary as plain text, for a terminal or a pipe.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::summary::{Summary, grouped, length, plural};
+use super::words::meaning;
+use crate::harmless::shown;
+use crate::outcome::Outcome;
+
+/// The summary as lines of text: what happened, the outcomes that occur, why it stopped, where the evidence lies,
+/// and what to type `next`. No colours, no escapes.
+pub fn render(summary: &Summary, folder: &Path, next: &[String]) -> String {
+    let mut out = String::new();
+    // Writing to a string never fails.
+    let _ = fill(&mut out, summary, folder, next);
+    out
+}
+
+fn fill(out: &mut String, summary: &Summary, folder: &Path, next: &[String]) -> std::fmt::Result {
+    if summary.drill {
+        writeln!(out, "DRILL: no tenant was touched.")?;
+    }
+    writeln!(out, "{}.", summary.headline())?;
+    outcomes(out, summary)?;
+    if let Some(stopped) = &summary.stopped {
+        writeln!(out, "Stopped early: {}.", shown(&stopped.sentence).trim_end_matches('.'))?;
+    } else if summary.ended_at.is_none() {
+        writeln!(out, "The journal has no end: the process was killed, or still works.")?;
+    }
+    if summary.damaged_lines > 0 {
+        let lines = plural(summary.damaged_lines, "line");
+        writeln!(out, "{lines} of the journal could not be read: what they said is not counted.")?;
+    }
+    writeln!(out, "{}", effort(summary))?;
+    writeln!(out, "Evidence: {}", shown(&folder.display().to_string()))?;
+    if summary.remaining > 0 {
+        let path = folder.join("remaining.csv");
+        let rows = plural(summary.remaining, "row");
+        writeln!(out, "Not done: {} ({rows})", shown(&path.display().to_string()))?;
+    }
+    if !next.is_empty() {
+        writeln!(out, "\nNext:")?;
+        for command in next {
+            writeln!(out, "  {}", shown(command))?;
+        }
+    }
+    Ok(())
+}
+
+/// The table of the outcomes that occur.
+fn outcomes(out: &mut String, summary: &Summary) -> std::fmt::Result {
+    let rows: Vec<(Outcome, String, String)> = summary
+        .outcomes
+        .iter()
+        .filter(|(_, count)| **count > 0)
+        .map(|(outcome, count)| (*outcome, grouped(*count), share(*count, summary.rows)))
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let word_width = rows.iter().map(|(outcome, ..)| outcome.word().len()).max().unwrap_or_default();
+    let count_width = rows.iter().map(|(_, count, _)| count.len()).max().unwrap_or_default();
+    writeln!(out)?;
+    for (outcome, count, share) in rows {
+        let note =
+            if summary.accepted.words().any(|word| word == outcome) { " (accepted as done)" } else { "" };
+        writeln!(
+            out,
+            "  {outcome:word_width$}  {count:>count_width$}  {share:>6}  {}{note}",
+            meaning(outcome)
+        )?;
+    }
+    writeln!(out)
+}
+
+/// A share in per cent. What is not all is never rounded up to `100.0%`.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    match (u128::from(part), u128::from(whole)) {
+        (_, 0) => String::new(),
+        (part, whole) => {
+            let tenths = part * 1_000 / whole;
+            if tenths == 0 && part > 0 {
+                "<0.1%".to_owned()
+            } else {
+                format!("{}.{}%", tenths / 10, tenths % 10)
+            }
+        }
+    }
+}
+
+/// What it took.
+fn effort(summary: &Summary) -> String {
+    let mut line = format!("Took {}, {}", length(summary.duration_ms), plural(summary.attempts, "request"));
+    if let Some(rate) = summary.requests_per_second {
+        line.push_str(&format!(" ({rate}/s)"));
+    }
+    if summary.throttled > 0 {
+        line.push_str(&format!(", throttled {}", plural(summary.throttled, "time")));
+    }
+    line.push('.');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_never_says_all_where_one_is_missing() {
+        assert_eq!(share(999_999, 1_000_000), "99.9%");
+        assert_eq!(share(1, 1_000_000), "<0.1%");
+        assert_eq!((share(0, 3), share(3, 3), share(1, 3)), ("0.0%".into(), "100.0%".into(), "33.3%".into()));
+    }
+}

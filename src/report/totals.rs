@@ -1,0 +1,60 @@
+//! Counts over the rows of a report.
+
+use super::row::ReportRow;
+use crate::journal::Counted;
+use crate::outcome::{Accepted, Outcome, Standing};
+
+/// What the rows add up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Totals {
+    accepted: Accepted,
+    /// Rows of the input.
+    pub rows: u64,
+    /// Rows that are targets.
+    pub targets: u64,
+    /// Rows by word; every word is there, also with zero.
+    pub outcomes: Counted,
+    /// Rows that are done, the accepted words among them.
+    pub done: u64,
+    /// Rows that are not done.
+    pub not_done: u64,
+    /// Rows that were left out on purpose.
+    pub left_out: u64,
+    /// Requests sent.
+    pub attempts: u64,
+    /// Time that targets waited because of 429s, added up, in milliseconds.
+    pub throttled_ms: u64,
+}
+
+impl Totals {
+    /// Nothing yet, under these accepted words.
+    pub fn new(accepted: &Accepted) -> Totals {
+        Totals {
+            accepted: accepted.clone(),
+            rows: 0,
+            targets: 0,
+            outcomes: Outcome::ALL.into_iter().map(|outcome| (outcome, 0)).collect(),
+            done: 0,
+            not_done: 0,
+            left_out: 0,
+            attempts: 0,
+            throttled_ms: 0,
+        }
+    }
+
+    /// Takes a row in, and says what it counts as.
+    pub fn count(&mut self, row: &ReportRow<'_>) -> Standing {
+        let standing = self.accepted.standing(row.outcome);
+        self.rows += 1;
+        self.targets += u64::from(row.outcome < Outcome::Protected);
+        *self.outcomes.entry(row.outcome).or_default() += 1;
+        match standing {
+            Standing::Done => self.done += 1,
+            Standing::NotDone => self.not_done += 1,
+            Standing::LeftOut => self.left_out += 1,
+        }
+        self.attempts += u64::from(row.attempts);
+        self.throttled_ms += row.throttled_ms;
+        standing
+    }
+}
