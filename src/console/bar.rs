@@ -123,7 +123,10 @@ impl Look {
     }
 
     fn speed_line(&self, tally: &Tally, speed: Speed, now: Timestamp) -> String {
-        let rate = speed.rate.map_or_else(|| "–/s".to_owned(), wording::rate);
+        let rate = match tally.gate(now) {
+            Gate::Open => speed.rate.map_or_else(|| "–/s".to_owned(), wording::rate),
+            Gate::Closed(_) => "waiting".to_owned(),
+        };
         let elapsed = format!("{} so far", wording::span(tally.elapsed(now)));
         let left =
             if tally.stopping().is_some() { String::new() } else { format!("{GAP}{} left", speed.left) };
@@ -150,5 +153,77 @@ impl Look {
 
     fn style(&self) -> Style {
         Style::new().for_stderr().force_styling(self.colour)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::sample::{self, at};
+    use crate::event::Stop;
+    use crate::outcome::Outcome;
+
+    fn look(colour: bool) -> Look {
+        Look { colour, accepted: [Outcome::NotFound].into_iter().collect() }
+    }
+
+    fn busy() -> Tally {
+        let mut tally = Tally::new(123_456);
+        for (i, outcome) in Outcome::ALL.into_iter().take(9).cycle().take(40_000).enumerate() {
+            tally.note(&sample::settled(i as u32, outcome), at(i as i64 / 10));
+        }
+        tally.note(&sample::throttled(at(16_000)), at(4_000));
+        tally
+    }
+
+    #[test]
+    fn the_block_fits_every_width() {
+        let (tally, now) = (busy(), at(4_000));
+        for columns in 1..=200 {
+            for colour in [false, true] {
+                let block = look(colour).block(&tally, Speed::of(&tally, None, now), now, columns);
+                assert!(
+                    block.iter().all(|line| measure_text_width(line) < columns.max(2)),
+                    "{columns}: {block:?}"
+                );
+                assert!(block.len() <= if columns < 60 { 20 } else { 7 }, "{columns}: {block:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_block_reads_well() {
+        let mut tally = Tally::new(5_000);
+        for i in 0..1_200 {
+            let outcome = if i % 60 == 0 { Outcome::NotFound } else { Outcome::Revoked };
+            tally.note(&sample::sent(i), at(i64::from(i) * 50));
+            tally.note(&sample::settled(i, outcome), at(i64::from(i) * 50 + 50));
+        }
+        let pace = Some(Pace { per_second: 20.0, burst: 0.0 });
+        let now = at(60_000);
+        let block = look(false).block(&tally, Speed::of(&tally, pace, now), now, 61);
+        let expected = [
+            "  revoking   ━━━━━──────────────────   1,200 / 5,000    24 %",
+            "  revoked 1,180   not_found 20",
+            "  20.1/s   3m10s left   1m00s so far",
+        ];
+        assert_eq!(block, expected);
+
+        tally.note(&sample::throttled(at(72_000)), now);
+        let block = look(false).block(&tally, Speed::of(&tally, pace, now), now, 80);
+        assert_eq!(block[2], "  waiting   3m22s left   1m00s so far");
+        assert_eq!(block[3], "  throttled: Graph asked to wait, next request in 12s");
+        tally.note(&sample::stopping(Stop::Halt { detail: "10 %\u{1b}[2J\nof 50".to_owned() }), now);
+        let block = look(false).block(&tally, Speed::of(&tally, pace, now), now, 80);
+        assert_eq!(block[3], "  stopping: halted: 10 %\\u{1b}[2J\\nof 50; waiting for what is in flight");
+    }
+
+    #[test]
+    fn colours_are_used_only_where_they_may_be() {
+        let (tally, now) = (busy(), at(4_000));
+        let escapes = |colour| {
+            look(colour).block(&tally, Speed::of(&tally, None, now), now, 80).concat().contains('\u{1b}')
+        };
+        assert_eq!((escapes(false), escapes(true)), (false, true));
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use tracing::level_filters::LevelFilter;
-use tracing::{Subscriber, debug, info, warn};
+use tracing::{Subscriber, debug, info};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
@@ -212,14 +212,17 @@ fn json_harmless(line: &str) -> String {
     out
 }
 
-/// Logs what happened in a run: what went as planned at debug, what did not and the run's own course at info, and at
-/// warn that it stops early.
+/// The target of log lines that tell a run's events.
+const RUN: &str = concat!(env!("CARGO_CRATE_NAME"), "::run");
+
+/// Logs what happened in a run: requests and revoked users at debug; users not done, and the run's own course, at info.
+/// Nothing louder, because the summary says all of it again.
 pub fn record(event: &Event) {
     match event {
         Event::Began(began) => {
-            info!(run = began.run, targets = began.targets, resumed = began.resumed, "run began");
+            info!(target: RUN, run = began.run, targets = began.targets, resumed = began.resumed, "run began");
         }
-        Event::Sent(sent) => debug!(
+        Event::Sent(sent) => debug!(target: RUN,
             user = sent.user,
             order = sent.target,
             attempt = sent.attempt,
@@ -228,7 +231,7 @@ pub fn record(event: &Event) {
         ),
         Event::Answered(answered) => {
             let Evidence { http_status, error_code, detail, request_id, diagnostic, .. } = &answered.evidence;
-            debug!(
+            debug!(target: RUN,
                 user = answered.user,
                 order = answered.target,
                 attempt = answered.attempt,
@@ -241,21 +244,21 @@ pub fn record(event: &Event) {
                 "will be tried again"
             );
         }
-        Event::Throttled(throttled) => info!(
-            until = %throttled.until,
+        Event::Throttled(throttled) => info!(target: RUN,
+            until = %format_args!("{:.3}", throttled.until),
             retry_after_ms = throttled.retry_after_ms,
             scope = throttled.scope.as_deref(),
             information = throttled.information.as_deref(),
             "throttled by Graph"
         ),
-        Event::Reopened { .. } => info!("requests leave again"),
-        Event::Renewed { .. } => info!("token renewed"),
+        Event::Reopened { .. } => info!(target: RUN, "requests leave again"),
+        Event::Renewed { .. } => info!(target: RUN, "token renewed"),
         Event::Settled(settled) => {
             let Evidence { http_status, error_code, detail, request_id, diagnostic, .. } = &settled.evidence;
             // The level of a tracing event is fixed where it stands, so the fields stand twice.
             macro_rules! settled {
                 ($log:ident) => {
-                    $log!(
+                    $log!(target: RUN,
                         user = settled.user,
                         order = settled.target,
                         outcome = settled.outcome.word(),
@@ -273,12 +276,110 @@ pub fn record(event: &Event) {
             }
             if settled.outcome == Outcome::Revoked { settled!(debug) } else { settled!(info) }
         }
-        Event::Stopping { why, .. } => warn!(why = %why, "stopping: nothing more is sent"),
-        Event::Ended { .. } => info!("run ended"),
+        Event::Stopping { why, .. } => {
+            info!(target: RUN, why = why.to_string(), "stopping: nothing more is sent")
+        }
+        Event::Ended { .. } => info!(target: RUN, "run ended"),
     }
 }
 
 /// A text, or no field at all where it is empty.
 fn said(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::sample;
+
+    fn logged(options: &LogOptions, act: impl FnOnce()) -> Vec<String> {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        tracing::subscriber::with_default(subscriber(options, Out::Memory(Arc::clone(&bytes))), act);
+        let bytes = bytes.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn hostile() -> Event {
+        let mut event = sample::settled(7, Outcome::Forbidden);
+        if let Event::Settled(settled) = &mut event {
+            settled.user = "eve\u{1b}[2J\r\n\u{202e}\u{9b}\u{e0041}\"@contoso.com".to_owned();
+            settled.evidence.http_status = Some(403);
+            settled.evidence.request_id = Some("r\u{1b}]0;x\u{7}".to_owned());
+        }
+        event
+    }
+
+    #[test]
+    fn text_lines_are_harmless() {
+        let lines = logged(&LogOptions { verbosity: 1, ..LogOptions::default() }, || record(&hostile()));
+        assert_eq!(lines.len(), 1);
+        assert!(!lines[0].chars().any(harmless::is_acting), "{lines:?}");
+        assert!(lines[0].contains("Z  INFO entra_revoke::run: settled user="), "{lines:?}");
+    }
+
+    #[test]
+    fn json_lines_are_flat_harmless_and_lossless() {
+        let options = LogOptions { verbosity: 1, format: LogFormat::Json, file: None };
+        let lines = logged(&options, || record(&hostile()));
+        assert_eq!(lines.len(), 1);
+        assert!(!lines[0].chars().any(harmless::is_acting), "{lines:?}");
+        let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        let Event::Settled(settled) = hostile() else { unreachable!() };
+        assert_eq!(line["user"], settled.user);
+        assert_eq!(line["request_id"].as_str(), settled.evidence.request_id.as_deref());
+        assert_eq!(
+            (&line["status"], &line["order"], &line["level"]),
+            (&403.into(), &7.into(), &"INFO".into())
+        );
+        assert!(line["timestamp"].as_str().unwrap().parse::<Timestamp>().is_ok());
+        assert!(line.get("error_code").is_none());
+    }
+
+    #[test]
+    fn verbosity_opens_this_crate_before_others() {
+        let told = |verbosity| {
+            let lines = logged(&LogOptions { verbosity, ..LogOptions::default() }, || {
+                record(&sample::sent(1));
+                record(&sample::settled(1, Outcome::NotFound));
+                tracing::warn!("ours");
+                tracing::error!(target: "hyper::client", "hyper error");
+                tracing::info!(target: "hyper::client", "hyper info");
+                tracing::debug!(target: "h2::codec", "frame");
+            });
+            lines.len()
+        };
+        assert_eq!([told(0), told(1), told(2), told(3)], [2, 3, 5, 5]);
+    }
+
+    #[test]
+    fn a_log_file_is_appended_to_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.log");
+        for _ in 0..2 {
+            let out = Out::File(Arc::new(Mutex::new(append(&path).unwrap())));
+            let options = LogOptions::default();
+            tracing::subscriber::with_default(subscriber(&options, out), || tracing::warn!("a line"));
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_log_file_that_cannot_be_opened_is_a_typed_error() {
+        let path = std::env::temp_dir().join("no such folder").join("run.log");
+        let error = init(&LogOptions { file: Some(path), ..LogOptions::default() }).unwrap_err();
+        assert!(matches!(&error, LogError::File { .. }) && error.to_string().contains("no such folder"));
+    }
+
+    #[test]
+    fn formats_are_parsed() {
+        assert_eq!("json".parse(), Ok(LogFormat::Json));
+        assert_eq!(LogFormat::Text.to_string().parse(), Ok(LogFormat::Text));
+        assert!("xml".parse::<LogFormat>().is_err());
+    }
 }

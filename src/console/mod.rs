@@ -10,6 +10,8 @@ mod bar;
 pub mod log;
 mod plain;
 pub mod question;
+#[cfg(test)]
+mod sample;
 mod screen;
 mod tally;
 pub mod wording;
@@ -247,4 +249,68 @@ fn draw(shared: &Shared, mut face: Face) {
 fn coloured() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && ::console::colors_enabled_stderr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+
+    #[test]
+    fn words_go_there_and_back() {
+        for progress in Progress::ALL {
+            assert_eq!(progress.to_string().parse(), Ok(progress));
+        }
+        assert!("fancy".parse::<Progress>().unwrap_err().to_string().contains("plain"));
+    }
+
+    #[test]
+    fn a_bar_is_for_terminals() {
+        let resolved = |terminal, dumb| Progress::ALL.map(|progress| progress.resolved(terminal, dumb));
+        use Progress::{Bar, None, Plain};
+        assert_eq!(resolved(true, false), [Bar, Bar, Plain, None]);
+        assert_eq!(resolved(true, true), [Plain, Bar, Plain, None]);
+        assert_eq!(resolved(false, false), [Plain, Plain, Plain, None]);
+    }
+
+    #[test]
+    fn a_console_counts_from_any_thread_and_ends_once() {
+        let options = Options { progress: Progress::None, ..Options::default() };
+        let console = Console::start(options, 400, None);
+        thread::scope(|scope| {
+            for part in 0..4 {
+                let console = &console;
+                scope.spawn(move || {
+                    for i in 0..100 {
+                        console.on(&sample::settled(part * 100 + i, Outcome::Revoked));
+                    }
+                });
+            }
+        });
+        assert_eq!(console.tally().settled(), 400);
+        console.finish();
+        console.finish();
+    }
+
+    #[test]
+    fn plain_lines_are_written_by_the_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stderr");
+        let file = std::fs::File::create(&path).unwrap();
+        let plain = Plain::new(Box::new(file), Duration::from_millis(1), Timestamp::now());
+        let console = Console::with(Some(Face::Plain(plain)), 2, None);
+        console.on(&sample::began(2));
+        console.on(&sample::settled(1, Outcome::Revoked));
+        console.on(&sample::throttled(Timestamp::now() + Duration::from_secs(9)));
+        while std::fs::read_to_string(&path).unwrap().lines().count() < 3 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        drop(console);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("throttled by Graph; next request in") && text.contains("1/2 settled"),
+            "{text}"
+        );
+        assert!(text.lines().last().unwrap().contains("  in under 1s"), "{text}");
+    }
 }

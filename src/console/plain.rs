@@ -124,3 +124,82 @@ fn clock(now: Timestamp) -> impl std::fmt::Display {
 fn passed(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::console::sample::{self, at};
+    use crate::event::Stop;
+    use crate::outcome::Outcome;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Page {
+        fn lines(&self) -> Vec<String> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            assert!(text.chars().all(|c| c == '\n' || !harmless::is_acting(c)), "{text:?}");
+            text.lines().map(str::to_owned).collect()
+        }
+    }
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const EVERY: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_run_is_told_in_few_lines() {
+        let page = Page::default();
+        let mut plain = Plain::new(Box::new(page.clone()), EVERY, at(0));
+        let pace = Some(Pace { per_second: 20.0, burst: 0.0 });
+        let mut tally = Tally::new(300);
+        tally.note(&sample::began(300), at(0));
+        for i in 0..120 {
+            let outcome = if i == 7 { Outcome::NotFound } else { Outcome::Revoked };
+            tally.note(&sample::sent(i), at(i64::from(i) * 50));
+            tally.note(&sample::settled(i, outcome), at(i64::from(i) * 50 + 50));
+            plain.show(&tally, pace, at(i64::from(i) * 50 + 50));
+        }
+        tally.note(&sample::throttled(at(18_000)), at(6_000));
+        for tick in 30..90 {
+            plain.show(&tally, pace, at(tick * 200));
+        }
+        tally.note(&sample::stopping(Stop::Halt { detail: "by \u{1b}[31meve\r\n50".to_owned() }), at(18_000));
+        plain.show(&tally, pace, at(18_000));
+        plain.end(&tally, at(18_400));
+        let expected = [
+            "00:00:01Z  revoking: 300 users, about 14s",
+            "00:00:06Z  120/300 settled  revoked 119, not_found 1  20.0/s  9s left",
+            "00:00:06Z  throttled by Graph; next request in 12s",
+            "00:00:11Z  120/300 settled  revoked 119, not_found 1  throttled by Graph; next request in 7s  16s left",
+            "00:00:16Z  120/300 settled  revoked 119, not_found 1  throttled by Graph; next request in 2s  11s left",
+            "00:00:18Z  stopping: halted: by \\u{1b}[31meve\\r\\n50; waiting for what is in flight",
+            "00:00:18Z  120/300 settled  revoked 119, not_found 1  in 18s",
+        ];
+        assert_eq!(page.lines(), expected);
+    }
+
+    #[test]
+    fn a_short_run_shows_its_end_only() {
+        let page = Page::default();
+        let mut plain = Plain::new(Box::new(page.clone()), EVERY, at(0));
+        let mut tally = Tally::new(1);
+        tally.note(&sample::began(1), at(0));
+        plain.show(&tally, None, at(200));
+        tally.note(&sample::settled(1, Outcome::Revoked), at(300));
+        plain.show(&tally, None, at(400));
+        plain.end(&tally, at(500));
+        assert_eq!(page.lines(), ["00:00:00Z  1/1 settled  revoked 1  in under 1s"]);
+    }
+}

@@ -112,3 +112,52 @@ pub fn confirmation(about: &Confirmation<'_>) -> String {
     let _ = write!(text, "\nRevoke the sign-in sessions of {}? [y/N] ", wording::users(about.users));
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn answered(typed: &[u8]) -> (Answer, String) {
+        let mut shown = Vec::new();
+        let answer = converse("Really? ", &mut &*typed, &mut shown);
+        (answer, String::from_utf8(shown).unwrap())
+    }
+
+    #[test]
+    fn only_a_clear_yes_is_a_yes() {
+        for yes in ["y\n", "Y\r\n", " yes \n", "YES"] {
+            assert_eq!(answered(yes.as_bytes()).0, Answer::Yes, "{yes:?}");
+        }
+        for no in ["", "\n", "n\n", "yess\n", "ja\n", "\n y\n", "y\0\n"] {
+            assert_eq!(answered(no.as_bytes()).0, Answer::No, "{no:?}");
+        }
+        assert_eq!(answered(b"\xffy\n").0, Answer::No);
+        assert_eq!(answered(&[b'y'; 10_000]).0, Answer::No);
+        assert_eq!((answered(b"n\n").1, answered(b"").1), ("Really? ".to_owned(), "Really? \n".to_owned()));
+    }
+
+    #[test]
+    fn the_question_says_what_will_happen_where() {
+        let about = Confirmation {
+            cloud: "global (graph.microsoft.com)",
+            tenant: "contoso\u{1b}[2J.com",
+            identity: None,
+            users: 1_234,
+            left_out: &[(Outcome::Protected, 2), (Outcome::Excluded, 0), (Outcome::Duplicate, 4)],
+            time: TimeLeft::About(Duration::from_secs(62)),
+        };
+        let expected = "  cloud      global (graph.microsoft.com)
+  tenant     contoso\\u{1b}[2J.com
+  users      1,234
+  left out   6 (protected 2, duplicate 4)
+  time       about 1m02s
+
+Revoke the sign-in sessions of 1,234 users? [y/N] ";
+        assert_eq!(confirmation(&about), expected);
+        let one = Confirmation { users: 1, left_out: &[], time: TimeLeft::Unknown, ..about };
+        let text = confirmation(&one);
+        assert!(text.ends_with("of 1 user? [y/N] ") && !text.contains("left out") && !text.contains("time "));
+    }
+}

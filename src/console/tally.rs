@@ -97,7 +97,7 @@ pub struct Tally {
     first: Option<Timestamp>,
     /// Slot number and how many users settled in it, oldest first.
     slots: VecDeque<(i64, u64)>,
-    /// The rate with the gate open, as it was when the gate last closed.
+    /// The rate when the gate last closed.
     before: Option<f64>,
     closures: VecDeque<Closure>,
     until: Option<Timestamp>,
@@ -167,7 +167,7 @@ impl Tally {
     fn close(&mut self, until: Timestamp, now: Timestamp) -> bool {
         let news = self.until.is_none();
         if news {
-            self.before = self.open_rate(now).or(self.before);
+            self.before = self.rate(now).or(self.before);
             self.closures.retain(|closure| closure.to.is_some_and(|to| slot(to) >= slot(now) - SLOTS));
             self.closures.push_back(Closure { from: now, to: None });
             self.closings += 1;
@@ -235,16 +235,9 @@ impl Tally {
         self.until.map_or(Gate::Open, |until| Gate::Closed(since(now, until)))
     }
 
-    /// Users settled a second over the last ten seconds, or since the first request where that is less; none in the
-    /// first second.
+    /// Users settled a second over the last ten seconds, or since the first request where that is less. Time behind a
+    /// closed gate does not count; less than a second of time says nothing.
     pub fn rate(&self, now: Timestamp) -> Option<f64> {
-        let (from, settled) = self.window(now)?;
-        let span = since(from, now).as_secs_f64();
-        (span >= LEAST).then(|| settled as f64 / span)
-    }
-
-    /// As [`Tally::rate`], but time behind a closed gate does not count.
-    fn open_rate(&self, now: Timestamp) -> Option<f64> {
         let (from, settled) = self.window(now)?;
         let closed =
             |closure: &Closure| since(closure.from.max(from), closure.to.unwrap_or(now)).as_secs_f64();
@@ -275,7 +268,7 @@ impl Tally {
             Gate::Closed(wait) => wait.as_secs_f64(),
         };
         let pace = pace.filter(|pace| pace.per_second > 0.0);
-        let measured = self.open_rate(now).or(self.before);
+        let measured = self.rate(now).or(self.before);
         let by_rate = measured.map(|rate| match pace {
             // As good as the quota: then the quota is the steadier number.
             Some(pace) if (0.95 * pace.per_second..=pace.per_second).contains(&rate) => {
@@ -316,4 +309,143 @@ fn since(from: Timestamp, to: Timestamp) -> Duration {
 /// Seconds as a span; none where that is no number, or too long to mean anything.
 fn seconds(seconds: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok().filter(|span| span.as_secs() < 366 * 86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::sample::{self, at};
+
+    const MS: f64 = 1000.0;
+
+    /// Runs `total` users through a tally: `gap(i)` milliseconds before user `i` settles. Calls `look` after each.
+    fn run(total: u32, gap: impl Fn(u32) -> f64, mut look: impl FnMut(&Tally, f64)) -> f64 {
+        let mut tally = Tally::new(u64::from(total));
+        let mut ms = 0.0;
+        tally.note(&sample::began(total), at(0));
+        for i in 0..total {
+            tally.note(&sample::sent(i), at(ms as i64));
+            ms += gap(i);
+            tally.note(&sample::settled(i, Outcome::Revoked), at(ms as i64));
+            look(&tally, ms);
+        }
+        ms
+    }
+
+    /// The largest part by which an estimate was off, looking every so often between two shares of the run.
+    fn worst(total: u32, pace: Option<Pace>, gap: impl Fn(u32) -> f64 + Copy, between: (f64, f64)) -> f64 {
+        let end = run(total, gap, |_, _| {});
+        let mut worst: f64 = 0.0;
+        run(total, gap, |tally, ms| {
+            if ms >= between.0 * end && ms <= between.1 * end {
+                let truth = (end - ms) / MS;
+                let left = tally.time_left(at(ms as i64), pace).span().unwrap().as_secs_f64();
+                worst = worst.max((left - truth).abs() / truth);
+            }
+        });
+        worst
+    }
+
+    #[test]
+    fn nothing_is_known_before_anything_happened() {
+        let tally = Tally::new(5_000);
+        assert_eq!(tally.time_left(at(0), None), TimeLeft::Unknown);
+        assert_eq!(TimeLeft::Unknown.to_string(), "–");
+        let pace = Pace { per_second: 20.0, burst: 1_000.0 };
+        let left = tally.time_left(at(0), Some(pace));
+        assert_eq!(left, TimeLeft::About(Duration::from_secs(200)));
+        assert_eq!((left, left.to_string().as_str()), (pace.time_for(5_000), "about 3m20s"));
+        assert_eq!(Tally::new(500).time_left(at(0), Some(pace)), TimeLeft::Unknown);
+        assert_eq!((tally.rate(at(0)), tally.gate(at(0))), (None, Gate::Open));
+    }
+
+    #[test]
+    fn a_pace_of_nothing_promises_nothing() {
+        for per_second in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let pace = Pace { per_second, burst: 0.0 };
+            assert_eq!(Tally::new(10).time_left(at(0), Some(pace)), TimeLeft::Unknown, "{per_second}");
+            assert_eq!(pace.time_for(10), TimeLeft::Unknown, "{per_second}");
+        }
+    }
+
+    #[test]
+    fn a_steady_run_is_foreseen() {
+        let pace = Pace { per_second: 20.0, burst: 0.0 };
+        assert!(worst(3_000, Some(pace), |_| MS / 20.0, (0.02, 0.95)) < 0.1);
+        assert!(worst(3_000, None, |_| MS / 20.0, (0.02, 0.95)) < 0.1);
+        // The network is slower than the quota.
+        assert!(worst(1_000, Some(pace), |_| MS / 7.0, (0.02, 0.95)) < 0.1);
+    }
+
+    #[test]
+    fn a_burst_and_then_the_quota_is_foreseen() {
+        let pace = Pace { per_second: 20.0, burst: 500.0 };
+        // Network speed until the credit, which refills meanwhile, is gone.
+        let gap = |i| if i < 600 { MS / 120.0 } else { MS / 20.0 };
+        assert!(worst(5_000, Some(pace), gap, (0.01, 0.95)) < 0.1);
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_ten_seconds() {
+        let gap = |i| if i < 1_000 { 10.0 } else { 100.0 };
+        run(1_400, gap, |tally, ms| match ms as i64 {
+            0..1_000 => assert_eq!(tally.rate(at(ms as i64)), None),
+            1_000..10_000 => assert!((tally.rate(at(ms as i64)).unwrap() - 100.0).abs() < 2.0),
+            21_000.. => assert!((tally.rate(at(ms as i64)).unwrap() - 10.0).abs() < 0.5),
+            _ => {}
+        });
+    }
+
+    #[test]
+    fn a_closed_gate_counts_down_and_is_part_of_the_time_left() {
+        let pace = Some(Pace { per_second: 20.0, burst: 0.0 });
+        let mut tally = Tally::new(1_000);
+        for i in 0..200 {
+            tally.note(&sample::sent(i), at(i64::from(i) * 50));
+            tally.note(&sample::settled(i, Outcome::Revoked), at(i64::from(i) * 50 + 50));
+        }
+        assert!(tally.note(&sample::throttled(at(40_000)), at(10_000)));
+        // It is raised, never lowered, and that is no news.
+        assert!(!tally.note(&sample::throttled(at(35_000)), at(10_100)));
+        assert!(!tally.note(&sample::throttled(at(42_000)), at(10_200)));
+        assert_eq!(tally.gate(at(30_000)), Gate::Closed(Duration::from_secs(12)));
+        let left = tally.time_left(at(30_000), pace).span().unwrap().as_secs_f64();
+        assert!((left - 52.0).abs() < 2.0, "{left}");
+        assert_eq!(tally.gate(at(43_000)), Gate::Closed(Duration::ZERO));
+        tally.note(&sample::reopened(), at(43_000));
+        assert_eq!((tally.gate(at(43_000)), tally.closings()), (Gate::Open, 1));
+        // Waiting did not make it slower.
+        let left = tally.time_left(at(43_100), pace).span().unwrap().as_secs_f64();
+        assert!((left - 40.0).abs() < 4.0, "{left}");
+        for i in 200..260 {
+            tally.note(&sample::settled(i, Outcome::Revoked), at(43_000 + i64::from(i - 199) * 50));
+        }
+        assert!((tally.rate(at(46_000)).unwrap() - 20.0).abs() < 2.0);
+    }
+
+    #[test]
+    fn counts_are_by_outcome_and_leave_the_unattempted_out_of_the_rate() {
+        let mut tally = Tally::new(6);
+        for (i, outcome) in [Outcome::NotFound, Outcome::Revoked, Outcome::Revoked].into_iter().enumerate() {
+            tally.note(&sample::settled(i as u32, outcome), at(0));
+        }
+        assert!(tally.note(&sample::stopping(Stop::Interrupted), at(1_000)));
+        assert_eq!(tally.time_left(at(1_000), None), TimeLeft::Unknown);
+        for i in 3..6 {
+            tally.note(&sample::settled(i, Outcome::NotAttempted), at(1_000));
+        }
+        let counts: Vec<_> = tally.outcomes().collect();
+        assert_eq!(counts, [(Outcome::Revoked, 2), (Outcome::NotFound, 1), (Outcome::NotAttempted, 3)]);
+        assert_eq!(tally.rate(at(1_000)), Some(3.0));
+        assert_eq!(tally.time_left(at(1_000), None), TimeLeft::Measured(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_harms_nothing() {
+        let mut tally = Tally::new(10);
+        tally.note(&sample::settled(1, Outcome::Revoked), at(100_000));
+        tally.note(&sample::settled(2, Outcome::Revoked), at(10_000));
+        assert_eq!((tally.settled(), tally.elapsed(at(10_000))), (2, Duration::ZERO));
+        assert_eq!(tally.time_left(at(20_000), None), TimeLeft::Unknown);
+    }
 }
