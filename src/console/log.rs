@@ -1,0 +1,385 @@
+//! Logs: where they go, how loud they are, and what of a run they say.
+//!
+//! Every line passes through [`harmless`] as a whole, so whatever a server or an input file put into it cannot act on
+//! the terminal or forge a second line.
+
+use std::fmt;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::Timestamp;
+use tracing::level_filters::LevelFilter;
+use tracing::{Subscriber, debug, info};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
+
+use super::aside;
+use crate::event::{Event, Evidence};
+use crate::harmless;
+use crate::outcome::Outcome;
+
+/// How a log line is written (`--log-format`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            LogFormat::Text => "text",
+            LogFormat::Json => "json",
+        })
+    }
+}
+
+/// A word that is no log format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no log format; the words are: text, json")]
+pub struct UnknownLogFormat(String);
+
+impl FromStr for LogFormat {
+    type Err = UnknownLogFormat;
+
+    fn from_str(word: &str) -> Result<Self, UnknownLogFormat> {
+        match word {
+            "text" => Ok(LogFormat::Text),
+            "json" => Ok(LogFormat::Json),
+            _ => Err(UnknownLogFormat(word.to_owned())),
+        }
+    }
+}
+
+/// What is logged, how and where.
+#[derive(Clone, Debug, Default)]
+pub struct LogOptions {
+    /// How often `-v` was given: warnings, information, details, everything.
+    pub verbosity: u8,
+    /// How a line is written.
+    pub format: LogFormat,
+    /// Appended to instead of standard error.
+    pub file: Option<PathBuf>,
+}
+
+/// Logging could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The log file can't be opened or created.
+    #[error("the log file {} can't be opened: {source}", harmless::shown(&path.display().to_string()))]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// This process logs already.
+    #[error("logging is set up already")]
+    Twice,
+}
+
+/// Sets up logging for the process. Once, before anything is logged.
+pub fn init(options: &LogOptions) -> Result<(), LogError> {
+    let out = match &options.file {
+        None => Out::Stderr,
+        Some(path) => {
+            let file = append(path).map_err(|source| LogError::File { path: path.clone(), source })?;
+            Out::File(Arc::new(Mutex::new(file)))
+        }
+    };
+    tracing::subscriber::set_global_default(subscriber(options, out)).map_err(|_| LogError::Twice)
+}
+
+/// Opens a file to append to, readable by its owner alone where it is new.
+fn append(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn subscriber(options: &LogOptions, out: Out) -> Box<dyn Subscriber + Send + Sync> {
+    let lines = Lines { out, format: options.format };
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_timer(Utc).with_writer(lines);
+    let registry = tracing_subscriber::registry().with(levels(options.verbosity));
+    match options.format {
+        LogFormat::Text => Box::new(registry.with(layer)),
+        LogFormat::Json => {
+            let layer = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
+            Box::new(registry.with(layer))
+        }
+    }
+}
+
+/// This crate as loud as asked, everything else quieter. HTTP/2 stays at information: its details are whole frames, and
+/// a token travels in one.
+fn levels(verbosity: u8) -> Targets {
+    let (ours, others) = match verbosity {
+        0 => (LevelFilter::WARN, LevelFilter::ERROR),
+        1 => (LevelFilter::INFO, LevelFilter::WARN),
+        2 => (LevelFilter::DEBUG, LevelFilter::INFO),
+        _ => (LevelFilter::TRACE, LevelFilter::DEBUG),
+    };
+    Targets::new()
+        .with_default(others)
+        .with_target("h2", others.min(LevelFilter::INFO))
+        .with_target(env!("CARGO_CRATE_NAME"), ours)
+}
+
+/// Times as everywhere: UTC, RFC 3339.
+struct Utc;
+
+impl FormatTime for Utc {
+    fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
+        write!(w, "{:.3}", Timestamp::now())
+    }
+}
+
+/// Where lines go.
+#[derive(Clone)]
+enum Out {
+    Stderr,
+    File(Arc<Mutex<File>>),
+    #[cfg(test)]
+    Memory(Arc<Mutex<Vec<u8>>>),
+}
+
+/// Takes one whole line a write, as tracing-subscriber hands them over, and makes it harmless.
+#[derive(Clone)]
+struct Lines {
+    out: Out,
+    format: LogFormat,
+}
+
+impl<'a> MakeWriter<'a> for Lines {
+    type Writer = &'a Lines;
+
+    fn make_writer(&'a self) -> &'a Lines {
+        self
+    }
+}
+
+impl Write for &Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let mut clean = match self.format {
+            LogFormat::Text => harmless::shown(text).into_owned(),
+            LogFormat::Json => json_harmless(text),
+        };
+        clean.push('\n');
+        match &self.out {
+            Out::Stderr => aside(|| io::stderr().lock().write_all(clean.as_bytes()))?,
+            Out::File(file) => {
+                file.lock().unwrap_or_else(PoisonError::into_inner).write_all(clean.as_bytes())?
+            }
+            #[cfg(test)]
+            Out::Memory(bytes) => {
+                bytes.lock().unwrap_or_else(PoisonError::into_inner).extend(clean.as_bytes())
+            }
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Acting characters stand in a JSON line only inside its strings: there an escape means the same and does not act.
+fn json_harmless(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    for c in line.chars() {
+        if harmless::is_acting(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// The target of log lines that tell a run's events.
+const RUN: &str = concat!(env!("CARGO_CRATE_NAME"), "::run");
+
+/// Logs what happened in a run: requests and revoked users at debug; users not done, and the run's own course, at info.
+/// Nothing louder, because the summary says all of it again.
+pub fn record(event: &Event) {
+    match event {
+        Event::Began(began) => {
+            info!(target: RUN, run = began.run, targets = began.targets, resumed = began.resumed, "run began");
+        }
+        Event::Sent(sent) => debug!(target: RUN,
+            user = sent.user,
+            order = sent.target,
+            attempt = sent.attempt,
+            client_request_id = %sent.client_request_id,
+            "request sent"
+        ),
+        Event::Answered(answered) => {
+            let Evidence { http_status, error_code, detail, request_id, diagnostic, .. } = &answered.evidence;
+            debug!(target: RUN,
+                user = answered.user,
+                order = answered.target,
+                attempt = answered.attempt,
+                outcome = answered.outcome.word(),
+                status = http_status,
+                error_code = error_code.as_deref(),
+                request_id = request_id.as_deref(),
+                diagnostic = diagnostic.as_deref(),
+                detail = said(detail),
+                "will be tried again"
+            );
+        }
+        Event::Throttled(throttled) => info!(target: RUN,
+            until = %format_args!("{:.3}", throttled.until),
+            retry_after_ms = throttled.retry_after_ms,
+            scope = throttled.scope.as_deref(),
+            information = throttled.information.as_deref(),
+            "throttled by Graph"
+        ),
+        Event::Reopened { .. } => info!(target: RUN, "requests leave again"),
+        Event::Renewed { .. } => info!(target: RUN, "token renewed"),
+        Event::Settled(settled) => {
+            let Evidence { http_status, error_code, detail, request_id, diagnostic, .. } = &settled.evidence;
+            // The level of a tracing event is fixed where it stands, so the fields stand twice.
+            macro_rules! settled {
+                ($log:ident) => {
+                    $log!(target: RUN,
+                        user = settled.user,
+                        order = settled.target,
+                        outcome = settled.outcome.word(),
+                        attempts = settled.attempts,
+                        throttled_ms = settled.throttled_ms,
+                        status = http_status,
+                        error_code = error_code.as_deref(),
+                        request_id = request_id.as_deref(),
+                        client_request_id = settled.client_request_id.map(tracing::field::display),
+                        diagnostic = diagnostic.as_deref(),
+                        detail = said(detail),
+                        "settled"
+                    )
+                };
+            }
+            if settled.outcome == Outcome::Revoked { settled!(debug) } else { settled!(info) }
+        }
+        Event::Stopping { why, .. } => {
+            info!(target: RUN, why = why.to_string(), "stopping: nothing more is sent")
+        }
+        Event::Ended { .. } => info!(target: RUN, "run ended"),
+    }
+}
+
+/// A text, or no field at all where it is empty.
+fn said(text: &str) -> Option<&str> {
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::sample;
+
+    fn logged(options: &LogOptions, act: impl FnOnce()) -> Vec<String> {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        tracing::subscriber::with_default(subscriber(options, Out::Memory(Arc::clone(&bytes))), act);
+        let bytes = bytes.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    fn hostile() -> Event {
+        let mut event = sample::settled(7, Outcome::Forbidden);
+        if let Event::Settled(settled) = &mut event {
+            settled.user = "eve\u{1b}[2J\r\n\u{202e}\u{9b}\u{e0041}\"@contoso.com".to_owned();
+            settled.evidence.http_status = Some(403);
+            settled.evidence.request_id = Some("r\u{1b}]0;x\u{7}".to_owned());
+        }
+        event
+    }
+
+    #[test]
+    fn text_lines_are_harmless() {
+        let lines = logged(&LogOptions { verbosity: 1, ..LogOptions::default() }, || record(&hostile()));
+        assert_eq!(lines.len(), 1);
+        assert!(!lines[0].chars().any(harmless::is_acting), "{lines:?}");
+        assert!(lines[0].contains("Z  INFO entra_revoke::run: settled user="), "{lines:?}");
+    }
+
+    #[test]
+    fn json_lines_are_flat_harmless_and_lossless() {
+        let options = LogOptions { verbosity: 1, format: LogFormat::Json, file: None };
+        let lines = logged(&options, || record(&hostile()));
+        assert_eq!(lines.len(), 1);
+        assert!(!lines[0].chars().any(harmless::is_acting), "{lines:?}");
+        let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
+        let Event::Settled(settled) = hostile() else { unreachable!() };
+        assert_eq!(line["user"], settled.user);
+        assert_eq!(line["request_id"].as_str(), settled.evidence.request_id.as_deref());
+        assert_eq!(
+            (&line["status"], &line["order"], &line["level"]),
+            (&403.into(), &7.into(), &"INFO".into())
+        );
+        assert!(line["timestamp"].as_str().unwrap().parse::<Timestamp>().is_ok());
+        assert!(line.get("error_code").is_none());
+    }
+
+    #[test]
+    fn verbosity_opens_this_crate_before_others() {
+        let told = |verbosity| {
+            let lines = logged(&LogOptions { verbosity, ..LogOptions::default() }, || {
+                record(&sample::sent(1));
+                record(&sample::settled(1, Outcome::NotFound));
+                tracing::warn!("ours");
+                tracing::error!(target: "hyper::client", "hyper error");
+                tracing::info!(target: "hyper::client", "hyper info");
+                tracing::debug!(target: "h2::codec", "frame");
+            });
+            lines.len()
+        };
+        assert_eq!([told(0), told(1), told(2), told(3)], [2, 3, 5, 5]);
+    }
+
+    #[test]
+    fn a_log_file_is_appended_to_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.log");
+        for _ in 0..2 {
+            let out = Out::File(Arc::new(Mutex::new(append(&path).unwrap())));
+            let options = LogOptions::default();
+            tracing::subscriber::with_default(subscriber(&options, out), || tracing::warn!("a line"));
+        }
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn a_log_file_that_cannot_be_opened_is_a_typed_error() {
+        let path = std::env::temp_dir().join("no such folder").join("run.log");
+        let error = init(&LogOptions { file: Some(path), ..LogOptions::default() }).unwrap_err();
+        assert!(matches!(&error, LogError::File { .. }) && error.to_string().contains("no such folder"));
+    }
+
+    #[test]
+    fn formats_are_parsed() {
+        assert_eq!("json".parse(), Ok(LogFormat::Json));
+        assert_eq!(LogFormat::Text.to_string().parse(), Ok(LogFormat::Text));
+        assert!("xml".parse::<LogFormat>().is_err());
+    }
+}

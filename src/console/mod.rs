@@ -1,0 +1,316 @@
+//! What people see of a run: a calm block on a terminal, plain lines elsewhere, logs, and the question before it
+//! starts. It only listens: events come in after the journal has them, and nothing goes back.
+//!
+//! ```text
+//!  events ──▶ Tally ──▶ bar | plain lines     (a thread of its own draws, a few times a second)
+//!         └─▶ log::record ──▶ text | JSON     (moves the bar aside for each line)
+//! ```
+
+mod bar;
+pub mod log;
+mod plain;
+pub mod question;
+#[cfg(test)]
+mod sample;
+mod screen;
+mod tally;
+pub mod wording;
+
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::str::FromStr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use bar::Bar;
+use plain::Plain;
+pub use screen::aside;
+pub use tally::{Gate, Pace, Tally, TimeLeft};
+
+use crate::event::Event;
+use crate::outcome::Accepted;
+
+/// How often the display looks at the tally.
+const TICK: Duration = Duration::from_millis(200);
+
+/// How progress is shown (`--progress`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// A bar on a terminal, plain lines elsewhere.
+    #[default]
+    Auto,
+    /// A bar; plain lines where standard error is no terminal.
+    Bar,
+    /// A line every few seconds.
+    Plain,
+    /// Nothing.
+    None,
+}
+
+impl Progress {
+    /// All words of the flag.
+    pub const ALL: [Progress; 4] = [Progress::Auto, Progress::Bar, Progress::Plain, Progress::None];
+
+    /// The word of the flag.
+    pub fn word(self) -> &'static str {
+        match self {
+            Progress::Auto => "auto",
+            Progress::Bar => "bar",
+            Progress::Plain => "plain",
+            Progress::None => "none",
+        }
+    }
+
+    /// What it comes to on this standard error. A bar can be drawn on a terminal only; on a dumb one it is drawn
+    /// only where it was asked for.
+    fn resolved(self, terminal: bool, dumb: bool) -> Progress {
+        match self {
+            Progress::Auto if terminal && !dumb => Progress::Bar,
+            Progress::Auto => Progress::Plain,
+            Progress::Bar if !terminal => Progress::Plain,
+            asked => asked,
+        }
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.word())
+    }
+}
+
+/// A word that is no way to show progress.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{0}' is no way to show progress; the words are: auto, bar, plain, none")]
+pub struct UnknownProgress(String);
+
+impl FromStr for Progress {
+    type Err = UnknownProgress;
+
+    fn from_str(word: &str) -> Result<Self, UnknownProgress> {
+        let same = |progress: &Progress| progress.word() == word;
+        Progress::ALL.into_iter().find(same).ok_or_else(|| UnknownProgress(word.to_owned()))
+    }
+}
+
+/// How a [`Console`] behaves.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How progress is shown.
+    pub progress: Progress,
+    /// How often a plain line is written.
+    pub every: Duration,
+    /// Which words beside `revoked` count as done: they are not shown as a warning.
+    pub accepted: Accepted,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { progress: Progress::Auto, every: Duration::from_secs(5), accepted: Accepted::default() }
+    }
+}
+
+/// Listens to a run and shows how it goes. [`Console::on`] only counts; a thread of its own draws.
+pub struct Console {
+    shared: Arc<Shared>,
+    drawing: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What the listener and the drawing thread share.
+struct Shared {
+    state: Mutex<State>,
+    /// There is something to show at once, or it is over.
+    news: Condvar,
+}
+
+struct State {
+    tally: Tally,
+    pace: Option<Pace>,
+    over: bool,
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The way of showing that was chosen.
+enum Face {
+    Bar(Bar),
+    Plain(Plain),
+}
+
+impl Face {
+    fn show(&mut self, tally: &Tally, pace: Option<Pace>, now: Timestamp) {
+        match self {
+            Face::Bar(bar) => bar.show(tally, pace, now),
+            Face::Plain(plain) => plain.show(tally, pace, now),
+        }
+    }
+
+    fn end(self, tally: &Tally, now: Timestamp) {
+        match self {
+            Face::Bar(bar) => drop(bar),
+            Face::Plain(mut plain) => plain.end(tally, now),
+        }
+    }
+}
+
+impl Console {
+    /// Begins to show a run over `total` users on standard error. `pace` is what the quota or `--rate` allows, as far
+    /// as it is known.
+    pub fn start(options: Options, total: u64, pace: Option<Pace>) -> Console {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let face = match options.progress.resolved(io::stderr().is_terminal(), dumb) {
+            Progress::None => None,
+            Progress::Bar => Some(Face::Bar(Bar::new(options.accepted))),
+            Progress::Auto | Progress::Plain => {
+                Some(Face::Plain(Plain::new(Box::new(io::stderr()), options.every, Timestamp::now())))
+            }
+        };
+        Console::with(face, total, pace)
+    }
+
+    fn with(face: Option<Face>, total: u64, pace: Option<Pace>) -> Console {
+        let state = State { tally: Tally::new(total), pace, over: false };
+        let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
+        let drawing = face.and_then(|face| {
+            let shared = Arc::clone(&shared);
+            // Without a thread there is no progress to see, and nothing else is lost.
+            thread::Builder::new().name("progress".to_owned()).spawn(move || draw(&shared, face)).ok()
+        });
+        Console { shared, drawing: Mutex::new(drawing) }
+    }
+
+    /// Takes in what happened. It counts, and leaves the drawing to its thread.
+    pub fn on(&self, event: &Event) {
+        let news = self.shared.state().tally.note(event, Timestamp::now());
+        if news {
+            self.shared.news.notify_one();
+        }
+    }
+
+    /// Says that the quota is now thought to allow another pace.
+    pub fn set_pace(&self, pace: Pace) {
+        self.shared.state().pace = Some(pace);
+    }
+
+    /// The state of the run, for whoever wants to say more about it.
+    pub fn tally(&self) -> Tally {
+        self.shared.state().tally.clone()
+    }
+
+    /// Takes the bar off the terminal, or writes the last plain line. Further calls do nothing.
+    pub fn finish(&self) {
+        self.shared.state().over = true;
+        self.shared.news.notify_one();
+        let drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(drawing) = drawing {
+            let _ = drawing.join();
+        }
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl fmt::Debug for Console {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Console").finish_non_exhaustive()
+    }
+}
+
+/// The drawing thread: wakes on every tick and on news, and draws from a copy, so that a slow terminal holds up nobody.
+fn draw(shared: &Shared, mut face: Face) {
+    let mut state = shared.state();
+    while !state.over {
+        let waited = shared.news.wait_timeout(state, TICK);
+        state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let (tally, pace) = (state.tally.clone(), state.pace);
+        if !state.over {
+            drop(state);
+            face.show(&tally, pace, Timestamp::now());
+            state = shared.state();
+        }
+    }
+    let tally = state.tally.clone();
+    drop(state);
+    face.end(&tally, Timestamp::now());
+}
+
+/// Whether colours may be used on standard error: it takes them, and `NO_COLOR` is not set.
+fn coloured() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && ::console::colors_enabled_stderr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+
+    #[test]
+    fn words_go_there_and_back() {
+        for progress in Progress::ALL {
+            assert_eq!(progress.to_string().parse(), Ok(progress));
+        }
+        assert!("fancy".parse::<Progress>().unwrap_err().to_string().contains("plain"));
+    }
+
+    #[test]
+    fn a_bar_is_for_terminals() {
+        let resolved = |terminal, dumb| Progress::ALL.map(|progress| progress.resolved(terminal, dumb));
+        use Progress::{Bar, None, Plain};
+        assert_eq!(resolved(true, false), [Bar, Bar, Plain, None]);
+        assert_eq!(resolved(true, true), [Plain, Bar, Plain, None]);
+        assert_eq!(resolved(false, false), [Plain, Plain, Plain, None]);
+    }
+
+    #[test]
+    fn a_console_counts_from_any_thread_and_ends_once() {
+        let options = Options { progress: Progress::None, ..Options::default() };
+        let console = Console::start(options, 400, None);
+        thread::scope(|scope| {
+            for part in 0..4 {
+                let console = &console;
+                scope.spawn(move || {
+                    for i in 0..100 {
+                        console.on(&sample::settled(part * 100 + i, Outcome::Revoked));
+                    }
+                });
+            }
+        });
+        assert_eq!(console.tally().settled(), 400);
+        console.finish();
+        console.finish();
+    }
+
+    #[test]
+    fn plain_lines_are_written_by_the_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stderr");
+        let file = std::fs::File::create(&path).unwrap();
+        let plain = Plain::new(Box::new(file), Duration::from_millis(1), Timestamp::now());
+        let console = Console::with(Some(Face::Plain(plain)), 2, None);
+        console.on(&sample::began(2));
+        console.on(&sample::settled(1, Outcome::Revoked));
+        console.on(&sample::throttled(Timestamp::now() + Duration::from_secs(9)));
+        while std::fs::read_to_string(&path).unwrap().lines().count() < 3 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        drop(console);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("throttled by Graph; next request in") && text.contains("1/2 settled"),
+            "{text}"
+        );
+        assert!(text.lines().last().unwrap().contains("  in under 1s"), "{text}");
+    }
+}

@@ -1,0 +1,205 @@
+//! Progress as plain lines, for a pipe, a log file or a CI job: no escape codes, no carriage returns.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::tally::{Gate, Pace, Tally};
+use super::wording;
+use crate::harmless;
+
+/// A run that ends within this shows its last line only.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// Writes a line at the start, one every few seconds, and one whenever the gate closes or sending stops.
+pub(super) struct Plain {
+    out: Box<dyn Write + Send>,
+    every: Duration,
+    started: Timestamp,
+    last: Option<Timestamp>,
+    closings: u64,
+    stopped: bool,
+}
+
+impl Plain {
+    pub(super) fn new(out: Box<dyn Write + Send>, every: Duration, now: Timestamp) -> Plain {
+        Plain { out, every, started: now, last: None, closings: 0, stopped: false }
+    }
+
+    /// Writes what is due.
+    pub(super) fn show(&mut self, tally: &Tally, pace: Option<Pace>, now: Timestamp) {
+        if passed(self.started, now) < QUIET.min(self.every) {
+            return;
+        }
+        let mut lines = Vec::new();
+        if self.last.is_none() {
+            lines.push(start_line(tally, pace, now));
+        }
+        if tally.closings() > self.closings {
+            self.closings = tally.closings();
+            lines.extend(throttled(tally, now).map(|words| format!("{}  {words}", clock(now))));
+        }
+        if let (Some(why), false) = (tally.stopping(), self.stopped) {
+            self.stopped = true;
+            let why = harmless::excerpt(&why.to_string(), 300);
+            lines.push(format!("{}  stopping: {why}; waiting for what is in flight", clock(now)));
+        }
+        let due = self.last.is_some_and(|last| passed(last, now) >= self.every);
+        if due && tally.settled() < tally.total() {
+            lines.push(line(tally, pace, now));
+        }
+        if lines.is_empty() {
+            return;
+        }
+        if due || self.last.is_none() {
+            self.last = Some(now);
+        }
+        self.write(&lines);
+    }
+
+    /// Writes the last line.
+    pub(super) fn end(&mut self, tally: &Tally, now: Timestamp) {
+        let elapsed = tally.elapsed(now);
+        let took = if elapsed < QUIET { "under 1s".to_owned() } else { wording::span(elapsed) };
+        self.write(&[format!("{}  {}  in {took}", clock(now), counts(tally))]);
+    }
+
+    /// All of them in one write; nobody is left to tell where that fails.
+    fn write(&mut self, lines: &[String]) {
+        let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
+    }
+}
+
+fn start_line(tally: &Tally, pace: Option<Pace>, now: Timestamp) -> String {
+    let verb = if tally.resumed() { "resuming" } else { "revoking" };
+    let mut text = format!("{}  {verb}: {}", clock(now), wording::users(tally.total()));
+    if let Some(left) = tally.time_left(now, pace).span() {
+        let _ = write!(text, ", about {}", wording::span(left));
+    }
+    text
+}
+
+fn line(tally: &Tally, pace: Option<Pace>, now: Timestamp) -> String {
+    let mut text = format!("{}  {}", clock(now), counts(tally));
+    match throttled(tally, now) {
+        Some(words) => {
+            let _ = write!(text, "  {words}");
+        }
+        None => {
+            if let Some(rate) = tally.rate(now) {
+                let _ = write!(text, "  {}", wording::rate(rate));
+            }
+        }
+    }
+    if tally.stopping().is_some() {
+        text.push_str("  stopping");
+    } else {
+        let _ = write!(text, "  {} left", tally.time_left(now, pace));
+    }
+    text
+}
+
+/// `1200/5000 settled  revoked 1180, not_found 20`; the numbers bare, for whoever greps them.
+fn counts(tally: &Tally) -> String {
+    let words: Vec<_> = tally.outcomes().map(|(outcome, n)| format!("{outcome} {n}")).collect();
+    let gap = if words.is_empty() { "" } else { "  " };
+    format!("{}/{} settled{gap}{}", tally.settled(), tally.total(), words.join(", "))
+}
+
+fn throttled(tally: &Tally, now: Timestamp) -> Option<String> {
+    match tally.gate(now) {
+        Gate::Open => None,
+        Gate::Closed(Duration::ZERO) => Some("throttled by Graph; trying one request".to_owned()),
+        Gate::Closed(wait) => Some(format!("throttled by Graph; next request in {}", wording::wait(wait))),
+    }
+}
+
+fn clock(now: Timestamp) -> impl std::fmt::Display {
+    now.strftime("%H:%M:%SZ")
+}
+
+fn passed(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::console::sample::{self, at};
+    use crate::event::Stop;
+    use crate::outcome::Outcome;
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Page {
+        fn lines(&self) -> Vec<String> {
+            let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+            assert!(text.chars().all(|c| c == '\n' || !harmless::is_acting(c)), "{text:?}");
+            text.lines().map(str::to_owned).collect()
+        }
+    }
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    const EVERY: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn a_run_is_told_in_few_lines() {
+        let page = Page::default();
+        let mut plain = Plain::new(Box::new(page.clone()), EVERY, at(0));
+        let pace = Some(Pace { per_second: 20.0, burst: 0.0 });
+        let mut tally = Tally::new(300);
+        tally.note(&sample::began(300), at(0));
+        for i in 0..120 {
+            let outcome = if i == 7 { Outcome::NotFound } else { Outcome::Revoked };
+            tally.note(&sample::sent(i), at(i64::from(i) * 50));
+            tally.note(&sample::settled(i, outcome), at(i64::from(i) * 50 + 50));
+            plain.show(&tally, pace, at(i64::from(i) * 50 + 50));
+        }
+        tally.note(&sample::throttled(at(18_000)), at(6_000));
+        for tick in 30..90 {
+            plain.show(&tally, pace, at(tick * 200));
+        }
+        tally.note(&sample::stopping(Stop::Halt { detail: "by \u{1b}[31meve\r\n50".to_owned() }), at(18_000));
+        plain.show(&tally, pace, at(18_000));
+        plain.end(&tally, at(18_400));
+        let expected = [
+            "00:00:01Z  revoking: 300 users, about 14s",
+            "00:00:06Z  120/300 settled  revoked 119, not_found 1  20.0/s  9s left",
+            "00:00:06Z  throttled by Graph; next request in 12s",
+            "00:00:11Z  120/300 settled  revoked 119, not_found 1  throttled by Graph; next request in 7s  16s left",
+            "00:00:16Z  120/300 settled  revoked 119, not_found 1  throttled by Graph; next request in 2s  11s left",
+            "00:00:18Z  stopping: halted: by \\u{1b}[31meve\\r\\n50; waiting for what is in flight",
+            "00:00:18Z  120/300 settled  revoked 119, not_found 1  in 18s",
+        ];
+        assert_eq!(page.lines(), expected);
+    }
+
+    #[test]
+    fn a_short_run_shows_its_end_only() {
+        let page = Page::default();
+        let mut plain = Plain::new(Box::new(page.clone()), EVERY, at(0));
+        let mut tally = Tally::new(1);
+        tally.note(&sample::began(1), at(0));
+        plain.show(&tally, None, at(200));
+        tally.note(&sample::settled(1, Outcome::Revoked), at(300));
+        plain.show(&tally, None, at(400));
+        plain.end(&tally, at(500));
+        assert_eq!(page.lines(), ["00:00:00Z  1/1 settled  revoked 1  in under 1s"]);
+    }
+}

@@ -1,0 +1,48 @@
+//! Events for tests.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::event::{Began, Event, Evidence, Order, Sent, Settled, Stop, Throttled};
+use crate::outcome::Outcome;
+
+/// An instant, in milliseconds of tests.
+pub(super) fn at(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap()
+}
+
+pub(super) fn began(targets: u32) -> Event {
+    let (run, plan_sha256) = ("run".to_owned(), "0".to_owned());
+    Event::Began(Began { at: at(0), format: 1, run, plan_sha256, targets, resumed: false })
+}
+
+pub(super) fn sent(target: Order) -> Event {
+    let user = format!("user{target}@contoso.com");
+    Event::Sent(Sent { at: at(0), target, user, attempt: 1, client_request_id: Uuid::nil() })
+}
+
+pub(super) fn settled(target: Order, outcome: Outcome) -> Event {
+    Event::Settled(Box::new(Settled {
+        at: at(0),
+        target,
+        user: format!("user{target}@contoso.com"),
+        outcome,
+        evidence: Evidence::default(),
+        attempts: 1,
+        throttled_ms: 0,
+        first_sent_at: None,
+        client_request_id: None,
+    }))
+}
+
+pub(super) fn throttled(until: Timestamp) -> Event {
+    Event::Throttled(Throttled { at: at(0), until, retry_after_ms: None, scope: None, information: None })
+}
+
+pub(super) fn reopened() -> Event {
+    Event::Reopened { at: at(0) }
+}
+
+pub(super) fn stopping(why: Stop) -> Event {
+    Event::Stopping { at: at(0), why }
+}

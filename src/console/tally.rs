@@ -1,0 +1,451 @@
+//! What a run has come to so far: counts by outcome, the rate of the last seconds, whether the gate is closed, and how
+//! long the rest will take. It holds no clock and does no I/O: every question brings the present instant along.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::wording;
+use crate::event::{Event, Stop};
+use crate::outcome::Outcome;
+
+/// How long a slot of the rate's window lasts, in milliseconds.
+const SLOT_MS: i64 = 500;
+/// Slots in the window: ten seconds of them, beside the one that is being filled.
+const SLOTS: i64 = 20;
+/// Over less than this a rate says nothing.
+const LEAST: f64 = 1.0;
+
+/// How fast the quota (or `--rate`) lets requests leave: `burst` at once, then `per_second`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pace {
+    /// Requests a second, once the burst is used up.
+    pub per_second: f64,
+    /// Requests that may leave as fast as the network carries them.
+    pub burst: f64,
+}
+
+impl Pace {
+    /// How long a run over that many users will take at least, before anything has been measured.
+    pub fn time_for(&self, users: u64) -> TimeLeft {
+        let paced = users as f64 - self.burst.max(0.0);
+        match seconds(paced / self.per_second) {
+            Some(span) if paced > 0.0 && !span.is_zero() => TimeLeft::About(span),
+            _ => TimeLeft::Unknown,
+        }
+    }
+}
+
+/// How long the rest of a run will take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeLeft {
+    /// Nothing is known yet: shown as `–`.
+    Unknown,
+    /// By the quota alone: nothing has been measured yet.
+    About(Duration),
+    /// By the quota and the rate of the last seconds.
+    Measured(Duration),
+}
+
+impl TimeLeft {
+    /// The span, if there is one.
+    pub fn span(self) -> Option<Duration> {
+        match self {
+            TimeLeft::Unknown => None,
+            TimeLeft::About(span) | TimeLeft::Measured(span) => Some(span),
+        }
+    }
+}
+
+impl fmt::Display for TimeLeft {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TimeLeft::Unknown => f.pad("–"),
+            TimeLeft::About(span) => f.pad(&format!("about {}", wording::span(*span))),
+            TimeLeft::Measured(span) => f.pad(&wording::span(*span)),
+        }
+    }
+}
+
+/// The pacer's gate, as the events tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// Requests leave.
+    Open,
+    /// Graph asked to wait; the next request leaves after this long (zero: a probe is on its way).
+    Closed(Duration),
+}
+
+/// A stretch of time in which the gate was closed; without an end while it still is.
+#[derive(Clone, Copy, Debug)]
+struct Closure {
+    from: Timestamp,
+    to: Option<Timestamp>,
+}
+
+/// What a run has come to so far.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    total: u64,
+    resumed: bool,
+    counts: [u64; Outcome::ALL.len()],
+    settled: u64,
+    began: Option<Timestamp>,
+    /// When the first request left: rates count from here.
+    first: Option<Timestamp>,
+    /// Slot number and how many users settled in it, oldest first.
+    slots: VecDeque<(i64, u64)>,
+    /// The rate when the gate last closed.
+    before: Option<f64>,
+    closures: VecDeque<Closure>,
+    until: Option<Timestamp>,
+    closings: u64,
+    /// Requests sent since `credit_from`, against the burst.
+    sent: u64,
+    /// When the quota's credit was last known, and whether it was full then (else it was empty).
+    credit_from: Option<(Timestamp, bool)>,
+    stopping: Option<Stop>,
+    ended: bool,
+}
+
+impl Tally {
+    /// A run over that many users, of which nothing has happened yet.
+    pub fn new(total: u64) -> Tally {
+        Tally { total, ..Tally::default() }
+    }
+
+    /// Takes in what happened. `true` if it is worth a line of its own at once: the gate closed, sending stops.
+    pub fn note(&mut self, event: &Event, now: Timestamp) -> bool {
+        match event {
+            Event::Began(began) => {
+                self.total = u64::from(began.targets);
+                self.resumed = began.resumed;
+                self.began.get_or_insert(now);
+            }
+            Event::Sent(_) => {
+                self.first.get_or_insert(now);
+                self.credit_from.get_or_insert((now, true));
+                self.sent += 1;
+            }
+            Event::Settled(settled) => self.settle(settled.outcome, now),
+            Event::Throttled(throttled) => return self.close(throttled.until, now),
+            Event::Reopened { .. } => self.open(now),
+            Event::Stopping { why, .. } => {
+                let news = self.stopping.is_none();
+                self.stopping.get_or_insert_with(|| why.clone());
+                return news;
+            }
+            Event::Ended { .. } => {
+                self.open(now);
+                self.ended = true;
+            }
+            Event::Answered(_) | Event::Renewed { .. } => {}
+        }
+        false
+    }
+
+    fn settle(&mut self, outcome: Outcome, now: Timestamp) {
+        self.counts[outcome as usize] += 1;
+        self.settled += 1;
+        if outcome == Outcome::NotAttempted {
+            return;
+        }
+        self.first.get_or_insert(now);
+        let slot = slot(now);
+        match self.slots.back_mut() {
+            Some((last, n)) if *last == slot => *n += 1,
+            _ => {
+                // A clock that was set back would leave slots of the future behind.
+                self.slots.retain(|(n, _)| (slot - SLOTS..slot).contains(n));
+                self.slots.push_back((slot, 1));
+            }
+        }
+    }
+
+    fn close(&mut self, until: Timestamp, now: Timestamp) -> bool {
+        let news = self.until.is_none();
+        if news {
+            self.before = self.rate(now).or(self.before);
+            self.closures.retain(|closure| closure.to.is_some_and(|to| slot(to) >= slot(now) - SLOTS));
+            self.closures.push_back(Closure { from: now, to: None });
+            self.closings += 1;
+        }
+        let until = self.until.map_or(until, |before| before.max(until));
+        self.until = Some(until);
+        // A 429 says that the quota's credit is gone; it comes back only after the wait.
+        self.credit_from = Some((until, false));
+        self.sent = 0;
+        news
+    }
+
+    fn open(&mut self, now: Timestamp) {
+        self.until = None;
+        if let Some(closure) = self.closures.back_mut() {
+            closure.to.get_or_insert(now);
+        }
+    }
+
+    /// Users of this run.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Users for whom it has ended.
+    pub fn settled(&self) -> u64 {
+        self.settled
+    }
+
+    /// Whether an earlier process began the run.
+    pub fn resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// The outcomes that occurred, in the order of tables, with their counts.
+    pub fn outcomes(&self) -> impl Iterator<Item = (Outcome, u64)> + '_ {
+        Outcome::ALL
+            .into_iter()
+            .map(|outcome| (outcome, self.counts[outcome as usize]))
+            .filter(|(_, n)| *n > 0)
+    }
+
+    /// How often the gate went from open to closed.
+    pub fn closings(&self) -> u64 {
+        self.closings
+    }
+
+    /// Why sending stopped, if it did.
+    pub fn stopping(&self) -> Option<&Stop> {
+        self.stopping.as_ref()
+    }
+
+    /// Whether the run said that it ended.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// How long the run has been going.
+    pub fn elapsed(&self, now: Timestamp) -> Duration {
+        self.began.or(self.first).map_or(Duration::ZERO, |began| since(began, now))
+    }
+
+    /// Whether requests may leave.
+    pub fn gate(&self, now: Timestamp) -> Gate {
+        self.until.map_or(Gate::Open, |until| Gate::Closed(since(now, until)))
+    }
+
+    /// Users settled a second over the last ten seconds, or since the first request where that is less. Time behind a
+    /// closed gate does not count; less than a second of time says nothing.
+    pub fn rate(&self, now: Timestamp) -> Option<f64> {
+        let (from, settled) = self.window(now)?;
+        let closed =
+            |closure: &Closure| since(closure.from.max(from), closure.to.unwrap_or(now)).as_secs_f64();
+        let span = since(from, now).as_secs_f64() - self.closures.iter().map(closed).sum::<f64>();
+        (span >= LEAST).then(|| settled as f64 / span)
+    }
+
+    /// Where the rate's window begins, and how many users settled in it.
+    fn window(&self, now: Timestamp) -> Option<(Timestamp, u64)> {
+        let oldest = slot(now) - SLOTS;
+        let edge = Timestamp::from_millisecond(oldest * SLOT_MS).ok()?;
+        let within = self.slots.iter().filter(|(slot, _)| *slot >= oldest);
+        Some((edge.max(self.first?), within.map(|(_, n)| n).sum()))
+    }
+
+    /// How long the rest will take: what is left, at the rate of the last seconds, but no faster than the quota
+    /// allows once its burst is used up, and after the gate has opened.
+    pub fn time_left(&self, now: Timestamp, pace: Option<Pace>) -> TimeLeft {
+        let left = self.total.saturating_sub(self.settled) as f64;
+        if left == 0.0 {
+            return TimeLeft::Measured(Duration::ZERO);
+        }
+        if self.stopping.is_some() {
+            return TimeLeft::Unknown;
+        }
+        let wait = match self.gate(now) {
+            Gate::Open => 0.0,
+            Gate::Closed(wait) => wait.as_secs_f64(),
+        };
+        let pace = pace.filter(|pace| pace.per_second > 0.0);
+        let measured = self.rate(now).or(self.before);
+        let by_rate = measured.map(|rate| match pace {
+            // As good as the quota: then the quota is the steadier number.
+            Some(pace) if (0.95 * pace.per_second..=pace.per_second).contains(&rate) => {
+                left / pace.per_second
+            }
+            _ => left / rate,
+        });
+        let by_quota = pace.map(|pace| (left - self.credit(now, pace)).max(0.0) / pace.per_second);
+        let known = match (by_rate, by_quota) {
+            (Some(by_rate), by_quota) => {
+                seconds(wait + by_rate.max(by_quota.unwrap_or(0.0))).map(TimeLeft::Measured)
+            }
+            (None, Some(by_quota)) if wait + by_quota > 0.0 => seconds(wait + by_quota).map(TimeLeft::About),
+            _ => None,
+        };
+        known.unwrap_or(TimeLeft::Unknown)
+    }
+
+    /// Requests that may still leave ahead of the steady rate.
+    fn credit(&self, now: Timestamp, pace: Pace) -> f64 {
+        let burst = pace.burst.max(0.0);
+        let Some((from, full)) = self.credit_from else { return burst };
+        let start = if full { burst } else { 0.0 };
+        let refilled = since(from, now).as_secs_f64() * pace.per_second;
+        (start + refilled - self.sent as f64).clamp(0.0, burst)
+    }
+}
+
+fn slot(at: Timestamp) -> i64 {
+    at.as_millisecond().div_euclid(SLOT_MS)
+}
+
+/// The time from one instant to a later one; zero if it is not later.
+fn since(from: Timestamp, to: Timestamp) -> Duration {
+    Duration::try_from(to.duration_since(from)).unwrap_or(Duration::ZERO)
+}
+
+/// Seconds as a span; none where that is no number, or too long to mean anything.
+fn seconds(seconds: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(seconds).ok().filter(|span| span.as_secs() < 366 * 86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::console::sample::{self, at};
+
+    const MS: f64 = 1000.0;
+
+    /// Runs `total` users through a tally: `gap(i)` milliseconds before user `i` settles. Calls `look` after each.
+    fn run(total: u32, gap: impl Fn(u32) -> f64, mut look: impl FnMut(&Tally, f64)) -> f64 {
+        let mut tally = Tally::new(u64::from(total));
+        let mut ms = 0.0;
+        tally.note(&sample::began(total), at(0));
+        for i in 0..total {
+            tally.note(&sample::sent(i), at(ms as i64));
+            ms += gap(i);
+            tally.note(&sample::settled(i, Outcome::Revoked), at(ms as i64));
+            look(&tally, ms);
+        }
+        ms
+    }
+
+    /// The largest part by which an estimate was off, looking every so often between two shares of the run.
+    fn worst(total: u32, pace: Option<Pace>, gap: impl Fn(u32) -> f64 + Copy, between: (f64, f64)) -> f64 {
+        let end = run(total, gap, |_, _| {});
+        let mut worst: f64 = 0.0;
+        run(total, gap, |tally, ms| {
+            if ms >= between.0 * end && ms <= between.1 * end {
+                let truth = (end - ms) / MS;
+                let left = tally.time_left(at(ms as i64), pace).span().unwrap().as_secs_f64();
+                worst = worst.max((left - truth).abs() / truth);
+            }
+        });
+        worst
+    }
+
+    #[test]
+    fn nothing_is_known_before_anything_happened() {
+        let tally = Tally::new(5_000);
+        assert_eq!(tally.time_left(at(0), None), TimeLeft::Unknown);
+        assert_eq!(TimeLeft::Unknown.to_string(), "–");
+        let pace = Pace { per_second: 20.0, burst: 1_000.0 };
+        let left = tally.time_left(at(0), Some(pace));
+        assert_eq!(left, TimeLeft::About(Duration::from_secs(200)));
+        assert_eq!((left, left.to_string().as_str()), (pace.time_for(5_000), "about 3m20s"));
+        assert_eq!(Tally::new(500).time_left(at(0), Some(pace)), TimeLeft::Unknown);
+        assert_eq!((tally.rate(at(0)), tally.gate(at(0))), (None, Gate::Open));
+    }
+
+    #[test]
+    fn a_pace_of_nothing_promises_nothing() {
+        for per_second in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let pace = Pace { per_second, burst: 0.0 };
+            assert_eq!(Tally::new(10).time_left(at(0), Some(pace)), TimeLeft::Unknown, "{per_second}");
+            assert_eq!(pace.time_for(10), TimeLeft::Unknown, "{per_second}");
+        }
+    }
+
+    #[test]
+    fn a_steady_run_is_foreseen() {
+        let pace = Pace { per_second: 20.0, burst: 0.0 };
+        assert!(worst(3_000, Some(pace), |_| MS / 20.0, (0.02, 0.95)) < 0.1);
+        assert!(worst(3_000, None, |_| MS / 20.0, (0.02, 0.95)) < 0.1);
+        // The network is slower than the quota.
+        assert!(worst(1_000, Some(pace), |_| MS / 7.0, (0.02, 0.95)) < 0.1);
+    }
+
+    #[test]
+    fn a_burst_and_then_the_quota_is_foreseen() {
+        let pace = Pace { per_second: 20.0, burst: 500.0 };
+        // Network speed until the credit, which refills meanwhile, is gone.
+        let gap = |i| if i < 600 { MS / 120.0 } else { MS / 20.0 };
+        assert!(worst(5_000, Some(pace), gap, (0.01, 0.95)) < 0.1);
+    }
+
+    #[test]
+    fn the_rate_is_that_of_the_last_ten_seconds() {
+        let gap = |i| if i < 1_000 { 10.0 } else { 100.0 };
+        run(1_400, gap, |tally, ms| match ms as i64 {
+            0..1_000 => assert_eq!(tally.rate(at(ms as i64)), None),
+            1_000..10_000 => assert!((tally.rate(at(ms as i64)).unwrap() - 100.0).abs() < 2.0),
+            21_000.. => assert!((tally.rate(at(ms as i64)).unwrap() - 10.0).abs() < 0.5),
+            _ => {}
+        });
+    }
+
+    #[test]
+    fn a_closed_gate_counts_down_and_is_part_of_the_time_left() {
+        let pace = Some(Pace { per_second: 20.0, burst: 0.0 });
+        let mut tally = Tally::new(1_000);
+        for i in 0..200 {
+            tally.note(&sample::sent(i), at(i64::from(i) * 50));
+            tally.note(&sample::settled(i, Outcome::Revoked), at(i64::from(i) * 50 + 50));
+        }
+        assert!(tally.note(&sample::throttled(at(40_000)), at(10_000)));
+        // It is raised, never lowered, and that is no news.
+        assert!(!tally.note(&sample::throttled(at(35_000)), at(10_100)));
+        assert!(!tally.note(&sample::throttled(at(42_000)), at(10_200)));
+        assert_eq!(tally.gate(at(30_000)), Gate::Closed(Duration::from_secs(12)));
+        let left = tally.time_left(at(30_000), pace).span().unwrap().as_secs_f64();
+        assert!((left - 52.0).abs() < 2.0, "{left}");
+        assert_eq!(tally.gate(at(43_000)), Gate::Closed(Duration::ZERO));
+        tally.note(&sample::reopened(), at(43_000));
+        assert_eq!((tally.gate(at(43_000)), tally.closings()), (Gate::Open, 1));
+        // Waiting did not make it slower.
+        let left = tally.time_left(at(43_100), pace).span().unwrap().as_secs_f64();
+        assert!((left - 40.0).abs() < 4.0, "{left}");
+        for i in 200..260 {
+            tally.note(&sample::settled(i, Outcome::Revoked), at(43_000 + i64::from(i - 199) * 50));
+        }
+        assert!((tally.rate(at(46_000)).unwrap() - 20.0).abs() < 2.0);
+    }
+
+    #[test]
+    fn counts_are_by_outcome_and_leave_the_unattempted_out_of_the_rate() {
+        let mut tally = Tally::new(6);
+        for (i, outcome) in [Outcome::NotFound, Outcome::Revoked, Outcome::Revoked].into_iter().enumerate() {
+            tally.note(&sample::settled(i as u32, outcome), at(0));
+        }
+        assert!(tally.note(&sample::stopping(Stop::Interrupted), at(1_000)));
+        assert_eq!(tally.time_left(at(1_000), None), TimeLeft::Unknown);
+        for i in 3..6 {
+            tally.note(&sample::settled(i, Outcome::NotAttempted), at(1_000));
+        }
+        let counts: Vec<_> = tally.outcomes().collect();
+        assert_eq!(counts, [(Outcome::Revoked, 2), (Outcome::NotFound, 1), (Outcome::NotAttempted, 3)]);
+        assert_eq!(tally.rate(at(1_000)), Some(3.0));
+        assert_eq!(tally.time_left(at(1_000), None), TimeLeft::Measured(Duration::ZERO));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_harms_nothing() {
+        let mut tally = Tally::new(10);
+        tally.note(&sample::settled(1, Outcome::Revoked), at(100_000));
+        tally.note(&sample::settled(2, Outcome::Revoked), at(10_000));
+        assert_eq!((tally.settled(), tally.elapsed(at(10_000))), (2, Duration::ZERO));
+        assert_eq!(tally.time_left(at(20_000), None), TimeLeft::Unknown);
+    }
+}
