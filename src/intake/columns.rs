@@ -91,6 +91,8 @@ pub(super) struct Roles {
     pub(super) user_type: Option<usize>,
     /// Every column that is known to hold user principal names.
     pub(super) upns: Vec<usize>,
+    /// Every column that is known to hold users' object ids.
+    pub(super) objects: Vec<usize>,
 }
 
 /// The name without case, spaces and signs. Of `Name [property] Required`, as in Entra's templates, the property.
@@ -122,12 +124,16 @@ pub(super) fn is_known_id(name: &str) -> bool {
 
 /// Finds the roles of the columns but the id's, which the caller sets.
 pub(super) fn roles_but_id(columns: &[String]) -> Roles {
-    let upns = columns.iter().enumerate().filter(|(_, name)| UPNS.contains(&normal(name).as_str()));
+    let named = |known: &[&str]| {
+        let found = columns.iter().enumerate().filter(|(_, name)| known.contains(&normal(name).as_str()));
+        found.map(|(at, _)| at).collect()
+    };
     Roles {
         priority: find_known(columns, &PRIORITIES),
         object_type: find_known(columns, &OBJECT_TYPES),
         user_type: find_known(columns, &USER_TYPES),
-        upns: upns.map(|(at, _)| at).collect(),
+        upns: named(&UPNS),
+        objects: named(&OBJECT_IDS),
         ..Roles::default()
     }
 }

@@ -4,10 +4,12 @@ use std::io::{self, Read};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use serde::{Deserialize, Serialize};
+
 use super::Kind;
 
 /// What was read from one source, for the evidence: enough to show later that a file is the one that was used.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceDigest {
     /// The name shown to people: the path as given, or `stdin`.
     pub name: String,

@@ -40,6 +40,8 @@ mod zip;
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 pub use delimiter::{DelimiterError, parse_delimiter};
 pub use digest::SourceDigest;
 pub use encoding::{EncodingError, TextEncoding};
@@ -57,7 +59,8 @@ pub enum Source {
 }
 
 /// What a source turned out to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Cells between delimiters, with or without a header row.
     Csv,
@@ -99,6 +102,9 @@ pub struct Row {
     /// The text in the column of user ids, without white space and invisible characters at its ends. It may be
     /// empty, and need not be a user id. At most 1 MiB.
     pub id: String,
+    /// The row's other cells in columns that name users, in the same form: the user principal name beside an object
+    /// id, for instance. They may be anything.
+    pub also: Vec<String>,
     /// The text in the column of priorities, trimmed; nothing where it is empty.
     pub priority: Option<String>,
     /// Whether the row itself shows that the user's home is another tenant: `true` for `#EXT#` in a user principal name,

@@ -25,6 +25,7 @@ impl RowMaker {
             source: self.source,
             line: entry.line,
             id,
+            also: Vec::new(),
             priority: None,
             external_hint: None,
             cells: vec![String::new(); self.width],
@@ -72,6 +73,7 @@ impl RowMaker {
             row.priority =
                 roles.priority.map(|at| entry.cell(at)).filter(|c| !c.is_empty()).map(str::to_owned);
             row.external_hint = self.external_hint(&row.id, &entry);
+            row.also = self.other_names(&row.id, &entry);
         }
         self.filter(&mut row, filters);
         let other = roles.object_type.filter(|_| !shifted).and_then(|at| not_a_user(entry.cell(at)));
@@ -103,6 +105,19 @@ impl RowMaker {
                 if width == 1 { "" } else { "s" }
             )
         })
+    }
+
+    /// What else the row calls its user.
+    fn other_names(&self, id: &str, entry: &Entry) -> Vec<String> {
+        let roles = &self.layout.roles;
+        let places = roles.objects.iter().chain(&roles.upns).chain(roles.fallback.iter());
+        let mut names: Vec<String> = Vec::new();
+        for name in places.map(|at| entry.cell(*at)).filter(|name| !name.is_empty() && *name != id) {
+            if names.iter().all(|known| known != name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     /// Whether the row itself shows that the user's home is another tenant.

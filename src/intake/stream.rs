@@ -111,6 +111,11 @@ impl Intake {
         self.sources.get(source).map_or("", |source| &source.name)
     }
 
+    /// The names of all sources, in their order.
+    pub fn source_names(&self) -> Vec<String> {
+        self.sources.iter().map(|source| source.name.clone()).collect()
+    }
+
     /// Reads what was not read (after `max_rows`, say), and gives the fingerprint of each source, in their order.
     ///
     /// # Errors

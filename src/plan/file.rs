@@ -22,7 +22,7 @@ const COLUMNS: [&str; 8] =
 pub enum PlanError {
     /// The input can't be read.
     #[error(transparent)]
-    Intake(IntakeError),
+    Intake(Box<IntakeError>),
     /// Somebody may be protected, and nobody can tell.
     #[error(transparent)]
     Guard(#[from] GuardError),

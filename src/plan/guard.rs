@@ -20,7 +20,7 @@ pub enum GuardError {
         /// Which list.
         list: &'static str,
         /// Why.
-        source: IntakeError,
+        source: Box<IntakeError>,
     },
     /// A line of the file names nobody.
     #[error("{path}, line {line}: {reason}. Nothing is sent while the {list} can't be read in full", path = path.display())]
@@ -129,7 +129,8 @@ impl List {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), GuardError> {
-        let unreadable = |source| GuardError::Unreadable { list: self.name, source };
+        let unreadable =
+            |source| GuardError::Unreadable { list: self.name, source: Box::new(source) };
         let rows = intake::open(&[Source::File(path.to_owned())], &Options::default()).map_err(unreadable)?;
         let mut people = Vec::new();
         for row in rows {

@@ -299,6 +299,6 @@ impl SourceNames {
 
 impl From<IntakeError> for PlanError {
     fn from(error: IntakeError) -> Self {
-        PlanError::Intake(error)
+        PlanError::Intake(Box::new(error))
     }
 }

@@ -1,0 +1,388 @@
+//! The words of the command line. Nothing is read or decided here; [`crate::settings`] takes it from here.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand};
+
+use crate::console::Progress;
+use crate::console::log::LogFormat;
+use crate::dispatch::{HaltRule, Rate};
+use crate::duration;
+use crate::identity::{Cloud, Endpoint};
+use crate::intake::{self, Filter, TextEncoding};
+use crate::outcome::Outcome;
+use crate::settings::Output;
+
+/// Signs users out of Microsoft Entra ID in bulk, and proves user by user what happened.
+#[derive(Debug, Parser)]
+#[command(
+    name = "entra-revoke",
+    version,
+    about,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 all done · 1 could not go on · 2 wrong usage or unreadable input · 3 some users not \
+                  done · 4 sign-in or permission · 5 halted · 130, 143 interrupted"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Revoke the sign-in sessions of the users in files or on standard input
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Box<RunArgs>),
+    /// The same against a built-in simulator: no tenant is touched
+    #[command(after_help = DRILL_EXAMPLES)]
+    Drill(Box<DrillArgs>),
+    /// Go on with a run that was cut short, or try again what was not done
+    #[command(after_help = RESUME_EXAMPLES)]
+    Resume(Box<ResumeArgs>),
+    /// Make a run's reports again from its journal
+    Report(ReportArgs),
+    /// Serve the simulator alone: Microsoft Graph and its token endpoint on loopback
+    #[command(after_help = SIMULATOR_EXAMPLES)]
+    Simulator(SimulatorArgs),
+}
+
+const RUN_EXAMPLES: &str = "Examples:
+  See what would happen, without sending anything:
+      entra-revoke run leavers.csv --dry-run
+  With an app's secret (AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are set):
+      entra-revoke run leavers.csv --protect break-glass.txt --case-id INC-4711
+  With a token that you have, for the rows of one department, without a question:
+      ENTRA_REVOKE_TOKEN=… entra-revoke run staff.csv --match Department=Sales --yes
+  From another program:
+      list-compromised | entra-revoke run - --yes -o jsonl";
+
+const DRILL_EXAMPLES: &str = "Examples:
+      entra-revoke drill samples/offboarding-hr.csv
+      entra-revoke drill --users 5000
+      entra-revoke drill samples/list.txt --fault 'answer=503;chance=0.2' --fault 'match=p*;answer=404'";
+
+const RESUME_EXAMPLES: &str = "Examples:
+      entra-revoke resume runs/20261122T030000Z-1a2b3c4d
+      entra-revoke resume runs/20261122T030000Z-1a2b3c4d --rate 10/s --accept not_found";
+
+const SIMULATOR_EXAMPLES: &str = "Examples:
+      entra-revoke simulator --listen 127.0.0.1:8080
+      entra-revoke run users.csv --yes --graph-url http://127.0.0.1:8080 --authority-url http://127.0.0.1:8080
+      curl -s http://127.0.0.1:8080/_simulator/stats";
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// Files with users: CSV, plain lists, .xlsx; `-` is standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub work: WorkArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sign_in: SignInArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub network: NetworkArgs,
+    /// Don't ask before sending; needed where there is no terminal
+    #[arg(short, long, alias = "force", help_heading = "Safety")]
+    pub yes: bool,
+}
+
+/// `drill`.
+#[derive(Debug, Args)]
+pub struct DrillArgs {
+    /// Files with users; without any, made-up users are taken
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How many made-up users to take where no file is given
+    #[arg(long, value_name = "N", default_value_t = 200, help_heading = "Simulator")]
+    pub users: u32,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub simulator: DrillSimulatorArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub work: WorkArgs,
+    /// How long an answer may take
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "30s", help_heading = "Network")]
+    pub timeout: Duration,
+}
+
+/// The simulator behind a drill.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Simulator")]
+pub struct DrillSimulatorArgs {
+    /// How many times as fast as real time the simulator's quotas run: at 60, 150 s pass in 2.5 s
+    #[arg(long, value_name = "N", default_value_t = 60.0)]
+    pub speed: f64,
+    /// How long the simulated Graph takes to answer (in real time, give or take half)
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "120ms")]
+    pub latency: Duration,
+    /// Simulate no quotas
+    #[arg(long)]
+    pub no_quota: bool,
+    /// What goes wrong, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
+    #[arg(long, value_name = "RULE")]
+    pub fault: Vec<String>,
+    /// Seed of what goes wrong by chance
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The run's folder
+    #[arg(value_name = "RUN_FOLDER")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sending: SendingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sign_in: SignInArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// The run's folder
+    #[arg(value_name = "RUN_FOLDER")]
+    pub folder: PathBuf,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+}
+
+/// `simulator`.
+#[derive(Debug, Args)]
+pub struct SimulatorArgs {
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub listen: std::net::SocketAddr,
+    /// The simulator's settings, in TOML
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Serve HTTPS with an own certificate authority
+    #[arg(long)]
+    pub tls: bool,
+    /// Write that authority's certificate to this file, for --ca-cert
+    #[arg(long, value_name = "FILE", requires = "tls")]
+    pub ca_file: Option<PathBuf>,
+    /// How many times as fast as real time the quotas run
+    #[arg(long, value_name = "N")]
+    pub speed: Option<f64>,
+    /// How long an answer takes
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub latency: Option<Duration>,
+    /// Simulate no quotas
+    #[arg(long)]
+    pub no_quota: bool,
+    /// What goes wrong, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
+    #[arg(long, value_name = "RULE")]
+    pub fault: Vec<String>,
+    /// Seed of what goes wrong by chance
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogArgs,
+}
+
+/// What `run` and `drill` share.
+#[derive(Debug, Args)]
+pub struct WorkArgs {
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub input: InputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub safety: SafetyArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sending: SendingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub evidence: EvidenceArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub output: OutputArgs,
+}
+
+/// How the input is read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct InputArgs {
+    /// The column of user ids, by name or number; found by its name otherwise
+    #[arg(long, value_name = "NAME")]
+    pub column: Option<String>,
+    /// The column that orders the sending (1 first); `priority` otherwise
+    #[arg(long, value_name = "NAME")]
+    pub priority_column: Option<String>,
+    /// Delimiter of CSV: a character, or comma, semicolon, tab, pipe; found out otherwise
+    #[arg(long, value_name = "CHAR", value_parser = intake::parse_delimiter)]
+    pub delimiter: Option<u8>,
+    /// Encoding, such as utf-8, utf-16le, windows-1252; found out otherwise
+    #[arg(long, value_name = "NAME")]
+    pub encoding: Option<TextEncoding>,
+    /// The sheet of an .xlsx file; its first one otherwise
+    #[arg(long, value_name = "NAME")]
+    pub sheet: Option<String>,
+    /// Pass over the first N rows of data
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub skip_rows: u64,
+    /// Read at most N rows of data
+    #[arg(long, value_name = "N")]
+    pub max_rows: Option<u64>,
+    /// Take only rows whose column F matches the regular expression RE; repeatable, all must match
+    #[arg(long = "match", value_name = "F=RE", value_parser = Filter::parse_match)]
+    pub matches: Vec<Filter>,
+    /// Leave out rows whose column F matches the regular expression RE; repeatable
+    #[arg(long = "skip", value_name = "F=RE", value_parser = Filter::parse_skip)]
+    pub skips: Vec<Filter>,
+}
+
+/// What keeps the wrong users from being sent.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Safety")]
+pub struct SafetyArgs {
+    /// Never send these: an id, or a file of ids; a list that can't be read stops the run. Repeatable
+    #[arg(long, value_name = "FILE|ID")]
+    pub protect: Vec<String>,
+    /// Leave this user out; repeatable
+    #[arg(long, value_name = "ID")]
+    pub exclude: Vec<String>,
+    /// Leave out the users in this file; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub exclude_file: Vec<PathBuf>,
+    /// Show the plan and send nothing
+    #[arg(long, alias = "what-if")]
+    pub dry_run: bool,
+    /// Stop before the first request if a row is no user id
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How requests are sent. `resume` takes what the run had where nothing is given.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sending")]
+pub struct SendingArgs {
+    /// Requests in flight at most [default: 64]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// How fast requests leave, over all jobs: auto (Graph's documented quota), 20/s, 600/m, 3000/150s [default: auto]
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<Rate>,
+    /// How many may leave at once after a pause
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub burst: Option<u32>,
+    /// Tries after the first, where a repeat may help; throttling costs none [default: 5]
+    #[arg(long, value_name = "N")]
+    pub retries: Option<u32>,
+    /// End the sending after this time, such as 10m
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub deadline: Option<Duration>,
+    /// Stop when so many are not done: fail=10 or fail=10%
+    #[arg(long, value_name = "RULE")]
+    pub halt: Option<HaltRule>,
+    /// Send nothing if the plan holds more users than this
+    #[arg(long, value_name = "N")]
+    pub max_users: Option<u32>,
+    /// Outcomes that count as done, such as not_found,accepted_no_effect
+    #[arg(long, value_name = "OUTCOME", value_delimiter = ',')]
+    pub accept: Vec<Outcome>,
+}
+
+/// What is kept as evidence, and where.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Evidence")]
+pub struct EvidenceArgs {
+    /// Your case's id: it stands in every row of the report
+    #[arg(long, value_name = "TEXT")]
+    pub case_id: Option<String>,
+    /// Where run folders are made
+    #[arg(long, value_name = "FOLDER", default_value = "runs")]
+    pub output_dir: PathBuf,
+}
+
+/// Who signs in, and where. Secrets come from the environment or from files, never from an argument.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sign-in")]
+pub struct SignInArgs {
+    /// The tenant: its id or one of its domains
+    #[arg(long, value_name = "TENANT", env = "AZURE_TENANT_ID", hide_env_values = true)]
+    pub tenant: Option<String>,
+    /// The app's id; its secret is taken from AZURE_CLIENT_SECRET
+    #[arg(long, value_name = "ID", alias = "app-id", env = "AZURE_CLIENT_ID", hide_env_values = true)]
+    pub client_id: Option<String>,
+    /// A file that holds an access token; ENTRA_REVOKE_TOKEN may hold one, too
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The cloud: global, usgov, usgov-dod, china [default: global]
+    #[arg(long, value_name = "CLOUD")]
+    pub cloud: Option<Cloud>,
+}
+
+/// How the network is used. HTTPS_PROXY, ALL_PROXY and NO_PROXY are taken from the environment.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Network")]
+pub struct NetworkArgs {
+    /// How long an answer may take [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub timeout: Option<Duration>,
+    /// Trust the certificates in this PEM file, beside the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca_cert: Option<PathBuf>,
+    /// Another Graph root, for tests: https, or http to loopback
+    #[arg(long, value_name = "URL")]
+    pub graph_url: Option<Endpoint>,
+    /// Another authority, for tests: https, or http to loopback
+    #[arg(long, value_name = "URL")]
+    pub authority_url: Option<Endpoint>,
+}
+
+/// What is shown.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Standard output: text or json (the summary), jsonl or csv (each result as it settles), none
+    #[arg(short, long, value_name = "FORMAT", default_value_t)]
+    pub output: Output,
+    /// Progress on standard error: auto, bar, plain, none
+    #[arg(long, value_name = "KIND", default_value_t)]
+    pub progress: Progress,
+    /// The same as --progress none
+    #[arg(long, conflicts_with = "progress")]
+    pub no_progress: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogArgs,
+}
+
+/// What is logged.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct LogArgs {
+    /// Log more; -vv and -vvv still more
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+    /// How logs are written: text, json
+    #[arg(long, value_name = "FORMAT", default_value_t)]
+    pub log_format: LogFormat,
+    /// Write logs to this file instead of standard error
+    #[arg(long, value_name = "FILE")]
+    pub log_file: Option<PathBuf>,
+}
