@@ -1,6 +1,9 @@
 //! Every sample is read as `samples/README.md` says.
 
+use std::io::Write;
 use std::path::PathBuf;
+
+use proptest::prelude::*;
 
 use entra_revoke::intake::{Intake, Kind, Options, Row, Source, Verdict, open};
 
@@ -122,4 +125,21 @@ fn offboarding_workbook() {
     let options = Options { sheet: Some("Q3".into()), ..Options::default() };
     let error = open(&[Source::File(path("offboarding.xlsx"))], &options).unwrap_err().to_string();
     assert!(error.contains("has no sheet `Q3`: it has `Leavers`, `Joiners`"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_damaged_workbook_ends_well(at in 0.0..1.0, byte: u8, cut: bool) {
+        let mut bytes = std::fs::read(path("offboarding.xlsx")).unwrap();
+        let at = (at * bytes.len() as f64) as usize;
+        bytes[at] = byte;
+        bytes.truncate(if cut { at } else { bytes.len() });
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(&bytes).unwrap();
+        if let Ok(intake) = open(&[Source::File(file.path().into())], &Options::default()) {
+            prop_assert!(intake.count() < 40);
+        }
+    }
 }

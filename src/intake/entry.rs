@@ -1,7 +1,8 @@
 //! One record as text, whatever it came from, with what is wrong with it.
 
+use super::cell::{is_id_like, unquote};
 use super::encoding::{TextEncoding, UNDECODABLE};
-use super::records::{Defect, Record};
+use super::records::{Defect, Record, Shape};
 
 /// A record of a text, or a row of a sheet.
 #[derive(Debug, Clone, Default)]
@@ -17,14 +18,21 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn from_record(record: &Record, encoding: TextEncoding) -> Self {
+    pub(super) fn from_record(record: &Record, encoding: TextEncoding, shape: Shape) -> Self {
         let mut trouble = record.defect.map(explain);
         let mut cells = Vec::new();
         for (at, bytes) in record.cells().enumerate() {
             if trouble.is_none() {
                 trouble = fault(bytes, at + 1, encoding);
             }
-            cells.push(String::from_utf8_lossy(bytes).into_owned());
+            let cell = String::from_utf8_lossy(bytes).into_owned();
+            if trouble.is_none() && swallows_rows(&cell, shape) {
+                let number = at + 1;
+                trouble = Some(format!(
+                    "cell {number} holds what looks like further rows: is a quote (\") missing?"
+                ));
+            }
+            cells.push(cell);
         }
         let cut = matches!(record.defect, Some(Defect::TooLong | Defect::TooManyCells));
         Self { line: record.line, cells, trouble, cut }
@@ -50,6 +58,15 @@ fn explain(defect: Defect) -> String {
              a stray quote (\") on line {from}?"
         ),
     }
+}
+
+/// Whether a quoted cell runs over several lines of which one could be a row of its own, with a user id in it: between
+/// two stray quotes whole rows would vanish.
+fn swallows_rows(cell: &str, shape: Shape) -> bool {
+    let Shape::Cells(delimiter) = shape else { return false };
+    let delimiter = char::from(delimiter);
+    let mut further = cell.split(['\r', '\n']).skip(1).filter(|line| line.contains(delimiter));
+    further.any(|line| line.split(delimiter).any(|part| is_id_like(unquote(part))))
 }
 
 /// What is wrong with the bytes of a cell, the `number`th of its record.

@@ -15,6 +15,9 @@
 //! filter as [`Verdict::Excluded`], and whatever would hide several rows is an [`IntakeError`]. Only blank rows,
 //! comments of plain lists, and the rows before `skip_rows` and after `max_rows` never appear.
 //!
+//! A quoted cell may run over several lines. Where one of them could be a row with a user id, or text follows the closing
+//! quote, a stray quote has joined rows, and the row is unreadable.
+//!
 //! Where a row has more cells than there are columns, a delimiter stands inside a cell without quotes, and cells have
 //! shifted: the row is unreadable, unless the ids stand in the first column and no further id hides in the cells
 //! beyond; then the row is read, with a note, and those cells are dropped. Cells that are missing are empty.

@@ -72,7 +72,7 @@ impl Sample<'_> {
         let mut record = Record::default();
         let mut prelude = Prelude { lines: 0, delimiter: None, is_all: false };
         while let Ok(true) = records.read(&mut record) {
-            let entry = Entry::from_record(&record, self.encoding);
+            let entry = Entry::from_record(&record, self.encoding, Shape::Lines);
             let line = entry.cells.first().map_or("", String::as_str);
             let delimiter = from_sep_line(line);
             let line = cell::trim(line);
@@ -102,7 +102,7 @@ impl Sample<'_> {
         while entries.len() < LOOK_AT {
             match records.read(&mut record) {
                 Ok(true) => {
-                    let mut entry = Entry::from_record(&record, self.encoding);
+                    let mut entry = Entry::from_record(&record, self.encoding, shape);
                     if shape == Shape::Lines {
                         entry.cells.iter_mut().for_each(|cell| *cell = cell::unquote(cell).to_owned());
                     }

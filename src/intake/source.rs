@@ -25,7 +25,7 @@ pub(super) struct Opened {
 }
 
 enum Feed {
-    Text { records: Box<Records<Text>>, record: Record, encoding: super::TextEncoding },
+    Text { records: Box<Records<Text>>, record: Record, encoding: super::TextEncoding, shape: Shape },
     Sheet { rows: spreadsheet::Rows, raw: Hashing },
 }
 
@@ -82,7 +82,7 @@ pub(super) fn from_reader(
         records.read(&mut record).map_err(|error| failed(&name, error))?;
     }
     records.set_shape(found.shape);
-    let feed = Feed::Text { records, record, encoding };
+    let feed = Feed::Text { records, record, encoding, shape: found.shape };
     Ok((Opened { name, kind, before: layout.before, feed }, layout))
 }
 
@@ -104,9 +104,9 @@ impl Opened {
         loop {
             let entry = match &mut self.feed {
                 Feed::Sheet { rows, .. } => rows.next(),
-                Feed::Text { records, record, encoding } => {
+                Feed::Text { records, record, encoding, shape } => {
                     let more = records.read(record).map_err(|error| failed(&self.name, error))?;
-                    more.then(|| Entry::from_record(record, *encoding))
+                    more.then(|| Entry::from_record(record, *encoding, *shape))
                 }
             };
             match entry {
