@@ -138,12 +138,12 @@ async fn what_hangs_hangs_until_the_client_or_the_simulator_ends() {
     let drill = drill(&["match=before;answer=hang-before", "match=after;answer=hang-after"]).await;
     for (id, expected) in [("before", 0), ("after", 1)] {
         let url = drill.url(&format!("/v1.0/users/{id}/revokeSignInSessions"));
-        let request = drill.client.post(url).bearer_auth("t").body("").timeout(Duration::from_millis(100));
+        let request = drill.client.post(url).bearer_auth("t").body("{}").timeout(Duration::from_millis(100));
         assert!(request.send().await.unwrap_err().is_timeout(), "{id}");
         assert_eq!(effects(&drill, id), expected, "{id}");
     }
     let url = drill.url("/v1.0/users/before/revokeSignInSessions");
-    let hanging = tokio::spawn(drill.client.post(url).bearer_auth("t").body("").send());
+    let hanging = tokio::spawn(drill.client.post(url).bearer_auth("t").body("{}").send());
     while drill.simulator.stats().requests < 3 {
         tokio::task::yield_now().await;
     }

@@ -11,7 +11,7 @@ async fn a_revocation_answers_as_graph_does() {
     let drill = Drill::new("").await;
     let url = drill.url("/v1.0/users/ann@x.com/revokeSignInSessions");
     let id = "7b9f3c1e-0000-4000-8000-000000000001";
-    let request = drill.client.post(url).bearer_auth("t").header("client-request-id", id).body("");
+    let request = drill.client.post(url).bearer_auth("t").header("client-request-id", id).body("{}");
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(header(&response, "client-request-id"), Some(id));
@@ -79,14 +79,14 @@ async fn encoded_and_quoted_ids_arrive_as_one_user() {
         assert_eq!(drill.revoke(id).await.status(), 200);
     }
     let quoted = drill.url("/beta/users('o''brien@x.com')/microsoft.graph.revokeSignInSessions");
-    let response = drill.client.post(quoted).bearer_auth("t").body("").send().await.unwrap();
+    let response = drill.client.post(quoted).bearer_auth("t").body("{}").send().await.unwrap();
     assert_eq!(
         json(response).await["@odata.context"],
         "https://graph.microsoft.com/beta/$metadata#Edm.Boolean"
     );
     // An unencoded `#` begins the fragment: what is left names somebody else.
     let url = drill.url("/v1.0/users/bob_b.com#EXT#@x.com/revokeSignInSessions");
-    assert_eq!(drill.client.post(url).bearer_auth("t").body("").send().await.unwrap().status(), 405);
+    assert_eq!(drill.client.post(url).bearer_auth("t").body("{}").send().await.unwrap().status(), 405);
     let dollar = drill.revoke("$ann@x.com").await;
     assert_eq!(dollar.status(), 400);
     assert!(json(dollar).await["error"]["message"].as_str().unwrap().contains("refers to a collection"));
@@ -132,7 +132,7 @@ async fn a_bad_token_is_refused() {
     assert_eq!(message(response).await, "Access token has expired or is not yet valid.");
 
     let url = drill.url("/v1.0/users/a/revokeSignInSessions");
-    let none = drill.client.post(url).body("").send().await.unwrap();
+    let none = drill.client.post(url).body("{}").send().await.unwrap();
     assert_eq!((none.status().as_u16(), message(none).await.as_str()), (401, "Access token is empty."));
 
     let powerless = drill.simulator.mint_token(TokenKind::App, minutes);
@@ -155,7 +155,7 @@ async fn me_is_who_signed_in() {
     let me = async |kind| {
         let token = drill.simulator.mint_token(kind, Duration::from_secs(600));
         let url = drill.url("/v1.0/me/revokeSignInSessions");
-        drill.client.post(url).bearer_auth(token).body("").send().await.unwrap()
+        drill.client.post(url).bearer_auth(token).body("{}").send().await.unwrap()
     };
     let app = me(TokenKind::App).await;
     assert_eq!(app.status(), 400);

@@ -12,7 +12,7 @@ async fn the_ledger_knows_every_user() {
             .post(&url)
             .bearer_auth("t")
             .header("client-request-id", id)
-            .body("")
+            .body("{}")
             .send()
             .await
             .unwrap()
@@ -81,7 +81,7 @@ async fn requests_at_once_are_counted() {
     let drill = Drill::new("[[fault]]\nmatch = 'slow*'\nanswer = 'delay'\ndelay = '200ms'").await;
     let all = (0..4).map(|n| {
         let url = drill.url(&format!("/v1.0/users/slow{n}/revokeSignInSessions"));
-        tokio::spawn(drill.client.post(url).bearer_auth("t").body("").send())
+        tokio::spawn(drill.client.post(url).bearer_auth("t").body("{}").send())
     });
     for task in all.collect::<Vec<_>>() {
         assert_eq!(task.await.unwrap().unwrap().status(), 200);

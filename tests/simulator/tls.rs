@@ -11,13 +11,14 @@ async fn its_authority_vouches_for_it_over_both_versions_of_http() {
     let ca = || Certificate::from_pem(simulator.ca_pem().unwrap().as_bytes()).unwrap();
     let builder = || Client::builder().no_proxy().tls_certs_only([ca()]);
     let url = format!("{}/v1.0/users/a/revokeSignInSessions", simulator.url());
-    let http2 = builder().build().unwrap().post(&url).bearer_auth("t").body("").send().await.unwrap();
+    let http2 = builder().build().unwrap().post(&url).bearer_auth("t").body("{}").send().await.unwrap();
     assert_eq!((http2.version(), http2.status().as_u16()), (Version::HTTP_2, 200));
     let http1 =
-        builder().http1_only().build().unwrap().post(&url).bearer_auth("t").body("").send().await.unwrap();
+        builder().http1_only().build().unwrap().post(&url).bearer_auth("t").body("{}").send().await.unwrap();
     assert_eq!((http1.version(), http1.status().as_u16()), (Version::HTTP_11, 200));
     let by_address = url.replace("localhost", "127.0.0.1");
-    let answer = builder().build().unwrap().post(by_address).bearer_auth("t").body("").send().await.unwrap();
+    let answer =
+        builder().build().unwrap().post(by_address).bearer_auth("t").body("{}").send().await.unwrap();
     assert_eq!(answer.status(), 200);
     let stats = simulator.stats();
     assert_eq!((stats.effects, stats.unexpected_hosts.len()), (3, 0));
@@ -39,7 +40,7 @@ async fn over_http2_a_reset_strikes_one_stream_alone() {
     let client = Client::builder().no_proxy().tls_certs_only([ca]).build().unwrap();
     let send = |id: &str| {
         let url = format!("{}/v1.0/users/{id}/revokeSignInSessions", simulator.url());
-        client.post(url).bearer_auth("t").body("").send()
+        client.post(url).bearer_auth("t").body("{}").send()
     };
     let (good, bad) = tokio::join!(send("good"), send("bad"));
     assert_eq!(good.unwrap().status(), 200);
