@@ -16,11 +16,12 @@ use super::directory;
 use super::fault::{Answer, Endpoint};
 use super::live::Live;
 use super::penalty;
-use super::recorder::{Account, Fact, NO_ANSWER};
+use super::recorder::{Account, Fact};
 use super::retry_after;
 use super::route::{Ask, Whom};
 use super::session::{Session, TokenKind};
 use super::strike::{Rule, Serials};
+use super::tally::NO_ANSWER;
 use super::throttle::{Patience, Verdict};
 use super::world::{Reply, World};
 
@@ -75,6 +76,10 @@ pub(super) async fn answer(
     let delay = world.clock.real(decision.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
+    }
+    if matches!(decision.reply, Reply::Hang) {
+        // Here, so that a request that hangs counts as in flight.
+        world.closed().await;
     }
     decision.reply
 }

@@ -37,6 +37,7 @@ mod route;
 mod server;
 mod session;
 mod strike;
+mod tally;
 mod throttle;
 mod tls;
 mod token;

@@ -1,5 +1,7 @@
 //! What a request gets that a fault has struck.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -8,7 +10,6 @@ use hyper::header::{
 };
 use hyper::{Response, StatusCode};
 use serde_json::json;
-use std::time::Duration;
 
 use super::answer::{self, GraphError, Marks};
 use super::body::Body;
@@ -151,12 +152,20 @@ fn challenge(now: i64) -> HeaderValue {
 
 fn with_status(mut response: Response<Body>, status: StatusCode) -> Response<Body> {
     *response.status_mut() = status;
+    if status == StatusCode::NO_CONTENT {
+        response.headers_mut().remove(CONTENT_TYPE);
+        *response.body_mut() = Body::empty();
+    }
     response
 }
 
 /// Announces the whole body and sends half of it.
 fn cut(response: Response<Body>) -> Response<Body> {
     let (mut head, body) = response.into_parts();
+    if head.status == StatusCode::NO_CONTENT {
+        // It has no body that could break off.
+        head.status = StatusCode::OK;
+    }
     let (body, length) = body.cut();
     head.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     Response::from_parts(head, body)

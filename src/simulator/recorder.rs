@@ -13,13 +13,11 @@ use super::config::LedgerDetail;
 use super::fingerprint;
 use super::ledger::{Ledger, Stats, UserRecord, Violation};
 use super::lock::lock;
+use super::tally::{ByStatus, Counters, status_name};
 
 const SHARDS: usize = 64;
 const VIOLATIONS_KEPT: usize = 100;
 const HOSTS_KEPT: usize = 100;
-/// Stands for "no answer" among statuses.
-pub(super) const NO_ANSWER: u16 = 0;
-
 /// A user id, decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Account {
@@ -33,78 +31,6 @@ impl Account {
     pub(super) fn new(sent: &str) -> Account {
         Account { sent: sent.to_owned(), key: sent.to_lowercase() }
     }
-}
-
-/// A count that only grows.
-#[derive(Debug, Default)]
-pub(super) struct Count(AtomicU64);
-
-impl Count {
-    pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn raise(&self, to: u64) {
-        // A plain load first: the maximum changes seldom, and a write would contend for the cache line.
-        if to > self.get() {
-            self.0.fetch_max(to, Ordering::Relaxed);
-        }
-    }
-
-    fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn clear(&self) {
-        self.0.store(0, Ordering::Relaxed);
-    }
-}
-
-/// Counts by status; index 0 is "no answer".
-#[derive(Debug)]
-struct ByStatus([Count; 600]);
-
-impl Default for ByStatus {
-    fn default() -> ByStatus {
-        ByStatus(std::array::from_fn(|_| Count::default()))
-    }
-}
-
-impl ByStatus {
-    fn add(&self, status: u16) {
-        if let Some(count) = self.0.get(usize::from(status)) {
-            count.add();
-        }
-    }
-
-    fn map(&self) -> BTreeMap<String, u64> {
-        let counts = self.0.iter().enumerate().map(|(status, count)| (status, count.get()));
-        counts.filter(|&(_, count)| count > 0).map(|(status, count)| (status_name(status), count)).collect()
-    }
-}
-
-fn status_name(status: usize) -> String {
-    if status == usize::from(NO_ANSWER) { "none".into() } else { status.to_string() }
-}
-
-/// The counters that have nothing to go with them.
-#[derive(Debug, Default)]
-pub(super) struct Counters {
-    pub(super) requests: Count,
-    pub(super) revocations: Count,
-    pub(super) effects: Count,
-    pub(super) early: Count,
-    pub(super) crossing: Count,
-    pub(super) max_requests_in_window: Count,
-    pub(super) max_accepted_in_window: Count,
-    pub(super) max_in_flight: Count,
-    pub(super) bad_auth: Count,
-    pub(super) faults: Count,
-    pub(super) duplicate_client_request_ids: Count,
-    pub(super) missing_client_request_ids: Count,
-    pub(super) redirects_followed: Count,
-    pub(super) token_requests: Count,
-    pub(super) tokens_issued: Count,
 }
 
 /// What is known of one user. Kept small: there may be a million.
@@ -229,12 +155,12 @@ impl Recorder {
         InFlight(&self.in_flight)
     }
 
-    /// Counts an answer of Graph, or [`NO_ANSWER`].
+    /// Counts an answer of Graph, or [`super::tally::NO_ANSWER`].
     pub(super) fn answered(&self, status: u16) {
         self.answers.add(status);
     }
 
-    /// Counts an answer of the token endpoint, or [`NO_ANSWER`].
+    /// Counts an answer of the token endpoint, or [`super::tally::NO_ANSWER`].
     pub(super) fn token_answered(&self, status: u16) {
         self.token_answers.add(status);
     }
@@ -369,29 +295,9 @@ impl Recorder {
         }
         lock(&self.hosts).clear();
         lock(&self.violations).clear();
-        self.answers.0.iter().chain(&self.token_answers.0).chain(self.counters.all()).for_each(Count::clear);
-    }
-}
-
-impl Counters {
-    fn all(&self) -> [&Count; 15] {
-        [
-            &self.requests,
-            &self.revocations,
-            &self.effects,
-            &self.early,
-            &self.crossing,
-            &self.max_requests_in_window,
-            &self.max_accepted_in_window,
-            &self.max_in_flight,
-            &self.bad_auth,
-            &self.faults,
-            &self.duplicate_client_request_ids,
-            &self.missing_client_request_ids,
-            &self.redirects_followed,
-            &self.token_requests,
-            &self.tokens_issued,
-        ]
+        self.answers.clear();
+        self.token_answers.clear();
+        self.counters.clear();
     }
 }
 

@@ -20,9 +20,9 @@ use super::fault::{Answer, Endpoint, Fault};
 use super::fingerprint;
 use super::live::Live;
 use super::penalty;
-use super::recorder::NO_ANSWER;
 use super::session::{Grant, TokenKind};
 use super::strike::Serials;
+use super::tally::NO_ANSWER;
 use super::world::{Reply, World};
 
 const FORM_LIMIT: usize = 1 << 16;

