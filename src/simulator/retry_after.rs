@@ -86,6 +86,8 @@ pub(super) fn throttled(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const WAIT: Duration = Duration::from_micros(248_100);
@@ -103,6 +105,18 @@ mod tests {
             assert!(told >= WAIT, "{form:?}: {told:?}");
         }
         assert_eq!(write(RetryAfter::One, Duration::from_secs(9), sent).as_deref(), Some("1"));
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_obeys_is_never_early(
+            form in prop::sample::select(vec![RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date]),
+            wait in 0u64..10_000_000_000_000, sent in 0i64..4_000_000_000_000_000_000,
+        ) {
+            let (wait, sent) = (Duration::from_nanos(wait), Timestamp::from_nanosecond(sent.into()).unwrap());
+            let told = read(&write(form, wait, sent).unwrap(), sent).unwrap();
+            prop_assert!(told >= wait, "{told:?} < {wait:?}");
+        }
     }
 
     #[test]

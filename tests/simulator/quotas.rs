@@ -80,6 +80,25 @@ async fn whoever_does_not_wait_is_found_out() {
 }
 
 #[tokio::test]
+async fn a_faults_429_tells_to_wait_too() {
+    let drill = Drill::new("grace = 0\n[[fault]]\nanswer = 429\nretry_after = '30'\nfirst = 1").await;
+    assert_eq!(drill.revoke("a").await.status(), 429);
+    assert_eq!(drill.revoke("b").await.status(), 200);
+    assert_eq!(drill.try_revoke("c", "another-app").await.unwrap().status(), 200);
+    assert_eq!(drill.simulator.stats().early, 1);
+}
+
+#[tokio::test]
+async fn a_tenants_quota_is_told_by_its_scope() {
+    let drill = Drill::new("[quota]\ntenant = { limit = 1, window = '100s' }").await;
+    assert_eq!(drill.try_revoke("a", "one").await.unwrap().status(), 200);
+    let throttled = drill.try_revoke("b", "two").await.unwrap();
+    assert_eq!(throttled.status(), 429);
+    let scope = header(&throttled, "x-ms-throttle-scope").unwrap();
+    assert!(scope.starts_with("Tenant/Write/two/"), "{scope}");
+}
+
+#[tokio::test]
 async fn the_bodies_of_a_429_vary() {
     for (body, code, part) in [
         ("documented", "TooManyRequests", "Please retry again later."),
