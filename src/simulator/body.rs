@@ -1,0 +1,93 @@
+//! Bodies of answers: whole, dripping, or cut off.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+/// The body of an answer.
+pub(super) enum Body {
+    /// All at once; `None` when empty or already sent.
+    Whole(Option<Bytes>),
+    /// A byte at a time.
+    Drip { rest: Bytes, pace: Duration, pause: Pin<Box<Sleep>> },
+    /// A part, then the connection breaks.
+    Cut { part: Option<Bytes>, pause: Option<Pin<Box<Sleep>>> },
+}
+
+/// How long a cut body waits before it breaks the connection. Without a pause the part would never leave the buffer.
+const FLUSH: Duration = Duration::from_millis(5);
+
+impl Body {
+    pub(super) fn empty() -> Body {
+        Body::Whole(None)
+    }
+
+    pub(super) fn whole(bytes: impl Into<Bytes>) -> Body {
+        let bytes = bytes.into();
+        Body::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+
+    /// The same bytes, one at a time, `pace` apart.
+    pub(super) fn dripping(self, pace: Duration) -> Body {
+        let Body::Whole(Some(rest)) = self else { return self };
+        Body::Drip { rest, pace, pause: Box::pin(sleep(pace)) }
+    }
+
+    /// The first half of the same bytes, then an end of the connection; and the length that was to be.
+    pub(super) fn cut(self) -> (Body, usize) {
+        let Body::Whole(Some(mut bytes)) = self else { return (Body::Cut { part: None, pause: None }, 1) };
+        let length = bytes.len();
+        bytes.truncate(length / 2);
+        (Body::Cut { part: Some(bytes), pause: None }, length)
+    }
+}
+
+impl HttpBody for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        match self.get_mut() {
+            Body::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Body::Drip { rest, .. } if rest.is_empty() => Poll::Ready(None),
+            Body::Drip { rest, pace, pause } => {
+                std::task::ready!(pause.as_mut().poll(cx));
+                *pause = Box::pin(sleep(*pace));
+                Poll::Ready(Some(Ok(Frame::data(rest.split_to(1)))))
+            }
+            Body::Cut { part, pause } => {
+                if let Some(part) = part.take() {
+                    return Poll::Ready(Some(Ok(Frame::data(part))));
+                }
+                std::task::ready!(pause.get_or_insert_with(|| Box::pin(sleep(FLUSH))).as_mut().poll(cx));
+                Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())))
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Body::Whole(bytes) => bytes.is_none(),
+            Body::Drip { rest, .. } => rest.is_empty(),
+            Body::Cut { .. } => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Body::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Body::Drip { rest, .. } => SizeHint::with_exact(rest.len() as u64),
+            // Unknown, so that the announced Content-Length stands although it is a lie.
+            Body::Cut { .. } => SizeHint::default(),
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! What a simulator is to be: read from TOML, or built by hand.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::fault::Fault;
+use super::quota::{Limit, Style};
+
+/// What the simulator is to be. `Config::default()` is a tenant that knows everybody, answers at once, and has the
+/// documented quotas.
+///
+/// Durations are simulated time (divided by `speed`); in TOML a string (`"80ms"`, `"2m30s"`) or a number of seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where to listen; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Allow `listen` to be an address that others can reach. The simulator protects nothing.
+    pub allow_remote: bool,
+    /// How many times as fast as real time simulated time runs: 60 makes a window of 150 s last 2.5 s.
+    pub speed: f64,
+    /// Seed of what faults strike by chance.
+    pub seed: u64,
+    /// How long Graph takes to answer.
+    #[serde(deserialize_with = "super::duration::deserialize")]
+    pub latency: Duration,
+    /// The answer takes up to this much more or less than `latency`.
+    #[serde(deserialize_with = "super::duration::deserialize")]
+    pub jitter: Duration,
+    /// What a revocation that worked answers.
+    pub success: Success,
+    /// The case of header names over HTTP/1.1 (they are always in lower case over HTTP/2).
+    pub header_case: HeaderCase,
+    /// What the ledger keeps.
+    pub ledger: LedgerDetail,
+    /// Accept any bearer token that is not empty, save those minted here that have expired or were revoked. When
+    /// false, only tokens minted here are accepted.
+    pub accept_any_token: bool,
+    /// `Host` headers that are expected beside the simulator's own names and addresses, as `host` or `host:port`.
+    pub expected_hosts: Vec<String>,
+    /// How long after a 429 has left the requests that still arrive count as sent before the client knew. Real time.
+    #[serde(deserialize_with = "super::duration::deserialize")]
+    pub grace: Duration,
+    /// Users that exist when `only_known` is set: object ids or user principal names.
+    pub users: Vec<String>,
+    /// Answer 404 for everybody who is not in `users`.
+    pub only_known: bool,
+    /// Patterns (`*`, `?`) of ids that answer 404.
+    pub unknown: Vec<String>,
+    /// Patterns of ids that answer 403.
+    pub deny: Vec<String>,
+    /// Patterns of external users, beside all ids that contain `#ext#`: they answer 200, and nothing happens.
+    pub external: Vec<String>,
+    /// Speak TLS with a certificate of an own authority, for `localhost`, 127.0.0.1, and `::1`.
+    pub tls: bool,
+    /// Further names and addresses for the certificate.
+    pub tls_names: Vec<String>,
+    /// The token endpoint.
+    pub token: TokenConfig,
+    /// The quotas.
+    pub quota: QuotaConfig,
+    /// What goes wrong; of several faults that match a request, the first in the list strikes.
+    #[serde(rename = "fault")]
+    pub faults: Vec<Fault>,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            allow_remote: false,
+            speed: 1.0,
+            seed: 0,
+            latency: Duration::ZERO,
+            jitter: Duration::ZERO,
+            success: Success::default(),
+            header_case: HeaderCase::default(),
+            ledger: LedgerDetail::default(),
+            accept_any_token: true,
+            expected_hosts: Vec::new(),
+            grace: Duration::from_millis(100),
+            users: Vec::new(),
+            only_known: false,
+            unknown: Vec::new(),
+            deny: Vec::new(),
+            external: Vec::new(),
+            tls: false,
+            tls_names: Vec::new(),
+            token: TokenConfig::default(),
+            quota: QuotaConfig::default(),
+            faults: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads a configuration in TOML. What it doesn't name has the value of [`Config::default`].
+    ///
+    /// # Errors
+    /// When the text is not TOML, names something unknown, or gives a value that can't be.
+    pub fn from_toml_str(text: &str) -> Result<Config, ConfigError> {
+        let config: Config = toml::from_str(text)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// A tenant as it is met: answers in 120 ms ± 60 ms, and the documented quotas.
+    #[must_use]
+    pub fn realistic() -> Config {
+        Config { latency: Duration::from_millis(120), jitter: Duration::from_millis(60), ..Config::default() }
+    }
+
+    /// Checks what types can't.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if !(self.speed.is_finite() && self.speed > 0.0) {
+            return Err(ConfigError::Value("speed", "must be a positive number".into()));
+        }
+        self.quota.check()?;
+        self.faults.iter().try_for_each(Fault::check)
+    }
+}
+
+/// What a revocation that worked answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Success {
+    /// 200 and an OData Boolean, `true`: what Graph sends.
+    #[default]
+    Boolean,
+    /// 204 and no body: what Graph's known-issues page says it should send.
+    NoContent,
+    /// 200 and JSON of another shape.
+    Odd,
+}
+
+/// The case of header names over HTTP/1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HeaderCase {
+    /// `Retry-After`
+    #[default]
+    Title,
+    /// `retry-after`, as some of Graph's front ends were seen to send it
+    Lowercase,
+}
+
+/// What the ledger keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LedgerDetail {
+    /// A record for each user, and counters.
+    #[default]
+    Full,
+    /// Counters only: for benchmarks.
+    Counts,
+}
+
+/// The token endpoint, and the tokens it gives.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TokenConfig {
+    /// The one tenant there is, as it stands in the URL; without it, any.
+    pub tenant: Option<String>,
+    /// The one app there is; without it, any.
+    pub client_id: Option<String>,
+    /// The app's secret; without it, any that is not empty.
+    pub secret: Option<String>,
+    /// Whether the secret has expired (AADSTS7000222).
+    pub secret_expired: bool,
+    /// How long a token lives, in simulated time.
+    #[serde(deserialize_with = "super::duration::deserialize")]
+    pub lifetime: Duration,
+    /// The application permissions in a token.
+    pub roles: Vec<String>,
+    /// The delegated permissions in a user's token.
+    pub scopes: Vec<String>,
+    /// Object id of the user who signed in, for a user's token.
+    pub user_id: String,
+    /// User principal name of the same.
+    pub user_principal_name: String,
+}
+
+impl Default for TokenConfig {
+    fn default() -> TokenConfig {
+        TokenConfig {
+            tenant: None,
+            client_id: None,
+            secret: None,
+            secret_expired: false,
+            lifetime: Duration::from_secs(3599),
+            roles: vec!["User.RevokeSessions.All".into()],
+            scopes: vec!["User.RevokeSessions.All".into()],
+            user_id: "0b5e5d1e-1111-4222-8333-444455556666".into(),
+            user_principal_name: "operator@example.com".into(),
+        }
+    }
+}
+
+/// The quotas, and how a throttled request is told.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QuotaConfig {
+    /// Whether there are quotas at all.
+    pub enabled: bool,
+    /// For an app in a tenant: 3,000 per 150 s.
+    pub app: Limit,
+    /// For a tenant: 18,000 per 300 s.
+    pub tenant: Limit,
+    /// How a throttled request is told how long to wait.
+    pub retry_after: RetryAfter,
+    /// The body of a 429.
+    pub body: ThrottleBody,
+    /// Send `x-ms-throttle-limit-percentage` when more than 0.8 of a limit is in use.
+    pub percentage: bool,
+}
+
+impl Default for QuotaConfig {
+    fn default() -> QuotaConfig {
+        let limit =
+            |limit, secs| Limit { limit, window: Duration::from_secs(secs), style: Style::TokenBucket };
+        QuotaConfig {
+            enabled: true,
+            app: limit(3_000, 150),
+            tenant: limit(18_000, 300),
+            retry_after: RetryAfter::default(),
+            body: ThrottleBody::default(),
+            percentage: true,
+        }
+    }
+}
+
+impl QuotaConfig {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        for limit in [&self.app, &self.tenant] {
+            if limit.limit == 0 {
+                return Err(ConfigError::Value("quota", "a limit must be at least 1".into()));
+            }
+            if limit.window.is_zero() {
+                return Err(ConfigError::Value("quota", "a window must be longer than zero".into()));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The forms of `Retry-After`. Values are in real seconds, after `speed`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAfter {
+    /// Whole seconds, rounded up, at least 1: as in Graph's documents since 2025.
+    #[default]
+    Integer,
+    /// Seconds with decimals, such as `2.128` in Graph's documents of 2020 to 2023.
+    Decimal,
+    /// An HTTP date: no capture shows it, but HTTP allows it.
+    Date,
+    /// No header: as Identity Protection does.
+    Missing,
+    /// Always `1`, however long it takes: as users saw.
+    One,
+}
+
+/// The bodies that were seen with a 429.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ThrottleBody {
+    /// Code `TooManyRequests`, as in Graph's throttling guidance.
+    #[default]
+    Documented,
+    /// Code `TooManyRequests`, "Too many requests from Identifier:… under category:…", as seen on the directory.
+    Identifier,
+    /// Code `UnknownError`, "This request is throttled. …", as seen elsewhere.
+    Unknown,
+}
+
+/// A configuration that can't be.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// Not TOML, or not of this shape.
+    #[error("the simulator's configuration can't be read: {0}")]
+    Toml(#[from] toml::de::Error),
+    /// A value that can't be: its name, and why.
+    #[error("the simulator's configuration has a bad `{0}`: {1}")]
+    Value(&'static str, String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_durations_quotas_and_faults() {
+        let config = Config::from_toml_str(
+            r#"
+            speed = 60
+            latency = "80ms"
+            success = "no_content"
+            [quota]
+            retry_after = "decimal"
+            app = { limit = 10, window = 5, style = "strict-bucket" }
+            [[fault]]
+            match = "gone-*"
+            answer = 404
+            "#,
+        )
+        .unwrap();
+        assert_eq!(config.latency, Duration::from_millis(80));
+        assert_eq!(config.quota.app.style, Style::StrictBucket);
+        assert_eq!(config.quota.tenant.limit, 18_000, "what isn't named keeps its default");
+        assert_eq!(config.faults.len(), 1);
+    }
+
+    #[test]
+    fn refuses_what_can_not_be() {
+        for text in [
+            "sped = 2",
+            "speed = 0",
+            "speed = -1",
+            "[quota]\napp = { limit = 0, window = 1 }",
+            "[quota]\napp = { limit = 1, window = 0 }",
+            "[[fault]]\nanswer = 99",
+            "[[fault]]\nanswer = 'melt'",
+            "[[fault]]\nanswer = 500\nchance = 2.0",
+        ] {
+            assert!(Config::from_toml_str(text).is_err(), "{text}");
+        }
+    }
+}

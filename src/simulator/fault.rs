@@ -1,0 +1,327 @@
+//! What can go wrong, as it is written: a `[[fault]]` table in TOML, or `match=gone-*;answer=404;times=2` on a command
+//! line.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use hyper::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde::de::{Deserializer, Visitor};
+
+use super::config::ConfigError;
+
+/// One thing that goes wrong: whom it strikes, how often, and what they get.
+///
+/// Counts are kept for each id: its first request that comes as far as the faults (past sign-in and quotas) is number 0.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// Pattern (`*`, `?`, case doesn't count) of the decoded user id; at the token endpoint, of the client id.
+    #[serde(rename = "match", default = "everybody")]
+    pub pattern: String,
+    /// Where.
+    #[serde(default)]
+    pub endpoint: Endpoint,
+    /// What they get.
+    pub answer: Answer,
+    /// Strike only with this chance, 0 to 1. The same seed, fault, id, and number strike alike in every run.
+    #[serde(default = "always")]
+    pub chance: f64,
+    /// Strike only this many requests of each id, after those that `after` spares.
+    pub times: Option<u32>,
+    /// Spare the first requests of each id.
+    #[serde(default)]
+    pub after: u32,
+    /// Strike only this many requests overall.
+    pub first: Option<u64>,
+    /// Whether the revocation takes effect although the answer says otherwise. Without it: only for answers that
+    /// are a success, or the loss of one.
+    pub effect: Option<bool>,
+    /// `Retry-After`, verbatim. A 429 has `1` without it; empty leaves it out.
+    pub retry_after: Option<String>,
+    /// `Location` of a 3xx; without it, a path of the simulator that records whoever follows it.
+    pub location: Option<String>,
+    /// `error.code` instead of the usual.
+    pub code: Option<String>,
+    /// `error.message` instead of the usual.
+    pub message: Option<String>,
+    /// How the inner error is spelled.
+    #[serde(default)]
+    pub inner: Inner,
+    /// `json` (the usual body), `html`, `empty`, `truncated` (the usual one, cut in the middle), or the text itself.
+    pub body: Option<String>,
+    /// `Content-Type` instead of the usual.
+    pub content_type: Option<String>,
+    /// Further headers; they replace the usual ones of the same name.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// False leaves out every mark by which Graph is known (`request-id`, `x-ms-ags-diagnostic`, …), as a proxy's
+    /// answer does. Without it: true. `portal` and `portal-204` never have them.
+    pub request_id: Option<bool>,
+    /// For `delay`: how much longer. For `drip`: the time between two bytes. Simulated time.
+    #[serde(default = "short", deserialize_with = "super::duration::deserialize")]
+    pub delay: Duration,
+}
+
+fn everybody() -> String {
+    "*".into()
+}
+
+fn always() -> f64 {
+    1.0
+}
+
+fn short() -> Duration {
+    Duration::from_millis(10)
+}
+
+/// Where a fault strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Endpoint {
+    /// Revocations.
+    #[default]
+    Graph,
+    /// `GET` of a user.
+    Read,
+    /// The token endpoint.
+    Token,
+}
+
+/// How the inner error of a body is spelled. Graph's documents have both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+pub enum Inner {
+    /// `innerError`
+    #[default]
+    #[serde(rename = "innerError")]
+    Camel,
+    /// `innererror`
+    #[serde(rename = "innererror")]
+    Lower,
+    /// None at all.
+    #[serde(rename = "none")]
+    None,
+}
+
+/// What whoever is struck gets. In TOML a status, or one of the words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// `404`: a status from 200 to 599 with the body that is usual for it.
+    Status(u16),
+    /// `"409-other"`: a 409 that is not `Directory_ConcurrencyViolation`.
+    OtherConflict,
+    /// `"ok-false"`: 200 from Graph with `"value":false`; nothing took effect.
+    OkFalse,
+    /// `"portal"`: 200, HTML, and none of Graph's marks: a captive portal or a proxy.
+    Portal,
+    /// `"portal-204"`: 204 and none of Graph's marks.
+    PortalNoContent,
+    /// `"truncated-success"`: it took effect; the answer's body breaks off, and the connection closes.
+    TruncatedSuccess,
+    /// `"reset-before"`: the connection is reset, nothing took effect.
+    ResetBefore,
+    /// `"reset-after"`: it took effect, then the connection is reset without an answer.
+    ResetAfter,
+    /// `"hang-before"`: nothing took effect, and no answer ever comes.
+    HangBefore,
+    /// `"hang-after"`: it took effect, and no answer ever comes.
+    HangAfter,
+    /// `"drip"`: the usual answer, a byte at a time.
+    Drip,
+    /// `"delay"`: the usual answer, later. Faults further down may still strike.
+    Delay,
+    /// `"expired-token"`: 401 as for an expired token.
+    ExpiredToken,
+    /// `"challenge"`: 401 with a claims challenge (continuous access evaluation), until a token comes that was
+    /// issued (or, if it is not of this simulator, first seen) after the first challenge.
+    Challenge,
+    /// `"revoke-token"`: 401, now and for whatever else comes with the same token.
+    RevokeToken,
+}
+
+impl Answer {
+    const WORDS: [(&'static str, Answer); 14] = [
+        ("409-other", Answer::OtherConflict),
+        ("ok-false", Answer::OkFalse),
+        ("portal", Answer::Portal),
+        ("portal-204", Answer::PortalNoContent),
+        ("truncated-success", Answer::TruncatedSuccess),
+        ("reset-before", Answer::ResetBefore),
+        ("reset-after", Answer::ResetAfter),
+        ("hang-before", Answer::HangBefore),
+        ("hang-after", Answer::HangAfter),
+        ("drip", Answer::Drip),
+        ("delay", Answer::Delay),
+        ("expired-token", Answer::ExpiredToken),
+        ("challenge", Answer::Challenge),
+        ("revoke-token", Answer::RevokeToken),
+    ];
+}
+
+impl FromStr for Answer {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Answer, String> {
+        if let Ok(status) = word.parse::<u16>() {
+            return if (200..600).contains(&status) {
+                Ok(Answer::Status(status))
+            } else {
+                Err(format!("{status} is not a status from 200 to 599"))
+            };
+        }
+        let known = Answer::WORDS.iter().find(|(name, _)| *name == word);
+        known.map(|&(_, answer)| answer).ok_or_else(|| {
+            let names: Vec<_> = Answer::WORDS.iter().map(|(name, _)| *name).collect();
+            format!("{word:?} is neither a status nor one of {}", names.join(", "))
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Answer {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Answer, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Answer;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a status or the name of an answer")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Answer, E> {
+                word.parse().map_err(E::custom)
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, status: i64) -> Result<Answer, E> {
+                status.to_string().parse().map_err(E::custom)
+            }
+        }
+        from.deserialize_any(Reader)
+    }
+}
+
+impl Fault {
+    /// A fault that strikes everybody, always.
+    #[must_use]
+    pub fn new(answer: Answer) -> Fault {
+        Fault {
+            pattern: everybody(),
+            endpoint: Endpoint::default(),
+            answer,
+            chance: always(),
+            times: None,
+            after: 0,
+            first: None,
+            effect: None,
+            retry_after: None,
+            location: None,
+            code: None,
+            message: None,
+            inner: Inner::default(),
+            body: None,
+            content_type: None,
+            headers: BTreeMap::new(),
+            request_id: None,
+            delay: short(),
+        }
+    }
+
+    /// Checks what types can't.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let bad = |what: String| Err(ConfigError::Value("fault", what));
+        if !(0.0..=1.0).contains(&self.chance) {
+            return bad(format!("a chance of {} is not between 0 and 1", self.chance));
+        }
+        let of_a_token = [Answer::OkFalse, Answer::ExpiredToken, Answer::Challenge, Answer::RevokeToken];
+        if self.endpoint == Endpoint::Token && of_a_token.contains(&self.answer) {
+            return bad(format!("{:?} is no answer of the token endpoint", self.answer));
+        }
+        let special = [&self.retry_after, &self.location, &self.content_type];
+        let values = special.into_iter().flatten().chain(self.headers.values());
+        if let Some(value) = values.into_iter().find(|value| HeaderValue::from_str(value).is_err()) {
+            return bad(format!("{value:?} can't stand in a header"));
+        }
+        match self.headers.keys().find(|name| HeaderName::from_str(name).is_err()) {
+            Some(name) => bad(format!("{name:?} is no header's name")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Reads `match=gone-*;answer=404;times=2;header.X-Proxy=yes`: the keys of a `[[fault]]` table with `=` between key and
+/// value, `;` between pairs, and `header.NAME` for a header.
+impl FromStr for Fault {
+    type Err = ConfigError;
+
+    fn from_str(text: &str) -> Result<Fault, ConfigError> {
+        let bad = |what: String| ConfigError::Value("fault", what);
+        let mut table = toml::Table::new();
+        let mut headers = toml::Table::new();
+        for pair in text.split(';').map(str::trim).filter(|pair| !pair.is_empty()) {
+            let (key, value) =
+                pair.split_once('=').ok_or_else(|| bad(format!("{pair:?} has no `=` in it")))?;
+            match key.trim().strip_prefix("header.") {
+                Some(name) => headers.insert(name.into(), value.into()),
+                None => table.insert(key.trim().into(), typed(key.trim(), value)),
+            };
+        }
+        if !headers.is_empty() {
+            table.insert("headers".into(), headers.into());
+        }
+        let fault = Fault::deserialize(table).map_err(|e| bad(e.message().to_owned()))?;
+        fault.check()?;
+        Ok(fault)
+    }
+}
+
+/// The value with the type that its key has in TOML.
+fn typed(key: &str, value: &str) -> toml::Value {
+    let number = matches!(key, "times" | "after" | "first").then(|| value.trim().parse::<i64>().ok());
+    let chance = (key == "chance").then(|| value.trim().parse::<f64>().ok());
+    let flag = matches!(key, "request_id" | "effect").then(|| value.trim().parse::<bool>().ok());
+    if let Some(Some(number)) = number {
+        number.into()
+    } else if let Some(Some(chance)) = chance {
+        chance.into()
+    } else if let Some(Some(flag)) = flag {
+        flag.into()
+    } else {
+        value.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_says_what_a_table_says() {
+        let flag: Fault =
+            "match=gone-*;answer=404;times=2;chance=0.1;header.X-Proxy=a=b;delay=2s;request_id=false;retry_after=7"
+                .parse()
+                .unwrap();
+        assert_eq!((flag.pattern.as_str(), flag.answer), ("gone-*", Answer::Status(404)));
+        assert_eq!((flag.times, flag.chance, flag.delay), (Some(2), 0.1, Duration::from_secs(2)));
+        assert_eq!(flag.headers["X-Proxy"], "a=b");
+        assert_eq!((flag.request_id, flag.retry_after.as_deref()), (Some(false), Some("7")));
+    }
+
+    #[test]
+    fn every_word_parses() {
+        for (word, answer) in Answer::WORDS {
+            assert_eq!(format!("answer={word}").parse::<Fault>().unwrap().answer, answer);
+            assert_eq!(toml::from_str::<Fault>(&format!("answer = '{word}'")).unwrap().answer, answer);
+        }
+    }
+
+    #[test]
+    fn refuses_what_can_not_be() {
+        for text in
+            ["", "answer", "answer=melt", "answer=600", "answer=500;chance=1.5", "answer=500;times=often"]
+        {
+            assert!(text.parse::<Fault>().is_err(), "{text}");
+        }
+        assert!("answer=500;retry_after=a\nb".parse::<Fault>().is_err());
+        assert!("answer=500;header.bad name=x".parse::<Fault>().is_err());
+    }
+}

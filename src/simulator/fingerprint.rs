@@ -1,0 +1,31 @@
+//! A hash that is the same in every run and on every machine, so that what a seed decides can be decided again.
+
+/// FNV-1a with a final mix, so that every bit depends on every byte.
+pub(super) fn of(bytes: &[u8]) -> u64 {
+    let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    mix(hash)
+}
+
+/// The finalizer of SplitMix64.
+pub(super) fn mix(mut x: u64) -> u64 {
+    x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+/// A number in [0, 1) out of a hash.
+pub(super) fn share(hash: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
+    let top = (hash >> 11) as f64;
+    top / 9_007_199_254_740_992.0
+}
+
+/// A GUID that always stands for the same text.
+pub(super) fn guid(text: &str) -> uuid::Uuid {
+    let low = of(text.as_bytes());
+    let bits = (u128::from(mix(low)) << 64) | u128::from(low);
+    uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
+}

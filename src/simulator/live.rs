@@ -1,0 +1,115 @@
+//! The part of the configuration that can change while the simulator runs, compiled.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::config::{Config, ConfigError, QuotaConfig, Success, TokenConfig};
+use super::fault::Fault;
+use super::glob::{self, Glob};
+use super::recorder::Account;
+use super::strike::Faults;
+
+/// A configuration, ready for requests.
+pub(super) struct Live {
+    pub(super) config: Config,
+    pub(super) faults: Faults,
+    users: HashSet<String>,
+    unknown: Vec<Glob>,
+    deny: Vec<Glob>,
+    external: Vec<Glob>,
+}
+
+impl Live {
+    pub(super) fn new(config: Config) -> Live {
+        Live {
+            faults: Faults::new(config.seed, &config.faults),
+            users: config.users.iter().map(|id| id.to_lowercase()).collect(),
+            unknown: glob::compile(&config.unknown),
+            deny: glob::compile(&config.deny),
+            external: glob::compile(&config.external),
+            config,
+        }
+    }
+
+    /// Whether there is such a user.
+    pub(super) fn knows(&self, user: &Account) -> bool {
+        let listed = !self.config.only_known || self.users.contains(&user.key);
+        listed && !glob::any(&self.unknown, &user.key)
+    }
+
+    /// Whether the caller may not touch the user.
+    pub(super) fn denies(&self, user: &Account) -> bool {
+        glob::any(&self.deny, &user.key)
+    }
+
+    /// Whether the user's sessions belong to another tenant.
+    pub(super) fn is_external(&self, user: &Account) -> bool {
+        user.key.contains("#ext#") || glob::any(&self.external, &user.key)
+    }
+
+    /// How long this answer takes, in simulated time.
+    pub(super) fn latency(&self) -> Duration {
+        let (latency, jitter) = (self.config.latency, self.config.jitter);
+        if jitter.is_zero() {
+            return latency;
+        }
+        (latency + jitter.mul_f64(2.0 * fastrand::f64())).saturating_sub(jitter)
+    }
+}
+
+/// Changes to a running simulator: each key that is named replaces what was there, whole.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Changes {
+    seed: Option<u64>,
+    latency: Option<Span>,
+    jitter: Option<Span>,
+    success: Option<Success>,
+    accept_any_token: Option<bool>,
+    users: Option<Vec<String>>,
+    only_known: Option<bool>,
+    unknown: Option<Vec<String>>,
+    deny: Option<Vec<String>>,
+    external: Option<Vec<String>>,
+    token: Option<TokenConfig>,
+    quota: Option<QuotaConfig>,
+    fault: Option<Vec<Fault>>,
+}
+
+#[derive(Deserialize)]
+struct Span(#[serde(deserialize_with = "super::duration::deserialize")] Duration);
+
+impl Changes {
+    pub(super) fn from_toml_str(text: &str) -> Result<Changes, ConfigError> {
+        Ok(toml::from_str(text)?)
+    }
+
+    /// Whether the quotas are among what changes.
+    pub(super) fn quotas(&self) -> bool {
+        self.quota.is_some()
+    }
+
+    pub(super) fn apply(self, config: &mut Config) -> Result<(), ConfigError> {
+        fn set<T>(place: &mut T, change: Option<T>) {
+            if let Some(value) = change {
+                *place = value;
+            }
+        }
+        set(&mut config.seed, self.seed);
+        set(&mut config.latency, self.latency.map(|span| span.0));
+        set(&mut config.jitter, self.jitter.map(|span| span.0));
+        set(&mut config.success, self.success);
+        set(&mut config.accept_any_token, self.accept_any_token);
+        set(&mut config.users, self.users);
+        set(&mut config.only_known, self.only_known);
+        set(&mut config.unknown, self.unknown);
+        set(&mut config.deny, self.deny);
+        set(&mut config.external, self.external);
+        set(&mut config.token, self.token);
+        set(&mut config.quota, self.quota);
+        set(&mut config.faults, self.fault);
+        config.check()
+    }
+}

@@ -1,0 +1,330 @@
+//! The ledger as it is written: counters without locks, and users in shards, so that requests seldom meet.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hyper::header::HeaderValue;
+use uuid::Uuid;
+
+use super::clock::Clock;
+use super::config::LedgerDetail;
+use super::fingerprint;
+use super::ledger::{Ledger, Stats, UserRecord, Violation};
+use super::lock::lock;
+use super::tally::{ByStatus, Counters, status_name};
+
+const SHARDS: usize = 64;
+const VIOLATIONS_KEPT: usize = 100;
+const HOSTS_KEPT: usize = 100;
+/// A user id, decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Account {
+    /// As it was sent.
+    pub(super) sent: String,
+    /// In lower case: equal for all spellings of one user.
+    pub(super) key: String,
+}
+
+impl Account {
+    pub(super) fn new(sent: &str) -> Account {
+        Account { sent: sent.to_owned(), key: sent.to_lowercase() }
+    }
+}
+
+/// What is known of one user. Kept small: there may be a million.
+#[derive(Debug)]
+struct Record {
+    /// Only where it differs from the key.
+    sent: Option<Box<str>>,
+    first: Duration,
+    last: Duration,
+    revoked: Option<Duration>,
+    requests: u32,
+    effects: u32,
+    answers: Answers,
+    client_request_id: ClientId,
+    external: bool,
+}
+
+/// Answers by status. Most users get one status only.
+#[derive(Debug)]
+struct Answers {
+    status: u16,
+    count: u32,
+    #[expect(clippy::box_collection, reason = "a pointer is a third of a vector, and mostly there is none")]
+    more: Option<Box<Vec<(u16, u32)>>>,
+}
+
+impl Answers {
+    fn add(&mut self, status: u16) {
+        if self.count == 0 || self.status == status {
+            self.status = status;
+            self.count += 1;
+            return;
+        }
+        let more = self.more.get_or_insert_default();
+        match more.iter_mut().find(|(other, _)| *other == status) {
+            Some((_, count)) => *count += 1,
+            None => more.push((status, 1)),
+        }
+    }
+
+    fn map(&self) -> BTreeMap<String, u64> {
+        let first = std::iter::once((self.status, self.count));
+        let all = first.chain(self.more.iter().flat_map(|more| more.iter().copied()));
+        all.map(|(status, count)| (status_name(usize::from(status)), u64::from(count))).collect()
+    }
+}
+
+#[derive(Debug)]
+enum ClientId {
+    None,
+    Guid(Uuid),
+    Text(Box<str>),
+}
+
+impl ClientId {
+    fn new(value: Option<&HeaderValue>) -> ClientId {
+        let Some(text) = value.map(|value| String::from_utf8_lossy(value.as_bytes())) else {
+            return ClientId::None;
+        };
+        match Uuid::try_parse(&text) {
+            Ok(guid) => ClientId::Guid(guid),
+            Err(_) => ClientId::Text(text.into()),
+        }
+    }
+
+    fn text(&self) -> Option<String> {
+        match self {
+            ClientId::None => None,
+            ClientId::Guid(guid) => Some(guid.to_string()),
+            ClientId::Text(text) => Some(text.to_string()),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    users: HashMap<Box<str>, Record>,
+    /// Fingerprints of the client request ids that came.
+    request_ids: HashSet<u64>,
+}
+
+/// What became of one revocation.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fact {
+    /// Real time since the start at which the request came.
+    pub(super) at: Duration,
+    pub(super) status: u16,
+    pub(super) effect: bool,
+    pub(super) external: bool,
+}
+
+/// Records everything.
+pub(super) struct Recorder {
+    detail: LedgerDetail,
+    shards: Vec<Mutex<Shard>>,
+    pub(super) counters: Counters,
+    answers: ByStatus,
+    token_answers: ByStatus,
+    in_flight: AtomicU64,
+    hosts: Mutex<BTreeMap<String, u64>>,
+    violations: Mutex<Vec<Violation>>,
+}
+
+impl Recorder {
+    pub(super) fn new(detail: LedgerDetail) -> Recorder {
+        Recorder {
+            detail,
+            shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
+            counters: Counters::default(),
+            answers: ByStatus::default(),
+            token_answers: ByStatus::default(),
+            in_flight: AtomicU64::new(0),
+            hosts: Mutex::default(),
+            violations: Mutex::default(),
+        }
+    }
+
+    /// Counts a request to Graph as being answered until the guard is dropped.
+    pub(super) fn enter(&self) -> InFlight<'_> {
+        self.counters.requests.add();
+        self.counters.max_in_flight.raise(self.in_flight.fetch_add(1, Ordering::Relaxed) + 1);
+        InFlight(&self.in_flight)
+    }
+
+    /// Counts an answer of Graph, or [`super::tally::NO_ANSWER`].
+    pub(super) fn answered(&self, status: u16) {
+        self.answers.add(status);
+    }
+
+    /// Counts an answer of the token endpoint, or [`super::tally::NO_ANSWER`].
+    pub(super) fn token_answered(&self, status: u16) {
+        self.token_answers.add(status);
+    }
+
+    /// Records what became of one revocation.
+    pub(super) fn revocation(&self, user: &Account, fact: Fact, client_request_id: Option<&HeaderValue>) {
+        self.counters.revocations.add();
+        if fact.effect {
+            self.counters.effects.add();
+        }
+        match client_request_id {
+            None => self.counters.missing_client_request_ids.add(),
+            Some(id) if self.detail == LedgerDetail::Full => self.note_request_id(fact.at, id),
+            Some(_) => {}
+        }
+        if self.detail == LedgerDetail::Full {
+            self.note_user(user, fact, client_request_id);
+        }
+    }
+
+    fn note_user(&self, user: &Account, fact: Fact, client_request_id: Option<&HeaderValue>) {
+        let mut shard = lock(self.shard(fingerprint::of(user.key.as_bytes())));
+        let record = match shard.users.get_mut(user.key.as_str()) {
+            Some(record) => record,
+            None => shard.users.entry(user.key.as_str().into()).or_insert_with(|| Record {
+                sent: (user.sent != user.key).then(|| user.sent.as_str().into()),
+                first: fact.at,
+                last: fact.at,
+                revoked: None,
+                requests: 0,
+                effects: 0,
+                answers: Answers { status: 0, count: 0, more: None },
+                client_request_id: ClientId::None,
+                external: fact.external,
+            }),
+        };
+        record.requests += 1;
+        record.last = fact.at;
+        record.answers.add(fact.status);
+        record.client_request_id = ClientId::new(client_request_id);
+        if fact.effect {
+            record.effects += 1;
+            record.revoked = Some(fact.at);
+        }
+    }
+
+    fn note_request_id(&self, at: Duration, id: &HeaderValue) {
+        let hash = fingerprint::of(id.as_bytes());
+        if !lock(self.shard(hash)).request_ids.insert(hash) {
+            self.counters.duplicate_client_request_ids.add();
+            self.violation(at, "duplicate_client_request_id", &String::from_utf8_lossy(id.as_bytes()));
+        }
+    }
+
+    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+        // The remainder is below 64: it fits any index.
+        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
+    }
+
+    /// Records a request with a `Host` that is not the simulator's.
+    pub(super) fn unexpected_host(&self, at: Duration, host: &str) {
+        let mut hosts = lock(&self.hosts);
+        let full = hosts.len() >= HOSTS_KEPT;
+        match hosts.entry(host.to_owned()) {
+            std::collections::btree_map::Entry::Occupied(mut count) => *count.get_mut() += 1,
+            std::collections::btree_map::Entry::Vacant(slot) if !full => {
+                slot.insert(1);
+            }
+            std::collections::btree_map::Entry::Vacant(_) => {}
+        }
+        drop(hosts);
+        self.violation(at, "unexpected_host", host);
+    }
+
+    /// Records what a well-behaved client doesn't do; the counter is the caller's business.
+    pub(super) fn violation(&self, at: Duration, kind: &str, detail: &str) {
+        let mut violations = lock(&self.violations);
+        if violations.len() < VIOLATIONS_KEPT {
+            violations.push(Violation { at_s: at.as_secs_f64(), kind: kind.into(), detail: detail.into() });
+        }
+    }
+
+    /// When a revocation of the user took effect last.
+    pub(super) fn revoked(&self, key: &str) -> Option<Duration> {
+        lock(self.shard(fingerprint::of(key.as_bytes()))).users.get(key)?.revoked
+    }
+
+    /// The counters.
+    pub(super) fn stats(&self, clock: &Clock) -> Stats {
+        let c = &self.counters;
+        let answers = self.answers.map();
+        Stats {
+            uptime_s: clock.now().as_secs_f64(),
+            requests: c.requests.get(),
+            revocations: c.revocations.get(),
+            throttled: answers.get("429").copied().unwrap_or_default(),
+            answers,
+            effects: c.effects.get(),
+            users: self.shards.iter().map(|shard| lock(shard).users.len() as u64).sum(),
+            early: c.early.get(),
+            crossing: c.crossing.get(),
+            max_requests_in_window: c.max_requests_in_window.get(),
+            max_accepted_in_window: c.max_accepted_in_window.get(),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            max_in_flight: c.max_in_flight.get(),
+            bad_auth: c.bad_auth.get(),
+            faults: c.faults.get(),
+            duplicate_client_request_ids: c.duplicate_client_request_ids.get(),
+            missing_client_request_ids: c.missing_client_request_ids.get(),
+            unexpected_hosts: lock(&self.hosts).clone(),
+            redirects_followed: c.redirects_followed.get(),
+            token_requests: c.token_requests.get(),
+            tokens_issued: c.tokens_issued.get(),
+            token_answers: self.token_answers.map(),
+        }
+    }
+
+    /// Everything.
+    pub(super) fn ledger(&self, clock: &Clock) -> Ledger {
+        let mut users = Vec::new();
+        for shard in &self.shards {
+            users.extend(lock(shard).users.iter().map(|(key, record)| record.report(key, clock)));
+        }
+        users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        Ledger { stats: self.stats(clock), users, violations: lock(&self.violations).clone() }
+    }
+
+    /// Forgets everything but what is in flight.
+    pub(super) fn clear(&self) {
+        for shard in &self.shards {
+            *lock(shard) = Shard::default();
+        }
+        lock(&self.hosts).clear();
+        lock(&self.violations).clear();
+        self.answers.clear();
+        self.token_answers.clear();
+        self.counters.clear();
+    }
+}
+
+impl Record {
+    fn report(&self, key: &str, clock: &Clock) -> UserRecord {
+        let time = |at| format!("{:.3}", clock.wall(at));
+        UserRecord {
+            id: self.sent.as_deref().unwrap_or(key).to_owned(),
+            requests: u64::from(self.requests),
+            answers: self.answers.map(),
+            effects: u64::from(self.effects),
+            external: self.external,
+            first_at: time(self.first),
+            last_at: time(self.last),
+            first_s: self.first.as_secs_f64(),
+            last_s: self.last.as_secs_f64(),
+            last_client_request_id: self.client_request_id.text(),
+            revoked_at: self.revoked.map(time),
+        }
+    }
+}
+
+/// A request that is being answered.
+pub(super) struct InFlight<'a>(&'a AtomicU64);
+
+impl Drop for InFlight<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,129 @@
+//! The forms of `Retry-After`, and the answer of which it is a part.
+
+use std::time::{Duration, SystemTime};
+
+use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{Response, StatusCode};
+use jiff::Timestamp;
+
+use super::answer::{GraphError, Marks};
+use super::body::Body;
+use super::config::{QuotaConfig, RetryAfter, ThrottleBody};
+use super::throttle::{App, Scope};
+
+const THROTTLE_SCOPE: HeaderName = HeaderName::from_static("x-ms-throttle-scope");
+const THROTTLE_INFORMATION: HeaderName = HeaderName::from_static("x-ms-throttle-information");
+pub(super) const THROTTLE_PERCENTAGE: HeaderName = HeaderName::from_static("x-ms-throttle-limit-percentage");
+
+/// The header's text for a `wait` in real time that begins at `sent`. Rounded up: whoever obeys is never early (save
+/// under [`RetryAfter::One`]).
+pub(super) fn write(form: RetryAfter, wait: Duration, sent: Timestamp) -> Option<String> {
+    match form {
+        RetryAfter::Integer => Some(whole_seconds(wait).max(1).to_string()),
+        RetryAfter::Decimal => {
+            let millis = wait.as_nanos().div_ceil(1_000_000).max(1);
+            Some(format!("{}.{:03}", millis / 1000, millis % 1000))
+        }
+        RetryAfter::Date => {
+            let end = SystemTime::from(sent) + wait;
+            let since = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            let date = SystemTime::UNIX_EPOCH + Duration::from_secs(whole_seconds(since));
+            Some(httpdate::fmt_http_date(date))
+        }
+        RetryAfter::Missing => None,
+        RetryAfter::One => Some("1".into()),
+    }
+}
+
+fn whole_seconds(time: Duration) -> u64 {
+    time.as_secs() + u64::from(time.subsec_nanos() > 0)
+}
+
+/// How long a client waits that obeys `text`, which it gets at `sent`; `None` if the text says nothing.
+pub(super) fn read(text: &str, sent: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds).ok();
+    }
+    let date = httpdate::parse_http_date(text.trim()).ok()?;
+    Some(date.duration_since(SystemTime::from(sent)).unwrap_or_default())
+}
+
+/// A 429 for `app`. Headers and the documented body as in Graph's throttling guidance; the other bodies as users
+/// reported them (see [`ThrottleBody`]).
+pub(super) fn throttled(
+    marks: &Marks,
+    quota: &QuotaConfig,
+    app: &App,
+    scope: Scope,
+    retry_after: Option<&str>,
+) -> Response<Body> {
+    let identifier = format!(
+        "Too many requests from Identifier:{} under category:aadgraph.app.tenant_large. Please try again later.",
+        app.id
+    );
+    let other =
+        "This request is throttled. Please try again after the value specified in the Retry-After header.";
+    let error = |code, message| marks.error(&GraphError::new(StatusCode::TOO_MANY_REQUESTS, code, message));
+    let mut response = match quota.body {
+        ThrottleBody::Documented => marks.json(StatusCode::TOO_MANY_REQUESTS, marks.throttled_body()),
+        ThrottleBody::Identifier => error("TooManyRequests", &identifier),
+        ThrottleBody::Unknown => error("UnknownError", other),
+    };
+    let headers = response.headers_mut();
+    let name = match scope {
+        Scope::App => "Tenant_Application",
+        Scope::Tenant => "Tenant",
+    };
+    if let Ok(value) = HeaderValue::from_str(&format!("{name}/Write/{}/{}", app.id, app.tenant_id)) {
+        headers.insert(THROTTLE_SCOPE, value);
+    }
+    headers.insert(THROTTLE_INFORMATION, HeaderValue::from_static("WriteLimitExceeded"));
+    if let Some(Ok(value)) = retry_after.map(HeaderValue::from_str) {
+        headers.insert(RETRY_AFTER, value);
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const WAIT: Duration = Duration::from_micros(248_100);
+
+    #[test]
+    fn every_form_says_at_least_the_wait() {
+        let sent: Timestamp = "2026-01-02T03:04:05.900Z".parse().unwrap();
+        let text = |form| write(form, WAIT, sent);
+        assert_eq!(text(RetryAfter::Integer).as_deref(), Some("1"));
+        assert_eq!(text(RetryAfter::Decimal).as_deref(), Some("0.249"));
+        assert_eq!(text(RetryAfter::Date).as_deref(), Some("Fri, 02 Jan 2026 03:04:07 GMT"));
+        assert_eq!(text(RetryAfter::Missing), None);
+        for form in [RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date] {
+            let told = read(&text(form).unwrap(), sent).unwrap();
+            assert!(told >= WAIT, "{form:?}: {told:?}");
+        }
+        assert_eq!(write(RetryAfter::One, Duration::from_secs(9), sent).as_deref(), Some("1"));
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_obeys_is_never_early(
+            form in prop::sample::select(vec![RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date]),
+            wait in 0u64..10_000_000_000_000, sent in 0i64..4_000_000_000_000_000_000,
+        ) {
+            let (wait, sent) = (Duration::from_nanos(wait), Timestamp::from_nanosecond(sent.into()).unwrap());
+            let told = read(&write(form, wait, sent).unwrap(), sent).unwrap();
+            prop_assert!(told >= wait, "{told:?} < {wait:?}");
+        }
+    }
+
+    #[test]
+    fn what_says_nothing_is_no_wait() {
+        let sent = Timestamp::UNIX_EPOCH;
+        assert_eq!(read("soon", sent), None);
+        assert_eq!(read("-3", sent), None);
+        assert_eq!(read("", sent), None);
+    }
+}

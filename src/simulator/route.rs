@@ -1,0 +1,206 @@
+//! What a path asks for. Ids are percent-decoded exactly once.
+//!
+//! Forms of the key: Graph's `user-get` page (key as segment, `('…')` for names that begin with `$`), and the OData
+//! rule that an apostrophe within quotes is doubled.
+
+use std::borrow::Cow;
+
+use hyper::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
+
+use super::answer::GraphError;
+use super::recorder::Account;
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route<'a> {
+    /// `POST /{tenant}/oauth2/v2.0/token`
+    Token { tenant: Cow<'a, str> },
+    /// Something of Graph's.
+    Graph { version: &'static str, ask: Ask },
+    /// Something of the simulator's own; what follows `/_simulator/`.
+    Control(&'a str),
+}
+
+/// What is asked of Graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ask {
+    /// Revoke somebody's sessions.
+    Revoke(Whom),
+    /// Read a user.
+    Read(Whom),
+}
+
+/// Who it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Whom {
+    Me,
+    User(Account),
+}
+
+/// Reads a path.
+pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, GraphError> {
+    let path = path.strip_prefix('/').unwrap_or(path);
+    let (head, rest) = path.split_once('/').unwrap_or((path, ""));
+    let version = match head {
+        "v1.0" => "v1.0",
+        "beta" => "beta",
+        "_simulator" => return Ok(Route::Control(rest)),
+        _ if rest == "oauth2/v2.0/token" => return Ok(Route::Token { tenant: decode(head)? }),
+        _ => return Err(GraphError::bad_request(&format!("Invalid version: {head}"))),
+    };
+    Ok(Route::Graph { version, ask: ask(method, rest)? })
+}
+
+fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
+    let (head, rest) = path.split_once('/').unwrap_or((path, ""));
+    let head = decode(head)?;
+    if head == "me" {
+        return action(method, rest, Whom::Me);
+    }
+    if let Some(key) = head.strip_prefix("users(").and_then(|key| key.strip_suffix(')')) {
+        return action(method, rest, Whom::User(Account::new(&unquote(key)?)));
+    }
+    if head != "users" {
+        return Err(GraphError::no_segment(&head));
+    }
+    let (id, rest) = rest.split_once('/').unwrap_or((rest, ""));
+    let id = decode(id)?;
+    if id.is_empty() {
+        return Err(GraphError::no_segment(if rest.is_empty() { "users" } else { rest }));
+    }
+    if id.starts_with('$') {
+        return Err(GraphError::bad_request(
+            "The request URI is not valid. Since the segment 'users' refers to a collection, this must be the last \
+             segment in the request URI or it must be followed by an function or action that can be bound to it \
+             otherwise all intermediate segments must refer to a single resource.",
+        ));
+    }
+    action(method, rest, Whom::User(Account::new(&id)))
+}
+
+fn action(method: &Method, path: &str, whom: Whom) -> Result<Ask, GraphError> {
+    let (allowed, ask) = match decode(path)?.as_ref() {
+        "" => (&Method::GET, Ask::Read(whom)),
+        "revokeSignInSessions" | "microsoft.graph.revokeSignInSessions" => (&Method::POST, Ask::Revoke(whom)),
+        other => return Err(GraphError::no_segment(other)),
+    };
+    if method == allowed {
+        return Ok(ask);
+    }
+    Err(GraphError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "Request_BadRequest",
+        "Specified HTTP method is not allowed for the request target.",
+    ))
+}
+
+/// `'o''brien@x.com'` to `o'brien@x.com`.
+fn unquote(key: &str) -> Result<String, GraphError> {
+    let inner = key.strip_prefix('\'').and_then(|key| key.strip_suffix('\'')).ok_or_else(bad_syntax)?;
+    // Behind every pair of apostrophes is taken away, none may be left.
+    if inner.is_empty() || inner.replace("''", "").contains('\'') {
+        return Err(bad_syntax());
+    }
+    Ok(inner.replace("''", "'"))
+}
+
+/// Percent-decodes once. An escape that is none, or bytes that are not UTF-8, are an error.
+fn decode(segment: &str) -> Result<Cow<'_, str>, GraphError> {
+    if !segment.contains('%') {
+        return Ok(Cow::Borrowed(segment));
+    }
+    let mut escapes = segment.split('%').skip(1);
+    let escape =
+        |text: &str| text.as_bytes().get(..2).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit));
+    if !escapes.all(escape) {
+        return Err(bad_syntax());
+    }
+    percent_decode_str(segment).decode_utf8().map_err(|_| bad_syntax())
+}
+
+fn bad_syntax() -> GraphError {
+    GraphError::bad_request("Bad Request - Error in query syntax.")
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn revoked(path: &str) -> Result<String, String> {
+        match route(&Method::POST, path) {
+            Ok(Route::Graph { ask: Ask::Revoke(Whom::User(user)), .. }) => Ok(user.sent),
+            Ok(other) => Err(format!("{other:?}")),
+            Err(error) => Err(error.message),
+        }
+    }
+
+    #[test]
+    fn every_spelling_of_a_revocation() {
+        for (path, id) in [
+            ("/v1.0/users/ann@x.com/revokeSignInSessions", "ann@x.com"),
+            ("/beta/users/ann%40x.com/microsoft.graph.revokeSignInSessions", "ann@x.com"),
+            ("/v1.0/users('ann@x.com')/revokeSignInSessions", "ann@x.com"),
+            ("/v1.0/users('o''brien@x.com')/revokeSignInSessions", "o'brien@x.com"),
+            ("/v1.0/users(%27o%27%27brien@x.com%27)/revokeSignInSessions", "o'brien@x.com"),
+            ("/v1.0/users/o'brien@x.com/revokeSignInSessions", "o'brien@x.com"),
+            ("/v1.0/users/o''brien@x.com/revokeSignInSessions", "o''brien@x.com"),
+            ("/v1.0/users('$ann@x.com')/revokeSignInSessions", "$ann@x.com"),
+            ("/v1.0/users/ann_a.com%23EXT%23@x.com/revokeSignInSessions", "ann_a.com#EXT#@x.com"),
+            ("/v1.0/users/a%2Fb@x.com/revokeSignInSessions", "a/b@x.com"),
+            ("/v1.0/users/a+b@x.com/revokeSignInSessions", "a+b@x.com"),
+            ("/v1.0/users/100%2525@x.com/revokeSignInSessions", "100%25@x.com"),
+        ] {
+            assert_eq!(revoked(path).as_deref(), Ok(id), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_read_is_a_bad_request() {
+        for (path, part) in [
+            ("/v1.0/users/$ann@x.com/revokeSignInSessions", "refers to a collection"),
+            ("/v1.0/users/%24ann@x.com/revokeSignInSessions", "refers to a collection"),
+            ("/v1.0/users('o'brien@x.com')/revokeSignInSessions", "query syntax"),
+            ("/v1.0/users('')/revokeSignInSessions", "query syntax"),
+            ("/v1.0/users(ann@x.com)/revokeSignInSessions", "query syntax"),
+            ("/v1.0/users/100%@x.com/revokeSignInSessions", "query syntax"),
+            ("/v1.0/users/%ff@x.com/revokeSignInSessions", "query syntax"),
+            ("/v1.0/users/ann@x.com/revokeSigninSessions", "segment 'revokeSigninSessions'"),
+            ("/v1.0/users//revokeSignInSessions", "segment 'revokeSignInSessions'"),
+            ("/v1.0/groups/1", "segment 'groups'"),
+            ("/v2.0/users/ann@x.com/revokeSignInSessions", "Invalid version"),
+            ("/v1.0/users/ann@x.com", "method is not allowed"),
+        ] {
+            let message = revoked(path).unwrap_err();
+            assert!(message.contains(part), "{path}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_account_has_one_key_in_any_case() {
+        let key = |id: &str| Account::new(id).key;
+        assert_eq!(key("ANN@X.com"), key("ann@x.COM"));
+        assert_eq!(key("0B5E5D1E-1111-4222-8333-44445555AAAA"), "0b5e5d1e-1111-4222-8333-44445555aaaa");
+    }
+
+    proptest! {
+        #[test]
+        fn ids_are_decoded_exactly_once(id in "[^$][^\\x00]{0,30}") {
+            let segment = utf8_percent_encode(&id, NON_ALPHANUMERIC);
+            let path = format!("/v1.0/users/{segment}/revokeSignInSessions");
+            prop_assert_eq!(revoked(&path), Ok(id.clone()));
+            let doubled = id.replace('\'', "''");
+            let quoted = utf8_percent_encode(&doubled, NON_ALPHANUMERIC);
+            let path = format!("/v1.0/users('{quoted}')/revokeSignInSessions");
+            prop_assert_eq!(revoked(&path), Ok(id));
+        }
+
+        #[test]
+        fn no_path_panics(path in "/(v1.0|beta)/[ -~]{0,40}") {
+            let _ = route(&Method::POST, &path);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Access tokens: how they are made, and what the bearer of one may do.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::header::{AUTHORIZATION, HeaderMap};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::{GraphError, guid};
+use super::clock::Clock;
+use super::config::{QuotaConfig, TokenConfig};
+use super::lock::{read, write};
+use super::throttle::{App, Callers};
+
+/// Permissions that allow to revoke sessions (Graph's permission reference for `revokeSignInSessions`, 2026-08).
+const SUFFICIENT: [&str; 5] = [
+    "User.RevokeSessions.All",
+    "User.ReadWrite.All",
+    "Directory.ReadWrite.All",
+    "AgentIdUser.ReadWrite.All",
+    "AgentIdUser.ReadWrite.IdentityParentedBy",
+];
+
+/// The tenant of tokens that name none.
+pub(super) const DEFAULT_TENANT: &str = "11111111-2222-4333-8444-555555555555";
+/// The app of a token that was minted without being asked for by one.
+pub(super) const DEFAULT_APP: &str = "66666666-7777-4888-9999-aaaaaaaaaaaa";
+
+/// Whom a token speaks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// The app itself (`idtyp` is `app`, permissions in `roles`).
+    App,
+    /// A user who signed in (`idtyp` is `user`, permissions in `scp`).
+    User,
+}
+
+/// A token that has been issued, or that somebody came with.
+pub(super) struct Session {
+    pub(super) app: Arc<App>,
+    /// `None` when the token doesn't say.
+    pub(super) kind: Option<TokenKind>,
+    /// Counts up with each new token.
+    pub(super) serial: u64,
+    minted: bool,
+    permitted: bool,
+    /// Real time since the start.
+    expires: Duration,
+    revoked: AtomicBool,
+}
+
+impl Session {
+    /// From now on the token is refused.
+    pub(super) fn revoke(&self) {
+        self.revoked.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the permissions in the token allow to revoke sessions. A token of another issuer may do everything.
+    pub(super) fn may_revoke(&self) -> bool {
+        self.permitted
+    }
+}
+
+/// What the issuer of a token must know.
+pub(super) struct Grant<'a> {
+    pub(super) kind: TokenKind,
+    pub(super) tenant: &'a str,
+    pub(super) app: &'a str,
+    pub(super) audience: &'a str,
+    /// Simulated time.
+    pub(super) lifetime: Duration,
+}
+
+/// All tokens there are.
+pub(super) struct Sessions {
+    by_token: RwLock<HashMap<Box<str>, Arc<Session>>>,
+    next: AtomicU64,
+}
+
+impl Default for Sessions {
+    fn default() -> Sessions {
+        // Serials begin at 1, so that 0 can stand for "no challenge yet".
+        Sessions { by_token: RwLock::default(), next: AtomicU64::new(1) }
+    }
+}
+
+impl Sessions {
+    /// The serial of the token that comes next.
+    pub(super) fn next_serial(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// Issues a token: a JWT in shape, with a signature that nobody can check. Gives its lifetime in whole seconds of
+    /// real time too, rounded down, so that nobody counts on it for too long.
+    pub(super) fn mint(
+        &self,
+        grant: &Grant<'_>,
+        config: &TokenConfig,
+        clock: &Clock,
+        app: Arc<App>,
+    ) -> (String, u64) {
+        let lifetime = clock.real(grant.lifetime);
+        let token = jwt(&claims(grant, config, clock, lifetime.as_secs()));
+        let granted = match grant.kind {
+            TokenKind::App => &config.roles,
+            TokenKind::User => &config.scopes,
+        };
+        let session = Session {
+            app,
+            kind: Some(grant.kind),
+            serial: self.next.fetch_add(1, Ordering::Relaxed),
+            minted: true,
+            permitted: granted.iter().any(|role| SUFFICIENT.contains(&role.as_str())),
+            expires: clock.now() + lifetime,
+            revoked: AtomicBool::new(false),
+        };
+        write(&self.by_token).insert(token.as_str().into(), Arc::new(session));
+        (token, lifetime.as_secs())
+    }
+
+    /// The session of whoever sent `headers`, or how they are turned away.
+    pub(super) fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        accept_any: bool,
+        clock: &Clock,
+        callers: &Callers,
+        quota: &QuotaConfig,
+    ) -> Result<Arc<Session>, GraphError> {
+        let token = bearer(headers).ok_or_else(|| GraphError::token("Access token is empty."))?;
+        let known = read(&self.by_token).get(token).cloned();
+        let session = match known {
+            Some(session) => session,
+            None if accept_any => self.admit(token, callers, quota, clock),
+            None => return Err(refusal(token)),
+        };
+        if session.revoked.load(Ordering::Relaxed) || (session.minted && clock.now() >= session.expires) {
+            return Err(GraphError::token_expired());
+        }
+        Ok(session)
+    }
+
+    /// Remembers a token of another issuer.
+    fn admit(&self, token: &str, callers: &Callers, quota: &QuotaConfig, clock: &Clock) -> Arc<Session> {
+        let claims = parse(token);
+        let name =
+            |claim: Option<&String>, otherwise: &str| claim.map_or(otherwise, String::as_str).to_owned();
+        let app = name(claims.as_ref().and_then(|c| c.appid.as_ref().or(c.azp.as_ref())), token);
+        let tenant = name(claims.as_ref().and_then(|c| c.tid.as_ref()), DEFAULT_TENANT);
+        let session = Session {
+            app: callers.app(&tenant, &app, quota, clock),
+            kind: claims.and_then(|claims| claims.kind()),
+            serial: self.next.fetch_add(1, Ordering::Relaxed),
+            minted: false,
+            permitted: true,
+            expires: Duration::MAX,
+            revoked: AtomicBool::new(false),
+        };
+        Arc::clone(write(&self.by_token).entry(token.into()).or_insert_with(|| Arc::new(session)))
+    }
+}
+
+fn refusal(token: &str) -> GraphError {
+    match parse(token) {
+        None => GraphError::token("CompactToken parsing failed with error code: 80049217"),
+        Some(claims) if claims.aud.as_deref().is_some_and(|aud| !aud.contains("graph")) => {
+            GraphError::token("Access token validation failure. Invalid audience.")
+        }
+        Some(_) => GraphError::token("Access token validation failure. Invalid signature."),
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    let token = token.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    aud: Option<String>,
+    tid: Option<String>,
+    appid: Option<String>,
+    azp: Option<String>,
+    idtyp: Option<String>,
+    scp: Option<String>,
+    roles: Option<Vec<String>>,
+}
+
+impl Claims {
+    fn kind(&self) -> Option<TokenKind> {
+        match self.idtyp.as_deref() {
+            Some("app") => Some(TokenKind::App),
+            Some("user") => Some(TokenKind::User),
+            _ if self.scp.is_some() => Some(TokenKind::User),
+            _ => self.roles.as_ref().map(|_| TokenKind::App),
+        }
+    }
+}
+
+fn parse(token: &str) -> Option<Claims> {
+    let mut parts = token.split('.');
+    let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
+fn claims(grant: &Grant<'_>, config: &TokenConfig, clock: &Clock, lifetime: u64) -> Value {
+    let now = clock.wall(clock.now()).as_second();
+    let mut claims = json!({
+        "aud": grant.audience,
+        "iss": format!("https://sts.windows.net/{}/", grant.tenant),
+        "iat": now,
+        "nbf": now,
+        "exp": now.saturating_add_unsigned(lifetime),
+        "appid": grant.app,
+        "appidacr": "1",
+        "tid": grant.tenant,
+        "uti": URL_SAFE_NO_PAD.encode(guid().as_bytes()),
+        "jti": guid().to_string(),
+        "ver": "1.0",
+    });
+    match grant.kind {
+        TokenKind::App => {
+            claims["idtyp"] = "app".into();
+            claims["roles"] = config.roles.clone().into();
+        }
+        TokenKind::User => {
+            claims["idtyp"] = "user".into();
+            claims["scp"] = config.scopes.join(" ").into();
+            claims["oid"] = config.user_id.clone().into();
+            claims["upn"] = config.user_principal_name.clone().into();
+        }
+    }
+    claims
+}
+
+fn jwt(claims: &Value) -> String {
+    let header = json!({"typ": "JWT", "alg": "RS256", "kid": "simulator"});
+    let signature: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(32).collect();
+    let [header, claims] = [&header, claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode(signature))
+}

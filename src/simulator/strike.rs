@@ -1,0 +1,200 @@
+//! Which request is struck by which fault. The same seed strikes alike in every run, whatever the concurrency: a
+//! request is known by its id and by how many of the same id came before it.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::fault::{Answer, Endpoint, Fault};
+use super::fingerprint;
+use super::glob::Glob;
+use super::lock::lock;
+
+const SHARDS: usize = 16;
+
+/// The faults of a configuration, and whom they have struck.
+pub(super) struct Faults {
+    seed: u64,
+    rules: Vec<Rule>,
+    /// For each id (by fingerprint, and only those that some rule matches): how many requests came this far.
+    seen: Vec<Mutex<HashMap<u64, u32>>>,
+}
+
+/// A fault, ready to strike.
+pub(super) struct Rule {
+    pub(super) fault: Fault,
+    glob: Glob,
+    struck: AtomicU64,
+    /// The serial from which on tokens satisfy this rule's challenge; 0 before the first challenge.
+    satisfied_from: AtomicU64,
+}
+
+/// What befalls one request.
+pub(super) struct Fortune<'a> {
+    /// Extra time to wait, in simulated time.
+    pub(super) delay: Duration,
+    pub(super) rule: Option<&'a Rule>,
+}
+
+/// The token that a request came with, as far as challenges care.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Serials {
+    pub(super) token: u64,
+    /// The one that the next token will have.
+    pub(super) next: u64,
+}
+
+impl Faults {
+    pub(super) fn new(seed: u64, faults: &[Fault]) -> Faults {
+        let rule = |fault: &Fault| Rule {
+            fault: fault.clone(),
+            glob: Glob::new(&fault.pattern),
+            struck: AtomicU64::new(0),
+            satisfied_from: AtomicU64::new(0),
+        };
+        Faults {
+            seed,
+            rules: faults.iter().map(rule).collect(),
+            seen: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
+        }
+    }
+
+    /// Forgets whom they have struck.
+    pub(super) fn restart(&self) {
+        self.seen.iter().for_each(|seen| lock(seen).clear());
+        for rule in &self.rules {
+            rule.struck.store(0, Ordering::Relaxed);
+            rule.satisfied_from.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Decides on the next request for `id` (in lower case) at `endpoint`, and counts it.
+    pub(super) fn strike(&self, endpoint: Endpoint, id: &str, serials: Serials) -> Fortune<'_> {
+        let mut fortune = Fortune { delay: Duration::ZERO, rule: None };
+        let matches = |rule: &Rule| rule.fault.endpoint == endpoint && rule.glob.matches(id);
+        // Most requests match nothing; they need no lock.
+        let Some(first) = self.rules.iter().position(matches) else { return fortune };
+        let id_hash = fingerprint::mix(fingerprint::of(id.as_bytes()) ^ endpoint as u64);
+        let nth = self.number(id_hash);
+        for (index, rule) in self.rules.iter().enumerate().skip(first).filter(|(_, rule)| matches(rule)) {
+            let lot =
+                fingerprint::mix(self.seed ^ fingerprint::mix(id_hash ^ fingerprint::mix(index as u64)));
+            if !rule.strikes(nth, fingerprint::mix(lot ^ u64::from(nth)), serials) {
+                continue;
+            }
+            if rule.fault.answer != Answer::Delay {
+                fortune.rule = Some(rule);
+                break;
+            }
+            fortune.delay += rule.fault.delay;
+        }
+        fortune
+    }
+
+    fn number(&self, id_hash: u64) -> u32 {
+        let shard = &self.seen[usize::try_from(id_hash % SHARDS as u64).unwrap_or_default()];
+        let mut seen = lock(shard);
+        let count = seen.entry(id_hash).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+impl Rule {
+    fn strikes(&self, nth: u32, lot: u64, serials: Serials) -> bool {
+        let fault = &self.fault;
+        let Some(beyond) = nth.checked_sub(fault.after) else { return false };
+        if fault.times.is_some_and(|times| beyond >= times) || fingerprint::share(lot) >= fault.chance {
+            return false;
+        }
+        if fault.answer == Answer::Challenge && !self.challenges(serials) {
+            return false;
+        }
+        fault.first.is_none_or(|first| self.struck.fetch_add(1, Ordering::Relaxed) < first)
+    }
+
+    /// Whether the token is older than this rule's first challenge; if there was none yet, this is it.
+    fn challenges(&self, serials: Serials) -> bool {
+        let unset =
+            self.satisfied_from.compare_exchange(0, serials.next, Ordering::Relaxed, Ordering::Relaxed);
+        let from = unset.map_or_else(|from| from, |_| serials.next);
+        serials.token < from
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: Serials = Serials { token: 1, next: 2 };
+
+    fn faults(seed: u64, flags: &[&str]) -> Faults {
+        let parsed: Vec<Fault> = flags.iter().map(|flag| flag.parse().unwrap()).collect();
+        Faults::new(seed, &parsed)
+    }
+
+    fn status(faults: &Faults, id: &str) -> Option<Answer> {
+        faults.strike(Endpoint::Graph, id, TOKEN).rule.map(|rule| rule.fault.answer)
+    }
+
+    #[test]
+    fn times_and_after_count_for_each_id() {
+        let faults = faults(0, &["match=a*;answer=503;after=1;times=2"]);
+        let hits = |id| (0..5).map(|_| status(&faults, id).is_some()).collect::<Vec<_>>();
+        assert_eq!(hits("a1"), [false, true, true, false, false]);
+        assert_eq!(hits("a2"), [false, true, true, false, false]);
+        assert_eq!(hits("b"), [false; 5]);
+    }
+
+    #[test]
+    fn first_counts_over_all_ids() {
+        let faults = faults(0, &["answer=500;first=3"]);
+        let hits = (0..10).filter(|n| status(&faults, &format!("u{n}")).is_some()).count();
+        assert_eq!(hits, 3);
+    }
+
+    #[test]
+    fn the_first_match_strikes_and_delays_add_up() {
+        let faults =
+            faults(0, &["answer=delay;delay=1s", "answer=delay;delay=2s", "answer=500", "answer=404"]);
+        let fortune = faults.strike(Endpoint::Graph, "a", TOKEN);
+        assert_eq!(fortune.delay, Duration::from_secs(3));
+        assert_eq!(fortune.rule.map(|rule| rule.fault.answer), Some(Answer::Status(500)));
+        assert!(faults.strike(Endpoint::Token, "a", TOKEN).rule.is_none());
+    }
+
+    #[test]
+    fn chance_is_decided_by_seed_id_and_number_not_by_order() {
+        let ids: Vec<String> = (0..2000).map(|n| format!("u{n}@x.com")).collect();
+        let hits = |seed, ids: &[String]| {
+            let faults = faults(seed, &["answer=500;chance=0.1"]);
+            let mut hit: Vec<_> = ids.iter().filter(|id| status(&faults, id).is_some()).cloned().collect();
+            hit.sort();
+            hit
+        };
+        let forth = hits(7, &ids);
+        let back: Vec<String> = ids.iter().rev().cloned().collect();
+        assert_eq!(forth, hits(7, &back));
+        assert_ne!(forth, hits(8, &ids));
+        assert!((140..260).contains(&forth.len()), "{}", forth.len());
+    }
+
+    #[test]
+    fn a_challenge_is_met_by_a_newer_token() {
+        let faults = faults(0, &["answer=challenge"]);
+        let challenged =
+            |token, next| faults.strike(Endpoint::Graph, "a", Serials { token, next }).rule.is_some();
+        assert!(challenged(1, 2));
+        assert!(challenged(1, 3), "the old token stays challenged");
+        assert!(!challenged(2, 3));
+    }
+
+    #[test]
+    fn a_restart_forgets() {
+        let faults = faults(0, &["answer=500;times=1;first=1"]);
+        assert!(status(&faults, "a").is_some() && status(&faults, "a").is_none());
+        faults.restart();
+        assert!(status(&faults, "a").is_some());
+    }
+}

@@ -1,0 +1,110 @@
+//! Counters that need no lock.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Stands for "no answer" among statuses.
+pub(super) const NO_ANSWER: u16 = 0;
+
+/// A count that only grows.
+#[derive(Debug, Default)]
+pub(super) struct Count(AtomicU64);
+
+impl Count {
+    pub(super) fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn raise(&self, to: u64) {
+        // A plain load first: the maximum changes seldom, and a write would contend for the cache line.
+        if to > self.get() {
+            self.0.fetch_max(to, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Counts by status; index 0 is "no answer".
+#[derive(Debug)]
+pub(super) struct ByStatus([Count; 600]);
+
+impl Default for ByStatus {
+    fn default() -> ByStatus {
+        ByStatus(std::array::from_fn(|_| Count::default()))
+    }
+}
+
+impl ByStatus {
+    pub(super) fn add(&self, status: u16) {
+        if let Some(count) = self.0.get(usize::from(status)) {
+            count.add();
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.0.iter().for_each(Count::clear);
+    }
+
+    pub(super) fn map(&self) -> BTreeMap<String, u64> {
+        let counts = self.0.iter().enumerate().map(|(status, count)| (status, count.get()));
+        counts.filter(|&(_, count)| count > 0).map(|(status, count)| (status_name(status), count)).collect()
+    }
+}
+
+/// A status as it stands in the ledger.
+pub(super) fn status_name(status: usize) -> String {
+    if status == usize::from(NO_ANSWER) { "none".into() } else { status.to_string() }
+}
+
+/// The counters that have nothing to go with them.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) requests: Count,
+    pub(super) revocations: Count,
+    pub(super) effects: Count,
+    pub(super) early: Count,
+    pub(super) crossing: Count,
+    pub(super) max_requests_in_window: Count,
+    pub(super) max_accepted_in_window: Count,
+    pub(super) max_in_flight: Count,
+    pub(super) bad_auth: Count,
+    pub(super) faults: Count,
+    pub(super) duplicate_client_request_ids: Count,
+    pub(super) missing_client_request_ids: Count,
+    pub(super) redirects_followed: Count,
+    pub(super) token_requests: Count,
+    pub(super) tokens_issued: Count,
+}
+
+impl Counters {
+    pub(super) fn clear(&self) {
+        self.all().into_iter().for_each(Count::clear);
+    }
+
+    fn all(&self) -> [&Count; 15] {
+        [
+            &self.requests,
+            &self.revocations,
+            &self.effects,
+            &self.early,
+            &self.crossing,
+            &self.max_requests_in_window,
+            &self.max_accepted_in_window,
+            &self.max_in_flight,
+            &self.bad_auth,
+            &self.faults,
+            &self.duplicate_client_request_ids,
+            &self.missing_client_request_ids,
+            &self.redirects_followed,
+            &self.token_requests,
+            &self.tokens_issued,
+        ]
+    }
+}

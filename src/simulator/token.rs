@@ -1,0 +1,343 @@
+//! The token endpoint: client credentials for an access token.
+//!
+//! Errors as in Entra's "authentication and authorization error codes" page; each description ends with the trace id,
+//! the correlation id, and the time, as Entra's do.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response, StatusCode};
+use percent_encoding::percent_decode;
+use serde_json::json;
+
+use super::answer::{CLIENT_REQUEST_ID, guid};
+use super::body::Body;
+use super::config::TokenConfig;
+use super::fault::{Answer, Endpoint, Fault};
+use super::fingerprint;
+use super::live::Live;
+use super::penalty;
+use super::session::{Grant, TokenKind};
+use super::strike::Serials;
+use super::tally::NO_ANSWER;
+use super::world::{Reply, World};
+
+const FORM_LIMIT: usize = 1 << 16;
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+type Form = HashMap<String, String>;
+
+/// Why no token is given.
+struct Refusal {
+    status: StatusCode,
+    error: &'static str,
+    code: u32,
+    text: String,
+}
+
+impl Refusal {
+    fn new(status: u16, error: &'static str, code: u32, text: impl Into<String>) -> Refusal {
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        Refusal { status, error, code, text: text.into() }
+    }
+}
+
+/// Answers a request for a token.
+pub(super) async fn answer(world: &World, tenant: &str, request: Request<Incoming>) -> Reply {
+    let live = world.live();
+    world.recorder.counters.token_requests.add();
+    let (head, body) = request.into_parts();
+    let correlation = head.headers.get(CLIENT_REQUEST_ID).cloned();
+    let bytes = Limited::new(body, FORM_LIMIT).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+    let form = parse(&bytes);
+
+    let client = form.get("client_id").map(|id| id.to_lowercase()).unwrap_or_default();
+    let serials = Serials { token: 0, next: 0 };
+    let fortune = live.faults.strike(Endpoint::Token, &client, serials);
+    let usual = match check(&live.config.token, &head.method, tenant, &form) {
+        Ok(audience) => granted(world, &live, tenant, &form["client_id"], audience),
+        Err(refusal) => refused(world, &refusal, correlation.as_ref()),
+    };
+    let reply = match fortune.rule {
+        None => Reply::Answer(usual),
+        Some(rule) => {
+            world.recorder.counters.faults.add();
+            let pace = world.clock.real(rule.fault.delay);
+            let error = || refused(world, &fault_refusal(&rule.fault), correlation.as_ref());
+            penalty::inflict(&rule.fault, pace, usual, error)
+        }
+    };
+    finish(world, reply, fortune.delay).await
+}
+
+async fn finish(world: &World, reply: Reply, delay: Duration) -> Reply {
+    let status = match &reply {
+        Reply::Answer(response) => response.status().as_u16(),
+        Reply::Reset | Reply::Hang => NO_ANSWER,
+    };
+    world.recorder.token_answered(status);
+    let delay = world.clock.real(delay);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    reply
+}
+
+/// `application/x-www-form-urlencoded`, each name once.
+fn parse(body: &[u8]) -> Form {
+    let decode = |part: &[u8]| {
+        let spaced: Vec<u8> = part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+        percent_decode(&spaced).decode_utf8_lossy().into_owned()
+    };
+    let pairs = body.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| {
+            let equals = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
+            (decode(&pair[..equals]), decode(pair.get(equals + 1..).unwrap_or_default()))
+        })
+        .collect()
+}
+
+/// The audience of the token to be given, or why there is none.
+fn check<'a>(
+    config: &TokenConfig,
+    method: &Method,
+    tenant: &str,
+    form: &'a Form,
+) -> Result<&'a str, Refusal> {
+    if method != Method::POST {
+        let text = "The endpoint only accepts POST requests. Received a GET request.";
+        return Err(Refusal::new(400, "invalid_request", 900_561, text));
+    }
+    let grant = required(form, "grant_type")?;
+    if grant != "client_credentials" {
+        let text = format!("The app requested an unsupported grant type '{grant}'.");
+        return Err(Refusal::new(400, "unsupported_grant_type", 70_003, text));
+    }
+    let client = required(form, "client_id")?;
+    check_names(config, tenant, client)?;
+    let audience = check_scope(required(form, "scope")?)?;
+    check_credential(config, client, form)?;
+    Ok(audience)
+}
+
+fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusal> {
+    form.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or_else(|| {
+        let text = format!("The request body must contain the following parameter: '{name}'.");
+        Refusal::new(400, "invalid_request", 900_144, text)
+    })
+}
+
+fn check_names(config: &TokenConfig, tenant: &str, client: &str) -> Result<(), Refusal> {
+    let other =
+        |expected: &Option<String>, is: &str| expected.as_ref().is_some_and(|e| !e.eq_ignore_ascii_case(is));
+    if other(&config.tenant, tenant) {
+        let text = format!(
+            "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
+             correct cloud. Check with your subscription administrator, this may happen if there are no active \
+             subscriptions for the tenant."
+        );
+        return Err(Refusal::new(400, "invalid_request", 90_002, text));
+    }
+    if other(&config.client_id, client) {
+        let text = format!(
+            "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the \
+             application has not been installed by the administrator of the tenant or consented to by any user in the \
+             tenant. You may have sent your authentication request to the wrong tenant."
+        );
+        return Err(Refusal::new(400, "unauthorized_client", 700_016, text));
+    }
+    Ok(())
+}
+
+fn check_scope(scope: &str) -> Result<&str, Refusal> {
+    if let Some(audience) = scope.strip_suffix("/.default").filter(|a| !a.is_empty() && !a.contains(' ')) {
+        return Ok(audience);
+    }
+    let (code, text) = if scope.contains(' ') || scope.ends_with("/.default") {
+        (
+            70_011,
+            format!(
+                "The provided request must include a 'scope' input parameter. The provided value for the input parameter 'scope' is not valid. The scope {scope} is not valid."
+            ),
+        )
+    } else {
+        (
+            1_002_012,
+            format!(
+                "The provided value for scope {scope} is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier (application ID URI)."
+            ),
+        )
+    };
+    Err(Refusal::new(400, "invalid_scope", code, text))
+}
+
+/// A secret, or an assertion that has the shape of a JWT (its signature is not checked).
+fn check_credential(config: &TokenConfig, client: &str, form: &Form) -> Result<(), Refusal> {
+    let given = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    if let Some(assertion) = given("client_assertion") {
+        if given("client_assertion_type") != Some(ASSERTION_TYPE) {
+            let text = "The request body must contain the following parameter: 'client_assertion_type'.";
+            return Err(Refusal::new(400, "invalid_request", 900_144, text));
+        }
+        return match assertion.split('.').filter(|part| !part.is_empty()).count() {
+            3 => Ok(()),
+            _ => Err(Refusal::new(401, "invalid_client", 50_027, "JWT token is invalid or malformed.")),
+        };
+    }
+    let Some(secret) = given("client_secret") else {
+        let text =
+            "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
+        return Err(Refusal::new(401, "invalid_client", 7_000_218, text));
+    };
+    if config.secret.as_deref().is_some_and(|expected| expected != secret) {
+        let text = format!(
+            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, \
+             not the client secret ID, for a secret added to app '{client}'."
+        );
+        return Err(Refusal::new(401, "invalid_client", 7_000_215, text));
+    }
+    if config.secret_expired {
+        let text = format!(
+            "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys \
+             for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added \
+             security: https://aka.ms/certCreds."
+        );
+        return Err(Refusal::new(401, "invalid_client", 7_000_222, text));
+    }
+    Ok(())
+}
+
+fn granted(world: &World, live: &Live, tenant: &str, client: &str, audience: &str) -> Response<Body> {
+    let config = &live.config;
+    // A tenant may be called by its domain; in a token it always has a GUID.
+    let id = uuid::Uuid::try_parse(tenant)
+        .unwrap_or_else(|_| fingerprint::guid(&tenant.to_lowercase()))
+        .to_string();
+    let app = world.callers.app(&id, client, &config.quota, &world.clock);
+    let lifetime = config.token.lifetime;
+    let grant = Grant { kind: TokenKind::App, tenant: &id, app: client, audience, lifetime };
+    let (token, expires_in) = world.sessions.mint(&grant, &config.token, &world.clock, app);
+    world.recorder.counters.tokens_issued.add();
+    respond(
+        StatusCode::OK,
+        &json!({
+            "token_type": "Bearer",
+            "expires_in": expires_in,
+            "ext_expires_in": expires_in,
+            "access_token": token,
+        }),
+        None,
+    )
+}
+
+fn refused(world: &World, refusal: &Refusal, correlation: Option<&HeaderValue>) -> Response<Body> {
+    let now = world.clock.wall(world.clock.now());
+    let time = format!("{now:.0}").replace('T', " ");
+    let trace = guid().to_string();
+    let text = correlation.and_then(|id| id.to_str().ok()).map_or_else(|| guid().to_string(), str::to_owned);
+    let description = format!(
+        "AADSTS{}: {} Trace ID: {trace} Correlation ID: {text} Timestamp: {time}",
+        refusal.code, refusal.text
+    );
+    let body = json!({
+        "error": refusal.error,
+        "error_description": description,
+        "error_codes": [refusal.code],
+        "timestamp": time,
+        "trace_id": trace,
+        "correlation_id": text,
+        "error_uri": format!("https://login.microsoftonline.com/error?code={}", refusal.code),
+    });
+    respond(refusal.status, &body, correlation)
+}
+
+/// The refusal of a fault that only names a status.
+fn fault_refusal(fault: &Fault) -> Refusal {
+    let status = match fault.answer {
+        Answer::Status(status) => status,
+        _ => 409,
+    };
+    let (error, code, usual) = match status {
+        401 => ("invalid_client", 7_000_215, "Invalid client secret provided."),
+        429 => ("temporarily_unavailable", 90_055, "Tenant request is being throttled."),
+        500.. => ("temporarily_unavailable", 90_033, "A transient error has occurred. Please try again."),
+        _ => ("invalid_request", 90_014, "The required field is missing from the credential."),
+    };
+    Refusal::new(status, error, code, fault.message.as_deref().unwrap_or(usual))
+}
+
+fn respond(
+    status: StatusCode,
+    body: &serde_json::Value,
+    correlation: Option<&HeaderValue>,
+) -> Response<Body> {
+    let mut response = Response::new(Body::whole(body.to_string()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-cache"));
+    if let Ok(id) = HeaderValue::from_str(&guid().to_string()) {
+        headers.insert(HeaderName::from_static("x-ms-request-id"), id);
+    }
+    if let Some(id) = correlation {
+        headers.insert(CLIENT_REQUEST_ID, id.clone());
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form(text: &str) -> Form {
+        parse(text.as_bytes())
+    }
+
+    fn code(config: &TokenConfig, text: &str) -> u32 {
+        check(config, &Method::POST, "t", &form(text)).map_or_else(|refusal| refusal.code, |_| 0)
+    }
+
+    #[test]
+    fn a_form_is_decoded_once() {
+        let form = form("scope=https%3A%2F%2Fx%2F.default&client_secret=a%2Bb+c%2525&empty=&bare");
+        assert_eq!(form["scope"], "https://x/.default");
+        assert_eq!(form["client_secret"], "a+b c%25");
+        assert_eq!((form["empty"].as_str(), form["bare"].as_str()), ("", ""));
+    }
+
+    #[test]
+    fn every_refusal_has_its_code() {
+        let config = TokenConfig {
+            tenant: Some("t".into()),
+            client_id: Some("app".into()),
+            secret: Some("right".into()),
+            ..TokenConfig::default()
+        };
+        let good = "grant_type=client_credentials&client_id=APP&scope=r/.default&client_secret=right";
+        assert_eq!(code(&config, good), 0);
+        for (from, to, expected) in [
+            ("client_secret=right", "client_secret=wrong", 7_000_215),
+            ("client_secret=right", "", 7_000_218),
+            ("client_id=APP", "client_id=other", 700_016),
+            ("client_id=APP", "", 900_144),
+            ("scope=r/.default", "scope=r/User.Read", 1_002_012),
+            ("scope=r/.default", "scope=a+b/.default", 70_011),
+            ("scope=r/.default", "", 900_144),
+            ("client_credentials", "password", 70_003),
+            ("client_secret=right", "client_assertion=a.b.c", 900_144),
+        ] {
+            assert_eq!(code(&config, &good.replace(from, to)), expected, "{to}");
+        }
+        let assertion = format!("client_assertion=a.b.c&client_assertion_type={ASSERTION_TYPE}");
+        assert_eq!(code(&config, &good.replace("client_secret=right", &assertion)), 0);
+        let expired = TokenConfig { secret_expired: true, ..config.clone() };
+        assert_eq!(code(&expired, good), 7_000_222);
+        let good = form(good);
+        let elsewhere = check(&config, &Method::POST, "other", &good);
+        assert_eq!(elsewhere.err().map(|refusal| refusal.code), Some(90_002));
+    }
+}

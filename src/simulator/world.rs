@@ -1,0 +1,85 @@
+//! What all connections share.
+
+use std::sync::{Arc, RwLock};
+
+use hyper::Response;
+use tokio::sync::watch;
+
+use super::body::Body;
+use super::clock::Clock;
+use super::config::{Config, ConfigError};
+use super::live::{Changes, Live};
+use super::lock::{read, write};
+use super::recorder::Recorder;
+use super::session::Sessions;
+use super::throttle::Callers;
+
+/// What a request comes to.
+pub(super) enum Reply {
+    Answer(Response<Body>),
+    /// The connection is reset without an answer.
+    Reset,
+    /// No answer ever comes.
+    Hang,
+}
+
+/// The simulated world.
+pub(super) struct World {
+    pub(super) clock: Clock,
+    pub(super) sessions: Sessions,
+    pub(super) callers: Callers,
+    pub(super) recorder: Recorder,
+    /// The names by which it may be called, as in a `Host` header.
+    pub(super) hosts: Vec<String>,
+    live: RwLock<Arc<Live>>,
+    /// Becomes true when the simulator stops.
+    closing: watch::Receiver<bool>,
+}
+
+impl World {
+    pub(super) fn new(config: Config, hosts: Vec<String>, closing: watch::Receiver<bool>) -> World {
+        World {
+            clock: Clock::start(config.speed),
+            sessions: Sessions::default(),
+            callers: Callers::default(),
+            recorder: Recorder::new(config.ledger),
+            hosts,
+            live: RwLock::new(Arc::new(Live::new(config))),
+            closing,
+        }
+    }
+
+    /// The configuration that is in force.
+    pub(super) fn live(&self) -> Arc<Live> {
+        Arc::clone(&read(&self.live))
+    }
+
+    /// Puts changes in TOML into force. Faults begin to count anew; quotas too, if they are named.
+    pub(super) fn change(&self, toml: &str) -> Result<(), ConfigError> {
+        let changes = Changes::from_toml_str(toml)?;
+        let mut live = write(&self.live);
+        let mut config = live.config.clone();
+        let quotas = changes.quotas();
+        changes.apply(&mut config)?;
+        if quotas {
+            self.callers.restart(&config.quota, &self.clock);
+        }
+        *live = Arc::new(Live::new(config));
+        Ok(())
+    }
+
+    /// Forgets everything that happened; tokens stay good.
+    pub(super) fn reset(&self) {
+        let live = self.live();
+        self.recorder.clear();
+        self.callers.restart(&live.config.quota, &self.clock);
+        live.faults.restart();
+    }
+
+    /// Waits until the simulator stops.
+    pub(super) async fn closed(&self) {
+        let mut closing = self.closing.clone();
+        // An error means that whoever could stop it is gone: as good as stopped.
+        let _ = closing.wait_for(|&closing| closing).await;
+    }
+}

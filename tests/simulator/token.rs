@@ -1,0 +1,98 @@
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+use crate::{Drill, header, json};
+
+const TENANT: &str = "aaaaaaaa-1111-4111-8111-bbbbbbbbbbbb";
+
+async fn ask(drill: &Drill, secret: &str) -> reqwest::Response {
+    let form = format!(
+        "grant_type=client_credentials&client_id=app-1&client_secret={secret}\
+         &scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"
+    );
+    let url = drill.url(&format!("/{TENANT}/oauth2/v2.0/token"));
+    let request = drill.client.post(url).header("content-type", "application/x-www-form-urlencoded");
+    request.body(form).send().await.unwrap()
+}
+
+fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_token_is_issued_and_accepted() {
+    let drill = Drill::new("accept_any_token = false\n[token]\nsecret = 's'").await;
+    let body = json(ask(&drill, "s").await).await;
+    assert_eq!((&body["token_type"], &body["expires_in"]), (&"Bearer".into(), &3599.into()));
+    let token = body["access_token"].as_str().unwrap();
+    let claims = claims(token);
+    assert_eq!((&claims["tid"], &claims["appid"]), (&TENANT.into(), &"app-1".into()));
+    assert_eq!((&claims["aud"], &claims["idtyp"]), (&"https://graph.microsoft.com".into(), &"app".into()));
+    assert_eq!(claims["roles"], serde_json::json!(["User.RevokeSessions.All"]));
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 3599);
+    assert_eq!(drill.try_revoke("a", token).await.unwrap().status(), 200);
+    assert_eq!(drill.simulator.stats().tokens_issued, 1);
+}
+
+#[tokio::test]
+async fn speed_shortens_a_tokens_life() {
+    let drill = Drill::new("speed = 100\n[token]\nlifetime = '1h'").await;
+    assert_eq!(json(ask(&drill, "s").await).await["expires_in"], 36);
+    let drill = Drill::new("speed = 1000\n[token]\nlifetime = 0.000001").await;
+    let body = json(ask(&drill, "s").await).await;
+    assert_eq!(drill.try_revoke("a", body["access_token"].as_str().unwrap()).await.unwrap().status(), 401);
+}
+
+#[tokio::test]
+async fn a_wrong_secret_is_refused_as_entra_does() {
+    let drill = Drill::new("[token]\nsecret = 'right'").await;
+    let response = ask(&drill, "wrong").await;
+    assert_eq!(response.status(), 401);
+    assert!(header(&response, "x-ms-request-id").is_some());
+    let body = json(response).await;
+    assert_eq!((&body["error"], &body["error_codes"][0]), (&"invalid_client".into(), &7_000_215.into()));
+    let description = body["error_description"].as_str().unwrap();
+    assert!(description.starts_with("AADSTS7000215: "), "{description}");
+    for part in ["trace_id", "correlation_id", "timestamp"] {
+        assert!(description.contains(body[part].as_str().unwrap()), "{part} in {description}");
+    }
+    assert_eq!(drill.simulator.stats().token_answers["401"], 1);
+}
+
+#[tokio::test]
+async fn faults_strike_the_token_endpoint_alone() {
+    let drill = Drill::new(
+        r#"
+        [[fault]]
+        endpoint = "token"
+        answer = 429
+        retry_after = "2.5"
+        times = 1
+        [[fault]]
+        endpoint = "token"
+        answer = 503
+        body = "html"
+        first = 1
+        [[fault]]
+        endpoint = "token"
+        answer = "reset-before"
+        first = 1
+        "#,
+    )
+    .await;
+    let throttled = ask(&drill, "s").await;
+    assert_eq!((throttled.status().as_u16(), header(&throttled, "retry-after")), (429, Some("2.5")));
+    assert_eq!(json(throttled).await["error"], "temporarily_unavailable");
+    let html = ask(&drill, "s").await;
+    assert_eq!(
+        (html.status().as_u16(), header(&html, "content-type").unwrap()),
+        (503, "text/html; charset=us-ascii")
+    );
+    let form = "grant_type=client_credentials&client_id=app-1";
+    let url = drill.url(&format!("/{TENANT}/oauth2/v2.0/token"));
+    assert!(drill.client.post(url).body(form).send().await.is_err());
+    assert_eq!(ask(&drill, "s").await.status(), 200);
+    assert_eq!(drill.revoke("a").await.status(), 200);
+}
