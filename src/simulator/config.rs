@@ -98,6 +98,53 @@ impl Default for Config {
 impl Config {
     /// Reads a configuration in TOML. What it doesn't name has the value of [`Config::default`].
     ///
+    /// ```
+    /// # use entra_revoke::simulator::Config;
+    /// let config = Config::from_toml_str(r#"
+    /// speed = 60
+    /// seed = 7
+    /// latency = "120ms"
+    /// jitter = "60ms"
+    /// success = "boolean"
+    /// ledger = "full"
+    /// unknown = ["gone-*"]
+    /// deny = ["admin@*"]
+    /// external = ["partner-*"]
+    ///
+    /// [token]
+    /// tenant = "contoso.onmicrosoft.com"
+    /// secret = "s3cret"
+    /// lifetime = "1h"
+    ///
+    /// [quota]
+    /// retry_after = "decimal"
+    /// body = "documented"
+    /// app = { limit = 3000, window = "150s", style = "strict-bucket" }
+    /// tenant = { limit = 18000, window = "300s" }
+    ///
+    /// [[fault]]
+    /// match = "flaky-*"
+    /// answer = 503
+    /// retry_after = "2"
+    /// times = 2
+    /// chance = 0.5
+    ///
+    /// [[fault]]
+    /// match = "proxy-*"
+    /// answer = 502
+    /// body = "html"
+    /// request_id = false
+    /// headers = { Via = "1.1 proxy" }
+    ///
+    /// [[fault]]
+    /// endpoint = "token"
+    /// answer = 429
+    /// first = 1
+    /// "#)?;
+    /// assert_eq!(config.faults.len(), 3);
+    /// # Ok::<(), entra_revoke::simulator::ConfigError>(())
+    /// ```
+    ///
     /// # Errors
     /// When the text is not TOML, names something unknown, or gives a value that can't be.
     pub fn from_toml_str(text: &str) -> Result<Config, ConfigError> {
