@@ -155,12 +155,8 @@ fn facts(record: &RunRecord, summary: &Summary) -> Vec<(&'static str, String)> {
     let operator = &summary.operator;
     let machine = [operator.local_user.as_deref(), operator.host.as_deref()];
     let machine: Vec<&str> = machine.into_iter().flatten().collect();
-    let tenant = match (summary.tenant.as_deref(), summary.tenant_id.as_deref()) {
-        (Some(given), Some(id)) if given != id => Some(format!("{given} ({id})")),
-        (given, id) => id.or(given).map(str::to_owned),
-    };
-    let ended =
-        summary.ended_at.map(|at| format!("{} ({} after the start)", time(at), length(summary.duration_ms)));
+    let tenant_id = summary.tenant_id.clone().filter(|id| summary.tenant.as_ref() != Some(id));
+    let ended = summary.ended_at.map_or_else(|| "not known".to_owned(), time);
     let requests = match summary.requests_per_second {
         Some(rate) => format!("{} ({rate} a second)", grouped(summary.attempts)),
         None => grouped(summary.attempts),
@@ -172,14 +168,16 @@ fn facts(record: &RunRecord, summary: &Summary) -> Vec<(&'static str, String)> {
     let accepted: Vec<&str> = summary.accepted.words().map(Outcome::word).collect();
     let facts = [
         ("Case", summary.case_id.clone()),
-        ("Tenant", tenant),
+        ("Tenant", summary.tenant.clone()),
+        ("Tenant id", tenant_id),
         ("Cloud", Some(summary.cloud.clone())),
         ("Signed in with", Some(operator.auth.clone())),
         ("As user", operator.user.clone()),
         ("As app", operator.app_id.clone()),
         ("From", Some(machine.join(" on "))),
         ("Started", Some(time(summary.started_at))),
-        ("Ended", ended.or_else(|| Some("not known".to_owned()))),
+        ("Ended", Some(ended)),
+        ("Took", Some(length(summary.duration_ms))),
         ("Requests", Some(requests)),
         ("Throttled", Some(throttled)),
         ("Accepted as done", Some(accepted.join(", "))),

@@ -74,18 +74,17 @@ fn outcomes(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out)
 }
 
-/// A share in per cent. What is not all is never rounded up to `100.0%`.
+/// A share in per cent. What is not all is never rounded up to `100.0%`, nor what is there down to nothing.
 pub(super) fn share(part: u64, whole: u64) -> String {
-    match (u128::from(part), u128::from(whole)) {
-        (_, 0) => String::new(),
-        (part, whole) => {
-            let tenths = part * 1_000 / whole;
-            if tenths == 0 && part > 0 {
-                "<0.1%".to_owned()
-            } else {
-                format!("{}.{}%", tenths / 10, tenths % 10)
-            }
-        }
+    let (part, whole) = (u128::from(part), u128::from(whole));
+    if whole == 0 {
+        return String::new();
+    }
+    let tenths = (part * 2_000 + whole) / (whole * 2);
+    match tenths {
+        0 if part > 0 => "<0.1%".to_owned(),
+        1_000.. if part < whole => "99.9%".to_owned(),
+        _ => format!("{}.{}%", tenths / 10, tenths % 10),
     }
 }
 
@@ -110,6 +109,6 @@ mod tests {
     fn a_share_never_says_all_where_one_is_missing() {
         assert_eq!(share(999_999, 1_000_000), "99.9%");
         assert_eq!(share(1, 1_000_000), "<0.1%");
-        assert_eq!((share(0, 3), share(3, 3), share(1, 3)), ("0.0%".into(), "100.0%".into(), "33.3%".into()));
+        assert_eq!([share(0, 3), share(3, 3), share(2, 3)], ["0.0%", "100.0%", "66.7%"]);
     }
 }

@@ -1,0 +1,108 @@
+//! Whatever happened: each row once, and the counts add up.
+
+use proptest::prelude::*;
+
+use super::fixture::{Line, Run};
+use crate::outcome::{Accepted, Outcome, Standing};
+
+/// How far a target came.
+#[derive(Clone, Copy, Debug)]
+enum Came {
+    Nowhere,
+    Sent,
+    Answered(Outcome),
+    Settled(Outcome),
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    LeftOut(Outcome),
+    Target(Came),
+}
+
+fn word(from: usize, to: usize) -> impl Strategy<Value = Outcome> {
+    (from..to).prop_map(|place| Outcome::ALL[place])
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        word(9, 13).prop_map(Kind::LeftOut),
+        Just(Kind::Target(Came::Nowhere)),
+        Just(Kind::Target(Came::Sent)),
+        word(1, 8).prop_map(|outcome| Kind::Target(Came::Answered(outcome))),
+        word(0, 8).prop_map(|outcome| Kind::Target(Came::Settled(outcome))),
+    ]
+}
+
+impl Kind {
+    fn outcome(&self) -> Outcome {
+        match self {
+            Kind::LeftOut(outcome) | Kind::Target(Came::Answered(outcome) | Came::Settled(outcome)) => {
+                *outcome
+            }
+            Kind::Target(Came::Sent) => Outcome::InDoubt,
+            Kind::Target(Came::Nowhere) => Outcome::NotAttempted,
+        }
+    }
+}
+
+fn run_of(rows: &[(Kind, String)]) -> Run {
+    let user = |number: usize| format!("u{number}@contoso.com");
+    let line = |(number, (kind, cell)): (usize, &(Kind, String))| match kind {
+        Kind::LeftOut(outcome) => Line::left_out(&user(number), *outcome, &[cell]),
+        Kind::Target(_) => Line::target(&user(number), &[cell]),
+    };
+    let lines: Vec<Line> = rows.iter().enumerate().map(line).collect();
+    let mut run = Run::new(&["note"], &lines);
+    for (number, (kind, _)) in rows.iter().enumerate() {
+        let Kind::Target(came) = kind else { continue };
+        if !matches!(came, Came::Nowhere) {
+            run.sent(&user(number));
+        }
+        match came {
+            Came::Answered(outcome) => run.answered(&user(number), *outcome),
+            Came::Settled(outcome) => run.settled(&user(number), *outcome, "said so"),
+            _ => {}
+        }
+    }
+    run
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn each_row_stands_once_and_the_counts_add_up(
+        rows in prop::collection::vec((kind(), ".{0,12}"), 0..30),
+        accepted in prop::collection::vec(word(1, 13), 0..3),
+    ) {
+        let run = run_of(&rows).accept(&accepted);
+        let accepted: Accepted = accepted.into_iter().collect();
+        let summary = run.report();
+        let words: Vec<Outcome> = rows.iter().map(|(kind, _)| kind.outcome()).collect();
+        let count = |standing| words.iter().filter(|word| accepted.standing(**word) == standing).count() as u64;
+
+        let lines: Vec<String> = (2..rows.len() + 2).map(|line| line.to_string()).collect();
+        prop_assert_eq!(run.column("line"), lines);
+        prop_assert_eq!(run.column("outcome"), words.iter().map(|word| word.to_string()).collect::<Vec<_>>());
+        let cells: Vec<&str> = rows.iter().map(|(_, cell)| cell.as_str()).collect();
+        let objects = run.objects();
+        let exact: Vec<&str> =
+            objects.iter().map(|row| row["input_columns"]["note"].as_str().unwrap()).collect();
+        prop_assert_eq!(exact, cells);
+
+        prop_assert_eq!(summary.rows, rows.len() as u64);
+        prop_assert_eq!(summary.outcomes.values().sum::<u64>(), summary.rows);
+        prop_assert_eq!(summary.done, count(Standing::Done));
+        prop_assert_eq!(summary.not_done, count(Standing::NotDone));
+        prop_assert_eq!(summary.left_out, count(Standing::LeftOut));
+        let remaining: Vec<String> = run.csv("remaining.csv").into_iter().skip(1).map(|row| row[0].clone()).collect();
+        let left: Vec<&str> = rows
+            .iter()
+            .filter(|(kind, _)| !accepted.settles(kind.outcome()))
+            .map(|(_, cell)| cell.as_str())
+            .collect();
+        prop_assert_eq!(remaining, left);
+        prop_assert_eq!(summary.exit_code, if summary.not_done > 0 { 3 } else { 0 });
+    }
+}
