@@ -1,10 +1,29 @@
-//! `entra-revoke` signs whole groups of people out of Microsoft Entra ID, as fast as Microsoft Graph's quota
-//! allows, and proves user by user what happened.
+//! `entra-revoke` signs whole groups of people out of Microsoft Entra ID, as fast as Microsoft Graph's quota allows,
+//! and proves user by user what happened.
+//!
+//! The way of the data; it flows one way:
+//!
+//! ```text
+//!  rows            targets          attempts               outcomes            evidence
+//!  intake ───────▶ plan ──────────▶ dispatch ────────────▶ journal ──────────▶ report
+//!  csv, lines,     dedupe,          one loop owns queue,   appended, synced,   csv, jsonl,
+//!  xlsx, stdin     guard, order     pacer, retries, halt;  resumable           html, manifest
+//!                                   workers carry requests
+//!                                      │ events
+//!                                      └──▶ console: progress, logs
+//! ```
+//!
+//! The whole plan is on disk before the first request leaves. [`graph`] is the wire, [`identity`] the token;
+//! [`simulator`] is a Graph of its own on loopback, which shares no code with the client. [`commands`] wires the
+//! rooms together, a file a verb.
 
+pub mod cli;
+pub mod commands;
 pub mod console;
 pub mod digest;
 pub mod dispatch;
 pub mod duration;
+pub mod error;
 pub mod event;
 pub mod graph;
 pub mod harmless;
@@ -14,5 +33,6 @@ pub mod journal;
 pub mod outcome;
 pub mod plan;
 pub mod report;
+pub mod settings;
 pub mod simulator;
 pub mod user_id;

@@ -1,3 +1,10 @@
-//! The `entra-revoke` binary.
+//! The `entra-revoke` binary: parse, execute, exit.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use entra_revoke::{cli, commands};
+
+fn main() -> ExitCode {
+    commands::execute(cli::Cli::parse())
+}

@@ -17,7 +17,7 @@ mod tally;
 pub mod wording;
 
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::str::FromStr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -249,6 +249,29 @@ fn draw(shared: &Shared, mut face: Face) {
 fn coloured() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && ::console::colors_enabled_stderr()
+}
+
+/// Writes a line to standard error beside the progress, made harmless line by line. That nobody can read it is no
+/// reason to stop.
+pub fn say(text: &str) {
+    let mut shown = String::new();
+    for line in text.lines() {
+        shown.push_str(&crate::harmless::shown(line));
+        shown.push('\n');
+    }
+    let _ = aside(|| io::stderr().write_all(shown.as_bytes()));
+}
+
+/// Writes to standard output as it is. A reader that went away is no failure.
+pub fn put(text: &str) -> io::Result<()> {
+    let put = aside(|| {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    });
+    match put {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        put => put,
+    }
 }
 
 #[cfg(test)]

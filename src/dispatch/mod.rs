@@ -134,6 +134,11 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
+    /// Lets nothing be sent: the run ends as soon as it begins, and says why.
+    pub fn refuse(&mut self, why: Stop) {
+        self.stop(why);
+    }
+
     /// Runs to the end. What comes through `interrupts` stops the sending; what is in flight is waited for.
     pub async fn run(mut self, mut interrupts: mpsc::Receiver<Stop>) -> Result<Finished, JournalError> {
         let mut fresh = std::mem::replace(&mut self.fresh, Box::new(std::iter::empty())).peekable();

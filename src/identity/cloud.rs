@@ -69,9 +69,9 @@ impl Cloud {
         self.row().3
     }
 
-    /// The authority, without a trailing slash.
-    pub fn authority(self) -> &'static str {
-        self.row().4
+    /// The authority.
+    pub fn authority(self) -> Endpoint {
+        Endpoint(self.row().4.to_owned())
     }
 
     /// The scope that an app asks for.

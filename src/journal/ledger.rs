@@ -236,19 +236,25 @@ impl Ledger {
             settled_at: None,
             client_request_id: None,
         };
-        if trace.first != 0
+        if trace.last == 0 {
+            return Ok(standing);
+        }
+        self.fill_in(&mut standing, trace)?;
+        if standing.first_sent_at.is_none()
             && let Some(Event::Sent(sent)) = self.event_at(trace.first)?
         {
             standing.first_sent_at = Some(sent.at);
         }
-        if trace.last == 0 {
-            return Ok(standing);
-        }
+        Ok(standing)
+    }
+
+    /// What a target's last line says.
+    fn fill_in(&self, standing: &mut Standing, trace: Trace) -> io::Result<()> {
         match self.event_at(trace.last)? {
             Some(Event::Settled(settled)) if settled.outcome == standing.outcome => {
                 standing.evidence = settled.evidence;
                 standing.throttled_ms = settled.throttled_ms;
-                standing.first_sent_at = settled.first_sent_at.or(standing.first_sent_at);
+                standing.first_sent_at = settled.first_sent_at;
                 standing.settled_at = Some(settled.at);
                 standing.client_request_id = settled.client_request_id;
             }
@@ -262,7 +268,7 @@ impl Ledger {
                 standing.evidence.detail = "the journal's line of its outcome can't be read".to_owned();
             }
         }
-        Ok(standing)
+        Ok(())
     }
 
     fn event_at(&self, start: u64) -> io::Result<Option<Event>> {

@@ -169,28 +169,33 @@ pub(super) fn print_plan(
     place_of: &[Order],
     out: &mut dyn Write,
 ) -> Result<(), PlanError> {
-    let mut spool = spool.into_inner().map_err(|error| PlanError::spool(error.into_error().into()))?;
-    spool.rewind().map_err(|error| PlanError::spool(error.into()))?;
-    let mut rows = csv::ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(BufReader::with_capacity(1 << 16, spool));
+    let failed = |source| PlanError::Write { what: "the plan".to_owned(), source };
     let mut out = csv::Writer::from_writer(out);
     let header = COLUMNS.iter().copied().chain(columns.iter().map(String::as_str));
-    let written: csv::Result<()> = (|| {
-        out.write_record(header)?;
-        let mut record = csv::StringRecord::new();
-        while rows.read_record(&mut record)? {
-            let place = record
-                .get(0)
-                .and_then(|index| index.parse().ok())
-                .and_then(|index: usize| place_of.get(index));
-            out.write_field(place.map(Order::to_string).unwrap_or_default())?;
-            out.write_record(record.iter().skip(1))?;
-        }
-        Ok(out.flush()?)
-    })();
-    written.map_err(|error| PlanError::Write { what: "the plan".to_owned(), source: error.into() })
+    out.write_record(header).map_err(|error| failed(error.into()))?;
+    for_each_row(spool, place_of, &mut |row| Ok(row.write(&mut out)?))?;
+    out.flush().map_err(failed)
+}
+
+/// Gives the spool's rows with targets' indexes turned into places.
+pub(super) fn for_each_row(
+    spool: csv::Writer<SpooledTempFile>,
+    place_of: &[Order],
+    visit: &mut dyn FnMut(&PlanRow) -> io::Result<()>,
+) -> Result<(), PlanError> {
+    let failed = |source| PlanError::Write { what: "the plan".to_owned(), source };
+    let mut spool = spool.into_inner().map_err(|error| PlanError::spool(error.into_error().into()))?;
+    spool.rewind().map_err(|error| PlanError::spool(error.into()))?;
+    let mut rows =
+        csv::ReaderBuilder::new().has_headers(false).from_reader(BufReader::with_capacity(1 << 16, spool));
+    let mut record = csv::StringRecord::new();
+    while rows.read_record(&mut record).map_err(PlanError::spool)? {
+        let lost = || failed(io::Error::other("the temporary file holds a row that makes no sense"));
+        let mut row = PlanRow::parse(&record).ok_or_else(lost)?;
+        row.index = row.index.and_then(|index| place_of.get(index as usize).copied());
+        visit(&row).map_err(failed)?;
+    }
+    Ok(())
 }
 
 /// The rows of a `plan.csv`, in the input's order.
@@ -219,6 +224,23 @@ impl PlanReader {
     /// The inputs' own columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// Where the next row starts, in bytes.
+    pub fn offset(&self) -> u64 {
+        self.rows.position().byte()
+    }
+
+    /// The row that starts at `offset`; the next one read is the one behind it.
+    pub fn row_at(&mut self, offset: u64) -> Result<PlanRow, PlanError> {
+        let mut position = csv::Position::new();
+        position.set_byte(offset);
+        let row = match self.rows.seek(position) {
+            Ok(()) => self.read(),
+            Err(error) => Err(error.to_string()),
+        };
+        let row = row.and_then(|row| row.ok_or_else(|| "a row is missing".to_owned()));
+        row.map_err(|reason| PlanError::Read { path: self.path.clone(), reason })
     }
 
     fn read(&mut self) -> Result<Option<PlanRow>, String> {

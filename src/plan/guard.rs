@@ -129,8 +129,7 @@ impl List {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), GuardError> {
-        let unreadable =
-            |source| GuardError::Unreadable { list: self.name, source: Box::new(source) };
+        let unreadable = |source| GuardError::Unreadable { list: self.name, source: Box::new(source) };
         let rows = intake::open(&[Source::File(path.to_owned())], &Options::default()).map_err(unreadable)?;
         let mut people = Vec::new();
         for row in rows {

@@ -6,6 +6,7 @@
 
 mod file;
 mod guard;
+mod preview;
 
 pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
 pub use guard::{Guard, GuardError};
@@ -145,10 +146,19 @@ impl Draft {
         Ok(Frozen { targets, record, columns: self.columns, inputs: self.inputs })
     }
 
-    /// Writes the plan as CSV to `out`, for `--dry-run`.
+    /// Writes the plan as CSV to `out`, as `plan.csv` will hold it.
     pub fn print(self, out: &mut dyn Write) -> Result<(), PlanError> {
         let order = self.drafted.sending_order();
         file::print_plan(self.spool, &self.columns, &order.place_of, out)
+    }
+
+    /// Gives each row of the plan, in the input's order.
+    pub fn for_each_row(
+        self,
+        mut visit: impl FnMut(&PlanRow) -> std::io::Result<()>,
+    ) -> Result<(), PlanError> {
+        let order = self.drafted.sending_order();
+        file::for_each_row(self.spool, &order.place_of, &mut visit)
     }
 }
 

@@ -1,0 +1,203 @@
+//! What `run`, `drill` and `resume` share: dispatch a planned run, report it, give its exit code.
+
+use std::fs::OpenOptions;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::results::Results;
+use super::signals;
+use crate::console::{self, Console, log};
+use crate::dispatch::{Dispatcher, Settings, Work};
+use crate::error::Error;
+use crate::event::{Began, Event, Order, Stop};
+use crate::graph::HttpGraph;
+use crate::journal::{FORMAT, Journal, Ledger, RunFolder, RunLock, RunRecord, fingerprint};
+use crate::plan::{PlanReader, Target};
+use crate::report::{self, Summary};
+use crate::settings::Output;
+
+/// A run that is ready to be sent.
+pub(super) struct Ready {
+    pub(super) folder: RunFolder,
+    pub(super) lock: RunLock,
+    pub(super) record: RunRecord,
+    pub(super) journal: Journal,
+    pub(super) targets: Vec<Target>,
+    /// What is to be done; all targets where there is none.
+    pub(super) resumed: Option<Vec<Work>>,
+    pub(super) settings: Settings,
+    /// Why nothing may be sent at all, if that is so.
+    pub(super) refused: Option<Stop>,
+    pub(super) graph: Arc<HttpGraph>,
+}
+
+/// How it is shown.
+pub(super) struct Shown {
+    pub(super) progress: console::Progress,
+    pub(super) output: Output,
+}
+
+/// Sends, reports, and gives the exit code.
+pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Error> {
+    let interrupts = signals::listen()
+        .map_err(|source| Error::Io { what: "can't listen for signals".to_owned(), source })?;
+    let orders: Option<Vec<Order>> =
+        ready.resumed.as_ref().map(|work| work.iter().map(|work| work.order).collect());
+    let mut results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref())?;
+    let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
+    begin(&mut ready, left)?;
+
+    let pace = console::Pace {
+        per_second: ready.settings.pace.per_second,
+        burst: f64::from(ready.settings.pace.burst),
+    };
+    let options = console::Options {
+        progress: shown.progress,
+        accepted: ready.settings.accepted.clone(),
+        ..console::Options::default()
+    };
+    let console = Console::start(options, u64::from(left), Some(pace));
+    let work: Box<dyn Iterator<Item = Work> + Send> = match ready.resumed.take() {
+        Some(work) => Box::new(work.into_iter()),
+        None => Box::new((1..=left).map(|order| Work { order, ..Work::default() })),
+    };
+    let listen = |event: &Event| {
+        console.on(event);
+        log::record(event);
+        if let (Some(results), Event::Settled(settled)) = (&mut results, event) {
+            results.settled(settled);
+        }
+    };
+    let targets: Arc<[Target]> = ready.targets.into();
+    let mut dispatcher = Dispatcher::new(ready.graph, targets, work, ready.settings, ready.journal, listen);
+    if let Some(why) = ready.refused {
+        dispatcher.refuse(why);
+    }
+    let finished = dispatcher.run(interrupts).await;
+    console.finish();
+    let finished = finished?;
+    let code = report(&ready.folder, &ready.record, shown.output, results, finished.stop.as_ref());
+    drop(ready.lock);
+    code
+}
+
+/// The first line of this process in the journal.
+fn begin(ready: &mut Ready, left: u32) -> Result<(), Error> {
+    let began = Event::Began(Began {
+        at: crate::dispatch::now(),
+        format: FORMAT,
+        run: ready.record.id.clone(),
+        plan_sha256: ready.record.plan.sha256.clone(),
+        targets: left,
+        resumed: ready.resumed.is_some(),
+    });
+    ready.journal.append(&began)?;
+    ready.journal.flush()?;
+    ready.journal.request_sync();
+    Ok(())
+}
+
+/// Opens the journal of a new run.
+pub(super) fn new_journal(folder: &RunFolder) -> Result<Journal, Error> {
+    let path = folder.journal();
+    let fail = |source| Error::Io { what: format!("can't make {}", path.display()), source };
+    crate::journal::create_private(&path).map_err(fail)?;
+    let file = OpenOptions::new().append(true).open(&path).map_err(fail)?;
+    Ok(Journal::new(file, 0)?)
+}
+
+/// Reads a run's journal back.
+pub(super) fn read_ledger(folder: &RunFolder, record: &RunRecord) -> Result<Ledger, Error> {
+    let mut users = vec![0; record.plan.targets as usize];
+    for row in PlanReader::open(&folder.plan(), &record.plan.sha256)? {
+        let row = row?;
+        if let Some(user) = row.order().and_then(|order| users.get_mut(order as usize - 1)) {
+            *user = fingerprint(&row.user_id);
+        }
+    }
+    Ok(Ledger::read(&folder.journal(), &users, &record.plan.sha256)?)
+}
+
+/// Makes the reports and shows the summary; gives the exit code.
+fn report(
+    folder: &RunFolder,
+    record: &RunRecord,
+    output: Output,
+    results: Option<Results>,
+    stop: Option<&Stop>,
+) -> Result<u8, Error> {
+    let made = read_ledger(folder, record).and_then(|ledger| {
+        let summary = report::write(folder, record, &ledger)?;
+        Ok((ledger, summary))
+    });
+    let (ledger, summary) = match (made, stop) {
+        (Ok(made), _) => made,
+        // The run's own end matters more than that its reports can't be made now.
+        (Err(error), Some(stop)) => {
+            console::say(&format!("error: {stop}"));
+            console::say(&format!("The reports could not be made, either: {error}"));
+            console::say(&format!("Once that is mended: entra-revoke resume {}", folder.path().display()));
+            return Ok(stop.exit_code());
+        }
+        (Err(error), None) => return Err(error),
+    };
+    if let Some(results) = results {
+        let failed = |source| Error::Io { what: "can't read the journal".to_owned(), source };
+        results.finish(&ledger).map_err(failed)?;
+    }
+    show(&summary, folder, record, output)?;
+    Ok(stop.map_or(summary.exit_code, Stop::exit_code))
+}
+
+/// The summary to standard output, or to standard error where standard output has the results.
+pub(super) fn show(
+    summary: &Summary,
+    folder: &RunFolder,
+    record: &RunRecord,
+    output: Output,
+) -> Result<(), Error> {
+    let text = || report::summary_text(summary, folder.path(), &next_commands(summary, folder, record));
+    let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
+    match output {
+        Output::Text => console::put(&text()).map_err(fail),
+        Output::Json => {
+            let json = serde_json::to_string_pretty(summary).map_err(|error| fail(error.into()))?;
+            console::put(&format!("{json}\n")).map_err(fail)
+        }
+        Output::Jsonl | Output::Csv => {
+            console::say(text().trim_end());
+            Ok(())
+        }
+        Output::None => Ok(()),
+    }
+}
+
+/// What to type next, where something is left to do.
+fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> Vec<String> {
+    let quoted = |path: &std::path::Path| {
+        let text = path.display().to_string();
+        let plain = |c: char| c.is_alphanumeric() || "-_./\\:".contains(c);
+        if text.chars().all(plain) { text } else { format!("\"{text}\"") }
+    };
+    let mut next = Vec::new();
+    if summary.complete {
+        return next;
+    }
+    let users_left = summary.not_done > summary.count(crate::outcome::Outcome::Invalid);
+    if users_left {
+        next.push(format!("entra-revoke resume {}", quoted(folder.path())));
+    }
+    if record.drill.is_none() {
+        let column = record.settings.column.as_ref().filter(|_| record.inputs.len() == 1);
+        let column = column.map(|column| format!(" --column \"{column}\"")).unwrap_or_default();
+        next.push(format!("entra-revoke run {}{column}", quoted(&folder.file("remaining.csv"))));
+    }
+    next
+}
+
+/// The time now, to the second.
+pub(super) fn started() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}

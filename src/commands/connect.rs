@@ -1,0 +1,88 @@
+//! Signing in, and refusing what can only be a mistake before the first request.
+
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::graph::{HttpGraph, build_clients};
+use crate::identity::{Cloud, Credential, SignInError, TokenClaims, Tokens};
+use crate::journal::Operator;
+use crate::settings::{Network, SignIn};
+
+/// A signed-in connection to Graph.
+pub(super) struct Connection {
+    pub(super) graph: Arc<HttpGraph>,
+    pub(super) claims: TokenClaims,
+    pub(super) operator: Operator,
+}
+
+/// Signs in with what the flags and the environment offer.
+pub(super) async fn sign_in(sign_in: &SignIn, network: &Network) -> Result<Connection, Error> {
+    connect(sign_in.credential(network)?, sign_in, network).await
+}
+
+/// Gets the first token and checks that it fits the tenant and the cloud.
+pub(super) async fn connect(
+    credential: Credential,
+    sign_in: &SignIn,
+    network: &Network,
+) -> Result<Connection, Error> {
+    let clients = build_clients(&network.http())?;
+    let (auth, app_only) = (credential.word(), credential.is_app_only());
+    let tokens = Arc::new(Tokens::sign_in(credential, clients.pooled().clone()).await?);
+    let mut claims = tokens.current().claims().clone();
+    if app_only {
+        claims.idtyp = Some("app".to_owned());
+    }
+    check_tenant(sign_in.tenant.as_deref(), &claims)?;
+    check_cloud(network, &claims)?;
+    let operator = Operator {
+        auth: auth.to_owned(),
+        app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
+        user: claims.upn.clone(),
+        local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
+        host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
+    };
+    Ok(Connection {
+        graph: Arc::new(HttpGraph::new(clients, network.graph_root(), tokens)),
+        claims,
+        operator,
+    })
+}
+
+fn host_file() -> Option<String> {
+    std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned())
+}
+
+/// A tenant given by its id must be the token's; one given by a domain can't be compared here.
+fn check_tenant(expected: Option<&str>, claims: &TokenClaims) -> Result<(), SignInError> {
+    let (Some(expected), Some(found)) = (expected, claims.tid.as_deref()) else { return Ok(()) };
+    match (uuid::Uuid::try_parse(expected), uuid::Uuid::try_parse(found)) {
+        (Ok(a), Ok(b)) if a != b => {
+            Err(SignInError::OtherTenant { expected: expected.to_owned(), found: found.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_cloud(network: &Network, claims: &TokenClaims) -> Result<(), SignInError> {
+    let Some(audience) = claims.aud.as_deref() else { return Ok(()) };
+    match Cloud::of_audience(audience) {
+        Some(cloud) if cloud != network.cloud => Err(SignInError::OtherCloud {
+            audience: audience.to_owned(),
+            root: network.cloud.graph_root().to_owned(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// `me` is the signed-in user, and an app has none.
+pub(super) fn check_me(names_me: bool, claims: &TokenClaims) -> Result<(), Error> {
+    if names_me && claims.app_only() == Some(true) {
+        return Err(Error::Usage(
+            "the input names `me`, but the program signs in as an app, which is no user: name the user by id, or \
+             use a delegated token"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}

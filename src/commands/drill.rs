@@ -1,0 +1,145 @@
+//! `drill`: a run against the built-in simulator. Same code, no tenant.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+
+use super::connect::{Connection, check_me, connect};
+use super::run::{self, Order};
+use super::start_logs;
+use crate::cli::{DrillArgs, DrillSimulatorArgs};
+use crate::console;
+use crate::error::Error;
+use crate::identity::{ClientSecret, Cloud, Credential};
+use crate::settings::{Network, Output, Sending, SignIn};
+use crate::simulator::{Config, Simulator};
+
+/// The simulated tenant.
+const TENANT: &str = "d5111d51-0000-4000-8000-000000000001";
+
+/// The simulated app.
+const APP: &str = "d5111d51-0000-4000-8000-0000000000a1";
+
+/// The simulator of a drill, as `run.json` keeps it for `resume`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct DrillRecord {
+    pub(super) speed: f64,
+    latency_ms: u64,
+    no_quota: bool,
+    fault: Vec<String>,
+    seed: u64,
+}
+
+impl DrillRecord {
+    fn new(args: DrillSimulatorArgs) -> DrillRecord {
+        DrillRecord {
+            speed: args.speed,
+            latency_ms: args.latency.as_millis() as u64,
+            no_quota: args.no_quota,
+            fault: args.fault,
+            seed: args.seed,
+        }
+    }
+
+    /// The simulator's settings. Its clock runs faster, but latency is felt in real time.
+    fn config(&self) -> Result<Config, Error> {
+        let mut config = Config::realistic();
+        config.speed = self.speed;
+        config.seed = self.seed;
+        config.latency = Duration::from_millis(self.latency_ms).mul_f64(self.speed);
+        config.jitter = config.latency / 2;
+        config.quota.enabled = !self.no_quota;
+        config.faults = super::simulator::faults(&self.fault)?;
+        Ok(config)
+    }
+}
+
+pub(super) async fn drill(args: DrillArgs) -> Result<u8, Error> {
+    start_logs(&args.work.output.log)?;
+    let made_up = made_up_users(args.users, &args.files)?;
+    let files = made_up.as_ref().map_or(args.files.clone(), |file| vec![file.path().to_owned()]);
+    let draft = run::draft(&files, &args.work)?;
+    if args.work.safety.dry_run {
+        return run::dry_run(draft, args.work.output.output);
+    }
+    let drill = DrillRecord::new(args.simulator);
+    let simulator = start(&drill).await?;
+    let (network, who, connection) = sign_in(&simulator, args.timeout).await?;
+    check_me(draft.names_me(), &connection.claims)?;
+    if args.work.output.output != Output::None {
+        console::say(&banner(&simulator, &drill));
+    }
+    let sending = Sending::new(&args.work.sending);
+    let speed = drill.pace();
+    let drill = serde_json::to_value(&drill).ok();
+    let order = Order { draft, sending, network, who, drill };
+    let code = run::send(order, connection, args.work, speed).await;
+    simulator.stop().await;
+    code
+}
+
+impl DrillRecord {
+    /// How much faster than Graph's the simulated quota is.
+    pub(super) fn pace(&self) -> f64 {
+        if self.no_quota { 1e6 } else { self.speed }
+    }
+}
+
+/// Starts the drill's simulator on loopback.
+pub(super) async fn start(drill: &DrillRecord) -> Result<Simulator, Error> {
+    Simulator::start(drill.config()?).await.map_err(|error| Error::Simulator(error.to_string()))
+}
+
+/// Signs in to the drill's simulator, with a secret that is none.
+pub(super) async fn sign_in(
+    simulator: &Simulator,
+    timeout: Duration,
+) -> Result<(Network, SignIn, Connection), Error> {
+    let url = simulator.url().parse().map_err(|error| Error::Simulator(format!("{error}")))?;
+    let network = Network {
+        cloud: Cloud::Global,
+        graph_url: Some(url),
+        authority_url: simulator.url().parse().ok(),
+        timeout,
+        ca_cert: None,
+    };
+    let credential = Credential::ClientSecret(ClientSecret {
+        authority: network.authority(),
+        tenant: TENANT.to_owned(),
+        client_id: APP.to_owned(),
+        secret: SecretString::from("drill-secret-that-opens-nothing"),
+        scope: network.cloud.scope(),
+    });
+    let who = SignIn { tenant: Some(TENANT.to_owned()), client_id: Some(APP.to_owned()), token_file: None };
+    let connection = connect(credential, &who, &network).await?;
+    Ok((network, who, connection))
+}
+
+/// Says in the first line that no tenant is touched.
+pub(super) fn banner(simulator: &Simulator, drill: &DrillRecord) -> String {
+    format!(
+        "DRILL: no tenant is touched. Graph is a simulator at {}, its clock {} times as fast.",
+        simulator.url(),
+        drill.speed
+    )
+}
+
+/// A file of made-up users, where no file was given.
+fn made_up_users(users: u32, files: &[PathBuf]) -> Result<Option<tempfile::NamedTempFile>, Error> {
+    if !files.is_empty() {
+        return Ok(None);
+    }
+    let fail = |source| Error::Io { what: "can't write a temporary file".to_owned(), source };
+    let mut file =
+        tempfile::Builder::new().prefix("made-up-users-").suffix(".txt").tempfile().map_err(fail)?;
+    let mut out = std::io::BufWriter::new(&mut file);
+    for number in 1..=users {
+        writeln!(out, "user{number:05}@drill.example").map_err(fail)?;
+    }
+    out.flush().map_err(fail)?;
+    drop(out);
+    Ok(Some(file))
+}

@@ -1,0 +1,57 @@
+//! A file a verb; each wires the rooms together and holds no logic of its own.
+
+mod carry_out;
+mod connect;
+mod drill;
+mod report;
+mod results;
+mod resume;
+mod run;
+mod signals;
+mod simulator;
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command, LogArgs, OutputArgs};
+use crate::console::{self, Progress, log};
+use crate::error::Error;
+
+/// Carries out a command line and gives the process's exit code.
+pub fn execute(cli: Cli) -> ExitCode {
+    let done = match cli.command {
+        Command::Run(args) => block_on(run::run(*args)),
+        Command::Drill(args) => block_on(drill::drill(*args)),
+        Command::Resume(args) => block_on(resume::resume(*args)),
+        Command::Report(args) => report::report(&args),
+        Command::Simulator(args) => block_on(simulator::simulator(args)),
+    };
+    match done {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            console::say(&format!("error: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| Error::Io { what: "can't start".to_owned(), source })?;
+    runtime.block_on(work)
+}
+
+fn start_logs(args: &LogArgs) -> Result<(), Error> {
+    log::init(&log::LogOptions {
+        verbosity: args.verbose,
+        format: args.log_format,
+        file: args.log_file.clone(),
+    })?;
+    Ok(())
+}
+
+fn progress(args: &OutputArgs) -> Progress {
+    if args.no_progress { Progress::None } else { args.progress }
+}

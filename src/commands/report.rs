@@ -1,0 +1,33 @@
+//! `report`: a run's reports once more, from its journal.
+
+use super::carry_out::{read_ledger, show};
+use super::resume::read_record;
+use super::start_logs;
+use crate::cli::ReportArgs;
+use crate::error::Error;
+use crate::journal::RunFolder;
+use crate::report;
+use crate::report::{RowStream, StreamFormat};
+use crate::settings::Output;
+
+pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
+    start_logs(&args.output.log)?;
+    let folder = RunFolder::open(&args.folder)?;
+    let _lock = folder.lock()?;
+    let record = read_record(&folder)?;
+    let ledger = read_ledger(&folder, &record)?;
+    let summary = report::write(&folder, &record, &ledger)?;
+    let format = match args.output.output {
+        Output::Jsonl => Some(StreamFormat::Jsonl),
+        Output::Csv => Some(StreamFormat::Csv),
+        _ => None,
+    };
+    if let Some(format) = format {
+        let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
+        let out = std::io::BufWriter::new(std::io::stdout());
+        let mut rows = RowStream::new(out, format, &record.columns).map_err(fail)?;
+        report::for_each_row(&folder, &record, &ledger, |row| rows.write(row).map_err(fail))?;
+    }
+    show(&summary, &folder, &record, args.output.output)?;
+    Ok(0)
+}

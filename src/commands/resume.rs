@@ -1,0 +1,151 @@
+//! `resume`: go on where a run was cut short, and try again what was not done.
+
+use std::time::Duration;
+
+use super::carry_out::{Ready, Shown, carry_out, read_ledger};
+use super::connect::{Connection, check_me, sign_in};
+use super::drill::{self, DrillRecord};
+use super::{progress, start_logs};
+use crate::cli::ResumeArgs;
+use crate::console;
+use crate::dispatch::Work;
+use crate::error::Error;
+use crate::event::{Order, Stop};
+use crate::identity::Cloud;
+use crate::journal::{FORMAT, Ledger, RunFolder, RunRecord};
+use crate::plan::{PlanReader, Target};
+use crate::settings::{Network, Output, Sending, SignIn};
+use crate::user_id::UserId;
+
+pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
+    start_logs(&args.output.log)?;
+    let folder = RunFolder::open(&args.folder)?;
+    let lock = folder.lock()?;
+    let mut record = read_record(&folder)?;
+    let sending = Sending::resumed(&args.sending, &record.settings);
+    record.settings.accept = sending.accepted.clone();
+    let targets = read_targets(&folder, &record)?;
+    let ledger = read_ledger(&folder, &record)?;
+    let outstanding: Vec<Order> = ledger.outstanding(&sending.accepted).collect();
+    let drill: Option<DrillRecord> =
+        record.drill.clone().and_then(|drill| serde_json::from_value(drill).ok());
+    let simulator = match &drill {
+        Some(drill) => Some(drill::start(drill).await?),
+        None => None,
+    };
+    let connection = match (&simulator, &drill) {
+        (Some(simulator), Some(drill)) => {
+            if args.output.output != Output::None {
+                console::say(&drill::banner(simulator, drill));
+            }
+            let timeout = args.network.timeout.unwrap_or(Duration::from_millis(record.settings.timeout_ms));
+            drill::sign_in(simulator, timeout).await?.2
+        }
+        _ => reconnect(&args, &record).await?,
+    };
+    check_me(targets.iter().any(|target| target.user == UserId::Me), &connection.claims)?;
+    if args.output.output != Output::None {
+        let done = targets.len() - outstanding.len();
+        console::say(&format!("resuming run {}: {done} done, {} to do", record.id, outstanding.len()));
+    }
+    let planned = outstanding.len() as u32;
+    let refused = sending
+        .max_users
+        .filter(|allowed| planned > *allowed)
+        .map(|allowed| Stop::MaxUsers { planned, allowed });
+    let work = if refused.is_some() { Vec::new() } else { work(&ledger, &outstanding, &folder)? };
+    let shown = Shown { progress: progress(&args.output), output: args.output.output };
+    let ready = Ready {
+        journal: ledger.into_journal()?,
+        folder,
+        lock,
+        record,
+        targets,
+        resumed: Some(work),
+        settings: sending.dispatch(drill.map_or(1.0, |drill| drill.pace())),
+        refused,
+        graph: connection.graph,
+    };
+    let code = carry_out(ready, shown).await;
+    if let Some(simulator) = simulator {
+        simulator.stop().await;
+    }
+    code
+}
+
+/// Reads `run.json`.
+pub(super) fn read_record(folder: &RunFolder) -> Result<RunRecord, Error> {
+    let path = folder.file("run.json");
+    let unreadable = |reason: String| Error::Usage(format!("can't read {}: {reason}", path.display()));
+    let text = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+    let record: RunRecord = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+    if record.format > FORMAT {
+        return Err(unreadable("it was written by a newer entra-revoke; use that".to_owned()));
+    }
+    Ok(record)
+}
+
+/// The plan's targets, in sending order.
+fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, Error> {
+    let mut targets = vec![None; record.plan.targets as usize];
+    let broken = |what: &str| Error::Usage(format!("{}: {what}", folder.plan().display()));
+    for row in PlanReader::open(&folder.plan(), &record.plan.sha256)? {
+        let row = row?;
+        let Some(order) = row.order() else { continue };
+        let user: UserId = row.user_id.parse().map_err(|_| broken("a target is no user id"))?;
+        let slot = targets.get_mut(order as usize - 1).ok_or_else(|| broken("it has too many targets"))?;
+        *slot = Some(Target { user, external: row.external });
+    }
+    targets.into_iter().collect::<Option<_>>().ok_or_else(|| broken("a target is missing"))
+}
+
+/// Signs in again, to the same tenant and cloud and no other.
+async fn reconnect(args: &ResumeArgs, record: &RunRecord) -> Result<Connection, Error> {
+    let cloud: Cloud = record.cloud.parse().map_err(|error| Error::Usage(format!("run.json: {error}")))?;
+    if args.sign_in.cloud.is_some_and(|given| given != cloud) {
+        return Err(Error::Usage(format!(
+            "the run was begun in the cloud {cloud}; it can't go on in another"
+        )));
+    }
+    let network = Network::resumed(&args.sign_in, &args.network, cloud, &record.settings);
+    let tenant = record.tenant.as_deref().or(record.tenant_id.as_deref());
+    let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
+    let known = [record.tenant.as_deref(), record.tenant_id.as_deref()];
+    let same = |tenant: &str| known.iter().flatten().any(|known| known.eq_ignore_ascii_case(tenant));
+    let other = |tenant: &str| {
+        let begun = tenant_name(record);
+        Error::Usage(format!("the run was begun in tenant {begun}; it can't go on in tenant {tenant}"))
+    };
+    if let Some(given) =
+        who.tenant.as_deref().filter(|given| known.iter().any(Option::is_some) && !same(given))
+    {
+        return Err(other(given));
+    }
+    let connection = sign_in(&who, &network).await?;
+    match (&record.tenant_id, &connection.claims.tid) {
+        (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => Err(other(now)),
+        _ => Ok(connection),
+    }
+}
+
+fn tenant_name(record: &RunRecord) -> &str {
+    record.tenant.as_deref().or(record.tenant_id.as_deref()).unwrap_or("unknown")
+}
+
+/// What earlier processes did for the targets that are left.
+fn work(ledger: &Ledger, outstanding: &[Order], folder: &RunFolder) -> Result<Vec<Work>, Error> {
+    let fail = |source| Error::Io { what: format!("can't read {}", folder.journal().display()), source };
+    let work = |order: &Order| {
+        if ledger.attempts(*order) == 0 {
+            return Ok(Work { order: *order, ..Work::default() });
+        }
+        let standing = ledger.standing(*order).map_err(fail)?;
+        Ok(Work {
+            order: *order,
+            attempts: standing.attempts,
+            throttled: Duration::from_millis(standing.throttled_ms),
+            first_sent_at: standing.first_sent_at,
+        })
+    };
+    outstanding.iter().map(work).collect()
+}

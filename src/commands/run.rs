@@ -1,0 +1,193 @@
+//! `run`: rows in, sessions revoked, a report out.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use super::carry_out::{Ready, Shown, carry_out, new_journal, started};
+use super::connect::{Connection, check_me, sign_in};
+use super::{progress, start_logs};
+use crate::cli::{InputArgs, RunArgs, WorkArgs};
+use crate::console;
+use crate::console::question::{self, Answer, Confirmation};
+use crate::error::Error;
+use crate::event::Stop;
+use crate::intake::{self, Options, Source};
+use crate::journal::{FORMAT, RunFolder, RunRecord, write_private};
+use crate::outcome::Outcome;
+use crate::plan::{Draft, Guard};
+use crate::settings::{self, Network, Output, Sending, SignIn};
+
+pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
+    start_logs(&args.work.output.log)?;
+    let network = Network::new(&args.sign_in, &args.network);
+    let who = SignIn::new(&args.sign_in);
+    let draft = draft(&args.files, &args.work)?;
+    if args.work.safety.dry_run {
+        return dry_run(draft, args.work.output.output);
+    }
+    let sending = Sending::new(&args.work.sending);
+    let connection = sign_in(&who, &network).await?;
+    check_me(draft.names_me(), &connection.claims)?;
+    let order = Order { draft, sending, network, who, drill: None };
+    let asked = order.sending.max_users.is_none_or(|most| order.draft.targets() <= most as usize);
+    if !args.yes && asked && order.draft.targets() > 0 {
+        ask(&order, &connection)?;
+    }
+    send(order, connection, args.work, 1.0).await
+}
+
+/// All that is known before a run folder exists.
+pub(super) struct Order {
+    pub(super) draft: Draft,
+    pub(super) sending: Sending,
+    pub(super) network: Network,
+    pub(super) who: SignIn,
+    pub(super) drill: Option<serde_json::Value>,
+}
+
+/// Reads the input and makes the plan; says what was decided on the way.
+pub(super) fn draft(files: &[PathBuf], work: &WorkArgs) -> Result<Draft, Error> {
+    let safety = &work.safety;
+    let guard = Guard::read(&safety.protect, &safety.exclude, &safety.exclude_file)
+        .map_err(crate::plan::PlanError::from)?;
+    let sources: Vec<Source> = files.iter().map(|path| source(path)).collect();
+    let intake =
+        intake::open(&sources, &intake_options(&work.input)).map_err(crate::plan::PlanError::from)?;
+    let draft = Draft::read(intake, &guard)?;
+    if work.output.output != Output::None {
+        for notice in draft.notices() {
+            console::say(notice);
+        }
+    }
+    if let Some(invalid) = draft.first_invalid().filter(|_| safety.strict) {
+        let invalid = crate::harmless::shown(invalid);
+        return Err(Error::Usage(format!("{invalid} (--strict: nothing was sent)")));
+    }
+    Ok(draft)
+}
+
+fn source(path: &Path) -> Source {
+    if path == Path::new("-") { Source::Stdin } else { Source::File(path.to_owned()) }
+}
+
+fn intake_options(args: &InputArgs) -> Options {
+    Options {
+        column: args.column.clone(),
+        priority_column: args.priority_column.clone(),
+        delimiter: args.delimiter,
+        encoding: args.encoding,
+        skip_rows: args.skip_rows,
+        max_rows: args.max_rows,
+        filters: args.matches.iter().chain(&args.skips).cloned().collect(),
+        sheet: args.sheet.clone(),
+    }
+}
+
+/// Shows the plan and sends nothing.
+pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
+    let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
+    let record = draft.record();
+    match output {
+        Output::Csv => draft.print(&mut std::io::stdout().lock())?,
+        Output::Jsonl => draft.print_json(&mut std::io::stdout().lock())?,
+        Output::Json => {
+            let json = serde_json::to_string_pretty(&record).map_err(|error| fail(error.into()))?;
+            console::put(&format!("{json}\n")).map_err(fail)?;
+        }
+        Output::Text => console::put(&draft.preview()?).map_err(fail)?,
+        Output::None => {}
+    }
+    Ok(0)
+}
+
+fn ask(order: &Order, connection: &Connection) -> Result<(), Error> {
+    let record = order.draft.record();
+    let left_out: Vec<(Outcome, u64)> = record.left_out.into_iter().collect();
+    let tenant = match (&order.who.tenant, &connection.claims.tid) {
+        (Some(given), Some(id)) if given != id => format!("{given} ({id})"),
+        (Some(tenant), _) | (None, Some(tenant)) => tenant.clone(),
+        (None, None) => "not known: the token does not say".to_owned(),
+    };
+    let cloud = match &order.network.graph_url {
+        Some(root) => format!("{} at {root}", order.network.cloud),
+        None => order.network.cloud.to_string(),
+    };
+    let pace = order.sending.rate.pace(order.sending.burst, 1.0);
+    let pace = console::Pace { per_second: pace.per_second, burst: f64::from(pace.burst) };
+    let operator = &connection.operator;
+    let text = question::confirmation(&Confirmation {
+        cloud: &cloud,
+        tenant: &tenant,
+        identity: operator.user.as_deref().or(operator.app_id.as_deref()),
+        users: u64::from(record.targets),
+        left_out: &left_out,
+        time: pace.time_for(u64::from(record.targets)),
+    });
+    match question::ask(&text) {
+        Ok(Answer::Yes) => Ok(()),
+        Ok(Answer::No) => Err(Error::Declined),
+        Err(_) => Err(Error::NoTerminal),
+    }
+}
+
+/// Makes the run folder, freezes the plan in it, and carries the run out.
+pub(super) async fn send(
+    order: Order,
+    connection: Connection,
+    work: WorkArgs,
+    speed: f64,
+) -> Result<u8, Error> {
+    let Order { draft, sending, network, who, drill } = order;
+    let planned = draft.targets() as u32;
+    let refused = sending
+        .max_users
+        .filter(|allowed| planned > *allowed)
+        .map(|allowed| Stop::MaxUsers { planned, allowed });
+    let started_at = started();
+    let id = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
+    let (folder, lock) = RunFolder::create(&work.evidence.output_dir, started_at, &id)?;
+    if std::io::stderr().is_terminal() && work.output.output != Output::None {
+        console::say(&format!("run folder {}", folder.path().display()));
+    }
+    let frozen = draft.freeze(&folder.plan())?;
+    let record = RunRecord {
+        format: FORMAT,
+        id,
+        started_at,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        case_id: work.evidence.case_id,
+        cloud: network.cloud.to_string(),
+        tenant: who.tenant.clone(),
+        tenant_id: connection.claims.tid.clone(),
+        operator: connection.operator,
+        inputs: frozen.inputs,
+        columns: frozen.columns,
+        plan: frozen.record,
+        settings: settings::record(&sending, &network, &who, work.input.column),
+        drill,
+    };
+    write_record(&folder, &record)?;
+    let journal = new_journal(&folder)?;
+    let shown = Shown { progress: progress(&work.output), output: work.output.output };
+    let ready = Ready {
+        folder,
+        lock,
+        record,
+        journal,
+        targets: frozen.targets,
+        resumed: refused.is_some().then(Vec::new),
+        settings: sending.dispatch(speed),
+        refused,
+        graph: connection.graph,
+    };
+    carry_out(ready, shown).await
+}
+
+fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
+    let path = folder.file("run.json");
+    write_private(&path, |out| {
+        serde_json::to_writer_pretty(&mut *out, record)?;
+        out.write_all(b"\n")
+    })
+    .map_err(|source| Error::Io { what: format!("can't write {}", path.display()), source })
+}

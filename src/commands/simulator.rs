@@ -1,0 +1,55 @@
+//! `simulator`: serve the simulator alone, until a signal comes.
+
+use std::time::Duration;
+
+use super::{signals, start_logs};
+use crate::cli::SimulatorArgs;
+use crate::console;
+use crate::error::Error;
+use crate::simulator::{Config, Fault, Simulator};
+
+pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
+    start_logs(&args.log)?;
+    let config = config(&args)?;
+    let simulator = Simulator::start(config).await.map_err(|error| Error::Simulator(error.to_string()))?;
+    let fail = |what: &str| {
+        let what = what.to_owned();
+        move |source| Error::Io { what, source }
+    };
+    if let (Some(path), Some(pem)) = (&args.ca_file, simulator.ca_pem()) {
+        std::fs::write(path, pem).map_err(fail(&format!("can't write {}", path.display())))?;
+    }
+    console::put(&format!("listening on {}\n", simulator.url()))
+        .map_err(fail("can't write to standard output"))?;
+    let mut told = signals::wait().map_err(fail("can't listen for signals"))?;
+    let _ = told.recv().await;
+    // Clients that hang on purpose must not keep it from ending.
+    let _ = tokio::time::timeout(Duration::from_secs(2), simulator.stop()).await;
+    Ok(0)
+}
+
+fn config(args: &SimulatorArgs) -> Result<Config, Error> {
+    let mut config = match &args.config {
+        Some(path) => {
+            let unreadable = |reason: String| Error::Usage(format!("{}: {reason}", path.display()));
+            let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+            Config::from_toml_str(&text).map_err(|error| unreadable(error.to_string()))?
+        }
+        None => Config::default(),
+    };
+    config.listen = args.listen;
+    config.tls |= args.tls;
+    config.speed = args.speed.unwrap_or(config.speed);
+    config.latency = args.latency.unwrap_or(config.latency);
+    config.seed = args.seed.unwrap_or(config.seed);
+    config.quota.enabled &= !args.no_quota;
+    config.faults.extend(faults(&args.fault)?);
+    Ok(config)
+}
+
+/// Reads `--fault` rules.
+pub(super) fn faults(rules: &[String]) -> Result<Vec<Fault>, Error> {
+    let read =
+        |rule: &String| rule.parse().map_err(|error| Error::Usage(format!("--fault '{rule}': {error}")));
+    rules.iter().map(read).collect()
+}

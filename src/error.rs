@@ -1,0 +1,74 @@
+//! What ends a run: typed, with its exit code and what to do next.
+
+use crate::console::log::LogError;
+use crate::graph::ConnectError;
+use crate::identity::SignInError;
+use crate::journal::{FolderError, JournalError, LedgerError};
+use crate::plan::PlanError;
+use crate::report::ReportError;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The words of the command make no sense together, or the input is not fit.
+    #[error("{0}")]
+    Usage(String),
+    /// The input can't be read, or the plan can't be made.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// No log file.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// No HTTP client.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// No token.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+    /// The operator said no.
+    #[error("nothing was sent: the question was answered with no")]
+    Declined,
+    /// No question could be asked.
+    #[error("there is no terminal to ask on; give --yes to go on without a question")]
+    NoTerminal,
+    /// The run folder can't be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The journal can't be written.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal can't be read.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A report can't be made.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+    /// Something else failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was being done.
+        what: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The simulator can't be started.
+    #[error("the simulator can't be started: {0}")]
+    Simulator(String),
+}
+
+impl Error {
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Plan(PlanError::Write { .. }) => 1,
+            Error::Usage(_)
+            | Error::Plan(_)
+            | Error::NoTerminal
+            | Error::Connect(ConnectError::CaCert { .. }) => 2,
+            Error::Folder(FolderError::NoRun { .. }) => 2,
+            Error::SignIn(_) => 4,
+            Error::Declined => 5,
+            _ => 1,
+        }
+    }
+}

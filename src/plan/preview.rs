@@ -1,0 +1,105 @@
+//! The plan as people and programs look at it before anything is sent (`--dry-run`).
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use serde::Serialize;
+
+use super::{Draft, PlanError, PlanRow};
+use crate::console::wording;
+use crate::harmless::{excerpt, shown};
+
+/// Rows that the text shows.
+const SHOWN: usize = 20;
+
+/// A row as JSON.
+#[derive(Serialize)]
+struct JsonRow<'a> {
+    order: Option<u32>,
+    line: &'a str,
+    input: &'a str,
+    user_id: &'a str,
+    left_out: Option<&'a str>,
+    detail: &'a str,
+    external: Option<bool>,
+    priority: &'a str,
+}
+
+impl Draft {
+    /// Writes a JSON object a row.
+    pub fn print_json(self, out: &mut dyn Write) -> Result<(), PlanError> {
+        self.for_each_row(|row| {
+            let left_out = row.left_out.as_ref();
+            let json = JsonRow {
+                order: row.order(),
+                line: &row.line,
+                input: &row.input,
+                user_id: &row.user_id,
+                left_out: left_out.map(|left_out| left_out.outcome.word()),
+                detail: left_out.map_or("", |left_out| &left_out.detail),
+                external: row.external,
+                priority: &row.priority,
+            };
+            serde_json::to_writer(&mut *out, &json)?;
+            out.write_all(b"\n")
+        })
+    }
+
+    /// The plan in short, for people: counts, who goes first, and who is left out.
+    pub fn preview(self) -> Result<String, PlanError> {
+        let record = self.record();
+        let mut first: Vec<PlanRow> = Vec::new();
+        let mut left_out: Vec<PlanRow> = Vec::new();
+        self.for_each_row(|row| {
+            match row.order() {
+                Some(order) if order as usize <= SHOWN => first.push(row.clone()),
+                None if left_out.len() < SHOWN => left_out.push(row.clone()),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        first.sort_by_key(|row| row.order());
+        let mut text = String::new();
+        // Writing to a string never fails.
+        let _ = writeln!(
+            text,
+            "{} to revoke, of {}.",
+            wording::users(u64::from(record.targets)),
+            rows(record.rows)
+        );
+        if record.external > 0 {
+            let _ =
+                writeln!(text, "{} of them external: their home tenant holds the sessions.", record.external);
+        }
+        for row in &first {
+            let user = excerpt(&row.user_id, 70);
+            let external = if row.external == Some(true) { "  (external)" } else { "" };
+            let _ = writeln!(text, "  {:>6}  {user}{external}", row.order().unwrap_or_default());
+        }
+        more(&mut text, first.len(), u64::from(record.targets));
+        let out: u64 = record.left_out.values().sum();
+        if out > 0 {
+            let words: Vec<String> =
+                record.left_out.iter().map(|(outcome, count)| format!("{outcome} {count}")).collect();
+            let _ = writeln!(text, "\nLeft out: {}.", words.join(", "));
+        }
+        for row in &left_out {
+            let Some(why) = &row.left_out else { continue };
+            let (input, line) = (excerpt(&row.input, 50), shown(&row.line));
+            let _ = writeln!(text, "  line {line}  {}  {input}  {}", why.outcome, shown(&why.detail));
+        }
+        more(&mut text, left_out.len(), out);
+        let _ = writeln!(text, "\nNothing was sent (--dry-run). The whole plan: -o csv or -o jsonl.");
+        Ok(text)
+    }
+}
+
+fn rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{} rows", wording::count(count)) }
+}
+
+fn more(text: &mut String, shown: usize, all: u64) {
+    if all > shown as u64 {
+        let _ = writeln!(text, "          … and {} more", wording::count(all - shown as u64));
+    }
+}

@@ -1,0 +1,280 @@
+//! Flags, then the environment, then defaults (and for `resume` what the run had): settled once, then only passed on.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use crate::cli::{NetworkArgs, SendingArgs, SignInArgs};
+use crate::dispatch::{self, HaltRule, Rate};
+use crate::graph::HttpOptions;
+use crate::identity::{ClientSecret, Cloud, Credential, Endpoint, SignInError};
+use crate::journal::SettingsRecord;
+use crate::outcome::Accepted;
+
+/// Requests in flight where nothing else is said: a burst of 3,000 at 200 ms an answer is then through in ten seconds.
+const JOBS: usize = 64;
+
+/// Tries after the first.
+const RETRIES: u32 = 5;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What standard output gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// The summary, for people.
+    #[default]
+    Text,
+    /// The summary, as JSON.
+    Json,
+    /// Each result as it settles, a JSON object a line.
+    Jsonl,
+    /// Each result as it settles, as CSV.
+    Csv,
+    /// Nothing.
+    None,
+}
+
+impl Output {
+    const ALL: [(Output, &'static str); 5] = [
+        (Output::Text, "text"),
+        (Output::Json, "json"),
+        (Output::Jsonl, "jsonl"),
+        (Output::Csv, "csv"),
+        (Output::None, "none"),
+    ];
+}
+
+impl fmt::Display for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = Output::ALL.iter().find(|(output, _)| output == self).map_or("", |(_, word)| word);
+        f.pad(word)
+    }
+}
+
+/// A word that is no output format.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is no output format: write text, json, jsonl, csv or none")]
+pub struct UnknownOutput(String);
+
+impl FromStr for Output {
+    type Err = UnknownOutput;
+
+    fn from_str(word: &str) -> Result<Self, UnknownOutput> {
+        let found = Output::ALL.iter().find(|(_, known)| known.eq_ignore_ascii_case(word));
+        found.map(|(output, _)| *output).ok_or_else(|| UnknownOutput(word.to_owned()))
+    }
+}
+
+/// How requests are sent.
+#[derive(Clone, Debug)]
+pub struct Sending {
+    /// Requests in flight at most.
+    pub jobs: usize,
+    /// How fast they leave.
+    pub rate: Rate,
+    /// How many leave at once after a pause, where that is given.
+    pub burst: Option<u32>,
+    /// Tries after the first.
+    pub retries: u32,
+    /// When sending ends.
+    pub deadline: Option<Duration>,
+    /// When to stop by itself.
+    pub halt: Option<HaltRule>,
+    /// More users than this are not sent at all.
+    pub max_users: Option<u32>,
+    /// Outcomes that count as done.
+    pub accepted: Accepted,
+}
+
+impl Sending {
+    /// From flags alone.
+    pub fn new(args: &SendingArgs) -> Sending {
+        Sending {
+            jobs: args.jobs.map_or(JOBS, usize::from),
+            rate: args.rate.unwrap_or_default(),
+            burst: args.burst,
+            retries: args.retries.unwrap_or(RETRIES),
+            deadline: args.deadline,
+            halt: args.halt,
+            max_users: args.max_users,
+            accepted: args.accept.iter().copied().collect(),
+        }
+    }
+
+    /// From flags, and from what the run had where a flag is missing. The deadline and the cap on users were about
+    /// the run's beginning and are not taken over.
+    pub fn resumed(args: &SendingArgs, had: &SettingsRecord) -> Sending {
+        let new = Sending::new(args);
+        Sending {
+            jobs: args.jobs.map_or(had.jobs.max(1), usize::from),
+            rate: args.rate.or_else(|| had.rate.parse().ok()).unwrap_or_default(),
+            burst: args.burst.or(had.burst.filter(|_| args.rate.is_none())),
+            retries: args.retries.unwrap_or(had.retries),
+            halt: args.halt.or_else(|| had.halt.as_ref()?.parse().ok()),
+            accepted: if args.accept.is_empty() { had.accept.clone() } else { new.accepted },
+            ..new
+        }
+    }
+
+    /// For the dispatcher; `speed` is that of a simulator's clock, 1 against Graph.
+    pub fn dispatch(&self, speed: f64) -> dispatch::Settings {
+        dispatch::Settings {
+            jobs: self.jobs,
+            pace: self.rate.pace(self.burst, speed),
+            retries: self.retries,
+            deadline: self.deadline,
+            halt: self.halt,
+            accepted: self.accepted.clone(),
+        }
+    }
+}
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The cloud.
+    pub cloud: Cloud,
+    /// Another Graph root than the cloud's.
+    pub graph_url: Option<Endpoint>,
+    /// Another authority than the cloud's.
+    pub authority_url: Option<Endpoint>,
+    /// Time-out of a request.
+    pub timeout: Duration,
+    /// Further roots to trust.
+    pub ca_cert: Option<PathBuf>,
+}
+
+impl Network {
+    /// From flags alone.
+    pub fn new(sign_in: &SignInArgs, network: &NetworkArgs) -> Network {
+        Network {
+            cloud: sign_in.cloud.unwrap_or_default(),
+            graph_url: network.graph_url.clone(),
+            authority_url: network.authority_url.clone(),
+            timeout: network.timeout.unwrap_or(TIMEOUT),
+            ca_cert: network.ca_cert.clone(),
+        }
+    }
+
+    /// From flags, and from what the run had where a flag is missing.
+    pub fn resumed(
+        sign_in: &SignInArgs,
+        network: &NetworkArgs,
+        cloud: Cloud,
+        had: &SettingsRecord,
+    ) -> Network {
+        let parsed = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
+        let new = Network::new(sign_in, network);
+        Network {
+            cloud,
+            graph_url: new.graph_url.or_else(|| parsed(&had.graph_url)),
+            authority_url: new.authority_url.or_else(|| parsed(&had.authority_url)),
+            timeout: network.timeout.unwrap_or(Duration::from_millis(had.timeout_ms)),
+            ca_cert: new.ca_cert.or_else(|| had.ca_cert.clone()),
+        }
+    }
+
+    /// Graph's root, without a trailing slash.
+    pub fn graph_root(&self) -> &str {
+        self.graph_url.as_ref().map_or(self.cloud.graph_root(), Endpoint::as_str)
+    }
+
+    /// The authority.
+    pub fn authority(&self) -> Endpoint {
+        self.authority_url.clone().unwrap_or_else(|| self.cloud.authority())
+    }
+
+    /// For the HTTP client.
+    pub fn http(&self) -> HttpOptions {
+        HttpOptions { timeout: self.timeout, ca_cert: self.ca_cert.clone() }
+    }
+}
+
+/// Who signs in.
+#[derive(Clone, Debug, Default)]
+pub struct SignIn {
+    /// The tenant, as given.
+    pub tenant: Option<String>,
+    /// The app's id.
+    pub client_id: Option<String>,
+    /// A file with a token.
+    pub token_file: Option<PathBuf>,
+}
+
+impl SignIn {
+    /// From flags and the environment's names that are no secrets.
+    pub fn new(args: &SignInArgs) -> SignIn {
+        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        SignIn {
+            tenant: given(&args.tenant),
+            client_id: given(&args.client_id),
+            token_file: args.token_file.clone(),
+        }
+    }
+
+    /// From flags, and from what the run had where a flag is missing.
+    pub fn resumed(args: &SignInArgs, tenant: Option<&str>, had: &SettingsRecord) -> SignIn {
+        let new = SignIn::new(args);
+        SignIn {
+            tenant: new.tenant.or_else(|| tenant.map(str::to_owned)),
+            client_id: new.client_id.or_else(|| had.client_id.clone()),
+            token_file: new.token_file.or_else(|| had.token_file.clone()),
+        }
+    }
+
+    /// The credential to use: `--token-file`, then `ENTRA_REVOKE_TOKEN`, then an app's secret.
+    pub fn credential(&self, network: &Network) -> Result<Credential, SignInError> {
+        if let Some(path) = &self.token_file {
+            return Ok(Credential::TokenFile(path.clone()));
+        }
+        if let Some(token) = secret("ENTRA_REVOKE_TOKEN") {
+            return Ok(Credential::Token(token));
+        }
+        let Some(secret) = secret("AZURE_CLIENT_SECRET") else { return Err(SignInError::NoCredential) };
+        let tenant = self.tenant.clone().ok_or(SignInError::Incomplete("--tenant (or AZURE_TENANT_ID)"))?;
+        let client_id = self.client_id.clone();
+        Ok(Credential::ClientSecret(ClientSecret {
+            authority: network.authority(),
+            tenant,
+            client_id: client_id.ok_or(SignInError::Incomplete("--client-id (or AZURE_CLIENT_ID)"))?,
+            secret,
+            scope: network.cloud.scope(),
+        }))
+    }
+}
+
+/// A secret from the environment; an empty one is none.
+fn secret(name: &str) -> Option<SecretString> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty()).map(SecretString::from)
+}
+
+/// What `run.json` keeps of the settings.
+pub fn record(
+    sending: &Sending,
+    network: &Network,
+    sign_in: &SignIn,
+    column: Option<String>,
+) -> SettingsRecord {
+    SettingsRecord {
+        jobs: sending.jobs,
+        rate: sending.rate.to_string(),
+        burst: sending.burst,
+        retries: sending.retries,
+        timeout_ms: network.timeout.as_millis() as u64,
+        deadline_ms: sending.deadline.map(|deadline| deadline.as_millis() as u64),
+        halt: sending.halt.map(|halt| halt.to_string()),
+        max_users: sending.max_users,
+        accept: sending.accepted.clone(),
+        column,
+        graph_url: network.graph_url.as_ref().map(Endpoint::to_string),
+        authority_url: network.authority_url.as_ref().map(Endpoint::to_string),
+        client_id: sign_in.client_id.clone(),
+        token_file: sign_in.token_file.clone(),
+        ca_cert: network.ca_cert.clone(),
+    }
+}
