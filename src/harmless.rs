@@ -17,7 +17,8 @@ pub fn is_acting(c: char) -> bool {
 /// The text for a terminal, a log or a page, on one line: acting characters become visible escapes such as
 /// `\u{1b}`. Borrowed where nothing had to change.
 pub fn shown(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_acting) {
+    let plain = |byte: u8| (b' '..=b'~').contains(&byte);
+    if text.bytes().all(plain) || !text.chars().any(is_acting) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

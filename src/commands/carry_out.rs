@@ -3,8 +3,6 @@
 use std::fs::OpenOptions;
 use std::sync::Arc;
 
-use jiff::Timestamp;
-
 use super::results::Results;
 use super::signals;
 use crate::console::{self, Console, log};
@@ -194,10 +192,4 @@ fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> V
         next.push(format!("entra-revoke run {}{column}", quoted(&folder.file("remaining.csv"))));
     }
     next
-}
-
-/// The time now, to the second.
-pub(super) fn started() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

@@ -1,9 +1,8 @@
 //! `run`: rows in, sessions revoked, a report out.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use super::carry_out::{Ready, Shown, carry_out, new_journal, started};
+use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::connect::{Connection, check_me, sign_in};
 use super::{progress, start_logs};
 use crate::cli::{InputArgs, RunArgs, WorkArgs};
@@ -143,10 +142,10 @@ pub(super) async fn send(
         .max_users
         .filter(|allowed| planned > *allowed)
         .map(|allowed| Stop::MaxUsers { planned, allowed });
-    let started_at = started();
+    let started_at = crate::dispatch::now();
     let id = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
     let (folder, lock) = RunFolder::create(&work.evidence.output_dir, started_at, &id)?;
-    if std::io::stderr().is_terminal() && work.output.output != Output::None {
+    if work.output.output != Output::None {
         console::say(&format!("run folder {}", folder.path().display()));
     }
     let frozen = draft.freeze(&folder.plan())?;
