@@ -191,7 +191,12 @@ impl Network {
 
     /// For the HTTP client.
     pub fn http(&self) -> HttpOptions {
-        HttpOptions { timeout: self.timeout, ca_cert: self.ca_cert.clone() }
+        let plain = |url: &Option<Endpoint>| url.as_ref().is_some_and(Endpoint::is_plain_http);
+        HttpOptions {
+            timeout: self.timeout,
+            ca_cert: self.ca_cert.clone(),
+            plain_http: plain(&self.graph_url) || plain(&self.authority_url),
+        }
     }
 }
 

@@ -24,6 +24,9 @@ pub struct HttpOptions {
     pub timeout: Duration,
     /// A PEM file with further roots to trust, beside the platform's.
     pub ca_cert: Option<PathBuf>,
+    /// Whether one of the services is spoken to in plain HTTP, which is allowed on loopback only. Such requests
+    /// never go through a proxy: that would carry the token in the clear to another machine.
+    pub plain_http: bool,
 }
 
 /// No HTTP client can be built.
@@ -68,12 +71,27 @@ pub fn build_clients(options: &HttpOptions) -> Result<HttpClients, ConnectError>
             .timeout(options.timeout)
             .tcp_nodelay(true)
             .pool_max_idle_per_host(idle);
+        if options.plain_http {
+            builder = builder.no_proxy();
+            if let Some(proxy) = https_proxy()? {
+                builder = builder.proxy(proxy);
+            }
+        }
         if !roots.is_empty() {
             builder = builder.tls_certs_merge(roots.iter().cloned());
         }
         builder.build().map_err(|error| ConnectError::Client(chain(&error)))
     };
     Ok(HttpClients { pooled: build(usize::MAX)?, single: build(0)? })
+}
+
+/// The proxy of the environment, for HTTPS alone.
+fn https_proxy() -> Result<Option<reqwest::Proxy>, ConnectError> {
+    let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
+    let name = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find(set);
+    let Some(url) = name.and_then(|name| std::env::var(name).ok()) else { return Ok(None) };
+    let proxy = reqwest::Proxy::https(url).map_err(|error| ConnectError::Client(chain(&error)))?;
+    Ok(Some(proxy.no_proxy(reqwest::NoProxy::from_env())))
 }
 
 fn read_roots(path: &Path) -> Result<Vec<reqwest::Certificate>, ConnectError> {

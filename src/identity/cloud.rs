@@ -130,6 +130,11 @@ pub enum EndpointError {
 }
 
 impl Endpoint {
+    /// Whether it is spoken to without TLS: only loopback ever is.
+    pub fn is_plain_http(&self) -> bool {
+        self.0.starts_with("http://")
+    }
+
     /// The root, such as `https://graph.microsoft.com`.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,0 +1,23 @@
+//! Proxies of the environment: never for plain HTTP, which stays on this machine.
+
+mod stage;
+
+use std::net::TcpListener;
+
+use stage::Stage;
+
+#[test]
+fn plain_http_to_loopback_never_goes_through_a_proxy() {
+    let stage = Stage::new("");
+    let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    let url = format!("http://{}", proxy.local_addr().unwrap());
+    let input = stage.input("users.txt", "ann@contoso.com\n");
+    let mut command = stage.command("run");
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY"] {
+        command.env(name, &url);
+    }
+    stage.finish(command.arg(input)).exits(0);
+    assert_eq!(stage.stats().effects, 1);
+    assert!(proxy.accept().is_err(), "the token went to a proxy in the clear");
+}
