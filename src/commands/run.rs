@@ -176,6 +176,7 @@ pub(super) async fn send(
         journal,
         targets: frozen.targets,
         resumed: refused.is_some().then(Vec::new),
+        hold: None,
         settings: sending.dispatch(speed),
         refused,
         graph: connection.graph,

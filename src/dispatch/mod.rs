@@ -139,6 +139,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.stop(why);
     }
 
+    /// Sends nothing for so long: Graph asked an earlier process of the run to wait.
+    pub fn hold(&mut self, wait: Duration) {
+        if let Some(until) = Instant::now().checked_add(wait) {
+            self.pacer.close(until);
+        }
+    }
+
     /// Runs to the end. What comes through `interrupts` stops the sending; what is in flight is waited for.
     pub async fn run(mut self, mut interrupts: mpsc::Receiver<Stop>) -> Result<Finished, JournalError> {
         let mut fresh = std::mem::replace(&mut self.fresh, Box::new(std::iter::empty())).peekable();

@@ -93,6 +93,8 @@ pub struct Ledger {
     pub last_at: Option<Timestamp>,
     /// How often the gate closed.
     pub throttles: u64,
+    /// Until when Graph asked to wait, at the latest.
+    pub closed_until: Option<Timestamp>,
     /// Lines that could not be read, the torn tail not counted.
     pub damaged: u64,
     /// Where the last whole line ends, in bytes.
@@ -141,6 +143,7 @@ impl Ledger {
             ended_at: None,
             last_at: None,
             throttles: 0,
+            closed_until: None,
             damaged: 0,
             whole: 0,
             file: file.try_clone().map_err(fail)?,
@@ -190,7 +193,10 @@ impl Ledger {
                 self.stopped = None;
                 self.ended_at = None;
             }
-            Event::Throttled(_) => self.throttles += 1,
+            Event::Throttled(throttled) => {
+                self.throttles += 1;
+                self.closed_until = self.closed_until.max(Some(throttled.until));
+            }
             Event::Stopping { why, .. } => self.stopped = Some(why),
             Event::Ended { at } => self.ended_at = Some(at),
             _ => {}
