@@ -98,7 +98,7 @@ pub struct Ledger {
     /// Lines that could not be read, the torn tail not counted.
     pub damaged: u64,
     /// Where the last whole line ends, in bytes.
-    whole: u64,
+    pub(super) whole: u64,
 }
 
 /// A short mark of a user id, by which a line is known to speak of the plan's user.
