@@ -168,6 +168,7 @@ pub(super) async fn send(
     };
     write_record(&folder, &record)?;
     let journal = new_journal(&folder)?;
+    folder.sync()?;
     let shown = Shown { progress: progress(&work.output), output: work.output.output };
     let ready = Ready {
         folder,

@@ -135,6 +135,8 @@ impl Ledger {
         options.read(true).append(true).create(true);
         super::folder::owner_only(&mut options);
         let file = options.open(path).map_err(fail)?;
+        // A killed process may have written lines that it never synced; what counts from here on is on disk.
+        file.sync_data().map_err(fail)?;
         let mut ledger = Ledger {
             path: path.to_owned(),
             traces: vec![Trace::default(); users.len()],
@@ -287,7 +289,8 @@ impl Ledger {
 
     /// Cuts the torn tail off and goes on writing behind the last whole line.
     pub fn into_journal(self) -> Result<Journal, JournalError> {
-        self.file.set_len(self.whole)?;
+        // Not through the handle that appends: on Windows it may not cut.
+        OpenOptions::new().write(true).open(&self.path)?.set_len(self.whole)?;
         Journal::new(self.file, self.whole)
     }
 }
