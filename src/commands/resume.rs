@@ -60,6 +60,7 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
         .map(|allowed| Stop::MaxUsers { planned, allowed });
     let work = if refused.is_some() { Vec::new() } else { work(&ledger, &outstanding, &folder)? };
     let shown = Shown { progress: progress(&args.output), output: args.output.output };
+    crate::report::withdraw_manifest(&folder)?;
     let ready = Ready {
         journal: ledger.into_journal()?,
         folder,

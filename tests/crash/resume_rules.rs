@@ -7,8 +7,8 @@ use entra_revoke::simulator::TokenKind;
 use rustix::process::Signal;
 
 use crate::help::{
-    all_were_revoked, begun, end, kill, requests, resume, revoked_in, signal, start_run, until, users,
-    whole_lines,
+    all_were_revoked, begun, end, kill, report, requests, resume, revoked_in, signal, start_run, until,
+    users, whole_lines,
 };
 use crate::stage::{RunDir, Stage};
 
@@ -166,6 +166,20 @@ fn a_killed_run_waits_as_long_as_graph_asked_it_to() {
     all_were_revoked(&stage, 20);
     assert_eq!(stage.stats().early, 0, "sent while Graph had asked to wait: {:?}", stage.ledger().violations);
     assert!(done.stderr.contains("Graph asked"), "{}", done.stderr);
+}
+
+#[test]
+fn no_manifest_speaks_of_an_earlier_journal() {
+    let (stage, path) = interrupted_with_a_token();
+    let manifest = path.join("manifest.json");
+    assert!(manifest.exists());
+    let child = stage.start(stage.command("resume").arg(&path).args(["--progress", "none", "-j", "1"]));
+    let began = || whole_lines(&path).iter().filter(|line| line["event"] == "began").count();
+    until("the run is taken up again", || began() == 2);
+    kill(child);
+    assert!(!manifest.exists(), "a manifest was left that the journal has outgrown");
+    report(&stage, &path).exits(0);
+    assert!(manifest.exists());
 }
 
 #[test]
