@@ -228,7 +228,7 @@ fn one_settled_line_changed(change: impl Fn(&str) -> String) {
         .collect();
     put_journal(&path, &text);
     let (done, left) = Reader::new(&path).known();
-    assert_eq!(left, [user.clone()]);
+    assert_eq!(left, std::slice::from_ref(&user));
     assert_eq!(done.len(), USERS - 1);
     report(&stage, &path).exits(0);
     let folder = RunDir { path: path.clone() };
