@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::results::Results;
 use super::signals;
@@ -24,6 +25,8 @@ pub(super) struct Ready {
     pub(super) targets: Vec<Target>,
     /// What is to be done; all targets where there is none.
     pub(super) resumed: Option<Vec<Work>>,
+    /// How long Graph still wants to be left alone, as it told an earlier process.
+    pub(super) hold: Option<Duration>,
     pub(super) settings: Settings,
     /// Why nothing may be sent at all, if that is so.
     pub(super) refused: Option<Stop>,
@@ -71,6 +74,9 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let mut dispatcher = Dispatcher::new(ready.graph, targets, work, ready.settings, ready.journal, listen);
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
+    }
+    if let Some(wait) = ready.hold {
+        dispatcher.hold(wait);
     }
     let finished = dispatcher.run(interrupts).await;
     console.finish();

@@ -48,6 +48,11 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
         let done = targets.len() - outstanding.len();
         console::say(&format!("resuming run {}: {done} done, {} to do", record.id, outstanding.len()));
     }
+    let hold = hold(&ledger).filter(|_| simulator.is_none() && !outstanding.is_empty());
+    if let Some(wait) = hold.filter(|_| args.output.output != Output::None) {
+        let wait = console::wording::wait(wait);
+        console::say(&format!("Graph asked this run to wait: nothing is sent for another {wait}"));
+    }
     let planned = outstanding.len() as u32;
     let refused = sending
         .max_users
@@ -55,6 +60,7 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
         .map(|allowed| Stop::MaxUsers { planned, allowed });
     let work = if refused.is_some() { Vec::new() } else { work(&ledger, &outstanding, &folder)? };
     let shown = Shown { progress: progress(&args.output), output: args.output.output };
+    crate::report::withdraw_manifest(&folder)?;
     let ready = Ready {
         journal: ledger.into_journal()?,
         folder,
@@ -62,6 +68,7 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
         record,
         targets,
         resumed: Some(work),
+        hold,
         settings: sending.dispatch(drill.map_or(1.0, |drill| drill.pace())),
         refused,
         graph: connection.graph,
@@ -126,6 +133,13 @@ async fn reconnect(args: &ResumeArgs, record: &RunRecord) -> Result<Connection, 
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => Err(other(now)),
         _ => Ok(connection),
     }
+}
+
+/// How long Graph still wants to be left alone: a 429 that an earlier process got holds for the run, whoever goes on
+/// with it. A drill's simulator is a new one and asked for nothing.
+fn hold(ledger: &Ledger) -> Option<Duration> {
+    let left = ledger.closed_until?.duration_since(crate::dispatch::now());
+    Duration::try_from(left).ok().filter(|left| !left.is_zero())
 }
 
 fn tenant_name(record: &RunRecord) -> &str {

@@ -167,6 +167,7 @@ pub(super) async fn send(
     };
     write_record(&folder, &record)?;
     let journal = new_journal(&folder)?;
+    folder.sync()?;
     let shown = Shown { progress: progress(&work.output), output: work.output.output };
     let ready = Ready {
         folder,
@@ -175,6 +176,7 @@ pub(super) async fn send(
         journal,
         targets: frozen.targets,
         resumed: refused.is_some().then(Vec::new),
+        hold: None,
         settings: sending.dispatch(speed),
         refused,
         graph: connection.graph,

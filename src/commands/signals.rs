@@ -12,9 +12,11 @@ pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Stop>> {
     let mut signals = Signals::new()?;
     tokio::spawn(async move {
         let first = signals.next().await;
-        crate::console::say(&format!("{first}: waiting for what is in flight; once more ends at once"));
-        // The dispatcher may have ended already; then only a second signal matters.
+        let said = format!("{first}: waiting for what is in flight; once more ends at once");
+        // The dispatcher may have ended already; then only a second signal matters. It is told before anybody else:
+        // a terminal or pipe that takes nothing more must not keep the sending going.
         let _ = tell.send(first).await;
+        crate::console::say(&said);
         let second = signals.next().await;
         #[allow(clippy::exit)]
         std::process::exit(i32::from(second.exit_code()));

@@ -139,6 +139,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.stop(why);
     }
 
+    /// Sends nothing for so long: Graph asked an earlier process of the run to wait.
+    pub fn hold(&mut self, wait: Duration) {
+        if let Some(until) = Instant::now().checked_add(wait) {
+            self.pacer.close(until);
+        }
+    }
+
     /// Runs to the end. What comes through `interrupts` stops the sending; what is in flight is waited for.
     pub async fn run(mut self, mut interrupts: mpsc::Receiver<Stop>) -> Result<Finished, JournalError> {
         let mut fresh = std::mem::replace(&mut self.fresh, Box::new(std::iter::empty())).peekable();
@@ -510,7 +517,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     fn journal_failed(&mut self, error: &JournalError) {
         if !self.broken {
             self.broken = true;
-            let detail = format!("{error}; nothing more is sent. Make room, then `resume` the run");
+            let detail = unrecorded(error);
             tracing::error!("{detail}");
             self.stop.get_or_insert(Stop::Runtime { detail });
         }
@@ -556,11 +563,21 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             };
             return Ok(Finished { stop: Some(Stop::Runtime { detail }) });
         }
-        journal.close()?;
+        if let Err(error) = journal.close() {
+            // All that is on disk stands; whatever is not is sent again.
+            let detail = unrecorded(&error);
+            tracing::error!("{detail}");
+            return Ok(Finished { stop: Some(Stop::Runtime { detail }) });
+        }
         unsynced.iter().for_each(|(_, event)| listen(event));
         listen(&ended);
         Ok(Finished { stop })
     }
+}
+
+/// What to tell where nothing can be recorded any more.
+fn unrecorded(error: &JournalError) -> String {
+    format!("{error}; nothing more is sent. Make room, then `resume` the run")
 }
 
 /// An instant that no run reaches; the branch that would wait for it is switched off.

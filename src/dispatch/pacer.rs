@@ -154,6 +154,11 @@ impl Pacer {
         Permit::Go
     }
 
+    /// Closes the gate until then, as a 429 to an earlier process of the run asked for.
+    pub fn close(&mut self, until: Instant) {
+        self.gate = Gate::Closed { until };
+    }
+
     /// Until when the gate is closed, if it is.
     pub fn closed_until(&self) -> Option<Instant> {
         match self.gate {

@@ -86,6 +86,15 @@ impl RunFolder {
         }
     }
 
+    /// Makes the names of the files in it, and its own, durable: a synced file whose name is lost is lost.
+    pub fn sync(&self) -> Result<(), FolderError> {
+        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        for dir in [self.path.as_path(), parent.unwrap_or(Path::new("."))] {
+            sync_dir(dir).map_err(FolderError::io(dir))?;
+        }
+        Ok(())
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
@@ -141,6 +150,23 @@ fn write_synced(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>
     let mut file = io::BufWriter::with_capacity(1 << 16, create_private(path)?);
     fill(&mut file)?;
     file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// Some file systems can't sync a folder, and say so; then its names are as durable as they can be.
+#[cfg(unix)]
+fn sync_dir(path: &Path) -> io::Result<()> {
+    match File::open(path)?.sync_all() {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
+        synced => synced,
+    }
+}
+
+/// On Windows a folder can't be opened like a file, and NTFS keeps its names in a journal of its own.
+#[cfg(not(unix))]
+fn sync_dir(_path: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(unix)]

@@ -93,10 +93,12 @@ pub struct Ledger {
     pub last_at: Option<Timestamp>,
     /// How often the gate closed.
     pub throttles: u64,
+    /// Until when Graph asked to wait, at the latest.
+    pub closed_until: Option<Timestamp>,
     /// Lines that could not be read, the torn tail not counted.
     pub damaged: u64,
     /// Where the last whole line ends, in bytes.
-    whole: u64,
+    pub(super) whole: u64,
 }
 
 /// A short mark of a user id, by which a line is known to speak of the plan's user.
@@ -133,6 +135,8 @@ impl Ledger {
         options.read(true).append(true).create(true);
         super::folder::owner_only(&mut options);
         let file = options.open(path).map_err(fail)?;
+        // A killed process may have written lines that it never synced; what counts from here on is on disk.
+        file.sync_data().map_err(fail)?;
         let mut ledger = Ledger {
             path: path.to_owned(),
             traces: vec![Trace::default(); users.len()],
@@ -141,6 +145,7 @@ impl Ledger {
             ended_at: None,
             last_at: None,
             throttles: 0,
+            closed_until: None,
             damaged: 0,
             whole: 0,
             file: file.try_clone().map_err(fail)?,
@@ -190,7 +195,10 @@ impl Ledger {
                 self.stopped = None;
                 self.ended_at = None;
             }
-            Event::Throttled(_) => self.throttles += 1,
+            Event::Throttled(throttled) => {
+                self.throttles += 1;
+                self.closed_until = self.closed_until.max(Some(throttled.until));
+            }
             Event::Stopping { why, .. } => self.stopped = Some(why),
             Event::Ended { at } => self.ended_at = Some(at),
             _ => {}
@@ -281,7 +289,8 @@ impl Ledger {
 
     /// Cuts the torn tail off and goes on writing behind the last whole line.
     pub fn into_journal(self) -> Result<Journal, JournalError> {
-        self.file.set_len(self.whole)?;
+        // Not through the handle that appends: on Windows it may not cut.
+        OpenOptions::new().write(true).open(&self.path)?.set_len(self.whole)?;
         Journal::new(self.file, self.whole)
     }
 }

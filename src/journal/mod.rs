@@ -7,6 +7,8 @@
 mod folder;
 mod ledger;
 mod record;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 pub use folder::{FolderError, RunFolder, RunLock, create_private, write_private};

@@ -156,7 +156,10 @@ pub(super) fn write_plan(
 ) -> Result<String, PlanError> {
     let fail = |source| PlanError::write(path, source);
     let mut out = Hashing::new(BufWriter::with_capacity(1 << 16, out));
-    print_plan(spool, columns, place_of, &mut out)?;
+    print_plan(spool, columns, place_of, &mut out).map_err(|error| match error {
+        PlanError::Write { source, .. } => fail(source),
+        other => other,
+    })?;
     let (inner, sha256) = out.finish();
     inner.into_inner().map_err(|error| fail(error.into_error()))?.sync_all().map_err(fail)?;
     Ok(sha256)

@@ -70,6 +70,12 @@ impl ReportError {
     }
 }
 
+/// Takes the manifest away, since the journal is about to grow: however the process ends, none is left that speaks of
+/// an earlier journal.
+pub fn withdraw_manifest(folder: &RunFolder) -> Result<(), ReportError> {
+    manifest::remove(folder)
+}
+
 /// Writes all reports of a run, the manifest last, and gives the summary. Call it when the journal is closed: the
 /// manifest holds the journal's hash.
 ///

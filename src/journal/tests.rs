@@ -1,0 +1,263 @@
+//! The journal read back from whatever may stand on a disk.
+
+use std::collections::BTreeSet;
+use std::fs::{self, OpenOptions};
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::{FORMAT, Journal, Ledger, fingerprint};
+use crate::event::{Answered, Began, Event, Evidence, Order, Sent, Settled, Stop, Throttled};
+use crate::outcome::{Accepted, Outcome};
+
+const USERS: Order = 5;
+const PLAN: &str = "00aa";
+
+fn user(target: Order) -> String {
+    // Characters that JSON escapes belong to it.
+    format!("\"ü\\{target}\"@contoso.com")
+}
+
+fn marks() -> Vec<u32> {
+    (1..=USERS).map(|target| fingerprint(&user(target))).collect()
+}
+
+fn read(bytes: &[u8]) -> Result<Ledger, super::LedgerError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    fs::write(&path, bytes).unwrap();
+    Ledger::read(&path, &marks(), PLAN)
+}
+
+fn began() -> Event {
+    Event::Began(Began {
+        at: crate::dispatch::now(),
+        format: FORMAT,
+        run: "ab12cd34".to_owned(),
+        plan_sha256: PLAN.to_owned(),
+        targets: USERS,
+        resumed: false,
+    })
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop::sample::select(vec![
+        Outcome::Revoked,
+        Outcome::Revoked,
+        Outcome::AcceptedNoEffect,
+        Outcome::NotFound,
+        Outcome::Failed,
+        Outcome::InDoubt,
+        Outcome::ThrottledOut,
+    ])
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let at = crate::dispatch::now();
+    let target = 1..=USERS;
+    let evidence = || Evidence { detail: "a\nb\u{0}\"c\"".to_owned(), ..Evidence::default() };
+    prop_oneof![
+        4 => (target.clone(), 1..9u32).prop_map(move |(target, attempt)| Event::Sent(Sent {
+            at, target, user: user(target), attempt, client_request_id: Uuid::nil(),
+        })),
+        2 => (target.clone(), 1..9u32, outcome()).prop_map(move |(target, attempt, outcome)| {
+            // An answer that settles nothing never says `revoked`.
+            let outcome = if outcome == Outcome::Revoked { Outcome::Failed } else { outcome };
+            Event::Answered(Answered { at, target, user: user(target), attempt, outcome, evidence: evidence() })
+        }),
+        4 => (target, 1..9u32, outcome()).prop_map(move |(target, attempts, outcome)| {
+            Event::Settled(Box::new(Settled {
+                at, target, user: user(target), outcome, evidence: evidence(), attempts,
+                throttled_ms: 7, first_sent_at: Some(at), client_request_id: None,
+            }))
+        }),
+        1 => Just(Event::Throttled(Throttled {
+            at, until: at, retry_after_ms: None, scope: None, information: None,
+        })),
+        1 => Just(Event::Stopping { at, why: Stop::Interrupted }),
+        1 => Just(Event::Ended { at }),
+        1 => Just(began()),
+    ]
+}
+
+/// Journals as the program writes them, each line with its event.
+fn journal() -> impl Strategy<Value = Vec<(Event, Vec<u8>)>> {
+    prop::collection::vec(event(), 0..40).prop_map(|events| {
+        let line = |event: Event| {
+            let mut line = serde_json::to_vec(&event).unwrap();
+            line.push(b'\n');
+            (event, line)
+        };
+        std::iter::once(began()).chain(events).map(line).collect()
+    })
+}
+
+fn text(lines: &[(Event, Vec<u8>)]) -> Vec<u8> {
+    lines.iter().flat_map(|(_, line)| line.clone()).collect()
+}
+
+/// The word for each target after these events, found the plain way.
+fn words<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Outcome> {
+    let mut words = vec![Outcome::NotAttempted; USERS as usize];
+    for event in events {
+        let (target, outcome) = match event {
+            Event::Sent(sent) => (sent.target, Outcome::InDoubt),
+            Event::Answered(answered) => (answered.target, answered.outcome),
+            Event::Settled(settled) => (settled.target, settled.outcome),
+            _ => continue,
+        };
+        let word = &mut words[target as usize - 1];
+        if *word != Outcome::Revoked {
+            *word = outcome;
+        }
+    }
+    words
+}
+
+fn words_of(ledger: &Ledger) -> Vec<Outcome> {
+    (1..=USERS).map(|target| ledger.outcome(target)).collect()
+}
+
+fn said_revoked(lines: &[(Event, Vec<u8>)]) -> BTreeSet<Order> {
+    let revoked = lines.iter().filter_map(|(event, _)| match event {
+        Event::Settled(settled) if settled.outcome == Outcome::Revoked => Some(settled.target),
+        _ => None,
+    });
+    revoked.collect()
+}
+
+fn done(ledger: &Ledger) -> BTreeSet<Order> {
+    (1..=USERS).filter(|target| ledger.outcome(*target) == Outcome::Revoked).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(192))]
+
+    #[test]
+    fn arbitrary_bytes_never_panic_and_revoke_nobody(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        if let Ok(ledger) = read(&bytes) {
+            prop_assert_eq!(ledger.outstanding(&Accepted::default()).count(), USERS as usize);
+            for target in 0..=USERS + 1 {
+                ledger.standing(target).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_journal_cut_anywhere_is_known_by_its_whole_lines(lines in journal(), cut in any::<prop::sample::Index>()) {
+        let text = text(&lines);
+        let cut = cut.index(text.len() + 1);
+        let mut end = 0;
+        let whole: Vec<_> = lines.iter().take_while(|(_, line)| { end += line.len(); end <= cut }).collect();
+        let ledger = read(&text[..cut]).unwrap();
+        prop_assert_eq!(words_of(&ledger), words(whole.iter().map(|(event, _)| event)));
+        prop_assert_eq!(ledger.damaged, 0);
+        for target in 1..=USERS {
+            prop_assert_eq!(ledger.standing(target).unwrap().outcome, ledger.outcome(target));
+        }
+    }
+
+    #[test]
+    fn what_is_done_and_what_is_left_are_the_plan(lines in journal(), accepts in any::<bool>()) {
+        let ledger = read(&text(&lines)).unwrap();
+        let accepted: Accepted = accepts.then_some(Outcome::NotFound).into_iter().collect();
+        let left: BTreeSet<Order> = ledger.outstanding(&accepted).collect();
+        let settled: BTreeSet<Order> = (1..=USERS).filter(|target| accepted.settles(ledger.outcome(*target))).collect();
+        prop_assert!(left.is_disjoint(&settled));
+        prop_assert_eq!(left.union(&settled).copied().collect::<Vec<_>>(), (1..=USERS).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn damage_anywhere_revokes_nobody_else(
+        lines in journal(),
+        at in any::<prop::sample::Index>(),
+        damage in prop::collection::vec(any::<u8>(), 1..40),
+        replaces in any::<bool>(),
+    ) {
+        let mut bytes = text(&lines);
+        let at = at.index(bytes.len());
+        let end = if replaces { (at + damage.len()).min(bytes.len()) } else { at };
+        bytes.splice(at..end, damage);
+        // A journal whose damage makes it another plan's, or a newer one's, is refused as a whole.
+        if let Ok(ledger) = read(&bytes) {
+            prop_assert!(done(&ledger).is_subset(&said_revoked(&lines)));
+            for target in 1..=USERS {
+                ledger.standing(target).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn writing_goes_on_behind_the_last_whole_line(
+        lines in journal(),
+        cut in any::<prop::sample::Index>(),
+        garbage in prop::collection::vec(any::<u8>().prop_filter("one line", |byte| *byte != b'\n'), 0..40),
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.jsonl");
+        let text = text(&lines);
+        let mut torn = text[..cut.index(text.len() + 1)].to_vec();
+        torn.extend_from_slice(&garbage);
+        fs::write(&path, &torn).unwrap();
+        let whole = torn.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+
+        let before = Ledger::read(&path, &marks(), PLAN).unwrap();
+        let known = words_of(&before);
+        let mut journal = before.into_journal().unwrap();
+        journal.append(&began()).unwrap();
+        journal.close().unwrap();
+        let now = fs::read(&path).unwrap();
+        prop_assert!(now.starts_with(&torn[..whole]));
+        let added: Event = serde_json::from_slice(&now[whole..]).unwrap();
+        prop_assert!(matches!(added, Event::Began(_)) && now.ends_with(b"\n"));
+        let after = Ledger::read(&path, &marks(), PLAN).unwrap();
+        prop_assert_eq!(words_of(&after), known);
+        prop_assert_eq!((after.whole, after.ended_at), (now.len() as u64, None));
+    }
+}
+
+#[test]
+fn a_flush_that_fails_leaves_whole_lines() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    fs::write(&path, "").unwrap();
+    // A handle that can't write stands for a disk that won't.
+    let mut journal = Journal::new(OpenOptions::new().read(true).open(&path).unwrap(), 0).unwrap();
+    journal.append(&began()).unwrap();
+    journal.flush().unwrap_err();
+    assert_eq!(fs::read(&path).unwrap(), b"");
+    // What was gathered is dropped, and is not tried again behind the caller's back.
+    journal.flush().unwrap();
+    assert_eq!(*journal.synced().borrow().as_ref().unwrap(), 0);
+}
+
+#[test]
+fn only_what_was_synced_is_called_synced() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("journal.jsonl");
+    let mut journal = Journal::new(super::create_private(&path).unwrap(), 0).unwrap();
+    let end = journal.append(&began()).unwrap();
+    let synced = journal.synced();
+    assert_eq!(*synced.borrow().as_ref().unwrap(), 0);
+    journal.flush().unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().len(), end);
+    journal.close().unwrap();
+    assert_eq!(*synced.borrow().as_ref().unwrap(), end);
+}
+
+/// A pipe takes writes and can't be synced: what a failing `fsync` looks like.
+#[cfg(unix)]
+#[test]
+fn a_sync_that_fails_is_told_and_ends_the_syncing() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let file = std::fs::File::from(std::os::fd::OwnedFd::from(writer));
+    let mut journal = Journal::new(file, 0).unwrap();
+    let synced = journal.synced();
+    journal.append(&began()).unwrap();
+    journal.flush().unwrap();
+    journal.request_sync();
+    let error = journal.close().unwrap_err();
+    assert!(error.to_string().contains("the journal can't be written"), "{error}");
+    assert!(synced.borrow().is_err());
+    drop(reader);
+}

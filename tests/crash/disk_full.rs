@@ -1,0 +1,219 @@
+//! No room, or no access: nothing is sent that can't be recorded, and nothing is claimed that was not.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::help::{
+    all_were_revoked, no_claim_is_false, requests, resume, revoked_in, sent_in, users, whole_lines,
+};
+use crate::stage::{Done, RunDir, Stage};
+
+const FAST: [&str; 6] = ["--rate", "2000/s", "-j", "8", "--progress", "none"];
+
+/// Runs `command` through a shell that does `before` first.
+fn through_shell(stage: &Stage, before: &str, command: &Command) -> Done {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{before}; exec \"$0\" \"$@\""));
+    shell.arg(command.get_program()).args(command.get_args()).current_dir(stage.dir.path());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    stage.finish(&mut shell)
+}
+
+/// A limit on the size of files stands for a full disk: writing fails with EFBIG, and needs no privilege.
+fn with_file_limit(stage: &Stage, blocks: u64, command: &Command) -> Done {
+    through_shell(stage, &format!("trap '' XFSZ; ulimit -f {blocks}"), command)
+}
+
+/// What must hold when the room ran out on the way.
+#[track_caller]
+fn it_stopped_in_time(stage: &Stage, path: &Path, done: &Done, count: usize) -> usize {
+    done.exits(1);
+    assert!(done.stderr.contains("nothing more is sent"), "{}", done.stderr);
+    assert!(done.stderr.contains("resume"), "{}", done.stderr);
+    let lines = whole_lines(path);
+    let sent = sent_in(&lines);
+    let seen = requests(stage);
+    for (user, count) in &seen {
+        assert!(sent.get(user).is_some_and(|sent| sent >= count), "{user} was sent without a line");
+    }
+    assert!(seen.len() < count, "the room did not run out");
+    stage.finish(stage.bare("report").arg(path)).exits(0);
+    no_claim_is_false(stage, &RunDir { path: path.to_owned() });
+    seen.len()
+}
+
+#[test]
+fn a_run_without_room_stops_and_goes_on_when_there_is_some() {
+    // The plan fits in, and the journal does not. Some limits fall within a line, some on requests, some on answers.
+    for blocks in [64, 65, 79, 128, 201] {
+        let stage = Stage::new("latency = '3ms'\njitter = '3ms'");
+        let input = stage.input("users.txt", users(300));
+        let mut run = stage.command("run");
+        run.arg(input).args(FAST);
+        let done = with_file_limit(&stage, blocks, &run);
+        let path = stage.folder().path;
+        let seen = it_stopped_in_time(&stage, &path, &done, 300);
+        assert!(seen > 0, "the room ran out before the first request");
+
+        // Still no room: refused before anything is sent, and nothing is lost by it.
+        let mut again = stage.command("resume");
+        again.arg(&path).args(["--progress", "none"]);
+        let before = stage.stats().revocations;
+        let done = with_file_limit(&stage, 1, &again);
+        done.exits(1);
+        assert_eq!(stage.stats().revocations, before, "sent without a line");
+
+        resume(&stage, &path, &["--progress", "none"]).exits(0);
+        all_were_revoked(&stage, 300);
+        assert_eq!(RunDir { path }.summary()["outcomes"]["revoked"], 300);
+    }
+}
+
+#[test]
+fn when_only_the_last_line_does_not_fit_the_way_on_is_told() {
+    let run = |pad: usize, blocks: Option<u64>| {
+        let stage = Stage::new("");
+        let user = |n| format!("user{n}{}@contoso.com\n", "x".repeat(pad));
+        let input = stage.input("users.txt", (0..8).map(user).collect::<String>());
+        let mut run = stage.command("run");
+        run.arg(input).args(["-j", "1", "--progress", "none"]);
+        let done = match blocks {
+            Some(blocks) => with_file_limit(&stage, blocks, &run),
+            None => stage.finish(&mut run),
+        };
+        let path = stage.folder().path;
+        (stage, path, done)
+    };
+    let (_stage, path, done) = run(0, None);
+    done.exits(0);
+    let size = std::fs::metadata(path.join("journal.jsonl")).unwrap().len();
+    // Each user stands in two lines. The padding moves the limit into the last line, which has some 50 bytes; times
+    // have more digits or fewer, so that it may take more than one go.
+    let blocks = size / 512 + 1;
+    let pad = (blocks * 512 + 25 - size) / 16;
+    let hit = (0..8).find_map(|_| {
+        let (stage, path, done) = run(pad as usize, Some(blocks));
+        let lines = whole_lines(&path);
+        (revoked_in(&lines).len() == 8 && lines.last()?["event"] != "ended").then_some((stage, path, done))
+    });
+    let (stage, path, done) = hit.expect("a limit within the last line");
+    done.exits(1);
+    assert!(done.stderr.contains("the journal can't be written"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains(&format!("resume {}", path.display()))
+            || done.stderr.contains("`resume` the run"),
+        "{}",
+        done.stderr
+    );
+    resume(&stage, &path, &[]).exits(0);
+    assert_eq!(stage.stats().revocations, 8, "somebody was sent again");
+}
+
+#[test]
+fn a_full_file_system_stops_the_run_and_room_lets_it_go_on() {
+    let stage = Stage::new("latency = '3ms'");
+    let mount = stage.dir.path().join("small");
+    std::fs::create_dir(&mount).unwrap();
+    stage.input("users.txt", users(600));
+    let binary = env!("CARGO_BIN_EXE_entra-revoke");
+    // All in one private mount namespace, which ends with the shell: run, look, make room, resume, copy out.
+    let script = r#"
+        set -u
+        mount -t tmpfs -o size=160k,mode=700 tmpfs small || exit 99
+        "$BIN" run users.txt --yes --output-dir small --rate 2000/s -j 8 --progress none --graph-url "$URL" 2> run.err
+        echo $? > run.code
+        cp small/*/journal.jsonl cut.jsonl
+        ls small/* > run.files
+        mount -o remount,size=20m small
+        "$BIN" resume small/* --progress none --graph-url "$URL" 2> resume.err
+        echo $? > resume.code
+        mkdir runs && cp -r small/* runs/
+    "#;
+    let mut command = Command::new("unshare");
+    command.args(["-m", "--propagation", "private", "sh", "-c", script]);
+    command.current_dir(stage.dir.path()).env("BIN", binary).env("URL", stage.simulator.url());
+    command.env("ENTRA_REVOKE_TOKEN", crate::stage::TOKEN);
+    let output = match command.output() {
+        Ok(output) if output.status.code() != Some(99) && !cannot_unshare(&output) => output,
+        other => return println!("skipped: no small file system can be mounted here ({other:?})"),
+    };
+    let text = |name: &str| std::fs::read_to_string(stage.dir.path().join(name)).unwrap_or_default();
+    let told = format!("{}\n{output:?}", text("run.err"));
+    assert_eq!(text("run.code").trim(), "1", "{told}");
+    assert!(told.contains("nothing more is sent") && told.contains("resume"), "{told}");
+    assert!(!text("run.files").contains("partial"), "{}", text("run.files"));
+    let cut = text("cut.jsonl");
+    assert!(cut.ends_with('\n'), "a torn line was left where it could be cut");
+    assert_eq!(text("resume.code").trim(), "0", "{}", text("resume.err"));
+    all_were_revoked(&stage, 600);
+    let folder = stage.folder();
+    assert_eq!(folder.summary()["outcomes"]["revoked"], 600);
+    assert!(folder.text("journal.jsonl").starts_with(&cut), "lines that were there are gone");
+}
+
+fn cannot_unshare(output: &std::process::Output) -> bool {
+    String::from_utf8_lossy(&output.stderr).contains("unshare")
+}
+
+/// Nothing can be kept at all: it says which file and why, and sends nothing.
+#[track_caller]
+fn refused_at_the_start(stage: &Stage, done: &Done, named: &str) {
+    done.exits(1);
+    assert!(done.stderr.contains("error: ") && done.stderr.contains(named), "{}", done.stderr);
+    assert!(!done.stderr.contains("panicked"), "{}", done.stderr);
+    assert_eq!(stage.stats().revocations, 0, "sent without a journal");
+}
+
+#[test]
+fn without_room_for_the_plan_nothing_is_sent() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", users(300));
+    let mut run = stage.command("run");
+    run.arg(&input).args(FAST);
+    let done = with_file_limit(&stage, 4, &run);
+    refused_at_the_start(&stage, &done, "plan.csv");
+    let folder = stage.folder().path;
+    resume(&stage, &folder, &[]).exits(2);
+}
+
+#[test]
+fn without_room_for_anything_nothing_is_sent() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", users(2));
+    let mut run = stage.command("run");
+    run.arg(&input).args(FAST);
+    let done = with_file_limit(&stage, 0, &run);
+    refused_at_the_start(&stage, &done, "plan.csv");
+}
+
+#[test]
+fn an_output_folder_that_can_not_be_is_refused() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", users(3));
+    stage.input("file", "not a folder");
+    for (folder, named) in [("file", "file"), ("file/below", "file"), ("/proc/nowhere", "/proc/nowhere")] {
+        let done = stage.run(&input, &["--output-dir", folder, "--progress", "none"]);
+        refused_at_the_start(&stage, &done, named);
+    }
+    assert_eq!(std::fs::read_to_string(stage.dir.path().join("file")).unwrap(), "not a folder");
+}
+
+#[test]
+fn a_read_only_output_folder_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", users(3));
+    let locked = stage.dir.path().join("locked");
+    std::fs::create_dir(&locked).unwrap();
+    std::fs::set_permissions(&locked, std::fs::Permissions::from_mode(0o500)).unwrap();
+    if std::fs::create_dir(locked.join("probe")).is_ok() {
+        return println!("skipped: whoever runs this may write to read-only folders (root)");
+    }
+    let done = stage.run(&input, &["--output-dir", "locked", "--progress", "none"]);
+    refused_at_the_start(&stage, &done, "locked");
+}

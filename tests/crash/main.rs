@@ -1,0 +1,14 @@
+//! "Nothing lost": what the program keeps and resumes when it is killed, interrupted, or out of room.
+#![cfg(unix)]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+#[path = "../stage/mod.rs"]
+mod stage;
+
+mod disk_full;
+mod help;
+mod kill_and_resume;
+mod one_writer;
+mod resume_rules;
+mod signals;
+mod torn_journal;
