@@ -47,7 +47,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         ready.resumed.as_ref().map(|work| work.iter().map(|work| work.order).collect());
     let mut results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref())?;
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
-    begin(&mut ready, left)?;
+    begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some())?;
 
     let pace = console::Pace {
         per_second: ready.settings.pace.per_second,
@@ -87,18 +87,22 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
 }
 
 /// The first line of this process in the journal.
-fn begin(ready: &mut Ready, left: u32) -> Result<(), Error> {
-    let began = Event::Began(Began {
+pub(super) fn begin(
+    journal: &mut Journal,
+    record: &RunRecord,
+    left: u32,
+    resumed: bool,
+) -> Result<(), Error> {
+    journal.append(&Event::Began(Began {
         at: crate::dispatch::now(),
         format: FORMAT,
-        run: ready.record.id.clone(),
-        plan_sha256: ready.record.plan.sha256.clone(),
+        run: record.id.clone(),
+        plan_sha256: record.plan.sha256.clone(),
         targets: left,
-        resumed: ready.resumed.is_some(),
-    });
-    ready.journal.append(&began)?;
-    ready.journal.flush()?;
-    ready.journal.request_sync();
+        resumed,
+    }))?;
+    journal.flush()?;
+    journal.request_sync();
     Ok(())
 }
 
@@ -124,14 +128,16 @@ pub(super) fn read_ledger(folder: &RunFolder, record: &RunRecord) -> Result<Ledg
 }
 
 /// Makes the reports and shows the summary; gives the exit code.
-fn report(
+pub(super) fn report(
     folder: &RunFolder,
     record: &RunRecord,
     output: Output,
     results: Option<Results>,
     stop: Option<&Stop>,
 ) -> Result<u8, Error> {
-    let made = read_ledger(folder, record).and_then(|ledger| {
+    let made = read_ledger(folder, record).and_then(|mut ledger| {
+        // A journal that can't be written can't hold why the run stopped.
+        ledger.stopped = ledger.stopped.or_else(|| stop.cloned());
         let summary = report::write(folder, record, &ledger)?;
         Ok((ledger, summary))
     });

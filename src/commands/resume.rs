@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use super::carry_out::{Ready, Shown, carry_out, read_ledger};
+use super::carry_out::{Ready, Shown, begin, carry_out, read_ledger, report};
 use super::connect::{Connection, check_me, sign_in};
 use super::drill::{self, DrillRecord};
+use super::run::write_record;
 use super::{progress, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console;
 use crate::dispatch::Work;
 use crate::error::Error;
-use crate::event::{Order, Stop};
+use crate::event::{Event, Order, Stop};
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, RunFolder, RunRecord};
 use crate::plan::{PlanReader, Target};
@@ -23,10 +24,17 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
     let lock = folder.lock()?;
     let mut record = read_record(&folder)?;
     let sending = Sending::resumed(&args.sending, &record.settings);
-    record.settings.accept = sending.accepted.clone();
+    if record.settings.accept != sending.accepted {
+        // What counts as done from here on is a fact of the run: `report` must say the same later.
+        record.settings.accept = sending.accepted.clone();
+        write_record(&folder, &record)?;
+    }
     let targets = read_targets(&folder, &record)?;
     let ledger = read_ledger(&folder, &record)?;
     let outstanding: Vec<Order> = ledger.outstanding(&sending.accepted).collect();
+    if outstanding.is_empty() {
+        return nothing_left(&folder, &record, ledger, args.output.output);
+    }
     let drill: Option<DrillRecord> =
         record.drill.clone().and_then(|drill| serde_json::from_value(drill).ok());
     let simulator = match &drill {
@@ -48,7 +56,7 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
         let done = targets.len() - outstanding.len();
         console::say(&format!("resuming run {}: {done} done, {} to do", record.id, outstanding.len()));
     }
-    let hold = hold(&ledger).filter(|_| simulator.is_none() && !outstanding.is_empty());
+    let hold = hold(&ledger).filter(|_| simulator.is_none());
     if let Some(wait) = hold.filter(|_| args.output.output != Output::None) {
         let wait = console::wording::wait(wait);
         console::say(&format!("Graph asked this run to wait: nothing is sent for another {wait}"));
@@ -58,7 +66,7 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
         .max_users
         .filter(|allowed| planned > *allowed)
         .map(|allowed| Stop::MaxUsers { planned, allowed });
-    let work = if refused.is_some() { Vec::new() } else { work(&ledger, &outstanding, &folder)? };
+    let work = work(&ledger, &outstanding, &folder)?;
     let shown = Shown { progress: progress(&args.output), output: args.output.output };
     crate::report::withdraw_manifest(&folder)?;
     let ready = Ready {
@@ -78,6 +86,19 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
         simulator.stop().await;
     }
     code
+}
+
+/// A complete run needs no token: it only says so once more.
+fn nothing_left(folder: &RunFolder, record: &RunRecord, ledger: Ledger, output: Output) -> Result<u8, Error> {
+    if output != Output::None {
+        console::say(&format!("run {} has nothing left to do", record.id));
+    }
+    crate::report::withdraw_manifest(folder)?;
+    let mut journal = ledger.into_journal()?;
+    begin(&mut journal, record, 0, true)?;
+    journal.append(&Event::Ended { at: crate::dispatch::now() })?;
+    journal.close()?;
+    report(folder, record, output, None, None)
 }
 
 /// Reads `run.json`.
@@ -129,6 +150,9 @@ async fn reconnect(args: &ResumeArgs, record: &RunRecord) -> Result<Connection, 
         return Err(other(given));
     }
     let connection = sign_in(&who, &network).await?;
+    if record.tenant_id.is_some() && connection.claims.tid.is_none() {
+        console::say("warning: the token does not say its tenant; make sure that it is the run's");
+    }
     match (&record.tenant_id, &connection.claims.tid) {
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => Err(other(now)),
         _ => Ok(connection),

@@ -175,7 +175,7 @@ pub(super) async fn send(
         record,
         journal,
         targets: frozen.targets,
-        resumed: refused.is_some().then(Vec::new),
+        resumed: None,
         hold: None,
         settings: sending.dispatch(speed),
         refused,
@@ -184,7 +184,8 @@ pub(super) async fn send(
     carry_out(ready, shown).await
 }
 
-fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
+/// Writes `run.json`.
+pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
     let path = folder.file("run.json");
     write_private(&path, |out| {
         serde_json::to_writer_pretty(&mut *out, record)?;
