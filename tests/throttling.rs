@@ -22,7 +22,8 @@ fn patient_and_complete(ledger: &Ledger, count: usize) {
 }
 
 fn time(line: &Value, field: &str) -> Timestamp {
-    line[field].as_str().unwrap().parse().unwrap()
+    let text = line[field].as_str().expect("a time");
+    text.parse().expect("a time in RFC 3339")
 }
 
 /// Does the same for each of them at once: what takes time here is waiting.

@@ -1,5 +1,5 @@
 //! An HTTP/1.1 server of a few lines, for what the simulator does not show: connections, raw headers, forms.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
