@@ -32,6 +32,22 @@ pub fn shown(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// JSON for a terminal, a log or a file: acting characters stand only inside its strings, and there an escape such as
+/// `\u001b` means the same and does not act. Line breaks between its parts stay.
+pub fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_acting(c) && c != '\n' {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// As [`shown`], cut to `max` characters, with `…` where something is missing.
 pub fn excerpt(text: &str, max: usize) -> String {
     let text = text.trim();

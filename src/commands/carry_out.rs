@@ -173,7 +173,7 @@ pub(super) fn show(
         Output::Text => console::put(&text()).map_err(fail),
         Output::Json => {
             let json = serde_json::to_string_pretty(summary).map_err(|error| fail(error.into()))?;
-            console::put(&format!("{json}\n")).map_err(fail)
+            console::put(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)
         }
         Output::Jsonl | Output::Csv => {
             console::say(text().trim_end());

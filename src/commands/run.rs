@@ -91,7 +91,7 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
         Output::Jsonl => draft.print_json(&mut std::io::stdout().lock())?,
         Output::Json => {
             let json = serde_json::to_string_pretty(&record).map_err(|error| fail(error.into()))?;
-            console::put(&format!("{json}\n")).map_err(fail)?;
+            console::put(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)?;
         }
         Output::Text => console::put(&draft.preview()?).map_err(fail)?,
         Output::None => {}
@@ -188,8 +188,8 @@ pub(super) async fn send(
 pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
     let path = folder.file("run.json");
     write_private(&path, |out| {
-        serde_json::to_writer_pretty(&mut *out, record)?;
-        out.write_all(b"\n")
+        let json = crate::harmless::json(&serde_json::to_string_pretty(record)?);
+        writeln!(out, "{json}")
     })
     .map_err(|source| Error::Io { what: format!("can't write {}", path.display()), source })
 }

@@ -175,7 +175,7 @@ impl Write for &Lines {
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let mut clean = match self.format {
             LogFormat::Text => harmless::shown(text).into_owned(),
-            LogFormat::Json => json_harmless(text),
+            LogFormat::Json => harmless::json(text),
         };
         clean.push('\n');
         match &self.out {
@@ -194,22 +194,6 @@ impl Write for &Lines {
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
-}
-
-/// Acting characters stand in a JSON line only inside its strings: there an escape means the same and does not act.
-fn json_harmless(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    for c in line.chars() {
-        if harmless::is_acting(c) {
-            let mut units = [0; 2];
-            for unit in c.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
 }
 
 /// The target of log lines that tell a run's events.

@@ -20,6 +20,9 @@ const TRIES: u32 = 5;
 /// Longest wait between two tries that is worth it; a longer `Retry-After` is told instead.
 const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
+/// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
 /// An app that signs in with a secret.
 #[derive(Debug)]
 pub struct ClientSecret {
@@ -132,10 +135,9 @@ impl ClientSecret {
         if status.is_success() {
             return match granted(&body) {
                 Some(issued) => Ok(Tried::Issued(issued)),
-                None => {
-                    Err(self
-                        .unreachable("its answer holds no token; is a proxy or a portal between?".to_owned()))
-                }
+                None => Err(self.unreachable(
+                    "its answer holds no token that can be used; is a proxy or a portal between?".to_owned(),
+                )),
             };
         }
         match serde_json::from_slice::<Refusal>(&body) {
@@ -182,7 +184,7 @@ fn granted(body: &[u8]) -> Option<Issued> {
     };
     let lifetime = Duration::try_from_secs_f64(seconds).ok()?;
     super::tokens::usable(grant.access_token.expose_secret()).ok()?;
-    Some(Issued { token: grant.access_token, lifetime })
+    (lifetime >= SHORTEST_LIFE).then_some(Issued { token: grant.access_token, lifetime })
 }
 
 impl Refusal {

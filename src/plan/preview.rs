@@ -40,8 +40,7 @@ impl Draft {
                 external: row.external,
                 priority: &row.priority,
             };
-            serde_json::to_writer(&mut *out, &json)?;
-            out.write_all(b"\n")
+            writeln!(out, "{}", crate::harmless::json(&serde_json::to_string(&json)?))
         })
     }
 

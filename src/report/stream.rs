@@ -24,14 +24,13 @@ enum Form<W: Write> {
 }
 
 impl<W: Write> RowStream<W> {
-    /// Starts the stream for inputs with these own `columns`; CSV writes its header.
+    /// Starts the stream for inputs with these own `columns`; CSV has a header, which goes out with the first
+    /// row (or with the end): a reader that is gone already must not keep a run from being sent.
     pub fn new(out: W, format: StreamFormat, columns: &[String]) -> io::Result<RowStream<W>> {
-        let mut stream = RowStream(match format {
+        Ok(RowStream(match format {
             StreamFormat::Csv => Form::Csv(Box::new(CsvRows::new(out, columns)?)),
             StreamFormat::Jsonl => Form::Jsonl(JsonRows::new(out, columns)),
-        });
-        stream.flush()?;
-        Ok(stream)
+        }))
     }
 
     /// Writes one row and flushes it.

@@ -150,8 +150,8 @@ impl Summary {
 
     /// Writes it as JSON.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut *out, self)?;
-        out.write_all(b"\n")
+        let json = crate::harmless::json(&serde_json::to_string_pretty(self)?);
+        writeln!(out, "{json}")
     }
 
     /// Rows with this word.

@@ -1,0 +1,243 @@
+//! The command line: what it refuses, what it reads, and what it prints where.
+
+mod stage;
+
+use std::io::Write;
+use std::process::Stdio;
+
+use serde_json::Value;
+use stage::{Done, RunDir, Stage, read_csv};
+
+#[test]
+fn wrong_words_are_refused_with_help() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", "a@contoso.com\n");
+    for (args, says) in [
+        (&["--no-such-flag"][..], "--no-such-flag"),
+        (&["--halt", "10%"], "fail=10%"),
+        (&["--accept", "gone"], "not_found"),
+        (&["-o", "xml"], "jsonl"),
+        (&["--rate", "fast"], "--rate"),
+        (&["--cloud", "mars"], "usgov"),
+        (&["-j", "0"], "--jobs"),
+        (&["--deadline", "soon"], "--deadline"),
+        (&["--match", "Department"], "--match"),
+        (&["--skip", "F=("], "--skip"),
+        (&["--delimiter", "ab"], "--delimiter"),
+        (&["--encoding", "klingon"], "--encoding"),
+        (&["--graph-url", "http://graph.example.com"], "--graph-url"),
+        (&["--graph-url", "https://user:pw@graph.example.com"], "--graph-url"),
+        (&["--progress", "none", "--no-progress"], "--no-progress"),
+        (&["--ca-cert", "missing.pem"], "--ca-cert"),
+        (&["--column", "Nowhere"], "Nowhere"),
+    ] {
+        let done =
+            stage.finish(stage.bare("run").env("ENTRA_REVOKE_TOKEN", stage::TOKEN).arg(&input).args(args));
+        done.exits(2);
+        assert!(done.stderr.contains(says), "{args:?}: {}", done.stderr);
+    }
+    stage.finish(&mut stage.bare("run")).exits(2);
+    stage.finish(&mut stage.bare("no-such-verb")).exits(2);
+    assert!(stage.folders().is_empty());
+}
+
+#[test]
+fn help_has_groups_and_examples() {
+    let stage = Stage::new("");
+    let help = |verb: &str| stage.finish(stage.bare(verb).arg("--help")).exits(0).stdout.clone();
+    let groups = ["Input:", "Safety:", "Sending:", "Evidence:", "Output:", "Examples:"];
+    for (verb, headings) in [("run", &["Sign-in:", "Network:"][..]), ("drill", &["Simulator:"])] {
+        let text = help(verb);
+        for heading in groups.iter().chain(headings) {
+            assert!(text.contains(heading), "{verb} has no {heading}");
+        }
+    }
+    for heading in ["Sending:", "Sign-in:", "Network:", "Output:", "Examples:"] {
+        assert!(help("resume").contains(heading), "resume has no {heading}");
+    }
+    assert!(help("simulator").contains("Examples:") && help("report").contains("Output:"));
+}
+
+const MIXED: &str = "upn,n\na@contoso.com,1\nb@contoso.com,2\nA@contoso.com,3\nnobody,4\ngone@contoso.com,5\n\
+                     boss@contoso.com,6\n";
+const MIXED_ARGS: [&str; 4] = ["--protect", "boss@contoso.com", "--column", "upn"];
+
+#[test]
+fn results_stream_every_row_exactly_once() {
+    let stage = Stage::new("unknown = ['gone@*']");
+    let input = stage.input("users.csv", MIXED);
+    let run = |output: &str| {
+        let done = stage.run(&input, &[&MIXED_ARGS[..], &["-o", output]].concat());
+        done.exits(3);
+        done.stdout
+    };
+    let jsonl = run("jsonl");
+    let mut lines: Vec<u64> = jsonl
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["line"].as_u64().unwrap())
+        .collect();
+    lines.sort_unstable();
+    assert_eq!(lines, [2, 3, 4, 5, 6, 7]);
+    let csv = run("csv");
+    let rows = read_csv(&csv);
+    let mut lines: Vec<&str> = rows.iter().map(|row| row["line"].as_str()).collect();
+    lines.sort_unstable();
+    assert_eq!(lines, ["2", "3", "4", "5", "6", "7"]);
+    let summary: Value = serde_json::from_str(&run("json")).unwrap();
+    assert_eq!(summary["rows"], 6);
+    assert!(run("text").contains("revoked"));
+    assert_eq!(run("none"), "");
+}
+
+#[test]
+fn a_reader_that_goes_away_stops_nothing() {
+    for output in ["jsonl", "csv", "json", "text"] {
+        let stage = Stage::new("");
+        let users: String = (0..30).map(|n| format!("u{n}@contoso.com\n")).collect();
+        let input = stage.input("users.txt", users);
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = stage.command("run");
+        let run =
+            command.arg(&input).args(["-o", output]).stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+        drop(command);
+        Done::from(run.wait_with_output().unwrap()).exits(0);
+        assert_eq!(stage.stats().effects, 30, "{output}");
+        assert_eq!(stage.folder().rows().len(), 30, "{output}");
+    }
+}
+
+#[test]
+fn a_dry_run_sends_nothing_and_leaves_nothing() {
+    let stage = Stage::new("");
+    let input = stage.input("users.csv", MIXED);
+    for output in ["text", "json", "jsonl", "csv", "none"] {
+        let mut command = stage.bare("run");
+        command.arg(&input).args(MIXED_ARGS).args(["--dry-run", "-o", output]);
+        stage.finish(&mut command).exits(0);
+    }
+    assert_eq!((stage.stats().requests, stage.stats().token_requests), (0, 0));
+    assert!(stage.folders().is_empty());
+}
+
+#[test]
+fn a_strict_run_refuses_a_row_that_names_nobody() {
+    let stage = Stage::new("");
+    let input = stage.input("users.csv", MIXED);
+    let done = stage.run(&input, &[&MIXED_ARGS[..], &["--strict"]].concat());
+    done.exits(2);
+    assert!(done.stderr.contains("nobody") || done.stderr.contains('5'), "{}", done.stderr);
+    assert_eq!(stage.stats().requests, 0);
+    assert!(stage.folders().is_empty());
+}
+
+#[test]
+fn several_files_and_standard_input_are_one_run() {
+    let stage = Stage::new("");
+    let first = stage.input("first.txt", "a@contoso.com\nb@contoso.com\n");
+    let second = stage.input("second.csv", "upn,x\nB@contoso.com,1\nc@contoso.com,2\n");
+    let mut command = stage.command("run");
+    command.arg(&first).arg("-").arg(&second).stdin(Stdio::piped());
+    let mut run = stage.start(&mut command);
+    run.stdin.take().unwrap().write_all(b"d@contoso.com\na@contoso.com\n").unwrap();
+    Done::from(run.wait_with_output().unwrap()).exits(0);
+    let ledger = stage.ledger();
+    let ids: Vec<&str> = ledger.users.iter().map(|user| user.id.as_str()).collect();
+    assert_eq!(ids, ["a@contoso.com", "b@contoso.com", "c@contoso.com", "d@contoso.com"]);
+    let words: Vec<String> = stage.folder().rows().iter().map(|row| row["outcome"].clone()).collect();
+    assert_eq!(words.iter().filter(|word| *word == "duplicate").count(), 2, "{words:?}");
+    assert_eq!(words.len(), 6);
+}
+
+#[test]
+fn rows_are_chosen_by_place_and_by_content() {
+    let table: String = std::iter::once("upn,dept\n".to_owned())
+        .chain((0..6).map(|n| format!("u{n}@contoso.com,{}\n", if n % 2 == 0 { "Sales" } else { "IT" })))
+        .collect();
+    for (args, expected) in [
+        (&["--match", "dept=^Sales$"][..], &["u0", "u2", "u4"][..]),
+        (&["--skip", "dept=^Sales$"], &["u1", "u3", "u5"]),
+        (&["--match", "dept=^Sales$", "--skip", "upn=^u2"], &["u0", "u4"]),
+        (&["--skip-rows", "4"], &["u4", "u5"]),
+        (&["--max-rows", "2"], &["u0", "u1"]),
+        (&["--skip-rows", "1", "--max-rows", "2"], &["u1", "u2"]),
+        (&["--column", "upn", "--exclude", "u1@contoso.com", "--max-rows", "3"], &["u0", "u2"]),
+    ] {
+        let stage = Stage::new("");
+        let input = stage.input("users.csv", &table);
+        stage.run(&input, args).exits(0);
+        let ledger = stage.ledger();
+        let sent: Vec<&str> = ledger.users.iter().filter_map(|user| user.id.split('@').next()).collect();
+        assert_eq!(sent, expected, "{args:?}");
+    }
+}
+
+#[test]
+fn the_column_of_ids_can_be_named_or_numbered() {
+    for column in ["Login", "login", "2"] {
+        let stage = Stage::new("");
+        let input = stage.input("users.csv", "mail,Login\nwrong@contoso.com,right@contoso.com\n");
+        stage.run(&input, &["--column", column]).exits(0);
+        let ledger = stage.ledger();
+        assert_eq!(ledger.users.len(), 1);
+        assert_eq!(ledger.users[0].id, "right@contoso.com", "{column}");
+    }
+}
+
+#[test]
+fn priority_orders_the_sending() {
+    let stage = Stage::new("");
+    let table =
+        "upn,urgency\nlast@contoso.com,9\nsecond@contoso.com,2\nfirst@contoso.com,1\nthird@contoso.com,3\n";
+    let input = stage.input("users.csv", table);
+    stage.run(&input, &["--priority-column", "urgency", "-j", "1"]).exits(0);
+    let mut users = stage.ledger().users;
+    users.sort_by(|a, b| a.first_s.total_cmp(&b.first_s));
+    let order: Vec<&str> = users.iter().filter_map(|user| user.id.split('@').next()).collect();
+    assert_eq!(order, ["first", "second", "third", "last"]);
+}
+
+#[test]
+fn reports_made_again_are_the_same() {
+    let stage = Stage::new("unknown = ['gone@*']");
+    let input = stage.input("users.csv", MIXED);
+    stage.run(&input, &MIXED_ARGS).exits(3);
+    let folder = stage.folder();
+    let read = |folder: &RunDir| -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<(String, Vec<u8>)> = std::fs::read_dir(&folder.path)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|entry| {
+                (entry.file_name().to_string_lossy().into_owned(), std::fs::read(entry.path()).unwrap())
+            })
+            .collect();
+        files.sort();
+        files
+    };
+    let before = read(&folder);
+    let made = stage.finish(stage.bare("report").arg(&folder.path).args(["-o", "csv"]));
+    made.exits(0);
+    assert_eq!(made.stdout, folder.text("report.csv"));
+    let after = read(&folder);
+    let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&before), names(&after));
+    for ((name, before), (_, after)) in before.iter().zip(&after) {
+        assert!(before == after, "{name} is another one");
+    }
+    stage.finish(stage.bare("report").arg("nowhere")).exits(2);
+}
+
+#[test]
+fn https_needs_the_authoritys_certificate() {
+    let stage = Stage::new("tls = true");
+    let input = stage.input("users.txt", "a@contoso.com\n");
+    stage.run(&input, &["--retries", "0"]).exits(3);
+    let row = stage.folder().row("a@contoso.com");
+    assert_eq!([&row["outcome"], &row["error_code"]], ["failed", "no_connection"], "{row:#?}");
+    assert!(row["detail"].to_lowercase().contains("certificate"), "{row:#?}");
+    assert_eq!(stage.stats().requests, 0);
+    let ca = stage.input("ca.pem", stage.simulator.ca_pem().unwrap());
+    let args = ["--ca-cert", ca.to_str().unwrap(), "--output-dir", "trusted", "-vvv"];
+    stage.run(&input, &args).exits(0);
+    assert_eq!(stage.stats().effects, 1);
+}

@@ -1,0 +1,161 @@
+//! Text of other people's making (ids, columns, a server's words) that would act where it is shown.
+
+mod stage;
+
+use entra_revoke::simulator::{Answer, Config, Fault};
+use stage::{Done, RunDir, Stage, read_csv};
+
+/// What acts: escapes, C1 controls, bidirectional overrides, an invisible character.
+const ACTING: [char; 7] = ['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{85}'];
+
+#[track_caller]
+fn harmless(what: &str, text: &str) {
+    for acting in ACTING {
+        let at =
+            text.find(acting).map(|at| text[at.saturating_sub(60)..].chars().take(80).collect::<String>());
+        assert_eq!(at, None, "{what} holds U+{:04X}", u32::from(acting));
+    }
+}
+
+#[track_caller]
+fn all_harmless(done: &Done, folder: &RunDir) {
+    harmless("standard output", &done.stdout);
+    harmless("standard error", &done.stderr);
+    for name in ["report.csv", "report.html", "report.jsonl", "summary.json", "journal.jsonl", "run.json"] {
+        harmless(name, &folder.text(name));
+    }
+}
+
+fn acting() -> String {
+    ACTING.iter().map(|c| format!("x{c}[31m")).collect()
+}
+
+#[test]
+fn formulas_are_disarmed_in_the_report_and_exact_in_what_remains() {
+    let stage = Stage::new("deny = ['*']");
+    let cells =
+        ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "=cmd|' /C calc'!A0", "a,\"b\"\nc", "plain"];
+    let mut input = csv::Writer::from_writer(Vec::new());
+    input.write_record(["upn", "=note"]).unwrap();
+    for (number, cell) in cells.iter().enumerate() {
+        input.write_record([format!("u{number}@contoso.com").as_str(), cell]).unwrap();
+    }
+    input.write_record(["=HYPERLINK(1)", "invalid"]).unwrap();
+    input.write_record(["+plus@contoso.com", "an id"]).unwrap();
+    let input = stage.input("users.csv", input.into_inner().unwrap());
+    stage.run(&input, &["--case-id", "=2+2", "--column", "upn"]).exits(3);
+    let folder = stage.folder();
+    for row in folder.rows() {
+        for (column, cell) in &row {
+            let first = cell.trim_start().chars().next();
+            let risky = first.is_some_and(|c| "=+-@".contains(c)) || cell.starts_with(['\t', '\r', '\n']);
+            assert!(!risky, "{column}: {cell:?}");
+        }
+        assert_eq!(row["case_id"], "'=2+2");
+    }
+    let remaining = read_csv(&folder.text("remaining.csv"));
+    let notes: Vec<&str> = remaining.iter().map(|row| row["=note"].as_str()).collect();
+    assert_eq!(notes[..cells.len()], cells);
+    assert_eq!(remaining[cells.len()]["upn"], "=HYPERLINK(1)");
+    assert_eq!(remaining[cells.len() + 1]["upn"], "+plus@contoso.com");
+    assert!(stage.ledger().user("+plus@contoso.com").is_some(), "the id itself is sent as it is");
+}
+
+#[test]
+fn what_stands_in_ids_and_columns_acts_nowhere() {
+    let acting = acting();
+    let stage = Stage::new("deny = ['*']");
+    // Enough plain text around it that the file is not taken for a binary one.
+    let plain = "somebody@contoso.com,plain text,plain text\n".repeat(40);
+    let contents = format!(
+        "upn,note{acting},x\n{plain}a@contoso.com,{acting},<script>alert(1)</script>\nno{acting}id,y,z\n\
+         b{acting}@contoso.com,y,z\n"
+    );
+    let input = stage.input("users.csv", contents);
+    for (extra, log) in [(&["--progress", "plain"][..], "text"), (&["-vvv"], "text"), (&["-vvv"], "json")] {
+        let mut command = stage.command("run");
+        command
+            .arg(&input)
+            .args(extra)
+            .args(["--log-format", log, "--output-dir"])
+            .arg(format!("runs-{log}-{}", extra.len()));
+        command.args(["--case-id", &acting, "--column", "upn"]);
+        let done = stage.finish(&mut command);
+        done.exits(3);
+        let runs = stage.dir.path().join(format!("runs-{log}-{}", extra.len()));
+        let folder = RunDir { path: std::fs::read_dir(runs).unwrap().next().unwrap().unwrap().path() };
+        all_harmless(&done, &folder);
+        let page = folder.text("report.html");
+        assert!(!page.contains("<script>alert"), "a cell became a script");
+        assert!(folder.text("remaining.csv").contains(&acting), "what remains is exact");
+    }
+    for output in ["text", "json", "jsonl"] {
+        let done = stage.run(&input, &["--dry-run", "--column", "upn", "-o", output]);
+        harmless(&format!("the preview as {output}"), &done.stdout);
+        harmless("standard error", &done.stderr);
+    }
+    for output in ["jsonl", "csv"] {
+        let done = stage.run(&input, &["--column", "upn", "-o", output]);
+        harmless(&format!("results as {output}"), &done.stdout);
+    }
+}
+
+#[test]
+fn a_servers_words_act_nowhere() {
+    let says = format!("</td><script>alert(1)</script>{}\r\nForged: line", acting());
+    let mut fault = Fault::new(Answer::Status(400));
+    fault.message = Some(says.clone());
+    fault.code = Some(says.clone());
+    let mut text = Fault::new(Answer::Status(503));
+    text.pattern = "b@*".into();
+    text.body = Some(says.clone());
+    let mut mark = Fault::new(Answer::Status(403));
+    mark.pattern = "c@*".into();
+    mark.headers =
+        [("request-id".into(), "<b>=1+1</b>".into()), ("x-ms-ags-diagnostic".into(), "=1".into())].into();
+    let mut config = Config { faults: vec![text, mark, fault], ..Config::default() };
+    config.quota.enabled = false;
+    let stage = Stage::with(config);
+    let input = stage.input("users.txt", "a@contoso.com\nb@contoso.com\nc@contoso.com\n");
+    let done = stage.run(&input, &["--retries", "1", "-vvv"]);
+    done.exits(3);
+    let folder = stage.folder();
+    all_harmless(&done, &folder);
+    assert!(!done.stderr.lines().any(|line| line.starts_with("Forged")), "{}", done.stderr);
+    assert!(!folder.text("report.html").contains("<script>alert"));
+    assert!(!folder.text("report.html").contains("<b>=1+1</b>"));
+    assert!(folder.row("a@contoso.com")["detail"].contains("alert"), "the words are kept");
+}
+
+#[test]
+fn an_authoritys_words_act_nowhere() {
+    let mut fault = Fault::new(Answer::Status(400));
+    fault.endpoint = entra_revoke::simulator::Endpoint::Token;
+    fault.message = Some(format!("no{}\nerror: forged", acting()));
+    let stage = Stage::with(Config { faults: vec![fault], ..Config::default() });
+    let input = stage.input("users.txt", "a@contoso.com\n");
+    let mut command = stage.bare("run");
+    command
+        .env("AZURE_CLIENT_SECRET", "fake")
+        .env("AZURE_CLIENT_ID", "an-app")
+        .env("AZURE_TENANT_ID", "t.example");
+    command.args(["--yes", "--graph-url", &stage.simulator.url(), "--authority-url", &stage.simulator.url()]);
+    let done = stage.finish(command.arg(&input));
+    done.exits(4);
+    harmless("standard error", &done.stderr);
+    assert!(!done.stderr.contains("\nerror: forged"), "{}", done.stderr);
+}
+
+#[test]
+fn a_file_name_acts_nowhere() {
+    let stage = Stage::new("");
+    let name = format!("users{}.txt", acting());
+    let missing = stage.dir.path().join(&name);
+    let done = stage.run(&missing, &[]);
+    done.exits(2);
+    harmless("standard error", &done.stderr);
+    let input = stage.input(&name, "a@contoso.com\nnobody\n");
+    let done = stage.run(&input, &["-v"]);
+    done.exits(3);
+    all_harmless(&done, &stage.folder());
+}

@@ -1,0 +1,97 @@
+//! What is given as a user id is what Graph gets, whatever characters are in it.
+
+mod stage;
+
+use std::collections::BTreeSet;
+
+use entra_revoke::user_id::UserId;
+use proptest::prelude::*;
+use stage::Stage;
+
+const NASTY: [&str; 12] = [
+    "a_b.com#EXT#@contoso.com",
+    "$dollar@contoso.com",
+    "$o'brien#x@contoso.com",
+    "o'brien@contoso.com",
+    "a+b@contoso.com",
+    "åsa.öberg@contoso.com",
+    "日本@contoso.com",
+    "100%25@contoso.com",
+    "a/../b@contoso.com",
+    "a?b=c&d@contoso.com",
+    "x!^~*=@contoso.com",
+    "..@contoso.com",
+];
+
+#[test]
+fn nasty_ids_arrive_as_they_were_given() {
+    let stage = Stage::new("");
+    let guid = "0785EF7C-1C1B-4FF4-9AB1-1A2B3C4D5E6F";
+    let mut text: String = NASTY.iter().map(|id| format!("{id}\n")).collect();
+    text.push_str(&format!("{{{guid}}}\njo e@contoso.com\na@b@contoso.com\n"));
+    let input = stage.input("users.txt", text);
+    stage.run(&input, &["--accept", "accepted_no_effect"]).exits(3);
+    let ledger = stage.ledger();
+    let mut expected: BTreeSet<String> = NASTY.iter().map(|id| (*id).to_owned()).collect();
+    expected.insert(guid.to_lowercase());
+    let arrived: BTreeSet<String> = ledger.users.iter().map(|user| user.id.clone()).collect();
+    assert_eq!(arrived, expected);
+    assert_eq!(ledger.stats.requests, expected.len() as u64, "nothing else was asked");
+    let folder = stage.folder();
+    let invalid = folder.rows().iter().filter(|row| row["outcome"] == "invalid").count();
+    assert_eq!(invalid, 2);
+    for id in NASTY {
+        let row = folder.row(id);
+        let word = if id.contains("#EXT#") { "accepted_no_effect" } else { "revoked" };
+        assert_eq!(row["outcome"], word, "{row:#?}");
+        assert_eq!(
+            row["client_request_id"],
+            *ledger.user(id).unwrap().last_client_request_id.as_ref().unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_hundred_names_at_random_arrive_as_they_were_given() {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let name = "[!-~äßµЖ中🦀]{1,20}@[a-z]{1,8}\\.[a-z]{2}";
+    let names: BTreeSet<String> = std::iter::repeat_with(|| {
+        let tree = name.new_tree(&mut runner).unwrap();
+        proptest::strategy::ValueTree::current(&tree)
+    })
+    .filter(|name| name.parse::<UserId>().is_ok_and(|id| id.to_string() == *name))
+    .map(|name| name.to_lowercase())
+    .take(100)
+    .collect();
+    let stage = Stage::new("");
+    let mut file = csv::Writer::from_writer(Vec::new());
+    file.write_record(["upn", "n"]).unwrap();
+    names.iter().for_each(|name| file.write_record([name.as_str(), "1"]).unwrap());
+    let input = stage.input("users.csv", file.into_inner().unwrap());
+    stage.run(&input, &["--column", "upn", "--accept", "accepted_no_effect"]).exits(0);
+    let arrived: BTreeSet<String> = stage.ledger().users.iter().map(|user| user.id.clone()).collect();
+    assert_eq!(arrived, names);
+}
+
+proptest! {
+    /// One segment, or a quoted key: nothing in an id ends the path, climbs in it or begins a query.
+    #[test]
+    fn an_id_stays_in_its_segment(text in "\\PC{1,40}@\\PC{1,20}") {
+        if let Ok(id) = text.parse::<UserId>() {
+            let path = id.path();
+            let url = reqwest::Url::parse(&format!("http://graph.test/v1.0/{path}/revokeSignInSessions")).unwrap();
+            prop_assert!(url.query().is_none() && url.fragment().is_none(), "{url}");
+            let segments: Vec<&str> = url.path_segments().unwrap().collect();
+            let key = match segments[..] {
+                ["v1.0", "users", key, "revokeSignInSessions"] => key.to_owned(),
+                ["v1.0", quoted, "revokeSignInSessions"] => {
+                    let key = quoted.strip_prefix("users('").and_then(|rest| rest.strip_suffix("')"));
+                    key.expect("a quoted key").replace("''", "'")
+                }
+                _ => return Err(TestCaseError::fail(url.to_string())),
+            };
+            let decoded = percent_encoding::percent_decode_str(&key).decode_utf8().unwrap();
+            prop_assert_eq!(decoded.as_ref(), text.trim());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Secrets are in no file, no output, no log line and no argument.
+#![cfg(unix)]
+
+mod stage;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use entra_revoke::simulator::TokenKind;
+use stage::{Done, Stage, TOKEN};
+
+const SECRET: &str = "fake-secret-CANARY-41d0";
+
+/// The secret, as it may show: plain, encoded at each of the three places where base64 may begin, percent-encoded.
+fn shapes(secret: &str) -> Vec<Vec<u8>> {
+    let mut shapes = vec![secret.as_bytes().to_vec()];
+    for lead in ["", "x", "xx"] {
+        let encoded = STANDARD.encode(format!("{lead}{secret}"));
+        // The ends depend on what stands beside the secret.
+        let end = encoded.trim_end_matches('=').len().saturating_sub(4);
+        shapes.push(encoded.as_bytes()[4..end].to_vec());
+    }
+    let escaped = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC);
+    shapes.push(escaped.to_string().into_bytes());
+    shapes.push(URL_SAFE_NO_PAD.encode(secret).into_bytes());
+    shapes
+}
+
+fn holds(bytes: &[u8], secret: &str) -> bool {
+    shapes(secret).iter().any(|shape| bytes.windows(shape.len()).any(|window| window == shape))
+}
+
+#[track_caller]
+fn shows_nothing(stage: &Stage, done: &Done, secret: &str, except: Option<&Path>) {
+    assert!(!holds(done.stdout.as_bytes(), secret), "standard output: {}", done.stdout);
+    assert!(!holds(done.stderr.as_bytes(), secret), "standard error: {}", done.stderr);
+    for (path, bytes) in stage.all_files() {
+        if except != Some(path.as_path()) {
+            assert!(!holds(&bytes, secret), "{} holds the secret", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_search_finds_what_it_looks_for() {
+    for text in [SECRET.to_owned(), STANDARD.encode(format!("app:{SECRET};")), STANDARD.encode(SECRET)] {
+        assert!(holds(format!("a {text} b").as_bytes(), SECRET), "{text}");
+    }
+    assert!(!holds(b"fake-secret-CANARY", SECRET));
+}
+
+const FAULTS: &str = "[[fault]]\nmatch = 'b@*'\nanswer = 503\ntimes = 1\n\
+                      [[fault]]\nmatch = 'c@*'\nanswer = 'reset-before'\n\
+                      [[fault]]\nmatch = 'd@*'\nanswer = 'revoke-token'\nfirst = 1\n";
+const USERS: &str = "a@contoso.com\nb@contoso.com\nc@contoso.com\nd@contoso.com\n";
+
+/// The loudest logs there are, to a file or to standard error.
+fn loudly<'a>(command: &'a mut Command, format: &str, file: bool) -> &'a mut Command {
+    command.args(["-vvv", "--log-format", format, "--retries", "1"]);
+    if file {
+        command.args(["--log-file", "run.log"]);
+    }
+    command
+}
+
+#[test]
+fn a_ready_token_shows_nowhere() {
+    for (format, file) in [("json", true), ("text", true), ("json", false), ("text", false)] {
+        let stage = Stage::new(FAULTS);
+        let input = stage.input("users.txt", USERS);
+        let mut command = stage.command("run");
+        // The token is refused in the middle: the failing sign-in is logged, too.
+        let done = stage.finish(loudly(command.arg(&input), format, file));
+        done.exits(4);
+        shows_nothing(&stage, &done, TOKEN, None);
+        let folder = stage.folder();
+        let mut command = stage.command("resume");
+        let done =
+            stage.finish(loudly(command.env("ENTRA_REVOKE_TOKEN", SECRET).arg(&folder.path), format, file));
+        done.exits(3);
+        shows_nothing(&stage, &done, SECRET, None);
+    }
+}
+
+#[test]
+fn a_token_file_shows_only_in_itself() {
+    let stage = Stage::new(FAULTS);
+    let input = stage.input("users.txt", USERS);
+    let token = stage.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
+    let file = stage.input("token.txt", &token);
+    let mut command = stage.bare("run");
+    command.args(["--yes", "--graph-url", &stage.simulator.url()]).arg("--token-file").arg(&file);
+    let done = stage.finish(loudly(command.arg(&input), "json", true));
+    done.exits(4);
+    shows_nothing(&stage, &done, &token, Some(&file));
+    let signature = token.rsplit('.').next().unwrap();
+    shows_nothing(&stage, &done, signature, Some(&file));
+}
+
+fn as_app(stage: &Stage, input: &Path) -> Command {
+    let mut command = stage.bare("run");
+    command.env("AZURE_TENANT_ID", "contoso.com").env("AZURE_CLIENT_ID", "an-app").arg(input);
+    command.env("AZURE_CLIENT_SECRET", SECRET);
+    command.args(["--yes", "--graph-url", &stage.simulator.url(), "--authority-url", &stage.simulator.url()]);
+    command
+}
+
+#[test]
+fn a_secret_and_the_tokens_made_with_it_show_nowhere() {
+    for (format, file) in [("json", true), ("text", false)] {
+        let stage = Stage::new(FAULTS);
+        let input = stage.input("users.txt", USERS);
+        let done = stage.finish(loudly(&mut as_app(&stage, &input), format, file));
+        done.exits(3);
+        assert_eq!(stage.stats().tokens_issued, 2);
+        shows_nothing(&stage, &done, SECRET, None);
+        // All of the simulator's tokens begin alike: the header of a JWT.
+        let minted = stage.simulator.mint_token(TokenKind::App, Duration::from_secs(1));
+        let header = minted.split('.').next().unwrap();
+        shows_nothing(&stage, &done, header, None);
+    }
+}
+
+#[test]
+fn a_sign_in_that_fails_shows_no_secret() {
+    for fault in [
+        "answer = 401",
+        "answer = 'portal'",
+        "answer = 429\nretry_after = '600'",
+        "answer = 400\nbody = 'html'",
+    ] {
+        let stage = Stage::new(&format!("[[fault]]\nendpoint = 'token'\n{fault}\n"));
+        let input = stage.input("users.txt", USERS);
+        let done = stage.finish(loudly(&mut as_app(&stage, &input), "json", true));
+        done.exits(4);
+        shows_nothing(&stage, &done, SECRET, None);
+    }
+}
+
+#[test]
+fn a_secret_that_can_be_no_token_is_not_quoted() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", USERS);
+    let odd = format!("{SECRET} with\u{7}more");
+    let done = stage.finish(stage.command("run").env("ENTRA_REVOKE_TOKEN", &odd).arg(&input));
+    done.exits(4);
+    shows_nothing(&stage, &done, SECRET, None);
+}
+
+#[test]
+fn no_argument_of_the_process_holds_a_secret() {
+    let stage = Stage::new("[[fault]]\nanswer = 'hang-before'\n");
+    let input = stage.input("users.txt", USERS);
+    let mut run = stage.start(&mut as_app(&stage, &input));
+    let began = Instant::now();
+    while stage.stats().in_flight == 0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "nothing was sent");
+        std::thread::yield_now();
+    }
+    let arguments = std::fs::read(format!("/proc/{}/cmdline", run.id()));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    if let Ok(arguments) = arguments {
+        assert!(!arguments.is_empty() && !holds(&arguments, SECRET));
+    }
+    for (path, bytes) in stage.all_files() {
+        assert!(!holds(&bytes, SECRET), "{} holds the secret", path.display());
+    }
+}
