@@ -57,9 +57,27 @@ pub fn excerpt(text: &str, max: usize) -> String {
     }
 }
 
-/// The text for a cell of a file that people open in a spreadsheet: where the cell would be taken for a formula
-/// (it starts with `=`, `+`, `-`, `@`, a tab or a line break, also behind white space), an apostrophe goes first.
-pub fn cell(text: &str) -> Cow<'_, str> {
+/// The text for a cell of CSV that people look at: formulas are disarmed (an apostrophe goes before a cell that a
+/// spreadsheet would take for one), and what would act on a terminal that shows the file becomes a visible escape.
+/// Line breaks and tabs stay, and so do the joiners that words of some scripts need.
+pub fn csv_cell(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| is_acting(c) && !matches!(c, '\t' | '\r' | '\n' | '\u{200c}' | '\u{200d}');
+    if !text.chars().any(acts) {
+        return disarmed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if acts(c) {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(disarmed(&out).into_owned())
+}
+
+/// A formula starts with `=`, `+`, `-`, `@`, a tab or a line break, also behind white space.
+fn disarmed(text: &str) -> Cow<'_, str> {
     let risky = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
     let first = text.chars().next().is_some_and(risky);
     if first || text.trim_start().chars().next().is_some_and(risky) {
@@ -88,9 +106,18 @@ mod tests {
     #[test]
     fn formulas_are_disarmed() {
         for risky in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1"] {
-            assert!(cell(risky).starts_with('\''), "{risky:?}");
+            assert!(csv_cell(risky).starts_with('\''), "{risky:?}");
         }
-        assert_eq!(cell("jo@contoso.com"), "jo@contoso.com");
-        assert_eq!(cell(""), "");
+        assert_eq!(csv_cell("jo@contoso.com"), "jo@contoso.com");
+        assert_eq!(csv_cell(""), "");
+    }
+
+    #[test]
+    fn cells_neither_calculate_nor_act() {
+        assert_eq!(csv_cell("=1+1"), "'=1+1");
+        assert_eq!(csv_cell("a\u{1b}[2J"), "a\\u{1b}[2J");
+        assert_eq!(csv_cell("\u{200b}=1"), "\\u{200b}=1");
+        assert_eq!(csv_cell("two\nlines"), "two\nlines");
+        assert_eq!(csv_cell("می\u{200c}خواهم"), "می\u{200c}خواهم");
     }
 }

@@ -89,7 +89,7 @@ fn what_stands_in_ids_and_columns_acts_nowhere() {
         assert!(!page.contains("<script>alert"), "a cell became a script");
         assert!(folder.text("remaining.csv").contains(&acting), "what remains is exact");
     }
-    for output in ["text", "json", "jsonl"] {
+    for output in ["text", "json", "jsonl", "csv"] {
         let done = stage.run(&input, &["--dry-run", "--column", "upn", "-o", output]);
         harmless(&format!("the preview as {output}"), &done.stdout);
         harmless("standard error", &done.stderr);

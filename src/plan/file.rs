@@ -174,10 +174,14 @@ pub(super) fn print_plan(
 ) -> Result<(), PlanError> {
     let failed = |source| PlanError::Write { what: "the plan".to_owned(), source };
     let mut out = csv::Writer::from_writer(out);
-    let header = COLUMNS.iter().copied().chain(columns.iter().map(String::as_str));
-    out.write_record(header).map_err(|error| failed(error.into()))?;
+    out.write_record(header(columns)).map_err(|error| failed(error.into()))?;
     for_each_row(spool, place_of, &mut |row| Ok(row.write(&mut out)?))?;
     out.flush().map_err(failed)
+}
+
+/// The plan's header: its own columns, then the inputs'.
+pub(super) fn header(columns: &[String]) -> impl Iterator<Item = &str> {
+    COLUMNS.iter().copied().chain(columns.iter().map(String::as_str))
 }
 
 /// Gives the spool's rows with targets' indexes turned into places.

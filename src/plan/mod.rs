@@ -12,7 +12,6 @@ pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
 pub use guard::{Guard, GuardError};
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
 use std::path::Path;
 
 use hashbrown::HashTable;
@@ -144,12 +143,6 @@ impl Draft {
         let mut targets: Vec<Option<Target>> = self.drafted.targets.into_iter().map(Some).collect();
         let targets = order.sequence.iter().filter_map(|index| targets[*index as usize].take()).collect();
         Ok(Frozen { targets, record, columns: self.columns, inputs: self.inputs })
-    }
-
-    /// Writes the plan as CSV to `out`, as `plan.csv` will hold it.
-    pub fn print(self, out: &mut dyn Write) -> Result<(), PlanError> {
-        let order = self.drafted.sending_order();
-        file::print_plan(self.spool, &self.columns, &order.place_of, out)
     }
 
     /// Gives each row of the plan, in the input's order.

@@ -5,9 +5,9 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use super::{Draft, PlanError, PlanRow};
+use super::{Draft, LeftOut, PlanError, PlanRow};
 use crate::console::wording;
-use crate::harmless::{excerpt, shown};
+use crate::harmless::{csv_cell, excerpt, shown};
 
 /// Rows that the text shows.
 const SHOWN: usize = 20;
@@ -26,6 +26,17 @@ struct JsonRow<'a> {
 }
 
 impl Draft {
+    /// Writes the plan as CSV for people: as `plan.csv` will hold it, but harmless in a terminal and a spreadsheet.
+    pub fn print_csv(self, out: &mut dyn Write) -> Result<(), PlanError> {
+        let mut out = csv::Writer::from_writer(out);
+        let header: Vec<String> =
+            super::file::header(self.columns()).map(|name| csv_cell(name).into_owned()).collect();
+        let failed =
+            |error: csv::Error| PlanError::Write { what: "the plan".to_owned(), source: error.into() };
+        out.write_record(header).map_err(failed)?;
+        self.for_each_row(|row| Ok(harmless_row(row).write(&mut out)?))
+    }
+
     /// Writes a JSON object a row.
     pub fn print_json(self, out: &mut dyn Write) -> Result<(), PlanError> {
         self.for_each_row(|row| {
@@ -90,6 +101,21 @@ impl Draft {
         more(&mut text, left_out.len(), out);
         let _ = writeln!(text, "\nNothing was sent (--dry-run). The whole plan: -o csv or -o jsonl.");
         Ok(text)
+    }
+}
+
+fn harmless_row(row: &PlanRow) -> PlanRow {
+    let safe = |text: &String| csv_cell(text).into_owned();
+    let left_out = row.left_out.as_ref();
+    PlanRow {
+        index: row.index,
+        line: safe(&row.line),
+        input: safe(&row.input),
+        user_id: safe(&row.user_id),
+        left_out: left_out.map(|left_out| LeftOut::new(left_out.outcome, safe(&left_out.detail))),
+        external: row.external,
+        priority: safe(&row.priority),
+        cells: row.cells.iter().map(safe).collect(),
     }
 }
 

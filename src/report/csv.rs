@@ -4,12 +4,11 @@
 //! most tools that are not spreadsheets (Python's `csv`, `awk`, SIEM imports), and PowerShell's `Import-Csv` takes
 //! a file without one for UTF-8; in Excel, *Data › From Text/CSV* asks for the encoding.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::names::distinct;
 use super::row::{COLUMNS, ReportRow, time_or_empty};
-use crate::harmless;
+use crate::harmless::csv_cell;
 
 /// Rows as CSV, header first.
 pub(super) struct CsvRows<W: Write> {
@@ -26,7 +25,7 @@ impl<W: Write> CsvRows<W> {
             out.write_field(name)?;
         }
         for name in distinct(columns, &COLUMNS) {
-            out.write_field(safe(&name).as_bytes())?;
+            out.write_field(csv_cell(&name).as_bytes())?;
         }
         out.write_record(None::<&[u8]>)?;
         Ok(CsvRows { out, columns: columns.len() })
@@ -61,11 +60,11 @@ impl<W: Write> CsvRows<W> {
             row.case_id.unwrap_or_default(),
         ];
         for field in fields {
-            self.out.write_field(safe(field).as_bytes())?;
+            self.out.write_field(csv_cell(field).as_bytes())?;
         }
         for place in 0..self.columns {
             let cell = row.cells.get(place).map_or("", String::as_str);
-            self.out.write_field(safe(cell).as_bytes())?;
+            self.out.write_field(csv_cell(cell).as_bytes())?;
         }
         Ok(self.out.write_record(None::<&[u8]>)?)
     }
@@ -76,42 +75,10 @@ impl<W: Write> CsvRows<W> {
     }
 }
 
-/// The text for a cell: formulas are disarmed, and what would act on a terminal that shows the file becomes a
-/// visible escape. Line breaks and tabs stay, and so do the joiners that words of some scripts need.
-fn safe(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| harmless::is_acting(c) && !matches!(c, '\t' | '\r' | '\n' | '\u{200c}' | '\u{200d}');
-    if !text.chars().any(acts) {
-        return harmless::cell(text);
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if acts(c) {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
-    Cow::Owned(harmless::cell(&out).into_owned())
-}
-
 fn flag(known: Option<bool>) -> &'static str {
     match known {
         Some(true) => "true",
         Some(false) => "false",
         None => "",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cells_neither_calculate_nor_act() {
-        assert_eq!(safe("=1+1"), "'=1+1");
-        assert_eq!(safe("a\u{1b}[2J"), "a\\u{1b}[2J");
-        assert_eq!(safe("\u{200b}=1"), "\\u{200b}=1");
-        assert_eq!(safe("two\nlines"), "two\nlines");
-        assert_eq!(safe("می\u{200c}خواهم"), "می\u{200c}خواهم");
     }
 }
