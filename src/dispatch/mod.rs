@@ -188,7 +188,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.renew_ahead();
         let mut wake = self.delayed.keys().next().map(|(at, _)| *at);
         let mut sooner = |at: Instant| wake = Some(wake.map_or(at, |wake: Instant| wake.min(at)));
-        if let Some(deadline) = self.deadline.filter(|_| self.stop.is_none()) {
+        if let Some(deadline) = self.deadline.filter(|_| self.stop.is_none() && self.is_left(fresh)) {
             sooner(deadline);
         }
         while self.may_send() {
@@ -282,14 +282,21 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
+    /// Whether there is anything left to send.
+    fn is_left(&self, fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>) -> bool {
+        !self.ready.is_empty() || !self.delayed.is_empty() || fresh.peek().is_some()
+    }
+
     /// Ends the sending at the deadline, and before it where the gate stays closed beyond: nothing could leave.
     fn check_deadline(&mut self, fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>) {
         let Some(deadline) = self.deadline.filter(|_| self.stop.is_none()) else { return };
-        let left = !self.ready.is_empty() || !self.delayed.is_empty() || fresh.peek().is_some();
+        if !self.is_left(fresh) {
+            return;
+        }
         if Instant::now() >= deadline {
             let detail = "sending ended; what was in flight was waited for".to_owned();
             self.stop(Stop::Deadline { detail });
-        } else if left && self.pacer.closed_until().is_some_and(|until| until >= deadline) {
+        } else if self.pacer.closed_until().is_some_and(|until| until >= deadline) {
             let detail = "Graph asked to wait until after it, so nothing more could be sent".to_owned();
             self.stop(Stop::Deadline { detail });
         }
