@@ -348,7 +348,10 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
                 }
             }
         }
-        if !matches!(judged, Verdict::Unauthorized { .. }) {
+        // Neither a lost answer nor a 429 says that the token was looked at.
+        let silent = matches!(answer.reply, Reply::Lost(_))
+            || matches!(judged, Verdict::Throttled { .. } | Verdict::Unauthorized { .. });
+        if !silent {
             live.unauthorized = None;
             self.renewal.proved(answer.token);
         }
