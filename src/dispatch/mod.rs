@@ -376,8 +376,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let until = self.pacer.throttled(live.work.order, live.sent, retry_after);
         live.throttled_since = Some(Instant::now());
         live.give_try_back();
+        live.throttles += 1;
         self.record_answered(&live);
-        self.ready.insert(live.work.order, live);
+        match live.throttles {
+            1 => drop(self.ready.insert(live.work.order, live)),
+            // It may be throttled for its own sake: others go first, lest it be the probe for ever.
+            again => drop(self.delayed.insert((until + backoff::wait(again - 1), live.work.order), live)),
+        }
         // One closing of the gate is told once, however many answers tell of it.
         let news = before.is_none_or(|before| until > before + Duration::from_millis(500));
         let Reply::Response(response) = reply else { return };
