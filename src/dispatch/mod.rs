@@ -14,6 +14,9 @@ mod rate;
 mod renewal;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub use halt::{HaltRule, InvalidHalt};
 pub use live::Work;
 pub use pacer::{Pacer, Permit};
