@@ -153,11 +153,12 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             tokio::select! {
                 biased;
                 Some(stop) = interrupts.recv() => self.stop(stop),
+                // Rare beside answers, which may come without a pause: these must not wait for one.
+                Ok(()) = self.synced.changed() => self.publish_synced(),
+                renewed = self.renewal.done(), if self.renewal.is_under_way() => self.take_renewed(renewed),
                 Some(joined) = self.workers.join_next_with_id(), if !self.workers.is_empty() => {
                     self.take_joined(joined);
                 }
-                renewed = self.renewal.done(), if self.renewal.is_under_way() => self.take_renewed(renewed),
-                Ok(()) = self.synced.changed() => self.publish_synced(),
                 () = sleep_until(wake.unwrap_or_else(far)), if wake.is_some() => self.wake_delayed(),
             }
         }
