@@ -106,7 +106,7 @@ async fn play(scenario: Scenario) -> Played {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 100, ..ProptestConfig::default() })]
 
     #[test]
     fn whatever_happens_every_target_ends_in_one_word(scenario in scenario()) {

@@ -12,31 +12,31 @@ fn documented() -> Quota {
 }
 
 #[tokio::test(start_paused = true)]
-async fn fifty_thousand_users_within_the_documented_quota_meet_no_429() {
-    let run = Stage::of(50_000).auto().quota(documented()).play().await;
+async fn a_long_run_within_the_documented_quota_meets_no_429() {
+    let users = 20_000;
+    let run = Stage::of(users).auto().quota(documented()).play().await;
     assert!(run.all_revoked());
-    assert_eq!((run.throttles(), run.arrivals.len()), (0, 50_000));
-    assert!((seconds(39.0 * 60.0)..seconds(40.0 * 60.0)).contains(&run.took), "{:?}", run.took);
+    assert_eq!((run.throttles(), run.arrivals.len()), (0, users as usize));
+    // The bucket at once, then its refill; the margin costs seven seconds.
+    let at_best = f64::from(users - 3_000) / 20.0;
+    assert!((at_best..at_best + 7.0).contains(&run.took.as_secs_f64()), "{:?}", run.took);
 }
 
 /// Quotas that are not as documented are found out: everybody is revoked, in little more than the time that the
-/// quota asks for, and few requests are wasted.
+/// quota asks for (the bucket at once and its refill: 600 s, 350 s), and few requests are wasted.
 #[tokio::test(start_paused = true)]
 async fn a_quota_that_is_not_as_documented_is_found_out() {
-    let users = 10_000;
-    for (name, quota, at_best, wasted) in [
-        ("a third of it", Quota::bucket(1_000.0, 150.0), 1_350.0, 400),
-        ("half eaten", documented().half_eaten(), 850.0, 400),
-        ("fixed windows", Quota::window(3_000, 150.0), 450.0, 400),
-        ("fixed windows, half eaten", Quota::window(3_000, 150.0).half_eaten(), 900.0, 600),
-        ("strict", Quota::strict_bucket(3_000.0, 150.0), 350.0, 400),
-        ("strict, a third", Quota::strict_bucket(1_000.0, 150.0), 1_350.0, 400),
-        ("strict, half eaten", Quota::strict_bucket(3_000.0, 150.0).half_eaten(), 850.0, 400),
+    let users = 5_000;
+    for (name, quota, at_most, wasted) in [
+        ("a third of it", Quota::bucket(1_000.0, 150.0), 640.0, 100),
+        ("half eaten", documented().half_eaten(), 380.0, 100),
+        ("fixed windows", Quota::window(3_000, 150.0), 270.0, 100),
+        ("strict, a third", Quota::strict_bucket(1_000.0, 150.0), 650.0, 150),
+        ("strict, half eaten", Quota::strict_bucket(3_000.0, 150.0).half_eaten(), 390.0, 150),
     ] {
         let run = Stage::of(users).auto().quota(quota).play().await;
         assert!(run.all_revoked(), "{name}: {:?}", run.outcomes());
-        eprintln!("{name}: {:?}, {} throttled, best {at_best}", run.took, run.throttles());
-        assert!(run.took < seconds(at_best * 1.4), "{name}: {:?}", run.took);
+        assert!(run.took < seconds(at_most), "{name}: {:?}", run.took);
         assert!(run.throttles() < wasted, "{name}: {} wasted", run.throttles());
     }
 }
