@@ -270,7 +270,9 @@ pub(super) struct Tail {
     file: Option<File>,
     torn: Vec<u8>,
     sent: HashSet<Uuid>,
-    settled: HashSet<Order>,
+    /// Where each `settled` line ends, in bytes.
+    settled: HashMap<Order, u64>,
+    length: u64,
     pub(super) events: Vec<Event>,
 }
 
@@ -288,10 +290,11 @@ impl Tail {
             if line.is_empty() {
                 continue;
             }
+            self.length += line.len() as u64 + 1;
             let event: Event = serde_json::from_slice(line).unwrap();
             match &event {
                 Event::Sent(sent) => drop(self.sent.insert(sent.client_request_id)),
-                Event::Settled(settled) => drop(self.settled.insert(settled.target)),
+                Event::Settled(settled) => drop(self.settled.insert(settled.target, self.length)),
                 _ => {}
             }
             self.events.push(event);
@@ -305,10 +308,11 @@ impl Tail {
         self.file.is_none() || self.sent.contains(&id)
     }
 
-    pub(super) fn has_settled(&mut self, target: Order) -> bool {
-        if !self.settled.contains(&target) {
+    /// Whether a target's `settled` line lies within the first bytes, `upto` so many.
+    pub(super) fn has_settled(&mut self, target: Order, upto: u64) -> bool {
+        if !self.settled.contains_key(&target) {
             self.read();
         }
-        self.file.is_none() || self.settled.contains(&target)
+        self.file.is_none() || self.settled.get(&target).is_some_and(|end| *end <= upto)
     }
 }

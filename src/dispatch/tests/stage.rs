@@ -158,6 +158,7 @@ impl Stage {
         let tail = followed.then(|| File::open(&path).unwrap());
         let tail = Arc::new(Mutex::new(Tail::new(tail)));
         let journal = Journal::new(self.journal.unwrap_or(own), 0).unwrap();
+        let synced = journal.synced();
         let fake = Arc::new(Fake::new(self.plot, Arc::clone(&tail)));
 
         let target = |order: Order| Target {
@@ -186,8 +187,9 @@ impl Stage {
             let (told, tail) = (Arc::clone(&told), Arc::clone(&tail));
             move |event: &Event| {
                 if let Event::Settled(settled) = event {
-                    let known = tail.lock().unwrap().has_settled(settled.target);
-                    assert!(known, "told before it was in the journal");
+                    let upto = synced.borrow().clone().unwrap();
+                    let known = tail.lock().unwrap().has_settled(settled.target, upto);
+                    assert!(known, "told before it was synced");
                 }
                 told.lock().unwrap().push((began.elapsed(), event.clone()));
             }

@@ -121,6 +121,13 @@ async fn throttling_costs_no_tries() {
     let run = Stage::of(3).retries(0).script(script).play().await;
     assert!(run.all_revoked());
     assert!(run.settled().all(|settled| settled.attempts == 101));
+    // The one try beside the first is still there after them.
+    let script = |seen: Seen| match seen.attempt {
+        ..=5 => React::throttled(1),
+        6 => React::status(500),
+        _ => React::done(),
+    };
+    assert!(Stage::of(3).retries(1).script(script).play().await.all_revoked());
 }
 
 /// Graph may throttle for one user's sake. That user must not keep all the others from being revoked.
