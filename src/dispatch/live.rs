@@ -30,6 +30,8 @@ pub(super) struct Live {
     pub(super) work: Work,
     /// Tries that count against `--retries`.
     pub(super) tries: u32,
+    /// 429s so far.
+    pub(super) throttles: u32,
     /// Serial of the token with which Graph last answered 401.
     pub(super) unauthorized: Option<u64>,
     /// When the request in flight left.
@@ -48,6 +50,7 @@ impl Live {
         Live {
             work,
             tries: 0,
+            throttles: 0,
             unauthorized: None,
             sent: Instant::now(),
             throttled_since: None,

@@ -14,6 +14,9 @@ mod rate;
 mod renewal;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub use halt::{HaltRule, InvalidHalt};
 pub use live::Work;
 pub use pacer::{Pacer, Permit};
@@ -157,11 +160,12 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             tokio::select! {
                 biased;
                 Some(stop) = interrupts.recv() => self.stop(stop),
+                // Rare beside answers, which may come without a pause: these must not wait for one.
+                Ok(()) = self.synced.changed() => self.publish_synced(),
+                renewed = self.renewal.done(), if self.renewal.is_under_way() => self.take_renewed(renewed),
                 Some(joined) = self.workers.join_next_with_id(), if !self.workers.is_empty() => {
                     self.take_joined(joined);
                 }
-                renewed = self.renewal.done(), if self.renewal.is_under_way() => self.take_renewed(renewed),
-                Ok(()) = self.synced.changed() => self.publish_synced(),
                 () = sleep_until(wake.unwrap_or_else(far)), if wake.is_some() => self.wake_delayed(),
             }
         }
@@ -195,7 +199,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.renew_ahead();
         let mut wake = self.delayed.keys().next().map(|(at, _)| *at);
         let mut sooner = |at: Instant| wake = Some(wake.map_or(at, |wake: Instant| wake.min(at)));
-        if let Some(deadline) = self.deadline.filter(|_| self.stop.is_none()) {
+        if let Some(deadline) = self.deadline.filter(|_| self.stop.is_none() && self.is_left(fresh)) {
             sooner(deadline);
         }
         while self.may_send() {
@@ -289,14 +293,21 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
+    /// Whether there is anything left to send.
+    fn is_left(&self, fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>) -> bool {
+        !self.ready.is_empty() || !self.delayed.is_empty() || fresh.peek().is_some()
+    }
+
     /// Ends the sending at the deadline, and before it where the gate stays closed beyond: nothing could leave.
     fn check_deadline(&mut self, fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>) {
         let Some(deadline) = self.deadline.filter(|_| self.stop.is_none()) else { return };
-        let left = !self.ready.is_empty() || !self.delayed.is_empty() || fresh.peek().is_some();
+        if !self.is_left(fresh) {
+            return;
+        }
         if Instant::now() >= deadline {
             let detail = "sending ended; what was in flight was waited for".to_owned();
             self.stop(Stop::Deadline { detail });
-        } else if left && self.pacer.closed_until().is_some_and(|until| until >= deadline) {
+        } else if self.pacer.closed_until().is_some_and(|until| until >= deadline) {
             let detail = "Graph asked to wait until after it, so nothing more could be sent".to_owned();
             self.stop(Stop::Deadline { detail });
         }
@@ -348,7 +359,10 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
                 }
             }
         }
-        if !matches!(judged, Verdict::Unauthorized { .. }) {
+        // Neither a lost answer nor a 429 says that the token was looked at.
+        let silent = matches!(answer.reply, Reply::Lost(_))
+            || matches!(judged, Verdict::Throttled { .. } | Verdict::Unauthorized { .. });
+        if !silent {
             live.unauthorized = None;
             self.renewal.proved(answer.token);
         }
@@ -373,8 +387,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let until = self.pacer.throttled(live.work.order, live.sent, retry_after);
         live.throttled_since = Some(Instant::now());
         live.give_try_back();
+        live.throttles += 1;
         self.record_answered(&live);
-        self.ready.insert(live.work.order, live);
+        match live.throttles {
+            1 => drop(self.ready.insert(live.work.order, live)),
+            // It may be throttled for its own sake: others go first, lest it be the probe for ever.
+            again => drop(self.delayed.insert((until + backoff::wait(again - 1), live.work.order), live)),
+        }
         // One closing of the gate is told once, however many answers tell of it.
         let news = before.is_none_or(|before| until > before + Duration::from_millis(500));
         let Reply::Response(response) = reply else { return };

@@ -31,6 +31,14 @@ struct UnderWay {
     after_401: bool,
 }
 
+impl UnderWay {
+    /// Whether its token will do after a 401 for the token `serial`: one that was begun ahead of time knows
+    /// nothing of a challenge's claims, and one in place of an earlier token is over and only not noticed yet.
+    fn serves(&self, serial: u64, claims: Option<&String>) -> bool {
+        self.stale == serial && (self.after_401 || claims.is_none())
+    }
+}
+
 /// How a renewal ended.
 #[derive(Debug)]
 pub(super) enum Renewed {
@@ -75,11 +83,11 @@ impl Renewal {
             return true;
         }
         match &mut self.under_way {
-            Some(under_way) => {
+            Some(under_way) if under_way.serves(serial, claims.as_ref()) => {
                 under_way.holds = true;
                 under_way.after_401 = true;
             }
-            None => self.start(graph, serial, claims, true, true),
+            _ => self.start(graph, serial, claims, true, true),
         }
         true
     }
@@ -99,6 +107,9 @@ impl Renewal {
         holds: bool,
         after_401: bool,
     ) {
+        if let Some(superseded) = self.under_way.take() {
+            superseded.task.abort();
+        }
         let graph = Arc::clone(graph);
         let task = tokio::spawn(async move { graph.renew(stale, claims).await });
         self.under_way = Some(UnderWay { task, stale, holds, after_401 });

@@ -1,0 +1,135 @@
+//! Everything that ends the sending: halt rules, the deadline, interrupts.
+
+use super::*;
+use crate::event::{Event, Stop};
+use crate::graph::Loss;
+use crate::outcome::Outcome;
+
+/// Requests that were in flight when the run stopped, or left in that moment.
+fn in_flight_at_stop(run: &Played) -> usize {
+    let stopped = run.when(|event| matches!(event, Event::Stopping { .. })).unwrap();
+    run.arrivals.iter().filter(|arrival| arrival.answered.unwrap() >= stopped).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn so_many_failures_halt_the_run() {
+    let script = |seen: Seen| if seen.user.is_multiple_of(10) { React::gone() } else { React::done() };
+    let run = Stage::of(1_000).pace(100.0, 10).jobs(20).halt("fail=5").script(script).play().await;
+    assert!(matches!(run.stop(), Some(Stop::Halt { detail }) if detail.contains("fail=5")));
+    // The fiftieth trips it; ten a tenth of a second were in flight behind it.
+    assert!((50..=75).contains(&run.arrivals.len()), "{}", run.arrivals.len());
+    assert!(in_flight_at_stop(&run) > 0);
+    assert_eq!(run.settled().count(), run.arrivals.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_share_of_failures_halts_the_run() {
+    let script = |seen: Seen| if seen.user.is_multiple_of(4) { React::gone() } else { React::done() };
+    let halted = Stage::of(1_000).jobs(1).halt("fail=25%").script(script).play().await;
+    assert!(matches!(halted.stop(), Some(Stop::Halt { .. })));
+    assert_eq!(halted.arrivals.len(), 20);
+    let passes = Stage::of(1_000).jobs(1).halt("fail=26%").script(script).play().await;
+    assert_eq!((passes.stop(), passes.arrivals.len()), (None, 1_000));
+    let accepted = Stage::of(1_000).jobs(1).halt("fail=1").accept(Outcome::NotFound).script(script);
+    assert_eq!(accepted.play().await.stop(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn twenty_refusals_from_the_start_stop_the_run() {
+    let run = Stage::of(500).jobs(8).script(|_| React::status(403)).play().await;
+    assert!(matches!(run.stop(), Some(Stop::Permission { .. })));
+    assert!((20..=28).contains(&run.arrivals.len()), "{}", run.arrivals.len());
+    let script = |seen: Seen| if seen.user == 15 { React::done() } else { React::status(403) };
+    let run = Stage::of(500).jobs(8).script(script).play().await;
+    assert_eq!((run.stop(), run.arrivals.len()), (None, 500));
+}
+
+/// Whoever was begun and not brought to an end keeps the word of the last answer; whoever was never sent has none.
+#[tokio::test(start_paused = true)]
+async fn what_is_cut_short_has_honest_words() {
+    let script = |seen: Seen| match seen.user {
+        1 => React::throttled(1_000).after(seconds(0.4)),
+        2 => React::status(500).after(seconds(0.5)),
+        3 => React::lost(Loss::TimedOut).after(seconds(0.6)),
+        4 => React::lost(Loss::Broken).after(seconds(3.0)),
+        5 => React::done().after(seconds(3.0)),
+        6 => React::status(503).with(|response| response.retry_after = Some(seconds(900.0))),
+        _ => React::done(),
+    };
+    let run = Stage::of(20).pace(100.0, 10).jobs(6).script(script).interrupt(seconds(2.0), Stop::Interrupted);
+    let run = run.play().await;
+    assert_eq!(run.stop(), Some(&Stop::Interrupted));
+    let words: Vec<_> = (1..=6).map(|user| run.outcome(user).unwrap()).collect();
+    use Outcome::{Failed, InDoubt, Revoked, ThrottledOut};
+    assert_eq!(words, [ThrottledOut, Failed, InDoubt, Failed, Revoked, Failed]);
+    assert_eq!(run.outcome(20), None);
+    assert_eq!(run.took, seconds(3.0), "waits for what is in flight, and for nothing else");
+    let throttled = run.settled().find(|settled| settled.target == 1).unwrap();
+    assert_eq!(throttled.throttled_ms, 2_600);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_ends_the_sending_and_waits_for_answers() {
+    let script = |_| React::done().after(seconds(3.0));
+    let run = Stage::of(1_000).pace(10.0, 1).script(script).deadline(seconds(10.0)).play().await;
+    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    assert!((100..=101).contains(&run.arrivals.len()), "{}", run.arrivals.len());
+    assert!(run.arrivals.iter().all(|arrival| arrival.at() <= seconds(10.0)));
+    assert_eq!(run.outcomes(), [(Outcome::Revoked, run.arrivals.len())].into());
+    assert!((seconds(12.8)..=seconds(13.0)).contains(&run.took), "{:?}", run.took);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gate_closed_beyond_the_deadline_ends_the_run_at_once() {
+    let script = |seen: Seen| if seen.user == 5 { React::throttled(600) } else { React::done() };
+    let run = Stage::of(100).pace(10.0, 1).script(script).deadline(seconds(300.0)).play().await;
+    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    assert!(run.took < seconds(1.0), "{:?}", run.took);
+    assert_eq!(run.outcome(5), Some(Outcome::ThrottledOut));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_beyond_the_deadline_keeps_its_word() {
+    let script = |seen: Seen| {
+        let later = React::status(503).with(|response| response.retry_after = Some(seconds(600.0)));
+        if seen.user == 5 { later } else { React::done() }
+    };
+    let run = Stage::of(10).script(script).deadline(seconds(300.0)).play().await;
+    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    assert_eq!(run.outcomes(), [(Outcome::Revoked, 9), (Outcome::Failed, 1)].into());
+    assert_eq!(run.took, seconds(300.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_with_nothing_left_to_send_is_no_stop() {
+    let slow = |_| React::done().after(seconds(30.0));
+    let run = Stage::of(5).script(slow).deadline(seconds(10.0)).play().await;
+    assert!(run.all_revoked(), "{:?}", run.stop());
+    assert_eq!(run.took.as_secs(), 30);
+    // It still holds for whoever would have to be sent again.
+    let script =
+        |seen: Seen| if seen.user == 2 { React::status(500).after(seconds(20.0)) } else { React::done() };
+    let run = Stage::of(5).script(script).deadline(seconds(10.0)).play().await;
+    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    assert_eq!((run.outcome(2), run.arrivals.len()), (Some(Outcome::Failed), 5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_ends_the_sending_anywhere() {
+    // In the middle of the work, while the gate is closed, while all wait for a retry, and during the first burst.
+    let scripts: [fn(Seen) -> React; 4] = [
+        |_| React::done(),
+        |seen| if seen.nth == 20 { React::throttled(3_600) } else { React::done() },
+        |_| React::status(503).with(|response| response.retry_after = Some(seconds(3_600.0))),
+        |_| React::done().after(seconds(4.0)),
+    ];
+    for (index, script) in scripts.into_iter().enumerate() {
+        let stage = Stage::of(500).pace(100.0, 10).script(script);
+        let run = stage.interrupt(seconds(2.0), Stop::Terminated).interrupt(seconds(2.5), Stop::Interrupted);
+        let run = run.play().await;
+        assert_eq!(run.stop(), Some(&Stop::Terminated), "{index}: the first reason holds");
+        let ends = if index == 3 { 4.0..=6.0 } else { 2.0..=2.2 };
+        assert!(ends.contains(&run.took.as_secs_f64()), "{index}: {:?}", run.took);
+        assert!(run.arrivals.len() < 500);
+    }
+}

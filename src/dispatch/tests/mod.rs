@@ -1,0 +1,17 @@
+//! The dispatcher against a fake Graph under tokio's paused clock: hours pass in moments, and every assertion is
+//! made at the server, which notes each arrival with its virtual instant.
+//!
+//! [`Stage`] sets a run up and plays it; [`Played::check`] holds every run to what must hold in all of them.
+
+mod fake;
+mod halt;
+mod journal;
+mod quota;
+mod random;
+mod retry;
+mod stage;
+mod throttle;
+mod token;
+
+use fake::{React, Seen};
+use stage::{Played, Stage, seconds};

@@ -1,0 +1,144 @@
+//! Tokens: renewed beside the work, after a 401, or not at all.
+
+use super::fake::Renewal;
+use super::*;
+use crate::event::{Event, Stop};
+use crate::graph::Loss;
+use crate::identity::SignInError;
+use crate::outcome::Outcome;
+
+#[tokio::test(start_paused = true)]
+async fn an_aging_token_is_renewed_without_any_pause() {
+    let run = Stage::of(2_000).pace(10.0, 1).tokens(50.0, 60.0).renew_takes(seconds(8.0)).play().await;
+    assert!(run.all_revoked());
+    assert!((3..=4).contains(&run.fake.state().renewals.len()));
+    assert!(run.longest_pause() <= seconds(0.11), "{:?}", run.longest_pause());
+    assert!(run.journal.iter().any(|event| matches!(event, Event::Renewed { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_with_a_token_that_is_over() {
+    // The renewal ahead takes longer than the rest of the token's life.
+    let run = Stage::of(1_000).pace(10.0, 1).tokens(50.0, 60.0).renew_takes(seconds(30.0)).play().await;
+    assert!(run.all_revoked());
+    let renewals = run.fake.state().renewals.clone();
+    assert!((seconds(50.0)..seconds(50.2)).contains(&renewals[0].at));
+    let held = run.arrivals.iter().filter(|arrival| (60..80).contains(&arrival.at().as_secs())).count();
+    assert_eq!(held, 0);
+    assert!(run.longest_pause() < seconds(20.3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
+    let renew = |nth| if nth <= 3 { Err(SignInError::Spent) } else { Ok(()) };
+    let run = Stage::of(3_000).pace(10.0, 1).tokens(100.0, 200.0).renew(renew).play().await;
+    assert!(run.all_revoked());
+    let renewals = run.fake.state().renewals.clone();
+    assert!(renewals[1].at - renewals[0].at >= seconds(15.0));
+    assert!(run.longest_pause() <= seconds(0.11));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_that_fails_when_the_token_is_over_stops_the_run() {
+    let run =
+        Stage::of(3_000).pace(10.0, 1).tokens(50.0, 60.0).renew(|_| Err(SignInError::Spent)).play().await;
+    assert!(matches!(run.stop(), Some(Stop::SignIn { .. })));
+    assert!(run.arrivals.iter().all(|arrival| arrival.at() < seconds(60.0)));
+    assert_eq!(run.outcomes(), [(Outcome::Revoked, run.arrivals.len())].into());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_401_makes_one_renewal_with_the_challenges_claims() {
+    let refuses = |seen: Seen| match seen.token {
+        1 if seen.nth > 64 => {
+            React::challenge("{\"access_token\":{}}").after(seconds(0.1 + 0.01 * (seen.nth % 64) as f64))
+        }
+        _ => React::done(),
+    };
+    let run = Stage::of(400).pace(10_000.0, 1_000).retries(0).script(refuses).play().await;
+    assert!(run.all_revoked(), "{:?}", run.stop());
+    let refused = run.arrivals.iter().filter(|arrival| !arrival.is_done()).count();
+    assert!(refused >= 60, "{refused}");
+    let renewals = run.fake.state().renewals.clone();
+    assert_eq!(renewals.len(), 1);
+    assert_eq!((renewals[0].stale, renewals[0].claims.as_deref()), (1, Some("{\"access_token\":{}}")));
+    // Nothing leaves from the first 401 on until the new token is there.
+    let first =
+        run.arrivals.iter().filter(|arrival| !arrival.is_done()).filter_map(|arrival| arrival.answered).min();
+    let pause = first.unwrap()..renewals[0].at + seconds(1.0);
+    assert_eq!(
+        run.arrivals.iter().filter(|arrival| arrival.at() > pause.start && arrival.at() < pause.end).count(),
+        0
+    );
+}
+
+/// A renewal ahead is under way, without claims, when Graph challenges the old token with some.
+#[tokio::test(start_paused = true)]
+async fn a_challenges_claims_reach_the_token_even_while_a_renewal_is_under_way() {
+    let script =
+        |seen: Seen| if seen.token == 1 && seen.nth > 505 { React::challenge("{}") } else { React::done() };
+    let run = Stage::of(1_000)
+        .pace(10.0, 1)
+        .tokens(50.0, 600.0)
+        .renew_takes(seconds(5.0))
+        .script(script)
+        .play()
+        .await;
+    assert!(run.all_revoked(), "{:?}", run.stop());
+    let claims: Vec<_> = run.fake.state().renewals.iter().map(|renewal| renewal.claims.clone()).collect();
+    assert!(claims.contains(&Some("{}".to_owned())), "{claims:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fresh_token_that_is_refused_stops_the_run() {
+    let run = Stage::of(500).script(|_| React::status(401)).play().await;
+    assert!(matches!(run.stop(), Some(Stop::SignIn { .. })));
+    assert_eq!(run.fake.state().renewals.len(), 1);
+    assert!(run.arrivals.len() <= 128);
+}
+
+/// An answer that never came, or a 429, says nothing for the token.
+#[tokio::test(start_paused = true)]
+async fn only_an_answer_proves_a_fresh_token() {
+    for other in [React::lost(Loss::Broken), React::throttled(1)] {
+        let script =
+            move |seen: Seen| if seen.nth.is_multiple_of(3) { other.clone() } else { React::status(401) };
+        let run = Stage::of(500).jobs(8).script(script).play().await;
+        assert!(matches!(run.stop(), Some(Stop::SignIn { .. })));
+        assert_eq!(run.fake.state().renewals.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_user_who_is_always_refused_stops_the_run() {
+    for retried_between in [false, true] {
+        let script = move |seen: Seen| match seen.user {
+            7 if retried_between && seen.attempt.is_multiple_of(2) => React::throttled(1),
+            7 => React::status(401),
+            _ => React::done(),
+        };
+        let run = Stage::of(2_000).pace(10.0, 1).script(script).play().await;
+        assert!(matches!(run.stop(), Some(Stop::SignIn { .. })), "{:?}", run.stop());
+        assert!(run.arrived(7).len() <= 3, "{}", run.arrived(7).len());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_survives_many_tokens() {
+    // Each is revoked after a while, and Graph says so.
+    let since = |token: u64| seconds(30.0 * token as f64);
+    let script =
+        move |seen: Seen| if seen.at > since(seen.token) { React::status(401) } else { React::done() };
+    let run = Stage::of(2_000).pace(10.0, 1).jobs(16).retries(0).script(script).play().await;
+    assert!(run.all_revoked(), "{:?}", run.stop());
+    let renewals: Vec<Renewal> = run.fake.state().renewals.clone();
+    assert!((6..=7).contains(&renewals.len()), "{renewals:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_interrupt_does_not_wait_for_a_renewal() {
+    let script = |seen: Seen| if seen.token == 1 { React::status(401) } else { React::done() };
+    let stage = Stage::of(50).script(script).renew_takes(seconds(600.0));
+    let run = stage.interrupt(seconds(5.0), Stop::Interrupted).play().await;
+    assert_eq!((run.stop(), run.took), (Some(&Stop::Interrupted), seconds(5.0)));
+}
