@@ -281,7 +281,8 @@ impl Ledger {
 
     /// Cuts the torn tail off and goes on writing behind the last whole line.
     pub fn into_journal(self) -> Result<Journal, JournalError> {
-        self.file.set_len(self.whole)?;
+        // Through a handle of its own: on Windows one that appends may not cut.
+        OpenOptions::new().write(true).open(&self.path)?.set_len(self.whole)?;
         Journal::new(self.file, self.whole)
     }
 }
