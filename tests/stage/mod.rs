@@ -1,7 +1,7 @@
 //! The stage for tests of behaviour: the real binary against the real simulator, over real sockets on loopback.
 //!
 //! Each test includes this with `mod stage;` and uses what it needs.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
