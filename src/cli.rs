@@ -162,9 +162,12 @@ pub struct ReportArgs {
     /// The run's folder
     #[arg(value_name = "RUN_FOLDER")]
     pub folder: PathBuf,
+    /// Standard output: text or json (the summary), jsonl or csv (all rows), none
+    #[arg(short, long, value_name = "FORMAT", default_value_t, help_heading = "Output")]
+    pub output: Output,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub output: OutputArgs,
+    pub log: LogArgs,
 }
 
 /// `simulator`.

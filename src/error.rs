@@ -66,12 +66,6 @@ impl Error {
             | Error::NoTerminal
             | Error::Connect(ConnectError::CaCert { .. }) => 2,
             Error::Folder(FolderError::NoRun { .. }) => 2,
-            // Only `resume` and `report` open what is not there; a new run's folder is made with its parents.
-            Error::Folder(FolderError::Io { source, .. })
-                if source.kind() == std::io::ErrorKind::NotFound =>
-            {
-                2
-            }
             Error::SignIn(_) => 4,
             Error::Declined => 5,
             _ => 1,

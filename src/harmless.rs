@@ -14,11 +14,15 @@ pub fn is_acting(c: char) -> bool {
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
+/// Whether a byte is ASCII that is shown as it is: most text is, and is known to be harmless by a glance.
+fn is_plain(byte: u8) -> bool {
+    (b' '..=b'~').contains(&byte)
+}
+
 /// The text for a terminal, a log or a page, on one line: acting characters become visible escapes such as
 /// `\u{1b}`. Borrowed where nothing had to change.
 pub fn shown(text: &str) -> Cow<'_, str> {
-    let plain = |byte: u8| (b' '..=b'~').contains(&byte);
-    if text.bytes().all(plain) || !text.chars().any(is_acting) {
+    if text.bytes().all(is_plain) || !text.chars().any(is_acting) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -34,7 +38,10 @@ pub fn shown(text: &str) -> Cow<'_, str> {
 
 /// JSON for a terminal, a log or a file: acting characters stand only inside its strings, and there an escape such as
 /// `\u001b` means the same and does not act. Line breaks between its parts stay.
-pub fn json(text: &str) -> String {
+pub fn json(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| is_plain(byte) || byte == b'\n') {
+        return Cow::Borrowed(text);
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_acting(c) && c != '\n' {
@@ -45,7 +52,7 @@ pub fn json(text: &str) -> String {
             out.push(c);
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 /// As [`shown`], cut to `max` characters, with `…` where something is missing.
@@ -62,7 +69,7 @@ pub fn excerpt(text: &str, max: usize) -> String {
 /// Line breaks and tabs stay, and so do the joiners that words of some scripts need.
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
     let acts = |c: char| is_acting(c) && !matches!(c, '\t' | '\r' | '\n' | '\u{200c}' | '\u{200d}');
-    if !text.chars().any(acts) {
+    if text.bytes().all(is_plain) || !text.chars().any(acts) {
         return disarmed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);

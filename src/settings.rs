@@ -106,8 +106,8 @@ impl Sending {
         }
     }
 
-    /// From flags, and from what the run had where a flag is missing. The deadline and the cap on users were about
-    /// the run's beginning and are not taken over.
+    /// From flags, and from what the run had where a flag is missing. The deadline was about the run's beginning and
+    /// is not taken over; the cap on users is: a run that it refused must not be sent by going on with it.
     pub fn resumed(args: &SendingArgs, had: &SettingsRecord) -> Sending {
         let new = Sending::new(args);
         Sending {
@@ -115,6 +115,7 @@ impl Sending {
             rate: args.rate.or_else(|| had.rate.parse().ok()).unwrap_or_default(),
             burst: args.burst.or(had.burst.filter(|_| args.rate.is_none())),
             retries: args.retries.unwrap_or(had.retries),
+            max_users: args.max_users.or(had.max_users),
             halt: args.halt.or_else(|| had.halt.as_ref()?.parse().ok()),
             accepted: if args.accept.is_empty() { had.accept.clone() } else { new.accepted },
             ..new

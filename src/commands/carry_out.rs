@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::event::{Began, Event, Order, Stop};
 use crate::graph::HttpGraph;
 use crate::journal::{FORMAT, Journal, Ledger, RunFolder, RunLock, RunRecord, fingerprint};
+use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
 use crate::report::{self, Summary};
 use crate::settings::Output;
@@ -194,9 +195,16 @@ fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> V
     if summary.complete {
         return next;
     }
-    let users_left = summary.not_done > summary.count(crate::outcome::Outcome::Invalid);
-    if users_left {
-        next.push(format!("entra-revoke resume {}", quoted(folder.path())));
+    // Going on can't mend a row that names nobody, nor do anything for a user of another tenant.
+    let hopeless = summary.count(Outcome::Invalid) + summary.count(Outcome::AcceptedNoEffect);
+    if summary.not_done > hopeless {
+        let raised = match &summary.stopped {
+            Some(report::Stopped { why: Stop::MaxUsers { planned, .. }, .. }) => {
+                format!(" --max-users {planned}")
+            }
+            _ => String::new(),
+        };
+        next.push(format!("entra-revoke resume {}{raised}", quoted(folder.path())));
     }
     if record.drill.is_none() {
         let column = record.settings.column.as_ref().filter(|_| record.inputs.len() == 1);

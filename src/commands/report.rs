@@ -11,13 +11,13 @@ use crate::report::{RowStream, StreamFormat};
 use crate::settings::Output;
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
-    start_logs(&args.output.log)?;
+    start_logs(&args.log)?;
     let folder = RunFolder::open(&args.folder)?;
     let _lock = folder.lock()?;
     let record = read_record(&folder)?;
     let ledger = read_ledger(&folder, &record)?;
     let summary = report::write(&folder, &record, &ledger)?;
-    let format = match args.output.output {
+    let format = match args.output {
         Output::Jsonl => Some(StreamFormat::Jsonl),
         Output::Csv => Some(StreamFormat::Csv),
         _ => None,
@@ -28,6 +28,6 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
         let mut rows = RowStream::new(out, format, &record.columns).map_err(fail)?;
         report::for_each_row(&folder, &record, &ledger, |row| rows.write(row).map_err(fail))?;
     }
-    show(&summary, &folder, &record, args.output.output)?;
+    show(&summary, &folder, &record, args.output)?;
     Ok(0)
 }

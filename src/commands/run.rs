@@ -188,8 +188,8 @@ pub(super) async fn send(
 pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
     let path = folder.file("run.json");
     write_private(&path, |out| {
-        let json = crate::harmless::json(&serde_json::to_string_pretty(record)?);
-        writeln!(out, "{json}")
+        let json = serde_json::to_string_pretty(record)?;
+        writeln!(out, "{}", crate::harmless::json(&json))
     })
     .map_err(|source| Error::Io { what: format!("can't write {}", path.display()), source })
 }

@@ -6,12 +6,15 @@ use super::{signals, start_logs};
 use crate::cli::SimulatorArgs;
 use crate::console;
 use crate::error::Error;
-use crate::simulator::{Config, Fault, Simulator};
+use crate::simulator::{Config, Fault, Simulator, StartError};
 
 pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;
     let config = config(&args)?;
-    let simulator = Simulator::start(config).await.map_err(|error| Error::Simulator(error.to_string()))?;
+    let simulator = Simulator::start(config).await.map_err(|error| match error {
+        StartError::NotLoopback(_) => Error::Usage(error.to_string()),
+        error => Error::Simulator(error.to_string()),
+    })?;
     let fail = |what: &str| {
         let what = what.to_owned();
         move |source| Error::Io { what, source }

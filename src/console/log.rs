@@ -175,7 +175,7 @@ impl Write for &Lines {
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let mut clean = match self.format {
             LogFormat::Text => harmless::shown(text).into_owned(),
-            LogFormat::Json => harmless::json(text),
+            LogFormat::Json => harmless::json(text).into_owned(),
         };
         clean.push('\n');
         match &self.out {

@@ -112,6 +112,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         journal: Journal,
         listen: L,
     ) -> Self {
+        let settings = Settings { jobs: settings.jobs.max(1), ..settings };
         let synced = journal.synced();
         let planned = targets.len() as u64;
         Dispatcher {
@@ -162,7 +163,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
                 Some(stop) = interrupts.recv() => self.stop(stop),
                 // Rare beside answers, which may come without a pause: these must not wait for one.
                 Ok(()) = self.synced.changed() => self.publish_synced(),
-                renewed = self.renewal.done(), if self.renewal.is_under_way() => self.take_renewed(renewed),
+                renewed = self.renewal.done(&self.graph), if self.renewal.is_under_way() => self.take_renewed(renewed),
                 Some(joined) = self.workers.join_next_with_id(), if !self.workers.is_empty() => {
                     self.take_joined(joined);
                 }
@@ -405,7 +406,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 200));
         self.record(Event::Throttled(Throttled {
             at,
-            until: at.checked_add(jiff::SignedDuration::try_from(wait).unwrap_or_default()).unwrap_or(at),
+            until: at.checked_add(Duration::from_millis(wait.as_millis() as u64 + 1)).unwrap_or(at),
             retry_after_ms: retry_after.map(|wait| wait.as_millis() as u64),
             scope: kept(&response.throttle_scope),
             information: kept(&response.throttle_information),

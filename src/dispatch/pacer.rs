@@ -156,6 +156,7 @@ impl Pacer {
 
     /// Closes the gate until then, as a 429 to an earlier process of the run asked for.
     pub fn close(&mut self, until: Instant) {
+        let until = self.closed_until().map_or(until, |already| already.max(until));
         self.gate = Gate::Closed { until };
     }
 

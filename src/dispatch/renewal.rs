@@ -125,14 +125,14 @@ impl Renewal {
     }
 
     /// Waits for the renewal under way. Safe to drop and to call again.
-    pub(super) async fn done(&mut self) -> Renewed {
+    pub(super) async fn done<G: Graph>(&mut self, graph: &Arc<G>) -> Renewed {
         let Some(under_way) = &mut self.under_way else { return pending().await };
         let result = (&mut under_way.task).await;
         let Some(under_way) = self.under_way.take() else { return Renewed::NotYet };
         match result {
             Ok(Ok(())) => {
                 if under_way.after_401 {
-                    self.unproved = Some(under_way.stale + 1);
+                    self.unproved = Some(graph.token().serial);
                 }
                 Renewed::Token
             }

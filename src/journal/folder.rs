@@ -23,7 +23,7 @@ pub enum FolderError {
         /// The folder.
         path: PathBuf,
     },
-    /// The folder is no run folder.
+    /// The folder is no run folder, or is not there.
     #[error("{path} is no run folder: it holds no run.json", path = path.display())]
     NoRun {
         /// The folder.
@@ -67,7 +67,7 @@ impl RunFolder {
         let folder = RunFolder { path: path.to_owned() };
         match fs::metadata(folder.file("run.json")) {
             Ok(_) => Ok(folder),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_dir() => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(FolderError::NoRun { path: path.to_owned() })
             }
             Err(error) => Err(FolderError::io(path)(error)),
@@ -224,10 +224,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_a_run_is_told_from_one_that_is_missing() {
+    fn a_folder_without_a_run_is_refused() {
         let parent = tempfile::tempdir().unwrap();
         assert!(matches!(RunFolder::open(parent.path()), Err(FolderError::NoRun { .. })));
-        assert!(matches!(RunFolder::open(&parent.path().join("gone")), Err(FolderError::Io { .. })));
+        assert!(matches!(RunFolder::open(&parent.path().join("gone")), Err(FolderError::NoRun { .. })));
     }
 
     #[cfg(unix)]

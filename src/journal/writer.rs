@@ -109,7 +109,11 @@ impl Journal {
         self.flush()?;
         self.request_sync();
         self.join();
-        self.synced.borrow().clone().map(|_| ())
+        let upto = self.synced.borrow().clone()?;
+        if upto < self.written {
+            return Err(JournalError { reason: "its last lines were never synced".to_owned() });
+        }
+        Ok(())
     }
 
     fn join(&mut self) {

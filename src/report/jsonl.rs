@@ -10,14 +10,13 @@ use uuid::Uuid;
 
 use super::names::distinct;
 use super::row::ReportRow;
-use crate::harmless::is_acting;
+use crate::harmless::json;
 use crate::outcome::Outcome;
 
 /// Rows as JSON lines.
 pub(super) struct JsonRows<W: Write> {
     out: W,
     columns: Vec<String>,
-    line: Vec<u8>,
 }
 
 /// The object of one row: the columns of the CSV by the same names, and what has no place there.
@@ -94,7 +93,7 @@ impl<W: Write> JsonRows<W> {
     /// Rows of inputs with these own `columns`. A name that stands there twice gets a number behind it, so that
     /// no cell is lost.
     pub(super) fn new(out: W, columns: &[String]) -> JsonRows<W> {
-        JsonRows { out, columns: distinct(columns, &[]), line: Vec::new() }
+        JsonRows { out, columns: distinct(columns, &[]) }
     }
 
     /// Writes one row and its line end, in one piece.
@@ -123,32 +122,14 @@ impl<W: Write> JsonRows<W> {
             ags_diagnostic: row.diagnostic,
             input_columns: Own { names: &self.columns, cells: row.cells },
         };
-        self.line.clear();
-        object.serialize(&mut serde_json::Serializer::with_formatter(&mut self.line, Visible))?;
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)
+        let mut line = serde_json::to_string(&object)?;
+        line.push('\n');
+        self.out.write_all(json(&line).as_bytes())
     }
 
     /// Hands on all that was written.
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-/// Writes acting characters as `\uXXXX`.
-struct Visible;
-
-impl serde_json::ser::Formatter for Visible {
-    fn write_string_fragment<W: ?Sized + Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_acting(*c)) {
-            out.write_all(&rest.as_bytes()[..at])?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}")?;
-            }
-            rest = &rest[at + c.len_utf8()..];
-        }
-        out.write_all(rest.as_bytes())
     }
 }
 
@@ -163,6 +144,7 @@ pub(super) fn millis<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::harmless::is_acting;
     use crate::plan::PlanRow;
 
     #[test]

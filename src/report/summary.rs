@@ -150,8 +150,8 @@ impl Summary {
 
     /// Writes it as JSON.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let json = crate::harmless::json(&serde_json::to_string_pretty(self)?);
-        writeln!(out, "{json}")
+        let json = serde_json::to_string_pretty(self)?;
+        writeln!(out, "{}", crate::harmless::json(&json))
     }
 
     /// Rows with this word.
