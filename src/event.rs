@@ -116,6 +116,12 @@ pub struct Answered {
     pub attempt: u32,
     /// The word that holds if the run ends before another try.
     pub outcome: Outcome,
+    /// How long the target waited because of 429s up to this attempt, in milliseconds.
+    #[serde(default)]
+    pub throttled_ms: u64,
+    /// The attempt's `client-request-id`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_request_id: Option<Uuid>,
     /// The answer.
     #[serde(flatten)]
     pub evidence: Evidence,

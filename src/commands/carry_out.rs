@@ -1,6 +1,5 @@
 //! What `run`, `drill` and `resume` share: dispatch a planned run, report it, give its exit code.
 
-use std::fs::OpenOptions;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,9 +59,9 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         ..console::Options::default()
     };
     let console = Console::start(options, u64::from(left), Some(pace));
-    let work: Box<dyn Iterator<Item = Work> + Send> = match ready.resumed.take() {
+    let work: Box<dyn ExactSizeIterator<Item = Work> + Send> = match ready.resumed.take() {
         Some(work) => Box::new(work.into_iter()),
-        None => Box::new((1..=left).map(|order| Work { order, ..Work::default() })),
+        None => Box::new((0..left).map(|index| Work { order: index + 1, ..Work::default() })),
     };
     let listen = |event: &Event| {
         console.on(event);
@@ -81,7 +80,6 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     }
     let finished = dispatcher.run(interrupts).await;
     console.finish();
-    let finished = finished?;
     let code = report(&ready.folder, &ready.record, shown.output, results, finished.stop.as_ref());
     drop(ready.lock);
     code
@@ -111,8 +109,7 @@ pub(super) fn begin(
 pub(super) fn new_journal(folder: &RunFolder) -> Result<Journal, Error> {
     let path = folder.journal();
     let fail = |source| Error::Io { what: format!("can't make {}", path.display()), source };
-    crate::journal::create_private(&path).map_err(fail)?;
-    let file = OpenOptions::new().append(true).open(&path).map_err(fail)?;
+    let file = crate::journal::create_private(&path).map_err(fail)?;
     Ok(Journal::new(file, 0)?)
 }
 

@@ -11,6 +11,7 @@ mod halt;
 mod live;
 mod pacer;
 mod rate;
+mod record;
 mod renewal;
 mod verdict;
 
@@ -23,22 +24,24 @@ pub use pacer::{Pacer, Permit};
 pub use rate::{InvalidRate, Pace, Rate};
 pub use verdict::{Verdict, verdict};
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
+use std::iter::Peekable;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use crate::event::{Answered, Event, Order, Sent, Settled, Stop, Throttled};
 use crate::graph::{Answer, Graph, Reply, Request};
-use crate::journal::{Journal, JournalError, Synced};
+use crate::journal::{Journal, JournalError};
 use crate::outcome::{Accepted, Outcome};
 use crate::plan::Target;
 use live::Live;
+use record::Recorder;
 use renewal::Renewal;
 
 /// How a run is carried out.
@@ -76,11 +79,10 @@ pub struct Dispatcher<G, L> {
     graph: Arc<G>,
     targets: Arc<[Target]>,
     settings: Settings,
-    journal: Journal,
-    listen: L,
+    recorder: Recorder<L>,
 
     /// Not begun.
-    fresh: Box<dyn Iterator<Item = Work> + Send>,
+    fresh: Peekable<Box<dyn ExactSizeIterator<Item = Work> + Send>>,
     /// To be sent again as soon as the pacer allows, earliest in the plan first.
     ready: BTreeMap<Order, Live>,
     /// To be sent again at an instant of their own.
@@ -89,17 +91,12 @@ pub struct Dispatcher<G, L> {
     staged: Vec<(Live, Request)>,
     in_flight: HashMap<Id, Live>,
     workers: JoinSet<Answer>,
-    /// Settled, and not synced.
-    unsynced: VecDeque<(u64, Event)>,
-    synced: watch::Receiver<Synced>,
 
     pacer: Pacer,
     watch: halt::Watch,
     renewal: Renewal,
     deadline: Option<Instant>,
     stop: Option<Stop>,
-    /// The journal failed: nothing more can be recorded.
-    broken: bool,
 }
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
@@ -107,14 +104,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     pub fn new(
         graph: Arc<G>,
         targets: Arc<[Target]>,
-        work: Box<dyn Iterator<Item = Work> + Send>,
+        work: Box<dyn ExactSizeIterator<Item = Work> + Send>,
         settings: Settings,
         journal: Journal,
         listen: L,
     ) -> Self {
         let settings = Settings { jobs: settings.jobs.max(1), ..settings };
-        let synced = journal.synced();
-        let planned = targets.len() as u64;
+        let planned = work.len() as u64;
         Dispatcher {
             pacer: Pacer::new(settings.pace),
             watch: halt::Watch::new(settings.halt, settings.accepted.clone(), planned),
@@ -123,18 +119,14 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             graph,
             targets,
             settings,
-            journal,
-            listen,
-            fresh: work,
+            recorder: Recorder::new(journal, listen),
+            fresh: work.peekable(),
             ready: BTreeMap::new(),
             delayed: BTreeMap::new(),
             staged: Vec::new(),
             in_flight: HashMap::new(),
             workers: JoinSet::new(),
-            unsynced: VecDeque::new(),
-            synced,
             stop: None,
-            broken: false,
         }
     }
 
@@ -151,18 +143,18 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Runs to the end. What comes through `interrupts` stops the sending; what is in flight is waited for.
-    pub async fn run(mut self, mut interrupts: mpsc::Receiver<Stop>) -> Result<Finished, JournalError> {
-        let mut fresh = std::mem::replace(&mut self.fresh, Box::new(std::iter::empty())).peekable();
+    pub async fn run(mut self, mut interrupts: mpsc::Receiver<Stop>) -> Finished {
         loop {
-            let wake = self.launch(&mut fresh);
-            if self.is_over(fresh.peek().is_none()) {
+            let wake = self.launch();
+            self.heed_journal();
+            if self.is_over() {
                 break;
             }
             tokio::select! {
                 biased;
                 Some(stop) = interrupts.recv() => self.stop(stop),
                 // Rare beside answers, which may come without a pause: these must not wait for one.
-                Ok(()) = self.synced.changed() => self.publish_synced(),
+                () = self.recorder.more_synced() => self.recorder.tell_synced(),
                 renewed = self.renewal.done(&self.graph), if self.renewal.is_under_way() => self.take_renewed(renewed),
                 Some(joined) = self.workers.join_next_with_id(), if !self.workers.is_empty() => {
                     self.take_joined(joined);
@@ -174,16 +166,21 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Nothing is in flight, and nothing is left or may be sent.
-    fn is_over(&self, no_fresh: bool) -> bool {
+    fn is_over(&mut self) -> bool {
         let idle = self.in_flight.is_empty() && self.workers.is_empty();
-        let nothing_left = no_fresh && self.ready.is_empty() && self.delayed.is_empty();
-        idle && (nothing_left || self.stop.is_some())
+        idle && (self.stop.is_some() || !self.is_left())
+    }
+
+    /// Whether there is anything left to send.
+    fn is_left(&mut self) -> bool {
+        !self.ready.is_empty() || !self.delayed.is_empty() || self.fresh.peek().is_some()
     }
 
     fn stop(&mut self, why: Stop) {
         if self.stop.is_none() {
             tracing::info!(%why, "sending stops");
-            self.record_now(Event::Stopping { at: now(), why: why.clone() });
+            self.recorder.note(Event::Stopping { at: now(), why: why.clone() });
+            self.recorder.write_and_sync();
             self.stop = Some(why);
         }
     }
@@ -191,22 +188,22 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     // ── Sending ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Launches all that may leave now; gives the instant at which to look again.
-    fn launch(
-        &mut self,
-        fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>,
-    ) -> Option<Instant> {
+    fn launch(&mut self) -> Option<Instant> {
         self.wake_delayed();
-        self.check_deadline(fresh);
+        self.check_deadline();
         self.renew_ahead();
         let mut wake = self.delayed.keys().next().map(|(at, _)| *at);
         let mut sooner = |at: Instant| wake = Some(wake.map_or(at, |wake: Instant| wake.min(at)));
-        if let Some(deadline) = self.deadline.filter(|_| self.stop.is_none() && self.is_left(fresh)) {
+        if let Some(deadline) = self.deadline
+            && self.stop.is_none()
+            && self.is_left()
+        {
             sooner(deadline);
         }
         while self.may_send() {
-            let Some(order) = self.next_order(fresh) else { break };
+            let Some(order) = self.next_order() else { break };
             match self.pacer.permit(order) {
-                Permit::Go => self.stage(fresh),
+                Permit::Go => self.stage(),
                 Permit::NotBefore(at) => {
                     sooner(at);
                     break;
@@ -223,18 +220,15 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.stop.is_none() && busy < self.settings.jobs && !self.renewal.holds_sending()
     }
 
-    fn next_order(
-        &self,
-        fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>,
-    ) -> Option<Order> {
+    fn next_order(&mut self) -> Option<Order> {
         let ready = self.ready.keys().next().copied();
-        ready.or_else(|| fresh.peek().map(|work| work.order))
+        ready.or_else(|| self.fresh.peek().map(|work| work.order))
     }
 
     /// Takes the next target and gathers its `sent` line.
-    fn stage(&mut self, fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>) {
+    fn stage(&mut self) {
         let next = self.ready.pop_first().map(|(_, live)| live);
-        let Some(mut live) = next.or_else(|| fresh.next().map(Live::new)) else { return };
+        let Some(mut live) = next.or_else(|| self.fresh.next().map(Live::new)) else { return };
         let user = self.targets[live.work.order as usize - 1].user.clone();
         let request = live.depart(user.clone());
         let sent = Sent {
@@ -245,38 +239,20 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             client_request_id: request.client_request_id,
         };
         live.work.first_sent_at.get_or_insert(sent.at);
-        match self.journal.append(&Event::Sent(sent)) {
-            Ok(_) => self.staged.push((live, request)),
-            Err(error) => {
-                live.take_back();
-                self.ready.insert(live.work.order, live);
-                self.journal_failed(&error);
-            }
-        }
+        self.recorder.note(Event::Sent(sent));
+        self.staged.push((live, request));
     }
 
     /// Writes the gathered lines, then lets the requests go; never the other way round.
     fn depart(&mut self) {
-        if self.broken {
-            return;
-        }
-        let flushed = self.journal.flush();
-        let staged = std::mem::take(&mut self.staged);
-        if let Err(error) = flushed {
-            for (mut live, _) in staged {
+        let written = self.recorder.write();
+        for (mut live, request) in std::mem::take(&mut self.staged) {
+            if !written {
                 live.take_back();
                 self.ready.insert(live.work.order, live);
+                continue;
             }
-            return self.journal_failed(&error);
-        }
-        for (mut live, request) in staged {
             live.sent = Instant::now();
-            tracing::debug!(
-                user = %crate::harmless::shown(&request.user.to_string()),
-                attempt = live.work.attempts,
-                client_request_id = %request.client_request_id,
-                "sent"
-            );
             let graph = Arc::clone(&self.graph);
             let handle = self.workers.spawn(async move { graph.revoke(request).await });
             self.in_flight.insert(handle.id(), live);
@@ -294,15 +270,10 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    /// Whether there is anything left to send.
-    fn is_left(&self, fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>) -> bool {
-        !self.ready.is_empty() || !self.delayed.is_empty() || fresh.peek().is_some()
-    }
-
     /// Ends the sending at the deadline, and before it where the gate stays closed beyond: nothing could leave.
-    fn check_deadline(&mut self, fresh: &mut std::iter::Peekable<Box<dyn Iterator<Item = Work> + Send>>) {
+    fn check_deadline(&mut self) {
         let Some(deadline) = self.deadline.filter(|_| self.stop.is_none()) else { return };
-        if !self.is_left(fresh) {
+        if !self.is_left() {
             return;
         }
         if Instant::now() >= deadline {
@@ -334,7 +305,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             }
             joined = self.workers.try_join_next_with_id();
         }
-        self.flush_and_sync();
+        self.recorder.write_and_sync();
     }
 
     /// A worker that panics takes down its one target, not the run.
@@ -356,7 +327,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             (_, Reply::Lost(_)) => self.pacer.lost(order),
             (_, Reply::Response(response)) => {
                 if self.pacer.passed(order, response.throttle_percentage) {
-                    self.record(Event::Reopened { at: now() });
+                    self.recorder.note(Event::Reopened { at: now() });
                 }
             }
         }
@@ -404,7 +375,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let wait = until.saturating_duration_since(Instant::now());
         let at = now();
         let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 200));
-        self.record(Event::Throttled(Throttled {
+        self.recorder.note(Event::Throttled(Throttled {
             at,
             until: at.checked_add(Duration::from_millis(wait.as_millis() as u64 + 1)).unwrap_or(at),
             retry_after_ms: retry_after.map(|wait| wait.as_millis() as u64),
@@ -445,10 +416,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             first_sent_at: live.work.first_sent_at,
             client_request_id: live.client_request_id,
         }));
-        match self.append(&event) {
-            Some(end) => self.unsynced.push_back((end, event)),
-            None => tracing::error!(?event, "an outcome could not be recorded; `resume` sends it again"),
-        }
+        self.recorder.settle(event);
     }
 
     // ── The token ──────────────────────────────────────────────────────────────────────────────────────────
@@ -476,11 +444,11 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     fn take_renewed(&mut self, renewed: renewal::Renewed) {
         match renewed {
-            renewal::Renewed::Token => self.record(Event::Renewed { at: now() }),
+            renewal::Renewed::Token => self.recorder.note(Event::Renewed { at: now() }),
             renewal::Renewed::NotYet => {}
             renewal::Renewed::Failed(error) => self.stop(Stop::SignIn { detail: error.to_string() }),
         }
-        self.flush_and_sync();
+        self.recorder.write_and_sync();
     }
 
     // ── The journal ────────────────────────────────────────────────────────────────────────────────────────
@@ -488,110 +456,44 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     fn record_answered(&mut self, live: &Live) {
         let order = live.work.order;
         let user = self.targets[order as usize - 1].user.to_string();
-        self.record(Event::Answered(Answered {
+        self.recorder.note(Event::Answered(Answered {
             at: now(),
             target: order,
             user,
             attempt: live.work.attempts,
             outcome: live.otherwise,
+            throttled_ms: live.work.throttled.as_millis() as u64,
+            client_request_id: live.client_request_id,
             evidence: live.last.clone(),
         }));
     }
 
-    /// Gathers a line and tells the listeners: for events that claim nothing of an outcome.
-    fn record(&mut self, event: Event) {
-        self.append(&event);
-        (self.listen)(&event);
-    }
-
-    /// As [`record`](Self::record), written at once.
-    fn record_now(&mut self, event: Event) {
-        self.record(event);
-        self.flush_and_sync();
-    }
-
-    fn append(&mut self, event: &Event) -> Option<u64> {
-        if self.broken {
-            return None;
-        }
-        match self.journal.append(event) {
-            Ok(end) => Some(end),
-            Err(error) => {
-                self.journal_failed(&error);
-                None
-            }
-        }
-    }
-
-    fn flush_and_sync(&mut self) {
-        if self.broken {
-            return;
-        }
-        match self.journal.flush() {
-            Ok(()) => self.journal.request_sync(),
-            Err(error) => self.journal_failed(&error),
-        }
-    }
-
     /// Nothing may be sent that can't be recorded. What waits for a sync stays untold: `resume` sends it again.
-    fn journal_failed(&mut self, error: &JournalError) {
-        if !self.broken {
-            self.broken = true;
+    fn heed_journal(&mut self) {
+        if let Some(error) = self.recorder.failure() {
             let detail = unrecorded(error);
-            tracing::error!("{detail}");
             self.stop.get_or_insert(Stop::Runtime { detail });
-        }
-    }
-
-    fn publish_synced(&mut self) {
-        let upto = match &*self.synced.borrow_and_update() {
-            Ok(upto) => Ok(*upto),
-            Err(error) => Err(error.clone()),
-        };
-        match upto {
-            Ok(upto) => {
-                while self.unsynced.front().is_some_and(|(end, _)| *end <= upto) {
-                    if let Some((_, event)) = self.unsynced.pop_front() {
-                        (self.listen)(&event);
-                    }
-                }
-            }
-            Err(error) => self.journal_failed(&error),
         }
     }
 
     // ── The end ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Settles what was cut short, closes the journal, and tells the rest.
-    fn finish(mut self) -> Result<Finished, JournalError> {
+    fn finish(mut self) -> Finished {
         let cut_short = std::mem::take(&mut self.ready).into_values();
         let cut_short = cut_short.chain(std::mem::take(&mut self.delayed).into_values());
         for mut live in cut_short.collect::<Vec<_>>() {
-            if live.client_request_id.is_some() && !self.broken {
+            if live.client_request_id.is_some() && self.recorder.failure().is_none() {
                 live.count_throttled();
                 let outcome = live.otherwise;
                 self.settle_quietly(live, outcome);
             }
         }
-        let ended = Event::Ended { at: now() };
-        self.append(&ended);
-        let Dispatcher { journal, mut listen, unsynced, stop, broken, .. } = self;
-        if broken {
-            let detail = match stop {
-                Some(Stop::Runtime { detail }) => detail,
-                _ => "the journal can't be written".to_owned(),
-            };
-            return Ok(Finished { stop: Some(Stop::Runtime { detail }) });
+        // Where the end can't be recorded, all that is on disk stands, and whatever is not is sent again.
+        match self.recorder.close(Event::Ended { at: now() }) {
+            Ok(()) => Finished { stop: self.stop },
+            Err(error) => Finished { stop: Some(Stop::Runtime { detail: unrecorded(&error) }) },
         }
-        if let Err(error) = journal.close() {
-            // All that is on disk stands; whatever is not is sent again.
-            let detail = unrecorded(&error);
-            tracing::error!("{detail}");
-            return Ok(Finished { stop: Some(Stop::Runtime { detail }) });
-        }
-        unsynced.iter().for_each(|(_, event)| listen(event));
-        listen(&ended);
-        Ok(Finished { stop })
     }
 }
 

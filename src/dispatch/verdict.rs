@@ -41,7 +41,8 @@ impl Verdict {
             Verdict::Settle(outcome) => *outcome,
             Verdict::Retry { otherwise, .. } => *otherwise,
             Verdict::Throttled { .. } => Outcome::ThrottledOut,
-            Verdict::Unauthorized { .. } => Outcome::Rejected,
+            // Surely not carried out, and a good token mends it: nothing about this user was rejected.
+            Verdict::Unauthorized { .. } => Outcome::Failed,
         }
     }
 }
@@ -167,13 +168,15 @@ mod tests {
         let guid = Some("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
         assert_eq!(letter(&judged(200, Body::Truth(true), None)), 'D');
         assert_eq!(letter(&judged(204, Body::Empty, id)), 'D');
-        assert_eq!(letter(&judged(200, Body::Other("7".into()), id)), 'D');
+        assert_eq!(letter(&judged(200, Body::OddJson("7".into()), id)), 'D');
+        assert_eq!(letter(&judged(200, Body::Text("ok".into()), guid)), 'D');
         assert_eq!(letter(&judged(200, Body::OData, None)), 'D');
         assert_eq!(letter(&judged(200, Body::Html, guid)), 'D');
         assert_eq!(letter(&judged(204, Body::Empty, None)), 'R');
         assert_eq!(letter(&judged(200, Body::Html, None)), 'R');
         assert_eq!(letter(&judged(200, Body::Html, id)), 'R');
-        assert_eq!(letter(&judged(200, Body::Other("ok".into()), None)), 'R');
+        assert_eq!(letter(&judged(200, Body::OddJson("7".into()), None)), 'R');
+        assert_eq!(letter(&judged(200, Body::Text("blocked".into()), id)), 'R');
         assert_eq!(letter(&judged(200, Body::Truth(false), guid)), 'R');
         assert_eq!(letter(&judged(200, Body::CutOff, guid)), 'R');
         assert_eq!(letter(&judged(200, error("Oops"), guid)), 'R');

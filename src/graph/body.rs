@@ -26,8 +26,10 @@ pub enum Body {
     },
     /// A page in HTML: never Graph's API itself.
     Html,
-    /// Anything else: its beginning.
-    Other(String),
+    /// JSON of another shape: its beginning.
+    OddJson(String),
+    /// Text that is no JSON: its beginning.
+    Text(String),
     /// It ended before its announced end.
     CutOff,
 }
@@ -41,14 +43,16 @@ impl Body {
             Some(b'<') => Body::Html,
             Some(_) => match serde_json::from_slice(bytes) {
                 Ok(value) => Body::from_json(&value),
-                Err(_) => Body::other(bytes),
+                // A body whose end is the connection's end says in no other way that something is missing.
+                Err(error) if error.is_eof() && matches!(bytes[0], b'{' | b'[') => Body::CutOff,
+                Err(_) => Body::Text(beginning(bytes)),
             },
         }
     }
 
     fn from_json(value: &Value) -> Body {
         let Some(object) = value.as_object() else {
-            return Body::other(value.to_string().as_bytes());
+            return Body::OddJson(beginning(value.to_string().as_bytes()));
         };
         if let Some(error) = object.get("error") {
             return Body::from_error(error, object);
@@ -59,7 +63,7 @@ impl Body {
         if object.keys().any(|key| key.starts_with("@odata.")) {
             return Body::OData;
         }
-        Body::other(value.to_string().as_bytes())
+        Body::OddJson(beginning(value.to_string().as_bytes()))
     }
 
     /// Graph's own form is an object; OAuth's is a text with an `error_description` beside it.
@@ -79,10 +83,6 @@ impl Body {
         }
     }
 
-    fn other(bytes: &[u8]) -> Body {
-        Body::Other(excerpt(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * KEPT)]), KEPT))
-    }
-
     /// The error code and the words that go into the report, made harmless.
     pub(super) fn said(&self) -> (Option<String>, String) {
         match self {
@@ -92,11 +92,15 @@ impl Body {
             }
             Body::Truth(false) => (None, "Graph answered that the sessions were not revoked".to_owned()),
             Body::Html => (None, "an HTML page".to_owned()),
-            Body::Other(text) => (None, text.clone()),
+            Body::OddJson(text) | Body::Text(text) => (None, text.clone()),
             Body::CutOff => (None, "the answer was cut off".to_owned()),
             Body::Empty | Body::Truth(true) | Body::OData => (None, String::new()),
         }
     }
+}
+
+fn beginning(bytes: &[u8]) -> String {
+    excerpt(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * KEPT)]), KEPT)
 }
 
 /// Both spellings of the inner error are in Graph's documentation, and it may nest.
@@ -151,9 +155,17 @@ mod tests {
     #[test]
     fn what_is_not_graphs() {
         assert_eq!(read("<HTML><TITLE>Log in</TITLE>"), Body::Html);
-        assert_eq!(read("[1]"), Body::Other("[1]".into()));
-        assert_eq!(read("blocked\u{1b}[31m"), Body::Other("blocked\\u{1b}[31m".into()));
-        assert!(matches!(Body::read(b"\xff\xfe{"), Body::Other(_)));
+        assert_eq!(read("[1]"), Body::OddJson("[1]".into()));
+        assert_eq!(read("blocked\u{1b}[31m"), Body::Text("blocked\\u{1b}[31m".into()));
+        assert!(matches!(Body::read(b"\xff\xfe{"), Body::Text(_)));
+    }
+
+    #[test]
+    fn half_a_body_is_no_body() {
+        let whole = r#"{"@odata.context":"x","value":true}"#;
+        for end in 1..whole.len() {
+            assert_eq!(read(&whole[..end]), Body::CutOff, "{}", &whole[..end]);
+        }
     }
 
     proptest::proptest! {

@@ -184,7 +184,7 @@ async fn read(mut response: reqwest::Response) -> Reply {
     facts.body = loop {
         match response.chunk().await {
             Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_BODY => bytes.extend_from_slice(&chunk),
-            Ok(Some(_)) => break Body::Other("an answer far longer than Graph's".to_owned()),
+            Ok(Some(_)) => break Body::Text("an answer far longer than Graph's".to_owned()),
             Ok(None) => break Body::read(&bytes),
             Err(error) if error.is_timeout() => {
                 let detail = format!("status {}, then no whole answer within the time-out", facts.status);

@@ -135,13 +135,15 @@ pub struct Response {
 
 impl Response {
     /// Whether Graph itself gave this answer: it carries Graph's `request-id`, or a body in OData's shape. A
-    /// proxy's or portal's page has neither. A page in HTML must show an id in the shape that Graph's have.
+    /// proxy's or portal's page has neither. Where the body is none that an API gives (HTML, plain text), the id
+    /// must also have the shape that Graph's have.
     pub fn is_graphs_own(&self) -> bool {
-        match (&self.body, &self.request_id) {
-            (Body::Html, Some(id)) => Uuid::try_parse(id.trim()).is_ok(),
-            (Body::Html | Body::Empty | Body::Other(_), None) | (Body::CutOff, _) => false,
-            (Body::Truth(_) | Body::OData | Body::Error { .. }, _) => true,
-            (Body::Empty | Body::Other(_), Some(_)) => true,
+        let id = self.request_id.as_deref();
+        match &self.body {
+            Body::Truth(_) | Body::OData | Body::Error { .. } => true,
+            Body::Empty | Body::OddJson(_) => id.is_some(),
+            Body::Html | Body::Text(_) => id.is_some_and(|id| Uuid::try_parse(id).is_ok()),
+            Body::CutOff => false,
         }
     }
 }

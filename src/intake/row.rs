@@ -36,10 +36,12 @@ impl RowMaker {
             return None;
         }
         if self.layout.is_list {
-            let id = without_comment(entry.cells.first()?);
+            let line = entry.cells.first().map_or("", String::as_str);
+            let id = without_comment(line);
             let verdict = match self.trouble(&entry) {
-                _ if id.is_empty() => return None,
+                _ if trim(line).starts_with('#') => return None,
                 Some(why) => Verdict::Unreadable(why),
+                None if id.is_empty() => return None,
                 None => Verdict::Read,
             };
             let mut row = row(id.to_owned(), verdict);
@@ -55,7 +57,8 @@ impl RowMaker {
         }
         if let Some(why) = self.trouble(&entry) {
             if row.id.is_empty() {
-                row.id = (0..entry.cells.len()).map(|at| entry.cell(at)).find(|c| !c.is_empty())?.to_owned();
+                let mut cells = (0..entry.cells.len()).map(|at| entry.cell(at));
+                row.id = cells.find(|cell| !cell.is_empty()).unwrap_or_default().to_owned();
             }
             row.verdict = Verdict::Unreadable(why);
             return Some(row);

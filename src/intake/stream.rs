@@ -111,6 +111,11 @@ impl Intake {
         self.sources.get(source).map_or("", |source| &source.name)
     }
 
+    /// Whether some source names its users by mail addresses, which need not be their ids.
+    pub fn ids_are_mail(&self) -> bool {
+        self.makers.iter().any(|maker| maker.layout.roles.id_is_mail)
+    }
+
     /// The names of all sources, in their order.
     pub fn source_names(&self) -> Vec<String> {
         self.sources.iter().map(|source| source.name.clone()).collect()

@@ -134,7 +134,7 @@ impl Ledger {
     pub fn read(path: &Path, users: &[u32], plan_sha256: &str) -> Result<Ledger, LedgerError> {
         let fail = |source| LedgerError::Io { path: path.to_owned(), source };
         let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
+        options.read(true).write(true).create(true).truncate(false);
         super::folder::owner_only(&mut options);
         let file = options.open(path).map_err(fail)?;
         // A killed process may have written lines that it never synced; what counts from here on is on disk.
@@ -269,7 +269,11 @@ impl Ledger {
                 standing.settled_at = Some(settled.at);
                 standing.client_request_id = settled.client_request_id;
             }
-            Some(Event::Answered(answered)) => standing.evidence = answered.evidence,
+            Some(Event::Answered(answered)) => {
+                standing.evidence = answered.evidence;
+                standing.throttled_ms = answered.throttled_ms;
+                standing.client_request_id = answered.client_request_id;
+            }
             Some(Event::Sent(sent)) => {
                 standing.client_request_id = Some(sent.client_request_id);
                 standing.evidence.detail = "sent, and the run was cut off before an answer came".to_owned();
@@ -295,9 +299,10 @@ impl Ledger {
 
     /// Cuts the torn tail off and goes on writing behind the last whole line.
     pub fn into_journal(self) -> Result<Journal, JournalError> {
-        // Not through the handle that appends: on Windows it may not cut.
-        OpenOptions::new().write(true).open(&self.path)?.set_len(self.whole)?;
-        Journal::new(self.file, self.whole)
+        let mut file = self.file;
+        file.set_len(self.whole)?;
+        file.seek(SeekFrom::Start(self.whole))?;
+        Journal::new(file, self.whole)
     }
 }
 

@@ -63,7 +63,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (target.clone(), 1..9u32, outcome()).prop_map(move |(target, attempt, outcome)| {
             // An answer that settles nothing never says `revoked`.
             let outcome = if outcome == Outcome::Revoked { Outcome::Failed } else { outcome };
-            Event::Answered(Answered { at, target, user: user(target), attempt, outcome, evidence: evidence() })
+            Event::Answered(Answered { at, target, user: user(target), attempt, outcome, throttled_ms: 0, client_request_id: None, evidence: evidence() })
         }),
         4 => (target, 1..9u32, outcome()).prop_map(move |(target, attempts, outcome)| {
             Event::Settled(Box::new(Settled {

@@ -1,7 +1,7 @@
 //! Writing the journal: lines go out in order and at once; a thread of its own syncs them in groups.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -45,7 +45,8 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Takes over `file`, which ends at `length` bytes with a whole line.
+    /// Takes over `file`, which ends at `length` bytes with a whole line and stands there. It must be open for
+    /// writing, and not for appending: on Windows such a handle can't cut a torn line off.
     pub fn new(file: File, length: u64) -> Result<Journal, JournalError> {
         let (requests, receive) = mpsc::channel();
         let (publish, synced) = watch::channel(Ok(length));
@@ -86,6 +87,7 @@ impl Journal {
         } else {
             // A torn line would be cut at the next start anyway; cutting it now keeps the evidence clean.
             let _ = self.file.set_len(self.written);
+            let _ = self.file.seek(SeekFrom::Start(self.written));
         }
         self.gathered.clear();
         Ok(result?)

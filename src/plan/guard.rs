@@ -34,6 +34,31 @@ pub enum GuardError {
         /// Why.
         reason: String,
     },
+    /// The file names people by their mail addresses, which are no ids.
+    #[error(
+        "{path}: the {list} needs object ids or user principal names, and this file has mail addresses, which may be \
+         other ones. Nothing is sent while nobody can tell whom it means", path = path.display()
+    )]
+    Mail {
+        /// Which list.
+        list: &'static str,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// `me` on a list.
+    #[error("the {list} can't hold `me`: name the account by its object id and its user principal name")]
+    Me {
+        /// Which list.
+        list: &'static str,
+    },
+    /// `me` is to be sent, and nobody can tell whether that is somebody listed.
+    #[error(
+        "`me` can't be compared with the {list}: name the account by its object id or user principal name"
+    )]
+    IncomparableMe {
+        /// Which list.
+        list: &'static str,
+    },
     /// A row and a listed person can't be compared.
     #[error(
         "'{user}' can't be compared with the {list}: one is known by object id only, the other by user principal \
@@ -77,13 +102,13 @@ impl Guard {
         let mut guard = Guard::default();
         for entry in protect {
             match entry.parse() {
-                Ok(user) => guard.protect.add(&[user]),
+                Ok(user) => guard.protect.add(&[user])?,
                 Err(_) => guard.protect.add_file(Path::new(entry))?,
             }
         }
         for entry in exclude {
             match entry.parse() {
-                Ok(user) => guard.exclude.add(&[user]),
+                Ok(user) => guard.exclude.add(&[user])?,
                 Err(_) => guard.exclude.add_file(Path::new(entry))?,
             }
         }
@@ -121,16 +146,23 @@ impl List {
     }
 
     /// Adds one person, by all ids known of them.
-    fn add(&mut self, ids: &[UserId]) {
+    fn add(&mut self, ids: &[UserId]) -> Result<(), GuardError> {
+        if ids.contains(&UserId::Me) {
+            return Err(GuardError::Me { list: self.name });
+        }
         let (object, name) = kinds(ids);
         self.object_only |= object && !name;
         self.name_only |= name && !object;
         self.ids.extend(ids.iter().cloned());
+        Ok(())
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), GuardError> {
         let unreadable = |source| GuardError::Unreadable { list: self.name, source: Box::new(source) };
         let rows = intake::open(&[Source::File(path.to_owned())], &Options::default()).map_err(unreadable)?;
+        if rows.ids_are_mail() {
+            return Err(GuardError::Mail { list: self.name, path: path.to_owned() });
+        }
         let mut people = Vec::new();
         for row in rows {
             let row = row.map_err(unreadable)?;
@@ -148,13 +180,15 @@ impl List {
             let also = row.also.iter().filter_map(|text| text.parse().ok());
             people.push(std::iter::once(id).chain(also).collect::<Vec<UserId>>());
         }
-        people.iter().for_each(|ids| self.add(ids));
-        Ok(())
+        people.iter().try_for_each(|ids| self.add(ids))
     }
 
     fn check(&self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
         if ids.iter().any(|id| self.ids.contains(id)) {
             return Ok(Some(LeftOut::new(self.outcome, self.reason.to_owned())));
+        }
+        if ids.contains(&UserId::Me) && !self.ids.is_empty() {
+            return Err(GuardError::IncomparableMe { list: self.name });
         }
         let (object, name) = kinds(ids);
         let unknown_name = self.name_only && !name;
@@ -202,10 +236,30 @@ mod tests {
     fn what_cannot_be_compared_is_refused() {
         let guard = protecting(&["bob@contoso.com"]);
         assert!(matches!(check(&guard, EVE, &[]), Err(GuardError::Incomparable { .. })));
-        assert!(matches!(check(&guard, "me", &[]), Err(GuardError::Incomparable { .. })));
         let guard = protecting(&[BOB]);
         assert!(matches!(check(&guard, "eve@contoso.com", &[]), Err(GuardError::Incomparable { .. })));
         assert_eq!(check(&guard, "eve@contoso.com", &[EVE]).unwrap(), None);
+    }
+
+    #[test]
+    fn me_passes_no_list_and_stands_on_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("protect.csv");
+        std::fs::write(&path, format!("id,userPrincipalName\n{BOB},bob@contoso.com\n")).unwrap();
+        let guard = protecting(&[&path.display().to_string()]);
+        assert!(matches!(check(&guard, "me", &[]), Err(GuardError::IncomparableMe { .. })));
+        assert_eq!(check(&Guard::default(), "me", &[]).unwrap(), None);
+        let read = Guard::read(&["me".to_owned()], &[], &[]);
+        assert!(matches!(read, Err(GuardError::Me { .. })));
+    }
+
+    #[test]
+    fn a_list_of_mail_addresses_protects_nobody_and_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("protect.csv");
+        std::fs::write(&path, "Name,Mail\nBob,bob@contoso.com\n").unwrap();
+        let read = Guard::read(&[path.display().to_string()], &[], &[]);
+        assert!(matches!(read, Err(GuardError::Mail { .. })), "{read:?}");
     }
 
     #[test]

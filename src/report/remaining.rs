@@ -19,7 +19,9 @@ pub(super) struct Remaining<W: Write> {
 impl<W: Write> Remaining<W> {
     /// Writes the header for a run with this many inputs and these own `columns`.
     pub(super) fn new(out: W, inputs: usize, columns: &[String]) -> io::Result<Remaining<W>> {
-        let with_id = inputs != 1 || columns.is_empty();
+        // Names that the reader made up for a file without a header say nothing to the next reader.
+        let made_up = columns.iter().enumerate().all(|(at, name)| *name == format!("column {}", at + 1));
+        let with_id = inputs != 1 || made_up;
         let mut remaining = Remaining { out: csv::Writer::from_writer(out), columns: columns.len(), with_id };
         remaining.record("user_id", columns)?;
         Ok(remaining)

@@ -13,7 +13,7 @@ use super::quota::Quota;
 use crate::dispatch::{Dispatcher, Finished, HaltRule, Pace, Rate, Settings, Work};
 use crate::event::{Event, Order, Settled, Stop};
 use crate::identity::SignInError;
-use crate::journal::{Journal, JournalError};
+use crate::journal::Journal;
 use crate::outcome::{Accepted, Outcome};
 use crate::plan::Target;
 
@@ -221,7 +221,7 @@ impl Stage {
 
 /// What there was to see of a run.
 pub(super) struct Played {
-    pub(super) finished: Result<Finished, JournalError>,
+    pub(super) finished: Finished,
     /// Virtual time.
     pub(super) took: Duration,
     pub(super) arrivals: Vec<Arrival>,
@@ -234,7 +234,7 @@ pub(super) struct Played {
 
 impl Played {
     pub(super) fn stop(&self) -> Option<&Stop> {
-        self.finished.as_ref().unwrap().stop.as_ref()
+        self.finished.stop.as_ref()
     }
 
     pub(super) fn settled(&self) -> impl Iterator<Item = &Settled> {

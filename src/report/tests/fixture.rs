@@ -130,6 +130,8 @@ impl Run {
             user: user.to_owned(),
             attempt: 1,
             outcome,
+            throttled_ms: 0,
+            client_request_id: None,
             evidence: evidence(outcome, "will be tried again"),
         });
         self.log(&event);
