@@ -111,7 +111,7 @@ pub struct DrillArgs {
     #[allow(missing_docs)]
     pub work: WorkArgs,
     /// How long an answer may take
-    #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "30s", help_heading = "Network")]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, default_value = "30s", help_heading = "Network")]
     pub timeout: Duration,
 }
 
@@ -120,7 +120,7 @@ pub struct DrillArgs {
 #[command(next_help_heading = "Simulator")]
 pub struct DrillSimulatorArgs {
     /// How many times as fast as real time the simulator's quotas run: at 60, 150 s pass in 2.5 s
-    #[arg(long, value_name = "N", default_value_t = 60.0)]
+    #[arg(long, value_name = "N", value_parser = speed, default_value = "60")]
     pub speed: f64,
     /// How long the simulated Graph takes to answer (in real time, give or take half)
     #[arg(long, value_name = "TIME", value_parser = duration::parse, default_value = "120ms")]
@@ -186,7 +186,7 @@ pub struct SimulatorArgs {
     #[arg(long, value_name = "FILE", requires = "tls")]
     pub ca_file: Option<PathBuf>,
     /// How many times as fast as real time the quotas run
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = speed)]
     pub speed: Option<f64>,
     /// How long an answer takes
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
@@ -248,7 +248,7 @@ pub struct InputArgs {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub skip_rows: u64,
     /// Read at most N rows of data
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub max_rows: Option<u64>,
     /// Take only rows whose column F matches the regular expression RE; repeatable, all must match
     #[arg(long = "match", value_name = "F=RE", value_parser = Filter::parse_match)]
@@ -344,7 +344,7 @@ pub struct SignInArgs {
 #[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
     /// How long an answer may take [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse_positive)]
     pub timeout: Option<Duration>,
     /// Trust the certificates in this PEM file, beside the system's
     #[arg(long, value_name = "FILE")]
@@ -388,4 +388,12 @@ pub struct LogArgs {
     /// Write logs to this file instead of standard error
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+}
+
+/// How many times as fast as real time a simulator's clock may run.
+fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if (0.001..=1e6).contains(&speed) => Ok(speed),
+        _ => Err("write a number from 0.001 to 1000000".to_owned()),
+    }
 }

@@ -41,6 +41,11 @@ pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     Ok(sum)
 }
 
+/// As [`parse`], and longer than nothing.
+pub fn parse_positive(text: &str) -> Result<Duration, InvalidDuration> {
+    parse(text).and_then(|time| if time.is_zero() { Err(InvalidDuration(text.to_owned())) } else { Ok(time) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

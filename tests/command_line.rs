@@ -28,7 +28,7 @@ fn wrong_words_are_refused_with_help() {
         (&["--graph-url", "http://graph.example.com"], "--graph-url"),
         (&["--graph-url", "https://user:pw@graph.example.com"], "--graph-url"),
         (&["--progress", "none", "--no-progress"], "--no-progress"),
-        (&["--ca-cert", "missing.pem"], "--ca-cert"),
+        (&["--ca-cert", "missing.pem", "--yes"], "--ca-cert"),
         (&["--column", "Nowhere"], "Nowhere"),
     ] {
         let done =

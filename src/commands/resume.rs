@@ -12,7 +12,7 @@ use crate::console;
 use crate::dispatch::Work;
 use crate::error::Error;
 use crate::event::{Event, Order, Stop};
-use crate::identity::Cloud;
+use crate::identity::{Cloud, Endpoint};
 use crate::journal::{FORMAT, Ledger, RunFolder, RunRecord};
 use crate::plan::{PlanReader, Target};
 use crate::settings::{Network, Output, Sending, SignIn};
@@ -24,16 +24,13 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
     let lock = folder.lock()?;
     let mut record = read_record(&folder)?;
     let sending = Sending::resumed(&args.sending, &record.settings);
-    if record.settings.accept != sending.accepted {
-        // What counts as done from here on is a fact of the run: `report` must say the same later.
-        record.settings.accept = sending.accepted.clone();
-        write_record(&folder, &record)?;
-    }
+    let changed = record.settings.accept != sending.accepted;
+    record.settings.accept = sending.accepted.clone();
     let targets = read_targets(&folder, &record)?;
     let ledger = read_ledger(&folder, &record)?;
     let outstanding: Vec<Order> = ledger.outstanding(&sending.accepted).collect();
     if outstanding.is_empty() {
-        return nothing_left(&folder, &record, ledger, args.output.output);
+        return nothing_left(&folder, &record, changed, ledger, args.output.output);
     }
     let drill: Option<DrillRecord> =
         record.drill.clone().and_then(|drill| serde_json::from_value(drill).ok());
@@ -68,7 +65,7 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
         .map(|allowed| Stop::MaxUsers { planned, allowed });
     let work = work(&ledger, &outstanding, &folder)?;
     let shown = Shown { progress: progress(&args.output), output: args.output.output };
-    crate::report::withdraw_manifest(&folder)?;
+    take_over(&folder, &record, changed)?;
     let ready = Ready {
         journal: ledger.into_journal()?,
         folder,
@@ -88,12 +85,28 @@ pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
     code
 }
 
+/// The last step before the run's files change: the manifest no longer fits. Where other words count as done from
+/// here on, that is a fact of the run, and `report` must say the same later.
+fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool) -> Result<(), Error> {
+    crate::report::withdraw_manifest(folder)?;
+    if changed {
+        write_record(folder, record)?;
+    }
+    Ok(())
+}
+
 /// A complete run needs no token: it only says so once more.
-fn nothing_left(folder: &RunFolder, record: &RunRecord, ledger: Ledger, output: Output) -> Result<u8, Error> {
+fn nothing_left(
+    folder: &RunFolder,
+    record: &RunRecord,
+    changed: bool,
+    ledger: Ledger,
+    output: Output,
+) -> Result<u8, Error> {
     if output != Output::None {
         console::say(&format!("run {} has nothing left to do", record.id));
     }
-    crate::report::withdraw_manifest(folder)?;
+    take_over(folder, record, changed)?;
     let mut journal = ledger.into_journal()?;
     begin(&mut journal, record, 0, true)?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
@@ -134,6 +147,16 @@ async fn reconnect(args: &ResumeArgs, record: &RunRecord) -> Result<Connection, 
         return Err(Error::Usage(format!(
             "the run was begun in the cloud {cloud}; it can't go on in another"
         )));
+    }
+    for (flag, given, had) in [
+        ("--graph-url", &args.network.graph_url, &record.settings.graph_url),
+        ("--authority-url", &args.network.authority_url, &record.settings.authority_url),
+    ] {
+        // A run folder may come from somebody else, and this is where the secret goes.
+        let had = had.as_ref().and_then(|url| url.parse::<Endpoint>().ok());
+        if let (None, Some(url)) = (given, had.filter(|url| !url.is_loopback())) {
+            return Err(Error::Usage(format!("the run used {flag} {url}: give it again to use it again")));
+        }
     }
     let network = Network::resumed(&args.sign_in, &args.network, cloud, &record.settings);
     let tenant = record.tenant.as_deref().or(record.tenant_id.as_deref());

@@ -25,11 +25,15 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
         return dry_run(draft, args.work.output.output);
     }
     let sending = Sending::new(&args.work.sending);
+    let fits = sending.max_users.is_none_or(|most| draft.targets() <= most as usize);
+    let asks = !args.yes && fits && draft.targets() > 0;
+    if asks && !question::is_possible() {
+        return Err(Error::NoTerminal);
+    }
     let connection = sign_in(&who, &network).await?;
     check_me(draft.names_me(), &connection.claims)?;
     let order = Order { draft, sending, network, who, drill: None };
-    let asked = order.sending.max_users.is_none_or(|most| order.draft.targets() <= most as usize);
-    if !args.yes && asked && order.draft.targets() > 0 {
+    if asks {
         ask(&order, &connection)?;
     }
     send(order, connection, args.work, 1.0).await
@@ -52,7 +56,7 @@ pub(super) fn draft(files: &[PathBuf], work: &WorkArgs) -> Result<Draft, Error> 
     let sources: Vec<Source> = files.iter().map(|path| source(path)).collect();
     let intake =
         intake::open(&sources, &intake_options(&work.input)).map_err(crate::plan::PlanError::from)?;
-    let draft = Draft::read(intake, &guard)?;
+    let draft = Draft::read(intake, guard)?;
     if work.output.output != Output::None {
         for notice in draft.notices() {
             console::say(notice);

@@ -16,7 +16,8 @@ pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Stop>> {
         // The dispatcher may have ended already; then only a second signal matters. It is told before anybody else:
         // a terminal or pipe that takes nothing more must not keep the sending going.
         let _ = tell.send(first).await;
-        crate::console::say(&said);
+        // In a thread of its own: a stuck terminal must not keep the second signal from being heard.
+        std::thread::spawn(move || crate::console::say(&said));
         let second = signals.next().await;
         #[allow(clippy::exit)]
         std::process::exit(i32::from(second.exit_code()));

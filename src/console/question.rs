@@ -29,7 +29,10 @@ pub struct NoTerminal;
 /// is a terminal, or else (it may be the list of users) from the terminal itself. It blocks; ask before signals are
 /// taken over, so that Ctrl-C still ends it.
 pub fn ask(prompt: &str) -> Result<Answer, NoTerminal> {
-    let mut shown = shown_on().ok_or(NoTerminal)?;
+    if !io::stderr().is_terminal() {
+        return Err(NoTerminal);
+    }
+    let mut shown = io::stderr();
     if io::stdin().is_terminal() {
         return Ok(converse(prompt, &mut io::stdin().lock(), &mut shown));
     }
@@ -37,14 +40,9 @@ pub fn ask(prompt: &str) -> Result<Answer, NoTerminal> {
     Ok(converse(prompt, &mut BufReader::new(typed), &mut shown))
 }
 
-/// Where the person sees the question: standard error, unless that goes elsewhere.
-fn shown_on() -> Option<Box<dyn Write>> {
-    if io::stderr().is_terminal() {
-        return Some(Box::new(io::stderr()));
-    }
-    let name = if cfg!(windows) { "CONOUT$" } else { "/dev/tty" };
-    let terminal = OpenOptions::new().read(true).write(true).open(name).ok().filter(File::is_terminal)?;
-    Some(Box::new(terminal))
+/// Whether there is somebody to ask: standard error is a terminal, and so is standard input or what is behind it.
+pub fn is_possible() -> bool {
+    io::stderr().is_terminal() && (io::stdin().is_terminal() || terminal_to_read().is_some())
 }
 
 fn terminal_to_read() -> Option<File> {

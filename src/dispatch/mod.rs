@@ -279,7 +279,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         if Instant::now() >= deadline {
             let detail = "sending ended; what was in flight was waited for".to_owned();
             self.stop(Stop::Deadline { detail });
-        } else if self.pacer.closed_until().is_some_and(|until| until >= deadline) {
+        } else if self.pacer.asked_until().is_some_and(|until| until >= deadline) {
             let detail = "Graph asked to wait until after it, so nothing more could be sent".to_owned();
             self.stop(Stop::Deadline { detail });
         }

@@ -120,6 +120,8 @@ pub struct Pacer {
     warned: Option<Instant>,
     /// Throttled probes in a row.
     strikes: u32,
+    /// Until when Graph itself asked to wait; the gate may stay closed longer.
+    asked: Option<Instant>,
 }
 
 impl Pacer {
@@ -133,6 +135,7 @@ impl Pacer {
             changed: Instant::now(),
             warned: None,
             strikes: 0,
+            asked: None,
         }
     }
 
@@ -156,6 +159,7 @@ impl Pacer {
 
     /// Closes the gate until then, as a 429 to an earlier process of the run asked for.
     pub fn close(&mut self, until: Instant) {
+        self.asked = self.asked.max(Some(until));
         let until = self.closed_until().map_or(until, |already| already.max(until));
         self.gate = Gate::Closed { until };
     }
@@ -168,6 +172,11 @@ impl Pacer {
         }
     }
 
+    /// Until when Graph itself asked to wait, if the gate is closed.
+    pub fn asked_until(&self) -> Option<Instant> {
+        self.asked.filter(|_| self.closed_until().is_some())
+    }
+
     /// The request for `order` that left at `sent` was throttled. Returns until when the gate is closed now.
     pub fn throttled(&mut self, order: Order, sent: Instant, retry_after: Option<Duration>) -> Instant {
         let now = Instant::now();
@@ -175,6 +184,7 @@ impl Pacer {
         if probe_failed {
             self.strikes += 1;
         }
+        self.asked = self.asked.max(now.checked_add(retry_after.unwrap_or_default()));
         let mut wait = retry_after.unwrap_or_default();
         if probe_failed || wait.is_zero() {
             wait = wait.max(own_wait(self.strikes));
@@ -246,7 +256,10 @@ fn own_wait(strikes: u32) -> Duration {
 
 fn limiter(pace: Pace) -> Limiter {
     let period = Duration::from_secs_f64(1.0 / pace.per_second.clamp(1e-6, 1e9)).max(Duration::from_nanos(1));
-    let burst = NonZeroU32::new(pace.burst).unwrap_or(NonZeroU32::MIN);
+    // Governor counts in nanoseconds, and the time of a whole burst must fit.
+    let most = u64::MAX / 4 / u64::try_from(period.as_nanos()).unwrap_or(u64::MAX).max(1);
+    let burst = pace.burst.min(u32::try_from(most).unwrap_or(u32::MAX));
+    let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
     let quota = Quota::with_period(period).unwrap_or(Quota::per_second(NonZeroU32::MIN)).allow_burst(burst);
     RateLimiter::direct_with_clock(quota, TokioClock)
 }

@@ -51,14 +51,19 @@ impl Body {
     }
 
     fn from_json(value: &Value) -> Body {
+        if value == &Value::Bool(false) {
+            return Body::Truth(false);
+        }
         let Some(object) = value.as_object() else {
             return Body::OddJson(beginning(value.to_string().as_bytes()));
         };
         if let Some(error) = object.get("error") {
             return Body::from_error(error, object);
         }
-        if let Some(Value::Bool(truth)) = object.get("value") {
-            return Body::Truth(*truth);
+        match object.get("value") {
+            Some(Value::Bool(truth)) => return Body::Truth(*truth),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => return Body::Truth(false),
+            _ => {}
         }
         if object.keys().any(|key| key.starts_with("@odata.")) {
             return Body::OData;
@@ -133,7 +138,9 @@ mod tests {
         assert_eq!(read("\u{feff} \r\n"), Body::Empty);
         let context = "https://graph.microsoft.com/v1.0/$metadata#Edm.Boolean";
         assert_eq!(read(&format!(r#"{{"@odata.context":"{context}","value":true}}"#)), Body::Truth(true));
-        assert_eq!(read(r#"{"value":false}"#), Body::Truth(false));
+        for no in [r#"{"value":false}"#, r#"{"value":"False"}"#, "false"] {
+            assert_eq!(read(no), Body::Truth(false));
+        }
         assert_eq!(read(&format!(r#"{{"@odata.context":"{context}","value":null}}"#)), Body::OData);
     }
 

@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
+use uuid::Uuid;
 
 use super::{Answer, Body, Graph, Loss, Lost, Reply, Request, Response, TokenState, retry_after};
-use crate::identity::{SignInError, Tokens, challenge};
+use crate::identity::{SignInError, Token, Tokens, challenge};
 
 /// Longest body that is read, in bytes. Graph's answers here have a few hundred.
 const MAX_BODY: usize = 64 << 10;
@@ -148,7 +149,7 @@ impl Graph for HttpGraph {
             .send()
             .await;
         let reply = match sent {
-            Ok(response) => read(response).await,
+            Ok(response) => read(response, &token, request.client_request_id).await,
             Err(error) => Reply::Lost(lost(&error)),
         };
         Answer { reply, token: token.serial() }
@@ -178,15 +179,22 @@ fn lost(error: &reqwest::Error) -> Lost {
     Lost { how, detail }
 }
 
-async fn read(mut response: reqwest::Response) -> Reply {
+async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {
     let mut facts = facts(response.status().as_u16(), response.headers());
+    if answers_another(response.headers(), asked) {
+        let detail = "the connection gave the answer to another request".to_owned();
+        return Reply::Lost(Lost { how: Loss::Broken, detail });
+    }
+    let succeeded = response.status().is_success();
     let mut bytes = Vec::new();
     facts.body = loop {
         match response.chunk().await {
             Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_BODY => bytes.extend_from_slice(&chunk),
-            Ok(Some(_)) => break Body::Text("an answer far longer than Graph's".to_owned()),
-            Ok(None) => break Body::read(&bytes),
-            Err(error) if error.is_timeout() => {
+            // Far longer than any answer of Graph's: the rest is not waited for.
+            Ok(Some(_)) => break Body::CutOff,
+            Ok(None) => break Body::read(&token.hidden_in(bytes)),
+            // Another status than a success says enough by itself.
+            Err(error) if error.is_timeout() && succeeded => {
                 let detail = format!("status {}, then no whole answer within the time-out", facts.status);
                 return Reply::Lost(Lost { how: Loss::TimedOut, detail });
             }
@@ -194,6 +202,16 @@ async fn read(mut response: reqwest::Response) -> Reply {
         }
     };
     Reply::Response(Box::new(facts))
+}
+
+/// Whether an answer belongs to another request: Graph echoes the `client-request-id`, and where none reached it,
+/// the one it gives is the `request-id` (learn.microsoft.com/graph/best-practices-concept).
+fn answers_another(headers: &HeaderMap, asked: Uuid) -> bool {
+    let id = |name: &str| Uuid::try_parse_ascii(headers.get(name)?.as_bytes().trim_ascii()).ok();
+    match id("client-request-id") {
+        Some(echoed) => echoed != asked && Some(echoed) != id("request-id"),
+        None => false,
+    }
 }
 
 /// What the headers say.

@@ -141,7 +141,7 @@ impl ClientSecret {
             };
         }
         match serde_json::from_slice::<Refusal>(&body) {
-            Ok(refusal) if !refusal.error.is_empty() => Err(refusal.explain()),
+            Ok(refusal) if !refusal.error.is_empty() => Err(refusal.hiding(&self.secret).explain()),
             _ => Err(self.unreachable(format!("it answered {status}, and not as Entra does"))),
         }
     }
@@ -188,6 +188,15 @@ fn granted(body: &[u8]) -> Option<Issued> {
 }
 
 impl Refusal {
+    /// Takes the secret out of what the endpoint said: it may echo what it got.
+    fn hiding(mut self, secret: &SecretString) -> Refusal {
+        let secret = secret.expose_secret();
+        for text in [&mut self.error, &mut self.error_description] {
+            *text = text.replace(secret, "[secret]");
+        }
+        self
+    }
+
     fn explain(self) -> SignInError {
         let description = self.error_description.lines().next().unwrap_or_default();
         let named = description.split(':').next().filter(|code| code.starts_with("AADSTS"));

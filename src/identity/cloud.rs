@@ -135,6 +135,11 @@ impl Endpoint {
         self.0.starts_with("http://")
     }
 
+    /// Whether it is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| url.host_str().is_some_and(is_loopback))
+    }
+
     /// The root, such as `https://graph.microsoft.com`.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -62,6 +62,15 @@ impl Token {
         &self.claims
     }
 
+    /// A server's text, with this token taken out of it: servers and what stands before them may echo what they got.
+    pub fn hidden_in(&self, text: Vec<u8>) -> Vec<u8> {
+        let Ok(secret) = usable(self.text.expose_secret()) else { return text };
+        if text.len() < secret.len() || !text.windows(secret.len()).any(|part| part == secret.as_bytes()) {
+            return text;
+        }
+        String::from_utf8_lossy(&text).replace(secret, "[token]").into_bytes()
+    }
+
     fn age(&self) -> TokenAge {
         let Some((since, life)) = self.life else { return TokenAge::Fresh };
         let left = life.saturating_sub(since.elapsed());
@@ -204,5 +213,6 @@ mod tests {
         assert!(usable("abc def").is_err());
         assert!(usable(" \n").is_err());
         assert!(!format!("{:?}", token(None)).contains("fake-token"));
+        assert_eq!(token(None).hidden_in(b"got 'Bearer fake-token'".to_vec()), b"got 'Bearer [token]'");
     }
 }

@@ -69,7 +69,8 @@ pub struct PlanRecord {
     pub left_out: Counted,
     /// Users known to be external.
     pub external: u64,
-    /// SHA-256 of `plan.csv`, in hex.
+    /// SHA-256 of `plan.csv`, in hex; empty while there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
 }
 

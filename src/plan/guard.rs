@@ -59,6 +59,17 @@ pub enum GuardError {
         /// Which list.
         list: &'static str,
     },
+    /// Rows contradict each other about somebody listed.
+    #[error(
+        "'{user}' is to be sent, but another row says that it is somebody on the {list}: the rows contradict each \
+         other. Nothing is sent until that is mended"
+    )]
+    Contradiction {
+        /// Which list.
+        list: &'static str,
+        /// The row's id.
+        user: String,
+    },
     /// A row and a listed person can't be compared.
     #[error(
         "'{user}' can't be compared with the {list}: one is known by object id only, the other by user principal \
@@ -90,6 +101,8 @@ struct List {
     object_only: bool,
     /// Somebody is known by user principal name only.
     name_only: bool,
+    /// What rows called somebody listed, beside the ids on the list.
+    learned: HashSet<UserId>,
 }
 
 impl Guard {
@@ -118,16 +131,30 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Whether a row's user is left out. `also` holds the row's other id cells, by which the user may be listed.
-    pub fn check(&self, user: &UserId, also: &[String]) -> Result<Option<LeftOut>, GuardError> {
-        let also = also.iter().filter_map(|text| text.parse().ok());
-        let ids: Vec<UserId> = std::iter::once(user.clone()).chain(also).collect();
-        for list in [&self.protect, &self.exclude] {
-            if let Some(left_out) = list.check(&ids)? {
+    /// Whether a row's user is left out, by any of the ids that the row gives.
+    pub fn check(&mut self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
+        for list in [&mut self.protect, &mut self.exclude] {
+            if let Some(left_out) = list.check(ids)? {
                 return Ok(Some(left_out));
             }
         }
         Ok(None)
+    }
+
+    /// Whether anybody is on a list.
+    pub fn is_empty(&self) -> bool {
+        self.protect.ids.is_empty() && self.exclude.ids.is_empty()
+    }
+
+    /// Looks back once all rows are in: what they called somebody listed must not be what another row calls a
+    /// target. `sent` says whether an id is one of a target's.
+    pub fn look_back(&self, mut sent: impl FnMut(&UserId) -> bool) -> Result<(), GuardError> {
+        for list in [&self.protect, &self.exclude] {
+            if let Some(user) = list.learned.iter().find(|id| sent(id)) {
+                return Err(GuardError::Contradiction { list: list.name, user: user.to_string() });
+            }
+        }
+        Ok(())
     }
 }
 
@@ -142,7 +169,15 @@ impl Default for Guard {
 
 impl List {
     fn new(name: &'static str, outcome: Outcome, reason: &'static str) -> List {
-        List { name, outcome, reason, ids: HashSet::new(), object_only: false, name_only: false }
+        List {
+            name,
+            outcome,
+            reason,
+            ids: HashSet::new(),
+            object_only: false,
+            name_only: false,
+            learned: HashSet::new(),
+        }
     }
 
     /// Adds one person, by all ids known of them.
@@ -183,8 +218,9 @@ impl List {
         people.iter().try_for_each(|ids| self.add(ids))
     }
 
-    fn check(&self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
+    fn check(&mut self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
         if ids.iter().any(|id| self.ids.contains(id)) {
+            self.learned.extend(ids.iter().cloned());
             return Ok(Some(LeftOut::new(self.outcome, self.reason.to_owned())));
         }
         if ids.contains(&UserId::Me) && !self.ids.is_empty() {
@@ -214,9 +250,9 @@ mod tests {
     const BOB: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
     const EVE: &str = "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 
-    fn check(guard: &Guard, id: &str, also: &[&str]) -> Result<Option<Outcome>, GuardError> {
-        let also: Vec<String> = also.iter().map(|text| (*text).to_owned()).collect();
-        Ok(guard.check(&id.parse().unwrap(), &also)?.map(|left_out| left_out.outcome))
+    fn check(guard: &mut Guard, id: &str, also: &[&str]) -> Result<Option<Outcome>, GuardError> {
+        let ids: Vec<UserId> = std::iter::once(&id).chain(also).map(|text| text.parse().unwrap()).collect();
+        Ok(guard.check(&ids)?.map(|left_out| left_out.outcome))
     }
 
     fn protecting(entries: &[&str]) -> Guard {
@@ -226,19 +262,19 @@ mod tests {
 
     #[test]
     fn a_listed_id_is_known_in_any_spelling_and_cell() {
-        let guard = protecting(&["Bob@contoso.com"]);
-        assert_eq!(check(&guard, "bob@CONTOSO.com", &[]).unwrap(), Some(Outcome::Protected));
-        assert_eq!(check(&guard, BOB, &["bob@contoso.com"]).unwrap(), Some(Outcome::Protected));
-        assert_eq!(check(&guard, "eve@contoso.com", &[]).unwrap(), None);
+        let mut guard = protecting(&["Bob@contoso.com"]);
+        assert_eq!(check(&mut guard, "bob@CONTOSO.com", &[]).unwrap(), Some(Outcome::Protected));
+        assert_eq!(check(&mut guard, BOB, &["bob@contoso.com"]).unwrap(), Some(Outcome::Protected));
+        assert_eq!(check(&mut guard, "eve@contoso.com", &[]).unwrap(), None);
     }
 
     #[test]
     fn what_cannot_be_compared_is_refused() {
-        let guard = protecting(&["bob@contoso.com"]);
-        assert!(matches!(check(&guard, EVE, &[]), Err(GuardError::Incomparable { .. })));
-        let guard = protecting(&[BOB]);
-        assert!(matches!(check(&guard, "eve@contoso.com", &[]), Err(GuardError::Incomparable { .. })));
-        assert_eq!(check(&guard, "eve@contoso.com", &[EVE]).unwrap(), None);
+        let mut guard = protecting(&["bob@contoso.com"]);
+        assert!(matches!(check(&mut guard, EVE, &[]), Err(GuardError::Incomparable { .. })));
+        let mut guard = protecting(&[BOB]);
+        assert!(matches!(check(&mut guard, "eve@contoso.com", &[]), Err(GuardError::Incomparable { .. })));
+        assert_eq!(check(&mut guard, "eve@contoso.com", &[EVE]).unwrap(), None);
     }
 
     #[test]
@@ -246,9 +282,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("protect.csv");
         std::fs::write(&path, format!("id,userPrincipalName\n{BOB},bob@contoso.com\n")).unwrap();
-        let guard = protecting(&[&path.display().to_string()]);
-        assert!(matches!(check(&guard, "me", &[]), Err(GuardError::IncomparableMe { .. })));
-        assert_eq!(check(&Guard::default(), "me", &[]).unwrap(), None);
+        let mut guard = protecting(&[&path.display().to_string()]);
+        assert!(matches!(check(&mut guard, "me", &[]), Err(GuardError::IncomparableMe { .. })));
+        assert_eq!(check(&mut Guard::default(), "me", &[]).unwrap(), None);
         let read = Guard::read(&["me".to_owned()], &[], &[]);
         assert!(matches!(read, Err(GuardError::Me { .. })));
     }

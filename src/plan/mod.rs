@@ -11,6 +11,7 @@ mod preview;
 pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
 pub use guard::{Guard, GuardError};
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
@@ -69,7 +70,7 @@ struct Place {
 
 impl Draft {
     /// Reads all rows. Fails where the input can't be read, or where the guard can't tell whom it protects.
-    pub fn read(mut intake: Intake, guard: &Guard) -> Result<Draft, PlanError> {
+    pub fn read(mut intake: Intake, mut guard: Guard) -> Result<Draft, PlanError> {
         let columns = intake.columns().to_vec();
         let names = SourceNames::new(&intake);
         let mut spool =
@@ -79,9 +80,10 @@ impl Draft {
         for row in intake.by_ref() {
             let row = row?;
             let line = names.line(row.source, row.line);
-            let planned = drafted.sort_in(&row, &line, &names, &mut seen, guard)?;
+            let planned = drafted.sort_in(&row, &line, &names, &mut seen, &mut guard)?;
             planned.write(&mut spool).map_err(PlanError::spool)?;
         }
+        guard.look_back(|id| seen.names_target(id, &drafted.targets))?;
         let mut notices = intake.notices().to_vec();
         if drafted.bad_priorities > 0 {
             notices.push(format!(
@@ -193,7 +195,7 @@ impl Drafted {
         line: &str,
         names: &SourceNames,
         seen: &mut Seen,
-        guard: &Guard,
+        guard: &mut Guard,
     ) -> Result<PlanRow, PlanError> {
         self.rows += 1;
         let mut planned = PlanRow::from_row(row, line);
@@ -218,14 +220,16 @@ impl Drafted {
         planned: &mut PlanRow,
         names: &SourceNames,
         seen: &mut Seen,
-        guard: &Guard,
+        guard: &mut Guard,
     ) -> Result<Option<LeftOut>, PlanError> {
         let user: UserId = match row.id.parse() {
             Ok(user) => user,
             Err(why) => return Ok(Some(LeftOut::new(Outcome::Invalid, format!("not a user id: {why}")))),
         };
         planned.user_id = user.to_string();
-        if let Some(left_out) = guard.check(&user, &row.also)? {
+        let also = row.also.iter().filter_map(|text| text.parse().ok());
+        let ids: Vec<UserId> = std::iter::once(user.clone()).chain(also).collect();
+        if let Some(left_out) = guard.check(&ids)? {
             return Ok(Some(left_out));
         }
         if let Some(first) = seen.find(&user, &self.targets) {
@@ -242,6 +246,9 @@ impl Drafted {
         planned.priority = row.priority.clone().unwrap_or_default();
         planned.index = Some(self.targets.len() as u32);
         seen.insert(&user, self.targets.len() as u32, &self.targets);
+        if !guard.is_empty() {
+            seen.also_called(&ids[1..]);
+        }
         self.targets.push(Target { user, external: planned.external });
         self.priorities.push(priority);
         let line = u32::try_from(row.line).unwrap_or(u32::MAX);
@@ -266,12 +273,23 @@ impl Drafted {
 struct Seen {
     table: HashTable<u32>,
     hasher: RandomState,
+    /// Hashes of the other ids that rows give their targets, where somebody is to be left out.
+    others: HashSet<u64>,
 }
 
 impl Seen {
     fn find(&self, user: &UserId, targets: &[Target]) -> Option<u32> {
         let same = |index: &u32| targets[*index as usize].user == *user;
         self.table.find(self.hasher.hash_one(user), same).copied()
+    }
+
+    fn also_called(&mut self, ids: &[UserId]) {
+        self.others.extend(ids.iter().map(|id| self.hasher.hash_one(id)));
+    }
+
+    /// Whether some row gives a target this id.
+    fn names_target(&self, id: &UserId, targets: &[Target]) -> bool {
+        self.find(id, targets).is_some() || self.others.contains(&self.hasher.hash_one(id))
     }
 
     fn insert(&mut self, user: &UserId, index: u32, targets: &[Target]) {
