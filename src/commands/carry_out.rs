@@ -45,7 +45,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         .map_err(|source| Error::Io { what: "can't listen for signals".to_owned(), source })?;
     let orders: Option<Vec<Order>> =
         ready.resumed.as_ref().map(|work| work.iter().map(|work| work.order).collect());
-    let mut results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref())?;
+    let results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref())?;
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some())?;
 
@@ -66,7 +66,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let listen = |event: &Event| {
         console.on(event);
         log::record(event);
-        if let (Some(results), Event::Settled(settled)) = (&mut results, event) {
+        if let (Some(results), Event::Settled(settled)) = (&results, event) {
             results.settled(settled);
         }
     };
@@ -150,12 +150,15 @@ pub(super) fn report(
         }
         (Err(error), None) => return Err(error),
     };
-    if let Some(results) = results {
-        let failed = |source| Error::Io { what: "can't read the journal".to_owned(), source };
-        results.finish(&ledger).map_err(failed)?;
+    let code = stop.map_or(summary.exit_code, Stop::exit_code);
+    let rows_out = results.is_none_or(|results| results.finish(ledger));
+    let shown = show(&summary, folder, record, output);
+    if let Err(error) = &shown {
+        console::say(&format!("error: {error}"));
     }
-    show(&summary, folder, record, output)?;
-    Ok(stop.map_or(summary.exit_code, Stop::exit_code))
+    // What the run came to says more than what could not be shown, unless it came to an ordinary end.
+    let all_shown = rows_out && shown.is_ok();
+    Ok(if matches!(code, 0 | 3) && !all_shown { 1 } else { code })
 }
 
 /// The summary to standard output, or to standard error where standard output has the results.

@@ -4,6 +4,7 @@ use super::carry_out::{read_ledger, show};
 use super::resume::read_record;
 use super::start_logs;
 use crate::cli::ReportArgs;
+use crate::console;
 use crate::error::Error;
 use crate::journal::RunFolder;
 use crate::report;
@@ -24,9 +25,9 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
     };
     if let Some(format) = format {
         let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
-        let out = std::io::BufWriter::new(std::io::stdout());
-        let mut rows = RowStream::new(out, format, &record.columns).map_err(fail)?;
+        let mut rows = RowStream::new(console::Out::new(), format, &record.columns).map_err(fail)?;
         report::for_each_row(&folder, &record, &ledger, |row| rows.write(row).map_err(fail))?;
+        rows.finish().map_err(fail)?;
     }
     show(&summary, &folder, &record, args.output)?;
     Ok(0)

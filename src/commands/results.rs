@@ -1,6 +1,12 @@
 //! `-o jsonl` and `-o csv`: each row on standard output as it settles.
+//!
+//! A thread of its own writes them, behind a queue that takes whatever comes: a reader that pauses holds up neither
+//! the sending nor the reports. The queue holds a settled target once at most, so the plan bounds it.
 
-use std::io::{self, Write};
+use std::io;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use crate::console;
 use crate::error::Error;
@@ -10,15 +16,22 @@ use crate::plan::{PlanReader, PlanRow};
 use crate::report::{ReportRow, RowStream, StreamFormat};
 use crate::settings::Output;
 
-/// The rows that standard output gets.
+/// How long the end waits for the reader before it says so.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// The rows that standard output gets. Dropping it waits until those that are there already are out.
 pub(super) struct Results {
-    stream: RowStream<io::Stdout>,
-    plan: PlanReader,
-    /// For each target, where its row stands in the plan; taken once the row is out.
-    offsets: Vec<Option<u64>>,
-    case_id: Option<String>,
-    /// The reader at the other end went away: the run goes on without it.
-    gone: bool,
+    /// None once nothing more comes.
+    queue: Option<Sender<Item>>,
+    /// Tells at the end whether all rows are out.
+    ended: Receiver<bool>,
+}
+
+/// What goes to the thread.
+enum Item {
+    Settled(Box<Settled>),
+    /// It is over: what never settled goes out, as this ledger has it.
+    Rest(Box<Ledger>),
 }
 
 impl Results {
@@ -35,9 +48,84 @@ impl Results {
             Output::Csv => StreamFormat::Csv,
             Output::Text | Output::Json | Output::None => return Ok(None),
         };
+        let (rows, left_out) = Rows::open(format, folder, record, work)?;
+        let (queue, items) = channel();
+        let (tell, ended) = channel();
+        let write = move || {
+            let written = rows.write_all(&left_out, items);
+            if let Err(error) = &written {
+                console::say(&format!(
+                    "error: {error}; nothing stops for that, and the reports will hold all rows"
+                ));
+            }
+            let _ = tell.send(written.is_ok());
+        };
+        thread::Builder::new()
+            .name("results".to_owned())
+            .spawn(write)
+            .map_err(|source| Error::Io { what: "can't start".to_owned(), source })?;
+        Ok(Some(Results { queue: Some(queue), ended }))
+    }
+
+    /// Puts a settled target's row out. It does not wait.
+    pub(super) fn settled(&self, settled: &Settled) {
+        self.send(Item::Settled(Box::new(settled.clone())));
+    }
+
+    /// Puts out the rows of all targets that never settled, and waits for the reader. Says whether all rows are out;
+    /// why they are not was told.
+    pub(super) fn finish(mut self, ledger: Ledger) -> bool {
+        self.send(Item::Rest(Box::new(ledger)));
+        self.wait()
+    }
+
+    fn send(&self, item: Item) {
+        if let Some(queue) = &self.queue {
+            // A thread that has ended has told why.
+            let _ = queue.send(item);
+        }
+    }
+
+    fn wait(&mut self) -> bool {
+        self.queue = None;
+        match self.ended.recv_timeout(SILENCE) {
+            Ok(all_out) => all_out,
+            Err(RecvTimeoutError::Disconnected) => false,
+            Err(RecvTimeoutError::Timeout) => {
+                console::say("the run is over; waiting for whoever reads standard output");
+                self.ended.recv().unwrap_or(false)
+            }
+        }
+    }
+}
+
+impl Drop for Results {
+    fn drop(&mut self) {
+        if self.queue.is_some() {
+            self.wait();
+        }
+    }
+}
+
+/// What the thread holds.
+struct Rows {
+    stream: RowStream<console::Out>,
+    plan: PlanReader,
+    /// For each target, where its row stands in the plan; taken once the row is out.
+    offsets: Vec<Option<u64>>,
+    case_id: Option<String>,
+}
+
+impl Rows {
+    /// Finds each row's place in the plan; gives those that go out first, too.
+    fn open(
+        format: StreamFormat,
+        folder: &RunFolder,
+        record: &RunRecord,
+        work: Option<&[Order]>,
+    ) -> Result<(Rows, Vec<u64>), Error> {
         let mut plan = PlanReader::open(&folder.plan(), &record.plan.sha256)?;
-        let stream = RowStream::new(io::stdout(), format, plan.columns())
-            .map_err(|source| Error::Io { what: "can't write to standard output".to_owned(), source })?;
+        let stream = RowStream::new(console::Out::new(), format, plan.columns()).map_err(unwritten)?;
         let mut offsets = vec![None; record.plan.targets as usize];
         let mut left_out = Vec::new();
         loop {
@@ -48,46 +136,45 @@ impl Results {
                 None => left_out.push(offset),
             }
         }
-        let mut results = Results { stream, plan, offsets, case_id: record.case_id.clone(), gone: false };
-        match work {
-            None => results.put_left_out(&left_out)?,
-            Some(work) => results.keep_only(work),
+        if let Some(work) = work {
+            let mut kept = vec![None; offsets.len()];
+            for order in work {
+                kept[*order as usize - 1] = offsets[*order as usize - 1];
+            }
+            offsets = kept;
+            left_out.clear();
         }
-        Ok(Some(results))
+        Ok((Rows { stream, plan, offsets, case_id: record.case_id.clone() }, left_out))
     }
 
-    fn put_left_out(&mut self, offsets: &[u64]) -> Result<(), Error> {
-        for offset in offsets {
-            let row = self.plan.row_at(*offset)?;
-            let case_id = self.case_id.clone();
-            self.put(&ReportRow::left_out(&row, case_id.as_deref()));
+    /// Writes all that comes, to the end.
+    fn write_all(mut self, left_out: &[u64], items: Receiver<Item>) -> Result<(), Error> {
+        let case_id = self.case_id.take();
+        let case_id = case_id.as_deref();
+        for offset in left_out {
+            if let Some(row) = self.row_at(*offset) {
+                self.put(&ReportRow::left_out(&row, case_id))?;
+            }
         }
-        Ok(())
+        for item in items {
+            match item {
+                Item::Settled(settled) => {
+                    if let Some(row) = self.take(settled.target) {
+                        self.put(&ReportRow::of_settled(&row, &settled, case_id))?;
+                    }
+                }
+                Item::Rest(ledger) => self.put_rest(&ledger, case_id)?,
+            }
+        }
+        console::beside(|| self.stream.finish()).map_err(unwritten)
     }
 
-    fn keep_only(&mut self, work: &[Order]) {
-        let mut kept = vec![None; self.offsets.len()];
-        for order in work {
-            kept[*order as usize - 1] = self.offsets[*order as usize - 1];
-        }
-        self.offsets = kept;
-    }
-
-    /// Puts a settled target's row out.
-    pub(super) fn settled(&mut self, settled: &Settled) {
-        if let Some(row) = self.take(settled.target) {
-            let case_id = self.case_id.clone();
-            self.put(&ReportRow::of_settled(&row, settled, case_id.as_deref()));
-        }
-    }
-
-    /// Puts out the rows of all targets that never settled.
-    pub(super) fn finish(mut self, ledger: &Ledger) -> io::Result<()> {
+    fn put_rest(&mut self, ledger: &Ledger, case_id: Option<&str>) -> Result<(), Error> {
+        let unread = |source| Error::Io { what: "can't read the journal".to_owned(), source };
         for order in 1..=self.offsets.len() as Order {
             if let Some(row) = self.take(order) {
-                let standing = ledger.standing(order)?;
-                let case_id = self.case_id.clone();
-                self.put(&ReportRow::of_target(&row, &standing, case_id.as_deref()));
+                let standing = ledger.standing(order).map_err(unread)?;
+                self.put(&ReportRow::of_target(&row, &standing, case_id))?;
             }
         }
         Ok(())
@@ -95,6 +182,10 @@ impl Results {
 
     fn take(&mut self, order: Order) -> Option<PlanRow> {
         let offset = self.offsets.get_mut(order as usize - 1)?.take()?;
+        self.row_at(offset)
+    }
+
+    fn row_at(&mut self, offset: u64) -> Option<PlanRow> {
         match self.plan.row_at(offset) {
             Ok(row) => Some(row),
             Err(error) => {
@@ -104,14 +195,11 @@ impl Results {
         }
     }
 
-    fn put(&mut self, row: &ReportRow<'_>) {
-        if self.gone {
-            return;
-        }
-        let put = console::aside(|| self.stream.write(row).and_then(|()| io::stdout().flush()));
-        if let Err(error) = put {
-            self.gone = true;
-            tracing::warn!(%error, "nobody reads standard output any more; the run goes on");
-        }
+    fn put(&mut self, row: &ReportRow<'_>) -> Result<(), Error> {
+        console::beside(|| self.stream.write(row)).map_err(unwritten)
     }
+}
+
+fn unwritten(source: io::Error) -> Error {
+    Error::Io { what: "can't write to standard output".to_owned(), source }
 }

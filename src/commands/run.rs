@@ -91,8 +91,8 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let record = draft.record();
     match output {
-        Output::Csv => draft.print_csv(&mut std::io::stdout().lock())?,
-        Output::Jsonl => draft.print_json(&mut std::io::stdout().lock())?,
+        Output::Csv => draft.print_csv(&mut console::Out::new())?,
+        Output::Jsonl => draft.print_json(&mut console::Out::new())?,
         Output::Json => {
             let json = serde_json::to_string_pretty(&record).map_err(|error| fail(error.into()))?;
             console::put(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)?;

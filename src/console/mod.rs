@@ -8,6 +8,7 @@
 
 mod bar;
 pub mod log;
+mod out;
 mod plain;
 pub mod question;
 #[cfg(test)]
@@ -26,6 +27,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use bar::Bar;
+pub use out::{Out, beside, put};
 use plain::Plain;
 pub use screen::aside;
 pub use tally::{Gate, Pace, Tally, TimeLeft};
@@ -260,18 +262,6 @@ pub fn say(text: &str) {
         shown.push('\n');
     }
     let _ = aside(|| io::stderr().write_all(shown.as_bytes()));
-}
-
-/// Writes to standard output as it is. A reader that went away is no failure.
-pub fn put(text: &str) -> io::Result<()> {
-    let put = aside(|| {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes()).and_then(|()| out.flush())
-    });
-    match put {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        put => put,
-    }
 }
 
 #[cfg(test)]

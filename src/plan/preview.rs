@@ -1,7 +1,7 @@
 //! The plan as people and programs look at it before anything is sent (`--dry-run`).
 
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde::Serialize;
 
@@ -31,10 +31,9 @@ impl Draft {
         let mut out = csv::Writer::from_writer(out);
         let header: Vec<String> =
             super::file::header(self.columns()).map(|name| csv_cell(name).into_owned()).collect();
-        let failed =
-            |error: csv::Error| PlanError::Write { what: "the plan".to_owned(), source: error.into() };
-        out.write_record(header).map_err(failed)?;
-        self.for_each_row(|row| Ok(harmless_row(row).write(&mut out)?))
+        out.write_record(header).map_err(|error| failed(error.into()))?;
+        self.for_each_row(|row| Ok(harmless_row(row).write(&mut out)?))?;
+        out.flush().map_err(failed)
     }
 
     /// Writes a JSON object a row.
@@ -52,7 +51,8 @@ impl Draft {
                 priority: &row.priority,
             };
             writeln!(out, "{}", crate::harmless::json(&serde_json::to_string(&json)?))
-        })
+        })?;
+        out.flush().map_err(failed)
     }
 
     /// The plan in short, for people: counts, who goes first, and who is left out.
@@ -102,6 +102,10 @@ impl Draft {
         let _ = writeln!(text, "\nNothing was sent (--dry-run). The whole plan: -o csv or -o jsonl.");
         Ok(text)
     }
+}
+
+fn failed(source: io::Error) -> PlanError {
+    PlanError::Write { what: "the plan".to_owned(), source }
 }
 
 fn harmless_row(row: &PlanRow) -> PlanRow {

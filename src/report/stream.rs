@@ -42,6 +42,11 @@ impl<W: Write> RowStream<W> {
         self.flush()
     }
 
+    /// Ends the stream: with it goes out whatever stands before the first row, where there was none.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.flush()
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
             Form::Csv(rows) => rows.flush(),

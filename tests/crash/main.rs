@@ -11,4 +11,5 @@ mod kill_and_resume;
 mod one_writer;
 mod resume_rules;
 mod signals;
+mod standard_output;
 mod torn_journal;

@@ -1,0 +1,64 @@
+//! Standard output, whose reader may go away.
+
+use std::io::{self, IsTerminal, Stdout, Write};
+
+use super::aside;
+
+/// Standard output. Once nobody reads it any more, what is written goes nowhere: that is no failure, and nothing
+/// else ends because of it. Whatever else goes wrong is one.
+#[derive(Debug)]
+pub struct Out {
+    out: Stdout,
+    gone: bool,
+}
+
+impl Out {
+    /// Takes standard output.
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Out {
+        Out { out: io::stdout(), gone: false }
+    }
+
+    fn forgive<T>(&mut self, done: io::Result<T>, instead: T) -> io::Result<T> {
+        match done {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                tracing::info!("nobody reads standard output any more");
+                Ok(instead)
+            }
+            done => done,
+        }
+    }
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.gone {
+            return Ok(bytes.len());
+        }
+        let written = self.out.write(bytes);
+        self.forgive(written, bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.gone {
+            return Ok(());
+        }
+        let flushed = self.out.flush();
+        self.forgive(flushed, ())
+    }
+}
+
+/// Runs `write`, which writes to standard output: beside the bar where both are on a terminal. Elsewhere the bar
+/// must not wait for whoever reads.
+pub fn beside<R>(write: impl FnOnce() -> R) -> R {
+    if io::stdout().is_terminal() { aside(write) } else { write() }
+}
+
+/// Writes to standard output as it is.
+pub fn put(text: &str) -> io::Result<()> {
+    beside(|| {
+        let mut out = Out::new();
+        out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    })
+}
