@@ -241,3 +241,29 @@ fn https_needs_the_authoritys_certificate() {
     stage.run(&input, &args).exits(0);
     assert_eq!(stage.stats().effects, 1);
 }
+
+#[cfg(unix)]
+#[test]
+fn few_open_files_make_fewer_jobs_and_no_failed_users() {
+    let stage = Stage::new("latency = \"50ms\"");
+    let users: String = (0..150).map(|n| format!("user{n}@contoso.com\n")).collect();
+    let input = stage.input("users.txt", users);
+    let run = stage.command("run");
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 32; exec \"$0\" \"$@\""])
+        .arg(run.get_program())
+        .args(run.get_args())
+        .arg(&input);
+    for (name, value) in run.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command.current_dir(stage.dir.path()).stdin(std::process::Stdio::null());
+    let done = stage.finish(&mut command);
+    done.exits(0);
+    assert!(done.stderr.contains("ulimit -n"), "{}", done.stderr);
+    assert_eq!(stage.stats().requests, 150, "requests that never left were counted, or some left twice");
+}

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::open_files;
 use super::results::Results;
 use super::signals;
 use crate::console::{self, Console, log};
@@ -49,6 +50,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some())?;
 
+    ready.settings.jobs = open_files::fit(ready.settings.jobs);
     let pace = console::Pace {
         per_second: ready.settings.pace.per_second,
         burst: f64::from(ready.settings.pace.burst),

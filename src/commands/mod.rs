@@ -3,6 +3,7 @@
 mod carry_out;
 mod connect;
 mod drill;
+mod open_files;
 mod report;
 mod results;
 mod resume;

@@ -1,0 +1,34 @@
+//! As many connections as the system lets a process open: a job without one fails for no fault of its user's.
+
+/// Files that are open beside the connections: journal, plan, lock, standard streams, the runtime's own.
+#[cfg(unix)]
+const BESIDE: u64 = 24;
+
+/// How many of `jobs` can have a connection; the process's soft limit is raised first where that is allowed.
+#[cfg(unix)]
+pub(super) fn fit(jobs: usize) -> usize {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = jobs as u64 + BESIDE;
+    let limit = getrlimit(Resource::Nofile);
+    let Some(current) = limit.current.filter(|current| *current < wanted) else { return jobs };
+    let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let allowed = match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }) {
+        Ok(()) => raised,
+        Err(_) => current,
+    };
+    let fitting = usize::try_from(allowed.saturating_sub(BESIDE)).unwrap_or(jobs).clamp(1, jobs);
+    if fitting < jobs {
+        tracing::warn!(
+            jobs,
+            fitting,
+            "fewer jobs than wanted: the system allows {allowed} open files (ulimit -n)"
+        );
+    }
+    fitting
+}
+
+/// Windows knows no such limit for sockets.
+#[cfg(not(unix))]
+pub(super) fn fit(jobs: usize) -> usize {
+    jobs
+}
