@@ -51,10 +51,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some())?;
 
     ready.settings.jobs = open_files::fit(ready.settings.jobs);
-    let pace = console::Pace {
-        per_second: ready.settings.pace.per_second,
-        burst: f64::from(ready.settings.pace.burst),
-    };
+    let pace = ready.settings.pace;
     let options = console::Options {
         progress: shown.progress,
         accepted: ready.settings.accepted.clone(),

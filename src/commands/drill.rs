@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::connect::{Connection, check_me, connect};
-use super::run::{self, Order};
+use super::run::{self, Prepared};
 use super::start_logs;
 use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
@@ -75,8 +75,8 @@ pub(super) async fn drill(args: DrillArgs) -> Result<u8, Error> {
     let sending = Sending::new(&args.work.sending);
     let speed = drill.pace();
     let drill = serde_json::to_value(&drill).ok();
-    let order = Order { draft, sending, network, who, drill };
-    let code = run::send(order, connection, args.work, speed).await;
+    let prepared = Prepared { draft, sending, network, who, drill };
+    let code = run::send(prepared, connection, args.work, speed).await;
     simulator.stop().await;
     code
 }

@@ -32,15 +32,15 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
     }
     let connection = sign_in(&who, &network).await?;
     check_me(draft.names_me(), &connection.claims)?;
-    let order = Order { draft, sending, network, who, drill: None };
+    let prepared = Prepared { draft, sending, network, who, drill: None };
     if asks {
-        ask(&order, &connection)?;
+        ask(&prepared, &connection)?;
     }
-    send(order, connection, args.work, 1.0).await
+    send(prepared, connection, args.work, 1.0).await
 }
 
 /// All that is known before a run folder exists.
-pub(super) struct Order {
+pub(super) struct Prepared {
     pub(super) draft: Draft,
     pub(super) sending: Sending,
     pub(super) network: Network,
@@ -103,20 +103,19 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn ask(order: &Order, connection: &Connection) -> Result<(), Error> {
-    let record = order.draft.record();
+fn ask(prepared: &Prepared, connection: &Connection) -> Result<(), Error> {
+    let record = prepared.draft.record();
     let left_out: Vec<(Outcome, u64)> = record.left_out.into_iter().collect();
-    let tenant = match (&order.who.tenant, &connection.claims.tid) {
+    let tenant = match (&prepared.who.tenant, &connection.claims.tid) {
         (Some(given), Some(id)) if given != id => format!("{given} ({id})"),
         (Some(tenant), _) | (None, Some(tenant)) => tenant.clone(),
         (None, None) => "not known: the token does not say".to_owned(),
     };
-    let cloud = match &order.network.graph_url {
-        Some(root) => format!("{} at {root}", order.network.cloud),
-        None => order.network.cloud.to_string(),
+    let cloud = match &prepared.network.graph_url {
+        Some(root) => format!("{} at {root}", prepared.network.cloud),
+        None => prepared.network.cloud.to_string(),
     };
-    let pace = order.sending.rate.pace(order.sending.burst, 1.0);
-    let pace = console::Pace { per_second: pace.per_second, burst: f64::from(pace.burst) };
+    let pace = prepared.sending.rate.pace(prepared.sending.burst, 1.0);
     let operator = &connection.operator;
     let text = question::confirmation(&Confirmation {
         cloud: &cloud,
@@ -135,12 +134,12 @@ fn ask(order: &Order, connection: &Connection) -> Result<(), Error> {
 
 /// Makes the run folder, freezes the plan in it, and carries the run out.
 pub(super) async fn send(
-    order: Order,
+    prepared: Prepared,
     connection: Connection,
     work: WorkArgs,
     speed: f64,
 ) -> Result<u8, Error> {
-    let Order { draft, sending, network, who, drill } = order;
+    let Prepared { draft, sending, network, who, drill } = prepared;
     let planned = draft.targets() as u32;
     let refused = sending
         .max_users

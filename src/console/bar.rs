@@ -6,8 +6,9 @@ use ::console::{Style, Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::tally::{Gate, Pace, Tally, TimeLeft};
+use super::tally::{Gate, Tally, TimeLeft};
 use super::{screen, wording};
+use crate::dispatch::Pace;
 use crate::harmless;
 use crate::outcome::{Accepted, Standing};
 
@@ -199,7 +200,7 @@ mod tests {
             tally.note(&sample::sent(i), at(i64::from(i) * 50));
             tally.note(&sample::settled(i, outcome), at(i64::from(i) * 50 + 50));
         }
-        let pace = Some(Pace { per_second: 20.0, burst: 0.0 });
+        let pace = Some(Pace { per_second: 20.0, burst: 0 });
         let now = at(60_000);
         let block = look(false).block(&tally, Speed::of(&tally, pace, now), now, 61);
         let expected = [

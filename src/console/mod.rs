@@ -30,8 +30,9 @@ use bar::Bar;
 pub use out::{Out, beside, put};
 use plain::Plain;
 pub use screen::aside;
-pub use tally::{Gate, Pace, Tally, TimeLeft};
+pub use tally::{Gate, Tally, TimeLeft};
 
+use crate::dispatch::Pace;
 use crate::event::Event;
 use crate::outcome::Accepted;
 
@@ -194,11 +195,6 @@ impl Console {
         if news {
             self.shared.news.notify_one();
         }
-    }
-
-    /// Says that the quota is now thought to allow another pace.
-    pub fn set_pace(&self, pace: Pace) {
-        self.shared.state().pace = Some(pace);
     }
 
     /// The state of the run, for whoever wants to say more about it.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::wording;
+use crate::dispatch::Pace;
 use crate::event::{Event, Stop};
 use crate::outcome::Outcome;
 
@@ -18,21 +19,19 @@ const SLOTS: i64 = 20;
 /// Over less than this a rate says nothing.
 const LEAST: f64 = 1.0;
 
-/// How fast the quota (or `--rate`) lets requests leave: `burst` at once, then `per_second`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
-    /// Requests a second, once the burst is used up.
-    pub per_second: f64,
-    /// Requests that may leave as fast as the network carries them.
-    pub burst: f64,
-}
+/// What the network carries where the quota does not bind, users a second: 64 jobs at some 300 ms an answer. Only a
+/// first estimate rests on it; what is measured takes its place.
+const NETWORK: f64 = 200.0;
 
 impl Pace {
-    /// How long a run over that many users will take at least, before anything has been measured.
+    /// How long a run over that many users will take, before anything has been measured: the burst at the network's
+    /// speed, the rest at the quota's.
     pub fn time_for(&self, users: u64) -> TimeLeft {
-        let paced = users as f64 - self.burst.max(0.0);
-        match seconds(paced / self.per_second) {
-            Some(span) if paced > 0.0 && !span.is_zero() => TimeLeft::About(span),
+        let users = users as f64;
+        let paced = (users - f64::from(self.burst)).max(0.0);
+        let free = (users - paced) / NETWORK.max(self.per_second);
+        match seconds(free + paced / self.per_second) {
+            Some(span) if users > 0.0 => TimeLeft::About(span.max(Duration::from_secs(1))),
             _ => TimeLeft::Unknown,
         }
     }
@@ -289,7 +288,7 @@ impl Tally {
 
     /// Requests that may still leave ahead of the steady rate.
     fn credit(&self, now: Timestamp, pace: Pace) -> f64 {
-        let burst = pace.burst.max(0.0);
+        let burst = f64::from(pace.burst);
         let Some((from, full)) = self.credit_from else { return burst };
         let start = if full { burst } else { 0.0 };
         let refilled = since(from, now).as_secs_f64() * pace.per_second;
@@ -351,18 +350,21 @@ mod tests {
         let tally = Tally::new(5_000);
         assert_eq!(tally.time_left(at(0), None), TimeLeft::Unknown);
         assert_eq!(TimeLeft::Unknown.to_string(), "–");
-        let pace = Pace { per_second: 20.0, burst: 1_000.0 };
+        let pace = Pace { per_second: 20.0, burst: 1_000 };
         let left = tally.time_left(at(0), Some(pace));
         assert_eq!(left, TimeLeft::About(Duration::from_secs(200)));
-        assert_eq!((left, left.to_string().as_str()), (pace.time_for(5_000), "about 3m20s"));
+        assert_eq!(left.to_string(), "about 3m20s");
+        assert_eq!(pace.time_for(5_000), TimeLeft::About(Duration::from_secs(205)));
+        assert_eq!(pace.time_for(40), TimeLeft::About(Duration::from_secs(1)));
+        assert_eq!(pace.time_for(0), TimeLeft::Unknown);
         assert_eq!(Tally::new(500).time_left(at(0), Some(pace)), TimeLeft::Unknown);
         assert_eq!((tally.rate(at(0)), tally.gate(at(0))), (None, Gate::Open));
     }
 
     #[test]
     fn a_pace_of_nothing_promises_nothing() {
-        for per_second in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            let pace = Pace { per_second, burst: 0.0 };
+        for per_second in [0.0, -1.0, f64::NAN] {
+            let pace = Pace { per_second, burst: 0 };
             assert_eq!(Tally::new(10).time_left(at(0), Some(pace)), TimeLeft::Unknown, "{per_second}");
             assert_eq!(pace.time_for(10), TimeLeft::Unknown, "{per_second}");
         }
@@ -370,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_steady_run_is_foreseen() {
-        let pace = Pace { per_second: 20.0, burst: 0.0 };
+        let pace = Pace { per_second: 20.0, burst: 0 };
         assert!(worst(3_000, Some(pace), |_| MS / 20.0, (0.02, 0.95)) < 0.1);
         assert!(worst(3_000, None, |_| MS / 20.0, (0.02, 0.95)) < 0.1);
         // The network is slower than the quota.
@@ -379,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_the_quota_is_foreseen() {
-        let pace = Pace { per_second: 20.0, burst: 500.0 };
+        let pace = Pace { per_second: 20.0, burst: 500 };
         // Network speed until the credit, which refills meanwhile, is gone.
         let gap = |i| if i < 600 { MS / 120.0 } else { MS / 20.0 };
         assert!(worst(5_000, Some(pace), gap, (0.01, 0.95)) < 0.1);
@@ -398,7 +400,7 @@ mod tests {
 
     #[test]
     fn a_closed_gate_counts_down_and_is_part_of_the_time_left() {
-        let pace = Some(Pace { per_second: 20.0, burst: 0.0 });
+        let pace = Some(Pace { per_second: 20.0, burst: 0 });
         let mut tally = Tally::new(1_000);
         for i in 0..200 {
             tally.note(&sample::sent(i), at(i64::from(i) * 50));

@@ -93,6 +93,8 @@ pub struct Ledger {
     pub ended_at: Option<Timestamp>,
     /// Time of the last readable line.
     pub last_at: Option<Timestamp>,
+    /// The same, as it stands there.
+    last_line_at: String,
     /// How often the gate closed.
     pub throttles: u64,
     /// Until when Graph asked to wait, at the latest.
@@ -115,7 +117,9 @@ pub fn fingerprint(user: &str) -> u32 {
 struct Glance<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
-    at: Timestamp,
+    /// Read as a time only for the last line: that costs more than all else here.
+    #[serde(borrow)]
+    at: Cow<'a, str>,
     #[serde(default)]
     target: Option<Order>,
     #[serde(default, borrow)]
@@ -146,6 +150,7 @@ impl Ledger {
             stopped: None,
             ended_at: None,
             last_at: None,
+            last_line_at: String::new(),
             throttles: 0,
             closed_until: None,
             damaged: 0,
@@ -160,6 +165,7 @@ impl Ledger {
             }
         }
         ledger.whole = lines.whole;
+        ledger.last_at = ledger.last_line_at.parse().ok();
         ledger.belongs_to(plan_sha256)?;
         Ok(ledger)
     }
@@ -187,7 +193,8 @@ impl Ledger {
             }
             None => self.take_event(serde_json::from_slice(line).ok()?),
         }
-        self.last_at = Some(glance.at);
+        self.last_line_at.clear();
+        self.last_line_at.push_str(&glance.at);
         Some(())
     }
 

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::event::Event;
 
 /// How long the sync thread gathers before it syncs: outcomes that settle within this time share one `fsync`.
-const GATHER: Duration = Duration::from_millis(4);
+const GATHER: Duration = Duration::from_millis(10);
 
 /// The journal can't be written. Nothing may be sent from here on.
 #[derive(Clone, Debug, thiserror::Error)]
