@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
+use crate::console::Output;
 use crate::console::Progress;
 use crate::console::log::LogFormat;
 use crate::dispatch::{HaltRule, Rate};
@@ -12,7 +13,6 @@ use crate::duration;
 use crate::identity::{Cloud, Endpoint};
 use crate::intake::{self, Filter, TextEncoding};
 use crate::outcome::Outcome;
-use crate::settings::Output;
 
 /// Signs users out of Microsoft Entra ID in bulk, and proves user by user what happened.
 #[derive(Debug, Parser)]

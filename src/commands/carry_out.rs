@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::open_files;
 use super::results::Results;
 use super::signals;
+use crate::console::Output;
 use crate::console::{self, Console, log};
 use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
@@ -15,7 +16,6 @@ use crate::journal::{FORMAT, Journal, Ledger, RunFolder, RunLock, RunRecord, fin
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
 use crate::report::{self, Summary};
-use crate::settings::Output;
 
 /// A run that is ready to be sent.
 pub(super) struct Ready {

@@ -12,9 +12,10 @@ use super::run::{self, Prepared};
 use super::start_logs;
 use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
+use crate::console::Output;
 use crate::error::Error;
 use crate::identity::{ClientSecret, Cloud, Credential};
-use crate::settings::{Network, Output, Sending, SignIn};
+use crate::settings::{Network, Sending, SignIn};
 use crate::simulator::{Config, Simulator};
 
 /// The simulated tenant.

@@ -5,11 +5,11 @@ use super::resume::read_record;
 use super::start_logs;
 use crate::cli::ReportArgs;
 use crate::console;
+use crate::console::Output;
 use crate::error::Error;
 use crate::journal::RunFolder;
 use crate::report;
 use crate::report::{RowStream, StreamFormat};
-use crate::settings::Output;
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;

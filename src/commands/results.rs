@@ -9,12 +9,12 @@ use std::thread;
 use std::time::Duration;
 
 use crate::console;
+use crate::console::Output;
 use crate::error::Error;
 use crate::event::{Order, Settled};
 use crate::journal::{Ledger, RunFolder, RunRecord};
 use crate::plan::{PlanReader, PlanRow};
 use crate::report::{ReportRow, RowStream, StreamFormat};
-use crate::settings::Output;
 
 /// How long the end waits for the reader before it says so.
 const SILENCE: Duration = Duration::from_secs(2);

@@ -9,13 +9,14 @@ use super::run::write_record;
 use super::{progress, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console;
+use crate::console::Output;
 use crate::dispatch::Work;
 use crate::error::Error;
 use crate::event::{Event, Order, Stop};
 use crate::identity::{Cloud, Endpoint};
 use crate::journal::{FORMAT, Ledger, RunFolder, RunRecord};
 use crate::plan::{PlanReader, Target};
-use crate::settings::{Network, Output, Sending, SignIn};
+use crate::settings::{Network, Sending, SignIn};
 use crate::user_id::UserId;
 
 pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {

@@ -7,6 +7,7 @@ use super::connect::{Connection, check_me, sign_in};
 use super::{progress, start_logs};
 use crate::cli::{InputArgs, RunArgs, WorkArgs};
 use crate::console;
+use crate::console::Output;
 use crate::console::question::{self, Answer, Confirmation};
 use crate::error::Error;
 use crate::event::Stop;
@@ -14,7 +15,7 @@ use crate::intake::{self, Options, Source};
 use crate::journal::{FORMAT, RunFolder, RunRecord, write_private};
 use crate::outcome::Outcome;
 use crate::plan::{Draft, Guard};
-use crate::settings::{self, Network, Output, Sending, SignIn};
+use crate::settings::{self, Network, Sending, SignIn};
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;

@@ -9,6 +9,7 @@
 mod bar;
 pub mod log;
 mod out;
+mod output;
 mod plain;
 pub mod question;
 #[cfg(test)]
@@ -28,6 +29,7 @@ use jiff::Timestamp;
 
 use bar::Bar;
 pub use out::{Out, beside, put};
+pub use output::{Output, UnknownOutput};
 use plain::Plain;
 pub use screen::aside;
 pub use tally::{Gate, Tally, TimeLeft};
