@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Users per second of `entra-revoke run`, journal and reports on, beside `curl -Z --parallel-max 64` doing the same
-# POSTs to the same simulator in the same minutes. Prints each pair and the median ratio.
+# POSTs to the same simulator in the same minutes. Prints each pair and the median ratios: from exec to the last user
+# settled and synced (what an attacker has left), and to the process's end, its reports written.
 #
 #   benches/beside-curl.sh [users] [rounds]
 set -euo pipefail
@@ -29,17 +30,22 @@ theirs() {
     curl -s -Z --parallel-max 64 -X POST -H 'Authorization: Bearer fake-token' \
         -H 'Content-Type: application/json' -d '{}' -K curl.cfg 2> /dev/null
 }
-seconds() { local from=$EPOCHREALTIME; "$@"; echo "$from $EPOCHREALTIME" | awk '{print $2 - $1}'; }
-
 "$binary" --version
 curl --version | head -n 1
-echo "$users users, whole process from exec to exit, on $(nproc) processors"
+echo "$users users on $(nproc) processors"
 ours; theirs
 for round in $(seq "$rounds"); do
-    a=$(seconds ours)
-    b=$(seconds theirs)
-    echo "$round $a $b $users" |
-        awk '{printf "round %d: entra-revoke %6.0f users/s   curl %6.0f users/s   ratio %.2f\n", $1, $4/$2, $4/$3, $3/$2}' |
-        tee -a ratios
+    rm -rf runs
+    from=$EPOCHREALTIME
+    ours
+    whole=$EPOCHREALTIME
+    settled=$(date -d "$(sed -n 's/.*"ended_at": "\(.*\)".*/\1/p' runs/*/summary.json)" +%s.%N)
+    between=$EPOCHREALTIME
+    theirs
+    echo "$round $from $settled $whole $between $EPOCHREALTIME $users" | awk '{
+        last = $7 / ($3 - $2); whole = $7 / ($4 - $2); curl = $7 / ($6 - $5)
+        printf "round %d: last user %6.0f users/s   with reports %6.0f users/s   curl %6.0f users/s   ratios %.2f %.2f\n",
+            $1, last, whole, curl, last / curl, whole / curl }' | tee -a rounds
 done
-sed 's/.*ratio //' ratios | sort -n | awk '{ ratio[NR] = $1 } END { print "median ratio " ratio[int((NR + 1) / 2)] }'
+median() { awk -v column="$1" '{ print $(NF - column) }' rounds | sort -n | awk '{ r[NR] = $1 } END { print r[int((NR + 1) / 2)] }'; }
+echo "median ratio: $(median 1) to the last user, $(median 0) with reports"
