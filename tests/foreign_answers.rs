@@ -34,7 +34,7 @@ fn against(
     let mut command = stage.bare("run");
     command.env("ENTRA_REVOKE_TOKEN", stage::TOKEN).arg(input).args(["--yes", "--graph-url", &root]);
     let done = stage.finish(command.args(["--rate", "1000/s"]).args(args));
-    let count = seen.lock().unwrap().len();
+    let count = seen.lock().expect("nobody panicked").len();
     (stage, done, count)
 }
 

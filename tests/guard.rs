@@ -149,6 +149,11 @@ fn person() -> impl Strategy<Value = Person> {
     (cell(), cell()).prop_filter("somebody", |(object, name)| object.is_some() || name.is_some())
 }
 
+/// Known by both, as a list should have everybody; now and then by one alone.
+fn listed() -> impl Strategy<Value = Person> {
+    prop_oneof![5 => (0..5_u8, 0..5_u8).prop_map(|(object, name)| (Some(object), Some(name))), 1 => person()]
+}
+
 fn ids(person: Person) -> Vec<String> {
     let object = person.0.map(|n| format!("0000000{n}-1c1b-4ff4-9ab1-1a2b3c4d5e6f"));
     object.into_iter().chain(person.1.map(|n| format!("user{n}@contoso.com"))).collect()
@@ -161,7 +166,7 @@ fn table(dir: &Path, name: &str, people: &[Person]) -> String {
         text.push_str(&format!("{object},{}\n", ids((None, person.1)).concat()));
     }
     let path = dir.join(name);
-    std::fs::write(&path, text).unwrap();
+    std::fs::write(&path, text).expect("the table is written");
     path.display().to_string()
 }
 
@@ -187,8 +192,8 @@ proptest! {
     #[test]
     fn nobody_connected_with_a_listed_person_is_sent(
         rows in prop::collection::vec(person(), 1..6),
-        protect in prop::collection::vec(person(), 0..2),
-        exclude in prop::collection::vec(person(), 0..2),
+        protect in prop::collection::vec(listed(), 0..2),
+        exclude in prop::collection::vec(listed(), 0..2),
     ) {
         let dir = tempfile::tempdir().unwrap();
         let list = |name: &str, people: &[Person]| -> Vec<String> {
