@@ -267,3 +267,40 @@ fn few_open_files_make_fewer_jobs_and_no_failed_users() {
     assert!(done.stderr.contains("ulimit -n"), "{}", done.stderr);
     assert_eq!(stage.stats().requests, 150, "requests that never left were counted, or some left twice");
 }
+
+#[test]
+fn numbers_without_sense_are_refused() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", "a@contoso.com\n");
+    for speed in ["nan", "inf", "0", "1e-300", "1e300"] {
+        let done = stage.finish(stage.bare("drill").args(["--users", "2", "--speed", speed]));
+        done.exits(2);
+        assert!(done.stderr.contains("--speed"), "{speed}: {}", done.stderr);
+    }
+    for args in [["--timeout", "0s"], ["--max-rows", "0"], ["--burst", "0"], ["--rate", "0/s"]] {
+        let done = stage.run(&input, &args);
+        done.exits(2);
+        assert!(done.stderr.contains(args[0]), "{args:?}: {}", done.stderr);
+    }
+    assert_eq!(stage.stats().requests, 0);
+    assert!(stage.folders().is_empty());
+}
+
+#[test]
+fn extreme_numbers_are_taken_as_they_are() {
+    let u32_max = &u32::MAX.to_string();
+    let u64_max = &u64::MAX.to_string();
+    for args in [
+        &["--rate", "1/h", "--burst", u32_max][..],
+        &["--retries", u32_max, "--max-users", u32_max, "--max-rows", u64_max, "-j", "65535"],
+        &["--deadline", "100000h", "--timeout", "100000h"],
+        &["--rate", "4000000000/s", "--burst", u32_max],
+    ] {
+        let stage = Stage::new("");
+        let input = stage.input("users.txt", "a@contoso.com\nb@contoso.com\nc@contoso.com\n");
+        let done = stage.run(&input, args);
+        assert!(matches!(done.code, Some(0 | 2)), "{args:?}: {done:?}");
+        assert_eq!(stage.stats().effects, if done.code == Some(0) { 3 } else { 0 }, "{args:?}");
+        assert!(!done.stderr.contains("panicked"), "{args:?}: {}", done.stderr);
+    }
+}

@@ -159,3 +159,43 @@ fn a_file_name_acts_nowhere() {
     done.exits(3);
     all_harmless(&done, &stage.folder());
 }
+
+#[test]
+fn a_line_of_two_megabytes_costs_no_other_row() {
+    let blank = " ".repeat(2 << 20);
+    for (name, text) in [
+        ("users.txt", format!("a@contoso.com\n{blank}\nb@contoso.com\nc@contoso.com\n")),
+        ("users.csv", format!("upn,dept\na@contoso.com,x\n{blank},x\nb@contoso.com,x\nc@contoso.com,x\n")),
+    ] {
+        let stage = Stage::new("");
+        let input = stage.input(name, text);
+        stage.run(&input, &[]).exits(3);
+        let rows = stage.folder().rows();
+        let lines: Vec<[&str; 2]> =
+            rows.iter().map(|row| [row["line"].as_str(), row["outcome"].as_str()]).collect();
+        let first = if name.ends_with("csv") { 2 } else { 1 };
+        let numbers: Vec<String> = (first..first + 4).map(|line| line.to_string()).collect();
+        let words = ["revoked", "invalid", "revoked", "revoked"];
+        let expected: Vec<[&str; 2]> =
+            numbers.iter().zip(words).map(|(line, word)| [line.as_str(), word]).collect();
+        assert_eq!(lines, expected, "{name}");
+        assert_eq!(stage.stats().effects, 3, "{name}");
+    }
+}
+
+#[test]
+fn what_remains_of_a_table_without_header_runs_as_it_is() {
+    let stage = Stage::new("deny = ['b@*', 'd@*']");
+    let table = "a@contoso.com,Ann\nb@contoso.com,Bob\nc@contoso.com,Cy\nd@contoso.com,\"Di, née\"\n";
+    let input = stage.input("users.csv", table);
+    stage.run(&input, &[]).exits(3);
+    let remaining = stage.folder().path.join("remaining.csv");
+    stage.simulator.change("deny = []").unwrap();
+    let input = stage.input("again.csv", std::fs::read(remaining).unwrap());
+    stage.run(&input, &["--output-dir", "again"]).exits(0);
+    let ledger = stage.ledger();
+    let of = |user: &str| ledger.user(user).map(|user| (user.requests, user.effects));
+    assert_eq!([of("a@contoso.com"), of("c@contoso.com")], [Some((1, 1)); 2]);
+    assert_eq!([of("b@contoso.com"), of("d@contoso.com")], [Some((2, 1)); 2]);
+    assert_eq!(ledger.users.len(), 4);
+}

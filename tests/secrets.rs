@@ -1,6 +1,7 @@
 //! Secrets are in no file, no output, no log line and no argument.
 #![cfg(unix)]
 
+mod plain_server;
 mod stage;
 
 use std::path::Path;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use entra_revoke::simulator::TokenKind;
+use plain_server::serve_seen;
 use stage::{Done, Stage, TOKEN};
 
 const SECRET: &str = "fake-secret-CANARY-41d0";
@@ -168,5 +170,73 @@ fn no_argument_of_the_process_holds_a_secret() {
     }
     for (path, bytes) in stage.all_files() {
         assert!(!holds(&bytes, SECRET), "{} holds the secret", path.display());
+    }
+}
+
+/// One answer with a body in JSON and one more header.
+fn json(status: &str, header: &str, body: &serde_json::Value) -> String {
+    let body = body.to_string();
+    format!(
+        "HTTP/1.1 {status}\r\nrequest-id: 0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f\r\n{header}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+#[test]
+fn a_token_that_graph_quotes_shows_nowhere() {
+    for status in ["400 Bad Request", "429 Too Many Requests", "503 Service Unavailable", "401 Unauthorized"]
+    {
+        let (root, seen) = serve_seen(move |_, seen| {
+            let bearer = seen.header("authorization");
+            let token = bearer.trim_start_matches("Bearer ");
+            assert!(token.contains("CANARY"));
+            let pad = "x".repeat(280);
+            let body = serde_json::json!({"error": {
+                "code": token,
+                "message": format!("no: '{bearer}' {pad} {bearer}"),
+            }});
+            json(status, &format!("x-ms-ags-diagnostic: {bearer}\r\nx-ms-throttle-scope: {token}"), &body)
+        });
+        let stage = Stage::new("");
+        let input = stage.input("users.txt", USERS);
+        let mut command = stage.bare("run");
+        command.env("ENTRA_REVOKE_TOKEN", TOKEN).arg(&input).args(["--yes", "--graph-url", &root]);
+        command.args(["--deadline", "2s", "-o", "jsonl"]);
+        let done = stage.finish(loudly(&mut command, "json", true));
+        assert_ne!(done.code, Some(0));
+        assert!(!seen.lock().unwrap().is_empty());
+        shows_nothing(&stage, &done, TOKEN, None);
+    }
+}
+
+#[test]
+fn a_secret_that_the_authority_quotes_shows_nowhere() {
+    for secret in [SECRET, "fake+secret/CANARY=41 d0~"] {
+        let (root, seen) = serve_seen(|_, seen| {
+            let sent = seen.body.split('&').find_map(|part| part.strip_prefix("client_secret=")).unwrap();
+            let plain = sent.replace('+', " ");
+            let plain = percent_encoding::percent_decode_str(&plain).decode_utf8().unwrap();
+            let body = serde_json::json!({
+                "error": "invalid_client",
+                "error_description":
+                    format!("AADSTS7000215: wrong secret '{plain}', sent as {sent} in {}", seen.body),
+            });
+            json("401 Unauthorized", "x-quoted: yes", &body)
+        });
+        let stage = Stage::new("");
+        let input = stage.input("users.txt", USERS);
+        let mut command = stage.bare("run");
+        command.env("AZURE_TENANT_ID", "contoso.com").env("AZURE_CLIENT_ID", "an-app").arg(&input);
+        command.env("AZURE_CLIENT_SECRET", secret);
+        command.args(["--yes", "--graph-url", &stage.simulator.url(), "--authority-url", &root]);
+        let done = stage.finish(loudly(&mut command, "json", true));
+        done.exits(4);
+        assert!(done.stderr.contains("AADSTS7000215"), "{}", done.stderr);
+        assert!(!seen.lock().unwrap().is_empty());
+        shows_nothing(&stage, &done, secret, None);
+        // As a form has it.
+        let form = secret.replace('+', "%2B").replace('/', "%2F").replace('=', "%3D").replace(' ', "+");
+        shows_nothing(&stage, &done, &form.replace('~', "%7E"), None);
     }
 }

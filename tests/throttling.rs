@@ -3,6 +3,7 @@
 mod stage;
 
 use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use entra_revoke::simulator::Ledger;
 use jiff::Timestamp;
@@ -208,4 +209,26 @@ fn a_deadline_that_is_not_reached_does_nothing() {
     let input = stage.input("users.txt", users(5));
     stage.run(&input, &["--deadline", "1m"]).exits(0);
     assert_eq!(stage.folder().summary()["stopped"], Value::Null);
+}
+
+/// A run against a Graph that never has room; how long it took.
+fn never_served(retry_after: &str, deadline: &str) -> (Stage, Duration) {
+    let stage = Stage::new(&format!("[[fault]]\nanswer = 429\nretry_after = '{retry_after}'\n"));
+    let input = stage.input("users.txt", users(5));
+    let began = Instant::now();
+    stage.run(&input, &["--deadline", deadline]).exits(5);
+    let took = began.elapsed();
+    let folder = stage.folder();
+    assert_eq!(folder.summary()["stopped"]["reason"], "deadline");
+    assert!(stage.stats().effects == 0 && stage.stats().early == 0);
+    (stage, took)
+}
+
+#[test]
+fn only_what_graph_asks_for_ends_a_run_ahead_of_its_deadline() {
+    each(&[("1", "8s", 6900, 12_000), ("3600", "60s", 0, 20_000)], |(retry_after, deadline, least, most)| {
+        let (_stage, took) = never_served(retry_after, deadline);
+        let span = Duration::from_millis(least)..Duration::from_millis(most);
+        assert!(span.contains(&took), "Retry-After: {retry_after}, --deadline {deadline}: {took:?}");
+    });
 }

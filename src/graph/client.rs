@@ -180,7 +180,7 @@ fn lost(error: &reqwest::Error) -> Lost {
 }
 
 async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {
-    let mut facts = facts(response.status().as_u16(), response.headers());
+    let mut facts = facts(response.status().as_u16(), response.headers(), token);
     if answers_another(response.headers(), asked) {
         let detail = "the connection gave the answer to another request".to_owned();
         return Reply::Lost(Lost { how: Loss::Broken, detail });
@@ -215,10 +215,10 @@ fn answers_another(headers: &HeaderMap, asked: Uuid) -> bool {
 }
 
 /// What the headers say.
-fn facts(status: u16, headers: &HeaderMap) -> Response {
+fn facts(status: u16, headers: &HeaderMap, token: &Token) -> Response {
     let text = |name: &str| {
-        let value = headers.get(name)?;
-        let value = String::from_utf8_lossy(value.as_bytes()).trim().to_owned();
+        let value = token.hidden_in(headers.get(name)?.as_bytes().to_vec());
+        let value = String::from_utf8_lossy(&value).trim().to_owned();
         (!value.is_empty()).then_some(value)
     };
     let date = text("date");

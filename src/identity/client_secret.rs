@@ -191,8 +191,15 @@ impl Refusal {
     /// Takes the secret out of what the endpoint said: it may echo what it got.
     fn hiding(mut self, secret: &SecretString) -> Refusal {
         let secret = secret.expose_secret();
+        // As it is, and in the ways in which forms and URLs are written.
+        let sent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+        let usual = sent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_");
+        let url = usual.replace("%7E", "~");
+        let form = usual.replace("%20", "+").replace("%2A", "*");
         for text in [&mut self.error, &mut self.error_description] {
-            *text = text.replace(secret, "[secret]");
+            for shape in [secret, sent.as_str(), &usual, &url, &form] {
+                *text = text.replace(shape, "[secret]");
+            }
         }
         self
     }

@@ -141,6 +141,13 @@ impl Guard {
         Ok(None)
     }
 
+    /// Takes in what a row that a filter leaves out calls somebody listed.
+    pub fn learn(&mut self, ids: &[UserId]) {
+        for list in [&mut self.protect, &mut self.exclude] {
+            list.learn(ids);
+        }
+    }
+
     /// Whether anybody is on a list.
     pub fn is_empty(&self) -> bool {
         self.protect.ids.is_empty() && self.exclude.ids.is_empty()
@@ -218,9 +225,17 @@ impl List {
         people.iter().try_for_each(|ids| self.add(ids))
     }
 
-    fn check(&mut self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
-        if ids.iter().any(|id| self.ids.contains(id)) {
+    /// Whether the ids name somebody listed; if so, takes in all of them.
+    fn learn(&mut self, ids: &[UserId]) -> bool {
+        let listed = ids.iter().any(|id| self.ids.contains(id));
+        if listed {
             self.learned.extend(ids.iter().cloned());
+        }
+        listed
+    }
+
+    fn check(&mut self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
+        if self.learn(ids) {
             return Ok(Some(LeftOut::new(self.outcome, self.reason.to_owned())));
         }
         if ids.contains(&UserId::Me) && !self.ids.is_empty() {

@@ -200,7 +200,12 @@ impl Drafted {
         self.rows += 1;
         let mut planned = PlanRow::from_row(row, line);
         let left_out = match &row.verdict {
-            Verdict::Excluded(why) => Some(LeftOut::new(Outcome::Excluded, why.clone())),
+            Verdict::Excluded(why) => {
+                if let Ok(user) = row.id.parse() {
+                    guard.learn(&ids_of(user, row));
+                }
+                Some(LeftOut::new(Outcome::Excluded, why.clone()))
+            }
             Verdict::Unreadable(why) => Some(LeftOut::new(Outcome::Invalid, why.clone())),
             Verdict::Read => self.sort_user(row, &mut planned, names, seen, guard)?,
         };
@@ -227,10 +232,13 @@ impl Drafted {
             Err(why) => return Ok(Some(LeftOut::new(Outcome::Invalid, format!("not a user id: {why}")))),
         };
         planned.user_id = user.to_string();
-        let also = row.also.iter().filter_map(|text| text.parse().ok());
-        let ids: Vec<UserId> = std::iter::once(user.clone()).chain(also).collect();
+        let ids = ids_of(user.clone(), row);
         if let Some(left_out) = guard.check(&ids)? {
             return Ok(Some(left_out));
+        }
+        // Of duplicates, too: what they call their target counts as much.
+        if !guard.is_empty() {
+            seen.also_called(&ids[1..]);
         }
         if let Some(first) = seen.find(&user, &self.targets) {
             let place = self.places[first as usize];
@@ -246,9 +254,6 @@ impl Drafted {
         planned.priority = row.priority.clone().unwrap_or_default();
         planned.index = Some(self.targets.len() as u32);
         seen.insert(&user, self.targets.len() as u32, &self.targets);
-        if !guard.is_empty() {
-            seen.also_called(&ids[1..]);
-        }
         self.targets.push(Target { user, external: planned.external });
         self.priorities.push(priority);
         let line = u32::try_from(row.line).unwrap_or(u32::MAX);
@@ -266,6 +271,12 @@ impl Drafted {
             }
         }
     }
+}
+
+/// All ids that a row gives its user, that to send by first.
+fn ids_of(user: UserId, row: &Row) -> Vec<UserId> {
+    let also = row.also.iter().filter_map(|text| text.parse().ok());
+    std::iter::once(user).chain(also).collect()
 }
 
 /// The users named so far: indexes into the targets, found by hash.

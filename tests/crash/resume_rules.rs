@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use entra_revoke::simulator::TokenKind;
 use rustix::process::Signal;
+use serde_json::Value;
 
 use crate::help::{
     all_were_revoked, begun, end, kill, report, requests, resume, revoked_in, signal, start_run, until,
@@ -241,4 +242,89 @@ fn a_killed_drill_is_resumed() {
     kill(child);
     stage.finish(stage.bare("resume").arg(&folder.path).args(["-j", "50"])).exits(0);
     assert_eq!(folder.summary()["outcomes"]["revoked"], 60);
+}
+
+#[test]
+fn a_run_refused_for_its_size_is_refused_again() {
+    let stage = Stage::new("");
+    end(start_run(&stage, 6, &["--max-users", "5"])).exits(5);
+    let folder = stage.folder();
+    for _ in 0..2 {
+        let done = resume(&stage, &folder.path, &[]);
+        done.exits(5);
+        assert!(done.stdout.contains("--max-users allows 5"), "{}", done.stdout);
+        assert_eq!(folder.summary()["stopped"]["reason"], "max_users");
+    }
+    assert_eq!(stage.stats().requests, 0);
+    resume(&stage, &folder.path, &["--max-users", "6"]).exits(0);
+    all_were_revoked(&stage, 6);
+}
+
+/// Writes another value into the settings of `run.json`.
+fn edit_settings(folder: &RunDir, name: &str, value: &str) {
+    let mut record: Value = serde_json::from_str(&folder.text("run.json")).unwrap();
+    record["settings"][name] = value.into();
+    std::fs::write(folder.path.join("run.json"), record.to_string()).unwrap();
+}
+
+#[test]
+fn a_run_folder_does_not_choose_where_secrets_go() {
+    for (name, flag) in [("graph_url", "--graph-url"), ("authority_url", "--authority-url")] {
+        let stage = Stage::new("[[fault]]\nanswer = 503\ntimes = 1\n");
+        end(start_run(&stage, 3, &["--retries", "0"])).exits(3);
+        let folder = stage.folder();
+        edit_settings(&folder, name, "https://graph.attacker.example");
+        let journal = folder.text("journal.jsonl");
+        let sent = stage.stats().requests;
+        let mut command = stage.bare("resume");
+        let done = stage.finish(command.arg(&folder.path).env("ENTRA_REVOKE_TOKEN", crate::stage::TOKEN));
+        done.exits(2);
+        assert!(done.stderr.contains(flag) && done.stderr.contains("give it again"), "{}", done.stderr);
+        assert_eq!(folder.text("journal.jsonl"), journal);
+        assert_eq!(stage.stats().requests, sent);
+        resume(&stage, &folder.path, &[]).exits(0);
+        all_were_revoked(&stage, 3);
+    }
+}
+
+/// Every file that the manifest names is as it says.
+#[track_caller]
+fn manifest_holds(folder: &RunDir) {
+    let manifest: Value = serde_json::from_str(&folder.text("manifest.json")).unwrap();
+    let files = manifest["files"].as_array().expect("files");
+    assert!(files.iter().any(|file| file["name"] == "run.json"), "{manifest:#}");
+    for file in files {
+        let name = file["name"].as_str().unwrap();
+        let found = entra_revoke::digest::sha256_of(&folder.path.join(name)).unwrap();
+        assert_eq!(file["sha256"], found, "{name}");
+    }
+}
+
+#[test]
+fn a_resume_that_can_not_sign_in_leaves_the_manifest_true() {
+    let stage = Stage::new("unknown = ['user0001@*']\n[[fault]]\nanswer = 503\nmatch = 'user0002@*'\n");
+    end(start_run(&stage, 4, &["--retries", "0"])).exits(3);
+    let folder = stage.folder();
+    manifest_holds(&folder);
+    let before = (folder.text("run.json"), folder.text("journal.jsonl"), folder.text("manifest.json"));
+    let mut command = stage.bare("resume");
+    command.arg(&folder.path).args(["--accept", "not_found"]);
+    stage.finish(&mut command).exits(4);
+    manifest_holds(&folder);
+    let after = (folder.text("run.json"), folder.text("journal.jsonl"), folder.text("manifest.json"));
+    assert_eq!(before, after);
+}
+
+#[test]
+fn a_401_at_the_end_is_a_failure_that_resume_mends() {
+    let stage = Stage::new("[[fault]]\nanswer = 401\nmatch = 'user0003@*'\n");
+    end(start_run(&stage, 4, &["-j", "1"])).exits(4);
+    let folder = stage.folder();
+    let row = folder.row("user0003@contoso.com");
+    assert_eq!([&row["outcome"], &row["http_status"]], ["failed", "401"], "{row:#?}");
+    stage.simulator.change("fault = []").unwrap();
+    resume(&stage, &folder.path, &[]).exits(0);
+    assert_eq!(folder.row("user0003@contoso.com")["outcome"], "revoked");
+    assert_eq!(folder.summary()["complete"], true);
+    manifest_holds(&folder);
 }

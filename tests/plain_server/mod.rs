@@ -14,8 +14,24 @@ pub struct Seen {
     pub body: String,
 }
 
+impl Seen {
+    /// A header's value, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        let is =
+            |line: &&String| line.split(':').next().is_some_and(|given| given.eq_ignore_ascii_case(name));
+        self.headers.iter().find(is).map_or("", |line| line[name.len() + 1..].trim())
+    }
+}
+
 /// Answers each request with what `answer` says to its number, counted from 0 over all connections.
 pub fn serve(answer: impl Fn(usize) -> String + Send + Sync + 'static) -> (String, Arc<Mutex<Vec<Seen>>>) {
+    serve_seen(move |number, _| answer(number))
+}
+
+/// The same with a look at the request. A connection ends after an answer that says `connection: close`.
+pub fn serve_seen(
+    answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static,
+) -> (String, Arc<Mutex<Vec<Seen>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let root = format!("http://{}", listener.local_addr().unwrap());
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -30,7 +46,12 @@ pub fn serve(answer: impl Fn(usize) -> String + Send + Sync + 'static) -> (Strin
     (root, seen)
 }
 
-fn converse(connection: usize, stream: TcpStream, log: &Mutex<Vec<Seen>>, answer: &dyn Fn(usize) -> String) {
+fn converse(
+    connection: usize,
+    stream: TcpStream,
+    log: &Mutex<Vec<Seen>>,
+    answer: &dyn Fn(usize, &Seen) -> String,
+) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut out = stream;
     loop {
@@ -51,12 +72,17 @@ fn converse(connection: usize, stream: TcpStream, log: &Mutex<Vec<Seen>>, answer
         reader.read_exact(&mut body).unwrap();
         let line = lines.remove(0);
         let body = String::from_utf8(body).unwrap();
+        let seen = Seen { connection, line, headers: lines, body };
         let number = {
             let mut log = log.lock().unwrap();
-            log.push(Seen { connection, line, headers: lines, body });
+            log.push(seen.clone());
             log.len() - 1
         };
-        out.write_all(answer(number).as_bytes()).unwrap();
+        let answer = answer(number, &seen);
+        // A client may go away in the middle of a long answer.
+        if out.write_all(answer.as_bytes()).is_err() || answer.contains("connection: close") {
+            return;
+        }
     }
 }
 
