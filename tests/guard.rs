@@ -139,6 +139,19 @@ fn a_protected_person_is_left_out_and_the_others_are_sent() {
     }
 }
 
+#[test]
+fn a_cell_too_many_hides_nobody_protected() {
+    let stage = Stage::new("");
+    let both = both(&stage);
+    let shifted = format!("{EVE},boss@contoso.com,x");
+    run(&stage, &[&shifted, "22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f,zoe@contoso.com"], &["--protect", &both])
+        .exits(0);
+    assert_eq!(stage.folder().row(EVE)["outcome"], "protected");
+    assert!(stage.ledger().user(EVE).is_none());
+    let rows = [format!("{EVE},eve@contoso.com"), format!("{BOSS},eve@contoso.com,x")];
+    refused_in_any_order(&rows, &["--protect", &both]);
+}
+
 // ── Any rows, any lists ────────────────────────────────────────────────────────────────────────────────────────
 
 /// An object id and a name, either of which may be missing.

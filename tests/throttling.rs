@@ -226,7 +226,7 @@ fn never_served(retry_after: &str, deadline: &str) -> (Stage, Duration) {
 
 #[test]
 fn only_what_graph_asks_for_ends_a_run_ahead_of_its_deadline() {
-    each(&[("1", "8s", 6900, 12_000), ("3600", "60s", 0, 20_000)], |(retry_after, deadline, least, most)| {
+    each(&[("1", "7s", 5900, 11_000), ("3600", "60s", 0, 20_000)], |(retry_after, deadline, least, most)| {
         let (_stage, took) = never_served(retry_after, deadline);
         let span = Duration::from_millis(least)..Duration::from_millis(most);
         assert!(span.contains(&took), "Retry-After: {retry_after}, --deadline {deadline}: {took:?}");

@@ -108,6 +108,8 @@ pub struct Row {
     /// The row's other cells in columns that name users, in the same form: the user principal name beside an object
     /// id, for instance. They may be anything.
     pub also: Vec<String>,
+    /// What else the row may call its user: it has more cells than columns, so that a name may stand elsewhere.
+    pub perhaps: Vec<String>,
     /// The text in the column of priorities, trimmed; nothing where it is empty.
     pub priority: Option<String>,
     /// Whether the row itself shows that the user's home is another tenant: `true` for `#EXT#` in a user principal name,

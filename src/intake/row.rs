@@ -26,6 +26,7 @@ impl RowMaker {
             line: entry.line,
             id,
             also: Vec::new(),
+            perhaps: Vec::new(),
             priority: None,
             external_hint: None,
             cells: vec![String::new(); self.width],
@@ -67,6 +68,7 @@ impl RowMaker {
         if shifted {
             row.note = Some(format!("{} cells under {} columns", entry.cells.len(), columns.len()));
             row.external_hint = has_guest_mark(&row.id).then_some(true);
+            row.perhaps = self.other_names(&row.id, &entry);
         } else {
             if let (true, Some(fallback)) = (row.id.is_empty(), roles.fallback) {
                 row.id = entry.cell(fallback).to_owned();

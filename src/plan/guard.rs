@@ -131,10 +131,11 @@ impl Guard {
         Ok(guard)
     }
 
-    /// Whether a row's user is left out, by any of the ids that the row gives.
-    pub fn check(&mut self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
+    /// Whether a row's user is left out, by any of the ids that the row gives. Those that it `perhaps` gives leave
+    /// somebody out, too, and never make anybody comparable.
+    pub fn check(&mut self, ids: &[UserId], perhaps: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
         for list in [&mut self.protect, &mut self.exclude] {
-            if let Some(left_out) = list.check(ids)? {
+            if let Some(left_out) = list.check(ids, perhaps)? {
                 return Ok(Some(left_out));
             }
         }
@@ -234,8 +235,8 @@ impl List {
         listed
     }
 
-    fn check(&mut self, ids: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
-        if self.learn(ids) {
+    fn check(&mut self, ids: &[UserId], perhaps: &[UserId]) -> Result<Option<LeftOut>, GuardError> {
+        if self.learn(&[ids, perhaps].concat()) {
             return Ok(Some(LeftOut::new(self.outcome, self.reason.to_owned())));
         }
         if ids.contains(&UserId::Me) && !self.ids.is_empty() {
@@ -267,7 +268,7 @@ mod tests {
 
     fn check(guard: &mut Guard, id: &str, also: &[&str]) -> Result<Option<Outcome>, GuardError> {
         let ids: Vec<UserId> = std::iter::once(&id).chain(also).map(|text| text.parse().unwrap()).collect();
-        Ok(guard.check(&ids)?.map(|left_out| left_out.outcome))
+        Ok(guard.check(&ids, &[])?.map(|left_out| left_out.outcome))
     }
 
     fn protecting(entries: &[&str]) -> Guard {

@@ -202,7 +202,7 @@ impl Drafted {
         let left_out = match &row.verdict {
             Verdict::Excluded(why) => {
                 if let Ok(user) = row.id.parse() {
-                    guard.learn(&ids_of(user, row));
+                    guard.learn(&[ids_of(user, row), perhaps(row)].concat());
                 }
                 Some(LeftOut::new(Outcome::Excluded, why.clone()))
             }
@@ -233,12 +233,14 @@ impl Drafted {
         };
         planned.user_id = user.to_string();
         let ids = ids_of(user.clone(), row);
-        if let Some(left_out) = guard.check(&ids)? {
+        let perhaps = perhaps(row);
+        if let Some(left_out) = guard.check(&ids, &perhaps)? {
             return Ok(Some(left_out));
         }
         // Of duplicates, too: what they call their target counts as much.
         if !guard.is_empty() {
             seen.also_called(&ids[1..]);
+            seen.also_called(&perhaps);
         }
         if let Some(first) = seen.find(&user, &self.targets) {
             let place = self.places[first as usize];
@@ -277,6 +279,11 @@ impl Drafted {
 fn ids_of(user: UserId, row: &Row) -> Vec<UserId> {
     let also = row.also.iter().filter_map(|text| text.parse().ok());
     std::iter::once(user).chain(also).collect()
+}
+
+/// The ids that a row with too many cells may give its user.
+fn perhaps(row: &Row) -> Vec<UserId> {
+    row.perhaps.iter().filter_map(|text| text.parse().ok()).collect()
 }
 
 /// The users named so far: indexes into the targets, found by hash.
