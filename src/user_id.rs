@@ -87,8 +87,8 @@ impl UserId {
     }
 }
 
-/// Whether a UPN carries the mark of an external user.
-fn names_external(name: &str) -> bool {
+/// Whether a name carries the mark of an external user, in any case.
+pub(crate) fn names_external(name: &str) -> bool {
     name.as_bytes().windows(5).any(|part| part.eq_ignore_ascii_case(b"#EXT#"))
 }
 

@@ -25,8 +25,6 @@ pub struct TokenClaims {
     pub scp: Option<String>,
     /// The signed-in user's name.
     pub upn: Option<String>,
-    /// Expiry, in seconds since 1970.
-    pub exp: Option<u64>,
 }
 
 impl TokenClaims {

@@ -131,11 +131,6 @@ impl Tokens {
         TokenState { serial: token.serial, age: token.age() }
     }
 
-    /// How the program signs in.
-    pub fn credential(&self) -> &Credential {
-        &self.credential
-    }
-
     /// Replaces the token `stale`; callers that come together share one renewal.
     pub async fn renew(&self, stale: u64, claims: Option<&str>) -> Result<(), SignInError> {
         let _one_at_a_time = self.renewing.lock().await;

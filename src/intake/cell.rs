@@ -45,11 +45,6 @@ pub(super) fn unquote(text: &str) -> &str {
     within('"').or_else(|| within('\'')).map_or(text, trim)
 }
 
-/// Whether the id is the user principal name that Entra gives to a guest.
-pub(super) fn has_guest_mark(text: &str) -> bool {
-    text.as_bytes().windows(5).any(|part| part.eq_ignore_ascii_case(b"#EXT#"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +64,5 @@ mod tests {
         assert!(!is_address("@contoso.com"));
         assert!(!is_address("ann@contoso"));
         assert!(!is_address("a@b.c, d@e.f"));
-        assert!(has_guest_mark("jane#ext#@x"));
     }
 }

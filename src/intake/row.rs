@@ -1,11 +1,12 @@
 //! From a record to a row: its id, its priority, what it says about the user, and whether it stays.
 
-use super::cell::{has_guest_mark, is_id_like, trim, unquote};
+use super::cell::{is_id_like, trim, unquote};
 use super::entry::Entry;
 use super::error::shown;
 use super::filter::Filters;
 use super::layout::Layout;
 use super::{Row, Verdict};
+use crate::user_id::names_external;
 
 /// Makes rows of the records of one source.
 pub(super) struct RowMaker {
@@ -67,7 +68,7 @@ impl RowMaker {
         let shifted = entry.filled_from(columns.len()) > 0;
         if shifted {
             row.note = Some(format!("{} cells under {} columns", entry.cells.len(), columns.len()));
-            row.external_hint = has_guest_mark(&row.id).then_some(true);
+            row.external_hint = names_external(&row.id).then_some(true);
             row.perhaps = self.other_names(&row.id, &entry);
         } else {
             if let (true, Some(fallback)) = (row.id.is_empty(), roles.fallback) {
@@ -132,13 +133,13 @@ impl RowMaker {
         let own = Some(id).filter(|id| id.contains('@') && !roles.id_is_mail);
         let mut known = false;
         for upn in own.into_iter().chain(upns) {
-            if has_guest_mark(upn) {
+            if names_external(upn) {
                 return Some(true);
             }
             known = true;
         }
         let is_guest = || roles.user_type.is_some_and(|at| entry.cell(at).eq_ignore_ascii_case("guest"));
-        if known || has_guest_mark(id) { Some(has_guest_mark(id)) } else { is_guest().then_some(true) }
+        if known || names_external(id) { Some(names_external(id)) } else { is_guest().then_some(true) }
     }
 }
 

@@ -106,11 +106,6 @@ impl Intake {
         &self.notices
     }
 
-    /// The name of a source, for messages: its path as given, or `stdin`. `source` is that of a [`Row`].
-    pub fn source_name(&self, source: usize) -> &str {
-        self.sources.get(source).map_or("", |source| &source.name)
-    }
-
     /// Whether some source names its users by mail addresses, which need not be their ids.
     pub fn ids_are_mail(&self) -> bool {
         self.makers.iter().any(|maker| maker.layout.roles.id_is_mail)

@@ -115,11 +115,6 @@ impl Draft {
         &self.columns
     }
 
-    /// The inputs that were read.
-    pub fn inputs(&self) -> &[SourceDigest] {
-        &self.inputs
-    }
-
     /// The first row that is no user id, in words, if there is one.
     pub fn first_invalid(&self) -> Option<&str> {
         self.drafted.first_invalid.as_deref()
