@@ -62,7 +62,11 @@ pub(super) async fn drill(args: DrillArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
     let made_up = made_up_users(args.users, &args.files)?;
     let files = made_up.as_ref().map_or(args.files.clone(), |file| vec![file.path().to_owned()]);
-    let draft = run::draft(&files, &args.work)?;
+    let mut draft = run::draft(&files, &args.work)?;
+    match made_up {
+        Some(_) => draft.call_input("made-up users"),
+        None => run::announce(&draft, args.work.output.output),
+    }
     if args.work.safety.dry_run {
         return run::dry_run(draft, args.work.output.output);
     }

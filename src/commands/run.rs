@@ -22,6 +22,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
     let network = Network::new(&args.sign_in, &args.network);
     let who = SignIn::new(&args.sign_in);
     let draft = draft(&args.files, &args.work)?;
+    announce(&draft, args.work.output.output);
     if args.work.safety.dry_run {
         return dry_run(draft, args.work.output.output);
     }
@@ -40,6 +41,13 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
     send(prepared, connection, args.work, 1.0).await
 }
 
+/// Says what was decided while the input was read.
+pub(super) fn announce(draft: &Draft, output: Output) {
+    if output != Output::None {
+        draft.notices().iter().for_each(|notice| console::say(notice));
+    }
+}
+
 /// All that is known before a run folder exists.
 pub(super) struct Prepared {
     pub(super) draft: Draft,
@@ -49,7 +57,7 @@ pub(super) struct Prepared {
     pub(super) drill: Option<serde_json::Value>,
 }
 
-/// Reads the input and makes the plan; says what was decided on the way.
+/// Reads the input and makes the plan.
 pub(super) fn draft(files: &[PathBuf], work: &WorkArgs) -> Result<Draft, Error> {
     let safety = &work.safety;
     let guard = Guard::read(&safety.protect, &safety.exclude, &safety.exclude_file)
@@ -58,11 +66,6 @@ pub(super) fn draft(files: &[PathBuf], work: &WorkArgs) -> Result<Draft, Error> 
     let intake =
         intake::open(&sources, &intake_options(&work.input)).map_err(crate::plan::PlanError::from)?;
     let draft = Draft::read(intake, guard)?;
-    if work.output.output != Output::None {
-        for notice in draft.notices() {
-            console::say(notice);
-        }
-    }
     if let Some(invalid) = draft.first_invalid().filter(|_| safety.strict) {
         let invalid = crate::harmless::shown(invalid);
         return Err(Error::Usage(format!("{invalid} (--strict: nothing was sent)")));
