@@ -303,21 +303,35 @@ mod tests {
         console.finish();
     }
 
+    /// Hands on what is written, so that a test can wait for it.
+    struct Teller(std::sync::mpsc::Sender<String>);
+
+    impl Write for Teller {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            // Nobody listens any more once the test is over.
+            let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
     fn plain_lines_are_written_by_the_thread() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("stderr");
-        let file = std::fs::File::create(&path).unwrap();
-        let plain = Plain::new(Box::new(file), Duration::from_millis(1), Timestamp::now());
+        let (tell, told) = std::sync::mpsc::channel();
+        let plain = Plain::new(Box::new(Teller(tell)), Duration::from_millis(1), Timestamp::now());
         let console = Console::with(Some(Face::Plain(plain)), 2, None);
         console.on(&sample::began(2));
         console.on(&sample::settled(1, Outcome::Revoked));
         console.on(&sample::throttled(Timestamp::now() + Duration::from_secs(9)));
-        while std::fs::read_to_string(&path).unwrap().lines().count() < 3 {
-            thread::sleep(Duration::from_millis(5));
+        let mut text = String::new();
+        while text.lines().count() < 3 {
+            text += &told.recv_timeout(Duration::from_secs(30)).expect("three lines are written");
         }
         drop(console);
-        let text = std::fs::read_to_string(&path).unwrap();
+        text.extend(told.iter());
         assert!(
             text.contains("throttled by Graph; next request in") && text.contains("1/2 settled"),
             "{text}"
