@@ -1,7 +1,7 @@
 //! What ends a run: typed, with its exit code and what to do next.
 
 use crate::console::log::LogError;
-use crate::graph::ConnectError;
+use crate::http::ConnectError;
 use crate::identity::SignInError;
 use crate::journal::{FolderError, JournalError, LedgerError};
 use crate::plan::PlanError;

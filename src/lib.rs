@@ -27,6 +27,7 @@ pub mod error;
 pub mod event;
 pub mod graph;
 pub mod harmless;
+pub mod http;
 pub mod identity;
 pub mod intake;
 pub mod journal;

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 
 use crate::cli::{NetworkArgs, SendingArgs, SignInArgs};
 use crate::dispatch::{self, HaltRule, Rate};
-use crate::graph::HttpOptions;
+use crate::http::HttpOptions;
 use crate::identity::{ClientSecret, Cloud, Credential, Endpoint, SignInError};
 use crate::journal::SettingsRecord;
 use crate::outcome::Accepted;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::graph::{HttpGraph, build_clients};
+use crate::graph::HttpGraph;
+use crate::http::HttpClients;
 use crate::identity::{Cloud, Credential, SignInError, TokenClaims, Tokens};
 use crate::journal::Operator;
 use crate::settings::{Network, SignIn};
@@ -26,7 +27,7 @@ pub(super) async fn connect(
     sign_in: &SignIn,
     network: &Network,
 ) -> Result<Connection, Error> {
-    let clients = build_clients(&network.http())?;
+    let clients = HttpClients::new(&network.http())?;
     let (auth, app_only) = (credential.word(), credential.is_app_only());
     let tokens = Arc::new(Tokens::sign_in(credential, clients.pooled().clone()).await?);
     let mut claims = tokens.current().claims().clone();

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::graph::{Graph, TokenAge};
-use crate::identity::SignInError;
+use crate::graph::Graph;
+use crate::identity::{SignInError, TokenAge};
 
 /// After a renewal that failed while the token is still good, this long until the next one.
 const AGAIN_AFTER: Duration = Duration::from_secs(15);

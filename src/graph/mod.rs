@@ -5,11 +5,9 @@
 
 mod body;
 mod client;
-mod retry_after;
 
 pub use body::Body;
-pub use client::{ConnectError, HttpClients, HttpGraph, HttpOptions, build_clients};
-pub use retry_after::parse as parse_retry_after;
+pub use client::HttpGraph;
 
 use std::future::Future;
 use std::time::Duration;
@@ -17,7 +15,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::event::Evidence;
-use crate::identity::SignInError;
+use crate::identity::{SignInError, TokenState};
 use crate::user_id::UserId;
 
 /// What carries requests to Graph. The dispatcher knows nothing else of the network, so that its timing is tested
@@ -36,26 +34,6 @@ pub trait Graph: Send + Sync + 'static {
         stale: u64,
         claims: Option<String>,
     ) -> impl Future<Output = Result<(), SignInError>> + Send;
-}
-
-/// How the access token stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TokenState {
-    /// Which token: each new one has a higher serial.
-    pub serial: u64,
-    /// How long it is still good.
-    pub age: TokenAge,
-}
-
-/// How long a token is still good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenAge {
-    /// Long enough.
-    Fresh,
-    /// Good, and time to get the next one beside the work.
-    Aging,
-    /// Over: nothing may be sent with it.
-    Ended,
 }
 
 /// One request.

@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::SignInError;
 use super::cloud::Endpoint;
-use crate::graph::parse_retry_after;
 use crate::harmless::excerpt;
+use crate::http::parse_retry_after;
 
 /// How often the token endpoint is asked before it is given up, where it is busy or can't be reached.
 const TRIES: u32 = 5;

@@ -12,7 +12,7 @@ mod tokens;
 pub use claims::TokenClaims;
 pub use client_secret::ClientSecret;
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
-pub use tokens::{Token, Tokens};
+pub use tokens::{Token, TokenAge, TokenState, Tokens};
 
 use std::path::PathBuf;
 

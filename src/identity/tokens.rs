@@ -9,7 +9,6 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use super::{Credential, SignInError, TokenClaims};
-use crate::graph::{TokenAge, TokenState};
 
 /// A token is renewed when this much of its life is left, or a fifth of a shorter life.
 const RENEW_AHEAD: Duration = Duration::from_secs(300);
@@ -19,6 +18,26 @@ const TAIL: Duration = Duration::from_secs(30);
 
 /// Longest token, in bytes. Entra's have a few thousand.
 const MAX_TOKEN: usize = 64 << 10;
+
+/// How the access token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenState {
+    /// Which token: each new one has a higher serial.
+    pub serial: u64,
+    /// How long it is still good.
+    pub age: TokenAge,
+}
+
+/// How long a token is still good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenAge {
+    /// Long enough.
+    Fresh,
+    /// Good, and time to get the next one beside the work.
+    Aging,
+    /// Over: nothing may be sent with it.
+    Ended,
+}
 
 /// An access token.
 pub struct Token {

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::quota::Quota;
 use crate::event::{Event, Order};
-use crate::graph::{Answer, Body, Graph, Loss, Lost, Reply, Request, Response, TokenAge, TokenState};
-use crate::identity::SignInError;
+use crate::graph::{Answer, Body, Graph, Loss, Lost, Reply, Request, Response};
+use crate::identity::{SignInError, TokenAge, TokenState};
 
 /// What the script sees of a request.
 #[derive(Clone, Copy, Debug)]
