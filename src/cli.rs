@@ -10,7 +10,7 @@ use crate::console::Progress;
 use crate::console::log::LogFormat;
 use crate::dispatch::{HaltRule, Rate};
 use crate::duration;
-use crate::identity::{Cloud, Endpoint};
+use crate::identity::{Auth, Cloud, Endpoint};
 use crate::intake::{self, Filter, TextEncoding};
 use crate::outcome::Outcome;
 
@@ -328,12 +328,18 @@ pub struct SignInArgs {
     /// The tenant: its id or one of its domains
     #[arg(long, value_name = "TENANT", env = "AZURE_TENANT_ID", hide_env_values = true)]
     pub tenant: Option<String>,
-    /// The app's id; its secret is taken from AZURE_CLIENT_SECRET
+    /// How to sign in: auto, token, client-secret [default: auto, the first that is set up here]
+    #[arg(long, value_name = "WAY")]
+    pub auth: Option<Auth>,
+    /// The app's id
     #[arg(long, value_name = "ID", alias = "app-id", env = "AZURE_CLIENT_ID", hide_env_values = true)]
     pub client_id: Option<String>,
-    /// A file that holds an access token; ENTRA_REVOKE_TOKEN may hold one, too
+    /// A file that holds an access token (- is standard input); or ENTRA_REVOKE_TOKEN
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
+    /// A file that holds the app's secret (- is standard input); or AZURE_CLIENT_SECRET
+    #[arg(long, value_name = "FILE")]
+    pub client_secret_file: Option<PathBuf>,
     /// The cloud: global, usgov, usgov-dod, china [default: global]
     #[arg(long, value_name = "CLOUD")]
     pub cloud: Option<Cloud>,

@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
-
 use crate::cli::{NetworkArgs, SendingArgs, SignInArgs};
 use crate::dispatch::{self, HaltRule, Rate};
 use crate::http::HttpOptions;
-use crate::identity::{ClientSecret, Cloud, Credential, Endpoint, SignInError};
-use crate::journal::SettingsRecord;
+use crate::identity::{Auth, Cloud, Endpoint, Offer};
+use crate::journal::{SettingsRecord, SignInRecord};
 use crate::outcome::Accepted;
 
 /// Requests in flight where nothing else is said: a burst of 3,000 at 200 ms an answer is then through in ten seconds.
@@ -155,12 +153,16 @@ impl Network {
 /// Who signs in.
 #[derive(Clone, Debug, Default)]
 pub struct SignIn {
+    /// The way to sign in.
+    pub auth: Auth,
     /// The tenant, as given.
     pub tenant: Option<String>,
     /// The app's id.
     pub client_id: Option<String>,
     /// A file with a token.
     pub token_file: Option<PathBuf>,
+    /// A file with the app's secret.
+    pub client_secret_file: Option<PathBuf>,
 }
 
 impl SignIn {
@@ -168,46 +170,53 @@ impl SignIn {
     pub fn new(args: &SignInArgs) -> SignIn {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         SignIn {
+            auth: args.auth.unwrap_or_default(),
             tenant: given(&args.tenant),
             client_id: given(&args.client_id),
             token_file: args.token_file.clone(),
+            client_secret_file: args.client_secret_file.clone(),
         }
     }
 
     /// From flags, and from what the run had where a flag is missing.
     pub fn resumed(args: &SignInArgs, tenant: Option<&str>, had: &SettingsRecord) -> SignIn {
         let new = SignIn::new(args);
+        // A flag that names another way is meant instead of the files of before.
+        let named = new.token_file.is_some() || new.client_secret_file.is_some() || args.auth.is_some();
+        let had_files = if named { &SignInRecord::default() } else { &had.sign_in };
         SignIn {
+            auth: args
+                .auth
+                .or(had_files.auth.as_ref().and_then(|word| word.parse().ok()))
+                .unwrap_or_default(),
             tenant: new.tenant.or_else(|| tenant.map(str::to_owned)),
             client_id: new.client_id.or_else(|| had.client_id.clone()),
-            token_file: new.token_file.or_else(|| had.token_file.clone()),
+            token_file: new.token_file.or_else(|| had_files.token_file.clone()),
+            client_secret_file: new.client_secret_file.or_else(|| had_files.client_secret_file.clone()),
         }
     }
 
-    /// The credential to use: `--token-file`, then `ENTRA_REVOKE_TOKEN`, then an app's secret.
-    pub fn credential(&self, network: &Network) -> Result<Credential, SignInError> {
-        if let Some(path) = &self.token_file {
-            return Ok(Credential::TokenFile(path.clone()));
-        }
-        if let Some(token) = secret("ENTRA_REVOKE_TOKEN") {
-            return Ok(Credential::Token(token));
-        }
-        let Some(secret) = secret("AZURE_CLIENT_SECRET") else { return Err(SignInError::NoCredential) };
-        let tenant = self.tenant.clone().ok_or(SignInError::Incomplete("--tenant (or AZURE_TENANT_ID)"))?;
-        let client_id = self.client_id.clone();
-        Ok(Credential::ClientSecret(ClientSecret {
+    /// What there is to sign in with.
+    pub fn offer(&self, network: &Network) -> Offer {
+        Offer {
+            auth: self.auth,
             authority: network.authority(),
-            tenant,
-            client_id: client_id.ok_or(SignInError::Incomplete("--client-id (or AZURE_CLIENT_ID)"))?,
-            secret,
             scope: network.cloud.scope(),
-        }))
+            tenant: self.tenant.clone(),
+            client_id: self.client_id.clone(),
+            token_file: self.token_file.clone(),
+            client_secret_file: self.client_secret_file.clone(),
+        }
     }
-}
 
-/// A secret from the environment; an empty one is none.
-fn secret(name: &str) -> Option<SecretString> {
-    std::env::var(name).ok().filter(|value| !value.trim().is_empty()).map(SecretString::from)
+    /// What `run.json` keeps of it: names of files, never what is in them.
+    fn record(&self) -> SignInRecord {
+        SignInRecord {
+            auth: Some(self.auth.to_string()),
+            token_file: self.token_file.clone(),
+            client_secret_file: self.client_secret_file.clone(),
+        }
+    }
 }
 
 /// What `run.json` keeps of the settings.
@@ -231,7 +240,7 @@ pub fn record(
         graph_url: network.graph_url.as_ref().map(Endpoint::to_string),
         authority_url: network.authority_url.as_ref().map(Endpoint::to_string),
         client_id: sign_in.client_id.clone(),
-        token_file: sign_in.token_file.clone(),
+        sign_in: sign_in.record(),
         ca_cert: network.ca_cert.clone(),
     }
 }

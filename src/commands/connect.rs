@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::console;
 use crate::error::Error;
 use crate::graph::HttpGraph;
 use crate::http::HttpClients;
-use crate::identity::{Cloud, Credential, SignInError, TokenClaims, Tokens};
+use crate::identity::{
+    Auth, Candidates, Cloud, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, process_variables,
+};
 use crate::journal::Operator;
 use crate::settings::{Network, SignIn};
 
@@ -16,38 +19,46 @@ pub(super) struct Connection {
     pub(super) operator: Operator,
 }
 
-/// Signs in with what the flags and the environment offer.
+/// Signs in with what the flags and the environment offer, and checks that the token fits the tenant and the cloud.
 pub(super) async fn sign_in(sign_in: &SignIn, network: &Network) -> Result<Connection, Error> {
-    connect(sign_in.credential(network)?, sign_in, network).await
+    connect(sign_in.offer(network).candidates(&process_variables)?, sign_in, network).await
 }
 
-/// Gets the first token and checks that it fits the tenant and the cloud.
+/// Signs in with one of these candidates.
 pub(super) async fn connect(
-    credential: Credential,
+    candidates: Candidates,
     sign_in: &SignIn,
     network: &Network,
 ) -> Result<Connection, Error> {
     let clients = HttpClients::new(&network.http())?;
-    let (auth, app_only) = (credential.word(), credential.is_app_only());
-    let tokens = Arc::new(Tokens::sign_in(credential, clients.pooled().clone()).await?);
+    let SignedIn { tokens, auth, passed_over } = Tokens::sign_in(candidates, clients.clone()).await?;
+    if !passed_over.is_empty() {
+        say_choice(auth, &passed_over);
+    }
     let mut claims = tokens.current().claims().clone();
-    if app_only {
+    if tokens.credential().is_app_only() {
         claims.idtyp = Some("app".to_owned());
     }
     check_tenant(sign_in.tenant.as_deref(), &claims)?;
     check_cloud(network, &claims)?;
     let operator = Operator {
-        auth: auth.to_owned(),
+        auth: tokens.credential().word().to_owned(),
         app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
         user: claims.upn.clone(),
         local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
         host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
     };
     Ok(Connection {
-        graph: Arc::new(HttpGraph::new(clients, network.graph_root(), tokens)),
+        graph: Arc::new(HttpGraph::new(clients, network.graph_root(), Arc::new(tokens))),
         claims,
         operator,
     })
+}
+
+/// Says which way was taken, and why not the ones before it.
+fn say_choice(auth: Auth, passed_over: &[PassedOver]) {
+    let why: Vec<String> = passed_over.iter().map(|way| format!("{}: {}", way.auth, way.why)).collect();
+    console::say(&format!("signing in with {auth} (passed over {})", why.join("; ")));
 }
 
 fn host_file() -> Option<String> {

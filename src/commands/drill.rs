@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::connect::{Connection, check_me, connect};
@@ -14,7 +13,7 @@ use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
 use crate::console::Output;
 use crate::error::Error;
-use crate::identity::{ClientSecret, Cloud, Credential};
+use crate::identity::{Auth, Cloud};
 use crate::settings::{Network, Sending, SignIn};
 use crate::simulator::{Config, Simulator};
 
@@ -23,6 +22,9 @@ const TENANT: &str = "d5111d51-0000-4000-8000-000000000001";
 
 /// The simulated app.
 const APP: &str = "d5111d51-0000-4000-8000-0000000000a1";
+
+/// Its secret, which opens nothing.
+const SECRET: &str = "drill-secret-that-opens-nothing";
 
 /// The simulator of a drill, as `run.json` keeps it for `resume`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -111,15 +113,14 @@ pub(super) async fn sign_in(
         timeout,
         ca_cert: None,
     };
-    let credential = Credential::ClientSecret(ClientSecret {
-        authority: network.authority(),
-        tenant: TENANT.to_owned(),
-        client_id: APP.to_owned(),
-        secret: SecretString::from("drill-secret-that-opens-nothing"),
-        scope: network.cloud.scope(),
-    });
-    let who = SignIn { tenant: Some(TENANT.to_owned()), client_id: Some(APP.to_owned()), token_file: None };
-    let connection = connect(credential, &who, &network).await?;
+    let who = SignIn {
+        auth: Auth::ClientSecret,
+        tenant: Some(TENANT.to_owned()),
+        client_id: Some(APP.to_owned()),
+        ..SignIn::default()
+    };
+    let secret = |name: &str| (name == "AZURE_CLIENT_SECRET").then(|| SECRET.to_owned());
+    let connection = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;
     Ok((network, who, connection))
 }
 

@@ -3,63 +3,81 @@
 //! A token is a secret: it is held in [`secrecy`] types, goes into the `Authorization` header of the chosen Graph
 //! root and nowhere else, and no error or log line of this room holds it.
 
+//!
+//! ```text
+//!  flags, profile,   ┌ choice ┐ candidates  ┌ credential ┐ a token  ┌ tokens ┐
+//!  environment ─────▶│        │────────────▶│ app, ready │─────────▶│        │──▶ all workers
+//!                    └────────┘             └────────────┘          └────────┘
+//!                                             token_endpoint ─▶ aadsts: a refusal in words
+//! ```
+
+mod aadsts;
+mod app;
+mod auth;
 pub mod challenge;
+mod choice;
 mod claims;
-mod client_secret;
 mod cloud;
+mod credential;
+mod ready;
+mod token_endpoint;
 mod tokens;
 
+pub use app::{App, Proof};
+pub use auth::{Auth, UnknownAuth};
+pub use choice::{Candidates, Offer, PassedOver, Variables, process_variables};
 pub use claims::TokenClaims;
-pub use client_secret::ClientSecret;
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
-pub use tokens::{Token, TokenAge, TokenState, Tokens};
+pub use credential::{Credential, Issued};
+pub use ready::ReadyToken;
+pub use token_endpoint::Authority;
+pub use tokens::{SignedIn, Token, TokenAge, TokenState, Tokens};
 
 use std::path::PathBuf;
-
-use secrecy::SecretString;
-
-/// Where access tokens come from.
-#[derive(Debug)]
-pub enum Credential {
-    /// A ready token; it can't be renewed.
-    Token(SecretString),
-    /// A file that holds a ready token and may be rewritten by whoever renews it.
-    TokenFile(PathBuf),
-    /// An app's id and secret, against the token endpoint.
-    ClientSecret(ClientSecret),
-}
-
-impl Credential {
-    /// The word for it in reports and logs.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Credential::Token(_) => "token",
-            Credential::TokenFile(_) => "token-file",
-            Credential::ClientSecret(_) => "client-secret",
-        }
-    }
-
-    /// Whether its tokens are an app's own by nature, without a user behind.
-    pub fn is_app_only(&self) -> bool {
-        matches!(self, Credential::ClientSecret(_))
-    }
-}
 
 /// There is no usable token. Ends a run with exit code 4.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignInError {
-    /// No credential is configured.
-    #[error(
-        "no way to sign in is set: give a token in ENTRA_REVOKE_TOKEN or --token-file, or an app's id and secret \
-         (--tenant, --client-id, AZURE_CLIENT_SECRET)"
-    )]
-    NoCredential,
-    /// A client secret is there, and something that belongs to it is not.
-    #[error("AZURE_CLIENT_SECRET is set, but {0} is missing")]
-    Incomplete(&'static str),
-    /// The token file can't be used.
-    #[error("--token-file {path}: {reason}", path = path.display())]
-    TokenFile {
+    /// Nothing is set up here.
+    #[error("no way to sign in is set up here:{}", listed(.0))]
+    NoCredential(Vec<PassedOver>),
+    /// The way that was asked for is not set up here.
+    #[error("--auth {auth}: {missing}")]
+    NotSetUp {
+        /// Which.
+        auth: Auth,
+        /// What is missing.
+        missing: String,
+    },
+    /// The way is set up, but what it relies on is not there on this machine; `--auth auto` then tries the next.
+    #[error("{auth}: {why}")]
+    Unavailable {
+        /// Which.
+        auth: Auth,
+        /// What is not there.
+        why: String,
+    },
+    /// Two flags name two ways.
+    #[error("{one} and {other} name two ways to sign in: give one of them, or say which is meant (--auth)")]
+    Ambiguous {
+        /// A flag.
+        one: &'static str,
+        /// Another.
+        other: &'static str,
+    },
+    /// A credential is there, and something that belongs to it is not.
+    #[error("{given}, but {missing} is missing")]
+    Incomplete {
+        /// What is there.
+        given: &'static str,
+        /// What is not.
+        missing: &'static str,
+    },
+    /// A file with a secret can't be used.
+    #[error("{flag} {path}: {reason}", path = path.display())]
+    SecretFile {
+        /// What named it.
+        flag: &'static str,
         /// Which file.
         path: PathBuf,
         /// Why.
@@ -113,4 +131,9 @@ pub enum SignInError {
         /// The chosen Graph root.
         root: String,
     },
+}
+
+/// Ways that were passed over, a line each.
+fn listed(ways: &[PassedOver]) -> String {
+    ways.iter().map(|way| format!("\n  {:<20} {}", way.auth, way.why)).collect()
 }

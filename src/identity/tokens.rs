@@ -1,6 +1,5 @@
 //! The access token that all workers share: gotten once, renewed beside the work, replaced on a 401.
 
-use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -8,7 +7,8 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::{Credential, SignInError, TokenClaims};
+use super::{Auth, Candidates, Credential, Issued, PassedOver, SignInError, TokenClaims};
+use crate::http::HttpClients;
 
 /// A token is renewed when this much of its life is left, or a fifth of a shorter life.
 const RENEW_AHEAD: Duration = Duration::from_secs(300);
@@ -17,7 +17,7 @@ const RENEW_AHEAD: Duration = Duration::from_secs(300);
 const TAIL: Duration = Duration::from_secs(30);
 
 /// Longest token, in bytes. Entra's have a few thousand.
-const MAX_TOKEN: usize = 64 << 10;
+pub(super) const MAX_TOKEN: usize = 64 << 10;
 
 /// How the access token stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +56,14 @@ impl std::fmt::Debug for Token {
 }
 
 impl Token {
-    fn new(serial: u64, text: SecretString, life: Option<Duration>) -> Result<Token, SignInError> {
+    fn new(serial: u64, issued: Issued) -> Result<Token, SignInError> {
+        let Issued { token: text, lifetime } = issued;
         let plain = usable(text.expose_secret())?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {plain}"))
             .map_err(|_| SignInError::NoToken("it holds characters that no token has"))?;
         bearer.set_sensitive(true);
         let claims = TokenClaims::of(plain);
-        let life = life.map(|life| (Instant::now(), life));
+        let life = lifetime.map(|life| (Instant::now(), life));
         Ok(Token { serial, bearer, claims, life, text })
     }
 
@@ -126,17 +127,52 @@ pub(super) fn usable(text: &str) -> Result<&str, SignInError> {
 #[derive(Debug)]
 pub struct Tokens {
     credential: Credential,
-    http: reqwest::Client,
+    http: HttpClients,
     current: RwLock<Arc<Token>>,
     renewing: tokio::sync::Mutex<()>,
 }
 
+/// The first token, and how it was come by.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The tokens from now on.
+    pub tokens: Tokens,
+    /// The way that was taken.
+    pub auth: Auth,
+    /// The ways that come before it, and why they were not taken; only where there was a choice.
+    pub passed_over: Vec<PassedOver>,
+}
+
 impl Tokens {
-    /// Signs in: gets the first token.
-    pub async fn sign_in(credential: Credential, http: reqwest::Client) -> Result<Tokens, SignInError> {
-        let first = get(&credential, &http, 1, None).await?;
-        let current = RwLock::new(Arc::new(first));
+    /// Signs in with the first candidate that is there on this machine. One that is there and is refused ends the
+    /// sign-in: to go on with another identity than the one that was meant would be a surprise.
+    pub async fn sign_in(candidates: Candidates, http: HttpClients) -> Result<SignedIn, SignInError> {
+        let mut passed_over = Vec::new();
+        for (auth, way) in candidates.ways {
+            let why = match way {
+                Err(missing) => missing,
+                Ok(credential) => match credential.request(&http, None).await {
+                    Ok(issued) => {
+                        let tokens = Tokens::new(credential, http, issued)?;
+                        return Ok(SignedIn { tokens, auth, passed_over });
+                    }
+                    Err(SignInError::Unavailable { why, .. }) if candidates.chain => why,
+                    Err(error) => return Err(error),
+                },
+            };
+            passed_over.push(PassedOver { auth, why });
+        }
+        Err(SignInError::NoCredential(passed_over))
+    }
+
+    fn new(credential: Credential, http: HttpClients, first: Issued) -> Result<Tokens, SignInError> {
+        let current = RwLock::new(Arc::new(Token::new(1, first)?));
         Ok(Tokens { credential, http, current, renewing: tokio::sync::Mutex::new(()) })
+    }
+
+    /// What gives them.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
     }
 
     /// The token of now.
@@ -157,10 +193,9 @@ impl Tokens {
         if current.serial != stale {
             return Ok(());
         }
-        let next = get(&self.credential, &self.http, stale + 1, claims).await?;
+        let next = Token::new(stale + 1, self.credential.request(&self.http, claims).await?)?;
         // Whoever gave a ready token did not give another; a token endpoint may well repeat itself.
-        let ready = matches!(self.credential, Credential::Token(_) | Credential::TokenFile(_));
-        if ready && next.text.expose_secret() == current.text.expose_secret() {
+        if self.credential.is_ready() && next.text.expose_secret() == current.text.expose_secret() {
             return Err(SignInError::Spent);
         }
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
@@ -168,40 +203,13 @@ impl Tokens {
     }
 }
 
-async fn get(
-    credential: &Credential,
-    http: &reqwest::Client,
-    serial: u64,
-    claims: Option<&str>,
-) -> Result<Token, SignInError> {
-    match credential {
-        Credential::Token(text) => Token::new(serial, text.clone(), None),
-        Credential::TokenFile(path) => Token::new(serial, read_file(path)?, None),
-        Credential::ClientSecret(app) => {
-            let issued = app.request(http, claims).await?;
-            Token::new(serial, issued.token, Some(issued.lifetime))
-        }
-    }
-}
-
-fn read_file(path: &Path) -> Result<SecretString, SignInError> {
-    let fail = |reason: String| SignInError::TokenFile { path: path.to_owned(), reason };
-    let length = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
-    if length > MAX_TOKEN as u64 {
-        return Err(fail("it is far too long for a token".to_owned()));
-    }
-    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    let text = SecretString::from(text);
-    usable(text.expose_secret()).map_err(|error| fail(error.to_string()))?;
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn token(life: Option<u64>) -> Token {
-        Token::new(1, SecretString::from("fake-token"), life.map(Duration::from_secs)).unwrap()
+        let lifetime = life.map(Duration::from_secs);
+        Token::new(1, Issued { token: SecretString::from("fake-token"), lifetime }).unwrap()
     }
 
     #[tokio::test(start_paused = true)]

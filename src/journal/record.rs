@@ -106,8 +106,21 @@ pub struct SettingsRecord {
     pub authority_url: Option<String>,
     /// `--client-id`.
     pub client_id: Option<String>,
-    /// `--token-file`.
-    pub token_file: Option<PathBuf>,
+    /// How it signed in.
+    #[serde(flatten)]
+    pub sign_in: SignInRecord,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
+}
+
+/// How a run signed in: which way, and the names of files, never what is in them.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SignInRecord {
+    /// `--auth`.
+    pub auth: Option<String>,
+    /// `--token-file`.
+    pub token_file: Option<PathBuf>,
+    /// `--client-secret-file`.
+    pub client_secret_file: Option<PathBuf>,
 }

@@ -1,0 +1,141 @@
+//! Which credential is used: what the flags name, or the first that is set up here.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::{App, Auth, Authority, Credential, Endpoint, Proof, SignInError, ready};
+
+/// What the flags and the profile say of signing in. Secrets are not among it: they are read from the environment and
+/// from files when the credential is made.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    /// The way that was asked for.
+    pub auth: Auth,
+    /// The authority's root.
+    pub authority: Endpoint,
+    /// What a token is for, such as `https://graph.microsoft.com/.default`.
+    pub scope: String,
+    /// The tenant's id or one of its domains.
+    pub tenant: Option<String>,
+    /// The app's id.
+    pub client_id: Option<String>,
+    /// A file with an access token; `-` is standard input.
+    pub token_file: Option<PathBuf>,
+    /// A file with the app's secret; `-` is standard input.
+    pub client_secret_file: Option<PathBuf>,
+}
+
+/// The environment, as far as it is asked for: a value by its name. An empty one is none.
+pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// The variables of this process.
+pub fn process_variables(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// Whether a way to sign in is set up here.
+pub(super) enum Found {
+    /// It is; whether it works is another matter.
+    Here(Credential),
+    /// It is not: what is missing.
+    Not(String),
+}
+
+impl Found {
+    /// It is not set up: what is missing.
+    pub(super) fn not(missing: impl Into<String>) -> Found {
+        Found::Not(missing.into())
+    }
+}
+
+/// A way that was not taken, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Which.
+    pub auth: Auth,
+    /// Why.
+    pub why: String,
+}
+
+/// The credentials to try, in order.
+#[derive(Debug)]
+pub struct Candidates {
+    /// Those that are set up here, each with those that were passed over before it.
+    pub(super) ways: Vec<(Auth, Result<Credential, String>)>,
+    /// Whether one that can't be used makes room for the next.
+    pub(super) chain: bool,
+}
+
+impl Offer {
+    /// What can be tried with what is given and what the environment holds.
+    pub fn candidates(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
+        let asked = match self.auth {
+            Auth::Auto => self.named_by_flags()?,
+            asked => Some(asked),
+        };
+        let Some(auth) = asked else { return self.chain(vars) };
+        match self.find(auth, vars)? {
+            Found::Here(credential) => Ok(Candidates { ways: vec![(auth, Ok(credential))], chain: false }),
+            Found::Not(missing) => Err(SignInError::NotSetUp { auth, missing }),
+        }
+    }
+
+    /// The way that a flag of its own names: that is meant, whatever the environment holds.
+    fn named_by_flags(&self) -> Result<Option<Auth>, SignInError> {
+        let flags = [
+            (Auth::Token, self.token_file.is_some(), "--token-file"),
+            (Auth::ClientSecret, self.client_secret_file.is_some(), "--client-secret-file"),
+        ];
+        let mut named = flags.iter().filter(|(_, given, _)| *given);
+        match (named.next(), named.next()) {
+            (Some(one), Some(other)) => Err(SignInError::Ambiguous { one: one.2, other: other.2 }),
+            (one, _) => Ok(one.map(|one| one.0)),
+        }
+    }
+
+    fn chain(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
+        let mut ways = Vec::new();
+        for auth in Auth::CHAIN {
+            match self.find(auth, vars)? {
+                Found::Here(credential) => ways.push((auth, Ok(credential))),
+                Found::Not(missing) => ways.push((auth, Err(missing))),
+            }
+        }
+        Ok(Candidates { ways, chain: true })
+    }
+
+    fn find(&self, auth: Auth, vars: Variables<'_>) -> Result<Found, SignInError> {
+        match auth {
+            Auth::Token => ready::find(self, vars),
+            Auth::ClientSecret => self.client_secret(vars),
+            Auth::Auto => Ok(Found::not("auto is no credential")),
+        }
+    }
+
+    fn client_secret(&self, vars: Variables<'_>) -> Result<Found, SignInError> {
+        let (given, secret) = match &self.client_secret_file {
+            Some(path) => {
+                ("--client-secret-file is given", ready::read_secret("--client-secret-file", path)?)
+            }
+            None => match vars("AZURE_CLIENT_SECRET") {
+                Some(secret) => ("AZURE_CLIENT_SECRET is set", SecretString::from(secret)),
+                None => {
+                    return Ok(Found::not(
+                        "AZURE_CLIENT_SECRET is not set, and no --client-secret-file is given",
+                    ));
+                }
+            },
+        };
+        Ok(Found::Here(Credential::App(self.app(Proof::Secret(secret), given)?)))
+    }
+
+    /// The app that proves itself like this; `given` says what of it is there already.
+    pub(super) fn app(&self, proof: Proof, given: &'static str) -> Result<App, SignInError> {
+        let missing = |missing| SignInError::Incomplete { given, missing };
+        let tenant = self.tenant.clone().ok_or(missing("the tenant (--tenant or AZURE_TENANT_ID)"))?;
+        let client_id = self.client_id.clone().ok_or(missing("the app (--client-id or AZURE_CLIENT_ID)"))?;
+        let authority = Authority { root: self.authority.clone(), tenant };
+        Ok(App { authority, client_id, scope: self.scope.clone(), proof })
+    }
+}

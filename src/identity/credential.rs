@@ -1,0 +1,61 @@
+//! A credential: what gives access tokens.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::{App, Proof, ReadyToken, SignInError};
+use crate::http::HttpClients;
+
+/// Where access tokens come from.
+#[derive(Debug)]
+pub enum Credential {
+    /// A ready token.
+    Ready(ReadyToken),
+    /// An app that signs in as itself.
+    App(App),
+}
+
+/// A token as it was given.
+#[derive(Debug)]
+pub struct Issued {
+    /// The token.
+    pub token: SecretString,
+    /// How long it lives; none where only Graph knows.
+    pub lifetime: Option<Duration>,
+}
+
+impl Credential {
+    /// The word for it in reports and logs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Credential::Ready(ReadyToken::Given(_)) => "token",
+            Credential::Ready(ReadyToken::File(_)) => "token-file",
+            Credential::App(app) => match app.proof {
+                Proof::Secret(_) => "client-secret",
+            },
+        }
+    }
+
+    /// Whether its tokens are an app's own by nature, without a user behind.
+    pub fn is_app_only(&self) -> bool {
+        matches!(self, Credential::App(_))
+    }
+
+    /// Whether whoever gave the token must give the next one, too: the same token once more is then no new one.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self, Credential::Ready(_))
+    }
+
+    /// Gets a token, with the claims of a challenge where there was one.
+    pub(super) async fn request(
+        &self,
+        http: &HttpClients,
+        claims: Option<&str>,
+    ) -> Result<Issued, SignInError> {
+        match self {
+            Credential::Ready(token) => token.read(),
+            Credential::App(app) => app.request(http, claims).await,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! A ready access token, and how secrets are read from files and standard input.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::choice::{Found, Variables};
+use super::tokens::{MAX_TOKEN, usable};
+use super::{Credential, Issued, Offer, SignInError};
+
+/// A token that somebody else got.
+#[derive(Debug)]
+pub enum ReadyToken {
+    /// The token itself; there is no other.
+    Given(SecretString),
+    /// A file that holds it, and may be rewritten by whoever renews it.
+    File(PathBuf),
+}
+
+/// The ready token that is given, if one is.
+pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
+    let token = match &offer.token_file {
+        Some(path) if is_stdin(path) => ReadyToken::Given(read_secret("--token-file", path)?),
+        Some(path) => ReadyToken::File(path.clone()),
+        None => match vars("ENTRA_REVOKE_TOKEN") {
+            Some(token) => ReadyToken::Given(SecretString::from(token)),
+            None => return Ok(Found::not("ENTRA_REVOKE_TOKEN is not set, and no --token-file is given")),
+        },
+    };
+    Ok(Found::Here(Credential::Ready(token)))
+}
+
+impl ReadyToken {
+    /// The token of now. How long it lives, Graph alone knows.
+    pub(super) fn read(&self) -> Result<Issued, SignInError> {
+        let token = match self {
+            ReadyToken::Given(token) => token.clone(),
+            ReadyToken::File(path) => {
+                let token = read_secret("--token-file", path)?;
+                usable(token.expose_secret()).map_err(|error| SignInError::SecretFile {
+                    flag: "--token-file",
+                    path: path.clone(),
+                    reason: error.to_string(),
+                })?;
+                token
+            }
+        };
+        Ok(Issued { token, lifetime: None })
+    }
+}
+
+/// Whether a path stands for standard input.
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+/// Reads a secret from a file, or from standard input where the path is `-`, without the white space around it.
+pub(super) fn read_secret(flag: &'static str, path: &Path) -> Result<SecretString, SignInError> {
+    let fail = |reason: String| SignInError::SecretFile { flag, path: path.to_owned(), reason };
+    let mut text = Zeroizing::new(String::new());
+    let most = MAX_TOKEN as u64 + 1;
+    let read = if is_stdin(path) {
+        std::io::stdin().lock().take(most).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(most).read_to_string(&mut text))
+    };
+    read.map_err(|error| fail(error.to_string()))?;
+    if text.len() > MAX_TOKEN {
+        return Err(fail("it is far too long".to_owned()));
+    }
+    match text.trim_start_matches('\u{feff}').trim() {
+        "" => Err(fail("it is empty".to_owned())),
+        secret => Ok(SecretString::from(secret)),
+    }
+}

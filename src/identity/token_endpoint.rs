@@ -1,0 +1,299 @@
+//! The token endpoint: one form out, a token or a refusal back
+//! (learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow). Every grant comes by here.
+
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::aadsts;
+use super::{Endpoint, Issued, SignInError};
+use crate::harmless::excerpt;
+use crate::http::parse_retry_after;
+
+/// How often the token endpoint is asked before it is given up, where it is busy or can't be reached.
+const TRIES: u32 = 5;
+
+/// Longest wait between two tries that is worth it; a longer `Retry-After` is told instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
+const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+
+/// Longest answer that is read, in bytes. Entra's have a few thousand.
+const MAX_BODY: usize = 256 << 10;
+
+/// Where a tenant's tokens are given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authority {
+    /// The cloud's authority.
+    pub root: Endpoint,
+    /// The tenant's id or one of its domains.
+    pub tenant: String,
+}
+
+impl Authority {
+    /// The address of an endpoint, such as `token`.
+    pub(super) fn url(&self, name: &str) -> String {
+        format!("{}/{}/oauth2/v2.0/{name}", self.root, self.segment())
+    }
+
+    /// Whom a client assertion is for: the address of the token endpoint.
+    pub(super) fn audience(&self) -> String {
+        self.url("token")
+    }
+
+    fn segment(&self) -> String {
+        let encoded = utf8_percent_encode(&self.tenant, NON_ALPHANUMERIC).to_string();
+        encoded.replace("%2D", "-").replace("%2E", ".")
+    }
+}
+
+/// A form, each value encoded. It may hold secrets: it is made for one request and never kept.
+pub(super) struct Form {
+    text: Zeroizing<String>,
+    secrets: Vec<SecretString>,
+}
+
+impl Form {
+    /// A form that begins with this field.
+    pub(super) fn new(name: &str, value: &str) -> Form {
+        let mut form = Form { text: Zeroizing::default(), secrets: Vec::new() };
+        form.add(name, value);
+        form
+    }
+
+    pub(super) fn add(&mut self, name: &str, value: &str) {
+        if !self.text.is_empty() {
+            self.text.push('&');
+        }
+        self.text.push_str(name);
+        self.text.push('=');
+        self.text.extend(utf8_percent_encode(value, NON_ALPHANUMERIC));
+    }
+
+    /// Adds a value that nobody may see, also where the endpoint says it back.
+    pub(super) fn add_secret(&mut self, name: &str, value: &SecretString) {
+        self.add(name, value.expose_secret());
+        self.secrets.push(value.clone());
+    }
+
+    fn hide(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| hidden(text, secret.expose_secret()))
+    }
+}
+
+/// A text with a secret taken out, as it is and in the ways in which forms and URLs are written.
+fn hidden(text: String, secret: &str) -> String {
+    let sent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+    let usual = sent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_");
+    let url = usual.replace("%7E", "~");
+    let form = usual.replace("%20", "+").replace("%2A", "*");
+    let shapes = [secret, sent.as_str(), &usual, &url, &form];
+    shapes.iter().filter(|shape| !shape.is_empty()).fold(text, |text, shape| text.replace(shape, "[secret]"))
+}
+
+/// What the endpoint gave.
+pub(super) struct Grant {
+    pub(super) issued: Issued,
+    /// What the next token can be gotten with, where a user signed in.
+    pub(super) refresh_token: Option<SecretString>,
+}
+
+/// What the endpoint refused, and why.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// OAuth's word, such as `invalid_client`.
+    pub(super) error: String,
+    /// `AADSTS…`, or OAuth's word where there is none.
+    code: String,
+    message: String,
+}
+
+impl Refusal {
+    /// As the error that ends a sign-in.
+    pub(super) fn explained(self) -> SignInError {
+        SignInError::Endpoint {
+            advice: aadsts::advice(&self.code).map(|advice| format!(" — {advice}")).unwrap_or_default(),
+            message: excerpt(&self.message, 300),
+            code: excerpt(&self.code, 60),
+        }
+    }
+}
+
+/// One try's end.
+enum Tried {
+    Answered(Result<Vec<u8>, Refusal>),
+    Busy { reason: String, wait: Option<Duration> },
+}
+
+/// Asks for a token; a busy or unreachable endpoint is asked again.
+pub(super) async fn token(
+    http: &reqwest::Client,
+    authority: &Authority,
+    form: &Form,
+) -> Result<Result<Grant, Refusal>, SignInError> {
+    let body = match post(http, &authority.root, &authority.url("token"), form).await? {
+        Ok(body) => body,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    match granted(&body) {
+        Some(grant) => Ok(Ok(grant)),
+        None => Err(unreachable(
+            &authority.root,
+            "its answer holds no token that can be used; is a proxy or a portal between?".to_owned(),
+        )),
+    }
+}
+
+/// Posts a form to one of the authority's endpoints and gives the body of a success, or the refusal.
+pub(super) async fn post(
+    http: &reqwest::Client,
+    root: &Endpoint,
+    url: &str,
+    form: &Form,
+) -> Result<Result<Vec<u8>, Refusal>, SignInError> {
+    let mut backoff = Duration::from_secs(1);
+    for attempt in 1.. {
+        match try_once(http, root, url, form).await? {
+            Tried::Answered(answer) => return Ok(answer),
+            Tried::Busy { reason, wait } => {
+                let wait = wait.unwrap_or_default().max(backoff);
+                if attempt == TRIES || wait > LONGEST_WAIT {
+                    return Err(unreachable(root, reason));
+                }
+                tracing::warn!(attempt, wait_s = wait.as_secs_f64(), reason, "the token endpoint is busy");
+                tokio::time::sleep(wait).await;
+                backoff *= 2;
+            }
+        }
+    }
+    Err(unreachable(root, "no try is left".to_owned()))
+}
+
+async fn try_once(
+    http: &reqwest::Client,
+    root: &Endpoint,
+    url: &str,
+    form: &Form,
+) -> Result<Tried, SignInError> {
+    let sent = http
+        .post(url)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(form.text.as_str().to_owned())
+        .send()
+        .await;
+    let busy = |error| Ok(Tried::Busy { reason: plain(error), wait: None });
+    let response = match sent {
+        Ok(response) => response,
+        Err(error) => return busy(error),
+    };
+    let status = response.status();
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let date = header(reqwest::header::DATE);
+    let now = std::time::SystemTime::now();
+    let wait = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, date, now));
+    let body = match read(response).await {
+        Ok(body) => body,
+        Err(error) => return busy(error),
+    };
+    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
+        return Ok(Tried::Busy { reason: format!("it answered {status}"), wait });
+    }
+    if status.is_success() {
+        return Ok(Tried::Answered(Ok(body)));
+    }
+    match refusal(&body, form) {
+        Some(refusal) => Ok(Tried::Answered(Err(refusal))),
+        None => Err(unreachable(root, format!("it answered {status}, and not as Entra does"))),
+    }
+}
+
+/// The body, as far as one is worth reading.
+async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_BODY {
+            break;
+        }
+    }
+    Ok(body)
+}
+
+fn unreachable(root: &Endpoint, reason: String) -> SignInError {
+    SignInError::Unreachable { host: root.to_string(), reason }
+}
+
+/// An HTTP error without its URL, with its last cause.
+pub(super) fn plain(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut cause: &dyn std::error::Error = &error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    if error.is_timeout() { "no answer within the time-out".to_owned() } else { cause.to_string() }
+}
+
+#[derive(Deserialize)]
+struct GrantBody {
+    access_token: SecretString,
+    expires_in: Lifetime,
+    refresh_token: Option<SecretString>,
+}
+
+/// Seconds, as a number; some clouds and services write it as a text.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub(super) enum Lifetime {
+    Number(f64),
+    Text(String),
+}
+
+impl Lifetime {
+    /// As a time; none where it is no number, or too short for a token to be of use.
+    pub(super) fn usable(&self) -> Option<Duration> {
+        let seconds = match self {
+            Lifetime::Number(seconds) => *seconds,
+            Lifetime::Text(text) => text.trim().parse().ok()?,
+        };
+        Duration::try_from_secs_f64(seconds).ok().filter(|life| *life >= SHORTEST_LIFE)
+    }
+}
+
+fn granted(body: &[u8]) -> Option<Grant> {
+    let grant: GrantBody = serde_json::from_slice(body).ok()?;
+    let lifetime = grant.expires_in.usable()?;
+    super::tokens::usable(grant.access_token.expose_secret()).ok()?;
+    let issued = Issued { token: grant.access_token, lifetime: Some(lifetime) };
+    Some(Grant { issued, refresh_token: grant.refresh_token })
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct RefusalBody {
+    error: String,
+    error_description: String,
+    error_codes: Vec<u64>,
+}
+
+/// A refusal in OAuth's form, with the form's secrets taken out: the endpoint may say back what it got.
+fn refusal(body: &[u8], form: &Form) -> Option<Refusal> {
+    let body: RefusalBody = serde_json::from_slice(body).ok()?;
+    let error = form.hide(body.error);
+    if error.is_empty() {
+        return None;
+    }
+    let description = form.hide(body.error_description);
+    let description = description.lines().next().unwrap_or_default();
+    let named = description.split(':').next().filter(|code| code.starts_with("AADSTS"));
+    let number = body.error_codes.first().map(|code| format!("AADSTS{code}"));
+    let code = named.map(str::to_owned).or(number).unwrap_or_else(|| error.clone());
+    let message = description.strip_prefix(&code).map_or(description, |rest| rest.trim_start_matches(':'));
+    let message = if message.trim().is_empty() { error.clone() } else { message.trim().to_owned() };
+    Some(Refusal { error, code, message })
+}
