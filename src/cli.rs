@@ -328,7 +328,8 @@ pub struct SignInArgs {
     /// The tenant: its id or one of its domains
     #[arg(long, value_name = "TENANT", env = "AZURE_TENANT_ID", hide_env_values = true)]
     pub tenant: Option<String>,
-    /// How to sign in: auto, token, client-secret [default: auto, the first that is set up here]
+    /// How to sign in: auto, token, client-secret, certificate, workload-identity, managed-identity, azure-cli,
+    /// azure-developer-cli, device-code [default: auto, the first that is set up here]
     #[arg(long, value_name = "WAY")]
     pub auth: Option<Auth>,
     /// The app's id
@@ -340,6 +341,24 @@ pub struct SignInArgs {
     /// A file that holds the app's secret (- is standard input); or AZURE_CLIENT_SECRET
     #[arg(long, value_name = "FILE")]
     pub client_secret_file: Option<PathBuf>,
+    /// The app's certificate with its private key: PEM or PFX; or AZURE_CLIENT_CERTIFICATE_PATH
+    #[arg(long, value_name = "FILE")]
+    pub certificate_file: Option<PathBuf>,
+    /// The private key, in PEM, where it is not in the certificate's file
+    #[arg(long, value_name = "FILE", requires = "certificate_file")]
+    pub certificate_key_file: Option<PathBuf>,
+    /// A file that holds the certificate's password (- is standard input); or AZURE_CLIENT_CERTIFICATE_PASSWORD
+    #[arg(long, value_name = "FILE")]
+    pub certificate_password_file: Option<PathBuf>,
+    /// A file with the token of a cluster or pipeline that the app trusts; or AZURE_FEDERATED_TOKEN_FILE
+    #[arg(long, value_name = "FILE")]
+    pub federated_token_file: Option<PathBuf>,
+    /// The service connection of Azure Pipelines that the app trusts, by its id
+    #[arg(long, value_name = "ID")]
+    pub service_connection: Option<String>,
+    /// A user-assigned managed identity: its client id, object:ID, or its resource id
+    #[arg(long, value_name = "ID")]
+    pub identity: Option<String>,
     /// The cloud: global, usgov, usgov-dod, china [default: global]
     #[arg(long, value_name = "CLOUD")]
     pub cloud: Option<Cloud>,

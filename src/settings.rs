@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::cli::{NetworkArgs, SendingArgs, SignInArgs};
 use crate::dispatch::{self, HaltRule, Rate};
 use crate::http::HttpOptions;
-use crate::identity::{Auth, Cloud, Endpoint, Offer};
-use crate::journal::{SettingsRecord, SignInRecord};
+use crate::identity::{Cloud, Endpoint, Offer, Sources};
+use crate::journal::SettingsRecord;
 use crate::outcome::Accepted;
 
 /// Requests in flight where nothing else is said: a burst of 3,000 at 200 ms an answer is then through in ten seconds.
@@ -153,16 +153,12 @@ impl Network {
 /// Who signs in.
 #[derive(Clone, Debug, Default)]
 pub struct SignIn {
-    /// The way to sign in.
-    pub auth: Auth,
     /// The tenant, as given.
     pub tenant: Option<String>,
     /// The app's id.
     pub client_id: Option<String>,
-    /// A file with a token.
-    pub token_file: Option<PathBuf>,
-    /// A file with the app's secret.
-    pub client_secret_file: Option<PathBuf>,
+    /// What is named to sign in with.
+    pub sources: Sources,
 }
 
 impl SignIn {
@@ -170,51 +166,41 @@ impl SignIn {
     pub fn new(args: &SignInArgs) -> SignIn {
         let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         SignIn {
-            auth: args.auth.unwrap_or_default(),
             tenant: given(&args.tenant),
             client_id: given(&args.client_id),
-            token_file: args.token_file.clone(),
-            client_secret_file: args.client_secret_file.clone(),
+            sources: Sources {
+                auth: args.auth,
+                token_file: args.token_file.clone(),
+                client_secret_file: args.client_secret_file.clone(),
+                certificate_file: args.certificate_file.clone(),
+                certificate_key_file: args.certificate_key_file.clone(),
+                certificate_password_file: args.certificate_password_file.clone(),
+                federated_token_file: args.federated_token_file.clone(),
+                service_connection: args.service_connection.clone(),
+                identity: args.identity.clone(),
+            },
         }
     }
 
-    /// From flags, and from what the run had where a flag is missing.
+    /// From flags, and from what the run had where a flag is missing. Flags that name a way are meant instead of what
+    /// the run had, not beside it.
     pub fn resumed(args: &SignInArgs, tenant: Option<&str>, had: &SettingsRecord) -> SignIn {
         let new = SignIn::new(args);
-        // A flag that names another way is meant instead of the files of before.
-        let named = new.token_file.is_some() || new.client_secret_file.is_some() || args.auth.is_some();
-        let had_files = if named { &SignInRecord::default() } else { &had.sign_in };
         SignIn {
-            auth: args
-                .auth
-                .or(had_files.auth.as_ref().and_then(|word| word.parse().ok()))
-                .unwrap_or_default(),
             tenant: new.tenant.or_else(|| tenant.map(str::to_owned)),
             client_id: new.client_id.or_else(|| had.client_id.clone()),
-            token_file: new.token_file.or_else(|| had_files.token_file.clone()),
-            client_secret_file: new.client_secret_file.or_else(|| had_files.client_secret_file.clone()),
+            sources: if new.sources.is_empty() { had.sources.clone() } else { new.sources },
         }
     }
 
     /// What there is to sign in with.
     pub fn offer(&self, network: &Network) -> Offer {
         Offer {
-            auth: self.auth,
             authority: network.authority(),
             scope: network.cloud.scope(),
             tenant: self.tenant.clone(),
             client_id: self.client_id.clone(),
-            token_file: self.token_file.clone(),
-            client_secret_file: self.client_secret_file.clone(),
-        }
-    }
-
-    /// What `run.json` keeps of it: names of files, never what is in them.
-    fn record(&self) -> SignInRecord {
-        SignInRecord {
-            auth: Some(self.auth.to_string()),
-            token_file: self.token_file.clone(),
-            client_secret_file: self.client_secret_file.clone(),
+            sources: self.sources.clone(),
         }
     }
 }
@@ -240,7 +226,7 @@ pub fn record(
         graph_url: network.graph_url.as_ref().map(Endpoint::to_string),
         authority_url: network.authority_url.as_ref().map(Endpoint::to_string),
         client_id: sign_in.client_id.clone(),
-        sign_in: sign_in.record(),
+        sources: sign_in.sources.clone(),
         ca_cert: network.ca_cert.clone(),
     }
 }

@@ -13,7 +13,7 @@ use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
 use crate::console::Output;
 use crate::error::Error;
-use crate::identity::{Auth, Cloud};
+use crate::identity::{Auth, Cloud, Sources};
 use crate::settings::{Network, Sending, SignIn};
 use crate::simulator::{Config, Simulator};
 
@@ -114,10 +114,9 @@ pub(super) async fn sign_in(
         ca_cert: None,
     };
     let who = SignIn {
-        auth: Auth::ClientSecret,
         tenant: Some(TENANT.to_owned()),
         client_id: Some(APP.to_owned()),
-        ..SignIn::default()
+        sources: Sources { auth: Some(Auth::ClientSecret), ..Sources::default() },
     };
     let secret = |name: &str| (name == "AZURE_CLIENT_SECRET").then(|| SECRET.to_owned());
     let connection = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;

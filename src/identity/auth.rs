@@ -3,8 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// A way to sign in (`--auth`).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Auth {
     /// The first of the others that is set up here.
     #[default]
@@ -13,15 +16,46 @@ pub enum Auth {
     Token,
     /// An app's secret.
     ClientSecret,
+    /// An app's certificate.
+    Certificate,
+    /// An app that trusts the tokens of a cluster or a pipeline.
+    WorkloadIdentity,
+    /// The identity of the machine or service that the program runs on.
+    ManagedIdentity,
+    /// Whoever is signed in to the Azure CLI.
+    AzureCli,
+    /// Whoever is signed in to the Azure Developer CLI.
+    AzureDeveloperCli,
+    /// A person, with a browser anywhere.
+    DeviceCode,
 }
 
 impl Auth {
     /// All words of the flag.
-    pub const ALL: [Auth; 3] = [Auth::Auto, Auth::Token, Auth::ClientSecret];
+    pub const ALL: [Auth; 9] = [
+        Auth::Auto,
+        Auth::Token,
+        Auth::ClientSecret,
+        Auth::Certificate,
+        Auth::WorkloadIdentity,
+        Auth::ManagedIdentity,
+        Auth::AzureCli,
+        Auth::AzureDeveloperCli,
+        Auth::DeviceCode,
+    ];
 
-    /// What [`Auth::Auto`] tries, in this order: what was given for this program, then the environment and default
-    /// chains of Azure Identity (learn.microsoft.com/azure/developer/intro/authentication-overview).
-    pub const CHAIN: [Auth; 2] = [Auth::Token, Auth::ClientSecret];
+    /// What [`Auth::Auto`] tries, in this order: what was given for this program, then Azure Identity's environment
+    /// and default chains (learn.microsoft.com/azure/developer/python/sdk/authentication/credential-chains). A
+    /// device code is never tried: it needs a person.
+    pub const CHAIN: [Auth; 7] = [
+        Auth::Token,
+        Auth::ClientSecret,
+        Auth::Certificate,
+        Auth::WorkloadIdentity,
+        Auth::ManagedIdentity,
+        Auth::AzureCli,
+        Auth::AzureDeveloperCli,
+    ];
 
     /// The word of the flag.
     pub fn word(self) -> &'static str {
@@ -29,6 +63,12 @@ impl Auth {
             Auth::Auto => "auto",
             Auth::Token => "token",
             Auth::ClientSecret => "client-secret",
+            Auth::Certificate => "certificate",
+            Auth::WorkloadIdentity => "workload-identity",
+            Auth::ManagedIdentity => "managed-identity",
+            Auth::AzureCli => "azure-cli",
+            Auth::AzureDeveloperCli => "azure-developer-cli",
+            Auth::DeviceCode => "device-code",
         }
     }
 }

@@ -3,15 +3,61 @@
 use std::path::PathBuf;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 
-use super::{App, Auth, Authority, Credential, Endpoint, Proof, SignInError, ready};
+use super::{
+    App, Auth, Authority, Credential, Endpoint, Proof, SignInError, certificate, cli_tool, device_code,
+    federated, managed_identity, ready,
+};
 
-/// What the flags and the profile say of signing in. Secrets are not among it: they are read from the environment and
-/// from files when the credential is made.
+/// What flags and profiles name to sign in with: the way, names of files, ids. No secret is among it; those are read
+/// from the environment and from the files when the credential is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sources {
+    /// `--auth`.
+    pub auth: Option<Auth>,
+    /// `--token-file`; `-` is standard input.
+    pub token_file: Option<PathBuf>,
+    /// `--client-secret-file`; `-` is standard input.
+    pub client_secret_file: Option<PathBuf>,
+    /// `--certificate-file`: PEM or PFX.
+    pub certificate_file: Option<PathBuf>,
+    /// `--certificate-key-file`: the private key, where it is not in the certificate's file.
+    pub certificate_key_file: Option<PathBuf>,
+    /// `--certificate-password-file`; `-` is standard input.
+    pub certificate_password_file: Option<PathBuf>,
+    /// `--federated-token-file`.
+    pub federated_token_file: Option<PathBuf>,
+    /// `--service-connection`: the id of a service connection of Azure Pipelines.
+    pub service_connection: Option<String>,
+    /// `--identity`: a user-assigned managed identity.
+    pub identity: Option<String>,
+}
+
+impl Sources {
+    /// Whether anything is named.
+    pub fn is_empty(&self) -> bool {
+        *self == Sources::default()
+    }
+
+    /// The way that a flag of its own names, with the flag.
+    fn named(&self) -> impl Iterator<Item = (Auth, &'static str)> {
+        let flags = [
+            (self.token_file.is_some(), Auth::Token, "--token-file"),
+            (self.client_secret_file.is_some(), Auth::ClientSecret, "--client-secret-file"),
+            (self.certificate_file.is_some(), Auth::Certificate, "--certificate-file"),
+            (self.federated_token_file.is_some(), Auth::WorkloadIdentity, "--federated-token-file"),
+            (self.service_connection.is_some(), Auth::WorkloadIdentity, "--service-connection"),
+            (self.identity.is_some(), Auth::ManagedIdentity, "--identity"),
+        ];
+        flags.into_iter().filter(|(given, ..)| *given).map(|(_, auth, flag)| (auth, flag))
+    }
+}
+
+/// All that a credential is chosen and made from, but for the environment.
 #[derive(Clone, Debug)]
 pub struct Offer {
-    /// The way that was asked for.
-    pub auth: Auth,
     /// The authority's root.
     pub authority: Endpoint,
     /// What a token is for, such as `https://graph.microsoft.com/.default`.
@@ -20,10 +66,8 @@ pub struct Offer {
     pub tenant: Option<String>,
     /// The app's id.
     pub client_id: Option<String>,
-    /// A file with an access token; `-` is standard input.
-    pub token_file: Option<PathBuf>,
-    /// A file with the app's secret; `-` is standard input.
-    pub client_secret_file: Option<PathBuf>,
+    /// What is named to sign in with.
+    pub sources: Sources,
 }
 
 /// The environment, as far as it is asked for: a value by its name. An empty one is none.
@@ -70,9 +114,9 @@ pub struct Candidates {
 impl Offer {
     /// What can be tried with what is given and what the environment holds.
     pub fn candidates(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
-        let asked = match self.auth {
-            Auth::Auto => self.named_by_flags()?,
-            asked => Some(asked),
+        let asked = match self.sources.auth {
+            None | Some(Auth::Auto) => self.named_by_flags()?,
+            asked => asked,
         };
         let Some(auth) = asked else { return self.chain(vars) };
         match self.find(auth, vars)? {
@@ -83,14 +127,10 @@ impl Offer {
 
     /// The way that a flag of its own names: that is meant, whatever the environment holds.
     fn named_by_flags(&self) -> Result<Option<Auth>, SignInError> {
-        let flags = [
-            (Auth::Token, self.token_file.is_some(), "--token-file"),
-            (Auth::ClientSecret, self.client_secret_file.is_some(), "--client-secret-file"),
-        ];
-        let mut named = flags.iter().filter(|(_, given, _)| *given);
+        let mut named = self.sources.named();
         match (named.next(), named.next()) {
-            (Some(one), Some(other)) => Err(SignInError::Ambiguous { one: one.2, other: other.2 }),
-            (one, _) => Ok(one.map(|one| one.0)),
+            (Some((_, one)), Some((_, other))) => Err(SignInError::Ambiguous { one, other }),
+            (one, _) => Ok(one.map(|(auth, _)| auth)),
         }
     }
 
@@ -109,12 +149,17 @@ impl Offer {
         match auth {
             Auth::Token => ready::find(self, vars),
             Auth::ClientSecret => self.client_secret(vars),
+            Auth::Certificate => certificate::find(self, vars),
+            Auth::WorkloadIdentity => federated::find(self, vars),
+            Auth::ManagedIdentity => managed_identity::find(self, vars),
+            Auth::AzureCli | Auth::AzureDeveloperCli => cli_tool::find(auth, self, vars),
+            Auth::DeviceCode => device_code::find(self, vars),
             Auth::Auto => Ok(Found::not("auto is no credential")),
         }
     }
 
     fn client_secret(&self, vars: Variables<'_>) -> Result<Found, SignInError> {
-        let (given, secret) = match &self.client_secret_file {
+        let (given, secret) = match &self.sources.client_secret_file {
             Some(path) => {
                 ("--client-secret-file is given", ready::read_secret("--client-secret-file", path)?)
             }

@@ -14,18 +14,23 @@
 mod aadsts;
 mod app;
 mod auth;
+mod certificate;
 pub mod challenge;
 mod choice;
 mod claims;
+mod cli_tool;
 mod cloud;
 mod credential;
+mod device_code;
+mod federated;
+mod managed_identity;
 mod ready;
 mod token_endpoint;
 mod tokens;
 
 pub use app::{App, Proof};
 pub use auth::{Auth, UnknownAuth};
-pub use choice::{Candidates, Offer, PassedOver, Variables, process_variables};
+pub use choice::{Candidates, Offer, PassedOver, Sources, Variables, process_variables};
 pub use claims::TokenClaims;
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
 pub use credential::{Credential, Issued};

@@ -21,7 +21,7 @@ pub enum ReadyToken {
 
 /// The ready token that is given, if one is.
 pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
-    let token = match &offer.token_file {
+    let token = match &offer.sources.token_file {
         Some(path) if is_stdin(path) => ReadyToken::Given(read_secret("--token-file", path)?),
         Some(path) => ReadyToken::File(path.clone()),
         None => match vars("ENTRA_REVOKE_TOKEN") {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::identity::Sources;
 use crate::intake::SourceDigest;
 use crate::outcome::{Accepted, Outcome};
 
@@ -106,21 +107,9 @@ pub struct SettingsRecord {
     pub authority_url: Option<String>,
     /// `--client-id`.
     pub client_id: Option<String>,
-    /// How it signed in.
+    /// What was named to sign in with: the way, files, ids.
     #[serde(flatten)]
-    pub sign_in: SignInRecord,
+    pub sources: Sources,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
-}
-
-/// How a run signed in: which way, and the names of files, never what is in them.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct SignInRecord {
-    /// `--auth`.
-    pub auth: Option<String>,
-    /// `--token-file`.
-    pub token_file: Option<PathBuf>,
-    /// `--client-secret-file`.
-    pub client_secret_file: Option<PathBuf>,
 }
