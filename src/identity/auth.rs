@@ -57,6 +57,11 @@ impl Auth {
         Auth::AzureDeveloperCli,
     ];
 
+    /// Whether only trying tells if it is there.
+    pub(super) fn depends_on_the_machine(self) -> bool {
+        matches!(self, Auth::ManagedIdentity | Auth::AzureCli | Auth::AzureDeveloperCli)
+    }
+
     /// The word of the flag.
     pub fn word(self) -> &'static str {
         match self {

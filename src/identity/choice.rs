@@ -105,7 +105,7 @@ pub struct PassedOver {
 /// The credentials to try, in order.
 #[derive(Debug)]
 pub struct Candidates {
-    /// Those that are set up here, each with those that were passed over before it.
+    /// The ways, each with its credential, or with what is missing for it.
     pub(super) ways: Vec<(Auth, Result<Credential, String>)>,
     /// Whether one that can't be used makes room for the next.
     pub(super) chain: bool,
@@ -134,12 +134,19 @@ impl Offer {
         }
     }
 
+    /// Goes through the chain as far as it may be needed. What is set up by hand is meant, and ends it; what the
+    /// machine offers may not be there after all, and then the next one counts.
     fn chain(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
         let mut ways = Vec::new();
         for auth in Auth::CHAIN {
-            match self.find(auth, vars)? {
-                Found::Here(credential) => ways.push((auth, Ok(credential))),
-                Found::Not(missing) => ways.push((auth, Err(missing))),
+            let way = match self.find(auth, vars)? {
+                Found::Here(credential) => Ok(credential),
+                Found::Not(missing) => Err(missing),
+            };
+            let ends = way.is_ok() && !auth.depends_on_the_machine();
+            ways.push((auth, way));
+            if ends {
+                break;
             }
         }
         Ok(Candidates { ways, chain: true })
