@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::graph::HttpGraph;
 use crate::http::HttpClients;
-use crate::identity::{Cloud, Credential, SignInError, TokenClaims, Tokens};
+use crate::identity::{Credential, SignInError, TokenClaims, Tokens, check_audience};
 use crate::journal::Operator;
 use crate::settings::{Network, SignIn};
 
@@ -35,7 +35,9 @@ pub(super) async fn connect(
         claims.idtyp = Some("app".to_owned());
     }
     check_tenant(sign_in.tenant.as_deref(), &claims)?;
-    check_cloud(network, &claims)?;
+    if let Some(audience) = &claims.aud {
+        check_audience(audience, network.cloud, network.graph_root())?;
+    }
     let operator = Operator {
         auth: auth.to_owned(),
         app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
@@ -61,17 +63,6 @@ fn check_tenant(expected: Option<&str>, claims: &TokenClaims) -> Result<(), Sign
         (Ok(a), Ok(b)) if a != b => {
             Err(SignInError::OtherTenant { expected: expected.to_owned(), found: found.to_owned() })
         }
-        _ => Ok(()),
-    }
-}
-
-fn check_cloud(network: &Network, claims: &TokenClaims) -> Result<(), SignInError> {
-    let Some(audience) = claims.aud.as_deref() else { return Ok(()) };
-    match Cloud::of_audience(audience) {
-        Some(cloud) if cloud != network.cloud => Err(SignInError::OtherCloud {
-            audience: audience.to_owned(),
-            root: network.cloud.graph_root().to_owned(),
-        }),
         _ => Ok(()),
     }
 }

@@ -9,8 +9,8 @@ use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
+use super::Endpoint;
 use super::SignInError;
-use super::cloud::Endpoint;
 use crate::harmless::excerpt;
 use crate::http::parse_retry_after;
 

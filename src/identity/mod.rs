@@ -3,15 +3,19 @@
 //! A token is a secret: it is held in [`secrecy`] types, goes into the `Authorization` header of the chosen Graph
 //! root and nowhere else, and no error or log line of this room holds it.
 
+mod audience;
 pub mod challenge;
 mod claims;
 mod client_secret;
 mod cloud;
+mod endpoint;
 mod tokens;
 
+pub use audience::check_audience;
 pub use claims::TokenClaims;
 pub use client_secret::ClientSecret;
-pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
+pub use cloud::{Cloud, UnknownCloud};
+pub use endpoint::{Endpoint, EndpointError};
 pub use tokens::{Token, TokenAge, TokenState, Tokens};
 
 use std::path::PathBuf;
@@ -105,12 +109,25 @@ pub enum SignInError {
     },
     /// The token is meant for another cloud's Graph.
     #[error(
-        "the token is meant for {audience}, which is not {root}: choose the cloud it belongs to (--cloud)"
+        "the token is meant for {audience}, which is not {root}: choose the cloud it belongs to (--cloud {meant}), or \
+         get one for this cloud; nothing was sent"
     )]
     OtherCloud {
         /// The token's `aud`.
         audience: String,
+        /// The cloud it belongs to.
+        meant: Cloud,
         /// The chosen Graph root.
+        root: String,
+    },
+    /// The token is meant for another service than Graph.
+    #[error(
+        "the token is meant for '{audience}', which is not Microsoft Graph: get one for {root}; nothing was sent"
+    )]
+    NotForGraph {
+        /// The token's `aud`.
+        audience: String,
+        /// The Graph root it should be for.
         root: String,
     },
 }
