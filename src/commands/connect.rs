@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::console;
 use crate::error::Error;
 use crate::graph::HttpGraph;
-use crate::http::HttpClients;
+use crate::http::{self, HttpClients};
 use crate::identity::{Credential, SignInError, TokenClaims, Tokens, check_audience};
 use crate::journal::Operator;
 use crate::settings::{Network, SignIn};
@@ -28,6 +29,9 @@ pub(super) async fn connect(
     network: &Network,
 ) -> Result<Connection, Error> {
     let clients = HttpClients::new(&network.http())?;
+    for loss in http::overruled(&network.resolve) {
+        console::say(&format!("warning: {loss}"));
+    }
     let (auth, app_only) = (credential.word(), credential.is_app_only());
     let tokens = Arc::new(Tokens::sign_in(credential, clients.pooled().clone()).await?);
     let mut claims = tokens.current().claims().clone();

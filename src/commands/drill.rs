@@ -110,6 +110,8 @@ pub(super) async fn sign_in(
         authority_url: simulator.url().parse().ok(),
         timeout,
         ca_cert: None,
+        resolve: Vec::new(),
+        notices: Vec::new(),
     };
     let credential = Credential::ClientSecret(ClientSecret {
         authority: network.authority(),

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::Endpoint;
 use super::SignInError;
 use crate::harmless::excerpt;
-use crate::http::parse_retry_after;
+use crate::http::{Trouble, describe, parse_retry_after};
 
 /// How often the token endpoint is asked before it is given up, where it is busy or can't be reached.
 const TRIES: u32 = 5;
@@ -118,7 +118,15 @@ impl ClientSecret {
         let busy = |reason: String| Ok(Tried::Busy { reason, wait: None });
         let response = match sent {
             Ok(response) => response,
-            Err(error) => return busy(plain(error)),
+            Err(error) => {
+                let trouble = Trouble::of(&error);
+                // A certificate or a proxy's password is not mended by asking again.
+                return if trouble.lasting {
+                    Err(self.unreachable(trouble.text))
+                } else {
+                    busy(trouble.text)
+                };
+            }
         };
         let status = response.status();
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -127,7 +135,7 @@ impl ClientSecret {
             .and_then(|value| parse_retry_after(value, date, std::time::SystemTime::now()));
         let body = match response.bytes().await {
             Ok(body) => body,
-            Err(error) => return busy(plain(error)),
+            Err(error) => return busy(describe(&error)),
         };
         if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
             return Ok(Tried::Busy { reason: format!("it answered {status}"), wait });
@@ -164,16 +172,6 @@ impl ClientSecret {
     fn unreachable(&self, reason: String) -> SignInError {
         SignInError::Unreachable { host: self.authority.to_string(), reason }
     }
-}
-
-/// An HTTP error without its URL, with its last cause.
-fn plain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    if error.is_timeout() { "no answer within the time-out".to_owned() } else { cause.to_string() }
 }
 
 fn granted(body: &[u8]) -> Option<Issued> {
