@@ -1,18 +1,13 @@
 //! Every cloud under its own host names, over TLS: the run works, and nothing goes anywhere else.
 
 mod proxies;
+mod site;
 mod stage;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::process::Command;
 
 use proxies::{Proxy, Turn};
-use stage::Stage;
-
-const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
-const APP: &str = "5a1e0000-0000-4000-8000-0000000000a1";
-const SECRET: &str = "fake-secret-CANARY-c10d";
+use site::{SECRET, Site, TENANT};
 
 /// A cloud's name, the host of its Graph and the host of its authority, as Microsoft's documents have them: written
 /// down here once more, so that a slip in the program's own table shows.
@@ -26,66 +21,35 @@ const TABLE: [(&str, &str, &str); 7] = [
     ("govsg", "graph.svc.sovcloud.sg", "login.sovcloud-identity.sg"),
 ];
 
-/// A simulator that stands for these hosts over TLS, with its CA in a file.
-struct Cloud {
-    stage: Stage,
-    ca: PathBuf,
-    input: PathBuf,
+/// The cloud's simulator, with three users.
+fn site(graph: &str, login: &str) -> Site {
+    Site::new(graph, login, 3, "")
 }
 
-impl Cloud {
-    fn new(graph: &str, login: &str) -> Cloud {
-        let stage = Stage::new(&format!(
-            "tls = true\ntls_names = ['{graph}', '{login}']\nexpected_hosts = ['{graph}', '{login}']\n\
-             accept_any_token = false\n\
-             token = {{ tenant = '{TENANT}', client_id = '{APP}', secret = '{SECRET}' }}\n"
-        ));
-        let ca = stage.input("ca.pem", stage.simulator.ca_pem().unwrap());
-        let input = stage.input("users.txt", "ann@contoso.com\nben@contoso.com\ncyd@contoso.com\n");
-        Cloud { stage, ca, input }
-    }
-
-    /// A run with a client secret; nothing says where it goes but the cloud's name.
-    fn run(&self) -> Command {
-        let mut command = self.stage.bare("run");
-        command.env("AZURE_TENANT_ID", TENANT).env("AZURE_CLIENT_ID", APP).env("AZURE_CLIENT_SECRET", SECRET);
-        command.arg("--yes").arg("--ca-cert").arg(&self.ca).arg(&self.input);
-        command
-    }
-
-    fn resolve(&self, command: &mut Command, hosts: &[&str]) {
-        for host in hosts {
-            command.arg("--resolve").arg(format!("{host}={}", self.stage.simulator.addr()));
-        }
-    }
-
-    /// Everybody was revoked once, and the simulator was called by its own names alone.
-    #[track_caller]
-    fn went_well(&self) {
-        let ledger = self.stage.ledger();
-        assert_eq!(ledger.users.len(), 3);
-        assert!(ledger.users.iter().all(|user| user.effects == 1), "{:?}", ledger.users);
-        assert_eq!(ledger.stats.unexpected_hosts.len(), 0, "{:?}", ledger.stats.unexpected_hosts);
-        assert_eq!((ledger.stats.tokens_issued, ledger.stats.bad_auth), (1, 0));
-    }
+/// Everybody was revoked once, with one token.
+#[track_caller]
+fn went_well(site: &Site) {
+    site.all_revoked(3);
+    let stats = site.stage.stats();
+    assert_eq!((stats.effects, stats.tokens_issued), (3, 1));
 }
 
 #[test]
 fn each_cloud_is_reached_under_its_own_names_alone() {
     for (name, graph, login) in TABLE {
-        let cloud = Cloud::new(graph, login);
-        let mut command = cloud.run();
-        cloud.resolve(command.args(["--cloud", name]), &[graph, login]);
+        let site = site(graph, login);
+        let mut command = site.run();
+        site.resolve(command.args(["--cloud", name]));
         // A name that is not resolved above is asked of a proxy of the test's own, which is nobody's friend.
         let elsewhere = Proxy::connect(|_| Turn::Say("HTTP/1.1 403 Forbidden\r\n\r\n".to_owned()));
         command
             .env("HTTPS_PROXY", format!("http://{}", elsewhere.addr))
             .env("NO_PROXY", format!("{graph},{login}"));
-        cloud.stage.finish(&mut command).exits(0);
-        cloud.went_well();
+        site.stage.finish(&mut command).exits(0);
+        went_well(&site);
         assert_eq!(elsewhere.asked(), [], "{name}");
         // Under Graph's own names the simulator takes only tokens for that Graph, so the scope was right as well.
-        let summary = cloud.stage.folder().summary();
+        let summary = site.stage.folder().summary();
         assert_eq!((&summary["cloud"], &summary["tenant_id"]), (&name.into(), &TENANT.into()));
     }
 }
@@ -93,12 +57,12 @@ fn each_cloud_is_reached_under_its_own_names_alone() {
 #[test]
 fn through_a_proxy_no_cloud_asks_for_another_host() {
     for (name, graph, login) in TABLE {
-        let cloud = Cloud::new(graph, login);
-        let proxy = Proxy::to(cloud.stage.simulator.addr());
-        let mut command = cloud.run();
+        let site = site(graph, login);
+        let proxy = Proxy::to(site.stage.simulator.addr());
+        let mut command = site.run();
         command.args(["--cloud", name]).env("HTTPS_PROXY", format!("http://{}", proxy.addr));
-        cloud.stage.finish(&mut command).exits(0);
-        cloud.went_well();
+        site.stage.finish(&mut command).exits(0);
+        went_well(&site);
         let asked: BTreeSet<String> = proxy.asked().into_iter().map(|asked| asked.target).collect();
         assert_eq!(asked, BTreeSet::from([format!("{graph}:443"), format!("{login}:443")]), "{name}");
     }
@@ -107,18 +71,17 @@ fn through_a_proxy_no_cloud_asks_for_another_host() {
 #[test]
 fn a_token_of_another_cloud_reaches_nobody() {
     for (name, graph, login) in TABLE {
-        let cloud = Cloud::new(graph, login);
-        let proxy = Proxy::to(cloud.stage.simulator.addr());
+        let site = site(graph, login);
+        let proxy = Proxy::to(site.stage.simulator.addr());
         for (other, other_graph, _) in TABLE.into_iter().filter(|(other, ..)| *other != name) {
-            for audience in [format!("https://{graph}"), format!("https://{graph}/")] {
-                let mut command = cloud.run();
-                command.env_remove("AZURE_CLIENT_SECRET").env("ENTRA_REVOKE_TOKEN", token_for(&audience));
-                command.args(["--cloud", other]).env("HTTPS_PROXY", format!("http://{}", proxy.addr));
-                let done = cloud.stage.finish(&mut command);
-                done.exits(4);
-                for words in [graph, other_graph, "nothing was sent", &format!("--cloud {name}")] {
-                    assert!(done.stderr.contains(words), "{words:?} is not in {}", done.stderr);
-                }
+            let mut command = site.run();
+            let token = token_for(&format!("https://{graph}/"));
+            command.env_remove("AZURE_CLIENT_SECRET").env("ENTRA_REVOKE_TOKEN", token);
+            command.args(["--cloud", other]).env("HTTPS_PROXY", format!("http://{}", proxy.addr));
+            let done = site.stage.finish(&mut command);
+            done.exits(4);
+            for words in [graph, other_graph, "nothing was sent", &format!("--cloud {name}")] {
+                assert!(done.stderr.contains(words), "{words:?} is not in {}", done.stderr);
             }
         }
         assert_eq!(proxy.asked(), [], "{name}");
@@ -128,14 +91,14 @@ fn a_token_of_another_cloud_reaches_nobody() {
 #[test]
 fn a_token_for_something_else_reaches_nobody_and_graphs_app_id_tells_no_cloud() {
     let (name, graph, login) = TABLE[3];
-    let cloud = Cloud::new(graph, login);
-    cloud.stage.simulator.change("accept_any_token = true").unwrap();
-    let proxy = Proxy::to(cloud.stage.simulator.addr());
+    let site = site(graph, login);
+    site.stage.simulator.change("accept_any_token = true").unwrap();
+    let proxy = Proxy::to(site.stage.simulator.addr());
     let with = |audience: &str| {
-        let mut command = cloud.run();
+        let mut command = site.run();
         command.env_remove("AZURE_CLIENT_SECRET").env("ENTRA_REVOKE_TOKEN", token_for(audience));
         command.args(["--cloud", name]).env("HTTPS_PROXY", format!("http://{}", proxy.addr));
-        cloud.stage.finish(&mut command)
+        site.stage.finish(&mut command)
     };
     let done = with("https://management.azure.com/");
     done.exits(4);
@@ -170,70 +133,70 @@ fn the_authority_of_the_environment_chooses_the_cloud() {
             "login.partner.microsoftonline.cn",
         ),
     ] {
-        let cloud = Cloud::new(graph, login);
-        let mut command = cloud.run();
-        cloud.resolve(command.env("AZURE_AUTHORITY_HOST", variable), &[graph, login]);
-        let done = cloud.stage.finish(&mut command);
+        let site = site(graph, login);
+        let mut command = site.run();
+        site.resolve(command.env("AZURE_AUTHORITY_HOST", variable));
+        let done = site.stage.finish(&mut command);
         done.exits(0);
-        cloud.went_well();
+        went_well(&site);
         let told = done.stderr.lines().find(|line| line.contains("AZURE_AUTHORITY_HOST")).unwrap();
         assert!(told.contains(&format!("cloud {name}")), "{told}");
         assert_eq!(told.contains("--cloud usgov-dod"), name == "usgov", "{told}");
-        assert_eq!(cloud.stage.folder().summary()["cloud"], name);
+        assert_eq!(site.stage.folder().summary()["cloud"], name);
     }
 }
 
 #[test]
 fn the_authority_of_the_environment_and_the_cloud_must_agree() {
     let (name, graph, login) = TABLE[2];
-    let cloud = Cloud::new(graph, login);
-    let mut command = cloud.run();
-    cloud.resolve(command.args(["--cloud", name]).env("AZURE_AUTHORITY_HOST", login), &[graph, login]);
-    cloud.stage.finish(&mut command).exits(0);
-    cloud.went_well();
+    let site = site(graph, login);
+    let mut command = site.run();
+    site.resolve(command.args(["--cloud", name]).env("AZURE_AUTHORITY_HOST", login));
+    site.stage.finish(&mut command).exits(0);
+    went_well(&site);
 
-    let done = cloud.stage.finish(cloud.run().args(["--cloud", "china"]).env("AZURE_AUTHORITY_HOST", login));
+    let done = site.stage.finish(site.run().args(["--cloud", "china"]).env("AZURE_AUTHORITY_HOST", login));
     done.exits(2);
     for words in ["AZURE_AUTHORITY_HOST", login, "china", "unset", "--cloud usgov-dod"] {
         assert!(done.stderr.contains(words), "{words:?} is not in {}", done.stderr);
     }
     // What a flag says about the authority itself needs no agreement.
-    let graph_flag = format!("--graph-url=https://localhost:{}", cloud.stage.simulator.addr().port());
+    let graph_flag = format!("--graph-url=https://localhost:{}", site.stage.simulator.addr().port());
     let authority_flag = graph_flag.replace("graph", "authority");
-    let mut command = cloud.run();
+    let mut command = site.run();
     command.args(["--cloud", "china", &graph_flag, &authority_flag]).env("AZURE_AUTHORITY_HOST", login);
-    cloud.stage.finish(&mut command).exits(0);
-    assert_eq!(cloud.stage.stats().unexpected_hosts.len(), 0);
+    site.stage.finish(&mut command).exits(0);
+    assert_eq!(site.stage.stats().unexpected_hosts.len(), 0);
 }
 
 #[test]
 fn an_unknown_authority_of_the_environment_is_used_and_never_taken_from_a_runs_folder() {
     let (_, graph, _) = TABLE[0];
     let login = "login.internal.example";
-    let cloud = Cloud::new(graph, login);
-    cloud.stage.simulator.change("[[fault]]\nmatch = 'ben@*'\nanswer = 400").unwrap();
-    let mut command = cloud.run();
-    cloud.resolve(command.env("AZURE_AUTHORITY_HOST", login), &[graph, login]);
-    cloud.stage.finish(&mut command).exits(3);
-    cloud.stage.simulator.change("fault = []").unwrap();
-    let folder = cloud.stage.folder();
+    let site = site(graph, login);
+    site.stage.simulator.change("[[fault]]\nmatch = 'u01@*'\nanswer = 400").unwrap();
+    let mut command = site.run();
+    site.resolve(command.env("AZURE_AUTHORITY_HOST", login));
+    site.stage.finish(&mut command).exits(3);
+    site.stage.simulator.change("fault = []").unwrap();
+    let folder = site.stage.folder();
 
     let resume = || {
-        let mut command = cloud.stage.bare("resume");
+        let mut command = site.stage.bare("resume");
         command.env("AZURE_CLIENT_SECRET", SECRET).arg(&folder.path);
-        cloud.resolve(&mut command, &[graph, login]);
+        site.resolve(&mut command);
         command
     };
-    let asked = cloud.stage.stats().token_requests;
-    let done = cloud.stage.finish(&mut resume());
+    let asked = site.stage.stats().token_requests;
+    let done = site.stage.finish(&mut resume());
     done.exits(2);
     assert!(done.stderr.contains(login) && done.stderr.contains("--authority-url"), "{}", done.stderr);
     // Another cloud's authority can't be slipped in by the environment, either.
-    let done = cloud.stage.finish(resume().env("AZURE_AUTHORITY_HOST", "login.microsoftonline.us"));
+    let done = site.stage.finish(resume().env("AZURE_AUTHORITY_HOST", "login.microsoftonline.us"));
     done.exits(2);
-    assert_eq!(cloud.stage.stats().token_requests, asked, "a secret was sent");
-    cloud.stage.finish(resume().env("AZURE_AUTHORITY_HOST", login)).exits(0);
-    let ledger = cloud.stage.ledger();
+    assert_eq!(site.stage.stats().token_requests, asked, "a secret was sent");
+    site.stage.finish(resume().env("AZURE_AUTHORITY_HOST", login)).exits(0);
+    let ledger = site.stage.ledger();
     assert!(ledger.users.iter().all(|user| user.effects == 1));
     assert_eq!(ledger.stats.unexpected_hosts.len(), 0);
 }

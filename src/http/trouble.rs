@@ -86,11 +86,17 @@ impl Facts {
             return Some(Trouble::passing(self.nameless(host, proxy)));
         }
         if self.timed_out {
-            let through = proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+            let through = through(proxy);
             return Some(Trouble::passing(match self.connecting {
                 true => format!("no connection to {host}{through} within the time-out, TLS included"),
                 false => "no answer within the time-out".to_owned(),
             }));
+        }
+        if self.says("tls handshake eof") {
+            let through = through(proxy);
+            return Some(Trouble::passing(format!(
+                "TLS with {host}{through} broke off: does something else answer in its place?"
+            )));
         }
         if let Some(proxy) = proxy.filter(|_| self.connecting) {
             return Some(self.by_proxy(host, proxy));
@@ -120,7 +126,7 @@ impl Facts {
                 "the proxy {proxy} wants credentials, or others (407): {credentials}"
             ));
         }
-        if self.says("auth") && self.says("socks") {
+        if self.says("SOCKS error") && (self.says("credentials") || self.says("authentication")) {
             return Trouble::lasting(format!(
                 "the proxy {proxy} wants credentials, or others ({}): {credentials}",
                 self.last()
@@ -137,9 +143,13 @@ impl Facts {
     }
 }
 
+fn through(proxy: Option<&str>) -> String {
+    proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
+}
+
 /// Why TLS failed. A certificate stays what it is; what is no TLS at all may be a passing fault.
 fn untrusted(error: &rustls::Error, host: &str, proxy: Option<&str>) -> Trouble {
-    let through = proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default();
+    let through = through(proxy);
     let rustls::Error::InvalidCertificate(fault) = error else {
         return Trouble::passing(format!(
             "TLS with {host}{through} failed ({error}): does something else answer in its place?"
@@ -210,6 +220,10 @@ mod tests {
         );
         says(&through(&["tunnel error: unsuccessful"]), false, &["p.example:3128", "graph.example"]);
         says(&through(&["tunnel error: unexpected end of file"]), false, &["hung up"]);
+        let socks = ["error connecting to socks proxy", "SOCKS error: credentials not accepted"];
+        says(&through(&socks), true, &["p.example:3128", "not accepted", "HTTPS_PROXY"]);
+        says(&through(&["SOCKS error: connection not allowed"]), false, &["not allowed"]);
+        says(&through(&["tls handshake eof"]), false, &["TLS", "p.example:3128", "something else"]);
         says(&through(&["tcp connect error", "Connection refused"]), false, &["p.example:3128", "refused"]);
     }
 
