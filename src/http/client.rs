@@ -97,7 +97,7 @@ fn configured(
             .user_agent(concat!("entra-revoke/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
+            .connect_timeout(connect_timeout(options.timeout))
             .timeout(options.timeout)
             .tcp_nodelay(true);
         // Where the environment names none, the system may (Windows, macOS).
@@ -115,6 +115,12 @@ fn configured(
         }
         Ok(builder)
     })
+}
+
+/// A connection ends its time before the request does: of one that stalls in the TLS handshake it is then known that
+/// nothing was sent.
+fn connect_timeout(timeout: Duration) -> Duration {
+    CONNECT_TIMEOUT.min(timeout.mul_f64(0.9))
 }
 
 /// The addresses of each host: one that was named several times has several, tried in turn.

@@ -35,7 +35,7 @@ impl Site {
         let stage = Stage::new(&format!(
             "tls = true\ntls_names = ['{graph}', '{login}']\nexpected_hosts = ['{graph}', '{login}']\n\
              accept_any_token = false\n\
-             token = {{ tenant = '{TENANT}', client_id = '{APP}', secret = '{SECRET}' }}\n{toml}"
+             {toml}\n[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\nsecret = '{SECRET}'\n"
         ));
         let ca = stage.input("ca.pem", stage.simulator.ca_pem().unwrap());
         let users: String = (0..users).map(|n| format!("u{n:02}@contoso.com\n")).collect();
