@@ -200,3 +200,29 @@ fn an_unknown_authority_of_the_environment_is_used_and_never_taken_from_a_runs_f
     assert!(ledger.users.iter().all(|user| user.effects == 1));
     assert_eq!(ledger.stats.unexpected_hosts.len(), 0);
 }
+
+#[test]
+fn the_documents_have_the_same_table() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (document, columns) in [("README.md", 2), ("docs/network.md", 3)] {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        let rows = text.lines().skip_while(|line| !line.starts_with("| `--cloud` |")).skip(2);
+        let told: Vec<Vec<&str>> = rows
+            .take_while(|line| line.starts_with('|'))
+            .map(|line| line.split('`').skip(1).step_by(2).take(columns).collect())
+            .collect();
+        let table = TABLE.map(|(name, graph, login)| {
+            let row = [name.to_owned(), format!("https://{graph}"), format!("https://{login}")];
+            row[..columns].to_vec()
+        });
+        assert_eq!(told, table, "{document}");
+    }
+    let text = std::fs::read_to_string(root.join("docs/network.md")).unwrap();
+    for row in text.lines().filter(|line| line.starts_with("| `") && line.contains("https://login.")) {
+        let words: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        for alias in &words[3..] {
+            let known = alias.parse::<entra_revoke::identity::Cloud>();
+            assert_eq!(known.map(|cloud| cloud.name().to_owned()).as_deref(), Ok(words[0]), "{alias}");
+        }
+    }
+}

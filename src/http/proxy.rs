@@ -13,7 +13,7 @@ use super::client::{ConnectError, chain};
 const NAMES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
 
 /// What kinds of proxies there are.
-const SCHEMES: [&str; 6] = ["http", "https", "socks4", "socks4a", "socks5", "socks5h"];
+const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
 
 /// A proxy for HTTPS.
 pub(super) struct Proxy {
@@ -93,7 +93,7 @@ impl Proxy {
         if !self.takes(&format!("https://{host}")) || self.place.split(':').next() == Some(host) {
             return None;
         }
-        let itself = !matches!(self.scheme.as_str(), "socks4" | "socks5");
+        let itself = self.scheme != "socks5";
         let shown = self.shown();
         match resolve.port() {
             _ if itself => Some(format!(
@@ -148,6 +148,7 @@ mod tests {
             "http://user:CANARY/1@proxy.example:3128",
             "http://user:CANARY?1@proxy.example:3128",
             "ftp://user:CANARY@proxy.example",
+            "socks4://user:CANARY@proxy.example",
             "http://",
             "http://user:CANARY@",
             "user:CANARY@proxy.example:port",

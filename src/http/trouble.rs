@@ -134,7 +134,10 @@ impl Facts {
         }
         let last = self.last();
         Trouble::passing(if self.says("tunnel error: unsuccessful") {
-            format!("the proxy {proxy} does not connect to {host}: does it allow that, and can it reach it?")
+            format!(
+                "the proxy {proxy} refused to connect to {host}: is that allowed there, and are user and password, if \
+                 it wants any, right?"
+            )
         } else if self.says("tunnel error: unexpected end") {
             format!("the proxy {proxy} hung up before it connected to {host}")
         } else {

@@ -21,7 +21,7 @@ fn answers() -> [(&'static str, String, &'static [&'static str]); 3] {
             page("407 Proxy Authentication Required"),
             &["407", "http://user:password@host:port", "HTTPS_PROXY"],
         ),
-        ("502", page("502 Bad Gateway"), &["does not connect"]),
+        ("502", page("502 Bad Gateway"), &["refused to connect"]),
         // As if connected, and then a page where TLS should begin.
         ("200", page("200 OK"), &["TLS"]),
     ]
