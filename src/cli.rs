@@ -10,6 +10,7 @@ use crate::console::Progress;
 use crate::console::log::LogFormat;
 use crate::dispatch::{HaltRule, Rate};
 use crate::duration;
+use crate::http::Resolve;
 use crate::identity::{Auth, Cloud, Endpoint};
 use crate::intake::{self, Filter, TextEncoding};
 use crate::outcome::Outcome;
@@ -359,12 +360,13 @@ pub struct SignInArgs {
     /// A user-assigned managed identity: its client id, object:ID, or its resource id
     #[arg(long, value_name = "ID")]
     pub identity: Option<String>,
-    /// The cloud: global, usgov, usgov-dod, china [default: global]
+    /// The cloud: global, usgov, usgov-dod, china, bleu, delos, govsg; the names of az are known, too [default: that of
+    /// AZURE_AUTHORITY_HOST, or global]
     #[arg(long, value_name = "CLOUD")]
     pub cloud: Option<Cloud>,
 }
 
-/// How the network is used. HTTPS_PROXY, ALL_PROXY and NO_PROXY are taken from the environment.
+/// How the network is used. HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE are taken from the environment.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
@@ -374,10 +376,13 @@ pub struct NetworkArgs {
     /// Trust the certificates in this PEM file, beside the system's
     #[arg(long, value_name = "FILE")]
     pub ca_cert: Option<PathBuf>,
+    /// Connect to this address for a host instead of asking DNS; TLS still checks the host. Repeatable
+    #[arg(long, value_name = "HOST=ADDRESS[:PORT]")]
+    pub resolve: Vec<Resolve>,
     /// Another Graph root, for tests: https, or http to loopback
     #[arg(long, value_name = "URL")]
     pub graph_url: Option<Endpoint>,
-    /// Another authority, for tests: https, or http to loopback
+    /// Another authority, for tests: https, or http to loopback; wins over AZURE_AUTHORITY_HOST
     #[arg(long, value_name = "URL")]
     pub authority_url: Option<Endpoint>,
 }

@@ -61,10 +61,8 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Plan(PlanError::Write { .. }) => 1,
-            Error::Usage(_)
-            | Error::Plan(_)
-            | Error::NoTerminal
-            | Error::Connect(ConnectError::CaCert { .. }) => 2,
+            Error::Usage(_) | Error::Plan(_) | Error::NoTerminal => 2,
+            Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. }) => 2,
             Error::SignIn(_) => 4,
             Error::Declined => 5,

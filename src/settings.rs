@@ -1,12 +1,14 @@
 //! Flags, then the environment, then defaults (and for `resume` what the run had): settled once, then only passed on.
 
-use std::path::PathBuf;
+mod network;
+
+pub use network::Network;
+
 use std::time::Duration;
 
-use crate::cli::{NetworkArgs, SendingArgs, SignInArgs};
+use crate::cli::{SendingArgs, SignInArgs};
 use crate::dispatch::{self, HaltRule, Rate};
-use crate::http::HttpOptions;
-use crate::identity::{Cloud, Endpoint, Offer, Sources};
+use crate::identity::{Endpoint, Offer, Sources};
 use crate::journal::SettingsRecord;
 use crate::outcome::Accepted;
 
@@ -15,9 +17,6 @@ const JOBS: usize = 64;
 
 /// Tries after the first.
 const RETRIES: u32 = 5;
-
-/// How long an answer may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How requests are sent.
 #[derive(Clone, Debug)]
@@ -80,72 +79,6 @@ impl Sending {
             deadline: self.deadline,
             halt: self.halt,
             accepted: self.accepted.clone(),
-        }
-    }
-}
-
-/// Where requests go.
-#[derive(Clone, Debug)]
-pub struct Network {
-    /// The cloud.
-    pub cloud: Cloud,
-    /// Another Graph root than the cloud's.
-    pub graph_url: Option<Endpoint>,
-    /// Another authority than the cloud's.
-    pub authority_url: Option<Endpoint>,
-    /// Time-out of a request.
-    pub timeout: Duration,
-    /// Further roots to trust.
-    pub ca_cert: Option<PathBuf>,
-}
-
-impl Network {
-    /// From flags alone.
-    pub fn new(sign_in: &SignInArgs, network: &NetworkArgs) -> Network {
-        Network {
-            cloud: sign_in.cloud.unwrap_or_default(),
-            graph_url: network.graph_url.clone(),
-            authority_url: network.authority_url.clone(),
-            timeout: network.timeout.unwrap_or(TIMEOUT),
-            ca_cert: network.ca_cert.clone(),
-        }
-    }
-
-    /// From flags, and from what the run had where a flag is missing.
-    pub fn resumed(
-        sign_in: &SignInArgs,
-        network: &NetworkArgs,
-        cloud: Cloud,
-        had: &SettingsRecord,
-    ) -> Network {
-        let parsed = |text: &Option<String>| text.as_ref().and_then(|text| text.parse().ok());
-        let new = Network::new(sign_in, network);
-        Network {
-            cloud,
-            graph_url: new.graph_url.or_else(|| parsed(&had.graph_url)),
-            authority_url: new.authority_url.or_else(|| parsed(&had.authority_url)),
-            timeout: network.timeout.unwrap_or(Duration::from_millis(had.timeout_ms)),
-            ca_cert: new.ca_cert.or_else(|| had.ca_cert.clone()),
-        }
-    }
-
-    /// Graph's root, without a trailing slash.
-    pub fn graph_root(&self) -> &str {
-        self.graph_url.as_ref().map_or(self.cloud.graph_root(), Endpoint::as_str)
-    }
-
-    /// The authority.
-    pub fn authority(&self) -> Endpoint {
-        self.authority_url.clone().unwrap_or_else(|| self.cloud.authority())
-    }
-
-    /// For the HTTP client.
-    pub fn http(&self) -> HttpOptions {
-        let plain = |url: &Option<Endpoint>| url.as_ref().is_some_and(Endpoint::is_plain_http);
-        HttpOptions {
-            timeout: self.timeout,
-            ca_cert: self.ca_cert.clone(),
-            plain_http: plain(&self.graph_url) || plain(&self.authority_url),
         }
     }
 }
@@ -224,7 +157,7 @@ pub fn record(
         accept: sending.accepted.clone(),
         column,
         graph_url: network.graph_url.as_ref().map(Endpoint::to_string),
-        authority_url: network.authority_url.as_ref().map(Endpoint::to_string),
+        authority_url: network.kept_authority(),
         client_id: sign_in.client_id.clone(),
         sources: sign_in.sources.clone(),
         ca_cert: network.ca_cert.clone(),

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::console;
 use crate::error::Error;
 use crate::graph::HttpGraph;
-use crate::http::HttpClients;
+use crate::http::{self, HttpClients};
 use crate::identity::{
-    Auth, Candidates, Cloud, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, process_variables,
+    Auth, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
+    process_variables,
 };
 use crate::journal::Operator;
 use crate::settings::{Network, SignIn};
@@ -31,6 +32,9 @@ pub(super) async fn connect(
     network: &Network,
 ) -> Result<Connection, Error> {
     let clients = HttpClients::new(&network.http())?;
+    for loss in http::overruled(&network.resolve) {
+        console::say(&format!("warning: {loss}"));
+    }
     let SignedIn { tokens, auth, passed_over } = Tokens::sign_in(candidates, clients.clone()).await?;
     if !passed_over.is_empty() {
         say_choice(auth, &passed_over);
@@ -40,7 +44,9 @@ pub(super) async fn connect(
         claims.idtyp = Some("app".to_owned());
     }
     check_tenant(sign_in.tenant.as_deref(), &claims)?;
-    check_cloud(network, &claims)?;
+    if let Some(audience) = &claims.aud {
+        check_audience(audience, network.cloud, network.graph_root())?;
+    }
     let operator = Operator {
         auth: tokens.credential().word().to_owned(),
         app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
@@ -72,17 +78,6 @@ fn check_tenant(expected: Option<&str>, claims: &TokenClaims) -> Result<(), Sign
         (Ok(a), Ok(b)) if a != b => {
             Err(SignInError::OtherTenant { expected: expected.to_owned(), found: found.to_owned() })
         }
-        _ => Ok(()),
-    }
-}
-
-fn check_cloud(network: &Network, claims: &TokenClaims) -> Result<(), SignInError> {
-    let Some(audience) = claims.aud.as_deref() else { return Ok(()) };
-    match Cloud::of_audience(audience) {
-        Some(cloud) if cloud != network.cloud => Err(SignInError::OtherCloud {
-            audience: audience.to_owned(),
-            root: network.cloud.graph_root().to_owned(),
-        }),
         _ => Ok(()),
     }
 }

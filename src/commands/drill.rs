@@ -112,6 +112,8 @@ pub(super) async fn sign_in(
         authority_url: simulator.url().parse().ok(),
         timeout,
         ca_cert: None,
+        resolve: Vec::new(),
+        notices: Vec::new(),
     };
     let who = SignIn {
         tenant: Some(TENANT.to_owned()),

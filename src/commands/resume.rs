@@ -13,7 +13,7 @@ use crate::console::Output;
 use crate::dispatch::Work;
 use crate::error::Error;
 use crate::event::{Event, Order, Stop};
-use crate::identity::{Cloud, Endpoint};
+use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, RunFolder, RunRecord};
 use crate::plan::{PlanReader, Target};
 use crate::settings::{Network, Sending, SignIn};
@@ -149,17 +149,7 @@ async fn reconnect(args: &ResumeArgs, record: &RunRecord) -> Result<Connection, 
             "the run was begun in the cloud {cloud}; it can't go on in another"
         )));
     }
-    for (flag, given, had) in [
-        ("--graph-url", &args.network.graph_url, &record.settings.graph_url),
-        ("--authority-url", &args.network.authority_url, &record.settings.authority_url),
-    ] {
-        // A run folder may come from somebody else, and this is where the secret goes.
-        let had = had.as_ref().and_then(|url| url.parse::<Endpoint>().ok());
-        if let (None, Some(url)) = (given, had.filter(|url| !url.is_loopback())) {
-            return Err(Error::Usage(format!("the run used {flag} {url}: give it again to use it again")));
-        }
-    }
-    let network = Network::resumed(&args.sign_in, &args.network, cloud, &record.settings);
+    let network = Network::resumed(&args.network, cloud, &record.settings)?;
     let tenant = record.tenant.as_deref().or(record.tenant_id.as_deref());
     let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
     let known = [record.tenant.as_deref(), record.tenant_id.as_deref()];

@@ -19,9 +19,12 @@ use crate::settings::{self, Network, Sending, SignIn};
 
 pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
-    let network = Network::new(&args.sign_in, &args.network);
+    let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);
     let draft = draft(&args.files, &args.work)?;
+    if args.work.output.output != Output::None {
+        network.notices.iter().for_each(|notice| console::say(notice));
+    }
     announce(&draft, args.work.output.output);
     if args.work.safety.dry_run {
         return dry_run(draft, args.work.output.output);

@@ -7,7 +7,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use uuid::Uuid;
 
 use super::{Answer, Body, Graph, Loss, Lost, Reply, Request, Response};
-use crate::http::{HttpClients, chain, parse_retry_after};
+use crate::http::{HttpClients, describe, parse_retry_after};
 use crate::identity::{SignInError, Token, TokenState, Tokens, challenge};
 
 /// Longest body that is read, in bytes. Graph's answers here have a few hundred.
@@ -66,11 +66,7 @@ fn lost(error: &reqwest::Error) -> Lost {
     } else {
         Loss::Broken
     };
-    let detail = match how {
-        Loss::TimedOut => "no answer within the time-out".to_owned(),
-        _ => chain(error),
-    };
-    Lost { how, detail }
+    Lost { how, detail: describe(error) }
 }
 
 async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {

@@ -1,10 +1,14 @@
 //! The one configuration of all HTTP: reqwest over rustls, no redirects, the environment's proxies, further roots.
 
 use std::error::Error as _;
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+
+use super::proxy::Proxy;
+use super::{Resolve, roots};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -16,6 +20,8 @@ pub struct HttpOptions {
     pub timeout: Duration,
     /// A PEM file with further roots to trust, beside the platform's.
     pub ca_cert: Option<PathBuf>,
+    /// Addresses of hosts that DNS is not asked for. A proxy resolves names itself: see [`super::overruled`].
+    pub resolve: Vec<Resolve>,
     /// Whether one of the services is spoken to in plain HTTP, which is allowed on loopback only. Such requests
     /// never go through a proxy: that would carry the token in the clear to another machine.
     pub plain_http: bool,
@@ -24,17 +30,34 @@ pub struct HttpOptions {
 /// No HTTP client can be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The file of roots can't be used.
-    #[error("--ca-cert {path}: {reason}", path = path.display())]
-    CaCert {
+    /// A file of roots can't be used.
+    #[error("{given_by} {path}: {reason}", path = path.display())]
+    Roots {
+        /// The flag or variable that names it.
+        given_by: &'static str,
         /// Which file.
         path: PathBuf,
         /// Why.
         reason: String,
     },
-    /// TLS or a proxy setting can't be used.
+    /// The proxy of the environment can't be understood. Its value may hold a password, so it is not repeated.
+    #[error("{name} names no proxy that can be used: {reason}")]
+    Proxy {
+        /// The variable.
+        name: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// TLS can't be used.
     #[error("can't set up HTTPS: {0}")]
     Client(String),
+}
+
+impl ConnectError {
+    /// Whether what was given is wrong, and not this machine.
+    pub fn is_usage(&self) -> bool {
+        !matches!(self, ConnectError::Client(_))
+    }
 }
 
 /// Both clients, with one configuration: one keeps its connections, the other makes a new one for each request.
@@ -67,20 +90,25 @@ impl HttpClients {
 fn configured(
     options: &HttpOptions,
 ) -> Result<impl Fn() -> Result<reqwest::ClientBuilder, ConnectError> + use<'_>, ConnectError> {
-    let roots = options.ca_cert.as_deref().map(read_roots).transpose()?.unwrap_or_default();
+    let roots = roots::further(options.ca_cert.as_deref())?;
+    let proxy = Proxy::of_environment()?;
     Ok(move || {
         let mut builder = reqwest::Client::builder()
             .user_agent(concat!("entra-revoke/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT_TIMEOUT.min(options.timeout))
+            .connect_timeout(connect_timeout(options.timeout))
             .timeout(options.timeout)
             .tcp_nodelay(true);
-        if options.plain_http {
+        // Where the environment names none, the system may (Windows, macOS).
+        if options.plain_http || proxy.is_some() {
             builder = builder.no_proxy();
-            if let Some(proxy) = https_proxy()? {
-                builder = builder.proxy(proxy);
-            }
+        }
+        if let Some(proxy) = &proxy {
+            builder = builder.proxy(proxy.for_https()?);
+        }
+        for (host, addresses) in addresses(&options.resolve) {
+            builder = builder.resolve_to_addrs(host, &addresses);
         }
         if !roots.is_empty() {
             builder = builder.tls_certs_merge(roots.iter().cloned());
@@ -89,28 +117,27 @@ fn configured(
     })
 }
 
+/// A connection ends its time before the request does: of one that stalls in the TLS handshake it is then known that
+/// nothing was sent.
+fn connect_timeout(timeout: Duration) -> Duration {
+    CONNECT_TIMEOUT.min(timeout.mul_f64(0.9))
+}
+
+/// The addresses of each host: one that was named several times has several, tried in turn.
+fn addresses(resolve: &[Resolve]) -> std::collections::BTreeMap<&str, Vec<SocketAddr>> {
+    let mut addresses = std::collections::BTreeMap::<&str, Vec<SocketAddr>>::new();
+    for one in resolve {
+        addresses.entry(one.host()).or_default().push(one.socket());
+    }
+    addresses
+}
+
 fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConnectError> {
     builder.build().map_err(|error| ConnectError::Client(chain(&error)))
 }
 
-/// The proxy of the environment, for HTTPS alone.
-fn https_proxy() -> Result<Option<reqwest::Proxy>, ConnectError> {
-    let set = |name: &&str| std::env::var(name).is_ok_and(|value| !value.is_empty());
-    let name = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].into_iter().find(set);
-    let Some(url) = name.and_then(|name| std::env::var(name).ok()) else { return Ok(None) };
-    let proxy = reqwest::Proxy::https(url).map_err(|error| ConnectError::Client(chain(&error)))?;
-    Ok(Some(proxy.no_proxy(reqwest::NoProxy::from_env())))
-}
-
-fn read_roots(path: &Path) -> Result<Vec<reqwest::Certificate>, ConnectError> {
-    let fail = |reason: String| ConnectError::CaCert { path: path.to_owned(), reason };
-    let pem = std::fs::read(path).map_err(|error| fail(error.to_string()))?;
-    let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(|error| fail(chain(&error)))?;
-    if roots.is_empty() { Err(fail("it holds no certificate in PEM form".to_owned())) } else { Ok(roots) }
-}
-
 /// An error with its causes, without the URL: that holds the user's name.
-pub(crate) fn chain(error: &reqwest::Error) -> String {
+pub(super) fn chain(error: &reqwest::Error) -> String {
     let mut text = String::new();
     let mut cause: Option<&dyn std::error::Error> = error.source();
     while let Some(error) = cause {

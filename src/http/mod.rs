@@ -1,9 +1,15 @@
-//! HTTP as all rooms use it: one configuration of clients for Graph, the token endpoint and every other service, and
-//! how `Retry-After` is read.
+//! HTTP as all rooms use it: one configuration of clients for Graph, the token endpoint and every other service, why
+//! no answer came, and how `Retry-After` is read.
 
 mod client;
+mod proxy;
+mod resolve;
 mod retry_after;
+mod roots;
+mod trouble;
 
-pub(crate) use client::chain;
 pub use client::{ConnectError, HttpClients, HttpOptions};
+pub use proxy::overruled;
+pub use resolve::{Resolve, ResolveError};
 pub use retry_after::parse as parse_retry_after;
+pub(crate) use trouble::{Trouble, describe};

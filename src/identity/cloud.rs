@@ -1,12 +1,11 @@
 //! The national clouds: each has its own Graph root, authority and scope, and a token of one is no good in another.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::str::FromStr;
 
-use reqwest::Url;
+use super::endpoint::Endpoint;
 
-/// A Microsoft cloud (learn.microsoft.com/graph/deployments).
+/// A Microsoft cloud (learn.microsoft.com/graph/deployments; the last three are from Microsoft's PowerShell SDK).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cloud {
     /// The global service, GCC included.
@@ -18,71 +17,147 @@ pub enum Cloud {
     UsGovDod,
     /// China, operated by 21Vianet.
     China,
+    /// Bleu, the sovereign cloud of France.
+    Bleu,
+    /// Delos, the sovereign cloud of Germany.
+    Delos,
+    /// The sovereign cloud of Singapore's government.
+    GovSg,
 }
 
-/// A cloud's name, its aliases (those of the CLI for Microsoft 365 and of az among them), Graph root, authority.
-type Row = (Cloud, &'static str, &'static [&'static str], &'static str, &'static str);
+/// What is known of a cloud.
+struct Facts {
+    cloud: Cloud,
+    /// As `--cloud` takes it and as reports write it.
+    name: &'static str,
+    /// Other names, in lower case and without `-`, `_` and spaces: those of the CLI for Microsoft 365, of az, of the
+    /// Azure SDKs and of Microsoft's PowerShell SDK among them.
+    aliases: &'static [&'static str],
+    graph: &'static str,
+    authority: &'static str,
+    /// Hosts beside the authority's own that stand for the same authority, as Microsoft's sign-in libraries know them.
+    authority_aliases: &'static [&'static str],
+}
 
-const CLOUDS: [Row; 4] = [
-    (
-        Cloud::Global,
-        "global",
-        &["public", "azurecloud", "azurepubliccloud", "gcc", "usgovgcc", "usgovernmentgcc"],
-        "https://graph.microsoft.com",
-        "https://login.microsoftonline.com",
-    ),
-    (
-        Cloud::UsGov,
-        "usgov",
-        &["usgovhigh", "gcchigh", "l4", "usgovl4", "azureusgovernment", "usgovernment"],
-        "https://graph.microsoft.us",
-        "https://login.microsoftonline.us",
-    ),
-    (
-        Cloud::UsGovDod,
-        "usgov-dod",
-        &["dod", "l5", "usgovl5", "usgovernmentdod"],
-        "https://dod-graph.microsoft.us",
-        "https://login.microsoftonline.us",
-    ),
-    (
-        Cloud::China,
-        "china",
-        &["azurechinacloud", "21vianet", "mooncake"],
-        "https://microsoftgraph.chinacloudapi.cn",
-        "https://login.chinacloudapi.cn",
-    ),
+const CLOUDS: [Facts; 7] = [
+    Facts {
+        cloud: Cloud::Global,
+        name: "global",
+        aliases: &[
+            "public",
+            "azurecloud",
+            "azurepubliccloud",
+            "azurepublic",
+            "gcc",
+            "usgovgcc",
+            "usgovernmentgcc",
+        ],
+        graph: "https://graph.microsoft.com",
+        authority: "https://login.microsoftonline.com",
+        authority_aliases: &["login.microsoft.com", "login.windows.net", "sts.windows.net"],
+    },
+    Facts {
+        cloud: Cloud::UsGov,
+        // The CLI for Microsoft 365 says `USGov` for GCC, which lives in the global cloud; Microsoft's PowerShell SDK
+        // says it for L4. A secret must rather be refused by the stricter cloud than be shown to the other one.
+        name: "usgov",
+        aliases: &[
+            "usgovhigh",
+            "gcchigh",
+            "l4",
+            "usgovl4",
+            "azureusgovernment",
+            "azuregovernment",
+            "usgovernment",
+        ],
+        graph: "https://graph.microsoft.us",
+        authority: "https://login.microsoftonline.us",
+        authority_aliases: &["login.usgovcloudapi.net"],
+    },
+    Facts {
+        cloud: Cloud::UsGovDod,
+        name: "usgov-dod",
+        aliases: &["dod", "l5", "usgovl5", "usgovernmentdod"],
+        graph: "https://dod-graph.microsoft.us",
+        authority: "https://login.microsoftonline.us",
+        authority_aliases: &["login.usgovcloudapi.net"],
+    },
+    Facts {
+        cloud: Cloud::China,
+        name: "china",
+        aliases: &["azurechinacloud", "azurechina", "21vianet", "mooncake"],
+        graph: "https://microsoftgraph.chinacloudapi.cn",
+        authority: "https://login.chinacloudapi.cn",
+        authority_aliases: &["login.partner.microsoftonline.cn"],
+    },
+    Facts {
+        cloud: Cloud::Bleu,
+        name: "bleu",
+        aliases: &["bleucloud"],
+        graph: "https://graph.svc.sovcloud.fr",
+        authority: "https://login.sovcloud-identity.fr",
+        authority_aliases: &[],
+    },
+    Facts {
+        cloud: Cloud::Delos,
+        name: "delos",
+        aliases: &["deloscloud"],
+        graph: "https://graph.svc.sovcloud.de",
+        authority: "https://login.sovcloud-identity.de",
+        authority_aliases: &[],
+    },
+    Facts {
+        cloud: Cloud::GovSg,
+        name: "govsg",
+        aliases: &["govsgcloud"],
+        graph: "https://graph.svc.sovcloud.sg",
+        authority: "https://login.sovcloud-identity.sg",
+        authority_aliases: &[],
+    },
 ];
 
 impl Cloud {
-    fn row(self) -> &'static Row {
-        CLOUDS.iter().find(|row| row.0 == self).unwrap_or(&CLOUDS[0])
+    /// Every cloud there is.
+    pub const ALL: [Cloud; 7] =
+        [Cloud::Global, Cloud::UsGov, Cloud::UsGovDod, Cloud::China, Cloud::Bleu, Cloud::Delos, Cloud::GovSg];
+
+    fn facts(self) -> &'static Facts {
+        CLOUDS.iter().find(|facts| facts.cloud == self).unwrap_or(&CLOUDS[0])
     }
 
     /// The name, as `--cloud` takes it.
     pub fn name(self) -> &'static str {
-        self.row().1
+        self.facts().name
     }
 
     /// Graph's root, without a trailing slash.
     pub fn graph_root(self) -> &'static str {
-        self.row().3
+        self.facts().graph
     }
 
     /// The authority.
     pub fn authority(self) -> Endpoint {
-        Endpoint(self.row().4.to_owned())
+        Endpoint::of(self.facts().authority)
+    }
+
+    /// Whether this is the cloud's authority, under the name that is used here or under another that is known.
+    pub fn has_authority(self, authority: &Endpoint) -> bool {
+        let facts = self.facts();
+        authority.as_str() == facts.authority
+            || authority
+                .as_str()
+                .strip_prefix("https://")
+                .is_some_and(|host| facts.authority_aliases.contains(&host))
+    }
+
+    /// The clouds whose authority this is; two share theirs.
+    pub fn of_authority(authority: &Endpoint) -> impl Iterator<Item = Cloud> {
+        Cloud::ALL.into_iter().filter(|cloud| cloud.has_authority(authority))
     }
 
     /// The scope that an app asks for.
     pub fn scope(self) -> String {
         format!("{}/.default", self.graph_root())
-    }
-
-    /// The cloud whose Graph an access token's `aud` names, if it names one by its address.
-    pub fn of_audience(audience: &str) -> Option<Cloud> {
-        let audience = audience.trim_end_matches('/');
-        CLOUDS.iter().find(|row| row.3.eq_ignore_ascii_case(audience)).map(|row| row.0)
     }
 }
 
@@ -94,7 +169,7 @@ impl fmt::Display for Cloud {
 
 /// A name that is no cloud's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no cloud; the names are: {names}", names = CLOUDS.map(|row| row.1).join(", "))]
+#[error("'{0}' is no cloud; the names are: {names}", names = Cloud::ALL.map(Cloud::name).join(", "))]
 pub struct UnknownCloud(String);
 
 impl FromStr for Cloud {
@@ -105,78 +180,10 @@ impl FromStr for Cloud {
         let wanted = plain(text);
         CLOUDS
             .iter()
-            .find(|row| plain(row.1) == wanted || row.2.contains(&wanted.as_str()))
-            .map(|row| row.0)
+            .find(|facts| plain(facts.name) == wanted || facts.aliases.contains(&wanted.as_str()))
+            .map(|facts| facts.cloud)
             .ok_or_else(|| UnknownCloud(text.to_owned()))
     }
-}
-
-/// The root of a service: HTTPS, or plain HTTP on loopback, without path, query or trailing slash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Endpoint(String);
-
-/// An address that must not be used as a service's root.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EndpointError {
-    /// No URL.
-    #[error("'{0}' is no URL")]
-    NoUrl(String),
-    /// Plain HTTP to another machine would carry the token in the clear.
-    #[error("{0}: plain HTTP is allowed to loopback only")]
-    PlainHttp(String),
-    /// Anything but a scheme, a host and a port.
-    #[error("{0}: give scheme, host and port only, such as https://graph.microsoft.com")]
-    TooMuch(String),
-}
-
-impl Endpoint {
-    /// Whether it is spoken to without TLS: only loopback ever is.
-    pub fn is_plain_http(&self) -> bool {
-        self.0.starts_with("http://")
-    }
-
-    /// Whether it is on this machine.
-    pub fn is_loopback(&self) -> bool {
-        Url::parse(&self.0).is_ok_and(|url| url.host_str().is_some_and(is_loopback))
-    }
-
-    /// The root, such as `https://graph.microsoft.com`.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for Endpoint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl FromStr for Endpoint {
-    type Err = EndpointError;
-
-    fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let url = Url::parse(text).map_err(|_| EndpointError::NoUrl(text.to_owned()))?;
-        let host = url.host_str().ok_or_else(|| EndpointError::NoUrl(text.to_owned()))?;
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback(host) => {}
-            "http" => return Err(EndpointError::PlainHttp(text.to_owned())),
-            _ => return Err(EndpointError::NoUrl(text.to_owned())),
-        }
-        let path = url.path().trim_end_matches('/');
-        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-        // The version root is a natural thing to paste; the program adds it itself.
-        if !bare || url.password().is_some() || !matches!(path, "" | "/v1.0") {
-            return Err(EndpointError::TooMuch(text.to_owned()));
-        }
-        Ok(Endpoint(url.origin().ascii_serialization()))
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -188,41 +195,67 @@ mod tests {
         for (name, cloud) in [
             ("Global", Cloud::Global),
             ("Public", Cloud::Global),
+            ("GCC", Cloud::Global),
+            ("AzureCloud", Cloud::Global),
             ("USGov", Cloud::UsGov),
             ("USGovHigh", Cloud::UsGov),
+            ("AzureUSGovernment", Cloud::UsGov),
             ("USGovDoD", Cloud::UsGovDod),
             ("usgov_dod", Cloud::UsGovDod),
+            ("China", Cloud::China),
             ("AzureChinaCloud", Cloud::China),
+            ("BleuCloud", Cloud::Bleu),
+            ("delos", Cloud::Delos),
+            ("GovSG", Cloud::GovSg),
         ] {
             assert_eq!(name.parse(), Ok(cloud), "{name}");
         }
-        assert!("mars".parse::<Cloud>().unwrap_err().to_string().contains("usgov-dod"));
+        let names = "mars".parse::<Cloud>().unwrap_err().to_string();
+        assert!(Cloud::ALL.iter().all(|cloud| names.contains(cloud.name())), "{names}");
+        assert!("AzureGermanCloud".parse::<Cloud>().is_err(), "that one is no more");
     }
 
     #[test]
-    fn no_two_clouds_share_a_name() {
-        for (at, row) in CLOUDS.iter().enumerate() {
+    fn every_cloud_has_a_row_and_no_two_share_a_name_or_a_graph() {
+        assert_eq!(CLOUDS.map(|facts| facts.cloud), Cloud::ALL);
+        for (at, facts) in CLOUDS.iter().enumerate() {
             for other in &CLOUDS[at + 1..] {
-                assert!(row.2.iter().all(|alias| !other.2.contains(alias) && *alias != other.1));
-                assert_ne!(row.3, other.3);
+                let shared = |alias: &&str| other.aliases.contains(alias) || *alias == other.name;
+                assert!(!facts.aliases.iter().any(shared), "{} and {}", facts.name, other.name);
+                assert_ne!(facts.graph, other.graph);
             }
         }
     }
 
     #[test]
-    fn plain_http_goes_to_loopback_only() {
-        let parse = |text: &str| text.parse::<Endpoint>();
-        for good in ["http://127.0.0.1:8080", "http://[::1]:80/", "http://localhost:1/v1.0/"] {
-            parse(good).unwrap();
+    fn roots_and_authorities_are_such_as_can_be_used() {
+        for cloud in Cloud::ALL {
+            assert_eq!(cloud.graph_root().parse::<Endpoint>().unwrap().as_str(), cloud.graph_root());
+            let authority = cloud.authority();
+            assert_eq!(authority.as_str().parse::<Endpoint>().as_ref(), Ok(&authority));
+            assert_eq!(cloud.scope(), format!("{}/.default", cloud.graph_root()));
+            assert_eq!(cloud.name().parse(), Ok(cloud));
         }
-        assert_eq!(parse("https://graph.microsoft.us/").unwrap().as_str(), "https://graph.microsoft.us");
-        assert_eq!(parse("http://127.0.0.1:8080/v1.0").unwrap().as_str(), "http://127.0.0.1:8080");
-        assert!(matches!(parse("http://graph.microsoft.com"), Err(EndpointError::PlainHttp(_))));
-        assert!(matches!(parse("http://127.0.0.1.example.com"), Err(EndpointError::PlainHttp(_))));
-        assert!(matches!(parse("http://10.0.0.1"), Err(EndpointError::PlainHttp(_))));
-        assert!(matches!(parse("https://user@graph.microsoft.com"), Err(EndpointError::TooMuch(_))));
-        assert!(matches!(parse("https://graph.microsoft.com/beta"), Err(EndpointError::TooMuch(_))));
-        assert!(matches!(parse("ftp://localhost"), Err(EndpointError::NoUrl(_))));
-        assert!(matches!(parse("graph.microsoft.com"), Err(EndpointError::NoUrl(_))));
+    }
+
+    #[test]
+    fn an_authority_tells_its_clouds() {
+        let clouds = |authority: &str| {
+            let authority = authority.parse().unwrap();
+            Cloud::of_authority(&authority).collect::<Vec<_>>()
+        };
+        assert_eq!(clouds("https://login.microsoftonline.com/"), [Cloud::Global]);
+        assert_eq!(clouds("https://LOGIN.microsoftonline.us"), [Cloud::UsGov, Cloud::UsGovDod]);
+        assert_eq!(clouds("https://login.partner.microsoftonline.cn"), [Cloud::China]);
+        assert_eq!(clouds("https://login.chinacloudapi.cn"), [Cloud::China]);
+        assert_eq!(clouds("https://login.sovcloud-identity.de"), [Cloud::Delos]);
+        for stranger in [
+            "https://login.example.com",
+            "https://login.microsoftonline.com.example.com",
+            "https://login.microsoftonline.com:8443",
+            "http://127.0.0.1:1",
+        ] {
+            assert_eq!(clouds(stranger), [], "{stranger}");
+        }
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! A token is a secret: it is held in [`secrecy`] types, goes into the `Authorization` header of the chosen Graph
 //! root and nowhere else, and no error or log line of this room holds it.
-
 //!
 //! ```text
 //!  flags, profile,   ┌ choice ┐ candidates  ┌ credential ┐ a token  ┌ tokens ┐
@@ -13,6 +12,7 @@
 
 mod aadsts;
 mod app;
+mod audience;
 mod auth;
 mod certificate;
 pub mod challenge;
@@ -22,6 +22,7 @@ mod cli_tool;
 mod cloud;
 mod credential;
 mod device_code;
+mod endpoint;
 mod federated;
 mod managed_identity;
 mod ready;
@@ -29,11 +30,13 @@ mod token_endpoint;
 mod tokens;
 
 pub use app::{App, Proof};
+pub use audience::check_audience;
 pub use auth::{Auth, UnknownAuth};
 pub use choice::{Candidates, Offer, PassedOver, Sources, Variables, process_variables};
 pub use claims::TokenClaims;
-pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
+pub use cloud::{Cloud, UnknownCloud};
 pub use credential::{Credential, Issued};
+pub use endpoint::{Endpoint, EndpointError};
 pub use ready::ReadyToken;
 pub use token_endpoint::Authority;
 pub use tokens::{SignedIn, Token, TokenAge, TokenState, Tokens};
@@ -128,12 +131,25 @@ pub enum SignInError {
     },
     /// The token is meant for another cloud's Graph.
     #[error(
-        "the token is meant for {audience}, which is not {root}: choose the cloud it belongs to (--cloud)"
+        "the token is meant for {audience}, which is not {root}: choose the cloud it belongs to (--cloud {meant}), or \
+         get one for this cloud; nothing was sent"
     )]
     OtherCloud {
         /// The token's `aud`.
         audience: String,
+        /// The cloud it belongs to.
+        meant: Cloud,
         /// The chosen Graph root.
+        root: String,
+    },
+    /// The token is meant for another service than Graph.
+    #[error(
+        "the token is meant for '{audience}', which is not Microsoft Graph: get one for {root}; nothing was sent"
+    )]
+    NotForGraph {
+        /// The token's `aud`.
+        audience: String,
+        /// The Graph root it should be for.
         root: String,
     },
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::aadsts;
 use super::{Endpoint, Issued, SignInError};
 use crate::harmless::excerpt;
-use crate::http::parse_retry_after;
+use crate::http::{Trouble, describe, parse_retry_after};
 
 /// How often the token endpoint is asked before it is given up, where it is busy or can't be reached.
 const TRIES: u32 = 5;
@@ -187,10 +187,17 @@ async fn try_once(
         .body(form.text.as_str().to_owned())
         .send()
         .await;
-    let busy = |error| Ok(Tried::Busy { reason: plain(error), wait: None });
     let response = match sent {
         Ok(response) => response,
-        Err(error) => return busy(error),
+        Err(error) => {
+            let trouble = Trouble::of(&error);
+            // A certificate or a proxy's password is not mended by asking again.
+            return if trouble.lasting {
+                Err(unreachable(root, trouble.text))
+            } else {
+                Ok(Tried::Busy { reason: trouble.text, wait: None })
+            };
+        }
     };
     let status = response.status();
     let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
@@ -199,7 +206,7 @@ async fn try_once(
     let wait = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, date, now));
     let body = match read(response).await {
         Ok(body) => body,
-        Err(error) => return busy(error),
+        Err(error) => return Ok(Tried::Busy { reason: describe(&error), wait: None }),
     };
     if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
         return Ok(Tried::Busy { reason: format!("it answered {status}"), wait });
@@ -227,16 +234,6 @@ async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error
 
 fn unreachable(root: &Endpoint, reason: String) -> SignInError {
     SignInError::Unreachable { host: root.to_string(), reason }
-}
-
-/// An HTTP error without its URL, with its last cause.
-pub(super) fn plain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    if error.is_timeout() { "no answer within the time-out".to_owned() } else { cause.to_string() }
 }
 
 #[derive(Deserialize)]

@@ -19,7 +19,8 @@ use super::penalty;
 use super::recorder::{Account, Fact};
 use super::retry_after;
 use super::route::{Ask, Whom};
-use super::session::{Session, TokenKind};
+use super::server;
+use super::session::{self, Session, TokenKind};
 use super::strike::{Rule, Serials};
 use super::tally::NO_ANSWER;
 use super::throttle::{Patience, Verdict};
@@ -37,6 +38,8 @@ pub(super) struct Call<'a> {
     pub(super) at: Duration,
     pub(super) version: &'static str,
     pub(super) headers: &'a HeaderMap,
+    /// Whom it was sent to.
+    pub(super) host: &'a str,
 }
 
 /// What was decided on a request: the reply, whether the revocation took effect, and how long the reply takes (in
@@ -62,11 +65,12 @@ pub(super) async fn answer(
     let at = world.clock.now();
     let _in_flight = world.recorder.enter();
     let (head, body) = request.into_parts();
+    let host = server::host(&head.uri, &head.headers);
     let marks = Marks::new(&head.headers, world.clock.wall(at));
     let unsized_body = refuse_unsized(&head.headers, &body, head.version, &marks);
     drain(body).await;
 
-    let call = |version| Call { world, live: world.live(), marks, at, version, headers: &head.headers };
+    let call = |version| Call { world, live: world.live(), marks, at, version, headers: &head.headers, host };
     let decision = match asked {
         Err(error) => Decision::answer(call("v1.0").marks.error(&error), Duration::ZERO),
         Ok((version, Ask::Revoke(whom))) => call(version).revoke(whom, unsized_body),
@@ -144,7 +148,14 @@ impl Call<'_> {
     fn session(&self) -> Result<Arc<Session>, GraphError> {
         let World { sessions, clock, callers, .. } = self.world;
         let config = &self.live.config;
-        sessions.authenticate(self.headers, config.accept_any_token, clock, callers, &config.quota)
+        let session =
+            sessions.authenticate(self.headers, config.accept_any_token, clock, callers, &config.quota)?;
+        // Under one of Graph's own names, which `expected_hosts` holds, it takes only what is meant for that name.
+        let named = config.expected_hosts.iter().any(|name| name.eq_ignore_ascii_case(self.host));
+        if named && !session::is_for(self.headers, self.host) {
+            return Err(GraphError::token("Access token validation failure. Invalid audience."));
+        }
+        Ok(session)
     }
 
     fn unauthorized(&self, error: &GraphError, detail: &str) -> Decision {

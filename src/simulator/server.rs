@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::HOST;
+use hyper::header::{HOST, HeaderMap};
+use hyper::http::uri::Authority;
 use hyper::service::service_fn;
-use hyper::{Request, Response, Version};
+use hyper::{Request, Response, Uri, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -115,11 +116,16 @@ async fn dispatch(world: &World, request: Request<Incoming>) -> Reply {
     }
 }
 
-/// Records a request that was meant for another host: over HTTP/1 by `Host`, over HTTP/2 by `:authority`.
+/// Records a request that was meant for another host.
 fn check_host(world: &World, request: &Request<Incoming>) {
-    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let host = request.uri().authority().map(hyper::http::uri::Authority::as_str).or(header).unwrap_or("");
+    let host = host(request.uri(), request.headers());
     if !world.hosts.iter().any(|expected| expected.eq_ignore_ascii_case(host)) {
         world.recorder.unexpected_host(world.clock.now(), host);
     }
+}
+
+/// Whom a request is meant for: over HTTP/1 by `Host`, over HTTP/2 by `:authority`.
+pub(super) fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> &'a str {
+    let header = headers.get(HOST).and_then(|host| host.to_str().ok());
+    uri.authority().map(Authority::as_str).or(header).unwrap_or("")
 }

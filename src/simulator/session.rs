@@ -175,6 +175,15 @@ fn refusal(token: &str) -> GraphError {
     }
 }
 
+/// Whether the token in `headers` is meant for the Graph of this host: by its address, or by Graph's app id, which
+/// stands for it in every cloud. A token that does not say whom it is for is meant for anybody.
+pub(super) fn is_for(headers: &HeaderMap, host: &str) -> bool {
+    let Some(audience) = bearer(headers).and_then(parse).and_then(|claims| claims.aud) else { return true };
+    let audience = audience.trim_end_matches('/').to_lowercase();
+    audience == format!("https://{}", host.to_lowercase())
+        || audience == "00000003-0000-0000-c000-000000000000"
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = value.split_once(' ')?;

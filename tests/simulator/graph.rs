@@ -184,3 +184,19 @@ async fn a_user_shows_when_sessions_became_invalid_only_if_asked() {
     assert_eq!(all["userPrincipalName"], "ann@x.com");
     assert_eq!(drill.get("/v1.0/users/ann@x.com?$select=nonsense").await.status(), 400);
 }
+
+#[tokio::test]
+async fn under_graphs_own_names_a_token_must_be_meant_for_that_name() {
+    let drill = Drill::new("expected_hosts = ['graph.microsoft.us']").await;
+    let send = |token: String, host: String| {
+        let url = drill.url("/v1.0/users/a/revokeSignInSessions");
+        drill.client.post(url).header("Host", host).bearer_auth(token).body("{}").send()
+    };
+    let global = drill.simulator.mint_token(TokenKind::App, Duration::from_secs(60));
+    let refused = send(global.clone(), "graph.microsoft.us".to_owned()).await.unwrap();
+    assert_eq!(refused.status(), 401);
+    assert!(refused.text().await.unwrap().contains("Invalid audience"));
+    let own = format!("127.0.0.1:{}", drill.simulator.addr().port());
+    assert_eq!(send(global, own).await.unwrap().status(), 200, "its own name is nobody's");
+    assert_eq!(send("opaque".to_owned(), "graph.microsoft.us".to_owned()).await.unwrap().status(), 200);
+}

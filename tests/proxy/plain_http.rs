@@ -1,10 +1,8 @@
-//! Proxies of the environment: never for plain HTTP, which stays on this machine.
-
-mod stage;
+//! Plain HTTP stays on this machine, whatever the environment says.
 
 use std::net::TcpListener;
 
-use stage::Stage;
+use crate::stage::Stage;
 
 #[test]
 fn plain_http_to_loopback_never_goes_through_a_proxy() {

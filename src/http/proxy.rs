@@ -1,0 +1,178 @@
+//! The proxy that the environment names: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`.
+//!
+//! Its URL may hold a password: no error and no warning here repeats it.
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Resolve;
+use super::client::{ConnectError, chain};
+
+/// Where a proxy is looked for, first come, first taken; an empty value counts as none.
+const NAMES: [&str; 4] = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+
+/// What kinds of proxies there are.
+const SCHEMES: [&str; 4] = ["http", "https", "socks5", "socks5h"];
+
+/// A proxy for HTTPS.
+pub(super) struct Proxy {
+    /// The variable that names it.
+    name: &'static str,
+    /// Its URL, with its password.
+    url: SecretString,
+    scheme: String,
+    /// Host and port alone.
+    place: String,
+    /// Hosts that are not reached through it.
+    except: String,
+}
+
+impl Proxy {
+    /// The proxy of the environment, if it names one.
+    pub(super) fn of_environment() -> Result<Option<Proxy>, ConnectError> {
+        let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+        let Some((name, value)) = NAMES.into_iter().find_map(|name| Some((name, set(name)?))) else {
+            return Ok(None);
+        };
+        let except = ["NO_PROXY", "no_proxy"].into_iter().find_map(set).unwrap_or_default();
+        Proxy::read(name, value.trim(), except).map(Some)
+    }
+
+    /// A proxy that can't be understood must not be passed over: requests would take another way than was meant.
+    fn read(name: &'static str, value: &str, except: String) -> Result<Proxy, ConnectError> {
+        let fail = |reason: String| ConnectError::Proxy { name, reason };
+        let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
+        let no_address = || {
+            fail(
+                "it is no address such as http://user:password@host:port; in a password write # / ? % as %23 %2F %3F \
+                 %25"
+                    .to_owned(),
+            )
+        };
+        let url = Url::parse(&whole).map_err(|_| no_address())?;
+        if !SCHEMES.contains(&url.scheme()) {
+            return Err(fail(format!("its scheme must be one of {}", SCHEMES.join(", "))));
+        }
+        let bare = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+        let host = url.host_str().filter(|host| !host.is_empty() && bare).ok_or_else(no_address)?;
+        let default =
+            if url.scheme().starts_with("socks") { Some(1080) } else { url.port_or_known_default() };
+        let port = url.port().or(default).map(|port| format!(":{port}")).unwrap_or_default();
+        Ok(Proxy {
+            name,
+            scheme: url.scheme().to_owned(),
+            place: format!("{host}{port}"),
+            url: SecretString::from(String::from(url)),
+            except,
+        })
+    }
+
+    /// For the HTTP client. It never takes plain HTTP: that would carry a token in the clear to another machine.
+    pub(super) fn for_https(&self) -> Result<reqwest::Proxy, ConnectError> {
+        let proxy = reqwest::Proxy::https(self.url.expose_secret())
+            .map_err(|error| ConnectError::Proxy { name: self.name, reason: chain(&error) })?;
+        Ok(proxy.no_proxy(reqwest::NoProxy::from_string(&self.except)))
+    }
+
+    /// Whether requests to this address go through it.
+    pub(super) fn takes(&self, url: &str) -> bool {
+        let matcher = Matcher::builder().https(self.url.expose_secret()).no(self.except.as_str()).build();
+        url.parse().is_ok_and(|uri| matcher.intercept(&uri).is_some())
+    }
+
+    /// What kind of proxy it is and where, without user and password, and which variable says so.
+    pub(super) fn shown(&self) -> String {
+        format!("{}://{} ({})", self.scheme, self.place, self.name)
+    }
+
+    /// What is lost of this setting on the way through the proxy, in a sentence.
+    fn overrules(&self, resolve: &Resolve) -> Option<String> {
+        let host = resolve.host();
+        // The proxy's own name is this machine's to resolve.
+        if !self.takes(&format!("https://{host}")) || self.place.split(':').next() == Some(host) {
+            return None;
+        }
+        let itself = self.scheme != "socks5";
+        let shown = self.shown();
+        match resolve.port() {
+            _ if itself => Some(format!(
+                "--resolve {resolve} has no effect: the proxy {shown} resolves names itself; NO_PROXY={host} leaves it \
+                 out"
+            )),
+            Some(port) => Some(format!(
+                "--resolve {resolve}: the proxy {shown} is asked for that address, but not for port {port}"
+            )),
+            None => None,
+        }
+    }
+}
+
+/// What of `--resolve` is lost on the way through the environment's proxy: a sentence each.
+pub fn overruled(resolve: &[Resolve]) -> Vec<String> {
+    let proxy = Proxy::of_environment().ok().flatten();
+    proxy.iter().flat_map(|proxy| resolve.iter().filter_map(|resolve| proxy.overrules(resolve))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(value: &str) -> Result<Proxy, ConnectError> {
+        Proxy::read("HTTPS_PROXY", value, "intern.example, 10.0.0.0/8".to_owned())
+    }
+
+    #[test]
+    fn proxies_are_read_as_people_write_them() {
+        for (value, shown) in [
+            ("proxy.example:3128", "http://proxy.example:3128 (HTTPS_PROXY)"),
+            ("http://proxy.example", "http://proxy.example:80 (HTTPS_PROXY)"),
+            ("http://user:p%40ss@proxy.example:3128/", "http://proxy.example:3128 (HTTPS_PROXY)"),
+            ("user:p@ss@proxy.example:3128", "http://proxy.example:3128 (HTTPS_PROXY)"),
+            ("https://[::1]:8443", "https://[::1]:8443 (HTTPS_PROXY)"),
+            ("socks5h://proxy.example", "socks5h://proxy.example:1080 (HTTPS_PROXY)"),
+        ] {
+            let proxy = read(value).unwrap();
+            assert_eq!(proxy.shown(), shown);
+            proxy.for_https().unwrap();
+            assert!(proxy.takes("https://graph.microsoft.com/v1.0"), "{value}");
+            assert!(!proxy.takes("http://graph.microsoft.com/v1.0"), "{value}");
+            assert!(!proxy.takes("https://a.intern.example") && !proxy.takes("https://10.1.2.3:1"));
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_makes_no_sense_is_an_error_that_keeps_its_password() {
+        for value in [
+            "http://user:CANARY#1@proxy.example:3128",
+            "http://user:CANARY/1@proxy.example:3128",
+            "http://user:CANARY?1@proxy.example:3128",
+            "ftp://user:CANARY@proxy.example",
+            "socks4://user:CANARY@proxy.example",
+            "http://",
+            "http://user:CANARY@",
+            "user:CANARY@proxy.example:port",
+            "http://proxy.example/CANARY",
+        ] {
+            let Err(error) = read(value) else { panic!("{value} was taken") };
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("HTTPS_PROXY") && !text.contains("CANARY"), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_overrules_is_told() {
+        let told = |proxy: &str, resolve: &str| {
+            read(proxy).unwrap().overrules(&resolve.parse().unwrap()).unwrap_or_default()
+        };
+        for proxy in ["http://user:CANARY@p.example:1", "socks5h://user:CANARY@p.example"] {
+            let text = told(proxy, "graph.microsoft.com=127.0.0.1");
+            assert!(text.contains("no effect") && text.contains("NO_PROXY=graph.microsoft.com"), "{text}");
+            assert!(!text.contains("CANARY"), "{text}");
+            assert_eq!(told(proxy, "p.example=127.0.0.1"), "", "the proxy's own name");
+            assert_eq!(told(proxy, "a.intern.example=127.0.0.1"), "", "not through it");
+        }
+        assert_eq!(told("socks5://p.example", "graph.microsoft.com=127.0.0.1"), "");
+        assert!(told("socks5://p.example", "graph.microsoft.com=127.0.0.1:8443").contains("port 8443"));
+    }
+}

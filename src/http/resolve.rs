@@ -1,0 +1,175 @@
+//! `--resolve`: an address for a host name, in place of what DNS says.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+/// A host name, and where to connect to for it. TLS still asks for a certificate of the host name, so that a wrong
+/// address gets nothing but a handshake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolve {
+    host: String,
+    address: IpAddr,
+    port: Option<u16>,
+}
+
+/// What was given is no `HOST=ADDRESS[:PORT]`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    /// There is no `=`.
+    #[error("write HOST=ADDRESS or HOST=ADDRESS:PORT, such as graph.microsoft.com=203.0.113.7")]
+    Shape,
+    /// The host is none.
+    #[error("'{0}' is no host name; write it without scheme and port, such as graph.microsoft.com")]
+    Host(String),
+    /// The address is none.
+    #[error(
+        "'{0}' is no IP address; write 203.0.113.7, or an IPv6 address in brackets, such as [2001:db8::7]"
+    )]
+    Address(String),
+    /// The port is none.
+    #[error("'{0}' is no port; write a number from 1 to 65535")]
+    Port(String),
+}
+
+impl Resolve {
+    /// The host name, in lower case.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, where one was given; that of the URL holds otherwise.
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// Where to connect to; port 0 stands for the scheme's own.
+    pub(super) fn socket(&self) -> SocketAddr {
+        SocketAddr::new(self.address, self.port.unwrap_or(0))
+    }
+}
+
+impl fmt::Display for Resolve {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}=", self.host)?;
+        match self.address {
+            IpAddr::V4(address) => write!(f, "{address}")?,
+            IpAddr::V6(address) => write!(f, "[{address}]")?,
+        }
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl FromStr for Resolve {
+    type Err = ResolveError;
+
+    fn from_str(text: &str) -> Result<Self, ResolveError> {
+        let (host, target) = text.trim().split_once('=').ok_or(ResolveError::Shape)?;
+        let host = host_name(host)?;
+        let (address, port) = match target.strip_prefix('[') {
+            Some(rest) => {
+                let bad = || ResolveError::Address(target.to_owned());
+                let (address, port) = rest.split_once(']').ok_or_else(bad)?;
+                (address.parse::<Ipv6Addr>().map(IpAddr::V6).map_err(|_| bad())?, port)
+            }
+            None => {
+                let (address, port) = target.split_at(target.find(':').unwrap_or(target.len()));
+                let bad = |_| ResolveError::Address(target.to_owned());
+                (address.parse::<std::net::Ipv4Addr>().map(IpAddr::V4).map_err(bad)?, port)
+            }
+        };
+        let port = match port.strip_prefix(':') {
+            None if port.is_empty() => None,
+            None => return Err(ResolveError::Address(target.to_owned())),
+            Some(digits) => Some(port_number(digits)?),
+        };
+        Ok(Resolve { host, address, port })
+    }
+}
+
+fn host_name(text: &str) -> Result<String, ResolveError> {
+    let name = text.strip_suffix('.').unwrap_or(text);
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+    };
+    let is_name = name.len() <= 253 && name.split('.').all(label) && name.parse::<IpAddr>().is_err();
+    if is_name { Ok(name.to_ascii_lowercase()) } else { Err(ResolveError::Host(text.to_owned())) }
+}
+
+fn port_number(digits: &str) -> Result<u16, ResolveError> {
+    let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    number.filter(|port| *port > 0).ok_or_else(|| ResolveError::Port(digits.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Result<(String, SocketAddr), ResolveError> {
+        text.parse::<Resolve>().map(|resolve| (resolve.host().to_owned(), resolve.socket()))
+    }
+
+    #[test]
+    fn hosts_addresses_and_ports_are_read() {
+        for (text, host, socket) in [
+            ("graph.microsoft.com=203.0.113.7", "graph.microsoft.com", "203.0.113.7:0"),
+            ("Graph.Microsoft.com.=203.0.113.7:8443", "graph.microsoft.com", "203.0.113.7:8443"),
+            ("a=[::1]", "a", "[::1]:0"),
+            ("login_1.example=[2001:db8::7]:443", "login_1.example", "[2001:db8::7]:443"),
+        ] {
+            assert_eq!(read(text), Ok((host.to_owned(), socket.parse().unwrap())), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_something_else_is_refused() {
+        for (text, error) in [
+            ("graph.microsoft.com", ResolveError::Shape),
+            ("=1.2.3.4", ResolveError::Host(String::new())),
+            ("https://a=1.2.3.4", ResolveError::Host("https://a".into())),
+            ("a:443=1.2.3.4", ResolveError::Host("a:443".into())),
+            ("10.0.0.1=1.2.3.4", ResolveError::Host("10.0.0.1".into())),
+            ("a..b=1.2.3.4", ResolveError::Host("a..b".into())),
+            ("a=", ResolveError::Address(String::new())),
+            ("a=b", ResolveError::Address("b".into())),
+            ("a=::1", ResolveError::Address("::1".into())),
+            ("a=[::1", ResolveError::Address("[::1".into())),
+            ("a=[1.2.3.4]", ResolveError::Address("[1.2.3.4]".into())),
+            ("a=[::1]443", ResolveError::Address("[::1]443".into())),
+            ("a=1.2.3", ResolveError::Address("1.2.3".into())),
+            ("a=1.2.3.4:", ResolveError::Port(String::new())),
+            ("a=1.2.3.4:0", ResolveError::Port("0".into())),
+            ("a=1.2.3.4:65536", ResolveError::Port("65536".into())),
+            ("a=1.2.3.4:+1", ResolveError::Port("+1".into())),
+            ("a=[::1]:x", ResolveError::Port("x".into())),
+        ] {
+            assert_eq!(read(text), Err(error), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_again(
+            host in "[a-z0-9]{1,9}(-[a-z0-9]{1,5})?(\\.[a-z][a-z0-9]{0,9}){1,3}",
+            address in any::<IpAddr>(),
+            port in proptest::option::of(1u16..),
+        ) {
+            let resolve = Resolve { host, address, port };
+            prop_assert_eq!(resolve.to_string().parse(), Ok(resolve));
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(text in "\\PC{0,40}") {
+            let _ = text.parse::<Resolve>();
+        }
+
+        #[test]
+        fn nothing_of_its_own_signs_makes_it_panic(text in "[a=\\[\\]:.0-9-]{0,20}") {
+            if let Ok(resolve) = text.parse::<Resolve>() {
+                prop_assert_eq!(resolve.to_string().parse(), Ok(resolve));
+            }
+        }
+    }
+}

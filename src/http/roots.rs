@@ -1,0 +1,64 @@
+//! Whom TLS trusts: the platform's roots, `SSL_CERT_FILE`, and `--ca-cert`.
+
+use std::path::{Path, PathBuf};
+
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+
+use super::client::{ConnectError, chain};
+
+/// The variable, as OpenSSL and most tools know it.
+const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
+/// Roots to trust beside those that the platform's own verifier finds.
+pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<reqwest::Certificate>, ConnectError> {
+    let mut roots = Vec::new();
+    if let Some(path) = ca_cert {
+        let all = read("--ca-cert", path)?;
+        // One that was given for this very program must be of use, all of it.
+        if let Some(odd) = all.iter().find_map(|root| refused(root)) {
+            return Err(fail("--ca-cert", path, odd));
+        }
+        roots.extend(all);
+    }
+    if let Some(path) = std::env::var_os(SSL_CERT_FILE).map(PathBuf::from) {
+        let all = read(SSL_CERT_FILE, &path)?;
+        let good: Vec<_> = all.into_iter().filter(|root| refused(root).is_none()).collect();
+        if good.is_empty() {
+            return Err(fail(SSL_CERT_FILE, &path, "none of its certificates can be a root".to_owned()));
+        }
+        // Elsewhere than on Windows and Apple's systems the verifier reads the variable itself, in place of the
+        // system's store. There it was only to be seen whether it can.
+        if cfg!(any(windows, target_vendor = "apple")) {
+            roots.extend(good);
+        }
+    }
+    let certificate = |root: CertificateDer<'static>| {
+        reqwest::Certificate::from_der(&root).map_err(|error| ConnectError::Client(chain(&error)))
+    };
+    roots.into_iter().map(certificate).collect()
+}
+
+fn fail(given_by: &'static str, path: &Path, reason: String) -> ConnectError {
+    ConnectError::Roots { given_by, path: path.to_owned(), reason }
+}
+
+fn read(given_by: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
+    if path.as_os_str().is_empty() {
+        return Err(fail(given_by, path, "it is empty: name a PEM file, or unset it".to_owned()));
+    }
+    let pem = std::fs::read(path).map_err(|error| fail(given_by, path, error.to_string()))?;
+    let roots: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| fail(given_by, path, error.to_string()))?;
+    if roots.is_empty() {
+        return Err(fail(given_by, path, "it holds no certificate in PEM form".to_owned()));
+    }
+    Ok(roots)
+}
+
+/// Why this can't be a root, if so.
+fn refused(root: &CertificateDer<'static>) -> Option<String> {
+    RootCertStore::empty().add(root.clone()).err().map(|error| error.to_string())
+}

@@ -1,0 +1,269 @@
+//! Why no answer came, in words: what failed, for whom, and what to do about it.
+
+use std::error::Error;
+use std::io;
+
+use tokio_rustls::rustls::{self, CertificateError};
+
+use super::client::chain;
+use super::proxy::Proxy;
+
+/// A request that got no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Trouble {
+    /// What failed and what to do, without the URL: that holds a user's name.
+    pub(crate) text: String,
+    /// Whether a repeat can't mend it: a person has to change something first.
+    pub(crate) lasting: bool,
+}
+
+impl Trouble {
+    /// Of an error that [`reqwest`] gave.
+    pub(crate) fn of(error: &reqwest::Error) -> Trouble {
+        let url = error.url();
+        let host = url.and_then(|url| url.host_str()).unwrap_or("the server").to_owned();
+        let proxy = Proxy::of_environment().ok().flatten();
+        let proxy = proxy.filter(|proxy| url.is_some_and(|url| proxy.takes(url.as_str())));
+        let facts = Facts::of(error, error.is_connect(), error.is_timeout(), error.is_dns());
+        facts
+            .explain(&host, proxy.map(|proxy| proxy.shown()).as_deref())
+            .unwrap_or_else(|| Trouble::passing(chain(error)))
+    }
+
+    fn passing(text: String) -> Trouble {
+        Trouble { text, lasting: false }
+    }
+
+    fn lasting(text: String) -> Trouble {
+        Trouble { text, lasting: true }
+    }
+}
+
+/// Says in words why no answer came.
+pub(crate) fn describe(error: &reqwest::Error) -> String {
+    Trouble::of(error).text
+}
+
+/// What an error's causes tell.
+#[derive(Debug, Default)]
+struct Facts {
+    connecting: bool,
+    timed_out: bool,
+    dns: bool,
+    tls: Option<rustls::Error>,
+    /// What each cause says of itself, from the outside in.
+    causes: Vec<String>,
+}
+
+impl Facts {
+    fn of(error: &(dyn Error + 'static), connecting: bool, timed_out: bool, dns: bool) -> Facts {
+        let mut facts = Facts { connecting, timed_out, dns, ..Facts::default() };
+        let mut next = error.source();
+        while let Some(cause) = next {
+            facts.tls = facts.tls.or_else(|| cause.downcast_ref::<rustls::Error>().cloned());
+            facts.causes.push(cause.to_string());
+            // What an I/O error was made of is not what it names as its source: that is one further.
+            let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+            next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
+        }
+        facts
+    }
+
+    fn says(&self, words: &str) -> bool {
+        self.causes.iter().any(|cause| cause.contains(words))
+    }
+
+    fn last(&self) -> &str {
+        self.causes.last().map_or("no reason given", String::as_str)
+    }
+
+    /// The sentence; none where nothing better is known than what the causes say.
+    fn explain(&self, host: &str, proxy: Option<&str>) -> Option<Trouble> {
+        if let Some(tls) = &self.tls {
+            return Some(untrusted(tls, host, proxy));
+        }
+        if self.dns {
+            return Some(Trouble::passing(self.nameless(host, proxy)));
+        }
+        if self.timed_out {
+            let through = through(proxy);
+            return Some(Trouble::passing(match self.connecting {
+                true => format!("no connection to {host}{through} within the time-out, TLS included"),
+                false => "no answer within the time-out".to_owned(),
+            }));
+        }
+        if self.says("tls handshake eof") {
+            let through = through(proxy);
+            return Some(Trouble::passing(format!(
+                "TLS with {host}{through} broke off: does something else answer in its place?"
+            )));
+        }
+        if let Some(proxy) = proxy.filter(|_| self.connecting) {
+            return Some(self.by_proxy(host, proxy));
+        }
+        self.connecting.then(|| Trouble::passing(format!("can't connect to {host} ({})", self.last())))
+    }
+
+    fn nameless(&self, host: &str, proxy: Option<&str>) -> String {
+        match proxy {
+            // This one leaves the resolving of the host's name to us.
+            Some(_) if self.says("resolving for socks") => {}
+            Some(proxy) => {
+                return format!("the name of the proxy {proxy} can't be resolved ({})", self.last());
+            }
+            None => {}
+        }
+        let last = self.last();
+        format!(
+            "the name {host} can't be resolved ({last}): check DNS, or give its address with --resolve {host}=ADDRESS"
+        )
+    }
+
+    fn by_proxy(&self, host: &str, proxy: &str) -> Trouble {
+        let credentials = "give them as http://user:password@host:port (or socks5://…) in HTTPS_PROXY";
+        if self.says("proxy authorization required") {
+            return Trouble::lasting(format!(
+                "the proxy {proxy} wants credentials, or others (407): {credentials}"
+            ));
+        }
+        if self.says("SOCKS error") && (self.says("credentials") || self.says("authentication")) {
+            return Trouble::lasting(format!(
+                "the proxy {proxy} wants credentials, or others ({}): {credentials}",
+                self.last()
+            ));
+        }
+        let last = self.last();
+        Trouble::passing(if self.says("tunnel error: unsuccessful") {
+            format!(
+                "the proxy {proxy} refused to connect to {host}: is that allowed there, and are user and password, if \
+                 it wants any, right?"
+            )
+        } else if self.says("tunnel error: unexpected end") {
+            format!("the proxy {proxy} hung up before it connected to {host}")
+        } else {
+            format!("no connection to {host} through the proxy {proxy} ({last})")
+        })
+    }
+}
+
+fn through(proxy: Option<&str>) -> String {
+    proxy.map(|proxy| format!(" through the proxy {proxy}")).unwrap_or_default()
+}
+
+/// Why TLS failed. A certificate stays what it is; what is no TLS at all may be a passing fault.
+fn untrusted(error: &rustls::Error, host: &str, proxy: Option<&str>) -> Trouble {
+    let through = through(proxy);
+    let rustls::Error::InvalidCertificate(fault) = error else {
+        return Trouble::passing(format!(
+            "TLS with {host}{through} failed ({error}): does something else answer in its place?"
+        ));
+    };
+    Trouble::lasting(match fault {
+        CertificateError::UnknownIssuer => format!(
+            "TLS: nobody whom this machine trusts vouches for the certificate of {host}{through}; if a proxy of your \
+             own looks into TLS, give its CA with --ca-cert or SSL_CERT_FILE"
+        ),
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => format!(
+            "TLS: the certificate of {host}{through} is not valid at this time ({fault}); is this machine's clock right?"
+        ),
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
+            "TLS: what answers as {host}{through} has a certificate for another name; a portal, or a wrong address in \
+             DNS or --resolve?"
+        ),
+        _ => format!("TLS: the certificate of {host}{through} can't be trusted ({fault})"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROXY: &str = "http://p.example:3128 (HTTPS_PROXY)";
+
+    fn facts(causes: &[&str]) -> Facts {
+        let causes = causes.iter().map(|cause| (*cause).to_owned()).collect();
+        Facts { connecting: true, causes, ..Facts::default() }
+    }
+
+    fn told(facts: &Facts, proxy: Option<&str>) -> Trouble {
+        facts.explain("graph.example", proxy).unwrap()
+    }
+
+    #[track_caller]
+    fn says(trouble: &Trouble, lasting: bool, words: &[&str]) {
+        assert_eq!(trouble.lasting, lasting, "{trouble:?}");
+        for word in words {
+            assert!(trouble.text.contains(word), "{word:?} is not in {trouble:?}");
+        }
+        assert!(trouble.text.len() <= 300, "the report would cut it off: {trouble:?}");
+    }
+
+    #[test]
+    fn names_that_can_not_be_resolved_are_named() {
+        let dns = Facts {
+            dns: true,
+            ..facts(&["client error (Connect)", "dns error", "Name or service not known"])
+        };
+        says(&told(&dns, None), false, &["graph.example", "not known", "--resolve graph.example=ADDRESS"]);
+        says(&told(&dns, Some(PROXY)), false, &["name of the proxy", "p.example"]);
+        let local = Facts { dns: true, ..facts(&["error resolving for socks proxy", "not known"]) };
+        says(&told(&local, Some("socks5://p.example:1080 (ALL_PROXY)")), false, &["the name graph.example"]);
+    }
+
+    #[test]
+    fn proxies_are_named_with_what_they_want() {
+        let through = |causes: &[&str]| told(&facts(causes), Some(PROXY));
+        says(
+            &through(&["client error (Connect)", "tunnel error: proxy authorization required"]),
+            true,
+            &["p.example:3128", "407", "http://user:password@host:port", "HTTPS_PROXY"],
+        );
+        says(&through(&["tunnel error: unsuccessful"]), false, &["p.example:3128", "graph.example"]);
+        says(&through(&["tunnel error: unexpected end of file"]), false, &["hung up"]);
+        let socks = ["error connecting to socks proxy", "SOCKS error: credentials not accepted"];
+        says(&through(&socks), true, &["p.example:3128", "not accepted", "HTTPS_PROXY"]);
+        says(&through(&["SOCKS error: connection not allowed"]), false, &["not allowed"]);
+        says(&through(&["tls handshake eof"]), false, &["TLS", "p.example:3128", "something else"]);
+        says(&through(&["tcp connect error", "Connection refused"]), false, &["p.example:3128", "refused"]);
+    }
+
+    #[test]
+    fn time_outs_say_of_what() {
+        let late = Facts { timed_out: true, ..facts(&[]) };
+        says(&told(&late, None), false, &["no connection to graph.example", "TLS"]);
+        let unanswered = Facts { connecting: false, ..late };
+        assert_eq!(told(&unanswered, None).text, "no answer within the time-out");
+    }
+
+    #[test]
+    fn certificates_that_are_not_trusted_say_why_and_what_to_do() {
+        let with = |fault| Facts { tls: Some(rustls::Error::InvalidCertificate(fault)), ..facts(&[]) };
+        let unknown = with(CertificateError::UnknownIssuer);
+        says(&told(&unknown, None), true, &["graph.example", "--ca-cert", "SSL_CERT_FILE"]);
+        says(&told(&unknown, Some(PROXY)), true, &["p.example:3128", "--ca-cert", "SSL_CERT_FILE"]);
+        says(&told(&with(CertificateError::Expired), None), true, &["clock"]);
+        says(&told(&with(CertificateError::NotValidForName), None), true, &["another name", "--resolve"]);
+        says(&told(&with(CertificateError::Revoked), None), true, &["can't be trusted"]);
+        let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
+        says(&told(&Facts { tls: Some(no_tls), ..facts(&[]) }, None), false, &["something else"]);
+    }
+
+    #[test]
+    fn causes_are_found_inside_of_io_errors() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] io::Error);
+        let fault = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        let outer = Outer(io::Error::other(io::Error::other(fault)));
+        assert!(Facts::of(&outer, true, false, false).tls.is_some());
+    }
+
+    #[test]
+    fn what_is_not_about_connecting_speaks_for_itself() {
+        let broken = Facts { connecting: false, ..facts(&["connection reset"]) };
+        assert_eq!(broken.explain("graph.example", Some(PROXY)), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! Whom a token is for. A token of another cloud or another service is refused before anything is sent with it.
+
+use super::{Cloud, SignInError};
+
+/// Graph's own app id, which stands for it in every cloud (learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in).
+const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
+
+/// Checks a token's `aud` against the cloud and the Graph root that requests go to.
+///
+/// # Errors
+/// When it names another cloud's Graph, or something that is no Graph at all.
+pub fn check_audience(audience: &str, cloud: Cloud, root: &str) -> Result<(), SignInError> {
+    let plain = audience.trim().trim_end_matches('/');
+    // The app id does not tell the cloud; Graph itself refuses such a token where it is of no use.
+    if plain.eq_ignore_ascii_case(GRAPH_APP) || plain.eq_ignore_ascii_case(cloud.graph_root()) {
+        return Ok(());
+    }
+    let audience = crate::harmless::excerpt(audience, 100);
+    if let Some(meant) = Cloud::ALL.into_iter().find(|cloud| plain.eq_ignore_ascii_case(cloud.graph_root())) {
+        return Err(SignInError::OtherCloud { audience, meant, root: cloud.graph_root().to_owned() });
+    }
+    if plain.eq_ignore_ascii_case(root) {
+        return Ok(());
+    }
+    Err(SignInError::NotForGraph { audience, root: root.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(audience: &str, cloud: Cloud) -> Result<(), SignInError> {
+        check_audience(audience, cloud, cloud.graph_root())
+    }
+
+    #[test]
+    fn each_cloud_takes_its_own_and_no_other() {
+        for cloud in Cloud::ALL {
+            let root = cloud.graph_root();
+            for own in [root.to_owned(), format!("{root}/"), root.to_uppercase(), GRAPH_APP.to_uppercase()] {
+                assert_eq!(check(&own, cloud), Ok(()), "{own}");
+            }
+            for other in Cloud::ALL.into_iter().filter(|other| *other != cloud) {
+                for audience in [root.to_owned(), format!("{root}/")] {
+                    let refused = check(&audience, other);
+                    let is_told =
+                        matches!(&refused, Err(SignInError::OtherCloud { meant, .. }) if *meant == cloud);
+                    assert!(is_told, "{audience} in {other}: {refused:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_graph_is_refused() {
+        for stranger in [
+            "https://management.azure.com/",
+            "https://graph.windows.net",
+            "00000002-0000-0000-c000-000000000000",
+            "https://graph.microsoft.com.example.com",
+            "https://graph.microsoft.com/beta",
+            "graph.microsoft.com",
+            "",
+        ] {
+            assert!(
+                matches!(check(stranger, Cloud::Global), Err(SignInError::NotForGraph { .. })),
+                "{stranger}"
+            );
+        }
+    }
+
+    #[test]
+    fn another_root_takes_tokens_that_are_made_for_it() {
+        let root = "https://graph.example.com";
+        assert_eq!(check_audience("https://Graph.example.com/", Cloud::Global, root), Ok(()));
+        assert_eq!(check_audience("https://graph.microsoft.com", Cloud::Global, root), Ok(()));
+        // Not even where requests would go there: the cloud is what a run's folder and report name.
+        let other = Cloud::China.graph_root();
+        assert!(check_audience(other, Cloud::Global, other).is_err());
+    }
+}

@@ -1,0 +1,249 @@
+//! Where requests go: the cloud, its Graph and its authority, and how the network is used.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::cli::{NetworkArgs, SignInArgs};
+use crate::error::Error;
+use crate::http::{HttpOptions, Resolve};
+use crate::identity::{Cloud, Endpoint};
+use crate::journal::SettingsRecord;
+
+/// How long an answer may take.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The variable by which Azure's SDKs and Kubernetes' workload identity name the authority.
+const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
+
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// The cloud.
+    pub cloud: Cloud,
+    /// Another Graph root than the cloud's.
+    pub graph_url: Option<Endpoint>,
+    /// Another authority than the cloud's.
+    pub authority_url: Option<Endpoint>,
+    /// Time-out of a request.
+    pub timeout: Duration,
+    /// Further roots to trust.
+    pub ca_cert: Option<PathBuf>,
+    /// Addresses of hosts that DNS is not asked for.
+    pub resolve: Vec<Resolve>,
+    /// What was decided by the environment, as sentences to show.
+    pub notices: Vec<String>,
+}
+
+impl Network {
+    /// From flags and the environment.
+    ///
+    /// # Errors
+    /// When `AZURE_AUTHORITY_HOST` is none, or is the authority of another cloud than the chosen one.
+    pub fn new(sign_in: &SignInArgs, network: &NetworkArgs) -> Result<Network, Error> {
+        Network::in_cloud(sign_in.cloud, network)
+    }
+
+    fn in_cloud(cloud: Option<Cloud>, network: &NetworkArgs) -> Result<Network, Error> {
+        let named = std::env::var(AUTHORITY_HOST).ok();
+        let authority = Authority::choose(cloud, network.authority_url.as_ref(), named.as_deref())?;
+        Ok(Network {
+            cloud: authority.cloud,
+            graph_url: network.graph_url.clone(),
+            authority_url: authority.url,
+            timeout: network.timeout.unwrap_or(TIMEOUT),
+            ca_cert: network.ca_cert.clone(),
+            resolve: network.resolve.clone(),
+            notices: authority.notice.into_iter().collect(),
+        })
+    }
+
+    /// From flags and the environment, and from what the run had where neither says anything. Addresses of hosts are
+    /// not kept: they are a matter of the place, and a run's folder must not say where a secret goes.
+    ///
+    /// # Errors
+    /// As for [`Network::new`], and when the run used a Graph or an authority elsewhere that is not given again: a
+    /// run's folder may come from somebody else, and the secret goes there.
+    pub fn resumed(network: &NetworkArgs, cloud: Cloud, had: &SettingsRecord) -> Result<Network, Error> {
+        let new = Network::in_cloud(Some(cloud), network)?;
+        Ok(Network {
+            graph_url: new.graph_url.map(Ok).or_else(|| kept("--graph-url", &had.graph_url)).transpose()?,
+            authority_url: new
+                .authority_url
+                .map(Ok)
+                .or_else(|| kept("--authority-url", &had.authority_url))
+                .transpose()?,
+            timeout: network.timeout.unwrap_or(Duration::from_millis(had.timeout_ms)),
+            ca_cert: new.ca_cert.or_else(|| had.ca_cert.clone()),
+            ..new
+        })
+    }
+
+    /// Graph's root, without a trailing slash.
+    pub fn graph_root(&self) -> &str {
+        self.graph_url.as_ref().map_or(self.cloud.graph_root(), Endpoint::as_str)
+    }
+
+    /// The authority.
+    pub fn authority(&self) -> Endpoint {
+        self.authority_url.clone().unwrap_or_else(|| self.cloud.authority())
+    }
+
+    /// The authority as `run.json` keeps it: one that is the cloud's own under another name need not be given again.
+    pub(super) fn kept_authority(&self) -> Option<String> {
+        let elsewhere = self.authority_url.as_ref().filter(|url| !self.cloud.has_authority(url));
+        elsewhere.map(Endpoint::to_string)
+    }
+
+    /// For the HTTP client.
+    pub fn http(&self) -> HttpOptions {
+        let plain = |url: &Option<Endpoint>| url.as_ref().is_some_and(Endpoint::is_plain_http);
+        HttpOptions {
+            timeout: self.timeout,
+            ca_cert: self.ca_cert.clone(),
+            resolve: self.resolve.clone(),
+            plain_http: plain(&self.graph_url) || plain(&self.authority_url),
+        }
+    }
+}
+
+/// An address that a run's folder names: loopback alone is taken from it.
+fn kept(flag: &str, had: &Option<String>) -> Option<Result<Endpoint, Error>> {
+    let url = had.as_ref()?.parse::<Endpoint>().ok()?;
+    Some(if url.is_loopback() {
+        Ok(url)
+    } else {
+        Err(Error::Usage(format!("the run used {flag} {url}: give it again to use it again")))
+    })
+}
+
+/// The authority, and the cloud that goes with it.
+#[derive(Debug)]
+struct Authority {
+    cloud: Cloud,
+    /// Where it is another than the cloud's own.
+    url: Option<Endpoint>,
+    notice: Option<String>,
+}
+
+impl Authority {
+    /// `--authority-url` first, then `AZURE_AUTHORITY_HOST`, then the cloud's own. The variable chooses the cloud
+    /// where no flag does, and never contradicts one: the secret would go to one cloud, the token to another.
+    fn choose(
+        cloud: Option<Cloud>,
+        flag: Option<&Endpoint>,
+        variable: Option<&str>,
+    ) -> Result<Authority, Error> {
+        let variable = variable.map(str::trim).filter(|text| !text.is_empty());
+        let (Some(text), None) = (variable, flag) else {
+            return Ok(Authority { cloud: cloud.unwrap_or_default(), url: flag.cloned(), notice: None });
+        };
+        let named = read(text)?;
+        let clouds: Vec<Cloud> = Cloud::of_authority(&named).collect();
+        let taken = match (cloud, clouds.first()) {
+            (Some(cloud), Some(_)) if !clouds.contains(&cloud) => {
+                return Err(contradiction(cloud, &named, &clouds));
+            }
+            (Some(cloud), _) => cloud,
+            (None, first) => first.copied().unwrap_or_default(),
+        };
+        let notice = (cloud.is_none() && taken != Cloud::default()).then(|| notice(&named, &clouds));
+        let url = (named != taken.authority()).then_some(named);
+        Ok(Authority { cloud: taken, url, notice })
+    }
+}
+
+/// A host, with or without scheme and slash.
+fn read(text: &str) -> Result<Endpoint, Error> {
+    let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
+    whole.parse().map_err(|error| {
+        let error = crate::harmless::excerpt(&format!("{error}"), 200);
+        Error::Usage(format!("{AUTHORITY_HOST}: {error}; write a host such as login.microsoftonline.com"))
+    })
+}
+
+fn contradiction(cloud: Cloud, named: &Endpoint, clouds: &[Cloud]) -> Error {
+    let others: Vec<String> = clouds.iter().map(|cloud| format!("--cloud {cloud}")).collect();
+    let own = cloud.authority();
+    Error::Usage(format!(
+        "the cloud is {cloud}, and its authority {own}, but {AUTHORITY_HOST} says {named}: unset {AUTHORITY_HOST}, or \
+         choose {}",
+        others.join(" or ")
+    ))
+}
+
+fn notice(named: &Endpoint, clouds: &[Cloud]) -> String {
+    let mut names = clouds.iter().map(|cloud| cloud.name());
+    let taken = names.next().unwrap_or_default();
+    let others: Vec<String> = names.map(|other| format!("; for {other} give --cloud {other}")).collect();
+    format!("cloud {taken}, as {AUTHORITY_HOST} names its authority, {named}{}", others.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn choose(cloud: Option<Cloud>, variable: &str) -> Result<Authority, Error> {
+        Authority::choose(cloud, None, Some(variable))
+    }
+
+    #[test]
+    fn the_variable_chooses_the_cloud_in_all_its_forms() {
+        for (variable, cloud) in [
+            ("", Cloud::Global),
+            (" ", Cloud::Global),
+            ("login.microsoftonline.com", Cloud::Global),
+            ("https://login.microsoftonline.com/", Cloud::Global),
+            ("login.microsoftonline.us", Cloud::UsGov),
+            ("login.microsoftonline.us/", Cloud::UsGov),
+            ("HTTPS://Login.MicrosoftOnline.US", Cloud::UsGov),
+            ("https://login.chinacloudapi.cn/", Cloud::China),
+            ("login.sovcloud-identity.sg", Cloud::GovSg),
+        ] {
+            let authority = choose(None, variable).unwrap();
+            assert_eq!((authority.cloud, authority.url), (cloud, None), "{variable}");
+            assert_eq!(authority.notice.is_some(), cloud != Cloud::Global, "{variable}");
+        }
+        let notice = choose(None, "login.microsoftonline.us").unwrap().notice.unwrap();
+        assert!(notice.contains("usgov") && notice.contains("--cloud usgov-dod"), "{notice}");
+    }
+
+    #[test]
+    fn another_name_of_an_authority_is_used_as_it_is() {
+        let authority = choose(None, "login.partner.microsoftonline.cn").unwrap();
+        assert_eq!(authority.cloud, Cloud::China);
+        assert_eq!(authority.url.unwrap().as_str(), "https://login.partner.microsoftonline.cn");
+    }
+
+    #[test]
+    fn a_flag_and_the_variable_must_agree() {
+        let authority = choose(Some(Cloud::UsGovDod), "https://login.microsoftonline.us/").unwrap();
+        assert_eq!((authority.cloud, authority.notice), (Cloud::UsGovDod, None));
+        let error = choose(Some(Cloud::China), "login.microsoftonline.us").unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        for words in ["china", AUTHORITY_HOST, "unset", "--cloud usgov or --cloud usgov-dod"] {
+            assert!(error.to_string().contains(words), "{words:?} is not in {error}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_host_is_an_authority_of_its_own() {
+        let own = choose(Some(Cloud::China), "login.example.com").unwrap();
+        assert_eq!((own.cloud, own.url.unwrap().as_str()), (Cloud::China, "https://login.example.com"));
+        let local = choose(None, "http://127.0.0.1:8080/").unwrap();
+        assert_eq!((local.cloud, local.url.unwrap().as_str()), (Cloud::Global, "http://127.0.0.1:8080"));
+        for bad in ["http://login.microsoftonline.com", "https://login.example.com/common", "ftp://x", "a b"]
+        {
+            let error = choose(None, bad).unwrap_err();
+            assert!(error.exit_code() == 2 && error.to_string().contains(AUTHORITY_HOST), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_flag_wins() {
+        let flag: Endpoint = "https://login.example.com".parse().unwrap();
+        for variable in ["login.microsoftonline.us", "no host"] {
+            let authority = Authority::choose(None, Some(&flag), Some(variable)).unwrap();
+            assert_eq!((authority.cloud, authority.url.as_ref()), (Cloud::Global, Some(&flag)));
+        }
+    }
+}

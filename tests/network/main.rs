@@ -1,0 +1,15 @@
+//! The network as it is met: names that can't be resolved, connections that stall, certificates, IPv6.
+
+mod ipv6;
+#[cfg(target_os = "linux")]
+mod names;
+#[cfg(target_os = "linux")]
+mod namespace;
+mod resolve;
+mod stall;
+mod trust;
+
+#[path = "../site/mod.rs"]
+mod site;
+#[path = "../stage/mod.rs"]
+mod stage;

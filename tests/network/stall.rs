@@ -1,0 +1,53 @@
+//! Connections that stall in the TLS handshake, or are refused.
+
+use std::net::TcpListener;
+
+use crate::site::Site;
+
+/// Takes connections and never says a word.
+fn silent() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, format!("https://localhost:{port}"))
+}
+
+/// Nobody listens there.
+fn nobody() -> String {
+    let (listener, url) = silent();
+    drop(listener);
+    url
+}
+
+#[test]
+fn mid_run_each_user_ends_as_failed_within_the_time_out() {
+    let (_listener, silent) = silent();
+    for (graph, says) in [(silent, "within the time-out"), (nobody(), "can't connect to localhost")] {
+        let site = Site::global(3);
+        let mut command = site.run();
+        command.args(["--graph-url", &graph, "--authority-url", &site.stage.simulator.url()]);
+        let done = site.stage.finish(command.args(["--timeout", "300ms", "--retries", "1"]));
+        done.exits(3);
+        assert_eq!(site.honest(&["failed"]).len(), 3);
+        let row = site.stage.folder().row("u00@contoso.com");
+        assert_eq!([&row["error_code"], &row["attempts"]], ["no_connection", "2"]);
+        assert!(row["detail"].contains(says), "{row:#?}");
+        assert_eq!(site.stage.stats().revocations, 0);
+    }
+}
+
+/// Takes 15 s, since the token endpoint is asked five times: all at once.
+#[test]
+fn at_sign_in_it_ends_and_says_of_whom() {
+    let (_listener, silent) = silent();
+    std::thread::scope(|scope| {
+        for (authority, says) in [(silent, "within the time-out"), (nobody(), "refused")] {
+            scope.spawn(move || {
+                let site = Site::global(1);
+                let mut command = site.run();
+                command.args(["--graph-url", &site.stage.simulator.url(), "--authority-url", &authority]);
+                let done = site.stage.finish(command.args(["--timeout", "300ms"]));
+                site.refused(&done, &["localhost", says]);
+            });
+        }
+    });
+}

@@ -1,0 +1,71 @@
+//! A proxy that dies in the middle of a run.
+
+use std::process::Child;
+
+use crate::proxies::{Proxy, Turn};
+use crate::site::{GRAPH, Site, until};
+use crate::stage::Done;
+
+const USERS: usize = 12;
+
+/// A run through a proxy, two at a time, in whose middle the proxy has just died.
+fn cut_short(retries: &str) -> (Site, Proxy, Child) {
+    let site = Site::global(USERS);
+    let proxy = Proxy::to(site.stage.simulator.addr());
+    site.stage.simulator.change("latency = '20ms'").unwrap();
+    let mut command = site.run();
+    command.env("HTTPS_PROXY", format!("http://{}", proxy.addr));
+    let run = site.stage.start(command.args(["-j", "2", "--retries", retries, "--timeout", "5s"]));
+    until("three are revoked", || site.stage.stats().effects >= 3);
+    proxy.die();
+    (site, proxy, run)
+}
+
+#[test]
+fn a_proxy_that_stays_dead_leaves_nobody_revoked_who_is_not() {
+    let (site, _proxy, run) = cut_short("1");
+    Done::from(run.wait_with_output().unwrap()).exits(3);
+    let outcomes = site.honest(&["revoked", "failed", "in_doubt", "not_attempted"]);
+    assert_eq!(outcomes.len(), USERS);
+    let failed = outcomes.iter().filter(|outcome| *outcome == "failed").count();
+    assert!(failed >= USERS / 2, "{outcomes:?}");
+    let rows = site.stage.folder().rows();
+    let row = rows.iter().find(|row| row["error_code"] == "no_connection").unwrap();
+    for words in [GRAPH, "the proxy", "HTTPS_PROXY"] {
+        assert!(row["detail"].contains(words), "{words:?} is not in {row:#?}");
+    }
+}
+
+#[test]
+fn a_proxy_that_comes_back_carries_the_run_to_its_end() {
+    let (site, proxy, run) = cut_short("8");
+    until("somebody could not be sent", || {
+        let folder = site.stage.folders().into_iter().next();
+        let journal = folder.and_then(|folder| std::fs::read_to_string(folder.join("journal.jsonl")).ok());
+        journal.is_some_and(|journal| journal.contains("no_connection"))
+    });
+    proxy.rise();
+    Done::from(run.wait_with_output().unwrap()).exits(0);
+    assert_eq!(site.honest(&["revoked"]).len(), USERS);
+    site.all_revoked(USERS);
+}
+
+#[test]
+fn a_proxy_that_wants_a_password_for_graph_alone_ends_nobody_as_revoked() {
+    let site = Site::global(4);
+    let addr = site.stage.simulator.addr();
+    let proxy = Proxy::connect(move |asked| match asked.target.starts_with(GRAPH) {
+        true => {
+            Turn::Say("HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n".to_owned())
+        }
+        false => Turn::Tunnel(addr),
+    });
+    let mut command = site.run();
+    command.env("HTTPS_PROXY", format!("http://responder:CANARY@{}", proxy.addr));
+    let done = site.stage.finish(command.args(["--retries", "1"]));
+    done.exits(3);
+    assert_eq!(site.honest(&["failed"]).len(), 4);
+    let row = site.stage.folder().rows().remove(0);
+    assert!(row["detail"].contains("407") && row["detail"].contains("HTTPS_PROXY"), "{row:#?}");
+    assert_eq!(site.stage.stats().effects, 0);
+}
