@@ -65,7 +65,7 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
     let profile = profiled::choose_named(&args.profile)?;
     if let Some(profile) = &profile {
-        profiles::announce(profile, args.work.output.output);
+        profiles::announce(profile, "", args.work.output.output);
         profile.work(&mut args.work);
     }
     let made_up = made_up_users(args.users, &args.files)?;

@@ -19,21 +19,32 @@ pub(super) fn profiles(args: ProfilesArgs) -> Result<u8, Error> {
     }
 }
 
-/// Says which profile is used, before anything else is said.
-pub(super) fn announce(profile: &Chosen, output: Output) {
+/// Takes from the profile what the flags leave open of signing in, and says where that leads.
+pub(super) fn take(
+    profile: &Chosen,
+    sign_in: &mut SignInArgs,
+    network: &mut NetworkArgs,
+    output: Output,
+) -> Result<(), Error> {
+    let overruled = profile.sign_in(sign_in, &process_variables)?;
+    profile.network(network);
+    let tenant = SignIn::new(sign_in).tenant.map(|tenant| format!("tenant {tenant}"));
+    let cloud = sign_in.cloud.map(|cloud| format!("cloud {cloud}"));
+    let whither: Vec<String> = tenant.into_iter().chain(cloud).collect();
+    announce(profile, &whither.join(", "), output);
+    overruled.iter().for_each(|sentence| console::say(&format!("warning: {sentence}")));
+    Ok(())
+}
+
+/// Says which profile is used, and for what.
+pub(super) fn announce(profile: &Chosen, what_for: &str, output: Output) {
     if output != Output::None {
-        console::say(&profile.sentence());
+        let separator = if what_for.is_empty() { "" } else { ": " };
+        console::say(&format!("{}{separator}{what_for}", profile.sentence()));
     }
     if let Some(why) = profile.exposed() {
         console::say(&format!("warning: {why}"));
     }
-}
-
-/// Takes who signs in from the profile, and says what the environment overrules of it.
-pub(super) fn sign_in(profile: &Chosen, args: &mut SignInArgs) -> Result<(), Error> {
-    let overruled = profile.sign_in(args, &process_variables)?;
-    overruled.iter().for_each(|sentence| console::say(sentence));
-    Ok(())
 }
 
 fn read(config: Option<PathBuf>) -> Result<Config, Error> {

@@ -23,9 +23,7 @@ use crate::user_id::UserId;
 pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
     if let Some(profile) = profiled::choose_named(&args.profile)? {
-        profiles::announce(&profile, args.output.output);
-        profiles::sign_in(&profile, &mut args.sign_in)?;
-        profile.network(&mut args.network);
+        profiles::take(&profile, &mut args.sign_in, &mut args.network, args.output.output)?;
     }
     let folder = RunFolder::open(&args.folder)?;
     let lock = folder.lock()?;

@@ -22,9 +22,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
-        profiles::announce(profile, args.work.output.output);
-        profiles::sign_in(profile, &mut args.sign_in)?;
-        profile.network(&mut args.network);
+        profiles::take(profile, &mut args.sign_in, &mut args.network, args.work.output.output)?;
         profile.work(&mut args.work);
     }
     let network = Network::new(&args.sign_in, &args.network);

@@ -229,7 +229,8 @@ impl<'a> Reading<'a> {
             self.wrong(line_of, format!("{key}{place}: no secret may stand in a config file; {instead}"));
             return true;
         }
-        let Some((at, looks_like, instead)) = secret_in(value) else { return false };
+        let in_key = secrets::by_value(key).map(|(what, instead)| (line_of, what, instead));
+        let Some((at, looks_like, instead)) = in_key.or_else(|| secret_in(value)) else { return false };
         let key = shown(key);
         self.wrong(
             at,

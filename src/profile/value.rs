@@ -34,7 +34,7 @@ impl Field<'_> {
     /// A whole number from `least`.
     pub(super) fn number<T: TryFrom<u64>>(&self, least: u64) -> Result<T, String> {
         let DeValue::Integer(number) = self.value.get_ref() else {
-            return Err(format!("it is {}, not a number", kind(self.value.get_ref())));
+            return Err(format!("it is {}, not a whole number", kind(self.value.get_ref())));
         };
         let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
         let fits = number.filter(|number| *number >= least).and_then(|number| T::try_from(number).ok());
@@ -89,7 +89,8 @@ fn text(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
 pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
     match value {
         DeValue::String(_) => "text",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a point",
         DeValue::Boolean(_) => "true or false",
         DeValue::Datetime(_) => "a date",
         DeValue::Array(_) => "a list",

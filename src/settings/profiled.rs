@@ -5,7 +5,7 @@
 //! the environment holds, as a flag's would be.
 
 use crate::cli::{EvidenceArgs, NetworkArgs, ProfileArgs, SafetyArgs, SendingArgs, SignInArgs, WorkArgs};
-use crate::identity::{Cloud, Variables};
+use crate::identity::Variables;
 use crate::journal::ProfileRecord;
 use crate::profile::{self, Config, Place, Profile, ProfileError};
 
@@ -105,7 +105,7 @@ impl Chosen {
                     });
                 }
                 Some(theirs) => overruled.push(format!(
-                    "warning: {variable} is {theirs} and goes before the {key} of the default profile, {ours}"
+                    "{variable} is {theirs} and goes before the {key} of the default profile, {ours}"
                 )),
                 None => *slot = Some(ours.clone()),
             }
@@ -175,13 +175,10 @@ impl Chosen {
         args.output_dir = args.output_dir.take().or_else(|| self.profile.output_dir.clone());
     }
 
-    /// Says which profile is used, and for which tenant.
+    /// Says which profile is used.
     pub fn sentence(&self) -> String {
-        let profile = &self.profile;
         let from = if self.named { "from" } else { "the default of" };
-        let tenant = profile.tenant.as_deref().unwrap_or("not named");
-        let cloud = profile.cloud.map_or("not named".to_owned(), |cloud: Cloud| cloud.to_string());
-        format!("profile {}, {from} {}: tenant {tenant}, cloud {cloud}", profile.name, self.config.display())
+        format!("profile {}, {from} {}", self.profile.name, self.config.display())
     }
 
     /// Why others can change the config file, if they can.
