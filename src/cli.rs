@@ -58,6 +58,8 @@ const RUN_EXAMPLES: &str = "Examples:
       entra-revoke run leavers.csv --dry-run
   With an app's secret (AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are set):
       entra-revoke run leavers.csv --protect break-glass.txt --case-id INC-4711
+  With the tenant, the app and the protect lists of a profile (docs/profiles.md):
+      entra-revoke run leavers.csv --profile contoso
   With a token that you have, for the rows of one department, without a question:
       ENTRA_REVOKE_TOKEN=… entra-revoke run staff.csv --match Department=Sales --yes
   From another program:
@@ -85,10 +87,10 @@ pub struct RunArgs {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub profile: ProfileArgs,
+    pub work: WorkArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub work: WorkArgs,
+    pub profile: ProfileArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sign_in: SignInArgs,
@@ -114,10 +116,10 @@ pub struct DrillArgs {
     pub simulator: DrillSimulatorArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub profile: ProfileArgs,
+    pub work: WorkArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub work: WorkArgs,
+    pub profile: ProfileArgs,
     /// How long an answer may take
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, default_value = "30s", help_heading = "Network")]
     pub timeout: Duration,
@@ -152,10 +154,10 @@ pub struct ResumeArgs {
     pub folder: PathBuf,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub profile: ProfileArgs,
+    pub sending: SendingArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
-    pub sending: SendingArgs,
+    pub profile: ProfileArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sign_in: SignInArgs,

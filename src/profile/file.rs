@@ -279,3 +279,34 @@ fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     !name.is_empty() && name.chars().count() <= 60 && name.chars().all(fits)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever is in the file, what is said of it names lines of it and shows nothing of what is told to be a
+        /// secret.
+        #[test]
+        fn no_text_shows_its_secret(
+            before in "[a-z_=\\[\\]{}'\",.# \n]{0,40}",
+            key in "(client_|access-|x_)?(secret|token|password)",
+            equals in "( = | |=\\[|\\.)",
+            quote in "['\"]{0,3}",
+            after in "[a-z=\\[\\]{}'\",. \n\\\\]{0,20}",
+        ) {
+            let text = format!("{before}\n[profile.c]\n{key}{equals}{quote}CANARY{quote}{after}");
+            let error = Config::parse(Path::new("c.toml"), text.as_bytes()).unwrap_err();
+            prop_assert!(!error.to_string().contains("CANARY"), "{error}");
+            let ProfileError::Wrong { problems, .. } = error else { panic!("{error}") };
+            let lines = text.lines().count() + 1;
+            prop_assert!(problems.iter().all(|problem| (1..=lines).contains(&problem.line)));
+        }
+
+        #[test]
+        fn no_bytes_are_too_odd(bytes: Vec<u8>) {
+            let _ = Config::parse(Path::new("c.toml"), &bytes);
+        }
+    }
+}
