@@ -47,6 +47,8 @@ pub enum Command {
     Resume(Box<ResumeArgs>),
     /// Make a run's reports again from its journal
     Report(ReportArgs),
+    /// Show the profiles of the config file, or check that they can be used here
+    Profiles(ProfilesArgs),
     /// Serve the simulator alone: Microsoft Graph and its token endpoint on loopback
     #[command(after_help = SIMULATOR_EXAMPLES)]
     Simulator(SimulatorArgs),
@@ -57,6 +59,8 @@ const RUN_EXAMPLES: &str = "Examples:
       entra-revoke run leavers.csv --dry-run
   With an app's secret (AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are set):
       entra-revoke run leavers.csv --protect break-glass.txt --case-id INC-4711
+  With the tenant, the app and the protect lists of a profile (docs/profiles.md):
+      entra-revoke run leavers.csv --profile contoso
   With a token that you have, for the rows of one department, without a question:
       ENTRA_REVOKE_TOKEN=… entra-revoke run staff.csv --match Department=Sales --yes
   From another program:
@@ -87,6 +91,9 @@ pub struct RunArgs {
     pub work: WorkArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub profile: ProfileArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub sign_in: SignInArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -111,6 +118,9 @@ pub struct DrillArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub work: WorkArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub profile: ProfileArgs,
     /// How long an answer may take
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, default_value = "30s", help_heading = "Network")]
     pub timeout: Duration,
@@ -148,6 +158,9 @@ pub struct ResumeArgs {
     pub sending: SendingArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub profile: ProfileArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub sign_in: SignInArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -169,6 +182,46 @@ pub struct ReportArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogArgs,
+}
+
+/// `profiles`.
+#[derive(Debug, Args)]
+pub struct ProfilesArgs {
+    /// What to do with them.
+    #[command(subcommand)]
+    pub command: ProfilesCommand,
+}
+
+/// The verbs of `profiles`.
+#[derive(Debug, Subcommand)]
+pub enum ProfilesCommand {
+    /// Show the profiles: name, tenant, cloud, way to sign in, protect lists
+    List {
+        /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+        /// Standard output: text, json
+        #[arg(short, long, value_name = "FORMAT", value_enum, default_value = "text")]
+        output: ListFormat,
+    },
+    /// Check that each profile can be used here: its files, its lists, its sign-in. Nothing is sent
+    Check {
+        /// Check these profiles only
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+}
+
+/// How profiles are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ListFormat {
+    /// A table.
+    Text,
+    /// JSON.
+    Json,
 }
 
 /// `simulator`.
@@ -204,6 +257,19 @@ pub struct SimulatorArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogArgs,
+}
+
+/// Which profile fills what the flags leave open.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Profile")]
+pub struct ProfileArgs {
+    /// Take what no flag says from this profile of the config file; none takes no profile. Or ENTRA_REVOKE_PROFILE
+    /// [default for run: the file's default_profile]
+    #[arg(long, value_name = "NAME", value_parser = filled)]
+    pub profile: Option<String>,
+    /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// What `run` and `drill` share.
@@ -281,7 +347,7 @@ pub struct SafetyArgs {
 }
 
 /// How requests are sent. `resume` takes what the run had where nothing is given.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sending")]
 pub struct SendingArgs {
     /// Requests in flight at most [default: 64]
@@ -311,30 +377,30 @@ pub struct SendingArgs {
 }
 
 /// What is kept as evidence, and where.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Evidence")]
 pub struct EvidenceArgs {
     /// Your case's id: it stands in every row of the report
     #[arg(long, value_name = "TEXT")]
     pub case_id: Option<String>,
-    /// Where run folders are made
-    #[arg(long, value_name = "FOLDER", default_value = "runs")]
-    pub output_dir: PathBuf,
+    /// Where run folders are made [default: runs]
+    #[arg(long, value_name = "FOLDER")]
+    pub output_dir: Option<PathBuf>,
 }
 
 /// Who signs in, and where. Secrets come from the environment or from files, never from an argument.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sign-in")]
 pub struct SignInArgs {
-    /// The tenant: its id or one of its domains
-    #[arg(long, value_name = "TENANT", env = "AZURE_TENANT_ID", hide_env_values = true)]
+    /// The tenant: its id or one of its domains; or AZURE_TENANT_ID
+    #[arg(long, value_name = "TENANT", value_parser = filled)]
     pub tenant: Option<String>,
     /// How to sign in: auto, token, client-secret, certificate, workload-identity, managed-identity, azure-cli,
     /// azure-developer-cli, device-code [default: auto, the first that is set up here]
     #[arg(long, value_name = "WAY")]
     pub auth: Option<Auth>,
-    /// The app's id
-    #[arg(long, value_name = "ID", alias = "app-id", env = "AZURE_CLIENT_ID", hide_env_values = true)]
+    /// The app's id; or AZURE_CLIENT_ID
+    #[arg(long, value_name = "ID", alias = "app-id", value_parser = filled)]
     pub client_id: Option<String>,
     /// A file that holds an access token (- is standard input); or ENTRA_REVOKE_TOKEN
     #[arg(long, value_name = "FILE")]
@@ -367,7 +433,7 @@ pub struct SignInArgs {
 }
 
 /// How the network is used. HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE are taken from the environment.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Network")]
 pub struct NetworkArgs {
     /// How long an answer may take [default: 30s]
@@ -418,6 +484,11 @@ pub struct LogArgs {
     /// Write logs to this file instead of standard error
     #[arg(long, value_name = "FILE")]
     pub log_file: Option<PathBuf>,
+}
+
+/// Text that is not blank: a shell's unset variable must not pass for a flag that was not given.
+fn filled(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
 
 /// How many times as fast as real time a simulator's clock may run.

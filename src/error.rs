@@ -5,6 +5,7 @@ use crate::http::ConnectError;
 use crate::identity::SignInError;
 use crate::journal::{FolderError, JournalError, LedgerError};
 use crate::plan::PlanError;
+use crate::profile::ProfileError;
 use crate::report::ReportError;
 
 /// Why a command could not do its work.
@@ -16,6 +17,9 @@ pub enum Error {
     /// The input can't be read, or the plan can't be made.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// No profile, or none that can be used.
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// No log file.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -61,7 +65,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Plan(PlanError::Write { .. }) => 1,
-            Error::Usage(_) | Error::Plan(_) | Error::NoTerminal => 2,
+            Error::Usage(_) | Error::Plan(_) | Error::Profile(_) | Error::NoTerminal => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. }) => 2,
             Error::SignIn(_) => 4,

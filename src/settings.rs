@@ -1,14 +1,18 @@
-//! Flags, then the environment, then defaults (and for `resume` what the run had): settled once, then only passed on.
+//! Flags, then the environment, then the profile, then defaults (and for `resume` what the run had): settled once, then
+//! only passed on.
+
+pub mod profiled;
 
 mod network;
 
 pub use network::Network;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{SendingArgs, SignInArgs};
+use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs};
 use crate::dispatch::{self, HaltRule, Rate};
-use crate::identity::{Endpoint, Offer, Sources};
+use crate::identity::{Endpoint, Offer, Sources, process_variables};
 use crate::journal::SettingsRecord;
 use crate::outcome::Accepted;
 
@@ -97,10 +101,9 @@ pub struct SignIn {
 impl SignIn {
     /// From flags and the environment's names that are no secrets.
     pub fn new(args: &SignInArgs) -> SignIn {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
         SignIn {
-            tenant: given(&args.tenant),
-            client_id: given(&args.client_id),
+            tenant: args.tenant.clone().or_else(|| process_variables("AZURE_TENANT_ID")),
+            client_id: args.client_id.clone().or_else(|| process_variables("AZURE_CLIENT_ID")),
             sources: Sources {
                 auth: args.auth,
                 token_file: args.token_file.clone(),
@@ -135,6 +138,23 @@ impl SignIn {
             client_id: self.client_id.clone(),
             sources: self.sources.clone(),
         }
+    }
+}
+
+/// What is kept as evidence, and where.
+#[derive(Clone, Debug)]
+pub struct Evidence {
+    /// The case's id.
+    pub case_id: Option<String>,
+    /// Where run folders are made.
+    pub output_dir: PathBuf,
+}
+
+impl Evidence {
+    /// From flags alone.
+    pub fn new(args: &EvidenceArgs) -> Evidence {
+        let output_dir = args.output_dir.clone().unwrap_or_else(|| PathBuf::from("runs"));
+        Evidence { case_id: args.case_id.clone(), output_dir }
     }
 }
 

@@ -15,7 +15,7 @@ use entra_revoke::outcome::{Outcome, Standing};
 use entra_revoke::report::COLUMNS;
 use regex::Regex;
 
-const VERBS: [&str; 5] = ["run", "drill", "resume", "report", "simulator"];
+const VERBS: [&str; 6] = ["run", "drill", "resume", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
 const FLAGS_OF_OTHERS: [&str; 6] =
@@ -216,6 +216,13 @@ fn links_lead_somewhere() {
     }
 }
 
+/// Without a config file of whoever runs the tests.
+fn homeless(command: &mut Command, dir: &Path) {
+    for name in ["HOME", "USERPROFILE", "XDG_CONFIG_HOME", "APPDATA"] {
+        command.env(name, dir);
+    }
+}
+
 /// The binary, in a folder, without this machine's environment.
 fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entra-revoke"));
@@ -225,6 +232,7 @@ fn program(dir: &Path) -> Command {
             command.env_remove(name);
         }
     }
+    homeless(&mut command, dir);
     command.current_dir(dir);
     command
 }
@@ -282,9 +290,13 @@ mod commands {
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).current_dir(dir.path()).env("PATH", path).stdin(Stdio::null());
-        for name in ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "ENTRA_REVOKE_TOKEN"] {
-            shell.env_remove(name);
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy().into_owned();
+            if name.starts_with("AZURE_") || name.starts_with("ENTRA_REVOKE_") {
+                shell.env_remove(name);
+            }
         }
+        homeless(&mut shell, dir.path());
         shell.env("NO_PROXY", "127.0.0.1").env("LC_ALL", "C");
         let output = shell.output().unwrap();
         let output = String::from_utf8_lossy(&output.stdout);

@@ -8,12 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::connect::{Connection, check_me, connect};
 use super::run::{self, Prepared};
-use super::start_logs;
+use super::{profiles, start_logs};
 use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
 use crate::console::Output;
 use crate::error::Error;
 use crate::identity::{Auth, Cloud, Sources};
+use crate::settings::profiled;
 use crate::settings::{Network, Sending, SignIn};
 use crate::simulator::{Config, Simulator};
 
@@ -60,8 +61,13 @@ impl DrillRecord {
     }
 }
 
-pub(super) async fn drill(args: DrillArgs) -> Result<u8, Error> {
+pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
+    let profile = profiled::choose_named(&args.profile)?;
+    if let Some(profile) = &profile {
+        profiles::announce(profile, "", args.work.output.output);
+        profile.work(&mut args.work);
+    }
     let made_up = made_up_users(args.users, &args.files)?;
     let files = made_up.as_ref().map_or(args.files.clone(), |file| vec![file.path().to_owned()]);
     let mut draft = run::draft(&files, &args.work)?;
@@ -82,7 +88,7 @@ pub(super) async fn drill(args: DrillArgs) -> Result<u8, Error> {
     let sending = Sending::new(&args.work.sending);
     let speed = drill.pace();
     let drill = serde_json::to_value(&drill).ok();
-    let prepared = Prepared { draft, sending, network, who, drill };
+    let prepared = Prepared { draft, sending, network, who, profile, drill };
     let code = run::send(prepared, connection, args.work, speed).await;
     simulator.stop().await;
     code

@@ -4,6 +4,7 @@ mod carry_out;
 mod connect;
 mod drill;
 mod open_files;
+mod profiles;
 mod report;
 mod results;
 mod resume;
@@ -25,6 +26,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Drill(args) => block_on(drill::drill(*args)),
         Command::Resume(args) => block_on(resume::resume(*args)),
         Command::Report(args) => report::report(&args),
+        Command::Profiles(args) => profiles::profiles(args),
         Command::Simulator(args) => block_on(simulator::simulator(args)),
     };
     match done {

@@ -6,7 +6,7 @@ use super::carry_out::{Ready, Shown, begin, carry_out, read_ledger, report};
 use super::connect::{Connection, check_me, sign_in};
 use super::drill::{self, DrillRecord};
 use super::run::write_record;
-use super::{progress, start_logs};
+use super::{profiles, progress, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console;
 use crate::console::Output;
@@ -16,11 +16,15 @@ use crate::event::{Event, Order, Stop};
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, RunFolder, RunRecord};
 use crate::plan::{PlanReader, Target};
+use crate::settings::profiled;
 use crate::settings::{Network, Sending, SignIn};
 use crate::user_id::UserId;
 
-pub(super) async fn resume(args: ResumeArgs) -> Result<u8, Error> {
+pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
+    if let Some(profile) = profiled::choose_named(&args.profile)? {
+        profiles::take(&profile, &mut args.sign_in, &mut args.network, args.output.output)?;
+    }
     let folder = RunFolder::open(&args.folder)?;
     let lock = folder.lock()?;
     let mut record = read_record(&folder)?;

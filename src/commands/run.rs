@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::connect::{Connection, check_me, sign_in};
-use super::{progress, start_logs};
+use super::{profiles, progress, start_logs};
 use crate::cli::{InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
@@ -15,10 +15,16 @@ use crate::intake::{self, Options, Source};
 use crate::journal::{FORMAT, RunFolder, RunRecord, write_private};
 use crate::outcome::Outcome;
 use crate::plan::{Draft, Guard};
-use crate::settings::{self, Network, Sending, SignIn};
+use crate::settings::profiled::{self, Chosen};
+use crate::settings::{self, Evidence, Network, Sending, SignIn};
 
-pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
+pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
+    let profile = profiled::choose(&args.profile)?;
+    if let Some(profile) = &profile {
+        profiles::take(profile, &mut args.sign_in, &mut args.network, args.work.output.output)?;
+        profile.work(&mut args.work);
+    }
     let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);
     let draft = draft(&args.files, &args.work)?;
@@ -37,7 +43,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
     }
     let connection = sign_in(&who, &network).await?;
     check_me(draft.names_me(), &connection.claims)?;
-    let prepared = Prepared { draft, sending, network, who, drill: None };
+    let prepared = Prepared { draft, sending, network, who, profile, drill: None };
     if asks {
         ask(&prepared, &connection)?;
     }
@@ -57,6 +63,7 @@ pub(super) struct Prepared {
     pub(super) sending: Sending,
     pub(super) network: Network,
     pub(super) who: SignIn,
+    pub(super) profile: Option<Chosen>,
     pub(super) drill: Option<serde_json::Value>,
 }
 
@@ -146,7 +153,8 @@ pub(super) async fn send(
     work: WorkArgs,
     speed: f64,
 ) -> Result<u8, Error> {
-    let Prepared { draft, sending, network, who, drill } = prepared;
+    let Prepared { draft, sending, network, who, profile, drill } = prepared;
+    let evidence = Evidence::new(&work.evidence);
     let planned = draft.targets() as u32;
     let refused = sending
         .max_users
@@ -154,7 +162,7 @@ pub(super) async fn send(
         .map(|allowed| Stop::MaxUsers { planned, allowed });
     let started_at = crate::dispatch::now();
     let id = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
-    let (folder, lock) = RunFolder::create(&work.evidence.output_dir, started_at, &id)?;
+    let (folder, lock) = RunFolder::create(&evidence.output_dir, started_at, &id)?;
     if work.output.output != Output::None {
         console::say(&format!("run folder {}", folder.path().display()));
     }
@@ -164,7 +172,7 @@ pub(super) async fn send(
         id,
         started_at,
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        case_id: work.evidence.case_id,
+        case_id: evidence.case_id,
         cloud: network.cloud.to_string(),
         tenant: who.tenant.clone(),
         tenant_id: connection.claims.tid.clone(),
@@ -172,6 +180,7 @@ pub(super) async fn send(
         inputs: frozen.inputs,
         columns: frozen.columns,
         plan: frozen.record,
+        profile: profile.map(|profile| profile.record()),
         settings: settings::record(&sending, &network, &who, work.input.column),
         drill,
     };

@@ -41,6 +41,23 @@ impl Sources {
         *self == Sources::default()
     }
 
+    /// The way that is named, by itself or by what belongs to it alone.
+    pub fn way(&self) -> Auth {
+        let named = || self.named().next().map(|(auth, _)| auth);
+        self.auth.or_else(named).unwrap_or_default()
+    }
+
+    /// Whether something comes through standard input.
+    pub fn reads_stdin(&self) -> bool {
+        let files = [&self.token_file, &self.client_secret_file, &self.certificate_password_file];
+        files.into_iter().flatten().any(|path| ready::is_stdin(path))
+    }
+
+    /// Whether a way to sign in is named by what belongs to it alone, such as a certificate's file.
+    pub fn names_a_way(&self) -> bool {
+        self.named().next().is_some()
+    }
+
     /// The way that a flag of its own names, with the flag.
     fn named(&self) -> impl Iterator<Item = (Auth, &'static str)> {
         let flags = [
@@ -109,6 +126,17 @@ pub struct Candidates {
     pub(super) ways: Vec<(Auth, Result<Credential, String>)>,
     /// Whether one that can't be used makes room for the next.
     pub(super) chain: bool,
+}
+
+impl Candidates {
+    /// Why there is nothing to try, if there is nothing: the ways, and what each of them misses.
+    pub fn nothing(&self) -> Option<Vec<PassedOver>> {
+        let missing = self.ways.iter().map(|(auth, way)| match way {
+            Ok(_) => None,
+            Err(why) => Some(PassedOver { auth: *auth, why: why.clone() }),
+        });
+        missing.collect()
+    }
 }
 
 impl Offer {

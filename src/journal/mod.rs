@@ -13,7 +13,7 @@ mod writer;
 
 pub use folder::{FolderError, RunFolder, RunLock, create_private, write_private};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
-pub use record::{Counted, Operator, PlanRecord, RunRecord, SettingsRecord};
+pub use record::{Counted, Operator, PlanRecord, ProfileRecord, RunRecord, SettingsRecord};
 pub use writer::{Journal, JournalError, Synced};
 
 /// Version of the journal's line format. A reader refuses a newer one.

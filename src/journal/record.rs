@@ -37,11 +37,23 @@ pub struct RunRecord {
     pub columns: Vec<String>,
     /// What the plan holds.
     pub plan: PlanRecord,
+    /// The profile that filled the settings, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<ProfileRecord>,
     /// The settings that `resume` takes as defaults.
     pub settings: SettingsRecord,
     /// Set where the run is a drill: the simulator's settings, with which `resume` starts it anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<serde_json::Value>,
+}
+
+/// Which profile filled the settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileRecord {
+    /// Its name.
+    pub name: String,
+    /// The config file that it stands in.
+    pub config: PathBuf,
 }
 
 /// Who ran it, as far as the token and the machine tell.

@@ -137,7 +137,7 @@ fn a_full_file_system_stops_the_run_and_room_lets_it_go_on() {
     let mut command = Command::new("unshare");
     command.args(["-m", "--propagation", "private", "sh", "-c", script]);
     command.current_dir(stage.dir.path()).env("BIN", binary).env("URL", stage.simulator.url());
-    command.env("ENTRA_REVOKE_TOKEN", crate::stage::TOKEN);
+    command.env("XDG_CONFIG_HOME", stage.dir.path()).env("ENTRA_REVOKE_TOKEN", crate::stage::TOKEN);
     let output = match command.output() {
         Ok(output) if output.status.code() != Some(99) && !cannot_unshare(&output) => output,
         other => return println!("skipped: no small file system can be mounted here ({other:?})"),

@@ -55,6 +55,10 @@ impl Stage {
                 command.env_remove(name);
             }
         }
+        // No config file of whoever runs the tests.
+        for name in ["HOME", "USERPROFILE", "XDG_CONFIG_HOME", "APPDATA"] {
+            command.env(name, self.dir.path());
+        }
         command.arg(verb).current_dir(self.dir.path()).stdin(Stdio::null());
         command
     }

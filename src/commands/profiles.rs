@@ -1,0 +1,182 @@
+//! `profiles`: what the config file holds, and whether it can be used here. And what every verb says of its profile.
+
+use std::path::{Path, PathBuf};
+
+use crate::cli::{ListFormat, NetworkArgs, ProfileArgs, ProfilesArgs, ProfilesCommand, SignInArgs};
+use crate::console;
+use crate::console::Output;
+use crate::error::Error;
+use crate::harmless;
+use crate::identity::{Cloud, process_variables};
+use crate::profile::{self, Config, Profile};
+use crate::settings::profiled::{self, Chosen};
+use crate::settings::{Network, SignIn};
+
+pub(super) fn profiles(args: ProfilesArgs) -> Result<u8, Error> {
+    match args.command {
+        ProfilesCommand::List { config, output } => list(&read(config)?, output),
+        ProfilesCommand::Check { names, config } => check(&read(config)?, &names),
+    }
+}
+
+/// Takes from the profile what the flags leave open of signing in, and says where that leads.
+pub(super) fn take(
+    profile: &Chosen,
+    sign_in: &mut SignInArgs,
+    network: &mut NetworkArgs,
+    output: Output,
+) -> Result<(), Error> {
+    let overruled = profile.sign_in(sign_in, &process_variables)?;
+    profile.network(network);
+    let tenant = SignIn::new(sign_in).tenant.map(|tenant| format!("tenant {tenant}"));
+    let cloud = sign_in.cloud.map(|cloud| format!("cloud {cloud}"));
+    let whither: Vec<String> = tenant.into_iter().chain(cloud).collect();
+    announce(profile, &whither.join(", "), output);
+    overruled.iter().for_each(|sentence| console::say(&format!("warning: {sentence}")));
+    Ok(())
+}
+
+/// Says which profile is used, and for what.
+pub(super) fn announce(profile: &Chosen, what_for: &str, output: Output) {
+    if output != Output::None {
+        let separator = if what_for.is_empty() { "" } else { ": " };
+        console::say(&format!("{}{separator}{what_for}", profile.sentence()));
+    }
+    if let Some(why) = profile.exposed() {
+        console::say(&format!("warning: {why}"));
+    }
+}
+
+fn read(config: Option<PathBuf>) -> Result<Config, Error> {
+    Ok(profiled::config(&ProfileArgs { config, profile: None })?)
+}
+
+fn print(text: &str) -> Result<(), Error> {
+    console::put(text)
+        .map_err(|source| Error::Io { what: "can't write to standard output".to_owned(), source })
+}
+
+fn list(config: &Config, format: ListFormat) -> Result<u8, Error> {
+    match format {
+        ListFormat::Text => print(&table(config))?,
+        ListFormat::Json => print(&format!("{}\n", harmless::json(&format!("{:#}", json(config)))))?,
+    }
+    Ok(0)
+}
+
+fn json(config: &Config) -> serde_json::Value {
+    let profile = |profile: &Profile| {
+        serde_json::json!({
+            "name": profile.name,
+            "default": is_default(config, profile),
+            "tenant": profile.tenant,
+            "cloud": profile.cloud.map(Cloud::name),
+            "client_id": profile.client_id,
+            "auth": profile.sources.way().word(),
+            "protect": profile.protect,
+        })
+    };
+    serde_json::json!({
+        "config": config.path,
+        "default_profile": config.default,
+        "profiles": config.profiles.iter().map(profile).collect::<Vec<_>>(),
+    })
+}
+
+fn is_default(config: &Config, profile: &Profile) -> bool {
+    config.default.as_ref() == Some(&profile.name)
+}
+
+fn table(config: &Config) -> String {
+    let mut rows = vec![["", "name", "tenant", "cloud", "auth", "protect"].map(str::to_owned)];
+    rows.extend(config.profiles.iter().map(|profile| row(config, profile)));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..6).map(width).collect();
+    let mut text = format!("{}\n", harmless::shown(&config.path.display().to_string()));
+    for row in &rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    if config.default.is_some() {
+        text.push_str("* the default of `run`\n");
+    }
+    text
+}
+
+fn row(config: &Config, profile: &Profile) -> [String; 6] {
+    let or_dash = |text: Option<&str>| harmless::excerpt(text.unwrap_or("-"), 60);
+    [
+        if is_default(config, profile) { "*" } else { "" }.to_owned(),
+        profile.name.clone(),
+        or_dash(profile.tenant.as_deref()),
+        or_dash(profile.cloud.map(Cloud::name)),
+        profile.sources.way().to_string(),
+        profile.protect.len().to_string(),
+    ]
+}
+
+/// A line for each profile that is good, and for each problem of one that is not.
+fn check(config: &Config, names: &[String]) -> Result<u8, Error> {
+    let profiles: Vec<&Profile> = match names {
+        [] => config.profiles.iter().collect(),
+        names => names.iter().map(|name| config.profile(name)).collect::<Result<_, _>>()?,
+    };
+    let mut good = true;
+    let mut tell = |name: &str, problems: Vec<String>| {
+        good &= problems.is_empty();
+        let lines = problems.iter().map(|problem| format!("{name}: {}\n", one_line(problem)));
+        lines.collect::<String>()
+    };
+    let mut general: Vec<String> = profile::exposed(&config.path).into_iter().collect();
+    if profiles.is_empty() {
+        general.push("it has no profile; one begins with [profile.NAME]".to_owned());
+    }
+    let mut text = tell(&harmless::shown(&config.path.display().to_string()), general);
+    for profile in profiles {
+        let told = tell(&profile.name, problems(profile, config));
+        text.push_str(&if told.is_empty() { format!("{}: good\n", profile.name) } else { told });
+    }
+    print(&text)?;
+    Ok(if good { 0 } else { 2 })
+}
+
+fn problems(profile: &Profile, config: &Config) -> Vec<String> {
+    let mut problems = profile::problems(profile, config.path.parent().unwrap_or(Path::new("")));
+    // The sign-in reads the same files: what is wrong with them is told once.
+    if problems.is_empty() {
+        problems.extend(sign_in_problem(profile, config));
+    }
+    problems
+}
+
+/// What keeps `--profile NAME` from signing in here, as far as that is known without asking anybody.
+fn sign_in_problem(profile: &Profile, config: &Config) -> Option<String> {
+    let (mut sign_in, mut network) = (SignInArgs::default(), NetworkArgs::default());
+    let chosen = Chosen::named(profile, config);
+    if let Err(error) = chosen.sign_in(&mut sign_in, &process_variables) {
+        return Some(error.to_string());
+    }
+    chosen.network(&mut network);
+    let network = match Network::new(&sign_in, &network) {
+        Ok(network) => network,
+        Err(error) => return Some(error.to_string()),
+    };
+    let who = SignIn::new(&sign_in);
+    // What comes through standard input is not there yet.
+    if who.sources.reads_stdin() {
+        return None;
+    }
+    match who.offer(&network).candidates(&process_variables) {
+        Err(error) => Some(error.to_string()),
+        Ok(candidates) => candidates.nothing().map(|ways| {
+            let ways: Vec<String> = ways.iter().map(|way| format!("{}: {}", way.auth, way.why)).collect();
+            format!("no way to sign in is set up here; {}", ways.join("; "))
+        }),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    harmless::shown(&text.lines().map(str::trim).collect::<Vec<_>>().join("; ")).into_owned()
+}

@@ -1,0 +1,126 @@
+//! Whether what a profile names is there on this machine, and is as it should be. Nothing is sent.
+
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+use super::Profile;
+use crate::plan::Guard;
+use crate::user_id::UserId;
+
+/// What stands in the way of a run with this profile, but for the sign-in itself; each with what to do. `folder` is
+/// the config file's.
+pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
+    let sources = &profile.sources;
+    let secret_files = [
+        ("token_file", &sources.token_file),
+        ("client_secret_file", &sources.client_secret_file),
+        ("certificate_file", &sources.certificate_file),
+        ("certificate_key_file", &sources.certificate_key_file),
+        ("certificate_password_file", &sources.certificate_password_file),
+    ];
+    // A cluster gives everybody in the container its token; whom it lets read it is not ours to mend.
+    let files = [("federated_token_file", &sources.federated_token_file), ("ca_cert", &profile.ca_cert)];
+    let mut found: Vec<String> =
+        given(&secret_files).filter_map(|(key, path)| secret_file(key, path)).collect();
+    found.extend(given(&files).filter_map(|(key, path)| file(key, path).err()));
+    found.extend(profile.protect.iter().filter_map(|entry| list("protect", entry, folder)));
+    let excluded = profile.exclude_file.iter().map(|path| path.as_path());
+    found.extend(excluded.filter_map(|path| {
+        let read = Guard::read(&[], &[], &[path.to_owned()]);
+        read.err().map(|error| format!("exclude_file: {error}"))
+    }));
+    found.extend(profile.output_dir.as_deref().and_then(output_dir));
+    found
+}
+
+fn given<'a>(
+    files: &'a [(&'static str, &'a Option<PathBuf>)],
+) -> impl Iterator<Item = (&'static str, &'a Path)> {
+    let given = files.iter().filter_map(|(key, path)| Some((*key, path.as_deref()?)));
+    given.filter(|(_, path)| *path != Path::new("-"))
+}
+
+/// A file must be there, be one, hold something, and be readable.
+fn file(key: &str, path: &Path) -> Result<Metadata, String> {
+    let shown = path.display();
+    let metadata = std::fs::metadata(path).map_err(|error| format!("{key}: {shown}: {error}"))?;
+    if metadata.is_dir() {
+        return Err(format!("{key}: {shown} is a directory: name the file in it"));
+    }
+    // A pipe is not opened: that would take what its reader waits for.
+    if metadata.is_file() {
+        std::fs::File::open(path).map_err(|error| format!("{key}: {shown} can't be read: {error}"))?;
+        if metadata.len() == 0 {
+            return Err(format!("{key}: {shown} is empty"));
+        }
+    }
+    Ok(metadata)
+}
+
+fn secret_file(key: &str, path: &Path) -> Option<String> {
+    match file(key, path) {
+        Ok(metadata) => open_to_others(key, path, &metadata),
+        Err(problem) => Some(problem),
+    }
+}
+
+#[cfg(unix)]
+fn open_to_others(key: &str, path: &Path, metadata: &Metadata) -> Option<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = metadata.permissions().mode() & 0o777;
+    let path = path.display();
+    (mode & 0o066 != 0)
+        .then(|| format!("{key}: others can read or write {path} (mode {mode:03o}): chmod 600 {path}"))
+}
+
+/// Windows keeps access lists, not modes; those of a home are its owner's alone.
+#[cfg(not(unix))]
+fn open_to_others(_key: &str, _path: &Path, _metadata: &Metadata) -> Option<String> {
+    None
+}
+
+fn list(key: &str, entry: &str, folder: &Path) -> Option<String> {
+    if let Err(error) = Guard::read(&[entry.to_owned()], &[], &[]) {
+        return Some(format!("{key}: {error}"));
+    }
+    let is_id = entry.parse::<UserId>().is_ok();
+    let also_a_file = is_id && folder.join(entry).exists();
+    also_a_file.then(|| {
+        format!("{key}: {entry} is read as a user's name, but there is a file of that name: rename the file")
+    })
+}
+
+fn output_dir(path: &Path) -> Option<String> {
+    let in_the_way = path.exists() && !path.is_dir();
+    in_the_way.then(|| format!("output_dir: {} is no folder", path.display()))
+}
+
+/// Why others than this account can change the file, if they can: whoever can chooses whom the secrets go to.
+#[cfg(unix)]
+pub fn exposed(path: &Path) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    let user = rustix::process::getuid().as_raw();
+    let reason = |path: &Path| {
+        let metadata = std::fs::metadata(path).ok()?;
+        let (mode, owner) = (metadata.mode(), metadata.uid());
+        // A group of the owner's own, of the same number, is nobody else.
+        let group = mode & 0o020 != 0 && metadata.gid() != owner;
+        // In a folder with the sticky bit, others can't replace what is not theirs.
+        let sticky = metadata.is_dir() && mode & 0o1000 != 0;
+        match () {
+            () if owner != 0 && owner != user => Some(format!("{} belongs to somebody else", path.display())),
+            () if (group || mode & 0o002 != 0) && !sticky => {
+                Some(format!("others can write {0}: chmod go-w {0}", path.display()))
+            }
+            () => None,
+        }
+    };
+    let why = reason(path).or_else(|| reason(path.parent()?))?;
+    Some(format!("{why}. Whoever can change the config file chooses where secrets go"))
+}
+
+/// Windows keeps access lists, not modes; those of a home are its owner's alone.
+#[cfg(not(unix))]
+pub fn exposed(_path: &Path) -> Option<String> {
+    None
+}

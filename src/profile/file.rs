@@ -1,0 +1,312 @@
+//! The config file, read as a whole: whatever is wrong in it is told at once, by line, and nothing of it is used.
+
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::nearest::nearest;
+use super::value::{Field, kind};
+use super::{NONE, Place, Problem, Profile, ProfileError, keys, secrets};
+use crate::harmless::excerpt;
+
+/// No config file is longer than this, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// A config file's contents.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Its path.
+    pub path: PathBuf,
+    /// `default_profile`.
+    pub default: Option<String>,
+    /// The profiles, as they stand in the file.
+    pub profiles: Vec<Profile>,
+}
+
+impl Config {
+    /// Reads the config file that lies there; none where there is no file and nobody named one.
+    pub fn find(place: &Place) -> Result<Option<Config>, ProfileError> {
+        let Some(path) = &place.path else { return Ok(None) };
+        match bytes(path) {
+            Ok(bytes) => Config::parse(path, &bytes).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !place.named => Ok(None),
+            Err(error) => Err(ProfileError::Unreadable { path: path.clone(), reason: error.to_string() }),
+        }
+    }
+
+    fn parse(path: &Path, bytes: &[u8]) -> Result<Config, ProfileError> {
+        let unreadable = |reason: &str| ProfileError::Unreadable {
+            path: path.to_owned(),
+            reason: format!("{reason}; save it as UTF-8"),
+        };
+        if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+            return Err(unreadable("it is UTF-16"));
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| unreadable("it is no UTF-8"))?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let mut reading =
+            Reading { text, folder: path.parent().unwrap_or(Path::new("")), problems: Vec::new() };
+        let (default, profiles) = reading.file();
+        let mut problems = reading.problems;
+        problems.sort_by_key(|problem| problem.line);
+        match problems.is_empty() {
+            true => Ok(Config { path: path.to_owned(), default, profiles }),
+            false => Err(ProfileError::Wrong { path: path.to_owned(), problems }),
+        }
+    }
+
+    /// The profile of this name.
+    pub fn profile(&self, name: &str) -> Result<&Profile, ProfileError> {
+        self.profiles.iter().find(|profile| profile.name == name).ok_or_else(|| ProfileError::NoSuch {
+            name: excerpt(name, 60),
+            path: self.path.clone(),
+            hint: hint(name, &self.names()),
+        })
+    }
+
+    /// The profiles' names.
+    pub fn names(&self) -> Vec<&str> {
+        self.profiles.iter().map(|profile| profile.name.as_str()).collect()
+    }
+}
+
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+    if path.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory: name the file in it"));
+    }
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > LONGEST {
+        true => Err(io::Error::other("it is far too long for a config file")),
+        false => Ok(bytes),
+    }
+}
+
+/// Which profile may be meant, or which there are.
+fn hint(name: &str, names: &[&str]) -> String {
+    match nearest(name, names.iter().copied()) {
+        _ if names.is_empty() => "; it has none at all".to_owned(),
+        Some(near) => format!(": did you mean {near}?"),
+        None => format!("; it has {}", names.join(", ")),
+    }
+}
+
+/// A file that is being read, and what was found wrong so far.
+struct Reading<'a> {
+    text: &'a str,
+    folder: &'a Path,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Reading<'a> {
+    fn file(&mut self) -> (Option<String>, Vec<Profile>) {
+        let table = match DeTable::parse(self.text) {
+            Ok(table) => table.into_inner(),
+            Err(error) => {
+                // Not the error's own words for the place: they show the line, and a secret may stand in it.
+                let at = error.span().map_or(0, |span| span.start);
+                self.wrong(at, format!("this is no TOML: {}", excerpt(error.message(), 200)));
+                return (None, Vec::new());
+            }
+        };
+        let (mut default, mut profiles) = (None, Vec::new());
+        for (key, value) in by_place(&table) {
+            let at = key.span().start;
+            match (key.get_ref().as_ref(), value.get_ref()) {
+                ("default_profile" | "default-profile", DeValue::String(name)) => {
+                    default = Some((at, name.to_string()));
+                }
+                ("default_profile" | "default-profile", other) => {
+                    self.wrong(at, format!("default_profile is {}, not a profile's name", kind(other)));
+                }
+                ("profile", DeValue::Table(tables)) => profiles = self.profiles(tables),
+                ("profile", other) => {
+                    self.wrong(
+                        at,
+                        format!("profile is {}; a profile begins with [profile.NAME]", kind(other)),
+                    );
+                }
+                (unknown, _) => self.unknown_above(at, unknown, value),
+            }
+        }
+        (self.default(default, &profiles), profiles)
+    }
+
+    /// `default_profile` must name a profile, or none.
+    fn default(&mut self, default: Option<(usize, String)>, profiles: &[Profile]) -> Option<String> {
+        let (at, name) = default.filter(|(_, name)| name != NONE)?;
+        // Where a profile is wrong, that is told already.
+        if self.problems.is_empty() && !profiles.iter().any(|profile| profile.name == name) {
+            let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
+            let shown = excerpt(&name, 60);
+            self.wrong(at, format!("default_profile: there is no profile {shown}{}", hint(&name, &names)));
+        }
+        Some(name)
+    }
+
+    fn profiles(&mut self, tables: &DeTable<'a>) -> Vec<Profile> {
+        let mut profiles = Vec::new();
+        for (name, value) in by_place(tables) {
+            let (at, name) = (name.span().start, name.get_ref());
+            match value.get_ref() {
+                _ if !is_name(name) => {
+                    let what = "is no name for a profile: use letters, digits, '-', '_' and '.'";
+                    self.wrong(at, format!("{} {what}", shown(name)));
+                }
+                _ if name == NONE => {
+                    self.wrong(at, format!("a profile can't be called {NONE}: that word means no profile"));
+                }
+                DeValue::Table(table) => profiles.push(self.profile(name, table)),
+                other => {
+                    let name = shown(name);
+                    self.wrong(
+                        at,
+                        format!("profile.{name} is {}; a profile begins with [profile.{name}]", kind(other)),
+                    );
+                }
+            }
+        }
+        profiles
+    }
+
+    fn profile(&mut self, name: &str, table: &DeTable<'a>) -> Profile {
+        let mut profile = Profile { name: name.to_owned(), ..Profile::default() };
+        let place = format!(" in profile {name}");
+        let mut seen = Vec::new();
+        for (key, value) in by_place(table) {
+            let at = key.span().start;
+            let found = keys::find(key.get_ref());
+            if self.holds_secret(key.get_ref(), found.is_some(), value, &place) {
+                continue;
+            }
+            let Some(found) = found else {
+                let advice = keys::advice(&keys::plain(key.get_ref()));
+                self.wrong(at, format!("there is no key {}{place}: {advice}", shown(key.get_ref())));
+                continue;
+            };
+            let name = found.name;
+            if seen.contains(&name) {
+                self.wrong(at, format!("{name} stands twice{place}"));
+            }
+            seen.push(name);
+            if let Err(why) = (found.take)(&mut profile, &Field { value, folder: self.folder }) {
+                let why = excerpt(&why, 300);
+                self.wrong(
+                    value.span().start,
+                    format!("{name}{place}: {why}; write for instance {name} = {}", found.example),
+                );
+            }
+        }
+        profile
+    }
+
+    /// A key that has no place outside of profiles.
+    fn unknown_above(&mut self, at: usize, key: &str, value: &Spanned<DeValue<'a>>) {
+        let place = " above all profiles";
+        if self.holds_secret(key, keys::find(key).is_some(), value, place) {
+            return;
+        }
+        let advice = match value.get_ref() {
+            _ if keys::find(key).is_some() => "it belongs into a profile, below [profile.NAME]".to_owned(),
+            _ => match nearest(key, ["default_profile", "profile"]) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None if value.get_ref().is_table() => {
+                    format!("a profile begins with [profile.{}]", shown(key))
+                }
+                None => "only default_profile stands there".to_owned(),
+            },
+        };
+        self.wrong(at, format!("there is no key {}{place}: {advice}", shown(key)));
+    }
+
+    /// Whether a key is one for a secret, or something in its value looks like one: that is told, without the value.
+    fn holds_secret(&mut self, key: &str, known: bool, value: &Spanned<DeValue<'a>>, place: &str) -> bool {
+        let line_of = value.span().start;
+        if let Some(instead) = secrets::by_key(&keys::plain(key)).filter(|_| !known) {
+            let key = shown(key);
+            self.wrong(line_of, format!("{key}{place}: no secret may stand in a config file; {instead}"));
+            return true;
+        }
+        let in_key = secrets::by_value(key).map(|(what, instead)| (line_of, what, instead));
+        let Some((at, looks_like, instead)) = in_key.or_else(|| secret_in(value)) else { return false };
+        let key = shown(key);
+        self.wrong(
+            at,
+            format!("{key}{place} looks like {looks_like}: no secret may stand in a config file; {instead}"),
+        );
+        true
+    }
+
+    fn wrong(&mut self, at: usize, what: String) {
+        let line = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
+        self.problems.push(Problem { line, what });
+    }
+}
+
+/// The entries in the file's order.
+fn by_place<'t, 'a>(
+    table: &'t DeTable<'a>,
+) -> Vec<(&'t Spanned<toml::de::DeString<'a>>, &'t Spanned<DeValue<'a>>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+/// The first text in a value, or in a key below it, that looks like a secret, and where it stands.
+fn secret_in(value: &Spanned<DeValue<'_>>) -> Option<(usize, &'static str, &'static str)> {
+    match value.get_ref() {
+        DeValue::String(text) => {
+            secrets::by_value(text).map(|(what, instead)| (value.span().start, what, instead))
+        }
+        DeValue::Array(items) => items.iter().find_map(secret_in),
+        DeValue::Table(table) => table.iter().find_map(|(key, value)| {
+            let by_key = secrets::by_key(&keys::plain(key.get_ref()));
+            let found = by_key.map(|instead| (key.span().start, "a secret", instead));
+            found.or_else(|| secret_in(value))
+        }),
+        _ => None,
+    }
+}
+
+/// A key for a message; one that looks like a secret itself is not shown.
+fn shown(key: &str) -> String {
+    if secrets::by_value(key).is_some() { "(hidden)".to_owned() } else { excerpt(key, 60) }
+}
+
+fn is_name(name: &str) -> bool {
+    let fits = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    !name.is_empty() && name.chars().count() <= 60 && name.chars().all(fits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Whatever is in the file, what is said of it names lines of it and shows nothing of what is told to be a
+        /// secret.
+        #[test]
+        fn no_text_shows_its_secret(
+            before in "[a-z_=\\[\\]{}'\",.# \n]{0,40}",
+            key in "(client_|access-|x_)?(secret|token|password)",
+            equals in "( = | |=\\[|\\.)",
+            quote in "['\"]{0,3}",
+            after in "[a-z=\\[\\]{}'\",. \n\\\\]{0,20}",
+        ) {
+            let text = format!("{before}\n[profile.c]\n{key}{equals}{quote}CANARY{quote}{after}");
+            let error = Config::parse(Path::new("c.toml"), text.as_bytes()).unwrap_err();
+            prop_assert!(!error.to_string().contains("CANARY"), "{error}");
+            let ProfileError::Wrong { problems, .. } = error else { panic!("{error}") };
+            let lines = text.lines().count() + 1;
+            prop_assert!(problems.iter().all(|problem| (1..=lines).contains(&problem.line)));
+        }
+
+        #[test]
+        fn no_bytes_are_too_odd(bytes: Vec<u8>) {
+            let _ = Config::parse(Path::new("c.toml"), &bytes);
+        }
+    }
+}

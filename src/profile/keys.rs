@@ -1,0 +1,121 @@
+//! The keys of a profile: each is called as its flag is, with underscores, and read by the flag's own parser.
+
+use super::Profile;
+use super::nearest::nearest;
+use super::value::Field;
+use crate::dispatch::{HaltRule, Rate};
+use crate::duration;
+use crate::identity::{Auth, Cloud};
+use crate::outcome::Outcome;
+
+/// A key: its name, a value as it may be written, and how it is taken into a profile.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) example: &'static str,
+    pub(super) take: Take,
+}
+
+type Take = fn(&mut Profile, &Field<'_>) -> Result<(), String>;
+
+const fn key(name: &'static str, example: &'static str, take: Take) -> Key {
+    Key { name, example, take }
+}
+
+fn put<S, T: Into<S>>(slot: &mut S, value: Result<T, String>) -> Result<(), String> {
+    *slot = value?.into();
+    Ok(())
+}
+
+/// All keys.
+pub(super) static KEYS: [Key; 26] = [
+    key("tenant", "\"contoso.onmicrosoft.com\"", |to, field| put(&mut to.tenant, field.text())),
+    key("cloud", "\"usgov\"", |to, field| put(&mut to.cloud, field.parsed::<Cloud>())),
+    key("client_id", "\"00000000-…\"", |to, field| put(&mut to.client_id, field.text())),
+    key("auth", "\"certificate\"", |to, field| put(&mut to.sources.auth, field.parsed::<Auth>())),
+    key("token_file", "\"~/token\"", |to, field| put(&mut to.sources.token_file, field.path())),
+    key("client_secret_file", "\"~/secret\"", |to, field| {
+        put(&mut to.sources.client_secret_file, field.path())
+    }),
+    key("certificate_file", "\"app.pem\"", |to, field| put(&mut to.sources.certificate_file, field.path())),
+    key("certificate_key_file", "\"app.key\"", |to, field| {
+        put(&mut to.sources.certificate_key_file, field.path())
+    }),
+    key("certificate_password_file", "\"app.password\"", |to, field| {
+        put(&mut to.sources.certificate_password_file, field.path())
+    }),
+    key("federated_token_file", "\"/var/run/secrets/token\"", |to, field| {
+        put(&mut to.sources.federated_token_file, field.path())
+    }),
+    key("service_connection", "\"00000000-…\"", |to, field| {
+        put(&mut to.sources.service_connection, field.text())
+    }),
+    key("identity", "\"00000000-…\"", |to, field| put(&mut to.sources.identity, field.text())),
+    key("protect", "[\"break-glass.csv\"]", |to, field| put(&mut to.protect, field.ids_or_paths())),
+    key("exclude_file", "[\"on-leave.csv\"]", |to, field| put(&mut to.exclude_file, field.paths())),
+    key("case_id", "\"INC-4711\"", |to, field| put(&mut to.case_id, field.text())),
+    key("output_dir", "\"~/runs\"", |to, field| put(&mut to.output_dir, field.path())),
+    key("jobs", "64", |to, field| put(&mut to.jobs, field.number::<u16>(1))),
+    key("rate", "\"20/s\"", |to, field| put(&mut to.rate, field.parsed::<Rate>())),
+    key("burst", "100", |to, field| put(&mut to.burst, field.number::<u32>(1))),
+    key("retries", "5", |to, field| put(&mut to.retries, field.number::<u32>(0))),
+    key("deadline", "\"10m\"", |to, field| put(&mut to.deadline, field.read(duration::parse))),
+    key("halt", "\"fail=10%\"", |to, field| put(&mut to.halt, field.parsed::<HaltRule>())),
+    key("max_users", "500", |to, field| put(&mut to.max_users, field.number::<u32>(0))),
+    key("accept", "[\"not_found\"]", |to, field| put(&mut to.accept, field.words::<Outcome>())),
+    key("timeout", "\"30s\"", |to, field| put(&mut to.timeout, field.read(duration::parse_positive))),
+    key("ca_cert", "\"proxy-root.pem\"", |to, field| put(&mut to.ca_cert, field.path())),
+];
+
+/// What people may write for a key, from Azure's names and other tools' (in small letters, with underscores).
+const OTHER_NAMES: [(&str, &str); 10] = [
+    ("azure_tenant_id", "tenant"),
+    ("tenant_id", "tenant"),
+    ("azure_client_id", "client_id"),
+    ("app_id", "client_id"),
+    ("azure_client_certificate_path", "certificate_file"),
+    ("certificate", "certificate_file"),
+    ("certificate_path", "certificate_file"),
+    ("azure_federated_token_file", "federated_token_file"),
+    ("azure_authority_host", "cloud"),
+    ("environment", "cloud"),
+];
+
+/// Flags that are a matter of one command line, and no keys.
+const FLAGS_ONLY: [&str; 12] = [
+    "yes",
+    "dry_run",
+    "strict",
+    "exclude",
+    "column",
+    "graph_url",
+    "authority_url",
+    "output",
+    "progress",
+    "log_file",
+    "match",
+    "skip",
+];
+
+/// A key as it is looked up: in small letters, with underscores.
+pub(super) fn plain(key: &str) -> String {
+    key.trim().to_lowercase().replace('-', "_")
+}
+
+/// The key of this name, written with underscores or hyphens.
+pub(super) fn find(name: &str) -> Option<&'static Key> {
+    let name = name.replace('-', "_");
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// What to do about an unknown key (as [`plain`] has it).
+pub(super) fn advice(unknown: &str) -> String {
+    if FLAGS_ONLY.contains(&unknown) {
+        return format!("that is said on the command line only (--{})", unknown.replace('_', "-"));
+    }
+    let other = OTHER_NAMES.iter().find(|(name, _)| *name == unknown).map(|(_, key)| *key);
+    let names = || KEYS.iter().map(|key| key.name);
+    match other.or_else(|| nearest(unknown, names())) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => format!("the keys are {}", names().collect::<Vec<_>>().join(", ")),
+    }
+}

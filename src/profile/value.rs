@@ -1,0 +1,113 @@
+//! One value of a profile, read as what its key needs. What a flag takes as text is read by the flag's own parser.
+
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use toml::Spanned;
+use toml::de::DeValue;
+
+use crate::user_id::UserId;
+
+/// A value, and the folder that paths in it start from.
+pub(super) struct Field<'a> {
+    pub(super) value: &'a Spanned<DeValue<'a>>,
+    pub(super) folder: &'a Path,
+}
+
+impl Field<'_> {
+    /// Text that is not blank.
+    pub(super) fn text(&self) -> Result<String, String> {
+        text(self.value)
+    }
+
+    /// Text, as a flag's parser takes it.
+    pub(super) fn read<T, E: Display>(&self, read: impl Fn(&str) -> Result<T, E>) -> Result<T, String> {
+        read(&self.text()?).map_err(|error| error.to_string())
+    }
+
+    /// Text, as a type's own parser takes it.
+    pub(super) fn parsed<T: FromStr<Err: Display>>(&self) -> Result<T, String> {
+        self.read(str::parse)
+    }
+
+    /// A whole number from `least`.
+    pub(super) fn number<T: TryFrom<u64>>(&self, least: u64) -> Result<T, String> {
+        let DeValue::Integer(number) = self.value.get_ref() else {
+            return Err(format!("it is {}, not a whole number", kind(self.value.get_ref())));
+        };
+        let number = u64::from_str_radix(number.as_str(), number.radix()).ok();
+        let fits = number.filter(|number| *number >= least).and_then(|number| T::try_from(number).ok());
+        fits.ok_or_else(|| format!("it is no whole number from {least} that fits"))
+    }
+
+    /// A path; `-` is standard input.
+    pub(super) fn path(&self) -> Result<PathBuf, String> {
+        self.text().map(|text| whole(self.folder, &text))
+    }
+
+    /// Paths.
+    pub(super) fn paths(&self) -> Result<Vec<PathBuf>, String> {
+        Ok(self.texts()?.iter().map(|text| whole(self.folder, text)).collect())
+    }
+
+    /// Ids, and paths of files with ids: what is no id is a path, as `--protect` has it.
+    pub(super) fn ids_or_paths(&self) -> Result<Vec<String>, String> {
+        let read = |text: String| match text.parse::<UserId>() {
+            Ok(_) => Ok(text),
+            Err(_) => path_text(whole(self.folder, &text)),
+        };
+        self.texts()?.into_iter().map(read).collect()
+    }
+
+    /// Words in a list, or in one text with commas between.
+    pub(super) fn words<T: FromStr<Err: Display>>(&self) -> Result<Vec<T>, String> {
+        let texts = self.texts()?;
+        let words = texts.iter().flat_map(|text| text.split(','));
+        words.map(|word| word.trim().parse().map_err(|error: T::Err| error.to_string())).collect()
+    }
+
+    /// A list of texts; a single text is a list of one.
+    fn texts(&self) -> Result<Vec<String>, String> {
+        match self.value.get_ref() {
+            DeValue::Array(items) => items.iter().map(text).collect(),
+            DeValue::String(_) => Ok(vec![self.text()?]),
+            other => Err(format!("it is {}, not a list of texts", kind(other))),
+        }
+    }
+}
+
+fn text(value: &Spanned<DeValue<'_>>) -> Result<String, String> {
+    match value.get_ref() {
+        DeValue::String(text) if text.trim().is_empty() => Err("it is empty".to_owned()),
+        DeValue::String(text) => Ok(text.to_string()),
+        other => Err(format!("it is {}, not text in quotes", kind(other))),
+    }
+}
+
+/// What a value is, for people.
+pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(_) => "a number",
+        DeValue::Float(_) => "a number with a point",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+/// A path of the file, whole: `~/` is the home, and what is relative starts from the file's own folder.
+fn whole(folder: &Path, text: &str) -> PathBuf {
+    let below_home = text.strip_prefix("~/").or_else(|| text.strip_prefix("~\\").filter(|_| cfg!(windows)));
+    match below_home.and_then(|rest| Some(std::env::home_dir()?.join(rest))) {
+        Some(path) => path,
+        None if text == "-" => PathBuf::from(text),
+        None => folder.join(text),
+    }
+}
+
+fn path_text(path: PathBuf) -> Result<String, String> {
+    path.into_os_string().into_string().map_err(|_| "its path is no valid text on this system".to_owned())
+}

@@ -1,0 +1,193 @@
+//! A profile speaks where the flags and the environment are silent: it fills the gaps in the arguments, and from there
+//! on all goes as if they had been given.
+//!
+//! Lists of people to leave out are added up, never replaced. What a profile names to sign in with is meant, whatever
+//! the environment holds, as a flag's would be.
+
+use crate::cli::{EvidenceArgs, NetworkArgs, ProfileArgs, SafetyArgs, SendingArgs, SignInArgs, WorkArgs};
+use crate::identity::Variables;
+use crate::journal::ProfileRecord;
+use crate::profile::{self, Config, Place, Profile, ProfileError};
+
+use super::SignIn;
+
+/// The variable that names the profile.
+const VARIABLE: &str = "ENTRA_REVOKE_PROFILE";
+
+/// The profile that is used.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    profile: Profile,
+    config: std::path::PathBuf,
+    /// Somebody named it, on the command line or in the environment; otherwise it is the file's default.
+    named: bool,
+}
+
+/// The profile of a `run`: the one that is named, or the config file's default. [`profile::NONE`] is none, and then
+/// no file is read.
+pub fn choose(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> {
+    let variable = || std::env::var_os(VARIABLE).map(|name| name.to_string_lossy().trim().to_owned());
+    let named = args.profile.clone().or_else(variable).filter(|name| !name.is_empty());
+    match named {
+        Some(name) => named_in(args, &name),
+        None => default_of(args),
+    }
+}
+
+/// The profile of a `resume` or a `drill`: the one that a flag names, and no other.
+pub fn choose_named(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> {
+    match (&args.profile, &args.config) {
+        (Some(name), _) => named_in(args, name),
+        (None, Some(path)) => Err(ProfileError::NotChosen { path: path.clone(), hint: "" }),
+        (None, None) => Ok(None),
+    }
+}
+
+fn named_in(args: &ProfileArgs, name: &str) -> Result<Option<Chosen>, ProfileError> {
+    if name == profile::NONE {
+        return Ok(None);
+    }
+    let config = config(args)?;
+    let profile = config.profile(name)?.clone();
+    Ok(Some(Chosen { profile, config: config.path, named: true }))
+}
+
+fn default_of(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> {
+    let Some(config) = Config::find(&Place::find(args.config.as_deref()))? else { return Ok(None) };
+    match (&config.default, &args.config) {
+        (Some(name), _) => {
+            let profile = config.profile(name)?.clone();
+            Ok(Some(Chosen { profile, config: config.path, named: false }))
+        }
+        (None, Some(path)) => {
+            let hint = ", or write default_profile into it";
+            Err(ProfileError::NotChosen { path: path.clone(), hint })
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// The config file, which must be there.
+pub fn config(args: &ProfileArgs) -> Result<Config, ProfileError> {
+    let place = Place::find(args.config.as_deref());
+    Config::find(&place)?.ok_or(ProfileError::NoFile(place.path))
+}
+
+impl Chosen {
+    /// A profile as if it had been named.
+    pub fn named(profile: &Profile, config: &Config) -> Chosen {
+        Chosen { profile: profile.clone(), config: config.path.clone(), named: true }
+    }
+
+    /// Fills what the flags and the environment leave open of who signs in, and gives what the environment overrules
+    /// of it, as sentences.
+    ///
+    /// # Errors
+    /// When the profile was named and the environment says another tenant or app: a variable that was left over from
+    /// other work must not lead into another tenant. A flag settles it.
+    pub fn sign_in(&self, args: &mut SignInArgs, vars: Variables<'_>) -> Result<Vec<String>, ProfileError> {
+        let profile = &self.profile;
+        let mut overruled = Vec::new();
+        for (key, slot, ours, variable, flag) in [
+            ("tenant", &mut args.tenant, &profile.tenant, "AZURE_TENANT_ID", "--tenant"),
+            ("client_id", &mut args.client_id, &profile.client_id, "AZURE_CLIENT_ID", "--client-id"),
+        ] {
+            let (None, Some(ours)) = (slot.as_ref(), ours) else { continue };
+            match vars(variable).filter(|theirs| !theirs.trim().eq_ignore_ascii_case(ours.trim())) {
+                Some(theirs) if self.named => {
+                    return Err(ProfileError::Environment {
+                        profile: profile.name.clone(),
+                        key,
+                        ours: ours.clone(),
+                        variable,
+                        theirs,
+                        flag,
+                    });
+                }
+                Some(theirs) => overruled.push(format!(
+                    "{variable} is {theirs} and goes before the {key} of the default profile, {ours}"
+                )),
+                None => *slot = Some(ours.clone()),
+            }
+        }
+        args.cloud = args.cloud.or(profile.cloud);
+        self.sources(args);
+        Ok(overruled)
+    }
+
+    /// Flags that name a way to sign in are meant instead of the profile's, not beside it: its certificate's password
+    /// is not that of another certificate.
+    fn sources(&self, args: &mut SignInArgs) {
+        if SignIn::new(args).sources.names_a_way() {
+            return;
+        }
+        let ours = self.profile.sources.clone();
+        args.auth = args.auth.or(ours.auth);
+        for (slot, ours) in [
+            (&mut args.token_file, ours.token_file),
+            (&mut args.client_secret_file, ours.client_secret_file),
+            (&mut args.certificate_file, ours.certificate_file),
+            (&mut args.certificate_key_file, ours.certificate_key_file),
+            (&mut args.certificate_password_file, ours.certificate_password_file),
+            (&mut args.federated_token_file, ours.federated_token_file),
+        ] {
+            *slot = slot.take().or(ours);
+        }
+        args.service_connection = args.service_connection.take().or(ours.service_connection);
+        args.identity = args.identity.take().or(ours.identity);
+    }
+
+    /// Fills what the flags leave open of how the network is used.
+    pub fn network(&self, args: &mut NetworkArgs) {
+        args.timeout = args.timeout.or(self.profile.timeout);
+        args.ca_cert = args.ca_cert.take().or_else(|| self.profile.ca_cert.clone());
+    }
+
+    /// Fills what the flags leave open of the work: whom to leave out, how to send, what to keep.
+    pub fn work(&self, args: &mut WorkArgs) {
+        self.safety(&mut args.safety);
+        self.sending(&mut args.sending);
+        self.evidence(&mut args.evidence);
+    }
+
+    fn safety(&self, args: &mut SafetyArgs) {
+        args.protect.extend(self.profile.protect.iter().cloned());
+        args.exclude_file.extend(self.profile.exclude_file.iter().cloned());
+    }
+
+    fn sending(&self, args: &mut SendingArgs) {
+        let profile = &self.profile;
+        // A burst belongs to its rate.
+        args.burst = args.burst.or(profile.burst.filter(|_| args.rate.is_none()));
+        args.rate = args.rate.or(profile.rate);
+        args.jobs = args.jobs.or(profile.jobs);
+        args.retries = args.retries.or(profile.retries);
+        args.deadline = args.deadline.or(profile.deadline);
+        args.halt = args.halt.or(profile.halt);
+        args.max_users = args.max_users.or(profile.max_users);
+        if args.accept.is_empty() {
+            args.accept.clone_from(&profile.accept);
+        }
+    }
+
+    fn evidence(&self, args: &mut EvidenceArgs) {
+        args.case_id = args.case_id.take().or_else(|| self.profile.case_id.clone());
+        args.output_dir = args.output_dir.take().or_else(|| self.profile.output_dir.clone());
+    }
+
+    /// Says which profile is used.
+    pub fn sentence(&self) -> String {
+        let from = if self.named { "from" } else { "the default of" };
+        format!("profile {}, {from} {}", self.profile.name, self.config.display())
+    }
+
+    /// Why others can change the config file, if they can.
+    pub fn exposed(&self) -> Option<String> {
+        profile::exposed(&self.config)
+    }
+
+    /// For `run.json`.
+    pub fn record(&self) -> ProfileRecord {
+        ProfileRecord { name: self.profile.name.clone(), config: self.config.clone() }
+    }
+}

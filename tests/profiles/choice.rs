@@ -1,0 +1,170 @@
+//! Which profile is used, and from which file.
+
+use super::*;
+use serde_json::Value;
+
+#[test]
+fn a_run_by_profile_needs_no_other_flag() {
+    let stage = tenant();
+    let more = "protect = ['boss@contoso.com']\ncase_id = 'INC-1'\noutput_dir = 'evidence'\nretries = 2\n";
+    let file =
+        usual(&stage, format!("[profile.contoso]\n{}{more}", app().replace("'secret'", "'../secret'")));
+    let done = stage.finish(run(&stage).args(["--profile", "contoso"]));
+    done.exits(0);
+    let first = done.stderr.lines().next().unwrap();
+    assert_eq!(first, format!("profile contoso, from {}: tenant {TENANT}", file.display()));
+    assert_eq!(stage.stats().effects, 2, "the third is protected");
+    let folder = std::fs::read_dir(stage.dir.path().join("entra-revoke/evidence")).unwrap().next().unwrap();
+    let record = std::fs::read_to_string(folder.unwrap().path().join("run.json")).unwrap();
+    let record: Value = serde_json::from_str(&record).unwrap();
+    assert_eq!(record["profile"]["name"], "contoso");
+    assert_eq!(record["profile"]["config"], file.to_str().unwrap());
+    assert_eq!((&record["case_id"], &record["settings"]["retries"]), (&"INC-1".into(), &2.into()));
+    assert_eq!((&record["tenant"], &record["operator"]["auth"]), (&TENANT.into(), &"client-secret".into()));
+}
+
+#[test]
+fn the_default_is_used_where_none_is_named_and_none_means_none() {
+    let stage = tenant();
+    usual(
+        &stage,
+        format!("default_profile = 'c'\n[profile.c]\n{}", app().replace("'secret'", "'../secret'")),
+    );
+    let done = stage.finish(&mut run(&stage));
+    done.exits(0);
+    assert!(done.stderr.starts_with("profile c, the default of "), "{}", done.stderr);
+    for set in [Some(("ENTRA_REVOKE_PROFILE", "none")), None] {
+        let mut command = run(&stage);
+        match set {
+            Some((name, value)) => command.env(name, value),
+            None => command.args(["--profile", "none"]),
+        };
+        let done = stage.finish(&mut command);
+        done.exits(4);
+        assert!(!done.stderr.contains("profile c"), "{}", done.stderr);
+    }
+    assert_eq!(stage.stats().token_requests, 1);
+    let silent = stage.finish(run(&stage).args(["-o", "none"]));
+    assert!(!silent.exits(0).stderr.contains("profile"), "{}", silent.stderr);
+}
+
+#[test]
+fn without_a_profile_nothing_is_said_of_profiles() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", "a@contoso.com\n");
+    for toml in [None, Some("[profile.c]\nmax_users = 0\n")] {
+        if let Some(toml) = toml {
+            usual(&stage, toml);
+        }
+        let done = stage.run(&input, &[]);
+        assert!(!done.exits(0).stderr.contains("profile"), "{}", done.stderr);
+    }
+    assert_eq!(stage.folders().len(), 2);
+    let record = std::fs::read_to_string(stage.folders()[0].join("run.json")).unwrap();
+    assert!(!record.contains("\"profile\""), "{record}");
+}
+
+#[test]
+fn flags_go_before_variables() {
+    let stage = tenant();
+    let toml = |case: &str| format!("[profile.a]\n{0}case_id = '{case}'\n[profile.b]\n{0}", app());
+    let (one, two) = (config(&stage, "one.toml", toml("one")), config(&stage, "two.toml", toml("two")));
+    for (args, says) in [
+        (&["--config", "one.toml", "--profile", "a"][..], ("profile a", &one)),
+        (&["--profile", "a"], ("profile a", &two)),
+        (&["--config", "one.toml"], ("profile b", &one)),
+        (&[], ("profile b", &two)),
+    ] {
+        let mut command = run(&stage);
+        command.env("ENTRA_REVOKE_CONFIG", "two.toml").env("ENTRA_REVOKE_PROFILE", "b").args(args);
+        let done = stage.finish(&mut command);
+        let wanted = format!("{}, from {}", says.0, says.1.display());
+        assert!(done.exits(0).stderr.starts_with(&wanted), "{args:?}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn what_is_named_must_be_there() {
+    let stage = tenant();
+    for args in [["--config", "gone.toml"], ["--config", "."]] {
+        refused(&stage, &stage.finish(run(&stage).args(args)), &["can't be read"]);
+    }
+    let done = stage.finish(run(&stage).env("ENTRA_REVOKE_CONFIG", "gone.toml"));
+    refused(&stage, &done, &["gone.toml", "can't be read"]);
+    let done = stage.finish(run(&stage).args(["--profile", "contoso"]));
+    refused(&stage, &done, &["there is no config file at", "--config"]);
+    config(&stage, "c.toml", format!("[profile.contoso]\n{}[profile.fabrikam]\n", app()));
+    let named = |name: &str| stage.finish(run(&stage).args(["--config", "c.toml", "--profile", name]));
+    refused(&stage, &named("contosso"), &["no profile contosso: did you mean contoso?"]);
+    refused(&stage, &named("x\u{1b}[2J"), &["contoso, fabrikam", "\\u{1b}"]);
+    refused(&stage, &named(""), &["--profile"]);
+    // Given for a purpose, and of no effect: somebody would miss the protect list.
+    let done = stage.finish(run(&stage).args(["--config", "c.toml"]));
+    refused(&stage, &done, &["no profile of it is chosen", "default_profile"]);
+}
+
+#[test]
+fn a_file_that_can_not_be_read_is_no_missing_file() {
+    let stage = tenant();
+    std::fs::create_dir_all(stage.dir.path().join("entra-revoke/config.toml")).unwrap();
+    refused(&stage, &stage.finish(&mut run(&stage)), &["it is a directory"]);
+}
+
+#[test]
+fn a_drill_takes_only_a_profile_that_a_flag_names() {
+    let stage = tenant();
+    usual(&stage, "default_profile = 'c'\n[profile.c]\nprotect = ['boss@contoso.com']\ncase_id = 'C-1'\n");
+    let drill = |args: &[&str]| {
+        let mut command = stage.bare("drill");
+        command.env("ENTRA_REVOKE_PROFILE", "c").env("AZURE_TENANT_ID", OTHER_TENANT);
+        stage.finish(command.arg("users.txt").args(["-o", "json"]).args(args)).exits(0).stdout.clone()
+    };
+    let summary: Value = serde_json::from_str(&drill(&[])).unwrap();
+    assert_eq!((&summary["targets"], &summary["case_id"]), (&3.into(), &Value::Null));
+    let summary: Value = serde_json::from_str(&drill(&["--profile", "c"])).unwrap();
+    assert_eq!((&summary["targets"], &summary["case_id"]), (&2.into(), &"C-1".into()));
+    let done = stage.finish(stage.bare("drill").args(["users.txt", "--config", "c.toml"]));
+    done.exits(2);
+    assert!(done.stderr.contains("--profile"), "{}", done.stderr);
+}
+
+#[test]
+fn a_run_is_resumed_without_its_profile_or_with_another() {
+    let stage = tenant();
+    stage.input("users.txt", "a@contoso.com\nb@contoso.com\n");
+    let file = usual(&stage, format!("[profile.c]\n{}", app().replace("'secret'", "'../secret'")));
+    let cut = || {
+        let done = stage.finish(run(&stage).args(["--profile", "c", "--deadline", "0s"]));
+        done.exits(5);
+        stage.folder().path
+    };
+    let resume = |folder: &Path, args: &[&str]| {
+        let mut command = stage.bare("resume");
+        stage.finish(command.arg(folder).args(args))
+    };
+    // The run knows all it needs; whatever the file holds by now, and whichever profile is the default.
+    let folder = cut();
+    std::fs::write(&file, "default_profile = 'broken'\n").unwrap();
+    let done = resume(&folder, &[]);
+    assert!(!done.exits(0).stderr.contains("profile"), "{}", done.stderr);
+    assert_eq!(stage.stats().effects, 2);
+
+    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::write(&file, format!("[profile.c]\n{}", app().replace("'secret'", "'../secret'"))).unwrap();
+    let folder = cut();
+    let elsewhere = format!("tenant = '{OTHER_TENANT}'\nclient_id = '{APP}'\n");
+    let moved =
+        format!("[profile.moved]\n{}[profile.other]\n{elsewhere}", app().replace("'secret'", "'moved'"));
+    std::fs::write(&file, moved).unwrap();
+    std::fs::rename(stage.dir.path().join("secret"), stage.dir.path().join("entra-revoke/moved")).unwrap();
+    let asked = stage.stats().token_requests;
+    resume(&folder, &[]).exits(4);
+    let done = resume(&folder, &["--profile", "other"]);
+    assert!(done.exits(2).stderr.contains("can't go on in tenant"), "{}", done.stderr);
+    assert_eq!(stage.stats().token_requests, asked);
+    let done = resume(&folder, &["--profile", "moved"]);
+    assert!(done.exits(0).stderr.starts_with("profile moved, from "), "{}", done.stderr);
+    assert_eq!(stage.stats().effects, 4);
+    let done = resume(&folder, &["--config", "c.toml"]);
+    assert!(done.exits(2).stderr.contains("--profile"), "{}", done.stderr);
+}
