@@ -17,7 +17,7 @@ pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<reqwest::Certificate
     if let Some(path) = ca_cert {
         let all = read("--ca-cert", path)?;
         // One that was given for this very program must be of use, all of it.
-        if let Some(odd) = all.iter().find_map(|root| refused(root)) {
+        if let Some(odd) = all.iter().find_map(refused) {
             return Err(fail("--ca-cert", path, odd));
         }
         roots.extend(all);
