@@ -228,3 +228,17 @@ fn the_documents_have_the_same_table() {
         }
     }
 }
+
+/// `USGov` is GCC for the CLI for Microsoft 365 and GCC High here and for Microsoft's PowerShell SDK.
+#[test]
+fn a_name_that_was_meant_otherwise_ends_at_sign_in() {
+    let (_, graph, login) = TABLE[1];
+    let site = site(graph, login);
+    let proxy = Proxy::to(site.stage.simulator.addr());
+    let mut command = site.run();
+    command.args(["--cloud", "USGov"]).env("AZURE_TENANT_ID", "11111111-0000-4000-8000-000000000001");
+    let done = site.stage.finish(command.env("HTTPS_PROXY", format!("http://{}", proxy.addr)));
+    site.refused(&done, &["AADSTS90002", "--cloud"]);
+    let asked: Vec<String> = proxy.asked().into_iter().map(|asked| asked.target).collect();
+    assert_eq!(asked, [format!("{login}:443")]);
+}
