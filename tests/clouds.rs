@@ -1,5 +1,7 @@
 //! Every cloud under its own host names, over TLS: the run works, and nothing goes anywhere else.
 
+#![allow(clippy::unwrap_used)]
+
 mod proxies;
 mod site;
 mod stage;
@@ -225,4 +227,18 @@ fn the_documents_have_the_same_table() {
             assert_eq!(known.map(|cloud| cloud.name().to_owned()).as_deref(), Ok(words[0]), "{alias}");
         }
     }
+}
+
+/// `USGov` is GCC for the CLI for Microsoft 365 and GCC High here and for Microsoft's PowerShell SDK.
+#[test]
+fn a_name_that_was_meant_otherwise_ends_at_sign_in() {
+    let (_, graph, login) = TABLE[1];
+    let site = site(graph, login);
+    let proxy = Proxy::to(site.stage.simulator.addr());
+    let mut command = site.run();
+    command.args(["--cloud", "USGov"]).env("AZURE_TENANT_ID", "11111111-0000-4000-8000-000000000001");
+    let done = site.stage.finish(command.env("HTTPS_PROXY", format!("http://{}", proxy.addr)));
+    site.refused(&done, &["AADSTS90002", "--cloud"]);
+    let asked: Vec<String> = proxy.asked().into_iter().map(|asked| asked.target).collect();
+    assert_eq!(asked, [format!("{login}:443")]);
 }

@@ -17,7 +17,7 @@ pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<reqwest::Certificate
     if let Some(path) = ca_cert {
         let all = read("--ca-cert", path)?;
         // One that was given for this very program must be of use, all of it.
-        if let Some(odd) = all.iter().find_map(|root| refused(root)) {
+        if let Some(odd) = all.iter().find_map(refused) {
             return Err(fail("--ca-cert", path, odd));
         }
         roots.extend(all);
@@ -49,7 +49,9 @@ fn read(given_by: &'static str, path: &Path) -> Result<Vec<CertificateDer<'stati
         return Err(fail(given_by, path, "it is empty: name a PEM file, or unset it".to_owned()));
     }
     let pem = std::fs::read(path).map_err(|error| fail(given_by, path, error.to_string()))?;
-    let roots: Vec<_> = CertificateDer::pem_slice_iter(&pem)
+    // Editors on Windows put a byte order mark before it.
+    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&pem);
+    let roots: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|error| fail(given_by, path, error.to_string()))?;
     if roots.is_empty() {

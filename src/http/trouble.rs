@@ -80,7 +80,13 @@ impl Facts {
     /// The sentence; none where nothing better is known than what the causes say.
     fn explain(&self, host: &str, proxy: Option<&str>) -> Option<Trouble> {
         if let Some(tls) = &self.tls {
-            return Some(untrusted(tls, host, proxy));
+            return Some(match proxy {
+                // Spoken to in TLS itself, it did not come to asking it for the host.
+                Some(proxy) if self.says("failed to create underlying connection") => {
+                    untrusted(tls, &format!("the proxy {proxy}"), None)
+                }
+                proxy => untrusted(tls, host, proxy),
+            });
         }
         if self.dns {
             return Some(Trouble::passing(self.nameless(host, proxy)));
@@ -244,6 +250,9 @@ mod tests {
         let unknown = with(CertificateError::UnknownIssuer);
         says(&told(&unknown, None), true, &["graph.example", "--ca-cert", "SSL_CERT_FILE"]);
         says(&told(&unknown, Some(PROXY)), true, &["p.example:3128", "--ca-cert", "SSL_CERT_FILE"]);
+        let own =
+            Facts { causes: vec!["tunnel error: failed to create underlying connection".into()], ..unknown };
+        says(&told(&own, Some(PROXY)), true, &["the certificate of the proxy http://p.example:3128"]);
         says(&told(&with(CertificateError::Expired), None), true, &["clock"]);
         says(&told(&with(CertificateError::NotValidForName), None), true, &["another name", "--resolve"]);
         says(&told(&with(CertificateError::Revoked), None), true, &["can't be trusted"]);

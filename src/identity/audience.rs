@@ -2,7 +2,8 @@
 
 use super::{Cloud, SignInError};
 
-/// Graph's own app id, which stands for it in every cloud (learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in).
+/// Graph's own app id, which stands for it in every cloud
+/// (learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in).
 const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
 /// Checks a token's `aud` against the cloud and the Graph root that requests go to.

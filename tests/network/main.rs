@@ -1,5 +1,7 @@
 //! The network as it is met: names that can't be resolved, connections that stall, certificates, IPv6.
 
+#![allow(clippy::unwrap_used)]
+
 mod ipv6;
 #[cfg(target_os = "linux")]
 mod names;

@@ -5,20 +5,20 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Files that stand in the places of this machine's.
-pub struct Namespace {
+pub(crate) struct Namespace {
     mounts: Vec<(PathBuf, &'static str)>,
 }
 
 impl Namespace {
     /// Names come from `hosts` alone, and no DNS is asked. None, with the reason printed, where that can't be had.
-    pub fn of_names(dir: &Path, hosts: &Path) -> Option<Namespace> {
+    pub(crate) fn of_names(dir: &Path, hosts: &Path) -> Option<Namespace> {
         let switch = dir.join("nsswitch.conf");
         std::fs::write(&switch, "hosts: files\n").unwrap();
         Namespace { mounts: vec![(hosts.to_owned(), "/etc/hosts"), (switch, "/etc/nsswitch.conf")] }.tried()
     }
 
     /// The platform's roots are those in `folder`.
-    pub fn of_roots(folder: &Path) -> Option<Namespace> {
+    pub(crate) fn of_roots(folder: &Path) -> Option<Namespace> {
         Namespace { mounts: vec![(folder.to_owned(), "/etc/ssl/certs")] }.tried()
     }
 
@@ -35,7 +35,7 @@ impl Namespace {
     }
 
     /// The same command, inside.
-    pub fn inside(&self, command: &Command) -> Command {
+    pub(crate) fn inside(&self, command: &Command) -> Command {
         let mut inside = Command::new("unshare");
         inside.arg("--mount");
         if !rustix::process::geteuid().is_root() {

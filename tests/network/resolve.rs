@@ -1,6 +1,6 @@
 //! `--resolve`: addresses for names that DNS does not know, or lies about.
 
-use crate::site::{GRAPH, LOGIN, Site};
+use crate::site::{GRAPH, LOGIN, Site, nobody};
 
 #[test]
 fn a_name_is_looked_for_at_the_given_address_and_must_still_prove_itself() {
@@ -31,8 +31,7 @@ fn pem(site: &Site) -> String {
 fn of_several_addresses_one_that_answers_is_enough() {
     let site = Site::global(1);
     let mut command = site.run();
-    // Nobody listens there.
-    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (_socket, dead) = nobody();
     for host in [GRAPH, LOGIN] {
         command.args(["--resolve", &format!("{host}={dead}")]);
     }

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::site::Site;
+use crate::site::{Site, nobody};
 
 /// Takes connections and never says a word.
 fn silent() -> (TcpListener, String) {
@@ -11,17 +11,12 @@ fn silent() -> (TcpListener, String) {
     (listener, format!("https://localhost:{port}"))
 }
 
-/// Nobody listens there.
-fn nobody() -> String {
-    let (listener, url) = silent();
-    drop(listener);
-    url
-}
-
 #[test]
 fn mid_run_each_user_ends_as_failed_within_the_time_out() {
     let (_listener, silent) = silent();
-    for (graph, says) in [(silent, "within the time-out"), (nobody(), "can't connect to localhost")] {
+    let (_socket, nobody) = nobody();
+    let nobody = format!("https://localhost:{}", nobody.port());
+    for (graph, says) in [(silent, "within the time-out"), (nobody, "can't connect to localhost")] {
         let site = Site::global(3);
         let mut command = site.run();
         command.args(["--graph-url", &graph, "--authority-url", &site.stage.simulator.url()]);
@@ -39,8 +34,10 @@ fn mid_run_each_user_ends_as_failed_within_the_time_out() {
 #[test]
 fn at_sign_in_it_ends_and_says_of_whom() {
     let (_listener, silent) = silent();
+    let (_socket, nobody) = nobody();
+    let nobody = format!("https://localhost:{}", nobody.port());
     std::thread::scope(|scope| {
-        for (authority, says) in [(silent, "within the time-out"), (nobody(), "refused")] {
+        for (authority, says) in [(silent, "within the time-out"), (nobody, "refused")] {
             scope.spawn(move || {
                 let site = Site::global(1);
                 let mut command = site.run();
@@ -50,4 +47,19 @@ fn at_sign_in_it_ends_and_says_of_whom() {
             });
         }
     });
+}
+
+#[test]
+fn a_proxy_that_never_answers_is_told_within_the_time_out() {
+    let (_listener, silent) = silent();
+    let site = Site::global(2);
+    let mut command = site.run();
+    command.env_remove("AZURE_CLIENT_SECRET").env("ENTRA_REVOKE_TOKEN", crate::stage::TOKEN);
+    command.env("HTTPS_PROXY", silent.replace("https:", "http:"));
+    site.stage.finish(command.args(["--timeout", "300ms", "--retries", "0"])).exits(3);
+    assert_eq!(site.honest(&["failed"]).len(), 2);
+    let detail = site.stage.folder().row("u00@contoso.com")["detail"].clone();
+    for words in ["graph.microsoft.com", "through the proxy http://localhost", "within the time-out"] {
+        assert!(detail.contains(words), "{words:?} is not in {detail}");
+    }
 }

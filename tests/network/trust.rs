@@ -53,6 +53,15 @@ fn roots_come_from_the_flag_and_from_the_environment() {
     }
 }
 
+#[test]
+fn a_file_that_an_editor_on_windows_wrote_is_read() {
+    let site = Site::global(1);
+    let pem = site.stage.simulator.ca_pem().unwrap().replace("\r\n", "\n").replace('\n', "\r\n");
+    let file = site.stage.input("notepad.pem", format!("\u{feff}{pem}"));
+    site.stage.finish(untrusting(&site).arg("--ca-cert").arg(file)).exits(0);
+    site.all_revoked(1);
+}
+
 #[cfg(not(any(windows, target_vendor = "apple")))]
 #[test]
 fn a_folder_of_roots_is_read_as_well() {

@@ -3,7 +3,7 @@
 use std::process::Child;
 
 use crate::proxies::{Proxy, Turn};
-use crate::site::{GRAPH, Site, until};
+use crate::site::{GRAPH, LOGIN, SECRET, Site, until};
 use crate::stage::Done;
 
 const USERS: usize = 12;
@@ -68,4 +68,30 @@ fn a_proxy_that_wants_a_password_for_graph_alone_ends_nobody_as_revoked() {
     let row = site.stage.folder().rows().remove(0);
     assert!(row["detail"].contains("407") && row["detail"].contains("HTTPS_PROXY"), "{row:#?}");
     assert_eq!(site.stage.stats().effects, 0);
+}
+
+/// Takes 15 s, since the token endpoint is asked five times for the next token.
+#[test]
+fn a_proxy_that_dies_before_a_renewal_ends_the_run_as_a_sign_in_that_failed() {
+    let site = Site::new(GRAPH, LOGIN, USERS, "");
+    site.stage.simulator.change(&format!("[token]\nsecret = '{SECRET}'\nlifetime = '4s'")).unwrap();
+    let proxy = Proxy::to(site.stage.simulator.addr());
+    let mut command = site.run();
+    command.env("HTTPS_PROXY", format!("http://responder:CANARY@{}", proxy.addr));
+    let run = site.stage.start(command.args(["--rate", "2/s", "--burst", "1", "--retries", "9"]));
+    until("two are revoked", || site.stage.stats().effects >= 2);
+    proxy.die();
+    let done = Done::from(run.wait_with_output().unwrap());
+    done.exits(4);
+    let outcomes = site.honest(&["revoked", "failed", "in_doubt", "not_attempted"]);
+    assert!(
+        outcomes.iter().filter(|outcome| *outcome == "not_attempted").count() >= USERS / 2,
+        "{outcomes:?}"
+    );
+    let summary = site.stage.folder().summary();
+    let sentence = summary["stopped"]["sentence"].as_str().unwrap();
+    for words in [LOGIN, "the proxy", "HTTPS_PROXY"] {
+        assert!(sentence.contains(words), "{words:?} is not in {sentence}");
+    }
+    assert!(!sentence.contains("CANARY"));
 }

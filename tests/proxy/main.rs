@@ -1,7 +1,10 @@
 //! Proxies of the environment: a run through each kind, the ways in which they fail, and what is never told to whom.
 
+#![allow(clippy::unwrap_used)]
+
 mod answers;
 mod death;
+mod over_tls;
 mod plain_http;
 mod ways;
 

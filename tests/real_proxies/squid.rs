@@ -11,6 +11,20 @@ use crate::stage::Done;
 struct Squid {
     running: Running,
     folder: TempDir,
+    /// What its shared memory is called.
+    name: String,
+}
+
+/// A squid that was killed leaves its shared memory behind, and the next one of that name stumbles over it.
+impl Drop for Squid {
+    fn drop(&mut self) {
+        self.running.kill();
+        let left = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+        let own = format!("{}-", self.name);
+        for file in left.filter(|file| file.file_name().to_string_lossy().starts_with(&own)) {
+            let _ = std::fs::remove_file(file.path());
+        }
+    }
 }
 
 impl Squid {
@@ -22,7 +36,7 @@ impl Squid {
         let config = format!(
             "http_port {addr}\npid_filename none\ncache deny all\npinger_enable off\nnetdb_filename none\n\
              visible_hostname squid.test\nshutdown_lifetime 0 seconds\ndns_nameservers 127.0.0.1\n\
-             access_log stdio:{}\ncache_log {}\ncoredump_dir {}\n\
+             access_log stdio:{}\ncache_log {}\ncoredump_dir {}\ncache_mem 0\nmemory_cache_shared off\ncollapsed_forwarding off\n\
              acl here dstdomain localhost\nacl simulator port {port}\nacl CONNECT method CONNECT\n\
              http_access allow CONNECT here simulator\nhttp_access deny all\n",
             path("access.log").display(),
@@ -31,8 +45,9 @@ impl Squid {
         );
         std::fs::write(path("squid.conf"), config).unwrap();
         let mut command = Command::new(program);
-        command.arg("-N").arg("-f").arg(path("squid.conf"));
-        Some(Squid { running: Running::start(&mut command, addr, &path("output")), folder })
+        let name = format!("test{}", addr.port());
+        command.arg("-N").arg("-n").arg(&name).arg("-f").arg(path("squid.conf"));
+        Some(Squid { running: Running::start(&mut command, addr, &path("output")), folder, name })
     }
 
     fn url(&self) -> String {
