@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::connect::{Connection, check_me, sign_in};
-use super::{progress, start_logs};
+use super::{progress, standard_input, start_logs};
 use crate::cli::{InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
@@ -21,6 +21,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
     let network = Network::new(&args.sign_in, &args.network);
     let who = SignIn::new(&args.sign_in);
+    standard_input::check(&args.files, &who.sources)?;
     let draft = draft(&args.files, &args.work)?;
     announce(&draft, args.work.output.output);
     if args.work.safety.dry_run {
