@@ -16,13 +16,15 @@ const fn row(code: u32, advice: &'static str) -> Row {
 const CLOCK: &str = "the assertion's time does not fit Entra's clock: set this machine's clock (NTP); a federated token \
                      may also be too old: get a fresh one";
 const CLOUD: &str = "the tenant lives in another cloud: name it (--cloud)";
-const CONDITIONAL: &str = "Conditional Access does not let this sign-in through: see which policy in Entra's sign-in \
-                           logs, and have the app, user or place exempted";
-const DEVICE: &str = "Conditional Access asks for a managed device, which a device code can't show: sign in as an app, \
-                      or on a managed device with az login and --auth azure-cli";
+const CONDITIONAL: &str = "Conditional Access blocks this sign-in: see in Entra's sign-in logs which policy it is, and \
+                           sign in from a place and in a way that it allows";
+const DEVICE: &str = "Conditional Access asks for a managed device: sign in as an app, or on such a device with az login \
+                      and --auth azure-cli (a device code can't show one)";
 const MFA: &str = "multifactor authentication is asked for: sign in again as a person with a browser (--auth device-code, \
                    or az login again)";
 const NO_TENANT: &str = "there is no such tenant in this cloud: check --tenant and --cloud";
+const RESTRICTED: &str = "a proxy on the way restricts tenants, and this one is not among those that it lets through: \
+                          ask whoever runs the proxy";
 const PASSES: &str = "Entra has a passing fault: try again in some minutes";
 const SIGN_IN_AGAIN: &str = "the sign-in is no longer good: sign in again";
 const SUBJECT: &str = "no federated credential of the app has this subject: compare the subject in the message with \
@@ -31,11 +33,13 @@ const SUBJECT: &str = "no federated credential of the app has this subject: comp
 /// By code.
 const TABLE: &[Row] = &[
     row(50_001, "Graph is not known to this tenant by this name: check --cloud"),
+    row(50_002, RESTRICTED),
     row(50_020, "the user belongs to another tenant: check --tenant, or invite the user as a guest"),
     row(50_034, "the user is not in this tenant: check the name and --tenant"),
     row(
         50_053,
-        "the account is locked, or its address is blocked, after too many bad sign-ins: see the sign-in logs",
+        "the account is locked, or its address is blocked, after too many bad sign-ins: see the sign-in \
+         logs",
     ),
     row(50_055, "the user's password has expired: change it, then sign in again"),
     row(50_057, "the user's account is disabled: sign in with another one"),
@@ -49,22 +53,24 @@ const TABLE: &[Row] = &[
     row(50_097, DEVICE),
     row(
         50_105,
-        "the user is not assigned to the app: assign the user under Enterprise applications, Users and groups",
+        "the user is not assigned to the app: assign the user under Enterprise applications, Users and \
+         groups",
     ),
     row(50_126, "user name or password is wrong: sign in again"),
     row(50_128, NO_TENANT),
     row(50_173, "the user's sessions were revoked, perhaps by this very run: sign in again"),
     row(
         50_196,
-        "too many sign-ins of the same kind in a short time: stop what repeats them, and wait some minutes",
+        "too many sign-ins of the same kind in a short time: stop what repeats them, and wait some \
+         minutes",
     ),
     row(53_000, DEVICE),
     row(53_001, DEVICE),
     row(53_003, CONDITIONAL),
     row(
         65_001,
-        "nobody has consented to the app's permission: have an administrator grant it (az ad app permission \
-                 admin-consent --id APP)",
+        "nobody has consented to the app's permission: have an administrator grant it (az ad app \
+         permission admin-consent --id APP)",
     ),
     row(70_001, "the app is disabled, or not in this tenant: check --client-id and --tenant"),
     row(70_008, SIGN_IN_AGAIN),
@@ -75,27 +81,32 @@ const TABLE: &[Row] = &[
     row(70_020, "the code has expired: start again, and enter the new one within 15 minutes"),
     row(
         70_021,
-        "no federated credential of the app fits the token: compare issuer, subject and audience in the message \
-                 with those of the app",
+        "no federated credential of the app fits the token: compare issuer, subject and audience in the \
+         message with those of the app; one made just now takes some minutes to be known",
     ),
     row(70_043, "Conditional Access asks for a new sign-in after some time: sign in again"),
     row(90_002, NO_TENANT),
     row(
         90_014,
-        "a part of the request is missing: check that --tenant, --client-id and the credential are all set",
+        "a part of the request is missing: check that --tenant, --client-id and the credential are all \
+         set",
     ),
     row(90_024, PASSES),
     row(90_033, PASSES),
+    row(90_038, CLOUD),
     row(90_055, "Entra throttles this tenant: wait some minutes"),
     row(
         90_094,
-        "an administrator must consent to the app's permission (az ad app permission admin-consent --id APP)",
+        "an administrator must consent to the app's permission: az ad app permission admin-consent --id \
+         APP",
     ),
     row(
         500_011,
-        "Graph is not known to this tenant by this name, mostly since the cloud is another one: check --cloud \
-                  and --tenant",
+        "Graph is not known to this tenant by this name, mostly since the cloud is another one: check \
+         --cloud and --tenant",
     ),
+    row(500_021, RESTRICTED),
+    row(500_022, RESTRICTED),
     row(530_003, DEVICE),
     row(530_032, CONDITIONAL),
     row(530_033, DEVICE),
@@ -106,29 +117,36 @@ const TABLE: &[Row] = &[
     row(700_024, CLOCK),
     row(
         700_025,
-        "the app is a public client and takes neither secret nor certificate: switch off 'Allow public client \
-                  flows' of the app, or use --auth device-code",
+        "the app is a public client and takes neither secret nor certificate: set 'Allow public client \
+         flows' of the app to No, or use --auth device-code",
     ),
     row(
         700_027,
-        "Entra does not take the certificate: upload this very certificate to the app (compare the thumbprints), \
-                  and check that it has not expired",
+        "Entra does not take the certificate: upload this very certificate to the app (compare the \
+         thumbprints), and check that it has not expired",
+    ),
+    row(
+        700_030,
+        "the certificate's subject is not one that the app trusts: compare it with the names that the app \
+         allows",
     ),
     row(700_082, "the sign-in has not been used for too long: sign in again"),
     row(
         700_211,
-        "no federated credential of the app has this issuer: compare the issuer in the message with those of the \
-                  app, character by character",
+        "no federated credential of the app has this issuer: compare the issuer in the message with those \
+         of the app, character by character",
     ),
     row(
         700_212,
-        "no federated credential of the app has this audience: it is api://AzureADTokenExchange in most clouds",
+        "no federated credential of the app has this audience: it is api://AzureADTokenExchange, with \
+         USGov or China at its end in those clouds",
     ),
     row(700_213, SUBJECT),
     row(900_023, "the tenant is named by neither an id nor a domain: check --tenant"),
     row(
         900_144,
-        "a part of the request is missing: check that --tenant, --client-id and the credential are all set",
+        "a part of the request is missing: check that --tenant, --client-id and the credential are all \
+         set",
     ),
     row(900_382, CLOUD),
     row(900_432, CLOUD),
@@ -140,13 +158,14 @@ const TABLE: &[Row] = &[
     row(7_000_215, "the secret is wrong: use the secret's value, not its id"),
     row(
         7_000_218,
-        "the app proves nothing and is no public client: give a secret or certificate, or switch on 'Allow public \
-                    client flows' of the app for a device code",
+        "the app proves nothing and is no public client: give a secret or certificate, or set 'Allow \
+         public client flows' of the app to Yes for a device code",
     ),
     row(7_000_222, "the secret has expired: make a new one for the app"),
     row(
         7_000_229,
-        "the app has no service principal in this tenant: make one (az ad sp create --id APP), then consent",
+        "the app has no service principal in this tenant: make one (az ad sp create --id APP), then \
+         consent",
     ),
     row(7_002_138, SUBJECT),
 ];

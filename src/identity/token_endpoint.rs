@@ -233,7 +233,7 @@ async fn try_once(
     }
     match refusal(&body, &form) {
         Some(refusal) if aadsts::passes(&refusal.code) => {
-            Ok(Tried::Busy { reason: format!("{}: {}", refusal.code, excerpt(&refusal.message, 300)), wait })
+            Ok(Tried::Busy { reason: refusal.explained().to_string(), wait })
         }
         Some(refusal) => Ok(Tried::Answered(Err(refusal))),
         None => Err(unreachable(root, format!("it answered {status}, and not as Entra does"))),
