@@ -1,5 +1,7 @@
 //! Signing in with a certificate: every file it may stand in, renewal, and every way in which it fails.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
+
 mod plain_server;
 mod stage;
 

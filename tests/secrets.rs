@@ -250,9 +250,9 @@ const PASSWORD: &str = "fake-password-CANARY-5d11";
 
 /// Some lines of the private key's PEM, and parts of its DER in hex.
 fn key_parts() -> Vec<String> {
-    let pem = std::fs::read_to_string(fixture("rsa.key")).unwrap();
+    let pem = std::fs::read_to_string(fixture("rsa.key")).expect("the fake key");
     let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with("-----")).collect();
-    let der = STANDARD.decode(lines.concat()).unwrap();
+    let der = STANDARD.decode(lines.concat()).expect("base64");
     let parts = der.chunks(32).skip(1).step_by(8).map(hex::encode);
     lines.iter().step_by(5).map(|line| (*line).to_owned()).chain(parts).collect()
 }

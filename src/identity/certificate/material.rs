@@ -69,7 +69,6 @@ impl Material {
     }
 
     /// The key with its certificate, which comes first of all certificates.
-    #[expect(clippy::type_complexity, reason = "the three parts of one thing that is made once")]
     pub(super) fn pair(mut self) -> Result<(SigningKey, Vec<Vec<u8>>, Facts), CertificateProblem> {
         if self.certificates.is_empty() {
             return Err(CertificateProblem::NoCertificate);

@@ -43,7 +43,7 @@ impl Pair {
         };
         let signature = match header["alg"].as_str() {
             Some("ES256") => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &der)
-                .and_then(|pair| Ok(pair.sign(&random, text.as_bytes()).unwrap().as_ref().to_vec()))
+                .map(|pair| pair.sign(&random, text.as_bytes()).unwrap().as_ref().to_vec())
                 .unwrap(),
             Some("RS256") => rsa(&RSA_PKCS1_SHA256),
             _ => rsa(&RSA_PSS_SHA256),
