@@ -60,6 +60,9 @@ impl Material {
         if Facts::of(bytes).is_ok() {
             return Ok(Material { certificates: vec![bytes.to_vec()], keys: Vec::new() });
         }
+        if let Some(key) = bare_key(bytes) {
+            return Ok(Material { certificates: Vec::new(), keys: vec![key] });
+        }
         // DER begins with a sequence.
         if bytes.first() == Some(&0x30) {
             pfx::read(bytes, password)
@@ -76,20 +79,32 @@ impl Material {
         if self.keys.is_empty() {
             return Err(CertificateProblem::NoKey);
         }
-        let facts: Vec<Facts> =
-            self.certificates.iter().map(|der| Facts::of(der)).collect::<Result<_, _>>()?;
+        // One that can't be read may still stand further up in the chain of one that can.
+        let mut facts: Vec<Option<Facts>> = self.certificates.iter().map(|der| Facts::of(der).ok()).collect();
         let keys: Vec<SigningKey> = self.keys.iter().filter_map(SigningKey::of).collect();
         if keys.is_empty() {
             return Err(CertificateProblem::BadKey);
         }
-        for key in keys {
-            if let Some(at) = facts.iter().position(|facts| facts.public_key == key.public()) {
-                let leaf = self.certificates.remove(at);
-                self.certificates.insert(0, leaf);
-                let leaf = facts.into_iter().nth(at).ok_or(CertificateProblem::NoPair)?;
-                return Ok((key, self.certificates, leaf));
-            }
-        }
-        Err(CertificateProblem::NoPair)
+        let owner = |key: &SigningKey| {
+            facts
+                .iter()
+                .position(|facts| facts.as_ref().is_some_and(|facts| facts.public_key == key.public()))
+        };
+        let found = keys.into_iter().find_map(|key| owner(&key).map(|at| (key, at)));
+        let Some((key, at)) = found else {
+            let all = facts.iter().all(Option::is_some);
+            return Err(if all { CertificateProblem::NoPair } else { CertificateProblem::BadCertificate });
+        };
+        let leaf = facts.swap_remove(at).ok_or(CertificateProblem::NoPair)?;
+        self.certificates[..=at].rotate_right(1);
+        Ok((key, self.certificates, leaf))
     }
+}
+
+/// A private key in DER without anything around it.
+fn bare_key(bytes: &[u8]) -> Option<RawKey> {
+    [KeyForm::Pkcs8, KeyForm::Pkcs1, KeyForm::Sec1].into_iter().find_map(|form| {
+        let key = RawKey { form, der: Zeroizing::new(bytes.to_vec()) };
+        SigningKey::of(&key).is_some().then_some(key)
+    })
 }

@@ -29,9 +29,7 @@ enum Kind {
 impl Kind {
     fn of(label: &[u8]) -> (Kind, &'static str) {
         match label {
-            b"CERTIFICATE" | b"X509 CERTIFICATE" | b"TRUSTED CERTIFICATE" => {
-                (Kind::Certificate, "CERTIFICATE")
-            }
+            b"CERTIFICATE" | b"X509 CERTIFICATE" => (Kind::Certificate, "CERTIFICATE"),
             b"RSA PRIVATE KEY" => (Kind::Key(KeyForm::Pkcs1), "RSA PRIVATE KEY"),
             b"PRIVATE KEY" => (Kind::Key(KeyForm::Pkcs8), "PRIVATE KEY"),
             b"EC PRIVATE KEY" => (Kind::Key(KeyForm::Sec1), "EC PRIVATE KEY"),

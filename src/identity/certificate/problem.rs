@@ -30,7 +30,7 @@ pub enum CertificateProblem {
     )]
     NoKey,
     /// There is no key in the file that is for it.
-    #[error("it holds no private key in PEM")]
+    #[error("it holds no private key")]
     NoKeyHere,
     /// What calls itself a certificate is none.
     #[error("a certificate in it can't be read: it is damaged, or no X.509 certificate")]
@@ -44,11 +44,8 @@ pub enum CertificateProblem {
     /// Key and certificate are of two pairs.
     #[error("its private key belongs to none of its certificates: they are of two different pairs")]
     NoPair,
-    /// The key has a password, and none is given.
-    #[error(
-        "its private key has a password: set AZURE_CLIENT_CERTIFICATE_PASSWORD or give --certificate-password-file, or \
-         take the password off (openssl pkey -in FILE -out key.pem)"
-    )]
+    /// There is a password, and none is given.
+    #[error("it has a password: set AZURE_CLIENT_CERTIFICATE_PASSWORD or give --certificate-password-file")]
     PasswordMissing,
     /// The password does not open it.
     #[error("the password does not open it (AZURE_CLIENT_CERTIFICATE_PASSWORD, --certificate-password-file)")]

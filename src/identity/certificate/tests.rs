@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
+use super::material::KeyForm;
 use super::*;
 
 const PASSWORD: &str = "fake-password-CANARY-5d11";
@@ -62,6 +63,20 @@ fn the_keys_own_certificate_comes_first() {
     let (_, chain, facts) = material.pair().unwrap();
     assert_eq!(facts.subject, "CN=entra-revoke fake RSA");
     assert_eq!((&chain[0], chain.len()), (&bytes("rsa.cer"), 2));
+}
+
+#[test]
+fn a_key_may_stand_in_der_and_a_chain_may_hold_what_is_not_understood() {
+    let pem = String::from_utf8(bytes("rsa-pkcs1.key")).unwrap();
+    let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let material = Material::of(&STANDARD.decode(lines.concat()).unwrap(), None).unwrap();
+    assert_eq!((material.keys.len(), material.keys[0].form), (1, KeyForm::Pkcs1));
+
+    let odd = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
+    let pem = [odd.as_slice(), &joined(&["rsa.crt", "rsa.key"])].concat();
+    let (_, chain, facts) = Material::of(&pem, None).unwrap().pair().unwrap();
+    assert_eq!((&chain[0], chain[1].len()), (&bytes("rsa.cer"), 2));
+    assert_eq!(facts.subject, "CN=entra-revoke fake RSA");
 }
 
 #[test]
