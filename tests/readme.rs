@@ -18,8 +18,18 @@ use regex::Regex;
 const VERBS: [&str; 6] = ["run", "drill", "resume", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 6] =
-    ["--release", "--data-binary", "--no-deps", "--open", "--lib", "--parallel-max"];
+const FLAGS_OF_OTHERS: [&str; 10] = [
+    "--release",
+    "--data-binary",
+    "--no-deps",
+    "--open",
+    "--lib",
+    "--parallel-max",
+    "--no-default-features",
+    "--append",
+    "--cert",
+    "--id",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -240,3 +240,121 @@ fn a_secret_that_the_authority_quotes_shows_nowhere() {
         shows_nothing(&stage, &done, &form.replace('~', "%7E"), None);
     }
 }
+
+/// A fake certificate or key.
+fn fixture(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/certificates").join(name)
+}
+
+const PASSWORD: &str = "fake-password-CANARY-5d11";
+
+/// Some lines of the private key's PEM, and parts of its DER in hex.
+fn key_parts() -> Vec<String> {
+    let pem = std::fs::read_to_string(fixture("rsa.key")).expect("the fake key");
+    let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with("-----")).collect();
+    let der = STANDARD.decode(lines.concat()).expect("base64");
+    let parts = der.chunks(32).skip(1).step_by(8).map(hex::encode);
+    lines.iter().step_by(5).map(|line| (*line).to_owned()).chain(parts).collect()
+}
+
+/// The certificate with its key in PFX, or in PEM with a password.
+fn with_certificate(stage: &Stage, input: &Path, root: &str, file: &str) -> Command {
+    let mut command = stage.bare("run");
+    command.env("AZURE_TENANT_ID", "contoso.com").env("AZURE_CLIENT_ID", "an-app").arg(input);
+    command.env("AZURE_CLIENT_CERTIFICATE_PATH", fixture(file));
+    command.env("AZURE_CLIENT_CERTIFICATE_PASSWORD", PASSWORD);
+    command.args(["--yes", "--graph-url", &stage.simulator.url(), "--authority-url", root]);
+    command
+}
+
+#[track_caller]
+fn shows_no_certificate(stage: &Stage, done: &Done) {
+    shows_nothing(stage, done, PASSWORD, None);
+    for part in key_parts() {
+        shows_nothing(stage, done, &part, None);
+    }
+    // Every assertion begins like this: {"alg":
+    for text in [&done.stdout, &done.stderr] {
+        assert!(!text.contains("eyJhbGciOi"), "{text}");
+    }
+    for (path, bytes) in stage.all_files() {
+        let found = bytes.windows(10).any(|window| window == b"eyJhbGciOi");
+        assert!(!found, "{} holds an assertion or a token", path.display());
+    }
+}
+
+#[test]
+fn a_certificates_key_and_password_show_nowhere() {
+    let certificate = fixture("rsa.crt");
+    let good = format!("{FAULTS}[token]\ncertificate = '{}'\n", certificate.display());
+    let other = format!("[token]\ncertificate = '{}'\n", fixture("ec.crt").display());
+    let file = if cfg!(feature = "pfx") { "modern.pfx" } else { "bags.pem" };
+    for (config, format, log, code) in
+        [(&good, "json", true, 3), (&good, "text", false, 3), (&other, "json", true, 4)]
+    {
+        let stage = Stage::new(config);
+        let input = stage.input("users.txt", USERS);
+        let mut command = with_certificate(&stage, &input, &stage.simulator.url(), file);
+        let done = stage.finish(loudly(&mut command, format, log));
+        done.exits(code);
+        shows_no_certificate(&stage, &done);
+    }
+}
+
+#[test]
+fn a_certificate_that_can_not_be_used_shows_nothing_of_its_file() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", USERS);
+    for name in ["rsa.key", "rsa-encrypted-3des.key", "rsa-encrypted-old.key", "legacy.pfx"] {
+        let mut command = with_certificate(&stage, &input, &stage.simulator.url(), name);
+        command.env("AZURE_CLIENT_CERTIFICATE_PASSWORD", format!("{PASSWORD}x"));
+        let done = stage.finish(loudly(&mut command, "json", true));
+        done.exits(4);
+        shows_no_certificate(&stage, &done);
+    }
+}
+
+#[test]
+fn an_assertion_that_the_authority_quotes_shows_nowhere() {
+    let (root, seen) = serve_seen(|_, seen| {
+        let sent = seen.body.split('&').find_map(|part| part.strip_prefix("client_assertion=")).unwrap();
+        let plain = percent_encoding::percent_decode_str(sent).decode_utf8().unwrap();
+        assert!(plain.starts_with("eyJhbGciOi"), "{plain}");
+        let description = format!("AADSTS700027: {plain}, sent as {sent} in {}", seen.body);
+        json(
+            "401 Unauthorized",
+            "x-quoted: yes",
+            &serde_json::json!({
+                "error": "invalid_client", "error_description": description,
+            }),
+        )
+    });
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", USERS);
+    let mut command = with_certificate(&stage, &input, &root, "bags.pem");
+    let done = stage.finish(loudly(&mut command, "json", true));
+    done.exits(4);
+    assert!(done.stderr.contains("AADSTS700027") && done.stderr.contains("[secret]"), "{}", done.stderr);
+    assert_eq!(seen.lock().unwrap().len(), 1);
+    shows_no_certificate(&stage, &done);
+}
+
+#[test]
+fn no_argument_of_the_process_holds_a_certificates_password_or_key() {
+    let stage = Stage::new("[[fault]]\nanswer = 'hang-before'\n");
+    let input = stage.input("users.txt", USERS);
+    let mut command = with_certificate(&stage, &input, &stage.simulator.url(), "bags.pem");
+    let mut run = stage.start(&mut command);
+    let began = Instant::now();
+    while stage.stats().in_flight == 0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "nothing was sent");
+        std::thread::yield_now();
+    }
+    let arguments = std::fs::read(format!("/proc/{}/cmdline", run.id()));
+    run.kill().unwrap();
+    run.wait().unwrap();
+    if let Ok(arguments) = arguments {
+        assert!(!arguments.is_empty() && !holds(&arguments, PASSWORD));
+        assert!(key_parts().iter().all(|part| !holds(&arguments, part)));
+    }
+}

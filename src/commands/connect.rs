@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
+use super::secret_files;
 use crate::console;
 use crate::error::Error;
 use crate::graph::HttpGraph;
@@ -22,6 +25,7 @@ pub(super) struct Connection {
 
 /// Signs in with what the flags and the environment offer, and checks that the token fits the tenant and the cloud.
 pub(super) async fn sign_in(sign_in: &SignIn, network: &Network) -> Result<Connection, Error> {
+    secret_files::warn(&sign_in.sources, &process_variables);
     connect(sign_in.offer(network).candidates(&process_variables)?, sign_in, network).await
 }
 
@@ -38,6 +42,10 @@ pub(super) async fn connect(
     let SignedIn { tokens, auth, passed_over } = Tokens::sign_in(candidates, clients.clone()).await?;
     if !passed_over.is_empty() {
         say_choice(auth, &passed_over);
+    }
+    let certificate = tokens.credential().certificate();
+    if let Some(end) = certificate.and_then(|certificate| certificate.ends_soon(Timestamp::now())) {
+        console::say(&format!("warning: {end}"));
     }
     let mut claims = tokens.current().claims().clone();
     if tokens.credential().is_app_only() {

@@ -9,8 +9,10 @@ mod report;
 mod results;
 mod resume;
 mod run;
+mod secret_files;
 mod signals;
 mod simulator;
+mod standard_input;
 
 use std::future::Future;
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use super::carry_out::{Ready, Shown, begin, carry_out, read_ledger, report};
 use super::connect::{Connection, check_me, sign_in};
 use super::drill::{self, DrillRecord};
 use super::run::write_record;
-use super::{profiles, progress, start_logs};
+use super::{profiles, progress, standard_input, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console;
 use crate::console::Output;
@@ -156,6 +156,7 @@ async fn reconnect(args: &ResumeArgs, record: &RunRecord) -> Result<Connection, 
     let network = Network::resumed(&args.network, cloud, &record.settings)?;
     let tenant = record.tenant.as_deref().or(record.tenant_id.as_deref());
     let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
+    standard_input::check(&[], &who.sources)?;
     let known = [record.tenant.as_deref(), record.tenant_id.as_deref()];
     let same = |tenant: &str| known.iter().flatten().any(|known| known.eq_ignore_ascii_case(tenant));
     let other = |tenant: &str| {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::connect::{Connection, check_me, sign_in};
-use super::{profiles, progress, start_logs};
+use super::{profiles, progress, standard_input, start_logs};
 use crate::cli::{InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
@@ -27,6 +27,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     }
     let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);
+    standard_input::check(&args.files, &who.sources)?;
     let draft = draft(&args.files, &args.work)?;
     if args.work.output.output != Output::None {
         network.notices.iter().for_each(|notice| console::say(notice));

@@ -1,11 +1,16 @@
 //! An app that signs in as itself: client credentials
 //! (learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow).
 
+use std::sync::Arc;
+
 use secrecy::SecretString;
 
 use super::token_endpoint::{self, Authority, Form};
-use super::{Issued, SignInError};
+use super::{Certificate, Issued, SignInError};
 use crate::http::HttpClients;
+
+/// What a client assertion is (RFC 7523).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// An app, and how it proves that it is the one.
 #[derive(Debug)]
@@ -25,6 +30,8 @@ pub struct App {
 pub enum Proof {
     /// It knows a secret.
     Secret(SecretString),
+    /// It holds the private key of a certificate.
+    Certificate(Arc<Certificate>),
 }
 
 impl App {
@@ -42,10 +49,18 @@ impl App {
         }
         match &self.proof {
             Proof::Secret(secret) => form.add_secret("client_secret", secret),
+            Proof::Certificate(certificate) => self.assert(&mut form, Arc::clone(certificate)),
         }
         match token_endpoint::token(http.pooled(), &self.authority, &form).await? {
             Ok(grant) => Ok(grant.issued),
             Err(refusal) => Err(refusal.explained()),
         }
+    }
+
+    /// Lets the form carry an assertion, a new one each time it is sent.
+    fn assert(&self, form: &mut Form, certificate: Arc<Certificate>) {
+        form.add("client_assertion_type", ASSERTION_TYPE);
+        let (client_id, audience) = (self.client_id.clone(), self.authority.audience());
+        form.add_anew("client_assertion", move || certificate.assertion(&client_id, &audience));
     }
 }

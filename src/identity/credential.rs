@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{App, Proof, ReadyToken, SignInError};
+use super::{App, Certificate, Proof, ReadyToken, SignInError};
 use crate::http::HttpClients;
 
 /// Where access tokens come from.
@@ -33,7 +33,16 @@ impl Credential {
             Credential::Ready(ReadyToken::File(_)) => "token-file",
             Credential::App(app) => match app.proof {
                 Proof::Secret(_) => "client-secret",
+                Proof::Certificate(_) => "certificate",
             },
+        }
+    }
+
+    /// The certificate that it signs in with, if it does.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Credential::App(App { proof: Proof::Certificate(certificate), .. }) => Some(certificate),
+            _ => None,
         }
     }
 

@@ -32,6 +32,7 @@ mod tokens;
 pub use app::{App, Proof};
 pub use audience::check_audience;
 pub use auth::{Auth, UnknownAuth};
+pub use certificate::{Certificate, CertificateProblem};
 pub use choice::{Candidates, Offer, PassedOver, Sources, Variables, process_variables};
 pub use claims::TokenClaims;
 pub use cloud::{Cloud, UnknownCloud};
@@ -90,6 +91,16 @@ pub enum SignInError {
         path: PathBuf,
         /// Why.
         reason: String,
+    },
+    /// A certificate can't be used.
+    #[error("{by} {path}: {problem}", path = path.display())]
+    Certificate {
+        /// What named it.
+        by: &'static str,
+        /// Its file.
+        path: PathBuf,
+        /// Why, and what to do.
+        problem: CertificateProblem,
     },
     /// What was given is no token.
     #[error("the given access token is not one: {0}")]

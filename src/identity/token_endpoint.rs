@@ -53,16 +53,21 @@ impl Authority {
     }
 }
 
-/// A form, each value encoded. It may hold secrets: it is made for one request and never kept.
+/// Makes a secret that is good for one request.
+type Maker = Box<dyn Fn() -> Result<SecretString, SignInError> + Send + Sync>;
+
+/// A form, each value encoded. It may hold secrets: it is made for one request (and its repeats) and never kept.
 pub(super) struct Form {
     text: Zeroizing<String>,
     secrets: Vec<SecretString>,
+    /// What is made anew each time it is sent.
+    anew: Vec<(&'static str, Maker)>,
 }
 
 impl Form {
     /// A form that begins with this field.
     pub(super) fn new(name: &str, value: &str) -> Form {
-        let mut form = Form { text: Zeroizing::default(), secrets: Vec::new() };
+        let mut form = Form { text: Zeroizing::default(), secrets: Vec::new(), anew: Vec::new() };
         form.add(name, value);
         form
     }
@@ -80,6 +85,24 @@ impl Form {
     pub(super) fn add_secret(&mut self, name: &str, value: &SecretString) {
         self.add(name, value.expose_secret());
         self.secrets.push(value.clone());
+    }
+
+    /// Adds a secret that is made anew each time the form is sent: an assertion is good for one request.
+    pub(super) fn add_anew(
+        &mut self,
+        name: &'static str,
+        make: impl Fn() -> Result<SecretString, SignInError> + Send + Sync + 'static,
+    ) {
+        self.anew.push((name, Box::new(make)));
+    }
+
+    /// The form as it is sent this time.
+    fn made(&self) -> Result<Form, SignInError> {
+        let mut form = Form { text: self.text.clone(), secrets: self.secrets.clone(), anew: Vec::new() };
+        for (name, make) in &self.anew {
+            form.add_secret(name, &make()?);
+        }
+        Ok(form)
     }
 
     fn hide(&self, text: String) -> String {
@@ -181,6 +204,7 @@ async fn try_once(
     url: &str,
     form: &Form,
 ) -> Result<Tried, SignInError> {
+    let form = form.made()?;
     let sent = http
         .post(url)
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -214,7 +238,10 @@ async fn try_once(
     if status.is_success() {
         return Ok(Tried::Answered(Ok(body)));
     }
-    match refusal(&body, form) {
+    match refusal(&body, &form) {
+        Some(refusal) if aadsts::passes(&refusal.code) => {
+            Ok(Tried::Busy { reason: refusal.explained().to_string(), wait })
+        }
         Some(refusal) => Ok(Tried::Answered(Err(refusal))),
         None => Err(unreachable(root, format!("it answered {status}, and not as Entra does"))),
     }

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::fault::Fault;
 use super::quota::{Limit, Style};
+use super::token::assertion::Known;
 
 /// What the simulator is to be. `Config::default()` is a tenant that knows everybody, answers at once, and has the
 /// documented quotas.
@@ -164,6 +165,9 @@ impl Config {
         if !(self.speed.is_finite() && self.speed > 0.0) {
             return Err(ConfigError::Value("speed", "must be a positive number".into()));
         }
+        if let Some(certificate) = &self.token.certificate {
+            Known::read(certificate).map_err(|error| ConfigError::Value("certificate", error))?;
+        }
         self.quota.check()?;
         self.faults.iter().try_for_each(Fault::check)
     }
@@ -216,6 +220,9 @@ pub struct TokenConfig {
     pub secret: Option<String>,
     /// Whether the secret has expired (AADSTS7000222).
     pub secret_expired: bool,
+    /// The app's certificate: PEM, or the path of a PEM file. Client assertions must then be signed with its key;
+    /// without it, any that has the shape of a JWT is accepted.
+    pub certificate: Option<String>,
     /// How long a token lives, in simulated time.
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub lifetime: Duration,
@@ -236,6 +243,7 @@ impl Default for TokenConfig {
             client_id: None,
             secret: None,
             secret_expired: false,
+            certificate: None,
             lifetime: Duration::from_secs(3599),
             roles: vec!["User.RevokeSessions.All".into()],
             scopes: vec!["User.RevokeSessions.All".into()],

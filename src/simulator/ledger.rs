@@ -87,6 +87,8 @@ pub struct Stats {
     pub token_requests: u64,
     /// Tokens issued there.
     pub tokens_issued: u64,
+    /// Client assertions that were signed with the configured certificate and fitted.
+    pub assertions_verified: u64,
     /// Its answers by status; `"none"` where there was none.
     pub token_answers: BTreeMap<String, u64>,
 }
@@ -96,7 +98,9 @@ pub struct Stats {
 pub struct Violation {
     /// Real seconds since the simulator started.
     pub at_s: f64,
-    /// `early`, `bad_auth`, `unexpected_host`, `duplicate_client_request_id`, or `redirect_followed`.
+    /// `early`, `bad_auth`, `unexpected_host`, `duplicate_client_request_id`, `redirect_followed`; of client
+    /// assertions `assertion_used_again`, `assertion_without_id`, `assertion_without_type`, `assertion_long_lived`,
+    /// `assertion_sha1`, or `assertion_old_algorithm`.
     pub kind: String,
     /// The user id, host, or id that it was about.
     pub detail: String,

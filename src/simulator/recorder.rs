@@ -274,6 +274,7 @@ impl Recorder {
             redirects_followed: c.redirects_followed.get(),
             token_requests: c.token_requests.get(),
             tokens_issued: c.tokens_issued.get(),
+            assertions_verified: c.assertions_verified.get(),
             token_answers: self.token_answers.map(),
         }
     }

@@ -81,6 +81,7 @@ pub(super) struct Counters {
     pub(super) redirects_followed: Count,
     pub(super) token_requests: Count,
     pub(super) tokens_issued: Count,
+    pub(super) assertions_verified: Count,
 }
 
 impl Counters {
@@ -88,7 +89,7 @@ impl Counters {
         self.all().into_iter().for_each(Count::clear);
     }
 
-    fn all(&self) -> [&Count; 15] {
+    fn all(&self) -> [&Count; 16] {
         [
             &self.requests,
             &self.revocations,
@@ -105,6 +106,7 @@ impl Counters {
             &self.redirects_followed,
             &self.token_requests,
             &self.tokens_issued,
+            &self.assertions_verified,
         ]
     }
 }

@@ -3,12 +3,16 @@
 //! Errors as in Entra's "authentication and authorization error codes" page; each description ends with the trace id,
 //! the correlation id, and the time, as Entra's do.
 
+pub(super) mod assertion;
+
 use std::collections::HashMap;
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::http::uri::Authority;
 use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode;
 use serde_json::json;
@@ -57,7 +61,9 @@ pub(super) async fn answer(world: &World, tenant: &str, request: Request<Incomin
     let client = form.get("client_id").map(|id| id.to_lowercase()).unwrap_or_default();
     let serials = Serials { token: 0, next: 0 };
     let fortune = live.faults.strike(Endpoint::Token, &client, serials);
-    let usual = match check(&live.config.token, &head.method, tenant, &form) {
+    let checked = check(&live.config.token, &head.method, tenant, &form);
+    let checked = checked.and_then(|audience| check_assertion(world, &live, &head, &form).map(|()| audience));
+    let usual = match checked {
         Ok(audience) => granted(world, &live, tenant, &form["client_id"], audience),
         Err(refusal) => refused(world, &refusal, correlation.as_ref()),
     };
@@ -175,7 +181,7 @@ fn check_scope(scope: &str) -> Result<&str, Refusal> {
     Err(Refusal::new(400, "invalid_scope", code, text))
 }
 
-/// A secret, or an assertion that has the shape of a JWT (its signature is not checked).
+/// A secret, or an assertion that has the shape of a JWT (for more, see [`assertion`]).
 fn check_credential(config: &TokenConfig, client: &str, form: &Form) -> Result<(), Refusal> {
     let given = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
     if let Some(assertion) = given("client_assertion") {
@@ -209,6 +215,21 @@ fn check_credential(config: &TokenConfig, client: &str, form: &Form) -> Result<(
         return Err(Refusal::new(401, "invalid_client", 7_000_222, text));
     }
     Ok(())
+}
+
+/// Where a certificate is configured, an assertion must be signed with it.
+fn check_assertion(world: &World, live: &Live, head: &Parts, form: &Form) -> Result<(), Refusal> {
+    let (Some(certificate), Some(text)) = (&live.config.token.certificate, form.get("client_assertion"))
+    else {
+        return Ok(());
+    };
+    let scheme = if live.config.tls { "https" } else { "http" };
+    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = head.uri.authority().map(Authority::as_str).or(host).unwrap_or_default();
+    let audience = format!("{scheme}://{host}{}", head.uri.path());
+    let client = form.get("client_id").map(String::as_str).unwrap_or_default();
+    let now = jiff::Timestamp::now().as_second();
+    assertion::check(world, certificate, &assertion::Expected { client, audience: &audience, now }, text)
 }
 
 fn granted(world: &World, live: &Live, tenant: &str, client: &str, audience: &str) -> Response<Body> {

@@ -13,6 +13,7 @@ use super::lock::{read, write};
 use super::recorder::Recorder;
 use super::session::Sessions;
 use super::throttle::Callers;
+use super::token::assertion::Seen;
 
 /// What a request comes to.
 pub(super) enum Reply {
@@ -29,6 +30,7 @@ pub(super) struct World {
     pub(super) sessions: Sessions,
     pub(super) callers: Callers,
     pub(super) recorder: Recorder,
+    pub(super) assertions: Seen,
     /// The names by which it may be called, as in a `Host` header.
     pub(super) hosts: Vec<String>,
     live: RwLock<Arc<Live>>,
@@ -43,6 +45,7 @@ impl World {
             sessions: Sessions::default(),
             callers: Callers::default(),
             recorder: Recorder::new(config.ledger),
+            assertions: Seen::default(),
             hosts,
             live: RwLock::new(Arc::new(Live::new(config))),
             closing,

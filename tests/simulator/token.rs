@@ -1,3 +1,5 @@
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
@@ -95,4 +97,50 @@ async fn faults_strike_the_token_endpoint_alone() {
     assert!(drill.client.post(url).body(form).send().await.is_err());
     assert_eq!(ask(&drill, "s").await.status(), 200);
     assert_eq!(drill.revoke("a").await.status(), 200);
+}
+
+/// An assertion of app-1, signed with this key.
+fn assertion(key: &rcgen::KeyPair, certificate: &rcgen::Certificate, audience: &str, id: &str) -> String {
+    let now = jiff::Timestamp::now().as_second();
+    let encode = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate.der());
+    let header = serde_json::json!({
+        "alg": "ES256", "typ": "JWT", "x5t#S256": URL_SAFE_NO_PAD.encode(digest),
+    });
+    let claims = serde_json::json!({
+        "aud": audience, "iss": "app-1", "sub": "app-1", "jti": id, "nbf": now - 5, "exp": now + 300,
+    });
+    let text = format!("{}.{}", encode(header), encode(claims));
+    let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &key.serialize_der()).unwrap();
+    let signature = key.sign(&SystemRandom::new(), text.as_bytes()).unwrap();
+    format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[tokio::test]
+async fn an_assertion_is_for_one_certificate_one_endpoint_and_one_time() {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
+    let drill = Drill::new(&format!("[token]\ncertificate = '''{}'''", certificate.pem())).await;
+    let here = drill.url(&format!("/{TENANT}/oauth2/v2.0/token"));
+    let send = async |assertion: String| {
+        let form = format!(
+            "grant_type=client_credentials&client_id=app-1&scope=https%3A%2F%2Fgraph.microsoft.com%2F.default\
+             &client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer\
+             &client_assertion={assertion}"
+        );
+        let response = drill.client.post(&here).body(form).send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, json(response).await["error_codes"][0].clone())
+    };
+    let good = assertion(&key, &certificate, &here, "1");
+    assert_eq!(send(good.clone()).await, (200, Value::Null));
+    assert!(drill.simulator.ledger().violations.is_empty());
+    assert_eq!(send(good).await, (200, Value::Null), "Entra does not promise to refuse it");
+    assert_eq!(drill.simulator.ledger().violations[0].kind, "assertion_used_again");
+    let elsewhere = assertion(&key, &certificate, "https://login.example/t/oauth2/v2.0/token", "2");
+    assert_eq!(send(elsewhere).await, (401, 700_023.into()));
+    let other = rcgen::KeyPair::generate().unwrap();
+    assert_eq!(send(assertion(&other, &certificate, &here, "3")).await, (401, 700_027.into()));
+    let stats = drill.simulator.stats();
+    assert_eq!((stats.assertions_verified, stats.tokens_issued, stats.token_requests), (2, 2, 4));
 }

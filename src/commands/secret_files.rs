@@ -1,0 +1,96 @@
+//! Files with secrets that others can read are told. On Windows nothing is checked: who may read a file is not a matter
+//! of a few bits there.
+
+use std::path::{Path, PathBuf};
+
+use crate::console;
+use crate::identity::{Auth, Sources, Variables};
+
+/// Says of each file with a secret that the group or everybody can read it, if so. The token files of a cluster are no
+/// part of it: they are laid out like that, and live for minutes.
+pub(super) fn warn(sources: &Sources, vars: Variables<'_>) {
+    let mut told: Vec<PathBuf> = Vec::new();
+    for (by, path) in holders(sources, vars) {
+        if others_can_read(&path) && !told.contains(&path) {
+            let name = path.display();
+            console::say(&format!("warning: others can read {name} ({by}): chmod 600 {name}"));
+            told.push(path);
+        }
+    }
+}
+
+/// The files that hold secrets, with what names them.
+fn holders(sources: &Sources, vars: Variables<'_>) -> Vec<(&'static str, PathBuf)> {
+    // With the key in a file of its own the certificate's file is no secret.
+    let certificate = sources.certificate_file.as_ref().filter(|_| sources.certificate_key_file.is_none());
+    let named = [
+        ("--token-file", sources.token_file.as_ref()),
+        ("--client-secret-file", sources.client_secret_file.as_ref()),
+        ("--certificate-file", certificate),
+        ("--certificate-key-file", sources.certificate_key_file.as_ref()),
+        ("--certificate-password-file", sources.certificate_password_file.as_ref()),
+    ];
+    let mut files: Vec<_> = named.into_iter().filter_map(|(by, path)| Some((by, path?.to_owned()))).collect();
+    if takes_environment(sources) {
+        let path = vars("AZURE_CLIENT_CERTIFICATE_PATH").map(PathBuf::from);
+        files.extend(path.map(|path| ("AZURE_CLIENT_CERTIFICATE_PATH", path)));
+    }
+    files
+}
+
+/// Whether a certificate may be taken that only the environment names.
+fn takes_environment(sources: &Sources) -> bool {
+    let others = sources.certificate_file.is_some()
+        || sources.token_file.is_some()
+        || sources.client_secret_file.is_some();
+    match sources.auth {
+        Some(Auth::Certificate) => sources.certificate_file.is_none(),
+        None | Some(Auth::Auto) => !others,
+        Some(_) => false,
+    }
+}
+
+#[cfg(unix)]
+fn others_can_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    // Pipes and devices have bits of their own kind.
+    std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_can_read(_: &Path) -> bool {
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(sources: &Sources) -> Vec<&'static str> {
+        let vars = |name: &str| (name == "AZURE_CLIENT_CERTIFICATE_PATH").then(|| "env.pem".to_owned());
+        holders(sources, &vars).into_iter().map(|(by, _)| by).collect()
+    }
+
+    #[test]
+    fn only_what_holds_a_secret_and_may_be_read_is_looked_at() {
+        let path = || Some(PathBuf::from("a"));
+        let environment = "AZURE_CLIENT_CERTIFICATE_PATH";
+        assert_eq!(names(&Sources::default()), [environment]);
+        assert_eq!(names(&Sources { token_file: path(), ..Sources::default() }), ["--token-file"]);
+        let both = Sources {
+            certificate_file: path(),
+            certificate_key_file: path(),
+            certificate_password_file: path(),
+            ..Sources::default()
+        };
+        assert_eq!(names(&both), ["--certificate-key-file", "--certificate-password-file"]);
+        let other = Sources { auth: Some(Auth::AzureCli), ..Sources::default() };
+        assert!(names(&other).is_empty());
+        let federated = Sources {
+            auth: Some(Auth::WorkloadIdentity),
+            federated_token_file: path(),
+            ..Sources::default()
+        };
+        assert!(names(&federated).is_empty());
+    }
+}

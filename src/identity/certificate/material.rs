@@ -1,0 +1,110 @@
+//! What a file holds: certificates and private keys, and which of them belong together.
+
+use std::io::Read;
+use std::path::Path;
+
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+
+use super::facts::Facts;
+use super::key::SigningKey;
+use super::{CertificateProblem, pem, pfx};
+
+/// Largest file that is read, in bytes: long chains have some thousand.
+const MAX_FILE: u64 = 1 << 20;
+
+/// A private key's DER, and how it is written.
+pub(super) struct RawKey {
+    pub(super) form: KeyForm,
+    pub(super) der: Zeroizing<Vec<u8>>,
+}
+
+/// The ways to write a private key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum KeyForm {
+    /// `RSA PRIVATE KEY` (RFC 8017).
+    Pkcs1,
+    /// `PRIVATE KEY` (RFC 5208).
+    Pkcs8,
+    /// `EC PRIVATE KEY` (RFC 5915).
+    Sec1,
+}
+
+/// All that a file holds.
+#[derive(Default)]
+pub(super) struct Material {
+    /// DER, in the file's order.
+    pub(super) certificates: Vec<Vec<u8>>,
+    pub(super) keys: Vec<RawKey>,
+}
+
+impl Material {
+    /// Reads a file; what it is, its content says.
+    pub(super) fn read(path: &Path, password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
+        let unreadable = |error: std::io::Error| CertificateProblem::Unreadable(error.to_string());
+        // Room for all of it from the start: a buffer that grows leaves copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
+        let file = std::fs::File::open(path).map_err(unreadable)?;
+        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+        if bytes.len() as u64 > MAX_FILE {
+            return Err(CertificateProblem::TooLarge);
+        }
+        Material::of(&bytes, password)
+    }
+
+    /// Reads a file's bytes.
+    pub(super) fn of(bytes: &[u8], password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
+        if pem::is_pem(bytes) {
+            return pem::read(bytes, password);
+        }
+        if Facts::of(bytes).is_ok() {
+            return Ok(Material { certificates: vec![bytes.to_vec()], keys: Vec::new() });
+        }
+        if let Some(key) = bare_key(bytes) {
+            return Ok(Material { certificates: Vec::new(), keys: vec![key] });
+        }
+        // DER begins with a sequence.
+        if bytes.first() == Some(&0x30) {
+            pfx::read(bytes, password)
+        } else {
+            Err(CertificateProblem::Unknown)
+        }
+    }
+
+    /// The key with its certificate, which comes first of all certificates.
+    pub(super) fn pair(mut self) -> Result<(SigningKey, Vec<Vec<u8>>, Facts), CertificateProblem> {
+        if self.certificates.is_empty() {
+            return Err(CertificateProblem::NoCertificate);
+        }
+        if self.keys.is_empty() {
+            return Err(CertificateProblem::NoKey);
+        }
+        // One that can't be read may still stand further up in the chain of one that can.
+        let mut facts: Vec<Option<Facts>> = self.certificates.iter().map(|der| Facts::of(der).ok()).collect();
+        let keys: Vec<SigningKey> = self.keys.iter().filter_map(SigningKey::of).collect();
+        if keys.is_empty() {
+            return Err(CertificateProblem::BadKey);
+        }
+        let owner = |key: &SigningKey| {
+            facts
+                .iter()
+                .position(|facts| facts.as_ref().is_some_and(|facts| facts.public_key == key.public()))
+        };
+        let found = keys.into_iter().find_map(|key| owner(&key).map(|at| (key, at)));
+        let Some((key, at)) = found else {
+            let all = facts.iter().all(Option::is_some);
+            return Err(if all { CertificateProblem::NoPair } else { CertificateProblem::BadCertificate });
+        };
+        let leaf = facts.swap_remove(at).ok_or(CertificateProblem::NoPair)?;
+        self.certificates[..=at].rotate_right(1);
+        Ok((key, self.certificates, leaf))
+    }
+}
+
+/// A private key in DER without anything around it.
+fn bare_key(bytes: &[u8]) -> Option<RawKey> {
+    [KeyForm::Pkcs8, KeyForm::Pkcs1, KeyForm::Sec1].into_iter().find_map(|form| {
+        let key = RawKey { form, der: Zeroizing::new(bytes.to_vec()) };
+        SigningKey::of(&key).is_some().then_some(key)
+    })
+}

@@ -1,0 +1,176 @@
+//! An app that proves itself with a certificate: its private key signs an assertion, and the key goes nowhere
+//! (learn.microsoft.com/entra/identity-platform/certificate-credentials).
+//!
+//! ```text
+//!  file ─▶ pem | pfx ─▶ certificates, keys ─▶ the pair that belongs together ─▶ assertion, anew for each request
+//!             └▶ decrypt: keys with a password
+//! ```
+
+mod assertion;
+mod decrypt;
+mod facts;
+mod key;
+mod material;
+mod pem;
+mod pfx;
+mod problem;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+
+use facts::Facts;
+use key::SigningKey;
+use material::Material;
+pub use problem::CertificateProblem;
+
+use super::choice::{Found, Variables};
+use super::{Credential, Offer, Proof, SignInError, ready};
+
+/// A certificate is told to be renewed when it ends within this time.
+const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// An app's certificate with its private key, which nobody gets to see.
+pub struct Certificate {
+    given: &'static str,
+    path: PathBuf,
+    key: SigningKey,
+    /// DER: the certificate of the key first, then those above it as they stood in the file.
+    chain: Vec<Vec<u8>>,
+    facts: Facts,
+    /// Whether the chain goes along, for apps that trust a subject and issuer instead of one certificate.
+    send_chain: bool,
+}
+
+impl std::fmt::Debug for Certificate {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Certificate").finish_non_exhaustive()
+    }
+}
+
+/// The certificate that is given, if one is.
+pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
+    let Some(place) = Place::of(offer, vars) else {
+        return Ok(Found::not(
+            "AZURE_CLIENT_CERTIFICATE_PATH is not set, and no --certificate-file is given",
+        ));
+    };
+    let password = match &offer.sources.certificate_password_file {
+        Some(path) => Some(ready::read_secret("--certificate-password-file", path)?),
+        None => vars("AZURE_CLIENT_CERTIFICATE_PASSWORD").map(SecretString::from),
+    };
+    let send_chain = vars("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN").is_some_and(|value| is_true(&value));
+    let certificate = Certificate::read(&place, password.as_ref(), send_chain)?;
+    let app = offer.app(Proof::Certificate(Arc::new(certificate)), place.given)?;
+    Ok(Found::Here(Credential::App(app)))
+}
+
+/// As Azure Identity reads it: `1` and `true`.
+fn is_true(value: &str) -> bool {
+    value.trim() == "1" || value.trim().eq_ignore_ascii_case("true")
+}
+
+/// Where the certificate is, and what named it.
+struct Place {
+    /// The flag or variable.
+    by: &'static str,
+    /// The same in a sentence.
+    given: &'static str,
+    path: PathBuf,
+    /// The private key's own file.
+    key: Option<PathBuf>,
+}
+
+impl Place {
+    fn of(offer: &Offer, vars: Variables<'_>) -> Option<Place> {
+        let key = offer.sources.certificate_key_file.clone();
+        if let Some(path) = offer.sources.certificate_file.clone() {
+            return Some(Place { by: "--certificate-file", given: "--certificate-file is given", path, key });
+        }
+        let path = PathBuf::from(vars("AZURE_CLIENT_CERTIFICATE_PATH")?);
+        Some(Place {
+            by: "AZURE_CLIENT_CERTIFICATE_PATH",
+            given: "AZURE_CLIENT_CERTIFICATE_PATH is set",
+            path,
+            key,
+        })
+    }
+}
+
+fn refused(by: &'static str, path: &Path, problem: CertificateProblem) -> SignInError {
+    SignInError::Certificate { by, path: path.to_owned(), problem }
+}
+
+impl Certificate {
+    fn read(
+        place: &Place,
+        password: Option<&SecretString>,
+        send_chain: bool,
+    ) -> Result<Certificate, SignInError> {
+        let fail = |problem| refused(place.by, &place.path, problem);
+        let mut material = Material::read(&place.path, password).map_err(fail)?;
+        if let Some(path) = &place.key {
+            let by = "--certificate-key-file";
+            let key = Material::read(path, password).map_err(|problem| refused(by, path, problem))?;
+            if key.keys.is_empty() {
+                return Err(refused(by, path, CertificateProblem::NoKeyHere));
+            }
+            material.keys = key.keys;
+        }
+        let (key, chain, facts) = material.pair().map_err(fail)?;
+        Ok(Certificate { given: place.by, path: place.path.clone(), key, chain, facts, send_chain })
+    }
+
+    /// When it ends.
+    pub fn not_after(&self) -> Timestamp {
+        self.facts.not_after
+    }
+
+    /// Whom it names, such as `CN=entra-revoke`. It comes from a file: show it through [`crate::harmless::shown`].
+    pub fn subject(&self) -> &str {
+        &self.facts.subject
+    }
+
+    /// SHA-1 of its DER in upper-case hex, as the portal shows it.
+    pub fn thumbprint(&self) -> String {
+        facts::thumbprint(&self.chain[0])
+    }
+
+    /// SHA-256 of its DER in upper-case hex.
+    pub fn thumbprint_sha256(&self) -> String {
+        hex::encode_upper(facts::sha256(&self.chain[0]))
+    }
+
+    /// A sentence about its end, where that is near or past. The sign-in itself refuses one that has ended.
+    pub fn ends_soon(&self, now: Timestamp) -> Option<String> {
+        let left = Duration::try_from(self.facts.not_after.duration_since(now)).unwrap_or_default();
+        (left <= SOON).then(|| {
+            let day = self.facts.not_after.strftime("%Y-%m-%d");
+            let days = left.as_secs() / (24 * 60 * 60);
+            let when = match days {
+                0 => "within a day".to_owned(),
+                1 => "in 1 day".to_owned(),
+                days => format!("in {days} days"),
+            };
+            format!("the certificate {} ends {when}, on {day}: {}", self.path.display(), problem::RENEW)
+        })
+    }
+
+    /// An assertion that whoever holds the key is the app `client_id`, for this token endpoint. Each is good for one
+    /// request: its id is new.
+    ///
+    /// # Errors
+    /// When the certificate has ended or has not begun, and so nothing is to be sent.
+    pub(super) fn assertion(&self, client_id: &str, audience: &str) -> Result<SecretString, SignInError> {
+        let now = Timestamp::now();
+        self.facts
+            .good_at(now)
+            .and_then(|()| assertion::sign(self, client_id, audience, now))
+            .map_err(|problem| refused(self.given, &self.path, problem))
+    }
+}

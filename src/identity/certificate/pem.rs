@@ -1,0 +1,100 @@
+//! PEM (RFC 7468) as it is met: blocks in any order, text between them, lines of any kind, a byte order mark.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+
+use super::material::{KeyForm, Material, RawKey};
+use super::{CertificateProblem, decrypt};
+
+const BEGIN: &[u8] = b"-----BEGIN ";
+const END: &[u8] = b"-----END ";
+const DASHES: &[u8] = b"-----";
+
+/// Whether there is a PEM block in it.
+pub(super) fn is_pem(bytes: &[u8]) -> bool {
+    bytes.windows(BEGIN.len()).any(|window| window == BEGIN)
+}
+
+/// What a block is, by its label.
+#[derive(Clone, Copy)]
+enum Kind {
+    Certificate,
+    Key(KeyForm),
+    Encrypted,
+    Other,
+}
+
+impl Kind {
+    fn of(label: &[u8]) -> (Kind, &'static str) {
+        match label {
+            b"CERTIFICATE" | b"X509 CERTIFICATE" => (Kind::Certificate, "CERTIFICATE"),
+            b"RSA PRIVATE KEY" => (Kind::Key(KeyForm::Pkcs1), "RSA PRIVATE KEY"),
+            b"PRIVATE KEY" => (Kind::Key(KeyForm::Pkcs8), "PRIVATE KEY"),
+            b"EC PRIVATE KEY" => (Kind::Key(KeyForm::Sec1), "EC PRIVATE KEY"),
+            b"ENCRYPTED PRIVATE KEY" => (Kind::Encrypted, "ENCRYPTED PRIVATE KEY"),
+            // Such as EC PARAMETERS, which the key says again.
+            _ => (Kind::Other, "of another kind"),
+        }
+    }
+}
+
+/// Reads all blocks; those of other kinds are passed over.
+pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
+    let mut material = Material::default();
+    let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
+    while let Some(line) = lines.next() {
+        let Some(label) = label(line, BEGIN) else { continue };
+        let (kind, name) = Kind::of(label);
+        let body = body(&mut lines, label).ok_or(CertificateProblem::Damaged(name))?;
+        let der = || body.der().ok_or(CertificateProblem::Damaged(name));
+        match kind {
+            Kind::Certificate => material.certificates.push(der()?.to_vec()),
+            // OpenSSL's own old encryption, from before PKCS#8: its key is one MD5 of the password.
+            Kind::Key(_) if body.headers => return Err(CertificateProblem::Scheme),
+            Kind::Key(form) => material.keys.push(RawKey { form, der: der()? }),
+            Kind::Encrypted => {
+                let password = password.ok_or(CertificateProblem::PasswordMissing)?;
+                let der = decrypt::pkcs8(&der()?, password)?;
+                material.keys.push(RawKey { form: KeyForm::Pkcs8, der });
+            }
+            Kind::Other => {}
+        }
+    }
+    Ok(material)
+}
+
+/// The label of a line that begins or ends a block. A byte order mark may stand before it.
+fn label<'a>(line: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
+    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    line.strip_prefix(mark)?.strip_suffix(DASHES)
+}
+
+struct Block {
+    base64: Zeroizing<Vec<u8>>,
+    /// Whether it has header lines, as encrypted keys of old have.
+    headers: bool,
+}
+
+impl Block {
+    fn der(&self) -> Option<Zeroizing<Vec<u8>>> {
+        STANDARD.decode(self.base64.as_slice()).ok().map(Zeroizing::new)
+    }
+}
+
+/// The lines up to the end of the block; none where it has no end.
+fn body<'a>(lines: &mut impl Iterator<Item = &'a [u8]>, begun: &[u8]) -> Option<Block> {
+    let mut block = Block { base64: Zeroizing::new(Vec::with_capacity(16 << 10)), headers: false };
+    for line in lines {
+        if let Some(ended) = label(line, END) {
+            return (ended == begun).then_some(block);
+        }
+        if line.contains(&b':') {
+            block.headers = true;
+        } else {
+            block.base64.extend(line.iter().filter(|byte| !byte.is_ascii_whitespace()));
+        }
+    }
+    None
+}

@@ -1,0 +1,44 @@
+//! PFX (PKCS#12, RFC 7292), as Windows, Key Vault and `openssl pkcs12 -export` write it: modern (AES) and old (3DES).
+
+use secrecy::SecretString;
+
+use super::CertificateProblem;
+use super::material::Material;
+
+/// Without the feature there is nothing to read it with.
+#[cfg(not(feature = "pfx"))]
+pub(super) fn read(_: &[u8], _: Option<&SecretString>) -> Result<Material, CertificateProblem> {
+    Err(CertificateProblem::NoPfx)
+}
+
+/// Reads all certificates and keys.
+#[cfg(feature = "pfx")]
+pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
+    use super::material::{KeyForm, RawKey};
+    use p12_keystore::Pkcs12Archive;
+    use secrecy::ExposeSecret;
+    use secrecy::zeroize::Zeroizing;
+
+    let text = password.map_or("", ExposeSecret::expose_secret);
+    let archive = Pkcs12Archive::from_pkcs12(bytes, text).map_err(|error| problem(&error, password))?;
+    let key = |der: &[u8]| RawKey { form: KeyForm::Pkcs8, der: Zeroizing::new(der.to_vec()) };
+    Ok(Material {
+        certificates: archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect(),
+        keys: archive.keys.iter().map(|bag| key(bag.key.as_der())).collect(),
+    })
+}
+
+/// A wrong password shows as a seal that does not fit; without a seal, as padding that makes no sense.
+#[cfg(feature = "pfx")]
+fn problem(error: &p12_keystore::error::Error, password: Option<&SecretString>) -> CertificateProblem {
+    use p12_keystore::error::Error;
+    match (error, password) {
+        (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), Some(_)) => {
+            CertificateProblem::PasswordWrong
+        }
+        (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), None) => {
+            CertificateProblem::PasswordMissing
+        }
+        _ => CertificateProblem::Pfx,
+    }
+}

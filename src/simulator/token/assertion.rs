@@ -1,0 +1,239 @@
+//! Client assertions: whether a JWT was really signed by the app's certificate, for this endpoint, just now
+//! (learn.microsoft.com/entra/identity-platform/certificate-credentials, RFC 7515, RFC 7523).
+//!
+//! Checked only where the configuration names a certificate. What Entra lets pass, and a careful client doesn't do all
+//! the same, is let pass too and goes into the ledger as a violation.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    UnparsedPublicKey, VerificationAlgorithm,
+};
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use jiff::Timestamp;
+use serde::Deserialize;
+use x509_parser::pem::parse_x509_pem;
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use super::Refusal;
+use crate::simulator::lock::lock;
+use crate::simulator::world::World;
+
+/// How far clocks may differ, in seconds.
+const SKEW: i64 = 300;
+
+/// How long an assertion should live at most, in seconds.
+const LONGEST: i64 = 600;
+
+/// The ids of the assertions that came.
+#[derive(Default)]
+pub(in crate::simulator) struct Seen(Mutex<HashSet<String>>);
+
+/// A certificate that the app has.
+pub(in crate::simulator) struct Known {
+    der: Vec<u8>,
+    public_key: Vec<u8>,
+    not_before: i64,
+    not_after: i64,
+}
+
+impl Known {
+    /// Reads PEM, or the file with this path.
+    pub(in crate::simulator) fn read(text: &str) -> Result<Known, String> {
+        let pem = match text.contains("-----BEGIN") {
+            true => text.as_bytes().to_vec(),
+            false => std::fs::read(text).map_err(|error| format!("{text}: {error}"))?,
+        };
+        let (_, block) = parse_x509_pem(&pem).map_err(|error| format!("no PEM: {error}"))?;
+        let (_, certificate) = X509Certificate::from_der(&block.contents)
+            .map_err(|error| format!("the first block is no certificate: {error}"))?;
+        Ok(Known {
+            public_key: certificate.public_key().subject_public_key.data.to_vec(),
+            not_before: certificate.validity().not_before.timestamp(),
+            not_after: certificate.validity().not_after.timestamp(),
+            der: block.contents.clone(),
+        })
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+    typ: Option<String>,
+    #[serde(rename = "x5t#S256")]
+    sha256: Option<String>,
+    #[serde(rename = "x5t")]
+    sha1: Option<String>,
+    x5c: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    aud: String,
+    iss: String,
+    sub: String,
+    exp: i64,
+    nbf: i64,
+    jti: Option<String>,
+}
+
+/// What Entra lets pass, and should not have been sent.
+type Doubt = (&'static str, String);
+
+/// What an assertion must fit.
+pub(super) struct Expected<'a> {
+    pub(super) client: &'a str,
+    /// The addresses that this endpoint goes by.
+    pub(super) audience: &'a str,
+    /// Unix seconds.
+    pub(super) now: i64,
+}
+
+/// Checks an assertion, and records what should not have been sent.
+pub(super) fn check(
+    world: &World,
+    certificate: &str,
+    expected: &Expected<'_>,
+    assertion: &str,
+) -> Result<(), Refusal> {
+    // It could be read when the simulator started; should it be gone, no assertion fits it.
+    let known = Known::read(certificate).map_err(|error| refusal(700_027, error))?;
+    let (claims, mut doubts) = verify(&known, expected, assertion)?;
+    match claims.jti {
+        None => doubts.push(("assertion_without_id", claims.sub)),
+        Some(id) if !lock(&world.assertions.0).insert(id.clone()) => {
+            doubts.push(("assertion_used_again", id))
+        }
+        Some(_) => {}
+    }
+    world.recorder.counters.assertions_verified.add();
+    for (kind, detail) in doubts {
+        world.recorder.violation(world.clock.now(), kind, &detail);
+    }
+    Ok(())
+}
+
+/// The claims of an assertion that is good, and what is odd about it.
+fn verify(known: &Known, expected: &Expected<'_>, assertion: &str) -> Result<(Claims, Vec<Doubt>), Refusal> {
+    let malformed = || refusal(50_027, "JWT token is invalid or malformed.");
+    let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
+    let (header, claims) = signed.split_once('.').ok_or_else(malformed)?;
+    let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed());
+    let signature = decode(signature)?;
+    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
+    let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| malformed())?;
+
+    let mut doubts = Vec::new();
+    check_certificate(known, &header, expected.now, &mut doubts)?;
+    let algorithm = algorithm(&header.alg).ok_or_else(|| {
+        refusal(
+            5_002_738,
+            format!("Invalid JWT token. '{}' is not a supported signature algorithm.", header.alg),
+        )
+    })?;
+    UnparsedPublicKey::new(algorithm, &known.public_key).verify(signed.as_bytes(), &signature).map_err(
+        |_| {
+            refusal(700_027, "Client assertion failed signature validation. [Reason - The provided signature value did not match the expected signature value.]")
+        },
+    )?;
+    check_claims(&claims, expected, &mut doubts)?;
+    if header.alg == "RS256" {
+        doubts.push(("assertion_old_algorithm", header.alg));
+    }
+    Ok((claims, doubts))
+}
+
+fn algorithm(name: &str) -> Option<&'static dyn VerificationAlgorithm> {
+    match name {
+        "PS256" => Some(&RSA_PSS_2048_8192_SHA256),
+        "RS256" => Some(&RSA_PKCS1_2048_8192_SHA256),
+        "ES256" => Some(&ECDSA_P256_SHA256_FIXED),
+        "ES384" => Some(&ECDSA_P384_SHA384_FIXED),
+        _ => None,
+    }
+}
+
+/// The header must name the certificate that the app has, and that must be good.
+fn check_certificate(
+    known: &Known,
+    header: &Header,
+    now: i64,
+    doubts: &mut Vec<Doubt>,
+) -> Result<(), Refusal> {
+    let sha256 = URL_SAFE_NO_PAD.encode(digest(&SHA256, &known.der));
+    let sha1 = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &known.der));
+    let named = match (&header.sha256, &header.sha1) {
+        (Some(named), _) => *named == sha256,
+        (None, Some(named)) => {
+            doubts.push(("assertion_sha1", named.clone()));
+            *named == sha1
+        }
+        (None, None) => false,
+    };
+    if !named {
+        let thumbprint = header.sha256.as_ref().or(header.sha1.as_ref());
+        let text = format!(
+            "The certificate with identifier used to sign the client assertion is not registered on application. \
+             [Reason - The key was not found., Thumbprint of key used by client: '{}']",
+            thumbprint.map_or("", String::as_str)
+        );
+        return Err(refusal(700_027, text));
+    }
+    if !(known.not_before..=known.not_after).contains(&now) {
+        let text = "The provided certificate is not within its specified validity window.";
+        return Err(refusal(1_000_502, text));
+    }
+    if let Some(chain) = &header.x5c {
+        // Base64 of DER, not of PEM and not in its URL form.
+        if chain.first().and_then(|first| STANDARD.decode(first).ok()).as_ref() != Some(&known.der) {
+            return Err(refusal(
+                50_027,
+                "JWT token is invalid or malformed: x5c is not the signing certificate.",
+            ));
+        }
+    }
+    if header.typ.as_deref() != Some("JWT") {
+        doubts.push(("assertion_without_type", header.typ.clone().unwrap_or_default()));
+    }
+    Ok(())
+}
+
+fn check_claims(claims: &Claims, expected: &Expected<'_>, doubts: &mut Vec<Doubt>) -> Result<(), Refusal> {
+    if !claims.aud.eq_ignore_ascii_case(expected.audience) {
+        return Err(refusal(700_023, "Client assertion audience claim does not match Realm issuer."));
+    }
+    if !claims.iss.eq_ignore_ascii_case(expected.client) || !claims.sub.eq_ignore_ascii_case(&claims.iss) {
+        return Err(refusal(
+            700_021,
+            "Client assertion application identifier doesn't match 'client_id' parameter.",
+        ));
+    }
+    let (from, to) = (claims.nbf.saturating_sub(SKEW), claims.exp.saturating_add(SKEW));
+    if !(from..=to).contains(&expected.now) {
+        let time = |seconds| Timestamp::from_second(seconds).unwrap_or_default();
+        let text = format!(
+            "Client assertion is not within its valid time range. Current time: {}, assertion valid from {}, expiry \
+             time of assertion {}.",
+            time(expected.now),
+            time(claims.nbf),
+            time(claims.exp)
+        );
+        return Err(refusal(700_024, text));
+    }
+    let life = claims.exp.saturating_sub(claims.nbf);
+    if life > LONGEST {
+        doubts.push(("assertion_long_lived", format!("{life} s")));
+    }
+    Ok(())
+}
+
+fn refusal(code: u32, text: impl Into<String>) -> Refusal {
+    Refusal::new(401, "invalid_client", code, text)
+}
+
+#[cfg(test)]
+mod tests;
