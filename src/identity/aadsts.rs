@@ -11,6 +11,10 @@ pub(super) fn advice(code: &str) -> Option<&'static str> {
         "AADSTS7000112" => "the app is disabled in this tenant",
         "AADSTS7000229" => "the app has no service principal in this tenant: consent to it first",
         "AADSTS500011" | "AADSTS1002012" | "AADSTS70011" => "the scope is another cloud's: check --cloud",
+        "AADSTS700211" | "AADSTS700212" | "AADSTS700213" | "AADSTS70021" => {
+            "the app trusts no such token: compare issuer, subject and audience with its federated credentials"
+        }
+        "AADSTS700024" => "the token or certificate's proof is over, or this machine's clock is wrong",
         "AADSTS53003" | "AADSTS53000" => "Conditional Access refuses this app from here",
         _ => return None,
     })

@@ -4,7 +4,7 @@
 use secrecy::SecretString;
 
 use super::token_endpoint::{self, Authority, Form};
-use super::{Issued, SignInError};
+use super::{Federation, Issued, SignInError};
 use crate::http::HttpClients;
 
 /// An app, and how it proves that it is the one.
@@ -25,6 +25,8 @@ pub struct App {
 pub enum Proof {
     /// It knows a secret.
     Secret(SecretString),
+    /// It shows a token of its surroundings, which it trusts.
+    Federated(Federation),
 }
 
 impl App {
@@ -42,6 +44,7 @@ impl App {
         }
         match &self.proof {
             Proof::Secret(secret) => form.add_secret("client_secret", secret),
+            Proof::Federated(federation) => federation.prove(http, &mut form).await?,
         }
         match token_endpoint::token(http.pooled(), &self.authority, &form).await? {
             Ok(grant) => Ok(grant.issued),

@@ -4,28 +4,17 @@
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::aadsts;
-use super::{Endpoint, Issued, SignInError};
+use super::{Endpoint, Issued, SignInError, patience};
 use crate::harmless::excerpt;
-use crate::http::parse_retry_after;
-
-/// How often the token endpoint is asked before it is given up, where it is busy or can't be reached.
-const TRIES: u32 = 5;
-
-/// Longest wait between two tries that is worth it; a longer `Retry-After` is told instead.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
-
-/// Longest answer that is read, in bytes. Entra's have a few thousand.
-const MAX_BODY: usize = 256 << 10;
 
 /// Where a tenant's tokens are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,7 +77,7 @@ impl Form {
 }
 
 /// A text with a secret taken out, as it is and in the ways in which forms and URLs are written.
-fn hidden(text: String, secret: &str) -> String {
+pub(super) fn hidden(text: String, secret: &str) -> String {
     let sent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let usual = sent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_");
     let url = usual.replace("%7E", "~");
@@ -125,12 +114,6 @@ impl Refusal {
     }
 }
 
-/// One try's end.
-enum Tried {
-    Answered(Result<Vec<u8>, Refusal>),
-    Busy { reason: String, wait: Option<Duration> },
-}
-
 /// Asks for a token; a busy or unreachable endpoint is asked again.
 pub(super) async fn token(
     http: &reqwest::Client,
@@ -157,86 +140,25 @@ pub(super) async fn post(
     url: &str,
     form: &Form,
 ) -> Result<Result<Vec<u8>, Refusal>, SignInError> {
-    let mut backoff = Duration::from_secs(1);
-    for attempt in 1.. {
-        match try_once(http, root, url, form).await? {
-            Tried::Answered(answer) => return Ok(answer),
-            Tried::Busy { reason, wait } => {
-                let wait = wait.unwrap_or_default().max(backoff);
-                if attempt == TRIES || wait > LONGEST_WAIT {
-                    return Err(unreachable(root, reason));
-                }
-                tracing::warn!(attempt, wait_s = wait.as_secs_f64(), reason, "the token endpoint is busy");
-                tokio::time::sleep(wait).await;
-                backoff *= 2;
-            }
-        }
-    }
-    Err(unreachable(root, "no try is left".to_owned()))
-}
-
-async fn try_once(
-    http: &reqwest::Client,
-    root: &Endpoint,
-    url: &str,
-    form: &Form,
-) -> Result<Tried, SignInError> {
-    let sent = http
-        .post(url)
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(form.text.as_str().to_owned())
-        .send()
-        .await;
-    let busy = |error| Ok(Tried::Busy { reason: plain(error), wait: None });
-    let response = match sent {
-        Ok(response) => response,
-        Err(error) => return busy(error),
+    let request = || {
+        http.post(url)
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(form.text.as_str().to_owned())
     };
-    let status = response.status();
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let date = header(reqwest::header::DATE);
-    let now = std::time::SystemTime::now();
-    let wait = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, date, now));
-    let body = match read(response).await {
-        Ok(body) => body,
-        Err(error) => return busy(error),
-    };
-    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-        return Ok(Tried::Busy { reason: format!("it answered {status}"), wait });
+    let answer = patience::ask("the token endpoint", patience::usually, request)
+        .await
+        .map_err(|reason| unreachable(root, reason))?;
+    if answer.status.is_success() {
+        return Ok(Ok(answer.body.to_vec()));
     }
-    if status.is_success() {
-        return Ok(Tried::Answered(Ok(body)));
+    match refusal(&answer.body, form) {
+        Some(refusal) => Ok(Err(refusal)),
+        None => Err(unreachable(root, format!("it answered {}, and not as Entra does", answer.status))),
     }
-    match refusal(&body, form) {
-        Some(refusal) => Ok(Tried::Answered(Err(refusal))),
-        None => Err(unreachable(root, format!("it answered {status}, and not as Entra does"))),
-    }
-}
-
-/// The body, as far as one is worth reading.
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_BODY {
-            break;
-        }
-    }
-    Ok(body)
 }
 
 fn unreachable(root: &Endpoint, reason: String) -> SignInError {
     SignInError::Unreachable { host: root.to_string(), reason }
-}
-
-/// An HTTP error without its URL, with its last cause.
-pub(super) fn plain(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(deeper) = cause.source() {
-        cause = deeper;
-    }
-    if error.is_timeout() { "no answer within the time-out".to_owned() } else { cause.to_string() }
 }
 
 #[derive(Deserialize)]
