@@ -5,6 +5,8 @@
 //! command, is a block of the language `text`.
 #![allow(clippy::unwrap_used)]
 
+mod surroundings;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -219,12 +221,7 @@ fn links_lead_somewhere() {
 /// The binary, in a folder, without this machine's environment.
 fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entra-revoke"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().to_uppercase();
-        if name.starts_with("AZURE_") || name.starts_with("ENTRA_REVOKE_") || name.ends_with("_PROXY") {
-            command.env_remove(name);
-        }
-    }
+    surroundings::forget(&mut command);
     command.current_dir(dir);
     command
 }
@@ -282,9 +279,7 @@ mod commands {
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).current_dir(dir.path()).env("PATH", path).stdin(Stdio::null());
-        for name in ["AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET", "ENTRA_REVOKE_TOKEN"] {
-            shell.env_remove(name);
-        }
+        surroundings::forget(&mut shell);
         shell.env("NO_PROXY", "127.0.0.1").env("LC_ALL", "C");
         let output = shell.output().unwrap();
         let output = String::from_utf8_lossy(&output.stdout);

@@ -84,12 +84,19 @@ pub(super) enum Found {
     Here(Credential),
     /// It is not: what is missing.
     Not(String),
+    /// Part of it is, so that it may have been meant: what is missing.
+    Nearly(String),
 }
 
 impl Found {
     /// It is not set up: what is missing.
     pub(super) fn not(missing: impl Into<String>) -> Found {
         Found::Not(missing.into())
+    }
+
+    /// Part of it is set up: what is missing.
+    pub(super) fn nearly(missing: impl Into<String>) -> Found {
+        Found::Nearly(missing.into())
     }
 }
 
@@ -100,13 +107,15 @@ pub struct PassedOver {
     pub auth: Auth,
     /// Why.
     pub why: String,
+    /// Whether it may have been meant: part of it is set up, or it was tried.
+    pub notable: bool,
 }
 
 /// The credentials to try, in order.
 #[derive(Debug)]
 pub struct Candidates {
     /// Those that are set up here, each with those that were passed over before it.
-    pub(super) ways: Vec<(Auth, Result<Credential, String>)>,
+    pub(super) ways: Vec<(Auth, Result<Credential, PassedOver>)>,
     /// Whether one that can't be used makes room for the next.
     pub(super) chain: bool,
 }
@@ -121,7 +130,7 @@ impl Offer {
         let Some(auth) = asked else { return self.chain(vars) };
         match self.find(auth, vars)? {
             Found::Here(credential) => Ok(Candidates { ways: vec![(auth, Ok(credential))], chain: false }),
-            Found::Not(missing) => Err(SignInError::NotSetUp { auth, missing }),
+            Found::Not(missing) | Found::Nearly(missing) => Err(SignInError::NotSetUp { auth, missing }),
         }
     }
 
@@ -137,10 +146,13 @@ impl Offer {
     fn chain(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
         let mut ways = Vec::new();
         for auth in Auth::CHAIN {
-            match self.find(auth, vars)? {
-                Found::Here(credential) => ways.push((auth, Ok(credential))),
-                Found::Not(missing) => ways.push((auth, Err(missing))),
-            }
+            let passed_over = |why, notable| Err(PassedOver { auth, why, notable });
+            let way = match self.find(auth, vars)? {
+                Found::Here(credential) => Ok(credential),
+                Found::Not(missing) => passed_over(missing, false),
+                Found::Nearly(missing) => passed_over(missing, true),
+            };
+            ways.push((auth, way));
         }
         Ok(Candidates { ways, chain: true })
     }

@@ -275,6 +275,8 @@ impl Recorder {
             token_requests: c.token_requests.get(),
             tokens_issued: c.tokens_issued.get(),
             token_answers: self.token_answers.map(),
+            // Counted elsewhere.
+            ..Stats::default()
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
     }
     match (vars("ACTIONS_ID_TOKEN_REQUEST_URL"), vars("ACTIONS_ID_TOKEN_REQUEST_TOKEN")) {
         (Some(url), Some(token)) => github(offer, &url, token),
-        _ if vars("GITHUB_ACTIONS").is_some() => Ok(Found::not(
+        _ if vars("GITHUB_ACTIONS").is_some() => Ok(Found::nearly(
             "GitHub Actions gives this job no tokens: add `permissions: id-token: write` to it",
         )),
         _ if vars("SYSTEM_OIDCREQUESTURI").is_some() => {
@@ -67,10 +67,10 @@ fn github(offer: &Offer, url: &str, token: String) -> Result<Found, SignInError>
 
 fn pipelines(offer: &Offer, vars: Variables<'_>, connection: &str) -> Result<Found, SignInError> {
     let Some(url) = vars("SYSTEM_OIDCREQUESTURI") else {
-        return Ok(Found::not("a service connection is named, but this is no job of Azure Pipelines"));
+        return Ok(Found::nearly("a service connection is named, but this is no job of Azure Pipelines"));
     };
     let Some(token) = vars("SYSTEM_ACCESSTOKEN") else {
-        return Ok(Found::not(
+        return Ok(Found::nearly(
             "a service connection is named, but SYSTEM_ACCESSTOKEN is not set: map it in the step's env \
              (SYSTEM_ACCESSTOKEN: $(System.AccessToken))",
         ));
@@ -103,7 +103,7 @@ fn here(
             return Ok(Found::Here(Credential::App(offer.app(proof, name)?)));
         }
     };
-    Ok(Found::not(format!("{name} is there, but {missing} is not named")))
+    Ok(Found::nearly(format!("{name} is there, but {missing} is not named")))
 }
 
 /// Whom a job's token is for: Entra, by another name in each cloud

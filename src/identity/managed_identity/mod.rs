@@ -51,7 +51,7 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
         (_, _, Some(_)) => Ok(unsupported("Cloud Shell")),
         (Some(url), None, _) if vars("IMDS_ENDPOINT").is_some() => {
             if identity.is_some() {
-                return Ok(Found::not(
+                return Ok(Found::nearly(
                     "Azure Arc knows the machine's own identity only, but a user-assigned one is named (--identity, \
                      --client-id or AZURE_CLIENT_ID)",
                 ));
@@ -72,7 +72,7 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
 }
 
 fn unsupported(place: &str) -> Found {
-    Found::not(format!("the managed identity of {place} is not supported"))
+    Found::nearly(format!("the managed identity of {place} is not supported"))
 }
 
 impl ManagedIdentity {
