@@ -113,18 +113,27 @@ fn a_flag_names_the_file_as_well() {
     stage.finish(command.env("AZURE_CLIENT_SECRET", "fake")).exits(0);
 }
 
+/// From now on the app trusts another subject: what was made before is refused.
+fn trust_another(stage: &Stage) {
+    let federated = format!("issuer = '{ISSUER}'\nsubject = 'system:serviceaccount:soc:another'");
+    let change = format!(
+        "[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\nlifetime = '1s'\n[token.federated]\n{federated}"
+    );
+    stage.simulator.change(&change).unwrap();
+}
+
 #[test]
 fn a_file_that_is_rotated_is_read_anew() {
     let stage = stage("lifetime = '1s'", "", "");
     let input = users(&stage, 60);
-    let (first, second) = (Duration::from_secs(600), Duration::from_secs(601));
-    let (first, second) = (stage.simulator.mint_assertion(first), stage.simulator.mint_assertion(second));
-    let file = stage.input("token", &first);
+    let file = stage.input("token", stage.simulator.mint_assertion(Duration::from_secs(600)));
     let mut command = pod(&stage, &input, &file);
     let started = stage.start(command.args(["--rate", "30/s", "--burst", "1"]));
     until(&stage, |stage| stage.stats().effects > 0);
-    // As the kubelet does: another file takes the name. The first one would be refused from now on.
-    let fresh = stage.input("fresh", format!("{second}\n"));
+    trust_another(&stage);
+    // As the kubelet does: another file takes the name.
+    let fresh =
+        stage.input("fresh", format!("{}\n", stage.simulator.mint_assertion(Duration::from_secs(600))));
     std::fs::rename(fresh, &file).unwrap();
     Done::from(started.wait_with_output().unwrap()).exits(0);
     assert!(renewals(&stage) >= 1);
@@ -133,14 +142,16 @@ fn a_file_that_is_rotated_is_read_anew() {
 
 #[test]
 fn a_file_that_was_not_rotated_ends_the_run() {
-    // It is good for the first token, and over when the second is asked for.
-    let stage = stage("lifetime = '1500ms'", "", "");
+    let stage = stage("lifetime = '1s'", "", "");
     let input = users(&stage, 60);
-    let file = stage.input("token", stage.simulator.mint_assertion(Duration::from_secs(1)));
+    let file = stage.input("token", stage.simulator.mint_assertion(Duration::from_secs(600)));
     let mut command = pod(&stage, &input, &file);
-    let done = stage.finish(command.args(["--rate", "20/s", "--burst", "1"]));
+    let started = stage.start(command.args(["--rate", "20/s", "--burst", "1"]));
+    until(&stage, |stage| stage.stats().effects > 0);
+    trust_another(&stage);
+    let done = Done::from(started.wait_with_output().unwrap());
     done.exits(4);
-    assert!(done.stdout.contains("AADSTS700024"), "{}", done.stdout);
+    assert!(done.stdout.contains("AADSTS700213"), "{}", done.stdout);
     let effects = stage.stats().effects;
     assert!(effects > 0 && effects < 60, "{effects}");
     // Fresh again, `resume` goes on where it ended.
@@ -149,6 +160,15 @@ fn a_file_that_was_not_rotated_ends_the_run() {
     resume.env("AZURE_FEDERATED_TOKEN_FILE", &file).arg(&stage.folder().path);
     stage.finish(&mut resume).exits(0);
     assert!(stage.ledger().users.iter().all(|user| user.effects == 1));
+}
+
+#[test]
+fn a_token_that_is_over_is_explained() {
+    let stage = stage("", "", "");
+    let input = users(&stage, 1);
+    let file = stage.input("token", stage.simulator.mint_assertion(Duration::ZERO));
+    let done = stage.finish(&mut pod(&stage, &input, &file));
+    refused(&stage, &done, &["AADSTS700024", "clock"]);
 }
 
 /// Waits for the simulator to have seen something.
