@@ -30,22 +30,34 @@ fn users(stage: &Stage, count: usize) -> PathBuf {
 }
 
 fn run(stage: &Stage, input: &Path) -> Command {
+    let mut command = bare(stage, input);
+    command.args(["--graph-url", &stage.simulator.url()]);
+    command
+}
+
+/// `run` without an address of Graph's.
+fn bare(stage: &Stage, input: &Path) -> Command {
     let mut command = stage.bare("run");
-    let root = stage.simulator.url();
-    command.args(["--graph-url", &root, "--authority-url", &root, "--yes"]).arg(input);
+    command.arg("--yes").arg(input);
     command
 }
 
 /// A virtual machine.
 fn machine(stage: &Stage, input: &Path) -> Command {
-    let mut command = run(stage, input);
+    on_machine(stage, run(stage, input))
+}
+
+fn on_machine(stage: &Stage, mut command: Command) -> Command {
     command.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", stage.simulator.url());
     command
 }
 
 /// An app of App Service.
 fn app(stage: &Stage, input: &Path) -> Command {
-    let mut command = run(stage, input);
+    in_app(stage, run(stage, input))
+}
+
+fn in_app(stage: &Stage, mut command: Command) -> Command {
     command
         .env("IDENTITY_ENDPOINT", format!("{}/msi/token", stage.simulator.url()))
         .env("IDENTITY_HEADER", HEADER);
@@ -110,7 +122,7 @@ fn an_identity_that_the_machine_does_not_have_is_told() {
     let none = stage("", "system_assigned = false", "");
     let input = users(&none, 1);
     let done = none.finish(machine(&none, &input).args(["--auth", "managed-identity"]));
-    refused(&none, &done, &["--auth", "system-assigned"].map(|_| "system-assigned"));
+    refused(&none, &done, &["managed-identity", "a system-assigned identity"]);
     // Where it was not asked for, the next way gets its turn.
     let done = none.finish(&mut machine(&none, &input));
     refused(&none, &done, &["no way to sign in", "Identity not found", "azure-cli", "is not on the PATH"]);
@@ -232,15 +244,17 @@ fn places_that_are_not_supported_are_named() {
 #[test]
 fn no_proxy_is_ever_between() {
     let (proxy, seen) = plain_server::serve(|_| plain_server::response("200 OK"));
-    type Place = fn(&Stage, &Path) -> Command;
-    for place in [machine as Place, app as Place] {
-        let stage = stage("", "", "");
-        let input = users(&stage, 1);
-        let mut command = place(&stage, &input);
-        for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
-            command.env(name, &proxy);
-        }
-        stage.finish(&mut command).exits(0);
+    type Place = fn(&Stage, Command) -> Command;
+    for place in [on_machine as Place, in_app as Place] {
+        let services = stage("", "", "");
+        // With a Graph that speaks TLS nothing keeps plain HTTP from the proxies of the environment but the client.
+        let graph = Stage::new("tls = true");
+        let ca = graph.input("ca.pem", graph.simulator.ca_pem().unwrap());
+        let input = users(&services, 1);
+        let mut command = place(&services, bare(&services, &input));
+        command.args(["--graph-url", &graph.simulator.url()]).arg("--ca-cert").arg(ca);
+        command.env("HTTP_PROXY", &proxy).env("http_proxy", &proxy);
+        services.finish(&mut command).exits(0);
         assert!(seen.lock().unwrap().is_empty());
     }
 }
@@ -326,15 +340,32 @@ mod arc {
         if !folder() {
             return;
         }
-        let echo =
-            format!("[[fault]]\nendpoint = 'arc'\nafter = 1\nfirst = 1\nanswer = 403\nmessage = '{KEY}'\n");
-        let stage = machine_with_arc("", &echo.replace(&format!("message = '{KEY}'"), "message = 'no'"));
+        let stage = machine_with_arc("", "");
         let input = users(&stage, 1);
-        for code in [4, 0] {
-            let done = stage.finish(canary::loudly(&mut arc(&stage, &input)));
-            done.exits(code);
-            canary::shows_nothing(&stage, &done, KEY, None);
-        }
+        let done = stage.finish(canary::loudly(&mut arc(&stage, &input)));
+        done.exits(0);
+        canary::shows_nothing(&stage, &done, KEY, None);
+        // An agent that says back what it got.
+        let key = format!("{FOLDER}/echo-{}.key", std::process::id());
+        std::fs::write(&key, KEY).unwrap();
+        let realm = key.clone();
+        let (root, seen) = plain_server::serve_seen(move |number, seen| match number {
+            0 => format!(
+                "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm={realm}\r\ncontent-length: 0\r\n\r\n"
+            ),
+            _ => {
+                let body = format!("no: {}", seen.header("authorization"));
+                format!("HTTP/1.1 403 Forbidden\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+            }
+        });
+        let mut command = arc(&stage, &input);
+        command.env("IDENTITY_ENDPOINT", format!("{root}/metadata/identity/oauth2/token"));
+        let done = stage.finish(canary::loudly(&mut command));
+        std::fs::remove_file(key).unwrap();
+        done.exits(4);
+        assert_eq!(seen.lock().unwrap()[1].header("authorization"), format!("Basic {KEY}"));
+        assert!(done.stderr.contains("no: Basic [secret]"), "{}", done.stderr);
+        canary::shows_nothing(&stage, &done, KEY, None);
     }
 
     #[test]

@@ -49,7 +49,10 @@ fn pod(stage: &Stage, input: &Path, file: &Path) -> Command {
 
 /// A job of GitHub Actions with `id-token: write`.
 fn github(stage: &Stage, input: &Path) -> Command {
-    let mut command = run(stage, input);
+    in_github(stage, run(stage, input))
+}
+
+fn in_github(stage: &Stage, mut command: Command) -> Command {
     let url = format!("{}/_apis/jobs/7/idtoken?api-version=2.0", stage.simulator.url());
     command.env("GITHUB_ACTIONS", "true").env("ACTIONS_ID_TOKEN_REQUEST_URL", url);
     command.env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", JOB);
@@ -325,11 +328,17 @@ fn the_audience_is_the_clouds_own() {
 #[test]
 fn no_proxy_gets_to_see_a_job_token_in_the_clear() {
     let (proxy, seen) = plain_server::serve(|_| plain_server::response("200 OK"));
-    let stage = stage("", "", "");
-    let input = users(&stage, 1);
-    let mut command = github(&stage, &input);
-    command.env("HTTP_PROXY", &proxy).env("http_proxy", &proxy).env("ALL_PROXY", &proxy);
-    stage.finish(&mut command).exits(0);
+    let services = stage("", "", "");
+    // With a Graph that speaks TLS nothing keeps plain HTTP from the proxies of the environment but the client.
+    let graph = Stage::new("tls = true");
+    let ca = graph.input("ca.pem", graph.simulator.ca_pem().unwrap());
+    let input = users(&services, 1);
+    let root = graph.simulator.url();
+    let mut command = services.bare("run");
+    command.args(["--graph-url", &root, "--authority-url", &root, "--yes", "--ca-cert"]).arg(ca).arg(&input);
+    let mut command = in_github(&services, command);
+    command.env("HTTP_PROXY", &proxy).env("http_proxy", &proxy);
+    services.finish(&mut command).exits(0);
     assert!(seen.lock().unwrap().is_empty());
 }
 
