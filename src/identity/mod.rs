@@ -25,6 +25,8 @@ mod credential;
 mod device_code;
 mod federated;
 mod managed_identity;
+#[cfg(test)]
+mod order;
 mod patience;
 mod ready;
 mod token_endpoint;
