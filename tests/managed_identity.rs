@@ -284,6 +284,7 @@ mod arc {
     const KEY: &str = "fake-arc-key-CANARY-2b90-";
 
     /// The folder, unless it can't be had here.
+    #[allow(clippy::print_stderr)]
     fn folder() -> bool {
         let made = std::fs::create_dir_all(FOLDER).and_then(|()| {
             let probe = format!("{FOLDER}/probe-{}", std::process::id());

@@ -6,6 +6,7 @@ use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use secrecy::zeroize::Zeroizing;
 
+use super::SignInError;
 use crate::http::parse_retry_after;
 
 /// How often a service is asked before it is given up, where it is busy or can't be reached.
@@ -16,9 +17,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// Longest answer that is read, in bytes. Those with tokens have a few thousand.
 const MAX_BODY: usize = 256 << 10;
-
-/// Whether a service is worth asking again, by its status and by how long it has been waited for already.
-pub(super) type Busy = fn(StatusCode, Waited) -> bool;
 
 /// How much patience was spent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,12 +35,12 @@ impl Waited {
 }
 
 /// Most services are busy when they say so (429) or fail (5xx).
-pub(super) fn usually(status: StatusCode, waited: Waited) -> bool {
-    (status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()) && waited.has_tries()
+pub(super) fn usually(answer: &Answer, waited: Waited) -> bool {
+    is_transient(answer.status) && waited.has_tries()
 }
 
 /// Whether a status says that the service is busy, and not that it refuses.
-fn is_transient(status: StatusCode) -> bool {
+pub(super) fn is_transient(status: StatusCode) -> bool {
     status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
 }
 
@@ -64,22 +62,25 @@ impl Answer {
     }
 }
 
-/// Sends a request, and again as long as the service is busy or can't be reached. `what` names it in logs.
+/// Sends a request, and again as long as the service is busy or can't be reached. `what` names it in logs; `busy` says
+/// of an answer whether it is worth asking again; `request` is made anew for each try; `given_up` makes the error of a
+/// reason, which holds no secret.
 ///
 /// # Errors
-/// Why it is given up, in words that hold no secret: it could not be reached, or it said to the end that it was busy.
+/// When it could not be reached, or said to the end that it was busy.
 pub(super) async fn ask(
     what: &str,
-    busy: Busy,
-    request: impl Fn() -> reqwest::RequestBuilder,
-) -> Result<Answer, String> {
+    busy: impl Fn(&Answer, Waited) -> bool,
+    request: impl Fn() -> Result<reqwest::RequestBuilder, SignInError>,
+    given_up: impl Fn(String) -> SignInError,
+) -> Result<Answer, SignInError> {
     let mut waited = Waited::default();
     let mut backoff = Duration::from_secs(1);
     loop {
-        let tried = once(request()).await;
+        let tried = once(request()?).await;
         waited.tries += 1;
         let (reason, wait, again) = match tried {
-            Ok(answer) if busy(answer.status, waited) => {
+            Ok(answer) if busy(&answer, waited) => {
                 (format!("it answered {}", answer.status), answer.wait(), true)
             }
             Ok(answer) if is_transient(answer.status) => {
@@ -90,7 +91,7 @@ pub(super) async fn ask(
         };
         let wait = wait.unwrap_or_default().max(backoff);
         if !again || wait > LONGEST_WAIT {
-            return Err(reason);
+            return Err(given_up(reason));
         }
         tracing::warn!(attempt = waited.tries, wait_s = wait.as_secs_f64(), reason, "{what} is busy");
         tokio::time::sleep(wait).await;

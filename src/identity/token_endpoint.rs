@@ -141,13 +141,11 @@ pub(super) async fn post(
     form: &Form,
 ) -> Result<Result<Vec<u8>, Refusal>, SignInError> {
     let request = || {
-        http.post(url)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.text.as_str().to_owned())
+        let post = http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        Ok(post.body(form.text.as_str().to_owned()))
     };
-    let answer = patience::ask("the token endpoint", patience::usually, request)
-        .await
-        .map_err(|reason| unreachable(root, reason))?;
+    let given_up = |reason| unreachable(root, reason);
+    let answer = patience::ask("the token endpoint", patience::usually, request, given_up).await?;
     if answer.status.is_success() {
         return Ok(Ok(answer.body.to_vec()));
     }

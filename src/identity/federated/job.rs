@@ -138,10 +138,9 @@ impl JobService {
     pub(super) async fn token(&self, http: &HttpClients) -> Result<SecretString, SignInError> {
         let client = self.service.client(http)?;
         let bearer = self.bearer()?;
-        let request = || self.request(&client, &bearer);
-        let answer = patience::ask(self.service.name, patience::usually, request)
-            .await
-            .map_err(|reason| self.service.error(reason, ""))?;
+        let request = || Ok(self.request(&client, &bearer));
+        let given_up = |reason| self.service.error(reason, "");
+        let answer = patience::ask(self.service.name, patience::usually, request, given_up).await?;
         if !answer.status.is_success() {
             return Err(self.service.refused(&answer, self.kind.advice()));
         }

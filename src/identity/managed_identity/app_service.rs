@@ -35,10 +35,9 @@ impl AppService {
         parameters
             .extend(self.identity.as_ref().map(|identity| identity.parameter("principal_id", "mi_res_id")));
         let url = self.service.with(&parameters);
-        let request = || client.get(url.clone()).header("X-IDENTITY-HEADER", header.clone());
-        let answer = patience::ask(self.service.name, patience::usually, request)
-            .await
-            .map_err(|reason| self.service.error(reason, ""))?;
+        let request = || Ok(client.get(url.clone()).header("X-IDENTITY-HEADER", header.clone()));
+        let given_up = |reason| self.service.error(reason, "");
+        let answer = patience::ask(self.service.name, patience::usually, request, given_up).await?;
         match answer.status {
             status if status.is_success() => issued::issued(&self.service, &answer),
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(self.service.refused(

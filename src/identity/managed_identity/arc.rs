@@ -67,9 +67,8 @@ impl Arc {
     }
 
     async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, SignInError> {
-        patience::ask(self.service.name, patience::usually, request)
-            .await
-            .map_err(|reason| self.service.error(reason, "is the agent running? (azcmagent show)"))
+        let given_up = |reason| self.service.error(reason, "is the agent running? (azcmagent show)");
+        patience::ask(self.service.name, patience::usually, || Ok(request()), given_up).await
     }
 
     fn key(&self, challenge: &Answer) -> Result<SecretString, SignInError> {

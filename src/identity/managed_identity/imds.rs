@@ -62,10 +62,11 @@ impl Imds {
         parameters
             .extend(self.identity.as_ref().map(|identity| identity.parameter("object_id", "msi_res_id")));
         let url = self.service.with(&parameters);
-        let request = || client.get(url.clone()).header("Metadata", "true");
-        let answer = patience::ask(self.service.name, is_busy, request).await.map_err(|reason| {
-            self.service.error(reason, "is this a machine of Azure's, with a managed identity?")
-        })?;
+        let request = || Ok(client.get(url.clone()).header("Metadata", "true"));
+        let advice = "is this a machine of Azure's, with a managed identity?";
+        let given_up = |reason| self.service.error(reason, advice);
+        let busy = |answer: &Answer, waited| is_busy(answer.status, waited);
+        let answer = patience::ask(self.service.name, busy, request, given_up).await?;
         if !answer.status.is_success() {
             return Err(self.refused(&answer));
         }
@@ -121,7 +122,7 @@ fn is_busy(status: StatusCode, waited: Waited) -> bool {
     match status {
         StatusCode::GONE => waited.time < UPDATE,
         StatusCode::NOT_FOUND => waited.has_tries(),
-        _ => patience::usually(status, waited),
+        _ => patience::is_transient(status) && waited.has_tries(),
     }
 }
 
