@@ -20,8 +20,26 @@ use regex::Regex;
 const VERBS: [&str; 5] = ["run", "drill", "resume", "report", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 6] =
-    ["--release", "--data-binary", "--no-deps", "--open", "--lib", "--parallel-max"];
+const FLAGS_OF_OTHERS: [&str; 18] = [
+    "--release",
+    "--data-binary",
+    "--no-deps",
+    "--open",
+    "--lib",
+    "--parallel-max",
+    "--body",
+    "--certificate",
+    "--claims-challenge",
+    "--id",
+    "--method",
+    "--name",
+    "--parameters",
+    "--query",
+    "--resource-group",
+    "--service-principal",
+    "--url",
+    "--username",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

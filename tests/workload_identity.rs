@@ -122,7 +122,7 @@ fn trust_another(stage: &Stage) {
     let change = format!(
         "[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\nlifetime = '1s'\n[token.federated]\n{federated}"
     );
-    stage.simulator.change(&change).unwrap();
+    stage.simulator.change(&change).expect("a change that can be");
 }
 
 #[test]
