@@ -5,6 +5,8 @@
 //! command, is a block of the language `text`.
 #![allow(clippy::unwrap_used)]
 
+mod surroundings;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ use regex::Regex;
 const VERBS: [&str; 6] = ["run", "drill", "resume", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 10] = [
+const FLAGS_OF_OTHERS: [&str; 21] = [
     "--release",
     "--data-binary",
     "--no-deps",
@@ -27,8 +29,19 @@ const FLAGS_OF_OTHERS: [&str; 10] = [
     "--parallel-max",
     "--no-default-features",
     "--append",
+    "--body",
     "--cert",
+    "--certificate",
+    "--claims-challenge",
     "--id",
+    "--method",
+    "--name",
+    "--parameters",
+    "--query",
+    "--resource-group",
+    "--service-principal",
+    "--url",
+    "--username",
 ];
 
 fn root() -> &'static Path {
@@ -236,12 +249,7 @@ fn homeless(command: &mut Command, dir: &Path) {
 /// The binary, in a folder, without this machine's environment.
 fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entra-revoke"));
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy().to_uppercase();
-        if name.starts_with("AZURE_") || name.starts_with("ENTRA_REVOKE_") || name.ends_with("_PROXY") {
-            command.env_remove(name);
-        }
-    }
+    surroundings::forget(&mut command);
     homeless(&mut command, dir);
     command.current_dir(dir);
     command
@@ -300,12 +308,7 @@ mod commands {
         let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).current_dir(dir.path()).env("PATH", path).stdin(Stdio::null());
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().into_owned();
-            if name.starts_with("AZURE_") || name.starts_with("ENTRA_REVOKE_") {
-                shell.env_remove(name);
-            }
-        }
+        surroundings::forget(&mut shell);
         homeless(&mut shell, dir.path());
         shell.env("NO_PROXY", "127.0.0.1").env("LC_ALL", "C");
         let output = shell.output().unwrap();

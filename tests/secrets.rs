@@ -1,6 +1,7 @@
 //! Secrets are in no file, no output, no log line and no argument.
 #![cfg(unix)]
 
+mod canary;
 mod plain_server;
 mod stage;
 
@@ -9,42 +10,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
+use canary::{holds, shows_nothing};
 use entra_revoke::simulator::TokenKind;
 use plain_server::serve_seen;
 use stage::{Done, Stage, TOKEN};
 
 const SECRET: &str = "fake-secret-CANARY-41d0";
-
-/// The secret, as it may show: plain, encoded at each of the three places where base64 may begin, percent-encoded.
-fn shapes(secret: &str) -> Vec<Vec<u8>> {
-    let mut shapes = vec![secret.as_bytes().to_vec()];
-    for lead in ["", "x", "xx"] {
-        let encoded = STANDARD.encode(format!("{lead}{secret}"));
-        // The ends depend on what stands beside the secret.
-        let end = encoded.trim_end_matches('=').len().saturating_sub(4);
-        shapes.push(encoded.as_bytes()[4..end].to_vec());
-    }
-    let escaped = percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC);
-    shapes.push(escaped.to_string().into_bytes());
-    shapes.push(URL_SAFE_NO_PAD.encode(secret).into_bytes());
-    shapes
-}
-
-fn holds(bytes: &[u8], secret: &str) -> bool {
-    shapes(secret).iter().any(|shape| bytes.windows(shape.len()).any(|window| window == shape))
-}
-
-#[track_caller]
-fn shows_nothing(stage: &Stage, done: &Done, secret: &str, except: Option<&Path>) {
-    assert!(!holds(done.stdout.as_bytes(), secret), "standard output: {}", done.stdout);
-    assert!(!holds(done.stderr.as_bytes(), secret), "standard error: {}", done.stderr);
-    for (path, bytes) in stage.all_files() {
-        if except != Some(path.as_path()) {
-            assert!(!holds(&bytes, secret), "{} holds the secret", path.display());
-        }
-    }
-}
 
 #[test]
 fn the_search_finds_what_it_looks_for() {

@@ -71,8 +71,21 @@ pub(super) async fn connect(
 
 /// Says which way was taken, and why not the ones before it.
 fn say_choice(auth: Auth, passed_over: &[PassedOver]) {
-    let why: Vec<String> = passed_over.iter().map(|way| format!("{}: {}", way.auth, way.why)).collect();
-    console::say(&format!("signing in with {auth} (passed over {})", why.join("; ")));
+    for way in passed_over {
+        tracing::info!(way = way.auth.word(), why = way.why, "way to sign in passed over");
+    }
+    console::say(&choice(auth, passed_over));
+}
+
+/// One line: what is simply not set up is only named, for there is always some of it.
+fn choice(auth: Auth, passed_over: &[PassedOver]) -> String {
+    let (notable, absent): (Vec<_>, Vec<_>) = passed_over.iter().partition(|way| way.notable);
+    let absent: Vec<&str> = absent.iter().map(|way| way.auth.word()).collect();
+    let mut parts: Vec<String> = notable.iter().map(|way| format!("{}: {}", way.auth, way.why)).collect();
+    if !absent.is_empty() {
+        parts.push(format!("not set up: {}", absent.join(", ")));
+    }
+    format!("Signing in with {auth} ({}).", parts.join("; "))
 }
 
 fn host_file() -> Option<String> {

@@ -3,6 +3,7 @@
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
@@ -60,11 +61,18 @@ impl ConnectError {
     }
 }
 
-/// Both clients, with one configuration: one keeps its connections, the other makes a new one for each request.
+/// How long a connection to a service of this machine may take.
+const LOCAL_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The clients, with one configuration: one keeps its connections, another makes a new one for each request, and a
+/// third never uses a proxy.
 #[derive(Clone, Debug)]
 pub struct HttpClients {
     pooled: reqwest::Client,
     single: reqwest::Client,
+    /// Made when it is asked for: most runs need none.
+    direct: Arc<OnceLock<reqwest::Client>>,
+    options: HttpOptions,
 }
 
 impl HttpClients {
@@ -72,7 +80,12 @@ impl HttpClients {
     pub fn new(options: &HttpOptions) -> Result<HttpClients, ConnectError> {
         let builder = configured(options)?;
         let build = |idle: usize| built(builder()?.pool_max_idle_per_host(idle));
-        Ok(HttpClients { pooled: build(usize::MAX)?, single: build(0)? })
+        Ok(HttpClients {
+            pooled: build(usize::MAX)?,
+            single: build(0)?,
+            direct: Arc::default(),
+            options: options.clone(),
+        })
     }
 
     /// The client that keeps its connections.
@@ -83,6 +96,17 @@ impl HttpClients {
     /// The client that makes a new connection for each request.
     pub fn single(&self) -> &reqwest::Client {
         &self.single
+    }
+
+    /// The client for services of this machine itself, such as the one that gives managed identities their tokens:
+    /// it never uses a proxy, whatever the environment says.
+    pub fn direct(&self) -> Result<reqwest::Client, ConnectError> {
+        if let Some(client) = self.direct.get() {
+            return Ok(client.clone());
+        }
+        let timeout = LOCAL_CONNECT_TIMEOUT.min(self.options.timeout);
+        let client = built(configured(&self.options)?()?.no_proxy().connect_timeout(timeout))?;
+        Ok(self.direct.get_or_init(|| client).clone())
     }
 }
 

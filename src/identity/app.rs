@@ -6,7 +6,7 @@ use std::sync::Arc;
 use secrecy::SecretString;
 
 use super::token_endpoint::{self, Authority, Form};
-use super::{Certificate, Issued, SignInError};
+use super::{Certificate, Federation, Issued, SignInError};
 use crate::http::HttpClients;
 
 /// What a client assertion is (RFC 7523).
@@ -32,6 +32,8 @@ pub enum Proof {
     Secret(SecretString),
     /// It holds the private key of a certificate.
     Certificate(Arc<Certificate>),
+    /// It shows a token of its surroundings, which it trusts.
+    Federated(Federation),
 }
 
 impl App {
@@ -50,6 +52,7 @@ impl App {
         match &self.proof {
             Proof::Secret(secret) => form.add_secret("client_secret", secret),
             Proof::Certificate(certificate) => self.assert(&mut form, Arc::clone(certificate)),
+            Proof::Federated(federation) => federation.prove(http, &mut form).await?,
         }
         match token_endpoint::token(http.pooled(), &self.authority, &form).await? {
             Ok(grant) => Ok(grant.issued),

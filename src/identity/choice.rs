@@ -101,12 +101,19 @@ pub(super) enum Found {
     Here(Credential),
     /// It is not: what is missing.
     Not(String),
+    /// Part of it is, so that it may have been meant: what is missing.
+    Nearly(String),
 }
 
 impl Found {
     /// It is not set up: what is missing.
     pub(super) fn not(missing: impl Into<String>) -> Found {
         Found::Not(missing.into())
+    }
+
+    /// Part of it is set up: what is missing.
+    pub(super) fn nearly(missing: impl Into<String>) -> Found {
+        Found::Nearly(missing.into())
     }
 }
 
@@ -117,13 +124,15 @@ pub struct PassedOver {
     pub auth: Auth,
     /// Why.
     pub why: String,
+    /// Whether it may have been meant: part of it is set up, or it was tried.
+    pub notable: bool,
 }
 
 /// The credentials to try, in order.
 #[derive(Debug)]
 pub struct Candidates {
     /// The ways, each with its credential, or with what is missing for it.
-    pub(super) ways: Vec<(Auth, Result<Credential, String>)>,
+    pub(super) ways: Vec<(Auth, Result<Credential, PassedOver>)>,
     /// Whether one that can't be used makes room for the next.
     pub(super) chain: bool,
 }
@@ -131,9 +140,9 @@ pub struct Candidates {
 impl Candidates {
     /// Why there is nothing to try, if there is nothing: the ways, and what each of them misses.
     pub fn nothing(&self) -> Option<Vec<PassedOver>> {
-        let missing = self.ways.iter().map(|(auth, way)| match way {
+        let missing = self.ways.iter().map(|(_, way)| match way {
             Ok(_) => None,
-            Err(why) => Some(PassedOver { auth: *auth, why: why.clone() }),
+            Err(passed_over) => Some(passed_over.clone()),
         });
         missing.collect()
     }
@@ -149,7 +158,7 @@ impl Offer {
         let Some(auth) = asked else { return self.chain(vars) };
         match self.find(auth, vars)? {
             Found::Here(credential) => Ok(Candidates { ways: vec![(auth, Ok(credential))], chain: false }),
-            Found::Not(missing) => Err(SignInError::NotSetUp { auth, missing }),
+            Found::Not(missing) | Found::Nearly(missing) => Err(SignInError::NotSetUp { auth, missing }),
         }
     }
 
@@ -167,9 +176,11 @@ impl Offer {
     fn chain(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
         let mut ways = Vec::new();
         for auth in Auth::CHAIN {
+            let passed_over = |why, notable| Err(PassedOver { auth, why, notable });
             let way = match self.find(auth, vars)? {
                 Found::Here(credential) => Ok(credential),
-                Found::Not(missing) => Err(missing),
+                Found::Not(missing) => passed_over(missing, false),
+                Found::Nearly(missing) => passed_over(missing, true),
             };
             let ends = way.is_ok() && !auth.depends_on_the_machine();
             ways.push((auth, way));

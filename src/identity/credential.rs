@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{App, Certificate, Proof, ReadyToken, SignInError};
+use super::{App, Certificate, CliTool, ManagedIdentity, Proof, ReadyToken, SignInError};
 use crate::http::HttpClients;
 
 /// Where access tokens come from.
@@ -14,6 +14,10 @@ pub enum Credential {
     Ready(ReadyToken),
     /// An app that signs in as itself.
     App(App),
+    /// The identity of the machine or service.
+    Managed(ManagedIdentity),
+    /// Whoever is signed in to another program.
+    Cli(CliTool),
 }
 
 /// A token as it was given.
@@ -31,10 +35,13 @@ impl Credential {
         match self {
             Credential::Ready(ReadyToken::Given(_)) => "token",
             Credential::Ready(ReadyToken::File(_)) => "token-file",
-            Credential::App(app) => match app.proof {
+            Credential::App(app) => match &app.proof {
                 Proof::Secret(_) => "client-secret",
                 Proof::Certificate(_) => "certificate",
+                Proof::Federated(federation) => federation.word(),
             },
+            Credential::Managed(_) => "managed-identity",
+            Credential::Cli(tool) => tool.auth().word(),
         }
     }
 
@@ -48,7 +55,7 @@ impl Credential {
 
     /// Whether its tokens are an app's own by nature, without a user behind.
     pub fn is_app_only(&self) -> bool {
-        matches!(self, Credential::App(_))
+        matches!(self, Credential::App(_) | Credential::Managed(_))
     }
 
     /// Whether whoever gave the token must give the next one, too: the same token once more is then no new one.
@@ -65,6 +72,8 @@ impl Credential {
         match self {
             Credential::Ready(token) => token.read(),
             Credential::App(app) => app.request(http, claims).await,
+            Credential::Managed(identity) => identity.request(http).await,
+            Credential::Cli(tool) => tool.request(claims).await,
         }
     }
 }

@@ -8,6 +8,8 @@
 //!  environment ─────▶│        │────────────▶│ app, ready │─────────▶│        │──▶ all workers
 //!                    └────────┘             └────────────┘          └────────┘
 //!                                             token_endpoint ─▶ aadsts: a refusal in words
+//!                                             federated: proofs of clusters and pipelines
+//!                                             managed_identity, cli_tool: tokens of the machine, of az and azd
 //! ```
 
 mod aadsts;
@@ -25,8 +27,12 @@ mod device_code;
 mod endpoint;
 mod federated;
 mod managed_identity;
+#[cfg(test)]
+mod order;
+mod patience;
 mod ready;
 mod token_endpoint;
+mod token_service;
 mod tokens;
 
 pub use app::{App, Proof};
@@ -35,9 +41,12 @@ pub use auth::{Auth, UnknownAuth};
 pub use certificate::{Certificate, CertificateProblem};
 pub use choice::{Candidates, Offer, PassedOver, Sources, Variables, process_variables};
 pub use claims::TokenClaims;
+pub use cli_tool::CliTool;
 pub use cloud::{Cloud, UnknownCloud};
 pub use credential::{Credential, Issued};
 pub use endpoint::{Endpoint, EndpointError};
+pub use federated::Federation;
+pub use managed_identity::ManagedIdentity;
 pub use ready::ReadyToken;
 pub use token_endpoint::Authority;
 pub use tokens::{SignedIn, Token, TokenAge, TokenState, Tokens};
@@ -129,6 +138,24 @@ pub enum SignInError {
     Unreachable {
         /// Its host.
         host: String,
+        /// Why.
+        reason: String,
+    },
+    /// A service or program that gives tokens or proofs refuses, or gives no sense.
+    #[error("{service}: {reason}{advice}")]
+    Service {
+        /// Which, as people know it.
+        service: String,
+        /// What it said or did.
+        reason: String,
+        /// What to do, with a separator before it, or nothing.
+        advice: String,
+    },
+    /// Something was given that can't be.
+    #[error("{name}: {reason}")]
+    Setting {
+        /// The flag or variable.
+        name: &'static str,
         /// Why.
         reason: String,
     },

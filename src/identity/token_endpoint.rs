@@ -4,28 +4,18 @@
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::StatusCode;
-use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::CONTENT_TYPE;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::aadsts;
+use super::patience::{self, Answer, Waited};
 use super::{Endpoint, Issued, SignInError};
 use crate::harmless::excerpt;
-use crate::http::{Trouble, describe, parse_retry_after};
-
-/// How often the token endpoint is asked before it is given up, where it is busy or can't be reached.
-const TRIES: u32 = 5;
-
-/// Longest wait between two tries that is worth it; a longer `Retry-After` is told instead.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
 
 /// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
-
-/// Longest answer that is read, in bytes. Entra's have a few thousand.
-const MAX_BODY: usize = 256 << 10;
 
 /// Where a tenant's tokens are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +101,7 @@ impl Form {
 }
 
 /// A text with a secret taken out, as it is and in the ways in which forms and URLs are written.
-fn hidden(text: String, secret: &str) -> String {
+pub(super) fn hidden(text: String, secret: &str) -> String {
     let sent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
     let usual = sent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_");
     let url = usual.replace("%7E", "~");
@@ -148,12 +138,6 @@ impl Refusal {
     }
 }
 
-/// One try's end.
-enum Tried {
-    Answered(Result<Vec<u8>, Refusal>),
-    Busy { reason: String, wait: Option<Duration> },
-}
-
 /// Asks for a token; a busy or unreachable endpoint is asked again.
 pub(super) async fn token(
     http: &reqwest::Client,
@@ -180,83 +164,32 @@ pub(super) async fn post(
     url: &str,
     form: &Form,
 ) -> Result<Result<Vec<u8>, Refusal>, SignInError> {
-    let mut backoff = Duration::from_secs(1);
-    for attempt in 1.. {
-        match try_once(http, root, url, form).await? {
-            Tried::Answered(answer) => return Ok(answer),
-            Tried::Busy { reason, wait } => {
-                let wait = wait.unwrap_or_default().max(backoff);
-                if attempt == TRIES || wait > LONGEST_WAIT {
-                    return Err(unreachable(root, reason));
-                }
-                tracing::warn!(attempt, wait_s = wait.as_secs_f64(), reason, "the token endpoint is busy");
-                tokio::time::sleep(wait).await;
-                backoff *= 2;
-            }
-        }
-    }
-    Err(unreachable(root, "no try is left".to_owned()))
-}
-
-async fn try_once(
-    http: &reqwest::Client,
-    root: &Endpoint,
-    url: &str,
-    form: &Form,
-) -> Result<Tried, SignInError> {
-    let form = form.made()?;
-    let sent = http
-        .post(url)
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(form.text.as_str().to_owned())
-        .send()
-        .await;
-    let response = match sent {
-        Ok(response) => response,
-        Err(error) => {
-            let trouble = Trouble::of(&error);
-            // A certificate or a proxy's password is not mended by asking again.
-            return if trouble.lasting {
-                Err(unreachable(root, trouble.text))
-            } else {
-                Ok(Tried::Busy { reason: trouble.text, wait: None })
-            };
-        }
+    let mut made = None;
+    let request = || {
+        let form = form.made()?;
+        let post = http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let post = post.body(form.text.as_str().to_owned());
+        made = Some(form);
+        Ok(post)
     };
-    let status = response.status();
-    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-    let date = header(reqwest::header::DATE);
-    let now = std::time::SystemTime::now();
-    let wait = header(RETRY_AFTER).and_then(|value| parse_retry_after(value, date, now));
-    let body = match read(response).await {
-        Ok(body) => body,
-        Err(error) => return Ok(Tried::Busy { reason: describe(&error), wait: None }),
+    let busy = |answer: &Answer, waited: Waited| {
+        patience::usually(answer, waited) || (waited.has_tries() && passes(&answer.body))
     };
-    if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() {
-        return Ok(Tried::Busy { reason: format!("it answered {status}"), wait });
+    let given_up = |reason| unreachable(root, reason);
+    let answer = patience::ask("the token endpoint", busy, request, given_up).await?;
+    if answer.status.is_success() {
+        return Ok(Ok(answer.body.to_vec()));
     }
-    if status.is_success() {
-        return Ok(Tried::Answered(Ok(body)));
-    }
-    match refusal(&body, &form) {
-        Some(refusal) if aadsts::passes(&refusal.code) => {
-            Ok(Tried::Busy { reason: refusal.explained().to_string(), wait })
-        }
-        Some(refusal) => Ok(Tried::Answered(Err(refusal))),
-        None => Err(unreachable(root, format!("it answered {status}, and not as Entra does"))),
+    match refusal(&answer.body, made.as_ref().unwrap_or(form)) {
+        Some(refusal) => Ok(Err(refusal)),
+        None => Err(unreachable(root, format!("it answered {}, and not as Entra does", answer.status))),
     }
 }
 
-/// The body, as far as one is worth reading.
-async fn read(mut response: reqwest::Response) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() > MAX_BODY {
-            break;
-        }
-    }
-    Ok(body)
+/// Whether a body refuses for a reason that passes by itself.
+fn passes(body: &[u8]) -> bool {
+    let nothing = Form { text: Zeroizing::default(), secrets: Vec::new(), anew: Vec::new() };
+    refusal(body, &nothing).is_some_and(|refusal| aadsts::passes(&refusal.code))
 }
 
 fn unreachable(root: &Endpoint, reason: String) -> SignInError {

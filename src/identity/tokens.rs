@@ -149,18 +149,20 @@ impl Tokens {
     pub async fn sign_in(candidates: Candidates, http: HttpClients) -> Result<SignedIn, SignInError> {
         let mut passed_over = Vec::new();
         for (auth, way) in candidates.ways {
-            let why = match way {
+            let passed = match way {
                 Err(missing) => missing,
                 Ok(credential) => match credential.request(&http, None).await {
                     Ok(issued) => {
                         let tokens = Tokens::new(credential, http, issued)?;
                         return Ok(SignedIn { tokens, auth, passed_over });
                     }
-                    Err(SignInError::Unavailable { why, .. }) if candidates.chain => why,
+                    Err(SignInError::Unavailable { why, .. }) if candidates.chain => {
+                        PassedOver { auth, why, notable: true }
+                    }
                     Err(error) => return Err(error),
                 },
             };
-            passed_over.push(PassedOver { auth, why });
+            passed_over.push(passed);
         }
         Err(SignInError::NoCredential(passed_over))
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::fault::Fault;
+use super::federated::FederatedConfig;
+use super::managed_identity::ManagedIdentityConfig;
 use super::quota::{Limit, Style};
 use super::token::assertion::Known;
 
@@ -60,6 +62,8 @@ pub struct Config {
     pub tls_names: Vec<String>,
     /// The token endpoint.
     pub token: TokenConfig,
+    /// The managed identities.
+    pub managed_identity: ManagedIdentityConfig,
     /// The quotas.
     pub quota: QuotaConfig,
     /// What goes wrong; of several faults that match a request, the first in the list strikes.
@@ -90,6 +94,7 @@ impl Default for Config {
             tls: false,
             tls_names: Vec::new(),
             token: TokenConfig::default(),
+            managed_identity: ManagedIdentityConfig::default(),
             quota: QuotaConfig::default(),
             faults: Vec::new(),
         }
@@ -234,6 +239,8 @@ pub struct TokenConfig {
     pub user_id: String,
     /// User principal name of the same.
     pub user_principal_name: String,
+    /// The issuer whom the app trusts, and the services that play it.
+    pub federated: FederatedConfig,
 }
 
 impl Default for TokenConfig {
@@ -249,6 +256,7 @@ impl Default for TokenConfig {
             scopes: vec!["User.RevokeSessions.All".into()],
             user_id: "0b5e5d1e-1111-4222-8333-444455556666".into(),
             user_principal_name: "operator@example.com".into(),
+            federated: FederatedConfig::default(),
         }
     }
 }

@@ -16,11 +16,9 @@ const CONFIG_LIMIT: usize = 1 << 24;
 pub(super) async fn answer(world: &World, path: &str, request: Request<Incoming>) -> Response<Body> {
     let csv = request.uri().query() == Some("format=csv");
     match (request.method(), path) {
-        (&Method::GET, "ledger") if csv => {
-            page("text/csv; charset=utf-8", world.recorder.ledger(&world.clock).csv())
-        }
-        (&Method::GET, "ledger") => json(&world.recorder.ledger(&world.clock)),
-        (&Method::GET, "stats") => json(&world.recorder.stats(&world.clock)),
+        (&Method::GET, "ledger") if csv => page("text/csv; charset=utf-8", world.ledger().csv()),
+        (&Method::GET, "ledger") => json(&world.ledger()),
+        (&Method::GET, "stats") => json(&world.stats()),
         (&Method::POST, "reset") => {
             world.reset();
             status(StatusCode::NO_CONTENT, String::new())

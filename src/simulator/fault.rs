@@ -87,6 +87,32 @@ pub enum Endpoint {
     Read,
     /// The token endpoint.
     Token,
+    /// The instance metadata service; here and below `match` is about the identity's id, or `system`.
+    Imds,
+    /// App Service's.
+    AppService,
+    /// Azure Arc's agent.
+    Arc,
+    /// The service that gives GitHub's jobs their tokens.
+    Github,
+    /// The same of Azure Pipelines; `match` is about the service connection.
+    Pipelines,
+}
+
+impl Endpoint {
+    /// The word for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Endpoint::Graph => "graph",
+            Endpoint::Read => "read",
+            Endpoint::Token => "token",
+            Endpoint::Imds => "imds",
+            Endpoint::AppService => "app_service",
+            Endpoint::Arc => "arc",
+            Endpoint::Github => "github",
+            Endpoint::Pipelines => "pipelines",
+        }
+    }
 }
 
 /// How the inner error of a body is spelled. Graph's documents have both.
@@ -233,8 +259,9 @@ impl Fault {
             return bad(format!("a chance of {} is not between 0 and 1", self.chance));
         }
         let of_a_token = [Answer::OkFalse, Answer::ExpiredToken, Answer::Challenge, Answer::RevokeToken];
-        if self.endpoint == Endpoint::Token && of_a_token.contains(&self.answer) {
-            return bad(format!("{:?} is no answer of the token endpoint", self.answer));
+        let of_graph = matches!(self.endpoint, Endpoint::Graph | Endpoint::Read);
+        if !of_graph && of_a_token.contains(&self.answer) {
+            return bad(format!("{:?} is no answer of the endpoint {}", self.answer, self.endpoint.word()));
         }
         let special = [&self.retry_after, &self.location, &self.content_type];
         let values = special.into_iter().flatten().chain(self.headers.values());

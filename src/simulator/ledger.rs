@@ -91,6 +91,11 @@ pub struct Stats {
     pub assertions_verified: u64,
     /// Its answers by status; `"none"` where there was none.
     pub token_answers: BTreeMap<String, u64>,
+    /// Requests to the services near a client, by their word in a fault's `endpoint`: `imds`, `app_service`, `arc`,
+    /// `github`, `pipelines`.
+    pub nearby_requests: BTreeMap<String, u64>,
+    /// Successes of the same: tokens of managed identities, and proofs for jobs.
+    pub nearby_tokens: BTreeMap<String, u64>,
 }
 
 /// Something that a well-behaved client doesn't do.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::config::{Config, ConfigError, QuotaConfig, Success, TokenConfig};
 use super::fault::Fault;
 use super::glob::{self, Glob};
+use super::managed_identity::ManagedIdentityConfig;
 use super::recorder::Account;
 use super::strike::Faults;
 
@@ -74,6 +75,7 @@ pub(super) struct Changes {
     deny: Option<Vec<String>>,
     external: Option<Vec<String>>,
     token: Option<TokenConfig>,
+    managed_identity: Option<ManagedIdentityConfig>,
     quota: Option<QuotaConfig>,
     fault: Option<Vec<Fault>>,
 }
@@ -108,6 +110,7 @@ impl Changes {
         set(&mut config.deny, self.deny);
         set(&mut config.external, self.external);
         set(&mut config.token, self.token);
+        set(&mut config.managed_identity, self.managed_identity);
         set(&mut config.quota, self.quota);
         set(&mut config.faults, self.fault);
         config.check()

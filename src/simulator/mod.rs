@@ -8,11 +8,14 @@
 //!  client ──▶│  server   │──▶│── graph: sign-in ▶ quotas ▶ faults ▶ answer, latency
 //!            └───────────┘   │      session   throttle  strike   answer, penalty
 //!                 route ─────┘              quota             └▶ recorder ▶ ledger
+//!                            ├── nearby: managed_identity, job: tokens of machines, proofs of jobs
 //!                            └── control: ledger, stats, reset, config
 //! ```
 //!
 //! Paths: `POST /{tenant}/oauth2/v2.0/token`; `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all its spellings,
-//! and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
+//! and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `GET /metadata/identity/oauth2/token` (the instance metadata
+//! service and Azure Arc's), `GET /msi/token` (App Service's), `GET …/idtoken` (GitHub's), `POST …/oidctoken` (Azure
+//! Pipelines'); `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
 //! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
 
 mod answer;
@@ -23,12 +26,16 @@ mod control;
 mod directory;
 mod duration;
 mod fault;
+mod federated;
 mod fingerprint;
 mod glob;
 mod graph;
+mod job;
 mod ledger;
 mod live;
 mod lock;
+mod managed_identity;
+mod nearby;
 mod penalty;
 mod quota;
 mod recorder;
@@ -58,7 +65,9 @@ pub use config::{
     TokenConfig,
 };
 pub use fault::{Answer, Endpoint, Fault, Inner};
+pub use federated::FederatedConfig;
 pub use ledger::{Ledger, Stats, UserRecord, Violation};
+pub use managed_identity::ManagedIdentityConfig;
 pub use quota::{Limit, Style};
 pub use session::TokenKind;
 
@@ -143,13 +152,13 @@ impl Simulator {
     /// Everything recorded so far. Copies all of it: with many users, ask for [`Simulator::stats`] where those do.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.world.recorder.ledger(&self.world.clock)
+        self.world.ledger()
     }
 
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.world.recorder.stats(&self.world.clock)
+        self.world.stats()
     }
 
     /// A token that the simulator accepts for `lifetime` (simulated time), as if it came from the token endpoint. An
@@ -164,6 +173,15 @@ impl Simulator {
         let audience = "https://graph.microsoft.com";
         let grant = session::Grant { kind, tenant, app: client, audience, lifetime };
         self.world.sessions.mint(&grant, &config.token, &self.world.clock, app).0
+    }
+
+    /// A token of the issuer whom the app trusts (`[token.federated]`), as a cluster would put it into a file; `lifetime`
+    /// is real time.
+    #[must_use]
+    pub fn mint_assertion(&self, lifetime: Duration) -> String {
+        let live = self.world.live();
+        let config = &live.config.token.federated;
+        federated::mint(config, &config.audience, lifetime)
     }
 
     /// Puts changes into force, as `POST /_simulator/config` does: TOML, in which each key that is named replaces what

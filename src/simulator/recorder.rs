@@ -276,6 +276,8 @@ impl Recorder {
             tokens_issued: c.tokens_issued.get(),
             assertions_verified: c.assertions_verified.get(),
             token_answers: self.token_answers.map(),
+            // Counted elsewhere.
+            ..Stats::default()
         }
     }
 

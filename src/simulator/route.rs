@@ -9,6 +9,7 @@ use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::answer::GraphError;
+use super::nearby::Service;
 use super::recorder::Account;
 
 /// What is asked for.
@@ -16,6 +17,8 @@ use super::recorder::Account;
 pub(super) enum Route<'a> {
     /// `POST /{tenant}/oauth2/v2.0/token`
     Token { tenant: Cow<'a, str> },
+    /// A service near the client.
+    Nearby(Service),
     /// Something of Graph's.
     Graph { version: &'static str, ask: Ask },
     /// Something of the simulator's own; what follows `/_simulator/`.
@@ -41,6 +44,9 @@ pub(super) enum Whom {
 /// Reads a path.
 pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, GraphError> {
     let path = path.strip_prefix('/').unwrap_or(path);
+    if let Some(service) = Service::at(path) {
+        return Ok(Route::Nearby(service));
+    }
     let (head, rest) = path.split_once('/').unwrap_or((path, ""));
     let version = match head {
         "v1.0" => "v1.0",

@@ -21,7 +21,7 @@ use super::config::HeaderCase;
 use super::route::{self, Route};
 use super::wire::{Fate, Wire};
 use super::world::{Reply, World};
-use super::{control, graph, token};
+use super::{control, graph, nearby, token};
 
 /// How to speak to a connection.
 pub(super) struct Manner {
@@ -111,6 +111,7 @@ async fn dispatch(world: &World, request: Request<Incoming>) -> Reply {
     match route {
         Ok(Route::Control(page)) => Reply::Answer(control::answer(world, page, request).await),
         Ok(Route::Token { tenant }) => token::answer(world, &tenant, request).await,
+        Ok(Route::Nearby(service)) => nearby::answer(world, service, &request).await,
         Ok(Route::Graph { version, ask }) => graph::answer(world, request, Ok((version, ask))).await,
         Err(error) => graph::answer(world, request, Err(error)).await,
     }

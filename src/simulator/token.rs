@@ -21,13 +21,13 @@ use super::answer::{CLIENT_REQUEST_ID, guid};
 use super::body::Body;
 use super::config::TokenConfig;
 use super::fault::{Answer, Endpoint, Fault};
-use super::fingerprint;
 use super::live::Live;
 use super::penalty;
 use super::session::{Grant, TokenKind};
 use super::strike::Serials;
 use super::tally::NO_ANSWER;
 use super::world::{Reply, World};
+use super::{federated, fingerprint};
 
 const FORM_LIMIT: usize = 1 << 16;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -188,6 +188,10 @@ fn check_credential(config: &TokenConfig, client: &str, form: &Form) -> Result<(
         if given("client_assertion_type") != Some(ASSERTION_TYPE) {
             let text = "The request body must contain the following parameter: 'client_assertion_type'.";
             return Err(Refusal::new(400, "invalid_request", 900_144, text));
+        }
+        if config.federated.issuer.is_some() {
+            let refuse = |(code, text)| Refusal::new(401, "invalid_client", code, text);
+            return federated::check(&config.federated, assertion).map_err(refuse);
         }
         return match assertion.split('.').filter(|part| !part.is_empty()).count() {
             3 => Ok(()),

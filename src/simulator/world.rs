@@ -8,8 +8,10 @@ use tokio::sync::watch;
 use super::body::Body;
 use super::clock::Clock;
 use super::config::{Config, ConfigError};
+use super::ledger::{Ledger, Stats};
 use super::live::{Changes, Live};
 use super::lock::{read, write};
+use super::nearby::Nearby;
 use super::recorder::Recorder;
 use super::session::Sessions;
 use super::throttle::Callers;
@@ -31,6 +33,7 @@ pub(super) struct World {
     pub(super) callers: Callers,
     pub(super) recorder: Recorder,
     pub(super) assertions: Seen,
+    pub(super) nearby: Nearby,
     /// The names by which it may be called, as in a `Host` header.
     pub(super) hosts: Vec<String>,
     live: RwLock<Arc<Live>>,
@@ -46,6 +49,7 @@ impl World {
             callers: Callers::default(),
             recorder: Recorder::new(config.ledger),
             assertions: Seen::default(),
+            nearby: Nearby::default(),
             hosts,
             live: RwLock::new(Arc::new(Live::new(config))),
             closing,
@@ -75,8 +79,20 @@ impl World {
     pub(super) fn reset(&self) {
         let live = self.live();
         self.recorder.clear();
+        self.nearby.clear();
         self.callers.restart(&live.config.quota, &self.clock);
         live.faults.restart();
+    }
+
+    /// Everything that was recorded.
+    pub(super) fn ledger(&self) -> Ledger {
+        Ledger { stats: self.stats(), ..self.recorder.ledger(&self.clock) }
+    }
+
+    /// The counters.
+    pub(super) fn stats(&self) -> Stats {
+        let (nearby_requests, nearby_tokens) = (self.nearby.requests(), self.nearby.given());
+        Stats { nearby_requests, nearby_tokens, ..self.recorder.stats(&self.clock) }
     }
 
     /// Waits until the simulator stops.

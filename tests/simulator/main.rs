@@ -5,6 +5,7 @@
 mod faults;
 mod graph;
 mod ledger;
+mod nearby;
 mod quotas;
 mod tls;
 mod token;

@@ -3,6 +3,9 @@
 //! Each test includes this with `mod stage;` and uses what it needs.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "../surroundings/mod.rs"]
+pub mod surroundings;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -49,12 +52,8 @@ impl Stage {
     /// The binary, with nothing of this machine's environment that matters to it, in the stage's folder.
     pub fn bare(&self, verb: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_entra-revoke"));
-        for (name, _) in std::env::vars_os() {
-            let name = name.to_string_lossy().to_uppercase();
-            if name.starts_with("AZURE_") || name.starts_with("ENTRA_REVOKE_") || name.ends_with("_PROXY") {
-                command.env_remove(name);
-            }
-        }
+        surroundings::forget(&mut command);
+        command.env("PATH", surroundings::system_path());
         // No config file of whoever runs the tests.
         for name in ["HOME", "USERPROFILE", "XDG_CONFIG_HOME", "APPDATA"] {
             command.env(name, self.dir.path());

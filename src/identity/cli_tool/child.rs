@@ -1,0 +1,136 @@
+//! Running another program: without a shell, without this program's secrets, and not for longer than it may take.
+
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use secrecy::zeroize::Zeroizing;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child, Command};
+
+/// How long a program may take. `az` is slow to start, and asks Entra when its own token is old.
+const TIME_OUT: Duration = Duration::from_secs(30);
+
+/// Longest output that is read, in bytes. One with a token has a few thousand.
+const MAX_OUTPUT: usize = 256 << 10;
+
+/// Secrets of this program that its children don't get.
+const SECRETS: [&str; 6] = [
+    "ENTRA_REVOKE_TOKEN",
+    "AZURE_CLIENT_SECRET",
+    "AZURE_CLIENT_CERTIFICATE_PASSWORD",
+    "SYSTEM_ACCESSTOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "IDENTITY_HEADER",
+];
+
+/// How a program ended, and what it wrote. Standard output holds a token.
+pub(super) struct Ended {
+    pub(super) success: bool,
+    pub(super) stdout: Zeroizing<Vec<u8>>,
+    pub(super) stderr: String,
+}
+
+/// Why a program did not come to an end of its own.
+pub(super) enum Failure {
+    Start(io::Error),
+    TimeOut(Duration),
+    Io(io::Error),
+}
+
+/// Runs a program to its end.
+pub(super) async fn run(path: &Path, arguments: &[&str]) -> Result<Ended, Failure> {
+    run_for(path, arguments, TIME_OUT).await
+}
+
+async fn run_for(path: &Path, arguments: &[&str], time_out: Duration) -> Result<Ended, Failure> {
+    let mut child = command(path, arguments).spawn().map_err(Failure::Start)?;
+    match tokio::time::timeout(time_out, to_end(&mut child)).await {
+        Ok(ended) => ended.map_err(Failure::Io),
+        Err(_) => {
+            end(&mut child).await;
+            Err(Failure::TimeOut(time_out))
+        }
+    }
+}
+
+fn command(path: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(path);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    for secret in SECRETS {
+        command.env_remove(secret);
+    }
+    // Not where this program runs: some programs take settings, or parts of themselves, from there.
+    if let Some(folder) = path.parent() {
+        command.current_dir(folder);
+    }
+    // `az` is a script that starts another process: they end together.
+    #[cfg(unix)]
+    command.process_group(0);
+    command
+}
+
+async fn to_end(child: &mut Child) -> io::Result<Ended> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let (stdout, stderr, status) = tokio::try_join!(read(stdout), read(stderr), child.wait())?;
+    let stderr = String::from_utf8_lossy(&stderr).into_owned();
+    Ok(Ended { success: status.success(), stdout, stderr })
+}
+
+async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
+    // As large as it may get: a buffer that grows leaves copies of what it held.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
+    if let Some(from) = from {
+        from.take(MAX_OUTPUT as u64).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}
+
+/// Ends the program and what it has started.
+async fn end(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(group) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+        // It may have ended in this moment.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill().await;
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_hangs_is_ended_with_what_it_started() {
+        let dir = tempfile::tempdir().unwrap();
+        let note = dir.path().join("pid");
+        // `exec` would make one process of both.
+        let script = format!("sleep 600 & echo $! > {}; wait", note.display());
+        let failed = run_for(Path::new("/bin/sh"), &["-c", &script], Duration::from_millis(300)).await;
+        assert!(matches!(failed, Err(Failure::TimeOut(_))));
+        let pid: u32 = std::fs::read_to_string(&note).unwrap().trim().parse().unwrap();
+        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat"));
+        let gone = |stat: io::Result<String>| stat.map_or(true, |stat| stat.contains(") Z "));
+        let began = std::time::Instant::now();
+        while cfg!(target_os = "linux") && !gone(state()) {
+            assert!(began.elapsed() < Duration::from_secs(5), "{:?}", state());
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn both_outputs_and_the_end_are_told() {
+        let ended = run(Path::new("/bin/sh"), &["-c", "echo out; echo err >&2; read line; exit 3"]).await;
+        let Ok(ended) = ended else { panic!("it ran") };
+        assert_eq!(
+            (ended.success, ended.stdout.as_slice(), ended.stderr.as_str()),
+            (false, &b"out\n"[..], "err\n")
+        );
+    }
+}

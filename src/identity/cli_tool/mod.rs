@@ -1,0 +1,230 @@
+//! Whoever is signed in to the Azure CLI (`az`) or the Azure Developer CLI (`azd`)
+//! (learn.microsoft.com/cli/azure/account#az-account-get-access-token,
+//! learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token).
+
+mod child;
+mod output;
+mod program;
+
+use std::path::PathBuf;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
+use super::choice::{Found, Variables};
+use super::{Auth, Credential, Issued, Offer, SignInError};
+use crate::harmless::excerpt;
+use child::{Ended, Failure};
+
+/// A program that somebody has signed in to.
+#[derive(Debug)]
+pub struct CliTool {
+    tool: Tool,
+    path: PathBuf,
+    scope: String,
+    tenant: Option<String>,
+}
+
+/// Which program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tool {
+    Az,
+    Azd,
+}
+
+impl Tool {
+    fn name(self) -> &'static str {
+        match self {
+            Tool::Az => "az",
+            Tool::Azd => "azd",
+        }
+    }
+
+    fn login(self) -> &'static str {
+        match self {
+            Tool::Az => "az login",
+            Tool::Azd => "azd auth login",
+        }
+    }
+
+    /// Whether it says that nobody is signed in.
+    fn nobody(self, said: &str) -> bool {
+        let said = said.to_lowercase();
+        match self {
+            Tool::Az => said.contains("'az login'") || said.contains("az login to setup account"),
+            Tool::Azd => said.contains("not logged in"),
+        }
+    }
+}
+
+/// The program, if it is installed.
+pub(super) fn find(auth: Auth, offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
+    let tool = if auth == Auth::AzureDeveloperCli { Tool::Azd } else { Tool::Az };
+    let Some(path) = program::find(tool.name(), vars) else {
+        let name = tool.name();
+        return Ok(Found::not(format!("{name} is not on the PATH: install it, then `{}`", tool.login())));
+    };
+    if let Some(tenant) = &offer.tenant {
+        check_tenant(tenant)?;
+    }
+    let (scope, tenant) = (offer.scope.clone(), offer.tenant.clone());
+    Ok(Found::Here(Credential::Cli(CliTool { tool, path, scope, tenant })))
+}
+
+/// An id or a domain, and nothing that another program could take for a flag or a command.
+fn check_tenant(tenant: &str) -> Result<(), SignInError> {
+    let plain = tenant.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+    if plain && !tenant.starts_with('-') && tenant.len() <= 253 {
+        return Ok(());
+    }
+    Err(SignInError::Setting {
+        name: "--tenant",
+        reason: format!("'{}' is neither a tenant's id nor one of its domains", excerpt(tenant, 100)),
+    })
+}
+
+impl CliTool {
+    /// Which way to sign in this is.
+    pub(super) fn auth(&self) -> Auth {
+        match self.tool {
+            Tool::Az => Auth::AzureCli,
+            Tool::Azd => Auth::AzureDeveloperCli,
+        }
+    }
+
+    /// Gets a token from the program; it renews its own.
+    pub(super) async fn request(&self, claims: Option<&str>) -> Result<Issued, SignInError> {
+        if let Some(claims) = claims {
+            return Err(self.challenged(claims));
+        }
+        let ended =
+            child::run(&self.path, &self.arguments()).await.map_err(|failure| self.failed(&failure))?;
+        if !ended.success {
+            return Err(self.refused(&ended));
+        }
+        output::issued(&ended.stdout, Timestamp::now()).ok_or_else(|| {
+            self.error(
+                "what it printed holds no token that can be used".to_owned(),
+                &format!("is it up to date, and this machine's clock right? Try `{}`", self.tool.login()),
+            )
+        })
+    }
+
+    fn arguments(&self) -> Vec<&str> {
+        let (begin, tenant): (&[&str], _) = match self.tool {
+            Tool::Az => (&["account", "get-access-token", "--output", "json"], "--tenant"),
+            Tool::Azd => (&["auth", "token", "--output", "json", "--no-prompt"], "--tenant-id"),
+        };
+        let mut arguments = begin.to_vec();
+        arguments.extend(["--scope", &self.scope]);
+        if let Some(id) = &self.tenant {
+            arguments.extend([tenant, id]);
+        }
+        arguments
+    }
+
+    /// Neither program can answer a challenge without its user: Graph asks for a new sign-in.
+    fn challenged(&self, claims: &str) -> SignInError {
+        let tenant = self.tenant.as_deref().map(|tenant| format!(" {tenant}"));
+        let advice = match self.tool {
+            Tool::Az => format!(
+                "sign in again: az login{} --scope {} --claims-challenge {} (before az 2.76 without the last), then \
+                 `resume` the run",
+                tenant.map(|tenant| format!(" --tenant{tenant}")).unwrap_or_default(),
+                self.scope,
+                STANDARD.encode(claims),
+            ),
+            Tool::Azd => format!(
+                "sign in again: azd auth login{} --scope {}, then `resume` the run",
+                tenant.map(|tenant| format!(" --tenant-id{tenant}")).unwrap_or_default(),
+                self.scope,
+            ),
+        };
+        self.error("Graph asks for a new sign-in (a claims challenge)".to_owned(), &advice)
+    }
+
+    fn failed(&self, failure: &Failure) -> SignInError {
+        match failure {
+            Failure::Start(error) => {
+                self.unavailable(format!("{} can't be started: {error}", self.path.display()))
+            }
+            Failure::TimeOut(time) => self.error(
+                format!("no answer within {} s", time.as_secs()),
+                &format!("does `{}` work in a terminal?", self.tool.name()),
+            ),
+            Failure::Io(error) => self.error(error.to_string(), ""),
+        }
+    }
+
+    fn refused(&self, ended: &Ended) -> SignInError {
+        if self.tool.nobody(&ended.stderr) {
+            return self.unavailable(format!("nobody is signed in to it: `{}`", self.tool.login()));
+        }
+        let said = match ended.stderr.trim() {
+            "" => "it failed, and said nothing".to_owned(),
+            said => format!("it failed: {}", excerpt(&without_tokens(said), 400)),
+        };
+        self.error(said, &format!("try `{}`", self.tool.login()))
+    }
+
+    fn unavailable(&self, why: String) -> SignInError {
+        SignInError::Unavailable { auth: self.auth(), why }
+    }
+
+    fn error(&self, reason: String, advice: &str) -> SignInError {
+        let advice = if advice.is_empty() { String::new() } else { format!(" — {advice}") };
+        SignInError::Service { service: self.tool.name().to_owned(), reason, advice }
+    }
+}
+
+/// What a program says of its failure, without anything that looks like a token.
+fn without_tokens(said: &str) -> String {
+    let hide = |word: &str| match word.find("eyJ") {
+        Some(at) => format!("{}[token]", &word[..at]),
+        None => word.to_owned(),
+    };
+    said.split_whitespace().map(hide).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_tenant_is_no_argument() {
+        for good in ["contoso.onmicrosoft.com", "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f"] {
+            assert_eq!(check_tenant(good), Ok(()));
+        }
+        for bad in ["--help", "a b", "a&b", "a;b", "a\"b", "a%PATH%", "$(id)", "a\nb", "é.com", "a|b", "a^b"]
+        {
+            assert!(check_tenant(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tokens_are_not_said_back() {
+        assert_eq!(without_tokens("bad token 'eyJ0.eyJ1.sig' here"), "bad token '[token] here");
+    }
+
+    fn tool(tool: Tool) -> CliTool {
+        CliTool {
+            tool,
+            path: "az".into(),
+            scope: "https://graph.example/.default".into(),
+            tenant: Some("t.com".into()),
+        }
+    }
+
+    #[test]
+    fn a_challenge_needs_its_user() {
+        let said = |kind| tool(kind).challenged("{}").to_string();
+        assert!(said(Tool::Az).contains(
+            "az login --tenant t.com --scope https://graph.example/.default --claims-challenge e30="
+        ));
+        assert!(
+            said(Tool::Azd)
+                .contains("azd auth login --tenant-id t.com --scope https://graph.example/.default,")
+        );
+    }
+}

@@ -1,0 +1,89 @@
+//! What `az account get-access-token` and `azd auth token` print.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::super::Issued;
+use super::super::tokens::usable;
+
+/// `az`: `accessToken`, `expires_on` (seconds since 1970, from 2.54 on), `expiresOn` (local time, without a zone).
+/// `azd`: `token`, `expiresOn` (RFC 3339).
+#[derive(Deserialize)]
+struct Printed {
+    #[serde(alias = "accessToken")]
+    token: SecretString,
+    expires_on: Option<i64>,
+    #[serde(rename = "expiresOn")]
+    expires_at: Option<String>,
+}
+
+/// The token, if there is one that has not ended. One whose end can't be read is used until Graph refuses it.
+pub(super) fn issued(stdout: &[u8], now: Timestamp) -> Option<Issued> {
+    let text = std::str::from_utf8(stdout).ok()?.trim_start_matches('\u{feff}');
+    let printed: Printed = serde_json::from_str(text).ok()?;
+    usable(printed.token.expose_secret()).ok()?;
+    let epoch = printed.expires_on.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let lifetime = match epoch.or_else(|| moment(printed.expires_at.as_deref()?)) {
+        Some(end) => Some(Duration::try_from(end.duration_since(now)).ok()?),
+        None => None,
+    };
+    if lifetime.is_some_and(|life| life < Duration::from_secs(1)) {
+        return None;
+    }
+    Some(Issued { token: printed.token, lifetime })
+}
+
+fn moment(text: &str) -> Option<Timestamp> {
+    if let Ok(moment) = text.parse() {
+        return Some(moment);
+    }
+    let local: DateTime = text.parse().ok()?;
+    // Without a known zone the time means nothing.
+    let zone = TimeZone::try_system().ok()?;
+    Some(local.to_zoned(zone).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lifetime(rest: &str) -> Option<Option<u64>> {
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        let issued = issued(format!(r#"{{"accessToken":"fake"{rest}}}"#).as_bytes(), now)?;
+        Some(issued.lifetime.map(|life| life.as_secs()))
+    }
+
+    #[test]
+    fn ends_are_read_as_each_version_prints_them() {
+        let local = Timestamp::from_second(1_700_000_600).unwrap();
+        let local = local.to_zoned(TimeZone::try_system().unwrap_or(TimeZone::UTC));
+        let old = format!(r#","expiresOn":"{}.123456""#, local.strftime("%Y-%m-%d %H:%M:%S"));
+        let found = lifetime(&old);
+        assert!(found == Some(Some(600)) || TimeZone::try_system().is_err(), "{found:?}");
+        let new = r#","expiresOn":"2001-01-01 00:00:00.000000","expires_on":1700003600"#;
+        assert_eq!(lifetime(new), Some(Some(3600)));
+        assert_eq!(lifetime(r#","expiresOn":"2023-11-14T23:13:20Z""#), Some(Some(3600)));
+        assert_eq!(lifetime(""), Some(None));
+        assert_eq!(lifetime(r#","expiresOn":"soon""#), Some(None));
+    }
+
+    #[test]
+    fn azd_calls_it_token() {
+        let now = Timestamp::from_second(1_700_000_000).unwrap();
+        assert!(issued(br#"{"token":"fake","expiresOn":"2023-11-14T23:13:20Z"}"#, now).is_some());
+    }
+
+    #[test]
+    fn what_is_over_or_no_token_is_none() {
+        assert_eq!(lifetime(r#","expires_on":1699999999"#), None);
+        let now = Timestamp::now();
+        for odd in ["", "{}", "[]", "WARNING: x", r#"{"accessToken":""}"#, r#"{"accessToken":"a b"}"#] {
+            assert!(issued(odd.as_bytes(), now).is_none(), "{odd}");
+        }
+    }
+}

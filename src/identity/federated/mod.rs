@@ -1,0 +1,74 @@
+//! An app that trusts the tokens of a cluster or a pipeline: workload identity federation
+//! (learn.microsoft.com/entra/workload-id/workload-identity-federation). No secret of the app is anywhere: it proves
+//! itself with a token that its surroundings give it, and a fresh one is taken for each request.
+
+mod job;
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+
+use super::choice::{Found, Variables};
+use super::token_endpoint::Form;
+use super::{Credential, Offer, Proof, SignInError, ready};
+use crate::http::HttpClients;
+use job::JobService;
+
+/// How an assertion says what it is (RFC 7523).
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// Where the tokens come from that the app trusts.
+#[derive(Debug)]
+pub enum Federation {
+    /// A file that whoever runs the program keeps fresh, as Kubernetes does.
+    File {
+        /// What named it.
+        named_by: &'static str,
+        /// Which file.
+        path: PathBuf,
+    },
+    /// A service that gives the job of a pipeline a token when it asks.
+    Job(JobService),
+}
+
+/// The federation that is set up here, if one is.
+pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
+    let named_by_flag =
+        offer.sources.federated_token_file.clone().map(|path| ("--federated-token-file", path));
+    let named = || vars("AZURE_FEDERATED_TOKEN_FILE").map(|path| ("AZURE_FEDERATED_TOKEN_FILE", path.into()));
+    // A flag for a pipeline is meant, whatever file the environment names.
+    let file =
+        if offer.sources.service_connection.is_some() { named_by_flag } else { named_by_flag.or_else(named) };
+    match file {
+        Some((named_by, path)) => {
+            let proof = Proof::Federated(Federation::File { named_by, path });
+            Ok(Found::Here(Credential::App(offer.app(proof, "a federated token's file is named")?)))
+        }
+        None => job::find(offer, vars),
+    }
+}
+
+impl Federation {
+    /// The word for it in reports and logs.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Federation::File { .. } => "workload-identity",
+            Federation::Job(service) => service.word(),
+        }
+    }
+
+    /// Adds the proof of this moment to a form.
+    pub(super) async fn prove(&self, http: &HttpClients, form: &mut Form) -> Result<(), SignInError> {
+        let token = self.token(http).await?;
+        form.add("client_assertion_type", ASSERTION_TYPE);
+        form.add_secret("client_assertion", &token);
+        Ok(())
+    }
+
+    async fn token(&self, http: &HttpClients) -> Result<SecretString, SignInError> {
+        match self {
+            Federation::File { named_by, path } => ready::read_secret(named_by, path),
+            Federation::Job(service) => service.token(http).await,
+        }
+    }
+}

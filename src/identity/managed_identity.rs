@@ -1,8 +1,0 @@
-//! The identity of the machine or service that the program runs on.
-
-use super::choice::{Found, Variables};
-use super::{Offer, SignInError};
-
-pub(super) fn find(_offer: &Offer, _vars: Variables<'_>) -> Result<Found, SignInError> {
-    Ok(Found::not("not set up"))
-}

@@ -1,0 +1,60 @@
+//! App Service, Functions and Container Apps
+//! (learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference).
+
+use reqwest::header::HeaderValue;
+use reqwest::{StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::patience;
+use super::super::token_service::TokenService;
+use super::super::{Issued, SignInError};
+use super::identity::Identity;
+use super::issued;
+use crate::http::HttpClients;
+
+/// The service of one app; its header shows that the request comes from inside.
+#[derive(Debug)]
+pub(super) struct AppService {
+    service: TokenService,
+    identity: Option<Identity>,
+}
+
+impl AppService {
+    pub(super) fn new(url: Url, header: String, identity: Option<Identity>) -> AppService {
+        let secret = Some(SecretString::from(header));
+        AppService {
+            service: TokenService { name: "the managed identity of the app", url, secret },
+            identity,
+        }
+    }
+
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<Issued, SignInError> {
+        let client = self.service.direct(http)?;
+        let header = self.header()?;
+        let mut parameters = vec![("api-version", "2019-08-01"), ("resource", resource)];
+        parameters
+            .extend(self.identity.as_ref().map(|identity| identity.parameter("principal_id", "mi_res_id")));
+        let url = self.service.with(&parameters);
+        let request = || Ok(client.get(url.clone()).header("X-IDENTITY-HEADER", header.clone()));
+        let given_up = |reason| self.service.error(reason, "");
+        let answer = patience::ask(self.service.name, patience::usually, request, given_up).await?;
+        match answer.status {
+            status if status.is_success() => issued::issued(&self.service, &answer),
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(self.service.refused(
+                &answer,
+                "assign the identity to the app, or name the one that is assigned (--identity)",
+            )),
+            _ => Err(self.service.refused(&answer, "")),
+        }
+    }
+
+    fn header(&self) -> Result<HeaderValue, SignInError> {
+        let secret = self.service.secret.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+        let mut header = HeaderValue::from_str(secret.trim()).map_err(|_| SignInError::Setting {
+            name: "IDENTITY_HEADER",
+            reason: "it holds characters that no header has".to_owned(),
+        })?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+}

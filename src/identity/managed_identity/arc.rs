@@ -1,0 +1,178 @@
+//! Azure Arc: a machine that is not Azure's, with an agent of Azure's
+//! (learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication). Whoever asks for a token must show
+//! that they can read a file that only administrators and the agent's group can.
+
+use std::io::{ErrorKind, Read};
+use std::path::{Path, PathBuf};
+
+use reqwest::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
+use reqwest::{RequestBuilder, StatusCode, Url};
+use secrecy::zeroize::Zeroizing;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::super::choice::Variables;
+use super::super::patience::{self, Answer};
+use super::super::token_service::TokenService;
+use super::super::{Issued, SignInError};
+use super::{issued, unavailable};
+use crate::harmless::excerpt;
+use crate::http::HttpClients;
+
+/// Longest key that Microsoft's own libraries read, in bytes.
+const MAX_KEY: u64 = 4096;
+
+/// The agent's service, and the folder of its keys.
+#[derive(Debug)]
+pub(super) struct Arc {
+    service: TokenService,
+    folder: PathBuf,
+}
+
+/// The folder that the agent writes its keys to; no other file is ever read for it.
+pub(super) fn folder(vars: Variables<'_>) -> Option<PathBuf> {
+    if cfg!(windows) {
+        let data = vars("ProgramData")?;
+        Some(Path::new(&data).join("AzureConnectedMachineAgent").join("Tokens"))
+    } else if cfg!(target_os = "linux") {
+        Some(PathBuf::from("/var/opt/azcmagent/tokens"))
+    } else {
+        None
+    }
+}
+
+impl Arc {
+    pub(super) fn new(url: Url, folder: PathBuf) -> Arc {
+        Arc { service: TokenService { name: "Azure Arc's agent", url, secret: None }, folder }
+    }
+
+    /// Each token takes two requests, for the agent makes a new key each time.
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<Issued, SignInError> {
+        let client = self.service.direct(http)?;
+        let url = self.service.with(&[("api-version", "2020-06-01"), ("resource", resource)]);
+        let request = || client.get(url.clone()).header("Metadata", "true");
+        let challenge = self.ask(request).await?;
+        if challenge.status != StatusCode::UNAUTHORIZED {
+            return Err(self.service.refused(&challenge, "the agent was expected to ask for a key (401)"));
+        }
+        let key = self.key(&challenge)?;
+        let mut basic = HeaderValue::from_str(&format!("Basic {}", key.expose_secret()))
+            .map_err(|_| self.service.error("its key holds characters that no header has".to_owned(), ""))?;
+        basic.set_sensitive(true);
+        let answer = self.ask(|| request().header(AUTHORIZATION, basic.clone())).await?;
+        if answer.status.is_success() {
+            return issued::issued(&self.service, &answer);
+        }
+        let echoing = TokenService { secret: Some(key), url: self.service.url.clone(), ..self.service };
+        Err(echoing.refused(&answer, "look at the agent (azcmagent show)"))
+    }
+
+    async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, SignInError> {
+        let given_up = |reason| self.service.error(reason, "is the agent running? (azcmagent show)");
+        patience::ask(self.service.name, patience::usually, || Ok(request()), given_up).await
+    }
+
+    fn key(&self, challenge: &Answer) -> Result<SecretString, SignInError> {
+        let named = challenge.header(WWW_AUTHENTICATE).and_then(realm);
+        let named = named.ok_or_else(|| self.service.error("it names no key file".to_owned(), ""))?;
+        let odd = || {
+            let reason = format!("it names a file that is no key of the agent: {}", excerpt(named, 200));
+            self.service.error(reason, "nothing was read: does another program pose as the agent?")
+        };
+        let path = key_path(named, &self.folder).ok_or_else(odd)?;
+        read(&path).map_err(|error| match error {
+            ReadError::NoKey => odd(),
+            ReadError::Io(error) if error.kind() == ErrorKind::PermissionDenied => unavailable(format!(
+                "Azure Arc's key {} can't be read: add this user to the group himds (Linux) or Hybrid Agent \
+                 Extension Applications (Windows), or run as an administrator",
+                path.display()
+            )),
+            ReadError::Io(error) => self.service.error(format!("its key {}: {error}", path.display()), ""),
+        })
+    }
+}
+
+/// The path in `Basic realm=…`.
+fn realm(header: &str) -> Option<&str> {
+    let (scheme, parameters) = header.trim().split_once(' ')?;
+    let (name, value) = parameters.trim().split_once('=')?;
+    let is_basic = scheme.eq_ignore_ascii_case("basic") && name.trim().eq_ignore_ascii_case("realm");
+    is_basic.then(|| value.trim().trim_matches('"'))
+}
+
+/// The path as far as it names a key right in the folder. Whoever answers on the agent's port says which file is read
+/// and gets its contents: it must not be able to ask for another.
+fn key_path(named: &str, folder: &Path) -> Option<PathBuf> {
+    let path = Path::new(named);
+    let is_key = path.extension().is_some_and(|extension| extension == "key");
+    (is_key && path.parent() == Some(folder) && path.is_absolute()).then(|| path.to_owned())
+}
+
+enum ReadError {
+    NoKey,
+    Io(std::io::Error),
+}
+
+fn read(path: &Path) -> Result<SecretString, ReadError> {
+    // A link would lead out of the folder.
+    if std::fs::symlink_metadata(path).map_err(ReadError::Io)?.file_type().is_symlink() {
+        return Err(ReadError::NoKey);
+    }
+    let file = std::fs::File::open(path).map_err(ReadError::Io)?;
+    let mut text = Zeroizing::new(String::with_capacity(MAX_KEY as usize + 1));
+    file.take(MAX_KEY + 1).read_to_string(&mut text).map_err(ReadError::Io)?;
+    if text.len() as u64 > MAX_KEY {
+        return Err(ReadError::NoKey);
+    }
+    Ok(SecretString::from(text.trim()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_realm_is_found() {
+        assert_eq!(realm("Basic realm=/a/b.key"), Some("/a/b.key"));
+        assert_eq!(realm("basic  Realm = \"/a/b.key\""), Some("/a/b.key"));
+        for none in ["", "Basic", "Bearer realm=/a", "Basic file=/a"] {
+            assert_eq!(realm(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn only_keys_right_in_the_folder_are_read() {
+        let folder = Path::new("/var/opt/azcmagent/tokens");
+        assert!(key_path("/var/opt/azcmagent/tokens/1a-2b.key", folder).is_some());
+        for bad in [
+            "/etc/shadow",
+            "/etc/shadow.key",
+            "/var/opt/azcmagent/tokens/../../../../etc/shadow.key",
+            "/var/opt/azcmagent/tokens/deeper/x.key",
+            "/var/opt/azcmagent/tokens/x.key.txt",
+            "/var/opt/azcmagent/tokens/.key",
+            "/var/opt/azcmagent/tokens/",
+            "/var/opt/azcmagent/tokensx/x.key",
+            "var/opt/azcmagent/tokens/x.key",
+            "x.key",
+            "",
+        ] {
+            assert!(key_path(bad, folder).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn long_files_and_links_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = dir.path().join("a.key");
+        std::fs::write(&key, "x".repeat(4096)).unwrap();
+        assert!(read(&key).is_ok());
+        std::fs::write(&key, "x".repeat(4097)).unwrap();
+        assert!(matches!(read(&key), Err(ReadError::NoKey)));
+        let link = dir.path().join("b.key");
+        std::fs::write(&key, "short").unwrap();
+        std::os::unix::fs::symlink(&key, &link).unwrap();
+        assert!(matches!(read(&link), Err(ReadError::NoKey)));
+    }
+}

@@ -1,0 +1,152 @@
+//! The instance metadata service of virtual machines
+//! (learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token).
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+
+use super::super::patience::{self, Answer, Waited};
+use super::super::token_service::{Near, TokenService, address};
+use super::super::{Issued, SignInError};
+use super::identity::Identity;
+use super::{issued, unavailable};
+use crate::http::HttpClients;
+
+const ROOT: &str = "http://169.254.169.254";
+const PATH: &str = "/metadata/identity/oauth2/token";
+const VERSION: (&str, &str) = ("api-version", "2018-02-01");
+
+/// How long the service may take to show that it is there. It is on the machine's own host.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// While it is updated the service answers 410, for 70 s at most.
+const UPDATE: Duration = Duration::from_secs(70);
+
+/// The service, and whose token it is asked for.
+#[derive(Debug)]
+pub(super) struct Imds {
+    service: TokenService,
+    identity: Option<Identity>,
+    /// That it is there: it was chosen, or it has answered before.
+    known: OnceLock<()>,
+}
+
+impl Imds {
+    /// `root` is where else it is, and `chosen` whether it was asked for: then it must be there.
+    pub(super) fn new(
+        root: Option<&str>,
+        identity: Option<Identity>,
+        chosen: bool,
+    ) -> Result<Imds, SignInError> {
+        let mut url = address("AZURE_POD_IDENTITY_AUTHORITY_HOST", root.unwrap_or(ROOT), Near::Link)?;
+        url.set_path(PATH);
+        url.set_query(None);
+        let known = OnceLock::new();
+        if chosen {
+            let _ = known.set(());
+        }
+        Ok(Imds {
+            service: TokenService { name: "the managed identity of the machine", url, secret: None },
+            identity,
+            known,
+        })
+    }
+
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<Issued, SignInError> {
+        let client = self.service.direct(http)?;
+        if self.known.get().is_none() {
+            self.probe(&client).await?;
+        }
+        let mut parameters = vec![VERSION, ("resource", resource)];
+        parameters
+            .extend(self.identity.as_ref().map(|identity| identity.parameter("object_id", "msi_res_id")));
+        let url = self.service.with(&parameters);
+        let request = || Ok(client.get(url.clone()).header("Metadata", "true"));
+        let advice = "is this a machine of Azure's, with a managed identity?";
+        let given_up = |reason| self.service.error(reason, advice);
+        let busy = |answer: &Answer, waited| is_busy(answer.status, waited);
+        let answer = patience::ask(self.service.name, busy, request, given_up).await?;
+        if !answer.status.is_success() {
+            return Err(self.refused(&answer));
+        }
+        let issued = issued::issued(&self.service, &answer)?;
+        let _ = self.known.set(());
+        Ok(issued)
+    }
+
+    /// Whether the service is there: a request that lacks the header it asks for is refused at once, so nothing is
+    /// waited for on machines that have none. Other clouds' machines have a service of their own at this address.
+    async fn probe(&self, client: &reqwest::Client) -> Result<(), SignInError> {
+        let request = client.get(self.service.with(&[VERSION])).timeout(PROBE);
+        match patience::once(request).await {
+            Ok(answer) if is_azures(answer.status) => Ok(()),
+            Ok(answer) => Err(unavailable(format!(
+                "{} answered {}, as no machine of Azure's does",
+                self.service.host(),
+                answer.status
+            ))),
+            Err(_) => Err(unavailable(format!("no answer from {}", self.service.host()))),
+        }
+    }
+
+    fn refused(&self, answer: &Answer) -> SignInError {
+        let text = String::from_utf8_lossy(&answer.body).to_lowercase();
+        match answer.status {
+            StatusCode::BAD_REQUEST if text.contains("identity not found") => {
+                unavailable(match &self.identity {
+                    Some(_) => format!("{}; assign this identity to the machine", self.service.said(answer)),
+                    None => format!(
+                        "{}; give the machine a system-assigned identity, or name its user-assigned one (--identity)",
+                        self.service.said(answer)
+                    ),
+                })
+            }
+            // Docker Desktop's answer where there is no such service.
+            StatusCode::FORBIDDEN if text.contains("unreachable") => unavailable(self.service.said(answer)),
+            _ => {
+                self.service.refused(answer, "see Microsoft's page on managed identity tokens for the codes")
+            }
+        }
+    }
+}
+
+fn is_azures(status: StatusCode) -> bool {
+    status.is_success()
+        || status.is_server_error()
+        || matches!(status, StatusCode::BAD_REQUEST | StatusCode::GONE | StatusCode::TOO_MANY_REQUESTS)
+}
+
+/// As Microsoft's page on these tokens has it: 404, 429 and 5xx pass; 410 does within 70 s.
+fn is_busy(status: StatusCode, waited: Waited) -> bool {
+    match status {
+        StatusCode::GONE => waited.time < UPDATE,
+        StatusCode::NOT_FOUND => waited.has_tries(),
+        _ => patience::is_transient(status) && waited.has_tries(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_update_is_waited_for() {
+        let waited = |tries, time| Waited { tries, time: Duration::from_secs(time) };
+        assert!(is_busy(StatusCode::GONE, waited(9, 69)));
+        assert!(!is_busy(StatusCode::GONE, waited(9, 70)));
+        for status in [StatusCode::NOT_FOUND, StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY] {
+            assert!(is_busy(status, waited(4, 15)) && !is_busy(status, waited(5, 15)), "{status}");
+        }
+        assert!(!is_busy(StatusCode::BAD_REQUEST, waited(1, 0)));
+    }
+
+    #[test]
+    fn it_is_near_or_not_at_all() {
+        assert!(Imds::new(None, None, false).is_ok());
+        assert!(Imds::new(Some("http://127.0.0.1:9"), None, false).is_ok());
+        for far in ["http://10.0.0.1", "http://imds.example", "169.254.169.254"] {
+            assert!(Imds::new(Some(far), None, false).is_err(), "{far}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The token that these services give. They write its end as seconds since 1970 or as seconds from now, as numbers or
+//! as text.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reqwest::header::DATE;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::super::patience::Answer;
+use super::super::token_endpoint::Lifetime;
+use super::super::token_service::TokenService;
+use super::super::tokens::usable;
+use super::super::{Issued, SignInError};
+
+#[derive(Deserialize)]
+struct Given {
+    access_token: SecretString,
+    expires_on: Option<Lifetime>,
+    expires_in: Option<Lifetime>,
+}
+
+/// The token of a success.
+pub(super) fn issued(service: &TokenService, answer: &Answer) -> Result<Issued, SignInError> {
+    read(&answer.body, clock(answer)).ok_or_else(|| {
+        service.error(
+            "its answer holds no token that can be used; is this machine's clock right?".to_owned(),
+            "",
+        )
+    })
+}
+
+/// The server's clock where it tells it: `expires_on` is by that one.
+fn clock(answer: &Answer) -> SystemTime {
+    let date = answer.header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+    date.unwrap_or_else(SystemTime::now)
+}
+
+fn read(body: &[u8], now: SystemTime) -> Option<Issued> {
+    let given: Given = serde_json::from_slice(body).ok()?;
+    usable(given.access_token.expose_secret()).ok()?;
+    let until = |end: Duration| (UNIX_EPOCH + end).duration_since(now).unwrap_or_default();
+    let on = given.expires_on.and_then(|on| on.usable()).map(until);
+    let within = given.expires_in.and_then(|within| within.usable());
+    // A token from a cache may have less time left than when it was made: the shorter of both is right.
+    let lifetime = [on, within].into_iter().flatten().min()?;
+    if lifetime < Duration::from_secs(1) {
+        return None;
+    }
+    Some(Issued { token: given.access_token, lifetime: Some(lifetime) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lifetime(ends: &str) -> Option<u64> {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let body = format!(r#"{{"access_token":"fake"{ends}}}"#);
+        read(body.as_bytes(), now).map(|issued| issued.lifetime.unwrap().as_secs())
+    }
+
+    #[test]
+    fn ends_are_read_in_every_form() {
+        assert_eq!(lifetime(r#","expires_on":1003600"#), Some(3600));
+        assert_eq!(lifetime(r#","expires_on":"1003600""#), Some(3600));
+        assert_eq!(lifetime(r#","expires_in":"3599""#), Some(3599));
+        assert_eq!(lifetime(r#","expires_in":3599,"expires_on":"1000100""#), Some(100));
+        assert_eq!(lifetime(r#","expires_in":"86400","expires_on":"1000100""#), Some(100));
+    }
+
+    #[test]
+    fn a_token_without_an_end_or_behind_it_is_none() {
+        for ends in ["", r#","expires_on":"999999""#, r#","expires_in":0"#, r#","expires_on":"soon""#] {
+            assert_eq!(lifetime(ends), None, "{ends}");
+        }
+        assert!(read(b"<html>", SystemTime::now()).is_none());
+        assert!(read(br#"{"access_token":"a b","expires_in":9}"#, SystemTime::now()).is_none());
+    }
+}

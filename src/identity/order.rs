@@ -1,0 +1,98 @@
+//! The order in which `--auth auto` goes, by what is set up: a table of environments.
+
+use super::{Auth, Offer, SignInError, Sources};
+
+const APP: [(&str, &str); 2] = [("AZURE_TENANT_ID", "t.com"), ("AZURE_CLIENT_ID", "an-app")];
+const TOKEN: (&str, &str) = ("ENTRA_REVOKE_TOKEN", "fake");
+const SECRET: (&str, &str) = ("AZURE_CLIENT_SECRET", "fake");
+const FILE: (&str, &str) = ("AZURE_FEDERATED_TOKEN_FILE", "/var/run/token");
+const GITHUB: [(&str, &str); 2] =
+    [("ACTIONS_ID_TOKEN_REQUEST_URL", "https://x.example/"), ("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "fake")];
+const PIPELINES: [(&str, &str); 5] = [
+    ("SYSTEM_OIDCREQUESTURI", "https://x.example/"),
+    ("SYSTEM_ACCESSTOKEN", "fake"),
+    ("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID", "a-connection"),
+    ("AZURESUBSCRIPTION_TENANT_ID", "t.com"),
+    ("AZURESUBSCRIPTION_CLIENT_ID", "an-app"),
+];
+const APP_SERVICE: [(&str, &str); 2] =
+    [("IDENTITY_ENDPOINT", "http://127.0.0.1:1/"), ("IDENTITY_HEADER", "fake")];
+const SHELL: [(&str, &str); 1] = [("MSI_ENDPOINT", "http://127.0.0.1:1/")];
+
+/// The first way that is there, in this environment.
+fn taken(environment: &[&[(&str, &str)]], sources: Sources) -> Result<(Auth, &'static str), SignInError> {
+    let variables: Vec<(&str, &str)> = environment.concat();
+    let vars =
+        |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let offer = Offer {
+        authority: "https://login.example".parse().unwrap(),
+        scope: "https://graph.example/.default".to_owned(),
+        tenant: vars("AZURE_TENANT_ID"),
+        client_id: vars("AZURE_CLIENT_ID"),
+        sources,
+    };
+    let candidates = offer.candidates(&vars)?;
+    let first = candidates.ways.into_iter().find_map(|(auth, way)| way.ok().map(|way| (auth, way.word())));
+    Ok(first.expect("the machine's own identity is always looked for"))
+}
+
+#[test]
+fn the_first_that_is_set_up_is_taken() {
+    use Auth::{ClientSecret, ManagedIdentity, Token, WorkloadIdentity};
+    let everything: &[&[_]] = &[&[TOKEN, SECRET, FILE], &APP, &GITHUB, &PIPELINES, &APP_SERVICE];
+    for (environment, auth, word) in [
+        (everything, Token, "token"),
+        (&[&[SECRET, FILE], &APP, &GITHUB, &APP_SERVICE], ClientSecret, "client-secret"),
+        (&[&[FILE], &APP, &GITHUB, &PIPELINES, &APP_SERVICE], WorkloadIdentity, "workload-identity"),
+        (&[&APP, &GITHUB, &PIPELINES, &APP_SERVICE], WorkloadIdentity, "azure-pipelines"),
+        (&[&PIPELINES], WorkloadIdentity, "azure-pipelines"),
+        (&[&APP, &GITHUB, &APP_SERVICE], WorkloadIdentity, "github-actions"),
+        // A job that names no app, no connection, or has no token of its own, was not set up for this program.
+        (&[&GITHUB, &APP_SERVICE], ManagedIdentity, "managed-identity"),
+        (&[&APP, &PIPELINES[..1]], ManagedIdentity, "managed-identity"),
+        (&[&APP, &PIPELINES[..1], &PIPELINES[2..]], ManagedIdentity, "managed-identity"),
+        (&[&APP, &GITHUB[..1]], ManagedIdentity, "managed-identity"),
+        (&[&APP], ManagedIdentity, "managed-identity"),
+        (&[], ManagedIdentity, "managed-identity"),
+    ] as [(&[&[(&str, &str)]], Auth, &str); 12]
+    {
+        assert_eq!(taken(environment, Sources::default()), Ok((auth, word)), "{environment:?}");
+    }
+}
+
+#[test]
+fn a_flag_is_meant_whatever_the_environment_holds() {
+    let everything: &[&[_]] = &[&[TOKEN, SECRET, FILE], &APP, &GITHUB, &PIPELINES, &APP_SERVICE];
+    let guid = "5a1e0000-0000-4000-8000-0000000000a1".to_owned();
+    for (sources, auth, word) in [
+        (
+            Sources { federated_token_file: Some("f".into()), ..Sources::default() },
+            Auth::WorkloadIdentity,
+            "workload-identity",
+        ),
+        (
+            Sources { service_connection: Some("c".into()), ..Sources::default() },
+            Auth::WorkloadIdentity,
+            "azure-pipelines",
+        ),
+        (Sources { identity: Some(guid), ..Sources::default() }, Auth::ManagedIdentity, "managed-identity"),
+        (
+            Sources { auth: Some(Auth::ManagedIdentity), ..Sources::default() },
+            Auth::ManagedIdentity,
+            "managed-identity",
+        ),
+    ] {
+        assert_eq!(taken(everything, sources.clone()), Ok((auth, word)), "{sources:?}");
+    }
+}
+
+#[test]
+fn half_a_set_up_is_no_reason_to_take_another() {
+    for environment in [&[&[SECRET][..]][..], &[&[FILE]], &[&[FILE], &APP[..1], &APP_SERVICE]] {
+        let taken = taken(environment, Sources::default());
+        assert!(matches!(taken, Err(SignInError::Incomplete { .. })), "{taken:?}");
+    }
+    // What is not supported is no hindrance for what comes behind it, and said where it was asked for.
+    let sources = Sources { auth: Some(Auth::ManagedIdentity), ..Sources::default() };
+    assert!(matches!(taken(&[&SHELL], sources), Err(SignInError::NotSetUp { .. })));
+}

@@ -1,0 +1,118 @@
+//! Asking a service that may be busy: the token endpoint, and whatever else gives tokens and proofs.
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use secrecy::zeroize::Zeroizing;
+
+use super::SignInError;
+use crate::http::{Trouble, parse_retry_after};
+
+/// How often a service is asked before it is given up, where it is busy or can't be reached.
+const TRIES: u32 = 5;
+
+/// Longest wait between two tries that is worth it; a longer `Retry-After` is told instead.
+const LONGEST_WAIT: Duration = Duration::from_secs(120);
+
+/// Longest answer that is read, in bytes. Those with tokens have a few thousand.
+const MAX_BODY: usize = 256 << 10;
+
+/// How much patience was spent.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Waited {
+    /// Requests that were made.
+    pub(super) tries: u32,
+    /// Time that was waited between them.
+    pub(super) time: Duration,
+}
+
+impl Waited {
+    /// Whether another try is left where nothing else is known.
+    pub(super) fn has_tries(self) -> bool {
+        self.tries < TRIES
+    }
+}
+
+/// Most services are busy when they say so (429) or fail (5xx).
+pub(super) fn usually(answer: &Answer, waited: Waited) -> bool {
+    is_transient(answer.status) && waited.has_tries()
+}
+
+/// Whether a status says that the service is busy, and not that it refuses.
+pub(super) fn is_transient(status: StatusCode) -> bool {
+    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+}
+
+/// What a service answered. The body may hold a token.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Zeroizing<Vec<u8>>,
+}
+
+impl Answer {
+    /// A header's value, where it is text.
+    pub(super) fn header(&self, name: reqwest::header::HeaderName) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        parse_retry_after(self.header(RETRY_AFTER)?, self.header(DATE), SystemTime::now())
+    }
+}
+
+/// Sends a request, and again as long as the service is busy or can't be reached. `what` names it in logs; `busy` says
+/// of an answer whether it is worth asking again; `request` is made anew for each try; `given_up` makes the error of a
+/// reason, which holds no secret.
+///
+/// # Errors
+/// When it could not be reached, or said to the end that it was busy.
+pub(super) async fn ask(
+    what: &str,
+    busy: impl Fn(&Answer, Waited) -> bool,
+    mut request: impl FnMut() -> Result<reqwest::RequestBuilder, SignInError>,
+    given_up: impl Fn(String) -> SignInError,
+) -> Result<Answer, SignInError> {
+    let mut waited = Waited::default();
+    let mut backoff = Duration::from_secs(1);
+    loop {
+        let tried = once(request()?).await;
+        waited.tries += 1;
+        let (reason, wait, again) = match tried {
+            Ok(answer) if busy(&answer, waited) => {
+                (format!("it answered {}", answer.status), answer.wait(), true)
+            }
+            Ok(answer) if is_transient(answer.status) => {
+                (format!("it answered {}", answer.status), None, false)
+            }
+            Ok(answer) => return Ok(answer),
+            Err(error) => {
+                let trouble = Trouble::of(&error);
+                // A certificate or a proxy's password is not mended by asking again.
+                (trouble.text, None, waited.has_tries() && !trouble.lasting)
+            }
+        };
+        let wait = wait.unwrap_or_default().max(backoff);
+        if !again || wait > LONGEST_WAIT {
+            return Err(given_up(reason));
+        }
+        tracing::warn!(attempt = waited.tries, wait_s = wait.as_secs_f64(), reason, "{what} is busy");
+        tokio::time::sleep(wait).await;
+        waited.time += wait;
+        backoff = (backoff * 2).min(Duration::from_secs(16));
+    }
+}
+
+/// Sends a request once.
+pub(super) async fn once(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+    let mut response = request.send().await?;
+    let mut body = Zeroizing::new(Vec::new());
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > MAX_BODY {
+            break;
+        }
+    }
+    Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
+}

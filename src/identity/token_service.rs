@@ -1,0 +1,150 @@
+//! What services near the program have in common, be they the machine's or the job's: where they may be, and how
+//! their refusals are told.
+
+use std::net::IpAddr;
+
+use reqwest::{StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::SignInError;
+use super::endpoint::is_loopback;
+use super::patience::Answer;
+use super::token_endpoint::hidden;
+use crate::harmless::{excerpt, shown};
+use crate::http::{ConnectError, HttpClients};
+
+/// How near a service must be to be spoken to in plain HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Near {
+    /// On this machine.
+    Loopback,
+    /// On this machine or its own link (169.254.0.0/16, fe80::/10), which no router passes on.
+    Link,
+    /// Also in a private network, where App Service puts its own.
+    Private,
+}
+
+/// A service: its name for people, its address, and what must not be said back of what it gets.
+#[derive(Debug)]
+pub(super) struct TokenService {
+    pub(super) name: &'static str,
+    pub(super) url: Url,
+    pub(super) secret: Option<SecretString>,
+}
+
+/// Reads an address that a variable gives: HTTPS, or plain HTTP to somewhere near.
+pub(super) fn address(name: &'static str, text: &str, near: Near) -> Result<Url, SignInError> {
+    let fail = |reason: String| SignInError::Setting { name, reason };
+    let url = Url::parse(text).map_err(|_| fail(format!("'{}' is no URL", excerpt(text, 100))))?;
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" if !host.is_empty() => Ok(url),
+        "http" if is_near(host, near) => Ok(url),
+        "http" => Err(fail(format!("plain HTTP to {} would carry a token in the clear", shown(host)))),
+        _ => Err(fail(format!("'{}' is no address of a service", excerpt(text, 100)))),
+    }
+}
+
+fn is_near(host: &str, near: Near) -> bool {
+    if is_loopback(host) {
+        return true;
+    }
+    let link = |address: IpAddr| match address {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+    };
+    let private = |address: IpAddr| match address {
+        IpAddr::V4(v4) => v4.is_private(),
+        IpAddr::V6(v6) => v6.is_unique_local(),
+    };
+    let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse() else { return false };
+    match near {
+        Near::Loopback => false,
+        Near::Link => link(address),
+        Near::Private => link(address) || private(address),
+    }
+}
+
+impl TokenService {
+    /// The client to reach it with: what is spoken to in plain HTTP never goes through a proxy.
+    pub(super) fn client(&self, http: &HttpClients) -> Result<reqwest::Client, SignInError> {
+        match self.url.scheme() {
+            "http" => self.direct(http),
+            _ => Ok(http.pooled().clone()),
+        }
+    }
+
+    /// The client that never uses a proxy.
+    pub(super) fn direct(&self, http: &HttpClients) -> Result<reqwest::Client, SignInError> {
+        http.direct().map_err(|error: ConnectError| self.error(error.to_string(), ""))
+    }
+
+    /// The address with further parameters.
+    pub(super) fn with(&self, parameters: &[(&str, &str)]) -> Url {
+        let mut url = self.url.clone();
+        url.query_pairs_mut().extend_pairs(parameters);
+        url
+    }
+
+    /// Its host, with the port where one is named.
+    pub(super) fn host(&self) -> String {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    }
+
+    /// An error of this service, with what to do.
+    pub(super) fn error(&self, reason: String, advice: &str) -> SignInError {
+        let advice = if advice.is_empty() { String::new() } else { format!(" — {advice}") };
+        SignInError::Service { service: format!("{} ({})", self.name, self.host()), reason, advice }
+    }
+
+    /// The same for an answer that is a refusal, with an excerpt of what it said.
+    pub(super) fn refused(&self, answer: &Answer, advice: &str) -> SignInError {
+        self.error(self.said(answer), advice)
+    }
+
+    /// What it answered, in words: its status, and an excerpt without the secret that it was sent.
+    pub(super) fn said(&self, answer: &Answer) -> String {
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        let text = match &self.secret {
+            Some(secret) => hidden(text, secret.expose_secret()),
+            None => text,
+        };
+        match text.trim() {
+            "" => format!("it answered {}", words(answer.status)),
+            text => format!("it answered {}: {}", words(answer.status), excerpt(text, 300)),
+        }
+    }
+}
+
+fn words(status: StatusCode) -> String {
+    status.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_goes_only_as_far_as_it_may() {
+        let ok = |text: &str, near| address("X", text, near).is_ok();
+        for near in [Near::Loopback, Near::Link, Near::Private] {
+            for good in
+                ["http://127.0.0.1:80/a", "http://[::1]/", "http://localhost:4/", "https://x.example/?a=b"]
+            {
+                assert!(ok(good, near), "{good}");
+            }
+            for bad in
+                ["http://8.8.8.8/", "http://x.example/", "http://127.0.0.1.example/", "ftp://x", "x", ""]
+            {
+                assert!(!ok(bad, near), "{bad}");
+            }
+        }
+        for link in ["http://169.254.169.254", "http://[fe80::1]/"] {
+            assert!(!ok(link, Near::Loopback) && ok(link, Near::Link) && ok(link, Near::Private), "{link}");
+        }
+        for private in ["http://172.16.0.5:8081/msi/token", "http://10.0.0.1/", "http://[fd00::1]/"] {
+            assert!(!ok(private, Near::Link) && ok(private, Near::Private), "{private}");
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Tokens that an app trusts: those of a cluster, of GitHub and of Azure Pipelines, and the token endpoint's check of
+//! them (learn.microsoft.com/entra/workload-id/workload-identity-federation-considerations).
+
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::guid;
+
+/// Whom the app trusts (its federated credential), and what the job services of the simulator say in their tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FederatedConfig {
+    /// Who must have issued a token. Without it the app trusts any well-formed assertion.
+    pub issuer: Option<String>,
+    /// Whom it must speak of.
+    pub subject: String,
+    /// Whom it must be meant for.
+    pub audience: String,
+    /// What GitHub's service wants as `Authorization: bearer`; without it, anything that is not empty.
+    pub github_token: Option<String>,
+    /// The same for Azure Pipelines.
+    pub pipelines_token: Option<String>,
+    /// The service connection that Azure Pipelines knows; without it, any.
+    pub service_connection: Option<String>,
+    /// How long a job's token lives.
+    #[serde(deserialize_with = "super::duration::deserialize")]
+    pub lifetime: Duration,
+}
+
+impl Default for FederatedConfig {
+    fn default() -> FederatedConfig {
+        FederatedConfig {
+            issuer: None,
+            subject: "repo:contoso/response:environment:production".into(),
+            audience: "api://AzureADTokenExchange".into(),
+            github_token: None,
+            pipelines_token: None,
+            service_connection: None,
+            lifetime: Duration::from_secs(300),
+        }
+    }
+}
+
+/// Why an assertion is no proof: Entra's code and text.
+pub(super) type Mistrust = (u32, String);
+
+/// A token of one of the trusted issuers.
+pub(super) fn mint(config: &FederatedConfig, audience: &str, lifetime: Duration) -> String {
+    let now = Timestamp::now().as_second();
+    let claims = json!({
+        "iss": config.issuer.as_deref().unwrap_or("https://issuer.example"),
+        "sub": config.subject,
+        "aud": audience,
+        "jti": guid().to_string(),
+        "iat": now,
+        "nbf": now,
+        "exp": now.saturating_add_unsigned(lifetime.as_secs()),
+    });
+    let header = json!({"typ": "JWT", "alg": "RS256", "kid": "federated"});
+    let [header, claims] = [&header, &claims].map(|part| URL_SAFE_NO_PAD.encode(part.to_string()));
+    let signed = format!("{header}.{claims}");
+    let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key(), signed.as_bytes()));
+    format!("{signed}.{signature}")
+}
+
+/// Checks an assertion against the app's federated credential; codes and texts as in Entra's reference.
+pub(super) fn check(config: &FederatedConfig, assertion: &str) -> Result<(), Mistrust> {
+    let Some(issuer) = &config.issuer else { return Ok(()) };
+    let claims = verified(assertion).ok_or_else(|| {
+        (50_027, "JWT token is invalid or malformed: its signature is not its issuer's.".to_owned())
+    })?;
+    let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
+    let mismatch = |code, what: &str, is: String| {
+        let advice = "Please check your federated identity credential Subject, Audience and Issuer against the \
+                      presented assertion. https://learn.microsoft.com/entra/workload-id/workload-identity-federation";
+        Err((
+            code,
+            format!(
+                "No matching federated identity record found for presented assertion {what} '{is}'. {advice}"
+            ),
+        ))
+    };
+    if text("iss") != *issuer {
+        return mismatch(700_211, "issuer", text("iss"));
+    }
+    if text("aud") != config.audience {
+        return mismatch(700_212, "audience", text("aud"));
+    }
+    if text("sub") != config.subject {
+        return mismatch(700_213, "subject", text("sub"));
+    }
+    let now = Timestamp::now().as_second();
+    if claims["exp"].as_i64().is_none_or(|end| end <= now) {
+        return Err((700_024, "Client assertion is not within its valid time range.".to_owned()));
+    }
+    Ok(())
+}
+
+fn verified(assertion: &str) -> Option<Value> {
+    let (signed, signature) = assertion.rsplit_once('.')?;
+    let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
+    hmac::verify(&key(), signed.as_bytes(), &signature).ok()?;
+    let (_, claims) = signed.split_once('.')?;
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
+}
+
+/// Stands for the keys of all issuers: they need not be told apart, only forgeries from what they made.
+fn key() -> hmac::Key {
+    hmac::Key::new(hmac::HMAC_SHA256, b"issuers that the simulator plays")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_mismatch_has_its_code() {
+        let config = FederatedConfig { issuer: Some("https://a".into()), ..FederatedConfig::default() };
+        let hour = Duration::from_secs(3600);
+        let code = |token: &str| check(&config, token).err().map(|(code, _)| code);
+        let good = mint(&config, &config.audience, hour);
+        assert_eq!(code(&good), None);
+        assert_eq!(code(&format!("{good}x")), Some(50_027));
+        assert_eq!(code("a.b.c"), Some(50_027));
+        assert_eq!(code(&mint(&config, "api://other", hour)), Some(700_212));
+        assert_eq!(code(&mint(&config, &config.audience, Duration::ZERO)), Some(700_024));
+        let other = FederatedConfig { issuer: Some("https://b".into()), ..config.clone() };
+        assert_eq!(code(&mint(&other, &config.audience, hour)), Some(700_211));
+        let other = FederatedConfig { subject: "else".into(), ..config.clone() };
+        assert_eq!(code(&mint(&other, &config.audience, hour)), Some(700_213));
+        assert!(check(&FederatedConfig::default(), "a.b.c").is_ok());
+    }
+}

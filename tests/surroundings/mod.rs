@@ -1,0 +1,40 @@
+//! What a test's commands may know of the machine that it runs on: nothing that they could sign in with.
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
+
+use std::ffi::OsString;
+use std::process::Command;
+
+/// How the names of variables begin that say who somebody is, or where.
+const BEGIN: [&str; 11] = [
+    "AZURE_",
+    "AZURESUBSCRIPTION_",
+    "ENTRA_REVOKE_",
+    "ACTIONS_",
+    "GITHUB_",
+    "SYSTEM_",
+    "IDENTITY_",
+    "IMDS_",
+    "MSI_",
+    "ARM_",
+    "AZD_",
+];
+
+/// Takes away what a command could sign in with. Nothing listens where it would look for the machine's own identity,
+/// so that no test ever speaks to the real address.
+pub fn forget(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let upper = name.to_string_lossy().to_uppercase();
+        if BEGIN.iter().any(|begin| upper.starts_with(begin)) || upper.ends_with("_PROXY") {
+            command.env_remove(name);
+        }
+    }
+    command.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1");
+}
+
+/// A PATH with neither `az` nor `azd` on it.
+pub fn system_path() -> OsString {
+    match std::env::var_os("SystemRoot") {
+        Some(root) => std::path::Path::new(&root).join("System32").into(),
+        None => "/nonexistent".into(),
+    }
+}
