@@ -1,5 +1,6 @@
 //! Whoever is signed in to the Azure CLI or the Azure Developer CLI: played by scripts.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 mod canary;
 mod stage;
