@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::device_code::DeviceConfig;
 use super::fault::Fault;
 use super::quota::{Limit, Style};
 
@@ -227,6 +228,8 @@ pub struct TokenConfig {
     pub user_id: String,
     /// User principal name of the same.
     pub user_principal_name: String,
+    /// Signing in with a device code.
+    pub device: DeviceConfig,
 }
 
 impl Default for TokenConfig {
@@ -241,6 +244,7 @@ impl Default for TokenConfig {
             scopes: vec!["User.RevokeSessions.All".into()],
             user_id: "0b5e5d1e-1111-4222-8333-444455556666".into(),
             user_principal_name: "operator@example.com".into(),
+            device: DeviceConfig::default(),
         }
     }
 }

@@ -4,14 +4,14 @@
 //! and from captures; it imports nothing of the client, so that a mistake can't be made on both sides at once.
 //!
 //! ```text
-//!            ┌ wire, tls ┐   ┌── token: client credentials ──▶ session: tokens
+//!            ┌ wire, tls ┐   ┌── token: client credentials, device_code ──▶ session: tokens
 //!  client ──▶│  server   │──▶│── graph: sign-in ▶ quotas ▶ faults ▶ answer, latency
 //!            └───────────┘   │      session   throttle  strike   answer, penalty
 //!                 route ─────┘              quota             └▶ recorder ▶ ledger
 //!                            └── control: ledger, stats, reset, config
 //! ```
 //!
-//! Paths: `POST /{tenant}/oauth2/v2.0/token`; `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all its spellings,
+//! Paths: `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all its spellings,
 //! and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
 //! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
 
@@ -20,6 +20,7 @@ mod body;
 mod clock;
 mod config;
 mod control;
+mod device_code;
 mod directory;
 mod duration;
 mod fault;
@@ -57,6 +58,7 @@ pub use config::{
     Config, ConfigError, HeaderCase, LedgerDetail, QuotaConfig, RetryAfter, Success, ThrottleBody,
     TokenConfig,
 };
+pub use device_code::{DeviceConfig, DeviceOutcome, RefreshOutcome};
 pub use fault::{Answer, Endpoint, Fault, Inner};
 pub use ledger::{Ledger, Stats, UserRecord, Violation};
 pub use quota::{Limit, Style};

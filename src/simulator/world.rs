@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::body::Body;
 use super::clock::Clock;
 use super::config::{Config, ConfigError};
+use super::device_code::Devices;
 use super::live::{Changes, Live};
 use super::lock::{read, write};
 use super::recorder::Recorder;
@@ -28,6 +29,7 @@ pub(super) struct World {
     pub(super) clock: Clock,
     pub(super) sessions: Sessions,
     pub(super) callers: Callers,
+    pub(super) devices: Devices,
     pub(super) recorder: Recorder,
     /// The names by which it may be called, as in a `Host` header.
     pub(super) hosts: Vec<String>,
@@ -42,6 +44,7 @@ impl World {
             clock: Clock::start(config.speed),
             sessions: Sessions::default(),
             callers: Callers::default(),
+            devices: Devices::default(),
             recorder: Recorder::new(config.ledger),
             hosts,
             live: RwLock::new(Arc::new(Live::new(config))),
