@@ -3,7 +3,9 @@
 mod carry_out;
 mod connect;
 mod drill;
+mod forewarn;
 mod open_files;
+mod prompt;
 mod report;
 mod results;
 mod resume;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{App, Proof, ReadyToken, SignInError};
+use super::{App, DeviceCode, Proof, ReadyToken, SignInError};
 use crate::http::HttpClients;
 
 /// Where access tokens come from.
@@ -14,6 +14,8 @@ pub enum Credential {
     Ready(ReadyToken),
     /// An app that signs in as itself.
     App(App),
+    /// A person, with a browser anywhere.
+    Device(Box<DeviceCode>),
 }
 
 /// A token as it was given.
@@ -34,6 +36,7 @@ impl Credential {
             Credential::App(app) => match app.proof {
                 Proof::Secret(_) => "client-secret",
             },
+            Credential::Device(_) => "device-code",
         }
     }
 
@@ -43,8 +46,18 @@ impl Credential {
     }
 
     /// Whether whoever gave the token must give the next one, too: the same token once more is then no new one.
-    pub(super) fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         matches!(self, Credential::Ready(_))
+    }
+
+    /// Whether a new ready token may come by itself: in its file.
+    pub fn rereads(&self) -> bool {
+        matches!(self, Credential::Ready(ReadyToken::File(_)))
+    }
+
+    /// Whether it can be asked for a token that answers a claims challenge.
+    pub(super) fn answers_challenges(&self) -> bool {
+        matches!(self, Credential::App(_) | Credential::Device(_))
     }
 
     /// Gets a token, with the claims of a challenge where there was one.
@@ -56,6 +69,7 @@ impl Credential {
         match self {
             Credential::Ready(token) => token.read(),
             Credential::App(app) => app.request(http, claims).await,
+            Credential::Device(person) => person.request(http, claims).await,
         }
     }
 }

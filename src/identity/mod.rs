@@ -34,6 +34,7 @@ pub use choice::{Candidates, Offer, PassedOver, Sources, Variables, process_vari
 pub use claims::TokenClaims;
 pub use cloud::{Cloud, Endpoint, EndpointError, UnknownCloud};
 pub use credential::{Credential, Issued};
+pub use device_code::{DeviceCode, Prompt, Prompter};
 pub use ready::ReadyToken;
 pub use token_endpoint::Authority;
 pub use tokens::{SignedIn, Token, TokenAge, TokenState, Tokens};
@@ -91,14 +92,79 @@ pub enum SignInError {
     /// What was given is no token.
     #[error("the given access token is not one: {0}")]
     NoToken(&'static str),
-    /// A ready token is over or was refused, and only its giver can make a new one.
-    #[error("the access token is no longer accepted; get a new one, then `resume` the run")]
-    Spent,
+    /// A ready token was over before anything was sent.
+    #[error(
+        "the access token ended at {ended}: nothing was sent. Get a new one from where this came from, and start again"
+    )]
+    AlreadyOver {
+        /// When, in UTC.
+        ended: String,
+    },
+    /// A ready token was refused, and only its giver can make a new one.
+    #[error(
+        "Graph no longer accepts the access token{when}; get a new one from where this came from, then `resume` the run"
+    )]
+    Spent {
+        /// When it ended, with a separator before it, or nothing where it does not tell or that is no reason.
+        when: String,
+    },
+    /// Graph wants a sign-in with further claims, and what gives the tokens can't be asked for them.
+    #[error(
+        "Graph wants a new sign-in (a claims challenge: sessions were revoked, or a policy changed), which {auth} can't \
+         give: sign in again where the token comes from, then `resume` the run"
+    )]
+    CannotAnswer {
+        /// What gives the tokens.
+        auth: &'static str,
+    },
     /// Graph refused a token that had just been made.
-    #[error("Graph refused a fresh access token (401{detail}); check the tenant, the cloud and the app")]
+    #[error(
+        "Graph refused a fresh access token (401{detail}): check the tenant, the cloud and the app, and that this \
+         machine's clock is right, then `resume` the run"
+    )]
     Refused {
         /// What Graph said, with a separator before it, or nothing.
         detail: String,
+    },
+    /// Graph challenged a token that had been made to answer its challenge.
+    #[error(
+        "Graph challenged a token that had just answered its challenge{detail}: Conditional Access or a risk stands in \
+         the way of this sign-in. Its entry in Entra's sign-in log says which policy; once that is mended, `resume` the run"
+    )]
+    ChallengedAgain {
+        /// What Graph said, with a separator before it, or nothing.
+        detail: String,
+    },
+    /// Nobody entered the device code in time.
+    #[error(
+        "nobody signed in with the code within {minutes} {unit}: start again for a new code; a run that had begun goes on \
+         with `resume`", unit = if *.minutes == 1 { "minute" } else { "minutes" }
+    )]
+    CodeExpired {
+        /// How long the code was good, in minutes.
+        minutes: u64,
+    },
+    /// The person said no.
+    #[error(
+        "the sign-in was declined in the browser. If that was not meant: start again for a new code; a run that had begun \
+         goes on with `resume`"
+    )]
+    CodeDeclined,
+    /// The server has forgotten the device code.
+    #[error(
+        "Entra does not know the code any more: start again for a new one; a run that had begun goes on with `resume`"
+    )]
+    CodeUnknown,
+    /// Another person than at the beginning entered the code.
+    #[error(
+        "{now} signed in, but the run was begun by {begun}: nothing is sent in another's name. Let {begun} sign in, or \
+         start a run of your own with `remaining.csv`"
+    )]
+    OtherPerson {
+        /// Who began.
+        begun: String,
+        /// Who came.
+        now: String,
     },
     /// The token endpoint refused the credential.
     #[error("{code}: {message}{advice}")]

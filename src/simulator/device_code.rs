@@ -244,14 +244,7 @@ fn late() -> Refusal {
 }
 
 /// The tokens of the user who is configured.
-fn signed_in(
-    world: &World,
-    live: &Live,
-    tenant: &str,
-    form: &Form,
-    audience: &str,
-    offline: bool,
-) -> Value {
+fn signed_in(world: &World, live: &Live, tenant: &str, form: &Form, audience: &str, offline: bool) -> Value {
     let config = &live.config.token;
     let mut answer = granted(world, live, tenant, form, audience, TokenKind::User);
     answer["scope"] = config.scopes.join(" ").into();

@@ -239,7 +239,9 @@ impl Fault {
             return bad(format!("a chance of {} is not between 0 and 1", self.chance));
         }
         let of_a_token = [Answer::OkFalse, Answer::ExpiredToken, Answer::Challenge, Answer::RevokeToken];
-        if matches!(self.endpoint, Endpoint::Token | Endpoint::DeviceCode) && of_a_token.contains(&self.answer) {
+        if matches!(self.endpoint, Endpoint::Token | Endpoint::DeviceCode)
+            && of_a_token.contains(&self.answer)
+        {
             return bad(format!("{:?} is no answer of the token endpoint", self.answer));
         }
         let special = [&self.retry_after, &self.location, &self.content_type];

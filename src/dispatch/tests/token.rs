@@ -30,7 +30,7 @@ async fn nothing_is_sent_with_a_token_that_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
-    let renew = |nth| if nth <= 3 { Err(SignInError::Spent) } else { Ok(()) };
+    let renew = |nth| if nth <= 3 { Err(SignInError::CodeDeclined) } else { Ok(()) };
     let run = Stage::of(3_000).pace(10.0, 1).tokens(100.0, 200.0).renew(renew).play().await;
     assert!(run.all_revoked());
     let renewals = run.fake.state().renewals.clone();
@@ -40,8 +40,12 @@ async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_when_the_token_is_over_stops_the_run() {
-    let run =
-        Stage::of(3_000).pace(10.0, 1).tokens(50.0, 60.0).renew(|_| Err(SignInError::Spent)).play().await;
+    let run = Stage::of(3_000)
+        .pace(10.0, 1)
+        .tokens(50.0, 60.0)
+        .renew(|_| Err(SignInError::CodeDeclined))
+        .play()
+        .await;
     assert!(matches!(run.stop(), Some(Stop::SignIn { .. })));
     assert!(run.arrivals.iter().all(|arrival| arrival.at() < seconds(60.0)));
     assert_eq!(run.outcomes(), [(Outcome::Revoked, run.arrivals.len())].into());
