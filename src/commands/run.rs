@@ -21,6 +21,7 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
     let network = Network::new(&args.sign_in, &args.network);
     let who = SignIn::new(&args.sign_in);
+    check_stdin(&args.files, &who)?;
     let draft = draft(&args.files, &args.work)?;
     announce(&draft, args.work.output.output);
     if args.work.safety.dry_run {
@@ -42,6 +43,19 @@ pub(super) async fn run(args: RunArgs) -> Result<u8, Error> {
         ask(&prepared, &connection)?;
     }
     send(prepared, connection, args.work, 1.0).await
+}
+
+/// Standard input holds the users or the token.
+fn check_stdin(files: &[PathBuf], who: &SignIn) -> Result<(), Error> {
+    let is_stdin = |path: &PathBuf| path == Path::new("-");
+    if files.iter().any(is_stdin) && who.sources.token_file.as_ref().is_some_and(is_stdin) {
+        return Err(Error::Usage(
+            "the users (-) and the token (--token-file -) can't both come from standard input: give one of them as a \
+             file, or the token in ENTRA_REVOKE_TOKEN"
+                .to_owned(),
+        ));
+    }
+    Ok(())
 }
 
 /// Says what was decided while the input was read.
