@@ -18,8 +18,17 @@ use regex::Regex;
 const VERBS: [&str; 5] = ["run", "drill", "resume", "report", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 6] =
-    ["--release", "--data-binary", "--no-deps", "--open", "--lib", "--parallel-max"];
+const FLAGS_OF_OTHERS: [&str; 9] = [
+    "--release",
+    "--locked",
+    "--resource",
+    "--query",
+    "--data-binary",
+    "--no-deps",
+    "--open",
+    "--lib",
+    "--parallel-max",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
