@@ -346,6 +346,14 @@ mod signals {
         let rest = drain(stderr);
         let done = Done::from(run.wait_with_output().unwrap());
         assert_eq!(done.code, Some(130), "{rest}");
-        assert_eq!(stage.folder().summary()["exit_code"], 130);
+        let folder = stage.folder();
+        assert_eq!(folder.summary()["exit_code"], 130);
+
+        // The run knows how it was signed in to; only the person is asked again.
+        stage.simulator.change("[token.device]\ninterval = 0.1\npolls_before_approval = 0\n").unwrap();
+        let resumed = stage.finish(stage.bare("resume").arg(&folder.path).args(["--rate", "1000/s"]));
+        resumed.exits(0);
+        assert_eq!(prompts(&resumed), 1, "{}", resumed.stderr);
+        assert_eq!(stage.ledger().users.len(), 60);
     }
 }

@@ -318,7 +318,7 @@ fn missing_pieces_are_named() {
             &["--tenant"],
         ),
         (&[("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APP)], &["AZURE_CLIENT_SECRET"]),
-        (&[("ENTRA_REVOKE_TOKEN", " ")], &["no way to sign in"]),
+        (&[("ENTRA_REVOKE_TOKEN", " ")], &["no way to sign in", "--auth device-code"]),
         (&[("ENTRA_REVOKE_TOKEN", "two words")], &["white space"]),
     ] {
         let mut command = stage.bare("run");
@@ -545,5 +545,17 @@ fn a_second_challenge_in_a_row_ends_the_run() {
     let done = stage.finish(as_app(&stage, &input).args(["-j", "1"]));
     done.exits(4);
     assert!(done.stdout.contains("just answered its challenge"), "{}", done.stdout);
+    assert_eq!(stage.stats().tokens_issued, 2);
+}
+
+/// Conditional Access says it with a 403; that is no word about the user.
+#[test]
+fn a_403_that_asks_for_claims_is_answered_with_a_new_token() {
+    let stage = app_only(
+        "[[fault]]\nanswer = 403\nfirst = 1\n\
+        headers = { WWW-Authenticate = 'Bearer error=insufficient_claims, claims=eyJhY2Nlc3NfdG9rZW4iOnt9fQ' }\n",
+    );
+    let input = users(&stage, 3);
+    stage.finish(as_app(&stage, &input).args(["-j", "1", "--retries", "0"])).exits(0);
     assert_eq!(stage.stats().tokens_issued, 2);
 }

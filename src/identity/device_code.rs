@@ -227,7 +227,7 @@ impl DeviceCode {
         let person = Person::of(&TokenClaims::of(grant.issued.token.expose_secret()));
         let mut kept = self.kept();
         match (&kept.person, &person) {
-            (Some(begun), Some(now)) if (&begun.tenant, &begun.id) != (&now.tenant, &now.id) => {
+            (Some(begun), Some(now)) if !begun.may_be(now) => {
                 let [begun, now] = [begun, now].map(|person| excerpt(&person.name, 120));
                 return Err(SignInError::OtherPerson { begun, now });
             }
@@ -249,12 +249,14 @@ impl Person {
         Some(Person { tenant: claims.tid.clone().unwrap_or_default(), id, name })
     }
 
+    /// Whether both are the same, as far as is known.
+    fn may_be(&self, other: &Person) -> bool {
+        self.id.is_empty() || (&self.tenant, &self.id) == (&other.tenant, &other.id)
+    }
+
+    /// The token did not tell.
     fn unknown() -> Person {
-        Person {
-            tenant: String::new(),
-            id: String::new(),
-            name: "somebody whom the token did not name".to_owned(),
-        }
+        Person { tenant: String::new(), id: String::new(), name: String::new() }
     }
 }
 
@@ -471,6 +473,25 @@ mod tests {
         assert_eq!(Pace::Doubled.after(five), Duration::from_secs(10));
         assert_eq!(Pace::Doubled.after(Duration::from_secs(50)), LONGEST_INTERVAL);
         assert_eq!(Pace::Doubled.after(Duration::from_secs(90)), Duration::from_secs(90));
+    }
+
+    #[test]
+    fn a_person_is_known_by_tenant_and_id() {
+        let person = |tid: &str, oid: &str, upn: &str| {
+            let text = |text: &str| Some(text.to_owned());
+            Person::of(&TokenClaims {
+                tid: text(tid),
+                oid: text(oid),
+                upn: text(upn),
+                ..TokenClaims::default()
+            })
+        };
+        let ann = person("t", "1", "ann@x.com").unwrap();
+        assert!(ann.may_be(&person("t", "1", "ann.renamed@x.com").unwrap()));
+        assert!(!ann.may_be(&person("t", "2", "ann@x.com").unwrap()));
+        assert!(!ann.may_be(&person("other", "1", "ann@x.com").unwrap()));
+        assert!(Person::unknown().may_be(&ann));
+        assert_eq!(Person::of(&TokenClaims::default()), None);
     }
 
     #[test]

@@ -117,6 +117,11 @@ pub enum SignInError {
         /// What gives the tokens.
         auth: &'static str,
     },
+    /// The task that renews the token came to grief.
+    #[error(
+        "renewing the token broke down, by a fault of this program: please report it. `resume` goes on with the run"
+    )]
+    Broken,
     /// Graph refused a token that had just been made.
     #[error(
         "Graph refused a fresh access token (401{detail}): check the tenant, the cloud and the app, and that this \
@@ -177,7 +182,7 @@ pub enum SignInError {
         advice: String,
     },
     /// The token endpoint can't be reached, or gives no sense.
-    #[error("the token endpoint {host} can't be used: {reason}")]
+    #[error("the token endpoint {host} can't be used: {reason} (check the network, the proxy and --cloud)")]
     Unreachable {
         /// Its host.
         host: String,
@@ -185,7 +190,9 @@ pub enum SignInError {
         reason: String,
     },
     /// The token belongs to another tenant than the one that was named.
-    #[error("the token is for tenant {found}, but --tenant says {expected}: nothing was sent")]
+    #[error(
+        "the token is for tenant {found}, but --tenant says {expected}: nothing was sent. Sign in to that tenant, or correct --tenant"
+    )]
     OtherTenant {
         /// As named.
         expected: String,
@@ -206,5 +213,11 @@ pub enum SignInError {
 
 /// Ways that were passed over, a line each.
 fn listed(ways: &[PassedOver]) -> String {
-    ways.iter().map(|way| format!("\n  {:<20} {}", way.auth, way.why)).collect()
+    let line = |auth: Auth, why: &str| format!("\n  {auth:<20} {why}");
+    let mut text: String = ways.iter().map(|way| line(way.auth, &way.why)).collect();
+    text.push_str(&line(
+        Auth::DeviceCode,
+        "is not tried by itself: --auth device-code lets a person sign in",
+    ));
+    text
 }
