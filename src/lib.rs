@@ -33,6 +33,7 @@ pub mod intake;
 pub mod journal;
 pub mod outcome;
 pub mod plan;
+pub mod private_memory;
 pub mod profile;
 pub mod report;
 pub mod settings;

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use entra_revoke::{cli, commands};
+use entra_revoke::{cli, commands, private_memory};
 
 fn main() -> ExitCode {
+    private_memory::keep();
     commands::execute(cli::Cli::parse())
 }

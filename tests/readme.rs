@@ -20,8 +20,10 @@ use regex::Regex;
 const VERBS: [&str; 6] = ["run", "drill", "resume", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 21] = [
+const FLAGS_OF_OTHERS: [&str; 23] = [
     "--release",
+    "--locked",
+    "--resource",
     "--data-binary",
     "--no-deps",
     "--open",

@@ -330,3 +330,149 @@ fn no_argument_of_the_process_holds_a_certificates_password_or_key() {
         assert!(key_parts().iter().all(|part| !holds(&arguments, part)));
     }
 }
+
+/// `run` by a device code; the simulator's device codes and refresh tokens all begin alike.
+fn as_person(stage: &Stage, authority: &str, input: &Path) -> Command {
+    let mut command = stage.bare("run");
+    command.args(["--auth", "device-code", "--tenant", "contoso.com", "--client-id", "an-app", "--yes"]);
+    command.args(["--graph-url", &stage.simulator.url(), "--authority-url", authority]).arg(input);
+    command
+}
+
+#[test]
+fn what_a_device_code_brings_shows_nowhere() {
+    for (format, file) in [("json", true), ("text", false)] {
+        let faults = format!("{FAULTS}[token]\nlifetime = '2s'\n[token.device]\ninterval = 0.1\n");
+        let stage = Stage::new(&format!(
+            "{faults}[[fault]]\nendpoint = 'token'\nafter = 2\ntimes = 1\nanswer = 429\nretry_after = '0'\n"
+        ));
+        let input = stage.input("users.txt", format!("{USERS}me\n"));
+        let mut command = as_person(&stage, &stage.simulator.url(), &input);
+        let done = stage.finish(loudly(&mut command, format, file));
+        assert!(done.stderr.contains("To sign in, open"), "{}", done.stderr);
+        assert!(stage.stats().tokens_issued >= 2, "{:?}", stage.stats());
+        let minted = stage.simulator.mint_token(TokenKind::User, Duration::from_secs(1));
+        let header = minted.split('.').next().unwrap();
+        for secret in ["fake-device-code-", "fake-refresh-token-", header] {
+            shows_nothing(&stage, &done, secret, None);
+        }
+    }
+}
+
+/// The authority says back what it got, in every refusal.
+#[test]
+fn a_device_code_and_a_refresh_token_that_the_authority_quotes_show_nowhere() {
+    let (root, seen) = serve_seen(|number, seen| {
+        let echo = |error: &str| {
+            let body = serde_json::json!({
+                "error": error,
+                "error_description": format!("AADSTS50173: got {} and {}", seen.body, seen.body.replace("%2D", "-")),
+            });
+            json("400 Bad Request", "x-quoted: yes", &body)
+        };
+        if seen.line.contains("/devicecode") {
+            return json(
+                "200 OK",
+                "x-code: yes",
+                &serde_json::json!({
+                    "device_code": "fake-device-CANARY-0001", "user_code": "ABCD-EFGH", "interval": 0.1,
+                    "verification_uri": "https://microsoft.com/devicelogin", "expires_in": 900,
+                }),
+            );
+        }
+        match number {
+            1 => echo("authorization_pending"),
+            2 => json(
+                "200 OK",
+                "x-token: yes",
+                &serde_json::json!({
+                    "access_token": "fake-access-CANARY-0002", "refresh_token": "fake-refresh-CANARY-0003",
+                    "expires_in": 1, "token_type": "Bearer",
+                }),
+            ),
+            3 => echo("invalid_grant"),
+            _ => echo("authorization_declined_by_nobody"),
+        }
+    });
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", (0..60).map(|n| format!("u{n}@contoso.com\n")).collect::<String>());
+    let mut command = as_person(&stage, &root, &input);
+    command.args(["--rate", "20/s", "--burst", "1"]);
+    let done = stage.finish(loudly(&mut command, "json", true));
+    done.exits(4);
+    assert!(done.stderr.contains("renewed by a person: AADSTS50173"), "{}", done.stderr);
+    let seen = seen.lock().unwrap();
+    assert!(
+        seen.iter().any(
+            |seen| seen.body.contains("refresh%5Ftoken=fake") || seen.body.contains("refresh_token=fake")
+        )
+    );
+    for secret in ["fake-device-CANARY-0001", "fake-access-CANARY-0002", "fake-refresh-CANARY-0003"] {
+        shows_nothing(&stage, &done, secret, None);
+    }
+}
+
+#[test]
+fn secrets_from_files_and_standard_input_show_nowhere_else() {
+    use std::io::Write;
+    for (flag, secret) in [("--token-file", TOKEN), ("--client-secret-file", SECRET)] {
+        for by_stdin in [false, true] {
+            let stage = Stage::new(FAULTS);
+            let input = stage.input("users.txt", USERS);
+            let file = (!by_stdin).then(|| stage.input("secret.txt", secret));
+            let mut command = stage.bare("run");
+            command.env("AZURE_TENANT_ID", "contoso.com").env("AZURE_CLIENT_ID", "an-app").arg(&input);
+            command.args(["--yes", "--graph-url", &stage.simulator.url()]);
+            command.args(["--authority-url", &stage.simulator.url(), flag]);
+            command.arg(file.as_deref().unwrap_or(Path::new("-"))).stdin(std::process::Stdio::piped());
+            let mut run = stage.start(loudly(&mut command, "json", true));
+            run.stdin.take().unwrap().write_all(secret.as_bytes()).unwrap();
+            let done = Done::from(run.wait_with_output().unwrap());
+            assert!(matches!(done.code, Some(3 | 4)), "{done:?}");
+            assert!(stage.stats().revocations > 0, "{done:?}");
+            shows_nothing(&stage, &done, secret, file.as_deref());
+        }
+    }
+}
+
+/// The kernel writes no core of a process that may not be dumped, and shows its environment to root alone.
+#[cfg(target_os = "linux")]
+#[test]
+fn nobody_else_reads_the_memory() {
+    let stage = Stage::new("[[fault]]\nanswer = 'hang-before'\n");
+    let input = stage.input("users.txt", USERS);
+    let mut run = stage.start(&mut as_app(&stage, &input));
+    let began = Instant::now();
+    while stage.stats().in_flight == 0 {
+        assert!(began.elapsed() < Duration::from_secs(10), "nothing was sent");
+        std::thread::yield_now();
+    }
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", run.id())).unwrap();
+    let environment = std::fs::read(format!("/proc/{}/environ", run.id()));
+    let owner = std::os::unix::fs::MetadataExt::uid(
+        &std::fs::metadata(format!("/proc/{}/environ", run.id())).unwrap(),
+    );
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let cores = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(cores.split_whitespace().skip(4).take(2).collect::<Vec<_>>(), ["0", "0"], "{cores}");
+    assert_eq!(owner, 0, "its files belong to root");
+    let root = rustix::process::geteuid().is_root();
+    assert!(root || environment.is_err());
+}
+
+/// A file that is no file: the program must read it although its memory is private.
+#[test]
+fn a_token_comes_from_a_substituted_process() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", USERS);
+    let mut command = Command::new("bash");
+    let run = format!(
+        "{} run {} --yes --graph-url {} --token-file <(echo {TOKEN})",
+        env!("CARGO_BIN_EXE_entra-revoke"),
+        input.display(),
+        stage.simulator.url()
+    );
+    command.args(["-c", &run]).current_dir(stage.dir.path());
+    stage.finish(&mut command).exits(0);
+}

@@ -318,7 +318,7 @@ fn missing_pieces_are_named() {
             &["--tenant"],
         ),
         (&[("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APP)], &["AZURE_CLIENT_SECRET"]),
-        (&[("ENTRA_REVOKE_TOKEN", " ")], &["no way to sign in"]),
+        (&[("ENTRA_REVOKE_TOKEN", " ")], &["no way to sign in", "--auth device-code"]),
         (&[("ENTRA_REVOKE_TOKEN", "two words")], &["white space"]),
     ] {
         let mut command = stage.bare("run");
@@ -389,4 +389,173 @@ fn a_token_without_the_permission_is_refused_by_graph() {
     let input = users(&stage, 25);
     stage.finish(as_app(&stage, &input).args(["-j", "1"])).exits(4);
     assert_eq!(stage.stats().effects, 0);
+}
+
+/// Gaps between requests, as the simulator saw them, in seconds.
+fn longest_gap(stage: &Stage) -> f64 {
+    let mut at: Vec<f64> = stage.ledger().users.iter().map(|user| user.first_s).collect();
+    at.sort_by(f64::total_cmp);
+    at.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
+}
+
+/// It takes as long as two tokens of two seconds live: a life shorter than that leaves no time to renew it slowly.
+#[test]
+fn a_slow_token_endpoint_holds_up_nobody() {
+    let stage = app_only(
+        ", lifetime = '3s'[[fault]]\nendpoint = 'token'\nafter = 1\nanswer = 'delay'\ndelay = '350ms'\n",
+    );
+    let input = users(&stage, 64);
+    stage.finish(as_app(&stage, &input).args(["--rate", "20/s", "--burst", "1", "--retries", "0"])).exits(0);
+    let stats = stage.stats();
+    assert_eq!((stats.tokens_issued, stats.bad_auth), (2, 0), "{stats:?}");
+    assert!(longest_gap(&stage) < 0.3, "a worker waited {} s", longest_gap(&stage));
+}
+
+/// A ready token in its usual form that ends at an instant, from an issuer of the test's own.
+fn token_until(ends: jiff::Timestamp) -> String {
+    use base64::Engine;
+    let claims = serde_json::json!({
+        "aud": "https://graph.microsoft.com", "tid": TENANT, "idtyp": "app",
+        "roles": ["User.RevokeSessions.All"], "exp": ends.as_second(),
+    });
+    let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.{}", encode("{\"alg\":\"none\"}"), encode(&claims.to_string()), encode("fake-signature"))
+}
+
+fn from_now(seconds: i64) -> jiff::Timestamp {
+    jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds)
+}
+
+#[test]
+fn a_token_that_is_over_sends_nothing() {
+    let stage = Stage::new("");
+    let input = users(&stage, 2);
+    let ends = from_now(-301);
+    let file = stage.input("token.txt", token_until(ends));
+    let mut by_file = stage.bare("run");
+    by_file.args(["--graph-url", &stage.simulator.url(), "--yes", "--token-file"]).arg(&file).arg(&input);
+    for command in [&mut with_token(&stage, &token_until(ends), &input), &mut by_file] {
+        let when = ends.strftime("%Y-%m-%d %H:%M:%S UTC").to_string();
+        refused(
+            &stage,
+            &stage.finish(command),
+            &["the access token ended at", &when, "nothing was sent", "new one"],
+        );
+    }
+    assert_eq!(stage.stats().requests, 0);
+    // Clocks differ: so long after its end Graph itself is asked.
+    stage.finish(&mut with_token(&stage, &token_until(from_now(-290)), &input)).exits(0);
+}
+
+#[test]
+fn a_token_that_ends_before_the_run_is_told_of_before_it_begins() {
+    let stage = Stage::new("");
+    let input = users(&stage, 60);
+    let run = |ends: i64, rate: &str| {
+        stage.finish(
+            with_token(&stage, &token_until(from_now(ends)), &input)
+                .args(["--rate", rate, "--halt", "fail=1"]),
+        )
+    };
+    let done = run(-100, "2000/s");
+    assert!(done.stderr.contains("warning: the access token ends at"), "{}", done.stderr);
+    assert!(done.stderr.contains("`resume` goes on with a new token"), "{}", done.stderr);
+    let done = run(60, "1000/s");
+    assert!(!done.stderr.contains("warning"), "{}", done.stderr);
+}
+
+/// The simulator refuses the token at its end, as Graph does; it says the same in `exp`.
+#[test]
+fn a_ready_token_that_ends_mid_run_stops_it_cleanly_and_resumes() {
+    let stage = Stage::new("accept_any_token = false\n");
+    let input = users(&stage, 200);
+    let mint = |seconds| stage.simulator.mint_token(TokenKind::App, Duration::from_secs(seconds));
+    let mut command = with_token(&stage, &mint(2), &input);
+    let done = stage.finish(command.args(["--rate", "40/s", "--burst", "1"]));
+    done.exits(4);
+    assert!(done.stderr.contains("warning: the access token ends at"), "{}", done.stderr);
+    assert!(done.stdout.contains("no longer accepts the access token: it ended at"), "{}", done.stdout);
+    assert!(
+        done.stdout.contains("get a new one") && done.stdout.contains("entra-revoke resume"),
+        "{}",
+        done.stdout
+    );
+    let folder = stage.folder();
+    let left = folder.rows().iter().filter(|row| row["outcome"] != "revoked").count();
+    assert!((80..190).contains(&left), "{left}");
+    // Again over: nothing is lost by trying.
+    let mut resume = stage.command("resume");
+    resume.env("ENTRA_REVOKE_TOKEN", token_until(from_now(-3600))).arg(&folder.path);
+    stage.finish(&mut resume).exits(4);
+    let mut resume = stage.command("resume");
+    resume.env("ENTRA_REVOKE_TOKEN", mint(600)).arg(&folder.path).args(["--rate", "1000/s"]);
+    stage.finish(&mut resume).exits(0);
+    let ledger = stage.ledger();
+    assert!(ledger.users.len() == 200 && ledger.users.iter().all(|user| user.effects == 1));
+}
+
+#[test]
+fn a_token_comes_by_standard_input() {
+    use std::io::Write;
+    let stage = Stage::new("accept_any_token = false\n");
+    let input = users(&stage, 2);
+    let mut command = stage.bare("run");
+    command.args(["--graph-url", &stage.simulator.url(), "--yes", "--token-file", "-"]).arg(&input);
+    let mut run = stage.start(command.stdin(std::process::Stdio::piped()));
+    let token = stage.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
+    run.stdin.take().unwrap().write_all(format!("{token}\n").as_bytes()).unwrap();
+    Done::from(run.wait_with_output().unwrap()).exits(0);
+    assert_eq!(stage.ledger().stats.effects, 2);
+}
+
+#[test]
+fn standard_input_is_for_users_or_for_the_token() {
+    let stage = Stage::new("");
+    let mut command = stage.bare("run");
+    command.args(["-", "--graph-url", &stage.simulator.url(), "--yes", "--token-file", "-"]);
+    let done = stage.finish(&mut command);
+    done.exits(2);
+    assert!(
+        done.stderr.contains("--token-file -") && done.stderr.contains("standard input"),
+        "{}",
+        done.stderr
+    );
+}
+
+/// Nobody can ask the giver of a ready token for claims.
+#[test]
+fn a_challenge_that_a_ready_token_can_not_answer_says_so() {
+    let stage = Stage::new("[[fault]]\nanswer = 'challenge'\n");
+    let input = users(&stage, 3);
+    let done = stage.run(&input, &[]);
+    done.exits(4);
+    assert!(
+        done.stdout.contains("claims challenge") && done.stdout.contains("sign in again"),
+        "{}",
+        done.stdout
+    );
+}
+
+#[test]
+fn a_second_challenge_in_a_row_ends_the_run() {
+    let stage = app_only(
+        "[[fault]]\nmatch = 'u00@*'\nanswer = 401\n        headers = { WWW-Authenticate = 'Bearer error=insufficient_claims, claims=eyJhY2Nlc3NfdG9rZW4iOnt9fQ' }\n",
+    );
+    let input = users(&stage, 3);
+    let done = stage.finish(as_app(&stage, &input).args(["-j", "1"]));
+    done.exits(4);
+    assert!(done.stdout.contains("just answered its challenge"), "{}", done.stdout);
+    assert_eq!(stage.stats().tokens_issued, 2);
+}
+
+/// Conditional Access says it with a 403; that is no word about the user.
+#[test]
+fn a_403_that_asks_for_claims_is_answered_with_a_new_token() {
+    let stage = app_only(
+        "[[fault]]\nanswer = 403\nfirst = 1\n\
+        headers = { WWW-Authenticate = 'Bearer error=insufficient_claims, claims=eyJhY2Nlc3NfdG9rZW4iOnt9fQ' }\n",
+    );
+    let input = users(&stage, 3);
+    stage.finish(as_app(&stage, &input).args(["-j", "1", "--retries", "0"])).exits(0);
+    assert_eq!(stage.stats().tokens_issued, 2);
 }

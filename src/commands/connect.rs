@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::prompt;
 use super::secret_files;
 use crate::console;
 use crate::error::Error;
@@ -21,6 +22,10 @@ pub(super) struct Connection {
     pub(super) graph: Arc<HttpGraph>,
     pub(super) claims: TokenClaims,
     pub(super) operator: Operator,
+    /// When a ready token ends, as far as it tells; others are renewed.
+    pub(super) ends: Option<Timestamp>,
+    /// Whether a new ready token may come by itself, in its file.
+    pub(super) rereads: bool,
 }
 
 /// Signs in with what the flags and the environment offer, and checks that the token fits the tenant and the cloud.
@@ -39,6 +44,7 @@ pub(super) async fn connect(
     for loss in http::overruled(&network.resolve) {
         console::say(&format!("warning: {loss}"));
     }
+    let candidates = candidates.asking(&prompt::on_screen());
     let SignedIn { tokens, auth, passed_over } = Tokens::sign_in(candidates, clients.clone()).await?;
     if !passed_over.is_empty() {
         say_choice(auth, &passed_over);
@@ -58,11 +64,14 @@ pub(super) async fn connect(
     let operator = Operator {
         auth: tokens.credential().word().to_owned(),
         app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
-        user: claims.upn.clone(),
+        user: claims.user().map(str::to_owned),
         local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
         host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
     };
+    let credential = tokens.credential();
     Ok(Connection {
+        ends: claims.ends().filter(|_| credential.is_ready()),
+        rereads: credential.rereads(),
         graph: Arc::new(HttpGraph::new(clients, network.graph_root(), Arc::new(tokens))),
         claims,
         operator,

@@ -3,8 +3,10 @@
 mod carry_out;
 mod connect;
 mod drill;
+mod forewarn;
 mod open_files;
 mod profiles;
+mod prompt;
 mod report;
 mod results;
 mod resume;

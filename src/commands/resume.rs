@@ -6,7 +6,7 @@ use super::carry_out::{Ready, Shown, begin, carry_out, read_ledger, report};
 use super::connect::{Connection, check_me, sign_in};
 use super::drill::{self, DrillRecord};
 use super::run::write_record;
-use super::{profiles, progress, standard_input, start_logs};
+use super::{forewarn, profiles, progress, standard_input, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console;
 use crate::console::Output;
@@ -62,6 +62,13 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     if let Some(wait) = hold.filter(|_| args.output.output != Output::None) {
         let wait = console::wording::wait(wait);
         console::say(&format!("Graph asked this run to wait: nothing is sent for another {wait}"));
+    }
+    if simulator.is_none() {
+        let own = forewarn::own_ids(&connection.claims);
+        let whose = |order: &Order| &targets[*order as usize - 1].user;
+        forewarn::of_oneself(outstanding.iter().any(|order| own.contains(whose(order))), false);
+        let pace = sending.rate.pace(sending.burst, 1.0);
+        forewarn::of_the_tokens_end(&connection, pace.time_for(outstanding.len() as u64));
     }
     let planned = outstanding.len() as u32;
     let refused = sending

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::connect::{Connection, check_me, sign_in};
-use super::{profiles, progress, standard_input, start_logs};
+use super::{forewarn, profiles, progress, standard_input, start_logs};
 use crate::cli::{InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
@@ -44,7 +44,10 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     }
     let connection = sign_in(&who, &network).await?;
     check_me(draft.names_me(), &connection.claims)?;
-    let prepared = Prepared { draft, sending, network, who, profile, drill: None };
+    let mut prepared = Prepared { draft, sending, network, who, profile, drill: None };
+    if fits {
+        prepared.forewarn(&connection);
+    }
     if asks {
         ask(&prepared, &connection)?;
     }
@@ -66,6 +69,17 @@ pub(super) struct Prepared {
     pub(super) who: SignIn,
     pub(super) profile: Option<Chosen>,
     pub(super) drill: Option<serde_json::Value>,
+}
+
+impl Prepared {
+    /// Says what the operator should know before it begins. They themselves go last: with their sessions this
+    /// program's own sign-in may end.
+    fn forewarn(&mut self, connection: &Connection) {
+        let oneself = self.draft.send_last(&forewarn::own_ids(&connection.claims));
+        forewarn::of_oneself(oneself, true);
+        let pace = self.sending.rate.pace(self.sending.burst, 1.0);
+        forewarn::of_the_tokens_end(connection, pace.time_for(self.draft.targets() as u64));
+    }
 }
 
 /// Reads the input and makes the plan.

@@ -37,6 +37,7 @@ use uuid::Uuid;
 
 use crate::event::{Answered, Event, Order, Sent, Settled, Stop, Throttled};
 use crate::graph::{Answer, Graph, Reply, Request};
+use crate::identity::SignInError;
 use crate::journal::{Journal, JournalError};
 use crate::outcome::{Accepted, Outcome};
 use crate::plan::Target;
@@ -430,10 +431,15 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// A 401: one fresh token for all, and another try with it. Refused again, the run stops.
     fn take_unauthorized(&mut self, mut live: Live, token: u64, claims: Option<String>) {
         let again = live.unauthorized.is_some_and(|before| before != token);
+        let challenged = claims.is_some();
         if again || !self.renewal.answer_401(&self.graph, token, claims) {
             let detail = live.last.detail.clone();
             let detail = if detail.is_empty() { detail } else { format!(": {detail}") };
-            let why = crate::identity::SignInError::Refused { detail };
+            let why = if challenged {
+                SignInError::ChallengedAgain { detail }
+            } else {
+                SignInError::Refused { detail }
+            };
             self.stop(Stop::SignIn { detail: why.to_string() });
         }
         live.unauthorized = Some(token);

@@ -142,7 +142,7 @@ impl Renewal {
                 self.not_before = Some(Instant::now() + AGAIN_AFTER);
                 Renewed::NotYet
             }
-            Err(_) => Renewed::Failed(SignInError::NoToken("its renewal broke down")),
+            Err(_) => Renewed::Failed(SignInError::Broken),
         }
     }
 }

@@ -26,7 +26,7 @@ pub enum Verdict {
         /// `Retry-After`.
         retry_after: Option<Duration>,
     },
-    /// 401: the token is not accepted.
+    /// 401, or a 403 with a claims challenge: the token is not accepted.
     Unauthorized {
         /// The claims of a challenge, as JSON.
         claims: Option<String>,
@@ -68,6 +68,9 @@ fn of_response(response: &Response) -> Verdict {
         // A redirect is a portal's or a proxy's: Graph's action has none.
         300..=399 => again(Outcome::Failed),
         401 => Verdict::Unauthorized { claims: response.claims.clone() },
+        // It is about the sign-in, not about this user: Conditional Access wants further claims
+        // (learn.microsoft.com/graph/errors, `insufficient_claims`).
+        403 if response.claims.is_some() => Verdict::Unauthorized { claims: response.claims.clone() },
         403 => Verdict::Settle(Outcome::Forbidden),
         404 if code.eq_ignore_ascii_case("Request_ResourceNotFound") => Verdict::Settle(Outcome::NotFound),
         409 if code.eq_ignore_ascii_case("Directory_ConcurrencyViolation") => later(response),
@@ -160,6 +163,14 @@ mod tests {
         assert_eq!(letter(&judged(404, Body::Html, None)), 'r');
         assert_eq!(letter(&judged(409, error("Directory_ConcurrencyViolation"), None)), 'R');
         assert_eq!(letter(&judged(409, error("Conflict"), None)), 'r');
+    }
+
+    #[test]
+    fn a_403_with_a_challenge_is_about_the_token() {
+        let claims = Some("{}".to_owned());
+        let response = Response { status: 403, claims: claims.clone(), ..Response::default() };
+        assert_eq!(verdict(&Reply::Response(Box::new(response))), Verdict::Unauthorized { claims });
+        assert_eq!(letter(&judged(403, error("Authorization_RequestDenied"), None)), 'p');
     }
 
     #[test]

@@ -6,8 +6,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    App, Auth, Authority, Credential, Endpoint, Proof, SignInError, certificate, cli_tool, device_code,
-    federated, managed_identity, ready,
+    App, Auth, Authority, Credential, Endpoint, Prompter, Proof, SignInError, certificate, cli_tool,
+    device_code, federated, managed_identity, ready,
 };
 
 /// What flags and profiles name to sign in with: the way, names of files, ids. No secret is among it; those are read
@@ -145,6 +145,16 @@ impl Candidates {
             Err(passed_over) => Some(passed_over.clone()),
         });
         missing.collect()
+    }
+
+    /// Where a person must do something, they are asked like this.
+    pub fn asking(mut self, prompter: &Prompter) -> Candidates {
+        for (_, way) in &mut self.ways {
+            if let Ok(Credential::Device(person)) = way {
+                person.ask_with(prompter.clone());
+            }
+        }
+        self
     }
 }
 

@@ -3,7 +3,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
 
 /// The claims that matter here. All are absent from an opaque token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -25,6 +26,18 @@ pub struct TokenClaims {
     pub scp: Option<String>,
     /// The signed-in user's name.
     pub upn: Option<String>,
+    /// The object id of the user, or of the app's service principal.
+    pub oid: Option<String>,
+    /// When the token ends, in seconds since 1970; none where that is no number.
+    #[serde(deserialize_with = "whole_seconds")]
+    pub exp: Option<i64>,
+}
+
+/// A claim that is of another form than it should be must not hide the others.
+fn whole_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    let value = serde_json::Value::deserialize(from)?;
+    let decimal = || value.as_f64().filter(|seconds| seconds.abs() < 1e15).map(|seconds| seconds as i64);
+    Ok(value.as_i64().or_else(decimal))
 }
 
 impl TokenClaims {
@@ -43,6 +56,17 @@ impl TokenClaims {
             (_, None, Some(_)) => Some(true),
             _ => None,
         }
+    }
+
+    /// When the token ends, as it says itself.
+    pub fn ends(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.exp?).ok()
+    }
+
+    /// The signed-in user: their name, or their object id where the token has no name. None for an app.
+    pub fn user(&self) -> Option<&str> {
+        let oid = self.oid.as_deref().filter(|_| self.app_only() == Some(false));
+        self.upn.as_deref().or(oid)
     }
 
     /// The app's id.
@@ -66,6 +90,26 @@ mod tests {
         assert_eq!(app_only(r#"{"roles":["x"],"azp":"1"}"#), Some(true));
         assert_eq!(app_only(r#"{"scp":"User.RevokeSessions.All","roles":["x"]}"#), Some(false));
         assert_eq!(app_only("{}"), None);
+    }
+
+    #[test]
+    fn the_end_is_read_where_it_is_one() {
+        let ends = |claims: &str| TokenClaims::of(&token(claims)).ends().map(Timestamp::as_second);
+        assert_eq!(ends(r#"{"exp":1800000000}"#), Some(1_800_000_000));
+        assert_eq!(ends(r#"{"exp":1800000000.5}"#), Some(1_800_000_000));
+        for none in ["{}", r#"{"exp":"soon"}"#, r#"{"exp":null}"#, r#"{"exp":1e300}"#, r#"{"exp":[1]}"#] {
+            assert_eq!(ends(none), None, "{none}");
+        }
+        let odd = TokenClaims::of(&token(r#"{"exp":"soon","tid":"a-tenant"}"#));
+        assert_eq!(odd.tid.as_deref(), Some("a-tenant"));
+    }
+
+    #[test]
+    fn a_user_has_a_name_or_an_id() {
+        let user = |claims: &str| TokenClaims::of(&token(claims)).user().map(str::to_owned);
+        assert_eq!(user(r#"{"scp":"x","upn":"a@b.c","oid":"1"}"#).as_deref(), Some("a@b.c"));
+        assert_eq!(user(r#"{"scp":"x","oid":"1"}"#).as_deref(), Some("1"));
+        assert_eq!(user(r#"{"roles":["x"],"oid":"1"}"#), None);
     }
 
     #[test]

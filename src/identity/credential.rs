@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{App, Certificate, CliTool, ManagedIdentity, Proof, ReadyToken, SignInError};
+use super::{App, Certificate, CliTool, DeviceCode, ManagedIdentity, Proof, ReadyToken, SignInError};
 use crate::http::HttpClients;
 
 /// Where access tokens come from.
@@ -18,6 +18,8 @@ pub enum Credential {
     Managed(ManagedIdentity),
     /// Whoever is signed in to another program.
     Cli(CliTool),
+    /// A person, with a browser anywhere.
+    Device(Box<DeviceCode>),
 }
 
 /// A token as it was given.
@@ -40,6 +42,7 @@ impl Credential {
                 Proof::Certificate(_) => "certificate",
                 Proof::Federated(federation) => federation.word(),
             },
+            Credential::Device(_) => "device-code",
             Credential::Managed(_) => "managed-identity",
             Credential::Cli(tool) => tool.auth().word(),
         }
@@ -59,8 +62,18 @@ impl Credential {
     }
 
     /// Whether whoever gave the token must give the next one, too: the same token once more is then no new one.
-    pub(super) fn is_ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         matches!(self, Credential::Ready(_))
+    }
+
+    /// Whether a new ready token may come by itself: in its file.
+    pub fn rereads(&self) -> bool {
+        matches!(self, Credential::Ready(ReadyToken::File(_)))
+    }
+
+    /// Whether it can be asked for a token that answers a claims challenge.
+    pub(super) fn answers_challenges(&self) -> bool {
+        matches!(self, Credential::App(_) | Credential::Device(_))
     }
 
     /// Gets a token, with the claims of a challenge where there was one.
@@ -74,6 +87,7 @@ impl Credential {
             Credential::App(app) => app.request(http, claims).await,
             Credential::Managed(identity) => identity.request(http).await,
             Credential::Cli(tool) => tool.request(claims).await,
+            Credential::Device(person) => person.request(http, claims).await,
         }
     }
 }

@@ -1,8 +1,520 @@
-//! A person signs in with a browser anywhere.
+//! A person signs in with a browser anywhere, and the program goes on with what it was given to renew the sign-in
+//! (learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code; RFC 8628).
+//!
+//! The program has no app of its own to sign in with: a code that looks like any other app's is what phishers use,
+//! and tenants do well to allow the flow to apps that they know.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::choice::{Found, Variables};
-use super::{Offer, SignInError};
+use super::token_endpoint::{self, Authority, Form, Grant, Lifetime, Refusal};
+use super::{Auth, Credential, Endpoint, Issued, Offer, SignInError, TokenClaims};
+use crate::harmless::excerpt;
+use crate::http::HttpClients;
 
-pub(super) fn find(_offer: &Offer, _vars: Variables<'_>) -> Result<Found, SignInError> {
-    Ok(Found::not("not set up"))
+/// The grant type of a poll.
+const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// Time between two polls where the server names none, and what `slow_down` adds to it (RFC 8628, 3.2 and 3.5).
+const INTERVAL: Duration = Duration::from_secs(5);
+
+/// Shortest time between two polls, whatever the server says.
+const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Longest time between two polls: beyond, a person would wait for nothing.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
+
+/// What a person must do to sign in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    /// Where to go with a browser: HTTPS, or plain HTTP to loopback.
+    pub address: String,
+    /// What to enter there.
+    pub code: String,
+    /// How long the code is good.
+    pub good_for: Duration,
+    /// Why another sign-in is needed, where there was one before.
+    pub why: Option<String>,
+}
+
+/// Shows a prompt to the person; it must not block.
+#[derive(Clone)]
+pub struct Prompter(Arc<dyn Fn(&Prompt) + Send + Sync>);
+
+impl Prompter {
+    /// One that shows prompts like this.
+    pub fn new(show: impl Fn(&Prompt) + Send + Sync + 'static) -> Prompter {
+        Prompter(Arc::new(show))
+    }
+}
+
+impl std::fmt::Debug for Prompter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Prompter")
+    }
+}
+
+/// A person, by a public client of the tenant's own.
+#[derive(Debug)]
+pub struct DeviceCode {
+    authority: Authority,
+    client_id: String,
+    /// The resource's scope and OpenID's own: `offline_access` is what renews.
+    scope: String,
+    prompter: Option<Prompter>,
+    kept: Mutex<Kept>,
+}
+
+/// What an earlier sign-in left.
+#[derive(Debug, Default)]
+struct Kept {
+    /// What the next token is gotten with; the newest one only.
+    refresh: Option<SecretString>,
+    /// Why there is none any more.
+    lost: Option<String>,
+    /// Who signed in first. Nobody else may go on with the run.
+    person: Option<Person>,
+}
+
+/// Who signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Person {
+    tenant: String,
+    id: String,
+    name: String,
+}
+
+/// The device code's way, where a person can be asked.
+pub(super) fn find(offer: &Offer, _vars: Variables<'_>) -> Result<Found, SignInError> {
+    let given = "--auth device-code is given";
+    let missing = |missing| SignInError::Incomplete { given, missing };
+    let tenant = offer.tenant.clone().ok_or(missing("the tenant (--tenant or AZURE_TENANT_ID)"))?;
+    let client_id = offer.client_id.clone().ok_or(missing(
+        "the app (--client-id or AZURE_CLIENT_ID): register one as a public client, docs/sign-in.md says how",
+    ))?;
+    Ok(Found::Here(Credential::Device(Box::new(DeviceCode {
+        authority: Authority { root: offer.authority.clone(), tenant },
+        client_id,
+        scope: format!("{} offline_access openid profile", offer.scope),
+        prompter: None,
+        kept: Mutex::default(),
+    }))))
+}
+
+impl DeviceCode {
+    /// From here on the person is asked like this.
+    pub(super) fn ask_with(&mut self, prompter: Prompter) {
+        self.prompter = Some(prompter);
+    }
+
+    /// Gets a token: by what an earlier sign-in left, otherwise by a person.
+    pub(super) async fn request(
+        &self,
+        http: &HttpClients,
+        challenge: Option<&str>,
+    ) -> Result<Issued, SignInError> {
+        let claims = capable(challenge);
+        let grant = match self.refreshed(http, &claims).await? {
+            Some(grant) => grant,
+            None => self.asked(http, &claims).await?,
+        };
+        self.accept(grant)
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn form(&self, grant: Option<&str>, claims: &str) -> Form {
+        let mut form = Form::new("client_id", &self.client_id);
+        if let Some(grant) = grant {
+            form.add("grant_type", grant);
+        }
+        form.add("scope", &self.scope);
+        form.add("claims", claims);
+        form
+    }
+
+    /// By the refresh token. None where there is none, or where Entra wants to see the person again: the operator's
+    /// own sessions may have been revoked by this very run.
+    async fn refreshed(&self, http: &HttpClients, claims: &str) -> Result<Option<Grant>, SignInError> {
+        let Some(refresh) = self.kept().refresh.clone() else { return Ok(None) };
+        let mut form = self.form(Some("refresh_token"), claims);
+        form.add_secret("refresh_token", &refresh);
+        let refusal = match token_endpoint::token(http.pooled(), &self.authority, &form).await? {
+            Ok(grant) => return Ok(Some(grant)),
+            Err(refusal) => refusal,
+        };
+        let person_can_help = ["invalid_grant", "interaction_required", "login_required", "consent_required"];
+        let mendable = person_can_help.contains(&refusal.error.as_str());
+        let why = refusal.explained();
+        if !mendable {
+            return Err(why);
+        }
+        let mut kept = self.kept();
+        kept.refresh = None;
+        kept.lost = Some(why.to_string());
+        Ok(None)
+    }
+
+    /// By a person: shows a code and waits until it was entered.
+    async fn asked(&self, http: &HttpClients, claims: &str) -> Result<Grant, SignInError> {
+        let Some(prompter) = &self.prompter else {
+            let why = "there is nobody who could be shown a code".to_owned();
+            return Err(SignInError::Unavailable { auth: Auth::DeviceCode, why });
+        };
+        let began = Instant::now();
+        let root = &self.authority.root;
+        let form = self.form(None, claims);
+        let body = match token_endpoint::post(http.pooled(), root, &self.authority.url("devicecode"), &form)
+            .await?
+        {
+            Ok(body) => body,
+            Err(refusal) => return Err(refusal.explained()),
+        };
+        let code = Code::read(&body)
+            .map_err(|reason| SignInError::Unreachable { host: root.to_string(), reason })?;
+        (prompter.0)(&Prompt { why: self.why(), ..code.prompt.clone() });
+        self.wait(http, claims, &code, began + code.prompt.good_for).await
+    }
+
+    /// Why a person is asked again; none at the first time.
+    fn why(&self) -> Option<String> {
+        let kept = self.kept();
+        kept.person.as_ref()?;
+        let without = || "Entra gave nothing to renew the sign-in with".to_owned();
+        Some(kept.lost.clone().unwrap_or_else(without))
+    }
+
+    /// Polls until the code was entered, or can no longer be.
+    async fn wait(
+        &self,
+        http: &HttpClients,
+        claims: &str,
+        code: &Code,
+        until: Instant,
+    ) -> Result<Grant, SignInError> {
+        let mut form = self.form(Some(GRANT), claims);
+        form.add_secret("device_code", &code.device_code);
+        let late = || SignInError::CodeExpired { minutes: code.prompt.good_for.as_secs().div_ceil(60) };
+        let mut interval = code.interval;
+        loop {
+            let next = Instant::now() + interval;
+            sleep_until(next.min(until)).await;
+            if next >= until {
+                return Err(late());
+            }
+            let polled = token_endpoint::token(http.pooled(), &self.authority, &form);
+            let answer = timeout_at(until, polled).await.map_err(|_| late())?;
+            match judge(answer) {
+                Polled::Granted(grant) => return Ok(*grant),
+                Polled::Late => return Err(late()),
+                Polled::Ended(error) => return Err(error),
+                Polled::Again(pace) => interval = pace.after(interval),
+            }
+        }
+    }
+
+    /// Takes what was granted, unless it was granted to somebody else than before.
+    fn accept(&self, grant: Grant) -> Result<Issued, SignInError> {
+        let person = Person::of(&TokenClaims::of(grant.issued.token.expose_secret()));
+        let mut kept = self.kept();
+        match (&kept.person, &person) {
+            (Some(begun), Some(now)) if !begun.may_be(now) => {
+                let [begun, now] = [begun, now].map(|person| excerpt(&person.name, 120));
+                return Err(SignInError::OtherPerson { begun, now });
+            }
+            (None, _) => kept.person = person.or(Some(Person::unknown())),
+            _ => {}
+        }
+        if grant.refresh_token.is_some() {
+            kept.refresh = grant.refresh_token;
+        }
+        Ok(grant.issued)
+    }
+}
+
+impl Person {
+    /// None where the token does not tell.
+    fn of(claims: &TokenClaims) -> Option<Person> {
+        let id = claims.oid.clone().or_else(|| claims.upn.clone())?;
+        let name = claims.upn.clone().unwrap_or_else(|| id.clone());
+        Some(Person { tenant: claims.tid.clone().unwrap_or_default(), id, name })
+    }
+
+    /// Whether both are the same, as far as is known.
+    fn may_be(&self, other: &Person) -> bool {
+        self.id.is_empty() || (&self.tenant, &self.id) == (&other.tenant, &other.id)
+    }
+
+    /// The token did not tell.
+    fn unknown() -> Person {
+        Person { tenant: String::new(), id: String::new(), name: String::new() }
+    }
+}
+
+/// What a poll came to.
+enum Polled {
+    Granted(Box<Grant>),
+    /// Nobody entered the code yet.
+    Again(Pace),
+    /// It can no longer be entered.
+    Late,
+    Ended(SignInError),
+}
+
+/// How the time to the next poll changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    Same,
+    /// The server asked for it.
+    Slower,
+    /// The server could not be asked.
+    Doubled,
+}
+
+impl Pace {
+    fn after(self, interval: Duration) -> Duration {
+        match self {
+            Pace::Same => interval,
+            // The server's wish is never cut short.
+            Pace::Slower => interval + INTERVAL,
+            Pace::Doubled => (interval * 2).min(LONGEST_INTERVAL.max(interval)),
+        }
+    }
+}
+
+fn judge(answer: Result<Result<Grant, Refusal>, SignInError>) -> Polled {
+    let refusal = match answer {
+        Ok(Ok(grant)) => return Polled::Granted(Box::new(grant)),
+        Ok(Err(refusal)) => refusal,
+        // While a person is at it the network may fail and heal: it is asked again until the code ends.
+        Err(SignInError::Unreachable { reason, .. }) => {
+            tracing::warn!(reason, "could not ask whether the code was entered; asking again");
+            return Polled::Again(Pace::Doubled);
+        }
+        Err(error) => return Polled::Ended(error),
+    };
+    match refusal.error.as_str() {
+        "authorization_pending" => Polled::Again(Pace::Same),
+        "slow_down" => Polled::Again(Pace::Slower),
+        "expired_token" => Polled::Late,
+        // Entra's word, and that of RFC 8628.
+        "authorization_declined" | "access_denied" => Polled::Ended(SignInError::CodeDeclined),
+        "bad_verification_code" => Polled::Ended(SignInError::CodeUnknown),
+        _ => Polled::Ended(refusal.explained()),
+    }
+}
+
+/// The server's answer to a wish for a code.
+struct Code {
+    device_code: SecretString,
+    prompt: Prompt,
+    interval: Duration,
+}
+
+#[derive(Deserialize)]
+struct CodeBody {
+    device_code: SecretString,
+    user_code: String,
+    #[serde(alias = "verification_url")]
+    verification_uri: String,
+    expires_in: Lifetime,
+    #[serde(default)]
+    interval: Value,
+}
+
+impl Code {
+    /// Reads it, or says why it can't be used.
+    fn read(body: &[u8]) -> Result<Code, String> {
+        let useless = || "its answer holds no device code; is a proxy or a portal between?".to_owned();
+        let body: CodeBody = serde_json::from_slice(body).map_err(|_| useless())?;
+        let good_for = body.expires_in.usable().ok_or_else(useless)?;
+        if body.user_code.trim().is_empty() || body.device_code.expose_secret().is_empty() {
+            return Err(useless());
+        }
+        let address = trusted(&body.verification_uri)?;
+        let prompt = Prompt { address, code: excerpt(&body.user_code, 40), good_for, why: None };
+        Ok(Code { device_code: body.device_code, prompt, interval: interval(&body.interval) })
+    }
+}
+
+/// The time between two polls, in seconds as a number or a text.
+fn interval(said: &Value) -> Duration {
+    let seconds = said.as_f64().or_else(|| said.as_str()?.trim().parse().ok());
+    let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match seconds.filter(|seconds| !seconds.is_zero()) {
+        Some(seconds) => seconds.max(SHORTEST_INTERVAL),
+        None => INTERVAL,
+    }
+}
+
+/// An address that a person may be sent to, with its host in ASCII: a look-alike is then seen. People enter their
+/// password there, so it is never one without TLS.
+fn trusted(address: &str) -> Result<String, String> {
+    let refused =
+        || format!("it sends people to {} to sign in, which is no address to trust", excerpt(address, 120));
+    let url = Url::parse(address.trim()).map_err(|_| refused())?;
+    let origin: Result<Endpoint, _> = url.origin().ascii_serialization().parse();
+    if origin.is_err() || !url.username().is_empty() || url.password().is_some() || url.as_str().len() > 200 {
+        return Err(refused());
+    }
+    Ok(url.to_string())
+}
+
+/// The claims of a request: those of a challenge, and that this program can be challenged. Only to clients that say
+/// so (`cp1`) Graph sends challenges; others it goes on serving until their token ends
+/// (learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities).
+fn capable(challenge: Option<&str>) -> String {
+    let claims = challenge.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let mut claims = claims.filter(Value::is_object).unwrap_or_else(|| json!({}));
+    let token = &mut claims["access_token"];
+    if !token.is_object() {
+        *token = json!({});
+    }
+    token["xms_cc"] = json!({ "values": ["cp1"] });
+    claims.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn body(change: impl FnOnce(&mut Value)) -> Vec<u8> {
+        let mut body = json!({
+            "device_code": "fake-device-code",
+            "user_code": "ABCD-EFGH",
+            "verification_uri": "https://microsoft.com/devicelogin",
+            "expires_in": 900,
+            "interval": 5,
+            "message": "To sign in …",
+        });
+        change(&mut body);
+        body.to_string().into_bytes()
+    }
+
+    #[test]
+    fn a_code_is_read() {
+        let code = Code::read(&body(|_| {})).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(code.prompt.address, "https://microsoft.com/devicelogin");
+        assert_eq!(code.prompt.code, "ABCD-EFGH");
+        assert_eq!((code.prompt.good_for, code.interval), (Duration::from_secs(900), INTERVAL));
+        let acting = Code::read(&body(|body| body["user_code"] = "A\u{1b}[2J".into()));
+        assert!(acting.is_ok_and(|code| !code.prompt.code.contains('\u{1b}')));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_refused() {
+        for (name, value) in [
+            ("device_code", json!("")),
+            ("device_code", json!(null)),
+            ("user_code", json!("  ")),
+            ("expires_in", json!(0)),
+            ("expires_in", json!("soon")),
+            ("verification_uri", json!(7)),
+        ] {
+            let read = Code::read(&body(|body| body[name] = value.clone()));
+            assert!(read.is_err_and(|why| why.contains("no device code")), "{name}: {value}");
+        }
+    }
+
+    #[test]
+    fn people_are_sent_to_trusted_addresses_only() {
+        for good in [
+            "https://microsoft.com/devicelogin",
+            "http://127.0.0.1:80/x",
+            "https://login.microsoftonline.us/",
+        ] {
+            assert!(trusted(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://microsoft.com/devicelogin",
+            "https://microsoft.com@evil.example/",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "microsoft.com/devicelogin",
+            "",
+        ] {
+            assert!(trusted(bad).is_err_and(|why| why.contains("no address to trust")), "{bad}");
+        }
+        assert_eq!(trusted("https://m\u{456}crosoft.com/").as_deref(), Ok("https://xn--mcrosoft-thh.com/"));
+    }
+
+    #[test]
+    fn the_servers_interval_is_kept() {
+        for (said, seconds) in [
+            (json!(7), 7.0),
+            (json!("3"), 3.0),
+            (json!(0.25), 0.25),
+            (json!(0.001), 0.1),
+            (json!(600), 600.0),
+        ] {
+            assert_eq!(interval(&said), Duration::from_secs_f64(seconds), "{said}");
+        }
+        for none in [json!(null), json!(0), json!(-1), json!("soon"), json!(1e300)] {
+            assert_eq!(interval(&none), INTERVAL, "{none}");
+        }
+    }
+
+    #[test]
+    fn polls_slow_down_as_they_are_told() {
+        let five = Duration::from_secs(5);
+        assert_eq!(Pace::Same.after(five), five);
+        assert_eq!(Pace::Slower.after(Pace::Slower.after(five)), Duration::from_secs(15));
+        assert_eq!(Pace::Doubled.after(five), Duration::from_secs(10));
+        assert_eq!(Pace::Doubled.after(Duration::from_secs(50)), LONGEST_INTERVAL);
+        assert_eq!(Pace::Doubled.after(Duration::from_secs(90)), Duration::from_secs(90));
+    }
+
+    #[test]
+    fn a_person_is_known_by_tenant_and_id() {
+        let person = |tid: &str, oid: &str, upn: &str| {
+            let text = |text: &str| Some(text.to_owned());
+            Person::of(&TokenClaims {
+                tid: text(tid),
+                oid: text(oid),
+                upn: text(upn),
+                ..TokenClaims::default()
+            })
+        };
+        let ann = person("t", "1", "ann@x.com").unwrap();
+        assert!(ann.may_be(&person("t", "1", "ann.renamed@x.com").unwrap()));
+        assert!(!ann.may_be(&person("t", "2", "ann@x.com").unwrap()));
+        assert!(!ann.may_be(&person("other", "1", "ann@x.com").unwrap()));
+        assert!(Person::unknown().may_be(&ann));
+        assert_eq!(Person::of(&TokenClaims::default()), None);
+    }
+
+    #[test]
+    fn the_capability_is_declared_beside_a_challenge() {
+        assert_eq!(capable(None), r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#);
+        let both: Value = serde_json::from_str(&capable(Some(
+            r#"{"access_token":{"nbf":{"essential":true,"value":"1"}},"id_token":{"a":null}}"#,
+        )))
+        .unwrap();
+        assert_eq!(both["access_token"]["nbf"]["value"], "1");
+        assert_eq!(both["access_token"]["xms_cc"]["values"][0], "cp1");
+        assert!(both["id_token"].is_object());
+    }
+
+    proptest! {
+        #[test]
+        fn a_challenge_keeps_its_claims(name in "[a-w]{1,8}", value in "[ -~]{0,20}", odd in "[ -~]{0,30}") {
+            let challenge = json!({ "access_token": { name.clone(): value } });
+            let merged: Value = serde_json::from_str(&capable(Some(&challenge.to_string()))).unwrap();
+            prop_assert_eq!(&merged["access_token"][&name], &challenge["access_token"][&name]);
+            prop_assert_eq!(&merged["access_token"]["xms_cc"]["values"][0], "cp1");
+            let odd: Value = serde_json::from_str(&capable(Some(&odd))).unwrap();
+            prop_assert_eq!(&odd["access_token"]["xms_cc"]["values"][0], "cp1");
+        }
+    }
 }

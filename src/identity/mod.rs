@@ -44,6 +44,7 @@ pub use claims::TokenClaims;
 pub use cli_tool::CliTool;
 pub use cloud::{Cloud, UnknownCloud};
 pub use credential::{Credential, Issued};
+pub use device_code::{DeviceCode, Prompt, Prompter};
 pub use endpoint::{Endpoint, EndpointError};
 pub use federated::Federation;
 pub use managed_identity::ManagedIdentity;
@@ -114,14 +115,84 @@ pub enum SignInError {
     /// What was given is no token.
     #[error("the given access token is not one: {0}")]
     NoToken(&'static str),
-    /// A ready token is over or was refused, and only its giver can make a new one.
-    #[error("the access token is no longer accepted; get a new one, then `resume` the run")]
-    Spent,
+    /// A ready token was over before anything was sent.
+    #[error(
+        "the access token ended at {ended}: nothing was sent. Get a new one from where this came from, and start again"
+    )]
+    AlreadyOver {
+        /// When, in UTC.
+        ended: String,
+    },
+    /// A ready token was refused, and only its giver can make a new one.
+    #[error(
+        "Graph no longer accepts the access token{when}; get a new one from where this came from, then `resume` the run"
+    )]
+    Spent {
+        /// When it ended, with a separator before it, or nothing where it does not tell or that is no reason.
+        when: String,
+    },
+    /// Graph wants a sign-in with further claims, and what gives the tokens can't be asked for them.
+    #[error(
+        "Graph wants a new sign-in (a claims challenge: sessions were revoked, or a policy changed), which {auth} can't \
+         give: sign in again where the token comes from, then `resume` the run"
+    )]
+    CannotAnswer {
+        /// What gives the tokens.
+        auth: &'static str,
+    },
+    /// The task that renews the token came to grief.
+    #[error(
+        "renewing the token broke down, by a fault of this program: please report it. `resume` goes on with the run"
+    )]
+    Broken,
     /// Graph refused a token that had just been made.
-    #[error("Graph refused a fresh access token (401{detail}); check the tenant, the cloud and the app")]
+    #[error(
+        "Graph refused a fresh access token (401{detail}): check the tenant, the cloud and the app, and that this \
+         machine's clock is right, then `resume` the run"
+    )]
     Refused {
         /// What Graph said, with a separator before it, or nothing.
         detail: String,
+    },
+    /// Graph challenged a token that had been made to answer its challenge.
+    #[error(
+        "Graph challenged a token that had just answered its challenge{detail}: Conditional Access or a risk stands in \
+         the way of this sign-in. Its entry in Entra's sign-in log says which policy; once that is mended, `resume` the run"
+    )]
+    ChallengedAgain {
+        /// What Graph said, with a separator before it, or nothing.
+        detail: String,
+    },
+    /// Nobody entered the device code in time.
+    #[error(
+        "nobody signed in with the code within {minutes} {unit}: start again for a new code; a run that had begun goes on \
+         with `resume`", unit = if *.minutes == 1 { "minute" } else { "minutes" }
+    )]
+    CodeExpired {
+        /// How long the code was good, in minutes.
+        minutes: u64,
+    },
+    /// The person said no.
+    #[error(
+        "the sign-in was declined in the browser. If that was not meant: start again for a new code; a run that had begun \
+         goes on with `resume`"
+    )]
+    CodeDeclined,
+    /// The server has forgotten the device code.
+    #[error(
+        "Entra does not know the code any more: start again for a new one; a run that had begun goes on with `resume`"
+    )]
+    CodeUnknown,
+    /// Another person than at the beginning entered the code.
+    #[error(
+        "{now} signed in, but the run was begun by {begun}: nothing is sent in another's name. Let {begun} sign in, or \
+         start a run of your own with `remaining.csv`"
+    )]
+    OtherPerson {
+        /// Who began.
+        begun: String,
+        /// Who came.
+        now: String,
     },
     /// The token endpoint refused the credential.
     #[error("{code}: {message}{advice}")]
@@ -134,7 +205,7 @@ pub enum SignInError {
         advice: String,
     },
     /// The token endpoint can't be reached, or gives no sense.
-    #[error("the token endpoint {host} can't be used: {reason}")]
+    #[error("the token endpoint {host} can't be used: {reason} (check the network, the proxy and --cloud)")]
     Unreachable {
         /// Its host.
         host: String,
@@ -160,7 +231,9 @@ pub enum SignInError {
         reason: String,
     },
     /// The token belongs to another tenant than the one that was named.
-    #[error("the token is for tenant {found}, but --tenant says {expected}: nothing was sent")]
+    #[error(
+        "the token is for tenant {found}, but --tenant says {expected}: nothing was sent. Sign in to that tenant, or correct --tenant"
+    )]
     OtherTenant {
         /// As named.
         expected: String,
@@ -194,5 +267,11 @@ pub enum SignInError {
 
 /// Ways that were passed over, a line each.
 fn listed(ways: &[PassedOver]) -> String {
-    ways.iter().map(|way| format!("\n  {:<20} {}", way.auth, way.why)).collect()
+    let line = |auth: Auth, why: &str| format!("\n  {auth:<20} {why}");
+    let mut text: String = ways.iter().map(|way| line(way.auth, &way.why)).collect();
+    text.push_str(&line(
+        Auth::DeviceCode,
+        "is not tried by itself: --auth device-code lets a person sign in",
+    ));
+    text
 }

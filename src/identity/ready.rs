@@ -3,12 +3,16 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::choice::{Found, Variables};
 use super::tokens::{MAX_TOKEN, usable};
-use super::{Credential, Issued, Offer, SignInError};
+use super::{Credential, Issued, Offer, SignInError, TokenClaims};
+
+/// How far this machine's clock and Entra's may be apart, in seconds: as much as Entra itself allows.
+const SKEW: i64 = 300;
 
 /// A token that somebody else got.
 #[derive(Debug)]
@@ -49,6 +53,27 @@ impl ReadyToken {
         };
         Ok(Issued { token, lifetime: None })
     }
+}
+
+/// Refuses a token that says that it is over, before Graph must.
+pub(super) fn check_end(claims: &TokenClaims) -> Result<(), SignInError> {
+    match claims.ends() {
+        Some(ends) if Timestamp::now().as_second() > ends.as_second() + SKEW => {
+            Err(SignInError::AlreadyOver { ended: written(ends) })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// When a refused token ended, with a separator before it; nothing where its end can't be why.
+pub(super) fn ended(claims: &TokenClaims) -> String {
+    let over = claims.ends().filter(|ends| Timestamp::now().as_second() + SKEW > ends.as_second());
+    over.map(|ends| format!(": it ended at {}", written(ends))).unwrap_or_default()
+}
+
+/// An instant as people read it.
+fn written(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// Whether a path stands for standard input.

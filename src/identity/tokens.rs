@@ -92,8 +92,14 @@ impl Token {
     }
 
     fn age(&self) -> TokenAge {
-        let Some((since, life)) = self.life else { return TokenAge::Fresh };
-        let left = life.saturating_sub(since.elapsed());
+        self.life.map_or(TokenAge::Fresh, |(since, life)| TokenAge::after(since.elapsed(), life))
+    }
+}
+
+impl TokenAge {
+    /// How a token that lives so long stands after a time.
+    pub(crate) fn after(time: Duration, life: Duration) -> TokenAge {
+        let left = life.saturating_sub(time);
         if left <= TAIL.min(life / 20) {
             TokenAge::Ended
         } else if left <= RENEW_AHEAD.min(life / 5) {
@@ -154,6 +160,7 @@ impl Tokens {
                 Ok(credential) => match credential.request(&http, None).await {
                     Ok(issued) => {
                         let tokens = Tokens::new(credential, http, issued)?;
+                        tokens.check_end()?;
                         return Ok(SignedIn { tokens, auth, passed_over });
                     }
                     Err(SignInError::Unavailable { why, .. }) if candidates.chain => {
@@ -170,6 +177,11 @@ impl Tokens {
     fn new(credential: Credential, http: HttpClients, first: Issued) -> Result<Tokens, SignInError> {
         let current = RwLock::new(Arc::new(Token::new(1, first)?));
         Ok(Tokens { credential, http, current, renewing: tokio::sync::Mutex::new(()) })
+    }
+
+    /// A ready token may have been lying about for long.
+    fn check_end(&self) -> Result<(), SignInError> {
+        if self.credential.is_ready() { super::ready::check_end(self.current().claims()) } else { Ok(()) }
     }
 
     /// What gives them.
@@ -196,11 +208,24 @@ impl Tokens {
             return Ok(());
         }
         let next = Token::new(stale + 1, self.credential.request(&self.http, claims).await?)?;
-        // Whoever gave a ready token did not give another; a token endpoint may well repeat itself.
-        if self.credential.is_ready() && next.text.expose_secret() == current.text.expose_secret() {
-            return Err(SignInError::Spent);
-        }
+        self.check_new(&current, &next, claims)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        Ok(())
+    }
+
+    /// The same token once more is of no use where it can't have changed its meaning: whoever gave a ready token did
+    /// not give another, and what can't be asked for claims did not answer a challenge. A token endpoint may well
+    /// repeat itself.
+    fn check_new(&self, current: &Token, next: &Token, claims: Option<&str>) -> Result<(), SignInError> {
+        if next.text.expose_secret() != current.text.expose_secret() {
+            return Ok(());
+        }
+        if claims.is_some() && !self.credential.answers_challenges() {
+            return Err(SignInError::CannotAnswer { auth: self.credential.word() });
+        }
+        if self.credential.is_ready() {
+            return Err(SignInError::Spent { when: super::ready::ended(current.claims()) });
+        }
         Ok(())
     }
 }

@@ -59,6 +59,8 @@ struct Drafted {
     external: u64,
     first_invalid: Option<String>,
     bad_priorities: u64,
+    /// Indexes of targets that go behind all others, whatever their priority.
+    last: Vec<u32>,
 }
 
 /// Where a target was first named.
@@ -103,6 +105,15 @@ impl Draft {
     /// Whether `me` is among them.
     pub fn names_me(&self) -> bool {
         self.drafted.targets.iter().any(|target| target.user == UserId::Me)
+    }
+
+    /// Puts these users behind all others, whatever their priority, and says whether one of them is a target.
+    pub fn send_last(&mut self, users: &[UserId]) -> bool {
+        let targets = (0..).zip(&self.drafted.targets);
+        let last: Vec<u32> =
+            targets.filter(|(_, target)| users.contains(&target.user)).map(|(index, _)| index).collect();
+        self.drafted.last = last;
+        !self.drafted.last.is_empty()
     }
 
     /// What the reader decided, in words.
@@ -182,7 +193,7 @@ struct SendingOrder {
 impl Drafted {
     fn sending_order(&self) -> SendingOrder {
         let mut sequence: Vec<u32> = (0..self.targets.len() as u32).collect();
-        sequence.sort_by_key(|index| self.priorities[*index as usize]);
+        sequence.sort_by_key(|index| (self.last.contains(index), self.priorities[*index as usize]));
         let mut place_of = vec![0; sequence.len()];
         for (place, index) in sequence.iter().enumerate() {
             place_of[*index as usize] = place as Order + 1;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::device_code::DeviceConfig;
 use super::fault::Fault;
 use super::federated::FederatedConfig;
 use super::managed_identity::ManagedIdentityConfig;
@@ -241,6 +242,8 @@ pub struct TokenConfig {
     pub user_principal_name: String,
     /// The issuer whom the app trusts, and the services that play it.
     pub federated: FederatedConfig,
+    /// Signing in with a device code.
+    pub device: DeviceConfig,
 }
 
 impl Default for TokenConfig {
@@ -257,6 +260,7 @@ impl Default for TokenConfig {
             user_id: "0b5e5d1e-1111-4222-8333-444455556666".into(),
             user_principal_name: "operator@example.com".into(),
             federated: FederatedConfig::default(),
+            device: DeviceConfig::default(),
         }
     }
 }

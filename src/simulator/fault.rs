@@ -40,6 +40,9 @@ pub struct Fault {
     pub effect: Option<bool>,
     /// `Retry-After`, verbatim. A 429 has `1` without it; empty leaves it out.
     pub retry_after: Option<String>,
+    /// For `challenge`: only where the token says that its client declared `cp1`, as Graph does (`xms_cc`).
+    #[serde(default)]
+    pub cp1_only: bool,
     /// `Location` of a 3xx; without it, a path of the simulator that records whoever follows it.
     pub location: Option<String>,
     /// `error.code` instead of the usual.
@@ -87,6 +90,8 @@ pub enum Endpoint {
     Read,
     /// The token endpoint.
     Token,
+    /// Where a device code is given.
+    DeviceCode,
     /// The instance metadata service; here and below `match` is about the identity's id, or `system`.
     Imds,
     /// App Service's.
@@ -106,6 +111,7 @@ impl Endpoint {
             Endpoint::Graph => "graph",
             Endpoint::Read => "read",
             Endpoint::Token => "token",
+            Endpoint::DeviceCode => "device_code",
             Endpoint::Imds => "imds",
             Endpoint::AppService => "app_service",
             Endpoint::Arc => "arc",
@@ -160,7 +166,7 @@ pub enum Answer {
     /// `"expired-token"`: 401 as for an expired token.
     ExpiredToken,
     /// `"challenge"`: 401 with a claims challenge (continuous access evaluation), until a token comes that was
-    /// issued (or, if it is not of this simulator, first seen) after the first challenge.
+    /// issued after the first challenge and with its claims (or, if it is not of this simulator, first seen after it).
     Challenge,
     /// `"revoke-token"`: 401, now and for whatever else comes with the same token.
     RevokeToken,
@@ -240,6 +246,7 @@ impl Fault {
             first: None,
             effect: None,
             retry_after: None,
+            cp1_only: false,
             location: None,
             code: None,
             message: None,
@@ -305,7 +312,7 @@ impl FromStr for Fault {
 fn typed(key: &str, value: &str) -> toml::Value {
     let number = matches!(key, "times" | "after" | "first").then(|| value.trim().parse::<i64>().ok());
     let chance = (key == "chance").then(|| value.trim().parse::<f64>().ok());
-    let flag = matches!(key, "request_id" | "effect").then(|| value.trim().parse::<bool>().ok());
+    let flag = matches!(key, "request_id" | "effect" | "cp1_only").then(|| value.trim().parse::<bool>().ok());
     if let Some(Some(number)) = number {
         number.into()
     } else if let Some(Some(chance)) = chance {

@@ -130,6 +130,9 @@ impl Call<'_> {
             (None, Err(error)) => self.unauthorized(&error, &user.sent),
             (None, Ok(session)) => self.decide(&user, &session),
         };
+        if decision.effect && !self.live.is_external(&user) {
+            self.world.devices.revoke(&user, self.at);
+        }
         self.record(&user, &decision);
         decision
     }
@@ -203,7 +206,8 @@ impl Call<'_> {
     }
 
     fn serials(&self, session: &Session) -> Serials {
-        Serials { token: session.serial, next: self.world.sessions.next_serial() }
+        let (token, asked) = (session.serial, session.asked);
+        Serials { token, next: self.world.sessions.next_serial(), cp1: asked.cp1, answers: asked.answers }
     }
 
     /// Counts the request against the quotas, and notes whether the app was told to wait.

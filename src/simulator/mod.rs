@@ -4,7 +4,7 @@
 //! and from captures; it imports nothing of the client, so that a mistake can't be made on both sides at once.
 //!
 //! ```text
-//!            ┌ wire, tls ┐   ┌── token: client credentials ──▶ session: tokens
+//!            ┌ wire, tls ┐   ┌── token: client credentials, device_code ──▶ session: tokens
 //!  client ──▶│  server   │──▶│── graph: sign-in ▶ quotas ▶ faults ▶ answer, latency
 //!            └───────────┘   │      session   throttle  strike   answer, penalty
 //!                 route ─────┘              quota             └▶ recorder ▶ ledger
@@ -12,10 +12,10 @@
 //!                            └── control: ledger, stats, reset, config
 //! ```
 //!
-//! Paths: `POST /{tenant}/oauth2/v2.0/token`; `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all its spellings,
-//! and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `GET /metadata/identity/oauth2/token` (the instance metadata
-//! service and Azure Arc's), `GET /msi/token` (App Service's), `GET …/idtoken` (GitHub's), `POST …/oidctoken` (Azure
-//! Pipelines'); `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
+//! Paths: `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all
+//! its spellings, and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `GET /metadata/identity/oauth2/token` (the instance
+//! metadata service and Azure Arc's), `GET /msi/token` (App Service's), `GET …/idtoken` (GitHub's), `POST …/oidctoken`
+//! (Azure Pipelines'); `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
 //! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
 
 mod answer;
@@ -23,6 +23,7 @@ mod body;
 mod clock;
 mod config;
 mod control;
+mod device_code;
 mod directory;
 mod duration;
 mod fault;
@@ -64,6 +65,7 @@ pub use config::{
     Config, ConfigError, HeaderCase, LedgerDetail, QuotaConfig, RetryAfter, Success, ThrottleBody,
     TokenConfig,
 };
+pub use device_code::{DeviceConfig, DeviceOutcome, RefreshOutcome};
 pub use fault::{Answer, Endpoint, Fault, Inner};
 pub use federated::FederatedConfig;
 pub use ledger::{Ledger, Stats, UserRecord, Violation};

@@ -128,7 +128,7 @@ pub(super) async fn answer(world: &World, service: Service, request: &Request<In
     let asked = Asked::new(request);
     let endpoint = service.endpoint(&asked);
     *lock(&world.nearby.requests).entry(endpoint.word().to_owned()).or_default() += 1;
-    let fortune = live.faults.strike(endpoint, whom(&asked), Serials { token: 0, next: 0 });
+    let fortune = live.faults.strike(endpoint, whom(&asked), Serials::default());
     if !fortune.delay.is_zero() {
         tokio::time::sleep(world.clock.real(fortune.delay)).await;
     }

@@ -19,6 +19,8 @@ pub(super) enum Route<'a> {
     Token { tenant: Cow<'a, str> },
     /// A service near the client.
     Nearby(Service),
+    /// `POST /{tenant}/oauth2/v2.0/devicecode`
+    DeviceCode { tenant: Cow<'a, str> },
     /// Something of Graph's.
     Graph { version: &'static str, ask: Ask },
     /// Something of the simulator's own; what follows `/_simulator/`.
@@ -53,6 +55,7 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Gra
         "beta" => "beta",
         "_simulator" => return Ok(Route::Control(rest)),
         _ if rest == "oauth2/v2.0/token" => return Ok(Route::Token { tenant: decode(head)? }),
+        _ if rest == "oauth2/v2.0/devicecode" => return Ok(Route::DeviceCode { tenant: decode(head)? }),
         _ => return Err(GraphError::bad_request(&format!("Invalid version: {head}"))),
     };
     Ok(Route::Graph { version, ask: ask(method, rest)? })

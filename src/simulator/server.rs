@@ -112,6 +112,7 @@ async fn dispatch(world: &World, request: Request<Incoming>) -> Reply {
         Ok(Route::Control(page)) => Reply::Answer(control::answer(world, page, request).await),
         Ok(Route::Token { tenant }) => token::answer(world, &tenant, request).await,
         Ok(Route::Nearby(service)) => nearby::answer(world, service, &request).await,
+        Ok(Route::DeviceCode { tenant }) => token::answer_device(world, &tenant, request).await,
         Ok(Route::Graph { version, ask }) => graph::answer(world, request, Ok((version, ask))).await,
         Err(error) => graph::answer(world, request, Err(error)).await,
     }

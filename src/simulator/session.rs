@@ -47,6 +47,7 @@ pub(super) struct Session {
     pub(super) kind: Option<TokenKind>,
     /// Counts up with each new token.
     pub(super) serial: u64,
+    pub(super) asked: Asked,
     minted: bool,
     permitted: bool,
     /// Real time since the start.
@@ -63,6 +64,29 @@ impl Session {
     /// Whether the permissions in the token allow to revoke sessions. A token of another issuer may do everything.
     pub(super) fn may_revoke(&self) -> bool {
         self.permitted
+    }
+}
+
+/// What a client asked for in the `claims` of its request for a token.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    /// It can answer challenges (`xms_cc` with `cp1`).
+    pub(super) cp1: bool,
+    /// It answers one.
+    pub(super) answers: bool,
+}
+
+impl Asked {
+    /// Of a token that no form was sent for: as if it answered whatever there was.
+    pub(super) const NOTHING: Asked = Asked { cp1: false, answers: true };
+
+    /// Reads the `claims` of a form (learn.microsoft.com/entra/identity-platform/claims-challenge).
+    pub(super) fn read(claims: Option<&str>) -> Asked {
+        let claims: Value = claims.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        let token = &claims["access_token"];
+        let capabilities = token["xms_cc"]["values"].as_array();
+        let others = token.as_object().is_some_and(|token| token.keys().any(|name| name != "xms_cc"));
+        Asked { cp1: capabilities.is_some_and(|all| all.iter().any(|one| one == "cp1")), answers: others }
     }
 }
 
@@ -104,8 +128,24 @@ impl Sessions {
         clock: &Clock,
         app: Arc<App>,
     ) -> (String, u64) {
+        self.mint_for(grant, Asked::NOTHING, config, clock, app)
+    }
+
+    /// The same for a client that asked for something in its `claims`.
+    pub(super) fn mint_for(
+        &self,
+        grant: &Grant<'_>,
+        asked: Asked,
+        config: &TokenConfig,
+        clock: &Clock,
+        app: Arc<App>,
+    ) -> (String, u64) {
         let lifetime = clock.real(grant.lifetime);
-        let token = jwt(&claims(grant, config, clock, lifetime.as_secs()));
+        let mut says = claims(grant, config, clock, lifetime.as_secs());
+        if asked.cp1 {
+            says["xms_cc"] = json!(["cp1"]);
+        }
+        let token = jwt(&says);
         let granted = match grant.kind {
             TokenKind::App => &config.roles,
             TokenKind::User => &config.scopes,
@@ -114,6 +154,7 @@ impl Sessions {
             app,
             kind: Some(grant.kind),
             serial: self.next.fetch_add(1, Ordering::Relaxed),
+            asked,
             minted: true,
             permitted: granted.iter().any(|role| SUFFICIENT.contains(&role.as_str())),
             expires: clock.now() + lifetime,
@@ -156,6 +197,7 @@ impl Sessions {
             app: callers.app(&tenant, &app, quota, clock),
             kind: claims.and_then(|claims| claims.kind()),
             serial: self.next.fetch_add(1, Ordering::Relaxed),
+            asked: Asked { cp1: claims_cp1(token), answers: true },
             minted: false,
             permitted: true,
             expires: Duration::MAX,
@@ -200,6 +242,7 @@ struct Claims {
     idtyp: Option<String>,
     scp: Option<String>,
     roles: Option<Vec<String>>,
+    xms_cc: Option<Vec<String>>,
 }
 
 impl Claims {
@@ -217,6 +260,11 @@ fn parse(token: &str) -> Option<Claims> {
     let mut parts = token.split('.');
     let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+}
+
+/// Whether a token of another issuer says that its client can be challenged.
+fn claims_cp1(token: &str) -> bool {
+    parse(token).and_then(|claims| claims.xms_cc).is_some_and(|all| all.iter().any(|one| one == "cp1"))
 }
 
 fn claims(grant: &Grant<'_>, config: &TokenConfig, clock: &Clock, lifetime: u64) -> Value {

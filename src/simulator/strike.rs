@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::fault::{Answer, Endpoint, Fault};
@@ -28,6 +28,8 @@ pub(super) struct Rule {
     struck: AtomicU64,
     /// The serial from which on tokens satisfy this rule's challenge; 0 before the first challenge.
     satisfied_from: AtomicU64,
+    /// Whether a token came that was made with a challenge's claims.
+    answered: AtomicBool,
 }
 
 /// What befalls one request.
@@ -38,11 +40,15 @@ pub(super) struct Fortune<'a> {
 }
 
 /// The token that a request came with, as far as challenges care.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Serials {
     pub(super) token: u64,
     /// The one that the next token will have.
     pub(super) next: u64,
+    /// Whether its client said that it can be challenged.
+    pub(super) cp1: bool,
+    /// Whether it was made with the claims of a challenge.
+    pub(super) answers: bool,
 }
 
 impl Faults {
@@ -52,6 +58,7 @@ impl Faults {
             glob: Glob::new(&fault.pattern),
             struck: AtomicU64::new(0),
             satisfied_from: AtomicU64::new(0),
+            answered: AtomicBool::new(false),
         };
         Faults {
             seed,
@@ -66,6 +73,7 @@ impl Faults {
         for rule in &self.rules {
             rule.struck.store(0, Ordering::Relaxed);
             rule.satisfied_from.store(0, Ordering::Relaxed);
+            rule.answered.store(false, Ordering::Relaxed);
         }
     }
 
@@ -114,12 +122,20 @@ impl Rule {
         fault.first.is_none_or(|first| self.struck.fetch_add(1, Ordering::Relaxed) < first)
     }
 
-    /// Whether the token is older than this rule's first challenge; if there was none yet, this is it.
+    /// Whether the token is older than this rule's first challenge, or made without its claims; if there was none
+    /// yet, this is it. Once it was answered, each later token will do: it was issued late enough, too.
     fn challenges(&self, serials: Serials) -> bool {
+        if self.fault.cp1_only && !serials.cp1 {
+            return false;
+        }
         let unset =
             self.satisfied_from.compare_exchange(0, serials.next, Ordering::Relaxed, Ordering::Relaxed);
         let from = unset.map_or_else(|from| from, |_| serials.next);
-        serials.token < from
+        if serials.token < from {
+            return true;
+        }
+        self.answered.fetch_or(serials.answers, Ordering::Relaxed);
+        !self.answered.load(Ordering::Relaxed)
     }
 }
 
@@ -127,7 +143,7 @@ impl Rule {
 mod tests {
     use super::*;
 
-    const TOKEN: Serials = Serials { token: 1, next: 2 };
+    const TOKEN: Serials = Serials { token: 1, next: 2, cp1: false, answers: false };
 
     fn faults(seed: u64, flags: &[&str]) -> Faults {
         let parsed: Vec<Fault> = flags.iter().map(|flag| flag.parse().unwrap()).collect();
@@ -181,13 +197,28 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_is_met_by_a_newer_token() {
+    fn a_challenge_is_met_by_a_newer_token_with_its_claims() {
         let faults = faults(0, &["answer=challenge"]);
-        let challenged =
-            |token, next| faults.strike(Endpoint::Graph, "a", Serials { token, next }).rule.is_some();
-        assert!(challenged(1, 2));
-        assert!(challenged(1, 3), "the old token stays challenged");
-        assert!(!challenged(2, 3));
+        let challenged = |token, answers| {
+            let serials = Serials { token, next: token + 1, answers, cp1: false };
+            faults.strike(Endpoint::Graph, "a", serials).rule.is_some()
+        };
+        assert!(challenged(1, false));
+        assert!(challenged(1, true), "the old token stays challenged");
+        assert!(challenged(2, false), "a newer one that does not answer");
+        assert!(!challenged(3, true));
+        assert!(!challenged(4, false), "it was answered once");
+    }
+
+    #[test]
+    fn a_challenge_can_be_for_clients_that_declared_it() {
+        let faults = faults(0, &["answer=challenge;cp1_only=true"]);
+        let challenged = |cp1| {
+            let serials = Serials { token: 1, next: 2, cp1, answers: false };
+            faults.strike(Endpoint::Graph, "a", serials).rule.is_some()
+        };
+        assert!(!challenged(false));
+        assert!(challenged(true));
     }
 
     #[test]

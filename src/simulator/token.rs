@@ -1,4 +1,4 @@
-//! The token endpoint: client credentials for an access token.
+//! The token endpoint: client credentials, a device code or a refresh token for an access token.
 //!
 //! Errors as in Entra's "authentication and authorization error codes" page; each description ends with the trace id,
 //! the correlation id, and the time, as Entra's do.
@@ -20,10 +20,11 @@ use serde_json::json;
 use super::answer::{CLIENT_REQUEST_ID, guid};
 use super::body::Body;
 use super::config::TokenConfig;
+use super::device_code;
 use super::fault::{Answer, Endpoint, Fault};
 use super::live::Live;
 use super::penalty;
-use super::session::{Grant, TokenKind};
+use super::session::{Asked, Grant, TokenKind};
 use super::strike::Serials;
 use super::tally::NO_ANSWER;
 use super::world::{Reply, World};
@@ -32,10 +33,10 @@ use super::{federated, fingerprint};
 const FORM_LIMIT: usize = 1 << 16;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-type Form = HashMap<String, String>;
+pub(super) type Form = HashMap<String, String>;
 
 /// Why no token is given.
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     error: &'static str,
     code: u32,
@@ -43,7 +44,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn new(status: u16, error: &'static str, code: u32, text: impl Into<String>) -> Refusal {
+    pub(super) fn new(status: u16, error: &'static str, code: u32, text: impl Into<String>) -> Refusal {
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         Refusal { status, error, code, text: text.into() }
     }
@@ -51,20 +52,26 @@ impl Refusal {
 
 /// Answers a request for a token.
 pub(super) async fn answer(world: &World, tenant: &str, request: Request<Incoming>) -> Reply {
-    let live = world.live();
     world.recorder.counters.token_requests.add();
+    serve(world, Endpoint::Token, tenant, request).await
+}
+
+/// Answers a request for a device code.
+pub(super) async fn answer_device(world: &World, tenant: &str, request: Request<Incoming>) -> Reply {
+    serve(world, Endpoint::DeviceCode, tenant, request).await
+}
+
+async fn serve(world: &World, endpoint: Endpoint, tenant: &str, request: Request<Incoming>) -> Reply {
+    let live = world.live();
     let (head, body) = request.into_parts();
     let correlation = head.headers.get(CLIENT_REQUEST_ID).cloned();
     let bytes = Limited::new(body, FORM_LIMIT).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
     let form = parse(&bytes);
 
     let client = form.get("client_id").map(|id| id.to_lowercase()).unwrap_or_default();
-    let serials = Serials { token: 0, next: 0 };
-    let fortune = live.faults.strike(Endpoint::Token, &client, serials);
-    let checked = check(&live.config.token, &head.method, tenant, &form);
-    let checked = checked.and_then(|audience| check_assertion(world, &live, &head, &form).map(|()| audience));
-    let usual = match checked {
-        Ok(audience) => granted(world, &live, tenant, &form["client_id"], audience),
+    let fortune = live.faults.strike(endpoint, &client, Serials::default());
+    let usual = match decide(world, &live, endpoint, &head, tenant, &form) {
+        Ok(body) => respond(StatusCode::OK, &body, None),
         Err(refusal) => refused(world, &refusal, correlation.as_ref()),
     };
     let reply = match fortune.rule {
@@ -77,6 +84,30 @@ pub(super) async fn answer(world: &World, tenant: &str, request: Request<Incomin
         }
     };
     finish(world, reply, fortune.delay).await
+}
+
+/// What there is to answer without a fault.
+fn decide(
+    world: &World,
+    live: &Live,
+    endpoint: Endpoint,
+    head: &Parts,
+    tenant: &str,
+    form: &Form,
+) -> Result<serde_json::Value, Refusal> {
+    check_method(&head.method)?;
+    if endpoint == Endpoint::DeviceCode {
+        return device_code::begin(world, live, tenant, form);
+    }
+    match required(form, "grant_type")? {
+        device_code::GRANT => device_code::poll(world, live, tenant, form),
+        device_code::REFRESH => device_code::refresh(world, live, tenant, form),
+        _ => {
+            let audience = check(&live.config.token, &head.method, tenant, form)?;
+            check_assertion(world, live, head, form)?;
+            Ok(granted(world, live, tenant, form, audience, TokenKind::App))
+        }
+    }
 }
 
 async fn finish(world: &World, reply: Reply, delay: Duration) -> Reply {
@@ -114,10 +145,7 @@ fn check<'a>(
     tenant: &str,
     form: &'a Form,
 ) -> Result<&'a str, Refusal> {
-    if method != Method::POST {
-        let text = "The endpoint only accepts POST requests. Received a GET request.";
-        return Err(Refusal::new(400, "invalid_request", 900_561, text));
-    }
+    check_method(method)?;
     let grant = required(form, "grant_type")?;
     if grant != "client_credentials" {
         let text = format!("The app requested an unsupported grant type '{grant}'.");
@@ -130,14 +158,22 @@ fn check<'a>(
     Ok(audience)
 }
 
-fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusal> {
+fn check_method(method: &Method) -> Result<(), Refusal> {
+    if method == Method::POST {
+        return Ok(());
+    }
+    let text = "The endpoint only accepts POST requests. Received a GET request.";
+    Err(Refusal::new(400, "invalid_request", 900_561, text))
+}
+
+pub(super) fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusal> {
     form.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or_else(|| {
         let text = format!("The request body must contain the following parameter: '{name}'.");
         Refusal::new(400, "invalid_request", 900_144, text)
     })
 }
 
-fn check_names(config: &TokenConfig, tenant: &str, client: &str) -> Result<(), Refusal> {
+pub(super) fn check_names(config: &TokenConfig, tenant: &str, client: &str) -> Result<(), Refusal> {
     let other =
         |expected: &Option<String>, is: &str| expected.as_ref().is_some_and(|e| !e.eq_ignore_ascii_case(is));
     if other(&config.tenant, tenant) {
@@ -236,27 +272,33 @@ fn check_assertion(world: &World, live: &Live, head: &Parts, form: &Form) -> Res
     assertion::check(world, certificate, &assertion::Expected { client, audience: &audience, now }, text)
 }
 
-fn granted(world: &World, live: &Live, tenant: &str, client: &str, audience: &str) -> Response<Body> {
+/// The answer with a token for a client that may have one.
+pub(super) fn granted(
+    world: &World,
+    live: &Live,
+    tenant: &str,
+    form: &Form,
+    audience: &str,
+    kind: TokenKind,
+) -> serde_json::Value {
     let config = &live.config;
+    let client = form["client_id"].as_str();
+    let asked = Asked::read(form.get("claims").map(String::as_str));
     // A tenant may be called by its domain; in a token it always has a GUID.
     let id = uuid::Uuid::try_parse(tenant)
         .unwrap_or_else(|_| fingerprint::guid(&tenant.to_lowercase()))
         .to_string();
     let app = world.callers.app(&id, client, &config.quota, &world.clock);
     let lifetime = config.token.lifetime;
-    let grant = Grant { kind: TokenKind::App, tenant: &id, app: client, audience, lifetime };
-    let (token, expires_in) = world.sessions.mint(&grant, &config.token, &world.clock, app);
+    let grant = Grant { kind, tenant: &id, app: client, audience, lifetime };
+    let (token, expires_in) = world.sessions.mint_for(&grant, asked, &config.token, &world.clock, app);
     world.recorder.counters.tokens_issued.add();
-    respond(
-        StatusCode::OK,
-        &json!({
-            "token_type": "Bearer",
-            "expires_in": expires_in,
-            "ext_expires_in": expires_in,
-            "access_token": token,
-        }),
-        None,
-    )
+    json!({
+        "token_type": "Bearer",
+        "expires_in": expires_in,
+        "ext_expires_in": expires_in,
+        "access_token": token,
+    })
 }
 
 fn refused(world: &World, refusal: &Refusal, correlation: Option<&HeaderValue>) -> Response<Body> {

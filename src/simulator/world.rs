@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::body::Body;
 use super::clock::Clock;
 use super::config::{Config, ConfigError};
+use super::device_code::Devices;
 use super::ledger::{Ledger, Stats};
 use super::live::{Changes, Live};
 use super::lock::{read, write};
@@ -31,6 +32,7 @@ pub(super) struct World {
     pub(super) clock: Clock,
     pub(super) sessions: Sessions,
     pub(super) callers: Callers,
+    pub(super) devices: Devices,
     pub(super) recorder: Recorder,
     pub(super) assertions: Seen,
     pub(super) nearby: Nearby,
@@ -47,6 +49,7 @@ impl World {
             clock: Clock::start(config.speed),
             sessions: Sessions::default(),
             callers: Callers::default(),
+            devices: Devices::default(),
             recorder: Recorder::new(config.ledger),
             assertions: Seen::default(),
             nearby: Nearby::default(),

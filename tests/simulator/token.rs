@@ -18,7 +18,7 @@ async fn ask(drill: &Drill, secret: &str) -> reqwest::Response {
     request.body(form).send().await.unwrap()
 }
 
-fn claims(token: &str) -> Value {
+pub(crate) fn claims(token: &str) -> Value {
     let payload = token.split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }

@@ -12,7 +12,7 @@ use super::fake::{Arrival, Fake, Plot, React, Seen, Tail};
 use super::quota::Quota;
 use crate::dispatch::{Dispatcher, Finished, HaltRule, Pace, Rate, Settings, Work};
 use crate::event::{Event, Order, Settled, Stop};
-use crate::identity::SignInError;
+use crate::identity::{SignInError, TokenAge};
 use crate::journal::Journal;
 use crate::outcome::{Accepted, Outcome};
 use crate::plan::Target;
@@ -127,6 +127,15 @@ impl Stage {
     pub(super) fn tokens(mut self, ages: f64, ends: f64) -> Stage {
         self.plot.ages = Some((seconds(ages), seconds(ends)));
         self
+    }
+
+    /// Tokens that live so long, and stand as real ones do.
+    pub(super) fn tokens_of(self, life: u64) -> Stage {
+        let life = Duration::from_secs(life);
+        let stands =
+            |age: TokenAge| (0..).map(Duration::from_secs).find(|at| TokenAge::after(*at, life) == age);
+        let (ages, ends) = (stands(TokenAge::Aging).unwrap(), stands(TokenAge::Ended).unwrap());
+        self.tokens(ages.as_secs_f64(), ends.as_secs_f64())
     }
 
     /// What becomes of the n-th renewal, from 1.

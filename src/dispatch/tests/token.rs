@@ -16,6 +16,60 @@ async fn an_aging_token_is_renewed_without_any_pause() {
     assert!(run.journal.iter().any(|event| matches!(event, Event::Renewed { .. })));
 }
 
+/// Forty minutes with tokens of many lifetimes, each renewal five seconds long: nobody ever waits for one, and there is
+/// one for each life.
+#[tokio::test(start_paused = true)]
+async fn no_worker_ever_waits_for_a_renewal_in_a_long_run() {
+    for life in [60, 899, 3599] {
+        let stage = Stage::of(2_400).pace(1.0, 1).tokens_of(life).renew_takes(seconds(5.0));
+        let run = stage.play().await;
+        assert!(run.all_revoked(), "{life}");
+        assert!(run.longest_pause() <= seconds(1.01), "{life}: {:?}", run.longest_pause());
+        let renewals = run.fake.state().renewals.clone();
+        // A token's successor is there five seconds after it began to age.
+        let used = (life - (life / 5).min(300)) as f64 + 5.0;
+        let lives = (run.took.as_secs_f64() / used).ceil() as usize;
+        assert!((lives.saturating_sub(1)..=lives).contains(&renewals.len()), "{life}: {renewals:?}");
+        assert!(renewals.windows(2).all(|pair| pair[1].at - pair[0].at >= seconds(used - 1.0)), "{life}");
+        assert!(renewals.windows(2).all(|pair| pair[1].stale == pair[0].stale + 1), "{life}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_challenge_that_comes_again_is_answered_once() {
+    let run = Stage::of(500).script(|_| React::challenge("{}")).play().await;
+    let Some(Stop::SignIn { detail }) = run.stop() else { panic!("{:?}", run.stop()) };
+    assert!(detail.contains("just answered its challenge") && detail.contains("sign-in log"), "{detail}");
+    assert_eq!(run.fake.state().renewals.len(), 1);
+}
+
+/// Conditional Access may say it with a 403; that is no word about the user.
+#[tokio::test(start_paused = true)]
+async fn a_403_with_a_challenge_is_answered_like_a_401() {
+    let script = |seen: Seen| match seen.token {
+        1 => React::challenge("{}").with(|response| response.status = 403),
+        _ => React::done(),
+    };
+    let run = Stage::of(300).jobs(8).retries(0).script(script).play().await;
+    assert!(run.all_revoked(), "{:?}", run.stop());
+    assert_eq!(run.fake.state().renewals.len(), 1);
+}
+
+/// Each of a thousand workers comes back with a 401, in whatever order.
+#[tokio::test(start_paused = true)]
+async fn one_renewal_on_a_401_however_many_workers() {
+    for jobs in [1, 7, 1_000] {
+        let script = |seen: Seen| match seen.token {
+            1 => React::status(401).after(seconds(0.05 + (seen.nth * 37 % 100) as f64 / 100.0)),
+            _ => React::done(),
+        };
+        let stage = Stage::of(1_500).jobs(jobs).pace(100_000.0, 2_000).retries(0).renew_takes(seconds(0.4));
+        let run = stage.script(script).play().await;
+        assert!(run.all_revoked(), "{:?}", run.stop());
+        assert_eq!(run.fake.state().renewals.len(), 1, "{jobs}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_with_a_token_that_is_over() {
     // The renewal ahead takes longer than the rest of the token's life.
@@ -30,7 +84,7 @@ async fn nothing_is_sent_with_a_token_that_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
-    let renew = |nth| if nth <= 3 { Err(SignInError::Spent) } else { Ok(()) };
+    let renew = |nth| if nth <= 3 { Err(SignInError::CodeDeclined) } else { Ok(()) };
     let run = Stage::of(3_000).pace(10.0, 1).tokens(100.0, 200.0).renew(renew).play().await;
     assert!(run.all_revoked());
     let renewals = run.fake.state().renewals.clone();
@@ -40,8 +94,12 @@ async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_when_the_token_is_over_stops_the_run() {
-    let run =
-        Stage::of(3_000).pace(10.0, 1).tokens(50.0, 60.0).renew(|_| Err(SignInError::Spent)).play().await;
+    let run = Stage::of(3_000)
+        .pace(10.0, 1)
+        .tokens(50.0, 60.0)
+        .renew(|_| Err(SignInError::CodeDeclined))
+        .play()
+        .await;
     assert!(matches!(run.stop(), Some(Stop::SignIn { .. })));
     assert!(run.arrivals.iter().all(|arrival| arrival.at() < seconds(60.0)));
     assert_eq!(run.outcomes(), [(Outcome::Revoked, run.arrivals.len())].into());

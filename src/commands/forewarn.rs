@@ -1,0 +1,90 @@
+//! What the operator should know before anything is sent: that the token ends too early, or that the run ends their
+//! own sign-in.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::connect::Connection;
+use crate::console::{self, TimeLeft, wording};
+use crate::identity::TokenClaims;
+use crate::user_id::UserId;
+
+/// The ids of whoever signed in; none for an app.
+pub(super) fn own_ids(claims: &TokenClaims) -> Vec<UserId> {
+    if claims.app_only() == Some(true) {
+        return Vec::new();
+    }
+    let named = [&claims.upn, &claims.oid].into_iter().flatten().filter_map(|id| id.parse().ok());
+    named.chain([UserId::Me]).collect()
+}
+
+/// Says that the run ends the operator's own sign-in.
+pub(super) fn of_oneself(names_operator: bool, comes_last: bool) {
+    if names_operator {
+        let order = if comes_last { ", and comes last" } else { "" };
+        console::say(&format!(
+            "warning: you are among the users{order}: that ends your own sign-in, this program's too. To be left out, \
+             put yourself on the protect list (--protect)"
+        ));
+    }
+}
+
+/// Says that a ready token ends before a run of this length does.
+pub(super) fn of_the_tokens_end(connection: &Connection, takes: TimeLeft) {
+    let (Some(ends), Some(takes)) = (connection.ends, takes.span()) else { return };
+    if let Some(text) = too_short(ends, Timestamp::now(), takes, connection.rereads) {
+        console::say(&text);
+    }
+}
+
+fn too_short(ends: Timestamp, now: Timestamp, takes: Duration, rereads: bool) -> Option<String> {
+    let left = Duration::try_from(ends.duration_since(now)).unwrap_or_default();
+    if left > takes {
+        return None;
+    }
+    let what = if rereads {
+        "unless its file holds a new one by then, the run stops cleanly"
+    } else {
+        "the run then stops cleanly"
+    };
+    Some(format!(
+        "warning: the access token ends at {} UTC, in {}, and the run takes about {}: {what}, and `resume` goes on with a \
+         new token",
+        ends.strftime("%H:%M:%S"),
+        wording::span(left),
+        wording::span(takes),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_lasts_is_not_spoken_of() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let (now, takes) = (at(1_800_000_000), Duration::from_secs(600));
+        assert_eq!(too_short(at(1_800_000_601), now, takes, false), None);
+        let text = too_short(at(1_800_000_300), now, takes, false).unwrap();
+        assert!(text.contains("ends at 08:05:00 UTC, in 5m00s, and the run takes about 10m00s"), "{text}");
+        assert!(too_short(at(1_800_000_300), now, takes, true).unwrap().contains("unless its file"));
+        assert!(too_short(at(1_799_999_999), now, takes, false).unwrap().contains("in 0s"));
+    }
+
+    #[test]
+    fn the_operator_is_known_by_every_name() {
+        let claims = TokenClaims {
+            upn: Some("Op@Contoso.com".to_owned()),
+            oid: Some("0B5E5D1E-1111-4222-8333-444455556666".to_owned()),
+            scp: Some("x".to_owned()),
+            ..TokenClaims::default()
+        };
+        let own = own_ids(&claims);
+        for id in ["op@contoso.com", "0b5e5d1e-1111-4222-8333-444455556666", "me"] {
+            assert!(own.contains(&id.parse().unwrap()), "{id}");
+        }
+        let app = TokenClaims { idtyp: Some("app".to_owned()), ..claims };
+        assert_eq!(own_ids(&app), Vec::new());
+    }
+}

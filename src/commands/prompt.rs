@@ -1,0 +1,50 @@
+//! Asks a person to sign in with a browser: on standard error, beside whatever progress shows, and also where nothing
+//! else is shown, since without it the run would wait in silence.
+
+use crate::console;
+use crate::identity::{Prompt, Prompter};
+
+/// A prompter that writes to standard error.
+pub(super) fn on_screen() -> Prompter {
+    Prompter::new(|prompt| console::say(&text(prompt)))
+}
+
+fn text(prompt: &Prompt) -> String {
+    let Prompt { address, code, good_for, why } = prompt;
+    let minutes = good_for.as_secs().div_ceil(60);
+    let unit = if minutes == 1 { "minute" } else { "minutes" };
+    let to_do = format!("To sign in, open {address} and enter the code {code} (good for {minutes} {unit})");
+    match why {
+        None => to_do,
+        Some(why) => format!(
+            "The sign-in must be renewed by a person: {why}\n{to_do}\nUntil then the present token is used as long as it is \
+             good; codes shown before are void."
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn prompt(seconds: u64, why: Option<&str>) -> Prompt {
+        Prompt {
+            address: "https://microsoft.com/devicelogin".to_owned(),
+            code: "ABCD-EFGH".to_owned(),
+            good_for: Duration::from_secs(seconds),
+            why: why.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn it_says_where_and_what() {
+        assert_eq!(
+            text(&prompt(900, None)),
+            "To sign in, open https://microsoft.com/devicelogin and enter the code ABCD-EFGH (good for 15 minutes)"
+        );
+        assert!(text(&prompt(30, None)).ends_with("(good for 1 minute)"));
+        let again = text(&prompt(900, Some("AADSTS50173: revoked")));
+        assert!(again.contains("by a person: AADSTS50173: revoked\nTo sign in, open"), "{again}");
+    }
+}

@@ -1,0 +1,310 @@
+//! Signing in with a device code, and going on with refresh tokens
+//! (learn.microsoft.com/entra/identity-platform/v2-oauth2-device-code; RFC 8628).
+//!
+//! The person with the browser is the configuration: after so many polls they approve, decline, or are too late.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::answer::guid;
+use super::live::Live;
+use super::lock::lock;
+use super::recorder::Account;
+use super::session::TokenKind;
+use super::token::{Form, Refusal, check_names, granted, required};
+use super::world::World;
+
+/// The grant type of a poll.
+pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// The grant type that renews.
+pub(super) const REFRESH: &str = "refresh_token";
+
+/// How much longer to wait after `slow_down` (RFC 8628, 3.5), in simulated time.
+const SLOWER: Duration = Duration::from_secs(5);
+
+/// Signing in with a device code: who enters it, and when.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeviceConfig {
+    /// So many polls are told that nobody entered the code yet.
+    pub polls_before_approval: u32,
+    /// What the person then does.
+    pub outcome: DeviceOutcome,
+    /// So many polls are told to slow down, before all others.
+    pub slow_down: u32,
+    /// How long to wait between two polls, in simulated time. Sooner ones are told to slow down, and recorded.
+    #[serde(deserialize_with = "super::duration::deserialize")]
+    pub interval: Duration,
+    /// How long the code is good, in simulated time.
+    #[serde(deserialize_with = "super::duration::deserialize")]
+    pub expires_in: Duration,
+    /// Where the person enters it.
+    pub verification_uri: String,
+    /// What becomes of refresh tokens.
+    pub refresh: RefreshOutcome,
+    /// Whether a refresh token can be used once only. Entra lets old ones live on; other servers do not.
+    pub single_use: bool,
+}
+
+impl Default for DeviceConfig {
+    fn default() -> DeviceConfig {
+        DeviceConfig {
+            polls_before_approval: 1,
+            outcome: DeviceOutcome::default(),
+            slow_down: 0,
+            interval: Duration::from_secs(5),
+            expires_in: Duration::from_secs(900),
+            verification_uri: "https://microsoft.com/devicelogin".into(),
+            refresh: RefreshOutcome::default(),
+            single_use: false,
+        }
+    }
+}
+
+/// What the person with the browser does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceOutcome {
+    /// Signs in.
+    #[default]
+    Approve,
+    /// Says no.
+    Decline,
+    /// Is too late.
+    Expire,
+}
+
+/// What becomes of a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefreshOutcome {
+    /// A new access token, unless the user's sessions were revoked.
+    #[default]
+    Grant,
+    /// `interaction_required`: Conditional Access wants to see the person.
+    InteractionRequired,
+    /// None is ever given.
+    None,
+}
+
+/// Device codes and refresh tokens that were given.
+#[derive(Debug, Default)]
+pub(super) struct Devices {
+    codes: Mutex<HashMap<String, Code>>,
+    refreshes: Mutex<HashMap<String, Refresh>>,
+}
+
+/// A device code. Times are real, since the start.
+#[derive(Debug)]
+struct Code {
+    client: String,
+    audience: String,
+    offline: bool,
+    polls: u32,
+    not_before: Duration,
+    interval: Duration,
+    expires: Duration,
+}
+
+#[derive(Debug)]
+struct Refresh {
+    client: String,
+    /// The user's id and name, in lower case.
+    user: [String; 2],
+    issued: Duration,
+    revoked: Option<Duration>,
+    used: bool,
+}
+
+impl Devices {
+    /// Ends a user's sessions at this real time since the start: their refresh tokens are no longer good.
+    pub(super) fn revoke(&self, user: &Account, at: Duration) {
+        let mut refreshes = lock(&self.refreshes);
+        for refresh in refreshes.values_mut().filter(|refresh| refresh.user.contains(&user.key)) {
+            refresh.revoked.get_or_insert(at);
+        }
+    }
+}
+
+/// Gives a device code.
+pub(super) fn begin(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
+    let config = &live.config.token.device;
+    let client = required(form, "client_id")?;
+    check_names(&live.config.token, tenant, client)?;
+    let scope = required(form, "scope")?;
+    let now = world.clock.now();
+    let (interval, life) = (world.clock.real(config.interval), world.clock.real(config.expires_in));
+    let code = Code {
+        client: client.to_lowercase(),
+        audience: audience(scope)?.to_owned(),
+        offline: scope.split(' ').any(|part| part == "offline_access"),
+        polls: 0,
+        not_before: now + interval,
+        interval,
+        expires: now + life,
+    };
+    let device_code = format!("fake-device-code-{}", guid().simple());
+    let user_code = guid().simple().to_string()[..9].to_uppercase();
+    let message = format!(
+        "To sign in, use a web browser to open the page {} and enter the code {user_code} to authenticate.",
+        config.verification_uri
+    );
+    let answer = json!({
+        "user_code": user_code,
+        "device_code": device_code,
+        "verification_uri": config.verification_uri,
+        "expires_in": seconds(life),
+        "interval": seconds(interval),
+        "message": message,
+    });
+    lock(&world.devices.codes).insert(device_code, code);
+    Ok(answer)
+}
+
+/// Whole seconds as Entra gives them; a simulator that runs faster has parts of them.
+fn seconds(time: Duration) -> Value {
+    if time.subsec_nanos() == 0 { time.as_secs().into() } else { time.as_secs_f64().into() }
+}
+
+/// The resource of a delegated scope: `{resource}/.default` beside OpenID's own.
+fn audience(scope: &str) -> Result<&str, Refusal> {
+    let mut resources = scope.split(' ').filter_map(|part| part.strip_suffix("/.default"));
+    match (resources.next(), resources.next()) {
+        (Some(one), None) if !one.is_empty() => Ok(one),
+        _ => {
+            let text = format!(
+                "The provided request must include a 'scope' input parameter. The provided value for the input \
+                 parameter 'scope' is not valid. The scope {scope} is not valid."
+            );
+            Err(Refusal::new(400, "invalid_scope", 70_011, text))
+        }
+    }
+}
+
+/// Answers whoever asks whether the person signed in.
+pub(super) fn poll(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
+    let client = required(form, "client_id")?;
+    check_names(&live.config.token, tenant, client)?;
+    let name = required(form, "device_code")?;
+    let (audience, offline) = {
+        let mut codes = lock(&world.devices.codes);
+        let code = codes.get_mut(name).filter(|code| code.client == client.to_lowercase());
+        let code = code.ok_or_else(|| {
+            let text = "The device_code that was sent is not known.";
+            Refusal::new(400, "bad_verification_code", 70_018, text)
+        })?;
+        code.asked(world, live)?;
+        (code.audience.clone(), code.offline)
+    };
+    lock(&world.devices.codes).remove(name);
+    Ok(signed_in(world, live, tenant, form, &audience, offline))
+}
+
+impl Code {
+    /// One poll: an error as long as, or because, nobody signed in.
+    fn asked(&mut self, world: &World, live: &Live) -> Result<(), Refusal> {
+        let config = &live.config.token.device;
+        let now = world.clock.now();
+        let early = now < self.not_before;
+        self.polls += 1;
+        if early {
+            world.recorder.violation(now, "early_poll", &self.client);
+        }
+        if early || self.polls <= config.slow_down {
+            self.interval += world.clock.real(SLOWER);
+            self.not_before = now + self.interval;
+            return Err(Refusal::new(400, "slow_down", 70_016, "The polling is too fast."));
+        }
+        self.not_before = now + self.interval;
+        if now >= self.expires {
+            return Err(late());
+        }
+        if self.polls <= config.slow_down + config.polls_before_approval {
+            let text = "OAuth 2.0 device flow error. Authorization is pending. Continue polling.";
+            return Err(Refusal::new(400, "authorization_pending", 70_016, text));
+        }
+        match config.outcome {
+            DeviceOutcome::Approve => Ok(()),
+            DeviceOutcome::Decline => {
+                let text = "User declined to consent to access the app.";
+                Err(Refusal::new(400, "authorization_declined", 65_004, text))
+            }
+            DeviceOutcome::Expire => Err(late()),
+        }
+    }
+}
+
+fn late() -> Refusal {
+    Refusal::new(400, "expired_token", 70_019, "Verification code expired.")
+}
+
+/// The tokens of the user who is configured.
+fn signed_in(world: &World, live: &Live, tenant: &str, form: &Form, audience: &str, offline: bool) -> Value {
+    let config = &live.config.token;
+    let mut answer = granted(world, live, tenant, form, audience, TokenKind::User);
+    answer["scope"] = config.scopes.join(" ").into();
+    if offline && config.device.refresh != RefreshOutcome::None {
+        let token = format!("fake-refresh-token-{}", guid().simple());
+        let refresh = Refresh {
+            client: form["client_id"].to_lowercase(),
+            user: [config.user_id.to_lowercase(), config.user_principal_name.to_lowercase()],
+            issued: world.clock.now(),
+            revoked: None,
+            used: false,
+        };
+        answer["refresh_token"] = token.as_str().into();
+        lock(&world.devices.refreshes).insert(token, refresh);
+    }
+    answer
+}
+
+/// Gives a new access token, and a new refresh token, for a refresh token.
+pub(super) fn refresh(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
+    let config = &live.config.token;
+    let client = required(form, "client_id")?;
+    check_names(config, tenant, client)?;
+    let audience = audience(required(form, "scope")?)?;
+    let name = required(form, "refresh_token")?;
+    {
+        let mut refreshes = lock(&world.devices.refreshes);
+        let refresh = refreshes.get_mut(name).filter(|refresh| refresh.client == client.to_lowercase());
+        let refresh = refresh.ok_or_else(|| {
+            let text = "Invalid request. Request is malformed or invalid.";
+            Refusal::new(400, "invalid_grant", 9_002_313, text)
+        })?;
+        refresh.check(world, live)?;
+        refresh.used = true;
+    }
+    Ok(signed_in(world, live, tenant, form, audience, true))
+}
+
+impl Refresh {
+    fn check(&self, world: &World, live: &Live) -> Result<(), Refusal> {
+        let config = &live.config.token.device;
+        if let Some(revoked) = self.revoked {
+            let text = format!(
+                "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might \
+                 have changed or reset their password. The grant was issued on '{:.0}' and the TokensValidFrom date \
+                 (before which tokens are not valid) for this user is '{:.0}'.",
+                world.clock.wall(self.issued),
+                world.clock.wall(revoked),
+            );
+            return Err(Refusal::new(400, "invalid_grant", 50_173, text));
+        }
+        if config.refresh == RefreshOutcome::InteractionRequired {
+            let text = "Due to a configuration change made by your administrator, or because you moved to a new \
+                        location, you must use multi-factor authentication to access this resource.";
+            return Err(Refusal::new(400, "interaction_required", 50_076, text));
+        }
+        if self.used && config.single_use {
+            let text = "The refresh token has been redeemed before.";
+            return Err(Refusal::new(400, "invalid_grant", 54_005, text));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,359 @@
+//! Signing in with a device code: the prompt, the polls, renewal mid-run, `me`, and every way in which it fails.
+
+mod stage;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use stage::{Done, Stage};
+
+const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+const APP: &str = "5a1e0000-0000-4000-8000-0000000000a1";
+const OPERATOR: &str = "operator@example.com";
+
+/// A tenant that people sign in to: `token` and `device` are further lines of their tables.
+fn tenant(token: &str, device: &str, more: &str) -> Stage {
+    Stage::new(&format!(
+        "accept_any_token = false\n[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\n{token}\n\
+         [token.device]\ninterval = 0.1\n{device}\n{more}"
+    ))
+}
+
+fn as_person(stage: &Stage, input: &Path) -> Command {
+    let mut command = stage.bare("run");
+    command.args(["--auth", "device-code", "--tenant", TENANT, "--client-id", APP, "--yes"]);
+    command.args(["--graph-url", &stage.simulator.url(), "--authority-url", &stage.simulator.url()]);
+    command.arg(input);
+    command
+}
+
+fn users(stage: &Stage, count: usize) -> PathBuf {
+    stage.input("users.txt", (0..count).map(|n| format!("u{n:02}@contoso.com\n")).collect::<String>())
+}
+
+/// How often somebody was asked to enter a code.
+fn prompts(done: &Done) -> usize {
+    done.stderr.lines().filter(|line| line.starts_with("To sign in, open ")).count()
+}
+
+#[track_caller]
+fn refused(stage: &Stage, done: &Done, says: &[&str]) {
+    done.exits(4);
+    for words in says {
+        assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
+    }
+    assert_eq!(stage.stats().revocations, 0);
+    assert!(stage.folders().is_empty(), "a run folder was made for nothing");
+}
+
+#[test]
+fn a_person_signs_in_and_is_told_how_whatever_else_is_shown() {
+    for silent in [&[][..], &["-o", "none", "--progress", "none"], &["-o", "json", "--progress", "plain"]] {
+        let stage = tenant("", "polls_before_approval = 2", "");
+        let input = users(&stage, 5);
+        let done = stage.finish(as_person(&stage, &input).args(silent));
+        done.exits(0);
+        let told = "To sign in, open https://microsoft.com/devicelogin and enter the code ";
+        assert!(done.stderr.contains(told), "{}", done.stderr);
+        assert_eq!(prompts(&done), 1);
+        assert!(!done.stdout.contains("devicelogin"));
+        let ledger = stage.ledger();
+        assert_eq!((ledger.stats.token_requests, ledger.stats.tokens_issued), (3, 1));
+        assert!(ledger.violations.is_empty(), "{:?}", ledger.violations);
+        let summary = stage.folder().summary();
+        assert_eq!(summary["operator"]["auth"], "device-code");
+        assert_eq!(summary["operator"]["user"], OPERATOR);
+        assert_eq!(summary["operator"]["app_id"], APP);
+    }
+}
+
+/// The five seconds are RFC 8628's: this test takes as long.
+#[test]
+fn polls_slow_down_when_they_are_told_to() {
+    let stage = tenant("", "slow_down = 1\npolls_before_approval = 0", "");
+    let input = users(&stage, 1);
+    let began = Instant::now();
+    stage.finish(&mut as_person(&stage, &input)).exits(0);
+    assert!(began.elapsed() >= Duration::from_secs(5));
+    let ledger = stage.ledger();
+    assert!(ledger.violations.is_empty(), "{:?}", ledger.violations);
+    assert_eq!(ledger.stats.token_requests, 2);
+}
+
+#[test]
+fn every_end_without_a_sign_in_says_what_to_do() {
+    for (device, says) in [
+        ("outcome = 'decline'", "declined in the browser"),
+        ("outcome = 'expire'", "nobody signed in with the code within 15 minutes"),
+        ("polls_before_approval = 1000\nexpires_in = 1.2", "nobody signed in with the code within 1 minute:"),
+        ("verification_uri = 'http://microsoft.com/devicelogin'", "no address to trust"),
+        ("verification_uri = 'https://microsoft.com@evil.example/'", "no address to trust"),
+    ] {
+        let stage = tenant("", device, "");
+        let input = users(&stage, 1);
+        let done = stage.finish(&mut as_person(&stage, &input));
+        refused(&stage, &done, &[says]);
+        assert!(!done.stderr.contains("To sign in, open http://microsoft.com"), "{}", done.stderr);
+        assert_eq!(stage.stats().tokens_issued, 0);
+    }
+}
+
+#[test]
+fn a_refusal_of_the_code_itself_is_explained() {
+    for (token, says) in
+        [("tenant = 'elsewhere.example'", "AADSTS90002"), ("client_id = 'other'", "AADSTS700016")]
+    {
+        let stage = Stage::new(&format!("[token]\n{token}\n"));
+        let input = users(&stage, 1);
+        refused(&stage, &stage.finish(&mut as_person(&stage, &input)), &[says]);
+    }
+    let stage = tenant("", "", "[[fault]]\nendpoint = 'device_code'\nanswer = 'portal'\n");
+    let input = users(&stage, 1);
+    refused(&stage, &stage.finish(&mut as_person(&stage, &input)), &["no device code", "portal"]);
+}
+
+#[test]
+fn a_network_that_fails_and_heals_keeps_the_code() {
+    let fault = "[[fault]]\nendpoint = 'token'\nafter = 1\ntimes = 1\nanswer = 'reset-before'\n\
+                 [[fault]]\nendpoint = 'device_code'\ntimes = 1\nanswer = 503\n";
+    let stage = tenant("", "polls_before_approval = 2", fault);
+    let input = users(&stage, 2);
+    let done = stage.finish(&mut as_person(&stage, &input));
+    done.exits(0);
+    assert_eq!(prompts(&done), 1, "{}", done.stderr);
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let stage = tenant("", "", "");
+    let input = users(&stage, 1);
+    for (set, says) in [(&[][..], "--tenant"), (&["--tenant", TENANT], "register one as a public client")] {
+        let mut command = stage.bare("run");
+        command.args(["--auth", "device-code", "--yes", "--graph-url", &stage.simulator.url()]).args(set);
+        refused(&stage, &stage.finish(command.arg(&input)), &["--auth device-code is given", says]);
+    }
+}
+
+#[test]
+fn the_sign_in_is_renewed_by_the_newest_refresh_token() {
+    let stage = tenant("lifetime = '2s'", "single_use = true\npolls_before_approval = 0", "");
+    let input = users(&stage, 90);
+    let done = stage.finish(as_person(&stage, &input).args(["--rate", "20/s", "--burst", "1"]));
+    done.exits(0);
+    assert_eq!(prompts(&done), 1, "{}", done.stderr);
+    let ledger = stage.ledger();
+    assert!(ledger.stats.tokens_issued >= 3, "{:?}", ledger.stats);
+    assert!(ledger.users.len() == 90 && ledger.users.iter().all(|user| user.effects == 1));
+}
+
+#[test]
+fn the_operator_comes_last_and_is_warned() {
+    for own in ["me", "OPERATOR@example.com", "0b5e5d1e-1111-4222-8333-444455556666"] {
+        let stage = tenant("", "polls_before_approval = 0", "");
+        let input = stage.input("users.txt", format!("{own}\na@contoso.com\nb@contoso.com\n"));
+        let done = stage.finish(as_person(&stage, &input).args(["-j", "1"]));
+        done.exits(0);
+        assert!(done.stderr.contains("you are among the users, and comes last"), "{}", done.stderr);
+        let folder = stage.folder();
+        let sent: Vec<String> = folder
+            .journal()
+            .iter()
+            .filter(|line| line["event"] == "sent")
+            .map(|line| line["user"].as_str().unwrap().to_lowercase())
+            .collect();
+        assert_eq!(sent, ["a@contoso.com".to_owned(), "b@contoso.com".to_owned(), own.to_lowercase()]);
+        assert_eq!(folder.row(own)["outcome"], "revoked");
+        assert_eq!(stage.ledger().stats.effects, 3);
+    }
+    let stage = tenant("", "polls_before_approval = 0", "");
+    let input = users(&stage, 1);
+    let done = stage.finish(&mut as_person(&stage, &input));
+    assert!(!done.stderr.contains("you are among"), "{}", done.stderr);
+}
+
+/// Reads standard error up to a line that holds `words`.
+fn read_until(stderr: &mut impl BufRead, words: &str) -> String {
+    let mut read = String::new();
+    while !read.contains(words) {
+        let before = read.len();
+        stderr.read_line(&mut read).unwrap();
+        assert!(read.len() > before, "{words:?} did not come in: {read}");
+    }
+    read
+}
+
+fn stderr_of(child: &mut Child) -> BufReader<std::process::ChildStderr> {
+    BufReader::new(child.stderr.take().unwrap())
+}
+
+/// The operator's own sessions end in the middle: the refresh token is worth nothing, and Graph challenges the token.
+#[test]
+fn a_revoked_sign_in_is_renewed_by_a_new_code_mid_run() {
+    let stage = tenant("", "polls_before_approval = 0", "");
+    let input = users(&stage, 60);
+    let mut run =
+        stage.start(as_person(&stage, &input).args(["--rate", "30/s", "--burst", "1", "--retries", "0"]));
+    let mut stderr = stderr_of(&mut run);
+    read_until(&mut stderr, "run folder");
+    revoke_operator(&stage);
+    // Only a client that declared `cp1` is challenged: the token says that this one did.
+    stage.simulator.change("[[fault]]\nanswer = 'challenge'\ncp1_only = true\n").unwrap();
+    let told = read_until(&mut stderr, "codes shown before are void");
+    assert!(told.contains("AADSTS50173") && told.contains("To sign in, open https://"), "{told}");
+    drain(stderr);
+    Done::from(run.wait_with_output().unwrap()).exits(0);
+    let ledger = stage.ledger();
+    assert_eq!(ledger.stats.tokens_issued, 2, "{:?}", ledger.stats);
+    assert!(ledger.stats.answers["401"] >= 1);
+    let others = ledger.users.iter().filter(|user| user.id != OPERATOR);
+    assert_eq!(others.filter(|user| user.effects == 1).count(), 60);
+}
+
+/// Somebody else ends the operator's sessions.
+fn revoke_operator(stage: &Stage) {
+    let token = stage.simulator.mint_token(entra_revoke::simulator::TokenKind::App, Duration::from_secs(600));
+    let url = format!("{}/v1.0/users/{OPERATOR}/revokeSignInSessions", stage.simulator.url());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let done = stage.runtime.block_on(client.post(url).bearer_auth(token).body("{}").send()).unwrap();
+    assert_eq!(done.status(), 200);
+}
+
+fn drain(mut stderr: impl BufRead) -> String {
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest).unwrap();
+    rest
+}
+
+#[test]
+fn a_policy_that_wants_to_see_the_person_shows_a_code_and_sends_on_meanwhile() {
+    let stage = tenant("lifetime = '4s'", "polls_before_approval = 0", "");
+    let input = users(&stage, 110);
+    let mut run = stage.start(as_person(&stage, &input).args(["--rate", "25/s", "--burst", "1"]));
+    let mut stderr = stderr_of(&mut run);
+    read_until(&mut stderr, "run folder");
+    stage
+        .simulator
+        .change(&format!(
+            "[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\n\
+             [token.device]\ninterval = 0.1\npolls_before_approval = 3\nrefresh = 'interaction_required'\n"
+        ))
+        .unwrap();
+    let told = read_until(&mut stderr, "codes shown before are void");
+    assert!(told.contains("AADSTS50076"), "{told}");
+    let at_the_prompt = stage.stats().revocations;
+    let rest = drain(stderr);
+    Done::from(run.wait_with_output().unwrap()).exits(0);
+    assert!((70..100).contains(&at_the_prompt), "asked at {at_the_prompt}: {rest}");
+    let ledger = stage.ledger();
+    assert_eq!(ledger.stats.tokens_issued, 2);
+    let mut at: Vec<f64> = ledger.users.iter().map(|user| user.first_s).collect();
+    at.sort_by(f64::total_cmp);
+    let longest = at.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max);
+    assert!(longest < 0.3, "sending waited {longest} s for the person");
+}
+
+#[test]
+fn nobody_goes_on_in_anothers_name() {
+    let stage = tenant("lifetime = '1s'", "polls_before_approval = 0\nrefresh = 'none'", "");
+    let input = users(&stage, 60);
+    let mut run = stage.start(as_person(&stage, &input).args(["--rate", "20/s", "--burst", "1"]));
+    let mut stderr = stderr_of(&mut run);
+    read_until(&mut stderr, "run folder");
+    stage
+        .simulator
+        .change(&format!(
+            "[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\nuser_id = '99999999-1111-4222-8333-444455556666'\n\
+             user_principal_name = 'other@example.com'\n[token.device]\ninterval = 0.1\npolls_before_approval = 0\n"
+        ))
+        .unwrap();
+    let rest = drain(stderr);
+    let done = Done::from(run.wait_with_output().unwrap());
+    done.exits(4);
+    assert!(rest.contains("gave nothing to renew"), "{rest}");
+    assert!(
+        done.stdout.contains("other@example.com signed in, but the run was begun by operator@"),
+        "{}",
+        done.stdout
+    );
+    assert!(stage.ledger().users.len() < 60);
+}
+
+#[cfg(unix)]
+mod signals {
+    use std::os::unix::process::ExitStatusExt;
+
+    use rustix::process::{Pid, Signal, kill_process};
+
+    use super::*;
+
+    fn interrupt(child: &Child) {
+        kill_process(Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap(), Signal::INT).unwrap();
+    }
+
+    #[test]
+    fn an_interrupt_while_the_person_is_waited_for_ends_at_once() {
+        let stage = tenant("", "polls_before_approval = 100000", "");
+        let input = users(&stage, 1);
+        let mut run = stage.start(&mut as_person(&stage, &input));
+        read_until(&mut stderr_of(&mut run), "To sign in");
+        let asked = Instant::now();
+        interrupt(&run);
+        // Ended by the signal itself: a shell makes 130 of it.
+        let status = run.wait().unwrap();
+        assert!(asked.elapsed() < Duration::from_secs(5));
+        assert!(status.signal() == Some(2) || status.code() == Some(130), "{status}");
+        assert!(stage.folders().is_empty());
+    }
+
+    #[test]
+    fn an_interrupt_while_the_token_endpoint_is_asked_ends_at_once() {
+        for fault in ["answer = 'hang-before'", "answer = 503"] {
+            let stage = Stage::new(&format!("[[fault]]\nendpoint = 'token'\n{fault}\n"));
+            let input = users(&stage, 1);
+            let mut command = stage.bare("run");
+            command.env("AZURE_CLIENT_SECRET", "fake-secret").args([
+                "--tenant",
+                TENANT,
+                "--client-id",
+                APP,
+                "--yes",
+            ]);
+            command.args(["--graph-url", &stage.simulator.url(), "--authority-url", &stage.simulator.url()]);
+            let mut run = stage.start(command.arg(&input));
+            while stage.stats().token_requests == 0 {
+                std::thread::yield_now();
+            }
+            let asked = Instant::now();
+            interrupt(&run);
+            let status = run.wait().unwrap();
+            assert!(asked.elapsed() < Duration::from_secs(5));
+            assert!(status.signal() == Some(2) || status.code() == Some(130), "{status}");
+        }
+    }
+
+    #[test]
+    fn an_interrupt_while_a_code_is_waited_for_mid_run_writes_the_reports() {
+        let stage = tenant("lifetime = '1s'", "polls_before_approval = 0\nrefresh = 'none'", "");
+        let input = users(&stage, 60);
+        let mut run = stage.start(as_person(&stage, &input).args(["--rate", "20/s", "--burst", "1"]));
+        let mut stderr = stderr_of(&mut run);
+        read_until(&mut stderr, "run folder");
+        stage.simulator.change("[token.device]\ninterval = 0.1\npolls_before_approval = 100000\n").unwrap();
+        read_until(&mut stderr, "codes shown before are void");
+        interrupt(&run);
+        let rest = drain(stderr);
+        let done = Done::from(run.wait_with_output().unwrap());
+        assert_eq!(done.code, Some(130), "{rest}");
+        let folder = stage.folder();
+        assert_eq!(folder.summary()["exit_code"], 130);
+
+        // The run knows how it was signed in to; only the person is asked again.
+        stage.simulator.change("[token.device]\ninterval = 0.1\npolls_before_approval = 0\n").unwrap();
+        let resumed = stage.finish(stage.bare("resume").arg(&folder.path).args(["--rate", "1000/s"]));
+        resumed.exits(0);
+        assert_eq!(prompts(&resumed), 1, "{}", resumed.stderr);
+        assert_eq!(stage.ledger().users.len(), 60);
+    }
+}
