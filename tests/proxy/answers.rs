@@ -1,5 +1,7 @@
 //! Proxies that answer in the place of those who were called, and passwords that are nobody's business.
 
+use std::thread::Scope;
+
 use base64::Engine;
 
 use crate::proxies::{Proxy, Turn};
@@ -31,6 +33,7 @@ fn answers() -> [(&'static str, String, &'static [&'static str]); 3] {
 #[test]
 fn at_sign_in_it_is_said_what_the_proxy_did_and_what_to_do() {
     std::thread::scope(|scope| {
+        socks_at_sign_in(scope);
         for (name, answer, words) in answers() {
             scope.spawn(move || {
                 let site = Site::global(2);
@@ -68,27 +71,24 @@ fn mid_run_nobody_is_revoked_by_a_page() {
     }
 }
 
-/// Takes 15 s for the same reason.
-#[test]
-fn socks_proxies_that_refuse_are_told_apart() {
-    std::thread::scope(|scope| {
-        for (password, words, tries) in [
-            // The proxy of the test hangs up on these before it is asked for anything.
-            ("wrong-CANARY", &["wants credentials", "HTTPS_PROXY"][..], 0),
-            ("CANARY", &["no connection", "not allowed"], 5),
-        ] {
-            scope.spawn(move || {
-                let site = Site::global(2);
-                let proxy = Proxy::socks(|_| Turn::Say(String::new()));
-                let mut command = site.run();
-                command.env("ALL_PROXY", format!("socks5h://responder:{password}@{}", proxy.addr));
-                let done = site.stage.finish(&mut command);
-                site.refused(&done, words);
-                assert!(done.stderr.contains("the proxy socks5h://") && !done.stderr.contains("CANARY"));
-                assert_eq!(proxy.asked().len(), tries, "{password}");
-            });
-        }
-    });
+/// SOCKS proxies that refuse are told apart.
+fn socks_at_sign_in<'scope>(scope: &'scope Scope<'scope, '_>) {
+    for (password, words, tries) in [
+        // The proxy of the test hangs up on these before it is asked for anything.
+        ("wrong-CANARY", &["wants credentials", "HTTPS_PROXY"][..], 0),
+        ("CANARY", &["no connection", "not allowed"], 5),
+    ] {
+        scope.spawn(move || {
+            let site = Site::global(2);
+            let proxy = Proxy::socks(|_| Turn::Say(String::new()));
+            let mut command = site.run();
+            command.env("ALL_PROXY", format!("socks5h://responder:{password}@{}", proxy.addr));
+            let done = site.stage.finish(&mut command);
+            site.refused(&done, words);
+            assert!(done.stderr.contains("the proxy socks5h://") && !done.stderr.contains("CANARY"));
+            assert_eq!(proxy.asked().len(), tries, "{password}");
+        });
+    }
 }
 
 #[test]
