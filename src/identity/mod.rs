@@ -21,6 +21,7 @@ mod claims;
 mod cli_tool;
 mod cloud;
 mod credential;
+mod device_answer;
 mod device_code;
 mod federated;
 mod managed_identity;
