@@ -398,7 +398,8 @@ fn longest_gap(stage: &Stage) -> f64 {
     at.windows(2).map(|pair| pair[1] - pair[0]).fold(0.0, f64::max)
 }
 
-/// It takes as long as two tokens of two seconds live: a life shorter than that leaves no time to renew it slowly.
+/// It takes as long as a token lives: a shorter life leaves no time to renew it slowly. A worker that waited for the
+/// renewal would wait for all of its 350 ms.
 #[test]
 fn a_slow_token_endpoint_holds_up_nobody() {
     let stage = app_only(
@@ -408,7 +409,7 @@ fn a_slow_token_endpoint_holds_up_nobody() {
     stage.finish(as_app(&stage, &input).args(["--rate", "20/s", "--burst", "1", "--retries", "0"])).exits(0);
     let stats = stage.stats();
     assert_eq!((stats.tokens_issued, stats.bad_auth), (2, 0), "{stats:?}");
-    assert!(longest_gap(&stage) < 0.3, "a worker waited {} s", longest_gap(&stage));
+    assert!(longest_gap(&stage) < 0.34, "a worker waited {} s", longest_gap(&stage));
 }
 
 /// A ready token in its usual form that ends at an instant, from an issuer of the test's own.

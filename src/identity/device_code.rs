@@ -7,26 +7,19 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::choice::{Found, Variables};
-use super::token_endpoint::{self, Authority, Form, Grant, Lifetime, Refusal};
-use super::{Auth, Credential, Endpoint, Issued, Offer, SignInError, TokenClaims};
+use super::device_answer::{Code, INTERVAL};
+use super::token_endpoint::{self, Authority, Form, Grant, Refusal};
+use super::{Auth, Credential, Issued, Offer, SignInError, TokenClaims};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
 
 /// The grant type of a poll.
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
-
-/// Time between two polls where the server names none, and what `slow_down` adds to it (RFC 8628, 3.2 and 3.5).
-const INTERVAL: Duration = Duration::from_secs(5);
-
-/// Shortest time between two polls, whatever the server says.
-const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Longest time between two polls: beyond, a person would wait for nothing.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
@@ -313,62 +306,6 @@ fn judge(answer: Result<Result<Grant, Refusal>, SignInError>) -> Polled {
     }
 }
 
-/// The server's answer to a wish for a code.
-struct Code {
-    device_code: SecretString,
-    prompt: Prompt,
-    interval: Duration,
-}
-
-#[derive(Deserialize)]
-struct CodeBody {
-    device_code: SecretString,
-    user_code: String,
-    #[serde(alias = "verification_url")]
-    verification_uri: String,
-    expires_in: Lifetime,
-    #[serde(default)]
-    interval: Value,
-}
-
-impl Code {
-    /// Reads it, or says why it can't be used.
-    fn read(body: &[u8]) -> Result<Code, String> {
-        let useless = || "its answer holds no device code; is a proxy or a portal between?".to_owned();
-        let body: CodeBody = serde_json::from_slice(body).map_err(|_| useless())?;
-        let good_for = body.expires_in.usable().ok_or_else(useless)?;
-        if body.user_code.trim().is_empty() || body.device_code.expose_secret().is_empty() {
-            return Err(useless());
-        }
-        let address = trusted(&body.verification_uri)?;
-        let prompt = Prompt { address, code: excerpt(&body.user_code, 40), good_for, why: None };
-        Ok(Code { device_code: body.device_code, prompt, interval: interval(&body.interval) })
-    }
-}
-
-/// The time between two polls, in seconds as a number or a text.
-fn interval(said: &Value) -> Duration {
-    let seconds = said.as_f64().or_else(|| said.as_str()?.trim().parse().ok());
-    let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    match seconds.filter(|seconds| !seconds.is_zero()) {
-        Some(seconds) => seconds.max(SHORTEST_INTERVAL),
-        None => INTERVAL,
-    }
-}
-
-/// An address that a person may be sent to, with its host in ASCII: a look-alike is then seen. People enter their
-/// password there, so it is never one without TLS.
-fn trusted(address: &str) -> Result<String, String> {
-    let refused =
-        || format!("it sends people to {} to sign in, which is no address to trust", excerpt(address, 120));
-    let url = Url::parse(address.trim()).map_err(|_| refused())?;
-    let origin: Result<Endpoint, _> = url.origin().ascii_serialization().parse();
-    if origin.is_err() || !url.username().is_empty() || url.password().is_some() || url.as_str().len() > 200 {
-        return Err(refused());
-    }
-    Ok(url.to_string())
-}
-
 /// The claims of a request: those of a challenge, and that this program can be challenged. Only to clients that say
 /// so (`cp1`) Graph sends challenges; others it goes on serving until their token ends
 /// (learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities).
@@ -388,82 +325,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn body(change: impl FnOnce(&mut Value)) -> Vec<u8> {
-        let mut body = json!({
-            "device_code": "fake-device-code",
-            "user_code": "ABCD-EFGH",
-            "verification_uri": "https://microsoft.com/devicelogin",
-            "expires_in": 900,
-            "interval": 5,
-            "message": "To sign in …",
-        });
-        change(&mut body);
-        body.to_string().into_bytes()
-    }
-
-    #[test]
-    fn a_code_is_read() {
-        let code = Code::read(&body(|_| {})).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(code.prompt.address, "https://microsoft.com/devicelogin");
-        assert_eq!(code.prompt.code, "ABCD-EFGH");
-        assert_eq!((code.prompt.good_for, code.interval), (Duration::from_secs(900), INTERVAL));
-        let acting = Code::read(&body(|body| body["user_code"] = "A\u{1b}[2J".into()));
-        assert!(acting.is_ok_and(|code| !code.prompt.code.contains('\u{1b}')));
-    }
-
-    #[test]
-    fn an_answer_that_is_none_is_refused() {
-        for (name, value) in [
-            ("device_code", json!("")),
-            ("device_code", json!(null)),
-            ("user_code", json!("  ")),
-            ("expires_in", json!(0)),
-            ("expires_in", json!("soon")),
-            ("verification_uri", json!(7)),
-        ] {
-            let read = Code::read(&body(|body| body[name] = value.clone()));
-            assert!(read.is_err_and(|why| why.contains("no device code")), "{name}: {value}");
-        }
-    }
-
-    #[test]
-    fn people_are_sent_to_trusted_addresses_only() {
-        for good in [
-            "https://microsoft.com/devicelogin",
-            "http://127.0.0.1:80/x",
-            "https://login.microsoftonline.us/",
-        ] {
-            assert!(trusted(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://microsoft.com/devicelogin",
-            "https://microsoft.com@evil.example/",
-            "javascript:alert(1)",
-            "file:///etc/passwd",
-            "microsoft.com/devicelogin",
-            "",
-        ] {
-            assert!(trusted(bad).is_err_and(|why| why.contains("no address to trust")), "{bad}");
-        }
-        assert_eq!(trusted("https://m\u{456}crosoft.com/").as_deref(), Ok("https://xn--mcrosoft-thh.com/"));
-    }
-
-    #[test]
-    fn the_servers_interval_is_kept() {
-        for (said, seconds) in [
-            (json!(7), 7.0),
-            (json!("3"), 3.0),
-            (json!(0.25), 0.25),
-            (json!(0.001), 0.1),
-            (json!(600), 600.0),
-        ] {
-            assert_eq!(interval(&said), Duration::from_secs_f64(seconds), "{said}");
-        }
-        for none in [json!(null), json!(0), json!(-1), json!("soon"), json!(1e300)] {
-            assert_eq!(interval(&none), INTERVAL, "{none}");
-        }
-    }
 
     #[test]
     fn polls_slow_down_as_they_are_told() {

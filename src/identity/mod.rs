@@ -23,6 +23,7 @@ mod claims;
 mod cli_tool;
 mod cloud;
 mod credential;
+mod device_answer;
 mod device_code;
 mod endpoint;
 mod federated;
