@@ -249,7 +249,7 @@ fn few_open_files_make_fewer_jobs_and_no_failed_users() {
     let users: String = (0..150).map(|n| format!("user{n}@contoso.com\n")).collect();
     let input = stage.input("users.txt", users);
     let run = stage.command("run");
-    let mut command = std::process::Command::new("sh");
+    let mut command = std::process::Command::new("/bin/sh");
     command
         .args(["-c", "ulimit -n 32; exec \"$0\" \"$@\""])
         .arg(run.get_program())

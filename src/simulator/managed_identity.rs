@@ -76,6 +76,15 @@ pub(super) struct Keys {
     tokens: Mutex<HashMap<String, (String, Duration)>>,
 }
 
+impl Drop for Keys {
+    /// Takes away the files of keys that nobody has shown: the folder is the system's.
+    fn drop(&mut self) {
+        for file in lock(&self.arc).values() {
+            let _ = std::fs::remove_file(file);
+        }
+    }
+}
+
 type Refusal = Box<Response<Body>>;
 
 fn refuse(status: StatusCode, error: &str, text: &str) -> Refusal {

@@ -31,10 +31,11 @@ pub fn forget(command: &mut Command) {
     command.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://127.0.0.1:1");
 }
 
-/// A PATH with neither `az` nor `azd` on it.
+/// The PATH without the folders that hold `az` or `azd`.
 pub fn system_path() -> OsString {
-    match std::env::var_os("SystemRoot") {
-        Some(root) => std::path::Path::new(&root).join("System32").into(),
-        None => "/nonexistent".into(),
-    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let holds = |folder: &std::path::Path| {
+        ["az", "azd", "az.cmd", "azd.exe"].iter().any(|name| folder.join(name).exists())
+    };
+    std::env::join_paths(std::env::split_paths(&path).filter(|folder| !holds(folder))).unwrap_or_default()
 }
