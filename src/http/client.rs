@@ -89,6 +89,13 @@ fn configured(
     })
 }
 
+/// A client for one look at a server, with the proxies and roots of the others and nothing of the program's to tell:
+/// it must never be given a secret. With `trust_all` it takes any certificate, so as to read whose it is.
+pub fn probe_client(options: &HttpOptions, trust_all: bool) -> Result<reqwest::Client, ConnectError> {
+    let builder = configured(options)?()?.tls_info(true).pool_max_idle_per_host(0);
+    built(builder.tls_danger_accept_invalid_certs(trust_all))
+}
+
 fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConnectError> {
     builder.build().map_err(|error| ConnectError::Client(chain(&error)))
 }

@@ -2,8 +2,10 @@
 //! how `Retry-After` is read.
 
 mod client;
+mod probe;
 mod retry_after;
 
 pub(crate) use client::chain;
-pub use client::{ConnectError, HttpClients, HttpOptions};
+pub use client::{ConnectError, HttpClients, HttpOptions, probe_client};
+pub use probe::{is_untrusted, proxy_for};
 pub use retry_after::parse as parse_retry_after;

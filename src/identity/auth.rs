@@ -57,6 +57,11 @@ impl Auth {
         Auth::AzureDeveloperCli,
     ];
 
+    /// Whether it asks the cloud's authority itself; the others get their tokens elsewhere.
+    pub fn asks_authority(self) -> bool {
+        matches!(self, Auth::ClientSecret | Auth::Certificate | Auth::WorkloadIdentity | Auth::DeviceCode)
+    }
+
     /// The word of the flag.
     pub fn word(self) -> &'static str {
         match self {

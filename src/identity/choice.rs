@@ -111,6 +111,13 @@ pub struct Candidates {
     pub(super) chain: bool,
 }
 
+impl Candidates {
+    /// The first way that is set up here; one that is refused is also the last.
+    pub fn first(&self) -> Option<Auth> {
+        self.ways.iter().find(|(_, way)| way.is_ok()).map(|(auth, _)| *auth)
+    }
+}
+
 impl Offer {
     /// What can be tried with what is given and what the environment holds.
     pub fn candidates(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {

@@ -25,6 +25,11 @@ pub struct TokenClaims {
     pub scp: Option<String>,
     /// The signed-in user's name.
     pub upn: Option<String>,
+    /// Template ids of the directory roles that the signed-in user holds in the whole tenant.
+    pub wids: Option<Vec<String>>,
+    /// When the token ends, in seconds since 1970.
+    #[serde(deserialize_with = "seconds")]
+    pub exp: Option<i64>,
 }
 
 impl TokenClaims {
@@ -45,10 +50,21 @@ impl TokenClaims {
         }
     }
 
+    /// The permissions that the token lists; none where it lists none, as an opaque one does.
+    pub fn permissions(&self) -> Vec<&str> {
+        let scopes = self.scp.iter().flat_map(|scopes| scopes.split_whitespace());
+        self.roles.iter().flatten().map(String::as_str).chain(scopes).collect()
+    }
+
     /// The app's id.
     pub fn app(&self) -> Option<&str> {
         self.appid.as_deref().or(self.azp.as_deref())
     }
+}
+
+/// A number of seconds. What is none is passed over: the other claims are still good.
+fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(serde_json::Value::deserialize(deserializer)?.as_i64())
 }
 
 #[cfg(test)]
@@ -66,6 +82,14 @@ mod tests {
         assert_eq!(app_only(r#"{"roles":["x"],"azp":"1"}"#), Some(true));
         assert_eq!(app_only(r#"{"scp":"User.RevokeSessions.All","roles":["x"]}"#), Some(false));
         assert_eq!(app_only("{}"), None);
+    }
+
+    #[test]
+    fn permissions_are_listed_and_odd_times_passed_over() {
+        let claims = TokenClaims::of(&token(r#"{"scp":"User.Read openid","exp":1700000000}"#));
+        assert_eq!((claims.permissions(), claims.exp), (vec!["User.Read", "openid"], Some(1_700_000_000)));
+        let claims = TokenClaims::of(&token(r#"{"roles":["A"],"exp":"soon"}"#));
+        assert_eq!((claims.permissions(), claims.exp), (vec!["A"], None));
     }
 
     #[test]

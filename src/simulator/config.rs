@@ -21,6 +21,8 @@ pub struct Config {
     pub allow_remote: bool,
     /// How many times as fast as real time simulated time runs: 60 makes a window of 150 s last 2.5 s.
     pub speed: f64,
+    /// Seconds by which its clock is ahead of this machine's; below zero, behind.
+    pub clock_ahead: i64,
     /// Seed of what faults strike by chance.
     pub seed: u64,
     /// How long Graph takes to answer.
@@ -72,6 +74,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
             speed: 1.0,
+            clock_ahead: 0,
             seed: 0,
             latency: Duration::ZERO,
             jitter: Duration::ZERO,
@@ -227,6 +230,8 @@ pub struct TokenConfig {
     pub user_id: String,
     /// User principal name of the same.
     pub user_principal_name: String,
+    /// Template ids of the directory roles that the same user holds (`wids` in a user's token).
+    pub directory_roles: Vec<String>,
 }
 
 impl Default for TokenConfig {
@@ -241,6 +246,7 @@ impl Default for TokenConfig {
             scopes: vec!["User.RevokeSessions.All".into()],
             user_id: "0b5e5d1e-1111-4222-8333-444455556666".into(),
             user_principal_name: "operator@example.com".into(),
+            directory_roles: Vec::new(),
         }
     }
 }

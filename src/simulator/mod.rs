@@ -11,7 +11,8 @@
 //!                            └── control: ledger, stats, reset, config
 //! ```
 //!
-//! Paths: `POST /{tenant}/oauth2/v2.0/token`; `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all its spellings,
+//! Paths: `POST /{tenant}/oauth2/v2.0/token`; `GET /{tenant}/v2.0/.well-known/openid-configuration`;
+//! `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all its spellings,
 //! and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
 //! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
 
@@ -29,6 +30,7 @@ mod graph;
 mod ledger;
 mod live;
 mod lock;
+mod openid;
 mod penalty;
 mod quota;
 mod recorder;

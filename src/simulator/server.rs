@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::HOST;
+use hyper::header::{DATE, HOST, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, Version};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -20,7 +20,7 @@ use super::config::HeaderCase;
 use super::route::{self, Route};
 use super::wire::{Fate, Wire};
 use super::world::{Reply, World};
-use super::{control, graph, token};
+use super::{control, graph, openid, token};
 
 /// How to speak to a connection.
 pub(super) struct Manner {
@@ -86,7 +86,10 @@ async fn answer(
 ) -> Result<Response<Body>, io::Error> {
     let version = request.version();
     match dispatch(&world, request).await {
-        Reply::Answer(response) => Ok(response),
+        Reply::Answer(mut response) => {
+            date(&world, &mut response);
+            Ok(response)
+        }
         Reply::Reset => {
             // Over HTTP/2 a reset of the connection would strike requests that no fault has struck.
             if version != Version::HTTP_2 {
@@ -110,8 +113,20 @@ async fn dispatch(world: &World, request: Request<Incoming>) -> Reply {
     match route {
         Ok(Route::Control(page)) => Reply::Answer(control::answer(world, page, request).await),
         Ok(Route::Token { tenant }) => token::answer(world, &tenant, request).await,
+        Ok(Route::OpenId { tenant }) => Reply::Answer(openid::answer(world, &tenant)),
         Ok(Route::Graph { version, ask }) => graph::answer(world, request, Ok((version, ask))).await,
         Err(error) => graph::answer(world, request, Err(error)).await,
+    }
+}
+
+/// Says the time, where the simulator's clock is not this machine's; otherwise the server below says it.
+fn date(world: &World, response: &mut Response<Body>) {
+    if world.live().config.clock_ahead == 0 {
+        return;
+    }
+    let now = std::time::SystemTime::from(world.clock.wall(world.clock.now()));
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
+        response.headers_mut().insert(DATE, date);
     }
 }
 
