@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::console;
+use crate::doctor::clock;
+use crate::doctor::permissions::{self, Permissions, Revoking};
 use crate::error::Error;
 use crate::graph::HttpGraph;
 use crate::http::HttpClients;
@@ -31,16 +33,17 @@ pub(super) async fn connect(
     network: &Network,
 ) -> Result<Connection, Error> {
     let clients = HttpClients::new(&network.http())?;
-    let SignedIn { tokens, auth, passed_over } = Tokens::sign_in(candidates, clients.clone()).await?;
+    let SignedIn { tokens, auth, passed_over, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
     if !passed_over.is_empty() {
         say_choice(auth, &passed_over);
     }
-    let mut claims = tokens.current().claims().clone();
-    if tokens.credential().is_app_only() {
-        claims.idtyp = Some("app".to_owned());
-    }
+    let claims = claims_of(&tokens);
     check_tenant(sign_in.tenant.as_deref(), &claims)?;
     check_cloud(network, &claims)?;
+    check_permission(&claims)?;
+    if let Some(off) = skew.and_then(clock::off) {
+        console::say(&format!("warning: {off}; set it, or certificates and tokens will be refused"));
+    }
     let operator = Operator {
         auth: tokens.credential().word().to_owned(),
         app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
@@ -61,6 +64,41 @@ fn say_choice(auth: Auth, passed_over: &[PassedOver]) {
     console::say(&format!("signing in with {auth} (passed over {})", why.join("; ")));
 }
 
+/// What the first token says. An app's credential gives an app's token, also where that is opaque.
+pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
+    let mut claims = tokens.current().claims().clone();
+    if tokens.credential().is_app_only() {
+        claims.idtyp = Some("app".to_owned());
+    }
+    claims
+}
+
+/// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
+/// One that lists none may still be good; Graph tells.
+fn check_permission(claims: &TokenClaims) -> Result<(), SignInError> {
+    let found = Permissions::of(claims);
+    let app_only = claims.app_only() != Some(false);
+    match found.revoking {
+        Revoking::Missing => Err(SignInError::NoPermission {
+            listed: found.listed.join(", "),
+            advice: permissions::advice(app_only),
+        }),
+        Revoking::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
+            console::say(&format!(
+                "warning: the token lists no permission; if Graph refuses, {}",
+                permissions::advice(app_only)
+            ));
+            Ok(())
+        }
+        _ => {
+            if !found.more.is_empty() {
+                tracing::info!(more = found.more.join(", "), "the token allows more than is needed");
+            }
+            Ok(())
+        }
+    }
+}
+
 fn host_file() -> Option<String> {
     std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned())
 }
@@ -76,7 +114,7 @@ fn check_tenant(expected: Option<&str>, claims: &TokenClaims) -> Result<(), Sign
     }
 }
 
-fn check_cloud(network: &Network, claims: &TokenClaims) -> Result<(), SignInError> {
+pub(super) fn check_cloud(network: &Network, claims: &TokenClaims) -> Result<(), SignInError> {
     let Some(audience) = claims.aud.as_deref() else { return Ok(()) };
     match Cloud::of_audience(audience) {
         Some(cloud) if cloud != network.cloud => Err(SignInError::OtherCloud {
