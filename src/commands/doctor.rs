@@ -3,8 +3,6 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
-use reqwest::Method;
-
 use super::connect::{check_cloud, claims_of};
 use super::{open_files, start_logs};
 use crate::cli::DoctorArgs;
@@ -42,7 +40,7 @@ pub(super) async fn doctor(args: DoctorArgs) -> Result<u8, Error> {
     let mut findings = Findings::default();
     findings.add(version());
     match HttpClients::new(&network.http()) {
-        Ok(clients) => examine(&who, &network, clients, &mut findings).await?,
+        Ok(clients) => examine(&who, &network, clients, &mut findings).await,
         Err(error) => no_https(error.into(), &mut findings),
     }
     let dir = &args.evidence.output_dir;
@@ -84,12 +82,7 @@ fn no_https(error: Error, findings: &mut Findings) {
 }
 
 /// Looks at both servers, signs in, and looks at the token.
-async fn examine(
-    who: &SignIn,
-    network: &Network,
-    clients: HttpClients,
-    findings: &mut Findings,
-) -> Result<(), Error> {
+async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings: &mut Findings) {
     findings.add(Finding::ok("roots", roots(network)));
     let candidates = who.offer(network).candidates(&process_variables);
     let asks = candidates.as_ref().is_ok_and(|found| found.first().is_some_and(Auth::asks_authority));
@@ -102,7 +95,7 @@ async fn examine(
         tls_check: "graph-tls",
         root: graph_root,
         url: &graph_url,
-        method: &Method::HEAD,
+        reads: false,
         own: graph_root == network.cloud.graph_root(),
         ends_with: Some(RUNTIME),
     };
@@ -111,15 +104,16 @@ async fn examine(
         tls_check: "authority-tls",
         root: authority_root.as_str(),
         url: &configuration,
-        method: &Method::GET,
+        reads: true,
         own: authority_root == network.cloud.authority(),
         ends_with: asks.then_some(SIGN_IN),
     };
     findings.add(network::proxies(graph.root, authority.root));
     let options = network.http();
-    let (of_graph, of_authority) =
-        tokio::join!(network::look(&options, &graph), network::look(&options, &authority));
-    let (of_graph, of_authority) = (of_graph?, of_authority?);
+    let (of_graph, of_authority) = tokio::join!(
+        network::look(&options, &clients, &graph),
+        network::look(&options, &clients, &authority)
+    );
     for (server, sight) in [(&graph, &of_graph), (&authority, &of_authority)] {
         findings.add(network::name(server, sight));
         findings.add(network::tls(server, sight));
@@ -130,7 +124,7 @@ async fn examine(
         for check in ["credential"].into_iter().chain(OF_TOKEN) {
             findings.add(Finding::skipped(check, "the authority can't be reached"));
         }
-        return Ok(());
+        return;
     }
     let resolved = of_authority.seen.ok().and_then(|seen| token::tenant_of(&seen.body));
     let place = Place { who, network, resolved: resolved.as_deref(), ahead: ahead.unwrap_or_default() };
@@ -138,7 +132,6 @@ async fn examine(
         Ok(candidates) => credential(&place, candidates, clients, findings).await,
         Err(error) => no_token(&error, findings),
     }
-    Ok(())
 }
 
 fn roots(network: &Network) -> String {

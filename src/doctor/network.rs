@@ -4,12 +4,12 @@
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
+use reqwest::Url;
 use reqwest::header::DATE;
-use reqwest::{Method, Url};
 
 use super::Finding;
 use super::issuer::Issuer;
-use crate::http::{self, ConnectError, HttpOptions};
+use crate::http::{self, HttpClients, HttpOptions};
 
 /// How long one look at a server may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -28,8 +28,8 @@ pub struct Server<'a> {
     pub root: &'a str,
     /// What a look at it asks for.
     pub url: &'a str,
-    /// By which method.
-    pub method: &'a Method,
+    /// Whether what it answers is of use; its head always is.
+    pub reads: bool,
     /// Whether it is a cloud's own, so that its certificates are known to be issued by few.
     pub own: bool,
     /// What to say when no run can do without it, and the exit code of such a run.
@@ -70,41 +70,45 @@ pub enum Unseen {
     Unreachable(String),
 }
 
-/// Looks at a server: asks for its name and for an answer at the same time.
-pub async fn look(options: &HttpOptions, server: &Server<'_>) -> Result<Sight, ConnectError> {
-    let (seen, addresses) = tokio::join!(answer(options, server), addresses(server.root));
-    Ok(Sight { seen: seen?, addresses })
+/// Looks at a server: asks for its name, for an answer, and for its certificate, all at the same time.
+pub async fn look(options: &HttpOptions, clients: &HttpClients, server: &Server<'_>) -> Sight {
+    let options = HttpOptions { timeout: options.timeout.min(PATIENCE), ..options.clone() };
+    let (answer, issuer, addresses) = tokio::join!(
+        tokio::time::timeout(PATIENCE, request(clients.pooled(), server)),
+        issuer(&options, server),
+        addresses(server.root)
+    );
+    let seen = match answer {
+        Ok(Ok(answer)) => Ok(Seen { issuer, ..answer }),
+        Ok(Err(error)) if http::is_untrusted(&error) => {
+            Err(Unseen::Untrusted { reason: reason(error), issuer })
+        }
+        Ok(Err(error)) => Err(Unseen::Unreachable(reason(error))),
+        Err(_) => Err(Unseen::Unreachable("no answer within the time-out".to_owned())),
+    };
+    Sight { seen, addresses }
 }
 
-async fn answer(options: &HttpOptions, server: &Server<'_>) -> Result<Result<Seen, Unseen>, ConnectError> {
-    let options = HttpOptions { timeout: options.timeout.min(PATIENCE), ..options.clone() };
-    match request(&http::probe_client(&options, false)?, server).await {
-        Ok(seen) => Ok(Ok(seen)),
-        Err(error) if http::is_untrusted(&error) => {
-            // A second handshake, only to read whose certificate it is: nothing that it says is believed.
-            let again = request(&http::probe_client(&options, true)?, server).await;
-            let issuer = again.ok().and_then(|seen| seen.issuer);
-            Ok(Err(Unseen::Untrusted { reason: reason(error), issuer }))
-        }
-        Err(error) => Ok(Err(Unseen::Unreachable(reason(error)))),
+async fn issuer(options: &HttpOptions, server: &Server<'_>) -> Option<Issuer> {
+    if server.root.starts_with("http://") {
+        return None;
     }
+    let certificate = tokio::time::timeout(PATIENCE, http::certificate_of(options, server.url)).await;
+    Issuer::of(&certificate.ok()??)
 }
 
 async fn request(client: &reqwest::Client, server: &Server<'_>) -> Result<Seen, reqwest::Error> {
     let began = tokio::time::Instant::now();
-    let mut response = client.request(server.method.clone(), server.url).send().await?;
+    let mut response = client.get(server.url).send().await?;
     let took = began.elapsed();
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let ahead = date.and_then(|date| ahead(SystemTime::now(), httpdate::parse_http_date(date).ok()?));
-    let certificate =
-        response.extensions().get::<reqwest::tls::TlsInfo>().and_then(|tls| tls.peer_certificate());
-    let issuer = certificate.and_then(Issuer::of);
     let mut body = Vec::new();
-    while body.len() < MAX_BODY {
+    while server.reads && body.len() < MAX_BODY {
         let Some(chunk) = response.chunk().await? else { break };
         body.extend_from_slice(&chunk);
     }
-    Ok(Seen { ahead, body, issuer, took })
+    Ok(Seen { ahead, body, issuer: None, took })
 }
 
 /// How far `here` is ahead of `there`, in seconds.

@@ -172,11 +172,17 @@ pub fn reading(claims: &TokenClaims) -> Finding {
     }
     let allowed = |by: &[&str]| by.iter().any(|by| listed.iter().any(|listed| same(listed, by)));
     let (can, not): (Vec<_>, Vec<_>) = READING.iter().partition(|(_, by)| allowed(by));
-    let can: Vec<&str> = can.iter().map(|(what, _)| *what).collect();
-    let not: Vec<String> = not.iter().map(|(what, by)| format!("{what} ({})", by[0])).collect();
-    let can = if can.is_empty() { "nothing else".to_owned() } else { can.join(", ") };
-    let not = if not.is_empty() { String::new() } else { format!("; not {}", not.join(", ")) };
-    Finding::info("reading", format!("may read {can}{not}; revoking needs none of it"))
+    let names =
+        |of: &[&(&'static str, &[&str])]| of.iter().map(|(what, _)| *what).collect::<Vec<_>>().join(", ");
+    let may = if can.is_empty() { "nothing else".to_owned() } else { names(&can) };
+    let found = Finding::info("reading", format!("may read {may}; revoking needs none of it"));
+    match not.is_empty() {
+        true => found,
+        false => {
+            let least: Vec<&str> = not.iter().map(|(_, by)| by[0]).collect();
+            found.with([format!("to read {}: {}", names(&not), least.join(", "))])
+        }
+    }
 }
 
 #[cfg(test)]
@@ -225,12 +231,15 @@ mod tests {
 
     #[test]
     fn what_may_be_read_is_told_with_the_least_permission_for_the_rest() {
-        let told = |roles: &[&str]| reading(&app(roles)).finding;
+        let none = reading(&app(&[LEAST]));
+        assert!(none.finding.starts_with("may read nothing else;"), "{none:?}");
         assert!(
-            told(&[LEAST]).starts_with("may read nothing else; not groups (GroupMember.Read.All), users (")
+            none.details[0].starts_with("to read groups, users, ")
+                && none.details[0].contains("GroupMember.")
         );
-        let some = told(&["Directory.Read.All"]);
-        assert!(some.starts_with("may read groups, users, directory roles; not risky users"), "{some}");
+        let some = reading(&app(&["Directory.Read.All"]));
+        assert!(some.finding.starts_with("may read groups, users, directory roles;"), "{some:?}");
+        assert_eq!(some.details, ["to read risky users: IdentityRiskyUser.Read.All"]);
         assert_eq!(reading(&TokenClaims::default()).status, Status::Info);
     }
 }

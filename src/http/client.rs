@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+use tokio_rustls::rustls;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -89,11 +90,12 @@ fn configured(
     })
 }
 
-/// A client for one look at a server, with the proxies and roots of the others and nothing of the program's to tell:
-/// it must never be given a secret. With `trust_all` it takes any certificate, so as to read whose it is.
-pub fn probe_client(options: &HttpOptions, trust_all: bool) -> Result<reqwest::Client, ConnectError> {
-    let builder = configured(options)?()?.tls_info(true).pool_max_idle_per_host(0);
-    built(builder.tls_danger_accept_invalid_certs(trust_all))
+/// A client with the proxies and time-outs of the others, for a handshake in which `tls` decides.
+pub(super) fn with_tls(
+    options: &HttpOptions,
+    tls: rustls::ClientConfig,
+) -> Result<reqwest::Client, ConnectError> {
+    built(configured(options)?()?.tls_backend_preconfigured(tls).pool_max_idle_per_host(0))
 }
 
 fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConnectError> {

@@ -6,6 +6,6 @@ mod probe;
 mod retry_after;
 
 pub(crate) use client::chain;
-pub use client::{ConnectError, HttpClients, HttpOptions, probe_client};
-pub use probe::{is_untrusted, proxy_for};
+pub use client::{ConnectError, HttpClients, HttpOptions};
+pub use probe::{certificate_of, is_untrusted, proxy_for};
 pub use retry_after::parse as parse_retry_after;
