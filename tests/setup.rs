@@ -1,6 +1,7 @@
 //! `doctor --setup`: its commands are bash that works, and ask for exactly one permission. They are run with an `az`,
 //! an `openssl` and a `curl` that only write down what they were asked.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used)]
 
 mod stage;
 
