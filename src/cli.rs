@@ -9,6 +9,7 @@ use crate::console::Output;
 use crate::console::Progress;
 use crate::console::log::LogFormat;
 use crate::dispatch::{HaltRule, Rate};
+use crate::doctor::text::Format;
 use crate::duration;
 use crate::http::Resolve;
 use crate::identity::{Auth, Cloud, Endpoint};
@@ -45,6 +46,9 @@ pub enum Command {
     /// Go on with a run that was cut short, or try again what was not done
     #[command(after_help = RESUME_EXAMPLES)]
     Resume(Box<ResumeArgs>),
+    /// Check all that a run needs, and say what to do where something is missing
+    #[command(after_help = DOCTOR_EXAMPLES)]
+    Doctor(Box<DoctorArgs>),
     /// Make a run's reports again from its journal
     Report(ReportArgs),
     /// Show the profiles of the config file, or check that they can be used here
@@ -74,6 +78,14 @@ const DRILL_EXAMPLES: &str = "Examples:
 const RESUME_EXAMPLES: &str = "Examples:
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d --rate 10/s --accept not_found";
+
+const DOCTOR_EXAMPLES: &str = "Examples:
+  With the flags that the run will have:
+      entra-revoke doctor --tenant contoso.com --client-id … --certificate-file app.pem
+  For a pipeline: exits with 0 only when a run would start
+      entra-revoke doctor -o json
+  The commands that register the app:
+      entra-revoke doctor --setup --auth certificate > setup.sh";
 
 const SIMULATOR_EXAMPLES: &str = "Examples:
       entra-revoke simulator --listen 127.0.0.1:8080
@@ -168,6 +180,42 @@ pub struct ResumeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub output: OutputArgs,
+}
+
+/// `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Print the commands that register the app and give it what it needs; nothing is checked
+    #[arg(long)]
+    pub setup: bool,
+    /// Standard output: text, json
+    #[arg(
+        short,
+        long,
+        value_name = "FORMAT",
+        default_value_t,
+        conflicts_with = "setup",
+        help_heading = "Output"
+    )]
+    pub output: Format,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub profile: ProfileArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sending: SendingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub evidence: EvidenceArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub sign_in: SignInArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub network: NetworkArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub log: LogArgs,
 }
 
 /// `report`.

@@ -22,6 +22,7 @@ pub mod commands;
 pub mod console;
 pub mod digest;
 pub mod dispatch;
+pub mod doctor;
 pub mod duration;
 pub mod error;
 pub mod event;

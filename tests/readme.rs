@@ -17,7 +17,7 @@ use entra_revoke::outcome::{Outcome, Standing};
 use entra_revoke::report::COLUMNS;
 use regex::Regex;
 
-const VERBS: [&str; 6] = ["run", "drill", "resume", "report", "profiles", "simulator"];
+const VERBS: [&str; 7] = ["run", "drill", "resume", "doctor", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
 const FLAGS_OF_OTHERS: [&str; 23] = [
@@ -367,6 +367,10 @@ mod commands {
             (r"runs/\d{8}T\d{6}Z-[0-9a-f]{8}", "runs/RUN"),
             (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
             (r"^Took [0-9a-z. ]+, (\d+ requests?)\b.*", "Took TIME, $1"),
+            (r"[\d,]+ [GM]iB free", "ROOM free"),
+            (r"in 59m\d\ds \([^)]*\)", "in TIME"),
+            (r"\b\d+ ms\b", "N ms"),
+            (r"for \w+-\w+; TLS", "for MACHINE; TLS"),
         ] {
             line = Regex::new(pattern).unwrap().replace_all(&line, word).into_owned();
         }

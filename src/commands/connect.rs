@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use super::prompt;
 use super::secret_files;
 use crate::console;
+use crate::doctor::clock;
+use crate::doctor::permissions::{self, Permissions, Revoking};
 use crate::error::Error;
 use crate::graph::HttpGraph;
 use crate::http::{self, HttpClients};
@@ -45,7 +47,7 @@ pub(super) async fn connect(
         console::say(&format!("warning: {loss}"));
     }
     let candidates = candidates.asking(&prompt::on_screen());
-    let SignedIn { tokens, auth, passed_over } = Tokens::sign_in(candidates, clients.clone()).await?;
+    let SignedIn { tokens, auth, passed_over, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
     if !passed_over.is_empty() {
         say_choice(auth, &passed_over);
     }
@@ -53,13 +55,14 @@ pub(super) async fn connect(
     if let Some(end) = certificate.and_then(|certificate| certificate.ends_soon(Timestamp::now())) {
         console::say(&format!("warning: {end}"));
     }
-    let mut claims = tokens.current().claims().clone();
-    if tokens.credential().is_app_only() {
-        claims.idtyp = Some("app".to_owned());
-    }
+    let claims = claims_of(&tokens);
     check_tenant(sign_in.tenant.as_deref(), &claims)?;
     if let Some(audience) = &claims.aud {
         check_audience(audience, network.cloud, network.graph_root())?;
+    }
+    check_permission(&claims)?;
+    if let Some(off) = skew.and_then(clock::off) {
+        console::say(&format!("warning: {off}; set it, or certificates and tokens will be refused"));
     }
     let operator = Operator {
         auth: tokens.credential().word().to_owned(),
@@ -95,6 +98,41 @@ fn choice(auth: Auth, passed_over: &[PassedOver]) -> String {
         parts.push(format!("not set up: {}", absent.join(", ")));
     }
     format!("Signing in with {auth} ({}).", parts.join("; "))
+}
+
+/// What the first token says. An app's credential gives an app's token, also where that is opaque.
+pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
+    let mut claims = tokens.current().claims().clone();
+    if tokens.credential().is_app_only() {
+        claims.idtyp = Some("app".to_owned());
+    }
+    claims
+}
+
+/// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
+/// One that lists none may still be good; Graph tells.
+fn check_permission(claims: &TokenClaims) -> Result<(), SignInError> {
+    let found = Permissions::of(claims);
+    let app_only = claims.app_only() != Some(false);
+    match found.revoking {
+        Revoking::Missing => Err(SignInError::NoPermission {
+            listed: found.listed.join(", "),
+            advice: permissions::advice(app_only),
+        }),
+        Revoking::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
+            console::say(&format!(
+                "warning: the token lists no permission; if Graph refuses, {}",
+                permissions::advice(app_only)
+            ));
+            Ok(())
+        }
+        _ => {
+            if !found.more.is_empty() {
+                tracing::info!(more = found.more.join(", "), "the token allows more than is needed");
+            }
+            Ok(())
+        }
+    }
 }
 
 fn host_file() -> Option<String> {

@@ -2,6 +2,7 @@
 
 mod carry_out;
 mod connect;
+mod doctor;
 mod drill;
 mod forewarn;
 mod open_files;
@@ -29,6 +30,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Run(args) => block_on(run::run(*args)),
         Command::Drill(args) => block_on(drill::drill(*args)),
         Command::Resume(args) => block_on(resume::resume(*args)),
+        Command::Doctor(args) => block_on_briefly(doctor::doctor(*args)),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => profiles::profiles(args),
         Command::Simulator(args) => block_on(simulator::simulator(args)),
@@ -43,11 +45,22 @@ pub fn execute(cli: Cli) -> ExitCode {
 }
 
 fn block_on(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    runtime()?.block_on(work)
+}
+
+/// The same without waiting for what is left over at the end, such as a question to DNS that nobody answers.
+fn block_on_briefly(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
+    let runtime = runtime()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|source| Error::Io { what: "can't start".to_owned(), source })?;
-    runtime.block_on(work)
+        .map_err(|source| Error::Io { what: "can't start".to_owned(), source })
 }
 
 fn start_logs(args: &LogArgs) -> Result<(), Error> {

@@ -4,19 +4,9 @@
 #[cfg(unix)]
 const BESIDE: u64 = 24;
 
-/// How many of `jobs` can have a connection; the process's soft limit is raised first where that is allowed.
-#[cfg(unix)]
+/// How many of `jobs` can have a connection. Where not all can, that is logged.
 pub(super) fn fit(jobs: usize) -> usize {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let wanted = jobs as u64 + BESIDE;
-    let limit = getrlimit(Resource::Nofile);
-    let Some(current) = limit.current.filter(|current| *current < wanted) else { return jobs };
-    let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
-    let allowed = match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }) {
-        Ok(()) => raised,
-        Err(_) => current,
-    };
-    let fitting = usize::try_from(allowed.saturating_sub(BESIDE)).unwrap_or(jobs).clamp(1, jobs);
+    let (fitting, allowed) = fitting(jobs);
     if fitting < jobs {
         tracing::warn!(
             jobs,
@@ -27,8 +17,25 @@ pub(super) fn fit(jobs: usize) -> usize {
     fitting
 }
 
+/// How many of `jobs` can have a connection, and how many files may be open; the process's soft limit is raised first
+/// where that is allowed.
+#[cfg(unix)]
+pub(super) fn fitting(jobs: usize) -> (usize, u64) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let wanted = jobs as u64 + BESIDE;
+    let limit = getrlimit(Resource::Nofile);
+    let Some(current) = limit.current.filter(|current| *current < wanted) else { return (jobs, wanted) };
+    let raised = limit.maximum.map_or(wanted, |maximum| maximum.min(wanted));
+    let allowed = match setrlimit(Resource::Nofile, Rlimit { current: Some(raised), ..limit }) {
+        Ok(()) => raised,
+        Err(_) => current,
+    };
+    let fitting = usize::try_from(allowed.saturating_sub(BESIDE)).unwrap_or(jobs).clamp(1, jobs);
+    (fitting, allowed)
+}
+
 /// Windows knows no such limit for sockets.
 #[cfg(not(unix))]
-pub(super) fn fit(jobs: usize) -> usize {
-    jobs
+pub(super) fn fitting(jobs: usize) -> (usize, u64) {
+    (jobs, u64::MAX)
 }

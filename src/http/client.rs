@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::redirect::Policy;
+use tokio_rustls::rustls;
 
 use super::proxy::Proxy;
 use super::{Resolve, roots};
@@ -154,6 +155,14 @@ fn addresses(resolve: &[Resolve]) -> std::collections::BTreeMap<&str, Vec<Socket
         addresses.entry(one.host()).or_default().push(one.socket());
     }
     addresses
+}
+
+/// A client with the proxies and time-outs of the others, for a handshake in which `tls` decides.
+pub(super) fn with_tls(
+    options: &HttpOptions,
+    tls: rustls::ClientConfig,
+) -> Result<reqwest::Client, ConnectError> {
+    built(configured(options)?()?.tls_backend_preconfigured(tls).pool_max_idle_per_host(0))
 }
 
 fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConnectError> {

@@ -2,6 +2,7 @@
 //! no answer came, and how `Retry-After` is read.
 
 mod client;
+mod probe;
 mod proxy;
 mod resolve;
 mod retry_after;
@@ -9,6 +10,7 @@ mod roots;
 mod trouble;
 
 pub use client::{ConnectError, HttpClients, HttpOptions};
+pub use probe::{certificate_of, is_untrusted, proxy_for};
 pub use proxy::overruled;
 pub use resolve::{Resolve, ResolveError};
 pub use retry_after::parse as parse_retry_after;

@@ -62,6 +62,11 @@ impl Auth {
         matches!(self, Auth::ManagedIdentity | Auth::AzureCli | Auth::AzureDeveloperCli)
     }
 
+    /// Whether it asks the cloud's authority itself; the others get their tokens elsewhere.
+    pub fn asks_authority(self) -> bool {
+        matches!(self, Auth::ClientSecret | Auth::Certificate | Auth::WorkloadIdentity | Auth::DeviceCode)
+    }
+
     /// The word of the flag.
     pub fn word(self) -> &'static str {
         match self {

@@ -156,6 +156,11 @@ impl Candidates {
         }
         self
     }
+
+    /// The first way that is set up here; one that is refused is also the last.
+    pub fn first(&self) -> Option<Auth> {
+        self.ways.iter().find(|(_, way)| way.is_ok()).map(|(auth, _)| *auth)
+    }
 }
 
 impl Offer {

@@ -28,6 +28,8 @@ pub struct TokenClaims {
     pub upn: Option<String>,
     /// The object id of the user, or of the app's service principal.
     pub oid: Option<String>,
+    /// Template ids of the directory roles that the signed-in user holds in the whole tenant.
+    pub wids: Option<Vec<String>>,
     /// When the token ends, in seconds since 1970; none where that is no number.
     #[serde(deserialize_with = "whole_seconds")]
     pub exp: Option<i64>,
@@ -67,6 +69,12 @@ impl TokenClaims {
     pub fn user(&self) -> Option<&str> {
         let oid = self.oid.as_deref().filter(|_| self.app_only() == Some(false));
         self.upn.as_deref().or(oid)
+    }
+
+    /// The permissions that the token lists; none where it lists none, as an opaque one does.
+    pub fn permissions(&self) -> Vec<&str> {
+        let scopes = self.scp.iter().flat_map(|scopes| scopes.split_whitespace());
+        self.roles.iter().flatten().map(String::as_str).chain(scopes).collect()
     }
 
     /// The app's id.
@@ -110,6 +118,14 @@ mod tests {
         assert_eq!(user(r#"{"scp":"x","upn":"a@b.c","oid":"1"}"#).as_deref(), Some("a@b.c"));
         assert_eq!(user(r#"{"scp":"x","oid":"1"}"#).as_deref(), Some("1"));
         assert_eq!(user(r#"{"roles":["x"],"oid":"1"}"#), None);
+    }
+
+    #[test]
+    fn permissions_are_listed_and_odd_times_passed_over() {
+        let claims = TokenClaims::of(&token(r#"{"scp":"User.Read openid","exp":1700000000}"#));
+        assert_eq!((claims.permissions(), claims.exp), (vec!["User.Read", "openid"], Some(1_700_000_000)));
+        let claims = TokenClaims::of(&token(r#"{"roles":["A"],"exp":"soon"}"#));
+        assert_eq!((claims.permissions(), claims.exp), (vec!["A"], None));
     }
 
     #[test]

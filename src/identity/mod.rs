@@ -264,6 +264,14 @@ pub enum SignInError {
         /// The Graph root it should be for.
         root: String,
     },
+    /// The token lists permissions, and none of them allows to revoke sessions.
+    #[error("the token does not allow to revoke sessions, so nothing was sent: it has {listed}; {advice}")]
+    NoPermission {
+        /// What it lists.
+        listed: String,
+        /// What to do.
+        advice: String,
+    },
 }
 
 /// Ways that were passed over, a line each.

@@ -32,6 +32,12 @@ impl Authority {
         format!("{}/{}/oauth2/v2.0/{name}", self.root, self.segment())
     }
 
+    /// Where the authority tells of itself and of the tenant, in public
+    /// (learn.microsoft.com/entra/identity-platform/v2-protocols-oidc).
+    pub fn openid_configuration(&self) -> String {
+        format!("{}/{}/v2.0/.well-known/openid-configuration", self.root, self.segment())
+    }
+
     /// Whom a client assertion is for: the address of the token endpoint.
     pub(super) fn audience(&self) -> String {
         self.url("token")

@@ -82,6 +82,14 @@ impl Token {
         &self.claims
     }
 
+    /// How far this machine's clock is ahead of the issuer's, in seconds; below zero, behind. The issuer says when the
+    /// token ends and how long it lives; a ready token does not tell.
+    fn skew(&self, now: i64) -> Option<i64> {
+        let (_, life) = self.life?;
+        let issued = self.claims.exp? - i64::try_from(life.as_secs()).ok()?;
+        Some(now - issued)
+    }
+
     /// A server's text, with this token taken out of it: servers and what stands before them may echo what they got.
     pub fn hidden_in(&self, text: Vec<u8>) -> Vec<u8> {
         let Ok(secret) = usable(self.text.expose_secret()) else { return text };
@@ -147,6 +155,9 @@ pub struct SignedIn {
     pub auth: Auth,
     /// The ways that come before it, and why they were not taken; only where there was a choice.
     pub passed_over: Vec<PassedOver>,
+    /// How far this machine's clock is ahead of the issuer's, in seconds; below zero, behind. None where the token
+    /// does not tell.
+    pub skew: Option<i64>,
 }
 
 impl Tokens {
@@ -161,7 +172,8 @@ impl Tokens {
                     Ok(issued) => {
                         let tokens = Tokens::new(credential, http, issued)?;
                         tokens.check_end()?;
-                        return Ok(SignedIn { tokens, auth, passed_over });
+                        let skew = tokens.current().skew(jiff::Timestamp::now().as_second());
+                        return Ok(SignedIn { tokens, auth, passed_over, skew });
                     }
                     Err(SignInError::Unavailable { why, .. }) if candidates.chain => {
                         PassedOver { auth, why, notable: true }

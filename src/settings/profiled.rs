@@ -4,7 +4,9 @@
 //! Lists of people to leave out are added up, never replaced. What a profile names to sign in with is meant, whatever
 //! the environment holds, as a flag's would be.
 
-use crate::cli::{EvidenceArgs, NetworkArgs, ProfileArgs, SafetyArgs, SendingArgs, SignInArgs, WorkArgs};
+use crate::cli::{
+    DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SafetyArgs, SendingArgs, SignInArgs, WorkArgs,
+};
 use crate::identity::Variables;
 use crate::journal::ProfileRecord;
 use crate::profile::{self, Config, Place, Profile, ProfileError};
@@ -146,6 +148,12 @@ impl Chosen {
     /// Fills what the flags leave open of the work: whom to leave out, how to send, what to keep.
     pub fn work(&self, args: &mut WorkArgs) {
         self.safety(&mut args.safety);
+        self.sending(&mut args.sending);
+        self.evidence(&mut args.evidence);
+    }
+
+    /// The same for what `doctor` looks at.
+    pub fn examined(&self, args: &mut DoctorArgs) {
         self.sending(&mut args.sending);
         self.evidence(&mut args.evidence);
     }

@@ -19,6 +19,13 @@ impl Clock {
         Clock { started: Instant::now(), started_at: Timestamp::now(), speed }
     }
 
+    /// The same with a time on the wall that is so many seconds ahead of this machine's.
+    pub(super) fn start_ahead(speed: f64, seconds: i64) -> Clock {
+        let clock = Clock::start(speed);
+        let started_at = clock.started_at.checked_add(SignedDuration::from_secs(seconds));
+        Clock { started_at: started_at.unwrap_or(clock.started_at), ..clock }
+    }
+
     /// Real time since the start.
     pub(super) fn now(&self) -> Duration {
         self.started.elapsed()

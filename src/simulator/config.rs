@@ -25,6 +25,8 @@ pub struct Config {
     pub allow_remote: bool,
     /// How many times as fast as real time simulated time runs: 60 makes a window of 150 s last 2.5 s.
     pub speed: f64,
+    /// Seconds by which its clock is ahead of this machine's; below zero, behind.
+    pub clock_ahead: i64,
     /// Seed of what faults strike by chance.
     pub seed: u64,
     /// How long Graph takes to answer.
@@ -78,6 +80,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             allow_remote: false,
             speed: 1.0,
+            clock_ahead: 0,
             seed: 0,
             latency: Duration::ZERO,
             jitter: Duration::ZERO,
@@ -244,6 +247,8 @@ pub struct TokenConfig {
     pub federated: FederatedConfig,
     /// Signing in with a device code.
     pub device: DeviceConfig,
+    /// Template ids of the directory roles that the same user holds (`wids` in a user's token).
+    pub directory_roles: Vec<String>,
 }
 
 impl Default for TokenConfig {
@@ -261,6 +266,7 @@ impl Default for TokenConfig {
             user_principal_name: "operator@example.com".into(),
             federated: FederatedConfig::default(),
             device: DeviceConfig::default(),
+            directory_roles: Vec::new(),
         }
     }
 }

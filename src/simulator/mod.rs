@@ -12,7 +12,8 @@
 //!                            └── control: ledger, stats, reset, config
 //! ```
 //!
-//! Paths: `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all
+//! Paths: `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `GET /{tenant}/v2.0/.well-known/openid-configuration`;
+//! `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all
 //! its spellings, and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `GET /metadata/identity/oauth2/token` (the instance
 //! metadata service and Azure Arc's), `GET /msi/token` (App Service's), `GET …/idtoken` (GitHub's), `POST …/oidctoken`
 //! (Azure Pipelines'); `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
@@ -37,6 +38,7 @@ mod live;
 mod lock;
 mod managed_identity;
 mod nearby;
+mod openid;
 mod penalty;
 mod quota;
 mod recorder;

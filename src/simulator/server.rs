@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{HOST, HeaderMap};
+use hyper::header::{DATE, HOST, HeaderMap, HeaderValue};
 use hyper::http::uri::Authority;
 use hyper::service::service_fn;
 use hyper::{Request, Response, Uri, Version};
@@ -21,7 +21,7 @@ use super::config::HeaderCase;
 use super::route::{self, Route};
 use super::wire::{Fate, Wire};
 use super::world::{Reply, World};
-use super::{control, graph, nearby, token};
+use super::{control, graph, nearby, openid, token};
 
 /// How to speak to a connection.
 pub(super) struct Manner {
@@ -87,7 +87,10 @@ async fn answer(
 ) -> Result<Response<Body>, io::Error> {
     let version = request.version();
     match dispatch(&world, request).await {
-        Reply::Answer(response) => Ok(response),
+        Reply::Answer(mut response) => {
+            date(&world, &mut response);
+            Ok(response)
+        }
         Reply::Reset => {
             // Over HTTP/2 a reset of the connection would strike requests that no fault has struck.
             if version != Version::HTTP_2 {
@@ -113,8 +116,20 @@ async fn dispatch(world: &World, request: Request<Incoming>) -> Reply {
         Ok(Route::Token { tenant }) => token::answer(world, &tenant, request).await,
         Ok(Route::Nearby(service)) => nearby::answer(world, service, &request).await,
         Ok(Route::DeviceCode { tenant }) => token::answer_device(world, &tenant, request).await,
+        Ok(Route::OpenId { tenant }) => Reply::Answer(openid::answer(world, &tenant)),
         Ok(Route::Graph { version, ask }) => graph::answer(world, request, Ok((version, ask))).await,
         Err(error) => graph::answer(world, request, Err(error)).await,
+    }
+}
+
+/// Says the time, where the simulator's clock is not this machine's; otherwise the server below says it.
+fn date(world: &World, response: &mut Response<Body>) {
+    if world.live().config.clock_ahead == 0 {
+        return;
+    }
+    let now = std::time::SystemTime::from(world.clock.wall(world.clock.now()));
+    if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
+        response.headers_mut().insert(DATE, date);
     }
 }
 

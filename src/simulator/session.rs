@@ -292,6 +292,7 @@ fn claims(grant: &Grant<'_>, config: &TokenConfig, clock: &Clock, lifetime: u64)
             claims["scp"] = config.scopes.join(" ").into();
             claims["oid"] = config.user_id.clone().into();
             claims["upn"] = config.user_principal_name.clone().into();
+            claims["wids"] = config.directory_roles.clone().into();
         }
     }
     claims

@@ -177,12 +177,7 @@ pub(super) fn check_names(config: &TokenConfig, tenant: &str, client: &str) -> R
     let other =
         |expected: &Option<String>, is: &str| expected.as_ref().is_some_and(|e| !e.eq_ignore_ascii_case(is));
     if other(&config.tenant, tenant) {
-        let text = format!(
-            "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
-             correct cloud. Check with your subscription administrator, this may happen if there are no active \
-             subscriptions for the tenant."
-        );
-        return Err(Refusal::new(400, "invalid_request", 90_002, text));
+        return Err(no_tenant(tenant));
     }
     if other(&config.client_id, client) {
         let text = format!(
@@ -193,6 +188,20 @@ pub(super) fn check_names(config: &TokenConfig, tenant: &str, client: &str) -> R
         return Err(Refusal::new(400, "unauthorized_client", 700_016, text));
     }
     Ok(())
+}
+
+fn no_tenant(tenant: &str) -> Refusal {
+    let text = format!(
+        "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
+         correct cloud. Check with your subscription administrator, this may happen if there are no active \
+         subscriptions for the tenant."
+    );
+    Refusal::new(400, "invalid_request", 90_002, text)
+}
+
+/// The refusal of a tenant that is not the one there is.
+pub(super) fn unknown_tenant(world: &World, tenant: &str) -> Response<Body> {
+    refused(world, &no_tenant(tenant), None)
 }
 
 fn check_scope(scope: &str) -> Result<&str, Refusal> {
@@ -257,6 +266,11 @@ fn check_credential(config: &TokenConfig, client: &str, form: &Form) -> Result<(
     Ok(())
 }
 
+/// A tenant may be called by its domain; in a token it always has a GUID.
+pub(super) fn tenant_id(tenant: &str) -> String {
+    uuid::Uuid::try_parse(tenant).unwrap_or_else(|_| fingerprint::guid(&tenant.to_lowercase())).to_string()
+}
+
 /// Where a certificate is configured, an assertion must be signed with it.
 fn check_assertion(world: &World, live: &Live, head: &Parts, form: &Form) -> Result<(), Refusal> {
     let (Some(certificate), Some(text)) = (&live.config.token.certificate, form.get("client_assertion"))
@@ -284,10 +298,7 @@ pub(super) fn granted(
     let config = &live.config;
     let client = form["client_id"].as_str();
     let asked = Asked::read(form.get("claims").map(String::as_str));
-    // A tenant may be called by its domain; in a token it always has a GUID.
-    let id = uuid::Uuid::try_parse(tenant)
-        .unwrap_or_else(|_| fingerprint::guid(&tenant.to_lowercase()))
-        .to_string();
+    let id = tenant_id(tenant);
     let app = world.callers.app(&id, client, &config.quota, &world.clock);
     let lifetime = config.token.lifetime;
     let grant = Grant { kind, tenant: &id, app: client, audience, lifetime };
@@ -337,7 +348,8 @@ fn fault_refusal(fault: &Fault) -> Refusal {
     Refusal::new(status, error, code, fault.message.as_deref().unwrap_or(usual))
 }
 
-fn respond(
+/// An answer in JSON, with the headers of Entra's.
+pub(super) fn respond(
     status: StatusCode,
     body: &serde_json::Value,
     correlation: Option<&HeaderValue>,

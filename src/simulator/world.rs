@@ -46,7 +46,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(config: Config, hosts: Vec<String>, closing: watch::Receiver<bool>) -> World {
         World {
-            clock: Clock::start(config.speed),
+            clock: Clock::start_ahead(config.speed, config.clock_ahead),
             sessions: Sessions::default(),
             callers: Callers::default(),
             devices: Devices::default(),

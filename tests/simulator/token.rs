@@ -144,3 +144,34 @@ async fn an_assertion_is_for_one_certificate_one_endpoint_and_one_time() {
     let stats = drill.simulator.stats();
     assert_eq!((stats.assertions_verified, stats.tokens_issued, stats.token_requests), (2, 2, 4));
 }
+
+#[tokio::test]
+async fn a_domain_stands_for_the_tenants_id() {
+    let path = "/Contoso.com/v2.0/.well-known/openid-configuration";
+    let drill = Drill::new("").await;
+    let issuer = json(drill.get(path).await).await["issuer"].as_str().unwrap().to_owned();
+    let form = "grant_type=client_credentials&client_id=a&client_secret=s&scope=x%2F.default";
+    let url = drill.url("/contoso.com/oauth2/v2.0/token");
+    let token = json(drill.client.post(url).body(form).send().await.unwrap()).await;
+    let tid = claims(token["access_token"].as_str().unwrap())["tid"].as_str().unwrap().to_owned();
+    assert_eq!(issuer, format!("https://login.microsoftonline.com/{tid}/v2.0"));
+    let shared = json(drill.get(&path.replace("Contoso.com", "common")).await).await;
+    assert!(shared["issuer"].as_str().unwrap().contains("{tenantid}"));
+
+    let drill = Drill::new("[token]\ntenant = 'fabrikam.com'").await;
+    let refused = drill.get(path).await;
+    assert_eq!(refused.status(), 400);
+    assert_eq!(json(refused).await["error_codes"][0], 90_002);
+}
+
+#[tokio::test]
+async fn its_clock_can_be_ahead() {
+    let drill = Drill::new("clock_ahead = 4000").await;
+    let answer = ask(&drill, "s").await;
+    let date = httpdate::parse_http_date(header(&answer, "date").unwrap()).unwrap();
+    let ahead = date.duration_since(std::time::SystemTime::now()).unwrap().as_secs();
+    assert!((3990..=4000).contains(&ahead), "{ahead}");
+    let claims = claims(json(answer).await["access_token"].as_str().unwrap());
+    let now = jiff::Timestamp::now().as_second();
+    assert!((3990..=4000).contains(&(claims["iat"].as_i64().unwrap() - now)), "{claims}");
+}

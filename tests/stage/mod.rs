@@ -66,7 +66,7 @@ impl Stage {
     pub fn command(&self, verb: &str) -> Command {
         let mut command = self.bare(verb);
         command.env("ENTRA_REVOKE_TOKEN", TOKEN);
-        if verb == "run" || verb == "resume" {
+        if matches!(verb, "run" | "resume" | "doctor") {
             command.args(["--graph-url", &self.simulator.url(), "--authority-url", &self.simulator.url()]);
         }
         if verb == "run" {

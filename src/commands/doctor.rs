@@ -1,0 +1,260 @@
+//! `doctor`: all that a run needs, looked at before there is one.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::connect::claims_of;
+use super::{open_files, profiles, prompt, secret_files, start_logs};
+use crate::cli::DoctorArgs;
+use crate::console::{self, Output};
+use crate::doctor::network::{self, Server, Sight};
+use crate::doctor::text::{self, Format};
+use crate::doctor::{Finding, Findings, certificate, clock, machine, pace, permissions, roles, setup, token};
+use crate::error::Error;
+use crate::http::HttpClients;
+use crate::identity::{
+    Auth, Authority, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
+    process_variables,
+};
+use crate::settings::{Evidence, Network, Sending, SignIn, profiled};
+
+/// How long the sign-in may take. A run is more patient with a busy token endpoint; here somebody waits.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// The exit code of a run that can't sign in.
+const SIGN_IN: u8 = 4;
+
+/// The exit code where Graph can't be reached. A run would try every user first.
+const RUNTIME: u8 = 1;
+
+/// What a token is looked at for.
+const OF_TOKEN: [&str; 6] = ["tenant", "audience", "identity", "token-end", "permission", "reading"];
+
+pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
+    start_logs(&args.log)?;
+    if let Some(profile) = profiled::choose(&args.profile)? {
+        profiles::take(&profile, &mut args.sign_in, &mut args.network, Output::Text)?;
+        profile.examined(&mut args);
+    }
+    let network = Network::new(&args.sign_in, &args.network)?;
+    let who = SignIn::new(&args.sign_in);
+    if args.setup {
+        return put(&setup::script(network.cloud, who.sources.auth.unwrap_or_default())).map(|()| 0);
+    }
+    let sending = Sending::new(&args.sending);
+    network.notices.iter().for_each(|notice| console::say(notice));
+    secret_files::warn(&who.sources, &process_variables);
+    let mut findings = Findings::default();
+    findings.add(version());
+    match HttpClients::new(&network.http()) {
+        Ok(clients) => examine(&who, &network, clients, &mut findings).await,
+        Err(error) => no_https(error.into(), &mut findings),
+    }
+    let dir = &Evidence::new(&args.evidence).output_dir;
+    findings.add(machine::run_folder(dir));
+    findings.add(machine::disk(dir));
+    findings.add(machine::open_files(sending.jobs, open_files::fitting(sending.jobs).0));
+    findings.add(pace::judge(&sending));
+    put(&match args.output {
+        Format::Text => text::page(&findings, coloured()),
+        Format::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
+    })?;
+    Ok(findings.exit_code())
+}
+
+fn put(text: &str) -> Result<(), Error> {
+    console::put(text)
+        .map_err(|source| Error::Io { what: "can't write to standard output".to_owned(), source })
+}
+
+/// Whether colours may be used on standard output.
+fn coloured() -> bool {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !refused && std::io::stdout().is_terminal() && ::console::colors_enabled()
+}
+
+fn version() -> Finding {
+    let (version, arch, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS);
+    Finding::ok("version", format!("entra-revoke {version} for {arch}-{os}; TLS by rustls and AWS-LC"))
+}
+
+fn no_https(error: Error, findings: &mut Findings) {
+    let advice = "mend the file or leave the flag out; see entra-revoke doctor --help, Network";
+    findings.add(Finding::fatal("roots", error.to_string(), advice, error.exit_code()));
+    let network =
+        ["proxy", "graph-name", "graph-tls", "authority-name", "authority-tls", "clock", "credential"];
+    for check in network.into_iter().chain(OF_TOKEN) {
+        findings.add(Finding::skipped(check, "HTTPS can't be set up"));
+    }
+}
+
+/// Looks at both servers, signs in, and looks at the token.
+async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings: &mut Findings) {
+    findings.add(Finding::ok("roots", roots(network)));
+    let candidates = who.offer(network).candidates(&process_variables);
+    let asks = candidates.as_ref().is_ok_and(|found| found.first().is_some_and(Auth::asks_authority));
+    let (graph_root, authority_root) = (network.graph_root(), network.authority());
+    let tenant = who.tenant.clone().unwrap_or_else(|| "common".to_owned());
+    let configuration = Authority { root: authority_root.clone(), tenant }.openid_configuration();
+    let graph_url = format!("{graph_root}/v1.0/");
+    let graph = Server {
+        name_check: "graph-name",
+        tls_check: "graph-tls",
+        root: graph_root,
+        url: &graph_url,
+        reads: false,
+        own: graph_root == network.cloud.graph_root(),
+        ends_with: Some(RUNTIME),
+    };
+    let authority = Server {
+        name_check: "authority-name",
+        tls_check: "authority-tls",
+        root: authority_root.as_str(),
+        url: &configuration,
+        reads: true,
+        own: authority_root == network.cloud.authority(),
+        ends_with: asks.then_some(SIGN_IN),
+    };
+    findings.add(network::proxies(graph.root, authority.root));
+    let options = network.http();
+    let (of_graph, of_authority) = tokio::join!(
+        network::look(&options, &clients, &graph),
+        network::look(&options, &clients, &authority)
+    );
+    for (server, sight) in [(&graph, &of_graph), (&authority, &of_authority)] {
+        findings.add(network::name(server, sight));
+        findings.add(network::tls(server, sight));
+    }
+    let ahead = ahead(&of_graph).or_else(|| ahead(&of_authority));
+    findings.add(clock::judge(ahead));
+    if asks && of_authority.seen.is_err() {
+        for check in ["credential"].into_iter().chain(OF_TOKEN) {
+            findings.add(Finding::skipped(check, "the authority can't be reached"));
+        }
+        return;
+    }
+    let resolved = of_authority.seen.ok().and_then(|seen| token::tenant_of(&seen.body));
+    let place = Place { who, network, resolved: resolved.as_deref(), ahead: ahead.unwrap_or_default() };
+    match candidates.map(|candidates| candidates.asking(&prompt::on_screen())) {
+        Ok(candidates) => credential(&place, candidates, clients, findings).await,
+        Err(error) => no_token(&error, findings),
+    }
+}
+
+fn roots(network: &Network) -> String {
+    let further = std::env::var("SSL_CERT_FILE").ok().filter(|path| !path.is_empty());
+    let further = network.ca_cert.as_ref().map(|path| path.display().to_string()).into_iter().chain(further);
+    let further: Vec<String> = further.collect();
+    match further.is_empty() {
+        true => "the system's".to_owned(),
+        false => format!("the system's, and those in {}", further.join(" and ")),
+    }
+}
+
+fn ahead(sight: &Sight) -> Option<i64> {
+    sight.seen.as_ref().ok()?.ahead
+}
+
+/// What a token is compared with.
+struct Place<'a> {
+    who: &'a SignIn,
+    network: &'a Network,
+    /// The id of the tenant that is named.
+    resolved: Option<&'a str>,
+    /// How far this machine's clock is ahead of the server's, in seconds.
+    ahead: i64,
+}
+
+/// Signs in for real.
+async fn credential(
+    place: &Place<'_>,
+    candidates: Candidates,
+    clients: HttpClients,
+    findings: &mut Findings,
+) {
+    // A person needs their time.
+    let waits = candidates.first() != Some(Auth::DeviceCode);
+    let began = tokio::time::Instant::now();
+    let signing_in = Tokens::sign_in(candidates, clients);
+    let signed_in = match waits {
+        true => tokio::time::timeout(PATIENCE, signing_in).await,
+        false => Ok(signing_in.await),
+    };
+    match signed_in {
+        Ok(Ok(signed_in)) => {
+            let took = began.elapsed().as_millis();
+            let finding = Finding::ok("credential", format!("{}: a token in {took} ms", signed_in.auth));
+            findings.add(finding.with(listed(&signed_in.passed_over)));
+            look_at_token(place, &signed_in, findings);
+        }
+        Ok(Err(error)) => no_token(&error, findings),
+        Err(_) => {
+            let finding = format!("no token within {}", console::wording::span(PATIENCE));
+            let advice =
+                "the token endpoint is busy or slow (-v shows more); a run would go on trying for a while";
+            findings.add(Finding::fatal("credential", finding, advice, SIGN_IN));
+            skip_token(findings);
+        }
+    }
+}
+
+/// Ways that were passed over, a line each.
+fn listed(ways: &[PassedOver]) -> impl Iterator<Item = String> {
+    ways.iter().map(|way| format!("passed over {}: {}", way.auth, way.why))
+}
+
+fn no_token(error: &SignInError, findings: &mut Findings) {
+    let help = "docs/sign-in.md tells what each way needs";
+    let fatal = |finding: String, advice: &str| Finding::fatal("credential", finding, advice, SIGN_IN);
+    findings.add(match error {
+        SignInError::NoCredential(ways) => fatal(
+            "no way to sign in is set up here".to_owned(),
+            "set one up: `entra-revoke doctor --setup` prints how",
+        )
+        .with(listed(ways)),
+        SignInError::Endpoint { code, message, advice } => {
+            let advice = advice.trim_start_matches([' ', '—']);
+            fatal(format!("{code}: {message}"), if advice.is_empty() { help } else { advice })
+        }
+        error => fatal(error.to_string(), help),
+    });
+    skip_token(findings);
+}
+
+fn skip_token(findings: &mut Findings) {
+    for check in OF_TOKEN {
+        findings.add(Finding::skipped(check, "there is no token"));
+    }
+}
+
+fn look_at_token(place: &Place<'_>, signed_in: &SignedIn, findings: &mut Findings) {
+    let claims = claims_of(&signed_in.tokens);
+    if let Some(certificate) = signed_in.tokens.credential().certificate() {
+        let (subject, thumbprint) = (certificate.subject(), certificate.thumbprint());
+        let now = jiff::Timestamp::now();
+        findings.add(certificate::judge(&subject, &thumbprint, certificate.not_after(), now));
+    }
+    findings.add(token::tenant(place.who.tenant.as_deref(), place.resolved, &claims));
+    findings.add(audience(place.network, &claims));
+    findings.add(token::identity(&claims));
+    let now = jiff::Timestamp::now().as_second() - place.ahead;
+    findings.add(token::end(&claims, now, signed_in.auth != Auth::Token));
+    findings.add(permissions::judge(&claims));
+    findings.add(permissions::reading(&claims));
+    if claims.app_only() == Some(false) {
+        findings.add(roles::judge(&claims));
+    }
+}
+
+fn audience(network: &Network, claims: &TokenClaims) -> Finding {
+    let Some(audience) = claims.aud.as_deref() else {
+        return Finding::info("audience", "the token does not tell whom it is for");
+    };
+    let shown = crate::harmless::excerpt(audience, 100);
+    match check_audience(audience, network.cloud, network.graph_root()) {
+        Ok(()) => Finding::ok("audience", format!("{shown}, in the cloud {}", network.cloud)),
+        Err(error) => {
+            Finding::fatal("audience", error.to_string(), "name the token's cloud with --cloud", SIGN_IN)
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The certificate that an app signs in with.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::Finding;
+use crate::harmless::excerpt;
+
+/// A certificate that ends sooner is told: changing one takes some days in most places.
+const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Judges when a certificate ends. A run with one that has ended fails to sign in.
+pub fn judge(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timestamp) -> Finding {
+    let (subject, thumbprint) = (excerpt(subject, 120), excerpt(thumbprint, 64));
+    let left = not_after.duration_since(now);
+    let days = left.abs().as_hours() / 24;
+    let which = format!("{subject} ({thumbprint})");
+    let advice = "make a new one and add its public part to the app before this one ends";
+    match () {
+        () if left.is_negative() => {
+            Finding::fatal("certificate", format!("{which} ended {days} days ago, at {not_after}"), advice, 4)
+        }
+        () if left < SOON => {
+            Finding::warning("certificate", format!("{which} ends in {days} days, at {not_after}"), advice)
+        }
+        () => Finding::ok("certificate", format!("{which} ends in {days} days, at {not_after}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::*;
+
+    #[test]
+    fn a_month_is_told_and_the_end_is_red() {
+        let now: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
+        let in_days = |days: i64| now + SignedDuration::from_hours(days * 24);
+        let found = |days| judge("CN=app", "AB12", in_days(days), now);
+        assert_eq!([found(31).status, found(29).status], [Status::Ok, Status::Warning]);
+        assert_eq!((found(-1).status, found(-1).ends_with), (Status::Failed, Some(4)));
+        assert!(
+            found(29).finding.contains("CN=app (AB12) ends in 29 days, at 2026-12-21"),
+            "{:?}",
+            found(29)
+        );
+    }
+}

@@ -1,0 +1,133 @@
+//! This machine: where the evidence goes, and how many connections it allows.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::Finding;
+use crate::journal::create_private;
+
+/// Below this much room, in bytes, it is told. A run of 100,000 users writes about 100 MB.
+const LITTLE: u64 = 1 << 30;
+
+/// Below this much, in bytes, even a small run may end for want of room.
+const TOO_LITTLE: u64 = 50 << 20;
+
+/// Whether run folders can be made there: a file is made and removed again. A folder that is not there yet will be
+/// made by the run, so the nearest one that is there counts.
+pub fn run_folder(dir: &Path) -> Finding {
+    let shown = dir.display();
+    let there = nearest(dir);
+    match probe(&there) {
+        Ok(()) if there == dir => Finding::ok("run-folder", format!("{shown} can be written to")),
+        Ok(()) => Finding::ok("run-folder", format!("{shown} will be made")),
+        Err(error) => Finding::fatal(
+            "run-folder",
+            format!("{} can't be written to: {error}", there.display()),
+            "give a folder of your own with --output-dir",
+            1,
+        ),
+    }
+}
+
+/// Makes a file and removes it.
+fn probe(dir: &Path) -> io::Result<()> {
+    if !dir.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
+    }
+    let file = dir.join(format!(".entra-revoke-doctor-{}", uuid::Uuid::new_v4().simple()));
+    create_private(&file)?;
+    std::fs::remove_file(&file)
+}
+
+/// The folder itself, or the nearest above it that is there.
+fn nearest(dir: &Path) -> PathBuf {
+    let above = dir.ancestors().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
+    above.into_iter().find(|dir| dir.symlink_metadata().is_ok()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Whether the disk has room for the evidence.
+pub fn disk(dir: &Path) -> Finding {
+    match room(&nearest(dir)) {
+        Some(bytes) => judge_room(bytes),
+        None => Finding::skipped("disk", "how much room the disk has can't be told here"),
+    }
+}
+
+fn judge_room(bytes: u64) -> Finding {
+    let advice = "make room, or give a folder on another disk with --output-dir";
+    let finding = format!("{} free", size(bytes));
+    match bytes {
+        0..TOO_LITTLE => Finding::broken("disk", finding, advice),
+        TOO_LITTLE..LITTLE => Finding::warning("disk", finding, advice),
+        LITTLE.. => Finding::ok("disk", finding),
+    }
+}
+
+fn size(bytes: u64) -> String {
+    let (gib, mib) = (bytes >> 30, bytes >> 20);
+    if gib > 0 { format!("{} GiB", crate::console::wording::count(gib)) } else { format!("{mib} MiB") }
+}
+
+/// What is free for this user, in bytes.
+#[cfg(unix)]
+fn room(dir: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Windows tells it only through calls that this program does not make.
+#[cfg(not(unix))]
+fn room(_dir: &Path) -> Option<u64> {
+    None
+}
+
+/// Whether every job can have a connection: `fitting` of the `jobs` can.
+pub fn open_files(jobs: usize, fitting: usize) -> Finding {
+    if fitting < jobs {
+        return Finding::warning(
+            "open-files",
+            format!("only {fitting} of the {jobs} jobs can have a connection"),
+            "raise the limit of open files (ulimit -n), or ask for fewer jobs (-j)",
+        );
+    }
+    Finding::ok("open-files", format!("enough for {jobs} jobs"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_behind() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(run_folder(dir.path()).status, Status::Ok);
+        let found = run_folder(&dir.path().join("a/b"));
+        assert!(found.status == Status::Ok && found.finding.contains("will be made"), "{found:?}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_folder_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for bad in [file.clone(), file.join("below")] {
+            let found = run_folder(&bad);
+            assert_eq!((found.status, found.ends_with), (Status::Failed, Some(1)), "{found:?}");
+        }
+        assert_eq!(nearest(Path::new("no-such-folder/runs")), Path::new("."));
+    }
+
+    #[test]
+    fn room_is_judged() {
+        let status = |bytes| judge_room(bytes).status;
+        assert_eq!(
+            [status(1 << 20), status(60 << 20), status(2 << 30)],
+            [Status::Failed, Status::Warning, Status::Ok]
+        );
+        assert_eq!([size(52 << 20), size(2_000 << 30)], ["52 MiB", "2,000 GiB"]);
+        assert_eq!(open_files(64, 64).status, Status::Ok);
+        assert_eq!(open_files(64, 8).status, Status::Warning);
+    }
+}

@@ -1,0 +1,176 @@
+//! What can be known before a run: one finding a check, each with what to do where something is wrong.
+//!
+//! ```text
+//!  commands/doctor ──▶ network, clock   the way to Graph and to the authority
+//!                  ──▶ token, permissions, roles   what the sign-in gave
+//!                  ──▶ machine, pace    where the evidence goes, how fast requests leave
+//!                            │ findings
+//!                            └──▶ text | JSON, and the exit code
+//! ```
+//!
+//! Nothing is revoked and no user is read. What is judged here is judged by pure functions; only [`network`] speaks
+//! to servers, without a secret, and only [`machine`] touches the disk.
+
+pub mod certificate;
+pub mod clock;
+pub mod issuer;
+pub mod machine;
+pub mod network;
+pub mod pace;
+pub mod permissions;
+pub mod roles;
+pub mod setup;
+pub mod text;
+pub mod token;
+
+use serde::Serialize;
+
+/// How a check ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As it should be.
+    Ok,
+    /// A fact, neither good nor bad.
+    Info,
+    /// A run would start; somebody should look at it.
+    Warning,
+    /// Something is broken.
+    Failed,
+    /// Not looked at, because it depends on something that failed.
+    Skipped,
+}
+
+/// What one check found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The check's name; it does not change between versions.
+    pub check: &'static str,
+    /// How it ended.
+    pub status: Status,
+    /// What was found, in a sentence.
+    pub finding: String,
+    /// What belongs to it, a line each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<String>,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<String>,
+    /// The exit code that it ends a run with; none where a run starts all the same.
+    #[serde(skip)]
+    pub ends_with: Option<u8>,
+}
+
+impl Finding {
+    fn new(check: &'static str, status: Status, finding: impl Into<String>) -> Finding {
+        let finding = finding.into();
+        Finding { check, status, finding, details: Vec::new(), advice: None, ends_with: None }
+    }
+
+    /// As it should be.
+    pub fn ok(check: &'static str, finding: impl Into<String>) -> Finding {
+        Finding::new(check, Status::Ok, finding)
+    }
+
+    /// A fact.
+    pub fn info(check: &'static str, finding: impl Into<String>) -> Finding {
+        Finding::new(check, Status::Info, finding)
+    }
+
+    /// Something to look at.
+    pub fn warning(check: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
+        Finding { advice: Some(advice.into()), ..Finding::new(check, Status::Warning, finding) }
+    }
+
+    /// Something broken, with which a run would start all the same.
+    pub fn broken(check: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
+        Finding { advice: Some(advice.into()), ..Finding::new(check, Status::Failed, finding) }
+    }
+
+    /// Something broken that ends a run with this exit code.
+    pub fn fatal(
+        check: &'static str,
+        finding: impl Into<String>,
+        advice: impl Into<String>,
+        ends_with: u8,
+    ) -> Finding {
+        Finding { ends_with: Some(ends_with), ..Finding::broken(check, finding, advice) }
+    }
+
+    /// Not looked at, and why not.
+    pub fn skipped(check: &'static str, why: impl Into<String>) -> Finding {
+        Finding::new(check, Status::Skipped, why)
+    }
+
+    /// With what belongs to it.
+    #[must_use]
+    pub fn with(mut self, details: impl IntoIterator<Item = String>) -> Finding {
+        self.details.extend(details);
+        self
+    }
+}
+
+/// All findings, in the order in which they are told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings(pub Vec<Finding>);
+
+/// The exit codes of a run, from the one that ends it first: usage, sign-in, anything else.
+const FIRST: [u8; 3] = [2, 4, 1];
+
+impl Findings {
+    /// Adds one.
+    pub fn add(&mut self, finding: Finding) {
+        self.0.push(finding);
+    }
+
+    /// Whether a run would start.
+    pub fn would_run(&self) -> bool {
+        self.exit_code() == 0
+    }
+
+    /// 0 where a run would start, otherwise the code that it would end with.
+    pub fn exit_code(&self) -> u8 {
+        let codes = || self.0.iter().filter_map(|finding| finding.ends_with);
+        FIRST.into_iter().find(|first| codes().any(|code| code == *first)).or(codes().next()).unwrap_or(0)
+    }
+
+    /// How many ended like this.
+    pub fn count(&self, status: Status) -> usize {
+        self.0.iter().filter(|finding| finding.status == status).count()
+    }
+
+    /// For programs.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "would_run": self.would_run(),
+            "exit_code": self.exit_code(),
+            "checks": self.0,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_thing_that_ends_a_run_gives_the_exit_code() {
+        let code = |codes: &[u8]| {
+            Findings(codes.iter().map(|code| Finding::fatal("x", "", "", *code)).collect()).exit_code()
+        };
+        assert_eq!([code(&[]), code(&[1]), code(&[1, 4]), code(&[1, 4, 2]), code(&[3])], [0, 1, 4, 2, 3]);
+        let broken = Findings(vec![Finding::broken("x", "", "mend it")]);
+        assert!(broken.would_run() && broken.count(Status::Failed) == 1);
+    }
+
+    #[test]
+    fn programs_get_stable_words() {
+        let json = Findings(vec![Finding::fatal("clock", "wrong", "set it", 4)]).json();
+        assert_eq!((json["would_run"].as_bool(), json["exit_code"].as_u64()), (Some(false), Some(4)));
+        let check = &json["checks"][0];
+        assert_eq!(check["check"], "clock");
+        assert_eq!((&check["status"], &check["advice"]), (&"failed".into(), &"set it".into()));
+        assert!(check.get("details").is_none() && check.get("ends_with").is_none());
+    }
+}

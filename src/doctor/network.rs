@@ -1,0 +1,244 @@
+//! The way to a server: its name, a proxy, TLS, and its time. Nothing secret is sent, only a request that anybody may
+//! make.
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use reqwest::Url;
+use reqwest::header::DATE;
+
+use super::Finding;
+use super::issuer::Issuer;
+use crate::http::{self, HttpClients, HttpOptions};
+
+/// How long one look at a server may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Longest document that is read, in bytes. The authority's has about two thousand.
+const MAX_BODY: usize = 64 << 10;
+
+/// A server to look at, and how its findings are called.
+#[derive(Clone, Copy, Debug)]
+pub struct Server<'a> {
+    /// The check of its name.
+    pub name_check: &'static str,
+    /// The check of TLS.
+    pub tls_check: &'static str,
+    /// Its root, such as `https://graph.microsoft.com`.
+    pub root: &'a str,
+    /// What a look at it asks for.
+    pub url: &'a str,
+    /// Whether what it answers is of use; its head always is.
+    pub reads: bool,
+    /// Whether it is a cloud's own, so that its certificates are known to be issued by few.
+    pub own: bool,
+    /// What to say when no run can do without it, and the exit code of such a run.
+    pub ends_with: Option<u8>,
+}
+
+/// What a look at a server showed.
+#[derive(Debug)]
+pub struct Sight {
+    /// The answer, or why there is none.
+    pub seen: Result<Seen, Unseen>,
+    /// The addresses of its name, or why there are none.
+    addresses: Result<Vec<IpAddr>, String>,
+}
+
+/// A server answered.
+#[derive(Debug)]
+pub struct Seen {
+    /// How far this machine's clock is ahead of its own, in seconds; below zero, behind.
+    pub ahead: Option<i64>,
+    /// What it said.
+    pub body: Vec<u8>,
+    issuer: Option<Issuer>,
+    took: Duration,
+}
+
+/// A server did not answer.
+#[derive(Debug)]
+pub enum Unseen {
+    /// Its certificate is not trusted.
+    Untrusted {
+        /// Why not.
+        reason: String,
+        /// Who issued it, as it says.
+        issuer: Option<Issuer>,
+    },
+    /// It could not be reached.
+    Unreachable(String),
+}
+
+/// Looks at a server: asks for its name, for an answer, and for its certificate, all at the same time.
+pub async fn look(options: &HttpOptions, clients: &HttpClients, server: &Server<'_>) -> Sight {
+    let options = HttpOptions { timeout: options.timeout.min(PATIENCE), ..options.clone() };
+    let (answer, issuer, addresses) = tokio::join!(
+        tokio::time::timeout(PATIENCE, request(clients.pooled(), server)),
+        issuer(&options, server),
+        addresses(server.root)
+    );
+    let seen = match answer {
+        Ok(Ok(answer)) => Ok(Seen { issuer, ..answer }),
+        Ok(Err(error)) if http::is_untrusted(&error) => {
+            Err(Unseen::Untrusted { reason: reason(error), issuer })
+        }
+        Ok(Err(error)) => Err(Unseen::Unreachable(reason(error))),
+        Err(_) => Err(Unseen::Unreachable("no answer within the time-out".to_owned())),
+    };
+    Sight { seen, addresses }
+}
+
+async fn issuer(options: &HttpOptions, server: &Server<'_>) -> Option<Issuer> {
+    if server.root.starts_with("http://") {
+        return None;
+    }
+    let certificate = tokio::time::timeout(PATIENCE, http::certificate_of(options, server.url)).await;
+    Issuer::of(&certificate.ok()??)
+}
+
+async fn request(client: &reqwest::Client, server: &Server<'_>) -> Result<Seen, reqwest::Error> {
+    let began = tokio::time::Instant::now();
+    let mut response = client.get(server.url).send().await?;
+    let took = began.elapsed();
+    let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
+    let ahead = date.and_then(|date| ahead(SystemTime::now(), httpdate::parse_http_date(date).ok()?));
+    let mut body = Vec::new();
+    while server.reads && body.len() < MAX_BODY {
+        let Some(chunk) = response.chunk().await? else { break };
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Seen { ahead, body, issuer: None, took })
+}
+
+/// How far `here` is ahead of `there`, in seconds.
+fn ahead(here: SystemTime, there: SystemTime) -> Option<i64> {
+    let seconds = |time: SystemTime| jiff::Timestamp::try_from(time).ok().map(jiff::Timestamp::as_second);
+    Some(seconds(here)? - seconds(there)?)
+}
+
+fn reason(error: reqwest::Error) -> String {
+    http::describe(&error)
+}
+
+async fn addresses(root: &str) -> Result<Vec<IpAddr>, String> {
+    let url = Url::parse(root).map_err(|error| error.to_string())?;
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_owned();
+    // A proxy resolves names itself; asking DNS here would tell nothing, and in some places it can't be asked.
+    if host.parse::<IpAddr>().is_ok() || http::proxy_for(root).is_some() {
+        return Ok(Vec::new());
+    }
+    let port = url.port_or_known_default().unwrap_or(443);
+    let asked = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host, port))).await;
+    match asked {
+        Ok(Ok(found)) => {
+            let mut found: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+            found.dedup();
+            Ok(found)
+        }
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err("DNS gave no answer".to_owned()),
+    }
+}
+
+/// The host of a root, with its port where that is not the usual one.
+pub fn host(root: &str) -> &str {
+    root.split_once("://").map_or(root, |(_, host)| host)
+}
+
+/// Which proxies requests go through.
+pub fn proxies(graph: &str, authority: &str) -> Finding {
+    let way = |root: &str| http::proxy_for(root);
+    match (way(graph), way(authority)) {
+        (None, None) => Finding::ok("proxy", "none: both servers are reached directly"),
+        (Some(one), Some(other)) if one == other => Finding::ok("proxy", format!("{one}, for both servers")),
+        (one, other) => {
+            let told = |proxy: Option<String>| proxy.unwrap_or_else(|| "none".to_owned());
+            let (one, other) = (told(one), told(other));
+            Finding::ok("proxy", format!("{one} for {}, {other} for {}", host(graph), host(authority)))
+        }
+    }
+}
+
+/// Whether the server's name is known.
+pub fn name(server: &Server<'_>, sight: &Sight) -> Finding {
+    let (check, shown) = (server.name_check, host(server.root));
+    let proxy = http::proxy_for(server.root);
+    match (&sight.addresses, &sight.seen) {
+        (Ok(_), _) if proxy.is_some() => Finding::info(check, format!("{shown}: the proxy resolves it")),
+        (Ok(found), _) if found.is_empty() => Finding::ok(check, format!("{shown}: an address, no name")),
+        (Ok(found), _) => {
+            let few: Vec<String> = found.iter().take(3).map(IpAddr::to_string).collect();
+            let more = if found.len() > few.len() { ", …" } else { "" };
+            Finding::ok(check, format!("{shown}: {}{more}", few.join(", ")))
+        }
+        (Err(_), Ok(_)) => Finding::ok(check, format!("{shown}: reached without DNS")),
+        (Err(why), Err(_)) => {
+            let finding = format!("{shown} can't be resolved: {}", crate::harmless::excerpt(why, 160));
+            let advice =
+                "check DNS and the network of this machine, and the spelling where the host was given";
+            failed(server, check, finding, advice)
+        }
+    }
+}
+
+/// Whether the server is reached, and whose certificate it shows.
+pub fn tls(server: &Server<'_>, sight: &Sight) -> Finding {
+    let (check, shown) = (server.tls_check, host(server.root));
+    match (&sight.seen, &sight.addresses) {
+        (Err(Unseen::Unreachable(_)), Err(_)) => Finding::skipped(check, format!("{shown} has no address")),
+        (Err(Unseen::Unreachable(why)), _) => {
+            let through =
+                http::proxy_for(server.root).map(|proxy| format!(" through {proxy}")).unwrap_or_default();
+            let why = crate::harmless::excerpt(why, 200);
+            let advice = "check the network, a firewall, and the proxy (HTTPS_PROXY, NO_PROXY)";
+            failed(server, check, format!("{shown} can't be reached{through}: {why}"), advice)
+        }
+        (Err(Unseen::Untrusted { reason, issuer }), _) => untrusted(server, reason, issuer.as_ref()),
+        (Ok(seen), _) => reached(server, seen),
+    }
+}
+
+fn failed(server: &Server<'_>, check: &'static str, finding: String, advice: &str) -> Finding {
+    match server.ends_with {
+        Some(code) => Finding::fatal(check, finding, advice, code),
+        None => {
+            Finding::warning(check, format!("{finding} (this way of signing in does not need it)"), advice)
+        }
+    }
+}
+
+fn untrusted(server: &Server<'_>, reason: &str, issuer: Option<&Issuer>) -> Finding {
+    let shown = host(server.root);
+    let reason = crate::harmless::excerpt(reason, 160);
+    let Some(issuer) = issuer else {
+        let finding = format!("the certificate of {shown} is not trusted: {reason}");
+        return failed(server, server.tls_check, finding, "give the issuer's certificate with --ca-cert");
+    };
+    let reads =
+        if server.own && !issuer.is_known() { ", which is not Microsoft's: TLS is intercepted" } else { "" };
+    failed(
+        server,
+        server.tls_check,
+        format!("the certificate of {shown} is not trusted ({reason}); it was issued by {issuer}{reads}"),
+        "if your organisation's proxy is meant to read along, give its authority's certificate in PEM with --ca-cert; \
+         if not, somebody is listening: do not go on from here",
+    )
+}
+
+fn reached(server: &Server<'_>, seen: &Seen) -> Finding {
+    let (check, shown) = (server.tls_check, host(server.root));
+    let took = format!("answers in {} ms", seen.took.as_millis());
+    if server.root.starts_with("http://") {
+        return Finding::info(check, format!("{shown} {took}; no TLS, which is for tests on this machine"));
+    }
+    match &seen.issuer {
+        Some(issuer) if server.own && !issuer.is_known() => Finding::warning(
+            check,
+            format!("{shown} {took}; TLS is intercepted by {issuer}, which reads the access token"),
+            "leave the host out of the inspection (NO_PROXY, or the proxy's own list) if you can",
+        ),
+        Some(issuer) => Finding::ok(check, format!("{shown} {took}; certificate issued by {issuer}")),
+        None => Finding::ok(check, format!("{shown} {took}; its certificate is trusted")),
+    }
+}

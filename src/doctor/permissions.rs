@@ -1,0 +1,245 @@
+//! What the token's permissions allow. They are read from the token; Graph alone decides.
+
+use super::Finding;
+use crate::harmless::excerpt;
+use crate::identity::TokenClaims;
+
+/// The one permission that revoking needs
+/// (learn.microsoft.com/graph/api/user-revokesigninsessions; the permission reference of 2026-08).
+pub const LEAST: &str = "User.RevokeSessions.All";
+
+/// Higher ones that Graph takes for it. The last is of delegated tokens; older versions of the same page name it.
+const HIGHER: [&str; 5] = [
+    "User.ReadWrite.All",
+    "Directory.ReadWrite.All",
+    "AgentIdUser.ReadWrite.All",
+    "AgentIdUser.ReadWrite.IdentityParentedBy",
+    "Directory.AccessAsUser.All",
+];
+
+/// Scopes that every sign-in of a person brings along, and that let nobody but that person be read.
+const HARMLESS: [&str; 5] = ["openid", "profile", "email", "offline_access", "User.Read"];
+
+/// What can be read, and with which permissions, the least one first.
+const READING: [(&str, &[&str]); 4] = [
+    (
+        "groups",
+        &[
+            "GroupMember.Read.All",
+            "Group.Read.All",
+            "Group.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+    ),
+    (
+        "users",
+        &[
+            "User.ReadBasic.All",
+            "User.Read.All",
+            "User.ReadWrite.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+    ),
+    (
+        "directory roles",
+        &[
+            "RoleManagement.Read.Directory",
+            "RoleManagement.Read.All",
+            "Directory.Read.All",
+            "Directory.ReadWrite.All",
+        ],
+    ),
+    ("risky users", &["IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"]),
+];
+
+/// Reading permissions that are no more than their purpose needs, beside the first of each row above.
+const MODEST: [&str; 4] =
+    ["User.Read.All", "GroupMember.ReadBasic.All", "Member.Read.Hidden", "AdministrativeUnit.Read.All"];
+
+/// Whether the token's permissions allow to revoke sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revoking {
+    /// By the one that is made for it.
+    Allowed,
+    /// By a higher one.
+    AllowedByHigher,
+    /// The token lists permissions, and none that would do.
+    Missing,
+    /// The token lists none.
+    Unknown,
+}
+
+/// What a token's permissions come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Permissions {
+    /// Whether sessions may be revoked.
+    pub revoking: Revoking,
+    /// All that the token lists.
+    pub listed: Vec<String>,
+    /// What of it is more than this program can use.
+    pub more: Vec<String>,
+}
+
+impl Permissions {
+    /// Reads them from a token's claims.
+    pub fn of(claims: &TokenClaims) -> Permissions {
+        let listed = claims.permissions();
+        let has = |wanted: &str| listed.iter().any(|listed| same(listed, wanted));
+        let revoking = match () {
+            () if has(LEAST) => Revoking::Allowed,
+            () if HIGHER.into_iter().any(has) => Revoking::AllowedByHigher,
+            () if listed.is_empty() => Revoking::Unknown,
+            () => Revoking::Missing,
+        };
+        let shown = |name: &&str| excerpt(name, 80);
+        Permissions {
+            revoking,
+            listed: listed.iter().map(shown).collect(),
+            more: listed.iter().filter(|name| !is_needed(name)).map(shown).collect(),
+        }
+    }
+}
+
+fn same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+}
+
+/// Whether the program can use it, or it is harmless.
+fn is_needed(name: &str) -> bool {
+    let reading = READING.iter().map(|(_, by)| by[0]);
+    let known = HARMLESS.into_iter().chain(MODEST).chain(reading).chain([LEAST]);
+    known.into_iter().any(|known| same(known, name))
+}
+
+/// How the permission is given, for an app or for a person.
+pub fn advice(app_only: bool) -> String {
+    let kind = if app_only { "application" } else { "delegated" };
+    format!(
+        "give the app the {kind} permission {LEAST} of Microsoft Graph with an administrator's consent, then get a new \
+         token; `entra-revoke doctor --setup` prints the commands"
+    )
+}
+
+/// Whether sessions may be revoked.
+pub fn judge(claims: &TokenClaims) -> Finding {
+    let permissions = Permissions::of(claims);
+    let advice = advice(claims.app_only() != Some(false));
+    match permissions.revoking {
+        Revoking::Allowed | Revoking::AllowedByHigher => enough(&permissions),
+        Revoking::Missing => {
+            let listed = permissions.listed.join(", ");
+            Finding::fatal("permission", format!("{LEAST} is missing; the token has {listed}"), advice, 4)
+        }
+        // An app's token from Entra names what was granted; one that names nothing was granted nothing.
+        Revoking::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => Finding::warning(
+            "permission",
+            "the token lists no permission: Graph will most likely refuse every user (403)",
+            advice,
+        ),
+        Revoking::Unknown => {
+            Finding::info("permission", "the token does not tell what it allows; Graph will")
+        }
+    }
+}
+
+fn enough(permissions: &Permissions) -> Finding {
+    let by_least = permissions.revoking == Revoking::Allowed;
+    if by_least && permissions.more.is_empty() {
+        return Finding::ok("permission", LEAST);
+    }
+    let more = permissions.more.join(", ");
+    let finding = match by_least {
+        true => format!("{LEAST}, and more than is needed: {more}"),
+        false => format!("more than is needed: {more}"),
+    };
+    Finding::warning(
+        "permission",
+        finding,
+        format!("{LEAST} is enough: take the others away where nothing else needs them"),
+    )
+}
+
+/// What else the token allows, beside revoking.
+pub fn reading(claims: &TokenClaims) -> Finding {
+    let listed = claims.permissions();
+    if listed.is_empty() {
+        return Finding::info(
+            "reading",
+            "the token does not tell what it may read; revoking needs none of it",
+        );
+    }
+    let allowed = |by: &[&str]| by.iter().any(|by| listed.iter().any(|listed| same(listed, by)));
+    let (can, not): (Vec<_>, Vec<_>) = READING.iter().partition(|(_, by)| allowed(by));
+    let names =
+        |of: &[&(&'static str, &[&str])]| of.iter().map(|(what, _)| *what).collect::<Vec<_>>().join(", ");
+    let may = if can.is_empty() { "nothing else".to_owned() } else { names(&can) };
+    let found = Finding::info("reading", format!("may read {may}; revoking needs none of it"));
+    match not.is_empty() {
+        true => found,
+        false => {
+            let least: Vec<&str> = not.iter().map(|(_, by)| by[0]).collect();
+            found.with([format!("to read {}: {}", names(&not), least.join(", "))])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::*;
+
+    fn app(roles: &[&str]) -> TokenClaims {
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        TokenClaims { idtyp: Some("app".into()), roles: Some(roles), ..TokenClaims::default() }
+    }
+
+    fn user(scopes: &str) -> TokenClaims {
+        TokenClaims { idtyp: Some("user".into()), scp: Some(scopes.into()), ..TokenClaims::default() }
+    }
+
+    #[test]
+    fn the_least_permission_is_enough() {
+        assert_eq!(judge(&app(&[LEAST])), Finding::ok("permission", LEAST));
+        assert_eq!(judge(&user("openid profile User.Read user.revokesessions.all")).status, Status::Ok);
+        assert_eq!(judge(&app(&[LEAST, "GroupMember.Read.All", "User.ReadBasic.All"])).status, Status::Ok);
+    }
+
+    #[test]
+    fn more_than_is_needed_is_named() {
+        for higher in HIGHER {
+            let found = judge(&app(&[higher]));
+            assert_eq!((found.status, found.ends_with), (Status::Warning, None), "{higher}");
+            assert!(found.finding.contains(higher) && found.advice.unwrap().contains(LEAST));
+        }
+        let found = judge(&app(&[LEAST, "Mail.ReadWrite", "User.Read.All"]));
+        assert_eq!(found.finding, format!("{LEAST}, and more than is needed: Mail.ReadWrite"));
+    }
+
+    #[test]
+    fn a_token_that_lists_others_is_red_and_one_that_lists_none_is_not() {
+        let missing = judge(&app(&["User.Read.All"]));
+        assert_eq!((missing.status, missing.ends_with), (Status::Failed, Some(4)));
+        assert!(missing.finding.contains("User.Read.All") && missing.advice.unwrap().contains("application"));
+        assert!(judge(&user("openid User.Read")).advice.unwrap().contains("delegated"));
+        let none = TokenClaims { tid: Some("t".into()), ..app(&[]) };
+        assert_eq!(judge(&none).status, Status::Warning);
+        assert_eq!(judge(&app(&[])).status, Status::Info, "opaque");
+        assert_eq!(judge(&TokenClaims::default()).status, Status::Info);
+    }
+
+    #[test]
+    fn what_may_be_read_is_told_with_the_least_permission_for_the_rest() {
+        let none = reading(&app(&[LEAST]));
+        assert!(none.finding.starts_with("may read nothing else;"), "{none:?}");
+        assert!(
+            none.details[0].starts_with("to read groups, users, ")
+                && none.details[0].contains("GroupMember.")
+        );
+        let some = reading(&app(&["Directory.Read.All"]));
+        assert!(some.finding.starts_with("may read groups, users, directory roles;"), "{some:?}");
+        assert_eq!(some.details, ["to read risky users: IdentityRiskyUser.Read.All"]);
+        assert_eq!(reading(&TokenClaims::default()).status, Status::Info);
+    }
+}

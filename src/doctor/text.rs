@@ -1,0 +1,156 @@
+//! The findings for people: a line each, and what to do below it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ::console::Style;
+
+use super::{Finding, Findings, Status};
+use crate::harmless::shown;
+
+/// What standard output gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(if *self == Format::Json { "json" } else { "text" })
+    }
+}
+
+/// A word that is no format.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is no output format here: write text or json")]
+pub struct UnknownFormat(String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(word: &str) -> Result<Self, UnknownFormat> {
+        match word.to_ascii_lowercase().as_str() {
+            "text" => Ok(Format::Text),
+            "json" => Ok(Format::Json),
+            _ => Err(UnknownFormat(word.to_owned())),
+        }
+    }
+}
+
+/// The page: a mark, the check's name, the finding; then the verdict.
+pub fn page(findings: &Findings, coloured: bool) -> String {
+    let width = findings.0.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
+    let mut page = String::new();
+    // What was skipped for one reason is one line.
+    for alike in
+        findings.0.chunk_by(|one, next| is_skipped(one) && is_skipped(next) && one.finding == next.finding)
+    {
+        match alike {
+            [one] => page.push_str(&lines(one, width, coloured)),
+            several => {
+                let names: Vec<&str> = several.iter().map(|finding| finding.check).collect();
+                let mark = mark(Status::Skipped, coloured);
+                page.push_str(&format!("{mark}  {}: {}\n", names.join(", "), shown(&several[0].finding)));
+            }
+        }
+    }
+    page.push('\n');
+    page.push_str(&verdict(findings));
+    page.push('\n');
+    page
+}
+
+fn is_skipped(finding: &Finding) -> bool {
+    finding.status == Status::Skipped
+}
+
+fn lines(finding: &Finding, width: usize, coloured: bool) -> String {
+    let indent = " ".repeat(6 + width + 2);
+    let mark = mark(finding.status, coloured);
+    let mut text = format!("{mark}  {:<width$}  {}\n", finding.check, shown(&finding.finding));
+    for detail in &finding.details {
+        text.push_str(&format!("{indent}{}\n", shown(detail)));
+    }
+    if let Some(advice) = &finding.advice {
+        text.push_str(&format!("{indent}→ {}\n", shown(advice)));
+    }
+    text
+}
+
+fn mark(status: Status, coloured: bool) -> String {
+    let style = Style::new().force_styling(coloured);
+    let (word, style) = match status {
+        Status::Ok => ("ok  ", style.green()),
+        Status::Info => ("info", style.dim()),
+        Status::Warning => ("warn", style.yellow()),
+        Status::Failed => ("FAIL", style.red().bold()),
+        Status::Skipped => ("skip", style.dim()),
+    };
+    style.apply_to(word).to_string()
+}
+
+/// Whether a run would start.
+fn verdict(findings: &Findings) -> String {
+    let many = |count: usize, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
+    let failed = findings.count(Status::Failed);
+    if !findings.would_run() {
+        return format!("A run would not start: {}.", many(failed, "problem"));
+    }
+    match (failed, findings.count(Status::Warning)) {
+        (0, 0) => "A run would start.".to_owned(),
+        (0, warnings) => format!("A run would start; {} to look at.", many(warnings, "warning")),
+        (failed, warnings) => {
+            format!(
+                "A run would start; {} and {} to look at.",
+                many(failed, "problem"),
+                many(warnings, "warning")
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_aligned_and_harmless() {
+        let mut findings = Findings::default();
+        findings.add(Finding::ok("proxy", "none"));
+        findings.add(
+            Finding::fatal("credential", "refused\u{1b}[2J", "mend it", 4).with(["passed over x".to_owned()]),
+        );
+        let page = page(&findings, false);
+        let expected = "ok    proxy       none\n\
+                        FAIL  credential  refused\\u{1b}[2J\n                  passed over x\n                  → mend it\n\n\
+                        A run would not start: 1 problem.\n";
+        assert_eq!(page, expected);
+        assert!(super::page(&findings, true).contains("\u{1b}[31m"));
+    }
+
+    #[test]
+    fn what_was_skipped_for_one_reason_is_one_line() {
+        let skipped = |check| Finding::skipped(check, "there is no token");
+        let findings =
+            Findings(vec![skipped("tenant"), skipped("identity"), Finding::ok("disk", "9 GiB free")]);
+        let page = page(&findings, false);
+        assert!(page.starts_with("skip  tenant, identity: there is no token\nok    disk "), "{page}");
+    }
+
+    #[test]
+    fn the_verdict_counts() {
+        let verdict = |findings: Vec<Finding>| verdict(&Findings(findings));
+        assert_eq!(verdict(vec![Finding::ok("a", "")]), "A run would start.");
+        let warning = Finding::warning("a", "", "");
+        assert_eq!(verdict(vec![warning.clone()]), "A run would start; 1 warning to look at.");
+        let both = vec![Finding::broken("b", "", ""), warning.clone(), warning];
+        assert_eq!(verdict(both), "A run would start; 1 problem and 2 warnings to look at.");
+    }
+}

@@ -1,0 +1,160 @@
+//! What the token says of itself: tenant, audience, identity, end.
+
+use super::Finding;
+use crate::console::wording;
+use crate::harmless::excerpt;
+use crate::identity::TokenClaims;
+
+/// A token that ends sooner is told, in seconds.
+const SOON: i64 = 600;
+
+/// The tenant's id, out of the authority's OpenID configuration: its `issuer` has it. None where the document is no
+/// such thing, or is that of no one tenant (`common`, `organizations`).
+pub fn tenant_of(configuration: &[u8]) -> Option<String> {
+    let document: serde_json::Value = serde_json::from_slice(configuration).ok()?;
+    let issuer = document.get("issuer")?.as_str()?;
+    let mut segments = issuer.split('/').filter_map(|segment| uuid::Uuid::try_parse(segment).ok());
+    segments.next().map(|id| id.to_string())
+}
+
+/// Compares the token's tenant with the one that was named; `resolved` is the id that a name stands for, where the
+/// authority told.
+pub fn tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims) -> Finding {
+    let Some(found) = claims.tid.as_deref().map(|tid| excerpt(tid, 80)) else {
+        return Finding::info(
+            "tenant",
+            "the token does not tell its tenant: make sure that it is the right one",
+        );
+    };
+    let Some(named) = named else {
+        return Finding::info("tenant", format!("{found}, by the token; none is named (--tenant)"));
+    };
+    let shown = excerpt(named, 80);
+    let id = if uuid::Uuid::try_parse(named).is_ok() { Some(named) } else { resolved };
+    match id {
+        Some(id) if id.eq_ignore_ascii_case(&found) && id.eq_ignore_ascii_case(named) => {
+            Finding::ok("tenant", found)
+        }
+        Some(id) if id.eq_ignore_ascii_case(&found) => Finding::ok("tenant", format!("{shown} is {found}")),
+        Some(id) => {
+            let is = if id.eq_ignore_ascii_case(named) { String::new() } else { format!(" (which is {id})") };
+            Finding::fatal(
+                "tenant",
+                format!("the token is for {found}, but {shown}{is} is named"),
+                "name the token's tenant (--tenant, AZURE_TENANT_ID), or sign in to the one that is named",
+                4,
+            )
+        }
+        None => Finding::warning(
+            "tenant",
+            format!("{found}, by the token; whether that is {shown}, the authority does not tell"),
+            "name the tenant by its id (--tenant)",
+        ),
+    }
+}
+
+/// Who signed in.
+pub fn identity(claims: &TokenClaims) -> Finding {
+    let app = claims
+        .app()
+        .map_or_else(|| "an app that it does not name".to_owned(), |id| format!("app {}", excerpt(id, 80)));
+    match (claims.app_only(), claims.upn.as_deref()) {
+        (Some(true), _) => Finding::ok("identity", format!("{app}, as itself")),
+        (_, Some(upn)) => Finding::ok("identity", format!("user {}, by {app}", excerpt(upn, 120))),
+        (Some(false), None) => {
+            Finding::ok("identity", format!("a user that the token does not name, by {app}"))
+        }
+        (None, None) => Finding::info("identity", "the token does not tell who signed in"),
+    }
+}
+
+/// When the token ends. `now` is the server's time where it is known; `renews` says whether the program gets the next
+/// token by itself.
+pub fn end(claims: &TokenClaims, now: i64, renews: bool) -> Finding {
+    let Some(end) = claims.exp else {
+        return Finding::info("token-end", "the token does not tell when it ends");
+    };
+    let at = jiff::Timestamp::from_second(end).map_or_else(|_| "never".to_owned(), |at| at.to_string());
+    let left = end.saturating_sub(now);
+    let span = wording::span(std::time::Duration::from_secs(left.unsigned_abs()));
+    match () {
+        () if renews => Finding::ok("token-end", format!("in {span} ({at}); renewed by itself")),
+        () if left <= 0 => Finding::fatal(
+            "token-end",
+            format!("the token ended {span} ago ({at})"),
+            "get a new one: this way of signing in can't renew it",
+            4,
+        ),
+        () if left < SOON => Finding::warning(
+            "token-end",
+            format!("in {span} ({at}), and it is not renewed"),
+            "get a new one, or sign in as an app: a run that outlives the token stops, and can be resumed",
+        ),
+        () => Finding::info("token-end", format!("in {span} ({at}); it is not renewed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::*;
+
+    const ID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+    const OTHER: &str = "11111111-0000-4000-8000-000000000001";
+
+    fn claims(tid: &str) -> TokenClaims {
+        TokenClaims { tid: Some(tid.to_owned()), ..TokenClaims::default() }
+    }
+
+    #[test]
+    fn tenants_are_compared_by_id_and_by_what_a_domain_stands_for() {
+        let status = |named, resolved| {
+            let found = tenant(named, resolved, &claims(ID));
+            (found.status, found.ends_with)
+        };
+        let upper = ID.to_uppercase();
+        assert_eq!(status(Some(&upper), None), (Status::Ok, None));
+        assert_eq!(status(Some("contoso.com"), Some(ID)), (Status::Ok, None));
+        assert_eq!(status(Some("contoso.com"), Some(OTHER)), (Status::Failed, Some(4)));
+        assert_eq!(status(Some(OTHER), Some(ID)), (Status::Failed, Some(4)), "an id is itself");
+        assert_eq!(status(Some("contoso.com"), None), (Status::Warning, None));
+        assert_eq!(status(None, None), (Status::Info, None));
+        assert_eq!(tenant(Some(ID), None, &TokenClaims::default()).status, Status::Info);
+        assert!(tenant(Some("contoso.com"), Some(OTHER), &claims(ID)).finding.contains(OTHER));
+    }
+
+    #[test]
+    fn the_issuer_holds_the_tenants_id() {
+        let issuer = |issuer: &str| tenant_of(format!(r#"{{"issuer":"{issuer}"}}"#).as_bytes());
+        assert_eq!(issuer(&format!("https://login.microsoftonline.com/{ID}/v2.0")).as_deref(), Some(ID));
+        assert_eq!(issuer(&format!("https://sts.windows.net/{ID}/")).as_deref(), Some(ID));
+        assert_eq!(issuer("https://login.microsoftonline.com/{tenantid}/v2.0"), None);
+        assert_eq!(tenant_of(b"<html>"), None);
+    }
+
+    #[test]
+    fn who_signed_in_is_named_harmlessly() {
+        let user = TokenClaims {
+            upn: Some("ann\u{1b}[2J@contoso.com".into()),
+            scp: Some("x".into()),
+            appid: Some("a1".into()),
+            ..TokenClaims::default()
+        };
+        assert_eq!(identity(&user).finding, "user ann\\u{1b}[2J@contoso.com, by app a1");
+        let app =
+            TokenClaims { idtyp: Some("app".into()), appid: Some("a1".into()), ..TokenClaims::default() };
+        assert_eq!(identity(&app).finding, "app a1, as itself");
+        assert_eq!(identity(&TokenClaims::default()).status, Status::Info);
+    }
+
+    #[test]
+    fn a_token_that_nobody_renews_must_last() {
+        let claims = TokenClaims { exp: Some(1_000_000), ..TokenClaims::default() };
+        let status = |now, renews| end(&claims, now, renews).status;
+        assert_eq!([status(999_000, false), status(999_999, true)], [Status::Info, Status::Ok]);
+        assert_eq!([status(999_900, false), status(1_000_000, false)], [Status::Warning, Status::Failed]);
+        assert_eq!(end(&TokenClaims::default(), 0, false).status, Status::Info);
+        let odd = TokenClaims { exp: Some(i64::MAX), ..TokenClaims::default() };
+        assert_eq!(end(&odd, -5, false).status, Status::Info);
+    }
+}

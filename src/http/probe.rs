@@ -1,0 +1,110 @@
+//! What can be told of the way to a server: which proxy it leads through, whose certificate is shown at its end, and
+//! whether a request broke at that.
+
+use std::error::Error;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hyper_util::client::proxy::matcher::Matcher;
+use tokio_rustls::rustls;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{DigitallySignedStruct, SignatureScheme};
+
+use super::HttpOptions;
+use super::client::with_tls;
+use super::proxy::Proxy;
+
+/// The proxy that requests to this address go through, without user and password; none where they go directly, as
+/// plain HTTP always does.
+pub fn proxy_for(url: &str) -> Option<String> {
+    let url: hyper::Uri = url.parse().ok()?;
+    if url.scheme_str() != Some("https") {
+        return None;
+    }
+    if let Ok(Some(proxy)) = Proxy::of_environment() {
+        return proxy.takes(&url.to_string()).then(|| proxy.shown());
+    }
+    let proxy = Matcher::from_system().intercept(&url)?;
+    let (scheme, place) = (proxy.uri().scheme_str().unwrap_or("http"), proxy.uri().authority()?);
+    let place = place.as_str().rsplit('@').next().unwrap_or_default();
+    Some(format!("{scheme}://{place}"))
+}
+
+/// Whether a request failed because the server's certificate is not trusted, whatever the reason.
+pub fn is_untrusted(error: &reqwest::Error) -> bool {
+    let mut next: Option<&(dyn Error + 'static)> = error.source();
+    while let Some(cause) = next {
+        if let Some(rustls::Error::InvalidCertificate(_)) = cause.downcast_ref() {
+            return true;
+        }
+        // What an I/O error was made of is not what it names as its source: that is one further.
+        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
+    }
+    false
+}
+
+/// The certificate that a server shows, in DER, whether it is trusted or not. The handshake is broken off as soon as it
+/// is there, so nothing is ever sent: not even a request.
+pub async fn certificate_of(options: &HttpOptions, url: &str) -> Option<Vec<u8>> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let looker = Arc::new(Looker { provider: Arc::clone(&provider), seen: Mutex::default() });
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .ok()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(&looker) as Arc<dyn ServerCertVerifier>)
+        .with_no_client_auth();
+    // It always fails: that is the point.
+    let _ = with_tls(options, tls).ok()?.get(url).send().await;
+    looker.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Looks at the certificate and trusts none.
+#[derive(Debug)]
+struct Looker {
+    provider: Arc<CryptoProvider>,
+    seen: Mutex<Option<Vec<u8>>>,
+}
+
+impl ServerCertVerifier for Looker {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        _others: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(certificate.to_vec());
+        Err(only_looked())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(only_looked())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Err(only_looked())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn only_looked() -> rustls::Error {
+    rustls::Error::General("the certificate was only looked at".to_owned())
+}
