@@ -517,7 +517,7 @@ fn standard_input_is_for_users_or_for_the_token() {
     let done = stage.finish(&mut command);
     done.exits(2);
     assert!(
-        done.stderr.contains("--token-file -") && done.stderr.contains("standard input"),
+        done.stderr.contains("--token-file") && done.stderr.contains("standard input"),
         "{}",
         done.stderr
     );

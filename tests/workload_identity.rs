@@ -202,7 +202,7 @@ fn a_token_that_the_app_does_not_trust_is_explained() {
         );
         pod_stage.simulator.change(&change).unwrap();
         let done = pod_stage.finish(&mut pod(&pod_stage, &input, &file));
-        refused(&pod_stage, &done, &[code, "federated credentials"]);
+        refused(&pod_stage, &done, &[code, "no federated credential of the app has this"]);
     }
 }
 

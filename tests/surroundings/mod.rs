@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::process::Command;
 
 /// How the names of variables begin that say who somebody is, or where.
-const BEGIN: [&str; 11] = [
+const BEGIN: [&str; 12] = [
     "AZURE_",
     "AZURESUBSCRIPTION_",
     "ENTRA_REVOKE_",
@@ -17,6 +17,7 @@ const BEGIN: [&str; 11] = [
     "MSI_",
     "ARM_",
     "AZD_",
+    "SSL_CERT_",
 ];
 
 /// Takes away what a command could sign in with. Nothing listens where it would look for the machine's own identity,
