@@ -232,7 +232,7 @@ fn look_at_token(place: &Place<'_>, signed_in: &SignedIn, findings: &mut Finding
     if let Some(certificate) = signed_in.tokens.credential().certificate() {
         let (subject, thumbprint) = (certificate.subject(), certificate.thumbprint());
         let now = jiff::Timestamp::now();
-        findings.add(certificate::judge(&subject, &thumbprint, certificate.not_after(), now));
+        findings.add(certificate::judge(subject, &thumbprint, certificate.not_after(), now));
     }
     findings.add(token::tenant(place.who.tenant.as_deref(), place.resolved, &claims));
     findings.add(audience(place.network, &claims));
