@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use entra_revoke::simulator::TokenKind;
 use stage::{Done, Stage};
 
@@ -179,6 +181,30 @@ fn a_token_file_that_was_rewritten_is_read_again_at_a_401() {
     let ledger = stage.ledger();
     assert!(ledger.stats.answers["401"] >= 1, "{:?}", ledger.stats);
     assert!(ledger.users.len() == 60 && ledger.users.iter().all(|user| user.effects == 1));
+}
+
+#[test]
+fn a_token_file_rewritten_for_another_tenant_ends_the_run() {
+    let stage = Stage::new("");
+    let of = |tenant: &str| {
+        let claims = serde_json::json!({ "tid": tenant, "roles": ["User.RevokeSessions.All"] });
+        format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+    };
+    let file = stage.input("token.txt", of(TENANT));
+    let input = users(&stage, 60);
+    let mut command = stage.bare("run");
+    command.args(["--graph-url", &stage.simulator.url(), "--yes", "--rate", "30/s", "--burst", "1"]);
+    let run = stage.start(command.arg("--token-file").arg(&file).arg(&input));
+    until(&stage, |stage| stage.stats().effects > 0);
+    std::fs::write(&file, of("11111111-0000-4000-8000-000000000001")).unwrap();
+    stage.simulator.change("[[fault]]\nanswer = 'expired-token'\n").unwrap();
+    until(&stage, |stage| stage.ledger().stats.answers.contains_key("401"));
+    stage.simulator.change("fault = []\n").unwrap();
+    let effects = stage.stats().effects;
+    let done = Done::from(run.wait_with_output().unwrap());
+    done.exits(4);
+    assert!(done.stdout.contains("11111111-0000-4000-8000-000000000001"), "{}", done.stdout);
+    assert_eq!(stage.stats().effects, effects, "somebody was sent with another tenant's token");
 }
 
 #[test]
@@ -419,7 +445,7 @@ fn token_until(ends: jiff::Timestamp) -> String {
         "aud": "https://graph.microsoft.com", "tid": TENANT, "idtyp": "app",
         "roles": ["User.RevokeSessions.All"], "exp": ends.as_second(),
     });
-    let encode = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text);
+    let encode = |text: &str| URL_SAFE_NO_PAD.encode(text);
     format!("{}.{}.{}", encode("{\"alg\":\"none\"}"), encode(&claims.to_string()), encode("fake-signature"))
 }
 

@@ -264,6 +264,19 @@ pub enum SignInError {
         /// The Graph root it should be for.
         root: String,
     },
+    /// A new token is for somebody or something else than the one that the run began with.
+    #[error(
+        "the new access token is for the {what} {now}, and the run was begun with {begun}: nothing more was sent; sign \
+         in as before, then `resume` the run"
+    )]
+    OtherIdentity {
+        /// What differs.
+        what: &'static str,
+        /// As the run began.
+        begun: String,
+        /// As the new token says.
+        now: String,
+    },
     /// The token lists permissions, and none of them allows to revoke sessions.
     #[error("the token does not allow to revoke sessions, so nothing was sent: it has {listed}; {advice}")]
     NoPermission {

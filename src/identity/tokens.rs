@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use super::{Auth, Candidates, Credential, Issued, PassedOver, SignInError, TokenClaims};
+use crate::harmless::excerpt;
 use crate::http::HttpClients;
 
 /// A token is renewed when this much of its life is left, or a fifth of a shorter life.
@@ -229,6 +230,7 @@ impl Tokens {
     /// not give another, and what can't be asked for claims did not answer a challenge. A token endpoint may well
     /// repeat itself.
     fn check_new(&self, current: &Token, next: &Token, claims: Option<&str>) -> Result<(), SignInError> {
+        check_same_identity(current.claims(), next.claims())?;
         if next.text.expose_secret() != current.text.expose_secret() {
             return Ok(());
         }
@@ -240,6 +242,23 @@ impl Tokens {
         }
         Ok(())
     }
+}
+
+/// A run goes on as it was begun: somebody may have signed in to `az` anew, or put a token of another tenant into the
+/// file. What a token does not tell can't be compared.
+fn check_same_identity(begun: &TokenClaims, now: &TokenClaims) -> Result<(), SignInError> {
+    for (what, begun, now) in [
+        ("tenant", begun.tid.clone(), now.tid.clone()),
+        ("app", begun.app().map(str::to_owned), now.app().map(str::to_owned)),
+        ("identity", begun.oid.clone(), now.oid.clone()),
+    ] {
+        let (Some(begun), Some(now)) = (begun, now) else { continue };
+        if !begun.eq_ignore_ascii_case(&now) {
+            let [begun, now] = [begun, now].map(|id| excerpt(&id, 120));
+            return Err(SignInError::OtherIdentity { what, begun, now });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -266,6 +285,20 @@ mod tests {
         assert_eq!(long.age(), TokenAge::Aging);
         tokio::time::advance(Duration::from_secs(270)).await;
         assert_eq!(ages(), [TokenAge::Ended, TokenAge::Ended, TokenAge::Fresh]);
+    }
+
+    #[test]
+    fn a_run_goes_on_as_it_was_begun() {
+        let claims = |json: serde_json::Value| serde_json::from_value::<TokenClaims>(json).unwrap();
+        let begun = claims(serde_json::json!({ "tid": "T", "oid": "o", "appid": "a" }));
+        let same = claims(serde_json::json!({ "tid": "t", "oid": "O", "azp": "A" }));
+        assert_eq!(check_same_identity(&begun, &same), Ok(()));
+        assert_eq!(check_same_identity(&begun, &TokenClaims::default()), Ok(()));
+        for (key, what) in [("tid", "tenant"), ("appid", "app"), ("oid", "identity")] {
+            let other = claims(serde_json::json!({ key: "other" }));
+            let refused = check_same_identity(&begun, &other).unwrap_err();
+            assert!(refused.to_string().contains(&format!("{what} other")), "{refused}");
+        }
     }
 
     #[test]
