@@ -59,7 +59,10 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignInError {
     /// Nothing is set up here.
-    #[error("no way to sign in is set up here:{}", listed(.0))]
+    #[error(
+        "no way to sign in is set up here:{}\nset one of them up: `entra-revoke doctor --setup` prints how, docs/sign-in.md has all of them",
+        listed(.0)
+    )]
     NoCredential(Vec<PassedOver>),
     /// The way that was asked for is not set up here.
     #[error("--auth {auth}: {missing}")]
