@@ -63,6 +63,9 @@ pub struct Began {
     pub targets: u32,
     /// Whether an earlier process began the run.
     pub resumed: bool,
+    /// How this process signed in and as whom, as far as the token tells; another person may go on with a run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<String>,
 }
 
 /// A request is about to leave.

@@ -138,6 +138,9 @@ fn a_token_that_grows_old_is_asked_for_again_while_the_run_goes_on() {
     assert_eq!(calls(&stage, "az"), 2);
     assert_eq!(stage.stats().bad_auth, 0, "it was renewed ahead of its end");
     assert!(stage.ledger().users.iter().all(|user| user.effects == 1));
+    // Somebody may choose another account meanwhile: the tenant of the first token is asked for from then on.
+    let arguments = noted(&stage, "az.args");
+    assert!(arguments.ends_with(&format!("--tenant\n{TENANT}\n")), "{arguments}");
 }
 
 #[test]

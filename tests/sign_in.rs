@@ -207,6 +207,61 @@ fn a_token_file_rewritten_for_another_tenant_ends_the_run() {
     assert_eq!(stage.stats().effects, effects, "somebody was sent with another tenant's token");
 }
 
+/// A user's token, as far as it tells.
+fn person(upn: &str) -> String {
+    let claims =
+        serde_json::json!({ "tid": TENANT, "upn": upn, "oid": upn, "scp": "User.RevokeSessions.All" });
+    format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+#[test]
+fn me_stays_whoever_began_the_run() {
+    let stage = Stage::new("[[fault]]\nanswer = 'expired-token'\n");
+    let input = stage.input("users.txt", "ann@contoso.com\nme\n");
+    stage.finish(&mut with_token(&stage, &person("operator@contoso.com"), &input)).exits(4);
+    stage.simulator.change("fault = []").unwrap();
+    let folder = stage.folder();
+    let resume = |token: &str| {
+        let mut resume = stage.command("resume");
+        stage.finish(resume.env("ENTRA_REVOKE_TOKEN", token).arg(&folder.path))
+    };
+    for other in [person("mallory@contoso.com"), "opaque".to_owned()] {
+        let done = resume(&other);
+        done.exits(2);
+        assert!(done.stderr.contains("operator@contoso.com, who began the run"), "{}", done.stderr);
+        assert_eq!(stage.stats().effects, 0);
+    }
+    resume(&person("Operator@contoso.com")).exits(0);
+    let began = folder.journal().into_iter().filter(|line| line["event"] == "began");
+    let operators: Vec<String> = began.map(|line| line["operator"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(operators, ["token as operator@contoso.com", "token as Operator@contoso.com"]);
+}
+
+#[test]
+fn a_token_answer_without_a_life_goes_by_the_token() {
+    let end = jiff::Timestamp::now().as_second() + 3600;
+    let claims = URL_SAFE_NO_PAD.encode(serde_json::json!({ "exp": end }).to_string());
+    let body = format!(r#"{{"token_type":"Bearer","access_token":"e30.{claims}.c2ln"}}"#);
+    let (authority, seen) = plain_server::serve(move |_| {
+        format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    });
+    let stage = Stage::new("");
+    let input = users(&stage, 3);
+    stage.finish(&mut as_app_at(&stage, &authority, &input)).exits(0);
+    assert_eq!(seen.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_long_wait_at_sign_in_is_told() {
+    let stage = app_only("[[fault]]\nendpoint = 'token'\nanswer = 429\nretry_after = '300'\n");
+    let input = users(&stage, 1);
+    let done = stage.finish(&mut as_app(&stage, &input));
+    refused(&stage, &done, &["429", "300 s", "try again then"]);
+}
+
 #[test]
 fn a_token_file_that_can_not_be_used_is_named() {
     let stage = Stage::new("");

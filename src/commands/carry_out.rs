@@ -12,7 +12,7 @@ use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
 use crate::event::{Began, Event, Order, Stop};
 use crate::graph::HttpGraph;
-use crate::journal::{FORMAT, Journal, Ledger, RunFolder, RunLock, RunRecord, fingerprint};
+use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint};
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
 use crate::report::{self, Summary};
@@ -22,6 +22,8 @@ pub(super) struct Ready {
     pub(super) folder: RunFolder,
     pub(super) lock: RunLock,
     pub(super) record: RunRecord,
+    /// Who carries it out: where a run is resumed, perhaps another than who began it.
+    pub(super) operator: Operator,
     pub(super) journal: Journal,
     pub(super) targets: Vec<Target>,
     /// What is to be done; all targets where there is none.
@@ -48,7 +50,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         ready.resumed.as_ref().map(|work| work.iter().map(|work| work.order).collect());
     let results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref())?;
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
-    begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some())?;
+    begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), Some(&ready.operator))?;
 
     ready.settings.jobs = open_files::fit(ready.settings.jobs);
     let pace = ready.settings.pace;
@@ -90,6 +92,7 @@ pub(super) fn begin(
     record: &RunRecord,
     left: u32,
     resumed: bool,
+    operator: Option<&Operator>,
 ) -> Result<(), Error> {
     journal.append(&Event::Began(Began {
         at: crate::dispatch::now(),
@@ -98,6 +101,7 @@ pub(super) fn begin(
         plan_sha256: record.plan.sha256.clone(),
         targets: left,
         resumed,
+        operator: operator.map(|operator| operator.in_short()),
     }))?;
     journal.flush()?;
     journal.request_sync();

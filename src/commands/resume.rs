@@ -14,7 +14,7 @@ use crate::dispatch::Work;
 use crate::error::Error;
 use crate::event::{Event, Order, Stop};
 use crate::identity::Cloud;
-use crate::journal::{FORMAT, Ledger, RunFolder, RunRecord};
+use crate::journal::{FORMAT, Ledger, Operator, RunFolder, RunRecord};
 use crate::plan::{PlanReader, Target};
 use crate::settings::profiled;
 use crate::settings::{Network, Sending, SignIn};
@@ -53,7 +53,8 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         }
         _ => reconnect(&args, &record).await?,
     };
-    check_me(targets.iter().any(|target| target.user == UserId::Me), &connection.claims)?;
+    let left = outstanding.iter().map(|order| &targets[*order as usize - 1].user);
+    check_myself(left.into_iter().any(|user| *user == UserId::Me), &record.operator, &connection)?;
     if args.output.output != Output::None {
         let done = targets.len() - outstanding.len();
         console::say(&format!("resuming run {}: {done} done, {} to do", record.id, outstanding.len()));
@@ -89,12 +90,29 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         settings: sending.dispatch(drill.map_or(1.0, |drill| drill.pace())),
         refused,
         graph: connection.graph,
+        operator: connection.operator,
     };
     let code = carry_out(ready, shown).await;
     if let Some(simulator) = simulator {
         simulator.stop().await;
     }
     code
+}
+
+/// `me` means whoever began the run, and Graph takes it for whoever goes on with it.
+fn check_myself(names_me: bool, begun: &Operator, connection: &Connection) -> Result<(), Error> {
+    check_me(names_me, &connection.claims)?;
+    let now = connection.operator.user.as_deref();
+    match (names_me, begun.user.as_deref()) {
+        (true, Some(begun)) if now.is_none_or(|now| !now.eq_ignore_ascii_case(begun)) => {
+            let begun = crate::harmless::excerpt(begun, 120);
+            Err(Error::Usage(format!(
+                "`me` is in the list and means {begun}, who began the run: sign in as {begun} to go on with it, or \
+                 begin a new run that names that user"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The last step before the run's files change: the manifest no longer fits. Where other words count as done from
@@ -120,7 +138,7 @@ fn nothing_left(
     }
     take_over(folder, record, changed)?;
     let mut journal = ledger.into_journal()?;
-    begin(&mut journal, record, 0, true)?;
+    begin(&mut journal, record, 0, true, None)?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
     journal.close()?;
     report(folder, record, output, None, None)

@@ -191,7 +191,7 @@ pub(super) async fn send(
         cloud: network.cloud.to_string(),
         tenant: who.tenant.clone(),
         tenant_id: connection.claims.tid.clone(),
-        operator: connection.operator,
+        operator: connection.operator.clone(),
         inputs: frozen.inputs,
         columns: frozen.columns,
         plan: frozen.record,
@@ -214,6 +214,7 @@ pub(super) async fn send(
         settings: sending.dispatch(speed),
         refused,
         graph: connection.graph,
+        operator: connection.operator,
     };
     carry_out(ready, shown).await
 }

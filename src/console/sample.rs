@@ -13,7 +13,7 @@ pub(super) fn at(ms: i64) -> Timestamp {
 
 pub(super) fn began(targets: u32) -> Event {
     let (run, plan_sha256) = ("run".to_owned(), "0".to_owned());
-    Event::Began(Began { at: at(0), format: 1, run, plan_sha256, targets, resumed: false })
+    Event::Began(Began { at: at(0), format: 1, run, plan_sha256, targets, resumed: false, operator: None })
 }
 
 pub(super) fn sent(target: Order) -> Event {

@@ -6,6 +6,12 @@ use super::{Cloud, SignInError};
 /// (learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in).
 const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
+/// A token's `aud` in one form for all spellings; none where it does not tell which cloud or service it is for.
+pub(super) fn plain(audience: &str) -> Option<String> {
+    let plain = audience.trim().trim_end_matches('/').to_ascii_lowercase();
+    (plain != GRAPH_APP).then_some(plain)
+}
+
 /// Checks a token's `aud` against the cloud and the Graph root that requests go to.
 ///
 /// # Errors

@@ -41,7 +41,7 @@ pub(super) fn usually(answer: &Answer, waited: Waited) -> bool {
 
 /// Whether a status says that the service is busy, and not that it refuses.
 pub(super) fn is_transient(status: StatusCode) -> bool {
-    status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error()
+    matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT) || status.is_server_error()
 }
 
 /// What a service answered. The body may hold a token.
@@ -94,7 +94,13 @@ pub(super) async fn ask(
             }
         };
         let wait = wait.unwrap_or_default().max(backoff);
-        if !again || wait > LONGEST_WAIT {
+        if again && wait > LONGEST_WAIT {
+            let wait = wait.as_secs();
+            return Err(given_up(format!(
+                "{reason}, and asks to be left alone for {wait} s: try again then"
+            )));
+        }
+        if !again {
             return Err(given_up(reason));
         }
         tracing::warn!(attempt = waited.tries, wait_s = wait.as_secs_f64(), reason, "{what} is busy");

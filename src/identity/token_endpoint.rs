@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::aadsts;
 use super::patience::{self, Answer, Waited};
-use super::{Endpoint, Issued, SignInError};
+use super::{Endpoint, Issued, SignInError, TokenClaims};
 use crate::harmless::excerpt;
 
 /// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
@@ -205,7 +205,7 @@ fn unreachable(root: &Endpoint, reason: String) -> SignInError {
 #[derive(Deserialize)]
 struct GrantBody {
     access_token: SecretString,
-    expires_in: Lifetime,
+    expires_in: Option<Lifetime>,
     refresh_token: Option<SecretString>,
 }
 
@@ -230,10 +230,20 @@ impl Lifetime {
 
 fn granted(body: &[u8]) -> Option<Grant> {
     let grant: GrantBody = serde_json::from_slice(body).ok()?;
-    let lifetime = grant.expires_in.usable()?;
+    let lifetime = match &grant.expires_in {
+        Some(life) => life.usable()?,
+        // OAuth only recommends it (RFC 6749 §5.1); the token itself may tell.
+        None => left(&grant.access_token)?,
+    };
     super::tokens::usable(grant.access_token.expose_secret()).ok()?;
     let issued = Issued { token: grant.access_token, lifetime: Some(lifetime) };
     Some(Grant { issued, refresh_token: grant.refresh_token })
+}
+
+/// How long a token lives from now on, as it says itself.
+fn left(token: &SecretString) -> Option<Duration> {
+    let end = TokenClaims::of(token.expose_secret()).ends()?;
+    Duration::try_from(end.duration_since(jiff::Timestamp::now())).ok().filter(|life| *life >= SHORTEST_LIFE)
 }
 
 #[derive(Default, Deserialize)]

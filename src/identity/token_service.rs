@@ -103,18 +103,39 @@ impl TokenService {
         self.error(self.said(answer), advice)
     }
 
-    /// What it answered, in words: its status, and an excerpt without the secret that it was sent.
+    /// What it answered, in words: its status, and of a refusal an excerpt, without the secret that it was sent and
+    /// without anything that looks like a token.
     pub(super) fn said(&self, answer: &Answer) -> String {
+        if answer.status.is_success() || holds_token(&answer.body) {
+            return format!("it answered {}", words(answer.status));
+        }
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         let text = match &self.secret {
             Some(secret) => hidden(text, secret.expose_secret()),
             None => text,
         };
-        match text.trim() {
+        match without_tokens(&text).as_str() {
             "" => format!("it answered {}", words(answer.status)),
             text => format!("it answered {}: {}", words(answer.status), excerpt(text, 300)),
         }
     }
+}
+
+/// Names under which these services give tokens.
+const TOKENS: [&str; 5] = ["access_token", "refresh_token", "id_token", "value", "oidcToken"];
+
+fn holds_token(body: &[u8]) -> bool {
+    let body: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_slice(body).ok();
+    body.is_some_and(|body| TOKENS.iter().any(|name| body.contains_key(*name)))
+}
+
+/// What a program or a service says of its failure, without anything that looks like a token.
+pub(super) fn without_tokens(said: &str) -> String {
+    let hide = |word: &str| match word.find("eyJ") {
+        Some(at) => format!("{}[token]", &word[..at]),
+        None => word.to_owned(),
+    };
+    said.split_whitespace().map(hide).collect::<Vec<_>>().join(" ")
 }
 
 fn words(status: StatusCode) -> String {
@@ -124,6 +145,33 @@ fn words(status: StatusCode) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tokens_are_not_said_back() {
+        assert_eq!(without_tokens("bad token 'eyJ0.eyJ1.sig' here"), "bad token '[token] here");
+        let service = TokenService {
+            name: "A service",
+            url: Url::parse("http://localhost:1/").unwrap(),
+            secret: Some(SecretString::from("fake-sent")),
+        };
+        let said = |status: u16, body: &str| {
+            let status = StatusCode::from_u16(status).unwrap();
+            let body = body.as_bytes().to_vec().into();
+            service.said(&Answer { status, headers: Default::default(), body })
+        };
+        for (status, body) in [
+            (200, "fake-opaque"),
+            (302, r#"{"access_token":"fake-opaque"}"#),
+            (418, r#"{"value":"fake-opaque"}"#),
+            (400, r#"{"oidcToken":"fake-opaque"}"#),
+            (400, r#"{"error":"eyJfake-opaque"}"#),
+            (400, "got fake-sent"),
+        ] {
+            let said = said(status, body);
+            assert!(!said.contains("fake") && said.contains(&status.to_string()), "{said}");
+        }
+        assert!(said(400, r#"{"error":"no identity"}"#).ends_with(r#"{"error":"no identity"}"#));
+    }
 
     #[test]
     fn plain_http_goes_only_as_far_as_it_may() {

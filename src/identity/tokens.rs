@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::{Auth, Candidates, Credential, Issued, PassedOver, SignInError, TokenClaims};
+use super::{Auth, Candidates, Credential, Issued, PassedOver, SignInError, TokenClaims, audience};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
 
@@ -247,8 +247,10 @@ impl Tokens {
 /// A run goes on as it was begun: somebody may have signed in to `az` anew, or put a token of another tenant into the
 /// file. What a token does not tell can't be compared.
 fn check_same_identity(begun: &TokenClaims, now: &TokenClaims) -> Result<(), SignInError> {
+    let audience = |claims: &TokenClaims| audience::plain(claims.aud.as_deref()?);
     for (what, begun, now) in [
         ("tenant", begun.tid.clone(), now.tid.clone()),
+        ("audience", audience(begun), audience(now)),
         ("app", begun.app().map(str::to_owned), now.app().map(str::to_owned)),
         ("identity", begun.oid.clone(), now.oid.clone()),
     ] {
@@ -294,6 +296,9 @@ mod tests {
         let same = claims(serde_json::json!({ "tid": "t", "oid": "O", "azp": "A" }));
         assert_eq!(check_same_identity(&begun, &same), Ok(()));
         assert_eq!(check_same_identity(&begun, &TokenClaims::default()), Ok(()));
+        let (global, china) = ("https://graph.microsoft.com", "https://microsoftgraph.chinacloudapi.cn/");
+        let [global, china] = [global, china].map(|aud| claims(serde_json::json!({ "aud": aud })));
+        assert!(check_same_identity(&global, &china).is_err());
         for (key, what) in [("tid", "tenant"), ("appid", "app"), ("oid", "identity")] {
             let other = claims(serde_json::json!({ key: "other" }));
             let refused = check_same_identity(&begun, &other).unwrap_err();

@@ -71,6 +71,14 @@ pub struct Operator {
     pub host: Option<String>,
 }
 
+impl Operator {
+    /// The way to sign in, and as whom.
+    pub fn in_short(&self) -> String {
+        let whom = self.user.as_ref().or(self.app_id.as_ref());
+        whom.map_or_else(|| self.auth.clone(), |whom| format!("{} as {whom}", self.auth))
+    }
+}
+
 /// What the plan holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRecord {

@@ -37,6 +37,7 @@ fn began() -> Event {
         plan_sha256: PLAN.to_owned(),
         targets: USERS,
         resumed: false,
+        operator: None,
     })
 }
 

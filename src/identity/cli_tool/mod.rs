@@ -7,13 +7,16 @@ mod output;
 mod program;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use secrecy::ExposeSecret;
 
 use super::choice::{Found, Variables};
-use super::{Auth, Credential, Issued, Offer, SignInError};
+use super::token_service::without_tokens;
+use super::{Auth, Credential, Issued, Offer, SignInError, TokenClaims};
 use crate::harmless::excerpt;
 use child::{Ended, Failure};
 
@@ -24,6 +27,8 @@ pub struct CliTool {
     path: PathBuf,
     scope: String,
     tenant: Option<String>,
+    /// The tenant of the first token, where none was named: somebody may choose another account meanwhile.
+    begun: OnceLock<String>,
 }
 
 /// Which program.
@@ -69,7 +74,8 @@ pub(super) fn find(auth: Auth, offer: &Offer, vars: Variables<'_>) -> Result<Fou
         check_tenant(tenant)?;
     }
     let (scope, tenant) = (offer.scope.clone(), offer.tenant.clone());
-    Ok(Found::Here(Credential::Cli(CliTool { tool, path, scope, tenant })))
+    let begun = OnceLock::new();
+    Ok(Found::Here(Credential::Cli(CliTool { tool, path, scope, tenant, begun })))
 }
 
 /// An id or a domain, and nothing that another program could take for a flag or a command.
@@ -103,12 +109,17 @@ impl CliTool {
         if !ended.success {
             return Err(self.refused(&ended));
         }
-        output::issued(&ended.stdout, Timestamp::now()).ok_or_else(|| {
+        let issued = output::issued(&ended.stdout, Timestamp::now()).ok_or_else(|| {
             self.error(
                 "what it printed holds no token that can be used".to_owned(),
                 &format!("is it up to date, and this machine's clock right? Try `{}`", self.tool.login()),
             )
-        })
+        })?;
+        let claims = TokenClaims::of(issued.token.expose_secret());
+        if let Some(tenant) = claims.tid.filter(|tenant| check_tenant(tenant).is_ok()) {
+            let _ = self.begun.set(tenant);
+        }
+        Ok(issued)
     }
 
     fn arguments(&self) -> Vec<&str> {
@@ -118,7 +129,7 @@ impl CliTool {
         };
         let mut arguments = begin.to_vec();
         arguments.extend(["--scope", &self.scope]);
-        if let Some(id) = &self.tenant {
+        if let Some(id) = self.tenant.as_ref().or(self.begun.get()) {
             arguments.extend([tenant, id]);
         }
         arguments
@@ -178,15 +189,6 @@ impl CliTool {
     }
 }
 
-/// What a program says of its failure, without anything that looks like a token.
-fn without_tokens(said: &str) -> String {
-    let hide = |word: &str| match word.find("eyJ") {
-        Some(at) => format!("{}[token]", &word[..at]),
-        None => word.to_owned(),
-    };
-    said.split_whitespace().map(hide).collect::<Vec<_>>().join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,17 +204,13 @@ mod tests {
         }
     }
 
-    #[test]
-    fn tokens_are_not_said_back() {
-        assert_eq!(without_tokens("bad token 'eyJ0.eyJ1.sig' here"), "bad token '[token] here");
-    }
-
     fn tool(tool: Tool) -> CliTool {
         CliTool {
             tool,
             path: "az".into(),
             scope: "https://graph.example/.default".into(),
             tenant: Some("t.com".into()),
+            begun: OnceLock::new(),
         }
     }
 

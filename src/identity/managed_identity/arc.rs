@@ -123,7 +123,10 @@ fn read(path: &Path) -> Result<SecretString, ReadError> {
     if text.len() as u64 > MAX_KEY {
         return Err(ReadError::NoKey);
     }
-    Ok(SecretString::from(text.trim()))
+    match text.trim() {
+        "" => Err(ReadError::Io(std::io::Error::other("it is empty"))),
+        key => Ok(SecretString::from(key)),
+    }
 }
 
 #[cfg(test)]

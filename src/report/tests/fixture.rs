@@ -90,6 +90,7 @@ impl Run {
             plan_sha256: run.record.plan.sha256.clone(),
             targets: targets as u32,
             resumed: false,
+            operator: None,
         }));
         run
     }
