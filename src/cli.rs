@@ -312,7 +312,7 @@ pub struct SimulatorArgs {
 #[command(next_help_heading = "Profile")]
 pub struct ProfileArgs {
     /// Take what no flag says from this profile of the config file; none takes no profile. Or ENTRA_REVOKE_PROFILE
-    /// [default for run: the file's default_profile]
+    /// [default for run and doctor: the file's default_profile]
     #[arg(long, value_name = "NAME", value_parser = filled)]
     pub profile: Option<String>,
     /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]

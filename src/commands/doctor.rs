@@ -148,17 +148,20 @@ async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings
     }
 }
 
+/// Which roots the verifier takes.
 fn roots(network: &Network) -> String {
-    let variable = std::env::var("SSL_CERT_FILE").ok().filter(|path| !path.is_empty());
-    // Beside the system's store on Windows and Apple's systems, in its place elsewhere: so does the verifier.
+    // Beside the system's store on Windows and Apple's systems, in its place elsewhere.
     let beside = cfg!(any(windows, target_vendor = "apple"));
-    let mut roots = match variable {
-        Some(path) if beside => format!("the system's, and those in {path}"),
-        Some(path) => format!("those in {path} (SSL_CERT_FILE), not the system's"),
-        None => "the system's".to_owned(),
+    let variables: &[&str] = if beside { &["SSL_CERT_FILE"] } else { &["SSL_CERT_FILE", "SSL_CERT_DIR"] };
+    let set = |name: &&str| Some(format!("{} ({name})", process_variables(name)?));
+    let named = variables.iter().filter_map(set).collect::<Vec<_>>().join(" and ");
+    let mut roots = match (named.is_empty(), beside) {
+        (true, _) => "the system's".to_owned(),
+        (false, true) => format!("the system's, and those in {named}"),
+        (false, false) => format!("those in {named}, in place of the system's"),
     };
     if let Some(path) = &network.ca_cert {
-        roots.push_str(&format!(", and those in {}", path.display()));
+        roots.push_str(&format!(", and those in {} (--ca-cert)", path.display()));
     }
     roots
 }
