@@ -312,7 +312,7 @@ pub struct SimulatorArgs {
 #[command(next_help_heading = "Profile")]
 pub struct ProfileArgs {
     /// Take what no flag says from this profile of the config file; none takes no profile. Or ENTRA_REVOKE_PROFILE
-    /// [default for run: the file's default_profile]
+    /// [default for run and doctor: the file's default_profile]
     #[arg(long, value_name = "NAME", value_parser = filled)]
     pub profile: Option<String>,
     /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
@@ -459,7 +459,7 @@ pub struct SignInArgs {
     /// The app's certificate with its private key: PEM or PFX; or AZURE_CLIENT_CERTIFICATE_PATH
     #[arg(long, value_name = "FILE")]
     pub certificate_file: Option<PathBuf>,
-    /// The private key, in PEM, where it is not in the certificate's file
+    /// The private key, where it is not in the certificate's file
     #[arg(long, value_name = "FILE", requires = "certificate_file")]
     pub certificate_key_file: Option<PathBuf>,
     /// A file that holds the certificate's password (- is standard input); or AZURE_CLIENT_CERTIFICATE_PASSWORD

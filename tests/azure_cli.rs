@@ -144,6 +144,27 @@ fn a_token_that_grows_old_is_asked_for_again_while_the_run_goes_on() {
 }
 
 #[test]
+fn a_token_of_azd_is_asked_for_again_as_well() {
+    let stage = stage("");
+    let answers: Vec<String> = [Duration::from_secs(3), HOUR]
+        .iter()
+        .map(|life| {
+            let token = stage.simulator.mint_token(TokenKind::App, *life);
+            let ends = jiff::Timestamp::now().checked_add(*life).unwrap().strftime("%Y-%m-%dT%H:%M:%SZ");
+            format!("{{\"token\":\"{token}\",\"expiresOn\":\"{ends}\"}}")
+        })
+        .collect();
+    let script = format!("case $calls in 1) echo '{}';; *) echo '{}';; esac", answers[0], answers[1]);
+    install(&stage, "azd", &script);
+    let input = users(&stage, 60);
+    let mut command = run(&stage, &input);
+    stage.finish(command.args(["--auth", "azure-developer-cli", "--rate", "20/s", "--burst", "1"])).exits(0);
+    assert_eq!(calls(&stage, "azd"), 2);
+    assert_eq!(stage.stats().bad_auth, 0, "it was renewed ahead of its end");
+    assert!(stage.ledger().users.iter().all(|user| user.effects == 1));
+}
+
+#[test]
 fn a_challenge_is_told_with_the_sign_in_that_answers_it() {
     let stage = stage("[[fault]]\nanswer = 'challenge'\n");
     install(&stage, "az", &prints(&stage, TokenKind::User, &[HOUR, HOUR]));

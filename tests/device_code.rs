@@ -131,7 +131,7 @@ fn a_network_that_fails_and_heals_keeps_the_code() {
 fn what_is_missing_is_named() {
     let stage = tenant("", "", "");
     let input = users(&stage, 1);
-    for (set, says) in [(&[][..], "--tenant"), (&["--tenant", TENANT], "register one as a public client")] {
+    for (set, says) in [(&[][..], "--tenant"), (&["--tenant", TENANT], "a public client of your own")] {
         let mut command = stage.bare("run");
         command.args(["--auth", "device-code", "--yes", "--graph-url", &stage.simulator.url()]).args(set);
         refused(&stage, &stage.finish(command.arg(&input)), &["--auth device-code is given", says]);

@@ -156,6 +156,20 @@ fn doctor_is_right_about_whether_a_run_would_start() {
     });
 }
 
+#[test]
+fn standard_input_is_for_one_secret_here_as_in_a_run() {
+    let stage = Stage::new("");
+    let twice = ["--token-file", "-", "--client-secret-file", "-"];
+    for name in ["doctor", "run"] {
+        let mut command = verb(&stage, name);
+        command.args(twice).args((name == "run").then_some("users.txt"));
+        let done = stage.finish(&mut command);
+        done.exits(2);
+        let says = "--token-file and --client-secret-file are both to come from standard input";
+        assert!(done.stderr.contains(says), "{done:?}");
+    }
+}
+
 /// Doctor's exit code is the one that is told, and a run sends something only where that is 0.
 fn compare((wrong, simulator, args, vars, code): &SetUp) {
     let stage = Stage::new(simulator);

@@ -20,7 +20,7 @@ use regex::Regex;
 const VERBS: [&str; 7] = ["run", "drill", "resume", "doctor", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 23] = [
+const FLAGS_OF_OTHERS: [&str; 24] = [
     "--release",
     "--locked",
     "--resource",
@@ -42,6 +42,7 @@ const FLAGS_OF_OTHERS: [&str; 23] = [
     "--query",
     "--resource-group",
     "--service-principal",
+    "--tenant-id",
     "--url",
     "--username",
 ];

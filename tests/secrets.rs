@@ -126,9 +126,37 @@ fn a_secret_that_can_be_no_token_is_not_quoted() {
 
 #[test]
 fn no_argument_of_the_process_holds_a_secret() {
-    let stage = Stage::new("[[fault]]\nanswer = 'hang-before'\n");
-    let input = stage.input("users.txt", USERS);
-    let mut run = stage.start(&mut as_app(&stage, &input));
+    type Way = fn(&Stage, &Path) -> Command;
+    let token: Way = |stage, input| {
+        let mut command = stage.command("run");
+        command.env("ENTRA_REVOKE_TOKEN", SECRET).arg(input);
+        command
+    };
+    let person: Way = |stage, input| as_person(stage, &stage.simulator.url(), input);
+    let identity: Way = |stage, input| {
+        let mut command = stage.bare("run");
+        command.args(["--yes", "--graph-url", &stage.simulator.url()]).arg(input);
+        command.env("IDENTITY_ENDPOINT", stage.simulator.url() + "/msi/token").env("IDENTITY_HEADER", SECRET);
+        command
+    };
+    for way in [as_app as Way, token, person, identity] {
+        let stage = Stage::new("[token.device]\ninterval = 0.1\n[[fault]]\nanswer = 'hang-before'\n");
+        let input = stage.input("users.txt", USERS);
+        let arguments = arguments_mid_run(&stage, &mut way(&stage, &input));
+        if let Some(arguments) = arguments {
+            assert!(!arguments.is_empty() && !holds(&arguments, SECRET));
+            // What every JWT begins with: the tokens that it got.
+            assert!(!arguments.windows(3).any(|part| part == b"eyJ"));
+        }
+        for (path, bytes) in stage.all_files() {
+            assert!(!holds(&bytes, SECRET), "{} holds the secret", path.display());
+        }
+    }
+}
+
+/// The process's arguments while a request waits for its answer, where the system shows them.
+fn arguments_mid_run(stage: &Stage, command: &mut Command) -> Option<Vec<u8>> {
+    let mut run = stage.start(command);
     let began = Instant::now();
     while stage.stats().in_flight == 0 {
         assert!(began.elapsed() < Duration::from_secs(10), "nothing was sent");
@@ -137,12 +165,7 @@ fn no_argument_of_the_process_holds_a_secret() {
     let arguments = std::fs::read(format!("/proc/{}/cmdline", run.id()));
     run.kill().unwrap();
     run.wait().unwrap();
-    if let Ok(arguments) = arguments {
-        assert!(!arguments.is_empty() && !holds(&arguments, SECRET));
-    }
-    for (path, bytes) in stage.all_files() {
-        assert!(!holds(&bytes, SECRET), "{} holds the secret", path.display());
-    }
+    arguments.ok()
 }
 
 /// One answer with a body in JSON and one more header.

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::connect::claims_of;
-use super::{open_files, profiles, prompt, secret_files, start_logs};
+use super::{open_files, profiles, prompt, secret_files, standard_input, start_logs};
 use crate::cli::DoctorArgs;
 use crate::console::{self, Output};
 use crate::doctor::network::{self, Server, Sight};
@@ -38,6 +38,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     }
     let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);
+    standard_input::check(&[], &who.sources)?;
     if args.setup {
         return put(&setup::script(network.cloud, who.sources.auth.unwrap_or_default())).map(|()| 0);
     }
@@ -56,7 +57,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     findings.add(machine::open_files(sending.jobs, open_files::fitting(sending.jobs).0));
     findings.add(pace::judge(&sending));
     put(&match args.output {
-        Format::Text => text::page(&findings, coloured()),
+        Format::Text => text::page(&findings, coloured(), columns()),
         Format::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
     })?;
     Ok(findings.exit_code())
@@ -71,6 +72,12 @@ fn put(text: &str) -> Result<(), Error> {
 fn coloured() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && std::io::stdout().is_terminal() && ::console::colors_enabled()
+}
+
+/// How wide the terminal is, if standard output is one.
+fn columns() -> Option<usize> {
+    let size = ::console::Term::stdout().size_checked().filter(|_| std::io::stdout().is_terminal());
+    size.map(|(_, columns)| columns.into())
 }
 
 fn version() -> Finding {
@@ -141,14 +148,22 @@ async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings
     }
 }
 
+/// Which roots the verifier takes.
 fn roots(network: &Network) -> String {
-    let further = std::env::var("SSL_CERT_FILE").ok().filter(|path| !path.is_empty());
-    let further = network.ca_cert.as_ref().map(|path| path.display().to_string()).into_iter().chain(further);
-    let further: Vec<String> = further.collect();
-    match further.is_empty() {
-        true => "the system's".to_owned(),
-        false => format!("the system's, and those in {}", further.join(" and ")),
+    // Beside the system's store on Windows and Apple's systems, in its place elsewhere.
+    let beside = cfg!(any(windows, target_vendor = "apple"));
+    let variables: &[&str] = if beside { &["SSL_CERT_FILE"] } else { &["SSL_CERT_FILE", "SSL_CERT_DIR"] };
+    let set = |name: &&str| Some(format!("{} ({name})", process_variables(name)?));
+    let named = variables.iter().filter_map(set).collect::<Vec<_>>().join(" and ");
+    let mut roots = match (named.is_empty(), beside) {
+        (true, _) => "the system's".to_owned(),
+        (false, true) => format!("the system's, and those in {named}"),
+        (false, false) => format!("those in {named}, in place of the system's"),
+    };
+    if let Some(path) = &network.ca_cert {
+        roots.push_str(&format!(", and those in {} (--ca-cert)", path.display()));
     }
+    roots
 }
 
 fn ahead(sight: &Sight) -> Option<i64> {

@@ -22,6 +22,7 @@ pub mod roles;
 pub mod setup;
 pub mod text;
 pub mod token;
+mod wrap;
 
 use serde::Serialize;
 

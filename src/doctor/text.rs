@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ::console::Style;
 
-use super::{Finding, Findings, Status};
+use super::{Finding, Findings, Status, wrap};
 use crate::harmless::shown;
 
 /// What standard output gets.
@@ -41,8 +41,9 @@ impl FromStr for Format {
     }
 }
 
-/// The page: a mark, the check's name, the finding; then the verdict.
-pub fn page(findings: &Findings, coloured: bool) -> String {
+/// The page: a mark, the check's name, the finding; then the verdict. Lines are broken between words where the terminal
+/// has so many `columns`; without a terminal they stay whole, for `grep`.
+pub fn page(findings: &Findings, coloured: bool, columns: Option<usize>) -> String {
     let width = findings.0.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     let mut page = String::new();
     // What was skipped for one reason is one line.
@@ -50,11 +51,12 @@ pub fn page(findings: &Findings, coloured: bool) -> String {
         findings.0.chunk_by(|one, next| is_skipped(one) && is_skipped(next) && one.finding == next.finding)
     {
         match alike {
-            [one] => page.push_str(&lines(one, width, coloured)),
+            [one] => page.push_str(&lines(one, width, coloured, columns)),
             several => {
                 let names: Vec<&str> = several.iter().map(|finding| finding.check).collect();
                 let mark = mark(Status::Skipped, coloured);
-                page.push_str(&format!("{mark}  {}: {}\n", names.join(", "), shown(&several[0].finding)));
+                let text = format!("{}: {}", names.join(", "), shown(&several[0].finding));
+                page.push_str(&format!("{mark}  {}\n", wrap::hanging(&text, 6, columns)));
             }
         }
     }
@@ -68,15 +70,17 @@ fn is_skipped(finding: &Finding) -> bool {
     finding.status == Status::Skipped
 }
 
-fn lines(finding: &Finding, width: usize, coloured: bool) -> String {
-    let indent = " ".repeat(6 + width + 2);
+fn lines(finding: &Finding, width: usize, coloured: bool, columns: Option<usize>) -> String {
+    let indent = 6 + width + 2;
     let mark = mark(finding.status, coloured);
-    let mut text = format!("{mark}  {:<width$}  {}\n", finding.check, shown(&finding.finding));
+    let wrapped = |text: &str, indent| wrap::hanging(text, indent, columns);
+    let mut text =
+        format!("{mark}  {:<width$}  {}\n", finding.check, wrapped(&shown(&finding.finding), indent));
     for detail in &finding.details {
-        text.push_str(&format!("{indent}{}\n", shown(detail)));
+        text.push_str(&format!("{:indent$}{}\n", "", wrapped(&shown(detail), indent + 2)));
     }
     if let Some(advice) = &finding.advice {
-        text.push_str(&format!("{indent}→ {}\n", shown(advice)));
+        text.push_str(&format!("{:indent$}→ {}\n", "", wrapped(&shown(advice), indent + 2)));
     }
     text
 }
@@ -127,12 +131,12 @@ mod tests {
         findings.add(
             Finding::fatal("credential", "refused\u{1b}[2J", "mend it", 4).with(["passed over x".to_owned()]),
         );
-        let page = page(&findings, false);
+        let page = page(&findings, false, None);
         let expected = "ok    proxy       none\n\
                         FAIL  credential  refused\\u{1b}[2J\n                  passed over x\n                  → mend it\n\n\
                         A run would not start: 1 problem.\n";
         assert_eq!(page, expected);
-        assert!(super::page(&findings, true).contains("\u{1b}[31m"));
+        assert!(super::page(&findings, true, None).contains("\u{1b}[31m"));
     }
 
     #[test]
@@ -140,7 +144,7 @@ mod tests {
         let skipped = |check| Finding::skipped(check, "there is no token");
         let findings =
             Findings(vec![skipped("tenant"), skipped("identity"), Finding::ok("disk", "9 GiB free")]);
-        let page = page(&findings, false);
+        let page = page(&findings, false, None);
         assert!(page.starts_with("skip  tenant, identity: there is no token\nok    disk "), "{page}");
     }
 

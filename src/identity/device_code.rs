@@ -90,7 +90,8 @@ pub(super) fn find(offer: &Offer, _vars: Variables<'_>) -> Result<Found, SignInE
     let missing = |missing| SignInError::Incomplete { given, missing };
     let tenant = offer.tenant.clone().ok_or(missing("the tenant (--tenant or AZURE_TENANT_ID)"))?;
     let client_id = offer.client_id.clone().ok_or(missing(
-        "the app (--client-id or AZURE_CLIENT_ID): register one as a public client, docs/sign-in.md says how",
+        "the app, a public client of your own (--client-id or AZURE_CLIENT_ID; `doctor --setup --auth device-code` \
+         prints how to register one)",
     ))?;
     Ok(Found::Here(Credential::Device(Box::new(DeviceCode {
         authority: Authority { root: offer.authority.clone(), tenant },

@@ -79,6 +79,7 @@ pub(super) async fn ask(
     loop {
         let tried = once(request()?).await;
         waited.tries += 1;
+        let state = if tried.is_ok() { "is busy" } else { "can't be reached" };
         let (reason, wait, again) = match tried {
             Ok(answer) if busy(&answer, waited) => {
                 (format!("it answered {}", answer.status), answer.wait(), true)
@@ -103,7 +104,7 @@ pub(super) async fn ask(
         if !again {
             return Err(given_up(reason));
         }
-        tracing::warn!(attempt = waited.tries, wait_s = wait.as_secs_f64(), reason, "{what} is busy");
+        tracing::warn!(attempt = waited.tries, wait_s = wait.as_secs_f64(), reason, "{what} {state}");
         tokio::time::sleep(wait).await;
         waited.time += wait;
         backoff = (backoff * 2).min(Duration::from_secs(16));
