@@ -88,6 +88,22 @@ fn with_a_ready_token() {
 }
 
 #[test]
+fn which_way_was_taken_is_said_unless_it_was_named() {
+    let stage = tenant();
+    let token = stage.simulator.mint_token(TokenKind::App, HOUR);
+    let input = stage.input("leavers.txt", "ann@contoso.com\n");
+    let run = |args: &[&str]| {
+        let mut command = stage.bare("run");
+        command.env("ENTRA_REVOKE_TOKEN", &token).args(["--yes", "--graph-url", &stage.simulator.url()]);
+        stage.finish(command.args(args).arg(&input))
+    };
+    let left_over = run(&[]);
+    assert!(left_over.exits(0).stderr.contains("\nSigning in with token.\n"), "{left_over:?}");
+    let named = run(&["--auth", "token"]);
+    assert!(!named.exits(0).stderr.contains("Signing in"), "{named:?}");
+}
+
+#[test]
 fn with_a_secret() {
     let stage = tenant();
     let file = stage.input("app.secret", format!("{SECRET}\n"));

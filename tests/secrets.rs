@@ -163,8 +163,8 @@ fn arguments_mid_run(stage: &Stage, command: &mut Command) -> Option<Vec<u8>> {
         std::thread::yield_now();
     }
     let arguments = std::fs::read(format!("/proc/{}/cmdline", run.id()));
-    run.kill().unwrap();
-    run.wait().unwrap();
+    run.kill().expect("the run is still there");
+    run.wait().expect("the run ends");
     arguments.ok()
 }
 

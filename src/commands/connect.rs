@@ -46,9 +46,10 @@ pub(super) async fn connect(
     for loss in http::overruled(&network.resolve) {
         console::say(&format!("warning: {loss}"));
     }
+    let chosen_here = candidates.is_chain();
     let candidates = candidates.asking(&prompt::on_screen());
     let SignedIn { tokens, auth, passed_over, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
-    if !passed_over.is_empty() {
+    if chosen_here {
         say_choice(auth, &passed_over);
     }
     let certificate = tokens.credential().certificate();
@@ -97,7 +98,10 @@ fn choice(auth: Auth, passed_over: &[PassedOver]) -> String {
     if !absent.is_empty() {
         parts.push(format!("not set up: {}", absent.join(", ")));
     }
-    format!("Signing in with {auth} ({}).", parts.join("; "))
+    match parts.is_empty() {
+        true => format!("Signing in with {auth}."),
+        false => format!("Signing in with {auth} ({}).", parts.join("; ")),
+    }
 }
 
 /// What the first token says. An app's credential gives an app's token, also where that is opaque.

@@ -210,6 +210,8 @@ fn failed(server: &Server<'_>, check: &'static str, finding: String, advice: &st
 
 fn untrusted(server: &Server<'_>, reason: &str, issuer: Option<&Issuer>) -> Finding {
     let shown = host(server.root);
+    // What to do stands in the advice below.
+    let reason = reason.split(';').next().unwrap_or(reason).trim_start_matches("TLS: ");
     let reason = crate::harmless::excerpt(reason, 160);
     let Some(issuer) = issuer else {
         let finding = format!("the certificate of {shown} is not trusted: {reason}");

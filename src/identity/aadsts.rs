@@ -35,6 +35,11 @@ const TABLE: &[Row] = &[
     row(50_001, "Graph is not known to this tenant by this name: check --cloud"),
     row(50_002, RESTRICTED),
     row(50_020, "the user belongs to another tenant: check --tenant, or invite the user as a guest"),
+    row(
+        50_027,
+        "the assertion is malformed, or not signed by who it says: check the federated token's issuer and \
+         file",
+    ),
     row(50_034, "the user is not in this tenant: check the name and --tenant"),
     row(
         50_053,

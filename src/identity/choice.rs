@@ -147,6 +147,11 @@ impl Candidates {
         missing.collect()
     }
 
+    /// Whether nobody named the way, so that it is chosen from what is set up here.
+    pub fn is_chain(&self) -> bool {
+        self.chain
+    }
+
     /// Where a person must do something, they are asked like this.
     pub fn asking(mut self, prompter: &Prompter) -> Candidates {
         for (_, way) in &mut self.ways {

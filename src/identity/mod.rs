@@ -298,5 +298,6 @@ fn listed(ways: &[PassedOver]) -> String {
         Auth::DeviceCode,
         "is not tried by itself: --auth device-code lets a person sign in",
     ));
+    text.push_str("\n`entra-revoke doctor --setup` prints the commands that set one up");
     text
 }

@@ -1,7 +1,7 @@
 //! The order of truth where the journal can't be written. That it holds otherwise is asserted in every run: the
 //! fake looks for the `sent` line as a request arrives, the listener for the `settled` line as it is told.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 
 use super::*;
 use crate::event::{Event, Stop};
@@ -22,7 +22,7 @@ async fn nothing_is_sent_that_can_not_be_recorded() {
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_ends_the_run() {
-    let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
+    let full = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
     let run = Stage::of(100).journal(full).play().await;
     assert!(matches!(run.stop(), Some(Stop::Runtime { .. })), "{:?}", run.stop());
     assert_eq!(run.arrivals.len(), 0);
@@ -33,7 +33,7 @@ async fn a_full_disk_ends_the_run() {
 #[cfg(target_os = "linux")]
 #[tokio::test(start_paused = true)]
 async fn nothing_is_told_that_was_not_synced() {
-    let null = OpenOptions::new().append(true).open("/dev/null").unwrap();
+    let null = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
     let run = Stage::of(50).journal(null).play().await;
     let failed = matches!(run.stop(), Some(Stop::Runtime { .. }));
     assert!(failed && told_nothing(&run));
