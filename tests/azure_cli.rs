@@ -6,11 +6,13 @@ mod canary;
 mod stage;
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use entra_revoke::simulator::TokenKind;
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 use stage::{Done, Stage};
 
 const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -42,6 +44,10 @@ fn install(stage: &Stage, name: &str, script: &str) {
 /// What the program noted.
 fn noted(stage: &Stage, name: &str) -> String {
     std::fs::read_to_string(stage.dir.path().join("bin").join(name)).unwrap_or_default()
+}
+
+fn noted_pid(stage: &Stage, name: &str) -> Pid {
+    Pid::from_raw(noted(stage, name).trim().parse().unwrap()).unwrap()
 }
 
 fn calls(stage: &Stage, name: &str) -> usize {
@@ -162,6 +168,54 @@ fn a_token_of_azd_is_asked_for_again_as_well() {
     assert_eq!(calls(&stage, "azd"), 2);
     assert_eq!(stage.stats().bad_auth, 0, "it was renewed ahead of its end");
     assert!(stage.ledger().users.iter().all(|user| user.effects == 1));
+}
+
+#[test]
+fn what_az_leaves_running_is_not_waited_for() {
+    let stage = stage("");
+    let note = stage.dir.path().join("bin/sleeper");
+    let prints = prints(&stage, TokenKind::App, &[HOUR]);
+    install(&stage, "az", &format!("(sleep 60 & echo $! > {})\n{prints}", note.display()));
+    let input = users(&stage, 1);
+    let began = Instant::now();
+    let done = stage.finish(run(&stage, &input).args(["--auth", "azure-cli"]));
+    kill_process(noted_pid(&stage, "sleeper"), Signal::KILL).unwrap();
+    done.exits(0);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_interrupt_from_the_terminal_reaches_az() {
+    let stage = stage("");
+    install(
+        &stage,
+        "az",
+        &format!("echo $$ > {}/pid\nexec sleep 60", stage.dir.path().join("bin").display()),
+    );
+    let input = users(&stage, 1);
+    // A terminal sends ^C to the group that stands in front.
+    let mut run = run(&stage, &input);
+    let run = stage.start(run.args(["--auth", "azure-cli"]).process_group(0));
+    let began = Instant::now();
+    while !noted(&stage, "pid").ends_with('\n') {
+        assert!(began.elapsed() < Duration::from_secs(10), "az was not started");
+        std::thread::yield_now();
+    }
+    let az = noted_pid(&stage, "pid");
+    kill_process_group(Pid::from_raw(run.id().cast_signed()).unwrap(), Signal::INT).unwrap();
+    Done::from(run.wait_with_output().unwrap());
+    let began = Instant::now();
+    let lives = || match std::fs::read_to_string(format!("/proc/{}/stat", az.as_raw_nonzero())) {
+        Ok(stat) => !stat.contains(") Z "),
+        Err(_) => cfg!(not(target_os = "linux")) && test_kill_process(az).is_ok(),
+    };
+    while lives() {
+        if began.elapsed() > Duration::from_secs(2) {
+            kill_process(az, Signal::KILL).unwrap();
+            panic!("az was left running");
+        }
+        std::thread::yield_now();
+    }
 }
 
 #[test]

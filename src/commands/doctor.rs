@@ -110,6 +110,7 @@ async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings
         root: graph_root,
         url: &graph_url,
         reads: false,
+        graph: true,
         own: graph_root == network.cloud.graph_root(),
         ends_with: Some(RUNTIME),
     };
@@ -119,6 +120,7 @@ async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings
         root: authority_root.as_str(),
         url: &configuration,
         reads: true,
+        graph: false,
         own: authority_root == network.cloud.authority(),
         ends_with: asks.then_some(SIGN_IN),
     };
@@ -254,7 +256,7 @@ fn look_at_token(place: &Place<'_>, signed_in: &SignedIn, findings: &mut Finding
     findings.add(token::identity(&claims));
     let now = jiff::Timestamp::now().as_second() - place.ahead;
     findings.add(token::end(&claims, now, signed_in.auth != Auth::Token));
-    findings.add(permissions::judge(&claims));
+    findings.add(permissions::judge(&claims, signed_in.tokens.current().claims()));
     findings.add(permissions::reading(&claims));
     if claims.app_only() == Some(false) {
         findings.add(roles::judge(&claims));

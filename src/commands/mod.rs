@@ -19,6 +19,7 @@ mod standard_input;
 
 use std::future::Future;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::cli::{Cli, Command, LogArgs, OutputArgs};
 use crate::console::{self, Progress, log};
@@ -30,7 +31,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Run(args) => block_on(run::run(*args)),
         Command::Drill(args) => block_on(drill::drill(*args)),
         Command::Resume(args) => block_on(resume::resume(*args)),
-        Command::Doctor(args) => block_on_briefly(doctor::doctor(*args)),
+        Command::Doctor(args) => block_on(doctor::doctor(*args)),
         Command::Report(args) => report::report(&args),
         Command::Profiles(args) => profiles::profiles(args),
         Command::Simulator(args) => block_on(simulator::simulator(args)),
@@ -44,15 +45,15 @@ pub fn execute(cli: Cli) -> ExitCode {
     }
 }
 
-fn block_on(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
-    runtime()?.block_on(work)
-}
+/// How long what is left over may take to end: long enough to drop a task, and with it a program that it runs.
+const LEFT_OVER: Duration = Duration::from_millis(500);
 
-/// The same without waiting for what is left over at the end, such as a question to DNS that nobody answers.
-fn block_on_briefly(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
+/// Works, and at the end does not wait for a thread that hangs, such as one that reads from a mount that is gone, or a
+/// question to DNS that nobody answers. The work itself has written all that must be written.
+fn block_on(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
     let runtime = runtime()?;
     let done = runtime.block_on(work);
-    runtime.shutdown_background();
+    runtime.shutdown_timeout(LEFT_OVER);
     done
 }
 

@@ -99,6 +99,11 @@ impl HttpClients {
         &self.single
     }
 
+    /// How long a request may take, as it was set (`--timeout`).
+    pub fn timeout(&self) -> Duration {
+        self.options.timeout
+    }
+
     /// The client for services of this machine itself, such as the one that gives managed identities their tokens:
     /// it never uses a proxy, whatever the environment says.
     pub fn direct(&self) -> Result<reqwest::Client, ConnectError> {

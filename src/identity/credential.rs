@@ -83,7 +83,7 @@ impl Credential {
         claims: Option<&str>,
     ) -> Result<Issued, SignInError> {
         match self {
-            Credential::Ready(token) => token.read(),
+            Credential::Ready(token) => token.read(http).await,
             Credential::App(app) => app.request(http, claims).await,
             Credential::Managed(identity) => identity.request(http).await,
             Credential::Cli(tool) => tool.request(claims).await,

@@ -32,6 +32,7 @@ mod managed_identity;
 mod order;
 mod patience;
 mod ready;
+mod secret_file;
 mod token_endpoint;
 mod token_service;
 mod tokens;
@@ -50,6 +51,7 @@ pub use endpoint::{Endpoint, EndpointError};
 pub use federated::Federation;
 pub use managed_identity::ManagedIdentity;
 pub use ready::ReadyToken;
+pub use secret_file::SecretFile;
 pub use token_endpoint::Authority;
 pub use tokens::{SignedIn, Token, TokenAge, TokenState, Tokens};
 

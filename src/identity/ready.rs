@@ -1,7 +1,7 @@
 //! A ready access token, and how secrets are read from files and standard input.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
@@ -9,7 +9,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::choice::{Found, Variables};
 use super::tokens::{MAX_TOKEN, usable};
-use super::{Credential, Issued, Offer, SignInError, TokenClaims};
+use super::{Credential, Issued, Offer, SecretFile, SignInError, TokenClaims};
+use crate::http::HttpClients;
 
 /// How far this machine's clock and Entra's may be apart, in seconds: as much as Entra itself allows.
 const SKEW: i64 = 300;
@@ -20,14 +21,14 @@ pub enum ReadyToken {
     /// The token itself; there is no other.
     Given(SecretString),
     /// A file that holds it, and may be rewritten by whoever renews it.
-    File(PathBuf),
+    File(SecretFile),
 }
 
 /// The ready token that is given, if one is.
 pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
     let token = match &offer.sources.token_file {
         Some(path) if is_stdin(path) => ReadyToken::Given(read_secret("--token-file", path)?),
-        Some(path) => ReadyToken::File(path.clone()),
+        Some(path) => ReadyToken::File(SecretFile::new("--token-file", path.clone())),
         None => match vars("ENTRA_REVOKE_TOKEN") {
             Some(token) => ReadyToken::Given(SecretString::from(token)),
             None => return Ok(Found::not("ENTRA_REVOKE_TOKEN is not set, and no --token-file is given")),
@@ -38,16 +39,12 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
 
 impl ReadyToken {
     /// The token of now. How long it lives, Graph alone knows.
-    pub(super) fn read(&self) -> Result<Issued, SignInError> {
+    pub(super) async fn read(&self, http: &HttpClients) -> Result<Issued, SignInError> {
         let token = match self {
             ReadyToken::Given(token) => token.clone(),
-            ReadyToken::File(path) => {
-                let token = read_secret("--token-file", path)?;
-                usable(token.expose_secret()).map_err(|error| SignInError::SecretFile {
-                    flag: "--token-file",
-                    path: path.clone(),
-                    reason: error.to_string(),
-                })?;
+            ReadyToken::File(file) => {
+                let token = file.read(http).await?;
+                usable(token.expose_secret()).map_err(|error| file.error(error.to_string()))?;
                 token
             }
         };

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,8 +10,15 @@ use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
+#[cfg(unix)]
+use super::descendants;
+
 /// How long a program may take. `az` is slow to start, and asks Entra when its own token is old.
 const TIME_OUT: Duration = Duration::from_secs(30);
+
+/// How long the output of a program that has ended is still waited for. It is all there by then; but what the program
+/// started and left behind, as `az` may, can hold it open.
+const REST: Duration = Duration::from_millis(500);
 
 /// Longest output that is read, in bytes. One with a token has a few thousand.
 const MAX_OUTPUT: usize = 256 << 10;
@@ -45,12 +53,25 @@ pub(super) async fn run(path: &Path, arguments: &[&str]) -> Result<Ended, Failur
 }
 
 async fn run_for(path: &Path, arguments: &[&str], time_out: Duration) -> Result<Ended, Failure> {
-    let mut child = command(path, arguments).spawn().map_err(Failure::Start)?;
-    match tokio::time::timeout(time_out, to_end(&mut child)).await {
+    let mut running = Running(command(path, arguments).spawn().map_err(Failure::Start)?);
+    match tokio::time::timeout(time_out, to_end(&mut running.0)).await {
         Ok(ended) => ended.map_err(Failure::Io),
-        Err(_) => {
-            end(&mut child).await;
-            Err(Failure::TimeOut(time_out))
+        Err(_) => Err(Failure::TimeOut(time_out)),
+    }
+}
+
+/// A program that is ended with what it has started when nobody waits for it any more. One that has ended by itself
+/// keeps what it left behind.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(id) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+            let started = descendants::of(id);
+            // Itself first, so that it starts nothing more.
+            let _ = self.0.start_kill();
+            descendants::end(&started);
         }
     }
 }
@@ -70,36 +91,45 @@ fn command(path: &Path, arguments: &[&str]) -> Command {
     if let Some(folder) = path.parent() {
         command.current_dir(folder);
     }
-    // `az` is a script that starts another process: they end together.
-    #[cfg(unix)]
-    command.process_group(0);
+    // It stays in this program's process group: a terminal's ^C is meant for both.
     command
 }
 
 async fn to_end(child: &mut Child) -> io::Result<Ended> {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (stdout, stderr, status) = tokio::try_join!(read(stdout), read(stderr), child.wait())?;
+    let (from_stdout, from_stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut stdout, mut stderr) = (buffer(), buffer());
+    let status = {
+        let mut reading =
+            pin!(async { tokio::try_join!(read(from_stdout, &mut stdout), read(from_stderr, &mut stderr)) });
+        tokio::select! {
+            status = child.wait() => {
+                // What was read until then counts.
+                if let Ok(read) = tokio::time::timeout(REST, reading).await {
+                    read?;
+                }
+                status?
+            }
+            read = &mut reading => {
+                read?;
+                child.wait().await?
+            }
+        }
+    };
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
     Ok(Ended { success: status.success(), stdout, stderr })
 }
 
-async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
-    // As large as it may get: a buffer that grows leaves copies of what it held.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
-    if let Some(from) = from {
-        from.take(MAX_OUTPUT as u64).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
+/// As large as it may get: a buffer that grows leaves copies of what it held.
+fn buffer() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(MAX_OUTPUT))
 }
 
-/// Ends the program and what it has started.
-async fn end(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
-        // It may have ended in this moment.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-    let _ = child.kill().await;
+/// Reads as much as fits. Where it is broken off, what came until then is in the buffer.
+async fn read(from: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let Some(from) = from else { return Ok(()) };
+    let mut from = from.take(MAX_OUTPUT as u64);
+    while bytes.len() < MAX_OUTPUT && from.read_buf(bytes).await? > 0 {}
+    Ok(())
 }
 
 #[cfg(all(test, unix))]
@@ -132,5 +162,30 @@ mod tests {
             (ended.success, ended.stdout.as_slice(), ended.stderr.as_str()),
             (false, &b"out\n"[..], "err\n")
         );
+    }
+
+    /// Ends a program that a test left running.
+    fn kill_noted(note: &Path) {
+        let pid = std::fs::read_to_string(note).unwrap().trim().parse().unwrap();
+        let _ = rustix::process::kill_process(
+            rustix::process::Pid::from_raw(pid).unwrap(),
+            rustix::process::Signal::KILL,
+        );
+    }
+
+    #[tokio::test]
+    async fn what_holds_the_output_after_the_end_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let note = dir.path().join("pid");
+        let script = format!("sleep 60 & echo $! > {}; echo out; echo err >&2", note.display());
+        let began = std::time::Instant::now();
+        let ended = run_for(Path::new("/bin/sh"), &["-c", &script], Duration::from_secs(5)).await;
+        kill_noted(&note);
+        let Ok(ended) = ended else { panic!("it ended, with all it had to say") };
+        assert_eq!(
+            (ended.success, ended.stdout.as_slice(), ended.stderr.as_str()),
+            (true, &b"out\n"[..], "err\n")
+        );
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     }
 }

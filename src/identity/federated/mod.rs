@@ -4,13 +4,11 @@
 
 mod job;
 
-use std::path::PathBuf;
-
 use secrecy::SecretString;
 
 use super::choice::{Found, Variables};
 use super::token_endpoint::Form;
-use super::{Credential, Offer, Proof, SignInError, ready};
+use super::{Credential, Offer, Proof, SecretFile, SignInError};
 use crate::http::HttpClients;
 use job::JobService;
 
@@ -21,12 +19,7 @@ const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-be
 #[derive(Debug)]
 pub enum Federation {
     /// A file that whoever runs the program keeps fresh, as Kubernetes does.
-    File {
-        /// What named it.
-        named_by: &'static str,
-        /// Which file.
-        path: PathBuf,
-    },
+    File(SecretFile),
     /// A service that gives the job of a pipeline a token when it asks.
     Job(JobService),
 }
@@ -41,7 +34,7 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
         if offer.sources.service_connection.is_some() { named_by_flag } else { named_by_flag.or_else(named) };
     match file {
         Some((named_by, path)) => {
-            let proof = Proof::Federated(Federation::File { named_by, path });
+            let proof = Proof::Federated(Federation::File(SecretFile::new(named_by, path)));
             Ok(Found::Here(Credential::App(offer.app(proof, "a federated token's file is named")?)))
         }
         None => job::find(offer, vars),
@@ -52,7 +45,7 @@ impl Federation {
     /// The word for it in reports and logs.
     pub(super) fn word(&self) -> &'static str {
         match self {
-            Federation::File { .. } => "workload-identity",
+            Federation::File(_) => "workload-identity",
             Federation::Job(service) => service.word(),
         }
     }
@@ -67,7 +60,7 @@ impl Federation {
 
     async fn token(&self, http: &HttpClients) -> Result<SecretString, SignInError> {
         match self {
-            Federation::File { named_by, path } => ready::read_secret(named_by, path),
+            Federation::File(file) => file.read(http).await,
             Federation::Job(service) => service.token(http).await,
         }
     }

@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::super::choice::Variables;
 use super::super::patience::{self, Answer};
+use super::super::secret_file::{self, NotRead};
 use super::super::token_service::TokenService;
 use super::super::{Issued, SignInError};
 use super::{issued, unavailable};
@@ -54,7 +55,7 @@ impl Arc {
         if challenge.status != StatusCode::UNAUTHORIZED {
             return Err(self.service.refused(&challenge, "the agent was expected to ask for a key (401)"));
         }
-        let key = self.key(&challenge)?;
+        let key = self.key(http, &challenge).await?;
         let mut basic = HeaderValue::from_str(&format!("Basic {}", key.expose_secret()))
             .map_err(|_| self.service.error("its key holds characters that no header has".to_owned(), ""))?;
         basic.set_sensitive(true);
@@ -71,7 +72,7 @@ impl Arc {
         patience::ask(self.service.name, patience::usually, || Ok(request()), given_up).await
     }
 
-    fn key(&self, challenge: &Answer) -> Result<SecretString, SignInError> {
+    async fn key(&self, http: &HttpClients, challenge: &Answer) -> Result<SecretString, SignInError> {
         let named = challenge.header(WWW_AUTHENTICATE).and_then(realm);
         let named = named.ok_or_else(|| self.service.error("it names no key file".to_owned(), ""))?;
         let odd = || {
@@ -79,14 +80,17 @@ impl Arc {
             self.service.error(reason, "nothing was read: does another program pose as the agent?")
         };
         let path = key_path(named, &self.folder).ok_or_else(odd)?;
-        read(&path).map_err(|error| match error {
+        let file = path.clone();
+        let read = secret_file::apart(Some(secret_file::limit(http)), move || read(&file)).await;
+        let unread = |reason: &str| self.service.error(format!("its key {}: {reason}", path.display()), "");
+        read.map_err(|NotRead(reason)| unread(&reason))?.map_err(|error| match error {
             ReadError::NoKey => odd(),
             ReadError::Io(error) if error.kind() == ErrorKind::PermissionDenied => unavailable(format!(
                 "Azure Arc's key {} can't be read: add this user to the group himds (Linux) or Hybrid Agent \
                  Extension Applications (Windows), or run as an administrator",
                 path.display()
             )),
-            ReadError::Io(error) => self.service.error(format!("its key {}: {error}", path.display()), ""),
+            ReadError::Io(error) => unread(&error.to_string()),
         })
     }
 }

@@ -1,0 +1,162 @@
+//! Files with secrets that can't be read just now, as on a mount that hangs: played by named pipes that nobody writes.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+mod stage;
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+use entra_revoke::simulator::TokenKind;
+use rustix::process::{Pid, Signal, kill_process};
+use stage::{Done, Stage};
+
+const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+const APP: &str = "5a1e0000-0000-4000-8000-0000000000a1";
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Far below what a run would wait for a file where nothing limits it, and far above what ending takes.
+const PROMPT: Duration = Duration::from_secs(8);
+
+#[track_caller]
+fn until(what: &str, condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Puts a pipe in the place of a file.
+fn block(path: &Path) {
+    let pipe = path.with_extension("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::rename(pipe, path).unwrap();
+}
+
+/// Puts a file in the place of a pipe.
+fn mend(path: &Path, contents: &str) {
+    let file = path.with_extension("new");
+    std::fs::write(&file, contents).unwrap();
+    std::fs::rename(file, path).unwrap();
+}
+
+fn verb(stage: &Stage, verb: &str) -> Command {
+    let mut command = stage.bare(verb);
+    command.args(["--graph-url", &stage.simulator.url(), "--authority-url", &stage.simulator.url()]);
+    command
+}
+
+/// Starts a slow run.
+fn start(stage: &Stage, mut command: Command, more: &[&str]) -> Child {
+    let users: String = (0..60).map(|n| format!("u{n:02}@contoso.com\n")).collect();
+    let input = stage.input("users.txt", users);
+    command.args(["--yes", "--rate", "30/s", "--burst", "1"]).args(more).arg(input);
+    let run = stage.start(&mut command);
+    until("somebody is revoked", || stage.stats().effects > 0);
+    run
+}
+
+/// Ends a child that is stuck, so that a test that fails leaves nothing behind.
+fn end(mut child: Child) -> Done {
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() && began.elapsed() < PROMPT {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let stuck = child.try_wait().unwrap().is_none();
+    if stuck {
+        child.kill().unwrap();
+    }
+    let done = Done::from(child.wait_with_output().unwrap());
+    assert!(!stuck, "it had to be killed: {done:?}");
+    done
+}
+
+/// Graph that takes only its own tokens, and a token of it in a file.
+fn with_token_file() -> (Stage, PathBuf) {
+    let stage = Stage::new("accept_any_token = false\n");
+    let file = stage.input("token.txt", stage.simulator.mint_token(TokenKind::App, HOUR));
+    (stage, file)
+}
+
+/// A run whose token's file is blocked when Graph refuses the token.
+fn run_to_the_block(stage: &Stage, file: &Path, more: &[&str]) -> Child {
+    let mut command = verb(stage, "run");
+    command.arg("--token-file").arg(file);
+    let run = start(stage, command, more);
+    block(file);
+    stage.simulator.change("[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n").unwrap();
+    until("the token is refused", || stage.ledger().stats.answers.contains_key("401"));
+    run
+}
+
+#[test]
+fn a_token_file_that_can_not_be_read_ends_the_run_in_time() {
+    let (stage, file) = with_token_file();
+    let done = end(run_to_the_block(&stage, &file, &["--timeout", "1s"]));
+    done.exits(4);
+    for words in ["--token-file", "token.txt", "could not be read within 1s", "resume"] {
+        assert!(done.stdout.contains(words), "{words:?} is not in: {}", done.stdout);
+    }
+    mend(&file, &stage.simulator.mint_token(TokenKind::App, HOUR));
+    stage.simulator.change("fault = []\n").unwrap();
+    let folder = stage.folder().path;
+    stage
+        .finish(
+            verb(&stage, "resume")
+                .args(["--rate", "1000/s", "--burst", "60"])
+                .arg(folder)
+                .arg("--token-file")
+                .arg(&file),
+        )
+        .exits(0);
+    let users = stage.ledger().users;
+    assert!(users.len() == 60 && users.iter().all(|user| user.effects == 1), "{users:#?}");
+}
+
+#[test]
+fn an_interrupt_ends_a_run_that_waits_for_a_file() {
+    let (stage, file) = with_token_file();
+    let run = run_to_the_block(&stage, &file, &["--timeout", "60s"]);
+    let asked = Instant::now();
+    kill_process(Pid::from_raw(run.id().cast_signed()).unwrap(), Signal::INT).unwrap();
+    end(run).exits(130);
+    assert!(asked.elapsed() < Duration::from_secs(3), "it took {:?}", asked.elapsed());
+    assert_eq!(stage.folder().summary()["exit_code"], 130);
+}
+
+#[test]
+fn a_federated_token_that_can_not_be_read_ends_the_run_in_time() {
+    let stage = Stage::new(&format!(
+        "accept_any_token = false\n[token]\ntenant = '{TENANT}'\nclient_id = '{APP}'\n[token.federated]\n\
+         issuer = 'https://issuer.example'\nsubject = 'a-pod'\n"
+    ));
+    let file = stage.input("assertion.txt", stage.simulator.mint_assertion(HOUR));
+    let mut command = verb(&stage, "run");
+    command.envs([("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APP)]);
+    command.env("AZURE_FEDERATED_TOKEN_FILE", &file);
+    let run = start(&stage, command, &["--timeout", "1s"]);
+    block(&file);
+    stage.simulator.change("[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n").unwrap();
+    let done = end(run);
+    done.exits(4);
+    for words in ["AZURE_FEDERATED_TOKEN_FILE", "could not be read within 1s"] {
+        assert!(done.stdout.contains(words), "{words:?} is not in: {}", done.stdout);
+    }
+}
+
+#[test]
+fn a_pipe_that_is_written_late_is_waited_for_at_the_start() {
+    let (stage, file) = with_token_file();
+    let token = std::fs::read(&file).unwrap();
+    block(&file);
+    let input = stage.input("users.txt", "ann@contoso.com\n");
+    let mut command = verb(&stage, "run");
+    command.args(["--yes", "--timeout", "200ms", "--token-file"]).arg(&file).arg(input);
+    let run = stage.start(&mut command);
+    // Longer than a file may take later on.
+    std::thread::sleep(Duration::from_millis(600));
+    std::fs::write(&file, token).unwrap();
+    end(run).exits(0);
+}
