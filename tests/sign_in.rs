@@ -255,6 +255,28 @@ fn a_token_answer_without_a_life_goes_by_the_token() {
 }
 
 #[test]
+fn a_flag_of_another_way_is_not_passed_over() {
+    let stage = Stage::new("");
+    let input = users(&stage, 1);
+    let secret = stage.input("secret.txt", "fake");
+    for auth in ["managed-identity", "certificate", "token", "device-code"] {
+        let mut command = stage.bare("run");
+        command.args(["--graph-url", &stage.simulator.url(), "--yes", "--auth", auth]).arg(&input);
+        let done = stage.finish(command.arg("--client-secret-file").arg(&secret));
+        refused(&stage, &done, &[&format!("--auth {auth} makes no use of --client-secret-file")]);
+    }
+}
+
+#[test]
+fn a_rate_above_the_quota_is_told_before_anything_is_sent() {
+    let stage = Stage::new("");
+    let input = users(&stage, 1);
+    let told = |args: &[&str]| stage.run(&input, args).exits(0).stderr.contains("warning: pace:");
+    assert!(told(&["--rate", "50/s"]));
+    assert!(!told(&["--rate", "20/s"]) && !told(&[]));
+}
+
+#[test]
 fn a_long_wait_at_sign_in_is_told() {
     let stage = app_only("[[fault]]\nendpoint = 'token'\nanswer = 429\nretry_after = '300'\n");
     let input = users(&stage, 1);

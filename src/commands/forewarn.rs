@@ -1,13 +1,16 @@
-//! What the operator should know before anything is sent: that the token ends too early, or that the run ends their
-//! own sign-in.
+//! What the operator should know before anything is sent: that the token ends too early, that the run ends their own
+//! sign-in, or that the disk has little room.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::connect::Connection;
 use crate::console::{self, TimeLeft, wording};
+use crate::doctor::{Status, machine, pace};
 use crate::identity::TokenClaims;
+use crate::settings::Sending;
 use crate::user_id::UserId;
 
 /// The ids of whoever signed in; none for an app.
@@ -17,6 +20,16 @@ pub(super) fn own_ids(claims: &TokenClaims) -> Vec<UserId> {
     }
     let named = [&claims.upn, &claims.oid].into_iter().flatten().filter_map(|id| id.parse().ok());
     named.chain([UserId::Me]).collect()
+}
+
+/// Says what `doctor` would not find well of the disk and of the pace.
+pub(super) fn of_the_machine(output_dir: &Path, sending: &Sending) {
+    for found in [machine::disk(output_dir), pace::judge(sending)] {
+        if matches!(found.status, Status::Warning | Status::Failed) {
+            let advice = found.advice.map(|advice| format!(" — {advice}")).unwrap_or_default();
+            console::say(&format!("warning: {}: {}{advice}", found.check, found.finding));
+        }
+    }
 }
 
 /// Says that the run ends the operator's own sign-in.

@@ -46,7 +46,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     check_me(draft.names_me(), &connection.claims)?;
     let mut prepared = Prepared { draft, sending, network, who, profile, drill: None };
     if fits {
-        prepared.forewarn(&connection);
+        prepared.forewarn(&connection, &Evidence::new(&args.work.evidence).output_dir);
     }
     if asks {
         ask(&prepared, &connection)?;
@@ -74,11 +74,12 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
-    fn forewarn(&mut self, connection: &Connection) {
+    fn forewarn(&mut self, connection: &Connection, output_dir: &Path) {
         let oneself = self.draft.send_last(&forewarn::own_ids(&connection.claims));
         forewarn::of_oneself(oneself, true);
         let pace = self.sending.rate.pace(self.sending.burst, 1.0);
         forewarn::of_the_tokens_end(connection, pace.time_for(self.draft.targets() as u64));
+        forewarn::of_the_machine(output_dir, &self.sending);
     }
 }
 

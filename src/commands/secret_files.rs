@@ -11,12 +11,24 @@ use crate::identity::{Auth, Sources, Variables};
 pub(super) fn warn(sources: &Sources, vars: Variables<'_>) {
     let mut told: Vec<PathBuf> = Vec::new();
     for (by, path) in holders(sources, vars) {
-        if others_can_read(&path) && !told.contains(&path) {
+        let public = CERTIFICATES.contains(&by) && is_certificate_alone(&path);
+        if !public && others_can_read(&path) && !told.contains(&path) {
             let name = path.display();
             console::say(&format!("warning: others can read {name} ({by}): chmod 600 {name}"));
             told.push(path);
         }
     }
+}
+
+/// What names a file that holds a certificate, mostly with its key.
+const CERTIFICATES: [&str; 2] = ["--certificate-file", "AZURE_CLIENT_CERTIFICATE_PATH"];
+
+/// Whether a file is PEM without a key: nothing in it is a secret.
+fn is_certificate_alone(path: &Path) -> bool {
+    let holds = |text: &[u8], words: &[u8]| text.windows(words.len()).any(|part| part == words);
+    let is_file = std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.len() <= 1 << 20);
+    let text = if is_file { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
+    holds(&text, b"-----BEGIN CERTIFICATE-----") && !holds(&text, b"PRIVATE KEY")
 }
 
 /// The files that hold secrets, with what names them.
@@ -69,6 +81,23 @@ mod tests {
     fn names(sources: &Sources) -> Vec<&'static str> {
         let vars = |name: &str| (name == "AZURE_CLIENT_CERTIFICATE_PATH").then(|| "env.pem".to_owned());
         holders(sources, &vars).into_iter().map(|(by, _)| by).collect()
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_no_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let alone = |text: &str| {
+            let path = dir.path().join("a");
+            std::fs::write(&path, text).unwrap();
+            is_certificate_alone(&path)
+        };
+        let certificate = "-----BEGIN CERTIFICATE-----\nfake\n-----END CERTIFICATE-----\n";
+        assert!(alone(certificate));
+        assert!(!alone(&format!(
+            "{certificate}-----BEGIN PRIVATE KEY-----\nfake\n-----END PRIVATE KEY-----\n"
+        )));
+        assert!(!alone("binary, such as PFX"));
+        assert!(!is_certificate_alone(dir.path()));
     }
 
     #[test]

@@ -173,12 +173,20 @@ impl Offer {
     pub fn candidates(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
         let asked = match self.sources.auth {
             None | Some(Auth::Auto) => self.named_by_flags()?,
-            asked => asked,
+            Some(asked) => Some(self.without_others(asked)?),
         };
         let Some(auth) = asked else { return self.chain(vars) };
         match self.find(auth, vars)? {
             Found::Here(credential) => Ok(Candidates { ways: vec![(auth, Ok(credential))], chain: false }),
             Found::Not(missing) | Found::Nearly(missing) => Err(SignInError::NotSetUp { auth, missing }),
+        }
+    }
+
+    /// A way that was asked for, unless a flag belongs to another: what is given must not be passed over in silence.
+    fn without_others(&self, asked: Auth) -> Result<Auth, SignInError> {
+        match self.sources.named().find(|(auth, _)| *auth != asked) {
+            Some((_, flag)) => Err(SignInError::OtherWay { auth: asked, flag }),
+            None => Ok(asked),
         }
     }
 

@@ -82,6 +82,14 @@ pub enum SignInError {
         /// What is not there.
         why: String,
     },
+    /// A flag belongs to another way than the one that was asked for.
+    #[error("--auth {auth} makes no use of {flag}: leave one of them out")]
+    OtherWay {
+        /// The way that was asked for.
+        auth: Auth,
+        /// The flag.
+        flag: &'static str,
+    },
     /// Two flags name two ways.
     #[error("{one} and {other} name two ways to sign in: give one of them, or say which is meant (--auth)")]
     Ambiguous {
