@@ -8,9 +8,10 @@ mod stage;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use entra_revoke::simulator::TokenKind;
+use rustix::process::{Pid, Signal, kill_process};
 use stage::{Done, Stage};
 
 const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -42,6 +43,10 @@ fn install(stage: &Stage, name: &str, script: &str) {
 /// What the program noted.
 fn noted(stage: &Stage, name: &str) -> String {
     std::fs::read_to_string(stage.dir.path().join("bin").join(name)).unwrap_or_default()
+}
+
+fn noted_pid(stage: &Stage, name: &str) -> Pid {
+    Pid::from_raw(noted(stage, name).trim().parse().unwrap()).unwrap()
 }
 
 fn calls(stage: &Stage, name: &str) -> usize {
@@ -138,6 +143,20 @@ fn a_token_that_grows_old_is_asked_for_again_while_the_run_goes_on() {
     assert_eq!(calls(&stage, "az"), 2);
     assert_eq!(stage.stats().bad_auth, 0, "it was renewed ahead of its end");
     assert!(stage.ledger().users.iter().all(|user| user.effects == 1));
+}
+
+#[test]
+fn what_az_leaves_running_is_not_waited_for() {
+    let stage = stage("");
+    let note = stage.dir.path().join("bin/sleeper");
+    let prints = prints(&stage, TokenKind::App, &[HOUR]);
+    install(&stage, "az", &format!("(sleep 60 & echo $! > {})\n{prints}", note.display()));
+    let input = users(&stage, 1);
+    let began = Instant::now();
+    let done = stage.finish(run(&stage, &input).args(["--auth", "azure-cli"]));
+    kill_process(noted_pid(&stage, "sleeper"), Signal::KILL).unwrap();
+    done.exits(0);
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
 }
 
 #[test]

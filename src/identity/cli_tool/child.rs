@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -11,6 +12,10 @@ use tokio::process::{Child, Command};
 
 /// How long a program may take. `az` is slow to start, and asks Entra when its own token is old.
 const TIME_OUT: Duration = Duration::from_secs(30);
+
+/// How long the output of a program that has ended is still waited for. It is all there by then; but what the program
+/// started and left behind, as `az` may, can hold it open.
+const REST: Duration = Duration::from_millis(500);
 
 /// Longest output that is read, in bytes. One with a token has a few thousand.
 const MAX_OUTPUT: usize = 256 << 10;
@@ -77,19 +82,40 @@ fn command(path: &Path, arguments: &[&str]) -> Command {
 }
 
 async fn to_end(child: &mut Child) -> io::Result<Ended> {
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let (stdout, stderr, status) = tokio::try_join!(read(stdout), read(stderr), child.wait())?;
+    let (from_stdout, from_stderr) = (child.stdout.take(), child.stderr.take());
+    let (mut stdout, mut stderr) = (buffer(), buffer());
+    let status = {
+        let mut reading =
+            pin!(async { tokio::try_join!(read(from_stdout, &mut stdout), read(from_stderr, &mut stderr)) });
+        tokio::select! {
+            status = child.wait() => {
+                // What was read until then counts.
+                if let Ok(read) = tokio::time::timeout(REST, reading).await {
+                    read?;
+                }
+                status?
+            }
+            read = &mut reading => {
+                read?;
+                child.wait().await?
+            }
+        }
+    };
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
     Ok(Ended { success: status.success(), stdout, stderr })
 }
 
-async fn read(from: Option<impl AsyncRead + Unpin>) -> io::Result<Zeroizing<Vec<u8>>> {
-    // As large as it may get: a buffer that grows leaves copies of what it held.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
-    if let Some(from) = from {
-        from.take(MAX_OUTPUT as u64).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
+/// As large as it may get: a buffer that grows leaves copies of what it held.
+fn buffer() -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(Vec::with_capacity(MAX_OUTPUT))
+}
+
+/// Reads as much as fits. Where it is broken off, what came until then is in the buffer.
+async fn read(from: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let Some(from) = from else { return Ok(()) };
+    let mut from = from.take(MAX_OUTPUT as u64);
+    while bytes.len() < MAX_OUTPUT && from.read_buf(bytes).await? > 0 {}
+    Ok(())
 }
 
 /// Ends the program and what it has started.
@@ -132,5 +158,23 @@ mod tests {
             (ended.success, ended.stdout.as_slice(), ended.stderr.as_str()),
             (false, &b"out\n"[..], "err\n")
         );
+    }
+
+    #[tokio::test]
+    async fn what_holds_the_output_after_the_end_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let note = dir.path().join("pid");
+        let script = format!("sleep 60 & echo $! > {}; echo out; echo err >&2", note.display());
+        let began = std::time::Instant::now();
+        let ended = run_for(Path::new("/bin/sh"), &["-c", &script], Duration::from_secs(5)).await;
+        let sleeper = std::fs::read_to_string(&note).unwrap().trim().parse().unwrap();
+        let sleeper = rustix::process::Pid::from_raw(sleeper).unwrap();
+        rustix::process::kill_process(sleeper, rustix::process::Signal::KILL).unwrap();
+        let Ok(ended) = ended else { panic!("it ended, with all it had to say") };
+        assert_eq!(
+            (ended.success, ended.stdout.as_slice(), ended.stderr.as_str()),
+            (true, &b"out\n"[..], "err\n")
+        );
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     }
 }
