@@ -6,12 +6,13 @@ mod canary;
 mod stage;
 
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use entra_revoke::simulator::TokenKind;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 use stage::{Done, Stage};
 
 const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -157,6 +158,40 @@ fn what_az_leaves_running_is_not_waited_for() {
     kill_process(noted_pid(&stage, "sleeper"), Signal::KILL).unwrap();
     done.exits(0);
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn an_interrupt_from_the_terminal_reaches_az() {
+    let stage = stage("");
+    install(
+        &stage,
+        "az",
+        &format!("echo $$ > {}/pid\nexec sleep 60", stage.dir.path().join("bin").display()),
+    );
+    let input = users(&stage, 1);
+    // A terminal sends ^C to the group that stands in front.
+    let mut run = run(&stage, &input);
+    let run = stage.start(run.args(["--auth", "azure-cli"]).process_group(0));
+    let began = Instant::now();
+    while !noted(&stage, "pid").ends_with('\n') {
+        assert!(began.elapsed() < Duration::from_secs(10), "az was not started");
+        std::thread::yield_now();
+    }
+    let az = noted_pid(&stage, "pid");
+    kill_process_group(Pid::from_raw(run.id().cast_signed()).unwrap(), Signal::INT).unwrap();
+    run.wait_with_output().unwrap();
+    let began = Instant::now();
+    let lives = || match std::fs::read_to_string(format!("/proc/{}/stat", az.as_raw_nonzero())) {
+        Ok(stat) => !stat.contains(") Z "),
+        Err(_) => cfg!(not(target_os = "linux")) && test_kill_process(az).is_ok(),
+    };
+    while lives() {
+        if began.elapsed() > Duration::from_secs(2) {
+            kill_process(az, Signal::KILL).unwrap();
+            panic!("az was left running");
+        }
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -10,6 +10,9 @@ use secrecy::zeroize::Zeroizing;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 
+#[cfg(unix)]
+use super::descendants;
+
 /// How long a program may take. `az` is slow to start, and asks Entra when its own token is old.
 const TIME_OUT: Duration = Duration::from_secs(30);
 
@@ -50,12 +53,25 @@ pub(super) async fn run(path: &Path, arguments: &[&str]) -> Result<Ended, Failur
 }
 
 async fn run_for(path: &Path, arguments: &[&str], time_out: Duration) -> Result<Ended, Failure> {
-    let mut child = command(path, arguments).spawn().map_err(Failure::Start)?;
-    match tokio::time::timeout(time_out, to_end(&mut child)).await {
+    let mut running = Running(command(path, arguments).spawn().map_err(Failure::Start)?);
+    match tokio::time::timeout(time_out, to_end(&mut running.0)).await {
         Ok(ended) => ended.map_err(Failure::Io),
-        Err(_) => {
-            end(&mut child).await;
-            Err(Failure::TimeOut(time_out))
+        Err(_) => Err(Failure::TimeOut(time_out)),
+    }
+}
+
+/// A program that is ended with what it has started when nobody waits for it any more. One that has ended by itself
+/// keeps what it left behind.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        #[cfg(unix)]
+        if let Some(id) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
+            let started = descendants::of(id);
+            // Itself first, so that it starts nothing more.
+            let _ = self.0.start_kill();
+            descendants::end(&started);
         }
     }
 }
@@ -75,9 +91,7 @@ fn command(path: &Path, arguments: &[&str]) -> Command {
     if let Some(folder) = path.parent() {
         command.current_dir(folder);
     }
-    // `az` is a script that starts another process: they end together.
-    #[cfg(unix)]
-    command.process_group(0);
+    // It stays in this program's process group: a terminal's ^C is meant for both.
     command
 }
 
@@ -116,16 +130,6 @@ async fn read(from: Option<impl AsyncRead + Unpin>, bytes: &mut Vec<u8>) -> io::
     let mut from = from.take(MAX_OUTPUT as u64);
     while bytes.len() < MAX_OUTPUT && from.read_buf(bytes).await? > 0 {}
     Ok(())
-}
-
-/// Ends the program and what it has started.
-async fn end(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
-        // It may have ended in this moment.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-    }
-    let _ = child.kill().await;
 }
 
 #[cfg(all(test, unix))]

@@ -3,6 +3,8 @@
 //! learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token).
 
 mod child;
+#[cfg(unix)]
+mod descendants;
 mod output;
 mod program;
 
