@@ -239,7 +239,7 @@ fn look_at_token(place: &Place<'_>, signed_in: &SignedIn, findings: &mut Finding
     findings.add(token::identity(&claims));
     let now = jiff::Timestamp::now().as_second() - place.ahead;
     findings.add(token::end(&claims, now, signed_in.auth != Auth::Token));
-    findings.add(permissions::judge(&claims));
+    findings.add(permissions::judge(&claims, signed_in.tokens.current().claims()));
     findings.add(permissions::reading(&claims));
     if claims.app_only() == Some(false) {
         findings.add(roles::judge(&claims));

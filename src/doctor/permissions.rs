@@ -122,8 +122,11 @@ pub fn advice(app_only: bool) -> String {
     )
 }
 
-/// Whether sessions may be revoked.
-pub fn judge(claims: &TokenClaims) -> Finding {
+/// Whether sessions may be revoked. `claims` is what is known of the token, `itself` what it says of itself.
+///
+/// An app's token from Entra names what was granted, and one that names nothing was granted nothing: most often the
+/// administrator's consent is missing. A run leaves even that to Graph; here somebody asks before it.
+pub fn judge(claims: &TokenClaims, itself: &TokenClaims) -> Finding {
     let permissions = Permissions::of(claims);
     let advice = advice(claims.app_only() != Some(false));
     match permissions.revoking {
@@ -132,7 +135,13 @@ pub fn judge(claims: &TokenClaims) -> Finding {
             let listed = permissions.listed.join(", ");
             Finding::fatal("permission", format!("{LEAST} is missing; the token has {listed}"), advice, 4)
         }
-        // An app's token from Entra names what was granted; one that names nothing was granted nothing.
+        Revoking::Unknown if itself.idtyp.as_deref() == Some("app") => Finding::fatal(
+            "permission",
+            "the app's token lists no permission: none was granted, or the administrator's consent to it is missing; \
+             Graph would refuse every user (403)",
+            advice,
+            4,
+        ),
         Revoking::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => Finding::warning(
             "permission",
             "the token lists no permission: Graph will most likely refuse every user (403)",
@@ -195,38 +204,47 @@ mod tests {
         TokenClaims { idtyp: Some("app".into()), roles: Some(roles), ..TokenClaims::default() }
     }
 
+    /// A token of which no more is known than it says itself.
+    fn judged(claims: &TokenClaims) -> Finding {
+        judge(claims, claims)
+    }
+
     fn user(scopes: &str) -> TokenClaims {
         TokenClaims { idtyp: Some("user".into()), scp: Some(scopes.into()), ..TokenClaims::default() }
     }
 
     #[test]
     fn the_least_permission_is_enough() {
-        assert_eq!(judge(&app(&[LEAST])), Finding::ok("permission", LEAST));
-        assert_eq!(judge(&user("openid profile User.Read user.revokesessions.all")).status, Status::Ok);
-        assert_eq!(judge(&app(&[LEAST, "GroupMember.Read.All", "User.ReadBasic.All"])).status, Status::Ok);
+        assert_eq!(judged(&app(&[LEAST])), Finding::ok("permission", LEAST));
+        assert_eq!(judged(&user("openid profile User.Read user.revokesessions.all")).status, Status::Ok);
+        assert_eq!(judged(&app(&[LEAST, "GroupMember.Read.All", "User.ReadBasic.All"])).status, Status::Ok);
     }
 
     #[test]
     fn more_than_is_needed_is_named() {
         for higher in HIGHER {
-            let found = judge(&app(&[higher]));
+            let found = judged(&app(&[higher]));
             assert_eq!((found.status, found.ends_with), (Status::Warning, None), "{higher}");
             assert!(found.finding.contains(higher) && found.advice.unwrap().contains(LEAST));
         }
-        let found = judge(&app(&[LEAST, "Mail.ReadWrite", "User.Read.All"]));
+        let found = judged(&app(&[LEAST, "Mail.ReadWrite", "User.Read.All"]));
         assert_eq!(found.finding, format!("{LEAST}, and more than is needed: Mail.ReadWrite"));
     }
 
     #[test]
-    fn a_token_that_lists_others_is_red_and_one_that_lists_none_is_not() {
-        let missing = judge(&app(&["User.Read.All"]));
+    fn a_token_that_lists_others_is_red_and_so_is_an_apps_that_lists_none() {
+        let missing = judged(&app(&["User.Read.All"]));
         assert_eq!((missing.status, missing.ends_with), (Status::Failed, Some(4)));
         assert!(missing.finding.contains("User.Read.All") && missing.advice.unwrap().contains("application"));
-        assert!(judge(&user("openid User.Read")).advice.unwrap().contains("delegated"));
+        assert!(judged(&user("openid User.Read")).advice.unwrap().contains("delegated"));
         let none = TokenClaims { tid: Some("t".into()), ..app(&[]) };
-        assert_eq!(judge(&none).status, Status::Warning);
-        assert_eq!(judge(&app(&[])).status, Status::Info, "opaque");
-        assert_eq!(judge(&TokenClaims::default()).status, Status::Info);
+        let found = judged(&none);
+        assert_eq!((found.status, found.ends_with), (Status::Failed, Some(4)));
+        // Of these only the way of signing in says that they are an app's.
+        let silent = TokenClaims::default();
+        assert_eq!(judge(&none, &TokenClaims { idtyp: None, ..none.clone() }).status, Status::Warning);
+        assert_eq!(judge(&app(&[]), &silent).status, Status::Info, "opaque");
+        assert_eq!(judged(&silent).status, Status::Info);
     }
 
     #[test]
