@@ -1,6 +1,7 @@
 //! `doctor`: what it finds in set-ups of all kinds, and that it is right about whether a run would start.
 #![allow(clippy::unwrap_used)]
 
+mod plain_server;
 mod stage;
 
 use std::io::{Read, Write};
@@ -409,6 +410,39 @@ fn dead_hosts_are_named_quickly() {
     command.envs(APP_SIGNS_IN).args(["--graph-url", &dead, "--authority-url", &stage.simulator.url()]);
     assert_eq!(examine(&stage, &mut command).0, 1);
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn an_answer_that_is_not_graphs_is_told() {
+    let stage = Stage::new("");
+    let answer = |head: &str| format!("HTTP/1.1 {head}\r\ncontent-length: 2\r\n\r\n{{}}");
+    let html = "content-type: text/html";
+    for (head, status) in [
+        (format!("200 OK\r\n{html}"), "warning"),
+        (format!("302 Found\r\nlocation: https://portal.example/\r\n{html}"), "warning"),
+        ("204 No Content".to_owned(), "warning"),
+        ("200 OK\r\ncontent-type: application/json; odata.metadata=minimal".to_owned(), "info"),
+        (format!("503 Service Unavailable\r\nrequest-id: 1\r\n{html}"), "info"),
+    ] {
+        let (root, _) = plain_server::serve({
+            let answer = answer(&head);
+            move |_| answer.clone()
+        });
+        let mut command = stage.bare("doctor");
+        command.env("ENTRA_REVOKE_TOKEN", TOKEN).args(["--graph-url", &root]);
+        let (code, json) = examine(&stage, command.args(["--authority-url", &stage.simulator.url()]));
+        assert_eq!(code, 0, "{head}");
+        says(&json, "graph-tls", status, &["answers in"]);
+        if status == "warning" {
+            says(
+                &json,
+                "graph-tls",
+                status,
+                &["not Graph's", "a portal or proxy answers in its place", &head[..3], "browser"],
+            );
+        }
+        says(&json, "authority-tls", "info", &[]);
+    }
 }
 
 #[test]

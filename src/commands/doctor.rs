@@ -103,6 +103,7 @@ async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings
         root: graph_root,
         url: &graph_url,
         reads: false,
+        graph: true,
         own: graph_root == network.cloud.graph_root(),
         ends_with: Some(RUNTIME),
     };
@@ -112,6 +113,7 @@ async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings
         root: authority_root.as_str(),
         url: &configuration,
         reads: true,
+        graph: false,
         own: authority_root == network.cloud.authority(),
         ends_with: asks.then_some(SIGN_IN),
     };

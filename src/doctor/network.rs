@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use reqwest::Url;
-use reqwest::header::DATE;
+use reqwest::header::{CONTENT_TYPE, DATE};
 
 use super::Finding;
 use super::issuer::Issuer;
@@ -30,6 +30,8 @@ pub struct Server<'a> {
     pub url: &'a str,
     /// Whether what it answers is of use; its head always is.
     pub reads: bool,
+    /// Whether it is Graph, whose answers bear marks.
+    pub graph: bool,
     /// Whether it is a cloud's own, so that its certificates are known to be issued by few.
     pub own: bool,
     /// What to say when no run can do without it, and the exit code of such a run.
@@ -54,6 +56,8 @@ pub struct Seen {
     pub body: Vec<u8>,
     issuer: Option<Issuer>,
     took: Duration,
+    /// What of it a portal or proxy would answer, too: see [`foreign`].
+    foreign: Option<String>,
 }
 
 /// A server did not answer.
@@ -103,12 +107,25 @@ async fn request(client: &reqwest::Client, server: &Server<'_>) -> Result<Seen, 
     let took = began.elapsed();
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
     let ahead = date.and_then(|date| ahead(SystemTime::now(), httpdate::parse_http_date(date).ok()?));
+    let foreign = foreign(&response).filter(|_| server.graph);
     let mut body = Vec::new();
     while server.reads && body.len() < MAX_BODY {
         let Some(chunk) = response.chunk().await? else { break };
         body.extend_from_slice(&chunk);
     }
-    Ok(Seen { ahead, body, issuer: None, took })
+    Ok(Seen { ahead, body, issuer: None, took, foreign })
+}
+
+/// What an answer is that is not Graph's, in a few words. Graph's have a `request-id`, and are JSON where they have a
+/// body (learn.microsoft.com/graph/errors, learn.microsoft.com/graph/best-practices-concept).
+fn foreign(response: &reqwest::Response) -> Option<String> {
+    let kind = response.headers().get(CONTENT_TYPE).map(|kind| String::from_utf8_lossy(kind.as_bytes()));
+    let is_json = kind.as_ref().is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
+    if is_json || response.headers().contains_key("request-id") {
+        return None;
+    }
+    let kind = kind.map_or("no content type".to_owned(), |kind| crate::harmless::excerpt(&kind, 60));
+    Some(format!("{}, {kind}, and no request-id", response.status().as_u16()))
 }
 
 /// How far `here` is ahead of `there`, in seconds.
@@ -195,7 +212,7 @@ pub fn tls(server: &Server<'_>, sight: &Sight) -> Finding {
             failed(server, check, format!("{shown} can't be reached{through}: {why}"), advice)
         }
         (Err(Unseen::Untrusted { reason, issuer }), _) => untrusted(server, reason, issuer.as_ref()),
-        (Ok(seen), _) => reached(server, seen),
+        (Ok(seen), _) => posed(server, seen, reached(server, seen)),
     }
 }
 
@@ -224,6 +241,25 @@ fn untrusted(server: &Server<'_>, reason: &str, issuer: Option<&Issuer>) -> Find
         "if your organisation's proxy is meant to read along, give its authority's certificate in PEM with --ca-cert; \
          if not, somebody is listening: do not go on from here",
     )
+}
+
+/// Something that answers in Graph's place matters more than what else is found, which is told with it.
+fn posed(server: &Server<'_>, seen: &Seen, found: Finding) -> Finding {
+    let Some(foreign) = &seen.foreign else { return found };
+    let (check, shown) = (server.tls_check, host(server.root));
+    let took = seen.took.as_millis();
+    Finding::warning(
+        check,
+        format!(
+            "{shown} answers in {took} ms, but the answer is not Graph's: a portal or proxy answers in its place ({foreign})"
+        ),
+        format!(
+            "open {} in a browser of this machine: sign in to the network's portal, or let the proxy or firewall pass \
+             {shown} through; check --graph-url where it was given",
+            server.url
+        ),
+    )
+    .with(std::iter::once(found.finding))
 }
 
 fn reached(server: &Server<'_>, seen: &Seen) -> Finding {
