@@ -7,7 +7,7 @@
 use crate::cli::{
     DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SafetyArgs, SendingArgs, SignInArgs, WorkArgs,
 };
-use crate::identity::Variables;
+use crate::identity::{Auth, Variables};
 use crate::journal::ProfileRecord;
 use crate::profile::{self, Config, Place, Profile, ProfileError};
 
@@ -120,10 +120,11 @@ impl Chosen {
     /// Flags that name a way to sign in are meant instead of the profile's, not beside it: its certificate's password
     /// is not that of another certificate.
     fn sources(&self, args: &mut SignInArgs) {
-        if SignIn::new(args).sources.names_a_way() {
+        let ours = self.profile.sources.clone();
+        let asks_for_another = args.auth.is_some_and(|auth| auth != Auth::Auto && auth != ours.way());
+        if asks_for_another || SignIn::new(args).sources.names_a_way() {
             return;
         }
-        let ours = self.profile.sources.clone();
         args.auth = args.auth.or(ours.auth);
         for (slot, ours) in [
             (&mut args.token_file, ours.token_file),

@@ -164,15 +164,6 @@ mod tests {
         );
     }
 
-    /// Ends a program that a test left running.
-    fn kill_noted(note: &Path) {
-        let pid = std::fs::read_to_string(note).unwrap().trim().parse().unwrap();
-        let _ = rustix::process::kill_process(
-            rustix::process::Pid::from_raw(pid).unwrap(),
-            rustix::process::Signal::KILL,
-        );
-    }
-
     #[tokio::test]
     async fn what_holds_the_output_after_the_end_is_not_waited_for() {
         let dir = tempfile::tempdir().unwrap();
@@ -180,7 +171,9 @@ mod tests {
         let script = format!("sleep 60 & echo $! > {}; echo out; echo err >&2", note.display());
         let began = std::time::Instant::now();
         let ended = run_for(Path::new("/bin/sh"), &["-c", &script], Duration::from_secs(5)).await;
-        kill_noted(&note);
+        let sleeper = std::fs::read_to_string(&note).unwrap().trim().parse().unwrap();
+        let sleeper = rustix::process::Pid::from_raw(sleeper).unwrap();
+        rustix::process::kill_process(sleeper, rustix::process::Signal::KILL).unwrap();
         let Ok(ended) = ended else { panic!("it ended, with all it had to say") };
         assert_eq!(
             (ended.success, ended.stdout.as_slice(), ended.stderr.as_str()),
