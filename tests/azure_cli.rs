@@ -219,54 +219,6 @@ fn an_interrupt_from_the_terminal_reaches_az() {
 }
 
 #[test]
-fn what_az_leaves_running_is_not_waited_for() {
-    let stage = stage("");
-    let note = stage.dir.path().join("bin/sleeper");
-    let prints = prints(&stage, TokenKind::App, &[HOUR]);
-    install(&stage, "az", &format!("(sleep 60 & echo $! > {})\n{prints}", note.display()));
-    let input = users(&stage, 1);
-    let began = Instant::now();
-    let done = stage.finish(run(&stage, &input).args(["--auth", "azure-cli"]));
-    kill_process(noted_pid(&stage, "sleeper"), Signal::KILL).unwrap();
-    done.exits(0);
-    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-}
-
-#[test]
-fn an_interrupt_from_the_terminal_reaches_az() {
-    let stage = stage("");
-    install(
-        &stage,
-        "az",
-        &format!("echo $$ > {}/pid\nexec sleep 60", stage.dir.path().join("bin").display()),
-    );
-    let input = users(&stage, 1);
-    // A terminal sends ^C to the group that stands in front.
-    let mut run = run(&stage, &input);
-    let run = stage.start(run.args(["--auth", "azure-cli"]).process_group(0));
-    let began = Instant::now();
-    while !noted(&stage, "pid").ends_with('\n') {
-        assert!(began.elapsed() < Duration::from_secs(10), "az was not started");
-        std::thread::yield_now();
-    }
-    let az = noted_pid(&stage, "pid");
-    kill_process_group(Pid::from_raw(run.id().cast_signed()).unwrap(), Signal::INT).unwrap();
-    run.wait_with_output().unwrap();
-    let began = Instant::now();
-    let lives = || match std::fs::read_to_string(format!("/proc/{}/stat", az.as_raw_nonzero())) {
-        Ok(stat) => !stat.contains(") Z "),
-        Err(_) => cfg!(not(target_os = "linux")) && test_kill_process(az).is_ok(),
-    };
-    while lives() {
-        if began.elapsed() > Duration::from_secs(2) {
-            kill_process(az, Signal::KILL).unwrap();
-            panic!("az was left running");
-        }
-        std::thread::yield_now();
-    }
-}
-
-#[test]
 fn a_challenge_is_told_with_the_sign_in_that_answers_it() {
     let stage = stage("[[fault]]\nanswer = 'challenge'\n");
     install(&stage, "az", &prints(&stage, TokenKind::User, &[HOUR, HOUR]));
