@@ -91,3 +91,46 @@ impl Credential {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Auth, Offer, Sources};
+
+    /// A panic or a log line prints what `Debug` gives.
+    #[test]
+    fn no_credential_shows_its_secret_to_a_debugger() {
+        let vars = |name: &str| match name {
+            "SYSTEM_OIDCREQUESTURI" => Some("https://pipelines.example/oidctoken".to_owned()),
+            "IDENTITY_ENDPOINT" => Some("http://127.0.0.1:1/msi/token".to_owned()),
+            "AZURE_CLIENT_CERTIFICATE_PATH" => {
+                Some(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/certificates/bags.pem").to_owned())
+            }
+            "AZURE_CLIENT_CERTIFICATE_PASSWORD" => Some("fake-password-CANARY-5d11".to_owned()),
+            "ENTRA_REVOKE_TOKEN" | "AZURE_CLIENT_SECRET" | "SYSTEM_ACCESSTOKEN" | "IDENTITY_HEADER" => {
+                Some("fake-CANARY".to_owned())
+            }
+            _ => None,
+        };
+        for auth in [
+            Auth::Token,
+            Auth::ClientSecret,
+            Auth::Certificate,
+            Auth::WorkloadIdentity,
+            Auth::ManagedIdentity,
+            Auth::DeviceCode,
+        ] {
+            let connection = (auth == Auth::WorkloadIdentity).then(|| "a-connection".to_owned());
+            let offer = Offer {
+                authority: "https://login.example".parse().unwrap(),
+                scope: "https://graph.example/.default".to_owned(),
+                tenant: Some("contoso.com".to_owned()),
+                client_id: Some("an-app".to_owned()),
+                sources: Sources { auth: Some(auth), service_connection: connection, ..Sources::default() },
+            };
+            let candidates = offer.candidates(&vars).unwrap();
+            assert_eq!(candidates.first(), Some(auth));
+            let shown = format!("{candidates:#?}");
+            assert!(!shown.contains("CANARY") && !shown.contains("MII"), "{auth}: {shown}");
+        }
+    }
+}
