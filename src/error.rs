@@ -68,6 +68,7 @@ impl Error {
             Error::Usage(_) | Error::Plan(_) | Error::Profile(_) | Error::NoTerminal => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. }) => 2,
+            Error::SignIn(error) if error.is_usage() => 2,
             Error::SignIn(_) => 4,
             Error::Declined => 5,
             _ => 1,

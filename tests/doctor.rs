@@ -148,7 +148,7 @@ const SET_UPS: [SetUp; 16] = [
     ("the permission", "token = { roles = ['User.Read.All'] }", &[], &APP_SIGNS_IN, 4),
     ("the cloud", "", &["--cloud", "china"], &[], 4),
     ("the token's file", "", &["--token-file", "missing.txt"], &[], 4),
-    ("two ways", "", &["--token-file", "a.txt", "--client-secret-file", "b.txt"], &APP_SIGNS_IN, 4),
+    ("two ways", "", &["--token-file", "a.txt", "--client-secret-file", "b.txt"], &APP_SIGNS_IN, 2),
     ("the roots", "", &["--ca-cert", "missing.pem"], &APP_SIGNS_IN, 2),
     ("the folder", "", &["--output-dir", "users.txt"], &APP_SIGNS_IN, 1),
 ];

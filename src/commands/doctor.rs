@@ -21,6 +21,9 @@ use crate::settings::{Evidence, Network, Sending, SignIn, profiled};
 /// How long the sign-in may take. A run is more patient with a busy token endpoint; here somebody waits.
 const PATIENCE: Duration = Duration::from_secs(12);
 
+/// The exit code of a run whose flags contradict each other.
+const USAGE: u8 = 2;
+
 /// The exit code of a run that can't sign in.
 const SIGN_IN: u8 = 4;
 
@@ -222,7 +225,8 @@ fn listed(ways: &[PassedOver]) -> impl Iterator<Item = String> {
 
 fn no_token(error: &SignInError, findings: &mut Findings) {
     let help = "docs/sign-in.md tells what each way needs";
-    let fatal = |finding: String, advice: &str| Finding::fatal("credential", finding, advice, SIGN_IN);
+    let code = if error.is_usage() { USAGE } else { SIGN_IN };
+    let fatal = |finding: String, advice: &str| Finding::fatal("credential", finding, advice, code);
     findings.add(match error {
         SignInError::NoCredential(ways) => fatal(
             "no way to sign in is set up here".to_owned(),

@@ -91,7 +91,7 @@ pub enum SignInError {
         flag: &'static str,
     },
     /// Two flags name two ways.
-    #[error("{one} and {other} name two ways to sign in: give one of them, or say which is meant (--auth)")]
+    #[error("{one} and {other} name two ways to sign in: give one of them")]
     Ambiguous {
         /// A flag.
         one: &'static str,
@@ -298,6 +298,13 @@ pub enum SignInError {
         /// What to do.
         advice: String,
     },
+}
+
+impl SignInError {
+    /// Whether the flags contradict each other, so that nothing was even tried.
+    pub fn is_usage(&self) -> bool {
+        matches!(self, SignInError::Ambiguous { .. } | SignInError::OtherWay { .. })
+    }
 }
 
 /// Ways that were passed over, a line each.
