@@ -1,12 +1,10 @@
 //! The certificate that an app signs in with.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Finding;
 use crate::harmless::excerpt;
-
-/// A certificate that ends sooner is told: changing one takes some days in most places.
-const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+use crate::identity::Certificate;
 
 /// Judges when a certificate ends. A run with one that has ended fails to sign in.
 pub fn judge(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timestamp) -> Finding {
@@ -19,7 +17,7 @@ pub fn judge(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timesta
         () if left.is_negative() => {
             Finding::fatal("certificate", format!("{which} ended {days} days ago, at {not_after}"), advice, 4)
         }
-        () if left < SOON => {
+        () if left.unsigned_abs() <= Certificate::SOON => {
             Finding::warning("certificate", format!("{which} ends in {days} days, at {not_after}"), advice)
         }
         () => Finding::ok("certificate", format!("{which} ends in {days} days, at {not_after}")),
@@ -28,6 +26,8 @@ pub fn judge(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timesta
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::super::Status;
     use super::*;
 

@@ -10,8 +10,9 @@ mod roots;
 mod trouble;
 
 pub use client::{ConnectError, HttpClients, HttpOptions};
-pub use probe::{certificate_of, is_untrusted, proxy_for};
+pub use probe::{certificate_of, proxy_for};
 pub use proxy::overruled;
 pub use resolve::{Resolve, ResolveError};
 pub use retry_after::parse as parse_retry_after;
+pub use trouble::is_untrusted;
 pub(crate) use trouble::{Trouble, describe};

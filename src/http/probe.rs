@@ -1,8 +1,5 @@
-//! What can be told of the way to a server: which proxy it leads through, whose certificate is shown at its end, and
-//! whether a request broke at that.
+//! What can be told of the way to a server: which proxy it leads through, and whose certificate is shown at its end.
 
-use std::error::Error;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper_util::client::proxy::matcher::Matcher;
@@ -30,20 +27,6 @@ pub fn proxy_for(url: &str) -> Option<String> {
     let (scheme, place) = (proxy.uri().scheme_str().unwrap_or("http"), proxy.uri().authority()?);
     let place = place.as_str().rsplit('@').next().unwrap_or_default();
     Some(format!("{scheme}://{place}"))
-}
-
-/// Whether a request failed because the server's certificate is not trusted, whatever the reason.
-pub fn is_untrusted(error: &reqwest::Error) -> bool {
-    let mut next: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(cause) = next {
-        if let Some(rustls::Error::InvalidCertificate(_)) = cause.downcast_ref() {
-            return true;
-        }
-        // What an I/O error was made of is not what it names as its source: that is one further.
-        let inner = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        next = inner.map(|inner| inner as &(dyn Error + 'static)).or_else(|| cause.source());
-    }
-    false
 }
 
 /// The certificate that a server shows, in DER, whether it is trusted or not. The handshake is broken off as soon as it

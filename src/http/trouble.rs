@@ -44,6 +44,12 @@ pub(crate) fn describe(error: &reqwest::Error) -> String {
     Trouble::of(error).text
 }
 
+/// Whether a request failed because the server's certificate is not trusted, whatever the reason.
+pub fn is_untrusted(error: &reqwest::Error) -> bool {
+    let facts = Facts::of(error, false, false, false);
+    matches!(facts.tls, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// What an error's causes tell.
 #[derive(Debug, Default)]
 struct Facts {

@@ -10,7 +10,7 @@ use super::{Certificate, Federation, Issued, SignInError};
 use crate::http::HttpClients;
 
 /// What a client assertion is (RFC 7523).
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+pub(super) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// An app, and how it proves that it is the one.
 #[derive(Debug)]

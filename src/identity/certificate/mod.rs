@@ -32,9 +32,6 @@ pub use problem::CertificateProblem;
 use super::choice::{Found, Variables};
 use super::{Credential, Offer, Proof, SignInError, ready};
 
-/// A certificate is told to be renewed when it ends within this time.
-const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
 /// An app's certificate with its private key, which nobody gets to see.
 pub struct Certificate {
     given: &'static str,
@@ -146,10 +143,13 @@ impl Certificate {
         hex::encode_upper(facts::sha256(&self.chain[0]))
     }
 
+    /// It is told to be renewed when it ends within this time: changing one takes some days in most places.
+    pub const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
     /// A sentence about its end, where that is near or past. The sign-in itself refuses one that has ended.
     pub fn ends_soon(&self, now: Timestamp) -> Option<String> {
         let left = Duration::try_from(self.facts.not_after.duration_since(now)).unwrap_or_default();
-        (left <= SOON).then(|| {
+        (left <= Certificate::SOON).then(|| {
             let day = self.facts.not_after.strftime("%Y-%m-%d");
             let days = left.as_secs() / (24 * 60 * 60);
             let when = match days {

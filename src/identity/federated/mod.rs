@@ -6,14 +6,12 @@ mod job;
 
 use secrecy::SecretString;
 
+use super::app::ASSERTION_TYPE;
 use super::choice::{Found, Variables};
 use super::token_endpoint::Form;
 use super::{Credential, Offer, Proof, SecretFile, SignInError};
 use crate::http::HttpClients;
 use job::JobService;
-
-/// How an assertion says what it is (RFC 7523).
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// Where the tokens come from that the app trusts.
 #[derive(Debug)]
