@@ -7,24 +7,19 @@ mod stage;
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use entra_revoke::simulator::TokenKind;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
-use stage::{Done, Stage};
+use stage::Stage;
 
 const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 
 /// Graph that takes only the tokens it made.
 fn stage(tables: &str) -> Stage {
     Stage::new(&format!("accept_any_token = false\n[token]\ntenant = '{TENANT}'\n{tables}"))
-}
-
-fn users(stage: &Stage, count: usize) -> PathBuf {
-    let users: String = (0..count).map(|n| format!("u{n:02}@contoso.com\n")).collect();
-    stage.input("users.txt", users)
 }
 
 /// Puts a program on the PATH that notes how it was called, then does this.
@@ -80,15 +75,6 @@ fn run(stage: &Stage, input: &Path) -> Command {
     command
 }
 
-#[track_caller]
-fn refused(stage: &Stage, done: &Done, says: &[&str]) {
-    done.exits(4);
-    for words in says {
-        assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
-    }
-    assert_eq!(stage.stats().revocations, 0);
-}
-
 #[test]
 fn az_is_asked_for_a_token() {
     let stage = stage("");
@@ -122,7 +108,7 @@ fn azd_is_asked_for_a_token() {
         "azd",
         &format!("echo '{{\"token\":\"{token}\",\"expiresOn\":\"2999-01-01T00:00:00Z\"}}'"),
     );
-    let input = users(&stage, 2);
+    let input = stage.users(2);
     stage
         .finish(run(&stage, &input).args(["--auth", "azure-developer-cli", "--tenant", "contoso.com"]))
         .exits(0);
@@ -137,7 +123,7 @@ fn azd_is_asked_for_a_token() {
 fn a_token_that_grows_old_is_asked_for_again_while_the_run_goes_on() {
     let stage = stage("");
     install(&stage, "az", &prints(&stage, TokenKind::App, &[Duration::from_secs(3), HOUR]));
-    let input = users(&stage, 60);
+    let input = stage.users(60);
     stage
         .finish(run(&stage, &input).args(["--auth", "azure-cli", "--rate", "20/s", "--burst", "1"]))
         .exits(0);
@@ -162,7 +148,7 @@ fn a_token_of_azd_is_asked_for_again_as_well() {
         .collect();
     let script = format!("case $calls in 1) echo '{}';; *) echo '{}';; esac", answers[0], answers[1]);
     install(&stage, "azd", &script);
-    let input = users(&stage, 60);
+    let input = stage.users(60);
     let mut command = run(&stage, &input);
     stage.finish(command.args(["--auth", "azure-developer-cli", "--rate", "20/s", "--burst", "1"])).exits(0);
     assert_eq!(calls(&stage, "azd"), 2);
@@ -176,7 +162,7 @@ fn what_az_leaves_running_is_not_waited_for() {
     let note = stage.dir.path().join("bin/sleeper");
     let prints = prints(&stage, TokenKind::App, &[HOUR]);
     install(&stage, "az", &format!("(sleep 60 & echo $! > {})\n{prints}", note.display()));
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let began = Instant::now();
     let done = stage.finish(run(&stage, &input).args(["--auth", "azure-cli"]));
     kill_process(noted_pid(&stage, "sleeper"), Signal::KILL).unwrap();
@@ -192,7 +178,7 @@ fn an_interrupt_from_the_terminal_reaches_az() {
         "az",
         &format!("echo $$ > {}/pid\nexec sleep 60", stage.dir.path().join("bin").display()),
     );
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     // A terminal sends ^C to the group that stands in front.
     let mut run = run(&stage, &input);
     let run = stage.start(run.args(["--auth", "azure-cli"]).process_group(0));
@@ -222,7 +208,7 @@ fn an_interrupt_from_the_terminal_reaches_az() {
 fn a_challenge_is_told_with_the_sign_in_that_answers_it() {
     let stage = stage("[[fault]]\nanswer = 'challenge'\n");
     install(&stage, "az", &prints(&stage, TokenKind::User, &[HOUR, HOUR]));
-    let input = users(&stage, 5);
+    let input = stage.users(5);
     let done = stage.finish(run(&stage, &input).args(["--auth", "azure-cli", "--tenant", TENANT]));
     done.exits(4);
     for words in ["az login --tenant", "--claims-challenge eyJ", "resume"] {
@@ -234,19 +220,18 @@ fn a_challenge_is_told_with_the_sign_in_that_answers_it() {
 #[test]
 fn whoever_is_not_signed_in_or_has_no_az_is_told() {
     let stage = stage("");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let asked = |way: &str| stage.finish(run(&stage, &input).args(["--auth", way]));
     if !Path::new("/usr/bin/az").exists() && !Path::new("/bin/az").exists() {
-        refused(&stage, &asked("azure-cli"), &["--auth azure-cli", "az is not on the PATH", "az login"]);
+        stage.refused(&asked("azure-cli"), &["--auth azure-cli", "az is not on the PATH", "az login"]);
     }
     install(&stage, "az", "echo \"ERROR: Please run 'az login' to setup account.\" >&2; exit 1");
     install(&stage, "azd", "echo 'ERROR: not logged in, run `azd auth login` to login' >&2; exit 1");
-    refused(&stage, &asked("azure-cli"), &["azure-cli: nobody is signed in", "`az login`"]);
-    refused(&stage, &asked("azure-developer-cli"), &["nobody is signed in", "`azd auth login`"]);
+    stage.refused(&asked("azure-cli"), &["azure-cli: nobody is signed in", "`az login`"]);
+    stage.refused(&asked("azure-developer-cli"), &["nobody is signed in", "`azd auth login`"]);
     // In the chain both are passed over.
     let done = stage.finish(&mut run(&stage, &input));
-    refused(
-        &stage,
+    stage.refused(
         &done,
         &["no way to sign in", "token  ", "managed-identity", "`az login`", "`azd auth login`"],
     );
@@ -255,19 +240,19 @@ fn whoever_is_not_signed_in_or_has_no_az_is_told() {
 #[test]
 fn what_az_says_of_its_failure_is_told() {
     let stage = stage("");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let long = "x".repeat(2000);
     let script = format!(
         "printf 'ERROR: AADSTS50076: you must use \\033[31mMFA eyJ0eXAi.eyJh.sig {long}' >&2; exit 1"
     );
     install(&stage, "az", &script);
     let done = stage.finish(&mut run(&stage, &input));
-    refused(&stage, &done, &["az: it failed", "AADSTS50076", "[token]", "…", "try `az login`"]);
+    stage.refused(&done, &["az: it failed", "AADSTS50076", "[token]", "…", "try `az login`"]);
     assert!(!done.stderr.contains('\u{1b}') && !done.stderr.contains(&long));
     for odd in ["echo", "echo '{}'", "echo not json", "printf '{\"accessToken\":\"fake\",\"expires_on\":1}'"]
     {
         install(&stage, "az", odd);
-        refused(&stage, &stage.finish(&mut run(&stage, &input)), &["az: what it printed holds no token"]);
+        stage.refused(&stage.finish(&mut run(&stage, &input)), &["az: what it printed holds no token"]);
     }
 }
 
@@ -275,11 +260,11 @@ fn what_az_says_of_its_failure_is_told() {
 fn an_odd_tenant_never_becomes_an_argument() {
     let stage = stage("");
     install(&stage, "az", &prints(&stage, TokenKind::App, &[HOUR]));
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     for tenant in ["--help", "contoso.com; touch x", "$(touch x)", "a&b"] {
         let done =
             stage.finish(run(&stage, &input).env("AZURE_TENANT_ID", tenant).args(["--auth", "azure-cli"]));
-        refused(&stage, &done, &["--tenant", "neither a tenant's id"]);
+        stage.refused(&done, &["--tenant", "neither a tenant's id"]);
     }
     assert_eq!(calls(&stage, "az"), 0);
 }
@@ -289,10 +274,10 @@ fn an_az_in_the_current_folder_is_not_run() {
     let stage = stage("");
     install(&stage, "az", &prints(&stage, TokenKind::App, &[HOUR]));
     std::fs::copy(stage.dir.path().join("bin/az"), stage.dir.path().join("az")).unwrap();
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     for path in ["", ".", "bin", ":", "./bin:bin"] {
         let done = stage.finish(run(&stage, &input).env("PATH", path).args(["--auth", "azure-cli"]));
-        refused(&stage, &done, &["az is not on the PATH"]);
+        stage.refused(&done, &["az is not on the PATH"]);
     }
     assert_eq!(calls(&stage, "az"), 0);
 }
@@ -301,7 +286,7 @@ fn an_az_in_the_current_folder_is_not_run() {
 fn children_get_none_of_this_programs_secrets() {
     let stage = stage("");
     install(&stage, "az", &prints(&stage, TokenKind::App, &[HOUR]));
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let secrets = [
         "ENTRA_REVOKE_TOKEN",
         "AZURE_CLIENT_SECRET",
@@ -332,7 +317,7 @@ fn the_token_of_az_shows_nowhere() {
             printed["accessToken"].as_str().unwrap().to_owned()
         })
         .collect();
-    let input = users(&stage, 5);
+    let input = stage.users(5);
     let done = stage.finish(canary::loudly(run(&stage, &input).args(["--auth", "azure-cli"])));
     done.exits(0);
     // Where `az` has them they may stand.

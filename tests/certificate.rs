@@ -82,17 +82,6 @@ fn signed_in(stage: &Stage, done: &Done) {
     assert_eq!(stage.folder().summary()["operator"]["auth"], "certificate");
 }
 
-/// It ended with exit code 4 before anything was sent to Graph, and said these things.
-#[track_caller]
-fn refused(stage: &Stage, done: &Done, says: &[&str]) {
-    done.exits(4);
-    for words in says {
-        assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
-    }
-    assert_eq!(stage.stats().revocations, 0);
-    assert!(stage.folders().is_empty(), "a run folder was made for nothing");
-}
-
 #[test]
 fn an_app_signs_in_with_any_file_that_holds_its_certificate_and_key() {
     let rsa = &["rsa.crt", "rsa.key"][..];
@@ -247,7 +236,7 @@ fn a_certificate_that_the_app_does_not_have_is_refused() {
     let stage = tenant(&fixture("ec.crt").to_string_lossy(), "");
     let certificate = file(&stage, "app.pem", &["rsa.crt", "rsa.key"]);
     let done = stage.finish(&mut with(&stage, 1, &certificate));
-    refused(&stage, &done, &["AADSTS700027", "upload this very certificate"]);
+    stage.refused(&done, &["AADSTS700027", "upload this very certificate"]);
     assert_eq!(stage.stats().token_requests, 1, "it is not asked again");
 }
 
@@ -261,7 +250,7 @@ fn files_that_can_not_be_used_are_told_apart() {
             command.env("AZURE_CLIENT_CERTIFICATE_PASSWORD", password);
         }
         let done = stage.finish(&mut command);
-        refused(&stage, &done, &[&["--certificate-file", "app.pem"], says].concat());
+        stage.refused(&done, &[&["--certificate-file", "app.pem"], says].concat());
     };
     refused_with(&["rsa.crt"], None, &["no private key", "--certificate-key-file"]);
     refused_with(&["rsa.key"], None, &["no certificate"]);
@@ -278,11 +267,11 @@ fn files_that_can_not_be_used_are_told_apart() {
         refused_with(&["modern.pfx"], Some(PASSWORD), &["openssl pkcs12 -in"]);
     }
     let done = stage.finish(&mut with(&stage, 1, Path::new("missing.pem")));
-    refused(&stage, &done, &["--certificate-file missing.pem"]);
+    stage.refused(&done, &["--certificate-file missing.pem"]);
     let certificate = file(&stage, "app.pem", &["rsa.crt"]);
     let mut command = with(&stage, 1, &certificate);
     let done = stage.finish(command.arg("--certificate-key-file").arg(fixture("rsa.crt")));
-    refused(&stage, &done, &["--certificate-key-file", "no private key"]);
+    stage.refused(&done, &["--certificate-key-file", "no private key"]);
     assert_eq!(stage.stats().token_requests, 0, "nothing was sent at all");
 }
 
@@ -313,7 +302,7 @@ fn a_certificate_that_has_ended_or_not_begun_sends_nothing() {
         let stage = tenant(&certificate, "");
         let path = private(&stage, "app.pem", both);
         let done = stage.finish(&mut with(&stage, 1, &path));
-        refused(&stage, &done, says);
+        stage.refused(&done, says);
         assert_eq!(stage.stats().token_requests, 0);
     }
 }

@@ -5,7 +5,7 @@
 mod stage;
 
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
@@ -31,30 +31,16 @@ fn as_person(stage: &Stage, input: &Path) -> Command {
     command
 }
 
-fn users(stage: &Stage, count: usize) -> PathBuf {
-    stage.input("users.txt", (0..count).map(|n| format!("u{n:02}@contoso.com\n")).collect::<String>())
-}
-
 /// How often somebody was asked to enter a code.
 fn prompts(done: &Done) -> usize {
     done.stderr.lines().filter(|line| line.starts_with("To sign in, open ")).count()
-}
-
-#[track_caller]
-fn refused(stage: &Stage, done: &Done, says: &[&str]) {
-    done.exits(4);
-    for words in says {
-        assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
-    }
-    assert_eq!(stage.stats().revocations, 0);
-    assert!(stage.folders().is_empty(), "a run folder was made for nothing");
 }
 
 #[test]
 fn a_person_signs_in_and_is_told_how_whatever_else_is_shown() {
     for silent in [&[][..], &["-o", "none", "--progress", "none"], &["-o", "json", "--progress", "plain"]] {
         let stage = tenant("", "polls_before_approval = 2", "");
-        let input = users(&stage, 5);
+        let input = stage.users(5);
         let done = stage.finish(as_person(&stage, &input).args(silent));
         done.exits(0);
         let told = "To sign in, open https://microsoft.com/devicelogin and enter the code ";
@@ -75,7 +61,7 @@ fn a_person_signs_in_and_is_told_how_whatever_else_is_shown() {
 #[test]
 fn polls_slow_down_when_they_are_told_to() {
     let stage = tenant("", "slow_down = 1\npolls_before_approval = 0", "");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let began = Instant::now();
     stage.finish(&mut as_person(&stage, &input)).exits(0);
     assert!(began.elapsed() >= Duration::from_secs(5));
@@ -94,9 +80,9 @@ fn every_end_without_a_sign_in_says_what_to_do() {
         ("verification_uri = 'https://microsoft.com@evil.example/'", "no address to trust"),
     ] {
         let stage = tenant("", device, "");
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         let done = stage.finish(&mut as_person(&stage, &input));
-        refused(&stage, &done, &[says]);
+        stage.refused(&done, &[says]);
         assert!(!done.stderr.contains("To sign in, open http://microsoft.com"), "{}", done.stderr);
         assert_eq!(stage.stats().tokens_issued, 0);
     }
@@ -108,12 +94,12 @@ fn a_refusal_of_the_code_itself_is_explained() {
         [("tenant = 'elsewhere.example'", "AADSTS90002"), ("client_id = 'other'", "AADSTS700016")]
     {
         let stage = Stage::new(&format!("[token]\n{token}\n"));
-        let input = users(&stage, 1);
-        refused(&stage, &stage.finish(&mut as_person(&stage, &input)), &[says]);
+        let input = stage.users(1);
+        stage.refused(&stage.finish(&mut as_person(&stage, &input)), &[says]);
     }
     let stage = tenant("", "", "[[fault]]\nendpoint = 'device_code'\nanswer = 'portal'\n");
-    let input = users(&stage, 1);
-    refused(&stage, &stage.finish(&mut as_person(&stage, &input)), &["no device code", "portal"]);
+    let input = stage.users(1);
+    stage.refused(&stage.finish(&mut as_person(&stage, &input)), &["no device code", "portal"]);
 }
 
 #[test]
@@ -121,7 +107,7 @@ fn a_network_that_fails_and_heals_keeps_the_code() {
     let fault = "[[fault]]\nendpoint = 'token'\nafter = 1\ntimes = 1\nanswer = 'reset-before'\n\
                  [[fault]]\nendpoint = 'device_code'\ntimes = 1\nanswer = 503\n";
     let stage = tenant("", "polls_before_approval = 2", fault);
-    let input = users(&stage, 2);
+    let input = stage.users(2);
     let done = stage.finish(&mut as_person(&stage, &input));
     done.exits(0);
     assert_eq!(prompts(&done), 1, "{}", done.stderr);
@@ -130,18 +116,18 @@ fn a_network_that_fails_and_heals_keeps_the_code() {
 #[test]
 fn what_is_missing_is_named() {
     let stage = tenant("", "", "");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     for (set, says) in [(&[][..], "--tenant"), (&["--tenant", TENANT], "a public client of your own")] {
         let mut command = stage.bare("run");
         command.args(["--auth", "device-code", "--yes", "--graph-url", &stage.simulator.url()]).args(set);
-        refused(&stage, &stage.finish(command.arg(&input)), &["--auth device-code is given", says]);
+        stage.refused(&stage.finish(command.arg(&input)), &["--auth device-code is given", says]);
     }
 }
 
 #[test]
 fn the_sign_in_is_renewed_by_the_newest_refresh_token() {
     let stage = tenant("lifetime = '2s'", "single_use = true\npolls_before_approval = 0", "");
-    let input = users(&stage, 90);
+    let input = stage.users(90);
     let done = stage.finish(as_person(&stage, &input).args(["--rate", "20/s", "--burst", "1"]));
     done.exits(0);
     assert_eq!(prompts(&done), 1, "{}", done.stderr);
@@ -170,7 +156,7 @@ fn the_operator_comes_last_and_is_warned() {
         assert_eq!(stage.ledger().stats.effects, 3);
     }
     let stage = tenant("", "polls_before_approval = 0", "");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let done = stage.finish(&mut as_person(&stage, &input));
     assert!(!done.stderr.contains("you are among"), "{}", done.stderr);
 }
@@ -194,7 +180,7 @@ fn stderr_of(child: &mut Child) -> BufReader<std::process::ChildStderr> {
 #[test]
 fn a_revoked_sign_in_is_renewed_by_a_new_code_mid_run() {
     let stage = tenant("", "polls_before_approval = 0", "");
-    let input = users(&stage, 60);
+    let input = stage.users(60);
     let mut run =
         stage.start(as_person(&stage, &input).args(["--rate", "30/s", "--burst", "1", "--retries", "0"]));
     let mut stderr = stderr_of(&mut run);
@@ -231,7 +217,7 @@ fn drain(mut stderr: impl BufRead) -> String {
 #[test]
 fn a_policy_that_wants_to_see_the_person_shows_a_code_and_sends_on_meanwhile() {
     let stage = tenant("lifetime = '4s'", "polls_before_approval = 0", "");
-    let input = users(&stage, 110);
+    let input = stage.users(110);
     let mut run = stage.start(as_person(&stage, &input).args(["--rate", "25/s", "--burst", "1"]));
     let mut stderr = stderr_of(&mut run);
     read_until(&mut stderr, "run folder");
@@ -263,7 +249,7 @@ fn a_policy_that_wants_to_see_the_person_shows_a_code_and_sends_on_meanwhile() {
 #[test]
 fn nobody_goes_on_in_anothers_name() {
     let stage = tenant("lifetime = '1s'", "polls_before_approval = 0\nrefresh = 'none'", "");
-    let input = users(&stage, 60);
+    let input = stage.users(60);
     let mut run = stage.start(as_person(&stage, &input).args(["--rate", "20/s", "--burst", "1"]));
     let mut stderr = stderr_of(&mut run);
     read_until(&mut stderr, "run folder");
@@ -301,7 +287,7 @@ mod signals {
     #[test]
     fn an_interrupt_while_the_person_is_waited_for_ends_at_once() {
         let stage = tenant("", "polls_before_approval = 100000", "");
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         let mut run = stage.start(&mut as_person(&stage, &input));
         read_until(&mut stderr_of(&mut run), "To sign in");
         let asked = Instant::now();
@@ -317,7 +303,7 @@ mod signals {
     fn an_interrupt_while_the_token_endpoint_is_asked_ends_at_once() {
         for fault in ["answer = 'hang-before'", "answer = 503"] {
             let stage = Stage::new(&format!("[[fault]]\nendpoint = 'token'\n{fault}\n"));
-            let input = users(&stage, 1);
+            let input = stage.users(1);
             let mut command = stage.bare("run");
             command.env("AZURE_CLIENT_SECRET", "fake-secret").args([
                 "--tenant",
@@ -342,7 +328,7 @@ mod signals {
     #[test]
     fn an_interrupt_while_a_code_is_waited_for_mid_run_writes_the_reports() {
         let stage = tenant("lifetime = '1s'", "polls_before_approval = 0\nrefresh = 'none'", "");
-        let input = users(&stage, 60);
+        let input = stage.users(60);
         let mut run = stage.start(as_person(&stage, &input).args(["--rate", "20/s", "--burst", "1"]));
         let mut stderr = stderr_of(&mut run);
         read_until(&mut stderr, "run folder");

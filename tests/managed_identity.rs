@@ -4,11 +4,11 @@ mod canary;
 mod plain_server;
 mod stage;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use stage::{Done, Stage};
+use stage::Stage;
 
 const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 const CLIENT: &str = "5a1e0000-0000-4000-8000-0000000000a1";
@@ -22,11 +22,6 @@ fn stage(token: &str, managed: &str, tables: &str) -> Stage {
         "accept_any_token = false\n[token]\ntenant = '{TENANT}'\n{token}\n[managed_identity]\nclient_id = '{CLIENT}'\n\
          object_id = '{OBJECT}'\nresource_id = '{RESOURCE}'\nheader = '{HEADER}'\n{managed}\n{tables}"
     ))
-}
-
-fn users(stage: &Stage, count: usize) -> PathBuf {
-    let users: String = (0..count).map(|n| format!("u{n:02}@contoso.com\n")).collect();
-    stage.input("users.txt", users)
 }
 
 fn run(stage: &Stage, input: &Path) -> Command {
@@ -64,19 +59,10 @@ fn in_app(stage: &Stage, mut command: Command) -> Command {
     command
 }
 
-#[track_caller]
-fn refused(stage: &Stage, done: &Done, says: &[&str]) {
-    done.exits(4);
-    for words in says {
-        assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
-    }
-    assert_eq!(stage.stats().revocations, 0);
-}
-
 #[test]
 fn a_machine_signs_in_with_its_own_identity() {
     let stage = stage("", "", "");
-    let input = users(&stage, 3);
+    let input = stage.users(3);
     let done = stage.finish(&mut machine(&stage, &input));
     done.exits(0);
     assert!(done.stderr.contains("Signing in with managed-identity (not set up: token,"), "{}", done.stderr);
@@ -96,13 +82,13 @@ fn user_assigned_identities_have_three_names() {
         let object = format!("object:{OBJECT}");
         for identity in [CLIENT, &object, RESOURCE] {
             let stage = stage("", "system_assigned = false", "");
-            let input = users(&stage, 1);
+            let input = stage.users(1);
             stage.finish(place(&stage, &input).args(["--identity", identity])).exits(0);
             assert_eq!(stage.folder().summary()["operator"]["app_id"], CLIENT, "{identity}");
         }
         // As in Azure Identity's default chain.
         let stage = stage("", "system_assigned = false", "");
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         stage.finish(place(&stage, &input).env("AZURE_CLIENT_ID", CLIENT)).exits(0);
     }
 }
@@ -111,21 +97,21 @@ fn user_assigned_identities_have_three_names() {
 fn an_identity_that_the_machine_does_not_have_is_told() {
     let other = "99990000-0000-4000-8000-000000000000";
     let missing = stage("", "", "");
-    let input = users(&missing, 1);
+    let input = missing.users(1);
     let done = missing.finish(machine(&missing, &input).args(["--identity", other]));
-    refused(&missing, &done, &["managed-identity", "Identity not found", "assign this identity"]);
+    missing.refused(&done, &["managed-identity", "Identity not found", "assign this identity"]);
     let done = missing.finish(app(&missing, &input).args(["--identity", other]));
-    refused(&missing, &done, &["managed identity of the app", "Identity not found", "--identity"]);
+    missing.refused(&done, &["managed identity of the app", "Identity not found", "--identity"]);
     let done = missing.finish(machine(&missing, &input).args(["--identity", "revoker"]));
-    refused(&missing, &done, &["--identity", "object:GUID"]);
+    missing.refused(&done, &["--identity", "object:GUID"]);
 
     let none = stage("", "system_assigned = false", "");
-    let input = users(&none, 1);
+    let input = none.users(1);
     let done = none.finish(machine(&none, &input).args(["--auth", "managed-identity"]));
-    refused(&none, &done, &["managed-identity", "a system-assigned identity"]);
+    none.refused(&done, &["managed-identity", "a system-assigned identity"]);
     // Where it was not asked for, the next way gets its turn.
     let done = none.finish(&mut machine(&none, &input));
-    refused(&none, &done, &["no way to sign in", "Identity not found", "azure-cli", "is not on the PATH"]);
+    none.refused(&done, &["no way to sign in", "Identity not found", "azure-cli", "is not on the PATH"]);
 }
 
 #[test]
@@ -134,7 +120,7 @@ fn a_token_is_renewed_while_the_run_goes_on() {
     for (place, word) in [(machine as Place, "imds"), (app as Place, "app_service")] {
         for text in [true, false] {
             let stage = stage("lifetime = '2500ms'", &format!("times_as_text = {text}"), "");
-            let input = users(&stage, 45);
+            let input = stage.users(45);
             stage.finish(place(&stage, &input).args(["--rate", "20/s", "--burst", "1"])).exits(0);
             let stats = stage.stats();
             assert!(stats.nearby_tokens[word] >= 2, "{word}: {stats:?}");
@@ -150,7 +136,7 @@ fn a_token_is_renewed_while_the_run_goes_on() {
 #[test]
 fn a_token_that_was_refused_and_comes_again_ends_the_run() {
     let stage = stage("", "cache = true", "[[fault]]\nanswer = 'revoke-token'\nfirst = 1\n");
-    let input = users(&stage, 5);
+    let input = stage.users(5);
     let done = stage.finish(machine(&stage, &input).args(["-j", "1"]));
     done.exits(4);
     assert!(done.stdout.contains("Graph refused"), "{}", done.stdout);
@@ -160,7 +146,7 @@ fn a_token_that_was_refused_and_comes_again_ends_the_run() {
 #[test]
 fn a_401_is_answered_with_a_new_token() {
     let stage = stage("", "", "[[fault]]\nanswer = 'challenge'\n");
-    let input = users(&stage, 5);
+    let input = stage.users(5);
     stage.finish(&mut machine(&stage, &input)).exits(0);
     assert_eq!(stage.stats().nearby_tokens["imds"], 2);
 }
@@ -179,7 +165,7 @@ fn a_busy_service_is_asked_again() {
             let fault =
                 format!("[[fault]]\nendpoint = '{word}'\nafter = {after}\ntimes = 1\nanswer = {answer}\n");
             let stage = stage("", "", &fault);
-            let input = users(&stage, 1);
+            let input = stage.users(1);
             stage.finish(&mut place(&stage, &input)).exits(0);
             let stats = stage.stats();
             assert_eq!(stats.nearby_requests[word], u64::from(after) + 2, "{answer}: {stats:?}");
@@ -192,9 +178,9 @@ fn a_service_that_is_of_no_use_is_named() {
     for (answer, says) in [("403", "403"), ("'portal'", "no token"), ("302", "302")] {
         let fault = format!("[[fault]]\nendpoint = 'app_service'\nanswer = {answer}\n");
         let stage = stage("", "", &fault);
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         let done = stage.finish(&mut app(&stage, &input));
-        refused(&stage, &done, &["managed identity of the app", says]);
+        stage.refused(&done, &["managed identity of the app", says]);
         let stats = stage.stats();
         assert_eq!((stats.nearby_requests["app_service"], stats.redirects_followed), (1, 0));
     }
@@ -205,9 +191,9 @@ fn other_clouds_machines_are_passed_over() {
     for answer in ["404", "401", "403"] {
         let fault = format!("[[fault]]\nendpoint = 'imds'\nanswer = {answer}\n");
         let stage = stage("", "", &fault);
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         let done = stage.finish(&mut machine(&stage, &input));
-        refused(&stage, &done, &["no way to sign in", answer, "no machine of Azure's"]);
+        stage.refused(&done, &["no way to sign in", answer, "no machine of Azure's"]);
         assert_eq!(stage.stats().nearby_requests["imds"], 1);
     }
 }
@@ -215,16 +201,16 @@ fn other_clouds_machines_are_passed_over() {
 #[test]
 fn no_answer_is_waited_for_where_there_is_no_service() {
     let stage = stage("", "", "[[fault]]\nendpoint = 'imds'\nanswer = 'hang-before'\n");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let done = stage.finish(&mut machine(&stage, &input));
-    refused(&stage, &done, &["no way to sign in", "no answer from 127.0.0.1"]);
+    stage.refused(&done, &["no way to sign in", "no answer from 127.0.0.1"]);
     assert_eq!(stage.stats().nearby_requests["imds"], 1);
 }
 
 #[test]
 fn places_that_are_not_supported_are_named() {
     let stage = stage("", "", "");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let url = format!("{}/msi/token", stage.simulator.url());
     for (variables, place) in [
         (&["IDENTITY_ENDPOINT", "IDENTITY_HEADER", "IDENTITY_SERVER_THUMBPRINT"][..], "Service Fabric"),
@@ -233,11 +219,11 @@ fn places_that_are_not_supported_are_named() {
     ] {
         let mut command = run(&stage, &input);
         command.envs(variables.iter().map(|name| (*name, &url))).args(["--auth", "managed-identity"]);
-        refused(&stage, &stage.finish(&mut command), &["--auth managed-identity", place, "not supported"]);
+        stage.refused(&stage.finish(&mut command), &["--auth managed-identity", place, "not supported"]);
     }
     let mut command = machine(&stage, &input);
     command.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", "http://imds.example");
-    refused(&stage, &stage.finish(&mut command), &["AZURE_POD_IDENTITY_AUTHORITY_HOST", "in the clear"]);
+    stage.refused(&stage.finish(&mut command), &["AZURE_POD_IDENTITY_AUTHORITY_HOST", "in the clear"]);
     assert!(stage.stats().nearby_requests.is_empty());
 }
 
@@ -250,7 +236,7 @@ fn no_proxy_is_ever_between() {
         // With a Graph that speaks TLS nothing keeps plain HTTP from the proxies of the environment but the client.
         let graph = Stage::new("tls = true");
         let ca = graph.input("ca.pem", graph.simulator.ca_pem().unwrap());
-        let input = users(&services, 1);
+        let input = services.users(1);
         let mut command = place(&services, bare(&services, &input));
         command.args(["--graph-url", &graph.simulator.url()]).arg("--ca-cert").arg(ca);
         command.env("HTTP_PROXY", &proxy).env("http_proxy", &proxy);
@@ -264,7 +250,7 @@ fn no_secret_of_an_app_shows_anywhere() {
     let echo =
         format!("[[fault]]\nendpoint = 'app_service'\nfirst = 1\nanswer = 403\nmessage = 'no: {HEADER}'\n");
     let stage = stage("", "", &echo);
-    let input = users(&stage, 2);
+    let input = stage.users(2);
     let minted = stage.simulator.mint_token(entra_revoke::simulator::TokenKind::App, Duration::from_secs(1));
     for code in [4, 0] {
         let done = stage.finish(canary::loudly(&mut app(&stage, &input)));
@@ -315,7 +301,7 @@ mod arc {
             return;
         }
         let stage = machine_with_arc("lifetime = '2500ms'", "");
-        let input = users(&stage, 45);
+        let input = stage.users(45);
         stage.finish(arc(&stage, &input).args(["--rate", "20/s", "--burst", "1"])).exits(0);
         let stats = stage.stats();
         assert!(stats.nearby_tokens["arc"] >= 2, "{stats:?}");
@@ -329,11 +315,11 @@ mod arc {
             return;
         }
         let stage = machine_with_arc("", "[[fault]]\nendpoint = 'arc'\nanswer = 503\nfirst = 1\n");
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         stage.finish(&mut arc(&stage, &input)).exits(0);
         let stage = machine_with_arc("", "[[fault]]\nendpoint = 'arc'\nanswer = 403\nafter = 1\n");
-        let input = users(&stage, 1);
-        refused(&stage, &stage.finish(&mut arc(&stage, &input)), &["Azure Arc's agent", "403", "azcmagent"]);
+        let input = stage.users(1);
+        stage.refused(&stage.finish(&mut arc(&stage, &input)), &["Azure Arc's agent", "403", "azcmagent"]);
     }
 
     #[test]
@@ -342,7 +328,7 @@ mod arc {
             return;
         }
         let stage = machine_with_arc("", "");
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         let done = stage.finish(canary::loudly(&mut arc(&stage, &input)));
         done.exits(0);
         canary::shows_nothing(&stage, &done, KEY, None);
@@ -383,13 +369,13 @@ mod arc {
                 )
             });
             let stage = stage("", "", "");
-            let input = users(&stage, 1);
+            let input = stage.users(1);
             let mut command = run(&stage, &input);
             command
                 .env("IDENTITY_ENDPOINT", format!("{root}/metadata/identity/oauth2/token"))
                 .env("IMDS_ENDPOINT", &root);
             let done = stage.finish(&mut command);
-            refused(&stage, &done, &["no key of the agent", "nothing was read"]);
+            stage.refused(&done, &["no key of the agent", "nothing was read"]);
             let seen = seen.lock().unwrap();
             assert!(seen.len() == 1 && !format!("{seen:?}").contains(secret), "{seen:?}");
         }
@@ -398,12 +384,12 @@ mod arc {
     #[test]
     fn other_identities_than_its_own_are_refused() {
         let stage = machine_with_arc("", "");
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         let done = stage.finish(arc(&stage, &input).args(["--identity", CLIENT]));
-        refused(&stage, &done, &["Azure Arc", "the machine's own identity only"]);
+        stage.refused(&done, &["Azure Arc", "the machine's own identity only"]);
         let mut far = arc(&stage, &input);
         far.env("IDENTITY_ENDPOINT", "http://10.0.0.1/token");
-        refused(&stage, &stage.finish(&mut far), &["IDENTITY_ENDPOINT", "in the clear"]);
+        stage.refused(&stage.finish(&mut far), &["IDENTITY_ENDPOINT", "in the clear"]);
         assert!(stage.stats().nearby_requests.is_empty());
     }
 }

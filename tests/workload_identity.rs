@@ -4,9 +4,9 @@ mod canary;
 mod plain_server;
 mod stage;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use stage::{Done, Stage};
 
@@ -23,11 +23,6 @@ fn stage(token: &str, federated: &str, tables: &str) -> Stage {
          issuer = '{ISSUER}'\ngithub_token = '{JOB}'\npipelines_token = '{JOB}'\n\
          service_connection = '{CONNECTION}'\n{federated}\n{tables}"
     ))
-}
-
-fn users(stage: &Stage, count: usize) -> PathBuf {
-    let users: String = (0..count).map(|n| format!("u{n:02}@contoso.com\n")).collect();
-    stage.input("users.txt", users)
 }
 
 fn run(stage: &Stage, input: &Path) -> Command {
@@ -77,20 +72,10 @@ fn renewals(stage: &Stage) -> usize {
     stage.folder().journal().iter().filter(|line| line["event"] == "renewed").count()
 }
 
-/// Ended with exit code 4 before anything was sent, and said these things.
-#[track_caller]
-fn refused(stage: &Stage, done: &Done, says: &[&str]) {
-    done.exits(4);
-    for words in says {
-        assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
-    }
-    assert_eq!(stage.stats().revocations, 0);
-}
-
 #[test]
 fn a_pod_signs_in_with_its_file() {
     let stage = stage("", "", "");
-    let input = users(&stage, 3);
+    let input = stage.users(3);
     let file = stage.input("token", stage.simulator.mint_assertion(Duration::from_secs(600)));
     let done = stage.finish(&mut pod(&stage, &input, &file));
     done.exits(0);
@@ -108,7 +93,7 @@ fn a_pod_signs_in_with_its_file() {
 #[test]
 fn a_flag_names_the_file_as_well() {
     let stage = stage("", "", "");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let file = stage.input("token", stage.simulator.mint_assertion(Duration::from_secs(600)));
     let mut command = run(&stage, &input);
     command.args(["--tenant", TENANT, "--client-id", APP]).arg("--federated-token-file").arg(file);
@@ -128,11 +113,11 @@ fn trust_another(stage: &Stage) {
 #[test]
 fn a_file_that_is_rotated_is_read_anew() {
     let stage = stage("lifetime = '1s'", "", "");
-    let input = users(&stage, 60);
+    let input = stage.users(60);
     let file = stage.input("token", stage.simulator.mint_assertion(Duration::from_secs(600)));
     let mut command = pod(&stage, &input, &file);
     let started = stage.start(command.args(["--rate", "30/s", "--burst", "1"]));
-    until(&stage, |stage| stage.stats().effects > 0);
+    stage.until(|stage| stage.stats().effects > 0);
     trust_another(&stage);
     // As the kubelet does: another file takes the name.
     let fresh =
@@ -146,11 +131,11 @@ fn a_file_that_is_rotated_is_read_anew() {
 #[test]
 fn a_file_that_was_not_rotated_ends_the_run() {
     let stage = stage("lifetime = '1s'", "", "");
-    let input = users(&stage, 60);
+    let input = stage.users(60);
     let file = stage.input("token", stage.simulator.mint_assertion(Duration::from_secs(600)));
     let mut command = pod(&stage, &input, &file);
     let started = stage.start(command.args(["--rate", "20/s", "--burst", "1"]));
-    until(&stage, |stage| stage.stats().effects > 0);
+    stage.until(|stage| stage.stats().effects > 0);
     trust_another(&stage);
     let done = Done::from(started.wait_with_output().unwrap());
     done.exits(4);
@@ -168,19 +153,10 @@ fn a_file_that_was_not_rotated_ends_the_run() {
 #[test]
 fn a_token_that_is_over_is_explained() {
     let stage = stage("", "", "");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let file = stage.input("token", stage.simulator.mint_assertion(Duration::ZERO));
     let done = stage.finish(&mut pod(&stage, &input, &file));
-    refused(&stage, &done, &["AADSTS700024", "clock"]);
-}
-
-/// Waits for the simulator to have seen something.
-fn until(stage: &Stage, seen: impl Fn(&Stage) -> bool) {
-    let began = Instant::now();
-    while !seen(stage) {
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", stage.stats());
-        std::thread::yield_now();
-    }
+    stage.refused(&done, &["AADSTS700024", "clock"]);
 }
 
 #[test]
@@ -191,7 +167,7 @@ fn a_token_that_the_app_does_not_trust_is_explained() {
         ("audience = 'api://other'", "AADSTS700212"),
     ] {
         let pod_stage = stage("", "", "");
-        let input = users(&pod_stage, 1);
+        let input = pod_stage.users(1);
         let file = pod_stage.input("token", pod_stage.simulator.mint_assertion(Duration::from_secs(600)));
         let mut federated = format!("issuer = '{ISSUER}'\n");
         if app_trusts.starts_with("issuer") {
@@ -202,7 +178,7 @@ fn a_token_that_the_app_does_not_trust_is_explained() {
         );
         pod_stage.simulator.change(&change).unwrap();
         let done = pod_stage.finish(&mut pod(&pod_stage, &input, &file));
-        refused(&pod_stage, &done, &[code, "no federated credential of the app has this"]);
+        pod_stage.refused(&done, &[code, "no federated credential of the app has this"]);
     }
 }
 
@@ -210,14 +186,14 @@ fn a_token_that_the_app_does_not_trust_is_explained() {
 fn a_file_that_can_not_be_used_is_named() {
     for (contents, says) in [(None, "No such file"), (Some(" \n"), "it is empty")] {
         let stage = stage("", "", "");
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         let file = stage.dir.path().join("token");
         if let Some(contents) = contents {
             std::fs::write(&file, contents).unwrap();
         }
         let done = stage.finish(&mut pod(&stage, &input, &file));
         let says = if cfg!(unix) { says } else { "token" };
-        refused(&stage, &done, &["AZURE_FEDERATED_TOKEN_FILE", says]);
+        stage.refused(&done, &["AZURE_FEDERATED_TOKEN_FILE", says]);
     }
 }
 
@@ -227,7 +203,7 @@ fn jobs_sign_in_with_a_fresh_token_each_time() {
     for (job, word) in [(github as Job, "github"), (pipelines as Job, "pipelines")] {
         // The job's tokens live for a moment only: one is asked for at each renewal.
         let stage = stage("lifetime = '1s'", "lifetime = '1s'", "");
-        let input = users(&stage, 30);
+        let input = stage.users(30);
         let mut command = job(&stage, &input);
         stage.finish(command.args(["--rate", "20/s", "--burst", "1"])).exits(0);
         let stats = stage.stats();
@@ -244,7 +220,7 @@ fn jobs_sign_in_with_a_fresh_token_each_time() {
 #[test]
 fn a_service_connection_is_named_by_a_flag_too() {
     let stage = stage("", "", "");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let mut command = pipelines(&stage, &input);
     command.env_remove("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID").args(["--service-connection", CONNECTION]);
     // The cluster's file is not meant then.
@@ -265,15 +241,15 @@ fn a_busy_service_is_asked_again_and_one_that_refuses_is_not() {
         let fault = |answer: &str| format!("[[fault]]\nendpoint = '{word}'\ntimes = 1\nanswer = {answer}\n");
         for busy in ["503", "429", "'reset-before'"] {
             let stage = stage("", "", &fault(busy));
-            let input = users(&stage, 1);
+            let input = stage.users(1);
             stage.finish(&mut job(&stage, &input)).exits(0);
             assert_eq!(stage.stats().nearby_requests[word], 2, "{word} {busy}");
         }
         for (odd, says) in [("403", "403"), ("'portal'", "no token"), ("302", "302")] {
             let stage = stage("", "", &fault(odd));
-            let input = users(&stage, 1);
+            let input = stage.users(1);
             let done = stage.finish(&mut job(&stage, &input));
-            refused(&stage, &done, &["token service", says]);
+            stage.refused(&done, &["token service", says]);
             let stats = stage.stats();
             assert_eq!((stats.nearby_requests[word], stats.redirects_followed), (1, 0), "{word} {odd}");
         }
@@ -283,31 +259,31 @@ fn a_busy_service_is_asked_again_and_one_that_refuses_is_not() {
 #[test]
 fn a_job_that_lacks_something_is_told_what() {
     let stage = stage("", "", "");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let wrong = |mut command: Command| {
         command.args(["--auth", "workload-identity"]);
         command
     };
     let mut command = wrong(github(&stage, &input));
     command.env_remove("ACTIONS_ID_TOKEN_REQUEST_TOKEN");
-    refused(&stage, &stage.finish(&mut command), &["--auth workload-identity", "id-token: write"]);
+    stage.refused(&stage.finish(&mut command), &["--auth workload-identity", "id-token: write"]);
     let mut command = wrong(github(&stage, &input));
     command.env("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "another");
-    refused(&stage, &stage.finish(&mut command), &["GitHub", "401", "id-token: write"]);
+    stage.refused(&stage.finish(&mut command), &["GitHub", "401", "id-token: write"]);
     let mut command = wrong(github(&stage, &input));
-    refused(&stage, &stage.finish(command.env_remove("AZURE_CLIENT_ID")), &["--client-id"]);
+    stage.refused(&stage.finish(command.env_remove("AZURE_CLIENT_ID")), &["--client-id"]);
     let mut command = wrong(pipelines(&stage, &input));
-    refused(&stage, &stage.finish(command.env_remove("SYSTEM_ACCESSTOKEN")), &["SYSTEM_ACCESSTOKEN", "env"]);
+    stage.refused(&stage.finish(command.env_remove("SYSTEM_ACCESSTOKEN")), &["SYSTEM_ACCESSTOKEN", "env"]);
     let mut command = wrong(pipelines(&stage, &input));
     command.env("SYSTEM_ACCESSTOKEN", "another");
-    refused(&stage, &stage.finish(&mut command), &["Azure Pipelines", "401", "System.AccessToken"]);
+    stage.refused(&stage.finish(&mut command), &["Azure Pipelines", "401", "System.AccessToken"]);
     let mut command = wrong(pipelines(&stage, &input));
     command.env_remove("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID");
-    refused(&stage, &stage.finish(&mut command), &["--service-connection"]);
+    stage.refused(&stage.finish(&mut command), &["--service-connection"]);
     let far = "http://tokens.example/idtoken";
     let mut command = wrong(github(&stage, &input));
     command.env("ACTIONS_ID_TOKEN_REQUEST_URL", far);
-    refused(&stage, &stage.finish(&mut command), &["ACTIONS_ID_TOKEN_REQUEST_URL", "in the clear"]);
+    stage.refused(&stage.finish(&mut command), &["ACTIONS_ID_TOKEN_REQUEST_URL", "in the clear"]);
     assert_eq!(stage.stats().redirects_followed, 0);
 }
 
@@ -320,7 +296,7 @@ fn the_audience_is_the_clouds_own() {
         ("china", "api://AzureADTokenExchangeChina"),
     ] {
         let stage = stage("", &format!("audience = '{audience}'"), "");
-        let input = users(&stage, 1);
+        let input = stage.users(1);
         stage.finish(github(&stage, &input).args(["--cloud", cloud])).exits(0);
     }
 }
@@ -332,7 +308,7 @@ fn no_proxy_gets_to_see_a_job_token_in_the_clear() {
     // With a Graph that speaks TLS nothing keeps plain HTTP from the proxies of the environment but the client.
     let graph = Stage::new("tls = true");
     let ca = graph.input("ca.pem", graph.simulator.ca_pem().unwrap());
-    let input = users(&services, 1);
+    let input = services.users(1);
     let root = graph.simulator.url();
     let mut command = services.bare("run");
     command.args(["--graph-url", &root, "--authority-url", &root, "--yes", "--ca-cert"]).arg(ca).arg(&input);
@@ -346,7 +322,7 @@ fn no_proxy_gets_to_see_a_job_token_in_the_clear() {
 fn no_secret_of_a_workload_shows_anywhere() {
     let faults = "[[fault]]\nanswer = 503\ntimes = 1\nmatch = 'u00@*'\n";
     let shown = stage("", "", faults);
-    let input = users(&shown, 2);
+    let input = shown.users(2);
     let assertion = shown.simulator.mint_assertion(Duration::from_secs(600));
     let file = shown.input("token", &assertion);
     let done = shown.finish(canary::loudly(&mut pod(&shown, &input, &file)));
@@ -362,7 +338,7 @@ fn no_secret_of_a_workload_shows_anywhere() {
              [[fault]]\nendpoint = 'token'\nfirst = 1\nanswer = 400\nmessage = 'no'\n"
         );
         let stage = stage("", "", &echo);
-        let input = users(&stage, 2);
+        let input = stage.users(2);
         for code in [4, 4, 0] {
             let done = stage.finish(canary::loudly(&mut job(&stage, &input)));
             done.exits(code);
@@ -377,9 +353,9 @@ fn no_secret_of_a_workload_shows_anywhere() {
 #[test]
 fn no_argument_holds_a_workloads_secret() {
     let stage = stage("", "", "[[fault]]\nanswer = 'hang-before'\n");
-    let input = users(&stage, 1);
+    let input = stage.users(1);
     let mut started = stage.start(&mut github(&stage, &input));
-    until(&stage, |stage| stage.stats().in_flight > 0);
+    stage.until(|stage| stage.stats().in_flight > 0);
     let arguments = std::fs::read(format!("/proc/{}/cmdline", started.id())).unwrap();
     started.kill().unwrap();
     started.wait().unwrap();

@@ -49,6 +49,12 @@ impl Stage {
         path
     }
 
+    /// Writes an input of so many users and gives its path.
+    pub fn users(&self, count: usize) -> PathBuf {
+        let users: String = (0..count).map(|n| format!("u{n:02}@contoso.com\n")).collect();
+        self.input("users.txt", users)
+    }
+
     /// The binary, with nothing of this machine's environment that matters to it, in the stage's folder.
     pub fn bare(&self, verb: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_entra-revoke"));
@@ -88,6 +94,28 @@ impl Stage {
     /// Starts a command with its output piped.
     pub fn start(&self, command: &mut Command) -> Child {
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts")
+    }
+
+    /// Asserts that a sign-in failed before anything was sent to Graph, and what was said of it.
+    #[track_caller]
+    pub fn refused(&self, done: &Done, says: &[&str]) {
+        done.exits(4);
+        for words in says {
+            assert!(done.stderr.contains(words), "{words:?} is not in: {}", done.stderr);
+        }
+        assert!(!done.stderr.contains("CANARY"), "a secret shows: {}", done.stderr);
+        assert_eq!(self.stats().revocations, 0);
+        assert!(self.folders().is_empty(), "a run folder was made for nothing");
+    }
+
+    /// Waits for the simulator to have seen something.
+    #[track_caller]
+    pub fn until(&self, seen: impl Fn(&Stage) -> bool) {
+        let began = std::time::Instant::now();
+        while !seen(self) {
+            assert!(began.elapsed() < std::time::Duration::from_secs(10), "{:?}", self.stats());
+            std::thread::yield_now();
+        }
     }
 
     pub fn ledger(&self) -> Ledger {
