@@ -11,7 +11,7 @@ use crate::console::log::LogFormat;
 use crate::dispatch::{HaltRule, Rate};
 use crate::doctor::text::Format;
 use crate::duration;
-use crate::http::Resolve;
+use crate::http::ConnectTo;
 use crate::identity::{Auth, Cloud, Endpoint};
 use crate::intake::{self, Filter, TextEncoding};
 use crate::outcome::Outcome;
@@ -492,7 +492,7 @@ pub struct NetworkArgs {
     pub ca_cert: Option<PathBuf>,
     /// Connect to this address for a host instead of asking DNS; TLS still checks the host. Repeatable
     #[arg(long, value_name = "HOST=ADDRESS[:PORT]")]
-    pub resolve: Vec<Resolve>,
+    pub connect_to: Vec<ConnectTo>,
     /// Another Graph root, for tests: https, or http to loopback
     #[arg(long, value_name = "URL")]
     pub graph_url: Option<Endpoint>,

@@ -43,7 +43,7 @@ pub(super) async fn connect(
     network: &Network,
 ) -> Result<Connection, Error> {
     let clients = HttpClients::new(&network.http())?;
-    for loss in http::overruled(&network.resolve) {
+    for loss in http::overruled(&network.connect_to) {
         console::say(&format!("warning: {loss}"));
     }
     let chosen_here = candidates.is_chain();

@@ -118,7 +118,7 @@ pub(super) async fn sign_in(
         authority_url: simulator.url().parse().ok(),
         timeout,
         ca_cert: None,
-        resolve: Vec::new(),
+        connect_to: Vec::new(),
         notices: Vec::new(),
     };
     let who = SignIn {

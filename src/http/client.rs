@@ -10,7 +10,7 @@ use reqwest::redirect::Policy;
 use tokio_rustls::rustls;
 
 use super::proxy::Proxy;
-use super::{Resolve, roots};
+use super::{ConnectTo, roots};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,7 +23,7 @@ pub struct HttpOptions {
     /// A PEM file with further roots to trust, beside the platform's.
     pub ca_cert: Option<PathBuf>,
     /// Addresses of hosts that DNS is not asked for. A proxy resolves names itself: see [`super::overruled`].
-    pub resolve: Vec<Resolve>,
+    pub connect_to: Vec<ConnectTo>,
     /// Whether one of the services is spoken to in plain HTTP, which is allowed on loopback only. Such requests
     /// never go through a proxy: that would carry the token in the clear to another machine.
     pub plain_http: bool,
@@ -137,7 +137,7 @@ fn configured(
         if let Some(proxy) = &proxy {
             builder = builder.proxy(proxy.for_https()?);
         }
-        for (host, addresses) in addresses(&options.resolve) {
+        for (host, addresses) in addresses(&options.connect_to) {
             builder = builder.resolve_to_addrs(host, &addresses);
         }
         if !roots.is_empty() {
@@ -154,9 +154,9 @@ fn connect_timeout(timeout: Duration) -> Duration {
 }
 
 /// The addresses of each host: one that was named several times has several, tried in turn.
-fn addresses(resolve: &[Resolve]) -> std::collections::BTreeMap<&str, Vec<SocketAddr>> {
+fn addresses(connect_to: &[ConnectTo]) -> std::collections::BTreeMap<&str, Vec<SocketAddr>> {
     let mut addresses = std::collections::BTreeMap::<&str, Vec<SocketAddr>>::new();
-    for one in resolve {
+    for one in connect_to {
         addresses.entry(one.host()).or_default().push(one.socket());
     }
     addresses

@@ -2,17 +2,17 @@
 //! no answer came, and how `Retry-After` is read.
 
 mod client;
+mod connect_to;
 mod probe;
 mod proxy;
-mod resolve;
 mod retry_after;
 mod roots;
 mod trouble;
 
 pub use client::{ConnectError, HttpClients, HttpOptions};
+pub use connect_to::{ConnectTo, ConnectToError};
 pub use probe::{certificate_of, proxy_for};
 pub use proxy::overruled;
-pub use resolve::{Resolve, ResolveError};
 pub use retry_after::parse as parse_retry_after;
 pub use trouble::is_untrusted;
 pub(crate) use trouble::{Trouble, describe};

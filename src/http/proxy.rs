@@ -6,7 +6,7 @@ use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Resolve;
+use super::ConnectTo;
 use super::client::{ConnectError, chain};
 
 /// Where a proxy is looked for, first come, first taken; an empty value counts as none.
@@ -87,31 +87,34 @@ impl Proxy {
     }
 
     /// What is lost of this setting on the way through the proxy, in a sentence.
-    fn overrules(&self, resolve: &Resolve) -> Option<String> {
-        let host = resolve.host();
+    fn overrules(&self, connect_to: &ConnectTo) -> Option<String> {
+        let host = connect_to.host();
         // The proxy's own name is this machine's to resolve.
         if !self.takes(&format!("https://{host}")) || self.place.split(':').next() == Some(host) {
             return None;
         }
         let itself = self.scheme != "socks5";
         let shown = self.shown();
-        match resolve.port() {
+        match connect_to.port() {
             _ if itself => Some(format!(
-                "--resolve {resolve} has no effect: the proxy {shown} resolves names itself; NO_PROXY={host} leaves it \
+                "--connect-to {connect_to} has no effect: the proxy {shown} resolves names itself; NO_PROXY={host} leaves it \
                  out"
             )),
             Some(port) => Some(format!(
-                "--resolve {resolve}: the proxy {shown} is asked for that address, but not for port {port}"
+                "--connect-to {connect_to}: the proxy {shown} is asked for that address, but not for port {port}"
             )),
             None => None,
         }
     }
 }
 
-/// What of `--resolve` is lost on the way through the environment's proxy: a sentence each.
-pub fn overruled(resolve: &[Resolve]) -> Vec<String> {
+/// What of `--connect-to` is lost on the way through the environment's proxy: a sentence each.
+pub fn overruled(connect_to: &[ConnectTo]) -> Vec<String> {
     let proxy = Proxy::of_environment().ok().flatten();
-    proxy.iter().flat_map(|proxy| resolve.iter().filter_map(|resolve| proxy.overrules(resolve))).collect()
+    proxy
+        .iter()
+        .flat_map(|proxy| connect_to.iter().filter_map(|connect_to| proxy.overrules(connect_to)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -162,8 +165,8 @@ mod tests {
 
     #[test]
     fn what_a_proxy_overrules_is_told() {
-        let told = |proxy: &str, resolve: &str| {
-            read(proxy).unwrap().overrules(&resolve.parse().unwrap()).unwrap_or_default()
+        let told = |proxy: &str, connect_to: &str| {
+            read(proxy).unwrap().overrules(&connect_to.parse().unwrap()).unwrap_or_default()
         };
         for proxy in ["http://user:CANARY@p.example:1", "socks5h://user:CANARY@p.example"] {
             let text = told(proxy, "graph.microsoft.com=127.0.0.1");

@@ -127,7 +127,7 @@ impl Facts {
         }
         let last = self.last();
         format!(
-            "the name {host} can't be resolved ({last}): check DNS, or give its address with --resolve {host}=ADDRESS"
+            "the name {host} can't be resolved ({last}): check DNS, or give its address with --connect-to {host}=ADDRESS"
         )
     }
 
@@ -183,7 +183,7 @@ fn untrusted(error: &rustls::Error, host: &str, proxy: Option<&str>) -> Trouble 
         ),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => format!(
             "TLS: what answers as {host}{through} has a certificate for another name; a portal, or a wrong address in \
-             DNS or --resolve?"
+             DNS or --connect-to?"
         ),
         _ => format!("TLS: the certificate of {host}{through} can't be trusted ({fault})"),
     })
@@ -219,7 +219,7 @@ mod tests {
             dns: true,
             ..facts(&["client error (Connect)", "dns error", "Name or service not known"])
         };
-        says(&told(&dns, None), false, &["graph.example", "not known", "--resolve graph.example=ADDRESS"]);
+        says(&told(&dns, None), false, &["graph.example", "not known", "--connect-to graph.example=ADDRESS"]);
         says(&told(&dns, Some(PROXY)), false, &["name of the proxy", "p.example"]);
         let local = Facts { dns: true, ..facts(&["error resolving for socks proxy", "not known"]) };
         says(&told(&local, Some("socks5://p.example:1080 (ALL_PROXY)")), false, &["the name graph.example"]);
@@ -260,7 +260,7 @@ mod tests {
             Facts { causes: vec!["tunnel error: failed to create underlying connection".into()], ..unknown };
         says(&told(&own, Some(PROXY)), true, &["the certificate of the proxy http://p.example:3128"]);
         says(&told(&with(CertificateError::Expired), None), true, &["clock"]);
-        says(&told(&with(CertificateError::NotValidForName), None), true, &["another name", "--resolve"]);
+        says(&told(&with(CertificateError::NotValidForName), None), true, &["another name", "--connect-to"]);
         says(&told(&with(CertificateError::Revoked), None), true, &["can't be trusted"]);
         let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
         says(&told(&Facts { tls: Some(no_tls), ..facts(&[]) }, None), false, &["something else"]);

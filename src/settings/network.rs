@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::cli::{NetworkArgs, SignInArgs};
 use crate::error::Error;
-use crate::http::{HttpOptions, Resolve};
+use crate::http::{ConnectTo, HttpOptions};
 use crate::identity::{Cloud, Endpoint};
 use crate::journal::SettingsRecord;
 
@@ -29,7 +29,7 @@ pub struct Network {
     /// Further roots to trust.
     pub ca_cert: Option<PathBuf>,
     /// Addresses of hosts that DNS is not asked for.
-    pub resolve: Vec<Resolve>,
+    pub connect_to: Vec<ConnectTo>,
     /// What was decided by the environment, as sentences to show.
     pub notices: Vec<String>,
 }
@@ -52,7 +52,7 @@ impl Network {
             authority_url: authority.url,
             timeout: network.timeout.unwrap_or(TIMEOUT),
             ca_cert: network.ca_cert.clone(),
-            resolve: network.resolve.clone(),
+            connect_to: network.connect_to.clone(),
             notices: authority.notice.into_iter().collect(),
         })
     }
@@ -100,7 +100,7 @@ impl Network {
         HttpOptions {
             timeout: self.timeout,
             ca_cert: self.ca_cert.clone(),
-            resolve: self.resolve.clone(),
+            connect_to: self.connect_to.clone(),
             plain_http: plain(&self.graph_url) || plain(&self.authority_url),
         }
     }

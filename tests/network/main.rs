@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod connect_to;
 mod ipv6;
 #[cfg(target_os = "linux")]
 mod names;
 #[cfg(target_os = "linux")]
 mod namespace;
-mod resolve;
 mod stall;
 mod trust;
 

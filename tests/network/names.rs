@@ -65,7 +65,7 @@ fn a_name_that_never_heals_mid_run_leaves_everybody_failed() {
     names.site.stage.finish(&mut names.run(&["--retries", "1"])).exits(3);
     assert_eq!(names.site.honest(&["failed"]).len(), 3);
     let detail = names.site.stage.folder().row("u00@contoso.com")["detail"].clone();
-    for words in [GRAPH, "can't be resolved", "--resolve"] {
+    for words in [GRAPH, "can't be resolved", "--connect-to"] {
         assert!(detail.contains(words), "{words:?} is not in {detail}");
     }
 }
@@ -88,7 +88,7 @@ fn a_name_that_heals_at_sign_in_is_asked_again() {
 fn a_name_that_never_heals_at_sign_in_is_told() {
     let Some(names) = Names::new(&[GRAPH]) else { return };
     let done = names.site.stage.finish(&mut names.run(&[]));
-    names.site.refused(&done, &[LOGIN, "can't be resolved", &format!("--resolve {LOGIN}=ADDRESS")]);
+    names.site.refused(&done, &[LOGIN, "can't be resolved", &format!("--connect-to {LOGIN}=ADDRESS")]);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn a_proxys_password_is_written_nowhere() {
         command.env("HTTPS_PROXY", format!("{kind}://responder:{ENCODED}@{}", proxy.addr));
         command.args(["-vvv", "--log-format", "json", "--log-file", "log.json", "--retries", "1"]);
         // A host that the proxy overrules is warned about, with the proxy's name.
-        let done = site.stage.finish(command.args(["--resolve", &format!("{GRAPH}=127.0.0.1")]));
+        let done = site.stage.finish(command.args(["--connect-to", &format!("{GRAPH}=127.0.0.1")]));
         done.exits(if refuses { 3 } else { 0 });
         assert!(proxy.asked().iter().all(|asked| asked.credentials == format!("responder:{PASSWORD}")));
         let mut written = site.stage.all_files();

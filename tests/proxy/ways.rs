@@ -84,7 +84,7 @@ fn socks5_resolves_names_here_and_heeds_what_is_said_of_them() {
     let mut command = site.run();
     command.env("HTTPS_PROXY", format!("socks5://responder:{ENCODED}@{}", proxy.addr));
     for host in [GRAPH, LOGIN] {
-        command.args(["--resolve", &format!("{host}=203.0.113.9")]);
+        command.args(["--connect-to", &format!("{host}=203.0.113.9")]);
     }
     let done = site.stage.finish(&mut command);
     done.exits(0);
@@ -109,7 +109,7 @@ fn what_no_proxy_names_goes_straight() {
     // What a proxy makes of the name is not ours to say, and that is told, for this one name.
     let warnings: Vec<&str> = done.stderr.lines().filter(|line| line.starts_with("warning")).collect();
     assert_eq!(warnings.len(), 1, "{}", done.stderr);
-    for words in ["--resolve", LOGIN, "no effect", "NO_PROXY"] {
+    for words in ["--connect-to", LOGIN, "no effect", "NO_PROXY"] {
         assert!(warnings[0].contains(words), "{words:?} is not in {}", warnings[0]);
     }
 
@@ -127,7 +127,7 @@ fn a_proxys_own_name_may_be_resolved_by_flag() {
     let proxy = Proxy::to(site.stage.simulator.addr());
     let mut command = site.run();
     command.env("HTTPS_PROXY", format!("http://proxy.intern.example:{}", proxy.addr.port()));
-    let done = site.stage.finish(command.args(["--resolve", "proxy.intern.example=127.0.0.1"]));
+    let done = site.stage.finish(command.args(["--connect-to", "proxy.intern.example=127.0.0.1"]));
     done.exits(0);
     assert!(!done.stderr.contains("warning"), "{}", done.stderr);
     let own = Asked { target: format!("{LOGIN}:443"), credentials: String::new() };

@@ -62,7 +62,7 @@ impl Site {
     /// Says that the site's names stand for the simulator.
     pub fn resolve(&self, command: &mut Command) {
         for host in &self.hosts {
-            command.arg("--resolve").arg(format!("{host}={}", self.stage.simulator.addr()));
+            command.arg("--connect-to").arg(format!("{host}={}", self.stage.simulator.addr()));
         }
     }
 

@@ -1,4 +1,4 @@
-//! `--resolve`: an address for a host name, in place of what DNS says.
+//! `--connect-to`: an address for a host name, in place of what DNS says.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// A host name, and where to connect to for it. TLS still asks for a certificate of the host name, so that a wrong
 /// address gets nothing but a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolve {
+pub struct ConnectTo {
     host: String,
     address: IpAddr,
     port: Option<u16>,
@@ -15,7 +15,7 @@ pub struct Resolve {
 
 /// What was given is no `HOST=ADDRESS[:PORT]`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ResolveError {
+pub enum ConnectToError {
     /// There is no `=`.
     #[error("write HOST=ADDRESS or HOST=ADDRESS:PORT, such as graph.microsoft.com=203.0.113.7")]
     Shape,
@@ -32,7 +32,7 @@ pub enum ResolveError {
     Port(String),
 }
 
-impl Resolve {
+impl ConnectTo {
     /// The host name, in lower case.
     pub fn host(&self) -> &str {
         &self.host
@@ -49,7 +49,7 @@ impl Resolve {
     }
 }
 
-impl fmt::Display for Resolve {
+impl fmt::Display for ConnectTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}=", self.host)?;
         match self.address {
@@ -60,46 +60,46 @@ impl fmt::Display for Resolve {
     }
 }
 
-impl FromStr for Resolve {
-    type Err = ResolveError;
+impl FromStr for ConnectTo {
+    type Err = ConnectToError;
 
-    fn from_str(text: &str) -> Result<Self, ResolveError> {
-        let (host, target) = text.trim().split_once('=').ok_or(ResolveError::Shape)?;
+    fn from_str(text: &str) -> Result<Self, ConnectToError> {
+        let (host, target) = text.trim().split_once('=').ok_or(ConnectToError::Shape)?;
         let host = host_name(host)?;
         let (address, port) = match target.strip_prefix('[') {
             Some(rest) => {
-                let bad = || ResolveError::Address(target.to_owned());
+                let bad = || ConnectToError::Address(target.to_owned());
                 let (address, port) = rest.split_once(']').ok_or_else(bad)?;
                 (address.parse::<Ipv6Addr>().map(IpAddr::V6).map_err(|_| bad())?, port)
             }
             None => {
                 let (address, port) = target.split_at(target.find(':').unwrap_or(target.len()));
-                let bad = |_| ResolveError::Address(target.to_owned());
+                let bad = |_| ConnectToError::Address(target.to_owned());
                 (address.parse::<std::net::Ipv4Addr>().map(IpAddr::V4).map_err(bad)?, port)
             }
         };
         let port = match port.strip_prefix(':') {
             None if port.is_empty() => None,
-            None => return Err(ResolveError::Address(target.to_owned())),
+            None => return Err(ConnectToError::Address(target.to_owned())),
             Some(digits) => Some(port_number(digits)?),
         };
-        Ok(Resolve { host, address, port })
+        Ok(ConnectTo { host, address, port })
     }
 }
 
-fn host_name(text: &str) -> Result<String, ResolveError> {
+fn host_name(text: &str) -> Result<String, ConnectToError> {
     let name = text.strip_suffix('.').unwrap_or(text);
     let label = |label: &str| {
         (1..=63).contains(&label.len())
             && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
     };
     let is_name = name.len() <= 253 && name.split('.').all(label) && name.parse::<IpAddr>().is_err();
-    if is_name { Ok(name.to_ascii_lowercase()) } else { Err(ResolveError::Host(text.to_owned())) }
+    if is_name { Ok(name.to_ascii_lowercase()) } else { Err(ConnectToError::Host(text.to_owned())) }
 }
 
-fn port_number(digits: &str) -> Result<u16, ResolveError> {
+fn port_number(digits: &str) -> Result<u16, ConnectToError> {
     let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
-    number.filter(|port| *port > 0).ok_or_else(|| ResolveError::Port(digits.to_owned()))
+    number.filter(|port| *port > 0).ok_or_else(|| ConnectToError::Port(digits.to_owned()))
 }
 
 #[cfg(test)]
@@ -107,8 +107,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(text: &str) -> Result<(String, SocketAddr), ResolveError> {
-        text.parse::<Resolve>().map(|resolve| (resolve.host().to_owned(), resolve.socket()))
+    fn read(text: &str) -> Result<(String, SocketAddr), ConnectToError> {
+        text.parse::<ConnectTo>().map(|connect_to| (connect_to.host().to_owned(), connect_to.socket()))
     }
 
     #[test]
@@ -126,24 +126,24 @@ mod tests {
     #[test]
     fn what_is_something_else_is_refused() {
         for (text, error) in [
-            ("graph.microsoft.com", ResolveError::Shape),
-            ("=1.2.3.4", ResolveError::Host(String::new())),
-            ("https://a=1.2.3.4", ResolveError::Host("https://a".into())),
-            ("a:443=1.2.3.4", ResolveError::Host("a:443".into())),
-            ("10.0.0.1=1.2.3.4", ResolveError::Host("10.0.0.1".into())),
-            ("a..b=1.2.3.4", ResolveError::Host("a..b".into())),
-            ("a=", ResolveError::Address(String::new())),
-            ("a=b", ResolveError::Address("b".into())),
-            ("a=::1", ResolveError::Address("::1".into())),
-            ("a=[::1", ResolveError::Address("[::1".into())),
-            ("a=[1.2.3.4]", ResolveError::Address("[1.2.3.4]".into())),
-            ("a=[::1]443", ResolveError::Address("[::1]443".into())),
-            ("a=1.2.3", ResolveError::Address("1.2.3".into())),
-            ("a=1.2.3.4:", ResolveError::Port(String::new())),
-            ("a=1.2.3.4:0", ResolveError::Port("0".into())),
-            ("a=1.2.3.4:65536", ResolveError::Port("65536".into())),
-            ("a=1.2.3.4:+1", ResolveError::Port("+1".into())),
-            ("a=[::1]:x", ResolveError::Port("x".into())),
+            ("graph.microsoft.com", ConnectToError::Shape),
+            ("=1.2.3.4", ConnectToError::Host(String::new())),
+            ("https://a=1.2.3.4", ConnectToError::Host("https://a".into())),
+            ("a:443=1.2.3.4", ConnectToError::Host("a:443".into())),
+            ("10.0.0.1=1.2.3.4", ConnectToError::Host("10.0.0.1".into())),
+            ("a..b=1.2.3.4", ConnectToError::Host("a..b".into())),
+            ("a=", ConnectToError::Address(String::new())),
+            ("a=b", ConnectToError::Address("b".into())),
+            ("a=::1", ConnectToError::Address("::1".into())),
+            ("a=[::1", ConnectToError::Address("[::1".into())),
+            ("a=[1.2.3.4]", ConnectToError::Address("[1.2.3.4]".into())),
+            ("a=[::1]443", ConnectToError::Address("[::1]443".into())),
+            ("a=1.2.3", ConnectToError::Address("1.2.3".into())),
+            ("a=1.2.3.4:", ConnectToError::Port(String::new())),
+            ("a=1.2.3.4:0", ConnectToError::Port("0".into())),
+            ("a=1.2.3.4:65536", ConnectToError::Port("65536".into())),
+            ("a=1.2.3.4:+1", ConnectToError::Port("+1".into())),
+            ("a=[::1]:x", ConnectToError::Port("x".into())),
         ] {
             assert_eq!(read(text), Err(error), "{text}");
         }
@@ -156,19 +156,19 @@ mod tests {
             address in any::<IpAddr>(),
             port in proptest::option::of(1u16..),
         ) {
-            let resolve = Resolve { host, address, port };
-            prop_assert_eq!(resolve.to_string().parse(), Ok(resolve));
+            let connect_to = ConnectTo { host, address, port };
+            prop_assert_eq!(connect_to.to_string().parse(), Ok(connect_to));
         }
 
         #[test]
         fn nothing_makes_it_panic(text in "\\PC{0,40}") {
-            let _ = text.parse::<Resolve>();
+            let _ = text.parse::<ConnectTo>();
         }
 
         #[test]
         fn nothing_of_its_own_signs_makes_it_panic(text in "[a=\\[\\]:.0-9-]{0,20}") {
-            if let Ok(resolve) = text.parse::<Resolve>() {
-                prop_assert_eq!(resolve.to_string().parse(), Ok(resolve));
+            if let Ok(connect_to) = text.parse::<ConnectTo>() {
+                prop_assert_eq!(connect_to.to_string().parse(), Ok(connect_to));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `--resolve`: addresses for names that DNS does not know, or lies about.
+//! `--connect-to`: addresses for names that DNS does not know, or lies about.
 
 use crate::site::{GRAPH, LOGIN, Site, nobody};
 
@@ -11,10 +11,10 @@ fn a_name_is_looked_for_at_the_given_address_and_must_still_prove_itself() {
     let mut command = site.bare_run();
     command.arg("--ca-cert").arg(&both);
     for host in [GRAPH, LOGIN] {
-        command.args(["--resolve", &format!("{host}={}", other.stage.simulator.addr())]);
+        command.args(["--connect-to", &format!("{host}={}", other.stage.simulator.addr())]);
     }
     let done = site.stage.finish(&mut command);
-    site.refused(&done, &[LOGIN, "another name", "--resolve"]);
+    site.refused(&done, &[LOGIN, "another name", "--connect-to"]);
     assert_eq!(other.stage.stats().token_requests, 0, "the secret went to somebody else");
 
     let mut command = site.run();
@@ -33,7 +33,7 @@ fn of_several_addresses_one_that_answers_is_enough() {
     let mut command = site.run();
     let (_socket, dead) = nobody();
     for host in [GRAPH, LOGIN] {
-        command.args(["--resolve", &format!("{host}={dead}")]);
+        command.args(["--connect-to", &format!("{host}={dead}")]);
     }
     site.resolve(&mut command);
     site.stage.finish(&mut command).exits(0);
@@ -62,7 +62,7 @@ fn what_is_no_address_is_a_usage_error() {
         ("https://graph.microsoft.com=127.0.0.1", "no host name"),
         ("graph.microsoft.com=127.0.0.1:0", "no port"),
     ] {
-        let done = site.stage.finish(site.run().args(["--resolve", given]));
+        let done = site.stage.finish(site.run().args(["--connect-to", given]));
         done.exits(2);
         assert!(done.stderr.contains(says), "{says:?} is not in {}", done.stderr);
     }
