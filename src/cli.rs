@@ -1,5 +1,9 @@
 //! The words of the command line. Nothing is read or decided here; [`crate::settings`] takes it from here.
 
+mod users;
+
+pub use users::{ChoosingArgs, InputArgs, OrderArgs, SafetyArgs};
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,7 +17,6 @@ use crate::doctor::text::Format;
 use crate::duration;
 use crate::http::ConnectTo;
 use crate::identity::{Auth, Cloud, Endpoint};
-use crate::intake::{self, Filter, TextEncoding};
 use crate::outcome::Outcome;
 
 /// Signs users out of Microsoft Entra ID in bulk, and proves user by user what happened.
@@ -96,7 +99,7 @@ const SIMULATOR_EXAMPLES: &str = "Examples:
 #[derive(Debug, Args)]
 pub struct RunArgs {
     /// Files with users: CSV, plain lists, .xlsx; `-` is standard input
-    #[arg(value_name = "FILE", required = true)]
+    #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -325,7 +328,13 @@ pub struct ProfileArgs {
 pub struct WorkArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub choosing: ChoosingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub input: InputArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub order: OrderArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub safety: SafetyArgs,
@@ -338,60 +347,6 @@ pub struct WorkArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub output: OutputArgs,
-}
-
-/// How the input is read.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Input")]
-pub struct InputArgs {
-    /// The column of user ids, by name or number; found by its name otherwise
-    #[arg(long, value_name = "NAME")]
-    pub column: Option<String>,
-    /// The column that orders the sending (1 first); `priority` otherwise
-    #[arg(long, value_name = "NAME")]
-    pub priority_column: Option<String>,
-    /// Delimiter of CSV: a character, or comma, semicolon, tab, pipe; found out otherwise
-    #[arg(long, value_name = "CHAR", value_parser = intake::parse_delimiter)]
-    pub delimiter: Option<u8>,
-    /// Encoding, such as utf-8, utf-16le, windows-1252; found out otherwise
-    #[arg(long, value_name = "NAME")]
-    pub encoding: Option<TextEncoding>,
-    /// The sheet of an .xlsx file; its first one otherwise
-    #[arg(long, value_name = "NAME")]
-    pub sheet: Option<String>,
-    /// Pass over the first N rows of data
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub skip_rows: u64,
-    /// Read at most N rows of data
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub max_rows: Option<u64>,
-    /// Take only rows whose column F matches the regular expression RE; repeatable, all must match
-    #[arg(long = "match", value_name = "F=RE", value_parser = Filter::parse_match)]
-    pub matches: Vec<Filter>,
-    /// Leave out rows whose column F matches the regular expression RE; repeatable
-    #[arg(long = "skip", value_name = "F=RE", value_parser = Filter::parse_skip)]
-    pub skips: Vec<Filter>,
-}
-
-/// What keeps the wrong users from being sent.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Safety")]
-pub struct SafetyArgs {
-    /// Never send these: an id, or a file of ids; a list that can't be read stops the run. Repeatable
-    #[arg(long, value_name = "FILE|ID")]
-    pub protect: Vec<String>,
-    /// Leave this user out; repeatable
-    #[arg(long, value_name = "ID")]
-    pub exclude: Vec<String>,
-    /// Leave out the users in this file; repeatable
-    #[arg(long, value_name = "FILE")]
-    pub exclude_file: Vec<PathBuf>,
-    /// Show the plan and send nothing
-    #[arg(long, alias = "what-if")]
-    pub dry_run: bool,
-    /// Stop before the first request if a row is no user id
-    #[arg(long)]
-    pub strict: bool,
 }
 
 /// How requests are sent. `resume` takes what the run had where nothing is given.

@@ -65,6 +65,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Plan(PlanError::Write { .. }) => 1,
+            Error::Plan(PlanError::Directory(error)) => error.exit_code(),
             Error::Usage(_) | Error::Plan(_) | Error::Profile(_) | Error::NoTerminal => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. }) => 2,

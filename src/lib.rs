@@ -21,6 +21,7 @@ pub mod cli;
 pub mod commands;
 pub mod console;
 pub mod digest;
+pub mod directory;
 pub mod dispatch;
 pub mod doctor;
 pub mod duration;

@@ -4,8 +4,10 @@
 pub mod profiled;
 
 mod network;
+mod wishes;
 
 pub use network::Network;
+pub use wishes::wishes;
 
 use std::path::PathBuf;
 use std::time::Duration;

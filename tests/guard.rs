@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use entra_revoke::intake::{self, Options, Source};
-use entra_revoke::plan::{Draft, Guard};
+use entra_revoke::plan::{Draft, Gathered, Listed, Signed, Wishes};
 use proptest::prelude::*;
 use stage::{Done, Stage};
 
@@ -209,15 +209,22 @@ proptest! {
         exclude in prop::collection::vec(listed(), 0..2),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let list = |name: &str, people: &[Person]| -> Vec<String> {
-            if people.is_empty() { Vec::new() } else { vec![table(dir.path(), name, people)] }
+        let list = |name: &str, people: &[Person]| -> Vec<Listed> {
+            if people.is_empty() { Vec::new() } else { vec![Listed::read(&table(dir.path(), name, people), false)] }
         };
-        let guard = Guard::read(&list("protect.csv", &protect), &list("exclude.csv", &exclude), &[]).unwrap();
+        let wishes = Wishes {
+            protect: list("protect.csv", &protect),
+            exclude: list("exclude.csv", &exclude),
+            ..Wishes::default()
+        };
         let input = table(dir.path(), "users.csv", &rows);
         let intake = intake::open(&[Source::File(input.into())], &Options::default()).unwrap();
         let listed: Vec<Person> = protect.iter().chain(&exclude).copied().collect();
         let safe = connected(&rows, &listed);
-        let draft = Draft::read(intake, guard);
+        let gathered = Gathered::read(intake).unwrap();
+        let signed = Signed::default();
+        let draft = Draft::compose(gathered, &wishes, &signed, None);
+        let draft = tokio::runtime::Runtime::new().unwrap().block_on(draft);
         if let Ok(draft) = draft {
             let mut sent = Vec::new();
             draft.for_each_row(|row| {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::prompt;
 use super::secret_files;
 use crate::console;
+use crate::directory::Directory;
 use crate::doctor::clock;
 use crate::doctor::permissions::{self, Permissions, Revoking};
 use crate::error::Error;
@@ -22,6 +23,7 @@ use crate::settings::{Network, SignIn};
 /// A signed-in connection to Graph.
 pub(super) struct Connection {
     pub(super) graph: Arc<HttpGraph>,
+    pub(super) directory: Directory,
     pub(super) claims: TokenClaims,
     pub(super) operator: Operator,
     /// When a ready token ends, as far as it tells; others are renewed.
@@ -73,12 +75,15 @@ pub(super) async fn connect(
         host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
     };
     let credential = tokens.credential();
+    let (ends, rereads) = (claims.ends().filter(|_| credential.is_ready()), credential.rereads());
+    let (root, tokens) = (network.graph_root(), Arc::new(tokens));
     Ok(Connection {
-        ends: claims.ends().filter(|_| credential.is_ready()),
-        rereads: credential.rereads(),
-        graph: Arc::new(HttpGraph::new(clients, network.graph_root(), Arc::new(tokens))),
+        directory: Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims),
+        graph: Arc::new(HttpGraph::new(clients, root, tokens)),
         claims,
         operator,
+        ends,
+        rereads,
     })
 }
 

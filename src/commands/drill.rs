@@ -14,8 +14,9 @@ use crate::console;
 use crate::console::Output;
 use crate::error::Error;
 use crate::identity::{Auth, Cloud, Sources};
+use crate::plan::Signed;
 use crate::settings::profiled;
-use crate::settings::{Network, Sending, SignIn};
+use crate::settings::{Network, Sending, SignIn, wishes};
 use crate::simulator::{Config, Simulator};
 
 /// The simulated tenant.
@@ -70,17 +71,25 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     }
     let made_up = made_up_users(args.users, &args.files)?;
     let files = made_up.as_ref().map_or(args.files.clone(), |file| vec![file.path().to_owned()]);
-    let mut draft = run::draft(&files, &args.work)?;
+    let wishes = wishes(&args.work)?;
+    let mut gathered = run::gather(&files, &args.work, &wishes)?;
     match made_up {
-        Some(_) => draft.call_input("made-up users"),
-        None => run::announce(&draft, args.work.output.output),
+        Some(_) => gathered.call_input("made-up users"),
+        None if args.work.output.output == Output::None => {}
+        None => gathered.notices.iter().for_each(|notice| console::say(notice)),
     }
-    if args.work.safety.dry_run {
+    if args.work.safety.dry_run && !wishes.need_directory() {
+        let draft = run::compose(gathered, &wishes, &Signed::default(), None, &args.work).await?;
         return run::dry_run(draft, args.work.output.output);
     }
     let drill = DrillRecord::new(args.simulator);
     let simulator = start(&drill).await?;
     let (network, who, connection) = sign_in(&simulator, args.timeout).await?;
+    let (signed, directory) = (run::signed(&connection), Some(&connection.directory));
+    let draft = run::compose(gathered, &wishes, &signed, directory, &args.work).await?;
+    if args.work.safety.dry_run {
+        return run::dry_run(draft, args.work.output.output);
+    }
     check_me(draft.names_me(), &connection.claims)?;
     if args.work.output.output != Output::None {
         console::say(&banner(&simulator, &drill));

@@ -9,14 +9,15 @@ use crate::cli::{InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
 use crate::console::question::{self, Answer, Confirmation};
+use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::Stop;
 use crate::intake::{self, Options, Source};
 use crate::journal::{FORMAT, RunFolder, RunRecord, write_private};
 use crate::outcome::Outcome;
-use crate::plan::{Draft, Guard};
+use crate::plan::{Draft, Gathered, Signed, Wishes};
 use crate::settings::profiled::{self, Chosen};
-use crate::settings::{self, Evidence, Network, Sending, SignIn};
+use crate::settings::{self, Evidence, Network, Sending, SignIn, wishes};
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
@@ -28,22 +29,29 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);
     standard_input::check(&args.files, &who.sources)?;
-    let draft = draft(&args.files, &args.work)?;
+    let wishes = wishes(&args.work)?;
+    let gathered = gather(&args.files, &args.work, &wishes)?;
     if args.work.output.output != Output::None {
-        network.notices.iter().for_each(|notice| console::say(notice));
+        network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
-    announce(&draft, args.work.output.output);
-    if args.work.safety.dry_run {
+    if args.work.safety.dry_run && !wishes.need_directory() {
+        let draft = compose(gathered, &wishes, &Signed::default(), None, &args.work).await?;
         return dry_run(draft, args.work.output.output);
     }
     let sending = Sending::new(&args.work.sending);
-    let fits = sending.max_users.is_none_or(|most| draft.targets() <= most as usize);
-    let asks = !args.yes && fits && draft.targets() > 0;
-    if asks && !question::is_possible() {
+    let somebody = gathered.users > 0 || !wishes.selectors.is_empty();
+    if !args.yes && somebody && !args.work.safety.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
     let connection = sign_in(&who, &network).await?;
+    let draft =
+        compose(gathered, &wishes, &signed(&connection), Some(&connection.directory), &args.work).await?;
+    if args.work.safety.dry_run {
+        return dry_run(draft, args.work.output.output);
+    }
     check_me(draft.names_me(), &connection.claims)?;
+    let fits = sending.max_users.is_none_or(|most| draft.targets() <= most as usize);
+    let asks = !args.yes && fits && draft.targets() > 0;
     let mut prepared = Prepared { draft, sending, network, who, profile, drill: None };
     if fits {
         prepared.forewarn(&connection, &Evidence::new(&args.work.evidence).output_dir);
@@ -52,13 +60,6 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         ask(&prepared, &connection)?;
     }
     send(prepared, connection, args.work, 1.0).await
-}
-
-/// Says what was decided while the input was read.
-pub(super) fn announce(draft: &Draft, output: Output) {
-    if output != Output::None {
-        draft.notices().iter().for_each(|notice| console::say(notice));
-    }
 }
 
 /// All that is known before a run folder exists.
@@ -83,20 +84,45 @@ impl Prepared {
     }
 }
 
-/// Reads the input and makes the plan.
-pub(super) fn draft(files: &[PathBuf], work: &WorkArgs) -> Result<Draft, Error> {
-    let safety = &work.safety;
-    let guard = Guard::read(&safety.protect, &safety.exclude, &safety.exclude_file)
-        .map_err(crate::plan::PlanError::from)?;
+/// Reads the inputs in full.
+pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Result<Gathered, Error> {
+    if files.is_empty() && !wishes.selectors.is_empty() {
+        return Ok(Gathered::default());
+    }
+    if files.is_empty() {
+        return Err(Error::Usage(
+            "nobody is chosen: name a file of users, - for standard input, or a selection such as --group"
+                .to_owned(),
+        ));
+    }
     let sources: Vec<Source> = files.iter().map(|path| source(path)).collect();
     let intake =
         intake::open(&sources, &intake_options(&work.input)).map_err(crate::plan::PlanError::from)?;
-    let draft = Draft::read(intake, guard)?;
-    if let Some(invalid) = draft.first_invalid().filter(|_| safety.strict) {
+    Ok(Gathered::read(intake)?)
+}
+
+/// Makes the plan, and says what was decided on the way.
+pub(super) async fn compose(
+    gathered: Gathered,
+    wishes: &Wishes,
+    signed: &Signed,
+    directory: Option<&Directory>,
+    work: &WorkArgs,
+) -> Result<Draft, Error> {
+    let draft = Draft::compose(gathered, wishes, signed, directory).await?;
+    if work.output.output != Output::None {
+        draft.notices().iter().for_each(|notice| console::say(notice));
+    }
+    if let Some(invalid) = draft.first_invalid().filter(|_| work.safety.strict) {
         let invalid = crate::harmless::shown(invalid);
         return Err(Error::Usage(format!("{invalid} (--strict: nothing was sent)")));
     }
     Ok(draft)
+}
+
+/// Who signed in, for the plan.
+pub(super) fn signed(connection: &Connection) -> Signed {
+    Signed { operator: forewarn::own_ids(&connection.claims), app_id: connection.operator.app_id.clone() }
 }
 
 fn source(path: &Path) -> Source {

@@ -96,7 +96,7 @@ pub struct Options {
 }
 
 /// One row of input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
     /// Which of the sources given to [`open`], from 0.
     pub source: usize,
@@ -124,7 +124,7 @@ pub struct Row {
 }
 
 /// What became of a row when it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// It was read.
     Read,

@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
 use tempfile::SpooledTempFile;
 
 use super::GuardError;
 use crate::digest::{Hashing, sha256_of};
+use crate::directory::DirectoryError;
 use crate::event::Order;
 use crate::intake::{IntakeError, Row};
 use crate::outcome::Outcome;
@@ -26,6 +28,9 @@ pub enum PlanError {
     /// Somebody may be protected, and nobody can tell.
     #[error(transparent)]
     Guard(#[from] GuardError),
+    /// The directory can't be read.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
     /// The plan, or the temporary file behind it, can't be written.
     #[error("can't write {what}: {source}")]
     Write {
@@ -55,7 +60,7 @@ impl PlanError {
 }
 
 /// Why a row is never sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeftOut {
     /// `protected`, `excluded`, `duplicate` or `invalid`.
     pub outcome: Outcome,
@@ -70,7 +75,7 @@ impl LeftOut {
 }
 
 /// One row of the input, as the plan holds it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRow {
     /// Its place in the sending order, from 1; none for a row that is left out. While the plan is drafted, the
     /// index of its target.

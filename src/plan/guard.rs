@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::intake::{self, IntakeError, Options, Source, Verdict};
 use crate::outcome::Outcome;
-use crate::plan::LeftOut;
+use crate::plan::{LeftOut, Listed};
 use crate::user_id::UserId;
 
 /// A list of people to leave out can't be used; nothing may be sent.
@@ -106,27 +106,17 @@ struct List {
 }
 
 impl Guard {
-    /// Reads the lists: `protect` and `exclude` take an id or a file's path each, `exclude_files` paths.
-    pub fn read(
-        protect: &[String],
-        exclude: &[String],
-        exclude_files: &[PathBuf],
-    ) -> Result<Guard, GuardError> {
+    /// Reads the lists, as far as that can be done without the directory.
+    pub fn read(protect: &[Listed], exclude: &[Listed]) -> Result<Guard, GuardError> {
         let mut guard = Guard::default();
-        for entry in protect {
-            match entry.parse() {
-                Ok(user) => guard.protect.add(&[user])?,
-                Err(_) => guard.protect.add_file(Path::new(entry))?,
+        for (list, entries) in [(&mut guard.protect, protect), (&mut guard.exclude, exclude)] {
+            for entry in entries {
+                match entry {
+                    Listed::Id(user) => list.add(std::slice::from_ref(user))?,
+                    Listed::File(path) => list.add_file(path)?,
+                    Listed::Of(_) => {}
+                }
             }
-        }
-        for entry in exclude {
-            match entry.parse() {
-                Ok(user) => guard.exclude.add(&[user])?,
-                Err(_) => guard.exclude.add_file(Path::new(entry))?,
-            }
-        }
-        for path in exclude_files {
-            guard.exclude.add_file(path)?;
         }
         Ok(guard)
     }
@@ -271,9 +261,12 @@ mod tests {
         Ok(guard.check(&ids, &[])?.map(|left_out| left_out.outcome))
     }
 
+    fn listed(entries: &[&str]) -> Vec<Listed> {
+        entries.iter().map(|text| Listed::read(text, false)).collect()
+    }
+
     fn protecting(entries: &[&str]) -> Guard {
-        let entries: Vec<String> = entries.iter().map(|text| (*text).to_owned()).collect();
-        Guard::read(&entries, &[], &[]).unwrap()
+        Guard::read(&listed(entries), &[]).unwrap()
     }
 
     #[test]
@@ -301,7 +294,7 @@ mod tests {
         let mut guard = protecting(&[&path.display().to_string()]);
         assert!(matches!(check(&mut guard, "me", &[]), Err(GuardError::IncomparableMe { .. })));
         assert_eq!(check(&mut Guard::default(), "me", &[]).unwrap(), None);
-        let read = Guard::read(&["me".to_owned()], &[], &[]);
+        let read = Guard::read(&listed(&["me"]), &[]);
         assert!(matches!(read, Err(GuardError::Me { .. })));
     }
 
@@ -310,7 +303,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("protect.csv");
         std::fs::write(&path, "Name,Mail\nBob,bob@contoso.com\n").unwrap();
-        let read = Guard::read(&[path.display().to_string()], &[], &[]);
+        let read = Guard::read(&listed(&[&path.display().to_string()]), &[]);
         assert!(matches!(read, Err(GuardError::Mail { .. })), "{read:?}");
     }
 
@@ -319,9 +312,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("protect.txt");
         std::fs::write(&path, "bob@contoso.com\nnobody\n").unwrap();
-        let read = Guard::read(&[path.display().to_string()], &[], &[]);
+        let read = Guard::read(&listed(&[&path.display().to_string()]), &[]);
         assert!(matches!(read, Err(GuardError::Line { line: 2, .. })));
         let missing = dir.path().join("gone.txt").display().to_string();
-        assert!(matches!(Guard::read(&[missing], &[], &[]), Err(GuardError::Unreadable { .. })));
+        assert!(matches!(Guard::read(&listed(&[&missing]), &[]), Err(GuardError::Unreadable { .. })));
     }
 }

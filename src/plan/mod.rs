@@ -1,15 +1,21 @@
 //! From rows to targets: who is revoked, in which order, and who is left out and why.
 //!
-//! [`Draft::read`] takes the rows in one pass and keeps of each target only its id and its place; the rows
+//! [`Draft::compose`] takes the rows in one pass and keeps of each target only its id and its place; the rows
 //! themselves, with all their columns, lie in a temporary file. [`Draft::freeze`] writes `plan.csv` from it, with
 //! the order settled. Nothing is sent before that file stands.
 
+mod facts;
 mod file;
+mod gathered;
 mod guard;
 mod preview;
+mod wishes;
 
+pub use facts::{PlanFacts, Resolution};
 pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
+pub use gathered::Gathered;
 pub use guard::{Guard, GuardError};
+pub use wishes::{Listed, Only, Share, Wishes};
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -18,8 +24,9 @@ use std::path::Path;
 use hashbrown::HashTable;
 use tempfile::SpooledTempFile;
 
+use crate::directory::Directory;
 use crate::event::Order;
-use crate::intake::{Intake, IntakeError, Row, SourceDigest, Verdict};
+use crate::intake::{IntakeError, Row, SourceDigest, Verdict};
 use crate::journal::{Counted, PlanRecord, create_private};
 use crate::outcome::Outcome;
 use crate::user_id::UserId;
@@ -46,6 +53,16 @@ pub struct Draft {
     inputs: Vec<SourceDigest>,
     notices: Vec<String>,
     drafted: Drafted,
+    facts: PlanFacts,
+}
+
+/// Who signed in: nobody is revoked by their own hand unasked.
+#[derive(Clone, Debug, Default)]
+pub struct Signed {
+    /// The ids of the signed-in user; none for an app.
+    pub operator: Vec<UserId>,
+    /// The app's id.
+    pub app_id: Option<String>,
 }
 
 /// What is kept in memory while rows come in.
@@ -71,30 +88,46 @@ struct Place {
 }
 
 impl Draft {
-    /// Reads all rows. Fails where the input can't be read, or where the guard can't tell whom it protects.
-    pub fn read(mut intake: Intake, mut guard: Guard) -> Result<Draft, PlanError> {
-        let columns = intake.columns().to_vec();
-        let names = SourceNames::new(&intake);
+    /// Makes a plan of the rows of the inputs, and of whom the directory names. Without the directory, ids are compared
+    /// as they are written.
+    ///
+    /// # Errors
+    /// When a list of people can't be read and resolved in full, when a selection can't be read or names nobody, or when
+    /// nobody can tell whether a row is somebody protected.
+    pub async fn compose(
+        mut gathered: Gathered,
+        wishes: &Wishes,
+        signed: &Signed,
+        directory: Option<&Directory>,
+    ) -> Result<Draft, PlanError> {
+        let _ = (signed, directory);
+        let mut guard = Guard::read(&wishes.protect, &wishes.exclude)?;
+        let names = SourceNames::new(&gathered.names);
         let mut spool =
             csv::WriterBuilder::new().has_headers(false).from_writer(SpooledTempFile::new(SPOOL_IN_MEMORY));
         let mut seen = Seen::default();
         let mut drafted = Drafted::default();
-        for row in intake.by_ref() {
+        for row in gathered.rows()? {
             let row = row?;
             let line = names.line(row.source, row.line);
             let planned = drafted.sort_in(&row, &line, &names, &mut seen, &mut guard)?;
             planned.write(&mut spool).map_err(PlanError::spool)?;
         }
         guard.look_back(|id| seen.names_target(id, &drafted.targets))?;
-        let mut notices = intake.notices().to_vec();
+        let mut notices = Vec::new();
         if drafted.bad_priorities > 0 {
             notices.push(format!(
                 "{} priorities are no whole numbers: those users go last",
                 drafted.bad_priorities
             ));
         }
-        let inputs = intake.finish()?;
-        Ok(Draft { spool, columns, inputs, notices, drafted })
+        let Gathered { columns, inputs, .. } = gathered;
+        Ok(Draft { spool, columns, inputs, notices, drafted, facts: PlanFacts::default() })
+    }
+
+    /// What is known of the plan as a whole.
+    pub fn facts(&self) -> &PlanFacts {
+        &self.facts
     }
 
     /// Users to revoke.
@@ -124,13 +157,6 @@ impl Draft {
     /// The inputs' own columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
-    }
-
-    /// Gives the one input another name in the evidence: it was made for this run, and its path says nothing.
-    pub fn call_input(&mut self, name: &str) {
-        for input in &mut self.inputs {
-            name.clone_into(&mut input.name);
-        }
     }
 
     /// The first row that is no user id, in words, if there is one.
@@ -336,9 +362,8 @@ struct SourceNames {
 }
 
 impl SourceNames {
-    fn new(intake: &Intake) -> SourceNames {
-        let names = intake.source_names();
-        SourceNames { names: (names.len() > 1).then_some(names) }
+    fn new(names: &[String]) -> SourceNames {
+        SourceNames { names: (names.len() > 1).then(|| names.to_vec()) }
     }
 
     fn line(&self, source: usize, line: u64) -> String {

@@ -4,9 +4,7 @@
 //! Lists of people to leave out are added up, never replaced. What a profile names to sign in with is meant, whatever
 //! the environment holds, as a flag's would be.
 
-use crate::cli::{
-    DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SafetyArgs, SendingArgs, SignInArgs, WorkArgs,
-};
+use crate::cli::{DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SendingArgs, SignInArgs, WorkArgs};
 use crate::identity::{Auth, Variables};
 use crate::journal::ProfileRecord;
 use crate::profile::{self, Config, Place, Profile, ProfileError};
@@ -148,7 +146,8 @@ impl Chosen {
 
     /// Fills what the flags leave open of the work: whom to leave out, how to send, what to keep.
     pub fn work(&self, args: &mut WorkArgs) {
-        self.safety(&mut args.safety);
+        args.safety.protect.extend(self.profile.protect.iter().cloned());
+        args.choosing.exclude_file.extend(self.profile.exclude_file.iter().cloned());
         self.sending(&mut args.sending);
         self.evidence(&mut args.evidence);
     }
@@ -157,11 +156,6 @@ impl Chosen {
     pub fn examined(&self, args: &mut DoctorArgs) {
         self.sending(&mut args.sending);
         self.evidence(&mut args.evidence);
-    }
-
-    fn safety(&self, args: &mut SafetyArgs) {
-        args.protect.extend(self.profile.protect.iter().cloned());
-        args.exclude_file.extend(self.profile.exclude_file.iter().cloned());
     }
 
     fn sending(&self, args: &mut SendingArgs) {

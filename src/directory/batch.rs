@@ -1,0 +1,1 @@
+//! Several reads in one request (learn.microsoft.com/graph/json-batching).

@@ -1,0 +1,60 @@
+//! Reading the directory: who is in a group, who holds a role, whom an id names.
+//!
+//! ```text
+//!  selector ──▶ people: pages of persons ─┐
+//!  ids ───────▶ resolve: batches of reads ├──▶ plan
+//!  names ─────▶ alias: mail, on-premises ─┘
+//!                 │
+//!                 └──▶ reader: one request, its pace, its tries, the permission that it lacked
+//! ```
+//!
+//! Nothing here writes. Reads cost nothing of the quota of revocations; they have one of their own, counted in resource
+//! units (learn.microsoft.com/graph/throttling-limits, "Identity and access"), which [`reader`](self) keeps.
+
+mod admins;
+mod alias;
+mod batch;
+mod error;
+mod need;
+mod owners;
+mod pages;
+mod people;
+mod person;
+mod reader;
+mod resolve;
+mod selector;
+mod tenant;
+
+pub use admins::{Admins, GLOBAL_ADMINISTRATOR};
+pub use error::DirectoryError;
+pub use need::{Need, UserReads};
+pub use people::People;
+pub use person::{Person, Resolved};
+pub use selector::{RiskLevel, Selector};
+pub use tenant::TenantFacts;
+
+use std::sync::Arc;
+
+use crate::http::HttpClients;
+use crate::identity::{TokenClaims, Tokens};
+use reader::Reader;
+
+/// The directory of the tenant that the program is signed in to.
+#[derive(Clone, Debug)]
+#[allow(dead_code)]
+pub struct Directory {
+    reader: Reader,
+    users: UserReads,
+}
+
+impl Directory {
+    /// `root` is Graph's root without a trailing slash; `claims` tell what the token may read, where they tell.
+    pub fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>, claims: &TokenClaims) -> Directory {
+        Directory { reader: Reader::new(clients, root, tokens), users: UserReads::of(claims) }
+    }
+
+    /// Whether the token may read users, as far as it tells.
+    pub fn user_reads(&self) -> UserReads {
+        self.users
+    }
+}

@@ -1,0 +1,85 @@
+//! Which permission a read needs (learn.microsoft.com/graph/permissions-reference).
+
+use std::fmt;
+
+use crate::identity::TokenClaims;
+
+/// A permission that a read needs: the least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Users and what is known of them.
+    Users,
+    /// Groups and their members.
+    Groups,
+    /// Directory roles and who holds them.
+    Roles,
+    /// Who may activate a role.
+    Eligibility,
+    /// Administrative units and their members.
+    Units,
+    /// Risky users; also a licence.
+    Risk,
+    /// Apps and their owners.
+    Apps,
+    /// The tenant's name.
+    Organization,
+}
+
+impl Need {
+    /// The least permission's name.
+    pub fn permission(self) -> &'static str {
+        match self {
+            Need::Users => "User.Read.All",
+            Need::Groups => "GroupMember.Read.All",
+            Need::Roles => "RoleManagement.Read.Directory",
+            Need::Eligibility => "RoleEligibilitySchedule.Read.Directory",
+            Need::Units => "AdministrativeUnit.Read.All",
+            Need::Risk => "IdentityRiskyUser.Read.All",
+            Need::Apps => "Application.Read.All",
+            Need::Organization => "Organization.Read.All",
+        }
+    }
+}
+
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the permission {}", self.permission())?;
+        if *self == Need::Risk {
+            f.write_str(" (and a licence of Entra ID P2)")?;
+        }
+        Ok(())
+    }
+}
+
+/// Permissions of which each lets users be read.
+const USERS: [&str; 5] = [
+    "User.Read.All",
+    "User.ReadWrite.All",
+    "Directory.Read.All",
+    "Directory.ReadWrite.All",
+    "Directory.AccessAsUser.All",
+];
+
+/// Whether a token may read users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UserReads {
+    /// It lists a permission that does.
+    Allowed,
+    /// It lists permissions, and none that does.
+    Lacking,
+    /// It does not tell: Graph will.
+    Unknown,
+}
+
+impl UserReads {
+    /// As the token's claims tell.
+    pub fn of(claims: &TokenClaims) -> UserReads {
+        let listed = claims.permissions();
+        if listed.is_empty() {
+            return UserReads::Unknown;
+        }
+        let allows =
+            listed.iter().any(|permission| USERS.iter().any(|user| user.eq_ignore_ascii_case(permission)));
+        if allows { UserReads::Allowed } else { UserReads::Lacking }
+    }
+}

@@ -1,0 +1,89 @@
+//! Whom the directory is asked for.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::user_id::UserId;
+
+/// A set of users that the directory names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selector {
+    /// The members of a group.
+    Group {
+        /// Its object id, or its display name.
+        name: String,
+        /// Only its direct members; otherwise those of the groups in it, too.
+        direct: bool,
+    },
+    /// Whoever holds a directory role, by itself or through a group.
+    Role {
+        /// Its display name, or its id (that of its template).
+        name: String,
+        /// Those, too, who may activate it.
+        eligible: bool,
+    },
+    /// The users of an administrative unit, by id or display name.
+    Unit(String),
+    /// Users at risk, of these levels.
+    Risky(Vec<RiskLevel>),
+    /// What an OData filter over users finds.
+    Filter(String),
+    /// Everybody below this user, at any depth.
+    ReportsOf(UserId),
+    /// Everybody.
+    AllUsers,
+}
+
+impl fmt::Display for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Selector::Group { name, direct: false } => write!(f, "group {name}"),
+            Selector::Group { name, direct: true } => write!(f, "direct members of group {name}"),
+            Selector::Role { name, eligible: false } => write!(f, "role {name}"),
+            Selector::Role { name, eligible: true } => write!(f, "role {name}, eligible ones too"),
+            Selector::Unit(name) => write!(f, "administrative unit {name}"),
+            Selector::Risky(levels) => {
+                let words: Vec<&str> = levels.iter().map(|level| level.word()).collect();
+                write!(f, "users at risk ({})", words.join(", "))
+            }
+            Selector::Filter(filter) => write!(f, "users with {filter}"),
+            Selector::ReportsOf(user) => write!(f, "reports of {user}"),
+            Selector::AllUsers => f.write_str("all users"),
+        }
+    }
+}
+
+/// How high Identity Protection holds a user's risk to be (`riskLevel`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RiskLevel {
+    /// `high`
+    High,
+    /// `medium`
+    Medium,
+    /// `low`
+    Low,
+}
+
+impl RiskLevel {
+    /// As Graph writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            RiskLevel::High => "high",
+            RiskLevel::Medium => "medium",
+            RiskLevel::Low => "low",
+        }
+    }
+}
+
+impl FromStr for RiskLevel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<RiskLevel, String> {
+        match text.trim().to_ascii_lowercase().as_str() {
+            "high" => Ok(RiskLevel::High),
+            "medium" => Ok(RiskLevel::Medium),
+            "low" => Ok(RiskLevel::Low),
+            _ => Err("the levels are high, medium and low".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What is known of a plan as a whole: for the question, the plan file, and the evidence.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Counts and names of a plan. Counts are of targets, unless they say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanFacts {
+    /// Whom it was asked for, in words: files, groups, roles.
+    pub selection: Vec<String>,
+    /// Whether each target was looked up in the directory, and if not, why not.
+    pub resolution: Resolution,
+    /// Targets that the directory does not know.
+    pub missing: u64,
+    /// Targets that were deleted and can be restored.
+    pub deleted: u64,
+    /// Guests by their type.
+    pub guests: u64,
+    /// Accounts synchronized from on-premises.
+    pub synced: u64,
+    /// Accounts that are disabled already.
+    pub disabled: u64,
+    /// Targets that hold a directory role, by the role's name; someone may stand in several. None where roles could
+    /// not be read.
+    pub admins: Option<BTreeMap<String, u64>>,
+    /// Targets that hold any directory role.
+    pub administrators: u64,
+    /// Global Administrators among the targets, and in the whole tenant.
+    pub global_administrators: Option<(u64, u64)>,
+    /// Who is protected, by a name that people know, and why; those of the selection first.
+    pub protected: Vec<(String, String)>,
+    /// Who would be protected and is sent all the same (`--unprotect`), and what protects them.
+    pub unprotected: Vec<(String, String)>,
+    /// What could not be checked, in words: the app's owners without the permission.
+    pub unchecked: Vec<String>,
+    /// The first and the last users in sending order, by names that people know; at most three each.
+    pub first: Vec<String>,
+    /// The last ones; none of them is among the first.
+    pub last: Vec<String>,
+    /// How many users the tenant has, where that was asked.
+    pub tenant_users: Option<u64>,
+}
+
+/// Whether targets were looked up in the directory.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resolution {
+    /// Each of them.
+    Full,
+    /// None: the directory was not asked.
+    #[default]
+    NotAsked,
+    /// None, and why: the permission that is missing.
+    Impossible(String),
+}

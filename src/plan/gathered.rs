@@ -1,0 +1,99 @@
+//! The rows of the inputs, read in full before anybody is asked anything: a file that can't be read is known first.
+
+use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
+
+use tempfile::SpooledTempFile;
+
+use super::PlanError;
+use crate::intake::{Intake, Row, SourceDigest, Verdict};
+
+/// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
+const IN_MEMORY: usize = 4 << 20;
+
+/// The rows of all inputs.
+pub struct Gathered {
+    spool: BufWriter<SpooledTempFile>,
+    /// The inputs' own columns.
+    pub columns: Vec<String>,
+    /// The inputs' names.
+    pub names: Vec<String>,
+    /// What the reader decided, in words.
+    pub notices: Vec<String>,
+    /// The inputs' fingerprints.
+    pub inputs: Vec<SourceDigest>,
+    /// Rows that name somebody, as far as can be seen without the directory.
+    pub users: u64,
+    /// Whether some input names its users by mail addresses.
+    pub ids_are_mail: bool,
+}
+
+impl Default for Gathered {
+    /// No input at all.
+    fn default() -> Gathered {
+        Gathered {
+            spool: BufWriter::new(SpooledTempFile::new(IN_MEMORY)),
+            columns: Vec::new(),
+            names: Vec::new(),
+            notices: Vec::new(),
+            inputs: Vec::new(),
+            users: 0,
+            ids_are_mail: false,
+        }
+    }
+}
+
+impl Gathered {
+    /// Reads all rows.
+    ///
+    /// # Errors
+    /// When an input can't be read to its end, or the rows can't be kept.
+    pub fn read(mut intake: Intake) -> Result<Gathered, PlanError> {
+        let mut gathered = Gathered {
+            columns: intake.columns().to_vec(),
+            names: intake.source_names(),
+            ids_are_mail: intake.ids_are_mail(),
+            ..Gathered::default()
+        };
+        for row in intake.by_ref() {
+            let row = row?;
+            gathered.users += u64::from(row.verdict == Verdict::Read);
+            gathered.keep(&row).map_err(failed)?;
+        }
+        gathered.notices = intake.notices().to_vec();
+        gathered.inputs = intake.finish()?;
+        Ok(gathered)
+    }
+
+    /// Gives the one input another name in the evidence: it was made for this run, and its path says nothing.
+    pub fn call_input(&mut self, name: &str) {
+        for input in &mut self.inputs {
+            name.clone_into(&mut input.name);
+        }
+    }
+
+    fn keep(&mut self, row: &Row) -> std::io::Result<()> {
+        serde_json::to_writer(&mut self.spool, row)?;
+        self.spool.write_all(b"\n")
+    }
+
+    /// The rows, in the inputs' order; what else is known stays.
+    ///
+    /// # Errors
+    /// When the rows can't be read back.
+    pub fn rows(&mut self) -> Result<impl Iterator<Item = Result<Row, PlanError>>, PlanError> {
+        let empty = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
+        let mut spool = std::mem::replace(&mut self.spool, empty)
+            .into_inner()
+            .map_err(|error| failed(error.into_error()))?;
+        spool.rewind().map_err(failed)?;
+        let lines = BufReader::with_capacity(1 << 16, spool).split(b'\n');
+        Ok(lines.map(|line| {
+            let line = line.map_err(failed)?;
+            serde_json::from_slice(&line).map_err(|error| failed(error.into()))
+        }))
+    }
+}
+
+fn failed(source: std::io::Error) -> PlanError {
+    PlanError::Write { what: "a temporary file".to_owned(), source }
+}

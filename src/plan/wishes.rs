@@ -1,0 +1,129 @@
+//! What was asked for, parsed: whom to choose, whom to leave out, who goes first.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::directory::Selector;
+use crate::user_id::UserId;
+
+/// What a plan is made by, beside the rows of files.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// Whom the directory names; added to the rows.
+    pub selectors: Vec<Selector>,
+    /// Never sent; fail-closed.
+    pub protect: Vec<Listed>,
+    /// Sent although they are protected: the very ids.
+    pub unprotect: Vec<UserId>,
+    /// Left out.
+    pub exclude: Vec<Listed>,
+    /// Whether the signed-in operator is sent, too, last of all.
+    pub include_self: bool,
+    /// Which kinds of accounts stay.
+    pub only: Only,
+    /// Who goes first; who is named earlier goes earlier.
+    pub first: Vec<Listed>,
+    /// Whether holders of directory roles go before others.
+    pub admins_first: bool,
+    /// Whether what no id names is looked for by mail address, alias, on-premises name and employee id.
+    pub resolve: bool,
+    /// Whether a selection may find nobody.
+    pub allow_empty: bool,
+    /// The most users, as a share of the tenant's, for which no number must be confirmed.
+    pub max_share: Option<Share>,
+}
+
+impl Wishes {
+    /// Whether a plan can't be made without reading the directory.
+    pub fn need_directory(&self) -> bool {
+        let of_directory = |listed: &Listed| matches!(listed, Listed::Of(_));
+        !self.selectors.is_empty()
+            || self.protect.iter().chain(&self.exclude).chain(&self.first).any(of_directory)
+            || self.admins_first
+            || self.resolve
+            || self.max_share.is_some()
+            || self.only != Only::default()
+    }
+}
+
+/// Which kinds of accounts stay in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Only {
+    /// Guests alone (`Some(true)`), or members alone (`Some(false)`).
+    pub guests: Option<bool>,
+    /// Enabled accounts alone.
+    pub enabled: bool,
+}
+
+/// An entry of a list of people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// One user.
+    Id(UserId),
+    /// The users in a file.
+    File(PathBuf),
+    /// Those whom the directory names: `group:…` or `role:…`.
+    Of(Selector),
+}
+
+impl Listed {
+    /// Reads `group:ID`, `role:ID`, an id, or a file's path. `eligible` holds for roles.
+    pub fn read(text: &str, eligible: bool) -> Listed {
+        let text = text.trim();
+        let of = |prefix: &str| {
+            let (head, name) = text.split_once(':')?;
+            head.eq_ignore_ascii_case(prefix).then(|| name.trim().to_owned())
+        };
+        if let Some(name) = of("group") {
+            return Listed::Of(Selector::Group { name, direct: false });
+        }
+        if let Some(name) = of("role") {
+            return Listed::Of(Selector::Role { name, eligible });
+        }
+        match text.parse() {
+            Ok(user) => Listed::Id(user),
+            Err(_) => Listed::File(PathBuf::from(text)),
+        }
+    }
+}
+
+impl fmt::Display for Listed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Listed::Id(user) => user.fmt(f),
+            Listed::File(path) => path.display().fmt(f),
+            Listed::Of(selector) => selector.fmt(f),
+        }
+    }
+}
+
+/// A share of a tenant's users, in percent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Share(f64);
+
+impl Share {
+    /// Whether `part` of `whole` is more than this.
+    pub fn is_exceeded(self, part: u64, whole: u64) -> bool {
+        part as f64 > whole as f64 * self.0 / 100.0
+    }
+}
+
+impl FromStr for Share {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Share, String> {
+        let number =
+            text.trim().strip_suffix('%').map(str::trim).and_then(|number| number.parse::<f64>().ok());
+        match number {
+            Some(number) if number > 0.0 && number <= 100.0 => Ok(Share(number)),
+            _ => Err("write a percentage, such as 10%".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}%", self.0)
+    }
+}

@@ -1,0 +1,77 @@
+//! From flags to what a plan is made by.
+
+use crate::cli::WorkArgs;
+use crate::directory::Selector;
+use crate::error::Error;
+use crate::plan::{Listed, Only, Wishes};
+use crate::user_id::UserId;
+
+/// Parses what the flags ask for.
+///
+/// # Errors
+/// When an id is none.
+pub fn wishes(work: &WorkArgs) -> Result<Wishes, Error> {
+    let (choosing, safety) = (&work.choosing, &work.safety);
+    let eligible = choosing.eligible;
+    let listed =
+        |texts: &[String]| -> Vec<Listed> { texts.iter().map(|text| Listed::read(text, eligible)).collect() };
+    let mut exclude = listed(&choosing.exclude);
+    exclude.extend(choosing.exclude_file.iter().cloned().map(Listed::File));
+    let groups = choosing.exclude_group.iter().map(|name| group(name, false));
+    let roles = choosing.exclude_role.iter().map(|name| role(name, eligible));
+    exclude.extend(groups.chain(roles).map(Listed::Of));
+    Ok(Wishes {
+        selectors: selectors(work)?,
+        protect: listed(&safety.protect),
+        unprotect: ids("--unprotect", &safety.unprotect)?,
+        exclude,
+        include_self: safety.include_self,
+        only: Only {
+            guests: match (choosing.guests_only, choosing.members_only) {
+                (true, _) => Some(true),
+                (_, true) => Some(false),
+                _ => None,
+            },
+            enabled: choosing.enabled_only,
+        },
+        first: listed(&work.order.first),
+        admins_first: work.order.admins_first,
+        resolve: choosing.resolve,
+        allow_empty: choosing.allow_empty,
+        max_share: safety.max_share,
+    })
+}
+
+fn selectors(work: &WorkArgs) -> Result<Vec<Selector>, Error> {
+    let choosing = &work.choosing;
+    let mut selectors: Vec<Selector> = Vec::new();
+    selectors.extend(choosing.group.iter().map(|name| group(name, choosing.direct)));
+    selectors.extend(choosing.role.iter().map(|name| role(name, choosing.eligible)));
+    selectors.extend(choosing.administrative_unit.iter().cloned().map(Selector::Unit));
+    if !choosing.risky_users.is_empty() {
+        selectors.push(Selector::Risky(choosing.risky_users.clone()));
+    }
+    selectors.extend(choosing.users_filter.iter().cloned().map(Selector::Filter));
+    selectors.extend(ids("--reports-of", &choosing.reports_of)?.into_iter().map(Selector::ReportsOf));
+    if choosing.all_users {
+        selectors.push(Selector::AllUsers);
+    }
+    Ok(selectors)
+}
+
+fn group(name: &str, direct: bool) -> Selector {
+    Selector::Group { name: name.to_owned(), direct }
+}
+
+fn role(name: &str, eligible: bool) -> Selector {
+    Selector::Role { name: name.to_owned(), eligible }
+}
+
+fn ids(flag: &str, texts: &[String]) -> Result<Vec<UserId>, Error> {
+    let parse = |text: &String| {
+        text.parse().map_err(|why| {
+            Error::Usage(format!("{flag} {}: not a user id: {why}", crate::harmless::excerpt(text, 120)))
+        })
+    };
+    texts.iter().map(parse).collect()
+}
