@@ -1,6 +1,7 @@
 //! The part of the configuration that can change while the simulator runs, compiled.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,11 +12,14 @@ use super::glob::{self, Glob};
 use super::managed_identity::ManagedIdentityConfig;
 use super::recorder::Account;
 use super::strike::Faults;
+use super::tenant::{DirectoryConfig, Tenant};
 
 /// A configuration, ready for requests.
 pub(super) struct Live {
     pub(super) config: Config,
     pub(super) faults: Faults,
+    /// The directory, if there is one.
+    pub(super) tenant: Option<Arc<Tenant>>,
     users: HashSet<String>,
     unknown: Vec<Glob>,
     deny: Vec<Glob>,
@@ -23,15 +27,26 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(config: Config) -> Live {
-        Live {
+    /// With the directory of `before`, if the configuration still describes the same.
+    ///
+    /// # Errors
+    /// When the directory can't be.
+    pub(super) fn new(config: Config, before: Option<&Live>) -> Result<Live, ConfigError> {
+        let same = before.filter(|before| before.config.directory == config.directory);
+        let tenant = match (same, &config.directory) {
+            (Some(before), _) => before.tenant.clone(),
+            (None, Some(directory)) => Some(Arc::new(Tenant::build(directory)?)),
+            (None, None) => None,
+        };
+        Ok(Live {
+            tenant,
             faults: Faults::new(config.seed, &config.faults),
             users: config.users.iter().map(|id| id.to_lowercase()).collect(),
             unknown: glob::compile(&config.unknown),
             deny: glob::compile(&config.deny),
             external: glob::compile(&config.external),
             config,
-        }
+        })
     }
 
     /// Whether there is such a user.
@@ -77,6 +92,7 @@ pub(super) struct Changes {
     token: Option<TokenConfig>,
     managed_identity: Option<ManagedIdentityConfig>,
     quota: Option<QuotaConfig>,
+    directory: Option<DirectoryConfig>,
     fault: Option<Vec<Fault>>,
 }
 
@@ -112,6 +128,9 @@ impl Changes {
         set(&mut config.token, self.token);
         set(&mut config.managed_identity, self.managed_identity);
         set(&mut config.quota, self.quota);
+        if self.directory.is_some() {
+            config.directory = self.directory;
+        }
         set(&mut config.faults, self.fault);
         config.check()
     }
