@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod device_code;
+mod directory;
 mod faults;
 mod graph;
 mod ledger;
 mod nearby;
+mod paging;
 mod quotas;
+mod reads;
 mod tls;
 mod token;
 
