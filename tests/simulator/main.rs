@@ -11,6 +11,7 @@ mod nearby;
 mod paging;
 mod quotas;
 mod reads;
+mod tenant;
 mod tls;
 mod token;
 
