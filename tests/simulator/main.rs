@@ -6,6 +6,7 @@ mod device_code;
 mod directory;
 mod faults;
 mod graph;
+mod groups;
 mod ledger;
 mod nearby;
 mod paging;
