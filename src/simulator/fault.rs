@@ -102,6 +102,8 @@ pub enum Endpoint {
     Github,
     /// The same of Azure Pipelines; `match` is about the service connection.
     Pipelines,
+    /// Reads of the directory; `match` is about the path below the version, such as `groups/*/members`.
+    Directory,
 }
 
 impl Endpoint {
@@ -110,6 +112,7 @@ impl Endpoint {
         match self {
             Endpoint::Graph => "graph",
             Endpoint::Read => "read",
+            Endpoint::Directory => "directory",
             Endpoint::Token => "token",
             Endpoint::DeviceCode => "device_code",
             Endpoint::Imds => "imds",
@@ -266,7 +269,7 @@ impl Fault {
             return bad(format!("a chance of {} is not between 0 and 1", self.chance));
         }
         let of_a_token = [Answer::OkFalse, Answer::ExpiredToken, Answer::Challenge, Answer::RevokeToken];
-        let of_graph = matches!(self.endpoint, Endpoint::Graph | Endpoint::Read);
+        let of_graph = matches!(self.endpoint, Endpoint::Graph | Endpoint::Read | Endpoint::Directory);
         if !of_graph && of_a_token.contains(&self.answer) {
             return bad(format!("{:?} is no answer of the endpoint {}", self.answer, self.endpoint.word()));
         }
