@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::batch::BatchConfig;
 use super::device_code::DeviceConfig;
 use super::fault::Fault;
 use super::federated::FederatedConfig;
@@ -69,6 +70,8 @@ pub struct Config {
     pub managed_identity: ManagedIdentityConfig,
     /// The quotas.
     pub quota: QuotaConfig,
+    /// Batches of requests.
+    pub batch: BatchConfig,
     /// What goes wrong; of several faults that match a request, the first in the list strikes.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
@@ -100,6 +103,7 @@ impl Default for Config {
             token: TokenConfig::default(),
             managed_identity: ManagedIdentityConfig::default(),
             quota: QuotaConfig::default(),
+            batch: BatchConfig::default(),
             faults: Vec::new(),
         }
     }

@@ -1,15 +1,16 @@
-//! Graph: revocations, and reading a user.
+//! Graph: revocations, reading a user, and batches of these.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::{Request, Response, StatusCode, Version};
 
 use super::answer::{self, CLIENT_REQUEST_ID, GraphError, Marks};
+use super::batch;
 use super::body::Body;
 use super::config::Success;
 use super::directory;
@@ -40,18 +41,20 @@ pub(super) struct Call<'a> {
     pub(super) headers: &'a HeaderMap,
     /// Whom it was sent to.
     pub(super) host: &'a str,
+    /// Whether it is a part of a batch.
+    pub(super) part: bool,
 }
 
 /// What was decided on a request: the reply, whether the revocation took effect, and how long the reply takes (in
 /// simulated time).
-struct Decision {
-    reply: Reply,
-    effect: bool,
-    delay: Duration,
+pub(super) struct Decision {
+    pub(super) reply: Reply,
+    pub(super) effect: bool,
+    pub(super) delay: Duration,
 }
 
 impl Decision {
-    fn answer(response: Response<Body>, delay: Duration) -> Decision {
+    pub(super) fn answer(response: Response<Body>, delay: Duration) -> Decision {
         Decision { reply: Reply::Answer(response), effect: false, delay }
     }
 }
@@ -68,13 +71,15 @@ pub(super) async fn answer(
     let host = server::host(&head.uri, &head.headers);
     let marks = Marks::new(&head.headers, world.clock.wall(at));
     let unsized_body = refuse_unsized(&head.headers, &body, head.version, &marks);
-    drain(body).await;
+    let limit = if matches!(asked, Ok((_, Ask::Batch))) { batch::BODY_LIMIT } else { BODY_LIMIT };
+    let body = receive(body, limit).await;
 
-    let call = |version| Call { world, live: world.live(), marks, at, version, headers: &head.headers, host };
+    let headers = &head.headers;
+    let call = |version| Call { world, live: world.live(), marks, at, version, headers, host, part: false };
     let decision = match asked {
         Err(error) => Decision::answer(call("v1.0").marks.error(&error), Duration::ZERO),
-        Ok((version, Ask::Revoke(whom))) => call(version).revoke(whom, unsized_body),
-        Ok((version, Ask::Read(whom))) => call(version).read(whom, head.uri.query()),
+        Ok((version, Ask::Batch)) => batch::answer(&call(version), body.as_ref(), unsized_body),
+        Ok((version, ask)) => call(version).respond(ask, head.uri.query(), unsized_body),
     };
     world.recorder.answered(status(&decision.reply));
     let delay = world.clock.real(decision.delay);
@@ -103,15 +108,22 @@ fn refuse_unsized(
     (!sized && body.is_end_stream()).then(answer::length_required)
 }
 
-/// Reads a body to its end, so that the connection can be used again.
-async fn drain(body: Incoming) {
-    if !body.is_end_stream() {
-        // A body that breaks off or is too long ends the connection; there is nothing to do about it here.
-        let _ = Limited::new(body, BODY_LIMIT).collect().await;
+/// Reads a body to its end, so that the connection can be used again. One that breaks off or is too long gives nothing;
+/// what is too long is read all the same, so that its sender can hear of it.
+async fn receive(mut body: Incoming, limit: usize) -> Option<Bytes> {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while length < 4 * limit {
+        let Some(frame) = body.frame().await else { break };
+        let Ok(data) = frame.ok()?.into_data() else { continue };
+        length += data.len();
+        if length <= limit {
+            kept.extend_from_slice(&data);
+        }
     }
+    (length <= limit).then(|| kept.into())
 }
 
-fn status(reply: &Reply) -> u16 {
+pub(super) fn status(reply: &Reply) -> u16 {
     match reply {
         Reply::Answer(response) => response.status().as_u16(),
         Reply::Reset | Reply::Hang => NO_ANSWER,
@@ -119,6 +131,23 @@ fn status(reply: &Reply) -> u16 {
 }
 
 impl Call<'_> {
+    /// Answers whatever one request can ask for, or one part of a batch.
+    pub(super) fn respond(
+        &self,
+        ask: Ask,
+        query: Option<&str>,
+        unsized_body: Option<Response<Body>>,
+    ) -> Decision {
+        match ask {
+            Ask::Revoke(whom) => self.revoke(whom, unsized_body),
+            Ask::Read(whom) => self.read(whom, query),
+            Ask::Batch => {
+                let error = GraphError::bad_request("A batch can't be a part of a batch.");
+                Decision::answer(self.marks.error(&error), self.live.latency())
+            }
+        }
+    }
+
     fn revoke(&self, whom: Whom, unsized_body: Option<Response<Body>>) -> Decision {
         let session = self.session();
         let user = match self.who(whom, session.as_ref().ok()) {
@@ -148,7 +177,7 @@ impl Call<'_> {
         self.world.recorder.revocation(user, fact, self.headers.get(CLIENT_REQUEST_ID));
     }
 
-    fn session(&self) -> Result<Arc<Session>, GraphError> {
+    pub(super) fn session(&self) -> Result<Arc<Session>, GraphError> {
         let World { sessions, clock, callers, .. } = self.world;
         let config = &self.live.config;
         let session =
@@ -161,7 +190,7 @@ impl Call<'_> {
         Ok(session)
     }
 
-    fn unauthorized(&self, error: &GraphError, detail: &str) -> Decision {
+    pub(super) fn unauthorized(&self, error: &GraphError, detail: &str) -> Decision {
         self.world.recorder.counters.bad_auth.add();
         self.world.recorder.violation(self.at, "bad_auth", detail);
         Decision::answer(self.marks.error(error), self.live.latency())
@@ -205,7 +234,7 @@ impl Call<'_> {
         Decision { reply: self.inflict(rule, &user.sent, session, usual, delay), effect, delay }
     }
 
-    fn serials(&self, session: &Session) -> Serials {
+    pub(super) fn serials(&self, session: &Session) -> Serials {
         let (token, asked) = (session.serial, session.asked);
         Serials { token, next: self.world.sessions.next_serial(), cp1: asked.cp1, answers: asked.answers }
     }
@@ -252,7 +281,7 @@ impl Call<'_> {
         }
     }
 
-    fn inflict(
+    pub(super) fn inflict(
         &self,
         rule: &Rule,
         id: &str,
@@ -272,10 +301,28 @@ impl Call<'_> {
             let now = clock.wall(self.at).as_second();
             penalty::graph_error(fault, &self.marks, self.version, id, now)
         });
+        let reply = if self.part { self.reach_the_batch(reply) } else { reply };
         if let Reply::Answer(response) = &reply {
             self.note_told(session, response, self.at + clock.real(delay));
         }
         reply
+    }
+
+    /// A part has no connection of its own to be reset, or cut off, or to hang on: whoever answers the batch gets nothing from
+    /// the service behind it, and says 504.
+    fn reach_the_batch(&self, reply: Reply) -> Reply {
+        match reply {
+            Reply::Answer(response) if !matches!(response.body(), Body::Cut { .. }) => {
+                Reply::Answer(response)
+            }
+            _ => Reply::Answer(self.gateway_timeout()),
+        }
+    }
+
+    /// 504.
+    pub(super) fn gateway_timeout(&self) -> Response<Body> {
+        let text = "The server did not receive a timely response from an upstream server.";
+        self.marks.error(&GraphError::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", text))
     }
 
     /// What a revocation that worked answers; `used` is the share of the quota in use.

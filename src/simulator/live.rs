@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::batch::{BatchConfig, Mishaps};
 use super::config::{Config, ConfigError, QuotaConfig, Success, TokenConfig};
 use super::fault::Fault;
 use super::glob::{self, Glob};
@@ -16,6 +17,7 @@ use super::strike::Faults;
 pub(super) struct Live {
     pub(super) config: Config,
     pub(super) faults: Faults,
+    pub(super) mishaps: Mishaps,
     users: HashSet<String>,
     unknown: Vec<Glob>,
     deny: Vec<Glob>,
@@ -26,6 +28,7 @@ impl Live {
     pub(super) fn new(config: Config) -> Live {
         Live {
             faults: Faults::new(config.seed, &config.faults),
+            mishaps: Mishaps::default(),
             users: config.users.iter().map(|id| id.to_lowercase()).collect(),
             unknown: glob::compile(&config.unknown),
             deny: glob::compile(&config.deny),
@@ -77,6 +80,7 @@ pub(super) struct Changes {
     token: Option<TokenConfig>,
     managed_identity: Option<ManagedIdentityConfig>,
     quota: Option<QuotaConfig>,
+    batch: Option<BatchConfig>,
     fault: Option<Vec<Fault>>,
 }
 
@@ -112,6 +116,7 @@ impl Changes {
         set(&mut config.token, self.token);
         set(&mut config.managed_identity, self.managed_identity);
         set(&mut config.quota, self.quota);
+        set(&mut config.batch, self.batch);
         set(&mut config.faults, self.fault);
         config.check()
     }

@@ -36,6 +36,8 @@ pub(super) enum Ask {
     Revoke(Whom),
     /// Read a user.
     Read(Whom),
+    /// Several requests in one.
+    Batch,
 }
 
 /// Who it is about.
@@ -66,9 +68,13 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Gra
     Ok(Route::Graph { version, ask: ask(method, rest)? })
 }
 
-fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
+/// What a path behind the version asks for; no slash in front.
+pub(super) fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
     let (head, rest) = path.split_once('/').unwrap_or((path, ""));
     let head = decode(head)?;
+    if head == "$batch" && rest.is_empty() {
+        return only(&Method::POST, method, Ask::Batch);
+    }
     if head == "me" {
         return action(method, rest, Whom::Me);
     }
@@ -99,6 +105,11 @@ fn action(method: &Method, path: &str, whom: Whom) -> Result<Ask, GraphError> {
         "revokeSignInSessions" | "microsoft.graph.revokeSignInSessions" => (&Method::POST, Ask::Revoke(whom)),
         other => return Err(GraphError::no_segment(other)),
     };
+    only(allowed, method, ask)
+}
+
+/// What is asked, if it is asked with the method that is allowed.
+fn only(allowed: &Method, method: &Method, ask: Ask) -> Result<Ask, GraphError> {
     if method == allowed {
         return Ok(ask);
     }

@@ -85,6 +85,7 @@ impl World {
         self.nearby.clear();
         self.callers.restart(&live.config.quota, &self.clock);
         live.faults.restart();
+        live.mishaps.restart();
     }
 
     /// Everything that was recorded.
