@@ -11,6 +11,7 @@ use super::fault::Fault;
 use super::federated::FederatedConfig;
 use super::managed_identity::ManagedIdentityConfig;
 use super::quota::{Limit, Style};
+use super::tenant::DirectoryConfig;
 use super::token::assertion::Known;
 
 /// What the simulator is to be. `Config::default()` is a tenant that knows everybody, answers at once, and has the
@@ -72,6 +73,8 @@ pub struct Config {
     pub quota: QuotaConfig,
     /// Batches of requests.
     pub batch: BatchConfig,
+    /// The directory; without one everybody exists, and nobody is in a group.
+    pub directory: Option<DirectoryConfig>,
     /// What goes wrong; of several faults that match a request, the first in the list strikes.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
@@ -104,6 +107,7 @@ impl Default for Config {
             managed_identity: ManagedIdentityConfig::default(),
             quota: QuotaConfig::default(),
             batch: BatchConfig::default(),
+            directory: None,
             faults: Vec::new(),
         }
     }

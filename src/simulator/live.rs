@@ -1,6 +1,7 @@
 //! The part of the configuration that can change while the simulator runs, compiled.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,12 +13,15 @@ use super::glob::{self, Glob};
 use super::managed_identity::ManagedIdentityConfig;
 use super::recorder::Account;
 use super::strike::Faults;
+use super::tenant::{DirectoryConfig, Tenant};
 
 /// A configuration, ready for requests.
 pub(super) struct Live {
     pub(super) config: Config,
     pub(super) faults: Faults,
     pub(super) mishaps: Mishaps,
+    /// The directory, if there is one.
+    pub(super) tenant: Option<Arc<Tenant>>,
     users: HashSet<String>,
     unknown: Vec<Glob>,
     deny: Vec<Glob>,
@@ -25,8 +29,19 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(config: Config) -> Live {
-        Live {
+    /// With the directory of `before`, if the configuration still describes the same.
+    ///
+    /// # Errors
+    /// When the directory can't be.
+    pub(super) fn new(config: Config, before: Option<&Live>) -> Result<Live, ConfigError> {
+        let same = before.filter(|before| before.config.directory == config.directory);
+        let tenant = match (same, &config.directory) {
+            (Some(before), _) => before.tenant.clone(),
+            (None, Some(directory)) => Some(Arc::new(Tenant::build(directory)?)),
+            (None, None) => None,
+        };
+        Ok(Live {
+            tenant,
             faults: Faults::new(config.seed, &config.faults),
             mishaps: Mishaps::default(),
             users: config.users.iter().map(|id| id.to_lowercase()).collect(),
@@ -34,7 +49,7 @@ impl Live {
             deny: glob::compile(&config.deny),
             external: glob::compile(&config.external),
             config,
-        }
+        })
     }
 
     /// Whether there is such a user.
@@ -81,6 +96,7 @@ pub(super) struct Changes {
     managed_identity: Option<ManagedIdentityConfig>,
     quota: Option<QuotaConfig>,
     batch: Option<BatchConfig>,
+    directory: Option<DirectoryConfig>,
     fault: Option<Vec<Fault>>,
 }
 
@@ -117,6 +133,9 @@ impl Changes {
         set(&mut config.managed_identity, self.managed_identity);
         set(&mut config.quota, self.quota);
         set(&mut config.batch, self.batch);
+        if self.directory.is_some() {
+            config.directory = self.directory;
+        }
         set(&mut config.faults, self.fault);
         config.check()
     }

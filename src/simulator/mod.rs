@@ -49,6 +49,8 @@ mod server;
 mod session;
 mod strike;
 mod tally;
+#[allow(dead_code, reason = "some of it is read by few endpoints")]
+mod tenant;
 mod throttle;
 mod tls;
 mod token;
@@ -76,6 +78,10 @@ pub use ledger::{Ledger, Stats, UserRecord, Violation};
 pub use managed_identity::ManagedIdentityConfig;
 pub use quota::{Limit, Style};
 pub use session::TokenKind;
+pub use tenant::{
+    AppConfig, DirectoryConfig, Generate, GroupConfig, PagingConfig, RiskyConfig, RoleConfig, ScopedConfig,
+    UnitConfig, UserConfig, UserKind,
+};
 
 use world::World;
 
@@ -128,7 +134,7 @@ impl Simulator {
         let manner = server::Manner { tls: acceptor, header_case: config.header_case };
         let (close, closing) = watch::channel(false);
         let hosts = hosts(&config, addr);
-        let world = Arc::new(World::new(config, hosts, closing));
+        let world = Arc::new(World::new(config, hosts, closing)?);
         let server = tokio::spawn(server::serve(listener, Arc::clone(&world), manner));
         Ok(Simulator { addr, ca_pem, world, close, server })
     }

@@ -44,8 +44,12 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(config: Config, hosts: Vec<String>, closing: watch::Receiver<bool>) -> World {
-        World {
+    pub(super) fn new(
+        config: Config,
+        hosts: Vec<String>,
+        closing: watch::Receiver<bool>,
+    ) -> Result<World, ConfigError> {
+        Ok(World {
             clock: Clock::start_ahead(config.speed, config.clock_ahead),
             sessions: Sessions::default(),
             callers: Callers::default(),
@@ -54,9 +58,9 @@ impl World {
             assertions: Seen::default(),
             nearby: Nearby::default(),
             hosts,
-            live: RwLock::new(Arc::new(Live::new(config))),
+            live: RwLock::new(Arc::new(Live::new(config, None)?)),
             closing,
-        }
+        })
     }
 
     /// The configuration that is in force.
@@ -71,10 +75,11 @@ impl World {
         let mut config = live.config.clone();
         let quotas = changes.quotas();
         changes.apply(&mut config)?;
+        let next = Live::new(config, Some(live.as_ref()))?;
         if quotas {
-            self.callers.restart(&config.quota, &self.clock);
+            self.callers.restart(&next.config.quota, &self.clock);
         }
-        *live = Arc::new(Live::new(config));
+        *live = Arc::new(next);
         Ok(())
     }
 
