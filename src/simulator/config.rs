@@ -289,6 +289,8 @@ pub struct QuotaConfig {
     pub app: Limit,
     /// For a tenant: 18,000 per 300 s.
     pub tenant: Limit,
+    /// Resource units that reads of an app in a tenant may cost: 3,500 per 10 s, as in a tenant of up to 50 users.
+    pub read: Limit,
     /// How a throttled request is told how long to wait.
     pub retry_after: RetryAfter,
     /// The body of a 429.
@@ -305,6 +307,7 @@ impl Default for QuotaConfig {
             enabled: true,
             app: limit(3_000, 150),
             tenant: limit(18_000, 300),
+            read: limit(3_500, 10),
             retry_after: RetryAfter::default(),
             body: ThrottleBody::default(),
             percentage: true,
@@ -314,7 +317,7 @@ impl Default for QuotaConfig {
 
 impl QuotaConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        for limit in [&self.app, &self.tenant] {
+        for limit in [&self.app, &self.tenant, &self.read] {
             if limit.limit == 0 {
                 return Err(ConfigError::Value("quota", "a limit must be at least 1".into()));
             }

@@ -104,6 +104,8 @@ pub enum Endpoint {
     Github,
     /// The same of Azure Pipelines; `match` is about the service connection.
     Pipelines,
+    /// Reads of the directory; `match` is about the path below the version, such as `groups/*/members`.
+    Directory,
 }
 
 impl Endpoint {
@@ -113,6 +115,7 @@ impl Endpoint {
             Endpoint::Graph => "graph",
             Endpoint::Read => "read",
             Endpoint::Batch => "batch",
+            Endpoint::Directory => "directory",
             Endpoint::Token => "token",
             Endpoint::DeviceCode => "device_code",
             Endpoint::Imds => "imds",
@@ -269,9 +272,9 @@ impl Fault {
             return bad(format!("a chance of {} is not between 0 and 1", self.chance));
         }
         let of_a_token = [Answer::OkFalse, Answer::ExpiredToken, Answer::Challenge, Answer::RevokeToken];
-        let of_graph = matches!(self.endpoint, Endpoint::Graph | Endpoint::Read | Endpoint::Batch);
+        let of_graph = [Endpoint::Graph, Endpoint::Read, Endpoint::Directory, Endpoint::Batch];
         let no_boolean = self.endpoint == Endpoint::Batch && self.answer == Answer::OkFalse;
-        if no_boolean || (!of_graph && of_a_token.contains(&self.answer)) {
+        if no_boolean || (!of_graph.contains(&self.endpoint) && of_a_token.contains(&self.answer)) {
             return bad(format!("{:?} is no answer of the endpoint {}", self.answer, self.endpoint.word()));
         }
         let special = [&self.retry_after, &self.location, &self.content_type];

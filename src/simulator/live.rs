@@ -11,7 +11,7 @@ use super::config::{Config, ConfigError, QuotaConfig, Success, TokenConfig};
 use super::fault::Fault;
 use super::glob::{self, Glob};
 use super::managed_identity::ManagedIdentityConfig;
-use super::recorder::Account;
+use super::recorder::{Account, Known};
 use super::strike::Faults;
 use super::tenant::{DirectoryConfig, Tenant};
 
@@ -52,20 +52,31 @@ impl Live {
         })
     }
 
+    /// The account as the directory knows it, whether it was deleted or not.
+    pub(super) fn resolve(&self, account: Account) -> Account {
+        let Some((at, user)) = self.tenant.as_ref().and_then(|tenant| tenant.any_user(&account.sent)) else {
+            return account;
+        };
+        account.knowing(Known { at, upn: user.upn.clone(), id: user.id.to_string() })
+    }
+
     /// Whether there is such a user.
     pub(super) fn knows(&self, user: &Account) -> bool {
-        let listed = !self.config.only_known || self.users.contains(&user.key);
-        listed && !glob::any(&self.unknown, &user.key)
+        let listed = match &self.tenant {
+            Some(tenant) => user.known.as_ref().is_some_and(|known| !tenant.user_at(known.at).deleted),
+            None => !self.config.only_known || self.users.contains(&user.key),
+        };
+        listed && !any(&self.unknown, user)
     }
 
     /// Whether the caller may not touch the user.
     pub(super) fn denies(&self, user: &Account) -> bool {
-        glob::any(&self.deny, &user.key)
+        any(&self.deny, user)
     }
 
     /// Whether the user's sessions belong to another tenant.
     pub(super) fn is_external(&self, user: &Account) -> bool {
-        user.key.contains("#ext#") || glob::any(&self.external, &user.key)
+        user.key.contains("#ext#") || any(&self.external, user)
     }
 
     /// How long this answer takes, in simulated time.
@@ -76,6 +87,11 @@ impl Live {
         }
         (latency + jitter.mul_f64(2.0 * fastrand::f64())).saturating_sub(jitter)
     }
+}
+
+/// Whether one of the patterns means the user, by name or by id.
+fn any(globs: &[Glob], user: &Account) -> bool {
+    user.names().any(|name| glob::any(globs, name))
 }
 
 /// Changes to a running simulator: each key that is named replaces what was there, whole.

@@ -12,7 +12,11 @@ pub(super) struct Count(AtomicU64);
 
 impl Count {
     pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add_many(1);
+    }
+
+    pub(super) fn add_many(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(super) fn raise(&self, to: u64) {
@@ -84,6 +88,11 @@ pub(super) struct Counters {
     pub(super) token_requests: Count,
     pub(super) tokens_issued: Count,
     pub(super) assertions_verified: Count,
+    pub(super) reads: Count,
+    pub(super) resource_units: Count,
+    pub(super) max_resource_units_in_window: Count,
+    pub(super) throttled_reads: Count,
+    pub(super) early_reads: Count,
 }
 
 impl Counters {
@@ -91,7 +100,7 @@ impl Counters {
         self.all().into_iter().for_each(Count::clear);
     }
 
-    fn all(&self) -> [&Count; 18] {
+    fn all(&self) -> [&Count; 23] {
         [
             &self.requests,
             &self.revocations,
@@ -111,6 +120,11 @@ impl Counters {
             &self.token_requests,
             &self.tokens_issued,
             &self.assertions_verified,
+            &self.reads,
+            &self.resource_units,
+            &self.max_resource_units_in_window,
+            &self.throttled_reads,
+            &self.early_reads,
         ]
     }
 }

@@ -13,6 +13,7 @@ use super::ledger::{Ledger, Stats};
 use super::live::{Changes, Live};
 use super::lock::{read, write};
 use super::nearby::Nearby;
+use super::odata::Retries;
 use super::recorder::Recorder;
 use super::session::Sessions;
 use super::throttle::Callers;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) recorder: Recorder,
     pub(super) assertions: Seen,
     pub(super) nearby: Nearby,
+    /// Pages of lists that were asked for again.
+    pub(super) retries: Retries,
     /// The names by which it may be called, as in a `Host` header.
     pub(super) hosts: Vec<String>,
     live: RwLock<Arc<Live>>,
@@ -57,6 +60,7 @@ impl World {
             recorder: Recorder::new(config.ledger),
             assertions: Seen::default(),
             nearby: Nearby::default(),
+            retries: Retries::default(),
             hosts,
             live: RwLock::new(Arc::new(Live::new(config, None)?)),
             closing,
@@ -88,6 +92,7 @@ impl World {
         let live = self.live();
         self.recorder.clear();
         self.nearby.clear();
+        self.retries.clear();
         self.callers.restart(&live.config.quota, &self.clock);
         live.faults.restart();
         live.mishaps.restart();

@@ -23,58 +23,52 @@ use super::fingerprint;
 use super::graph::{Call, Decision, status};
 use super::penalty;
 use super::route;
+use super::throttle::Scope;
 use super::world::Reply;
 use payload::{Item, Plan};
 
 pub use config::BatchConfig;
 pub(super) use config::Mishaps;
 
-/// The most bytes of a batch's body.
-pub(super) const BODY_LIMIT: usize = 4 << 20;
-
 /// What the outer request is called where a user's id would stand.
 const NAME: &str = "$batch";
 
-/// Answers a batch. `body` is `None` when it was too long to be read.
-pub(super) fn answer(call: &Call<'_>, body: Option<&Bytes>, refused: Option<Response<Body>>) -> Decision {
+/// Answers a batch; `refused` is the answer to a body that was not taken.
+pub(super) fn answer(call: &Call<'_>, refused: Option<Response<Body>>) -> Decision {
     if let Some(refused) = refused {
         return Decision::answer(refused, Duration::ZERO);
     }
     let latency = call.live.latency();
-    let error = |error: &GraphError| Decision::answer(call.marks.error(error), latency);
-    let Some(body) = body else {
-        let text = "The request body is too large.";
-        return error(&GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", text));
-    };
     let session = match call.session() {
         Ok(session) => session,
         Err(error) => return call.unauthorized(&error, NAME),
     };
     if !call.live.config.batch.enabled {
         let text = "Resource not found for the segment '$batch'.";
-        return error(&GraphError::new(StatusCode::NOT_FOUND, "ResourceNotFound", text));
+        let error = GraphError::new(StatusCode::NOT_FOUND, "ResourceNotFound", text);
+        return Decision::answer(call.marks.error(&error), latency);
     }
     let fortune = call.live.faults.strike(Endpoint::Batch, NAME, call.serials(&session));
     if !fortune.delay.is_zero() || fortune.rule.is_some() {
         call.world.recorder.counters.faults.add();
     }
     let Some(rule) = fortune.rule else {
-        let (response, longest) = carry_out(call, body);
+        let (response, longest) = carry_out(call);
         return Decision::answer(response, longest + fortune.delay);
     };
     let (usual, longest) = if penalty::takes_effect(&rule.fault) {
-        carry_out(call, body)
+        carry_out(call)
     } else {
         (Response::new(Body::empty()), latency)
     };
     let delay = longest + fortune.delay;
-    let reply = call.inflict(rule, NAME, &session, usual, delay);
+    let reply = call.inflict(rule, NAME, (&session, Scope::App), usual, delay);
     Decision { reply, effect: false, delay }
 }
 
 /// Carries a batch out. Gives its answer, and how long the slowest part took.
-fn carry_out(call: &Call<'_>, body: &[u8]) -> (Response<Body>, Duration) {
-    let plan = match payload::read(body) {
+fn carry_out(call: &Call<'_>) -> (Response<Body>, Duration) {
+    let plan = match payload::read(&call.body) {
         Ok(plan) => plan,
         Err(error) => return (call.marks.error(&error), call.live.latency()),
     };
@@ -101,6 +95,8 @@ fn failed(part: Option<&Value>) -> bool {
 /// Answers one part, and counts the answer.
 fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Value, Duration) {
     let headers = headers(outer.headers, item);
+    let (below, query) = item.target();
+    let path = format!("/{}/{below}", outer.version);
     let call = Call {
         world: outer.world,
         live: Arc::clone(&outer.live),
@@ -109,13 +105,16 @@ fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Value, Duration) {
         version: outer.version,
         headers: &headers,
         host: outer.host,
+        path: &path,
+        query,
+        body: Bytes::from(item.body()),
         part: true,
     };
     let decision = if failed {
         let error = GraphError::new(StatusCode::FAILED_DEPENDENCY, "FailedDependency", "Failed Dependency");
         Decision::answer(call.marks.error(&error), Duration::ZERO)
     } else {
-        decide(&call, item)
+        call.perform(item.method().and_then(|method| route::ask(&method, below)), None)
     };
     let recorder = &outer.world.recorder;
     recorder.counters.batch_parts.add();
@@ -126,14 +125,6 @@ fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Value, Duration) {
         Reply::Reset | Reply::Hang => None,
     };
     (written.or_else(lost).unwrap_or_default(), decision.delay)
-}
-
-fn decide(call: &Call<'_>, item: &Item) -> Decision {
-    let (path, query) = item.target();
-    match item.method().and_then(|method| route::ask(&method, path)) {
-        Err(error) => Decision::answer(call.marks.error(&error), call.live.latency()),
-        Ok(ask) => call.respond(ask, query, None),
-    }
 }
 
 /// A part's own headers, and the batch's proof of who asks.

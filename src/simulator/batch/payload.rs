@@ -42,6 +42,11 @@ impl Item {
         (path.strip_prefix('/').unwrap_or(path), query)
     }
 
+    /// The body, as JSON.
+    pub(super) fn body(&self) -> String {
+        self.body.as_ref().map(Value::to_string).unwrap_or_default()
+    }
+
     fn writes(&self) -> bool {
         ["POST", "PATCH", "PUT"].iter().any(|method| self.method.eq_ignore_ascii_case(method))
     }

@@ -15,6 +15,11 @@ const MOST: u32 = 200_000;
 impl Tenant {
     /// The directory that `config` describes.
     pub(in crate::simulator) fn build(config: &DirectoryConfig) -> Result<Tenant, ConfigError> {
+        if config.paging.empty_every == 1 || config.paging.most == Some(0) {
+            return bad(
+                "lists would never end: a page in two may be empty, and one must hold something".into()
+            );
+        }
         let mut builder = Builder {
             tenant: Tenant {
                 organization: config.organization.clone(),

@@ -1,10 +1,12 @@
 //! Look-ups in a directory.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 use super::{Group, Object, Role, Tenant, Unit, User};
+use crate::simulator::lock::lock;
 
 impl Tenant {
     /// The user with this principal name or object id, in any case; a deleted one too.
@@ -84,17 +86,31 @@ impl Tenant {
         all.iter().copied().filter(|&at| !self.user_at(at).deleted)
     }
 
-    /// Everybody and everything in a group and in the groups in it, each once. A group that is in itself through
-    /// others is among its own members, as in Graph.
-    pub(in crate::simulator) fn nested_members(&self, group: u32) -> Vec<Object> {
+    /// Everybody and everything in a group and in the groups in it, each once, but for what is in groups that
+    /// `hides`. A group that is in itself through others is among its own members, as in Graph.
+    pub(in crate::simulator) fn nested_members(
+        &self,
+        group: u32,
+        hides: &dyn Fn(&Group) -> bool,
+    ) -> Arc<[Object]> {
+        let hidden = self.groups.iter().any(hides);
+        if let Some(known) = lock(&self.nested).get(&(group, hidden)) {
+            return Arc::clone(known);
+        }
+        let members: Arc<[Object]> = self.walk(group, hides).into();
+        // Pages of one list come one after the other: none walks anew.
+        lock(&self.nested).insert((group, hidden), Arc::clone(&members));
+        members
+    }
+
+    fn walk(&self, group: u32, hides: &dyn Fn(&Group) -> bool) -> Vec<Object> {
         let mut seen = HashSet::new();
         let mut members = Vec::new();
         let mut open = vec![group];
         while let Some(at) = open.pop() {
-            for &member in &self.group_at(at).members {
-                if !seen.insert(member) {
-                    continue;
-                }
+            let group = self.group_at(at);
+            let visible = if hides(group) { &[][..] } else { &group.members };
+            for &member in visible.iter().filter(|&&member| seen.insert(member)) {
                 members.push(member);
                 if let Object::Group(inner) = member {
                     open.push(inner);

@@ -16,6 +16,7 @@ mod settings;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
 
@@ -49,7 +50,11 @@ pub(in crate::simulator) struct Tenant {
     by_upn: HashMap<Box<str>, u32>,
     /// Direct reports, by manager.
     reports: HashMap<u32, Vec<u32>>,
+    nested: Nested,
 }
+
+/// Nested members that were looked up, by group and by whether something was hidden.
+type Nested = Mutex<HashMap<(u32, bool), Arc<[Object]>>>;
 
 /// Something that has an object id, and where it stands in its list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
