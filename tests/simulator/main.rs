@@ -9,6 +9,7 @@ mod graph;
 mod ledger;
 mod nearby;
 mod quotas;
+mod reading;
 mod tls;
 mod token;
 
