@@ -9,6 +9,7 @@ use super::clock::Clock;
 use super::config::QuotaConfig;
 use super::lock::{lock, read, write};
 use super::quota::Meter;
+use super::window::Window;
 
 /// Every app in every tenant that has sent something.
 #[derive(Default)]
@@ -265,45 +266,6 @@ fn charge(app: &mut Meter, tenant: &mut Meter, now: Duration) -> Verdict {
     Verdict::Allowed { used: app.charge().max(tenant.charge()) }
 }
 
-const SLOTS: usize = 128;
-
-/// Counts what fell within the last window, to the nearest 128th of it; never counts too many.
-struct Window {
-    slot: u128,
-    newest: u128,
-    counts: [u32; SLOTS],
-    sum: u64,
-}
-
-impl Window {
-    fn new(length: Duration) -> Window {
-        Window { slot: (length.as_nanos() / SLOTS as u128).max(1), newest: 0, counts: [0; SLOTS], sum: 0 }
-    }
-
-    /// Counts one at `now`; gives how many fell within the window that ends now.
-    fn count(&mut self, now: Duration) -> u64 {
-        self.add(now, 1)
-    }
-
-    /// The same for several at once.
-    fn add(&mut self, now: Duration, count: u32) -> u64 {
-        let slot = (now.as_nanos() / self.slot).max(self.newest);
-        let stale = (slot - self.newest).min(SLOTS as u128);
-        for old in 1..=stale {
-            let index = index(self.newest + old);
-            self.sum -= u64::from(std::mem::take(&mut self.counts[index]));
-        }
-        self.newest = slot;
-        self.counts[index(slot)] += count;
-        self.sum += u64::from(count);
-        self.sum
-    }
-}
-
-fn index(slot: u128) -> usize {
-    usize::try_from(slot % SLOTS as u128).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::quota::{Limit, Style};
@@ -344,13 +306,5 @@ mod tests {
         app.tell(ms(200), ms(2000));
         assert_eq!(patience(ms(1500)), Patience::Early, "the later end counts");
         assert_eq!(patience(ms(2000)), Patience::InTime);
-    }
-
-    #[test]
-    fn a_window_forgets_what_is_older_than_itself() {
-        let mut window = Window::new(ms(1280));
-        assert_eq!((window.count(ms(0)), window.count(ms(5)), window.count(ms(640))), (1, 2, 3));
-        assert_eq!(window.count(ms(1285)), 2);
-        assert_eq!(window.count(ms(9000)), 1);
     }
 }

@@ -62,11 +62,6 @@ async fn named(drill: &Drill, path: &str, property: &str) -> Vec<String> {
 }
 
 impl Drill {
-    async fn eventual(&self, path: &str) -> reqwest::Response {
-        let request = self.client.get(self.url(path)).bearer_auth("opaque");
-        request.header("ConsistencyLevel", "eventual").send().await.unwrap()
-    }
-
     async fn code(&self, path: &str) -> (u16, String) {
         let response = self.get(path).await;
         let status = response.status().as_u16();
@@ -168,10 +163,7 @@ async fn a_unit_has_members_of_all_kinds_or_of_one() {
     let drill = office("").await;
     let base = "/v1.0/directory/administrativeUnits";
     let id = named(&drill, &format!("{base}?$filter=displayName eq 'berlin'"), "id").await.remove(0);
-    assert_eq!(
-        named(&drill, &format!("{base}/{id}/members"), "displayName").await,
-        ["Admins", "PC-1", "ann"]
-    );
+    assert_eq!(named(&drill, &format!("{base}/{id}/members"), "displayName").await, ["-", "Admins", "ann"]);
     let users = format!("{base}/{id}/members/microsoft.graph.user");
     assert_eq!(names(&drill, &format!("{users}?$count=true")).await, ["ann@x.com"]);
     let (status, code) = drill.code(&users).await;
@@ -186,8 +178,7 @@ async fn a_hidden_unit_needs_one_permission_more() {
     .await;
     let base = "/v1.0/directory/administrativeUnits";
     let id = named(&drill, &format!("{base}?$filter=displayName eq 'Secret'"), "id").await.remove(0);
-    let seen = drill.get(&format!("{base}/{id}/members")).await;
-    assert_eq!(seen.status(), 403);
+    assert!(names(&drill, &format!("{base}/{id}/members")).await.is_empty(), "and nothing says why");
     let drill = office("").await;
     assert_eq!(names(&drill, &format!("{base}/{id}/members")).await, ["bea@x.com"]);
 }
