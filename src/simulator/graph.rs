@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::{Request, Response, StatusCode, Version};
 
 use super::answer::{self, GraphError, Marks};
+use super::batch;
 use super::body::Body;
 use super::fault::Answer;
 use super::live::Live;
@@ -43,6 +44,8 @@ pub(super) struct Call<'a> {
     /// What stands behind the `?`, as it was sent.
     pub(super) query: Option<&'a str>,
     pub(super) body: Bytes,
+    /// Whether it is a part of a batch.
+    pub(super) part: bool,
 }
 
 /// What was decided on a request: the reply, whether the revocation took effect, and how long the reply takes (in
@@ -70,6 +73,8 @@ pub(super) async fn answer(
     let (head, body) = request.into_parts();
     let marks = Marks::new(&head.headers, world.clock.wall(at));
     let unsized_body = refuse_unsized(&head.headers, &body, head.version, &marks);
+    let body = whole(body).await;
+    let refused = unsized_body.or_else(|| body.is_none().then(|| too_large(&marks)));
     let (version, ask) = asked.map_or_else(|error| ("v1.0", Err(error)), |(version, ask)| (version, Ok(ask)));
     let call = Call {
         world,
@@ -81,9 +86,10 @@ pub(super) async fn answer(
         host: server::host(&head.uri, &head.headers),
         path: head.uri.path(),
         query: head.uri.query(),
-        body: whole(body).await,
+        body: body.unwrap_or_default(),
+        part: false,
     };
-    let decision = call.perform(ask, unsized_body);
+    let decision = call.perform(ask, refused);
     world.recorder.answered(status(&decision.reply));
     let delay = world.clock.real(decision.delay);
     if !delay.is_zero() {
@@ -111,13 +117,25 @@ fn refuse_unsized(
     (!sized && body.is_end_stream()).then(answer::length_required)
 }
 
-/// Reads a body to its end, so that the connection can be used again.
-async fn whole(body: Incoming) -> Bytes {
-    if body.is_end_stream() {
-        return Bytes::new();
+/// Reads a body to its end, so that the connection can be used again. One that is too long gives nothing, and is read
+/// all the same (unless it is far too long), so that its sender can hear of it.
+async fn whole(mut body: Incoming) -> Option<Bytes> {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while length < 4 * BODY_LIMIT {
+        // A body that breaks off ends the connection; there is nothing to do about it here.
+        let Some(Ok(frame)) = body.frame().await else { break };
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= BODY_LIMIT {
+            kept.extend_from_slice(&data);
+        }
     }
-    // A body that breaks off or is too long ends the connection; there is nothing to do about it here.
-    Limited::new(body, BODY_LIMIT).collect().await.map_or_else(|_| Bytes::new(), |body| body.to_bytes())
+    (length <= BODY_LIMIT).then(|| kept.into())
+}
+
+fn too_large(marks: &Marks) -> Response<Body> {
+    let text = "The request body is too large.";
+    marks.error(&GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", text))
 }
 
 pub(super) fn status(reply: &Reply) -> u16 {
@@ -128,17 +146,18 @@ pub(super) fn status(reply: &Reply) -> u16 {
 }
 
 impl Call<'_> {
-    /// Does what is asked for; `unsized_body` is the answer to a POST that doesn't say how long it is.
-    pub(super) fn perform(
-        &self,
-        ask: Result<Ask, GraphError>,
-        unsized_body: Option<Response<Body>>,
-    ) -> Decision {
+    /// Does what is asked for; `refused` is the answer to a body that was not taken.
+    pub(super) fn perform(&self, ask: Result<Ask, GraphError>, refused: Option<Response<Body>>) -> Decision {
         match ask {
             Err(error) => Decision::answer(self.marks.error(&error), Duration::ZERO),
-            Ok(Ask::Revoke(whom)) => self.revoke(whom, unsized_body),
+            Ok(Ask::Revoke(whom)) => self.revoke(whom, refused),
             Ok(Ask::Read(whom)) => self.read_user(whom),
-            Ok(Ask::Browse(resource)) if resource.is_posted() => match unsized_body {
+            Ok(Ask::Batch) if self.part => {
+                let error = GraphError::bad_request("A batch can't be a part of a batch.");
+                Decision::answer(self.marks.error(&error), self.live.latency())
+            }
+            Ok(Ask::Batch) => batch::answer(self, refused),
+            Ok(Ask::Browse(resource)) if resource.is_posted() => match refused {
                 Some(refused) => Decision::answer(refused, Duration::ZERO),
                 None => self.browse(&resource),
             },
@@ -166,7 +185,7 @@ impl Call<'_> {
     }
 
     /// The user behind `/me` is the one who signed in: with an app's token there is none.
-    pub(super) fn who(&self, whom: Whom, session: Option<&Arc<Session>>) -> Result<Account, GraphError> {
+    pub(super) fn who(&self, whom: Whom, session: Option<&Session>) -> Result<Account, GraphError> {
         match whom {
             Whom::User(user) => Ok(self.live.resolve(user)),
             Whom::Me if session.is_some_and(|session| session.kind == Some(TokenKind::App)) => {
@@ -246,9 +265,27 @@ impl Call<'_> {
             let now = clock.wall(self.at).as_second();
             penalty::graph_error(fault, &self.marks, self.version, id, now)
         });
+        let reply = if self.part { self.reach_the_batch(reply) } else { reply };
         if let Reply::Answer(response) = &reply {
             self.note_told(session, scope, response, self.at + clock.real(delay));
         }
         reply
+    }
+
+    /// A part has no connection of its own to be reset, or cut off, or to hang on: whoever answers the batch gets nothing
+    /// from the service behind it, and says 504.
+    fn reach_the_batch(&self, reply: Reply) -> Reply {
+        match reply {
+            Reply::Answer(response) if !matches!(response.body(), Body::Cut { .. }) => {
+                Reply::Answer(response)
+            }
+            _ => Reply::Answer(self.gateway_timeout()),
+        }
+    }
+
+    /// 504.
+    pub(super) fn gateway_timeout(&self) -> Response<Body> {
+        let text = "The server did not receive a timely response from an upstream server.";
+        self.marks.error(&GraphError::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", text))
     }
 }

@@ -52,11 +52,11 @@ pub struct UserRecord {
 pub struct Stats {
     /// Real seconds since the simulator started.
     pub uptime_s: f64,
-    /// Requests to Graph, whatever became of them.
+    /// Requests to Graph, whatever became of them; a batch is one.
     pub requests: u64,
-    /// Revocations among them.
+    /// Revocations among them, and among the parts of batches.
     pub revocations: u64,
-    /// Answers of Graph by status; `"none"` where there was none.
+    /// Answers of Graph by status, to parts of batches too; `"none"` where there was none.
     pub answers: BTreeMap<String, u64>,
     /// How often a revocation took effect.
     pub effects: u64,
@@ -99,6 +99,10 @@ pub struct Stats {
     pub duplicate_client_request_ids: u64,
     /// Revocations without a `client-request-id`.
     pub missing_client_request_ids: u64,
+    /// Batches that could be read.
+    pub batches: u64,
+    /// Their parts.
+    pub batch_parts: u64,
     /// Requests by `Host`, of those that were not meant for the simulator.
     pub unexpected_hosts: BTreeMap<String, u64>,
     /// Redirects that were followed.

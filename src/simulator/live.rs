@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::batch::{BatchConfig, Mishaps};
 use super::config::{Config, ConfigError, QuotaConfig, Success, TokenConfig};
 use super::fault::Fault;
 use super::glob::{self, Glob};
@@ -18,6 +19,7 @@ use super::tenant::{DirectoryConfig, Tenant};
 pub(super) struct Live {
     pub(super) config: Config,
     pub(super) faults: Faults,
+    pub(super) mishaps: Mishaps,
     /// The directory, if there is one.
     pub(super) tenant: Option<Arc<Tenant>>,
     users: HashSet<String>,
@@ -41,6 +43,7 @@ impl Live {
         Ok(Live {
             tenant,
             faults: Faults::new(config.seed, &config.faults),
+            mishaps: Mishaps::default(),
             users: config.users.iter().map(|id| id.to_lowercase()).collect(),
             unknown: glob::compile(&config.unknown),
             deny: glob::compile(&config.deny),
@@ -108,6 +111,7 @@ pub(super) struct Changes {
     token: Option<TokenConfig>,
     managed_identity: Option<ManagedIdentityConfig>,
     quota: Option<QuotaConfig>,
+    batch: Option<BatchConfig>,
     directory: Option<DirectoryConfig>,
     fault: Option<Vec<Fault>>,
 }
@@ -144,6 +148,7 @@ impl Changes {
         set(&mut config.token, self.token);
         set(&mut config.managed_identity, self.managed_identity);
         set(&mut config.quota, self.quota);
+        set(&mut config.batch, self.batch);
         if self.directory.is_some() {
             config.directory = self.directory;
         }

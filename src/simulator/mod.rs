@@ -16,13 +16,15 @@
 //! Paths: `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `GET /{tenant}/v2.0/.well-known/openid-configuration`;
 //! `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all
 //! its spellings, and `/me`; `GET /v1.0|beta/users/{id}` and `/me`, `users`, `groups`, `groups/{id}/members` and
-//! `transitiveMembers`, their `$count`, and `POST directoryObjects/getByIds`; `GET /metadata/identity/oauth2/token` (the instance
+//! `transitiveMembers`, their `$count`, and `POST directoryObjects/getByIds`; what else can be read (`directory/reading`);
+//! `POST /v1.0|beta/$batch`; `GET /metadata/identity/oauth2/token` (the instance
 //! metadata service and Azure Arc's), `GET /msi/token` (App Service's), `GET …/idtoken` (GitHub's), `POST …/oidctoken`
 //! (Azure Pipelines'); `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
 //! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
 
 mod account;
 mod answer;
+mod batch;
 mod body;
 mod clock;
 mod config;
@@ -74,6 +76,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use batch::BatchConfig;
 pub use config::{
     Config, ConfigError, HeaderCase, LedgerDetail, QuotaConfig, RetryAfter, Success, ThrottleBody,
     TokenConfig,

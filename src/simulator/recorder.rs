@@ -265,6 +265,8 @@ impl Recorder {
             duplicate_client_request_ids: c.duplicate_client_request_ids.get(),
             missing_client_request_ids: c.missing_client_request_ids.get(),
             unexpected_hosts: lock(&self.hosts).clone(),
+            batches: c.batches.get(),
+            batch_parts: c.batch_parts.get(),
             redirects_followed: c.redirects_followed.get(),
             token_requests: c.token_requests.get(),
             tokens_issued: c.tokens_issued.get(),

@@ -9,6 +9,7 @@ use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::answer::GraphError;
+use super::directory;
 use super::nearby::Service;
 use super::recorder::Account;
 use super::resource::{self, Resource};
@@ -39,6 +40,8 @@ pub(super) enum Ask {
     Read(Whom),
     /// Read something else of the directory.
     Browse(Resource),
+    /// Several requests in one.
+    Batch,
 }
 
 /// Who it is about.
@@ -69,9 +72,13 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Gra
     Ok(Route::Graph { version, ask: ask(method, rest)? })
 }
 
-fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
+/// What a path behind the version asks for; no slash in front.
+pub(super) fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
     let (head, rest) = path.split_once('/').unwrap_or((path, ""));
     let head = decode(head)?;
+    if head == "$batch" && rest.is_empty() {
+        return only(&Method::POST, method, Ask::Batch);
+    }
     if head == "me" {
         return action(method, rest, Whom::Me);
     }
@@ -81,7 +88,7 @@ fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
     if let Some(resource) = resource::at(path) {
         let resource = resource?;
         let allowed = if resource.is_posted() { &Method::POST } else { &Method::GET };
-        return if method == allowed { Ok(Ask::Browse(resource)) } else { Err(not_allowed()) };
+        return only(allowed, method, Ask::Browse(resource));
     }
     if head != "users" {
         return Err(GraphError::no_segment(&head));
@@ -102,15 +109,20 @@ fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
 }
 
 fn action(method: &Method, path: &str, whom: Whom) -> Result<Ask, GraphError> {
+    if let Some(reading) = directory::reading_of_user(&whom, &decode(path)?) {
+        return only(&Method::GET, method, Ask::Browse(Resource::Other(reading)));
+    }
     let (allowed, ask) = match decode(path)?.as_ref() {
         "" => (&Method::GET, Ask::Read(whom)),
         "revokeSignInSessions" | "microsoft.graph.revokeSignInSessions" => (&Method::POST, Ask::Revoke(whom)),
         other => return Err(GraphError::no_segment(other)),
     };
-    if method == allowed {
-        return Ok(ask);
-    }
-    Err(not_allowed())
+    only(allowed, method, ask)
+}
+
+/// What is asked, if it is asked with the method that is allowed.
+fn only(allowed: &Method, method: &Method, ask: Ask) -> Result<Ask, GraphError> {
+    if method == allowed { Ok(ask) } else { Err(not_allowed()) }
 }
 
 fn not_allowed() -> GraphError {

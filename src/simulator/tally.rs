@@ -82,6 +82,8 @@ pub(super) struct Counters {
     pub(super) faults: Count,
     pub(super) duplicate_client_request_ids: Count,
     pub(super) missing_client_request_ids: Count,
+    pub(super) batches: Count,
+    pub(super) batch_parts: Count,
     pub(super) redirects_followed: Count,
     pub(super) token_requests: Count,
     pub(super) tokens_issued: Count,
@@ -98,7 +100,7 @@ impl Counters {
         self.all().into_iter().for_each(Count::clear);
     }
 
-    fn all(&self) -> [&Count; 21] {
+    fn all(&self) -> [&Count; 23] {
         [
             &self.requests,
             &self.revocations,
@@ -112,6 +114,8 @@ impl Counters {
             &self.faults,
             &self.duplicate_client_request_ids,
             &self.missing_client_request_ids,
+            &self.batches,
+            &self.batch_parts,
             &self.redirects_followed,
             &self.token_requests,
             &self.tokens_issued,

@@ -27,7 +27,7 @@ impl Callers {
         }
         let tenant = {
             let mut tenants = write(&self.tenants);
-            let fresh = || Arc::new(Tenant { meter: Mutex::new(Meter::new(&quota.tenant)) });
+            let fresh = || Arc::new(Tenant::new(quota));
             Arc::clone(tenants.entry(tenant.to_owned()).or_insert_with(fresh))
         };
         let fresh = App {
@@ -43,6 +43,7 @@ impl Callers {
     pub(super) fn restart(&self, quota: &QuotaConfig, clock: &Clock) {
         for tenant in read(&self.tenants).values() {
             *lock(&tenant.meter) = Meter::new(&quota.tenant);
+            *lock(&tenant.identity_protection) = Meter::new(&quota.identity_protection);
         }
         for app in read(&self.apps).values() {
             *lock(&app.state) = AppState::new(quota, clock);
@@ -52,6 +53,17 @@ impl Callers {
 
 struct Tenant {
     meter: Mutex<Meter>,
+    /// Of what all apps together ask Identity Protection.
+    identity_protection: Mutex<Meter>,
+}
+
+impl Tenant {
+    fn new(quota: &QuotaConfig) -> Tenant {
+        Tenant {
+            meter: Mutex::new(Meter::new(&quota.tenant)),
+            identity_protection: Mutex::new(Meter::new(&quota.identity_protection)),
+        }
+    }
 }
 
 /// One app in one tenant.
@@ -187,6 +199,27 @@ impl App {
     /// Takes back what a read was counted for that turned out to cost nothing.
     pub(super) fn give_back(&self, units: u32) {
         lock(&self.state).reads.meter.give_back(units);
+    }
+
+    /// Counts a request to Identity Protection that arrives at `now` (real time); whether it goes through.
+    pub(super) fn admit_to_identity_protection(
+        &self,
+        now: Duration,
+        clock: &Clock,
+        quota: &QuotaConfig,
+    ) -> bool {
+        let mut meter = lock(&self.tenant.identity_protection);
+        let now = clock.simulated(now);
+        match meter.wait(now).filter(|_| quota.enabled) {
+            Some(wait) => {
+                meter.refuse(now, wait);
+                false
+            }
+            None => {
+                meter.charge();
+                true
+            }
+        }
     }
 
     /// Notes that an answer leaves at `from` which tells the app to wait until `until`. Real time.

@@ -95,6 +95,7 @@ impl World {
         self.retries.clear();
         self.callers.restart(&live.config.quota, &self.clock);
         live.faults.restart();
+        live.mishaps.restart();
     }
 
     /// Everything that was recorded.

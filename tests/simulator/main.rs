@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod batch;
+mod batch_reads;
 mod device_code;
 mod directory;
 mod faults;
@@ -11,6 +13,7 @@ mod ledger;
 mod nearby;
 mod paging;
 mod quotas;
+mod reading;
 mod reads;
 mod tenant;
 mod tls;
