@@ -28,6 +28,7 @@ mod part;
 mod patience;
 mod people;
 mod person;
+mod probe;
 mod reader;
 mod resolve;
 mod selector;
