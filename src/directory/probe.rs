@@ -22,7 +22,6 @@ pub(super) struct Probe {
 enum Kind {
     Mail,
     Proxy,
-    OnPremisesPrincipal,
     Sam,
     Employee,
 }
@@ -37,7 +36,7 @@ pub(super) fn probes(name: &str) -> Vec<Probe> {
     let kinds: &[Kind] = match () {
         () if is_key || plain.is_empty() || domain == Some("") => &[],
         () if domain.is_some() => &[Kind::Sam],
-        () if name.contains('@') => &[Kind::Mail, Kind::Proxy, Kind::OnPremisesPrincipal],
+        () if name.contains('@') => &[Kind::Mail, Kind::Proxy],
         () => &[Kind::Sam, Kind::Employee],
     };
     let probe =
@@ -51,15 +50,14 @@ impl Probe {
         match self.kind {
             Kind::Mail => "mail",
             Kind::Proxy => "proxyAddresses",
-            Kind::OnPremisesPrincipal => "onPremisesUserPrincipalName",
             Kind::Sam => "onPremisesSamAccountName",
             Kind::Employee => "employeeId",
         }
     }
 
-    /// Some properties are only in the index of advanced queries (learn.microsoft.com/graph/aad-advanced-queries).
+    /// Some properties can be asked for only by an advanced query (learn.microsoft.com/graph/aad-advanced-queries).
     fn is_advanced(&self) -> bool {
-        matches!(self.kind, Kind::OnPremisesPrincipal | Kind::Sam)
+        self.kind == Kind::Sam
     }
 
     fn filter(&self) -> String {
@@ -137,8 +135,6 @@ mod tests {
                 "users?$select=id,mail&$filter=mail eq 'o''neil@contoso.com'",
                 "users?$select=id,proxyAddresses&$filter=proxyAddresses/any(p:p eq 'smtp:o''neil@contoso.com' \
                  or p eq 'SMTP:o''neil@contoso.com')",
-                "users?$count=true&$select=id,onPremisesUserPrincipalName&$filter=onPremisesUserPrincipalName eq \
-                 'o''neil@contoso.com'",
             ]
         );
         assert_eq!(
