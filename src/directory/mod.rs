@@ -33,6 +33,8 @@ mod reader;
 mod resolve;
 mod selector;
 mod tenant;
+#[cfg(test)]
+mod tests;
 
 pub use admins::{Admins, GLOBAL_ADMINISTRATOR};
 pub use error::DirectoryError;
