@@ -24,4 +24,9 @@ impl Pages {
         let Some(read) = self.next.take() else { return Ok(None) };
         self.reader.get(&read).await.map(|_| None)
     }
+
+    /// `@odata.count`, as the first page told it.
+    pub(super) fn count(&self) -> Option<u64> {
+        None
+    }
 }
