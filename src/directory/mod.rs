@@ -40,7 +40,7 @@ pub use error::DirectoryError;
 pub use need::{Need, UserReads};
 pub use people::People;
 pub use person::{Person, Resolved};
-pub use selector::{RiskLevel, Selector};
+pub use selector::{RiskLevel, Selector, stated};
 pub use tenant::TenantFacts;
 
 use std::sync::Arc;
