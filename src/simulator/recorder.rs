@@ -25,11 +25,38 @@ pub(super) struct Account {
     pub(super) sent: String,
     /// In lower case: equal for all spellings of one user.
     pub(super) key: String,
+    /// Who it is, if the directory knows.
+    pub(super) known: Option<Known>,
+}
+
+/// What the directory knows of an account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Known {
+    /// Where the user stands in it.
+    pub(super) at: u32,
+    /// The principal name, as it is there.
+    pub(super) upn: Box<str>,
+    /// The object id, in lower case.
+    pub(super) id: String,
 }
 
 impl Account {
     pub(super) fn new(sent: &str) -> Account {
-        Account { sent: sent.to_owned(), key: sent.to_lowercase() }
+        Account { sent: sent.to_owned(), key: sent.to_lowercase(), known: None }
+    }
+
+    /// The same account as the directory knows it: of a name and an id of one user the key is the same.
+    pub(super) fn knowing(self, known: Known) -> Account {
+        Account { key: known.upn.to_lowercase(), known: Some(known), ..self }
+    }
+
+    /// Everything by which a pattern may mean this account, in lower case.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.key.as_str()).chain(self.known.as_ref().map(|known| known.id.as_str()))
+    }
+
+    fn shown(&self) -> &str {
+        self.known.as_ref().map_or(&self.sent, |known| &known.upn)
     }
 }
 
@@ -38,6 +65,7 @@ impl Account {
 struct Record {
     /// Only where it differs from the key.
     sent: Option<Box<str>>,
+    object_id: Option<Uuid>,
     first: Duration,
     last: Duration,
     revoked: Option<Duration>,
@@ -186,7 +214,8 @@ impl Recorder {
         let record = match shard.users.get_mut(user.key.as_str()) {
             Some(record) => record,
             None => shard.users.entry(user.key.as_str().into()).or_insert_with(|| Record {
-                sent: (user.sent != user.key).then(|| user.sent.as_str().into()),
+                sent: (user.shown() != user.key).then(|| user.shown().into()),
+                object_id: user.known.as_ref().and_then(|known| Uuid::try_parse(&known.id).ok()),
                 first: fact.at,
                 last: fact.at,
                 revoked: None,
@@ -264,6 +293,11 @@ impl Recorder {
             crossing: c.crossing.get(),
             max_requests_in_window: c.max_requests_in_window.get(),
             max_accepted_in_window: c.max_accepted_in_window.get(),
+            reads: c.reads.get(),
+            resource_units: c.resource_units.get(),
+            max_resource_units_in_window: c.max_resource_units_in_window.get(),
+            throttled_reads: c.throttled_reads.get(),
+            early_reads: c.early_reads.get(),
             in_flight: self.in_flight.load(Ordering::Relaxed),
             max_in_flight: c.max_in_flight.get(),
             bad_auth: c.bad_auth.get(),
@@ -271,6 +305,8 @@ impl Recorder {
             duplicate_client_request_ids: c.duplicate_client_request_ids.get(),
             missing_client_request_ids: c.missing_client_request_ids.get(),
             unexpected_hosts: lock(&self.hosts).clone(),
+            batches: c.batches.get(),
+            batch_parts: c.batch_parts.get(),
             redirects_followed: c.redirects_followed.get(),
             token_requests: c.token_requests.get(),
             tokens_issued: c.tokens_issued.get(),
@@ -313,6 +349,7 @@ impl Record {
             answers: self.answers.map(),
             effects: u64::from(self.effects),
             external: self.external,
+            object_id: self.object_id.map(|id| id.to_string()),
             first_at: time(self.first),
             last_at: time(self.last),
             first_s: self.first.as_secs_f64(),

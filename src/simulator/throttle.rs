@@ -67,6 +67,14 @@ struct AppState {
     told: Option<(Duration, Duration)>,
     asked: Window,
     accepted: Window,
+    /// The same of reads, which are counted in resource units.
+    reads: Reads,
+}
+
+struct Reads {
+    meter: Meter,
+    told: Option<(Duration, Duration)>,
+    units: Window,
 }
 
 impl AppState {
@@ -77,6 +85,11 @@ impl AppState {
             told: None,
             asked: Window::new(window),
             accepted: Window::new(window),
+            reads: Reads {
+                meter: Meter::new(&quota.read),
+                told: None,
+                units: Window::new(clock.real(quota.read.window)),
+            },
         }
     }
 }
@@ -97,6 +110,8 @@ pub(super) enum Patience {
 pub(super) enum Scope {
     App,
     Tenant,
+    /// The app's reads.
+    Reads,
 }
 
 /// What the quotas say to one request.
@@ -127,7 +142,7 @@ impl App {
         grace: Duration,
     ) -> Admission {
         let mut state = lock(&self.state);
-        let patience = state.patience(now, grace);
+        let patience = patience(state.told, now, grace);
         let asked = state.asked.count(now);
         let verdict = if quota.enabled {
             charge(&mut state.meter, &mut lock(&self.tenant.meter), clock.simulated(now))
@@ -141,28 +156,68 @@ impl App {
         Admission { patience, verdict, asked, accepted }
     }
 
+    /// Counts a read that arrives at `now` (real time) and costs so many resource units against the app's quota; how
+    /// long it must wait, in simulated time, if it must.
+    pub(super) fn admit_read(
+        &self,
+        units: u32,
+        now: Duration,
+        clock: &Clock,
+        quota: &QuotaConfig,
+        grace: Duration,
+    ) -> (Patience, Option<Duration>) {
+        let mut state = lock(&self.state);
+        let reads = &mut state.reads;
+        let patience = patience(reads.told, now, grace);
+        let simulated = clock.simulated(now);
+        let wait = reads.meter.wait_for(units, simulated).filter(|_| quota.enabled);
+        let wait = wait.map(|wait| reads.meter.refuse(simulated, wait));
+        if wait.is_none() {
+            reads.meter.charge_for(units);
+        }
+        (patience, wait)
+    }
+
+    /// Notes that so many resource units were really spent; gives how many were within the last window.
+    pub(super) fn spend(&self, units: u32, now: Duration) -> u64 {
+        lock(&self.state).reads.units.add(now, units)
+    }
+
+    /// Takes back what a read was counted for that turned out to cost nothing.
+    pub(super) fn give_back(&self, units: u32) {
+        lock(&self.state).reads.meter.give_back(units);
+    }
+
     /// Notes that an answer leaves at `from` which tells the app to wait until `until`. Real time.
     pub(super) fn tell(&self, from: Duration, until: Duration) {
         let mut state = lock(&self.state);
-        state.told = Some(match state.told {
-            Some((since, end)) if from <= end => (since.min(from), end.max(until)),
-            _ => (from, until),
-        });
+        state.told = Some(longer(state.told, from, until));
+    }
+
+    /// The same for its reads.
+    pub(super) fn tell_reads(&self, from: Duration, until: Duration) {
+        let mut state = lock(&self.state);
+        state.reads.told = Some(longer(state.reads.told, from, until));
     }
 }
 
-impl AppState {
-    fn patience(&self, now: Duration, grace: Duration) -> Patience {
-        match self.told {
-            Some((from, until)) if now > from && now < until => {
-                if now > from + grace {
-                    Patience::Early
-                } else {
-                    Patience::Crossing
-                }
+fn longer(told: Option<(Duration, Duration)>, from: Duration, until: Duration) -> (Duration, Duration) {
+    match told {
+        Some((since, end)) if from <= end => (since.min(from), end.max(until)),
+        _ => (from, until),
+    }
+}
+
+fn patience(told: Option<(Duration, Duration)>, now: Duration, grace: Duration) -> Patience {
+    match told {
+        Some((from, until)) if now > from && now < until => {
+            if now > from + grace {
+                Patience::Early
+            } else {
+                Patience::Crossing
             }
-            _ => Patience::InTime,
         }
+        _ => Patience::InTime,
     }
 }
 
@@ -194,6 +249,11 @@ impl Window {
 
     /// Counts one at `now`; gives how many fell within the window that ends now.
     fn count(&mut self, now: Duration) -> u64 {
+        self.add(now, 1)
+    }
+
+    /// The same for several at once.
+    fn add(&mut self, now: Duration, count: u32) -> u64 {
         let slot = (now.as_nanos() / self.slot).max(self.newest);
         let stale = (slot - self.newest).min(SLOTS as u128);
         for old in 1..=stale {
@@ -201,8 +261,8 @@ impl Window {
             self.sum -= u64::from(std::mem::take(&mut self.counts[index]));
         }
         self.newest = slot;
-        self.counts[index(slot)] += 1;
-        self.sum += 1;
+        self.counts[index(slot)] += count;
+        self.sum += u64::from(count);
         self.sum
     }
 }
