@@ -42,7 +42,7 @@ impl Directory {
                 Item::User(person) => admins.add(person.id, &assignment, &names),
                 Item::Group(id) => {
                     if !groups.contains_key(id) {
-                        groups.insert(*id, members(&self.reader, *id).await?);
+                        groups.insert(*id, members(self, *id).await?);
                     }
                     for member in groups.get(id).into_iter().flatten() {
                         admins.add(*member, &assignment, &names);
@@ -124,8 +124,8 @@ async fn role_by_role(
     Ok(all)
 }
 
-async fn members(reader: &Reader, id: Uuid) -> Result<Vec<Uuid>, DirectoryError> {
+async fn members(directory: &Directory, id: Uuid) -> Result<Vec<Uuid>, DirectoryError> {
     let what = format!("{WHAT}: the members of group {id}");
-    let members = group::members(reader, what, id, false).all().await?;
+    let members = group::members(directory, what, id, false).all().await?;
     Ok(members.into_iter().map(|person| person.id).collect())
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::named::{Kind, Named};
 use super::reader::Reader;
 use super::users::Users;
-use super::{DirectoryError, Need, odata};
+use super::{Directory, DirectoryError, Need, odata};
 
 /// Groups, as they are looked up.
 const GROUPS: Kind =
@@ -31,8 +31,8 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
 /// one list instead of a request per group, and cycles are its business. It answers from an index that may lag a few
 /// minutes behind a change of membership, as all queries with `ConsistencyLevel: eventual` do; who joined just now may
 /// be missing.
-pub(super) fn members(reader: &Reader, what: String, id: Uuid, direct: bool) -> Users {
+pub(super) fn members(directory: &Directory, what: String, id: Uuid, direct: bool) -> Users {
     // Costs: learn.microsoft.com/graph/throttling-limits, 5 and 3 resource units, one less with $select.
     let (relationship, cost) = if direct { ("members", 2) } else { ("transitiveMembers", 4) };
-    Users::at(reader, what, &format!("groups/{id}/{relationship}"), Need::Groups, cost)
+    Users::at(directory, what, &format!("groups/{id}/{relationship}"), Need::Groups, cost)
 }

@@ -5,17 +5,16 @@ use std::collections::{HashSet, VecDeque};
 use uuid::Uuid;
 
 use super::item::Item;
-use super::reader::Reader;
 use super::role::{Assignments, Hold};
 use super::users::Users;
-use super::{DirectoryError, Person, group};
+use super::{Directory, DirectoryError, Person, group};
 
 /// The users that hold a role. Assignments within an administrative unit count like those in the whole tenant.
 /// Service principals are passed over: they have no sessions. Who may only become a member of a group that holds the
 /// role (PIM for Groups) is not among them.
 #[derive(Debug)]
 pub(super) struct Holders {
-    reader: Reader,
+    directory: Directory,
     what: String,
     lists: VecDeque<Assignments>,
     groups: VecDeque<Uuid>,
@@ -25,11 +24,11 @@ pub(super) struct Holders {
 }
 
 impl Holders {
-    pub(super) fn of(reader: &Reader, what: &str, role: Uuid, eligible: bool) -> Holders {
+    pub(super) fn of(directory: &Directory, what: &str, role: Uuid, eligible: bool) -> Holders {
         let holds: &[Hold] = if eligible { &[Hold::Active, Hold::Eligible] } else { &[Hold::Active] };
-        let list = |hold: &Hold| Assignments::of(reader, what.to_owned(), Some(role), *hold);
+        let list = |hold: &Hold| Assignments::of(&directory.reader, what.to_owned(), Some(role), *hold);
         Holders {
-            reader: reader.clone(),
+            directory: directory.clone(),
             what: what.to_owned(),
             lists: holds.iter().map(list).collect(),
             groups: VecDeque::new(),
@@ -48,7 +47,7 @@ impl Holders {
                 }
             } else if let Some(id) = self.groups.pop_front() {
                 let what = format!("{}: the members of group {id}", self.what);
-                self.members = Some(group::members(&self.reader, what, id, false));
+                self.members = Some(group::members(&self.directory, what, id, false));
             } else if let Some(list) = self.lists.front_mut() {
                 match list.next().await? {
                     Some(page) => {

@@ -39,26 +39,17 @@ impl Item {
     /// Reads an item of a list that holds users alone.
     ///
     /// # Errors
-    /// When it has no id.
+    /// When it is no user.
     pub(super) fn user(value: &Value, what: &str) -> Result<Person, DirectoryError> {
-        let id = id(value, what)?;
-        let text = |name: &str| value.get(name).and_then(Value::as_str).map(Box::from);
-        let upn: Option<Box<str>> = text("userPrincipalName");
+        let person = Person::read(value).map_err(|reason| DirectoryError::Untrusted {
+            what: what.to_owned(),
+            reason: format!("Graph's answer holds {reason}"),
+        })?;
         // Who may not read users gets ids alone, and null for all else: that says nothing of the user
         // (learn.microsoft.com/graph/permissions-overview, "Limited information returned for inaccessible objects").
-        if upn.is_none() {
-            return Ok(Person { id, ..Person::default() });
-        }
-        Ok(Person {
-            id,
-            upn,
-            name: text("displayName"),
-            guest: value
-                .get("userType")
-                .and_then(Value::as_str)
-                .map(|kind| kind.eq_ignore_ascii_case("Guest")),
-            enabled: value.get("accountEnabled").and_then(Value::as_bool),
-            synced: value.get("onPremisesSyncEnabled").map(|synced| synced.as_bool().unwrap_or(false)),
+        Ok(match person.upn {
+            Some(_) => person,
+            None => Person { id: person.id, ..Person::default() },
         })
     }
 }

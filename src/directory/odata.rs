@@ -6,10 +6,6 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// end the address, the second would be read as a space.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The properties that are asked for of every user.
-pub(super) const OF_USERS: &str =
-    "id,userPrincipalName,displayName,userType,accountEnabled,onPremisesSyncEnabled";
-
 /// Any text as a query's value.
 pub(super) fn encoded(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()

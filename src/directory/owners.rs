@@ -15,7 +15,7 @@ impl Directory {
         let mut owners: Vec<Person> = Vec::new();
         for collection in ["applications", "servicePrincipals"] {
             let app = odata::encoded(&app_id.replace('\'', "''"));
-            let url = format!("{collection}(appId='{app}')/owners?$select={}", odata::OF_USERS);
+            let url = format!("{collection}(appId='{app}')/owners?$select={}", self.users.select());
             let what = format!("the owners of app {}", crate::harmless::excerpt(app_id, 64));
             let read = Read { what, url, eventual: false, need: Need::Apps, cost: 1 };
             match Users::among_others(&self.reader, read).all().await {

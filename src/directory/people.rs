@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::holders::Holders;
 use super::named::Named;
-use super::reader::{Read, Reader};
+use super::reader::Read;
 use super::reports::Reports;
 use super::risky::Risky;
 use super::users::Users;
@@ -44,36 +44,36 @@ impl Directory {
             Selector::Group { name, direct } => {
                 let found = group::find(reader, name).await?;
                 let selector = Selector::Group { name: found.shown(), direct: *direct };
-                let members = group::members(reader, selector.to_string(), found.id, *direct);
+                let members = group::members(self, selector.to_string(), found.id, *direct);
                 People::of(&found, &selector, Source::Users(members))
             }
             Selector::Role { name, eligible } => {
                 let found = role::find(reader, name).await?;
                 let selector = Selector::Role { name: found.shown(), eligible: *eligible };
-                let holders = Holders::of(reader, &selector.to_string(), found.id, *eligible);
+                let holders = Holders::of(self, &selector.to_string(), found.id, *eligible);
                 People::of(&found, &selector, Source::Holders(holders))
             }
             Selector::Unit(name) => {
                 let found = unit::find(reader, name).await?;
                 let selector = Selector::Unit(found.shown());
-                let members = unit::members(reader, selector.to_string(), found.id);
+                let members = unit::members(self, selector.to_string(), found.id);
                 People::of(&found, &selector, Source::Users(members))
             }
             Selector::Risky(levels) => plain(Source::Risky(Risky::of(reader, &selector.to_string(), levels))),
-            Selector::Filter(filter) => plain(Source::Users(users(reader, selector, Some(filter)))),
-            Selector::ReportsOf(user) => plain(Source::Reports(Reports::of(reader, user).await?)),
-            Selector::AllUsers => plain(Source::Users(users(reader, selector, None))),
+            Selector::Filter(filter) => plain(Source::Users(users(self, selector, Some(filter)))),
+            Selector::ReportsOf(user) => plain(Source::Reports(Reports::of(self, user).await?)),
+            Selector::AllUsers => plain(Source::Users(users(self, selector, None))),
         })
     }
 }
 
 /// The users of the tenant that a filter finds, or all. `$count` and `ConsistencyLevel` always go with it: some filters
 /// need both (learn.microsoft.com/graph/aad-advanced-queries), and the others are answered the same.
-fn users(reader: &Reader, selector: &Selector, filter: Option<&str>) -> Users {
+fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> Users {
     let filter = filter.map_or_else(String::new, |text| format!("$filter={}&", odata::encoded(text.trim())));
-    let url = format!("users?{filter}$count=true&$select={}&$top=999", odata::OF_USERS);
+    let url = format!("users?{filter}$count=true&$select={}&$top=999", directory.users.select());
     let what = crate::harmless::excerpt(&selector.to_string(), 300);
-    Users::alone(reader, Read { what, url, eventual: true, need: Need::Users, cost: 1 })
+    Users::alone(&directory.reader, Read { what, url, eventual: true, need: Need::Users, cost: 1 })
 }
 
 impl People {

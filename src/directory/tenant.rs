@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::item::Item;
 use super::reader::Read;
-use super::{Directory, DirectoryError, Need, Person, odata};
+use super::{Directory, DirectoryError, Need, Person};
 
 /// What the question and the plan say of a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,13 +44,8 @@ impl Directory {
     /// # Errors
     /// When users can't be counted.
     pub async fn count_users(&self) -> Result<u64, DirectoryError> {
-        let what = "the number of the tenant's users";
-        let url = "users?$count=true&$select=id&$top=1".to_owned();
-        let answer = self.reader.get(&Read { eventual: true, ..read(what, url, Need::Users) }).await?;
-        answer.get("@odata.count").and_then(Value::as_u64).ok_or_else(|| DirectoryError::Untrusted {
-            what: what.to_owned(),
-            reason: "Graph's answer holds no count".to_owned(),
-        })
+        let read = read("the number of the tenant's users", "users/$count".to_owned(), Need::Users);
+        self.reader.count(&Read { eventual: true, ..read }).await
     }
 
     /// The signed-in user; none for an app.
@@ -59,7 +54,7 @@ impl Directory {
     /// When that can't be read.
     pub async fn me(&self) -> Result<Option<Person>, DirectoryError> {
         let what = "the signed-in user";
-        let url = format!("me?$select={}", odata::OF_USERS);
+        let url = format!("me?$select={}", self.users.select());
         match self.reader.get(&read(what, url, Need::Users)).await {
             Ok(me) => Item::user(&me, what).map(Some),
             // "/me request is only valid with delegated authentication flow."

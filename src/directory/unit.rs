@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::named::{Kind, Named};
 use super::reader::Reader;
 use super::users::Users;
-use super::{DirectoryError, Need, odata};
+use super::{Directory, DirectoryError, Need, odata};
 
 /// Administrative units, as they are looked up.
 const UNITS: Kind = Kind {
@@ -26,6 +26,6 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
 
 /// The users that are in a unit themselves. The members of a group in it are not: a group brings only itself into the
 /// unit (learn.microsoft.com/entra/identity/role-based-access-control/admin-units-members-add).
-pub(super) fn members(reader: &Reader, what: String, id: Uuid) -> Users {
-    Users::at(reader, what, &format!("directory/administrativeUnits/{id}/members"), Need::Units, 1)
+pub(super) fn members(directory: &Directory, what: String, id: Uuid) -> Users {
+    Users::at(directory, what, &format!("directory/administrativeUnits/{id}/members"), Need::Units, 1)
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::item::Item;
 use super::pages::Pages;
 use super::reader::{Read, Reader};
-use super::{DirectoryError, Need, Person, odata};
+use super::{Directory, DirectoryError, Need, Person};
 
 /// A list whose users count and whose other items don't.
 #[derive(Debug)]
@@ -34,12 +34,12 @@ impl Users {
     /// The users at a relationship, such as `groups/{id}/members`: Graph is asked to pick them (an OData cast, which
     /// needs `$count` and `ConsistencyLevel`: learn.microsoft.com/graph/aad-advanced-queries), and where it refuses
     /// that, as not every cloud can, they are picked here.
-    pub(super) fn at(reader: &Reader, what: String, path: &str, need: Need, cost: u32) -> Users {
-        let select = odata::OF_USERS;
+    pub(super) fn at(directory: &Directory, what: String, path: &str, need: Need, cost: u32) -> Users {
+        let select = directory.users.select();
         let cast = format!("{path}/microsoft.graph.user?$count=true&$select={select}&$top=999");
         let uncast = format!("{path}?$select={select}&$top=999");
         let read = |url: String, eventual: bool| Read { what: what.clone(), url, eventual, need, cost };
-        let mut users = Users::alone(reader, read(cast, true));
+        let mut users = Users::alone(&directory.reader, read(cast, true));
         users.uncast = Some(read(uncast, false));
         users
     }
@@ -59,12 +59,16 @@ impl Users {
             }
             (page, _) => page?,
         };
-        let Some(items) = items else { return Ok(None) };
+        items.map(|items| self.people(&items)).transpose()
+    }
+
+    /// The users among the items of a page.
+    pub(super) fn people(&self, items: &[Value]) -> Result<Vec<Person>, DirectoryError> {
         let mut people = Vec::with_capacity(items.len());
-        for value in &items {
+        for value in items {
             people.extend(self.person(value)?);
         }
-        Ok(Some(people))
+        Ok(people)
     }
 
     fn person(&self, value: &Value) -> Result<Option<Person>, DirectoryError> {
