@@ -291,6 +291,8 @@ pub struct QuotaConfig {
     pub tenant: Limit,
     /// Resource units that reads of an app in a tenant may cost: 3,500 per 10 s, as in a tenant of up to 50 users.
     pub read: Limit,
+    /// Requests to Identity Protection of all apps in a tenant: 1 per second, and a 429 doesn't say how long to wait.
+    pub identity_protection: Limit,
     /// How a throttled request is told how long to wait.
     pub retry_after: RetryAfter,
     /// The body of a 429.
@@ -308,6 +310,7 @@ impl Default for QuotaConfig {
             app: limit(3_000, 150),
             tenant: limit(18_000, 300),
             read: limit(3_500, 10),
+            identity_protection: limit(1, 1),
             retry_after: RetryAfter::default(),
             body: ThrottleBody::default(),
             percentage: true,
@@ -317,7 +320,7 @@ impl Default for QuotaConfig {
 
 impl QuotaConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        for limit in [&self.app, &self.tenant, &self.read] {
+        for limit in [&self.app, &self.tenant, &self.read, &self.identity_protection] {
             if limit.limit == 0 {
                 return Err(ConfigError::Value("quota", "a limit must be at least 1".into()));
             }

@@ -185,7 +185,7 @@ impl Call<'_> {
     }
 
     /// The user behind `/me` is the one who signed in: with an app's token there is none.
-    pub(super) fn who(&self, whom: Whom, session: Option<&Arc<Session>>) -> Result<Account, GraphError> {
+    pub(super) fn who(&self, whom: Whom, session: Option<&Session>) -> Result<Account, GraphError> {
         match whom {
             Whom::User(user) => Ok(self.live.resolve(user)),
             Whom::Me if session.is_some_and(|session| session.kind == Some(TokenKind::App)) => {

@@ -7,18 +7,22 @@
 //!            ┌ wire, tls ┐   ┌── token: client credentials, device_code ──▶ session: tokens
 //!  client ──▶│  server   │──▶│── graph: sign-in ▶ quotas ▶ faults ▶ answer, latency
 //!            └───────────┘   │      session   throttle  strike   answer, penalty
-//!                 route ─────┘              quota             └▶ recorder ▶ ledger
+//!                 route ─────┤              quota             └▶ recorder ▶ ledger
+//!                            │      revoke; read ▶ permission ▶ directory ▶ tenant, odata
 //!                            ├── nearby: managed_identity, job: tokens of machines, proofs of jobs
 //!                            └── control: ledger, stats, reset, config
 //! ```
 //!
 //! Paths: `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `GET /{tenant}/v2.0/.well-known/openid-configuration`;
 //! `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all
-//! its spellings, and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `POST /v1.0|beta/$batch`; `GET /metadata/identity/oauth2/token` (the instance
+//! its spellings, and `/me`; `GET /v1.0|beta/users/{id}` and `/me`, `users`, `groups`, `groups/{id}/members` and
+//! `transitiveMembers`, their `$count`, and `POST directoryObjects/getByIds`; what else can be read (`directory/reading`);
+//! `POST /v1.0|beta/$batch`; `GET /metadata/identity/oauth2/token` (the instance
 //! metadata service and Azure Arc's), `GET /msi/token` (App Service's), `GET …/idtoken` (GitHub's), `POST …/oidctoken`
 //! (Azure Pipelines'); `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
 //! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
 
+mod account;
 mod answer;
 mod batch;
 mod body;
@@ -59,6 +63,7 @@ mod tenant;
 mod throttle;
 mod tls;
 mod token;
+mod window;
 mod wire;
 mod world;
 

@@ -76,7 +76,11 @@ impl Call<'_> {
         }
         let usual = match usual() {
             Ok(mut response) => {
-                response.headers_mut().insert(RESOURCE_UNIT, HeaderValue::from(read.units));
+                // What is counted apart says nothing of units.
+                match read.units {
+                    0 => response.headers_mut().remove(RESOURCE_UNIT),
+                    units => response.headers_mut().insert(RESOURCE_UNIT, HeaderValue::from(units)),
+                };
                 response
             }
             Err(error) => self.marks.error(&error),
@@ -130,5 +134,5 @@ fn units(resource: &Resource, query: Option<&str>) -> u32 {
     };
     let small = u32::from(query.top.is_some_and(|top| top < 20));
     let more = u32::from(query.expand.is_some());
-    (resource.units() + more).saturating_sub(less + small).max(1)
+    (resource.units() + more).saturating_sub(less + small).max(resource.units().min(1))
 }

@@ -1,6 +1,7 @@
 //! What of the directory a path names. Forms of the key as in `route`.
 
 use super::answer::GraphError;
+use super::directory::{self, Reading};
 use super::route::{decode, unquote};
 
 /// Something of the directory that can be read, beside a single user.
@@ -20,6 +21,8 @@ pub(super) enum Resource {
     Members(Members),
     /// `POST directoryObjects/getByIds`
     ByIds,
+    /// Roles, units, users at risk, and so on.
+    Other(Reading),
 }
 
 /// Which members of which group.
@@ -75,6 +78,7 @@ impl Resource {
             Resource::Members(members) if members.nested => 5,
             Resource::Members(_) => 3,
             Resource::ByIds => 5,
+            Resource::Other(reading) => reading.units(),
             Resource::UserCount | Resource::Groups | Resource::GroupCount | Resource::Group(_) => 1,
         }
     }
@@ -99,7 +103,7 @@ pub(super) fn at(path: &str) -> Option<Result<Resource, GraphError>> {
             let key = key.trim_start_matches("groups(").trim_end_matches(')');
             return Some(unquote(key).and_then(|id| below_group(&id, rest)));
         }
-        _ => return None,
+        _ => return directory::reading_at(path).map(|found| found.map(Resource::Other)).transpose(),
     }))
 }
 

@@ -22,7 +22,7 @@ use super::world::Reply;
 impl Call<'_> {
     pub(super) fn revoke(&self, whom: Whom, unsized_body: Option<Response<Body>>) -> Decision {
         let session = self.session();
-        let user = match self.who(whom, session.as_ref().ok()) {
+        let user = match self.who(whom, session.as_deref().ok()) {
             Ok(user) => user,
             Err(error) => return Decision::answer(self.marks.error(&error), self.live.latency()),
         };

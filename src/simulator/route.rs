@@ -9,6 +9,7 @@ use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::answer::GraphError;
+use super::directory;
 use super::nearby::Service;
 use super::recorder::Account;
 use super::resource::{self, Resource};
@@ -108,6 +109,9 @@ pub(super) fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
 }
 
 fn action(method: &Method, path: &str, whom: Whom) -> Result<Ask, GraphError> {
+    if let Some(reading) = directory::reading_of_user(&whom, &decode(path)?) {
+        return only(&Method::GET, method, Ask::Browse(Resource::Other(reading)));
+    }
     let (allowed, ask) = match decode(path)?.as_ref() {
         "" => (&Method::GET, Ask::Read(whom)),
         "revokeSignInSessions" | "microsoft.graph.revokeSignInSessions" => (&Method::POST, Ask::Revoke(whom)),

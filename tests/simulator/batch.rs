@@ -47,7 +47,8 @@ fn statuses(parts: &[Value]) -> Vec<u64> {
 
 #[tokio::test]
 async fn each_part_has_its_own_answer() {
-    let drill = Drill::new("unknown = ['gone-*']\ndeny = ['chief']").await;
+    let roles = "[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']";
+    let drill = Drill::new(&format!("unknown = ['gone-*']\ndeny = ['chief']\n{roles}")).await;
     let parts = drill
         .parts(json!([
             revoke("1", "ann"),

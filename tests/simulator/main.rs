@@ -4,11 +4,17 @@
 
 mod batch;
 mod device_code;
+mod directory;
 mod faults;
 mod graph;
+mod groups;
 mod ledger;
 mod nearby;
+mod paging;
 mod quotas;
+mod reading;
+mod reads;
+mod tenant;
 mod tls;
 mod token;
 

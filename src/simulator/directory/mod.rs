@@ -3,6 +3,7 @@
 mod groups;
 mod objects;
 mod person;
+mod reading;
 mod users;
 
 use hyper::Response;
@@ -14,6 +15,8 @@ use super::permission::Act;
 use super::recorder::Account;
 use super::resource::Resource;
 use super::session::Session;
+
+pub(super) use reading::{Reading, of as reading_at, of_user as reading_of_user};
 
 /// One user, who signed in or was named.
 pub(super) fn user(
@@ -40,6 +43,7 @@ pub(super) fn browse(
         Resource::Group(id) => groups::one(&reader, id),
         Resource::Members(members) => groups::members(&reader, members),
         Resource::ByIds => objects::by_ids(&reader),
+        Resource::Other(reading) => reading::answer(&reader, reading),
     }
 }
 

@@ -5,10 +5,16 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Group, Object, Role, Tenant, Unit, User};
+use super::{DirectoryConfig, Group, Object, Role, Tenant, Unit, User, names};
 use crate::simulator::lock::lock;
 
 impl Tenant {
+    /// A tenant in which nobody is listed.
+    pub(in crate::simulator) fn empty() -> Tenant {
+        let DirectoryConfig { organization, domain, .. } = DirectoryConfig::default();
+        Tenant { organization, domain, ..Tenant::default() }
+    }
+
     /// The user with this principal name or object id, in any case; a deleted one too.
     pub(in crate::simulator) fn any_user(&self, id: &str) -> Option<(u32, &User)> {
         let at = match Uuid::try_parse(id) {
@@ -51,6 +57,11 @@ impl Tenant {
     pub(in crate::simulator) fn role(&self, id: &str) -> Option<&Role> {
         let id = Uuid::try_parse(id).ok()?;
         self.roles.iter().find(|role| role.id == id || role.template == id)
+    }
+
+    /// The built-in roles and their templates, whether or not anybody holds them.
+    pub(in crate::simulator) fn built_in_roles() -> impl Iterator<Item = (&'static str, Uuid)> {
+        names::roles()
     }
 
     /// A user by where they stand.

@@ -142,6 +142,11 @@ const ROLES: [(&str, Uuid); 14] = [
     ("Global Reader", uuid!("f2ef992c-3afb-46b9-b7cf-a126ee74c451")),
 ];
 
+/// The built-in roles that are known, and their templates.
+pub(super) fn roles() -> impl Iterator<Item = (&'static str, Uuid)> {
+    ROLES.iter().copied()
+}
+
 /// The template of a built-in role.
 pub(super) fn template(role: &str) -> Option<Uuid> {
     ROLES.iter().find(|(name, _)| name.eq_ignore_ascii_case(role)).map(|&(_, id)| id)
