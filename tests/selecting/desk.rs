@@ -6,7 +6,7 @@ use std::time::Duration;
 use entra_revoke::directory::{Directory, DirectoryError, People, Person, Selector};
 use entra_revoke::http::{HttpClients, HttpOptions};
 use entra_revoke::identity::{Offer, Sources, Tokens};
-use entra_revoke::simulator::{Config, Simulator};
+use entra_revoke::simulator::{Config, Simulator, TokenKind};
 
 /// An obvious fake.
 const TOKEN: &str = "fake-token-CANARY-9f2c";
@@ -23,23 +23,40 @@ pub fn only(permissions: &[&str]) -> String {
     format!("[token]\nroles = {permissions:?}\n")
 }
 
+/// A directory, whose service lives as long as this.
 pub struct Desk {
     /// Kept, since it ends when it is dropped.
-    _simulator: Simulator,
+    _simulator: Option<Simulator>,
     pub directory: Directory,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Desk {
-    /// A simulator with this configuration (TOML); quotas are off unless it names them.
+    /// A simulator with this configuration (TOML), read with an opaque token; quotas are off unless it names them.
     pub fn new(toml: &str) -> Desk {
+        Desk::start(toml, None)
+    }
+
+    /// The same with a token that says what it is.
+    pub fn telling(toml: &str, kind: TokenKind) -> Desk {
+        Desk::start(toml, Some(kind))
+    }
+
+    fn start(toml: &str, kind: Option<TokenKind>) -> Desk {
         let mut config = Config::from_toml_str(toml).expect("the test's configuration");
         config.quota.enabled = toml.contains("quota");
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
+        let runtime = runtime();
         let simulator = runtime.block_on(Simulator::start(config)).expect("the simulator");
-        let directory = runtime.block_on(sign_in(&simulator.url()));
-        Desk { _simulator: simulator, directory, runtime }
+        let minted = kind.map(|kind| simulator.mint_token(kind, Duration::from_secs(600)));
+        let directory = runtime.block_on(sign_in(&simulator.url(), minted.as_deref().unwrap_or(TOKEN)));
+        Desk { _simulator: Some(simulator), directory, runtime }
+    }
+
+    /// A service of the test's own at this address.
+    pub fn at(url: &str) -> Desk {
+        let runtime = runtime();
+        let directory = runtime.block_on(sign_in(url, TOKEN));
+        Desk { _simulator: None, directory, runtime }
     }
 
     /// Runs something of the directory to its end.
@@ -90,7 +107,11 @@ pub fn group(name: &str) -> Selector {
     Selector::Group { name: name.to_owned(), direct: false }
 }
 
-async fn sign_in(url: &str) -> Directory {
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap()
+}
+
+async fn sign_in(url: &str, token: &str) -> Directory {
     let options = HttpOptions {
         timeout: Duration::from_secs(20),
         ca_cert: None,
@@ -105,8 +126,8 @@ async fn sign_in(url: &str) -> Directory {
         client_id: None,
         sources: Sources { auth: Some("token".parse().unwrap()), ..Sources::default() },
     };
-    let token = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| TOKEN.to_owned());
-    let signed = Tokens::sign_in(offer.candidates(&token).unwrap(), clients.clone()).await.unwrap();
+    let variables = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| token.to_owned());
+    let signed = Tokens::sign_in(offer.candidates(&variables).unwrap(), clients.clone()).await.unwrap();
     let claims = signed.tokens.current().claims().clone();
     Directory::new(clients, url, Arc::new(signed.tokens), &claims)
 }
