@@ -5,7 +5,7 @@
 //!  ids ───────▶ resolve: batches of reads ├──▶ plan
 //!  names ─────▶ alias: mail, on-premises ─┘
 //!                 │
-//!                 └──▶ reader: one request, its pace, its tries, the permission that it lacked
+//!                 └──▶ reader: one request, its pace and patience; what its answer means (judge)
 //! ```
 //!
 //! Nothing here writes. Reads cost nothing of the quota of revocations; they have one of their own, counted in resource
@@ -15,22 +15,42 @@ mod admins;
 mod alias;
 mod batch;
 mod error;
+mod exchange;
+mod fault;
+mod group;
+mod holders;
+mod in_filter;
+mod item;
+mod judge;
+mod named;
 mod need;
+mod odata;
 mod owners;
+mod pace;
 mod pages;
+mod part;
+mod patience;
 mod people;
 mod person;
+mod probe;
 mod reader;
+mod reports;
 mod resolve;
+mod risky;
+mod role;
 mod selector;
 mod tenant;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod users;
 
 pub use admins::{Admins, GLOBAL_ADMINISTRATOR};
 pub use error::DirectoryError;
 pub use need::{Need, UserReads};
 pub use people::People;
 pub use person::{Person, Resolved};
-pub use selector::{RiskLevel, Selector};
+pub use selector::{RiskLevel, Selector, stated};
 pub use tenant::TenantFacts;
 
 use std::sync::Arc;
@@ -41,7 +61,6 @@ use reader::Reader;
 
 /// The directory of the tenant that the program is signed in to.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct Directory {
     reader: Reader,
     users: UserReads,

@@ -1,0 +1,59 @@
+//! Text in the address of a query.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Kept as they are: RFC 3986's unreserved characters. All others are encoded, `#` and `+` among them: the first would
+/// end the address, the second would be read as a space.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Any text as a query's value.
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string()
+}
+
+/// A text as a literal of OData: in apostrophes, its own ones doubled. Not yet encoded.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Reads a literal as OData does, from its first apostrophe to the one that is not doubled.
+    fn read(filter: &str) -> (String, &str) {
+        let mut rest = filter.strip_prefix('\'').unwrap();
+        let mut text = String::new();
+        loop {
+            let (before, after) = rest.split_once('\'').unwrap();
+            text.push_str(before);
+            match after.strip_prefix('\'') {
+                Some(more) => {
+                    text.push('\'');
+                    rest = more;
+                }
+                None => return (text, after),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_leaves_its_place() {
+        assert_eq!(literal("O'Brien's"), "'O''Brien''s'");
+        assert_eq!(encoded("a eq 'x#y&z+1/ü'"), "a%20eq%20%27x%23y%26z%2B1%2F%C3%BC%27");
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_comes_back_as_it_went(name in ".{0,40}", rest in "[ -~]{0,10}") {
+            let rest = rest.trim_start_matches('\'');
+            let sent = encoded(&format!("{}{rest}", literal(&name)));
+            prop_assert!(sent.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+            let arrived = percent_decode_str(&sent).decode_utf8().unwrap();
+            prop_assert_eq!(read(&arrived), (name, rest));
+        }
+    }
+}
