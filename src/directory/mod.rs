@@ -17,13 +17,14 @@ mod batch;
 mod error;
 mod exchange;
 mod fault;
+mod filter;
 mod group;
 mod holders;
+mod in_filter;
 mod item;
 mod judge;
 mod named;
 mod need;
-mod odata;
 mod owners;
 mod pace;
 mod pages;
@@ -31,6 +32,7 @@ mod part;
 mod patience;
 mod people;
 mod person;
+mod probe;
 mod reader;
 mod reports;
 mod resolve;
@@ -57,7 +59,6 @@ use reader::Reader;
 
 /// The directory of the tenant that the program is signed in to.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct Directory {
     reader: Reader,
     users: UserReads,

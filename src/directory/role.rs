@@ -7,7 +7,7 @@ use super::item::Item;
 use super::named::{Kind, Named};
 use super::pages::Pages;
 use super::reader::{Read, Reader};
-use super::{DirectoryError, Need, odata};
+use super::{DirectoryError, Need, filter};
 
 /// Role definitions, as they are looked up. The id of a built-in one is that of its template.
 const ROLES: Kind = Kind {
@@ -25,7 +25,7 @@ const ACTIVATED: Kind =
 pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, DirectoryError> {
     let text = text.trim();
     let Ok(id) = Uuid::try_parse(text) else {
-        return ROLES.by_filter(reader, text, &format!("displayName eq {}", odata::literal(text))).await;
+        return ROLES.by_filter(reader, text, &format!("displayName eq {}", filter::literal(text))).await;
     };
     match ROLES.by_id(reader, id).await {
         Err(DirectoryError::NotFound { what }) => match activated(reader, id).await? {
@@ -88,8 +88,8 @@ impl Assignments {
             Hold::Eligible => ("roleEligibilitySchedules", Need::Eligibility),
         };
         let filter = role.map_or_else(String::new, |role| {
-            let filter = format!("roleDefinitionId eq {}", odata::literal(&role.to_string()));
-            format!("$filter={}&", odata::encoded(&filter))
+            let filter = format!("roleDefinitionId eq {}", filter::literal(&role.to_string()));
+            format!("$filter={}&", filter::encoded(&filter))
         });
         let url = format!("roleManagement/directory/{collection}?{filter}$expand=principal");
         let read = Read { what: what.clone(), url, eventual: false, need, cost: 2 };
