@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::named::{Kind, Named};
 use super::reader::Reader;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, filter};
+use super::{Directory, DirectoryError, Need, odata};
 
 /// Groups, as they are looked up.
 const GROUPS: Kind =
@@ -17,7 +17,7 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
     if let Ok(id) = Uuid::try_parse(text) {
         return GROUPS.by_id(reader, id).await;
     }
-    let literal = filter::literal(text);
+    let literal = odata::literal(text);
     let mut filter = format!("displayName eq {literal}");
     if text.contains('@') {
         filter.push_str(&format!(" or mail eq {literal}"));

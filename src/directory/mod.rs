@@ -17,7 +17,6 @@ mod batch;
 mod error;
 mod exchange;
 mod fault;
-mod filter;
 mod group;
 mod holders;
 mod in_filter;
@@ -25,6 +24,7 @@ mod item;
 mod judge;
 mod named;
 mod need;
+mod odata;
 mod owners;
 mod pace;
 mod pages;
@@ -40,6 +40,8 @@ mod risky;
 mod role;
 mod selector;
 mod tenant;
+#[cfg(test)]
+mod tests;
 mod unit;
 mod users;
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::pages::Pages;
 use super::reader::{Read, Reader};
-use super::{DirectoryError, Need, filter, item};
+use super::{DirectoryError, Need, item, odata};
 use crate::harmless;
 
 /// How many of those that have one name are told.
@@ -85,7 +85,7 @@ impl Kind {
         text: &str,
         filter: &str,
     ) -> Result<Named, DirectoryError> {
-        let url = format!("{}?$filter={}&$select={}", self.path, filter::encoded(filter), self.select);
+        let url = format!("{}?$filter={}&$select={}", self.path, odata::encoded(filter), self.select);
         let mut pages = Pages::new(reader.clone(), self.ask(text, url));
         let mut found: Vec<Named> = Vec::new();
         while let Some(items) = pages.next().await? {

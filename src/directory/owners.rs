@@ -2,7 +2,7 @@
 
 use super::reader::Read;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, Person, filter};
+use super::{Directory, DirectoryError, Need, Person, odata};
 
 impl Directory {
     /// The owners of the app and of its service principal, users only. An app that lives in another tenant has no
@@ -14,7 +14,7 @@ impl Directory {
     pub async fn owners(&self, app_id: &str) -> Result<Vec<Person>, DirectoryError> {
         let mut owners: Vec<Person> = Vec::new();
         for collection in ["applications", "servicePrincipals"] {
-            let app = filter::encoded(&app_id.replace('\'', "''"));
+            let app = odata::encoded(&app_id.replace('\'', "''"));
             let url = format!("{collection}(appId='{app}')/owners?$select={}", self.users.select());
             let what = format!("the owners of app {}", crate::harmless::excerpt(app_id, 64));
             let read = Read { what, url, eventual: false, need: Need::Apps, cost: 1 };

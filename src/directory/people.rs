@@ -10,7 +10,7 @@ use super::reader::Read;
 use super::reports::Reports;
 use super::risky::Risky;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, Person, Selector, filter, group, role, unit};
+use super::{Directory, DirectoryError, Need, Person, Selector, group, odata, role, unit};
 
 /// The users of a selector.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Directory {
 /// The users of the tenant that a filter finds, or all. `$count` and `ConsistencyLevel` always go with it: some filters
 /// need both (learn.microsoft.com/graph/aad-advanced-queries), and the others are answered the same.
 fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> Users {
-    let filter = filter.map_or_else(String::new, |text| format!("$filter={}&", filter::encoded(text.trim())));
+    let filter = filter.map_or_else(String::new, |text| format!("$filter={}&", odata::encoded(text.trim())));
     let url = format!("users?{filter}$count=true&$select={}&$top=999", directory.users.select());
     let what = crate::harmless::excerpt(&selector.to_string(), 300);
     Users::alone(&directory.reader, Read { what, url, eventual: true, need: Need::Users, cost: 1 })

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::Need;
-use super::filter::{encoded, literal};
+use super::odata::{encoded, literal};
 use super::reader::Read;
 use crate::user_id::UserId;
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::pages::Pages;
 use super::reader::{Read, Reader};
-use super::{DirectoryError, Need, Person, RiskLevel, filter, item};
+use super::{DirectoryError, Need, Person, RiskLevel, item, odata};
 
 /// The states in which something is still to be done: at risk by what was detected, or held to be compromised by an
 /// administrator. Risk that was remediated, dismissed or confirmed safe is over
@@ -30,7 +30,7 @@ impl Risky {
         let select = "id,userPrincipalName,userDisplayName,isDeleted,riskLevel,riskState";
         let url = format!(
             "identityProtection/riskyUsers?$filter={}&$select={select}&$top=500",
-            filter::encoded(&filter)
+            odata::encoded(&filter)
         );
         let read = Read { what: what.to_owned(), url, eventual: false, need: Need::Risk, cost: 1 };
         Risky { what: what.to_owned(), levels: levels.to_vec(), pages: Pages::new(reader.clone(), read) }

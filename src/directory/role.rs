@@ -7,7 +7,7 @@ use super::item::Item;
 use super::named::{self, Named};
 use super::pages::Pages;
 use super::reader::{Read, Reader};
-use super::{DirectoryError, Need, filter};
+use super::{DirectoryError, Need, odata};
 
 /// A role, as it is defined.
 #[derive(Clone, Debug)]
@@ -109,8 +109,8 @@ impl Assignments {
             Hold::Eligible => ("roleEligibilitySchedules", Need::Eligibility),
         };
         let filter = role.map_or_else(String::new, |role| {
-            let filter = format!("roleDefinitionId eq {}", filter::literal(&role.to_string()));
-            format!("$filter={}&", filter::encoded(&filter))
+            let filter = format!("roleDefinitionId eq {}", odata::literal(&role.to_string()));
+            format!("$filter={}&", odata::encoded(&filter))
         });
         let url = format!("roleManagement/directory/{collection}?{filter}$expand=principal");
         let read = Read { what: what.clone(), url, eventual: false, need, cost: 2 };

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::named::{Kind, Named};
 use super::reader::Reader;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, filter};
+use super::{Directory, DirectoryError, Need, odata};
 
 /// Administrative units, as they are looked up.
 const UNITS: Kind = Kind {
@@ -20,7 +20,7 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
     let text = text.trim();
     match Uuid::try_parse(text) {
         Ok(id) => UNITS.by_id(reader, id).await,
-        Err(_) => UNITS.by_filter(reader, text, &format!("displayName eq {}", filter::literal(text))).await,
+        Err(_) => UNITS.by_filter(reader, text, &format!("displayName eq {}", odata::literal(text))).await,
     }
 }
 

@@ -1,3 +1,4 @@
+#![allow(dead_code)]
 //! A directory to read: the library's own, signed in to a simulator of its own.
 
 use std::sync::Arc;
@@ -25,8 +26,8 @@ pub fn only(permissions: &[&str]) -> String {
 
 /// A directory, whose service lives as long as this.
 pub struct Desk {
-    /// Kept, since it ends when it is dropped.
-    _simulator: Option<Simulator>,
+    /// Ends when it is dropped.
+    pub simulator: Option<Simulator>,
     pub directory: Directory,
     runtime: tokio::runtime::Runtime,
 }
@@ -49,14 +50,14 @@ impl Desk {
         let simulator = runtime.block_on(Simulator::start(config)).expect("the simulator");
         let minted = kind.map(|kind| simulator.mint_token(kind, Duration::from_secs(600)));
         let directory = runtime.block_on(sign_in(&simulator.url(), minted.as_deref().unwrap_or(TOKEN)));
-        Desk { _simulator: Some(simulator), directory, runtime }
+        Desk { simulator: Some(simulator), directory, runtime }
     }
 
     /// A service of the test's own at this address.
     pub fn at(url: &str) -> Desk {
         let runtime = runtime();
         let directory = runtime.block_on(sign_in(url, TOKEN));
-        Desk { _simulator: None, directory, runtime }
+        Desk { simulator: None, directory, runtime }
     }
 
     /// Runs something of the directory to its end.

@@ -1,19 +1,19 @@
-//! Names inside of OData filters, and filters inside of addresses.
+//! Text in the address of a query.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Kept as they are: RFC 3986's unreserved characters. A raw `#` would end the address, a raw `+` become a space, a raw
-/// `&` begin the next option.
-const OPTION: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Kept as they are: RFC 3986's unreserved characters. All others are encoded, `#` and `+` among them: the first would
+/// end the address, the second would be read as a space.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A text in a filter: `'o''brien@contoso.com'`.
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+/// Any text as a query's value.
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string()
 }
 
-/// A filter, or another option's value, as it stands in an address.
-pub(super) fn encoded(value: &str) -> String {
-    utf8_percent_encode(value, OPTION).to_string()
+/// A text as a literal of OData: in apostrophes, its own ones doubled. Not yet encoded.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[cfg(test)]
@@ -41,9 +41,9 @@ mod tests {
     }
 
     #[test]
-    fn guests_and_apostrophes() {
-        assert_eq!(encoded(&literal("a_b.com#EXT#@c.com")), "%27a_b.com%23EXT%23%40c.com%27");
-        assert_eq!(literal("o'brien@c.com"), "'o''brien@c.com'");
+    fn nothing_leaves_its_place() {
+        assert_eq!(literal("O'Brien's"), "'O''Brien''s'");
+        assert_eq!(encoded("a eq 'x#y&z+1/ü'"), "a%20eq%20%27x%23y%26z%2B1%2F%C3%BC%27");
     }
 
     proptest! {
