@@ -52,7 +52,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     check_me(draft.names_me(), &connection.claims)?;
     let fits = sending.max_users.is_none_or(|most| draft.targets() <= most as usize);
     let asks = !args.yes && fits && draft.targets() > 0;
-    let mut prepared = Prepared { draft, sending, network, who, profile, drill: None };
+    let prepared = Prepared { draft, sending, network, who, profile, drill: None };
     if fits {
         prepared.forewarn(&connection, &Evidence::new(&args.work.evidence).output_dir);
     }
@@ -75,9 +75,8 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
-    fn forewarn(&mut self, connection: &Connection, output_dir: &Path) {
-        let oneself = self.draft.send_last(&forewarn::own_ids(&connection.claims));
-        forewarn::of_oneself(oneself, true);
+    fn forewarn(&self, connection: &Connection, output_dir: &Path) {
+        forewarn::of_oneself(self.draft.sends_operator(), true);
         let pace = self.sending.rate.pace(self.sending.burst, 1.0);
         forewarn::of_the_tokens_end(connection, pace.time_for(self.draft.targets() as u64));
         forewarn::of_the_machine(output_dir, &self.sending);
