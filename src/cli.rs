@@ -305,7 +305,13 @@ pub struct SimulatorArgs {
     /// What goes wrong, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
-    /// Seed of what goes wrong by chance
+    /// Make up a directory of so many users, 1 to 200,000, with groups and roles
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    pub users: Option<u32>,
+    /// The directory's initial domain
+    #[arg(long, value_name = "NAME", requires = "users")]
+    pub domain: Option<String>,
+    /// Seed of who is made up, and of what goes wrong by chance
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use super::{signals, start_logs};
 use crate::cli::SimulatorArgs;
 use crate::console;
 use crate::error::Error;
-use crate::simulator::{Config, Fault, Simulator, StartError};
+use crate::simulator::{Config, Fault, Generate, Simulator, StartError};
 
 pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;
@@ -45,6 +45,11 @@ fn config(args: &SimulatorArgs) -> Result<Config, Error> {
     config.speed = args.speed.unwrap_or(config.speed);
     config.latency = args.latency.unwrap_or(config.latency);
     config.seed = args.seed.unwrap_or(config.seed);
+    if let Some(users) = args.users {
+        let directory = config.directory.get_or_insert_default();
+        directory.generate = Some(Generate { users, seed: config.seed });
+        directory.domain = args.domain.clone().unwrap_or_else(|| directory.domain.clone());
+    }
     config.quota.enabled &= !args.no_quota;
     config.faults.extend(faults(&args.fault)?);
     Ok(config)

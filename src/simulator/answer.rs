@@ -47,6 +47,13 @@ impl Marks {
         Marks { request_id: guid(), client_request_id: headers.get(CLIENT_REQUEST_ID).cloned(), date }
     }
 
+    /// The marks of a batch's part, whose `headers` these are: it shares the batch's request id (the sample of Graph's
+    /// json-batching page), and its client request id unless it has one of its own.
+    pub(super) fn of_part(&self, headers: &HeaderMap) -> Marks {
+        let own = headers.get(CLIENT_REQUEST_ID).or(self.client_request_id.as_ref());
+        Marks { request_id: self.request_id, client_request_id: own.cloned(), date: self.date }
+    }
+
     /// Adds what Graph adds to every answer. The client's request id is echoed; without one both ids are equal.
     fn stamp(&self, headers: &mut HeaderMap) {
         let mut buffer = Uuid::encode_buffer();
@@ -152,6 +159,13 @@ impl Marks {
 /// Takes every mark of Graph from `headers`.
 pub(super) fn unmark(headers: &mut HeaderMap) {
     for name in MARKS {
+        headers.remove(name);
+    }
+}
+
+/// Takes from `headers` what stands on a whole answer and not on a part of a batch.
+pub(super) fn unmark_part(headers: &mut HeaderMap) {
+    for name in [REQUEST_ID, CLIENT_REQUEST_ID, DIAGNOSTIC, TRANSPORT_SECURITY] {
         headers.remove(name);
     }
 }

@@ -39,6 +39,15 @@ impl Body {
         Body::Drip { rest, pace, pause: Box::pin(sleep(pace)) }
     }
 
+    /// All of it at once; `None` where it would break off.
+    pub(super) fn bytes(self) -> Option<Bytes> {
+        match self {
+            Body::Whole(bytes) => Some(bytes.unwrap_or_default()),
+            Body::Drip { rest, .. } => Some(rest),
+            Body::Cut { .. } => None,
+        }
+    }
+
     /// The first half of the same bytes, then an end of the connection; and the length that was to be.
     pub(super) fn cut(self) -> (Body, usize) {
         let Body::Whole(Some(mut bytes)) = self else { return (Body::Cut { part: None, pause: None }, 1) };

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::batch::BatchConfig;
 use super::device_code::DeviceConfig;
 use super::fault::Fault;
 use super::federated::FederatedConfig;
 use super::managed_identity::ManagedIdentityConfig;
 use super::quota::{Limit, Style};
+use super::tenant::DirectoryConfig;
 use super::token::assertion::Known;
 
 /// What the simulator is to be. `Config::default()` is a tenant that knows everybody, answers at once, and has the
@@ -69,6 +71,10 @@ pub struct Config {
     pub managed_identity: ManagedIdentityConfig,
     /// The quotas.
     pub quota: QuotaConfig,
+    /// Batches of requests.
+    pub batch: BatchConfig,
+    /// The directory; without one everybody exists, and nobody is in a group.
+    pub directory: Option<DirectoryConfig>,
     /// What goes wrong; of several faults that match a request, the first in the list strikes.
     #[serde(rename = "fault")]
     pub faults: Vec<Fault>,
@@ -100,6 +106,8 @@ impl Default for Config {
             token: TokenConfig::default(),
             managed_identity: ManagedIdentityConfig::default(),
             quota: QuotaConfig::default(),
+            batch: BatchConfig::default(),
+            directory: None,
             faults: Vec::new(),
         }
     }
@@ -281,6 +289,10 @@ pub struct QuotaConfig {
     pub app: Limit,
     /// For a tenant: 18,000 per 300 s.
     pub tenant: Limit,
+    /// Resource units that reads of an app in a tenant may cost: 3,500 per 10 s, as in a tenant of up to 50 users.
+    pub read: Limit,
+    /// Requests to Identity Protection of all apps in a tenant: 1 per second, and a 429 doesn't say how long to wait.
+    pub identity_protection: Limit,
     /// How a throttled request is told how long to wait.
     pub retry_after: RetryAfter,
     /// The body of a 429.
@@ -297,6 +309,8 @@ impl Default for QuotaConfig {
             enabled: true,
             app: limit(3_000, 150),
             tenant: limit(18_000, 300),
+            read: limit(3_500, 10),
+            identity_protection: limit(1, 1),
             retry_after: RetryAfter::default(),
             body: ThrottleBody::default(),
             percentage: true,
@@ -306,7 +320,7 @@ impl Default for QuotaConfig {
 
 impl QuotaConfig {
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        for limit in [&self.app, &self.tenant] {
+        for limit in [&self.app, &self.tenant, &self.read, &self.identity_protection] {
             if limit.limit == 0 {
                 return Err(ConfigError::Value("quota", "a limit must be at least 1".into()));
             }

@@ -125,7 +125,10 @@ impl Devices {
     /// Ends a user's sessions at this real time since the start: their refresh tokens are no longer good.
     pub(super) fn revoke(&self, user: &Account, at: Duration) {
         let mut refreshes = lock(&self.refreshes);
-        for refresh in refreshes.values_mut().filter(|refresh| refresh.user.contains(&user.key)) {
+        for refresh in refreshes
+            .values_mut()
+            .filter(|refresh| user.names().any(|name| refresh.user.iter().any(|other| other == name)))
+        {
             refresh.revoked.get_or_insert(at);
         }
     }

@@ -88,6 +88,8 @@ pub enum Endpoint {
     Graph,
     /// `GET` of a user.
     Read,
+    /// A batch as a whole; `match` has nothing to choose from.
+    Batch,
     /// The token endpoint.
     Token,
     /// Where a device code is given.
@@ -102,6 +104,8 @@ pub enum Endpoint {
     Github,
     /// The same of Azure Pipelines; `match` is about the service connection.
     Pipelines,
+    /// Reads of the directory; `match` is about the path below the version, such as `groups/*/members`.
+    Directory,
 }
 
 impl Endpoint {
@@ -110,6 +114,8 @@ impl Endpoint {
         match self {
             Endpoint::Graph => "graph",
             Endpoint::Read => "read",
+            Endpoint::Batch => "batch",
+            Endpoint::Directory => "directory",
             Endpoint::Token => "token",
             Endpoint::DeviceCode => "device_code",
             Endpoint::Imds => "imds",
@@ -266,8 +272,9 @@ impl Fault {
             return bad(format!("a chance of {} is not between 0 and 1", self.chance));
         }
         let of_a_token = [Answer::OkFalse, Answer::ExpiredToken, Answer::Challenge, Answer::RevokeToken];
-        let of_graph = matches!(self.endpoint, Endpoint::Graph | Endpoint::Read);
-        if !of_graph && of_a_token.contains(&self.answer) {
+        let of_graph = [Endpoint::Graph, Endpoint::Read, Endpoint::Directory, Endpoint::Batch];
+        let no_boolean = self.endpoint == Endpoint::Batch && self.answer == Answer::OkFalse;
+        if no_boolean || (!of_graph.contains(&self.endpoint) && of_a_token.contains(&self.answer)) {
             return bad(format!("{:?} is no answer of the endpoint {}", self.answer, self.endpoint.word()));
         }
         let special = [&self.retry_after, &self.location, &self.content_type];

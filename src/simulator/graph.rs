@@ -1,33 +1,32 @@
-//! Graph: revocations, and reading a user.
+//! Graph: what every request to it goes through.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING};
 use hyper::{Request, Response, StatusCode, Version};
 
-use super::answer::{self, CLIENT_REQUEST_ID, GraphError, Marks};
+use super::answer::{self, GraphError, Marks};
+use super::batch;
 use super::body::Body;
-use super::config::Success;
-use super::directory;
-use super::fault::{Answer, Endpoint};
+use super::fault::Answer;
 use super::live::Live;
 use super::penalty;
-use super::recorder::{Account, Fact};
+use super::recorder::Account;
 use super::retry_after;
 use super::route::{Ask, Whom};
 use super::server;
 use super::session::{self, Session, TokenKind};
 use super::strike::{Rule, Serials};
 use super::tally::NO_ANSWER;
-use super::throttle::{Patience, Verdict};
+use super::throttle::Scope;
 use super::world::{Reply, World};
 
-/// The most of a request's body that is read. Nothing in it matters.
-const BODY_LIMIT: usize = 1 << 20;
+/// The most of a request's body that is read: what Graph takes in a batch.
+const BODY_LIMIT: usize = 4 << 20;
 
 /// One request to Graph, and all that is needed to answer it.
 pub(super) struct Call<'a> {
@@ -40,18 +39,25 @@ pub(super) struct Call<'a> {
     pub(super) headers: &'a HeaderMap,
     /// Whom it was sent to.
     pub(super) host: &'a str,
+    /// As it was sent, from the version on: `/v1.0/users`.
+    pub(super) path: &'a str,
+    /// What stands behind the `?`, as it was sent.
+    pub(super) query: Option<&'a str>,
+    pub(super) body: Bytes,
+    /// Whether it is a part of a batch.
+    pub(super) part: bool,
 }
 
 /// What was decided on a request: the reply, whether the revocation took effect, and how long the reply takes (in
 /// simulated time).
-struct Decision {
-    reply: Reply,
-    effect: bool,
-    delay: Duration,
+pub(super) struct Decision {
+    pub(super) reply: Reply,
+    pub(super) effect: bool,
+    pub(super) delay: Duration,
 }
 
 impl Decision {
-    fn answer(response: Response<Body>, delay: Duration) -> Decision {
+    pub(super) fn answer(response: Response<Body>, delay: Duration) -> Decision {
         Decision { reply: Reply::Answer(response), effect: false, delay }
     }
 }
@@ -65,17 +71,25 @@ pub(super) async fn answer(
     let at = world.clock.now();
     let _in_flight = world.recorder.enter();
     let (head, body) = request.into_parts();
-    let host = server::host(&head.uri, &head.headers);
     let marks = Marks::new(&head.headers, world.clock.wall(at));
     let unsized_body = refuse_unsized(&head.headers, &body, head.version, &marks);
-    drain(body).await;
-
-    let call = |version| Call { world, live: world.live(), marks, at, version, headers: &head.headers, host };
-    let decision = match asked {
-        Err(error) => Decision::answer(call("v1.0").marks.error(&error), Duration::ZERO),
-        Ok((version, Ask::Revoke(whom))) => call(version).revoke(whom, unsized_body),
-        Ok((version, Ask::Read(whom))) => call(version).read(whom, head.uri.query()),
+    let body = whole(body).await;
+    let refused = unsized_body.or_else(|| body.is_none().then(|| too_large(&marks)));
+    let (version, ask) = asked.map_or_else(|error| ("v1.0", Err(error)), |(version, ask)| (version, Ok(ask)));
+    let call = Call {
+        world,
+        live: world.live(),
+        marks,
+        at,
+        version,
+        headers: &head.headers,
+        host: server::host(&head.uri, &head.headers),
+        path: head.uri.path(),
+        query: head.uri.query(),
+        body: body.unwrap_or_default(),
+        part: false,
     };
+    let decision = call.perform(ask, refused);
     world.recorder.answered(status(&decision.reply));
     let delay = world.clock.real(decision.delay);
     if !delay.is_zero() {
@@ -103,15 +117,28 @@ fn refuse_unsized(
     (!sized && body.is_end_stream()).then(answer::length_required)
 }
 
-/// Reads a body to its end, so that the connection can be used again.
-async fn drain(body: Incoming) {
-    if !body.is_end_stream() {
-        // A body that breaks off or is too long ends the connection; there is nothing to do about it here.
-        let _ = Limited::new(body, BODY_LIMIT).collect().await;
+/// Reads a body to its end, so that the connection can be used again. One that is too long gives nothing, and is read
+/// all the same (unless it is far too long), so that its sender can hear of it.
+async fn whole(mut body: Incoming) -> Option<Bytes> {
+    let (mut kept, mut length) = (Vec::new(), 0);
+    while length < 4 * BODY_LIMIT {
+        // A body that breaks off ends the connection; there is nothing to do about it here.
+        let Some(Ok(frame)) = body.frame().await else { break };
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= BODY_LIMIT {
+            kept.extend_from_slice(&data);
+        }
     }
+    (length <= BODY_LIMIT).then(|| kept.into())
 }
 
-fn status(reply: &Reply) -> u16 {
+fn too_large(marks: &Marks) -> Response<Body> {
+    let text = "The request body is too large.";
+    marks.error(&GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", text))
+}
+
+pub(super) fn status(reply: &Reply) -> u16 {
     match reply {
         Reply::Answer(response) => response.status().as_u16(),
         Reply::Reset | Reply::Hang => NO_ANSWER,
@@ -119,36 +146,26 @@ fn status(reply: &Reply) -> u16 {
 }
 
 impl Call<'_> {
-    fn revoke(&self, whom: Whom, unsized_body: Option<Response<Body>>) -> Decision {
-        let session = self.session();
-        let user = match self.who(whom, session.as_ref().ok()) {
-            Ok(user) => user,
-            Err(error) => return Decision::answer(self.marks.error(&error), self.live.latency()),
-        };
-        let decision = match (unsized_body, session) {
-            (Some(refused), _) => Decision::answer(refused, Duration::ZERO),
-            (None, Err(error)) => self.unauthorized(&error, &user.sent),
-            (None, Ok(session)) => self.decide(&user, &session),
-        };
-        if decision.effect && !self.live.is_external(&user) {
-            self.world.devices.revoke(&user, self.at);
+    /// Does what is asked for; `refused` is the answer to a body that was not taken.
+    pub(super) fn perform(&self, ask: Result<Ask, GraphError>, refused: Option<Response<Body>>) -> Decision {
+        match ask {
+            Err(error) => Decision::answer(self.marks.error(&error), Duration::ZERO),
+            Ok(Ask::Revoke(whom)) => self.revoke(whom, refused),
+            Ok(Ask::Read(whom)) => self.read_user(whom),
+            Ok(Ask::Batch) if self.part => {
+                let error = GraphError::bad_request("A batch can't be a part of a batch.");
+                Decision::answer(self.marks.error(&error), self.live.latency())
+            }
+            Ok(Ask::Batch) => batch::answer(self, refused),
+            Ok(Ask::Browse(resource)) if resource.is_posted() => match refused {
+                Some(refused) => Decision::answer(refused, Duration::ZERO),
+                None => self.browse(&resource),
+            },
+            Ok(Ask::Browse(resource)) => self.browse(&resource),
         }
-        self.record(&user, &decision);
-        decision
     }
 
-    fn record(&self, user: &Account, decision: &Decision) {
-        let external = self.live.is_external(user);
-        let fact = Fact {
-            at: self.at,
-            status: status(&decision.reply),
-            effect: decision.effect && !external,
-            external,
-        };
-        self.world.recorder.revocation(user, fact, self.headers.get(CLIENT_REQUEST_ID));
-    }
-
-    fn session(&self) -> Result<Arc<Session>, GraphError> {
+    pub(super) fn session(&self) -> Result<Arc<Session>, GraphError> {
         let World { sessions, clock, callers, .. } = self.world;
         let config = &self.live.config;
         let session =
@@ -161,77 +178,62 @@ impl Call<'_> {
         Ok(session)
     }
 
-    fn unauthorized(&self, error: &GraphError, detail: &str) -> Decision {
+    pub(super) fn unauthorized(&self, error: &GraphError, detail: &str) -> Decision {
         self.world.recorder.counters.bad_auth.add();
         self.world.recorder.violation(self.at, "bad_auth", detail);
         Decision::answer(self.marks.error(error), self.live.latency())
     }
 
     /// The user behind `/me` is the one who signed in: with an app's token there is none.
-    fn who(&self, whom: Whom, session: Option<&Arc<Session>>) -> Result<Account, GraphError> {
+    pub(super) fn who(&self, whom: Whom, session: Option<&Session>) -> Result<Account, GraphError> {
         match whom {
-            Whom::User(user) => Ok(user),
+            Whom::User(user) => Ok(self.live.resolve(user)),
             Whom::Me if session.is_some_and(|session| session.kind == Some(TokenKind::App)) => {
                 Err(GraphError::bad_request("/me request is only valid with delegated authentication flow."))
             }
-            Whom::Me => Ok(Account::new(&self.live.config.token.user_id)),
-        }
-    }
-
-    /// Permission first (a 403 was measured to cost no quota), then quotas, then faults, then what is usual.
-    fn decide(&self, user: &Account, session: &Session) -> Decision {
-        let latency = self.live.latency();
-        if !session.may_revoke() || self.live.denies(user) {
-            return Decision::answer(self.marks.error(&GraphError::denied()), latency);
-        }
-        let used = match self.admit(user, session) {
-            Verdict::Allowed { used } => used,
-            Verdict::Throttled { scope, wait } => {
-                return Decision::answer(self.throttled(session, scope, wait, latency), latency);
+            Whom::Me => {
+                let token = &self.live.config.token;
+                let by_id = self.live.resolve(Account::new(&token.user_id));
+                let by_name = || self.live.resolve(Account::new(&token.user_principal_name));
+                // Whoever signed in is listed by the one or by the other.
+                Ok(if by_id.known.is_some() {
+                    by_id
+                } else {
+                    Some(by_name()).filter(|me| me.known.is_some()).unwrap_or(by_id)
+                })
             }
-        };
-        let fortune = self.live.faults.strike(Endpoint::Graph, &user.key, self.serials(session));
-        let delay = latency + fortune.delay;
-        if !fortune.delay.is_zero() || fortune.rule.is_some() {
-            self.world.recorder.counters.faults.add();
         }
-        let known = self.live.knows(user);
-        let usual =
-            if known { self.success(used) } else { self.marks.error(&GraphError::not_found(&user.sent)) };
-        let Some(rule) = fortune.rule else {
-            return Decision { reply: Reply::Answer(usual), effect: known, delay };
-        };
-        let effect = known && penalty::takes_effect(&rule.fault);
-        Decision { reply: self.inflict(rule, &user.sent, session, usual, delay), effect, delay }
     }
 
-    fn serials(&self, session: &Session) -> Serials {
+    pub(super) fn serials(&self, session: &Session) -> Serials {
         let (token, asked) = (session.serial, session.asked);
         Serials { token, next: self.world.sessions.next_serial(), cp1: asked.cp1, answers: asked.answers }
     }
 
-    /// Counts the request against the quotas, and notes whether the app was told to wait.
-    fn admit(&self, user: &Account, session: &Session) -> Verdict {
-        let config = &self.live.config;
-        let admission = session.app.admit(self.at, &self.world.clock, &config.quota, config.grace);
-        let counters = &self.world.recorder.counters;
-        counters.max_requests_in_window.raise(admission.asked);
-        counters.max_accepted_in_window.raise(admission.accepted);
-        match admission.patience {
-            Patience::InTime => {}
-            Patience::Crossing => counters.crossing.add(),
-            Patience::Early => {
-                counters.early.add();
-                self.world.recorder.violation(self.at, "early", &user.sent);
-            }
-        }
-        admission.verdict
-    }
-
-    fn throttled(
+    /// Notes until when a 429 that leaves at `sent` tells the app to wait, with writes or with reads.
+    pub(super) fn note_told(
         &self,
         session: &Session,
-        scope: super::throttle::Scope,
+        scope: Scope,
+        response: &Response<Body>,
+        sent: Duration,
+    ) {
+        let text = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+        let told = text.and_then(|text| retry_after::read(text, self.world.clock.wall(sent)));
+        match (response.status(), told) {
+            (StatusCode::TOO_MANY_REQUESTS, Some(wait)) if scope == Scope::Reads => {
+                session.app.tell_reads(sent, sent + wait);
+            }
+            (StatusCode::TOO_MANY_REQUESTS, Some(wait)) => session.app.tell(sent, sent + wait),
+            _ => {}
+        }
+    }
+
+    /// A 429 that says how long to `wait`.
+    pub(super) fn throttled(
+        &self,
+        session: &Session,
+        scope: Scope,
         wait: Duration,
         latency: Duration,
     ) -> Response<Body> {
@@ -239,24 +241,16 @@ impl Call<'_> {
         let sent = self.at + clock.real(latency);
         let text = retry_after::write(quota.retry_after, clock.real(wait), clock.wall(sent));
         let response = retry_after::throttled(&self.marks, quota, &session.app, scope, text.as_deref());
-        self.note_told(session, &response, sent);
+        self.note_told(session, scope, &response, sent);
         response
     }
 
-    /// Notes until when a 429 that leaves at `sent` tells the app to wait.
-    fn note_told(&self, session: &Session, response: &Response<Body>, sent: Duration) {
-        let text = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let told = text.and_then(|text| retry_after::read(text, self.world.clock.wall(sent)));
-        if let (StatusCode::TOO_MANY_REQUESTS, Some(wait)) = (response.status(), told) {
-            session.app.tell(sent, sent + wait);
-        }
-    }
-
-    fn inflict(
+    /// What a request for `id` gets that `rule` strikes, which else spends of the quota of `scope`.
+    pub(super) fn inflict(
         &self,
         rule: &Rule,
         id: &str,
-        session: &Session,
+        (session, scope): (&Session, Scope),
         usual: Response<Body>,
         delay: Duration,
     ) -> Reply {
@@ -266,57 +260,32 @@ impl Call<'_> {
         }
         let reply = penalty::inflict(fault, clock.real(fault.delay), usual, || {
             if fault.answer == Answer::Status(429) && penalty::is_plain(fault) {
-                let scope = super::throttle::Scope::App;
                 return retry_after::throttled(&self.marks, quota, &session.app, scope, None);
             }
             let now = clock.wall(self.at).as_second();
             penalty::graph_error(fault, &self.marks, self.version, id, now)
         });
+        let reply = if self.part { self.reach_the_batch(reply) } else { reply };
         if let Reply::Answer(response) = &reply {
-            self.note_told(session, response, self.at + clock.real(delay));
+            self.note_told(session, scope, response, self.at + clock.real(delay));
         }
         reply
     }
 
-    /// What a revocation that worked answers; `used` is the share of the quota in use.
-    fn success(&self, used: f64) -> Response<Body> {
-        let mut response = match self.live.config.success {
-            Success::Boolean => self.marks.ok(penalty::boolean(self.version, true)),
-            Success::NoContent => self.marks.no_content(),
-            Success::Odd => self.marks.ok(Bytes::from_static(
-                br#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#Edm.Null","@odata.null":true}"#,
-            )),
-        };
-        if self.live.config.quota.percentage && used > 0.8 {
-            let text = format!("{:.2}", used.min(1.8));
-            if let Ok(value) = HeaderValue::from_str(&text) {
-                response.headers_mut().insert(retry_after::THROTTLE_PERCENTAGE, value);
+    /// A part has no connection of its own to be reset, or cut off, or to hang on: whoever answers the batch gets nothing
+    /// from the service behind it, and says 504.
+    fn reach_the_batch(&self, reply: Reply) -> Reply {
+        match reply {
+            Reply::Answer(response) if !matches!(response.body(), Body::Cut { .. }) => {
+                Reply::Answer(response)
             }
+            _ => Reply::Answer(self.gateway_timeout()),
         }
-        response
     }
 
-    /// Reads cost none of the write quota, and no permission is asked for: a fault can refuse them.
-    fn read(&self, whom: Whom, query: Option<&str>) -> Decision {
-        let latency = self.live.latency();
-        let session = match self.session() {
-            Ok(session) => session,
-            Err(error) => return self.unauthorized(&error, "GET"),
-        };
-        let user = match self.who(whom, Some(&session)) {
-            Ok(user) => user,
-            Err(error) => return Decision::answer(self.marks.error(&error), latency),
-        };
-        let usual = directory::user(self, &user, query).unwrap_or_else(|error| self.marks.error(&error));
-        let fortune = self.live.faults.strike(Endpoint::Read, &user.key, self.serials(&session));
-        let delay = latency + fortune.delay;
-        let reply = match fortune.rule {
-            None => Reply::Answer(usual),
-            Some(rule) => {
-                self.world.recorder.counters.faults.add();
-                self.inflict(rule, &user.sent, &session, usual, delay)
-            }
-        };
-        Decision { reply, effect: false, delay }
+    /// 504.
+    pub(super) fn gateway_timeout(&self) -> Response<Body> {
+        let text = "The server did not receive a timely response from an upstream server.";
+        self.marks.error(&GraphError::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", text))
     }
 }

@@ -19,7 +19,12 @@ pub struct Ledger {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct UserRecord {
     /// The id, percent-decoded, as it was first sent.
+    ///
+    /// Of a user in the directory always the principal name as it is there, by whatever they were named.
     pub id: String,
+    /// The object id, of a user in the directory.
+    #[serde(default)]
+    pub object_id: Option<String>,
     /// Revocations requested: all that named the user and could be read, also those turned away.
     pub requests: u64,
     /// Answers by status (`"200"`); `"none"` where the connection was reset or left hanging.
@@ -47,11 +52,11 @@ pub struct UserRecord {
 pub struct Stats {
     /// Real seconds since the simulator started.
     pub uptime_s: f64,
-    /// Requests to Graph, whatever became of them.
+    /// Requests to Graph, whatever became of them; a batch is one.
     pub requests: u64,
-    /// Revocations among them.
+    /// Revocations among them, and among the parts of batches.
     pub revocations: u64,
-    /// Answers of Graph by status; `"none"` where there was none.
+    /// Answers of Graph by status, to parts of batches too; `"none"` where there was none.
     pub answers: BTreeMap<String, u64>,
     /// How often a revocation took effect.
     pub effects: u64,
@@ -67,6 +72,21 @@ pub struct Stats {
     pub max_requests_in_window: u64,
     /// The same, of those that quotas let through.
     pub max_accepted_in_window: u64,
+    /// Reads among the requests to Graph.
+    #[serde(default)]
+    pub reads: u64,
+    /// What those cost altogether, in resource units.
+    #[serde(default)]
+    pub resource_units: u64,
+    /// The most resource units that reads of one app cost within one window of its quota.
+    #[serde(default)]
+    pub max_resource_units_in_window: u64,
+    /// 429s that reads got from quotas.
+    #[serde(default)]
+    pub throttled_reads: u64,
+    /// Reads that came while their app had been told to wait with them, and had had the time to learn it.
+    #[serde(default)]
+    pub early_reads: u64,
     /// Requests to Graph being answered now.
     pub in_flight: u64,
     /// The most requests to Graph that were being answered at once.
@@ -79,6 +99,10 @@ pub struct Stats {
     pub duplicate_client_request_ids: u64,
     /// Revocations without a `client-request-id`.
     pub missing_client_request_ids: u64,
+    /// Batches that could be read.
+    pub batches: u64,
+    /// Their parts.
+    pub batch_parts: u64,
     /// Requests by `Host`, of those that were not meant for the simulator.
     pub unexpected_hosts: BTreeMap<String, u64>,
     /// Redirects that were followed.
@@ -112,11 +136,14 @@ pub struct Violation {
 }
 
 impl Ledger {
-    /// The record of `id`; case doesn't count.
+    /// The record of `id`, a principal name or (of a user in the directory) an object id; case doesn't count.
     #[must_use]
     pub fn user(&self, id: &str) -> Option<&UserRecord> {
         let key = id.to_lowercase();
-        self.users.iter().find(|user| user.id.to_lowercase() == key)
+        let is = |user: &&UserRecord| {
+            user.id.to_lowercase() == key || user.object_id.as_deref().is_some_and(|id| id == key)
+        };
+        self.users.iter().find(is)
     }
 
     /// The users as CSV with a header line.

@@ -1,21 +1,27 @@
 //! The part of the configuration that can change while the simulator runs, compiled.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::batch::{BatchConfig, Mishaps};
 use super::config::{Config, ConfigError, QuotaConfig, Success, TokenConfig};
 use super::fault::Fault;
 use super::glob::{self, Glob};
 use super::managed_identity::ManagedIdentityConfig;
-use super::recorder::Account;
+use super::recorder::{Account, Known};
 use super::strike::Faults;
+use super::tenant::{DirectoryConfig, Tenant};
 
 /// A configuration, ready for requests.
 pub(super) struct Live {
     pub(super) config: Config,
     pub(super) faults: Faults,
+    pub(super) mishaps: Mishaps,
+    /// The directory, if there is one.
+    pub(super) tenant: Option<Arc<Tenant>>,
     users: HashSet<String>,
     unknown: Vec<Glob>,
     deny: Vec<Glob>,
@@ -23,31 +29,54 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) fn new(config: Config) -> Live {
-        Live {
+    /// With the directory of `before`, if the configuration still describes the same.
+    ///
+    /// # Errors
+    /// When the directory can't be.
+    pub(super) fn new(config: Config, before: Option<&Live>) -> Result<Live, ConfigError> {
+        let same = before.filter(|before| before.config.directory == config.directory);
+        let tenant = match (same, &config.directory) {
+            (Some(before), _) => before.tenant.clone(),
+            (None, Some(directory)) => Some(Arc::new(Tenant::build(directory)?)),
+            (None, None) => None,
+        };
+        Ok(Live {
+            tenant,
             faults: Faults::new(config.seed, &config.faults),
+            mishaps: Mishaps::default(),
             users: config.users.iter().map(|id| id.to_lowercase()).collect(),
             unknown: glob::compile(&config.unknown),
             deny: glob::compile(&config.deny),
             external: glob::compile(&config.external),
             config,
-        }
+        })
+    }
+
+    /// The account as the directory knows it, whether it was deleted or not.
+    pub(super) fn resolve(&self, account: Account) -> Account {
+        let Some((at, user)) = self.tenant.as_ref().and_then(|tenant| tenant.any_user(&account.sent)) else {
+            return account;
+        };
+        account.knowing(Known { at, upn: user.upn.clone(), id: user.id.to_string() })
     }
 
     /// Whether there is such a user.
     pub(super) fn knows(&self, user: &Account) -> bool {
-        let listed = !self.config.only_known || self.users.contains(&user.key);
-        listed && !glob::any(&self.unknown, &user.key)
+        let listed = match &self.tenant {
+            Some(tenant) => user.known.as_ref().is_some_and(|known| !tenant.user_at(known.at).deleted),
+            None => !self.config.only_known || self.users.contains(&user.key),
+        };
+        listed && !any(&self.unknown, user)
     }
 
     /// Whether the caller may not touch the user.
     pub(super) fn denies(&self, user: &Account) -> bool {
-        glob::any(&self.deny, &user.key)
+        any(&self.deny, user)
     }
 
     /// Whether the user's sessions belong to another tenant.
     pub(super) fn is_external(&self, user: &Account) -> bool {
-        user.key.contains("#ext#") || glob::any(&self.external, &user.key)
+        user.key.contains("#ext#") || any(&self.external, user)
     }
 
     /// How long this answer takes, in simulated time.
@@ -58,6 +87,11 @@ impl Live {
         }
         (latency + jitter.mul_f64(2.0 * fastrand::f64())).saturating_sub(jitter)
     }
+}
+
+/// Whether one of the patterns means the user, by name or by id.
+fn any(globs: &[Glob], user: &Account) -> bool {
+    user.names().any(|name| glob::any(globs, name))
 }
 
 /// Changes to a running simulator: each key that is named replaces what was there, whole.
@@ -77,6 +111,8 @@ pub(super) struct Changes {
     token: Option<TokenConfig>,
     managed_identity: Option<ManagedIdentityConfig>,
     quota: Option<QuotaConfig>,
+    batch: Option<BatchConfig>,
+    directory: Option<DirectoryConfig>,
     fault: Option<Vec<Fault>>,
 }
 
@@ -112,6 +148,10 @@ impl Changes {
         set(&mut config.token, self.token);
         set(&mut config.managed_identity, self.managed_identity);
         set(&mut config.quota, self.quota);
+        set(&mut config.batch, self.batch);
+        if self.directory.is_some() {
+            config.directory = self.directory;
+        }
         set(&mut config.faults, self.fault);
         config.check()
     }

@@ -7,19 +7,24 @@
 //!            ┌ wire, tls ┐   ┌── token: client credentials, device_code ──▶ session: tokens
 //!  client ──▶│  server   │──▶│── graph: sign-in ▶ quotas ▶ faults ▶ answer, latency
 //!            └───────────┘   │      session   throttle  strike   answer, penalty
-//!                 route ─────┘              quota             └▶ recorder ▶ ledger
+//!                 route ─────┤              quota             └▶ recorder ▶ ledger
+//!                            │      revoke; read ▶ permission ▶ directory ▶ tenant, odata
 //!                            ├── nearby: managed_identity, job: tokens of machines, proofs of jobs
 //!                            └── control: ledger, stats, reset, config
 //! ```
 //!
 //! Paths: `POST /{tenant}/oauth2/v2.0/token` and `devicecode`; `GET /{tenant}/v2.0/.well-known/openid-configuration`;
 //! `POST /v1.0|beta/users/{id}/revokeSignInSessions` in all
-//! its spellings, and `/me`; `GET /v1.0|beta/users/{id}` and `/me`; `GET /metadata/identity/oauth2/token` (the instance
+//! its spellings, and `/me`; `GET /v1.0|beta/users/{id}` and `/me`, `users`, `groups`, `groups/{id}/members` and
+//! `transitiveMembers`, their `$count`, and `POST directoryObjects/getByIds`; what else can be read (`directory/reading`);
+//! `POST /v1.0|beta/$batch`; `GET /metadata/identity/oauth2/token` (the instance
 //! metadata service and Azure Arc's), `GET /msi/token` (App Service's), `GET …/idtoken` (GitHub's), `POST …/oidctoken`
 //! (Azure Pipelines'); `GET /_simulator/ledger[?format=csv]`, `GET /_simulator/stats`,
 //! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
 
+mod account;
 mod answer;
+mod batch;
 mod body;
 mod clock;
 mod config;
@@ -38,19 +43,27 @@ mod live;
 mod lock;
 mod managed_identity;
 mod nearby;
+mod odata;
 mod openid;
 mod penalty;
+mod permission;
 mod quota;
+mod read;
 mod recorder;
+mod resource;
 mod retry_after;
+mod revoke;
 mod route;
 mod server;
 mod session;
 mod strike;
 mod tally;
+#[allow(dead_code, reason = "some of it is read by few endpoints")]
+mod tenant;
 mod throttle;
 mod tls;
 mod token;
+mod window;
 mod wire;
 mod world;
 
@@ -63,6 +76,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use batch::BatchConfig;
 pub use config::{
     Config, ConfigError, HeaderCase, LedgerDetail, QuotaConfig, RetryAfter, Success, ThrottleBody,
     TokenConfig,
@@ -74,6 +88,10 @@ pub use ledger::{Ledger, Stats, UserRecord, Violation};
 pub use managed_identity::ManagedIdentityConfig;
 pub use quota::{Limit, Style};
 pub use session::TokenKind;
+pub use tenant::{
+    AppConfig, DirectoryConfig, Generate, GroupConfig, PagingConfig, RiskyConfig, RoleConfig, ScopedConfig,
+    UnitConfig, UserConfig, UserKind,
+};
 
 use world::World;
 
@@ -126,7 +144,7 @@ impl Simulator {
         let manner = server::Manner { tls: acceptor, header_case: config.header_case };
         let (close, closing) = watch::channel(false);
         let hosts = hosts(&config, addr);
-        let world = Arc::new(World::new(config, hosts, closing));
+        let world = Arc::new(World::new(config, hosts, closing)?);
         let server = tokio::spawn(server::serve(listener, Arc::clone(&world), manner));
         Ok(Simulator { addr, ca_pem, world, close, server })
     }

@@ -63,17 +63,37 @@ impl Meter {
 
     /// How long a request that arrives at `now` must wait, or `None`. Counts nothing.
     pub(super) fn wait(&mut self, now: Duration) -> Option<Duration> {
+        self.wait_for(1, now)
+    }
+
+    /// The same for a request that costs more than one.
+    pub(super) fn wait_for(&mut self, cost: u32, now: Duration) -> Option<Duration> {
         self.advance(now);
         if self.limit.style == Style::StrictBucket && now < self.blocked_until {
-            return Some(self.penalty.max(self.until_one()));
+            return Some(self.penalty.max(self.until(cost)));
         }
-        (self.left < 1.0).then(|| self.until_one())
+        (self.left < self.price(cost)).then(|| self.until(cost))
+    }
+
+    /// What can cost more than there ever is costs all there is: it must get through some day.
+    fn price(&self, cost: u32) -> f64 {
+        f64::from(cost.min(self.limit.limit))
     }
 
     /// Counts a request that went through; gives the share of the limit now in use.
     pub(super) fn charge(&mut self) -> f64 {
-        self.left -= 1.0;
+        self.charge_for(1)
+    }
+
+    /// The same for a request that costs more than one.
+    pub(super) fn charge_for(&mut self, cost: u32) -> f64 {
+        self.left -= self.price(cost);
         1.0 - self.left / f64::from(self.limit.limit)
+    }
+
+    /// Takes back what a request was counted for that turned out to cost nothing.
+    pub(super) fn give_back(&mut self, cost: u32) {
+        self.left = (self.left + self.price(cost)).min(f64::from(self.limit.limit));
     }
 
     /// Counts a request that was throttled for `wait`; gives the wait to announce.
@@ -83,7 +103,7 @@ impl Meter {
         }
         // The debt has a floor: a client that never stops must be able to recover within two windows.
         self.left = (self.left - 1.0).max(-f64::from(self.limit.limit));
-        self.penalty = wait.max(self.until_one());
+        self.penalty = wait.max(self.until(1));
         self.blocked_until = now + self.penalty;
         self.penalty
     }
@@ -104,15 +124,15 @@ impl Meter {
         self.at = now;
     }
 
-    /// Time until one more request can go through, as of the last [`Meter::advance`].
-    fn until_one(&self) -> Duration {
+    /// Time until one more request of this cost can go through, as of the last [`Meter::advance`].
+    fn until(&self, cost: u32) -> Duration {
         if self.limit.style == Style::FixedWindow {
             let window = self.limit.window.as_nanos();
             let rest = window - self.at.as_nanos() % window;
             return Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX));
         }
         let per_token = self.limit.window.as_secs_f64() / f64::from(self.limit.limit);
-        let wait = ((1.0 - self.left) * per_token).max(0.0);
+        let wait = ((self.price(cost) - self.left) * per_token).max(0.0);
         // One nanosecond more, so that rounding never leaves the bucket a hair short of a token.
         Duration::from_secs_f64(wait) + Duration::from_nanos(1)
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hyper::header::HeaderValue;
 use uuid::Uuid;
 
+pub(super) use super::account::{Account, Known};
 use super::clock::Clock;
 use super::config::LedgerDetail;
 use super::fingerprint;
@@ -18,26 +19,13 @@ use super::tally::{ByStatus, Counters, status_name};
 const SHARDS: usize = 64;
 const VIOLATIONS_KEPT: usize = 100;
 const HOSTS_KEPT: usize = 100;
-/// A user id, decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Account {
-    /// As it was sent.
-    pub(super) sent: String,
-    /// In lower case: equal for all spellings of one user.
-    pub(super) key: String,
-}
-
-impl Account {
-    pub(super) fn new(sent: &str) -> Account {
-        Account { sent: sent.to_owned(), key: sent.to_lowercase() }
-    }
-}
 
 /// What is known of one user. Kept small: there may be a million.
 #[derive(Debug)]
 struct Record {
     /// Only where it differs from the key.
     sent: Option<Box<str>>,
+    object_id: Option<Uuid>,
     first: Duration,
     last: Duration,
     revoked: Option<Duration>,
@@ -186,7 +174,8 @@ impl Recorder {
         let record = match shard.users.get_mut(user.key.as_str()) {
             Some(record) => record,
             None => shard.users.entry(user.key.as_str().into()).or_insert_with(|| Record {
-                sent: (user.sent != user.key).then(|| user.sent.as_str().into()),
+                sent: (user.shown() != user.key).then(|| user.shown().into()),
+                object_id: user.known.as_ref().and_then(|known| Uuid::try_parse(&known.id).ok()),
                 first: fact.at,
                 last: fact.at,
                 revoked: None,
@@ -264,6 +253,11 @@ impl Recorder {
             crossing: c.crossing.get(),
             max_requests_in_window: c.max_requests_in_window.get(),
             max_accepted_in_window: c.max_accepted_in_window.get(),
+            reads: c.reads.get(),
+            resource_units: c.resource_units.get(),
+            max_resource_units_in_window: c.max_resource_units_in_window.get(),
+            throttled_reads: c.throttled_reads.get(),
+            early_reads: c.early_reads.get(),
             in_flight: self.in_flight.load(Ordering::Relaxed),
             max_in_flight: c.max_in_flight.get(),
             bad_auth: c.bad_auth.get(),
@@ -271,6 +265,8 @@ impl Recorder {
             duplicate_client_request_ids: c.duplicate_client_request_ids.get(),
             missing_client_request_ids: c.missing_client_request_ids.get(),
             unexpected_hosts: lock(&self.hosts).clone(),
+            batches: c.batches.get(),
+            batch_parts: c.batch_parts.get(),
             redirects_followed: c.redirects_followed.get(),
             token_requests: c.token_requests.get(),
             tokens_issued: c.tokens_issued.get(),
@@ -313,6 +309,7 @@ impl Record {
             answers: self.answers.map(),
             effects: u64::from(self.effects),
             external: self.external,
+            object_id: self.object_id.map(|id| id.to_string()),
             first_at: time(self.first),
             last_at: time(self.last),
             first_s: self.first.as_secs_f64(),

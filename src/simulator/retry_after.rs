@@ -70,14 +70,15 @@ pub(super) fn throttled(
         ThrottleBody::Unknown => error("UnknownError", other),
     };
     let headers = response.headers_mut();
-    let name = match scope {
-        Scope::App => "Tenant_Application",
-        Scope::Tenant => "Tenant",
+    let (name, limit, information) = match scope {
+        Scope::App => ("Tenant_Application", "Write", "WriteLimitExceeded"),
+        Scope::Tenant => ("Tenant", "Write", "WriteLimitExceeded"),
+        Scope::Reads => ("Tenant_Application", "Read", "ResourceUnitLimitExceeded"),
     };
-    if let Ok(value) = HeaderValue::from_str(&format!("{name}/Write/{}/{}", app.id, app.tenant_id)) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{name}/{limit}/{}/{}", app.id, app.tenant_id)) {
         headers.insert(THROTTLE_SCOPE, value);
     }
-    headers.insert(THROTTLE_INFORMATION, HeaderValue::from_static("WriteLimitExceeded"));
+    headers.insert(THROTTLE_INFORMATION, HeaderValue::from_static(information));
     if let Some(Ok(value)) = retry_after.map(HeaderValue::from_str) {
         headers.insert(RETRY_AFTER, value);
     }

@@ -9,8 +9,10 @@ use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::answer::GraphError;
+use super::directory;
 use super::nearby::Service;
 use super::recorder::Account;
+use super::resource::{self, Resource};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,10 @@ pub(super) enum Ask {
     Revoke(Whom),
     /// Read a user.
     Read(Whom),
+    /// Read something else of the directory.
+    Browse(Resource),
+    /// Several requests in one.
+    Batch,
 }
 
 /// Who it is about.
@@ -66,14 +72,23 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Gra
     Ok(Route::Graph { version, ask: ask(method, rest)? })
 }
 
-fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
+/// What a path behind the version asks for; no slash in front.
+pub(super) fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
     let (head, rest) = path.split_once('/').unwrap_or((path, ""));
     let head = decode(head)?;
+    if head == "$batch" && rest.is_empty() {
+        return only(&Method::POST, method, Ask::Batch);
+    }
     if head == "me" {
         return action(method, rest, Whom::Me);
     }
     if let Some(key) = head.strip_prefix("users(").and_then(|key| key.strip_suffix(')')) {
         return action(method, rest, Whom::User(Account::new(&unquote(key)?)));
+    }
+    if let Some(resource) = resource::at(path) {
+        let resource = resource?;
+        let allowed = if resource.is_posted() { &Method::POST } else { &Method::GET };
+        return only(allowed, method, Ask::Browse(resource));
     }
     if head != "users" {
         return Err(GraphError::no_segment(&head));
@@ -94,23 +109,32 @@ fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
 }
 
 fn action(method: &Method, path: &str, whom: Whom) -> Result<Ask, GraphError> {
+    if let Some(reading) = directory::reading_of_user(&whom, &decode(path)?) {
+        return only(&Method::GET, method, Ask::Browse(Resource::Other(reading)));
+    }
     let (allowed, ask) = match decode(path)?.as_ref() {
         "" => (&Method::GET, Ask::Read(whom)),
         "revokeSignInSessions" | "microsoft.graph.revokeSignInSessions" => (&Method::POST, Ask::Revoke(whom)),
         other => return Err(GraphError::no_segment(other)),
     };
-    if method == allowed {
-        return Ok(ask);
-    }
-    Err(GraphError::new(
+    only(allowed, method, ask)
+}
+
+/// What is asked, if it is asked with the method that is allowed.
+fn only(allowed: &Method, method: &Method, ask: Ask) -> Result<Ask, GraphError> {
+    if method == allowed { Ok(ask) } else { Err(not_allowed()) }
+}
+
+fn not_allowed() -> GraphError {
+    GraphError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "Request_BadRequest",
         "Specified HTTP method is not allowed for the request target.",
-    ))
+    )
 }
 
 /// `'o''brien@x.com'` to `o'brien@x.com`.
-fn unquote(key: &str) -> Result<String, GraphError> {
+pub(super) fn unquote(key: &str) -> Result<String, GraphError> {
     let inner = key.strip_prefix('\'').and_then(|key| key.strip_suffix('\'')).ok_or_else(bad_syntax)?;
     // Behind every pair of apostrophes is taken away, none may be left.
     if inner.is_empty() || inner.replace("''", "").contains('\'') {
@@ -120,7 +144,7 @@ fn unquote(key: &str) -> Result<String, GraphError> {
 }
 
 /// Percent-decodes once. An escape that is none, or bytes that are not UTF-8, are an error.
-fn decode(segment: &str) -> Result<Cow<'_, str>, GraphError> {
+pub(super) fn decode(segment: &str) -> Result<Cow<'_, str>, GraphError> {
     if !segment.contains('%') {
         return Ok(Cow::Borrowed(segment));
     }
@@ -184,7 +208,7 @@ mod tests {
             ("/v1.0/users/%ff@x.com/revokeSignInSessions", "query syntax"),
             ("/v1.0/users/ann@x.com/revokeSigninSessions", "segment 'revokeSigninSessions'"),
             ("/v1.0/users//revokeSignInSessions", "segment 'revokeSignInSessions'"),
-            ("/v1.0/groups/1", "segment 'groups'"),
+            ("/v1.0/sites/1", "segment 'sites'"),
             ("/v2.0/users/ann@x.com/revokeSignInSessions", "Invalid version"),
             ("/v1.0/users/ann@x.com", "method is not allowed"),
         ] {

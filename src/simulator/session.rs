@@ -15,16 +15,8 @@ use super::answer::{GraphError, guid};
 use super::clock::Clock;
 use super::config::{QuotaConfig, TokenConfig};
 use super::lock::{read, write};
+use super::permission::Act;
 use super::throttle::{App, Callers};
-
-/// Permissions that allow to revoke sessions (Graph's permission reference for `revokeSignInSessions`, 2026-08).
-const SUFFICIENT: [&str; 5] = [
-    "User.RevokeSessions.All",
-    "User.ReadWrite.All",
-    "Directory.ReadWrite.All",
-    "AgentIdUser.ReadWrite.All",
-    "AgentIdUser.ReadWrite.IdentityParentedBy",
-];
 
 /// The tenant of tokens that name none.
 pub(super) const DEFAULT_TENANT: &str = "11111111-2222-4333-8444-555555555555";
@@ -49,7 +41,8 @@ pub(super) struct Session {
     pub(super) serial: u64,
     pub(super) asked: Asked,
     minted: bool,
-    permitted: bool,
+    /// The permissions in it; `None` when it doesn't say.
+    granted: Option<Vec<String>>,
     /// Real time since the start.
     expires: Duration,
     revoked: AtomicBool,
@@ -61,9 +54,14 @@ impl Session {
         self.revoked.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the permissions in the token allow to revoke sessions. A token of another issuer may do everything.
+    /// Whether the permissions in the token allow to revoke sessions. A token of another issuer always may.
     pub(super) fn may_revoke(&self) -> bool {
-        self.permitted
+        !self.minted || self.granted.as_ref().is_some_and(|granted| Act::Revoke.allowed_by(granted))
+    }
+
+    /// Whether the permissions in the token allow `act`. A token that doesn't say has those of the configuration.
+    pub(super) fn may(&self, act: Act, config: &TokenConfig) -> bool {
+        act.allowed_by(self.granted.as_ref().unwrap_or(&config.roles))
     }
 }
 
@@ -156,7 +154,7 @@ impl Sessions {
             serial: self.next.fetch_add(1, Ordering::Relaxed),
             asked,
             minted: true,
-            permitted: granted.iter().any(|role| SUFFICIENT.contains(&role.as_str())),
+            granted: Some(granted.clone()),
             expires: clock.now() + lifetime,
             revoked: AtomicBool::new(false),
         };
@@ -195,11 +193,11 @@ impl Sessions {
         let tenant = name(claims.as_ref().and_then(|c| c.tid.as_ref()), DEFAULT_TENANT);
         let session = Session {
             app: callers.app(&tenant, &app, quota, clock),
-            kind: claims.and_then(|claims| claims.kind()),
+            kind: claims.as_ref().and_then(Claims::kind),
             serial: self.next.fetch_add(1, Ordering::Relaxed),
             asked: Asked { cp1: claims_cp1(token), answers: true },
             minted: false,
-            permitted: true,
+            granted: claims.as_ref().and_then(Claims::permissions),
             expires: Duration::MAX,
             revoked: AtomicBool::new(false),
         };
@@ -253,6 +251,11 @@ impl Claims {
             _ if self.scp.is_some() => Some(TokenKind::User),
             _ => self.roles.as_ref().map(|_| TokenKind::App),
         }
+    }
+
+    fn permissions(&self) -> Option<Vec<String>> {
+        let scopes = self.scp.as_ref().map(|scopes| scopes.split(' ').map(str::to_owned).collect());
+        scopes.or_else(|| self.roles.clone())
     }
 }
 

@@ -79,8 +79,15 @@ impl Faults {
 
     /// Decides on the next request for `id` (in lower case) at `endpoint`, and counts it.
     pub(super) fn strike(&self, endpoint: Endpoint, id: &str, serials: Serials) -> Fortune<'_> {
+        self.strike_any(endpoint, &[id], serials)
+    }
+
+    /// The same for something that has several names; it is known by the first.
+    pub(super) fn strike_any(&self, endpoint: Endpoint, ids: &[&str], serials: Serials) -> Fortune<'_> {
         let mut fortune = Fortune { delay: Duration::ZERO, rule: None };
-        let matches = |rule: &Rule| rule.fault.endpoint == endpoint && rule.glob.matches(id);
+        let matches =
+            |rule: &Rule| rule.fault.endpoint == endpoint && ids.iter().any(|id| rule.glob.matches(id));
+        let id = ids.first().copied().unwrap_or_default();
         // Most requests match nothing; they need no lock.
         let Some(first) = self.rules.iter().position(matches) else { return fortune };
         let id_hash = fingerprint::mix(fingerprint::of(id.as_bytes()) ^ endpoint as u64);

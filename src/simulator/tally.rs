@@ -12,7 +12,11 @@ pub(super) struct Count(AtomicU64);
 
 impl Count {
     pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add_many(1);
+    }
+
+    pub(super) fn add_many(&self, count: u64) {
+        self.0.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(super) fn raise(&self, to: u64) {
@@ -78,10 +82,17 @@ pub(super) struct Counters {
     pub(super) faults: Count,
     pub(super) duplicate_client_request_ids: Count,
     pub(super) missing_client_request_ids: Count,
+    pub(super) batches: Count,
+    pub(super) batch_parts: Count,
     pub(super) redirects_followed: Count,
     pub(super) token_requests: Count,
     pub(super) tokens_issued: Count,
     pub(super) assertions_verified: Count,
+    pub(super) reads: Count,
+    pub(super) resource_units: Count,
+    pub(super) max_resource_units_in_window: Count,
+    pub(super) throttled_reads: Count,
+    pub(super) early_reads: Count,
 }
 
 impl Counters {
@@ -89,7 +100,7 @@ impl Counters {
         self.all().into_iter().for_each(Count::clear);
     }
 
-    fn all(&self) -> [&Count; 16] {
+    fn all(&self) -> [&Count; 23] {
         [
             &self.requests,
             &self.revocations,
@@ -103,10 +114,17 @@ impl Counters {
             &self.faults,
             &self.duplicate_client_request_ids,
             &self.missing_client_request_ids,
+            &self.batches,
+            &self.batch_parts,
             &self.redirects_followed,
             &self.token_requests,
             &self.tokens_issued,
             &self.assertions_verified,
+            &self.reads,
+            &self.resource_units,
+            &self.max_resource_units_in_window,
+            &self.throttled_reads,
+            &self.early_reads,
         ]
     }
 }

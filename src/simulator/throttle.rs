@@ -9,6 +9,7 @@ use super::clock::Clock;
 use super::config::QuotaConfig;
 use super::lock::{lock, read, write};
 use super::quota::Meter;
+use super::window::Window;
 
 /// Every app in every tenant that has sent something.
 #[derive(Default)]
@@ -26,7 +27,7 @@ impl Callers {
         }
         let tenant = {
             let mut tenants = write(&self.tenants);
-            let fresh = || Arc::new(Tenant { meter: Mutex::new(Meter::new(&quota.tenant)) });
+            let fresh = || Arc::new(Tenant::new(quota));
             Arc::clone(tenants.entry(tenant.to_owned()).or_insert_with(fresh))
         };
         let fresh = App {
@@ -42,6 +43,7 @@ impl Callers {
     pub(super) fn restart(&self, quota: &QuotaConfig, clock: &Clock) {
         for tenant in read(&self.tenants).values() {
             *lock(&tenant.meter) = Meter::new(&quota.tenant);
+            *lock(&tenant.identity_protection) = Meter::new(&quota.identity_protection);
         }
         for app in read(&self.apps).values() {
             *lock(&app.state) = AppState::new(quota, clock);
@@ -51,6 +53,17 @@ impl Callers {
 
 struct Tenant {
     meter: Mutex<Meter>,
+    /// Of what all apps together ask Identity Protection.
+    identity_protection: Mutex<Meter>,
+}
+
+impl Tenant {
+    fn new(quota: &QuotaConfig) -> Tenant {
+        Tenant {
+            meter: Mutex::new(Meter::new(&quota.tenant)),
+            identity_protection: Mutex::new(Meter::new(&quota.identity_protection)),
+        }
+    }
 }
 
 /// One app in one tenant.
@@ -67,6 +80,14 @@ struct AppState {
     told: Option<(Duration, Duration)>,
     asked: Window,
     accepted: Window,
+    /// The same of reads, which are counted in resource units.
+    reads: Reads,
+}
+
+struct Reads {
+    meter: Meter,
+    told: Option<(Duration, Duration)>,
+    units: Window,
 }
 
 impl AppState {
@@ -77,6 +98,11 @@ impl AppState {
             told: None,
             asked: Window::new(window),
             accepted: Window::new(window),
+            reads: Reads {
+                meter: Meter::new(&quota.read),
+                told: None,
+                units: Window::new(clock.real(quota.read.window)),
+            },
         }
     }
 }
@@ -97,6 +123,8 @@ pub(super) enum Patience {
 pub(super) enum Scope {
     App,
     Tenant,
+    /// The app's reads.
+    Reads,
 }
 
 /// What the quotas say to one request.
@@ -127,7 +155,7 @@ impl App {
         grace: Duration,
     ) -> Admission {
         let mut state = lock(&self.state);
-        let patience = state.patience(now, grace);
+        let patience = patience(state.told, now, grace);
         let asked = state.asked.count(now);
         let verdict = if quota.enabled {
             charge(&mut state.meter, &mut lock(&self.tenant.meter), clock.simulated(now))
@@ -141,28 +169,89 @@ impl App {
         Admission { patience, verdict, asked, accepted }
     }
 
+    /// Counts a read that arrives at `now` (real time) and costs so many resource units against the app's quota; how
+    /// long it must wait, in simulated time, if it must.
+    pub(super) fn admit_read(
+        &self,
+        units: u32,
+        now: Duration,
+        clock: &Clock,
+        quota: &QuotaConfig,
+        grace: Duration,
+    ) -> (Patience, Option<Duration>) {
+        let mut state = lock(&self.state);
+        let reads = &mut state.reads;
+        let patience = patience(reads.told, now, grace);
+        let simulated = clock.simulated(now);
+        let wait = reads.meter.wait_for(units, simulated).filter(|_| quota.enabled);
+        let wait = wait.map(|wait| reads.meter.refuse(simulated, wait));
+        if wait.is_none() {
+            reads.meter.charge_for(units);
+        }
+        (patience, wait)
+    }
+
+    /// Notes that so many resource units were really spent; gives how many were within the last window.
+    pub(super) fn spend(&self, units: u32, now: Duration) -> u64 {
+        lock(&self.state).reads.units.add(now, units)
+    }
+
+    /// Takes back what a read was counted for that turned out to cost nothing.
+    pub(super) fn give_back(&self, units: u32) {
+        lock(&self.state).reads.meter.give_back(units);
+    }
+
+    /// Counts a request to Identity Protection that arrives at `now` (real time); whether it goes through.
+    pub(super) fn admit_to_identity_protection(
+        &self,
+        now: Duration,
+        clock: &Clock,
+        quota: &QuotaConfig,
+    ) -> bool {
+        let mut meter = lock(&self.tenant.identity_protection);
+        let now = clock.simulated(now);
+        match meter.wait(now).filter(|_| quota.enabled) {
+            Some(wait) => {
+                meter.refuse(now, wait);
+                false
+            }
+            None => {
+                meter.charge();
+                true
+            }
+        }
+    }
+
     /// Notes that an answer leaves at `from` which tells the app to wait until `until`. Real time.
     pub(super) fn tell(&self, from: Duration, until: Duration) {
         let mut state = lock(&self.state);
-        state.told = Some(match state.told {
-            Some((since, end)) if from <= end => (since.min(from), end.max(until)),
-            _ => (from, until),
-        });
+        state.told = Some(longer(state.told, from, until));
+    }
+
+    /// The same for its reads.
+    pub(super) fn tell_reads(&self, from: Duration, until: Duration) {
+        let mut state = lock(&self.state);
+        state.reads.told = Some(longer(state.reads.told, from, until));
     }
 }
 
-impl AppState {
-    fn patience(&self, now: Duration, grace: Duration) -> Patience {
-        match self.told {
-            Some((from, until)) if now > from && now < until => {
-                if now > from + grace {
-                    Patience::Early
-                } else {
-                    Patience::Crossing
-                }
+fn longer(told: Option<(Duration, Duration)>, from: Duration, until: Duration) -> (Duration, Duration) {
+    match told {
+        Some((since, end)) if from <= end => (since.min(from), end.max(until)),
+        _ => (from, until),
+    }
+}
+
+fn patience(told: Option<(Duration, Duration)>, now: Duration, grace: Duration) -> Patience {
+    match told {
+        Some((from, until)) if now > from && now < until => {
+            if now > from + grace {
+                Patience::Early
+            } else {
+                Patience::Crossing
             }
-            _ => Patience::InTime,
         }
+        _ => Patience::InTime,
     }
 }
 
@@ -175,40 +264,6 @@ fn charge(app: &mut Meter, tenant: &mut Meter, now: Duration) -> Verdict {
         return Verdict::Throttled { scope: Scope::Tenant, wait: tenant.refuse(now, wait) };
     }
     Verdict::Allowed { used: app.charge().max(tenant.charge()) }
-}
-
-const SLOTS: usize = 128;
-
-/// Counts what fell within the last window, to the nearest 128th of it; never counts too many.
-struct Window {
-    slot: u128,
-    newest: u128,
-    counts: [u32; SLOTS],
-    sum: u64,
-}
-
-impl Window {
-    fn new(length: Duration) -> Window {
-        Window { slot: (length.as_nanos() / SLOTS as u128).max(1), newest: 0, counts: [0; SLOTS], sum: 0 }
-    }
-
-    /// Counts one at `now`; gives how many fell within the window that ends now.
-    fn count(&mut self, now: Duration) -> u64 {
-        let slot = (now.as_nanos() / self.slot).max(self.newest);
-        let stale = (slot - self.newest).min(SLOTS as u128);
-        for old in 1..=stale {
-            let index = index(self.newest + old);
-            self.sum -= u64::from(std::mem::take(&mut self.counts[index]));
-        }
-        self.newest = slot;
-        self.counts[index(slot)] += 1;
-        self.sum += 1;
-        self.sum
-    }
-}
-
-fn index(slot: u128) -> usize {
-    usize::try_from(slot % SLOTS as u128).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -251,13 +306,5 @@ mod tests {
         app.tell(ms(200), ms(2000));
         assert_eq!(patience(ms(1500)), Patience::Early, "the later end counts");
         assert_eq!(patience(ms(2000)), Patience::InTime);
-    }
-
-    #[test]
-    fn a_window_forgets_what_is_older_than_itself() {
-        let mut window = Window::new(ms(1280));
-        assert_eq!((window.count(ms(0)), window.count(ms(5)), window.count(ms(640))), (1, 2, 3));
-        assert_eq!(window.count(ms(1285)), 2);
-        assert_eq!(window.count(ms(9000)), 1);
     }
 }

@@ -13,6 +13,7 @@ use super::ledger::{Ledger, Stats};
 use super::live::{Changes, Live};
 use super::lock::{read, write};
 use super::nearby::Nearby;
+use super::odata::Retries;
 use super::recorder::Recorder;
 use super::session::Sessions;
 use super::throttle::Callers;
@@ -36,6 +37,8 @@ pub(super) struct World {
     pub(super) recorder: Recorder,
     pub(super) assertions: Seen,
     pub(super) nearby: Nearby,
+    /// Pages of lists that were asked for again.
+    pub(super) retries: Retries,
     /// The names by which it may be called, as in a `Host` header.
     pub(super) hosts: Vec<String>,
     live: RwLock<Arc<Live>>,
@@ -44,8 +47,12 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(config: Config, hosts: Vec<String>, closing: watch::Receiver<bool>) -> World {
-        World {
+    pub(super) fn new(
+        config: Config,
+        hosts: Vec<String>,
+        closing: watch::Receiver<bool>,
+    ) -> Result<World, ConfigError> {
+        Ok(World {
             clock: Clock::start_ahead(config.speed, config.clock_ahead),
             sessions: Sessions::default(),
             callers: Callers::default(),
@@ -53,10 +60,11 @@ impl World {
             recorder: Recorder::new(config.ledger),
             assertions: Seen::default(),
             nearby: Nearby::default(),
+            retries: Retries::default(),
             hosts,
-            live: RwLock::new(Arc::new(Live::new(config))),
+            live: RwLock::new(Arc::new(Live::new(config, None)?)),
             closing,
-        }
+        })
     }
 
     /// The configuration that is in force.
@@ -71,10 +79,11 @@ impl World {
         let mut config = live.config.clone();
         let quotas = changes.quotas();
         changes.apply(&mut config)?;
+        let next = Live::new(config, Some(live.as_ref()))?;
         if quotas {
-            self.callers.restart(&config.quota, &self.clock);
+            self.callers.restart(&next.config.quota, &self.clock);
         }
-        *live = Arc::new(Live::new(config));
+        *live = Arc::new(next);
         Ok(())
     }
 
@@ -83,8 +92,10 @@ impl World {
         let live = self.live();
         self.recorder.clear();
         self.nearby.clear();
+        self.retries.clear();
         self.callers.restart(&live.config.quota, &self.clock);
         live.faults.restart();
+        live.mishaps.restart();
     }
 
     /// Everything that was recorded.

@@ -151,7 +151,7 @@ async fn a_bad_token_is_refused() {
 
 #[tokio::test]
 async fn me_is_who_signed_in() {
-    let drill = Drill::new("").await;
+    let drill = Drill::new("[token]\nroles = ['User.Read']").await;
     let me = async |kind| {
         let token = drill.simulator.mint_token(kind, Duration::from_secs(600));
         let url = drill.url("/v1.0/me/revokeSignInSessions");
@@ -168,7 +168,7 @@ async fn me_is_who_signed_in() {
 
 #[tokio::test]
 async fn a_user_shows_when_sessions_became_invalid_only_if_asked() {
-    let drill = Drill::new("").await;
+    let drill = Drill::new("[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']").await;
     let select = "/v1.0/users/ann@x.com?$select=id,userType,signInSessionsValidFromDateTime";
     let before = json(drill.get(select).await).await;
     assert_eq!(before["userType"], "Member");

@@ -2,12 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
+mod batch;
 mod device_code;
+mod directory;
 mod faults;
 mod graph;
+mod groups;
 mod ledger;
 mod nearby;
+mod paging;
 mod quotas;
+mod reading;
+mod reads;
+mod tenant;
 mod tls;
 mod token;
 

@@ -1,0 +1,173 @@
+//! What a batch asks for: read, checked as a whole, and put into an order that can be carried out.
+//!
+//! Rules of Graph's json-batching page (2025-02-21): at most 20 requests; ids that differ in more than case; a
+//! `Content-Type` and a body with whatever writes; `dependsOn`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use hyper::Method;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::simulator::answer::GraphError;
+
+/// The most requests in a batch.
+const MOST: usize = 20;
+
+/// One request of a batch, as it was written.
+#[derive(Debug, Deserialize)]
+pub(super) struct Item {
+    pub(super) id: String,
+    method: String,
+    /// Relative to the version, with or without a slash in front.
+    pub(super) url: String,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    body: Option<Value>,
+    #[serde(default, rename = "dependsOn")]
+    depends_on: Vec<String>,
+}
+
+impl Item {
+    /// The method; one that can't be is an error of this part alone.
+    pub(super) fn method(&self) -> Result<Method, GraphError> {
+        let error = |_| GraphError::bad_request(&format!("Invalid HTTP method: {}", self.method));
+        Method::from_bytes(self.method.to_ascii_uppercase().as_bytes()).map_err(error)
+    }
+
+    /// The path without a slash in front, and the query. What follows a `#` never reaches a server.
+    pub(super) fn target(&self) -> (&str, Option<&str>) {
+        let url = self.url.split('#').next().unwrap_or_default();
+        let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
+        (path.strip_prefix('/').unwrap_or(path), query)
+    }
+
+    /// The body, as JSON.
+    pub(super) fn body(&self) -> String {
+        self.body.as_ref().map(Value::to_string).unwrap_or_default()
+    }
+
+    fn writes(&self) -> bool {
+        ["POST", "PATCH", "PUT"].iter().any(|method| self.method.eq_ignore_ascii_case(method))
+    }
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    requests: Vec<Item>,
+}
+
+/// A batch that can be carried out.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) items: Vec<Item>,
+    /// The items' positions, each behind those that it depends on.
+    pub(super) order: Vec<usize>,
+    /// For each item the positions of those that it depends on.
+    pub(super) needs: Vec<Vec<usize>>,
+}
+
+/// Reads a batch's body. An error is about the whole of it: nothing of it is carried out.
+pub(super) fn read(body: &[u8]) -> Result<Plan, GraphError> {
+    let malformed = |_| GraphError::bad_request("Invalid batch payload format.");
+    let Payload { requests: items } = serde_json::from_slice(body).map_err(malformed)?;
+    if items.is_empty() {
+        return Err(GraphError::bad_request("Invalid batch payload format."));
+    }
+    if items.len() > MOST {
+        // The text as a user had it (microsoftgraph-postman-collections issue #9).
+        return Err(GraphError::bad_request("Number of requests inside batch exceeds the limit."));
+    }
+    let places = places(&items)?;
+    items.iter().try_for_each(check_body)?;
+    let needs = items.iter().map(|item| needs(item, &places)).collect::<Result<Vec<_>, _>>()?;
+    let order = order(&needs)?;
+    Ok(Plan { items, order, needs })
+}
+
+/// The positions by id, in lower case.
+fn places(items: &[Item]) -> Result<HashMap<String, usize>, GraphError> {
+    let mut places = HashMap::new();
+    for (place, item) in items.iter().enumerate() {
+        if places.insert(item.id.to_lowercase(), place).is_some() {
+            let text = format!("Request Id {} has to be unique in a batch.", item.id);
+            return Err(GraphError::bad_request(&text));
+        }
+    }
+    Ok(places)
+}
+
+/// Whoever writes must say `Content-Type`, in this very spelling (others were refused: docs-contrib issue #8032), and
+/// have a body. The texts are those of msgraph-sdk-dotnet issue #2628, and of ms-365-mcp-server issue #677.
+fn check_body(item: &Item) -> Result<(), GraphError> {
+    if !item.writes() {
+        return Ok(());
+    }
+    if !item.headers.contains_key("Content-Type") {
+        let text = format!("Write request with id '{}' does not contain a Content-Type header.", item.id);
+        return Err(GraphError::bad_request(&text));
+    }
+    if item.body.is_none() {
+        let text = format!("Write request id : {} does not contain Content-Type header or body.", item.id);
+        return Err(GraphError::bad_request(&text));
+    }
+    Ok(())
+}
+
+fn needs(item: &Item, places: &HashMap<String, usize>) -> Result<Vec<usize>, GraphError> {
+    let unknown = |id: &String| {
+        GraphError::bad_request(&format!("Request {} depends on {id}, which is not in the batch.", item.id))
+    };
+    let place = |id: &String| places.get(&id.to_lowercase()).copied().ok_or_else(|| unknown(id));
+    item.depends_on.iter().map(place).collect()
+}
+
+fn order(needs: &[Vec<usize>]) -> Result<Vec<usize>, GraphError> {
+    let mut order: Vec<usize> = Vec::new();
+    while order.len() < needs.len() {
+        let ready =
+            |&place: &usize| !order.contains(&place) && needs[place].iter().all(|need| order.contains(need));
+        let Some(next) = (0..needs.len()).find(ready) else {
+            return Err(GraphError::bad_request("Requests in the batch depend on each other in a circle."));
+        };
+        order.push(next);
+    }
+    Ok(order)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(body: &str) -> String {
+        read(body.as_bytes()).unwrap_err().message
+    }
+
+    #[test]
+    fn an_order_puts_each_behind_what_it_needs() {
+        let body = r#"{"requests":[
+            {"id":"a","method":"GET","url":"x","dependsOn":["B"]},
+            {"id":"b","method":"GET","url":"x","dependsOn":["c"]},
+            {"id":"c","method":"GET","url":"x"}]}"#;
+        assert_eq!(read(body.as_bytes()).unwrap().order, [2, 1, 0]);
+    }
+
+    #[test]
+    fn circles_and_strangers_are_refused() {
+        let circle = r#"{"requests":[{"id":"a","method":"GET","url":"x","dependsOn":["a"]}]}"#;
+        assert!(refusal(circle).contains("circle"));
+        let stranger = r#"{"requests":[{"id":"a","method":"GET","url":"x","dependsOn":["z"]}]}"#;
+        assert!(refusal(stranger).contains("depends on z"));
+        assert!(refusal("[]").contains("payload"));
+        assert!(refusal(r#"{"requests":[]}"#).contains("payload"));
+    }
+
+    #[test]
+    fn a_fragment_and_a_leading_slash_are_no_part_of_the_path() {
+        let body = r#"{"requests":[{"id":"a","method":"GET","url":"/users/a#EXT#@x?$top=1"},
+            {"id":"b","method":"GET","url":"users?$top=1"}]}"#;
+        let plan = read(body.as_bytes()).unwrap();
+        assert_eq!(plan.items[0].target(), ("users/a", None));
+        assert_eq!(plan.items[1].target(), ("users", Some("$top=1")));
+    }
+}
