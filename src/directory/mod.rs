@@ -5,7 +5,7 @@
 //!  ids ───────▶ resolve: batches of reads ├──▶ plan
 //!  names ─────▶ alias: mail, on-premises ─┘
 //!                 │
-//!                 └──▶ reader: one request, its pace, its tries, the permission that it lacked
+//!                 └──▶ reader: one request, its pace and patience; what its answer means (judge)
 //! ```
 //!
 //! Nothing here writes. Reads cost nothing of the quota of revocations; they have one of their own, counted in resource
@@ -15,9 +15,17 @@ mod admins;
 mod alias;
 mod batch;
 mod error;
+mod exchange;
+mod fault;
+mod filter;
+mod in_filter;
+mod judge;
 mod need;
 mod owners;
+mod pace;
 mod pages;
+mod part;
+mod patience;
 mod people;
 mod person;
 mod reader;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::person;
 use crate::identity::TokenClaims;
 
 /// A permission that a read needs: the least one.
@@ -60,11 +61,16 @@ const USERS: [&str; 5] = [
     "Directory.AccessAsUser.All",
 ];
 
+/// The permission that lets users' basic profiles be read: names, not states.
+const BASIC: &str = "User.ReadBasic.All";
+
 /// Whether a token may read users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserReads {
     /// It lists a permission that does.
     Allowed,
+    /// It lists one for users' basic profiles only: who they are, not whether they are enabled, guests or synced.
+    Basic,
     /// It lists permissions, and none that does.
     Lacking,
     /// It does not tell: Graph will.
@@ -78,8 +84,36 @@ impl UserReads {
         if listed.is_empty() {
             return UserReads::Unknown;
         }
-        let allows =
-            listed.iter().any(|permission| USERS.iter().any(|user| user.eq_ignore_ascii_case(permission)));
-        if allows { UserReads::Allowed } else { UserReads::Lacking }
+        let lists = |name: &str| listed.iter().any(|permission| permission.eq_ignore_ascii_case(name));
+        if USERS.iter().any(|name| lists(name)) {
+            UserReads::Allowed
+        } else if lists(BASIC) {
+            UserReads::Basic
+        } else {
+            UserReads::Lacking
+        }
+    }
+
+    /// What of a user may be asked for (`$select`).
+    pub(super) fn select(self) -> &'static str {
+        if self == UserReads::Basic { person::BASIC_SELECT } else { person::SELECT }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_tells_what_may_be_read() {
+        let of = |roles: &[&str]| {
+            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            UserReads::of(&TokenClaims { roles: Some(roles), ..TokenClaims::default() })
+        };
+        assert_eq!(of(&[]), UserReads::Unknown);
+        assert_eq!(of(&["User.RevokeSessions.All", "user.read.all"]), UserReads::Allowed);
+        assert_eq!(of(&["User.ReadBasic.All"]), UserReads::Basic);
+        assert_eq!(of(&["User.ReadBasic.All", "Directory.Read.All"]), UserReads::Allowed);
+        assert_eq!(of(&["User.RevokeSessions.All"]), UserReads::Lacking);
     }
 }

@@ -1,27 +1,123 @@
 //! A list, page by page.
 
-#![allow(dead_code)]
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 
 use serde_json::Value;
 
 use super::DirectoryError;
-use super::reader::{Read, Reader};
+use super::fault::Fault;
+use super::reader::{Fetched, Read, Reader, is_whole};
+
+/// How often a list is begun anew because Graph lost its place in it.
+const BEGINNINGS: u32 = 4;
+
+/// How often a page is asked for once more because its answer came only on a retry.
+const REREADS: u32 = 3;
+
+/// Empty pages in a row; more of them have no end.
+const EMPTY_PAGES: u32 = 1_000;
 
 /// A list that is read page by page, by Graph's rules (learn.microsoft.com/graph/paging).
+///
+/// A link is followed verbatim, and with the same headers. The link in an answer that came only on a retry need not be
+/// good: the page is asked for once more, and the link of that answer is followed. So whoever reads must expect the same
+/// item twice. Of a list of any length only the links' hashes are kept.
 #[derive(Debug)]
 pub(super) struct Pages {
     reader: Reader,
+    first: Read,
     next: Option<Read>,
+    hasher: RandomState,
+    /// The links that were followed, as hashes.
+    seen: HashSet<u64>,
+    beginnings: u32,
+    rereads: u32,
+    empty: u32,
+    count: Option<u64>,
 }
 
 impl Pages {
     pub(super) fn new(reader: Reader, first: Read) -> Pages {
-        Pages { reader, next: Some(first) }
+        Pages {
+            reader,
+            next: Some(first.clone()),
+            first,
+            hasher: RandomState::new(),
+            seen: HashSet::new(),
+            beginnings: 1,
+            rereads: 0,
+            empty: 0,
+            count: None,
+        }
     }
 
-    /// The next page's items; they may be none although more pages follow. `None` behind the last page.
+    /// How many items the whole list has, as the first page told (`@odata.count`).
+    pub(super) fn count(&self) -> Option<u64> {
+        self.count
+    }
+
+    /// The next page's items; they may be none although more pages follow, and may have come before. `None` behind the
+    /// last page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Value>>, DirectoryError> {
         let Some(read) = self.next.take() else { return Ok(None) };
-        self.reader.get(&read).await.map(|_| None)
+        self.page(read).await.map(Some).map_err(|fault| fault.of(&self.first))
+    }
+
+    async fn page(&mut self, mut read: Read) -> Result<Vec<Value>, Fault> {
+        let Fetched { mut value, retried } = loop {
+            match self.reader.fetch(&read).await {
+                Err(Fault::PageLost(said)) if self.beginnings < BEGINNINGS => {
+                    let what = crate::harmless::excerpt(&self.first.what, 200);
+                    tracing::warn!(
+                        said,
+                        "reading {what}: Graph lost its place in the list, which is begun anew"
+                    );
+                    self.beginnings += 1;
+                    self.seen.clear();
+                    read = self.first.clone();
+                }
+                other => break other?,
+            }
+        };
+        let Some(Value::Array(items)) = value.get_mut("value").map(Value::take) else {
+            return Err(Fault::Untrusted("a page without a list".to_owned()));
+        };
+        self.count = self.count.or_else(|| value.get("@odata.count")?.as_u64());
+        let Some(link) = link(&value)? else { return Ok(items) };
+        if retried && self.rereads < REREADS {
+            self.rereads += 1;
+            self.next = Some(read);
+            return Ok(items);
+        }
+        self.rereads = 0;
+        self.follow(link, items.is_empty())?;
+        Ok(items)
+    }
+
+    fn follow(&mut self, link: String, empty: bool) -> Result<(), Fault> {
+        if !is_whole(&link) {
+            return Err(Fault::Untrusted("the link to its next page is no whole address".to_owned()));
+        }
+        self.reader.url(&link)?;
+        if !self.seen.insert(self.hasher.hash_one(&link)) {
+            return Err(Fault::Untrusted("its pages go in a circle".to_owned()));
+        }
+        self.empty = if empty { self.empty + 1 } else { 0 };
+        if self.empty > EMPTY_PAGES {
+            return Err(Fault::Untrusted("its empty pages have no end".to_owned()));
+        }
+        self.next = Some(Read { url: link, ..self.first.clone() });
+        Ok(())
+    }
+}
+
+/// The link to the next page; nothing at the end.
+pub(super) fn link(page: &Value) -> Result<Option<String>, Fault> {
+    match page.get("@odata.nextLink") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(link)) if link.is_empty() => Ok(None),
+        Some(Value::String(link)) => Ok(Some(link.clone())),
+        Some(_) => Err(Fault::Untrusted("the link to its next page is no text".to_owned())),
     }
 }

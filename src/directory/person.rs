@@ -1,6 +1,7 @@
 //! A user as the directory knows it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 /// One user. What the directory did not tell is none: without the permission to read users, only the id is known.
@@ -36,4 +37,88 @@ pub enum Resolved {
     Deleted(Option<Uuid>),
     /// Several users: their names. Never guessed.
     Ambiguous(Vec<String>),
+}
+
+/// What of a user is asked for (`$select`).
+pub(super) const SELECT: &str =
+    "id,userPrincipalName,displayName,userType,accountEnabled,onPremisesSyncEnabled";
+
+/// The same where only users' basic profiles may be read (`User.ReadBasic.All`).
+pub(super) const BASIC_SELECT: &str = "id,userPrincipalName,displayName";
+
+impl Person {
+    /// Reads a user out of an answer. `onPremisesSyncEnabled` is null for whoever never was synced.
+    ///
+    /// # Errors
+    /// Why it is no user: it has no object id, or a field of another kind than Graph's.
+    pub fn read(user: &Value) -> Result<Person, &'static str> {
+        let id = user.get("id").and_then(Value::as_str).ok_or("a user without an id")?;
+        let id = Uuid::try_parse(id.trim()).map_err(|_| "a user whose id is no object id")?;
+        if id.is_nil() {
+            return Err("a user whose id is no object id");
+        }
+        let synced = user.get("onPremisesSyncEnabled").is_some().then_some(false);
+        Ok(Person {
+            id,
+            upn: text(user, "userPrincipalName")?,
+            name: text(user, "displayName")?,
+            guest: text(user, "userType")?.map(|kind| kind.eq_ignore_ascii_case("guest")),
+            enabled: truth(user, "accountEnabled")?,
+            synced: truth(user, "onPremisesSyncEnabled")?.or(synced),
+        })
+    }
+}
+
+fn text(user: &Value, field: &str) -> Result<Option<Box<str>>, &'static str> {
+    match user.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str().into())),
+        Some(_) => Err("a user with a name that is no text"),
+    }
+}
+
+fn truth(user: &Value, field: &str) -> Result<Option<bool>, &'static str> {
+    match user.get(field) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Bool(truth)) => Ok(Some(*truth)),
+        Some(_) => Err("a user with a state that is neither true nor false"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "0785EF7C-1C1B-4FF4-9AB1-1A2B3C4D5E6F";
+
+    #[test]
+    fn a_user_is_read_as_far_as_it_is_told() {
+        let user = json!({
+            "id": ID, "userPrincipalName": "Jo@contoso.com", "displayName": null, "userType": "Guest",
+            "accountEnabled": false, "onPremisesSyncEnabled": null,
+        });
+        let person = Person::read(&user).unwrap();
+        assert_eq!(person.id.to_string(), ID.to_lowercase());
+        assert_eq!((person.upn.as_deref(), person.name), (Some("Jo@contoso.com"), None));
+        assert_eq!((person.guest, person.enabled, person.synced), (Some(true), Some(false), Some(false)));
+        let bare = Person::read(&json!({"id": ID})).unwrap();
+        assert_eq!((bare.upn, bare.guest, bare.enabled, bare.synced), (None, None, None, None));
+    }
+
+    #[test]
+    fn what_is_no_user_is_not_taken_for_one() {
+        for odd in [
+            json!({}),
+            json!({"id": null}),
+            json!({"id": "jo@contoso.com"}),
+            json!({"id": Uuid::nil()}),
+            json!({"id": ID, "userPrincipalName": 1}),
+            json!({"id": ID, "accountEnabled": "true"}),
+            json!([]),
+        ] {
+            assert!(Person::read(&odd).is_err(), "{odd}");
+        }
+    }
 }

@@ -1,14 +1,20 @@
 //! One request for a read: with its token, within the quota, and again where Graph was busy.
 
-#![allow(dead_code)]
-
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
+use reqwest::Url;
 use serde_json::Value;
 
+use super::exchange::{self, Question};
+use super::fault::Fault;
+use super::judge::{Answer, Judgement};
+use super::pace::Pace;
+use super::patience::Patience;
 use super::{DirectoryError, Need};
 use crate::http::HttpClients;
-use crate::identity::Tokens;
+use crate::identity::{SignInError, TokenAge, Tokens};
 
 /// A read.
 #[derive(Clone, Debug)]
@@ -25,22 +31,219 @@ pub(super) struct Read {
     pub(super) cost: u32,
 }
 
-/// Sends reads.
+/// What came, and how.
+#[derive(Debug)]
+pub(super) struct Fetched {
+    pub(super) value: Value,
+    /// Whether it came only when it was asked again.
+    pub(super) retried: bool,
+}
+
+/// Sends reads. Clones share their token, their quota and what they learned.
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
     clients: HttpClients,
     root: String,
     tokens: Arc<Tokens>,
+    units: Pace,
+    risk: Pace,
+    /// The first wait of our own choosing.
+    step: Duration,
+    /// Whether what answers is known to take no batches.
+    pub(super) no_batches: AtomicBool,
 }
 
 impl Reader {
     pub(super) fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>) -> Reader {
-        Reader { clients, root: root.to_owned(), tokens }
+        Reader::stepping(clients, root, tokens, Duration::from_secs(1))
+    }
+
+    /// One whose own waits begin with this.
+    pub(super) fn stepping(clients: HttpClients, root: &str, tokens: Arc<Tokens>, step: Duration) -> Reader {
+        let shared = Shared {
+            clients,
+            root: root.to_owned(),
+            tokens,
+            units: Pace::of_units(),
+            risk: Pace::of_risk(),
+            step,
+            no_batches: AtomicBool::new(false),
+        };
+        Reader { shared: Arc::new(shared) }
     }
 
     /// The answer's body: a JSON object.
     pub(super) async fn get(&self, read: &Read) -> Result<Value, DirectoryError> {
-        let _ = (&self.clients, &self.root, &self.tokens);
-        Err(DirectoryError::Unavailable { what: read.what.clone(), reason: "not built".to_owned() })
+        self.fetch(read).await.map(|fetched| fetched.value).map_err(|fault| fault.of(read))
     }
+
+    /// The answer of a `…/$count`: a number.
+    pub(super) async fn count(&self, read: &Read) -> Result<u64, DirectoryError> {
+        let (question, pace) = self.question(read).map_err(|fault| fault.of(read))?;
+        let fetched =
+            self.ask(&read.what, &question, read.cost, pace).await.map_err(|fault| fault.of(read))?;
+        let number = fetched.value.as_u64();
+        number.ok_or_else(|| Fault::Untrusted("the answer is no number".to_owned()).of(read))
+    }
+
+    /// As [`Reader::get`], and whether it had to be asked again.
+    pub(super) async fn fetch(&self, read: &Read) -> Result<Fetched, Fault> {
+        let (question, pace) = self.question(read)?;
+        let fetched = self.ask(&read.what, &question, read.cost, pace).await?;
+        if fetched.value.is_object() {
+            return Ok(fetched);
+        }
+        Err(Fault::Untrusted("the answer is no JSON object".to_owned()))
+    }
+
+    fn question(&self, read: &Read) -> Result<(Question, &Pace), Fault> {
+        let url = self.url(&read.url)?;
+        let pace = if read.need == Need::Risk { &self.shared.risk } else { &self.shared.units };
+        Ok((Question { url, eventual: read.eventual, body: None }, pace))
+    }
+
+    /// The whole address. The token goes to Graph's root and nowhere else.
+    pub(super) fn url(&self, url: &str) -> Result<Url, Fault> {
+        let whole = if is_whole(url) { url.to_owned() } else { format!("{}/v1.0/{url}", self.shared.root) };
+        let parse =
+            |text: &str| Url::parse(text).map_err(|error| Fault::Untrusted(format!("odd address ({error})")));
+        let (root, url) = (parse(&self.shared.root)?, parse(&whole)?);
+        if url.origin() != root.origin() || !url.username().is_empty() || url.password().is_some() {
+            let host = crate::harmless::excerpt(url.host_str().unwrap_or("nowhere"), 100);
+            return Err(Fault::Untrusted(format!("its next page is said to be at another place ({host})")));
+        }
+        Ok(url)
+    }
+
+    /// Sends a batch, and gives its body.
+    pub(super) async fn post(&self, what: &str, body: String, cost: u32) -> Result<Value, Fault> {
+        let question = Question { url: self.url("$batch")?, eventual: false, body: Some(body) };
+        self.ask(what, &question, cost, &self.shared.units).await.map(|fetched| fetched.value)
+    }
+
+    /// Asks until there is an answer, or no sense in asking.
+    async fn ask(&self, what: &str, question: &Question, cost: u32, pace: &Pace) -> Result<Fetched, Fault> {
+        let mut patience = Patience::new(self.shared.step);
+        let (mut anew, mut refused) = (false, None);
+        loop {
+            pace.turn(cost).await;
+            let (judgement, serial) = self.once(question, anew).await?;
+            match judgement {
+                Judgement::Take(value) => {
+                    let retried = patience.was_tried();
+                    return Ok(Fetched { value, retried });
+                }
+                Judgement::Give(fault) => return Err(fault),
+                Judgement::Throttled(asked) => {
+                    let wait = patience.throttled(asked).ok_or_else(|| busy(asked))?;
+                    tell(what, "Graph throttles", wait);
+                    pace.throttled(wait);
+                }
+                Judgement::Again { reason, wait, anew: over_another } => {
+                    let wait = patience.failed(wait).ok_or_else(|| Fault::Unavailable(reason.clone()))?;
+                    tell(what, &reason, wait);
+                    anew = over_another;
+                    tokio::time::sleep(wait).await;
+                }
+                Judgement::Renew { claims, said } => {
+                    self.renew(&mut refused, serial, claims, said).await.map_err(Fault::SignIn)?;
+                }
+            }
+        }
+    }
+
+    /// Sends it once, and judges the answer; gives the token's serial, too.
+    async fn once(&self, question: &Question, anew: bool) -> Result<(Judgement, u64), Fault> {
+        let tokens = &self.shared.tokens;
+        let state = tokens.state();
+        if state.age == TokenAge::Ended {
+            tokens.renew(state.serial, None).await.map_err(Fault::SignIn)?;
+        }
+        let token = tokens.current();
+        let answer = exchange::send(&self.shared.clients, question, &token, anew).await;
+        let judgement = match answer {
+            Ok(answer) if question.body.is_some() => refusal_of_batches(answer),
+            Ok(answer) => answer.judge(),
+            Err(judgement) => judgement,
+        };
+        Ok((judgement, token.serial()))
+    }
+
+    /// One new token for an answer that refuses the one that was sent; refused with that, too, it is over.
+    /// `refused` is the serial of the token that was refused before.
+    pub(super) async fn renew(
+        &self,
+        refused: &mut Option<u64>,
+        serial: u64,
+        claims: Option<String>,
+        said: String,
+    ) -> Result<(), SignInError> {
+        if refused.is_some_and(|before| before != serial) {
+            let detail = format!(": {said}");
+            return Err(match claims {
+                Some(_) => SignInError::ChallengedAgain { detail },
+                None => SignInError::Refused { detail },
+            });
+        }
+        *refused = Some(serial);
+        self.shared.tokens.renew(serial, claims.as_deref()).await
+    }
+
+    /// What all clones share.
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+impl Shared {
+    /// The serial of the token of now.
+    pub(super) fn serial(&self) -> u64 {
+        self.tokens.state().serial
+    }
+
+    /// The pace of everything but Identity Protection.
+    pub(super) fn units(&self) -> &Pace {
+        &self.units
+    }
+
+    /// A new patience.
+    pub(super) fn patience(&self) -> Patience {
+        Patience::new(self.step)
+    }
+}
+
+/// Whether a link is a whole address.
+pub(super) fn is_whole(url: &str) -> bool {
+    let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|part| part.eq_ignore_ascii_case(scheme));
+    begins("https://") || begins("http://")
+}
+
+/// A batch as a whole is refused where nothing knows batches; its reads are then sent one by one.
+fn refusal_of_batches(answer: Answer) -> Judgement {
+    if exchange::refuses_batches(answer.status) && answer.claims.is_none() {
+        let code = answer.status.to_string();
+        return Judgement::Give(Fault::Refused { code, said: format!("{} to a batch", answer.status) });
+    }
+    answer.judge()
+}
+
+/// Throttled for longer than is worth waiting.
+pub(super) fn busy(asked: Option<Duration>) -> Fault {
+    Fault::Unavailable(match asked {
+        Some(wait) => {
+            format!("Graph throttles, and asks to be left alone for {} s: try again then", wait.as_secs())
+        }
+        None => "Graph throttled it for ten minutes: try again later".to_owned(),
+    })
+}
+
+/// All waiting is told.
+pub(super) fn tell(what: &str, reason: &str, wait: Duration) {
+    let what = crate::harmless::excerpt(what, 200);
+    tracing::warn!(wait_s = wait.as_secs_f64(), reason, "reading {what}: asked again after a while");
 }

@@ -1,6 +1,19 @@
 //! From ids to persons.
+//!
+//! ```text
+//!  ids ─▶ filters, fifteen in one ─▶ not found: each alone ─▶ still not: was it deleted?
+//! ```
+//!
+//! An answer that names another than the one who was asked for is never believed.
 
-use super::{Directory, DirectoryError, Resolved};
+use std::collections::HashMap;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::fault::Fault;
+use super::reader::Read;
+use super::{Directory, DirectoryError, Need, Person, Resolved};
 use crate::user_id::UserId;
 
 impl Directory {
@@ -9,6 +22,157 @@ impl Directory {
     /// # Errors
     /// When the directory can't be read, for want of a permission or otherwise; then nobody is known.
     pub async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {
-        Ok(ids.iter().map(|_| Resolved::Missing).collect())
+        let mut unique: Vec<&UserId> = Vec::new();
+        let mut places: HashMap<&UserId, usize> = HashMap::new();
+        for id in ids {
+            places.entry(id).or_insert_with(|| {
+                unique.push(id);
+                unique.len() - 1
+            });
+        }
+        let found = self.resolve_unique(&unique).await?;
+        Ok(ids.iter().map(|id| found[places[id]].clone()).collect())
+    }
+
+    async fn resolve_unique(&self, ids: &[&UserId]) -> Result<Vec<Resolved>, DirectoryError> {
+        let mut found: Vec<Option<Resolved>> = vec![None; ids.len()];
+        // One alone has nothing from a filter.
+        if ids.len() > 1 {
+            for (place, person) in self.filter(ids).await? {
+                found[place] = Some(Resolved::Person(person));
+            }
+        }
+        let open: Vec<usize> = (0..ids.len()).filter(|place| found[*place].is_none()).collect();
+        let asked: Vec<&UserId> = open.iter().map(|place| ids[*place]).collect();
+        for (place, resolved) in open.iter().zip(self.resolve_alone(&asked).await?) {
+            found[*place] = Some(resolved);
+        }
+        Ok(found.into_iter().map(|one| one.unwrap_or(Resolved::Missing)).collect())
+    }
+
+    /// Each by a question of its own.
+    async fn resolve_alone(&self, ids: &[&UserId]) -> Result<Vec<Resolved>, DirectoryError> {
+        let reads: Vec<Read> = ids.iter().map(|id| self.alone(id)).collect();
+        let answers =
+            self.reader.batch(reads.clone()).await.map_err(|fault| fault.about("users", Need::Users))?;
+        let mut resolved = Vec::with_capacity(ids.len());
+        for ((id, read), answer) in ids.iter().zip(&reads).zip(answers) {
+            resolved.push(match answer {
+                Ok(user) => Resolved::Person(named(id, &user).map_err(|fault| fault.of(read))?),
+                Err(Fault::Missing) => Resolved::Missing,
+                // A name that Graph can't even read is nobody's.
+                Err(Fault::Refused { said, .. }) if matches!(id, UserId::Principal(_)) => {
+                    tracing::warn!(said, "{}: Graph does not take it for a user's name", read.what);
+                    Resolved::Missing
+                }
+                Err(fault) => return Err(fault.of(read)),
+            });
+        }
+        self.find_deleted(ids, &mut resolved).await?;
+        Ok(resolved)
+    }
+
+    fn alone(&self, id: &UserId) -> Read {
+        Read {
+            what: format!("user {id}"),
+            url: format!("{}?$select={}", id.path(), self.users.select()),
+            eventual: false,
+            need: Need::Users,
+            cost: 1,
+        }
+    }
+
+    /// Whoever is missing under an object id may have been deleted within the last 30 days
+    /// (learn.microsoft.com/graph/api/directory-deleteditems-get). Where that may not be read, they are missing.
+    async fn find_deleted(&self, ids: &[&UserId], resolved: &mut [Resolved]) -> Result<(), DirectoryError> {
+        let missing: Vec<(usize, Uuid)> = ids
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| resolved[*place] == Resolved::Missing)
+            .filter_map(|(place, id)| if let UserId::Object(id) = id { Some((place, *id)) } else { None })
+            .collect();
+        let reads: Vec<Read> = missing.iter().map(|(_, id)| deleted(*id)).collect();
+        let answers = self
+            .reader
+            .batch(reads.clone())
+            .await
+            .map_err(|fault| fault.about("deleted users", Need::Users))?;
+        for (((place, id), read), answer) in missing.iter().zip(&reads).zip(answers) {
+            match answer {
+                Ok(item) => {
+                    if is_deleted_user(*id, &item).map_err(|fault| fault.of(read))? {
+                        resolved[*place] = Resolved::Deleted(Some(*id));
+                    }
+                }
+                Err(Fault::Missing | Fault::Forbidden(_) | Fault::Refused { .. }) => {}
+                Err(fault) => return Err(fault.of(read)),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn deleted(id: Uuid) -> Read {
+    Read {
+        what: format!("deleted user {id}"),
+        url: format!("directory/deletedItems/{}", id.hyphenated()),
+        eventual: false,
+        need: Need::Users,
+        cost: 1,
+    }
+}
+
+/// The person in an answer, if it is the one who was asked for.
+fn named(id: &UserId, user: &Value) -> Result<Person, Fault> {
+    let person = Person::read(user).map_err(|why| Fault::Untrusted(format!("the answer holds {why}")))?;
+    let is_they = match id {
+        UserId::Object(id) => person.id == *id,
+        UserId::Principal(_) => {
+            person.upn.as_ref().is_some_and(|name| UserId::Principal(name.clone()) == *id)
+        }
+        UserId::Me => true,
+    };
+    if is_they {
+        return Ok(person);
+    }
+    let other = crate::harmless::excerpt(person.upn.as_deref().unwrap_or_default(), 200);
+    Err(Fault::Untrusted(format!("the answer names another ({other}, {})", person.id)))
+}
+
+/// Groups and apps are deleted, too.
+fn is_deleted_user(id: Uuid, item: &Value) -> Result<bool, Fault> {
+    let text = |field: &str| item.get(field).and_then(Value::as_str);
+    if text("id").and_then(|id| Uuid::try_parse(id).ok()) != Some(id) {
+        return Err(Fault::Untrusted("the answer names another".to_owned()));
+    }
+    Ok(text("@odata.type").is_none_or(|kind| kind.to_ascii_lowercase().ends_with("user")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_must_name_who_was_asked_for() {
+        let [a, b] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        let user = json!({"id": a, "userPrincipalName": "Jo@contoso.com"});
+        for right in [UserId::Object(a), "jo@CONTOSO.com".parse().unwrap(), UserId::Me] {
+            assert_eq!(named(&right, &user).unwrap().id, a);
+        }
+        for wrong in [UserId::Object(b), "joe@contoso.com".parse().unwrap()] {
+            assert!(matches!(named(&wrong, &user), Err(Fault::Untrusted(_))));
+        }
+        assert!(matches!(named(&UserId::Object(a), &json!({"value": []})), Err(Fault::Untrusted(_))));
+    }
+
+    #[test]
+    fn a_deleted_group_is_no_deleted_user() {
+        let id = Uuid::from_u128(1);
+        let item = |kind: &str| json!({"id": id, "@odata.type": kind});
+        assert!(is_deleted_user(id, &item("#microsoft.graph.user")).unwrap());
+        assert!(!is_deleted_user(id, &item("#microsoft.graph.group")).unwrap());
+        assert!(is_deleted_user(Uuid::from_u128(2), &item("#microsoft.graph.user")).is_err());
     }
 }

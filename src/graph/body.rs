@@ -89,7 +89,7 @@ impl Body {
     }
 
     /// The error code and the words that go into the report, made harmless.
-    pub(super) fn said(&self) -> (Option<String>, String) {
+    pub(crate) fn said(&self) -> (Option<String>, String) {
         match self {
             Body::Error { code, message } => {
                 let code = excerpt(code, 100);

@@ -96,7 +96,7 @@ async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Re
 
 /// Whether an answer belongs to another request: Graph echoes the `client-request-id`, and where none reached it,
 /// the one it gives is the `request-id` (learn.microsoft.com/graph/best-practices-concept).
-fn answers_another(headers: &HeaderMap, asked: Uuid) -> bool {
+pub(crate) fn answers_another(headers: &HeaderMap, asked: Uuid) -> bool {
     let id = |name: &str| Uuid::try_parse_ascii(headers.get(name)?.as_bytes().trim_ascii()).ok();
     match id("client-request-id") {
         Some(echoed) => echoed != asked && Some(echoed) != id("request-id"),

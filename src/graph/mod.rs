@@ -8,6 +8,7 @@ mod client;
 
 pub use body::Body;
 pub use client::HttpGraph;
+pub(crate) use client::answers_another;
 
 use std::future::Future;
 use std::time::Duration;

@@ -1,0 +1,118 @@
+//! One request on the wire, and its answer read to facts.
+
+use std::time::SystemTime;
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{StatusCode, Url};
+use uuid::Uuid;
+
+use super::fault::Fault;
+use super::judge::{Answer, Content, Judgement};
+use crate::graph::answers_another;
+use crate::http::{HttpClients, Trouble, parse_retry_after};
+use crate::identity::{Token, challenge};
+
+/// Longest body that is read, in bytes. A page of 999 users has about one million.
+const MAX_BODY: usize = 16 << 20;
+
+/// What is sent.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub(super) url: Url,
+    /// Whether `ConsistencyLevel: eventual` goes with it.
+    pub(super) eventual: bool,
+    /// The body of a batch; a read without one is a GET.
+    pub(super) body: Option<String>,
+}
+
+/// Sends it once. What gives no answer is judged at once.
+pub(super) async fn send(
+    clients: &HttpClients,
+    question: &Question,
+    token: &Token,
+    anew: bool,
+) -> Result<Answer, Judgement> {
+    let client = if anew { clients.single() } else { clients.pooled() };
+    let id = Uuid::new_v4();
+    let mut request = match &question.body {
+        Some(body) => client
+            .post(question.url.clone())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .body(body.clone()),
+        None => client.get(question.url.clone()),
+    };
+    if question.eventual {
+        request = request.header("ConsistencyLevel", HeaderValue::from_static("eventual"));
+    }
+    let sent = request
+        .header(AUTHORIZATION, token.bearer())
+        .header(ACCEPT, HeaderValue::from_static("application/json"))
+        .header("client-request-id", id.hyphenated().to_string())
+        .send()
+        .await;
+    match sent {
+        Ok(response) => read(response, token, id).await,
+        Err(error) => Err(lost(&error)),
+    }
+}
+
+/// No answer: a certificate or a proxy's password is not mended by asking again.
+fn lost(error: &reqwest::Error) -> Judgement {
+    let Trouble { text, lasting } = Trouble::of(error);
+    match lasting {
+        true => Judgement::Give(Fault::Unavailable(text)),
+        false => Judgement::Again { reason: text, wait: None, anew: true },
+    }
+}
+
+async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Result<Answer, Judgement> {
+    let again = |reason: &str| Judgement::Again { reason: reason.to_owned(), wait: None, anew: true };
+    if answers_another(response.headers(), asked) {
+        return Err(again("the connection gave the answer to another request"));
+    }
+    let status = response.status();
+    let (marked, retry_after) = (is_marked(response.headers()), wait(response.headers()));
+    let claims = challenge::claims(response.headers());
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_BODY => bytes.extend_from_slice(&chunk),
+            Ok(Some(_)) => {
+                let reason = "the answer is far too long";
+                return Err(Judgement::Give(Fault::Untrusted(reason.to_owned())));
+            }
+            Ok(None) => break,
+            Err(_) if status.is_success() => return Err(again("the answer was cut off")),
+            // Another status than a success says enough by itself.
+            Err(_) => break,
+        }
+    }
+    let content = Content::read(status.as_u16(), &token.hidden_in(bytes));
+    Ok(Answer { status: status.as_u16(), content, marked, retry_after, claims })
+}
+
+fn is_marked(headers: &HeaderMap) -> bool {
+    let id = headers.get("request-id").map(|id| id.as_bytes().trim_ascii());
+    id.is_some_and(|id| Uuid::try_parse_ascii(id).is_ok())
+}
+
+fn wait(headers: &HeaderMap) -> Option<std::time::Duration> {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let now = SystemTime::now();
+    let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
+    values.filter_map(|value| parse_retry_after(value, date, now)).max()
+}
+
+/// Whether a status says that what was asked takes no batches, or not this one.
+pub(super) fn refuses_batches(status: u16) -> bool {
+    [
+        StatusCode::BAD_REQUEST,
+        StatusCode::FORBIDDEN,
+        StatusCode::NOT_FOUND,
+        StatusCode::METHOD_NOT_ALLOWED,
+        StatusCode::PAYLOAD_TOO_LARGE,
+        StatusCode::NOT_IMPLEMENTED,
+    ]
+    .iter()
+    .any(|refused| refused.as_u16() == status)
+}

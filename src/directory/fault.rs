@@ -1,0 +1,53 @@
+//! Why one request found nothing, before it is said of what.
+
+use super::reader::Read;
+use super::{DirectoryError, Need};
+use crate::identity::SignInError;
+
+/// Why one request found nothing.
+#[derive(Clone, Debug)]
+pub(super) enum Fault {
+    /// Graph knows no such thing.
+    Missing,
+    /// A permission is missing.
+    Forbidden(String),
+    /// Graph does not understand the question.
+    Refused {
+        /// Its error code, made harmless.
+        code: String,
+        /// What it said.
+        said: String,
+    },
+    /// Graph has lost its place in a list: the list must be read anew.
+    PageLost(String),
+    /// No sense came, to the last try.
+    Unavailable(String),
+    /// What came can't be trusted.
+    Untrusted(String),
+    /// No token.
+    SignIn(SignInError),
+}
+
+impl Fault {
+    /// As the directory's error of this read.
+    pub(super) fn of(self, read: &Read) -> DirectoryError {
+        self.about(&read.what, read.need)
+    }
+
+    /// As the directory's error of what was asked for.
+    pub(super) fn about(self, what: &str, need: Need) -> DirectoryError {
+        let what = what.to_owned();
+        match self {
+            Fault::Missing => DirectoryError::NotFound { what },
+            Fault::Forbidden(said) => DirectoryError::Forbidden { what, need, said },
+            Fault::Refused { said, .. } => DirectoryError::Refused { what, said },
+            Fault::PageLost(said) => DirectoryError::Unavailable {
+                what,
+                reason: format!("Graph lost its place in the list again and again ({said}); try again"),
+            },
+            Fault::Unavailable(reason) => DirectoryError::Unavailable { what, reason },
+            Fault::Untrusted(reason) => DirectoryError::Untrusted { what, reason },
+            Fault::SignIn(error) => DirectoryError::SignIn(error),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Many ids in one question: `id in (…)`, for the price of one.
+//!
+//! What is found so is known; whoever is not must still be asked for alone. So a filter that finds too little, an index
+//! that lags behind, or a cloud that does not know `in` makes nobody missing.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::filter::{encoded, literal};
+use super::reader::Read;
+use super::{Directory, DirectoryError, Need, Person, UserReads};
+use crate::user_id::UserId;
+
+/// Most values of an `in` (Graph answers "Max allowed: 15" to more, learn.microsoft.com/graph/filter-query-parameter).
+const MOST: usize = 15;
+
+/// Longest filter, in bytes as it is sent.
+const LONGEST: usize = 1_800;
+
+impl Directory {
+    /// The persons of those ids that filters find, by the ids' places.
+    pub(super) async fn filter(&self, ids: &[&UserId]) -> Result<HashMap<usize, Person>, DirectoryError> {
+        let groups = groups(ids);
+        let reads = groups.iter().map(|group| group.read(ids, self.users)).collect();
+        let mut persons = HashMap::new();
+        let answers = self.reader.batch(reads).await.map_err(|fault| fault.about("users", Need::Users))?;
+        for (group, answer) in groups.iter().zip(answers) {
+            match answer {
+                Ok(page) => group.take(ids, &page, &mut persons),
+                Err(fault @ (super::fault::Fault::Forbidden(_) | super::fault::Fault::SignIn(_))) => {
+                    return Err(fault.about("users", Need::Users));
+                }
+                Err(fault) => {
+                    let reason = fault.about("a filter over users", Need::Users);
+                    tracing::info!(%reason, "users are asked for one by one");
+                }
+            }
+        }
+        Ok(persons)
+    }
+}
+
+/// Ids of one kind that go into one filter.
+#[derive(Debug, Default)]
+struct Group {
+    property: &'static str,
+    places: Vec<usize>,
+    length: usize,
+}
+
+fn groups(ids: &[&UserId]) -> Vec<Group> {
+    let (mut full, mut objects, mut names) = (Vec::new(), Group::of("id"), Group::of("userPrincipalName"));
+    for (place, id) in ids.iter().enumerate() {
+        let (group, value) = match id {
+            UserId::Object(id) => (&mut objects, value(&id.hyphenated().to_string())),
+            UserId::Principal(name) => (&mut names, value(name)),
+            UserId::Me => continue,
+        };
+        let is_full = group.places.len() == MOST || group.length + value.len() > LONGEST;
+        if is_full && !group.places.is_empty() {
+            let property = group.property;
+            full.push(std::mem::replace(group, Group::of(property)));
+        }
+        group.places.push(place);
+        group.length += value.len();
+    }
+    full.extend([objects, names].into_iter().filter(|group| !group.places.is_empty()));
+    full
+}
+
+/// A value as it is sent, with the comma behind it.
+fn value(text: &str) -> String {
+    encoded(&format!("{},", literal(text)))
+}
+
+impl Group {
+    fn of(property: &'static str) -> Group {
+        Group { property, ..Group::default() }
+    }
+
+    fn read(&self, ids: &[&UserId], users: UserReads) -> Read {
+        let values: Vec<String> = self.places.iter().map(|place| literal(&ids[*place].to_string())).collect();
+        let filter = encoded(&format!("{} in ({})", self.property, values.join(",")));
+        Read {
+            what: format!("a set of {} users", self.places.len()),
+            url: format!("users?$select={}&$filter={filter}", users.select()),
+            eventual: false,
+            need: Need::Users,
+            cost: 1,
+        }
+    }
+
+    /// Takes those persons who were asked for here; two who bear one name are nobody.
+    fn take(&self, ids: &[&UserId], page: &Value, persons: &mut HashMap<usize, Person>) {
+        let users = page.get("value").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let mut by_id: HashMap<Uuid, Vec<Person>> = HashMap::new();
+        let mut by_name: HashMap<UserId, Vec<Person>> = HashMap::new();
+        for person in users.iter().filter_map(|user| Person::read(user).ok()) {
+            if let Some(name) = &person.upn {
+                by_name.entry(UserId::Principal(name.clone())).or_default().push(person.clone());
+            }
+            by_id.entry(person.id).or_default().push(person);
+        }
+        for &place in &self.places {
+            let named = match ids[place] {
+                UserId::Object(id) => by_id.get(id),
+                name => by_name.get(name),
+            };
+            if let Some([first, rest @ ..]) = named.map(Vec::as_slice)
+                && rest.iter().all(|other| other == first)
+            {
+                persons.insert(place, first.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn ids(names: &[String]) -> Vec<UserId> {
+        names.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn who_was_not_asked_for_is_not_taken() {
+        let [a, b] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        let asked = ids(&[a.to_string(), "Jo@contoso.com".to_owned(), "two@contoso.com".to_owned()]);
+        let asked: Vec<&UserId> = asked.iter().collect();
+        let groups = groups(&asked);
+        let page = json!({"value": [
+            {"id": a, "userPrincipalName": "a@contoso.com"},
+            {"id": b, "userPrincipalName": "jo@CONTOSO.com"},
+            {"id": Uuid::from_u128(3), "userPrincipalName": "stranger@contoso.com"},
+            {"id": Uuid::from_u128(4), "userPrincipalName": "two@contoso.com"},
+            {"id": Uuid::from_u128(5), "userPrincipalName": "two@contoso.com"},
+            {"id": 5}, null,
+        ]});
+        let mut persons = HashMap::new();
+        groups.iter().for_each(|group| group.take(&asked, &page, &mut persons));
+        let mut found: Vec<(usize, Uuid)> = persons.iter().map(|(place, one)| (*place, one.id)).collect();
+        found.sort();
+        assert_eq!(found, [(0, a), (1, b)]);
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_stands_in_one_filter_that_is_not_too_long(
+            names in proptest::collection::vec("[a-zA-Z0-9'.#^~!-]{1,90}x@[a-z]{1,40}\\.com", 0..60),
+            guids in proptest::collection::vec(1u128.., 0..60),
+        ) {
+            let guids = guids.into_iter().map(|id| Uuid::from_u128(id).to_string());
+            let asked: Vec<UserId> =
+                names.into_iter().chain(guids).filter_map(|name| name.parse().ok()).collect();
+            let asked: Vec<&UserId> = asked.iter().collect();
+            let groups = groups(&asked);
+            let mut places: Vec<usize> = groups.iter().flat_map(|group| group.places.clone()).collect();
+            places.sort();
+            prop_assert_eq!(places, (0..asked.len()).collect::<Vec<_>>());
+            for group in &groups {
+                let read = group.read(&asked, UserReads::Allowed);
+                prop_assert!(group.places.len() <= MOST && read.url.len() < 2_048, "{}", read.url);
+                prop_assert!(!read.url.contains(['#', ' ', '\'']));
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! When the next read may leave: the quota of reads, which all of them share.
+//!
+//! Each read takes its cost out of a bucket that fills again evenly, and gets the instant at which it may leave: whoever
+//! asked first goes first. A 429 closes the gate for all until its time is over, and halves the pace: throttled requests
+//! count against the quota, too (learn.microsoft.com/graph/throttling).
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Resource units a second: an app has 3,500 in 10 s in a tenant of the smallest size
+/// (learn.microsoft.com/graph/throttling-limits, "Identity and access service limits"), and other work of the same app
+/// gets a little of it.
+const UNITS: f64 = 340.0;
+
+/// Resource units that may leave at once: not quite the ten seconds' worth.
+const UNITS_AT_ONCE: f64 = 3_000.0;
+
+/// Requests a second to Identity Protection: a tenant has one for all of its apps.
+const RISK: f64 = 0.95;
+
+/// The pace is never cut below this share of where it began.
+const LEAST: f64 = 0.1;
+
+/// After this long without a 429, the pace doubles again.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// One quota's pace.
+#[derive(Debug)]
+pub(super) struct Pace {
+    full: f64,
+    at_once: f64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    per_second: f64,
+    /// What is left in the bucket; below zero, it is owed.
+    left: f64,
+    /// When `left` was true, and when the pace was last changed.
+    at: Instant,
+    changed: Instant,
+    /// Until when nothing leaves.
+    closed: Instant,
+}
+
+impl Pace {
+    /// That of most reads, in resource units.
+    pub(super) fn of_units() -> Pace {
+        Pace::new(UNITS, UNITS_AT_ONCE)
+    }
+
+    /// That of Identity Protection, in requests.
+    pub(super) fn of_risk() -> Pace {
+        Pace::new(RISK, 1.0)
+    }
+
+    fn new(full: f64, at_once: f64) -> Pace {
+        let now = Instant::now();
+        let state = State { per_second: full, left: at_once, at: now, changed: now, closed: now };
+        Pace { full, at_once, state: Mutex::new(state) }
+    }
+
+    /// Waits until so much may leave.
+    pub(super) async fn turn(&self, cost: u32) {
+        let mut leave = self.take(cost);
+        while leave > Instant::now() {
+            tokio::time::sleep_until(leave).await;
+            // The gate may have closed meanwhile.
+            leave = self.locked().closed;
+        }
+    }
+
+    /// Takes the cost out of the bucket, and says when it will have been there.
+    fn take(&self, cost: u32) -> Instant {
+        let now = Instant::now();
+        let mut state = self.locked();
+        state.recover(now, self.full);
+        let gained = (now - state.at).as_secs_f64() * state.per_second;
+        state.left = (state.left + gained).min(self.at_once);
+        state.at = now;
+        // What costs more than the bucket holds leaves when the bucket is full.
+        let cost = f64::from(cost).min(self.at_once);
+        state.left -= cost;
+        let owed = Duration::from_secs_f64((-state.left).max(0.0) / state.per_second);
+        (now + owed).max(state.closed)
+    }
+
+    /// Graph throttled: nothing leaves for so long.
+    pub(super) fn throttled(&self, wait: Duration) {
+        let now = Instant::now();
+        let mut state = self.locked();
+        // Answers that come while the gate is closed are of the same episode.
+        if state.closed <= now {
+            state.per_second = (state.per_second / 2.0).max(self.full * LEAST);
+            state.changed = now;
+        }
+        // Graph's bucket is empty, so this one is.
+        state.left = state.left.min(0.0);
+        state.closed = state.closed.max(now + wait);
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn recover(&mut self, now: Instant, full: f64) {
+        if self.per_second < full && now.saturating_duration_since(self.changed.max(self.closed)) >= QUIET {
+            self.per_second = (self.per_second * 2.0).min(full);
+            self.changed = now;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_documented_quota_is_kept_behind_the_first_burst() {
+        let (pace, began) = (Pace::of_units(), Instant::now());
+        for _ in 0..3_000 {
+            pace.turn(1).await;
+        }
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        for _ in 0..1_700 {
+            pace.turn(2).await;
+        }
+        let time = began.elapsed().as_secs_f64();
+        assert!((9.9..10.2).contains(&time), "{time}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn identity_protection_is_asked_once_a_second() {
+        let (pace, began) = (Pace::of_risk(), Instant::now());
+        for _ in 0..11 {
+            pace.turn(1).await;
+        }
+        assert!(began.elapsed() >= Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_429_holds_back_everybody_and_slows_until_it_is_quiet() {
+        let (pace, began) = (std::sync::Arc::new(Pace::of_units()), Instant::now());
+        pace.throttled(Duration::from_secs(7));
+        let waiting = tokio::spawn({
+            let pace = std::sync::Arc::clone(&pace);
+            async move { pace.turn(1).await }
+        });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        pace.throttled(Duration::from_secs(4));
+        waiting.await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 9);
+        assert!((pace.locked().per_second - UNITS / 2.0).abs() < 1e-9);
+        tokio::time::sleep(QUIET).await;
+        pace.turn(1).await;
+        assert!((pace.locked().per_second - UNITS).abs() < 1e-9);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_costs_more_than_the_bucket_holds_still_leaves() {
+        let pace = Pace::of_risk();
+        pace.turn(20).await;
+        pace.turn(20).await;
+    }
+}

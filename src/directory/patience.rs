@@ -1,0 +1,106 @@
+//! How long one request is asked again.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Tries of a request that fails otherwise than by being throttled.
+const TRIES: u32 = 5;
+
+/// Longest wait of our own choosing; a server's wish may be longer.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// A request that was throttled costs no try, but has no more time than this.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// The patience with one request.
+#[derive(Debug)]
+pub(super) struct Patience {
+    began: Instant,
+    /// The first wait of our own choosing.
+    step: Duration,
+    failed: u32,
+    throttled: u32,
+}
+
+impl Patience {
+    pub(super) fn new(step: Duration) -> Patience {
+        Patience { began: Instant::now(), step, failed: 0, throttled: 0 }
+    }
+
+    /// How long to wait after a failure; none where no try is left.
+    pub(super) fn failed(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        self.failed += 1;
+        if self.failed >= TRIES {
+            return None;
+        }
+        self.within(asked.unwrap_or_default().max(self.own(self.failed)))
+    }
+
+    /// How long to wait after a 429; none where that is too long. A wait that proved too short is not believed twice.
+    pub(super) fn throttled(&mut self, asked: Option<Duration>) -> Option<Duration> {
+        self.throttled += 1;
+        let own = match asked {
+            None => self.own(self.throttled),
+            Some(_) if self.throttled == 1 => Duration::ZERO,
+            Some(_) => self.own(self.throttled - 1),
+        };
+        self.within(asked.unwrap_or_default().max(own))
+    }
+
+    /// Whether it was asked more than once.
+    pub(super) fn was_tried(&self) -> bool {
+        self.failed + self.throttled > 0
+    }
+
+    fn own(&self, times: u32) -> Duration {
+        let full = self.step.saturating_mul(1 << (times - 1).min(10)).min(LONGEST);
+        full.mul_f64(0.75 + 0.25 * fastrand::f64())
+    }
+
+    fn within(&self, wait: Duration) -> Option<Duration> {
+        (self.began.elapsed() + wait <= PATIENCE).then_some(wait)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_have_five_tries() {
+        let mut patience = Patience::new(SECOND);
+        let waits: Vec<Option<Duration>> = (0..5).map(|_| patience.failed(None)).collect();
+        for (wait, full) in waits.iter().zip([1.0, 2.0, 4.0, 8.0]) {
+            let wait = wait.unwrap().as_secs_f64();
+            assert!((full * 0.75..=full).contains(&wait), "{wait} of {full}");
+        }
+        assert_eq!(waits[4], None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_429_is_waited_out_in_full_until_patience_ends() {
+        let mut patience = Patience::new(SECOND);
+        assert_eq!(patience.throttled(Some(SECOND * 90)), Some(SECOND * 90));
+        assert_eq!(patience.throttled(Some(SECOND * 601)), None);
+        let mut waited = Duration::ZERO;
+        while let Some(wait) = patience.throttled(None) {
+            tokio::time::sleep(wait).await;
+            waited += wait;
+        }
+        assert!(waited > PATIENCE - LONGEST && waited <= PATIENCE, "{waited:?}");
+        assert_eq!(patience.failed, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_proved_too_short_grows() {
+        let mut patience = Patience::new(SECOND);
+        assert_eq!(patience.throttled(Some(Duration::ZERO)), Some(Duration::ZERO));
+        for _ in 0..4 {
+            patience.throttled(Some(Duration::ZERO));
+        }
+        assert!(patience.throttled(Some(Duration::ZERO)).unwrap() > SECOND * 10);
+    }
+}
