@@ -201,6 +201,9 @@ pub struct DoctorArgs {
         help_heading = "Output"
     )]
     pub output: Format,
+    /// Whom the run will protect: an id, a file of ids, group:ID or role:ID; checked in full. Repeatable
+    #[arg(long, value_name = "FILE|ID|group:ID|role:ID", help_heading = "Safety")]
+    pub protect: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub profile: ProfileArgs,

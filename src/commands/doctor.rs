@@ -1,22 +1,28 @@
 //! `doctor`: all that a run needs, looked at before there is one.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::connect::claims_of;
 use super::{open_files, profiles, prompt, secret_files, standard_input, start_logs};
 use crate::cli::DoctorArgs;
 use crate::console::{self, Output};
+use crate::directory::{Directory, DirectoryError, Need, Person, Resolved, UserReads};
 use crate::doctor::network::{self, Server, Sight};
 use crate::doctor::text::{self, Format};
-use crate::doctor::{Finding, Findings, certificate, clock, machine, pace, permissions, roles, setup, token};
+use crate::doctor::{
+    Finding, Findings, certificate, clock, emergency, machine, pace, permissions, roles, setup, token,
+};
 use crate::error::Error;
 use crate::http::HttpClients;
 use crate::identity::{
     Auth, Authority, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
     process_variables,
 };
+use crate::plan::{Draft, Gathered, Listed, Signed, Wishes};
 use crate::settings::{Evidence, Network, Sending, SignIn, profiled};
+use crate::user_id::UserId;
 
 /// How long the sign-in may take. A run is more patient with a busy token endpoint; here somebody waits.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -31,7 +37,8 @@ const SIGN_IN: u8 = 4;
 const RUNTIME: u8 = 1;
 
 /// What a token is looked at for.
-const OF_TOKEN: [&str; 6] = ["tenant", "audience", "identity", "token-end", "permission", "reading"];
+const OF_TOKEN: [&str; 7] =
+    ["tenant", "audience", "identity", "token-end", "permission", "reading", "protection"];
 
 pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;
@@ -51,7 +58,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     let mut findings = Findings::default();
     findings.add(version());
     match HttpClients::new(&network.http()) {
-        Ok(clients) => examine(&who, &network, clients, &mut findings).await,
+        Ok(clients) => examine(&who, &network, &args.protect, clients, &mut findings).await,
         Err(error) => no_https(error.into(), &mut findings),
     }
     let dir = &Evidence::new(&args.evidence).output_dir;
@@ -99,7 +106,13 @@ fn no_https(error: Error, findings: &mut Findings) {
 }
 
 /// Looks at both servers, signs in, and looks at the token.
-async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings: &mut Findings) {
+async fn examine(
+    who: &SignIn,
+    network: &Network,
+    protect: &[String],
+    clients: HttpClients,
+    findings: &mut Findings,
+) {
     findings.add(Finding::ok("roots", roots(network)));
     let candidates = who.offer(network).candidates(&process_variables);
     let asks = candidates.as_ref().is_ok_and(|found| found.first().is_some_and(Auth::asks_authority));
@@ -146,7 +159,8 @@ async fn examine(who: &SignIn, network: &Network, clients: HttpClients, findings
         return;
     }
     let resolved = of_authority.seen.ok().and_then(|seen| token::tenant_of(&seen.body));
-    let place = Place { who, network, resolved: resolved.as_deref(), ahead: ahead.unwrap_or_default() };
+    let ahead = ahead.unwrap_or_default();
+    let place = Place { who, network, protect, resolved: resolved.as_deref(), ahead };
     match candidates.map(|candidates| candidates.asking(&prompt::on_screen())) {
         Ok(candidates) => credential(&place, candidates, clients, findings).await,
         Err(error) => no_token(&error, findings),
@@ -179,6 +193,8 @@ fn ahead(sight: &Sight) -> Option<i64> {
 struct Place<'a> {
     who: &'a SignIn,
     network: &'a Network,
+    /// The protect list that the run will have.
+    protect: &'a [String],
     /// The id of the tenant that is named.
     resolved: Option<&'a str>,
     /// How far this machine's clock is ahead of the server's, in seconds.
@@ -195,7 +211,7 @@ async fn credential(
     // A person needs their time.
     let waits = candidates.first() != Some(Auth::DeviceCode);
     let began = tokio::time::Instant::now();
-    let signing_in = Tokens::sign_in(candidates, clients);
+    let signing_in = Tokens::sign_in(candidates, clients.clone());
     let signed_in = match waits {
         true => tokio::time::timeout(PATIENCE, signing_in).await,
         false => Ok(signing_in.await),
@@ -206,6 +222,10 @@ async fn credential(
             let finding = Finding::ok("credential", format!("{}: a token in {took} ms", signed_in.auth));
             findings.add(finding.with(listed(&signed_in.passed_over)));
             look_at_token(place, &signed_in, findings);
+            let claims = claims_of(&signed_in.tokens);
+            let tokens = Arc::new(signed_in.tokens);
+            let directory = Directory::new(clients, place.network.graph_root(), tokens, &claims);
+            findings.add(protection(place.protect, &claims, &directory).await);
         }
         Ok(Err(error)) => no_token(&error, findings),
         Err(_) => {
@@ -265,6 +285,39 @@ fn look_at_token(place: &Place<'_>, signed_in: &SignedIn, findings: &mut Finding
     if claims.app_only() == Some(false) {
         findings.add(roles::judge(&claims));
     }
+}
+
+/// Whether the protect list can be resolved; where there is none, whom it should hold.
+async fn protection(lists: &[String], claims: &TokenClaims, directory: &Directory) -> Finding {
+    let wishes = Wishes {
+        protect: lists.iter().map(|entry| Listed::read(entry, false)).collect(),
+        ..Wishes::default()
+    };
+    if !lists.is_empty() {
+        let asked =
+            (directory.user_reads() == UserReads::Allowed || wishes.need_directory()).then_some(directory);
+        return match Draft::compose(Gathered::default(), &wishes, &Signed::default(), asked).await {
+            Ok(_) => emergency::judge(lists, Err("")),
+            Err(error) => {
+                let advice = "mend the list: nothing is sent while it can't be read and resolved in full";
+                Finding::fatal("protection", error.to_string(), advice, USAGE)
+            }
+        };
+    }
+    if !permissions::reads_roles(claims) {
+        return emergency::judge(lists, Err(&format!("it needs {}", Need::Roles)));
+    }
+    match administrators(directory).await {
+        Ok(people) => emergency::judge(lists, Ok(&people)),
+        Err(error) => emergency::judge(lists, Err(&error.to_string())),
+    }
+}
+
+/// The tenant's Global Administrators, as far as users can be read.
+async fn administrators(directory: &Directory) -> Result<Vec<Person>, DirectoryError> {
+    let ids: Vec<UserId> = directory.admins().await?.global.into_iter().map(UserId::Object).collect();
+    let known = directory.resolve(&ids).await?.into_iter();
+    Ok(known.filter_map(|one| if let Resolved::Person(person) = one { Some(person) } else { None }).collect())
 }
 
 fn audience(network: &Network, claims: &TokenClaims) -> Finding {

@@ -8,11 +8,12 @@
 //!                            └──▶ text | JSON, and the exit code
 //! ```
 //!
-//! Nothing is revoked and no user is read. What is judged here is judged by pure functions; only [`network`] speaks
+//! Nothing is revoked, and no user is read but the administrators whom nobody should revoke by mistake. What is judged here is judged by pure functions; only [`network`] speaks
 //! to servers, without a secret, and only [`machine`] touches the disk.
 
 pub mod certificate;
 pub mod clock;
+pub mod emergency;
 pub mod issuer;
 pub mod machine;
 pub mod network;

@@ -170,6 +170,13 @@ fn enough(permissions: &Permissions) -> Finding {
     )
 }
 
+/// Whether a token lists a permission to read who holds directory roles.
+pub fn reads_roles(claims: &TokenClaims) -> bool {
+    let listed = claims.permissions();
+    let roles = READING.iter().filter(|(what, _)| *what == "directory roles").flat_map(|(_, by)| *by);
+    roles.into_iter().any(|by| listed.iter().any(|listed| same(listed, by)))
+}
+
 /// What else the token allows, beside revoking.
 pub fn reading(claims: &TokenClaims) -> Finding {
     let listed = claims.permissions();

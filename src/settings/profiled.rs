@@ -154,6 +154,7 @@ impl Chosen {
 
     /// The same for what `doctor` looks at.
     pub fn examined(&self, args: &mut DoctorArgs) {
+        args.protect.extend(self.profile.protect.iter().cloned());
         self.sending(&mut args.sending);
         self.evidence(&mut args.evidence);
     }

@@ -1,0 +1,109 @@
+//! Emergency-access accounts ("break glass"): whom nobody should revoke by mistake.
+//!
+//! Microsoft advises two or more, cloud-only, in the tenant's `*.onmicrosoft.com` domain, with the role Global
+//! Administrator (learn.microsoft.com/entra/identity/role-based-access-control/security-emergency-access).
+
+use super::Finding;
+use crate::directory::Person;
+use crate::harmless::excerpt;
+
+/// Global Administrators that are named at most.
+const SHOWN: usize = 8;
+
+/// What such accounts are often called.
+const NAMES: [&str; 8] = ["break", "glass", "emergency", "emerg", "bg-", "notfall", "urgence", "emergencia"];
+
+/// Judges whom the runs of a profile protect: `lists` are the entries of its protect list, `administrators` the tenant's
+/// Global Administrators, or why they are not known.
+pub fn judge(lists: &[String], administrators: Result<&[Person], &str>) -> Finding {
+    match (lists, administrators) {
+        ([], Ok([])) => {
+            Finding::info("protection", "no protect list; the tenant has no Global Administrator")
+        }
+        ([], Ok(administrators)) => suggest(administrators),
+        ([], Err(why)) => Finding::info(
+            "protection",
+            format!("no protect list, and who holds Global Administrator is not known: {why}"),
+        ),
+        (lists, _) => {
+            let entries: Vec<String> = lists.iter().map(|entry| excerpt(entry, 80)).collect();
+            Finding::ok("protection", format!("on the protect list: {}", entries.join(", ")))
+        }
+    }
+}
+
+fn suggest(administrators: &[Person]) -> Finding {
+    let mut ranked: Vec<&Person> = administrators.iter().collect();
+    ranked.sort_by_key(|person| std::cmp::Reverse(likeness(person)));
+    let likely = ranked.iter().filter(|person| likeness(person) >= 2).count();
+    let found = match likely {
+        0 => format!("no protect list; {} Global Administrators could be revoked", ranked.len()),
+        1 => "no protect list; this account looks like one for emergencies".to_owned(),
+        _ => "no protect list; these accounts look like ones for emergencies".to_owned(),
+    };
+    let shown = if likely == 0 { ranked.len() } else { likely }.min(SHOWN);
+    let advice = match likely {
+        0 => "protect those for emergencies, or all of them: --protect 'role:Global Administrator', or protect = […] in \
+              the profile"
+            .to_owned(),
+        _ => format!("--protect {}, or protect = […] in the profile", called(ranked[0])),
+    };
+    Finding::warning("protection", found, advice).with(ranked[..shown].iter().map(|person| line(person)))
+}
+
+/// How much an account looks like one for emergencies; 2 and above is likely.
+fn likeness(person: &Person) -> u32 {
+    let upn = person.upn.as_deref().unwrap_or_default().to_lowercase();
+    let name = person.name.as_deref().unwrap_or_default().to_lowercase();
+    let called = NAMES.iter().any(|part| upn.contains(part) || name.contains(part));
+    let cloud_only = person.synced == Some(false);
+    2 * u32::from(called) + u32::from(upn.ends_with(".onmicrosoft.com") && cloud_only)
+}
+
+fn line(person: &Person) -> String {
+    let name = person.name.as_deref().map(|name| format!(" ({})", excerpt(name, 60))).unwrap_or_default();
+    let disabled = if person.enabled == Some(false) { ", disabled" } else { "" };
+    format!("{}{name}{disabled}", called(person))
+}
+
+fn called(person: &Person) -> String {
+    person.upn.as_deref().map_or_else(|| person.id.to_string(), |upn| excerpt(upn, 100))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Status;
+    use super::*;
+
+    fn person(upn: &str, synced: bool) -> Person {
+        Person { upn: Some(upn.into()), synced: Some(synced), ..Person::default() }
+    }
+
+    #[test]
+    fn what_looks_like_an_emergency_account_is_suggested_alone() {
+        let people = [
+            person("ann@contoso.example", true),
+            person("breakglass1@contoso.onmicrosoft.com", false),
+            person("admin@contoso.onmicrosoft.com", false),
+        ];
+        let found = judge(&[], Ok(&people));
+        assert_eq!((found.status, found.ends_with), (Status::Warning, None));
+        assert_eq!(found.details, ["breakglass1@contoso.onmicrosoft.com"]);
+        assert!(found.advice.unwrap().starts_with("--protect breakglass1@"));
+    }
+
+    #[test]
+    fn otherwise_all_global_administrators_are_named() {
+        let people = [person("ann@contoso.example", true), person("bob@contoso.onmicrosoft.com", false)];
+        let found = judge(&[], Ok(&people));
+        assert_eq!(found.details, ["bob@contoso.onmicrosoft.com", "ann@contoso.example"]);
+        assert!(found.finding.contains("2 Global Administrators"), "{found:?}");
+    }
+
+    #[test]
+    fn a_list_is_enough_and_what_cannot_be_read_is_told() {
+        assert_eq!(judge(&["list.csv".into()], Err("x")).status, Status::Ok);
+        let found = judge(&[], Err("it needs the permission X"));
+        assert!(found.status == Status::Info && found.finding.contains("permission X"), "{found:?}");
+    }
+}
