@@ -8,6 +8,7 @@ mod forewarn;
 mod open_files;
 mod profiles;
 mod prompt;
+mod reading;
 mod report;
 mod results;
 mod resume;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::connect::{Connection, check_me, sign_in};
-use super::{forewarn, profiles, progress, standard_input, start_logs};
+use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
 use crate::cli::{InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
@@ -52,7 +52,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     check_me(draft.names_me(), &connection.claims)?;
     let fits = sending.max_users.is_none_or(|most| draft.targets() <= most as usize);
     let asks = !args.yes && fits && draft.targets() > 0;
-    let mut prepared = Prepared { draft, sending, network, who, profile, drill: None };
+    let prepared = Prepared { draft, sending, network, who, profile, drill: None };
     if fits {
         prepared.forewarn(&connection, &Evidence::new(&args.work.evidence).output_dir);
     }
@@ -75,9 +75,8 @@ pub(super) struct Prepared {
 impl Prepared {
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
-    fn forewarn(&mut self, connection: &Connection, output_dir: &Path) {
-        let oneself = self.draft.send_last(&forewarn::own_ids(&connection.claims));
-        forewarn::of_oneself(oneself, true);
+    fn forewarn(&self, connection: &Connection, output_dir: &Path) {
+        forewarn::of_oneself(self.draft.sends_operator(), true);
         let pace = self.sending.rate.pace(self.sending.burst, 1.0);
         forewarn::of_the_tokens_end(connection, pace.time_for(self.draft.targets() as u64));
         forewarn::of_the_machine(output_dir, &self.sending);
@@ -109,7 +108,11 @@ pub(super) async fn compose(
     directory: Option<&Directory>,
     work: &WorkArgs,
 ) -> Result<Draft, Error> {
-    let draft = Draft::compose(gathered, wishes, signed, directory).await?;
+    let reading = reading::Shown::new(&work.output);
+    let composed =
+        Draft::compose_telling(gathered, wishes, signed, directory, &|read| reading.tell(read)).await;
+    reading.finish();
+    let draft = composed?;
     if work.output.output != Output::None {
         draft.notices().iter().for_each(|notice| console::say(notice));
     }

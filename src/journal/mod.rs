@@ -16,5 +16,6 @@ pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{Counted, Operator, PlanRecord, ProfileRecord, RunRecord, SettingsRecord};
 pub use writer::{Journal, JournalError, Synced};
 
-/// Version of the journal's line format. A reader refuses a newer one.
-pub const FORMAT: u32 = 1;
+/// Version of the run folder's format. A reader refuses a newer one, and reads older ones: in format 1, `plan.csv` had
+/// nothing of what the directory says.
+pub const FORMAT: u32 = 2;

@@ -90,9 +90,16 @@ pub struct PlanRecord {
     pub left_out: Counted,
     /// Users known to be external.
     pub external: u64,
+    /// Rows that selections from the directory gave: they have no cells of their own.
+    #[serde(default, skip_serializing_if = "no_rows")]
+    pub selected: u64,
     /// SHA-256 of `plan.csv`, in hex; empty while there is none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sha256: String,
+}
+
+fn no_rows(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How many, by outcome.

@@ -10,14 +10,31 @@ use tempfile::SpooledTempFile;
 
 use super::GuardError;
 use crate::digest::{Hashing, sha256_of};
-use crate::directory::DirectoryError;
+use crate::directory::{DirectoryError, Person};
 use crate::event::Order;
 use crate::intake::{IntakeError, Row};
 use crate::outcome::Outcome;
 
-/// The plan's columns before the input's own.
-const COLUMNS: [&str; 8] =
-    ["order", "line", "input", "user_id", "left_out", "detail", "external", "priority"];
+/// The plan's columns before the input's own. The last six are what the directory says.
+const COLUMNS: [&str; 14] = [
+    "order",
+    "line",
+    "input",
+    "user_id",
+    "left_out",
+    "detail",
+    "external",
+    "priority",
+    "user_principal_name",
+    "display_name",
+    "user_type",
+    "enabled",
+    "synced",
+    "roles",
+];
+
+/// How many of them a plan of format 1 has.
+const COLUMNS_OF_FORMAT_1: usize = 8;
 
 /// No plan can be made, or a plan can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +48,18 @@ pub enum PlanError {
     /// The directory can't be read.
     #[error(transparent)]
     Directory(#[from] DirectoryError),
+    /// What was asked for can't be told without the directory, and there is none.
+    #[error("this can't be planned without reading the directory, and nobody signed in")]
+    NoDirectory,
+    /// A selection finds nobody.
+    #[error("{selection} has no users. Look at the name; where that may be, give --allow-empty")]
+    Empty {
+        /// Which selection.
+        selection: String,
+    },
+    /// The tenant's users can't be counted.
+    #[error("nobody can tell what share of the tenant's users that is (--max-share): {0}")]
+    Uncounted(#[source] DirectoryError),
     /// The plan, or the temporary file behind it, can't be written.
     #[error("can't write {what}: {source}")]
     Write {
@@ -92,6 +121,20 @@ pub struct PlanRow {
     pub external: Option<bool>,
     /// The priority cell.
     pub priority: String,
+    /// What there is to say of somebody who is sent all the same.
+    pub note: String,
+    /// User principal name, as the directory has it; empty where nobody looked.
+    pub user_principal_name: String,
+    /// Display name, likewise.
+    pub display_name: String,
+    /// Whether it is a guest by its type, where that is known.
+    pub guest: Option<bool>,
+    /// Whether the account is enabled, likewise.
+    pub enabled: Option<bool>,
+    /// Whether it is synchronized from on-premises, likewise.
+    pub synced: Option<bool>,
+    /// The directory roles that it holds.
+    pub roles: String,
     /// The input's own cells.
     pub cells: Vec<String>,
 }
@@ -111,30 +154,56 @@ impl PlanRow {
         self.index
     }
 
+    /// Takes in what the directory says.
+    pub(super) fn know(&mut self, person: &Person, roles: Option<&[String]>) {
+        self.user_principal_name = person.upn.as_deref().unwrap_or_default().to_owned();
+        self.display_name = person.name.as_deref().unwrap_or_default().to_owned();
+        (self.guest, self.enabled, self.synced) = (person.guest, person.enabled, person.synced);
+        self.roles = roles.unwrap_or_default().join("; ");
+    }
+
+    /// `Guest` or `Member`, as Graph writes it; empty where that is not known.
+    pub fn user_type(&self) -> &'static str {
+        self.guest.map_or("", |guest| if guest { "Guest" } else { "Member" })
+    }
+
     pub(super) fn write<W: Write>(&self, out: &mut csv::Writer<W>) -> csv::Result<()> {
         let index = self.index.map(|index| index.to_string()).unwrap_or_default();
         let word = self.left_out.as_ref().map_or("", |left_out| left_out.outcome.word());
-        let detail = self.left_out.as_ref().map_or("", |left_out| &left_out.detail);
-        let external = self.external.map_or("", |external| if external { "true" } else { "false" });
-        for cell in [&index, &self.line, &self.input, &self.user_id, word, detail, external, &self.priority] {
+        let detail = self.left_out.as_ref().map_or(&self.note, |left_out| &left_out.detail);
+        let cells: [&str; COLUMNS.len()] = [
+            &index,
+            &self.line,
+            &self.input,
+            &self.user_id,
+            word,
+            detail,
+            flag(self.external),
+            &self.priority,
+            &self.user_principal_name,
+            &self.display_name,
+            self.user_type(),
+            flag(self.enabled),
+            flag(self.synced),
+            &self.roles,
+        ];
+        for cell in cells {
             out.write_field(cell)?;
         }
         out.write_record(&self.cells)
     }
 
-    fn parse(record: &csv::StringRecord) -> Option<PlanRow> {
+    /// `known` is how many columns stand before the input's own.
+    fn parse(record: &csv::StringRecord, known: usize) -> Option<PlanRow> {
         let text = |at: usize| record.get(at).map(str::to_owned);
-        let left_out = match record.get(4)? {
-            "" => None,
-            word => Some(LeftOut { outcome: word.parse().ok()?, detail: text(5)? }),
+        let fact = |at: usize| if at < known { record.get(at) } else { Some("") };
+        let (left_out, note) = match record.get(4)? {
+            "" => (None, text(5)?),
+            word => (Some(LeftOut { outcome: word.parse().ok()?, detail: text(5)? }), String::new()),
         };
         let index = match record.get(0)? {
             "" => None,
             number => Some(number.parse().ok()?),
-        };
-        let external = match record.get(6)? {
-            "" => None,
-            word => Some(word.parse().ok()?),
         };
         // A row is either sent or left out, and never both.
         (index.is_some() != left_out.is_some()).then_some(())?;
@@ -144,10 +213,33 @@ impl PlanRow {
             input: text(2)?,
             user_id: text(3)?,
             left_out,
-            external,
+            external: parse_flag(record.get(6)?)?,
             priority: text(7)?,
-            cells: record.iter().skip(COLUMNS.len()).map(str::to_owned).collect(),
+            note,
+            user_principal_name: fact(8)?.to_owned(),
+            display_name: fact(9)?.to_owned(),
+            guest: match fact(10)? {
+                "" => None,
+                "Guest" => Some(true),
+                "Member" => Some(false),
+                _ => return None,
+            },
+            enabled: parse_flag(fact(11)?)?,
+            synced: parse_flag(fact(12)?)?,
+            roles: fact(13)?.to_owned(),
+            cells: record.iter().skip(known).map(str::to_owned).collect(),
         })
+    }
+}
+
+fn flag(known: Option<bool>) -> &'static str {
+    known.map_or("", |yes| if yes { "true" } else { "false" })
+}
+
+fn parse_flag(word: &str) -> Option<Option<bool>> {
+    match word {
+        "" => Some(None),
+        word => word.parse().ok().map(Some),
     }
 }
 
@@ -203,7 +295,7 @@ pub(super) fn for_each_row(
     let mut record = csv::StringRecord::new();
     while rows.read_record(&mut record).map_err(PlanError::spool)? {
         let lost = || failed(io::Error::other("the temporary file holds a row that makes no sense"));
-        let mut row = PlanRow::parse(&record).ok_or_else(lost)?;
+        let mut row = PlanRow::parse(&record, COLUMNS.len()).ok_or_else(lost)?;
         row.index = row.index.and_then(|index| place_of.get(index as usize).copied());
         visit(&row).map_err(failed)?;
     }
@@ -216,6 +308,8 @@ pub struct PlanReader {
     rows: csv::Reader<BufReader<File>>,
     record: csv::StringRecord,
     columns: Vec<String>,
+    /// Columns before the input's own.
+    known: usize,
 }
 
 impl PlanReader {
@@ -229,8 +323,11 @@ impl PlanReader {
         let file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
         let mut rows = csv::Reader::from_reader(file);
         let header = rows.headers().map_err(|error| fail(error.to_string()))?;
-        let columns = header.iter().skip(COLUMNS.len()).map(str::to_owned).collect();
-        Ok(PlanReader { path: path.to_owned(), rows, record: csv::StringRecord::new(), columns })
+        // Runs that an earlier version began have fewer columns, and can be ended and reported all the same.
+        let known =
+            if header.iter().take(COLUMNS.len()).eq(COLUMNS) { COLUMNS.len() } else { COLUMNS_OF_FORMAT_1 };
+        let columns = header.iter().skip(known).map(str::to_owned).collect();
+        Ok(PlanReader { path: path.to_owned(), rows, record: csv::StringRecord::new(), columns, known })
     }
 
     /// The inputs' own columns.
@@ -257,7 +354,7 @@ impl PlanReader {
 
     fn read(&mut self) -> Result<Option<PlanRow>, String> {
         match self.rows.read_record(&mut self.record) {
-            Ok(true) => match PlanRow::parse(&self.record) {
+            Ok(true) => match PlanRow::parse(&self.record, self.known) {
                 Some(row) => Ok(Some(row)),
                 None => Err("a row makes no sense".to_owned()),
             },

@@ -80,7 +80,7 @@ impl Gathered {
     ///
     /// # Errors
     /// When the rows can't be read back.
-    pub fn rows(&mut self) -> Result<impl Iterator<Item = Result<Row, PlanError>>, PlanError> {
+    pub fn rows(&mut self) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
         let empty = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
         let mut spool = std::mem::replace(&mut self.spool, empty)
             .into_inner()

@@ -23,6 +23,12 @@ struct JsonRow<'a> {
     detail: &'a str,
     external: Option<bool>,
     priority: &'a str,
+    user_principal_name: &'a str,
+    display_name: &'a str,
+    user_type: &'a str,
+    enabled: Option<bool>,
+    synced: Option<bool>,
+    roles: &'a str,
 }
 
 impl Draft {
@@ -46,9 +52,15 @@ impl Draft {
                 input: &row.input,
                 user_id: &row.user_id,
                 left_out: left_out.map(|left_out| left_out.outcome.word()),
-                detail: left_out.map_or("", |left_out| &left_out.detail),
+                detail: left_out.map_or(&row.note, |left_out| &left_out.detail),
                 external: row.external,
                 priority: &row.priority,
+                user_principal_name: &row.user_principal_name,
+                display_name: &row.display_name,
+                user_type: row.user_type(),
+                enabled: row.enabled,
+                synced: row.synced,
+                roles: &row.roles,
             };
             writeln!(out, "{}", crate::harmless::json(&serde_json::to_string(&json)?))
         })?;
@@ -84,7 +96,11 @@ impl Draft {
         for row in &first {
             let user = excerpt(&row.user_id, 70);
             let external = if row.external == Some(true) { "  (external)" } else { "" };
-            let _ = writeln!(text, "  {:>6}  {user}{external}", row.order().unwrap_or_default());
+            let name = match (&*row.user_principal_name, &*row.display_name) {
+                ("", "") => String::new(),
+                ("", name) | (name, _) => format!("  {}", excerpt(name, 70)),
+            };
+            let _ = writeln!(text, "  {:>6}  {user}{name}{external}", row.order().unwrap_or_default());
         }
         more(&mut text, first.len(), u64::from(record.targets));
         let out: u64 = record.left_out.values().sum();
@@ -119,6 +135,13 @@ fn harmless_row(row: &PlanRow) -> PlanRow {
         left_out: left_out.map(|left_out| LeftOut::new(left_out.outcome, safe(&left_out.detail))),
         external: row.external,
         priority: safe(&row.priority),
+        note: safe(&row.note),
+        user_principal_name: safe(&row.user_principal_name),
+        display_name: safe(&row.display_name),
+        guest: row.guest,
+        enabled: row.enabled,
+        synced: row.synced,
+        roles: safe(&row.roles),
         cells: row.cells.iter().map(safe).collect(),
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use super::{GuardError, guard};
 use crate::directory::Selector;
 use crate::user_id::UserId;
 
@@ -45,6 +46,17 @@ impl Wishes {
             || self.max_share.is_some()
             || self.only != Only::default()
     }
+
+    /// Whether there is anybody to look up beside the rows.
+    pub(super) fn name_anybody(&self) -> bool {
+        let lists = [&self.protect, &self.exclude, &self.first];
+        self.need_directory() || !self.unprotect.is_empty() || lists.iter().any(|list| !list.is_empty())
+    }
+
+    /// Whether a plan can't be made without looking up each user.
+    pub(super) fn need_users(&self) -> bool {
+        self.admins_first || self.resolve || self.only != Only::default()
+    }
 }
 
 /// Which kinds of accounts stay in.
@@ -85,6 +97,16 @@ impl Listed {
             Ok(user) => Listed::Id(user),
             Err(_) => Listed::File(PathBuf::from(text)),
         }
+    }
+}
+
+impl Listed {
+    /// Whether it can be read, as far as that shows without the directory.
+    ///
+    /// # Errors
+    /// When a file can't be read in full. `list` is what to call it, such as "protect list".
+    pub fn check(&self, list: &'static str) -> Result<(), GuardError> {
+        guard::members(list, self).map(drop)
     }
 }
 

@@ -40,6 +40,7 @@ impl<W: Write> CsvRows<W> {
         let settled_at = time_or_empty(row.settled_at);
         let client_request_id = row.client_request_id.map(|id| id.to_string()).unwrap_or_default();
         let valid_from = time_or_empty(row.sessions_valid_from);
+        let order = row.order.map(|order| order.to_string()).unwrap_or_default();
         let fields: [&str; COLUMNS.len()] = [
             row.line,
             row.input,
@@ -47,7 +48,7 @@ impl<W: Write> CsvRows<W> {
             row.outcome.word(),
             &status,
             row.error_code.unwrap_or_default(),
-            row.detail,
+            &row.detail,
             &attempts,
             &throttled,
             &first_sent_at,
@@ -57,6 +58,9 @@ impl<W: Write> CsvRows<W> {
             flag(row.external),
             flag(row.verified),
             &valid_from,
+            &order,
+            row.user_principal_name,
+            row.display_name,
             row.case_id.unwrap_or_default(),
         ];
         for field in fields {

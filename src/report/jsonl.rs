@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::names::distinct;
 use super::row::ReportRow;
+use crate::event::Order;
 use crate::harmless::json;
 use crate::outcome::Outcome;
 
@@ -41,6 +42,9 @@ struct Object<'a> {
     verified: Option<bool>,
     #[serde(serialize_with = "millis")]
     sessions_valid_from: Option<Timestamp>,
+    order: Option<Order>,
+    user_principal_name: Option<&'a str>,
+    display_name: Option<&'a str>,
     case_id: Option<&'a str>,
     /// The input's name; null where the run has one input.
     source: Option<&'a str>,
@@ -106,7 +110,7 @@ impl<W: Write> JsonRows<W> {
             outcome: row.outcome,
             http_status: row.http_status,
             error_code: row.error_code,
-            detail: row.detail,
+            detail: &row.detail,
             attempts: row.attempts,
             throttled_ms: row.throttled_ms,
             first_sent_at: row.first_sent_at,
@@ -116,6 +120,9 @@ impl<W: Write> JsonRows<W> {
             external: row.external,
             verified: row.verified,
             sessions_valid_from: row.sessions_valid_from,
+            order: row.order,
+            user_principal_name: Some(row.user_principal_name).filter(|name| !name.is_empty()),
+            display_name: Some(row.display_name).filter(|name| !name.is_empty()),
             case_id: row.case_id,
             source,
             server_date: row.server_date,

@@ -92,7 +92,7 @@ fn fill(
     let columns = &record.columns;
     let mut csv = CsvRows::new(files.csv, columns).map_err(ReportError::write(csv_path))?;
     let mut json = JsonRows::new(files.json, columns);
-    let mut remaining = Remaining::new(files.remaining, record.inputs.len(), columns)
+    let mut remaining = Remaining::new(files.remaining, record.inputs.len(), record.plan.selected, columns)
         .map_err(ReportError::write(remaining_path))?;
     let mut pass = Pass { totals: Totals::new(&record.settings.accept), sample: Sample::default() };
     for_each_row(folder, record, ledger, |row| {

@@ -8,8 +8,8 @@ use crate::outcome::Outcome;
 /// The rows that are not done, with their cells exactly as they stood: what a spreadsheet would take for a
 /// formula is not disarmed here, or the next run would look for another user.
 ///
-/// Where the run had one input with columns, these are the file's columns, and no more. Otherwise a column
-/// `user_id` stands before them: the id, or the input's cell where it is none.
+/// Where all rows come from one input with columns, these are the file's columns, and no more. Otherwise a column
+/// `user_id` stands before them: the id, or the input's cell where it is none. Users whom a selection found have no cells.
 pub(super) struct Remaining<W: Write> {
     out: csv::Writer<W>,
     columns: usize,
@@ -17,11 +17,11 @@ pub(super) struct Remaining<W: Write> {
 }
 
 impl<W: Write> Remaining<W> {
-    /// Writes the header for a run with this many inputs and these own `columns`.
-    pub(super) fn new(out: W, inputs: usize, columns: &[String]) -> io::Result<Remaining<W>> {
+    /// Writes the header for a run with this many inputs, so many rows from selections, and these own `columns`.
+    pub(super) fn new(out: W, inputs: usize, selected: u64, columns: &[String]) -> io::Result<Remaining<W>> {
         // Names that the reader made up for a file without a header say nothing to the next reader.
         let made_up = columns.iter().enumerate().all(|(at, name)| *name == format!("column {}", at + 1));
-        let with_id = inputs != 1 || made_up;
+        let with_id = inputs != 1 || selected > 0 || made_up;
         let mut remaining = Remaining { out: csv::Writer::from_writer(out), columns: columns.len(), with_id };
         remaining.record("user_id", columns)?;
         Ok(remaining)

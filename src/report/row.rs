@@ -1,15 +1,17 @@
 //! One row of the report: what was asked, what became of it, and how we know.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::event::{Evidence, Settled};
+use crate::event::{Evidence, Order, Settled};
 use crate::journal::Standing;
 use crate::outcome::Outcome;
 use crate::plan::PlanRow;
 
 /// The report's columns before the input's own, in order.
-pub const COLUMNS: [&str; 17] = [
+pub const COLUMNS: [&str; 20] = [
     "line",
     "input",
     "user_id",
@@ -26,6 +28,9 @@ pub const COLUMNS: [&str; 17] = [
     "external",
     "verified",
     "sessions_valid_from",
+    "order",
+    "user_principal_name",
+    "display_name",
     "case_id",
 ];
 
@@ -46,7 +51,7 @@ pub struct ReportRow<'a> {
     /// `error.code` of the last answer's body.
     pub error_code: Option<&'a str>,
     /// What happened, in words; empty where the outcome says it all.
-    pub detail: &'a str,
+    pub detail: Cow<'a, str>,
     /// Requests sent.
     pub attempts: u32,
     /// Time waited because of 429s, in milliseconds.
@@ -65,6 +70,12 @@ pub struct ReportRow<'a> {
     pub verified: Option<bool>,
     /// The user's `signInSessionsValidFromDateTime`; none where nobody looked.
     pub sessions_valid_from: Option<Timestamp>,
+    /// Its place in the sending order; none where it is not sent.
+    pub order: Option<Order>,
+    /// User principal name, as the directory has it; empty where nobody looked.
+    pub user_principal_name: &'a str,
+    /// Display name, likewise.
+    pub display_name: &'a str,
     /// The operator's case id.
     pub case_id: Option<&'a str>,
     /// The answer's `Date` header.
@@ -80,7 +91,7 @@ impl<'a> ReportRow<'a> {
     pub fn left_out(row: &'a PlanRow, case_id: Option<&'a str>) -> ReportRow<'a> {
         let (outcome, detail) = match &row.left_out {
             Some(left_out) => (left_out.outcome, left_out.detail.as_str()),
-            None => (Outcome::NotAttempted, ""),
+            None => (Outcome::NotAttempted, row.note.as_str()),
         };
         ReportRow {
             line: &row.line,
@@ -89,7 +100,7 @@ impl<'a> ReportRow<'a> {
             outcome,
             http_status: None,
             error_code: None,
-            detail,
+            detail: detail.into(),
             attempts: 0,
             throttled_ms: 0,
             first_sent_at: None,
@@ -99,6 +110,9 @@ impl<'a> ReportRow<'a> {
             external: row.external,
             verified: None,
             sessions_valid_from: None,
+            order: row.order(),
+            user_principal_name: &row.user_principal_name,
+            display_name: &row.display_name,
             case_id,
             server_date: None,
             diagnostic: None,
@@ -134,10 +148,15 @@ impl<'a> ReportRow<'a> {
     }
 
     fn with(self, evidence: &'a Evidence) -> ReportRow<'a> {
+        let detail = match (&*self.detail, &*evidence.detail) {
+            ("", said) => said.into(),
+            (_, "") => self.detail,
+            (known, said) => format!("{known}; {said}").into(),
+        };
         ReportRow {
             http_status: evidence.http_status,
             error_code: evidence.error_code.as_deref(),
-            detail: &evidence.detail,
+            detail,
             request_id: evidence.request_id.as_deref(),
             server_date: evidence.server_date.as_deref(),
             diagnostic: evidence.diagnostic.as_deref(),

@@ -28,6 +28,8 @@ pub(super) struct Sample {
 pub(super) struct SampleRow {
     pub(super) line: String,
     pub(super) user: String,
+    /// What people call the user, where the id says something else; empty otherwise.
+    pub(super) name: String,
     pub(super) outcome: Outcome,
     /// Status and code of the last answer, if there was one.
     pub(super) answer: String,
@@ -79,12 +81,15 @@ impl SampleRow {
         let user = if row.user_id.is_empty() { row.input } else { row.user_id };
         let status = row.http_status.map(|status| status.to_string());
         let answer: Vec<String> = status.into_iter().chain(row.error_code.map(text)).collect();
+        let names = [row.display_name, row.user_principal_name];
+        let name: Vec<&str> = names.into_iter().filter(|name| !name.is_empty() && *name != user).collect();
         SampleRow {
             line: text(row.line),
             user: text(user),
+            name: text(&name.join(" · ")),
             outcome: row.outcome,
             answer: answer.join(" "),
-            detail: text(row.detail),
+            detail: text(&row.detail),
             attempts: row.attempts,
             settled_at: time_or_empty(row.settled_at),
             request_id: row.request_id.map(text).unwrap_or_default(),

@@ -13,7 +13,6 @@ pub(super) fn of(reading: &Reading, kind: Option<TokenKind>) -> Act {
         | Reading::Role(_)
         | Reading::RoleMembers { .. }
         | Reading::Definitions
-        | Reading::Definition(_)
         | Reading::Assignments => Act::ReadRoles,
         Reading::Eligibilities | Reading::EligibilityInstances => Act::ReadEligible,
         Reading::Units | Reading::Unit(_) | Reading::UnitMembers { .. } => Act::ReadUnits,

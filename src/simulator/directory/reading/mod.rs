@@ -142,10 +142,6 @@ fn roles(asked: &Asked<'_>, reading: &Reading) -> Answer {
             &role::definitions(tenant),
             &row::DEFINITION,
         ),
-        Reading::Definition(id) => {
-            let found = role::definition_of(tenant, id).ok_or_else(|| GraphError::not_found(id))?;
-            asked.row("roleManagement/directory/roleDefinitions", &found)
-        }
         Reading::Assignments => {
             let rows = role::assignments(tenant, asked.principals()?);
             asked.rows("roleManagement/directory/roleAssignments", &rows, &row::ASSIGNMENT)

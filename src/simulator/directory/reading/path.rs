@@ -16,8 +16,6 @@ pub(in crate::simulator) enum Reading {
     RoleMembers { role: String, cast: bool },
     /// `/roleManagement/directory/roleDefinitions`
     Definitions,
-    /// `/roleManagement/directory/roleDefinitions/{id}`
-    Definition(String),
     /// `/roleManagement/directory/roleAssignments`
     Assignments,
     /// `/roleManagement/directory/roleEligibilitySchedules`
@@ -116,7 +114,6 @@ pub(in crate::simulator) fn of(path: &str) -> Result<Option<Reading>, GraphError
         ["directoryRoles", role] => Reading::Role(text(role)),
         [head] if head.starts_with("directoryRoles(") => Reading::Role(alternate(head, "roleTemplateId")?),
         ["roleManagement", "directory", "roleDefinitions"] => Reading::Definitions,
-        ["roleManagement", "directory", "roleDefinitions", id] => Reading::Definition(text(id)),
         ["roleManagement", "directory", "roleAssignments"] => Reading::Assignments,
         ["roleManagement", "directory", "roleEligibilitySchedules"] => Reading::Eligibilities,
         ["roleManagement", "directory", "roleEligibilityScheduleInstances"] => Reading::EligibilityInstances,

@@ -47,12 +47,6 @@ pub(super) fn definitions(tenant: &Tenant) -> Vec<Value> {
     own.chain(others.map(|(name, template)| definition(name, template))).collect()
 }
 
-/// The definition with this id.
-pub(super) fn definition_of(tenant: &Tenant, id: &str) -> Option<Value> {
-    let id = Uuid::try_parse(id).ok()?.to_string();
-    definitions(tenant).into_iter().find(|definition| definition["id"] == id.as_str())
-}
-
 fn definition(name: &str, template: Uuid) -> Value {
     json!({
         "id": template,

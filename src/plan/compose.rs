@@ -1,0 +1,210 @@
+//! How a plan comes about: whom to leave out first, then all rows in pieces, then each selection page by page. Of each
+//! user only the id, the place and the rank stay in memory.
+
+use std::collections::HashSet;
+
+use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
+use super::drafting::{Drafting, Finished, Rules};
+use super::guard::{Guard, GuardError, for_each_person};
+use super::order::First;
+use super::sources::{Place, Sources};
+use super::world::{World, lacking};
+use super::{Draft, Gathered, Listed, PlanError, PlanFacts, Resolution, Signed, Wishes, notices};
+use crate::directory::{Admins, Resolved, Selector};
+use crate::intake::{Row, Verdict};
+use crate::user_id::UserId;
+
+/// Rows that are looked up at once.
+const CHUNK: usize = 2_000;
+
+/// Longest text that is looked for as a name, in characters.
+const LONGEST_NAME: usize = 256;
+
+/// Names of the list of those who go first, in errors.
+const FIRST: &str = "list of those who go first";
+
+/// Makes the plan.
+pub(super) async fn compose<D: Ask>(
+    mut gathered: Gathered,
+    wishes: &Wishes,
+    signed: &Signed,
+    directory: Option<&D>,
+    tell: Tell<'_>,
+) -> Result<Draft, PlanError> {
+    let mut rows = gathered.rows()?.peekable();
+    let nobody = gathered.users == 0 && !wishes.name_anybody();
+    let directory = directory.filter(|_| !nobody);
+    let somebody = rows.peek().and_then(|row| row.as_ref().ok()).and_then(|row| row.id.parse().ok());
+    let somebody = somebody.filter(|id| *id != UserId::Me);
+    let world = World::find_out(directory, wishes, somebody).await?;
+    let mut facts = PlanFacts {
+        selection: gathered.names.clone(),
+        resolution: world.resolution.clone(),
+        ..PlanFacts::default()
+    };
+    let rules = rules(wishes, signed, &world, tell, &mut facts).await?;
+    let selections = wishes.selectors.iter().map(Selector::to_string);
+    let files = gathered.names.len();
+    let names = Sources::new(gathered.names, selections);
+    let mut drafting = Drafting::new(rules, names, gathered.columns.len(), facts);
+    let what = "the users of the input";
+    let (mut so_far, of) = (0, Some(gathered.users));
+    loop {
+        let chunk: Vec<Row> = rows.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        if chunk.is_empty() {
+            break;
+        }
+        let found = look_up(&world, wishes.resolve, &chunk).await?;
+        for (row, found) in chunk.iter().zip(&found) {
+            drafting.row(row, found.as_ref())?;
+        }
+        so_far += found.iter().flatten().count() as u64;
+        if world.is_resolved() {
+            tell(&Reading { what, so_far, of });
+        }
+    }
+    for (at, selector) in wishes.selectors.iter().enumerate() {
+        select(selector, files + at, wishes, &world, &mut drafting, tell).await?;
+    }
+    let Finished { spool, drafted, mut facts } = drafting.finish()?;
+    if let (Some(_), Some(directory)) = (wishes.max_share, directory) {
+        facts.tenant_users = Some(directory.count_users().await.map_err(PlanError::Uncounted)?);
+    }
+    let notices = notices::of(&drafted, &facts, gathered.ids_are_mail && !wishes.resolve);
+    Ok(Draft { spool, columns: gathered.columns, inputs: gathered.inputs, notices, drafted, facts })
+}
+
+/// Looks up all that must be known before the first row.
+async fn rules<D: Ask>(
+    wishes: &Wishes,
+    signed: &Signed,
+    world: &World<'_, D>,
+    tell: Tell<'_>,
+    facts: &mut PlanFacts,
+) -> Result<Rules, PlanError> {
+    let loaded = Guard::load(wishes, signed, world, tell).await?;
+    facts.unchecked = loaded.unchecked;
+    let first = first(&wishes.first, world, tell).await?;
+    let admins = admins(wishes, world, facts).await?;
+    Ok(Rules { guard: loaded.guard, first, admins, only: wishes.only, admins_first: wishes.admins_first })
+}
+
+async fn first<D: Ask>(
+    entries: &[Listed],
+    world: &World<'_, D>,
+    tell: Tell<'_>,
+) -> Result<First, GuardError> {
+    let mut first = First::default();
+    for (number, entry) in (0..).zip(entries) {
+        // Rows that are not looked up may name a member by another id than the group does.
+        if matches!(entry, Listed::Of(_)) && !world.is_resolved() {
+            let entry = entry.to_string();
+            return Err(GuardError::Directory { list: FIRST, entry, source: lacking() });
+        }
+        let mut take = |ids: Vec<UserId>, _: &str| {
+            first.add(ids, number);
+            Ok(())
+        };
+        for_each_person(FIRST, entry, world, tell, &mut take).await?;
+    }
+    Ok(first)
+}
+
+/// Who holds roles; none where that is not to be learned, and no wish depends on it.
+async fn admins<D: Ask>(
+    wishes: &Wishes,
+    world: &World<'_, D>,
+    facts: &mut PlanFacts,
+) -> Result<Option<Admins>, PlanError> {
+    let Some(directory) = world.resolving() else { return Ok(None) };
+    match directory.admins().await {
+        Ok(admins) => {
+            facts.admins = Some(Default::default());
+            facts.global_administrators = Some((0, admins.global.len() as u64));
+            Ok(Some(admins))
+        }
+        Err(why) if why.is_forbidden() && !wishes.admins_first => {
+            facts.unchecked.push("who holds roles (needs RoleManagement.Read.Directory)".to_owned());
+            Ok(None)
+        }
+        Err(why) => Err(why.into()),
+    }
+}
+
+/// Whom each row names; none for rows that name nobody, and where the directory is not asked.
+async fn look_up<D: Ask>(
+    world: &World<'_, D>,
+    by_name: bool,
+    rows: &[Row],
+) -> Result<Vec<Option<Resolved>>, PlanError> {
+    let mut found: Vec<Option<Resolved>> = vec![None; rows.len()];
+    let Some(directory) = world.resolving() else { return Ok(found) };
+    let (mut ids, mut names) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
+    for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.verdict == Verdict::Read) {
+        match row.id.parse::<UserId>() {
+            Ok(UserId::Principal(_)) | Err(_) if by_name && is_name(&row.id) => {
+                names.0.push(row.id.clone());
+                names.1.push(at);
+            }
+            Ok(user) => {
+                ids.0.push(user);
+                ids.1.push(at);
+            }
+            Err(_) => {}
+        }
+    }
+    let mut put = |places: Vec<usize>, answers: Vec<Resolved>| {
+        for (at, answer) in places.into_iter().zip(answers) {
+            found[at] = Some(answer);
+        }
+    };
+    if !ids.0.is_empty() {
+        put(ids.1, resolve(directory, &ids.0).await?);
+    }
+    if !names.0.is_empty() {
+        put(names.1, find(directory, &names.0).await?);
+    }
+    Ok(found)
+}
+
+/// Whether a text can be what somebody is called.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= LONGEST_NAME && !text.chars().any(crate::harmless::is_acting)
+}
+
+/// Takes in whom a selection finds.
+async fn select<D: Ask>(
+    selector: &Selector,
+    source: usize,
+    wishes: &Wishes,
+    world: &World<'_, D>,
+    drafting: &mut Drafting,
+    tell: Tell<'_>,
+) -> Result<(), PlanError> {
+    let directory = world.directory.ok_or(PlanError::NoDirectory)?;
+    let mut pages = directory.people(selector).await?;
+    let what = pages.name().to_owned();
+    // A page may give somebody again: that is Graph's paging, and nobody named them twice.
+    let mut known = HashSet::new();
+    while let Some(page) = pages.next_page().await? {
+        for person in &page {
+            if known.insert(person.id) {
+                drafting.person(person, Place::new(source, known.len() as u64))?;
+            }
+        }
+        tell(&Reading { what: &what, so_far: known.len() as u64, of: None });
+    }
+    if known.is_empty() && !wishes.allow_empty {
+        return Err(PlanError::Empty { selection: what });
+    }
+    drafting.facts.selection.push(what);
+    Ok(())
+}
+
+/// Whether ids were compared as they are written although somebody could have been asked.
+pub(super) fn impossible(resolution: &Resolution) -> Option<&str> {
+    match resolution {
+        Resolution::Impossible(why) => Some(why),
+        Resolution::Full | Resolution::NotAsked => None,
+    }
+}

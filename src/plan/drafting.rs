@@ -1,0 +1,376 @@
+//! What becomes of each row, one after the other.
+
+use std::collections::HashSet;
+
+use tempfile::SpooledTempFile;
+
+use super::ask::{ids_of, known_as};
+use super::guard::{Guard, Named, SPARED};
+use super::order::{Ends, First, Rank};
+use super::seen::Seen;
+use super::sources::{Place, Sources};
+use super::{LeftOut, Only, PlanError, PlanFacts, PlanRow, Target};
+use crate::directory::{Admins, DirectoryError, Need, Person, Resolved};
+use crate::intake::{Row, Verdict};
+use crate::journal::Counted;
+use crate::outcome::Outcome;
+use crate::user_id::{InvalidUserId, UserId, names_external};
+
+/// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
+const SPOOL_IN_MEMORY: usize = 4 << 20;
+
+/// Sent after everybody who has a priority.
+const NO_PRIORITY: i64 = i64::MAX;
+
+/// Protected persons whom the facts name; the plan has them all.
+const PROTECTED_SHOWN: usize = 1_000;
+
+/// Missing users whom the notice names.
+const MISSING_SHOWN: usize = 3;
+
+/// What is kept in memory while rows come in.
+#[derive(Default)]
+pub(super) struct Drafted {
+    pub(super) targets: Vec<Target>,
+    pub(super) ranks: Vec<Rank>,
+    pub(super) places: Vec<Place>,
+    pub(super) rows: u64,
+    /// Rows that selections gave.
+    pub(super) selected: u64,
+    pub(super) left_out: Counted,
+    pub(super) external: u64,
+    pub(super) first_invalid: Option<String>,
+    pub(super) bad_priorities: u64,
+    /// The first users whom the directory does not know, as they were named.
+    pub(super) missing: Vec<String>,
+    /// Whether the signed-in operator is a target.
+    pub(super) sends_operator: bool,
+    /// Whether the signed-in operator was left out unasked.
+    pub(super) spares_operator: bool,
+}
+
+/// By which rules rows are sorted.
+#[derive(Default)]
+pub(super) struct Rules {
+    pub(super) guard: Guard,
+    pub(super) first: First,
+    pub(super) admins: Option<Admins>,
+    pub(super) only: Only,
+    pub(super) admins_first: bool,
+}
+
+/// A plan while rows come in.
+pub(super) struct Drafting {
+    rules: Rules,
+    names: Sources,
+    columns: usize,
+    seen: Seen,
+    ends: Ends,
+    protected: HashSet<UserId>,
+    pub(super) spool: csv::Writer<SpooledTempFile>,
+    pub(super) drafted: Drafted,
+    pub(super) facts: PlanFacts,
+}
+
+/// Somebody who may become a target.
+struct Candidate<'a> {
+    /// The id to send by.
+    user: UserId,
+    person: Option<&'a Person>,
+    /// All ids that are known, `user` first.
+    ids: Vec<UserId>,
+    perhaps: Vec<UserId>,
+    says_me: bool,
+    external_hint: Option<bool>,
+    priority: Option<&'a str>,
+    /// What the directory said where it knows nobody.
+    absent: Option<&'a Resolved>,
+}
+
+impl Drafting {
+    /// For rows with so many columns of their own.
+    pub(super) fn new(rules: Rules, names: Sources, columns: usize, facts: PlanFacts) -> Drafting {
+        let spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
+        Drafting {
+            rules,
+            names,
+            columns,
+            seen: Seen::default(),
+            ends: Ends::default(),
+            protected: HashSet::new(),
+            spool: csv::WriterBuilder::new().has_headers(false).from_writer(spool),
+            drafted: Drafted::default(),
+            facts,
+        }
+    }
+
+    /// Decides what becomes of a file's row; `found` is whom the directory knows by it, where that was asked.
+    pub(super) fn row(&mut self, row: &Row, found: Option<&Resolved>) -> Result<(), PlanError> {
+        let place = Place::new(row.source, row.line);
+        let mut planned = PlanRow::from_row(row, &self.names.name(place).to_string());
+        let left_out = match &row.verdict {
+            Verdict::Excluded(why) => {
+                if let Ok(user) = row.id.parse() {
+                    let others = row.also.iter().chain(&row.perhaps).filter_map(|text| text.parse().ok());
+                    self.rules.guard.learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
+                }
+                Some(LeftOut::new(Outcome::Excluded, why.clone()))
+            }
+            Verdict::Unreadable(why) => Some(LeftOut::new(Outcome::Invalid, why.clone())),
+            Verdict::Read => match candidate(row, found) {
+                Ok(candidate) => self.sort(&candidate, &mut planned, place)?,
+                Err(why) => Some(LeftOut::new(Outcome::Invalid, why)),
+            },
+        };
+        self.keep(planned, left_out)
+    }
+
+    /// Decides what becomes of somebody whom a selection found.
+    pub(super) fn person(&mut self, person: &Person, place: Place) -> Result<(), PlanError> {
+        let id = UserId::Object(person.id);
+        let mut planned = PlanRow {
+            line: self.names.name(place).to_string(),
+            input: person.upn.as_deref().map_or_else(|| id.to_string(), str::to_owned),
+            cells: vec![String::new(); self.columns],
+            ..PlanRow::default()
+        };
+        let candidate = Candidate {
+            user: id,
+            person: Some(person),
+            ids: ids_of(person).collect(),
+            perhaps: Vec::new(),
+            says_me: false,
+            external_hint: None,
+            priority: None,
+            absent: None,
+        };
+        self.drafted.selected += 1;
+        let left_out = self.sort(&candidate, &mut planned, place)?;
+        self.keep(planned, left_out)
+    }
+
+    /// Looks back once all rows are in, and gives the facts.
+    pub(super) fn finish(mut self) -> Result<Finished, PlanError> {
+        let (seen, targets) = (&self.seen, &self.drafted.targets);
+        self.rules.guard.look_back(|id| seen.names_target(id, targets))?;
+        (self.facts.first, self.facts.last) = self.ends.names();
+        Ok(Finished { spool: self.spool, drafted: self.drafted, facts: self.facts })
+    }
+
+    fn keep(&mut self, mut planned: PlanRow, left_out: Option<LeftOut>) -> Result<(), PlanError> {
+        self.drafted.rows += 1;
+        if let Some(left_out) = left_out {
+            *self.drafted.left_out.entry(left_out.outcome).or_default() += 1;
+            if left_out.outcome == Outcome::Invalid && self.drafted.first_invalid.is_none() {
+                self.drafted.first_invalid = Some(format!("line {}: {}", planned.line, left_out.detail));
+            }
+            planned.left_out = Some(left_out);
+        }
+        planned.write(&mut self.spool).map_err(PlanError::spool)
+    }
+
+    fn sort(
+        &mut self,
+        somebody: &Candidate<'_>,
+        planned: &mut PlanRow,
+        place: Place,
+    ) -> Result<Option<LeftOut>, PlanError> {
+        let Candidate { user, ids, perhaps, .. } = somebody;
+        planned.user_id = user.to_string();
+        if let Some(person) = somebody.person {
+            planned.know(person, self.roles_of(person));
+        }
+        if let Some(left_out) = self.rules.guard.check(somebody.named())? {
+            self.note_protected(somebody, &left_out);
+            return Ok(Some(left_out));
+        }
+        if let Some(why) = somebody.person.map(|person| self.rules.only.reason(person)).transpose()?.flatten()
+        {
+            return Ok(Some(LeftOut::new(Outcome::Excluded, why.to_owned())));
+        }
+        // Of duplicates, too: what they call their target counts as much.
+        if !self.rules.guard.is_empty() {
+            self.seen.also_called(ids.iter().filter(|id| *id != user).chain(perhaps));
+        }
+        if let Some(first) = self.seen.find(user, &self.drafted.targets) {
+            let line = self.names.name(self.drafted.places[first as usize]);
+            return Ok(Some(LeftOut::new(Outcome::Duplicate, format!("named before (by line {line})"))));
+        }
+        self.target(somebody, planned, place);
+        Ok(None)
+    }
+
+    fn target(&mut self, somebody: &Candidate<'_>, planned: &mut PlanRow, place: Place) {
+        let index = self.drafted.targets.len() as u32;
+        let rank = self.rank(somebody);
+        planned.external = somebody.external();
+        planned.priority = somebody.priority.unwrap_or_default().to_owned();
+        planned.index = Some(index);
+        planned.note = self.note(somebody, planned);
+        self.count(somebody, planned.external);
+        self.ends.take(rank, index, || somebody.known_as());
+        self.seen.insert(&somebody.user, index, &self.drafted.targets);
+        self.drafted.targets.push(Target { user: somebody.user.clone(), external: planned.external });
+        self.drafted.ranks.push(rank);
+        self.drafted.places.push(place);
+    }
+
+    fn rank(&mut self, somebody: &Candidate<'_>) -> Rank {
+        let priority = self.priority(somebody.priority);
+        if self.rules.guard.is_operator(&somebody.ids) {
+            self.drafted.sends_operator = true;
+            return Rank::last();
+        }
+        let later =
+            self.rules.admins_first && !somebody.person.is_some_and(|person| self.roles_of(person).is_some());
+        Rank::new(self.rules.first.entry_of(&somebody.ids), later, priority)
+    }
+
+    fn priority(&mut self, text: Option<&str>) -> i64 {
+        let text = text.unwrap_or_default().trim();
+        match text.parse() {
+            Ok(number) => number,
+            Err(_) => {
+                self.drafted.bad_priorities += u64::from(!text.is_empty());
+                NO_PRIORITY
+            }
+        }
+    }
+
+    /// What there is to say of a target beforehand.
+    fn note(&mut self, somebody: &Candidate<'_>, planned: &PlanRow) -> String {
+        let mut notes = Vec::new();
+        if let Some(reasons) = self.rules.guard.unprotected(&somebody.ids) {
+            notes.push(format!("sent although it is protected (--unprotect): {reasons}"));
+            self.facts.unprotected.push((somebody.known_as(), reasons));
+        }
+        let unknown = match somebody.absent {
+            Some(Resolved::Missing) => {
+                self.facts.missing += 1;
+                "the directory knows no such user"
+            }
+            Some(Resolved::Deleted(_)) => {
+                self.facts.deleted += 1;
+                "this user is deleted"
+            }
+            _ => return notes.join("; "),
+        };
+        if self.drafted.missing.len() < MISSING_SHOWN {
+            self.drafted.missing.push(planned.input.clone());
+        }
+        notes.push(unknown.to_owned());
+        notes.join("; ")
+    }
+
+    fn count(&mut self, somebody: &Candidate<'_>, external: Option<bool>) {
+        self.drafted.external += u64::from(external == Some(true));
+        let Some(person) = somebody.person else { return };
+        let facts = &mut self.facts;
+        facts.guests += u64::from(person.guest == Some(true));
+        facts.synced += u64::from(person.synced == Some(true));
+        facts.disabled += u64::from(person.enabled == Some(false));
+        let Some(known) = &self.rules.admins else { return };
+        if let Some((global, _)) = &mut facts.global_administrators {
+            *global += u64::from(known.global.contains(&person.id));
+        }
+        let Some(roles) = known.roles.get(&person.id) else { return };
+        facts.administrators += 1;
+        for role in roles {
+            *facts.admins.get_or_insert_default().entry(role.clone()).or_default() += 1;
+        }
+    }
+
+    fn roles_of(&self, person: &Person) -> Option<&[String]> {
+        self.rules.admins.as_ref()?.roles.get(&person.id).map(Vec::as_slice)
+    }
+
+    fn note_protected(&mut self, somebody: &Candidate<'_>, left_out: &LeftOut) {
+        if left_out.outcome != Outcome::Protected {
+            return;
+        }
+        self.drafted.spares_operator |= left_out.detail == SPARED;
+        if self.protected.len() < PROTECTED_SHOWN && self.protected.insert(somebody.user.clone()) {
+            self.facts.protected.push((somebody.known_as(), left_out.detail.clone()));
+        }
+    }
+}
+
+/// A plan once all rows are in.
+pub(super) struct Finished {
+    pub(super) spool: csv::Writer<SpooledTempFile>,
+    pub(super) drafted: Drafted,
+    pub(super) facts: PlanFacts,
+}
+
+impl Candidate<'_> {
+    fn named(&self) -> Named<'_> {
+        Named { ids: &self.ids, perhaps: &self.perhaps, says_me: self.says_me }
+    }
+
+    fn known_as(&self) -> String {
+        self.person.map_or_else(|| self.user.to_string(), known_as)
+    }
+
+    /// Whether the user's home is another tenant: the directory knows best, then the row.
+    fn external(&self) -> Option<bool> {
+        if let Some(name) = self.person.and_then(|person| person.upn.as_deref()) {
+            return Some(names_external(name));
+        }
+        if self.person.is_some_and(|person| person.guest == Some(true)) || self.external_hint == Some(true) {
+            return Some(true);
+        }
+        self.user.external().or(self.external_hint)
+    }
+}
+
+/// Who a row names; or why nobody can tell.
+fn candidate<'a>(row: &'a Row, found: Option<&'a Resolved>) -> Result<Candidate<'a>, String> {
+    let given: Result<UserId, InvalidUserId> = row.id.parse();
+    let (user, person) = match (found, &given) {
+        (Some(Resolved::Person(person)), _) => (UserId::Object(person.id), Some(person)),
+        (Some(Resolved::Ambiguous(names)), _) => {
+            return Err(format!("ambiguous: it may be any of {}; name one by its id", names.join(", ")));
+        }
+        (_, Ok(user)) => (user.clone(), None),
+        (Some(_), Err(_)) => return Err("no user has that name, mail address, alias or number".to_owned()),
+        (None, Err(why @ InvalidUserId::NeitherGuidNorName)) => {
+            return Err(format!("not a user id: {why}; --resolve looks for other names, too"));
+        }
+        (None, Err(why)) => return Err(format!("not a user id: {why}")),
+    };
+    let says_me = given == Ok(UserId::Me);
+    let parsed = |texts: &'a [String]| texts.iter().filter_map(|text| text.parse().ok());
+    let mut ids = vec![user.clone()];
+    let others = person.into_iter().flat_map(ids_of).chain(given).chain(parsed(&row.also));
+    ids.extend(others.filter(|id: &UserId| *id != user));
+    Ok(Candidate {
+        user,
+        person,
+        ids,
+        perhaps: parsed(&row.perhaps).collect(),
+        says_me,
+        external_hint: row.external_hint,
+        priority: row.priority.as_deref(),
+        absent: found.filter(|_| person.is_none()),
+    })
+}
+
+impl Only {
+    /// Why a person does not stay in.
+    fn reason(&self, person: &Person) -> Result<Option<&'static str>, PlanError> {
+        let unknown = |what: &str| DirectoryError::Forbidden {
+            what: format!("whether {} is {what}", known_as(person)),
+            need: Need::Users,
+            said: "it gives the user without that".to_owned(),
+        };
+        if let Some(guests) = self.guests {
+            match (person.guest.ok_or_else(|| unknown("a guest"))?, guests) {
+                (true, false) => return Ok(Some("a guest (--members-only)")),
+                (false, true) => return Ok(Some("no guest (--guests-only)")),
+                _ => {}
+            }
+        }
+        let disabled = self.enabled && !person.enabled.ok_or_else(|| unknown("enabled"))?;
+        Ok(disabled.then_some("a disabled account (--enabled-only)"))
+    }
+}

@@ -1,0 +1,104 @@
+//! Why nobody can tell who is protected.
+
+use std::path::PathBuf;
+
+use crate::directory::DirectoryError;
+use crate::intake::IntakeError;
+
+/// A list of people to leave out can't be used; nothing may be sent.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// The file can't be read.
+    #[error("the {list} can't be read: {source}")]
+    Unreadable {
+        /// Which list.
+        list: &'static str,
+        /// Why.
+        source: Box<IntakeError>,
+    },
+    /// A line of the file names nobody.
+    #[error("{path}, line {line}: {reason}. Nothing is sent while the {list} can't be read in full", path = path.display())]
+    Line {
+        /// Which list.
+        list: &'static str,
+        /// Its file.
+        path: PathBuf,
+        /// The line.
+        line: u64,
+        /// Why.
+        reason: String,
+    },
+    /// The file names people by their mail addresses, which are no ids.
+    #[error(
+        "{path}: the {list} needs object ids or user principal names, and this file has mail addresses, which may be \
+         other ones. Nothing is sent while nobody can tell whom it means", path = path.display()
+    )]
+    Mail {
+        /// Which list.
+        list: &'static str,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// `me` on a list.
+    #[error("the {list} can't hold `me`: name the account by its object id and its user principal name")]
+    Me {
+        /// Which list.
+        list: &'static str,
+    },
+    /// `me` is to be sent, and nobody can tell whether that is somebody listed.
+    #[error(
+        "`me` can't be compared with the {list}: name the account by its object id or user principal name"
+    )]
+    IncomparableMe {
+        /// Which list.
+        list: &'static str,
+    },
+    /// Rows contradict each other about somebody listed.
+    #[error(
+        "'{user}' is to be sent, but another row says that it is somebody on the {list}: the rows contradict each \
+         other. Nothing is sent until that is mended"
+    )]
+    Contradiction {
+        /// Which list.
+        list: &'static str,
+        /// The row's id.
+        user: String,
+    },
+    /// A row and a listed person can't be compared.
+    #[error(
+        "'{user}' can't be compared with the {list}: one is known by object id only, the other by user principal \
+         name only. List both for each person (a CSV with the columns id and userPrincipalName)"
+    )]
+    Incomparable {
+        /// Which list.
+        list: &'static str,
+        /// The row's id.
+        user: String,
+    },
+    /// An entry names nobody, or several.
+    #[error("the {list} names {entry}, {reason}. Nothing is sent while nobody can tell whom it means")]
+    Nobody {
+        /// Which list.
+        list: &'static str,
+        /// Which entry.
+        entry: String,
+        /// Why, as "but there is no such user".
+        reason: String,
+    },
+    /// The directory can't tell whom an entry names.
+    #[error("the {list} names {entry}, and nobody can tell whom that is: {source}. Nothing was sent")]
+    Directory {
+        /// Which list.
+        list: &'static str,
+        /// Which entry.
+        entry: String,
+        /// Why.
+        source: DirectoryError,
+    },
+    /// `--unprotect` names somebody whom nothing protects.
+    #[error("--unprotect {id}: nobody of that id is protected; take the flag away, or name the very id")]
+    NotProtected {
+        /// The id.
+        id: String,
+    },
+}

@@ -1,0 +1,145 @@
+//! Whom the guard must know of, before any row is looked at.
+
+use super::{Guard, GuardError, Unprotected, for_each_person};
+use crate::directory::{DirectoryError, Resolved};
+use crate::outcome::Outcome;
+use crate::plan::ask::{Ask, Tell, ids_of, resolve};
+use crate::plan::world::World;
+use crate::plan::{Listed, PlanError, Signed, Wishes};
+use crate::user_id::UserId;
+
+/// A guard, and what it could not look at, in words.
+pub(in crate::plan) struct Loaded {
+    pub(in crate::plan) guard: Guard,
+    pub(in crate::plan) unchecked: Vec<String>,
+}
+
+impl Guard {
+    /// Looks up everybody who must not be sent.
+    ///
+    /// # Errors
+    /// When a list can't be read in full, an entry names nobody, or `--unprotect` names somebody whom nothing protects.
+    pub(in crate::plan) async fn load<D: Ask>(
+        wishes: &Wishes,
+        signed: &Signed,
+        world: &World<'_, D>,
+        tell: Tell<'_>,
+    ) -> Result<Loaded, PlanError> {
+        let mut guard = Guard { resolved: world.is_resolved(), ..Guard::default() };
+        guard.unprotected = wanted(&wishes.unprotect, world).await?;
+        for (list, entries) in [(&mut guard.protect, &wishes.protect), (&mut guard.exclude, &wishes.exclude)]
+        {
+            for entry in entries {
+                let (name, outcome) = (list.name, list.outcome());
+                let unprotected = &mut guard.unprotected;
+                let mut add = |ids: Vec<UserId>, whence: &str| {
+                    unprotected.iter_mut().for_each(|somebody| somebody.learn(&ids));
+                    list.add(ids, &reason(outcome, entry, whence));
+                    Ok(())
+                };
+                for_each_person(name, entry, world, tell, &mut add).await?;
+            }
+        }
+        let mut loaded = Loaded { guard, unchecked: Vec::new() };
+        loaded.know_the_operator(wishes, signed, world).await?;
+        loaded.know_the_owners(signed, world).await?;
+        loaded.guard.unprotect()?;
+        Ok(loaded)
+    }
+
+    /// Takes those off that are to be sent all the same.
+    fn unprotect(&mut self) -> Result<(), GuardError> {
+        for somebody in &mut self.unprotected {
+            self.own.take_off(somebody);
+            self.protect.take_off(somebody);
+            if somebody.reasons.is_empty() {
+                return Err(GuardError::NotProtected { id: somebody.given.to_string() });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Those of `--unprotect`, by all ids that are known of them.
+async fn wanted<D: Ask>(given: &[UserId], world: &World<'_, D>) -> Result<Vec<Unprotected>, PlanError> {
+    let found = match world.resolving() {
+        Some(directory) => resolve(directory, given).await?,
+        None => Vec::new(),
+    };
+    let mut wanted: Vec<Unprotected> = given.iter().map(Unprotected::new).collect();
+    for (somebody, found) in wanted.iter_mut().zip(found) {
+        if let Resolved::Person(person) = found {
+            somebody.ids.extend(ids_of(&person));
+        }
+    }
+    Ok(wanted)
+}
+
+impl Loaded {
+    async fn know_the_operator<D: Ask>(
+        &mut self,
+        wishes: &Wishes,
+        signed: &Signed,
+        world: &World<'_, D>,
+    ) -> Result<(), PlanError> {
+        let mut ids = signed.operator.clone();
+        let named = ids.iter().find(|id| **id != UserId::Me).cloned();
+        let person = match (world.resolving(), named) {
+            (Some(directory), Some(id)) => match resolve(directory, &[id]).await?.pop() {
+                Some(Resolved::Person(person)) => Some(person),
+                _ => None,
+            },
+            // An opaque token does not tell whose it is; Graph does.
+            (Some(directory), None) if !ids.is_empty() => match directory.me().await {
+                Ok(person) => person,
+                Err(why) => {
+                    self.passed_over(why, "whose account signs in")?;
+                    None
+                }
+            },
+            _ => None,
+        };
+        ids.extend(person.iter().flat_map(ids_of));
+        self.guard.own.operator(ids, wishes.include_self);
+        Ok(())
+    }
+
+    async fn know_the_owners<D: Ask>(
+        &mut self,
+        signed: &Signed,
+        world: &World<'_, D>,
+    ) -> Result<(), PlanError> {
+        let (Some(directory), Some(app)) = (world.resolving(), &signed.app_id) else { return Ok(()) };
+        match directory.owners(app).await {
+            Ok(owners) => owners.iter().for_each(|owner| self.guard.own.owner(ids_of(owner).collect())),
+            Err(why) => self.passed_over(why, "the app's owners")?,
+        }
+        Ok(())
+    }
+
+    /// What protects nobody whom the operator named may be passed over where Graph does not give it, and is told. A
+    /// directory that does not answer is another matter.
+    fn passed_over(&mut self, why: DirectoryError, what: &str) -> Result<(), PlanError> {
+        let reason = match &why {
+            DirectoryError::Forbidden { need, .. } => format!("needs {}", need.permission()),
+            DirectoryError::NotFound { .. } => "there is no such app in this tenant".to_owned(),
+            DirectoryError::Refused { .. } => "Graph does not tell".to_owned(),
+            _ => return Err(why.into()),
+        };
+        self.unchecked.push(format!("{what} ({reason})"));
+        Ok(())
+    }
+}
+
+/// Why somebody is left out, in words.
+fn reason(outcome: Outcome, entry: &Listed, whence: &str) -> String {
+    let protects = outcome == Outcome::Protected;
+    match entry {
+        Listed::Id(_) if protects => "on the protect list".to_owned(),
+        Listed::Id(_) => "excluded by id".to_owned(),
+        Listed::File(_) if protects => format!("on the protect list ({whence})"),
+        Listed::File(_) => format!("excluded by {whence}"),
+        Listed::Of(_) if protects => format!("protected: {whence}"),
+        Listed::Of(_) => format!("excluded: {whence}"),
+    }
+}

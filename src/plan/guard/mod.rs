@@ -1,0 +1,127 @@
+//! Who must not be sent: the protect list, whoever is protected by default, and the exclusions; fail-closed.
+//!
+//! Where the directory is read, everybody on a list is looked up first, and compared by object id. Otherwise an object id
+//! and a UPN can name the same person, and nobody can tell: where a protected person is known only by one and a row only
+//! by the other, the plan is refused.
+
+mod error;
+mod list;
+mod load;
+mod members;
+mod own;
+
+pub use error::GuardError;
+pub(super) use members::{for_each_person, members};
+
+use crate::outcome::Outcome;
+use crate::plan::LeftOut;
+use crate::user_id::UserId;
+use list::List;
+pub(super) use own::OPERATOR as SPARED;
+use own::Own;
+
+/// Everybody who must not be sent.
+#[derive(Debug)]
+pub(super) struct Guard {
+    protect: List,
+    exclude: List,
+    own: Own,
+    unprotected: Vec<Unprotected>,
+    /// Whether everybody was looked up: then ids of two kinds are no riddle.
+    resolved: bool,
+}
+
+/// Somebody of `--unprotect`.
+#[derive(Debug)]
+struct Unprotected {
+    given: UserId,
+    /// All ids that are known.
+    ids: Vec<UserId>,
+    /// What protects them.
+    reasons: Vec<String>,
+}
+
+/// What a row says of its user.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named<'a> {
+    /// All ids that it gives, and those of the person whom the directory knows by them; that to send by first.
+    pub(super) ids: &'a [UserId],
+    /// Ids that it may give: they leave somebody out, too, and never make anybody comparable.
+    pub(super) perhaps: &'a [UserId],
+    /// Whether it says `me`: whoever writes that means to be sent.
+    pub(super) says_me: bool,
+}
+
+impl Guard {
+    /// Whether a row's user is left out.
+    pub(super) fn check(&mut self, named: Named<'_>) -> Result<Option<LeftOut>, GuardError> {
+        if let Some(left_out) = self.protect.check(named, self.resolved)? {
+            return Ok(Some(left_out));
+        }
+        if let Some(left_out) = self.own.check(named) {
+            return Ok(Some(left_out));
+        }
+        self.exclude.check(named, self.resolved)
+    }
+
+    /// Takes in what a row that a filter leaves out calls somebody listed.
+    pub(super) fn learn(&mut self, ids: &[UserId]) {
+        for list in [&mut self.protect, &mut self.exclude] {
+            list.learn(ids);
+        }
+    }
+
+    /// Whether anybody is on a list.
+    pub(super) fn is_empty(&self) -> bool {
+        self.protect.is_empty() && self.exclude.is_empty()
+    }
+
+    /// Whether these are the ids of whoever signed in.
+    pub(super) fn is_operator(&self, ids: &[UserId]) -> bool {
+        self.own.is_operator(ids)
+    }
+
+    /// What protects somebody who is sent all the same.
+    pub(super) fn unprotected(&self, ids: &[UserId]) -> Option<String> {
+        let found = self.unprotected.iter().find(|unprotected| unprotected.is_one_of(ids))?;
+        Some(found.reasons.join("; "))
+    }
+
+    /// Looks back once all rows are in: what they called somebody listed must not be what another row calls a
+    /// target. `sent` says whether an id is one of a target's.
+    pub(super) fn look_back(&self, mut sent: impl FnMut(&UserId) -> bool) -> Result<(), GuardError> {
+        [&self.protect, &self.exclude].into_iter().try_for_each(|list| list.look_back(&mut sent))
+    }
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Guard {
+            protect: List::new("protect list", Outcome::Protected),
+            exclude: List::new("exclusions", Outcome::Excluded),
+            own: Own::default(),
+            unprotected: Vec::new(),
+            resolved: false,
+        }
+    }
+}
+
+impl Unprotected {
+    fn new(given: &UserId) -> Unprotected {
+        Unprotected { given: given.clone(), ids: vec![given.clone()], reasons: Vec::new() }
+    }
+
+    /// Takes in what a list calls them, too.
+    fn learn(&mut self, ids: &[UserId]) {
+        if self.is_one_of(ids) {
+            self.ids.extend_from_slice(ids);
+        }
+    }
+
+    fn is_one_of(&self, ids: &[UserId]) -> bool {
+        ids.iter().any(|id| self.ids.contains(id))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,83 @@
+//! Whether ids are looked up in the directory, or compared as they are written.
+
+use uuid::Uuid;
+
+use super::ask::Ask;
+use super::{PlanError, Resolution, Wishes};
+use crate::directory::{DirectoryError, Need, UserReads};
+use crate::user_id::UserId;
+
+/// Nobody's object id: whether users may be read can be learned by it, too.
+const NOBODY: Uuid = Uuid::from_u128(0xffff_ffff_ffff_4fff_bfff_ffff_ffff_ffff);
+
+/// What a plan may know of users.
+pub(super) struct World<'a, D> {
+    /// The directory, where there is one: groups may be readable although users are not.
+    pub(super) directory: Option<&'a D>,
+    /// Whether ids are looked up, and if not, why not.
+    pub(super) resolution: Resolution,
+}
+
+impl<'a, D: Ask> World<'a, D> {
+    /// Finds out, by one read of `somebody` unless the token itself says that it may read nobody.
+    ///
+    /// # Errors
+    /// When users can't be read and the wishes can't do without, or when they should be readable and are not.
+    pub(super) async fn find_out(
+        directory: Option<&'a D>,
+        wishes: &Wishes,
+        somebody: Option<UserId>,
+    ) -> Result<World<'a, D>, PlanError> {
+        let Some(asked) = directory else {
+            return match wishes.need_directory() {
+                true => Err(PlanError::NoDirectory),
+                false => Ok(World { directory, resolution: Resolution::NotAsked }),
+            };
+        };
+        let somebody = somebody.unwrap_or(UserId::Object(NOBODY));
+        let why = match asked.user_reads() {
+            UserReads::Lacking => lacking(),
+            reads => match asked.resolve(&[somebody]).await {
+                Ok(_) => return Ok(World { directory, resolution: Resolution::Full }),
+                Err(why) if goes_without(reads, wishes, &why) => why,
+                Err(why) => return Err(why.into()),
+            },
+        };
+        if wishes.need_users() {
+            return Err(why.into());
+        }
+        Ok(World { directory, resolution: Resolution::Impossible(why.to_string()) })
+    }
+
+    /// Whether ids are looked up.
+    pub(super) fn is_resolved(&self) -> bool {
+        self.resolution == Resolution::Full
+    }
+
+    /// The directory, where ids are looked up.
+    pub(super) fn resolving(&self) -> Option<&'a D> {
+        self.directory.filter(|_| self.is_resolved())
+    }
+}
+
+/// Without the permission, ids are compared as they are written: the lists then refuse what can't be compared. Where the
+/// token does not tell, other refusals mean the same, unless something was asked for that only the directory knows. A
+/// directory that does not answer is another matter: whoever could be protected must not be sent for a bad connection.
+fn goes_without(reads: UserReads, wishes: &Wishes, why: &DirectoryError) -> bool {
+    match why {
+        DirectoryError::Forbidden { .. } => true,
+        DirectoryError::NotFound { .. }
+        | DirectoryError::Refused { .. }
+        | DirectoryError::Untrusted { .. } => reads == UserReads::Unknown && !wishes.need_directory(),
+        _ => false,
+    }
+}
+
+/// The token lists permissions, and none that reads users.
+pub(super) fn lacking() -> DirectoryError {
+    DirectoryError::Forbidden {
+        what: "users".to_owned(),
+        need: Need::Users,
+        said: "the token does not list that permission".to_owned(),
+    }
+}
