@@ -212,7 +212,7 @@ fn flags_that_are_told_exist_and_flags_that_exist_are_told() {
 fn the_simulators_settings_can_be_read() {
     let text = document("docs/simulator.md");
     let blocks = blocks(&text, "toml");
-    assert_eq!(blocks.len(), 1);
+    assert_eq!(blocks.len(), 2, "the settings, and a directory");
     let toml = blocks[0].1.join("\n");
     let config = entra_revoke::simulator::Config::from_toml_str(&toml).unwrap();
     assert_eq!(config.faults.len(), 2);
@@ -220,6 +220,11 @@ fn the_simulators_settings_can_be_read() {
     let (defaults, _) = toml.split_once("[[fault]]").unwrap();
     let config = entra_revoke::simulator::Config::from_toml_str(defaults).unwrap();
     assert_eq!(format!("{config:?}"), format!("{:?}", entra_revoke::simulator::Config::default()));
+
+    let directory = entra_revoke::simulator::Config::from_toml_str(&blocks[1].1.join("\n")).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let started = runtime.block_on(entra_revoke::simulator::Simulator::start(directory));
+    assert!(started.is_ok(), "{:?}", started.err());
 }
 
 #[test]

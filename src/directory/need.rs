@@ -12,6 +12,8 @@ pub enum Need {
     Users,
     /// Groups and their members.
     Groups,
+    /// Members of groups and units that hide them.
+    HiddenMembers,
     /// Directory roles and who holds them.
     Roles,
     /// Who may activate a role.
@@ -32,6 +34,7 @@ impl Need {
         match self {
             Need::Users => "User.Read.All",
             Need::Groups => "GroupMember.Read.All",
+            Need::HiddenMembers => "Member.Read.Hidden",
             Need::Roles => "RoleManagement.Read.Directory",
             Need::Eligibility => "RoleEligibilitySchedule.Read.Directory",
             Need::Units => "AdministrativeUnit.Read.All",

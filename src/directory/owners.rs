@@ -1,14 +1,33 @@
 //! Who owns the app that signs in.
 
-use super::{Directory, DirectoryError, Person};
+use super::reader::Read;
+use super::users::Users;
+use super::{Directory, DirectoryError, Need, Person, odata};
 
 impl Directory {
-    /// The owners of the app and of its service principal, users only.
+    /// The owners of the app and of its service principal, users only. An app that lives in another tenant has no
+    /// registration here, and so no owners of one (learn.microsoft.com/graph/api/application-list-owners,
+    /// learn.microsoft.com/graph/api/serviceprincipal-list-owners).
     ///
     /// # Errors
     /// When apps can't be read.
     pub async fn owners(&self, app_id: &str) -> Result<Vec<Person>, DirectoryError> {
-        let _ = app_id;
-        Ok(Vec::new())
+        let mut owners: Vec<Person> = Vec::new();
+        for collection in ["applications", "servicePrincipals"] {
+            let app = odata::encoded(&app_id.replace('\'', "''"));
+            let url = format!("{collection}(appId='{app}')/owners?$select={}", self.users.select());
+            let what = format!("the owners of app {}", crate::harmless::excerpt(app_id, 64));
+            let read = Read { what, url, eventual: false, need: Need::Apps, cost: 1 };
+            match Users::among_others(&self.reader, read).all().await {
+                Ok(found) => {
+                    let new = |person: &Person| !owners.iter().any(|owner| owner.id == person.id);
+                    let new: Vec<Person> = found.into_iter().filter(new).collect();
+                    owners.extend(new);
+                }
+                Err(DirectoryError::NotFound { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(owners)
     }
 }

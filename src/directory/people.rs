@@ -1,11 +1,35 @@
 //! Whom a selector names, page by page.
 
-use super::{Directory, DirectoryError, Person, Selector};
+use std::collections::HashSet;
+
+use uuid::Uuid;
+
+use super::holders::Holders;
+use super::named::Named;
+use super::reader::Read;
+use super::reports::Reports;
+use super::risky::Risky;
+use super::users::Users;
+use super::{Directory, DirectoryError, Need, Person, Selector, group, odata, role, unit};
 
 /// The users of a selector.
 #[derive(Debug)]
 pub struct People {
     name: String,
+    source: Source,
+    /// Who came: only to tell how many are missing.
+    met: HashSet<Uuid>,
+    /// Whether the members are hidden from whoever lacks a permission of its own.
+    hidden: bool,
+}
+
+/// Where they come from.
+#[derive(Debug)]
+enum Source {
+    Users(Users),
+    Holders(Holders),
+    Risky(Risky),
+    Reports(Reports),
 }
 
 impl Directory {
@@ -14,14 +38,72 @@ impl Directory {
     /// # Errors
     /// When there is no such thing, its name is ambiguous, or a permission is missing.
     pub async fn people(&self, selector: &Selector) -> Result<People, DirectoryError> {
-        Ok(People { name: selector.to_string() })
+        let reader = &self.reader;
+        let plain = |source: Source| People::new(selector.to_string(), source);
+        Ok(match selector {
+            Selector::Group { name, direct } => {
+                let found = group::find(reader, name).await?;
+                let selector = Selector::Group { name: found.shown(), direct: *direct };
+                let members = group::members(self, selector.to_string(), found.id, *direct);
+                People::of(&found, &selector, Source::Users(members))
+            }
+            Selector::Role { name, eligible } => {
+                let found = role::find(reader, name).await?;
+                let selector = Selector::Role { name: found.shown(), eligible: *eligible };
+                let holders = Holders::of(self, &selector.to_string(), found.id, *eligible);
+                People::of(&found, &selector, Source::Holders(holders))
+            }
+            Selector::Unit(name) => {
+                let found = unit::find(reader, name).await?;
+                let selector = Selector::Unit(found.shown());
+                let members = unit::members(self, selector.to_string(), found.id);
+                People::of(&found, &selector, Source::Users(members))
+            }
+            Selector::Risky(levels) => plain(Source::Risky(Risky::of(reader, &selector.to_string(), levels))),
+            Selector::Filter(filter) => plain(Source::Users(users(self, selector, Some(filter)))),
+            Selector::ReportsOf(user) => plain(Source::Reports(Reports::of(self, user).await?)),
+            Selector::AllUsers => plain(Source::Users(users(self, selector, None))),
+        })
     }
 }
 
+/// The users of the tenant that a filter finds, or all. `$count` and `ConsistencyLevel` always go with it: some filters
+/// need both (learn.microsoft.com/graph/aad-advanced-queries), and the others are answered the same.
+fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> Users {
+    let filter = filter.map_or_else(String::new, |text| format!("$filter={}&", odata::encoded(text.trim())));
+    let url = format!("users?{filter}$count=true&$select={}&$top=999", directory.users.select());
+    let what = crate::harmless::excerpt(&selector.to_string(), 300);
+    Users::alone(&directory.reader, Read { what, url, eventual: true, need: Need::Users, cost: 1 })
+}
+
 impl People {
+    fn new(name: String, source: Source) -> People {
+        let name = crate::harmless::shown(&name).into_owned();
+        People { name, source, met: HashSet::new(), hidden: false }
+    }
+
+    fn of(found: &Named, selector: &Selector, source: Source) -> People {
+        People { hidden: found.hidden, ..People::new(selector.to_string(), source) }
+    }
+
     /// What was found, in words, with name and id: `group Finance (0785ef7c-…)`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How many users there are, as Graph counted them with the first page; none before that, and where Graph does not
+    /// count: for roles, users at risk and reports.
+    pub fn expected(&self) -> Option<u64> {
+        match &self.source {
+            Source::Users(users) => users.expected(),
+            Source::Holders(_) | Source::Risky(_) | Source::Reports(_) => None,
+        }
+    }
+
+    /// How many users fewer came so far than Graph counted. Behind the last page it is mostly 0; otherwise somebody left
+    /// meanwhile, or Graph's index lags.
+    pub fn missing(&self) -> u64 {
+        self.expected().unwrap_or(0).saturating_sub(self.met.len() as u64)
     }
 
     /// The next users; one may come again on a later page, and a page may hold nobody. `None` behind the last one.
@@ -29,6 +111,34 @@ impl People {
     /// # Errors
     /// When a page can't be read: then what came before must not be acted upon, because users are missing.
     pub async fn next_page(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
-        Ok(None)
+        let page = match &mut self.source {
+            Source::Users(users) => users.next().await,
+            Source::Holders(holders) => holders.next().await,
+            Source::Risky(risky) => risky.next().await,
+            Source::Reports(reports) => reports.next().await,
+        }?;
+        match &page {
+            Some(people) => self.met.extend(people.iter().map(|person| person.id)),
+            None => self.end()?,
+        }
+        Ok(page)
+    }
+
+    /// Behind the last page: whether all came.
+    fn end(&self) -> Result<(), DirectoryError> {
+        // Graph gives hidden members to nobody without this permission, and does not say so
+        // (learn.microsoft.com/graph/permissions-reference, Member.Read.Hidden).
+        if self.hidden && self.met.is_empty() {
+            return Err(DirectoryError::Forbidden {
+                what: self.name.clone(),
+                need: Need::HiddenMembers,
+                said: "its membership is hidden, and no member came".to_owned(),
+            });
+        }
+        if self.missing() > 0 {
+            let (expected, came) = (self.expected().unwrap_or_default(), self.met.len());
+            tracing::warn!("{}: Graph counted {expected} users and gave {came}", self.name);
+        }
+        Ok(())
     }
 }

@@ -53,6 +53,15 @@ impl fmt::Display for Selector {
     }
 }
 
+/// Parses what must name something: a name, an id or a filter, without white space around it.
+///
+/// # Errors
+/// When it is empty. An empty filter, such as that of an unset variable of a script, would find everybody.
+pub fn stated(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// How high Identity Protection holds a user's risk to be (`riskLevel`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RiskLevel {
@@ -85,5 +94,31 @@ impl FromStr for RiskLevel {
             "low" => Ok(RiskLevel::Low),
             _ => Err("the levels are high, medium and low".to_owned()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_empty_names_nothing() {
+        assert_eq!(stated(" Finance\t"), Ok("Finance".to_owned()));
+        assert!(stated(" \n").is_err() && stated("").is_err());
+    }
+
+    #[test]
+    fn selectors_read_as_words() {
+        let group = |direct| Selector::Group { name: "Finance".to_owned(), direct }.to_string();
+        assert_eq!(
+            (group(false), group(true)),
+            ("group Finance".into(), "direct members of group Finance".into())
+        );
+        let risky = Selector::Risky(vec![RiskLevel::High, RiskLevel::Medium]);
+        assert_eq!(risky.to_string(), "users at risk (high, medium)");
+        let reports = Selector::ReportsOf("jo@contoso.com".parse().unwrap());
+        assert_eq!(reports.to_string(), "reports of jo@contoso.com");
+        assert_eq!("HIGH ".parse::<RiskLevel>(), Ok(RiskLevel::High));
+        assert!("hidden".parse::<RiskLevel>().is_err());
     }
 }

@@ -93,9 +93,20 @@ impl Pages for People {
     }
 }
 
-/// Whom each id names; an answer for each, or none at all.
+/// Whom each id names; an answer for each, or none at all. `me` of an app is nobody.
 pub(super) async fn resolve<D: Ask>(directory: &D, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {
-    whole(directory.resolve(ids).await?, ids.len())
+    let others: Vec<UserId> = ids.iter().filter(|id| **id != UserId::Me).cloned().collect();
+    let found = match others.is_empty() {
+        true => Vec::new(),
+        false => whole(directory.resolve(&others).await?, others.len())?,
+    };
+    if others.len() == ids.len() {
+        return Ok(found);
+    }
+    let me = directory.me().await?.map_or(Resolved::Missing, Resolved::Person);
+    let mut found = found.into_iter();
+    let mut answer = |id: &UserId| if *id == UserId::Me { Some(me.clone()) } else { found.next() };
+    Ok(ids.iter().map_while(&mut answer).collect())
 }
 
 /// Whom each name means; an answer for each, or none at all.

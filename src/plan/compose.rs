@@ -32,9 +32,10 @@ pub(super) async fn compose<D: Ask>(
     tell: Tell<'_>,
 ) -> Result<Draft, PlanError> {
     let mut rows = gathered.rows()?.peekable();
-    let nobody = gathered.users == 0 && !wishes.resolve && wishes.selectors.is_empty();
-    let directory = directory.filter(|_| !nobody || wishes.need_directory());
+    let nobody = gathered.users == 0 && !wishes.name_anybody();
+    let directory = directory.filter(|_| !nobody);
     let somebody = rows.peek().and_then(|row| row.as_ref().ok()).and_then(|row| row.id.parse().ok());
+    let somebody = somebody.filter(|id| *id != UserId::Me);
     let world = World::find_out(directory, wishes, somebody).await?;
     let mut facts = PlanFacts {
         selection: gathered.names.clone(),

@@ -47,6 +47,12 @@ impl Wishes {
             || self.only != Only::default()
     }
 
+    /// Whether there is anybody to look up beside the rows.
+    pub(super) fn name_anybody(&self) -> bool {
+        let lists = [&self.protect, &self.exclude, &self.first];
+        self.need_directory() || !self.unprotect.is_empty() || lists.iter().any(|list| !list.is_empty())
+    }
+
     /// Whether a plan can't be made without looking up each user.
     pub(super) fn need_users(&self) -> bool {
         self.admins_first || self.resolve || self.only != Only::default()

@@ -198,3 +198,51 @@ pub(in crate::simulator) fn plain_count(
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain;charset=utf-8"));
     Ok(response)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn pages_hold_each_item_and_end(
+            wanted in prop::collection::vec(any::<bool>(), 0..60), size in 1usize..12,
+            empty_every in prop::sample::select(vec![0usize, 2, 3]), repeat_across_pages in any::<bool>(),
+        ) {
+            let paging = PagingConfig { empty_every, repeat_across_pages, ..PagingConfig::default() };
+            let (is, show) = (|at: usize| wanted[at], |_| Value::Null);
+            let list = List { context: String::new(), len: wanted.len(), wanted: &is, show: &show };
+            let (mut seen, mut items_in_all) = (BTreeSet::new(), 0);
+            let mut place = Some(Place { at: 0, page: 1, again: None, worthless: false });
+            while let Some(from) = place {
+                prop_assert!(from.page < 300, "no end");
+                let (items, next) = list.cut(from, size, &paging);
+                prop_assert!(items.len() <= size.max(2));
+                items_in_all += items.len();
+                seen.extend(items);
+                // What a token says is where the page begins.
+                place = next.map(|next| Place::read(&next.token(7), 7).unwrap());
+                prop_assert_eq!(place, next);
+            }
+            let all: BTreeSet<usize> = (0..wanted.len()).filter(|&at| wanted[at]).collect();
+            prop_assert!(repeat_across_pages || items_in_all == all.len());
+            prop_assert_eq!(seen, all);
+        }
+
+        #[test]
+        fn no_token_but_its_own_is_taken(token in "\\PC{0,40}") {
+            prop_assert!(Place::read(&token, 7).is_err());
+        }
+    }
+
+    #[test]
+    fn a_token_of_another_list_is_not_taken() {
+        let token = Place { at: 3, page: 2, again: None, worthless: false }.token(7);
+        assert!(Place::read(&token, 7).is_ok());
+        assert_eq!(Place::read(&token, 8).unwrap_err().code, "Directory_ExpiredPageToken");
+    }
+}

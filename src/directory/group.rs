@@ -1,0 +1,38 @@
+//! The members of a group.
+
+use uuid::Uuid;
+
+use super::named::{Kind, Named};
+use super::reader::Reader;
+use super::users::Users;
+use super::{Directory, DirectoryError, Need, odata};
+
+/// Groups, as they are looked up.
+const GROUPS: Kind =
+    Kind { noun: "group", path: "groups", select: "id,displayName,visibility", need: Need::Groups };
+
+/// The group with this id, or of this name; a text with an `@` may also be its mail address.
+pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, DirectoryError> {
+    let text = text.trim();
+    if let Ok(id) = Uuid::try_parse(text) {
+        return GROUPS.by_id(reader, id).await;
+    }
+    let literal = odata::literal(text);
+    let mut filter = format!("displayName eq {literal}");
+    if text.contains('@') {
+        filter.push_str(&format!(" or mail eq {literal}"));
+    }
+    GROUPS.by_filter(reader, text, &filter).await
+}
+
+/// The users in a group: its own ones, or with those of all groups in it.
+///
+/// Graph itself goes down the groups (`transitiveMembers`, learn.microsoft.com/graph/api/group-list-transitivemembers):
+/// one list instead of a request per group, and cycles are its business. It answers from an index that may lag a few
+/// minutes behind a change of membership, as all queries with `ConsistencyLevel: eventual` do; who joined just now may
+/// be missing.
+pub(super) fn members(directory: &Directory, what: String, id: Uuid, direct: bool) -> Users {
+    // Costs: learn.microsoft.com/graph/throttling-limits, 5 and 3 resource units, one less with $select.
+    let (relationship, cost) = if direct { ("members", 2) } else { ("transitiveMembers", 4) };
+    Users::at(directory, what, &format!("groups/{id}/{relationship}"), Need::Groups, cost)
+}

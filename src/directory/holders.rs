@@ -1,0 +1,77 @@
+//! Whoever holds a role, by itself or through a group.
+
+use std::collections::{HashSet, VecDeque};
+
+use uuid::Uuid;
+
+use super::item::Item;
+use super::role::{Assignments, Hold};
+use super::users::Users;
+use super::{Directory, DirectoryError, Person, group};
+
+/// The users that hold a role. Assignments within an administrative unit count like those in the whole tenant.
+/// Service principals are passed over: they have no sessions. Who may only become a member of a group that holds the
+/// role (PIM for Groups) is not among them.
+#[derive(Debug)]
+pub(super) struct Holders {
+    directory: Directory,
+    what: String,
+    lists: VecDeque<Assignments>,
+    groups: VecDeque<Uuid>,
+    /// Groups that were met: several assignments may name one.
+    met: HashSet<Uuid>,
+    members: Option<Users>,
+}
+
+impl Holders {
+    pub(super) fn of(directory: &Directory, what: &str, role: Uuid, eligible: bool) -> Holders {
+        let holds: &[Hold] = if eligible { &[Hold::Active, Hold::Eligible] } else { &[Hold::Active] };
+        let list = |hold: &Hold| Assignments::of(&directory.reader, what.to_owned(), Some(role), *hold);
+        Holders {
+            directory: directory.clone(),
+            what: what.to_owned(),
+            lists: holds.iter().map(list).collect(),
+            groups: VecDeque::new(),
+            met: HashSet::new(),
+            members: None,
+        }
+    }
+
+    /// The next users. `None` behind the last ones.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+        loop {
+            if let Some(members) = &mut self.members {
+                match members.next().await? {
+                    Some(page) => return Ok(Some(page)),
+                    None => self.members = None,
+                }
+            } else if let Some(id) = self.groups.pop_front() {
+                let what = format!("{}: the members of group {id}", self.what);
+                self.members = Some(group::members(&self.directory, what, id, false));
+            } else if let Some(list) = self.lists.front_mut() {
+                match list.next().await? {
+                    Some(page) => {
+                        let principals = page.into_iter().map(|assignment| assignment.principal);
+                        return Ok(Some(self.sort(principals)));
+                    }
+                    None => drop(self.lists.pop_front()),
+                }
+            } else {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Users now, groups later.
+    fn sort(&mut self, principals: impl Iterator<Item = Item>) -> Vec<Person> {
+        let mut people = Vec::new();
+        for principal in principals {
+            match principal {
+                Item::User(person) => people.push(person),
+                Item::Group(id) if self.met.insert(id) => self.groups.push_back(id),
+                _ => {}
+            }
+        }
+        people
+    }
+}

@@ -1,0 +1,108 @@
+//! Something of the directory that people call by its name: a group, a role, an administrative unit.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::pages::Pages;
+use super::reader::{Read, Reader};
+use super::{DirectoryError, Need, item, odata};
+use crate::harmless;
+
+/// How many of those that have one name are told.
+const TOLD: usize = 20;
+
+/// A kind of things with names.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kind {
+    /// In words.
+    pub(super) noun: &'static str,
+    /// Its collection.
+    pub(super) path: &'static str,
+    /// What is asked for of each.
+    pub(super) select: &'static str,
+    /// What reading needs.
+    pub(super) need: Need,
+}
+
+/// One thing.
+#[derive(Clone, Debug)]
+pub(super) struct Named {
+    /// Object id.
+    pub(super) id: Uuid,
+    /// Display name, harmless to show; the id where there is none.
+    pub(super) name: String,
+    /// Whether its members are hidden (`visibility`).
+    pub(super) hidden: bool,
+}
+
+impl Named {
+    fn read(value: &Value, what: &str) -> Result<Named, DirectoryError> {
+        let id = item::id(value, what)?;
+        let name = value.get("displayName").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
+        let hidden = value.get("visibility").and_then(Value::as_str) == Some("HiddenMembership");
+        let name = name.map_or_else(|| id.to_string(), |name| harmless::excerpt(name, 256));
+        Ok(Named { id, name, hidden })
+    }
+
+    /// Name and id: `Finance (0785ef7c-…)`.
+    pub(super) fn shown(&self) -> String {
+        let id = self.id.to_string();
+        if self.name == id { id } else { format!("{} ({id})", self.name) }
+    }
+}
+
+impl Kind {
+    /// In words: `group Finance`.
+    pub(super) fn what(&self, text: &str) -> String {
+        format!("{} {}", self.noun, harmless::excerpt(text, 256))
+    }
+
+    fn ask(&self, text: &str, url: String) -> Read {
+        Read { what: self.what(text), url, eventual: false, need: self.need, cost: 1 }
+    }
+
+    /// The one with this object id.
+    pub(super) async fn by_id(&self, reader: &Reader, id: Uuid) -> Result<Named, DirectoryError> {
+        let text = id.to_string();
+        let url = format!("{}/{id}?$select={}", self.path, self.select);
+        let found = reader.get(&self.ask(&text, url)).await?;
+        Named::read(&found, &self.what(&text))
+    }
+
+    /// The one that a filter finds; `text` is what people called it.
+    ///
+    /// # Errors
+    /// Also when there are none, or several.
+    pub(super) async fn by_filter(
+        &self,
+        reader: &Reader,
+        text: &str,
+        filter: &str,
+    ) -> Result<Named, DirectoryError> {
+        let url = format!("{}?$filter={}&$select={}", self.path, odata::encoded(filter), self.select);
+        let mut pages = Pages::new(reader.clone(), self.ask(text, url));
+        let mut found: Vec<Named> = Vec::new();
+        while let Some(items) = pages.next().await? {
+            for value in &items {
+                let one = Named::read(value, &self.what(text))?;
+                // A thing may come again on a later page.
+                if !found.iter().any(|other| other.id == one.id) {
+                    found.push(one);
+                }
+            }
+        }
+        match found.len() {
+            0 => Err(DirectoryError::NotFound { what: self.what(text) }),
+            1 => Ok(found.remove(0)),
+            _ => Err(DirectoryError::Ambiguous { what: self.what(text), candidates: candidates(&found) }),
+        }
+    }
+}
+
+fn candidates(found: &[Named]) -> Vec<String> {
+    let mut told: Vec<String> = found.iter().take(TOLD).map(Named::shown).collect();
+    if found.len() > TOLD {
+        told.push(format!("and {} more", found.len() - TOLD));
+    }
+    told
+}

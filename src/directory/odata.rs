@@ -1,0 +1,28 @@
+//! Text in the address of a query.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Kept as they are: RFC 3986's unreserved characters. All others are encoded, `#` and `+` among them: the first would
+/// end the address, the second would be read as a space.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Any text as a query's value.
+pub(super) fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string()
+}
+
+/// A text as a literal of OData: in apostrophes, its own ones doubled. Not yet encoded.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leaves_its_place() {
+        assert_eq!(literal("O'Brien's"), "'O''Brien''s'");
+        assert_eq!(encoded("a eq 'x#y&z+1/ü'"), "a%20eq%20%27x%23y%26z%2B1%2F%C3%BC%27");
+    }
+}

@@ -1,0 +1,93 @@
+//! Everybody below a manager.
+
+use std::collections::{HashSet, VecDeque};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::fault::Fault;
+use super::pages;
+use super::reader::Read;
+use super::users::Users;
+use super::{Directory, DirectoryError, Need, Person, item};
+use crate::user_id::UserId;
+
+/// How many are asked for at once: four batches.
+const AT_ONCE: usize = 80;
+
+/// The users below another one, at any depth.
+///
+/// They are looked for level by level: Graph lists only those who report directly
+/// (learn.microsoft.com/graph/api/user-list-directreports); of the whole tree it documents nothing but the number
+/// (learn.microsoft.com/graph/api/user-get-transitivereports). That is a read for each user below, twenty of them in a
+/// request. Whom a contact manages is not found: contacts are passed over.
+#[derive(Debug)]
+pub(super) struct Reports {
+    directory: Directory,
+    what: String,
+    managers: VecDeque<Uuid>,
+    /// Who was met, the top one included: managers may manage each other.
+    met: HashSet<Uuid>,
+}
+
+impl Reports {
+    /// Begins below this user.
+    ///
+    /// # Errors
+    /// When there is no such user, or users can't be read.
+    pub(super) async fn of(directory: &Directory, user: &UserId) -> Result<Reports, DirectoryError> {
+        let named = crate::harmless::excerpt(&user.to_string(), 256);
+        let url = format!("{}?$select=id", user.path());
+        let read = Read { what: format!("user {named}"), url, eventual: false, need: Need::Users, cost: 1 };
+        let top = item::id(&directory.reader.get(&read).await?, &read.what)?;
+        Ok(Reports {
+            directory: directory.clone(),
+            what: format!("reports of {named}"),
+            managers: VecDeque::from([top]),
+            met: HashSet::from([top]),
+        })
+    }
+
+    /// The next users. `None` when nobody is left to ask for.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+        if self.managers.is_empty() {
+            return Ok(None);
+        }
+        let asked: Vec<Uuid> = self.managers.drain(..AT_ONCE.min(self.managers.len())).collect();
+        let reads = asked.iter().map(|manager| self.direct(*manager)).collect();
+        let error = |fault: Fault| fault.about(&self.what, Need::Users);
+        let answers = self.directory.reader.batch(reads).await.map_err(error)?;
+        let mut people = Vec::new();
+        for (manager, answer) in asked.into_iter().zip(answers) {
+            match answer {
+                Ok(page) => people.extend(self.all_of(manager, &page).await?),
+                // Deleted since it was found; whoever reported to it reports to nobody now.
+                Err(Fault::Missing) => {}
+                Err(fault) => return Err(error(fault)),
+            }
+        }
+        people.retain(|person| self.met.insert(person.id));
+        self.managers.extend(people.iter().map(|person| person.id));
+        Ok(Some(people))
+    }
+
+    /// Those on a manager's first page, or where more pages follow, all of the list.
+    async fn all_of(&self, manager: Uuid, page: &Value) -> Result<Vec<Person>, DirectoryError> {
+        let users = Users::among_others(&self.directory.reader, self.direct(manager));
+        match (pages::link(page), page.get("value")) {
+            // The link of an answer that came only on a retry need not be good: the list is begun anew.
+            (Ok(Some(_)), _) => users.all().await,
+            (Ok(None), Some(Value::Array(items))) => users.people(items),
+            (Err(fault), _) => Err(fault.about(&self.what, Need::Users)),
+            (Ok(None), _) => {
+                Err(Fault::Untrusted("a page without a list".to_owned()).about(&self.what, Need::Users))
+            }
+        }
+    }
+
+    fn direct(&self, manager: Uuid) -> Read {
+        // No $top: the page does not name it among the parameters.
+        let url = format!("users/{manager}/directReports?$select={}", self.directory.users.select());
+        Read { what: self.what.clone(), url, eventual: false, need: Need::Users, cost: 1 }
+    }
+}

@@ -1,0 +1,96 @@
+//! A list of users, page by page.
+
+use serde_json::Value;
+
+use super::item::Item;
+use super::pages::Pages;
+use super::reader::{Read, Reader};
+use super::{Directory, DirectoryError, Need, Person};
+
+/// A list whose users count and whose other items don't.
+#[derive(Debug)]
+pub(super) struct Users {
+    reader: Reader,
+    what: String,
+    pages: Pages,
+    /// Whether Graph was asked for users alone: then an item need not say what it is.
+    users_alone: bool,
+    /// What is asked for where Graph can't pick the users by itself.
+    uncast: Option<Read>,
+}
+
+impl Users {
+    /// A list that holds nothing but users.
+    pub(super) fn alone(reader: &Reader, read: Read) -> Users {
+        let (reader, what) = (reader.clone(), read.what.clone());
+        Users { pages: Pages::new(reader.clone(), read), reader, what, users_alone: true, uncast: None }
+    }
+
+    /// A list that holds other things, too, and is small.
+    pub(super) fn among_others(reader: &Reader, read: Read) -> Users {
+        Users { users_alone: false, ..Users::alone(reader, read) }
+    }
+
+    /// The users at a relationship, such as `groups/{id}/members`: Graph is asked to pick them (an OData cast, which
+    /// needs `$count` and `ConsistencyLevel`: learn.microsoft.com/graph/aad-advanced-queries), and where it refuses
+    /// that, as not every cloud can, they are picked here.
+    pub(super) fn at(directory: &Directory, what: String, path: &str, need: Need, cost: u32) -> Users {
+        let select = directory.users.select();
+        let cast = format!("{path}/microsoft.graph.user?$count=true&$select={select}&$top=999");
+        let uncast = format!("{path}?$select={select}&$top=999");
+        let read = |url: String, eventual: bool| Read { what: what.clone(), url, eventual, need, cost };
+        let mut users = Users::alone(&directory.reader, read(cast, true));
+        users.uncast = Some(read(uncast, false));
+        users
+    }
+
+    /// How many users there are, as Graph counted them with the first page; the list may change meanwhile.
+    pub(super) fn expected(&self) -> Option<u64> {
+        self.users_alone.then(|| self.pages.count()).flatten()
+    }
+
+    /// The users of the next page. `None` behind the last one.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+        let items = match (self.pages.next().await, self.uncast.take()) {
+            (Err(DirectoryError::Refused { .. }), Some(uncast)) => {
+                self.pages = Pages::new(self.reader.clone(), uncast);
+                self.users_alone = false;
+                self.pages.next().await?
+            }
+            (page, _) => page?,
+        };
+        items.map(|items| self.people(&items)).transpose()
+    }
+
+    /// The users among the items of a page.
+    pub(super) fn people(&self, items: &[Value]) -> Result<Vec<Person>, DirectoryError> {
+        let mut people = Vec::with_capacity(items.len());
+        for value in items {
+            people.extend(self.person(value)?);
+        }
+        Ok(people)
+    }
+
+    fn person(&self, value: &Value) -> Result<Option<Person>, DirectoryError> {
+        if self.users_alone {
+            return Item::user(value, &self.what).map(Some);
+        }
+        match Item::read(value, &self.what)? {
+            Item::User(person) => Ok(Some(person)),
+            Item::Group(_) | Item::Other => Ok(None),
+            Item::Untold(id) => Err(DirectoryError::Untrusted {
+                what: self.what.clone(),
+                reason: format!("Graph does not say what {id} is: a user, a group or something else"),
+            }),
+        }
+    }
+
+    /// All of them.
+    pub(super) async fn all(mut self) -> Result<Vec<Person>, DirectoryError> {
+        let mut all = Vec::new();
+        while let Some(page) = self.next().await? {
+            all.extend(page);
+        }
+        Ok(all)
+    }
+}

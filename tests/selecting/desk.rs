@@ -1,0 +1,112 @@
+//! A directory to read: the library's own, signed in to a simulator of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entra_revoke::directory::{Directory, DirectoryError, People, Person, Selector};
+use entra_revoke::http::{HttpClients, HttpOptions};
+use entra_revoke::identity::{Offer, Sources, Tokens};
+use entra_revoke::simulator::{Config, Simulator};
+
+/// An obvious fake.
+const TOKEN: &str = "fake-token-CANARY-9f2c";
+
+/// What a run that reads everything may have.
+pub const ALL: &str = r#"[token]
+roles = ["User.RevokeSessions.All", "User.Read.All", "GroupMember.Read.All", "RoleManagement.Read.Directory",
+    "RoleEligibilitySchedule.Read.Directory", "AdministrativeUnit.Read.All", "IdentityRiskyUser.Read.All",
+    "Application.Read.All", "Organization.Read.All"]
+"#;
+
+/// A token with these permissions.
+pub fn only(permissions: &[&str]) -> String {
+    format!("[token]\nroles = {permissions:?}\n")
+}
+
+pub struct Desk {
+    /// Kept, since it ends when it is dropped.
+    _simulator: Simulator,
+    pub directory: Directory,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Desk {
+    /// A simulator with this configuration (TOML); quotas are off unless it names them.
+    pub fn new(toml: &str) -> Desk {
+        let mut config = Config::from_toml_str(toml).expect("the test's configuration");
+        config.quota.enabled = toml.contains("quota");
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
+        let simulator = runtime.block_on(Simulator::start(config)).expect("the simulator");
+        let directory = runtime.block_on(sign_in(&simulator.url()));
+        Desk { _simulator: simulator, directory, runtime }
+    }
+
+    /// Runs something of the directory to its end.
+    pub fn wait<T>(&self, of: impl Future<Output = T>) -> T {
+        self.runtime.block_on(of)
+    }
+
+    /// All whom a selector names, as they came, and what it was read as.
+    pub fn read(&self, selector: &Selector) -> Result<(People, Vec<Person>), DirectoryError> {
+        self.wait(async {
+            let mut people = self.directory.people(selector).await?;
+            let mut all = Vec::new();
+            while let Some(page) = people.next_page().await? {
+                all.extend(page);
+            }
+            Ok((people, all))
+        })
+    }
+
+    /// Their names before the `@`, each once, sorted.
+    #[track_caller]
+    pub fn names(&self, selector: &Selector) -> Vec<String> {
+        let (_, people) = self.read(selector).unwrap_or_else(|error| panic!("{selector}: {error}"));
+        let mut names: Vec<String> = people.iter().map(name).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Why a selector can't be read.
+    #[track_caller]
+    pub fn refusal(&self, selector: &Selector) -> DirectoryError {
+        match self.read(selector) {
+            Ok((people, all)) => panic!("{} was read: {all:?}", people.name()),
+            Err(error) => error,
+        }
+    }
+}
+
+fn name(person: &Person) -> String {
+    match &person.upn {
+        Some(upn) => upn.split('@').next().unwrap().to_owned(),
+        None => person.id.to_string(),
+    }
+}
+
+pub fn group(name: &str) -> Selector {
+    Selector::Group { name: name.to_owned(), direct: false }
+}
+
+async fn sign_in(url: &str) -> Directory {
+    let options = HttpOptions {
+        timeout: Duration::from_secs(20),
+        ca_cert: None,
+        connect_to: Vec::new(),
+        plain_http: true,
+    };
+    let clients = HttpClients::new(&options).unwrap();
+    let offer = Offer {
+        authority: url.parse().unwrap(),
+        scope: format!("{url}/.default"),
+        tenant: None,
+        client_id: None,
+        sources: Sources { auth: Some("token".parse().unwrap()), ..Sources::default() },
+    };
+    let token = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| TOKEN.to_owned());
+    let signed = Tokens::sign_in(offer.candidates(&token).unwrap(), clients.clone()).await.unwrap();
+    let claims = signed.tokens.current().claims().clone();
+    Directory::new(clients, url, Arc::new(signed.tokens), &claims)
+}
