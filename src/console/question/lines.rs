@@ -62,7 +62,7 @@ fn people(page: &mut Page, about: &About<'_>) {
     let facts = about.facts;
     page.line("admins", &admins(facts));
     let guests = facts.guests.max(about.external);
-    page.count("guests", guests, ": nothing happens to them, their home tenant holds their sessions");
+    page.count("guests", guests, ": no effect, their home tenant holds their sessions");
     page.count("disabled", facts.disabled, " already");
     page.count("synced", facts.synced, " from on-premises");
     page.count("not found", facts.missing, " in the directory");
@@ -226,8 +226,7 @@ mod tests {
   users        1,234
   admins       6: 1 Global Administrator, 4 Helpdesk Administrator, 2 A, 1 more
                roles
-  guests       12: nothing happens to them, their home tenant holds their
-               sessions
+  guests       12: no effect, their home tenant holds their sessions
   synced       1,000 from on-premises
   UNPROTECTED  sent although protected: boss@contoso.com (on the protect list)
   protected    5 left out: Ann, Bob, Cy, 2 more
