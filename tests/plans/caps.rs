@@ -35,7 +35,10 @@ fn without_a_terminal_somebody_says_yes() {
 fn three_things_want_their_number() {
     for (args, says) in [
         (&["--all-users"][..], "every user of the tenant is chosen"),
-        (&["--group", "Finance", "--max-share", "20%"], "2 of the tenant's 8 users, more than --max-share 20%"),
+        (
+            &["--group", "Finance", "--max-share", "20%"],
+            "2 of the tenant's 8 users, more than --max-share 20%",
+        ),
         (&["--role", "Global Administrator"], "all 4 Global Administrators of the tenant"),
     ] {
         let stage = tenant();
@@ -52,7 +55,11 @@ fn three_things_want_their_number() {
         // It is the number of users that is meant, and no other.
         let done = stage.finish(verb(&stage, "run").args(args).args(["--yes", "--yes-i-mean", "5"]));
         done.exits(5);
-        assert!(done.stderr.contains(&format!("holds {number} users, and --yes-i-mean says 5")), "{}", done.stderr);
+        assert!(
+            done.stderr.contains(&format!("holds {number} users, and --yes-i-mean says 5")),
+            "{}",
+            done.stderr
+        );
         nothing_sent(&stage);
         let done = stage.finish(verb(&stage, "run").args(args).args(["--yes-i-mean", number]));
         assert!(matches!(done.code, Some(0 | 3)), "{done:?}");

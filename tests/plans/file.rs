@@ -56,7 +56,10 @@ fn its_hash_is_what_jq_and_sha256sum_say() {
     let path = plan(&stage);
     let said = json(&path)["sha256"].as_str().unwrap().to_owned();
     let mut shell = Command::new("sh");
-    shell.args(["-c", "command -v jq sha256sum >/dev/null || exit 77\njq -cjS 'del(.sha256)' \"$0\" | sha256sum"]);
+    shell.args([
+        "-c",
+        "command -v jq sha256sum >/dev/null || exit 77\njq -cjS 'del(.sha256)' \"$0\" | sha256sum",
+    ]);
     let output = shell.arg(&path).output().unwrap();
     if output.status.code() == Some(77) {
         eprintln!("not checked: there is no jq here");

@@ -10,7 +10,8 @@ fn a_few_users_want_a_yes() {
     let input = stage.input("users.txt", list(&["ann", "bob", "cyd", "gus_fabrikam.com#EXT#", "gone"]));
     for (typed, code) in [("", 5), ("n", 5), ("5", 5), ("y", 3)] {
         let protect = ["--protect", "bob@contoso.com"];
-        let mut terminal = Terminal::start(verb(&stage, "run").arg(&input).args(protect).args(["--progress", "none"]));
+        let mut terminal =
+            Terminal::start(verb(&stage, "run").arg(&input).args(protect).args(["--progress", "none"]));
         terminal.until("? [y/N] ").types(typed);
         let (ended, text) = terminal.ends();
         assert_eq!(ended, code, "{typed:?}: {text}");
