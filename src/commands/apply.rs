@@ -82,7 +82,7 @@ async fn judge_anew(file: &mut PlanFile, args: &ApplyArgs, connection: &Connecti
     let (draft, changes) = Draft::again(planned, file.rows()?, now)?;
     if args.output.output != Output::None {
         console::say(&format!(
-            "plan {} of {} by {}",
+            "plan {}, made {}{}",
             file.path.display(),
             file.head.made_at,
             maker(&file.head)
@@ -92,9 +92,10 @@ async fn judge_anew(file: &mut PlanFile, args: &ApplyArgs, connection: &Connecti
     Ok(draft)
 }
 
-fn maker(head: &Head) -> &str {
+fn maker(head: &Head) -> String {
     let by = &head.made_by;
-    by.user.as_deref().or(by.local_user.as_deref()).or(by.app_id.as_deref()).unwrap_or("somebody unknown")
+    let by = by.user.as_ref().or(by.local_user.as_ref()).or(by.app_id.as_ref());
+    by.map_or_else(String::new, |by| format!(" by {by}"))
 }
 
 fn wishes(head: &Head, args: &ApplyArgs) -> Result<Wishes, Error> {

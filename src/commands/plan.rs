@@ -108,9 +108,12 @@ fn head(
     }
 }
 
+/// How wide the text is, in columns: it is read on a terminal, and pasted into a ticket.
+const COLUMNS: usize = 80;
+
 /// The plan for people: the question's lines, who is protected and why, and what sending it will ask for.
 fn text(about: &About<'_>, limits: &Limits) -> String {
-    let columns = Some(100);
+    let columns = Some(COLUMNS);
     let mut text = lines(about, columns);
     text.push_str(&protected(about.facts));
     let cautions = Caution::of(about.facts, about.users, limits.all_users, limits.max_share);
@@ -140,8 +143,8 @@ fn show(head: &Head, path: &Path, sha256: &str, text: &str, output: Output) -> R
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let shown = harmless::shown(&path.display().to_string()).into_owned();
     let next = format!(
-        "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was sent. To send it within 24 hours:\n  entra-revoke apply {shown} \\\n    \
-         --expect-sha256 {sha256}"
+        "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was sent. To send it within 24 hours:\n  entra-revoke apply {shown} --expect-sha256 \\\n  \
+         {sha256}"
     );
     match output {
         Output::Text => console::put(&format!("{text}\n{next}\n")).map_err(fail)?,

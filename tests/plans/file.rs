@@ -101,7 +101,7 @@ fn it_is_told_in_every_format() {
         "  guests       1: no effect",
         "Protected:\n  root1@contoso.com  ",
         &format!("SHA-256  {sha256}\n"),
-        &format!("  entra-revoke apply plan.json \\\n    --expect-sha256 {sha256}\n"),
+        &format!("  entra-revoke apply plan.json --expect-sha256 \\\n  {sha256}\n"),
     ] {
         assert!(text.contains(says), "{says:?} is not in: {text}");
     }

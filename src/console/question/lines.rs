@@ -84,7 +84,8 @@ fn admins(facts: &PlanFacts) -> String {
     let mut words: Vec<String> =
         roles.iter().take(TOLD).map(|(name, count)| format!("{} {name}", wording::count(**count))).collect();
     if roles.len() > TOLD {
-        words.push(format!("{} more roles", roles.len() - TOLD));
+        let others = roles.len() - TOLD;
+        words.push(format!("{others} other {}", if others == 1 { "role" } else { "roles" }));
     }
     let total = wording::count(facts.administrators);
     if words.is_empty() { total } else { format!("{total}: {}", words.join(", ")) }
@@ -224,8 +225,8 @@ mod tests {
   tenant       contoso\\u{1b}[2J.com
   chosen       group Finance (0785ef7c); users.csv
   users        1,234
-  admins       6: 1 Global Administrator, 4 Helpdesk Administrator, 2 A, 1 more
-               roles
+  admins       6: 1 Global Administrator, 4 Helpdesk Administrator, 2 A, 1 other
+               role
   guests       12: no effect, their home tenant holds their sessions
   synced       1,000 from on-premises
   UNPROTECTED  sent although protected: boss@contoso.com (on the protect list)
