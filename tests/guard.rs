@@ -26,7 +26,7 @@ fn run(stage: &Stage, rows: &[&str], args: &[&str]) -> Done {
 fn refused(stage: &Stage, done: &Done, says: &str) {
     done.exits(2);
     assert!(done.stderr.contains(says), "{says:?} is not in: {}", done.stderr);
-    assert_eq!(stage.stats().requests, 0);
+    assert_eq!(stage.stats().revocations, 0);
     assert!(stage.folders().is_empty());
 }
 

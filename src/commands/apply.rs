@@ -3,7 +3,7 @@
 use super::confirm::Limits;
 use super::connect::{Connection, check_me, sign_in};
 use super::run::{self, Prepared};
-use super::{profiles, standard_input, start_logs};
+use super::{profiles, reading, standard_input, start_logs};
 use crate::cli::{ApplyArgs, InputArgs, WorkArgs};
 use crate::console::question;
 use crate::console::{self, Output, wording};
@@ -77,7 +77,11 @@ fn take_from_plan(args: &mut ApplyArgs, head: &Head) -> Result<(), Error> {
 async fn judge_anew(file: &mut PlanFile, args: &ApplyArgs, connection: &Connection) -> Result<Draft, Error> {
     let wishes = wishes(&file.head, args)?;
     let targets = Gathered::targets_of(file.rows()?)?;
-    let now = Draft::compose(targets, &wishes, &run::signed(connection), Some(&connection.directory)).await?;
+    let (signed, directory) = (run::signed(connection), Some(&connection.directory));
+    let reading = reading::Shown::new(&args.output);
+    let now = Draft::compose_telling(targets, &wishes, &signed, directory, &|read| reading.tell(read)).await;
+    reading.finish();
+    let now = now?;
     let planned = file.planned();
     let (draft, changes) = Draft::again(planned, file.rows()?, now)?;
     if args.output.output != Output::None {

@@ -11,6 +11,7 @@ mod open_files;
 mod plan;
 mod profiles;
 mod prompt;
+mod reading;
 mod report;
 mod results;
 mod resume;

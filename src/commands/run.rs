@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::confirm::{Limits, confirm};
 use super::connect::{Connection, check_me, sign_in};
-use super::{forewarn, profiles, progress, standard_input, start_logs};
+use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
 use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
@@ -132,7 +132,11 @@ pub(super) async fn compose(
     directory: Option<&Directory>,
     work: &WorkArgs,
 ) -> Result<Draft, Error> {
-    let draft = Draft::compose(gathered, wishes, signed, directory).await?;
+    let reading = reading::Shown::new(&work.output);
+    let composed =
+        Draft::compose_telling(gathered, wishes, signed, directory, &|read| reading.tell(read)).await;
+    reading.finish();
+    let draft = composed?;
     if work.output.output != Output::None {
         draft.notices().iter().for_each(|notice| console::say(notice));
     }

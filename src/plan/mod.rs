@@ -28,6 +28,8 @@ mod order;
 mod preview;
 mod seen;
 mod sources;
+#[cfg(test)]
+mod tests;
 mod wishes;
 mod world;
 

@@ -1,7 +1,7 @@
 //! Whom the guard must know of, before any row is looked at.
 
 use super::{Guard, GuardError, Unprotected, for_each_person};
-use crate::directory::{DirectoryError, Resolved, UserReads};
+use crate::directory::{DirectoryError, Resolved};
 use crate::outcome::Outcome;
 use crate::plan::ask::{Ask, Tell, ids_of, resolve};
 use crate::plan::world::World;
@@ -109,10 +109,7 @@ impl Loaded {
         signed: &Signed,
         world: &World<'_, D>,
     ) -> Result<(), PlanError> {
-        let reads = |directory: &&D| directory.user_reads() == UserReads::Allowed;
-        let (Some(directory), Some(app)) = (world.resolving().filter(reads), &signed.app_id) else {
-            return Ok(());
-        };
+        let (Some(directory), Some(app)) = (world.resolving(), &signed.app_id) else { return Ok(()) };
         match directory.owners(app).await {
             Ok(owners) => owners.iter().for_each(|owner| self.guard.own.owner(ids_of(owner).collect())),
             Err(why) => self.passed_over(why, "the app's owners")?,
