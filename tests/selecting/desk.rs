@@ -43,6 +43,17 @@ impl Desk {
         Desk::start(toml, Some(kind))
     }
 
+    /// The same for an app with a secret, whose token can be renewed.
+    pub fn of_an_app(toml: &str) -> Desk {
+        let mut desk = Desk::new(toml);
+        let url = desk.simulator.as_ref().map(Simulator::url).unwrap_or_default();
+        desk.directory = desk.runtime.block_on(sign_in_with(&url, "client-secret", &|name| match name {
+            "AZURE_CLIENT_SECRET" => Some("fake-secret-CANARY".to_owned()),
+            _ => None,
+        }));
+        desk
+    }
+
     fn start(toml: &str, kind: Option<TokenKind>) -> Desk {
         let mut config = Config::from_toml_str(toml).expect("the test's configuration");
         config.quota.enabled = toml.contains("quota");
@@ -113,6 +124,10 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 async fn sign_in(url: &str, token: &str) -> Directory {
+    sign_in_with(url, "token", &|name| (name == "ENTRA_REVOKE_TOKEN").then(|| token.to_owned())).await
+}
+
+async fn sign_in_with(url: &str, auth: &str, variables: &dyn Fn(&str) -> Option<String>) -> Directory {
     let options = HttpOptions {
         timeout: Duration::from_secs(20),
         ca_cert: None,
@@ -123,12 +138,11 @@ async fn sign_in(url: &str, token: &str) -> Directory {
     let offer = Offer {
         authority: url.parse().unwrap(),
         scope: format!("{url}/.default"),
-        tenant: None,
-        client_id: None,
-        sources: Sources { auth: Some("token".parse().unwrap()), ..Sources::default() },
+        tenant: Some("contoso.example".to_owned()),
+        client_id: Some("11111111-2222-4333-8444-555555555555".to_owned()),
+        sources: Sources { auth: Some(auth.parse().unwrap()), ..Sources::default() },
     };
-    let variables = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| token.to_owned());
-    let signed = Tokens::sign_in(offer.candidates(&variables).unwrap(), clients.clone()).await.unwrap();
+    let signed = Tokens::sign_in(offer.candidates(variables).unwrap(), clients.clone()).await.unwrap();
     let claims = signed.tokens.current().claims().clone();
     Directory::new(clients, url, Arc::new(signed.tokens), &claims)
 }

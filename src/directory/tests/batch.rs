@@ -74,8 +74,8 @@ async fn only_the_parts_that_failed_are_sent_again() {
     let began = std::time::Instant::now();
     let answers = directory.reader.batch(users(6)).await.unwrap();
     assert!(began.elapsed() >= std::time::Duration::from_millis(30));
-    for number in 0..5 {
-        assert_eq!(answers[number].as_ref().unwrap()["url"], format!("/users/u{number}"));
+    for (number, answer) in answers[..5].iter().enumerate() {
+        assert_eq!(answer.as_ref().unwrap()["url"], format!("/users/u{number}"));
     }
     assert!(matches!(answers[5], Err(Fault::Missing)));
     assert_eq!(times(&log).into_values().collect::<Vec<_>>(), [1, 2, 2, 2, 2, 1]);
