@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::confirm::Limits;
 use super::connect::{Connection, check_me, connect};
+use super::made_up::{self, MadeUp};
 use super::run::{self, Prepared};
 use super::{profiles, start_logs};
 use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
 use crate::console::Output;
+use crate::directory::Selector;
 use crate::error::Error;
 use crate::identity::{Auth, Cloud, Sources};
 use crate::plan::Signed;
@@ -37,16 +39,20 @@ pub(super) struct DrillRecord {
     no_quota: bool,
     fault: Vec<String>,
     seed: u64,
+    /// The made-up tenant, where the drill reads one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tenant: Option<MadeUp>,
 }
 
 impl DrillRecord {
-    fn new(args: DrillSimulatorArgs) -> DrillRecord {
+    fn new(args: DrillSimulatorArgs, tenant: Option<MadeUp>) -> DrillRecord {
         DrillRecord {
             speed: args.speed,
             latency_ms: args.latency.as_millis() as u64,
             no_quota: args.no_quota,
             fault: args.fault,
             seed: args.seed,
+            tenant,
         }
     }
 
@@ -58,6 +64,10 @@ impl DrillRecord {
         config.latency = Duration::from_millis(self.latency_ms).mul_f64(self.speed);
         config.jitter = config.latency / 2;
         config.quota.enabled = !self.no_quota;
+        if let Some(tenant) = &self.tenant {
+            config.directory = Some(tenant.directory());
+            config.token.roles = made_up::PERMISSIONS.map(str::to_owned).to_vec();
+        }
         config.faults = super::simulator::faults(&self.fault)?;
         Ok(config)
     }
@@ -70,23 +80,33 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
         profiles::announce(profile, "", args.work.output.output);
         profile.work(&mut args.work);
     }
-    let made_up = made_up_users(args.users, &args.files)?;
+    let mut wishes = wishes(&args.work)?;
+    let tenant = match wishes.need_directory() {
+        true => Some(MadeUp::new(args.users, args.simulator.seed, &args.files, &args.work, &wishes)?),
+        false => None,
+    };
+    if tenant.is_some() && args.files.is_empty() && wishes.selectors.is_empty() {
+        wishes.selectors.push(Selector::AllUsers);
+    }
+    let made_up = if tenant.is_some() { None } else { made_up_users(args.users, &args.files)? };
     let files = made_up.as_ref().map_or(args.files.clone(), |file| vec![file.path().to_owned()]);
-    let wishes = wishes(&args.work)?;
     let mut gathered = run::gather(&files, &args.work, &wishes)?;
     match made_up {
         Some(_) => gathered.call_input("made-up users"),
         None if args.work.output.output == Output::None => {}
         None => gathered.notices.iter().for_each(|notice| console::say(notice)),
     }
-    if args.work.dry_run && !wishes.need_directory() {
+    if args.work.dry_run && tenant.is_none() {
         let draft = run::compose(gathered, &wishes, &Signed::default(), None, &args.work).await?;
         return run::dry_run(draft, args.work.output.output);
     }
-    let drill = DrillRecord::new(args.simulator);
+    let drill = DrillRecord::new(args.simulator, tenant);
     let simulator = start(&drill).await?;
     let (network, who, connection) = sign_in(&simulator, args.timeout).await?;
-    let (signed, directory) = (run::signed(&connection), Some(&connection.directory));
+    let (signed, directory) = match &drill.tenant {
+        Some(_) => (run::signed(&connection), Some(&connection.directory)),
+        None => (Signed::default(), None),
+    };
     let draft = run::compose(gathered, &wishes, &signed, directory, &args.work).await?;
     if args.work.dry_run {
         return run::dry_run(draft, args.work.output.output);
@@ -162,7 +182,7 @@ fn made_up_users(users: u32, files: &[PathBuf]) -> Result<Option<tempfile::Named
         tempfile::Builder::new().prefix("made-up-users-").suffix(".txt").tempfile().map_err(fail)?;
     let mut out = std::io::BufWriter::new(&mut file);
     for number in 1..=users {
-        writeln!(out, "user{number:05}@drill.example").map_err(fail)?;
+        writeln!(out, "user{number:05}@{}", made_up::DOMAIN).map_err(fail)?;
     }
     out.flush().map_err(fail)?;
     drop(out);

@@ -7,6 +7,7 @@ mod connect;
 mod doctor;
 mod drill;
 mod forewarn;
+mod made_up;
 mod open_files;
 mod plan;
 mod profiles;
