@@ -4,6 +4,9 @@
 #[path = "../plain_server/mod.rs"]
 mod plain_server;
 
+#[path = "../stage/mod.rs"]
+mod stage;
+
 mod desk;
 mod filters;
 mod groups;
@@ -11,5 +14,6 @@ mod odd_services;
 mod reports;
 mod risk;
 mod roles;
+mod runs;
 mod tenant;
 mod units;

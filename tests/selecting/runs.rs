@@ -1,0 +1,114 @@
+//! Selections through the binary: who is sent, and what stops a run before anybody is.
+
+use crate::desk::{ALL, only};
+use crate::stage::{Done, Stage};
+
+const TENANT: &str = r#"
+[[directory.user]]
+upn = "ada@contoso.example"
+department = "Sales"
+[[directory.user]]
+upn = "bo@contoso.example"
+manager = "ada@contoso.example"
+[[directory.user]]
+upn = "cy@contoso.example"
+[[directory.user]]
+upn = "di@contoso.example"
+manager = "bo@contoso.example"
+[[directory.group]]
+name = "Finance"
+members = ["ada@contoso.example", "group:Payroll", "device:laptop"]
+[[directory.group]]
+name = "Payroll"
+members = ["bo@contoso.example", "group:Finance"]
+[[directory.group]]
+name = "Twins"
+[[directory.group]]
+name = "Twins"
+[[directory.group]]
+name = "Empty"
+[[directory.unit]]
+name = "Oslo"
+members = ["cy@contoso.example"]
+[[directory.role]]
+name = "Security Reader"
+active = ["cy@contoso.example"]
+eligible = ["di@contoso.example"]
+[[directory.risky]]
+user = "di@contoso.example"
+level = "high"
+"#;
+
+/// Runs with these selections, and gives who was revoked, as the simulator saw it: what stands before the `@`.
+fn run(permissions: &str, args: &[&str]) -> (Done, Vec<String>) {
+    let stage = Stage::new(&format!("{permissions}{TENANT}"));
+    let done = stage.finish(stage.command("run").args(args));
+    let effective = stage.ledger().users.into_iter().filter(|user| user.effects > 0);
+    let mut sent: Vec<String> = effective.map(|user| user.id).collect();
+    sent.sort();
+    assert_eq!(stage.stats().revocations as usize, sent.len(), "each once");
+    let short = |upn: &String| upn.split('@').next().unwrap_or_default().to_owned();
+    (done, sent.iter().map(short).collect())
+}
+
+#[test]
+fn each_selection_sends_whom_it_names() {
+    for (args, expected) in [
+        (vec!["--group", "Finance"], vec!["ada", "bo"]),
+        (vec!["--group", "Finance", "--direct"], vec!["ada"]),
+        (vec!["--role", "Security Reader"], vec!["cy"]),
+        (vec!["--role", "Security Reader", "--eligible"], vec!["cy", "di"]),
+        (vec!["--administrative-unit", "Oslo"], vec!["cy"]),
+        (vec!["--risky-users", "high"], vec!["di"]),
+        (vec!["--users-filter", "department eq 'Sales'"], vec!["ada"]),
+        (vec!["--reports-of", "ada@contoso.example"], vec!["bo", "di"]),
+        (vec!["--group", "Finance", "--administrative-unit", "Oslo"], vec!["ada", "bo", "cy"]),
+    ] {
+        let (done, sent) = run(ALL, &args);
+        done.exits(0);
+        assert_eq!(sent, expected, "{args:?}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn what_can_not_be_read_in_full_sends_nobody() {
+    for (permissions, args, code, words) in [
+        (ALL, ["--group", "Twins"], 2, "group Twins is ambiguous: Twins ("),
+        (ALL, ["--group", "Nobody's"], 2, "there is no group Nobody's in this tenant"),
+        (ALL, ["--role", "Company Administrator"], 2, "there is no role Company Administrator"),
+        (ALL, ["--users-filter", "shoeSize eq '42'"], 2, "users with shoeSize eq '42' can't be read"),
+        (ALL, ["--users-filter", " "], 2, "it is empty"),
+        (ALL, ["--risky-users", "extreme"], 2, "the levels are high, medium and low"),
+        (ALL, ["--group", "Empty"], 2, "group Empty"),
+        (
+            &only(&["User.RevokeSessions.All", "User.Read.All"]),
+            ["--group", "Finance"],
+            4,
+            "GroupMember.Read.All",
+        ),
+        (
+            &only(&["User.RevokeSessions.All"]),
+            ["--users-filter", "department eq 'Sales'"],
+            4,
+            "User.Read.All",
+        ),
+        (&only(&["User.RevokeSessions.All"]), ["--risky-users", "high"], 4, "IdentityRiskyUser.Read.All"),
+        (
+            &only(&["User.RevokeSessions.All"]),
+            ["--administrative-unit", "Oslo"],
+            4,
+            "AdministrativeUnit.Read.All",
+        ),
+        (
+            &only(&["User.RevokeSessions.All"]),
+            ["--role", "Security Reader"],
+            4,
+            "RoleManagement.Read.Directory",
+        ),
+    ] {
+        let (done, sent) = run(permissions, &args);
+        done.exits(code);
+        assert!(done.stderr.contains(words), "{args:?}: {words:?} is not in {}", done.stderr);
+        assert_eq!(sent, Vec::<String>::new(), "{args:?}");
+    }
+}
