@@ -4,7 +4,7 @@
 //!  Draft ──▶ write ──▶ plan.json ──▶ read: every byte counts, by its hash ──▶ check: tenant, cloud, age ──▶ Draft
 //! ```
 //!
-//! It holds no secret. Its hash is over [one spelling](canonical) of what it says, so that a second person can approve
+//! It holds no secret. Its hash is over one spelling of what it says, so that a second person can approve
 //! it. That hash keeps nobody from writing another plan with another hash: `--expect-sha256` and a signature do.
 
 mod canonical;
