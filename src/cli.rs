@@ -1,8 +1,10 @@
 //! The words of the command line. Nothing is read or decided here; [`crate::settings`] takes it from here.
 
+mod plans;
 mod users;
 
-pub use users::{ChoosingArgs, InputArgs, OrderArgs, SafetyArgs};
+pub use plans::{ApplyArgs, PlanArgs};
+pub use users::{CapArgs, ChoosingArgs, ConsentArgs, InputArgs, OrderArgs, SafetyArgs};
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -46,6 +48,12 @@ pub enum Command {
     /// The same against a built-in simulator: no tenant is touched
     #[command(after_help = DRILL_EXAMPLES)]
     Drill(Box<DrillArgs>),
+    /// Write the plan of a run to a file, for somebody to look at and approve; nothing is sent
+    #[command(after_help = plans::PLAN_EXAMPLES)]
+    Plan(Box<PlanArgs>),
+    /// Send exactly what a plan file holds
+    #[command(after_help = plans::APPLY_EXAMPLES)]
+    Apply(Box<ApplyArgs>),
     /// Go on with a run that was cut short, or try again what was not done
     #[command(after_help = RESUME_EXAMPLES)]
     Resume(Box<ResumeArgs>),
@@ -113,9 +121,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub network: NetworkArgs,
-    /// Don't ask before sending; needed where there is no terminal
-    #[arg(short, long, alias = "force", help_heading = "Safety")]
-    pub yes: bool,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub consent: ConsentArgs,
 }
 
 /// `drill`.
@@ -324,7 +332,7 @@ pub struct SimulatorArgs {
 #[command(next_help_heading = "Profile")]
 pub struct ProfileArgs {
     /// Take what no flag says from this profile of the config file; none takes no profile. Or ENTRA_REVOKE_PROFILE
-    /// [default for run and doctor: the file's default_profile]
+    /// [default for run, plan, apply and doctor: the file's default_profile]
     #[arg(long, value_name = "NAME", value_parser = filled)]
     pub profile: Option<String>,
     /// The config file; or ENTRA_REVOKE_CONFIG [default: ~/.config/entra-revoke/config.toml]
@@ -347,6 +355,9 @@ pub struct WorkArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub safety: SafetyArgs,
+    /// Show the plan and send nothing
+    #[arg(long, alias = "what-if", help_heading = "Safety")]
+    pub dry_run: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sending: SendingArgs,

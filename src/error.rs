@@ -5,6 +5,7 @@ use crate::http::ConnectError;
 use crate::identity::SignInError;
 use crate::journal::{FolderError, JournalError, LedgerError};
 use crate::plan::PlanError;
+use crate::plan_file::PlanFileError;
 use crate::profile::ProfileError;
 use crate::report::ReportError;
 
@@ -32,6 +33,12 @@ pub enum Error {
     /// The operator said no.
     #[error("nothing was sent: the question was answered with no")]
     Declined,
+    /// A cap or a number that was typed stands against it.
+    #[error("nothing was sent: {0}")]
+    Refused(String),
+    /// No plan file, or none that can be applied.
+    #[error(transparent)]
+    PlanFile(#[from] PlanFileError),
     /// No question could be asked.
     #[error("there is no terminal to ask on; give --yes to go on without a question")]
     NoTerminal,
@@ -71,7 +78,8 @@ impl Error {
             Error::Folder(FolderError::NoRun { .. }) => 2,
             Error::SignIn(error) if error.is_usage() => 2,
             Error::SignIn(_) => 4,
-            Error::Declined => 5,
+            Error::PlanFile(error) => error.exit_code(),
+            Error::Declined | Error::Refused(_) => 5,
             _ => 1,
         }
     }

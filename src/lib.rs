@@ -35,6 +35,7 @@ pub mod intake;
 pub mod journal;
 pub mod outcome;
 pub mod plan;
+pub mod plan_file;
 pub mod private_memory;
 pub mod profile;
 pub mod report;

@@ -17,7 +17,8 @@ use entra_revoke::outcome::{Outcome, Standing};
 use entra_revoke::report::COLUMNS;
 use regex::Regex;
 
-const VERBS: [&str; 7] = ["run", "drill", "resume", "doctor", "report", "profiles", "simulator"];
+const VERBS: [&str; 9] =
+    ["run", "drill", "plan", "apply", "resume", "doctor", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
 const FLAGS_OF_OTHERS: [&str; 24] = [

@@ -113,6 +113,31 @@ pub struct InputArgs {
     pub skips: Vec<Filter>,
 }
 
+/// How many users may be sent at once.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Safety")]
+pub struct CapArgs {
+    /// Send nothing unless the plan holds exactly this many users
+    #[arg(long, value_name = "N")]
+    pub expect_count: Option<u32>,
+    /// Above this share of the tenant's users, such as 10%, the number of users must be confirmed by itself
+    #[arg(long, value_name = "PERCENT")]
+    pub max_share: Option<Share>,
+}
+
+/// Who answers the question.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Safety")]
+pub struct ConsentArgs {
+    /// Don't ask before sending; needed where there is no terminal
+    #[arg(short, long, alias = "force")]
+    pub yes: bool,
+    /// The same, and the plan holds exactly N users: wanted for --all-users, for more than --max-share, and for more than
+    /// half of the tenant's Global Administrators
+    #[arg(long, value_name = "N")]
+    pub yes_i_mean: Option<u32>,
+}
+
 /// What keeps the wrong users from being sent.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Safety")]
@@ -127,15 +152,9 @@ pub struct SafetyArgs {
     /// Send the signed-in operator, too, last of all: it ends this program's own session
     #[arg(long)]
     pub include_self: bool,
-    /// Show the plan and send nothing
-    #[arg(long, alias = "what-if")]
-    pub dry_run: bool,
-    /// Refuse a plan that does not hold exactly this many users
-    #[arg(long, value_name = "N")]
-    pub expect_count: Option<u32>,
-    /// Above this share of the tenant's users, such as 10%, the number of users must be confirmed
-    #[arg(long, value_name = "PERCENT")]
-    pub max_share: Option<Share>,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub caps: CapArgs,
     /// Stop before the first request if a row is no user id
     #[arg(long)]
     pub strict: bool,

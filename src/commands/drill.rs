@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::confirm::Limits;
 use super::connect::{Connection, check_me, connect};
 use super::run::{self, Prepared};
 use super::{profiles, start_logs};
@@ -78,7 +79,7 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
         None if args.work.output.output == Output::None => {}
         None => gathered.notices.iter().for_each(|notice| console::say(notice)),
     }
-    if args.work.safety.dry_run && !wishes.need_directory() {
+    if args.work.dry_run && !wishes.need_directory() {
         let draft = run::compose(gathered, &wishes, &Signed::default(), None, &args.work).await?;
         return run::dry_run(draft, args.work.output.output);
     }
@@ -87,17 +88,19 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     let (network, who, connection) = sign_in(&simulator, args.timeout).await?;
     let (signed, directory) = (run::signed(&connection), Some(&connection.directory));
     let draft = run::compose(gathered, &wishes, &signed, directory, &args.work).await?;
-    if args.work.safety.dry_run {
+    if args.work.dry_run {
         return run::dry_run(draft, args.work.output.output);
     }
     check_me(draft.names_me(), &connection.claims)?;
+    Limits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
     if args.work.output.output != Output::None {
         console::say(&banner(&simulator, &drill));
     }
     let sending = Sending::new(&args.work.sending);
     let speed = drill.pace();
     let drill = serde_json::to_value(&drill).ok();
-    let prepared = Prepared { draft, sending, network, who, profile, drill };
+    let mut prepared = Prepared::new(draft, sending, network, who, profile);
+    prepared.drill = drill;
     let code = run::send(prepared, connection, args.work, speed).await;
     simulator.stop().await;
     code

@@ -1,11 +1,14 @@
 //! A file a verb; each wires the rooms together and holds no logic of its own.
 
+mod apply;
 mod carry_out;
+mod confirm;
 mod connect;
 mod doctor;
 mod drill;
 mod forewarn;
 mod open_files;
+mod plan;
 mod profiles;
 mod prompt;
 mod reading;
@@ -31,6 +34,8 @@ pub fn execute(cli: Cli) -> ExitCode {
     let done = match cli.command {
         Command::Run(args) => block_on(run::run(*args)),
         Command::Drill(args) => block_on(drill::drill(*args)),
+        Command::Plan(args) => block_on(plan::plan(*args)),
+        Command::Apply(args) => block_on(apply::apply(*args)),
         Command::Resume(args) => block_on(resume::resume(*args)),
         Command::Doctor(args) => block_on(doctor::doctor(*args)),
         Command::Report(args) => report::report(&args),

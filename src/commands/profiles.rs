@@ -100,7 +100,7 @@ fn table(config: &Config) -> String {
         text.push('\n');
     }
     if config.default.is_some() {
-        text.push_str("* the default of `run` and `doctor`\n");
+        text.push_str("* the default of `run`, `plan`, `apply` and `doctor`\n");
     }
     text
 }

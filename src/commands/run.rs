@@ -3,19 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
+use super::confirm::{Limits, confirm};
 use super::connect::{Connection, check_me, sign_in};
 use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
-use crate::cli::{InputArgs, RunArgs, WorkArgs};
+use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
-use crate::console::question::{self, Answer, Confirmation};
-use crate::directory::Directory;
+use crate::console::question;
+use crate::directory::{Directory, Selector};
 use crate::error::Error;
 use crate::event::Stop;
 use crate::intake::{self, Options, Source};
-use crate::journal::{FORMAT, RunFolder, RunRecord, write_private};
-use crate::outcome::Outcome;
-use crate::plan::{Draft, Gathered, Signed, Wishes};
+use crate::journal::{Decided, FORMAT, PlanFileRecord, RunFolder, RunRecord, Unprotected, write_private};
+use crate::plan::{Draft, Gathered, PlanFacts, Signed, Wishes};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{self, Evidence, Network, Sending, SignIn, wishes};
 
@@ -34,31 +34,25 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if args.work.output.output != Output::None {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
-    if args.work.safety.dry_run && !wishes.need_directory() {
+    if args.work.dry_run && !wishes.need_directory() {
         let draft = compose(gathered, &wishes, &Signed::default(), None, &args.work).await?;
         return dry_run(draft, args.work.output.output);
     }
     let sending = Sending::new(&args.work.sending);
     let somebody = gathered.users > 0 || !wishes.selectors.is_empty();
-    if !args.yes && somebody && !args.work.safety.dry_run && !question::is_possible() {
+    if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
     let connection = sign_in(&who, &network).await?;
     let draft =
         compose(gathered, &wishes, &signed(&connection), Some(&connection.directory), &args.work).await?;
-    if args.work.safety.dry_run {
+    if args.work.dry_run {
         return dry_run(draft, args.work.output.output);
     }
     check_me(draft.names_me(), &connection.claims)?;
-    let fits = sending.max_users.is_none_or(|most| draft.targets() <= most as usize);
-    let asks = !args.yes && fits && draft.targets() > 0;
-    let prepared = Prepared { draft, sending, network, who, profile, drill: None };
-    if fits {
-        prepared.forewarn(&connection, &Evidence::new(&args.work.evidence).output_dir);
-    }
-    if asks {
-        ask(&prepared, &connection)?;
-    }
+    let limits = Limits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
+    let mut prepared = Prepared::new(draft, sending, network, who, profile);
+    prepared.agree(&connection, &args.consent, &limits, &args.work.evidence).await?;
     send(prepared, connection, args.work, 1.0).await
 }
 
@@ -70,9 +64,39 @@ pub(super) struct Prepared {
     pub(super) who: SignIn,
     pub(super) profile: Option<Chosen>,
     pub(super) drill: Option<serde_json::Value>,
+    /// How the questions were answered.
+    pub(super) confirmed: Vec<String>,
+    /// The plan file that is applied, if one is.
+    pub(super) plan_file: Option<PlanFileRecord>,
 }
 
 impl Prepared {
+    pub(super) fn new(
+        draft: Draft,
+        sending: Sending,
+        network: Network,
+        who: SignIn,
+        profile: Option<Chosen>,
+    ) -> Prepared {
+        let confirmed = Vec::new();
+        Prepared { draft, sending, network, who, profile, drill: None, confirmed, plan_file: None }
+    }
+
+    /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
+    pub(super) async fn agree(
+        &mut self,
+        connection: &Connection,
+        consent: &ConsentArgs,
+        limits: &Limits,
+        evidence: &EvidenceArgs,
+    ) -> Result<(), Error> {
+        if self.sending.max_users.is_none_or(|most| self.draft.targets() <= most as usize) {
+            self.forewarn(connection, &Evidence::new(evidence).output_dir);
+        }
+        self.confirmed = confirm(self, connection, consent, limits).await?;
+        Ok(())
+    }
+
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
     fn forewarn(&self, connection: &Connection, output_dir: &Path) {
@@ -162,35 +186,6 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn ask(prepared: &Prepared, connection: &Connection) -> Result<(), Error> {
-    let record = prepared.draft.record();
-    let left_out: Vec<(Outcome, u64)> = record.left_out.into_iter().collect();
-    let tenant = match (&prepared.who.tenant, &connection.claims.tid) {
-        (Some(given), Some(id)) if given != id => format!("{given} ({id})"),
-        (Some(tenant), _) | (None, Some(tenant)) => tenant.clone(),
-        (None, None) => "not known: the token does not say".to_owned(),
-    };
-    let cloud = match &prepared.network.graph_url {
-        Some(root) => format!("{} at {root}", prepared.network.cloud),
-        None => prepared.network.cloud.to_string(),
-    };
-    let pace = prepared.sending.rate.pace(prepared.sending.burst, 1.0);
-    let operator = &connection.operator;
-    let text = question::confirmation(&Confirmation {
-        cloud: &cloud,
-        tenant: &tenant,
-        identity: operator.user.as_deref().or(operator.app_id.as_deref()),
-        users: u64::from(record.targets),
-        left_out: &left_out,
-        time: pace.time_for(u64::from(record.targets)),
-    });
-    match question::ask(&text) {
-        Ok(Answer::Yes) => Ok(()),
-        Ok(Answer::No) => Err(Error::Declined),
-        Err(_) => Err(Error::NoTerminal),
-    }
-}
-
 /// Makes the run folder, freezes the plan in it, and carries the run out.
 pub(super) async fn send(
     prepared: Prepared,
@@ -198,7 +193,8 @@ pub(super) async fn send(
     work: WorkArgs,
     speed: f64,
 ) -> Result<u8, Error> {
-    let Prepared { draft, sending, network, who, profile, drill } = prepared;
+    let Prepared { draft, sending, network, who, profile, drill, confirmed, plan_file } = prepared;
+    let decided = decided(draft.facts(), confirmed, plan_file);
     let evidence = Evidence::new(&work.evidence);
     let planned = draft.targets() as u32;
     let refused = sending
@@ -226,6 +222,7 @@ pub(super) async fn send(
         columns: frozen.columns,
         plan: frozen.record,
         profile: profile.map(|profile| profile.record()),
+        decided,
         settings: settings::record(&sending, &network, &who, work.input.column),
         drill,
     };
@@ -247,6 +244,16 @@ pub(super) async fn send(
         operator: connection.operator,
     };
     carry_out(ready, shown).await
+}
+
+fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFileRecord>) -> Decided {
+    let unprotected = facts.unprotected.iter().cloned();
+    Decided {
+        selection: facts.selection.clone(),
+        unprotected: unprotected.map(|(user, because)| Unprotected { user, because }).collect(),
+        confirmed,
+        plan_file,
+    }
 }
 
 /// Writes `run.json`.

@@ -17,6 +17,7 @@ mod sample;
 mod screen;
 mod tally;
 pub mod wording;
+pub mod wrap;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};

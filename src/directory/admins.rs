@@ -2,14 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::item::Item;
-use super::pages::Pages;
-use super::reader::{Read, Reader};
-use super::role::{Assignment, Assignments, Hold};
-use super::{Directory, DirectoryError, Need, group, item};
+use super::reader::Reader;
+use super::role::{self, Assignment, Assignments, Hold};
+use super::{Directory, DirectoryError, group};
 
 /// The template of the role Global Administrator (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference).
 pub const GLOBAL_ADMINISTRATOR: Uuid = Uuid::from_u128(0x62e9_0394_69f5_4237_9190_0121_7714_5e10);
@@ -34,7 +32,9 @@ impl Directory {
     /// # Errors
     /// When roles, or the groups that hold them, can't be read.
     pub async fn admins(&self) -> Result<Admins, DirectoryError> {
-        let names = names(&self.reader).await?;
+        let definitions = role::definitions(&self.reader, WHAT).await?;
+        let names: BTreeMap<Uuid, String> =
+            definitions.into_iter().map(|one| (one.named.id, one.named.name)).collect();
         let mut groups: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
         let mut admins = Admins::default();
         for assignment in assignments(&self.reader, &names).await? {
@@ -76,22 +76,6 @@ impl Admins {
         self.global.sort();
         self.global.dedup();
     }
-}
-
-/// The roles' display names, by id.
-async fn names(reader: &Reader) -> Result<BTreeMap<Uuid, String>, DirectoryError> {
-    let what = "the names of directory roles".to_owned();
-    let url = "roleManagement/directory/roleDefinitions?$select=id,displayName".to_owned();
-    let read = Read { what: what.clone(), url, eventual: false, need: Need::Roles, cost: 1 };
-    let mut pages = Pages::new(reader.clone(), read);
-    let mut names = BTreeMap::new();
-    while let Some(items) = pages.next().await? {
-        for value in &items {
-            let name = value.get("displayName").and_then(Value::as_str).unwrap_or_default();
-            names.insert(item::id(value, &what)?, crate::harmless::excerpt(name, 256));
-        }
-    }
-    Ok(names)
 }
 
 /// All assignments: in one list, or, where Graph refuses a list without a filter, role by role.

@@ -1,6 +1,30 @@
 //! From what files call people to persons: mail addresses, aliases, on-premises names, employee ids (`--resolve`).
+//!
+//! Every property that could hold the name is asked for, each in a question of its own; whoever one of them finds counts.
+//! Two different persons are never decided between. A question that fails fails the whole: what it would have found might
+//! have made the name ambiguous.
 
-use super::{Directory, DirectoryError, Resolved};
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::fault::Fault;
+use super::pages::{Pages, link};
+use super::probe::{Probe, probes};
+use super::reader::Read;
+use super::{Directory, DirectoryError, Need, Person, Resolved};
+use crate::user_id::UserId;
+
+/// Persons by their ids.
+type Persons = BTreeMap<Uuid, Candidate>;
+
+/// Whom a name may mean.
+struct Candidate {
+    person: Person,
+    /// Why it is not sure, though it is the only one.
+    doubt: Option<String>,
+}
 
 impl Directory {
     /// Whom each name means; as many answers as names, in their order. A name that is the user principal name of one
@@ -9,6 +33,146 @@ impl Directory {
     /// # Errors
     /// When the directory can't be read.
     pub async fn find(&self, names: &[String]) -> Result<Vec<Resolved>, DirectoryError> {
-        Ok(names.iter().map(|_| Resolved::Missing).collect())
+        let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
+        let mut unique: Vec<&str> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for name in &names {
+            places.entry(name.to_lowercase()).or_insert_with(|| {
+                unique.push(name);
+                unique.len() - 1
+            });
+        }
+        let found = self.find_unique(&unique).await?;
+        Ok(names.iter().map(|name| found[places[&name.to_lowercase()]].clone()).collect())
+    }
+
+    async fn find_unique(&self, names: &[&str]) -> Result<Vec<Resolved>, DirectoryError> {
+        let mut resolved = self.find_by_key(names).await?;
+        let mut persons: Vec<Persons> = resolved.iter().map(by_key).collect();
+        let probes: Vec<(usize, Probe)> = names
+            .iter()
+            .enumerate()
+            .flat_map(|(place, name)| probes(name).into_iter().map(move |probe| (place, probe)))
+            .collect();
+        let reads: Vec<Read> = probes.iter().map(|(_, probe)| probe.read(self.users.select())).collect();
+        let answers =
+            self.reader.batch(reads.clone()).await.map_err(|fault| fault.about("users", Need::Users))?;
+        for (((place, probe), read), answer) in probes.iter().zip(reads).zip(answers) {
+            let page = answer.map_err(|fault| fault.of(&read))?;
+            for user in self.whole(&read, page).await? {
+                let candidate = candidate(probe, &user).map_err(|fault| fault.of(&read))?;
+                persons[*place].entry(candidate.person.id).or_insert(candidate);
+            }
+        }
+        for (resolved, persons) in resolved.iter_mut().zip(persons) {
+            if !persons.is_empty() {
+                *resolved = decide(persons);
+            }
+        }
+        Ok(resolved)
+    }
+
+    /// Those names that are object ids or user principal names.
+    async fn find_by_key(&self, names: &[&str]) -> Result<Vec<Resolved>, DirectoryError> {
+        let (places, ids): (Vec<usize>, Vec<UserId>) = names
+            .iter()
+            .enumerate()
+            .filter_map(|(place, name)| Some((place, name.parse::<UserId>().ok()?)))
+            .unzip();
+        let mut found = vec![Resolved::Missing; names.len()];
+        for (place, resolved) in places.into_iter().zip(self.resolve(&ids).await?) {
+            found[place] = resolved;
+        }
+        Ok(found)
+    }
+
+    /// All users of an answer: an empty page may have others behind it.
+    async fn whole(&self, read: &Read, page: Value) -> Result<Vec<Value>, DirectoryError> {
+        if link(&page).map_err(|fault| fault.of(read))?.is_none() {
+            return match page.get("value") {
+                Some(Value::Array(users)) => Ok(users.clone()),
+                _ => Err(Fault::Untrusted("a page without a list".to_owned()).of(read)),
+            };
+        }
+        let (mut pages, mut users) = (Pages::new(self.reader.clone(), read.clone()), Vec::new());
+        while let Some(more) = pages.next().await? {
+            users.extend(more);
+        }
+        Ok(users)
+    }
+}
+
+/// A user whom a question found, if they bear what was asked for.
+fn candidate(probe: &Probe, user: &Value) -> Result<Candidate, Fault> {
+    let person = Person::read(user).map_err(|why| Fault::Untrusted(format!("the answer holds {why}")))?;
+    if !probe.holds_for(user) {
+        let reason = format!("the answer names {}, who has another {}", person.id, probe.property());
+        return Err(Fault::Untrusted(reason));
+    }
+    Ok(Candidate { doubt: probe.doubt(user), person })
+}
+
+fn by_key(resolved: &Resolved) -> Persons {
+    match resolved {
+        Resolved::Person(person) => {
+            let candidate = Candidate { person: person.clone(), doubt: None };
+            Persons::from([(person.id, candidate)])
+        }
+        _ => Persons::new(),
+    }
+}
+
+/// One who is sure, or several.
+fn decide(persons: Persons) -> Resolved {
+    let mut persons: Vec<Candidate> = persons.into_values().collect();
+    if persons.len() == 1 && persons[0].doubt.is_none() {
+        return Resolved::Person(persons.remove(0).person);
+    }
+    let name = |candidate: &Candidate| {
+        let person = &candidate.person;
+        let name = person.upn.as_deref().or(person.name.as_deref()).unwrap_or("a user without a name");
+        let doubt = candidate.doubt.as_ref().map(|doubt| format!(", {doubt}")).unwrap_or_default();
+        format!("{name} ({}{doubt})", person.id)
+    };
+    Resolved::Ambiguous(persons.iter().map(name).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn persons(name: &str, users: &[Value]) -> Persons {
+        let probe = &probes(name)[0];
+        let candidates = users.iter().map(|user| candidate(probe, user).unwrap());
+        candidates.map(|candidate| (candidate.person.id, candidate)).collect()
+    }
+
+    #[test]
+    fn only_one_who_is_sure_is_taken() {
+        let user = |id: u128, domain: Value| {
+            json!({
+                "id": Uuid::from_u128(id), "userPrincipalName": format!("u{id}@contoso.com"),
+                "onPremisesSamAccountName": "jo", "onPremisesDomainName": domain,
+            })
+        };
+        let corp = user(1, json!("corp.contoso.local"));
+        assert!(matches!(decide(persons("jo", std::slice::from_ref(&corp))), Resolved::Person(_)));
+        assert!(matches!(decide(persons(r"CORP\jo", std::slice::from_ref(&corp))), Resolved::Person(_)));
+        let Resolved::Ambiguous(names) = decide(persons(r"OTHER\jo", std::slice::from_ref(&corp))) else {
+            panic!()
+        };
+        assert!(names[0].contains("corp.contoso.local"), "{names:?}");
+        let two = decide(persons("jo", &[corp, user(2, Value::Null)]));
+        assert!(matches!(two, Resolved::Ambiguous(names) if names.len() == 2));
+    }
+
+    #[test]
+    fn a_filter_that_was_not_applied_finds_nobody() {
+        let stranger = json!({"id": Uuid::from_u128(1), "mail": "stranger@contoso.com"});
+        for probe in probes("jo@contoso.com").iter().chain(&probes("jo")) {
+            assert!(matches!(candidate(probe, &stranger), Err(Fault::Untrusted(_))), "{probe:?}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::filter::{encoded, literal};
+use super::odata::{encoded, literal};
 use super::reader::Read;
 use super::{Directory, DirectoryError, Need, Person, UserReads};
 use crate::user_id::UserId;

@@ -17,7 +17,6 @@ mod batch;
 mod error;
 mod exchange;
 mod fault;
-mod filter;
 mod group;
 mod holders;
 mod in_filter;
@@ -33,6 +32,7 @@ mod part;
 mod patience;
 mod people;
 mod person;
+mod probe;
 mod reader;
 mod reports;
 mod resolve;
@@ -40,6 +40,8 @@ mod risky;
 mod role;
 mod selector;
 mod tenant;
+#[cfg(test)]
+mod tests;
 mod unit;
 mod users;
 
@@ -59,7 +61,6 @@ use reader::Reader;
 
 /// The directory of the tenant that the program is signed in to.
 #[derive(Clone, Debug)]
-#[allow(dead_code)]
 pub struct Directory {
     reader: Reader,
     users: UserReads,

@@ -1,4 +1,6 @@
-//! Something of the directory that people call by its name: a group, a role, an administrative unit.
+//! Something of the directory that people call by its name: a group, an administrative unit, a role.
+
+use std::collections::HashSet;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -36,7 +38,11 @@ pub(super) struct Named {
 }
 
 impl Named {
-    fn read(value: &Value, what: &str) -> Result<Named, DirectoryError> {
+    /// Reads one.
+    ///
+    /// # Errors
+    /// When it has no object id.
+    pub(super) fn read(value: &Value, what: &str) -> Result<Named, DirectoryError> {
         let id = item::id(value, what)?;
         let name = value.get("displayName").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
         let hidden = value.get("visibility").and_then(Value::as_str) == Some("HiddenMembership");
@@ -84,18 +90,24 @@ impl Kind {
         let mut found: Vec<Named> = Vec::new();
         while let Some(items) = pages.next().await? {
             for value in &items {
-                let one = Named::read(value, &self.what(text))?;
-                // A thing may come again on a later page.
-                if !found.iter().any(|other| other.id == one.id) {
-                    found.push(one);
-                }
+                found.push(Named::read(value, &self.what(text))?);
             }
         }
-        match found.len() {
-            0 => Err(DirectoryError::NotFound { what: self.what(text) }),
-            1 => Ok(found.remove(0)),
-            _ => Err(DirectoryError::Ambiguous { what: self.what(text), candidates: candidates(&found) }),
-        }
+        only(found, self.what(text))
+    }
+}
+
+/// The only one of those that were found; a thing may come again on a later page.
+///
+/// # Errors
+/// When there are none, or several.
+pub(super) fn only(mut found: Vec<Named>, what: String) -> Result<Named, DirectoryError> {
+    let mut met = HashSet::new();
+    found.retain(|one| met.insert(one.id));
+    match found.len() {
+        0 => Err(DirectoryError::NotFound { what }),
+        1 => Ok(found.remove(0)),
+        _ => Err(DirectoryError::Ambiguous { what, candidates: candidates(&found) }),
     }
 }
 

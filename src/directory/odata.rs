@@ -18,11 +18,42 @@ pub(super) fn literal(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
     use super::*;
+
+    /// Reads a literal as OData does, from its first apostrophe to the one that is not doubled.
+    fn read(filter: &str) -> (String, &str) {
+        let mut rest = filter.strip_prefix('\'').unwrap();
+        let mut text = String::new();
+        loop {
+            let (before, after) = rest.split_once('\'').unwrap();
+            text.push_str(before);
+            match after.strip_prefix('\'') {
+                Some(more) => {
+                    text.push('\'');
+                    rest = more;
+                }
+                None => return (text, after),
+            }
+        }
+    }
 
     #[test]
     fn nothing_leaves_its_place() {
         assert_eq!(literal("O'Brien's"), "'O''Brien''s'");
         assert_eq!(encoded("a eq 'x#y&z+1/ü'"), "a%20eq%20%27x%23y%26z%2B1%2F%C3%BC%27");
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_comes_back_as_it_went(name in ".{0,40}", rest in "[ -~]{0,10}") {
+            let rest = rest.trim_start_matches('\'');
+            let sent = encoded(&format!("{}{rest}", literal(&name)));
+            prop_assert!(sent.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
+            let arrived = percent_decode_str(&sent).decode_utf8().unwrap();
+            prop_assert_eq!(read(&arrived), (name, rest));
+        }
     }
 }

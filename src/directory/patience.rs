@@ -34,7 +34,8 @@ impl Patience {
         if self.failed >= TRIES {
             return None;
         }
-        self.within(asked.unwrap_or_default().max(self.own(self.failed)))
+        // A failure mostly passes sooner than a throttle.
+        self.within(asked.unwrap_or_default().max(self.own(self.failed) / 2))
     }
 
     /// How long to wait after a 429; none where that is too long. A wait that proved too short is not believed twice.
@@ -73,7 +74,7 @@ mod tests {
     async fn failures_have_five_tries() {
         let mut patience = Patience::new(SECOND);
         let waits: Vec<Option<Duration>> = (0..5).map(|_| patience.failed(None)).collect();
-        for (wait, full) in waits.iter().zip([1.0, 2.0, 4.0, 8.0]) {
+        for (wait, full) in waits.iter().zip([0.5, 1.0, 2.0, 4.0]) {
             let wait = wait.unwrap().as_secs_f64();
             assert!((full * 0.75..=full).contains(&wait), "{wait} of {full}");
         }

@@ -4,47 +4,68 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::item::Item;
-use super::named::{Kind, Named};
+use super::named::{self, Named};
 use super::pages::Pages;
 use super::reader::{Read, Reader};
 use super::{DirectoryError, Need, odata};
 
-/// Role definitions, as they are looked up. The id of a built-in one is that of its template.
-const ROLES: Kind = Kind {
-    noun: "role",
-    path: "roleManagement/directory/roleDefinitions",
-    select: "id,displayName",
-    need: Need::Roles,
-};
-
-/// Roles that were activated, which have an object id of their own: older tools show that one.
-const ACTIVATED: Kind =
-    Kind { noun: "role", path: "directoryRoles", select: "id,displayName,roleTemplateId", need: Need::Roles };
-
-/// The role with this id (its definition's or template's, or that of an activated role), or of this name.
-pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, DirectoryError> {
-    let text = text.trim();
-    let Ok(id) = Uuid::try_parse(text) else {
-        return ROLES.by_filter(reader, text, &format!("displayName eq {}", odata::literal(text))).await;
-    };
-    match ROLES.by_id(reader, id).await {
-        Err(DirectoryError::NotFound { what }) => match activated(reader, id).await? {
-            Some(template) => ROLES.by_id(reader, template).await,
-            None => Err(DirectoryError::NotFound { what }),
-        },
-        found => found,
-    }
+/// A role, as it is defined.
+#[derive(Clone, Debug)]
+pub(super) struct Definition {
+    pub(super) named: Named,
+    /// Of a built-in role, the id that it has in every tenant; mostly the same as its own.
+    template: Option<Uuid>,
 }
 
-/// The template of the activated role with this object id.
-async fn activated(reader: &Reader, id: Uuid) -> Result<Option<Uuid>, DirectoryError> {
-    let url = format!("{}/{id}?$select={}", ACTIVATED.path, ACTIVATED.select);
-    let what = ACTIVATED.what(&id.to_string());
-    let read = Read { what, url, eventual: false, need: ACTIVATED.need, cost: 1 };
-    match reader.get(&read).await {
-        Ok(role) => {
-            Ok(role.get("roleTemplateId").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok()))
+/// All roles, built-in ones and the tenant's own: some two hundred at most, in a page or two
+/// (learn.microsoft.com/graph/api/rbacapplication-list-roledefinitions).
+pub(super) async fn definitions(reader: &Reader, what: &str) -> Result<Vec<Definition>, DirectoryError> {
+    let url = "roleManagement/directory/roleDefinitions?$select=id,templateId,displayName".to_owned();
+    let read = Read { what: what.to_owned(), url, eventual: false, need: Need::Roles, cost: 1 };
+    let mut pages = Pages::new(reader.clone(), read);
+    let mut definitions = Vec::new();
+    while let Some(items) = pages.next().await? {
+        for value in &items {
+            definitions
+                .push(Definition { named: Named::read(value, what)?, template: id(value, "templateId") });
         }
+    }
+    Ok(definitions)
+}
+
+fn id(value: &Value, name: &str) -> Option<Uuid> {
+    value.get(name).and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok())
+}
+
+/// The role with this id (its definition's or template's, or that of an activated role), or of this name.
+///
+/// Names are compared here and not by a filter: whether that tells upper from lower case, no page says.
+pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, DirectoryError> {
+    let text = text.trim();
+    let what = format!("role {}", crate::harmless::excerpt(text, 256));
+    let mut found = definitions(reader, &what).await?;
+    let Ok(id) = Uuid::try_parse(text) else {
+        let name = crate::harmless::excerpt(text, 256).to_lowercase();
+        found.retain(|definition| definition.named.name.to_lowercase() == name);
+        return named::only(found.into_iter().map(|definition| definition.named).collect(), what);
+    };
+    let of = |id: Uuid| {
+        let is = |one: &&Definition| one.named.id == id || one.template == Some(id);
+        found.iter().find(is).map(|one| one.named.clone())
+    };
+    if let Some(found) = of(id) {
+        return Ok(found);
+    }
+    let template = activated(reader, id, &what).await?;
+    template.and_then(of).ok_or(DirectoryError::NotFound { what })
+}
+
+/// The template of the activated role with this object id, which older tools show.
+async fn activated(reader: &Reader, role: Uuid, what: &str) -> Result<Option<Uuid>, DirectoryError> {
+    let url = format!("directoryRoles/{role}?$select=id,roleTemplateId");
+    let read = Read { what: what.to_owned(), url, eventual: false, need: Need::Roles, cost: 1 };
+    match reader.get(&read).await {
+        Ok(role) => Ok(id(&role, "roleTemplateId")),
         Err(DirectoryError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
@@ -107,16 +128,15 @@ impl Assignments {
     }
 
     async fn assignment(&self, value: &Value) -> Result<Assignment, DirectoryError> {
-        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default();
         Ok(Assignment {
-            role: Uuid::try_parse(text("roleDefinitionId")).ok(),
-            tenant_wide: text("directoryScopeId") == "/",
-            principal: self.principal(value, text("principalId")).await?,
+            role: id(value, "roleDefinitionId"),
+            tenant_wide: value.get("directoryScopeId").and_then(Value::as_str) == Some("/"),
+            principal: self.principal(value).await?,
         })
     }
 
     /// The principal, as it came with the assignment; where it did not, or does not say what it is, it is read.
-    async fn principal(&self, value: &Value, id: &str) -> Result<Item, DirectoryError> {
+    async fn principal(&self, value: &Value) -> Result<Item, DirectoryError> {
         if let Some(principal) = value.get("principal").filter(|principal| principal.is_object()) {
             match Item::read(principal, &self.what)? {
                 Item::Untold(_) => {}
@@ -124,8 +144,8 @@ impl Assignments {
             }
         }
         let untrusted = |reason: String| DirectoryError::Untrusted { what: self.what.clone(), reason };
-        let id = Uuid::try_parse(id)
-            .map_err(|_| untrusted("an assignment in Graph's answer names nobody".to_owned()))?;
+        let id = id(value, "principalId")
+            .ok_or_else(|| untrusted("an assignment in Graph's answer names nobody".to_owned()))?;
         let url = format!("directoryObjects/{id}");
         let what = format!("{}: its holder {id}", self.what);
         match self.reader.get(&Read { what, url, eventual: false, need: Need::Users, cost: 1 }).await {

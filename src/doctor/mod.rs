@@ -23,7 +23,6 @@ pub mod roles;
 pub mod setup;
 pub mod text;
 pub mod token;
-mod wrap;
 
 use serde::Serialize;
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 
 use ::console::Style;
 
-use super::{Finding, Findings, Status, wrap};
+use super::{Finding, Findings, Status};
+use crate::console::wrap;
 use crate::harmless::shown;
 
 /// What standard output gets.

@@ -13,7 +13,10 @@ mod writer;
 
 pub use folder::{FolderError, RunFolder, RunLock, create_private, write_private};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
-pub use record::{Counted, Operator, PlanRecord, ProfileRecord, RunRecord, SettingsRecord};
+pub use record::{
+    Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord, SettingsRecord,
+    Unprotected,
+};
 pub use writer::{Journal, JournalError, Synced};
 
 /// Version of the run folder's format. A reader refuses a newer one, and reads older ones: in format 1, `plan.csv` had

@@ -40,11 +40,53 @@ pub struct RunRecord {
     /// The profile that filled the settings, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<ProfileRecord>,
+    /// What was decided before it began.
+    #[serde(flatten)]
+    pub decided: Decided,
     /// The settings that `resume` takes as defaults.
     pub settings: SettingsRecord,
     /// Set where the run is a drill: the simulator's settings, with which `resume` starts it anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<serde_json::Value>,
+}
+
+/// What was decided before a run began: for whom it was, and who said yes to what.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// Whom it was asked for, in words: files, groups, roles.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub selection: Vec<String>,
+    /// Who was sent although somebody protects them (`--unprotect`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unprotected: Vec<Unprotected>,
+    /// How the questions were answered: `--yes`, `--yes-i-mean 250`, or what was typed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmed: Vec<String>,
+    /// The plan file that was applied, if one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_file: Option<PlanFileRecord>,
+}
+
+/// Somebody who was sent although somebody protects them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unprotected {
+    /// By a name that people know.
+    pub user: String,
+    /// What protects them.
+    pub because: String,
+}
+
+/// The plan file that a run applied.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanFileRecord {
+    /// Where it lay.
+    pub path: PathBuf,
+    /// Its SHA-256, in hex: over what it says, in one spelling (see [`crate::plan_file`]).
+    pub sha256: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// Who made it.
+    pub made_by: Operator,
 }
 
 /// Which profile filled the settings.
@@ -57,7 +99,7 @@ pub struct ProfileRecord {
 }
 
 /// Who ran it, as far as the token and the machine tell.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operator {
     /// How the program signed in: `token`, `token-file`, `client-secret`.
     pub auth: String,

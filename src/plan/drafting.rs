@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 use crate::user_id::{InvalidUserId, UserId, names_external};
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
-const SPOOL_IN_MEMORY: usize = 4 << 20;
+pub(super) const SPOOL_IN_MEMORY: usize = 4 << 20;
 
 /// Sent after everybody who has a priority.
 const NO_PRIORITY: i64 = i64::MAX;

@@ -108,6 +108,7 @@ impl LeftOut {
 pub struct PlanRow {
     /// Its place in the sending order, from 1; none for a row that is left out. While the plan is drafted, the
     /// index of its target.
+    #[serde(rename = "order")]
     pub index: Option<u32>,
     /// Its line, with the file's name before it where there are several.
     pub line: String,

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 
 use tempfile::SpooledTempFile;
 
-use super::PlanError;
+use super::{PlanError, PlanRow};
+use crate::event::Order;
 use crate::intake::{Intake, Row, SourceDigest, Verdict};
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
@@ -64,6 +65,22 @@ impl Gathered {
         Ok(gathered)
     }
 
+    /// The targets of a plan that was made before, to be judged anew: their line is their place in the sending order, and
+    /// so is their priority.
+    ///
+    /// # Errors
+    /// When a row can't be read, or can't be kept.
+    pub fn targets_of(plan: impl Iterator<Item = Result<PlanRow, PlanError>>) -> Result<Gathered, PlanError> {
+        let mut gathered = Gathered { names: vec!["the plan".to_owned()], ..Gathered::default() };
+        for row in plan {
+            let row = row?;
+            let Some(order) = row.order() else { continue };
+            gathered.users += 1;
+            gathered.keep(&target(row, order)).map_err(failed)?;
+        }
+        Ok(gathered)
+    }
+
     /// Gives the one input another name in the evidence: it was made for this run, and its path says nothing.
     pub fn call_input(&mut self, name: &str) {
         for input in &mut self.inputs {
@@ -91,6 +108,21 @@ impl Gathered {
             let line = line.map_err(failed)?;
             serde_json::from_slice(&line).map_err(|error| failed(error.into()))
         }))
+    }
+}
+
+fn target(row: PlanRow, order: Order) -> Row {
+    Row {
+        source: 0,
+        line: u64::from(order),
+        id: row.user_id,
+        also: Some(row.user_principal_name).into_iter().filter(|name| !name.is_empty()).collect(),
+        perhaps: Vec::new(),
+        priority: Some(order.to_string()),
+        external_hint: row.external,
+        cells: Vec::new(),
+        note: None,
+        verdict: Verdict::Read,
     }
 }
 

@@ -14,7 +14,9 @@
 //! columns, lie in a temporary file. [`Draft::freeze`] writes `plan.csv` from it, with the order settled. Nothing is
 //! sent before that file stands.
 
+mod again;
 mod ask;
+mod caution;
 mod compose;
 mod drafting;
 mod facts;
@@ -31,7 +33,9 @@ mod tests;
 mod wishes;
 mod world;
 
+pub use again::{Changes, Kind, Planned};
 pub use ask::Reading;
+pub use caution::{Caution, wants_number};
 pub use facts::{PlanFacts, Resolution};
 pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
 pub use gathered::Gathered;
@@ -135,6 +139,11 @@ impl Draft {
     /// The inputs' own columns.
     pub fn columns(&self) -> &[String] {
         &self.columns
+    }
+
+    /// The inputs that were read.
+    pub fn inputs(&self) -> &[SourceDigest] {
+        &self.inputs
     }
 
     /// The first row that is no user id, in words, if there is one.

@@ -7,6 +7,7 @@ use crate::dispatch::{HaltRule, Rate};
 use crate::duration;
 use crate::identity::{Auth, Cloud};
 use crate::outcome::Outcome;
+use crate::plan::Share;
 
 /// A key: its name, a value as it may be written, and how it is taken into a profile.
 pub(super) struct Key {
@@ -27,7 +28,7 @@ fn put<S, T: Into<S>>(slot: &mut S, value: Result<T, String>) -> Result<(), Stri
 }
 
 /// All keys.
-pub(super) static KEYS: [Key; 26] = [
+pub(super) static KEYS: [Key; 27] = [
     key("tenant", "\"contoso.onmicrosoft.com\"", |to, field| put(&mut to.tenant, field.text())),
     key("cloud", "\"usgov\"", |to, field| put(&mut to.cloud, field.parsed::<Cloud>())),
     key("client_id", "\"00000000-…\"", |to, field| put(&mut to.client_id, field.text())),
@@ -61,6 +62,7 @@ pub(super) static KEYS: [Key; 26] = [
     key("deadline", "\"10m\"", |to, field| put(&mut to.deadline, field.read(duration::parse))),
     key("halt", "\"fail=10%\"", |to, field| put(&mut to.halt, field.parsed::<HaltRule>())),
     key("max_users", "500", |to, field| put(&mut to.max_users, field.number::<u32>(0))),
+    key("max_share", "\"10%\"", |to, field| put(&mut to.max_share, field.parsed::<Share>())),
     key("accept", "[\"not_found\"]", |to, field| put(&mut to.accept, field.words::<Outcome>())),
     key("timeout", "\"30s\"", |to, field| put(&mut to.timeout, field.read(duration::parse_positive))),
     key("ca_cert", "\"proxy-root.pem\"", |to, field| put(&mut to.ca_cert, field.path())),
@@ -81,8 +83,10 @@ const OTHER_NAMES: [(&str, &str); 10] = [
 ];
 
 /// Flags that are a matter of one command line, and no keys.
-const FLAGS_ONLY: [&str; 12] = [
+const FLAGS_ONLY: [&str; 14] = [
     "yes",
+    "yes_i_mean",
+    "expect_count",
     "dry_run",
     "strict",
     "exclude",

@@ -27,6 +27,7 @@ pub use place::Place;
 use crate::dispatch::{HaltRule, Rate};
 use crate::identity::{Cloud, Sources};
 use crate::outcome::Outcome;
+use crate::plan::Share;
 
 /// The word that stands for no profile.
 pub const NONE: &str = "none";
@@ -66,6 +67,8 @@ pub struct Profile {
     pub halt: Option<HaltRule>,
     /// More users than this are not sent at all.
     pub max_users: Option<u32>,
+    /// The most users, as a share of the tenant's, for which no number must be confirmed.
+    pub max_share: Option<Share>,
     /// Outcomes that count as done.
     pub accept: Vec<Outcome>,
     /// How long an answer may take.

@@ -9,7 +9,7 @@ use super::jsonl::millis;
 use super::totals::Totals;
 use crate::event::Stop;
 use crate::intake::SourceDigest;
-use crate::journal::{Counted, FORMAT, Ledger, Operator, RunRecord};
+use crate::journal::{Counted, Decided, FORMAT, Ledger, Operator, RunRecord};
 use crate::outcome::{Accepted, Outcome};
 
 /// The file's name.
@@ -57,6 +57,9 @@ pub struct Summary {
     pub operator: Operator,
     /// The inputs, with their SHA-256.
     pub inputs: Vec<SourceDigest>,
+    /// What was decided before it began: for whom it was, and who said yes to what.
+    #[serde(flatten)]
+    pub decided: Decided,
     /// SHA-256 of `plan.csv`, in hex.
     pub plan_sha256: String,
     /// Rows of the input.
@@ -131,6 +134,7 @@ impl Summary {
             tenant_id: record.tenant_id.clone(),
             operator: record.operator.clone(),
             inputs: record.inputs.clone(),
+            decided: record.decided.clone(),
             plan_sha256: record.plan.sha256.clone(),
             rows: totals.rows,
             targets: totals.targets,

@@ -4,7 +4,9 @@
 //! Lists of people to leave out are added up, never replaced. What a profile names to sign in with is meant, whatever
 //! the environment holds, as a flag's would be.
 
-use crate::cli::{DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SendingArgs, SignInArgs, WorkArgs};
+use crate::cli::{
+    ApplyArgs, CapArgs, DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SendingArgs, SignInArgs, WorkArgs,
+};
 use crate::identity::{Auth, Variables};
 use crate::journal::ProfileRecord;
 use crate::profile::{self, Config, Place, Profile, ProfileError};
@@ -148,6 +150,7 @@ impl Chosen {
     pub fn work(&self, args: &mut WorkArgs) {
         args.safety.protect.extend(self.profile.protect.iter().cloned());
         args.choosing.exclude_file.extend(self.profile.exclude_file.iter().cloned());
+        self.caps(&mut args.safety.caps);
         self.sending(&mut args.sending);
         self.evidence(&mut args.evidence);
     }
@@ -172,6 +175,18 @@ impl Chosen {
         if args.accept.is_empty() {
             args.accept.clone_from(&profile.accept);
         }
+    }
+
+    /// Fills what the flags leave open for a plan that is applied: it adds to the lists that protect, and chooses nobody.
+    pub fn applied(&self, args: &mut ApplyArgs) {
+        args.protect.extend(self.profile.protect.iter().cloned());
+        self.caps(&mut args.caps);
+        self.sending(&mut args.sending);
+        self.evidence(&mut args.evidence);
+    }
+
+    fn caps(&self, args: &mut CapArgs) {
+        args.max_share = args.max_share.or(self.profile.max_share);
     }
 
     fn evidence(&self, args: &mut EvidenceArgs) {

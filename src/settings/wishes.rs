@@ -38,7 +38,7 @@ pub fn wishes(work: &WorkArgs) -> Result<Wishes, Error> {
         admins_first: work.order.admins_first,
         resolve: choosing.resolve,
         allow_empty: choosing.allow_empty,
-        max_share: safety.max_share,
+        max_share: safety.caps.max_share,
     })
 }
 

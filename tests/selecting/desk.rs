@@ -1,3 +1,4 @@
+#![allow(dead_code)]
 //! A directory to read: the library's own, signed in to a simulator of its own.
 
 use std::sync::Arc;
@@ -6,7 +7,7 @@ use std::time::Duration;
 use entra_revoke::directory::{Directory, DirectoryError, People, Person, Selector};
 use entra_revoke::http::{HttpClients, HttpOptions};
 use entra_revoke::identity::{Offer, Sources, Tokens};
-use entra_revoke::simulator::{Config, Simulator};
+use entra_revoke::simulator::{Config, Simulator, TokenKind};
 
 /// An obvious fake.
 const TOKEN: &str = "fake-token-CANARY-9f2c";
@@ -23,23 +24,51 @@ pub fn only(permissions: &[&str]) -> String {
     format!("[token]\nroles = {permissions:?}\n")
 }
 
+/// A directory, whose service lives as long as this.
 pub struct Desk {
-    /// Kept, since it ends when it is dropped.
-    _simulator: Simulator,
+    /// Ends when it is dropped.
+    pub simulator: Option<Simulator>,
     pub directory: Directory,
     runtime: tokio::runtime::Runtime,
 }
 
 impl Desk {
-    /// A simulator with this configuration (TOML); quotas are off unless it names them.
+    /// A simulator with this configuration (TOML), read with an opaque token; quotas are off unless it names them.
     pub fn new(toml: &str) -> Desk {
+        Desk::start(toml, None)
+    }
+
+    /// The same with a token that says what it is.
+    pub fn telling(toml: &str, kind: TokenKind) -> Desk {
+        Desk::start(toml, Some(kind))
+    }
+
+    /// The same for an app with a secret, whose token can be renewed.
+    pub fn of_an_app(toml: &str) -> Desk {
+        let mut desk = Desk::new(toml);
+        let url = desk.simulator.as_ref().map(Simulator::url).unwrap_or_default();
+        desk.directory = desk.runtime.block_on(sign_in_with(&url, "client-secret", &|name| match name {
+            "AZURE_CLIENT_SECRET" => Some("fake-secret-CANARY".to_owned()),
+            _ => None,
+        }));
+        desk
+    }
+
+    fn start(toml: &str, kind: Option<TokenKind>) -> Desk {
         let mut config = Config::from_toml_str(toml).expect("the test's configuration");
         config.quota.enabled = toml.contains("quota");
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap();
+        let runtime = runtime();
         let simulator = runtime.block_on(Simulator::start(config)).expect("the simulator");
-        let directory = runtime.block_on(sign_in(&simulator.url()));
-        Desk { _simulator: simulator, directory, runtime }
+        let minted = kind.map(|kind| simulator.mint_token(kind, Duration::from_secs(600)));
+        let directory = runtime.block_on(sign_in(&simulator.url(), minted.as_deref().unwrap_or(TOKEN)));
+        Desk { simulator: Some(simulator), directory, runtime }
+    }
+
+    /// A service of the test's own at this address.
+    pub fn at(url: &str) -> Desk {
+        let runtime = runtime();
+        let directory = runtime.block_on(sign_in(url, TOKEN));
+        Desk { simulator: None, directory, runtime }
     }
 
     /// Runs something of the directory to its end.
@@ -90,7 +119,15 @@ pub fn group(name: &str) -> Selector {
     Selector::Group { name: name.to_owned(), direct: false }
 }
 
-async fn sign_in(url: &str) -> Directory {
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(1).build().unwrap()
+}
+
+async fn sign_in(url: &str, token: &str) -> Directory {
+    sign_in_with(url, "token", &|name| (name == "ENTRA_REVOKE_TOKEN").then(|| token.to_owned())).await
+}
+
+async fn sign_in_with(url: &str, auth: &str, variables: &dyn Fn(&str) -> Option<String>) -> Directory {
     let options = HttpOptions {
         timeout: Duration::from_secs(20),
         ca_cert: None,
@@ -101,12 +138,11 @@ async fn sign_in(url: &str) -> Directory {
     let offer = Offer {
         authority: url.parse().unwrap(),
         scope: format!("{url}/.default"),
-        tenant: None,
-        client_id: None,
-        sources: Sources { auth: Some("token".parse().unwrap()), ..Sources::default() },
+        tenant: Some("contoso.example".to_owned()),
+        client_id: Some("11111111-2222-4333-8444-555555555555".to_owned()),
+        sources: Sources { auth: Some(auth.parse().unwrap()), ..Sources::default() },
     };
-    let token = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| TOKEN.to_owned());
-    let signed = Tokens::sign_in(offer.candidates(&token).unwrap(), clients.clone()).await.unwrap();
+    let signed = Tokens::sign_in(offer.candidates(variables).unwrap(), clients.clone()).await.unwrap();
     let claims = signed.tokens.current().claims().clone();
     Directory::new(clients, url, Arc::new(signed.tokens), &claims)
 }

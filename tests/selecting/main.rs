@@ -1,6 +1,15 @@
 //! Whom groups, roles, units, risk, filters and managers name, read from the simulator's directory over real sockets.
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+#[path = "../plain_server/mod.rs"]
+mod plain_server;
+
 mod desk;
 mod filters;
 mod groups;
+mod odd_services;
+mod reports;
+mod risk;
+mod roles;
+mod tenant;
+mod units;

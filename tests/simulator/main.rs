@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on has failed")]
 
 mod batch;
+mod batch_reads;
 mod device_code;
 mod directory;
 mod faults;

@@ -72,7 +72,7 @@ impl Stage {
     pub fn command(&self, verb: &str) -> Command {
         let mut command = self.bare(verb);
         command.env("ENTRA_REVOKE_TOKEN", TOKEN);
-        if matches!(verb, "run" | "resume" | "doctor") {
+        if matches!(verb, "run" | "resume" | "doctor" | "plan" | "apply") {
             command.args(["--graph-url", &self.simulator.url(), "--authority-url", &self.simulator.url()]);
         }
         if verb == "run" {

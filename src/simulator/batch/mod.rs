@@ -106,7 +106,7 @@ fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Value, Duration) {
         headers: &headers,
         host: outer.host,
         path: &path,
-        query,
+        query: query.as_deref(),
         body: Bytes::from(item.body()),
         part: true,
     };
@@ -114,7 +114,7 @@ fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Value, Duration) {
         let error = GraphError::new(StatusCode::FAILED_DEPENDENCY, "FailedDependency", "Failed Dependency");
         Decision::answer(call.marks.error(&error), Duration::ZERO)
     } else {
-        call.perform(item.method().and_then(|method| route::ask(&method, below)), None)
+        call.perform(item.method().and_then(|method| route::ask(&method, &below)), None)
     };
     let recorder = &outer.world.recorder;
     recorder.counters.batch_parts.add();

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use hyper::Method;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,6 +14,10 @@ use crate::simulator::answer::GraphError;
 
 /// The most requests in a batch.
 const MOST: usize = 20;
+
+/// What can't stand in a URL.
+const BARE: &AsciiSet =
+    &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|');
 
 /// One request of a batch, as it was written.
 #[derive(Debug, Deserialize)]
@@ -35,11 +40,13 @@ impl Item {
         Method::from_bytes(self.method.to_ascii_uppercase().as_bytes()).map_err(error)
     }
 
-    /// The path without a slash in front, and the query. What follows a `#` never reaches a server.
-    pub(super) fn target(&self) -> (&str, Option<&str>) {
+    /// The path without a slash in front, and the query, encoded as a URL has them: here spaces may stand bare. What
+    /// follows a `#` never reaches a server.
+    pub(super) fn target(&self) -> (String, Option<String>) {
         let url = self.url.split('#').next().unwrap_or_default();
         let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
-        (path.strip_prefix('/').unwrap_or(path), query)
+        let encode = |text: &str| utf8_percent_encode(text, BARE).to_string();
+        (encode(path.strip_prefix('/').unwrap_or(path)), query.map(encode))
     }
 
     /// The body, as JSON.
@@ -167,7 +174,7 @@ mod tests {
         let body = r#"{"requests":[{"id":"a","method":"GET","url":"/users/a#EXT#@x?$top=1"},
             {"id":"b","method":"GET","url":"users?$top=1"}]}"#;
         let plan = read(body.as_bytes()).unwrap();
-        assert_eq!(plan.items[0].target(), ("users/a", None));
-        assert_eq!(plan.items[1].target(), ("users", Some("$top=1")));
+        assert_eq!(plan.items[0].target(), ("users/a".into(), None));
+        assert_eq!(plan.items[1].target(), ("users".into(), Some("$top=1".into())));
     }
 }

@@ -80,6 +80,7 @@ impl Fields for User {
             "id" => Field::Text(Some(self.id.to_string().into())),
             "jobTitle" => text(self.job_title.as_deref()),
             "mail" => text(self.mail.as_deref()),
+            "onPremisesDomainName" => text(self.sam_domain.as_deref()),
             "onPremisesSamAccountName" => text(self.sam.as_deref()),
             // Never false: who never came from there has none.
             "onPremisesSyncEnabled" => Field::Flag(self.synced.then_some(true)),
@@ -95,7 +96,7 @@ impl Fields for User {
 
 /// Whether users have such a property.
 pub(super) fn exists(name: &str) -> bool {
-    name == "signInSessionsValidFromDateTime"
+    ["signInSessionsValidFromDateTime", "onPremisesDomainName"].contains(&name)
         || DEFAULT.contains(&name)
         || SCHEMA.properties.iter().any(|(other, _)| *other == name)
 }

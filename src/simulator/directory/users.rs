@@ -97,7 +97,8 @@ pub(super) fn filter(
     Ok(Some(filter))
 }
 
-/// The names of what is to be shown. Whoever may read only what is basic may not select more.
+/// The names of what is to be shown. Whoever may read only what is basic may neither select nor filter by more: 403, as
+/// users report (microsoft-graph-toolkit #2602, EntraCP #265).
 pub(super) fn selected(query: &Query, in_full: bool) -> Result<Vec<&str>, GraphError> {
     let Some(select) = &query.select else { return Ok(person::DEFAULT.to_vec()) };
     if let Some(unknown) = select.iter().find(|name| !person::exists(name)) {

@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
 use hyper::{Response, StatusCode};
+use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::query::{self, Query};
@@ -71,7 +72,9 @@ impl List<'_> {
     ) -> Result<Response<Body>, GraphError> {
         let usual = PagingConfig::default();
         let paging = call.live.tenant.as_ref().map_or(&usual, |tenant| &tenant.paging);
-        let list = fingerprint::of(format!("{}?{}", call.path, rest_of_query(call)).as_bytes());
+        // Decoded: a client may encode more of the link than is encoded in it.
+        let address = format!("{}?{}", call.path, rest_of_query(call));
+        let list = fingerprint::of(&percent_decode_str(&address).collect::<Vec<u8>>());
         let place = match &query.skip_token {
             None => Place { at: 0, page: 1, again: None, worthless: false },
             Some(token) => Place::read(token, list)?,

@@ -243,6 +243,7 @@ fn user_of(config: &UserConfig) -> Result<User, ConfigError> {
         proxies: texts(&config.proxies),
         other_mails: texts(&config.other_mails),
         sam: boxed(&config.sam),
+        sam_domain: boxed(&config.sam_domain),
         employee_id: boxed(&config.employee_id),
         department: text(&config.department),
         job_title: text(&config.job_title),

@@ -93,6 +93,7 @@ fn employed(user: User, domain: &str, number: u32, lot: &mut Lot) -> User {
         mail: (!lot.percent(5)).then(|| mail.into()),
         proxies: proxies.into(),
         sam: synced.then(|| format!("u{number:05}").into()),
+        sam_domain: None,
         employee_id: Some(format!("E{number:06}").into()),
         department: Some(DEPARTMENTS[lot.pick(DEPARTMENTS.len())].into()),
         company: Some("Contoso".into()),

@@ -83,6 +83,7 @@ pub(in crate::simulator) struct User {
     pub(in crate::simulator) proxies: Box<[Box<str>]>,
     pub(in crate::simulator) other_mails: Box<[Box<str>]>,
     pub(in crate::simulator) sam: Option<Box<str>>,
+    pub(in crate::simulator) sam_domain: Option<Box<str>>,
     pub(in crate::simulator) employee_id: Option<Box<str>>,
     pub(in crate::simulator) department: Option<Text>,
     pub(in crate::simulator) job_title: Option<Text>,

@@ -86,6 +86,8 @@ pub struct UserConfig {
     pub other_mails: Vec<String>,
     /// Name on premises (`onPremisesSamAccountName`).
     pub sam: Option<String>,
+    /// DNS name of the domain that it is of (`onPremisesDomainName`).
+    pub sam_domain: Option<String>,
     /// Employee id.
     pub employee_id: Option<String>,
     /// Department.

@@ -7,7 +7,7 @@ const NARROWEST: usize = 20;
 
 /// A text that begins at the column `indent`, broken so that it ends before `columns`; what follows is indented alike.
 /// A word that is longer than a line stays whole, so that a path or a command can be copied.
-pub(super) fn hanging(text: &str, indent: usize, columns: Option<usize>) -> String {
+pub fn hanging(text: &str, indent: usize, columns: Option<usize>) -> String {
     let Some(room) =
         columns.and_then(|columns| columns.checked_sub(indent)).filter(|room| *room >= NARROWEST)
     else {

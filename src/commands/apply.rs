@@ -1,0 +1,154 @@
+//! `apply`: send exactly what a plan file holds, if it is the plan that was approved, fresh, and of this tenant.
+
+use super::confirm::Limits;
+use super::connect::{Connection, check_me, sign_in};
+use super::run::{self, Prepared};
+use super::{profiles, reading, standard_input, start_logs};
+use crate::cli::{ApplyArgs, InputArgs, WorkArgs};
+use crate::console::question;
+use crate::console::{self, Output, wording};
+use crate::error::Error;
+use crate::identity::Cloud;
+use crate::journal::PlanFileRecord;
+use crate::plan::{Changes, Draft, Gathered, Listed, Share, Wishes};
+use crate::plan_file::{Age, Head, Now, PlanFile};
+use crate::settings::profiled;
+use crate::settings::{Network, Sending, SignIn};
+
+pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
+    start_logs(&args.output.log)?;
+    let profile = profiled::choose(&args.profile)?;
+    if let Some(profile) = &profile {
+        profiles::take(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
+        profile.applied(&mut args);
+    }
+    let mut file = PlanFile::open(&args.plan)?;
+    file.check(args.expect_sha256.as_deref(), Age { now: crate::dispatch::now(), allowed: args.max_age })?;
+    take_from_plan(&mut args, &file.head)?;
+    let network = Network::new(&args.sign_in, &args.network)?;
+    let mut who = SignIn::new(&args.sign_in);
+    let graph_url = network.graph_url.as_ref().map(ToString::to_string);
+    let now =
+        Now { cloud: network.cloud.name(), graph_url: graph_url.as_deref(), tenant: who.tenant.as_deref() };
+    file.head.check_place(&now)?;
+    let tenant = &file.head.tenant;
+    who.tenant = who.tenant.or_else(|| tenant.given.clone()).or_else(|| tenant.id.clone());
+    standard_input::check(&[], &who.sources)?;
+    let asks = !args.consent.is_given() && !args.dry_run && file.head.counts.targets > 0;
+    if asks && !question::is_possible() {
+        return Err(Error::NoTerminal);
+    }
+    if args.output.output != Output::None {
+        network.notices.iter().for_each(|notice| console::say(notice));
+    }
+    let connection = sign_in(&who, &network).await?;
+    file.head.check_token(connection.claims.tid.as_deref())?;
+    let draft = judge_anew(&mut file, &args, &connection).await?;
+    if args.dry_run {
+        return run::dry_run(draft, args.output.output);
+    }
+    check_me(draft.names_me(), &connection.claims)?;
+    let limits = Limits::new(&args.caps, file.head.all_users);
+    let sending = Sending::new(&args.sending);
+    let mut prepared = Prepared::new(draft, sending, network, who, profile);
+    prepared.plan_file = Some(record(&file));
+    prepared.agree(&connection, &args.consent, &limits, &args.evidence).await?;
+    run::send(prepared, connection, work(args, file.head), 1.0).await
+}
+
+/// What the plan says holds where no flag says otherwise. Its cloud is one of a few that are known; an address is never
+/// taken from it.
+fn take_from_plan(args: &mut ApplyArgs, head: &Head) -> Result<(), Error> {
+    if args.sign_in.cloud.is_none() {
+        let cloud: Cloud = head.cloud.parse().map_err(|error| Error::Usage(format!("the plan: {error}")))?;
+        args.sign_in.cloud = Some(cloud);
+    }
+    if args.caps.max_share.is_none() {
+        let share = head.caps.max_share.as_deref().map(str::parse::<Share>).transpose();
+        args.caps.max_share =
+            share.map_err(|error| Error::Usage(format!("the plan's --max-share: {error}")))?;
+    }
+    args.sending.max_users = args.sending.max_users.or(head.caps.max_users);
+    args.evidence.case_id = args.evidence.case_id.take().or_else(|| head.case_id.clone());
+    Ok(())
+}
+
+/// Looks its targets and its lists up again, and says what changed since it was made.
+async fn judge_anew(file: &mut PlanFile, args: &ApplyArgs, connection: &Connection) -> Result<Draft, Error> {
+    let wishes = wishes(&file.head, args)?;
+    let targets = Gathered::targets_of(file.rows()?)?;
+    let (signed, directory) = (run::signed(connection), Some(&connection.directory));
+    let reading = reading::Shown::new(&args.output);
+    let now = Draft::compose_telling(targets, &wishes, &signed, directory, &|read| reading.tell(read)).await;
+    reading.finish();
+    let now = now?;
+    let planned = file.planned();
+    let (draft, changes) = Draft::again(planned, file.rows()?, now)?;
+    if args.output.output != Output::None {
+        console::say(&format!(
+            "plan {}, made {}{}",
+            file.path.display(),
+            file.head.made_at,
+            maker(&file.head)
+        ));
+        told(&changes).iter().for_each(|change| console::say(&format!("since then: {change}")));
+    }
+    Ok(draft)
+}
+
+fn maker(head: &Head) -> String {
+    let by = &head.made_by;
+    let by = by.user.as_ref().or(by.local_user.as_ref()).or(by.app_id.as_ref());
+    by.map_or_else(String::new, |by| format!(" by {by}"))
+}
+
+fn wishes(head: &Head, args: &ApplyArgs) -> Result<Wishes, Error> {
+    let lists = head.protect.iter().chain(&args.protect);
+    let unprotect = head.unprotect.iter().map(|id| {
+        id.parse().map_err(|why| Error::Usage(format!("the plan's --unprotect: not a user id: {why}")))
+    });
+    Ok(Wishes {
+        protect: lists.map(|text| Listed::read(text, head.eligible)).collect(),
+        unprotect: unprotect.collect::<Result<_, _>>()?,
+        include_self: head.include_self,
+        max_share: args.caps.max_share,
+        ..Wishes::default()
+    })
+}
+
+/// What changed, a sentence for each kind.
+fn told(changes: &Changes) -> Vec<String> {
+    let kinds = [
+        (&changes.protected, "protected by now, and left out"),
+        (&changes.gone, "no longer there, and sent all the same"),
+        (&changes.disabled, "disabled since, and sent all the same"),
+    ];
+    let sentence = |(kind, what): &(&crate::plan::Kind, &str)| {
+        let more = kind.users.saturating_sub(kind.names.len() as u64);
+        let more = if more > 0 { format!(" and {} more", wording::count(more)) } else { String::new() };
+        format!("{} {what}: {}{more}", wording::users(kind.users), kind.names.join(", "))
+    };
+    kinds.iter().filter(|(kind, _)| kind.users > 0).map(sentence).collect()
+}
+
+fn record(file: &PlanFile) -> PlanFileRecord {
+    PlanFileRecord {
+        path: file.path.clone(),
+        sha256: file.sha256.clone(),
+        made_at: file.head.made_at,
+        made_by: file.head.made_by.clone(),
+    }
+}
+
+fn work(args: ApplyArgs, head: Head) -> WorkArgs {
+    WorkArgs {
+        choosing: Default::default(),
+        input: InputArgs { column: head.column, ..InputArgs::default() },
+        order: Default::default(),
+        safety: Default::default(),
+        dry_run: false,
+        sending: args.sending,
+        evidence: args.evidence,
+        output: args.output,
+    }
+}

@@ -1,0 +1,170 @@
+//! Caps and consent: whether a plan may be sent, and who said so. All of it before a run folder exists.
+
+use super::connect::Connection;
+use super::run::Prepared;
+use crate::cli::{CapArgs, ConsentArgs};
+use crate::console::question::{self, About, Answer, Wanted};
+use crate::console::wording;
+use crate::error::Error;
+use crate::outcome::Outcome;
+use crate::plan::{Caution, Share, wants_number};
+use crate::plan_file::Tenant;
+
+/// What limits a plan, beside `--max-users`.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Limits {
+    /// `--expect-count`.
+    pub(super) expect_count: Option<u32>,
+    /// `--max-share`.
+    pub(super) max_share: Option<Share>,
+    /// Whether every user of the tenant is chosen.
+    pub(super) all_users: bool,
+}
+
+impl Limits {
+    pub(super) fn new(caps: &CapArgs, all_users: bool) -> Limits {
+        Limits { expect_count: caps.expect_count, max_share: caps.max_share, all_users }
+    }
+
+    /// Refuses a plan of another size than the one expected.
+    pub(super) fn check_count(&self, users: usize) -> Result<(), Error> {
+        match self.expect_count.filter(|expected| *expected as usize != users) {
+            Some(expected) => Err(Error::Refused(format!(
+                "the plan holds {}, and --expect-count says {expected}",
+                wording::users(users as u64)
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl ConsentArgs {
+    /// Whether a command line says yes.
+    pub(super) fn is_given(&self) -> bool {
+        self.yes || self.yes_i_mean.is_some()
+    }
+}
+
+/// Asks whoever has to be asked, and gives the answers for the evidence.
+///
+/// # Errors
+/// When the plan is refused by a cap, or somebody says no, or nobody says what has to be said.
+pub(super) async fn confirm(
+    prepared: &Prepared,
+    connection: &Connection,
+    consent: &ConsentArgs,
+    limits: &Limits,
+) -> Result<Vec<String>, Error> {
+    let users = prepared.draft.targets() as u64;
+    limits.check_count(prepared.draft.targets())?;
+    if let Some(meant) = consent.yes_i_mean {
+        return match u64::from(meant) == users {
+            true => Ok(vec![format!("--yes-i-mean {meant}")]),
+            false => Err(Error::Refused(format!(
+                "the plan holds {}, and --yes-i-mean says {meant}: look at the plan again (--dry-run) before you say {users}",
+                wording::users(users)
+            ))),
+        };
+    }
+    let facts = prepared.draft.facts();
+    let cautions = Caution::of(facts, users, limits.all_users, limits.max_share).map_err(Error::Usage)?;
+    if let Some(caution) = cautions.first().filter(|_| consent.yes) {
+        return Err(Error::Usage(format!(
+            "{}. --yes is not enough for that: give --yes-i-mean {users} if these {} are meant. Nothing was sent",
+            caution.sentence(),
+            wording::users(users)
+        )));
+    }
+    if let Some(most) = prepared.sending.max_users.filter(|most| users > u64::from(*most)) {
+        // A run that is refused by its size can be resumed with a larger one; what was never confirmed can't be.
+        return match cautions.first() {
+            None => Ok(Vec::new()),
+            Some(caution) => Err(Error::Refused(format!(
+                "the plan holds {}, and --max-users allows {most}; and {}",
+                wording::users(users),
+                caution.sentence()
+            ))),
+        };
+    }
+    if consent.yes || users == 0 {
+        return Ok(consent.yes.then(|| "--yes".to_owned()).into_iter().collect());
+    }
+    ask(prepared, connection, users, &cautions).await
+}
+
+/// The question, and one more for each thing that wants a number of its own.
+async fn ask(
+    prepared: &Prepared,
+    connection: &Connection,
+    users: u64,
+    cautions: &[Caution],
+) -> Result<Vec<String>, Error> {
+    let columns = question::columns();
+    let number = wants_number(prepared.draft.facts(), users);
+    let wanted = if number { Wanted::Number(users) } else { Wanted::Yes };
+    let tenant = tenant(&prepared.who.tenant, connection).await;
+    let text = about(prepared, connection, &tenant, |about| question::confirmation(about, wanted, columns));
+    let mut confirmed = vec![answer(&text, wanted)?];
+    for caution in cautions {
+        let wanted = match caution {
+            Caution::AllUsers | Caution::Share { .. } => Wanted::Number(users),
+            Caution::GlobalAdministrators { among, of } => Wanted::Of(*among, *of),
+        };
+        let sentence = caution.sentence();
+        let typed = answer(&question::caution(&sentence, wanted, columns), wanted)?;
+        confirmed.push(format!("{sentence}: {typed}"));
+    }
+    Ok(confirmed)
+}
+
+/// Asks one question; gives what was typed.
+fn answer(text: &str, wanted: Wanted) -> Result<String, Error> {
+    match (question::ask(text, wanted), wanted) {
+        (Ok(Answer::Yes), Wanted::Yes) => Ok("answered yes".to_owned()),
+        (Ok(Answer::Yes), wanted) => Ok(format!("typed {wanted}")),
+        (Ok(Answer::No), Wanted::Yes) => Err(Error::Declined),
+        (Ok(Answer::No), wanted) => Err(Error::Refused(format!("what was typed is not {wanted}"))),
+        (Err(_), _) => Err(Error::NoTerminal),
+    }
+}
+
+/// The tenant by all that is known of it. That its name can't be read is no reason to stop.
+pub(super) async fn tenant(given: &Option<String>, connection: &Connection) -> Tenant {
+    let name = match connection.directory.tenant().await {
+        Ok(tenant) => tenant.name,
+        Err(error) => {
+            tracing::debug!(%error, "the tenant's name is not known");
+            None
+        }
+    };
+    Tenant { given: given.clone(), id: connection.claims.tid.clone(), name }
+}
+
+/// Shows a prepared plan: where it goes, and what is known of it.
+pub(super) fn about<R>(
+    prepared: &Prepared,
+    connection: &Connection,
+    tenant: &Tenant,
+    show: impl FnOnce(&About<'_>) -> R,
+) -> R {
+    let record = prepared.draft.record();
+    let left_out: Vec<(Outcome, u64)> = record.left_out.into_iter().collect();
+    let cloud = match &prepared.network.graph_url {
+        Some(root) => format!("{} at {root}", prepared.network.cloud),
+        None => prepared.network.cloud.to_string(),
+    };
+    let operator = &connection.operator;
+    let whom = operator.user.as_ref().or(operator.app_id.as_ref());
+    let identity = whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth));
+    let pace = prepared.sending.rate.pace(prepared.sending.burst, 1.0);
+    show(&About {
+        cloud: &cloud,
+        tenant: &tenant.shown(),
+        identity: Some(&identity),
+        users: u64::from(record.targets),
+        left_out: &left_out,
+        external: record.external,
+        facts: prepared.draft.facts(),
+        time: pace.time_for(u64::from(record.targets)),
+    })
+}

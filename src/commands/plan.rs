@@ -1,0 +1,172 @@
+//! `plan`: the plan of a run in a file, for somebody to look at and approve. Nothing is sent.
+
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::confirm::{self, Limits};
+use super::connect::{self, Connection};
+use super::run::{self, Prepared};
+use super::{profiles, standard_input, start_logs};
+use crate::cli::{EvidenceArgs, PlanArgs, SendingArgs, WorkArgs};
+use crate::console::question::{About, lines};
+use crate::console::{self, Output, wording, wrap};
+use crate::directory::Selector;
+use crate::error::Error;
+use crate::harmless;
+use crate::plan::{Caution, Draft, PlanFacts};
+use crate::plan_file::{self, Caps, Head, PlanFile, Tenant};
+use crate::settings::profiled;
+use crate::settings::{Network, Sending, SignIn, wishes};
+
+pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
+    start_logs(&args.output.log)?;
+    let PlanArgs { files, plan_file: path, overwrite, profile, mut sign_in, mut network, .. } = args;
+    let mut work = WorkArgs {
+        choosing: args.choosing,
+        input: args.input,
+        order: args.order,
+        safety: args.safety,
+        dry_run: false,
+        sending: SendingArgs { max_users: args.max_users, ..SendingArgs::default() },
+        evidence: EvidenceArgs { case_id: args.case_id, output_dir: None },
+        output: args.output,
+    };
+    let profile = profiled::choose(&profile)?;
+    if let Some(profile) = &profile {
+        profiles::take(profile, &mut sign_in, &mut network, work.output.output)?;
+        profile.work(&mut work);
+    }
+    let network = Network::new(&sign_in, &network)?;
+    let who = SignIn::new(&sign_in);
+    standard_input::check(&files, &who.sources)?;
+    plan_file::is_free(&path, overwrite)?;
+    let wishes = wishes(&work)?;
+    let gathered = run::gather(&files, &work, &wishes)?;
+    if work.output.output != Output::None {
+        network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
+    }
+    let connection = connect::sign_in(&who, &network).await?;
+    let directory = Some(&connection.directory);
+    let draft = run::compose(gathered, &wishes, &run::signed(&connection), directory, &work).await?;
+    if draft.names_me() {
+        return Err(Error::Usage(
+            "the plan names `me`, which is whoever applies it: name the user by object id or user principal name"
+                .to_owned(),
+        ));
+    }
+    let limits = Limits::new(&work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
+    limits.check_count(draft.targets())?;
+    let sending = Sending::new(&work.sending);
+    let prepared = Prepared::new(draft, sending, network, who, profile);
+    let tenant = confirm::tenant(&prepared.who.tenant, &connection).await;
+    let head = head(&prepared, &connection, tenant, &work, &limits);
+    let text = confirm::about(&prepared, &connection, &head.tenant, |about| text(about, &limits));
+    let sha256 = plan_file::write(&head, prepared.draft, &path, overwrite)?;
+    show(&head, &path, &sha256, &text, work.output.output)
+}
+
+/// All that the file says beside its rows.
+fn head(
+    prepared: &Prepared,
+    connection: &Connection,
+    tenant: Tenant,
+    work: &WorkArgs,
+    limits: &Limits,
+) -> Head {
+    let (kind, format) = Head::kind();
+    let counts = prepared.draft.record();
+    let pace = prepared.sending.rate.pace(prepared.sending.burst, 1.0);
+    let now = crate::dispatch::now();
+    Head {
+        kind,
+        format,
+        made_at: Timestamp::from_second(now.as_second()).unwrap_or(now),
+        made_by: connection.operator.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        case_id: work.evidence.case_id.clone(),
+        cloud: prepared.network.cloud.to_string(),
+        graph_url: prepared.network.graph_url.as_ref().map(ToString::to_string),
+        tenant,
+        profile: prepared.profile.as_ref().map(|profile| profile.record()),
+        protect: work.safety.protect.clone(),
+        unprotect: work.safety.unprotect.clone(),
+        include_self: work.safety.include_self,
+        eligible: work.choosing.eligible,
+        all_users: limits.all_users,
+        caps: Caps {
+            max_users: work.sending.max_users,
+            expect_count: limits.expect_count,
+            max_share: limits.max_share.map(|share| share.to_string()),
+        },
+        column: work.input.column.clone(),
+        columns: prepared.draft.columns().to_vec(),
+        inputs: prepared.draft.inputs().to_vec(),
+        expected_seconds: pace.time_for(u64::from(counts.targets)).span().map(|span| span.as_secs()),
+        counts,
+        facts: prepared.draft.facts().clone(),
+    }
+}
+
+/// How wide the text is, in columns: it is read on a terminal, and pasted into a ticket.
+const COLUMNS: usize = 80;
+
+/// The plan for people: the question's lines, who is protected and why, and what sending it will ask for.
+fn text(about: &About<'_>, limits: &Limits) -> String {
+    let columns = Some(COLUMNS);
+    let mut text = lines(about, columns);
+    text.push_str(&protected(about.facts));
+    let cautions = Caution::of(about.facts, about.users, limits.all_users, limits.max_share);
+    for caution in cautions.unwrap_or_default() {
+        let sentence = format!("Careful: {}. `apply` asks for that by itself.", caution.sentence());
+        text.push_str(&format!("\n{}\n", wrap::hanging(&sentence, 0, columns)));
+    }
+    text
+}
+
+/// How many protected people are told.
+const TOLD: usize = 20;
+
+fn protected(facts: &PlanFacts) -> String {
+    let mut text = String::new();
+    for (name, why) in facts.protected.iter().take(TOLD) {
+        text.push_str(&format!("  {}  {}\n", harmless::excerpt(name, 60), harmless::excerpt(why, 100)));
+    }
+    let more = facts.protected.len().saturating_sub(TOLD);
+    if more > 0 {
+        text.push_str(&format!("  … and {} more\n", wording::count(more as u64)));
+    }
+    if text.is_empty() { text } else { format!("\nProtected:\n{text}") }
+}
+
+fn show(head: &Head, path: &Path, sha256: &str, text: &str, output: Output) -> Result<u8, Error> {
+    let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
+    let shown = harmless::shown(&path.display().to_string()).into_owned();
+    let next = format!(
+        "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was sent. To send it within 24 hours:\n  entra-revoke apply {shown} --expect-sha256 \\\n  \
+         {sha256}"
+    );
+    match output {
+        Output::Text => console::put(&format!("{text}\n{next}\n")).map_err(fail)?,
+        Output::Json => {
+            let mut json = serde_json::to_value(head).map_err(|error| fail(error.into()))?;
+            json["path"] = path.display().to_string().into();
+            json["sha256"] = sha256.into();
+            console::put(&format!("{}\n", harmless::json(&format!("{json:#}")))).map_err(fail)?;
+        }
+        Output::Jsonl | Output::Csv => {
+            rows(path, output)?;
+            console::say(&format!("{text}\n{next}"));
+        }
+        Output::None => {}
+    }
+    Ok(0)
+}
+
+/// The rows as the file holds them: it is read back.
+fn rows(path: &Path, output: Output) -> Result<(), Error> {
+    let mut file = PlanFile::open(path)?;
+    let planned = file.planned();
+    let draft = Draft::planned(planned, file.rows()?)?;
+    run::dry_run(draft, output).map(drop)
+}

@@ -1,0 +1,240 @@
+//! A plan that was made before, judged anew: whoever is protected by now is left out, and everybody else is sent as it
+//! was planned, in the same order.
+
+use std::io;
+
+use tempfile::SpooledTempFile;
+
+use super::drafting::{Drafted, SPOOL_IN_MEMORY};
+use super::order::Rank;
+use super::{Draft, LeftOut, PlanError, PlanFacts, PlanRow, Target, file};
+use crate::event::Order;
+use crate::intake::SourceDigest;
+use crate::journal::PlanRecord;
+use crate::outcome::Outcome;
+use crate::user_id::UserId;
+
+/// What was known of a plan when it was made, beside its rows.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// The inputs' own columns.
+    pub columns: Vec<String>,
+    /// The inputs that were read.
+    pub inputs: Vec<SourceDigest>,
+    /// Counts.
+    pub counts: PlanRecord,
+    /// What was known of it as a whole.
+    pub facts: PlanFacts,
+}
+
+/// Names that are told of each kind of change.
+const TOLD: usize = 5;
+
+/// What changed since a plan was made.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// Who is protected by now, and why: left out.
+    pub protected: Kind,
+    /// Whom the directory does not know any more, or has deleted: sent all the same.
+    pub gone: Kind,
+    /// Whose account was disabled: sent all the same.
+    pub disabled: Kind,
+}
+
+/// Users with the same change.
+#[derive(Clone, Debug, Default)]
+pub struct Kind {
+    /// How many.
+    pub users: u64,
+    /// The first of them, by a name that people know.
+    pub names: Vec<String>,
+}
+
+impl Kind {
+    fn add(&mut self, name: impl FnOnce() -> String) {
+        self.users += 1;
+        if self.names.len() < TOLD {
+            self.names.push(name());
+        }
+    }
+}
+
+impl Draft {
+    /// The plan as it was made.
+    ///
+    /// # Errors
+    /// When a row can't be read, or makes no sense.
+    pub fn planned(
+        planned: Planned,
+        rows: impl Iterator<Item = Result<PlanRow, PlanError>>,
+    ) -> Result<Draft, PlanError> {
+        let mut again = Again::of(planned);
+        for row in rows {
+            let row = row?;
+            let rank = row.order().map(rank_of);
+            again.keep(row, rank)?;
+        }
+        Ok(again.finish())
+    }
+
+    /// The plan as it would be sent now. `now` is a plan of its targets, in sending order, as they are today.
+    ///
+    /// # Errors
+    /// When a row can't be read, or makes no sense.
+    pub fn again(
+        planned: Planned,
+        rows: impl Iterator<Item = Result<PlanRow, PlanError>>,
+        now: Draft,
+    ) -> Result<(Draft, Changes), PlanError> {
+        let Draft { spool, notices, drafted, facts, .. } = now;
+        let mut again = Again::of(planned);
+        again.facts_now(facts, &drafted);
+        again.draft.notices = notices;
+        let mut changes = Changes::default();
+        // Places stay indexes: of each row that is still a target, that of its rank.
+        let indexes: Vec<Order> = (0..drafted.targets.len() as Order).collect();
+        let mut today = Vec::new();
+        file::for_each_row(spool, &indexes, &mut |row| {
+            today.push(Today::of(row));
+            Ok(())
+        })?;
+        let mut today = ByPlace::new(today);
+        for row in rows {
+            let mut row = row?;
+            let Some(order) = row.order() else {
+                again.keep(row, None)?;
+                continue;
+            };
+            let is = today.take(order).ok_or_else(senseless)?;
+            let rank = is.index.and_then(|index| drafted.ranks.get(index as usize).copied());
+            again.judge(&mut row, is, &mut changes);
+            let rank = row.order().map(|order| rank.unwrap_or_else(|| rank_of(order)));
+            again.keep(row, rank)?;
+        }
+        Ok((again.finish(), changes))
+    }
+}
+
+/// What a target is today, as far as it matters.
+struct Today {
+    order: Order,
+    index: Option<Order>,
+    protected: Option<Box<str>>,
+    /// What there is to say of a user who is not there.
+    note: Option<Box<str>>,
+    enabled: Option<bool>,
+}
+
+impl Today {
+    fn of(row: &PlanRow) -> Today {
+        let protected = row.left_out.as_ref().filter(|left_out| left_out.outcome == Outcome::Protected);
+        Today {
+            order: row.line.parse().unwrap_or_default(),
+            index: row.index,
+            protected: protected.map(|left_out| left_out.detail.as_str().into()),
+            note: Some(row.note.as_str()).filter(|note| !note.is_empty()).map(Into::into),
+            enabled: row.enabled,
+        }
+    }
+}
+
+/// What targets are today, by their place in the sending order.
+struct ByPlace(Vec<Option<Today>>);
+
+impl ByPlace {
+    fn new(mut all: Vec<Today>) -> ByPlace {
+        all.sort_by_key(|today| today.order);
+        ByPlace(all.into_iter().map(Some).collect())
+    }
+
+    fn take(&mut self, order: Order) -> Option<Today> {
+        let slot = self.0.get_mut((order as usize).checked_sub(1)?)?;
+        slot.take().filter(|today| today.order == order)
+    }
+}
+
+/// The plan while its rows come in.
+struct Again {
+    draft: Draft,
+}
+
+impl Again {
+    fn of(planned: Planned) -> Again {
+        let Planned { columns, inputs, counts, facts } = planned;
+        let spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
+        let spool = csv::WriterBuilder::new().has_headers(false).from_writer(spool);
+        let drafted = Drafted { selected: counts.selected, ..Drafted::default() };
+        Again { draft: Draft { spool, columns, inputs, notices: Vec::new(), drafted, facts } }
+    }
+
+    /// What is known of the targets today; for whom the plan was, and who was protected from the start, stays.
+    fn facts_now(&mut self, now: PlanFacts, drafted: &Drafted) {
+        let planned = std::mem::take(&mut self.draft.facts);
+        let protected = planned.protected.into_iter().chain(now.protected).collect();
+        self.draft.facts = PlanFacts { selection: planned.selection, protected, ..now };
+        self.draft.drafted.sends_operator = drafted.sends_operator;
+    }
+
+    /// Takes in what a target is today.
+    fn judge(&mut self, row: &mut PlanRow, is: Today, changes: &mut Changes) {
+        if let Some(why) = is.protected {
+            changes.protected.add(|| format!("{} ({why})", name_of(row)));
+            row.left_out = Some(LeftOut::new(Outcome::Protected, format!("{why} (since the plan was made)")));
+            row.index = None;
+            return;
+        }
+        match is.note {
+            Some(note) if row.note.is_empty() => {
+                changes.gone.add(|| format!("{} ({note})", name_of(row)));
+                row.note = note.into();
+            }
+            _ => {}
+        }
+        if row.enabled != Some(false) && is.enabled == Some(false) {
+            if row.enabled == Some(true) {
+                changes.disabled.add(|| name_of(row));
+            }
+            row.enabled = Some(false);
+        }
+    }
+
+    fn keep(&mut self, mut row: PlanRow, rank: Option<Rank>) -> Result<(), PlanError> {
+        let drafted = &mut self.draft.drafted;
+        drafted.rows += 1;
+        match (rank, &row.left_out) {
+            (Some(rank), None) => {
+                let user: UserId = row.user_id.parse().map_err(|_| senseless())?;
+                row.index = Some(drafted.targets.len() as Order);
+                drafted.targets.push(Target { user, external: row.external });
+                drafted.ranks.push(rank);
+                drafted.external += u64::from(row.external == Some(true));
+            }
+            (None, Some(left_out)) => {
+                *drafted.left_out.entry(left_out.outcome).or_default() += 1;
+                if left_out.outcome == Outcome::Invalid && drafted.first_invalid.is_none() {
+                    drafted.first_invalid = Some(format!("line {}: {}", row.line, left_out.detail));
+                }
+            }
+            _ => return Err(senseless()),
+        }
+        row.write(&mut self.draft.spool).map_err(PlanError::spool)
+    }
+
+    fn finish(self) -> Draft {
+        self.draft
+    }
+}
+
+fn rank_of(order: Order) -> Rank {
+    Rank::new(None, false, i64::from(order))
+}
+
+fn name_of(row: &PlanRow) -> String {
+    let named = [&row.user_principal_name, &row.display_name].into_iter().find(|name| !name.is_empty());
+    named.unwrap_or(&row.user_id).clone()
+}
+
+fn senseless() -> PlanError {
+    let source = io::Error::other("a row of the plan makes no sense");
+    PlanError::Write { what: "the plan again".to_owned(), source }
+}

@@ -1,0 +1,130 @@
+//! What makes a plan want more than a yes: its size, the administrators in it, and three things that want the number of
+//! users said by itself. Pure functions of what is known of the plan.
+
+use crate::console::wording;
+use crate::plan::{PlanFacts, Share};
+
+/// Up to so many users a yes is enough, if no administrator is among them.
+const MANY: u64 = 100;
+
+/// Whether the operator types the number of users instead of `y`. Where roles could not be read, the number alone tells.
+pub fn wants_number(facts: &PlanFacts, users: u64) -> bool {
+    users > MANY || facts.administrators > 0
+}
+
+/// Why a plan is confirmed by a number of its own, also by a scheduled job (`--yes-i-mean`).
+#[derive(Clone, Debug, PartialEq)]
+pub enum Caution {
+    /// Every user of the tenant is chosen.
+    AllUsers,
+    /// More than the share of the tenant's users that `--max-share` allows.
+    Share {
+        /// Users in the plan.
+        users: u64,
+        /// Users of the tenant.
+        of: u64,
+        /// What is allowed.
+        allowed: Share,
+    },
+    /// More than half of the tenant's Global Administrators.
+    GlobalAdministrators {
+        /// How many of them are in the plan.
+        among: u64,
+        /// How many the tenant has.
+        of: u64,
+    },
+}
+
+impl Caution {
+    /// What is to be cautious of in a plan of so many users.
+    ///
+    /// # Errors
+    /// When the share of the tenant's users is to be limited, and nobody knows how many the tenant has.
+    pub fn of(
+        facts: &PlanFacts,
+        users: u64,
+        all_users: bool,
+        max_share: Option<Share>,
+    ) -> Result<Vec<Caution>, String> {
+        let mut found = Vec::new();
+        if users == 0 {
+            return Ok(found);
+        }
+        found.extend(all_users.then_some(Caution::AllUsers));
+        if let Some(allowed) = max_share {
+            let of = facts.tenant_users.ok_or_else(|| {
+                format!(
+                    "--max-share {allowed} can't be checked: nobody knows how many users the tenant has. The sign-in \
+                     needs the permission User.Read.All"
+                )
+            })?;
+            found.extend(allowed.is_exceeded(users, of).then_some(Caution::Share { users, of, allowed }));
+        }
+        if let Some((among, of)) = facts.global_administrators.filter(|(among, of)| among * 2 > *of) {
+            found.push(Caution::GlobalAdministrators { among, of });
+        }
+        Ok(found)
+    }
+
+    /// In one sentence, without its full stop.
+    pub fn sentence(&self) -> String {
+        match self {
+            Caution::AllUsers => "every user of the tenant is chosen (--all-users)".to_owned(),
+            Caution::Share { users, of, allowed } => format!(
+                "these are {} of the tenant's {}, more than --max-share {allowed}",
+                wording::count(*users),
+                wording::users(*of)
+            ),
+            Caution::GlobalAdministrators { among, of } if among == of => format!(
+                "these are all {of} Global Administrators of the tenant, those for emergencies among them; to keep some \
+                 out, use --protect"
+            ),
+            Caution::GlobalAdministrators { among, of } => format!(
+                "{among} of the tenant's {of} Global Administrators are among them, more than half; to keep those for \
+                 emergencies out, use --protect"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(facts: &PlanFacts, users: u64, share: Option<&str>) -> Vec<Caution> {
+        Caution::of(facts, users, false, share.map(|share| share.parse().unwrap())).unwrap()
+    }
+
+    #[test]
+    fn many_users_or_any_administrator_want_the_number() {
+        let none = PlanFacts::default();
+        let one = PlanFacts { administrators: 1, ..PlanFacts::default() };
+        assert!(!wants_number(&none, 100) && wants_number(&none, 101) && wants_number(&one, 1));
+    }
+
+    #[test]
+    fn more_than_half_is_too_much() {
+        let facts =
+            |among, of| PlanFacts { global_administrators: Some((among, of)), ..PlanFacts::default() };
+        assert!(of(&facts(0, 0), 5, None).is_empty());
+        assert!(of(&facts(1, 2), 5, None).is_empty());
+        assert_eq!(of(&facts(1, 1), 5, None), [Caution::GlobalAdministrators { among: 1, of: 1 }]);
+        assert_eq!(of(&facts(2, 3), 5, None), [Caution::GlobalAdministrators { among: 2, of: 3 }]);
+    }
+
+    #[test]
+    fn a_share_is_of_the_tenant_and_must_be_known() {
+        let facts = PlanFacts { tenant_users: Some(100), ..PlanFacts::default() };
+        assert!(of(&facts, 10, Some("10%")).is_empty());
+        assert_eq!(of(&facts, 11, Some("10%")).len(), 1);
+        let why = Caution::of(&PlanFacts::default(), 1, false, Some("10%".parse().unwrap()));
+        assert!(why.unwrap_err().contains("User.Read.All"));
+    }
+
+    #[test]
+    fn nobody_is_nothing_to_be_cautious_of() {
+        let facts = PlanFacts { global_administrators: Some((0, 0)), ..PlanFacts::default() };
+        assert!(Caution::of(&facts, 0, true, Some("1%".parse().unwrap())).unwrap().is_empty());
+        assert_eq!(Caution::of(&facts, 1, true, None).unwrap(), [Caution::AllUsers]);
+    }
+}

@@ -1,0 +1,155 @@
+//! The plan file: a plan that was frozen to be looked at, approved and sent later, by `apply`.
+//!
+//! ```text
+//!  Draft ──▶ write ──▶ plan.json ──▶ read: every byte counts, by its hash ──▶ check: tenant, cloud, age ──▶ Draft
+//! ```
+//!
+//! It holds no secret. Its hash is over [one spelling](canonical) of what it says, so that a second person can approve
+//! it. That hash keeps nobody from writing another plan with another hash: `--expect-sha256` and a signature do.
+
+mod canonical;
+mod check;
+mod error;
+mod read;
+mod write;
+
+pub use check::{Age, Now};
+pub use error::PlanFileError;
+pub use read::PlanFile;
+pub use write::{is_free, write};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::intake::SourceDigest;
+use crate::journal::{Operator, PlanRecord, ProfileRecord};
+use crate::plan::PlanFacts;
+
+/// Version of the file's format. A file of a newer one is refused.
+pub const FORMAT: u32 = 1;
+
+/// What the member `kind` says.
+const KIND: &str = "entra-revoke plan";
+
+/// The name of the member that holds the rows.
+const ROWS: &str = "rows";
+
+/// The name of the member that holds the hash.
+const SHA256: &str = "sha256";
+
+/// What stands in a plan file beside its rows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    /// Says what the file is.
+    pub kind: String,
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// When it was made, to the second.
+    pub made_at: Timestamp,
+    /// Who made it.
+    pub made_by: Operator,
+    /// Version of the program that made it.
+    pub version: String,
+    /// The operator's case id.
+    pub case_id: Option<String>,
+    /// The cloud's name.
+    pub cloud: String,
+    /// Graph's root, where it is not the cloud's.
+    pub graph_url: Option<String>,
+    /// The tenant.
+    pub tenant: Tenant,
+    /// The profile that filled the settings, if one did.
+    pub profile: Option<ProfileRecord>,
+    /// The lists that protect, as they were given; `apply` reads and resolves them again.
+    pub protect: Vec<String>,
+    /// Who is sent although somebody protects them: the very ids.
+    pub unprotect: Vec<String>,
+    /// Whether the signed-in operator is sent, too.
+    pub include_self: bool,
+    /// Whether roles among the lists count for those, too, who may activate them.
+    pub eligible: bool,
+    /// Whether every user of the tenant was chosen: then their number must be confirmed.
+    pub all_users: bool,
+    /// The caps that hold.
+    pub caps: Caps,
+    /// `--column`, for the next run over what is left.
+    pub column: Option<String>,
+    /// The inputs' own columns, in order.
+    pub columns: Vec<String>,
+    /// The inputs' fingerprints.
+    pub inputs: Vec<SourceDigest>,
+    /// Counts.
+    pub counts: PlanRecord,
+    /// What is known of the plan as a whole.
+    pub facts: PlanFacts,
+    /// How long the sending takes, by the quota, in seconds.
+    pub expected_seconds: Option<u64>,
+}
+
+/// The tenant that a plan is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    /// As it was given: an id or a domain.
+    pub given: Option<String>,
+    /// As the token says it.
+    pub id: Option<String>,
+    /// Its display name, where it may be read.
+    pub name: Option<String>,
+}
+
+impl Tenant {
+    /// The tenant for people: its name and its id, as far as they are known.
+    pub fn shown(&self) -> String {
+        let known = [&self.name, &self.given, &self.id].into_iter().flatten();
+        let mut parts: Vec<&str> = Vec::new();
+        for part in known.map(String::as_str) {
+            if !parts.iter().any(|said| said.eq_ignore_ascii_case(part)) {
+                parts.push(part);
+            }
+        }
+        match parts.split_first() {
+            None => "not known: the token does not say".to_owned(),
+            Some((first, [])) => (*first).to_owned(),
+            Some((first, rest)) => format!("{first} ({})", rest.join(", ")),
+        }
+    }
+}
+
+/// The caps of a plan, as they were given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caps {
+    /// `--max-users`.
+    pub max_users: Option<u32>,
+    /// `--expect-count`.
+    pub expect_count: Option<u32>,
+    /// `--max-share`.
+    pub max_share: Option<String>,
+}
+
+impl Head {
+    /// What every plan file of this version says of itself.
+    pub fn kind() -> (String, u32) {
+        (KIND.to_owned(), FORMAT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenant_is_named_once() {
+        let tenant = |name: Option<&str>, given: Option<&str>, id: Option<&str>| {
+            let owned = |text: Option<&str>| text.map(str::to_owned);
+            Tenant { name: owned(name), given: owned(given), id: owned(id) }.shown()
+        };
+        assert_eq!(tenant(None, None, None), "not known: the token does not say");
+        assert_eq!(tenant(None, Some("ab"), Some("AB")), "ab");
+        assert_eq!(tenant(None, Some("contoso.com"), Some("ab")), "contoso.com (ab)");
+        assert_eq!(tenant(Some("Contoso"), Some("ab"), Some("ab")), "Contoso (ab)");
+        assert_eq!(tenant(Some("Contoso"), Some("contoso.com"), Some("ab")), "Contoso (contoso.com, ab)");
+    }
+}

@@ -1,0 +1,101 @@
+//! Caps, and what answers the question where nobody can be asked.
+
+use super::{finish, list, nothing_sent, tenant, verb};
+
+#[test]
+fn a_count_that_is_expected_must_be_met() {
+    let stage = tenant();
+    let input = stage.input("users.txt", list(&["ann", "bob"]));
+    for verb in ["run", "drill"] {
+        let mut command = if verb == "run" { super::verb(&stage, "run") } else { stage.bare("drill") };
+        if verb == "run" {
+            command.arg("--yes");
+        }
+        let done = stage.finish(command.arg(&input).args(["--expect-count", "3"]));
+        done.exits(5);
+        assert!(done.stderr.contains("holds 2 users, and --expect-count says 3"), "{}", done.stderr);
+        nothing_sent(&stage);
+    }
+    finish(&stage, "run", &input, &["--yes", "--expect-count", "2"]).exits(0);
+    assert_eq!(stage.folder().summary()["confirmed"][0], "--yes");
+}
+
+#[test]
+fn without_a_terminal_somebody_says_yes() {
+    let stage = tenant();
+    let input = stage.input("users.txt", list(&["ann"]));
+    let done = finish(&stage, "run", &input, &[]);
+    done.exits(2);
+    assert!(done.stderr.contains("--yes"), "{}", done.stderr);
+    assert_eq!(stage.stats().requests, 0);
+    nothing_sent(&stage);
+}
+
+#[test]
+fn three_things_want_their_number() {
+    for (args, says) in [
+        (&["--all-users"][..], "every user of the tenant is chosen"),
+        (
+            &["--group", "Finance", "--max-share", "20%"],
+            "2 of the tenant's 8 users, more than --max-share 20%",
+        ),
+        (&["--role", "Global Administrator"], "all 4 Global Administrators of the tenant"),
+    ] {
+        let stage = tenant();
+        let done = stage.finish(verb(&stage, "run").args(args).arg("--yes"));
+        done.exits(2);
+        assert!(done.stderr.contains(says), "{says:?} is not in: {}", done.stderr);
+        let number = match args[0] {
+            "--all-users" => "8",
+            "--group" => "2",
+            _ => "4",
+        };
+        assert!(done.stderr.contains(&format!("--yes-i-mean {number}")), "{}", done.stderr);
+        nothing_sent(&stage);
+        // It is the number of users that is meant, and no other.
+        let done = stage.finish(verb(&stage, "run").args(args).args(["--yes", "--yes-i-mean", "5"]));
+        done.exits(5);
+        assert!(
+            done.stderr.contains(&format!("holds {number} users, and --yes-i-mean says 5")),
+            "{}",
+            done.stderr
+        );
+        nothing_sent(&stage);
+        let done = stage.finish(verb(&stage, "run").args(args).args(["--yes-i-mean", number]));
+        assert!(matches!(done.code, Some(0 | 3)), "{done:?}");
+        assert_eq!(stage.folder().summary()["confirmed"][0], format!("--yes-i-mean {number}"));
+    }
+}
+
+#[test]
+fn half_of_the_global_administrators_and_a_share_that_is_met_want_no_number() {
+    let stage = tenant();
+    let input = stage.input("users.txt", list(&["root1", "root2"]));
+    finish(&stage, "run", &input, &["--yes", "--max-share", "25%"]).exits(0);
+    assert_eq!(stage.stats().effects, 2);
+}
+
+#[test]
+fn what_was_never_confirmed_is_not_kept_to_be_resumed() {
+    let stage = tenant();
+    let done = stage.finish(verb(&stage, "run").args(["--all-users", "--max-users", "3", "--yes"]));
+    done.exits(2);
+    nothing_sent(&stage);
+    let input = stage.input("users.txt", list(&["ann", "bob"]));
+    finish(&stage, "run", &input, &["--max-users", "1", "--yes"]).exits(5);
+    assert_eq!(stage.stats().revocations, 0);
+    assert_eq!(stage.folder().summary()["exit_code"], 5);
+}
+
+#[test]
+fn a_profile_limits_the_share() {
+    let stage = tenant();
+    let input = stage.input("users.txt", list(&["ann", "bob"]));
+    stage.input("config.toml", "[profile.contoso]\nmax_share = '10%'\n");
+    let args = ["--config", "config.toml", "--profile", "contoso", "--yes"];
+    let done = finish(&stage, "run", &input, &args);
+    done.exits(2);
+    assert!(done.stderr.contains("more than --max-share 10%"), "{}", done.stderr);
+    let more = ["--config", "config.toml", "--profile", "contoso", "--yes", "--max-share", "50%"];
+    finish(&stage, "run", &input, &more).exits(0);
+}

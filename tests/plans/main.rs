@@ -1,0 +1,66 @@
+//! What is asked before sending, what caps refuse, and plans that are written, approved and applied.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../stage/mod.rs"]
+mod stage;
+#[path = "../terminal/mod.rs"]
+mod terminal;
+
+mod apply;
+mod caps;
+mod file;
+mod question;
+
+use std::path::Path;
+use std::process::Command;
+
+use stage::Stage;
+
+/// What a sign-in that reads all it needs may do.
+const ROLES: &str = "[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All', 'GroupMember.Read.All', \
+                     'RoleManagement.Read.Directory', 'Organization.Read.All', 'Application.Read.All']\n";
+
+/// A small tenant: four Global Administrators, a guest, one disabled, one synced.
+const TENANT: &str = "[directory]\norganization = 'Contoso Ltd'\n\
+    [[directory.user]]\nupn = 'ann@contoso.com'\nname = 'Ann'\n\
+    [[directory.user]]\nupn = 'bob@contoso.com'\nsynced = true\n\
+    [[directory.user]]\nupn = 'cyd@contoso.com'\nenabled = false\n\
+    [[directory.user]]\nupn = 'gus_fabrikam.com#EXT#@contoso.com'\ntype = 'Guest'\n\
+    [[directory.user]]\nupn = 'root1@contoso.com'\n\
+    [[directory.user]]\nupn = 'root2@contoso.com'\n\
+    [[directory.user]]\nupn = 'root3@contoso.com'\n\
+    [[directory.user]]\nupn = 'root4@contoso.com'\n\
+    [[directory.role]]\nname = 'Global Administrator'\n\
+    active = ['root1@contoso.com', 'root2@contoso.com', 'root3@contoso.com', 'root4@contoso.com']\n\
+    [[directory.group]]\nname = 'Finance'\nmembers = ['ann@contoso.com', 'bob@contoso.com']\n";
+
+/// A stage with that tenant.
+fn tenant() -> Stage {
+    Stage::new(&format!("{ROLES}{TENANT}"))
+}
+
+/// A verb against the stage, with a ready token, and nothing that answers the question.
+fn verb(stage: &Stage, verb: &str) -> Command {
+    let mut command = stage.bare(verb);
+    command.env("ENTRA_REVOKE_TOKEN", stage::TOKEN);
+    command.args(["--graph-url", &stage.simulator.url(), "--authority-url", &stage.simulator.url()]);
+    command
+}
+
+/// Runs a verb to its end.
+fn finish(stage: &Stage, name: &str, file: &Path, args: &[&str]) -> stage::Done {
+    stage.finish(verb(stage, name).arg(file).args(args))
+}
+
+/// Nothing was sent, and no run was begun.
+#[track_caller]
+fn nothing_sent(stage: &Stage) {
+    assert_eq!(stage.stats().revocations, 0);
+    assert!(stage.folders().is_empty(), "a run folder was made for nothing");
+}
+
+/// Lines of users of Contoso.
+fn list(names: &[&str]) -> String {
+    names.iter().map(|name| format!("{name}@contoso.com\n")).collect()
+}
