@@ -222,7 +222,7 @@ impl Drafting {
             return Rank::last();
         }
         let later =
-            self.rules.admins_first && !somebody.person.is_some_and(|person| self.roles_of(person).is_some());
+            self.rules.admins_first && somebody.person.is_none_or(|person| self.roles_of(person).is_none());
         Rank::new(self.rules.first.entry_of(&somebody.ids), later, priority)
     }
 

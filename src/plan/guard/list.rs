@@ -60,10 +60,9 @@ impl List {
     /// Takes somebody off, by any id that is known of them.
     pub(super) fn take_off(&mut self, unprotected: &mut Unprotected) {
         for id in &unprotected.ids {
-            if let Some(reason) = self.ids.remove(id).and_then(|number| self.reasons.get(number as usize)) {
-                if !unprotected.reasons.contains(reason) {
-                    unprotected.reasons.push(reason.clone());
-                }
+            let reason = self.ids.remove(id).and_then(|number| self.reasons.get(number as usize));
+            if let Some(reason) = reason.filter(|reason| !unprotected.reasons.contains(reason)) {
+                unprotected.reasons.push(reason.clone());
             }
         }
     }

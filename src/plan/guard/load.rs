@@ -122,8 +122,9 @@ impl Loaded {
     fn passed_over(&mut self, why: DirectoryError, what: &str) -> Result<(), PlanError> {
         let reason = match &why {
             DirectoryError::Forbidden { need, .. } => format!("needs {}", need.permission()),
-            DirectoryError::NotFound { .. } => "there is no such app in this tenant".to_owned(),
-            DirectoryError::Refused { .. } => "Graph does not tell".to_owned(),
+            DirectoryError::NotFound { .. } | DirectoryError::Refused { .. } => {
+                "Graph does not tell".to_owned()
+            }
             _ => return Err(why.into()),
         };
         self.unchecked.push(format!("{what} ({reason})"));

@@ -1,0 +1,58 @@
+//! Who is sent: files, selections, lists and the directory together, through the binary, counted in the simulator's
+//! ledger.
+
+#[path = "../stage/mod.rs"]
+mod stage;
+
+mod lists;
+mod property;
+mod rows;
+
+use std::collections::BTreeSet;
+
+use stage::Stage;
+
+/// What a run that resolves everybody may read.
+pub const READS: &str = r#"[token]
+roles = ["User.RevokeSessions.All", "User.Read.All", "GroupMember.Read.All", "RoleManagement.Read.Directory",
+    "Application.Read.All"]
+"#;
+
+/// The object id of a made-up user.
+pub fn object(n: u8) -> String {
+    format!("7b9f3c1e-0000-4000-8000-0000000000{n:02x}")
+}
+
+/// The user principal name of one.
+pub fn upn(n: u8) -> String {
+    format!("user{n}@contoso.example")
+}
+
+/// A directory of so many users; every third is a guest by type.
+pub fn directory(users: u8) -> String {
+    let mut toml = format!("{READS}[directory]\ndomain = \"contoso.example\"\n");
+    for n in 0..users {
+        let kind = if n % 3 == 0 { "Guest" } else { "Member" };
+        toml.push_str(&format!(
+            "[[directory.user]]\nupn = {:?}\nid = {:?}\nname = \"User {n}\"\ntype = {kind:?}\n",
+            upn(n),
+            object(n)
+        ));
+    }
+    toml
+}
+
+/// A group with these members, which may be other groups.
+pub fn group(name: &str, members: &[String]) -> String {
+    format!("[[directory.group]]\nname = {name:?}\nmembers = {members:?}\n")
+}
+
+/// Everybody who was sent a POST, by principal name.
+pub fn sent(stage: &Stage) -> BTreeSet<String> {
+    stage.ledger().users.into_iter().filter(|user| user.requests > 0).map(|user| user.id).collect()
+}
+
+/// These users' names.
+pub fn names(numbers: impl IntoIterator<Item = u8>) -> BTreeSet<String> {
+    numbers.into_iter().map(upn).collect()
+}
