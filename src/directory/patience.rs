@@ -19,13 +19,20 @@ pub(super) struct Patience {
     began: Instant,
     /// The first wait of our own choosing.
     step: Duration,
+    /// Whether one try is all there is.
+    hasty: bool,
     failed: u32,
     throttled: u32,
 }
 
 impl Patience {
     pub(super) fn new(step: Duration) -> Patience {
-        Patience { began: Instant::now(), step, failed: 0, throttled: 0 }
+        Patience { began: Instant::now(), step, hasty: false, failed: 0, throttled: 0 }
+    }
+
+    /// One that asks once.
+    pub(super) fn hasty(self, hasty: bool) -> Patience {
+        Patience { hasty, ..self }
     }
 
     /// How long to wait after a failure; none where no try is left.
@@ -60,7 +67,7 @@ impl Patience {
     }
 
     fn within(&self, wait: Duration) -> Option<Duration> {
-        (self.began.elapsed() + wait <= PATIENCE).then_some(wait)
+        (!self.hasty && self.began.elapsed() + wait <= PATIENCE).then_some(wait)
     }
 }
 
@@ -79,6 +86,12 @@ mod tests {
             assert!((full * 0.75..=full).contains(&wait), "{wait} of {full}");
         }
         assert_eq!(waits[4], None);
+    }
+
+    #[test]
+    fn haste_asks_once() {
+        let hasty = || Patience::new(SECOND).hasty(true);
+        assert_eq!((hasty().failed(None), hasty().throttled(Some(SECOND))), (None, None));
     }
 
     #[tokio::test(start_paused = true)]

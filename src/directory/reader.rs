@@ -43,6 +43,7 @@ pub(super) struct Fetched {
 #[derive(Clone, Debug)]
 pub(super) struct Reader {
     shared: Arc<Shared>,
+    hasty: bool,
 }
 
 #[derive(Debug)]
@@ -74,7 +75,12 @@ impl Reader {
             step,
             no_batches: AtomicBool::new(false),
         };
-        Reader { shared: Arc::new(shared) }
+        Reader { shared: Arc::new(shared), hasty: false }
+    }
+
+    /// The same, asking each thing once.
+    pub(super) fn hasty(&self) -> Reader {
+        Reader { shared: Arc::clone(&self.shared), hasty: true }
     }
 
     /// The answer's body: a JSON object.
@@ -128,7 +134,7 @@ impl Reader {
 
     /// Asks until there is an answer, or no sense in asking.
     async fn ask(&self, what: &str, question: &Question, cost: u32, pace: &Pace) -> Result<Fetched, Fault> {
-        let mut patience = Patience::new(self.shared.step);
+        let mut patience = Patience::new(self.shared.step).hasty(self.hasty);
         let (mut anew, mut refused) = (false, None);
         loop {
             pace.turn(cost).await;

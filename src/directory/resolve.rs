@@ -7,6 +7,7 @@
 //! An answer that names another than the one who was asked for is never believed.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde_json::Value;
 use uuid::Uuid;
@@ -15,6 +16,9 @@ use super::fault::Fault;
 use super::reader::Read;
 use super::{Directory, DirectoryError, Need, Person, Resolved};
 use crate::user_id::UserId;
+
+/// How long a quick question may take.
+const QUICK: Duration = Duration::from_secs(5);
 
 impl Directory {
     /// Whom each id names; as many answers as ids, in their order. `me` is the signed-in user.
@@ -32,6 +36,24 @@ impl Directory {
         }
         let found = self.resolve_unique(&unique).await?;
         Ok(ids.iter().map(|id| found[places[id]].clone()).collect())
+    }
+
+    /// Whether users can be read at all, found out by one quick question about somebody who ought to exist.
+    ///
+    /// # Errors
+    /// When that user can't be read, is not found, or no answer comes within some seconds.
+    pub async fn answers(&self, somebody: &UserId) -> Result<(), DirectoryError> {
+        let hasty = Directory { reader: self.reader.hasty(), ..self.clone() };
+        let unavailable = |reason: &str| DirectoryError::Unavailable {
+            what: format!("user {somebody}"),
+            reason: reason.to_owned(),
+        };
+        match tokio::time::timeout(QUICK, hasty.resolve(std::slice::from_ref(somebody))).await {
+            Ok(Ok(found)) if matches!(found[..], [Resolved::Person(_)]) => Ok(()),
+            Ok(Ok(_)) => Err(unavailable("the directory does not know this user")),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(unavailable("no answer came")),
+        }
     }
 
     async fn resolve_unique(&self, ids: &[&UserId]) -> Result<Vec<Resolved>, DirectoryError> {

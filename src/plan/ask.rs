@@ -23,6 +23,8 @@ pub(super) trait Ask {
     type People: Pages;
     /// As [`Directory::user_reads`].
     fn user_reads(&self) -> UserReads;
+    /// As [`Directory::answers`].
+    async fn answers(&self, somebody: &UserId) -> Result<(), DirectoryError>;
     /// As [`Directory::resolve`].
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError>;
     /// As [`Directory::find`].
@@ -52,6 +54,10 @@ impl Ask for Directory {
 
     fn user_reads(&self) -> UserReads {
         Directory::user_reads(self)
+    }
+
+    async fn answers(&self, somebody: &UserId) -> Result<(), DirectoryError> {
+        Directory::answers(self, somebody).await
     }
 
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {

@@ -36,7 +36,9 @@ pub(super) async fn compose<D: Ask>(
     let directory = directory.filter(|_| !nobody);
     let somebody = rows.peek().and_then(|row| row.as_ref().ok()).and_then(|row| row.id.parse().ok());
     let somebody = somebody.filter(|id| *id != UserId::Me);
-    let world = World::find_out(directory, wishes, somebody).await?;
+    // There is nothing to compare one user with.
+    let compares = gathered.users > 1 || !wishes.protect.is_empty() || !wishes.exclude.is_empty();
+    let world = World::find_out(directory, wishes, somebody, compares).await?;
     let mut facts = PlanFacts {
         selection: gathered.names.clone(),
         resolution: world.resolution.clone(),

@@ -108,6 +108,10 @@ impl Ask for Tenant {
         self.reads
     }
 
+    async fn answers(&self, _somebody: &UserId) -> Result<(), DirectoryError> {
+        self.check(Need::Users)
+    }
+
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {
         self.check(Need::Users)?;
         Ok(ids.iter().map(|id| self.one(id)).collect())

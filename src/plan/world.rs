@@ -21,12 +21,21 @@ pub(super) struct World<'a, D> {
 impl<'a, D: Ask> World<'a, D> {
     /// Finds out, by one read of `somebody` unless the token itself says that it may read nobody.
     ///
+    /// Where the token does not tell and there is nobody to compare with anybody (`compares`), nothing is asked.
+    ///
+    /// Without the permission, ids are compared as they are written: the lists then refuse what can't be compared. Where
+    /// the token does not tell, and nothing was asked for that only the directory knows, anything but an answer means the
+    /// same: what is wrong with the way to Graph, the run will meet for itself. Where the token says that it may read
+    /// users, a directory that does not answer is another matter: whoever could be protected must not be sent for a bad
+    /// connection.
+    ///
     /// # Errors
     /// When users can't be read and the wishes can't do without, or when they should be readable and are not.
     pub(super) async fn find_out(
         directory: Option<&'a D>,
         wishes: &Wishes,
         somebody: Option<UserId>,
+        compares: bool,
     ) -> Result<World<'a, D>, PlanError> {
         let Some(asked) = directory else {
             return match wishes.need_directory() {
@@ -37,9 +46,16 @@ impl<'a, D: Ask> World<'a, D> {
         let somebody = somebody.unwrap_or(UserId::Object(NOBODY));
         let why = match asked.user_reads() {
             UserReads::Lacking => lacking(),
-            reads => match asked.resolve(&[somebody]).await {
+            UserReads::Unknown if !wishes.need_directory() && !compares => {
+                return Ok(World { directory: None, resolution: Resolution::NotAsked });
+            }
+            UserReads::Unknown if !wishes.need_directory() => match asked.answers(&somebody).await {
+                Ok(()) => return Ok(World { directory, resolution: Resolution::Full }),
+                Err(why) => why,
+            },
+            _ => match asked.resolve(&[somebody]).await {
                 Ok(_) => return Ok(World { directory, resolution: Resolution::Full }),
-                Err(why) if goes_without(reads, wishes, &why) => why,
+                Err(why) if why.is_forbidden() => why,
                 Err(why) => return Err(why.into()),
             },
         };
@@ -57,19 +73,6 @@ impl<'a, D: Ask> World<'a, D> {
     /// The directory, where ids are looked up.
     pub(super) fn resolving(&self) -> Option<&'a D> {
         self.directory.filter(|_| self.is_resolved())
-    }
-}
-
-/// Without the permission, ids are compared as they are written: the lists then refuse what can't be compared. Where the
-/// token does not tell, other refusals mean the same, unless something was asked for that only the directory knows. A
-/// directory that does not answer is another matter: whoever could be protected must not be sent for a bad connection.
-fn goes_without(reads: UserReads, wishes: &Wishes, why: &DirectoryError) -> bool {
-    match why {
-        DirectoryError::Forbidden { .. } => true,
-        DirectoryError::NotFound { .. }
-        | DirectoryError::Refused { .. }
-        | DirectoryError::Untrusted { .. } => reads == UserReads::Unknown && !wishes.need_directory(),
-        _ => false,
     }
 }
 
