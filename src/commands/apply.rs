@@ -17,6 +17,7 @@ use crate::settings::{Network, Sending, SignIn};
 
 pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
+    let protect = args.protect.clone();
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
         profiles::take(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
@@ -43,7 +44,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     }
     let connection = sign_in(&who, &network).await?;
     file.head.check_token(connection.claims.tid.as_deref())?;
-    let draft = judge_anew(&mut file, &args, &connection).await?;
+    let draft = judge_anew(&mut file, &args, &protect, &connection).await?;
     if args.dry_run {
         return run::dry_run(draft, args.output.output);
     }
@@ -74,8 +75,21 @@ fn take_from_plan(args: &mut ApplyArgs, head: &Head) -> Result<(), Error> {
 }
 
 /// Looks its targets and its lists up again, and says what changed since it was made.
-async fn judge_anew(file: &mut PlanFile, args: &ApplyArgs, connection: &Connection) -> Result<Draft, Error> {
-    let wishes = wishes(&file.head, args)?;
+/// `protect` is what the flags protect.
+async fn judge_anew(
+    file: &mut PlanFile,
+    args: &ApplyArgs,
+    protect: &[String],
+    connection: &Connection,
+) -> Result<Draft, Error> {
+    let mut wishes = wishes(&file.head, args)?;
+    // Whoever is protected now, by name, is no longer meant by what the plan was made with.
+    let now: Vec<Listed> = protect.iter().map(|text| Listed::read(text, false)).collect();
+    wishes.unprotect.retain(|id| !now.contains(&Listed::Id(id.clone())));
+    // To be revoked, too, was one person's wish for themselves.
+    let (made_by, operator) = (&file.head.made_by.user, &connection.operator.user);
+    let same = |one: &String, other: &String| one.to_lowercase() == other.to_lowercase();
+    wishes.include_self &= made_by.iter().zip(operator).any(|(one, other)| same(one, other));
     let targets = Gathered::targets_of(file.rows()?)?;
     let (signed, directory) = (run::signed(connection), Some(&connection.directory));
     let reading = reading::Shown::new(&args.output);
@@ -121,6 +135,7 @@ fn told(changes: &Changes) -> Vec<String> {
     let kinds = [
         (&changes.protected, "protected by now, and left out"),
         (&changes.gone, "no longer there, and sent all the same"),
+        (&changes.renamed, "called otherwise than in the plan, and sent"),
         (&changes.disabled, "disabled since, and sent all the same"),
     ];
     let sentence = |(kind, what): &(&crate::plan::Kind, &str)| {

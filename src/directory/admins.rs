@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::item::Item;
 use super::reader::Reader;
 use super::role::{self, Assignment, Assignments, Hold};
-use super::{Directory, DirectoryError, group};
+use super::{Directory, DirectoryError, Need, group};
 
 /// The template of the role Global Administrator (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference).
 pub const GLOBAL_ADMINISTRATOR: Uuid = Uuid::from_u128(0x62e9_0394_69f5_4237_9190_0121_7714_5e10);
@@ -23,6 +23,8 @@ pub struct Admins {
     pub roles: BTreeMap<Uuid, Vec<String>>,
     /// Who holds Global Administrator in the whole tenant. Sorted, each once.
     pub global: Vec<Uuid>,
+    /// What it needs to read groups that hold roles, where some could not be read: their members are missing here.
+    pub unread: Option<Need>,
 }
 
 impl Directory {
@@ -30,7 +32,7 @@ impl Directory {
     /// that holds one.
     ///
     /// # Errors
-    /// When roles, or the groups that hold them, can't be read.
+    /// When roles can't be read, or a group that holds one for another reason than a permission.
     pub async fn admins(&self) -> Result<Admins, DirectoryError> {
         let definitions = role::definitions(&self.reader, WHAT).await?;
         let names: BTreeMap<Uuid, String> =
@@ -42,7 +44,15 @@ impl Directory {
                 Item::User(person) => admins.add(person.id, &assignment, &names),
                 Item::Group(id) => {
                     if !groups.contains_key(id) {
-                        groups.insert(*id, members(self, *id).await?);
+                        let read = match members(self, *id).await {
+                            // Whoever holds a role by itself is known all the same.
+                            Err(DirectoryError::Forbidden { need, .. }) => {
+                                admins.unread = Some(need);
+                                Vec::new()
+                            }
+                            read => read?,
+                        };
+                        groups.insert(*id, read);
                     }
                     for member in groups.get(id).into_iter().flatten() {
                         admins.add(*member, &assignment, &names);

@@ -9,7 +9,7 @@ use super::{Directory, DirectoryError, Need, odata};
 
 /// Groups, as they are looked up.
 const GROUPS: Kind =
-    Kind { noun: "group", path: "groups", select: "id,displayName,visibility", need: Need::Groups };
+    Kind { noun: "group", path: "groups", select: "id,displayName,mail,visibility", need: Need::Groups };
 
 /// The group with this id, or of this name; a text with an `@` may also be its mail address.
 pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, DirectoryError> {
@@ -22,7 +22,7 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
     if text.contains('@') {
         filter.push_str(&format!(" or mail eq {literal}"));
     }
-    GROUPS.by_filter(reader, text, &filter).await
+    GROUPS.by_filter(reader, text, &filter, &["displayName", "mail"]).await
 }
 
 /// The users in a group: its own ones, or with those of all groups in it.

@@ -60,7 +60,8 @@ pub(super) enum Judgement {
 impl Content {
     /// Reads a body. Of a success, JSON without an `error` is what was asked for.
     pub(super) fn read(status: u16, bytes: &[u8]) -> Content {
-        if (200..300).contains(&status) {
+        // 206 is a part of it only.
+        if status == 200 {
             // `/$count` answers with a byte order mark before the number.
             let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
             match serde_json::from_slice::<Value>(plain) {
@@ -74,9 +75,7 @@ impl Content {
     /// The same of a part's body, which is JSON already, or is missing.
     pub(super) fn of_part(status: u16, body: Option<Value>) -> Content {
         match body {
-            Some(value) if (200..300).contains(&status) && value.get("error").is_none() => {
-                Content::Json(value)
-            }
+            Some(value) if status == 200 && value.get("error").is_none() => Content::Json(value),
             Some(value) => Content::Other(Body::read(value.to_string().as_bytes())),
             None => Content::Other(Body::Empty),
         }

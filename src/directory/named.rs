@@ -72,10 +72,11 @@ impl Kind {
         let text = id.to_string();
         let url = format!("{}/{id}?$select={}", self.path, self.select);
         let found = reader.get(&self.ask(&text, url)).await?;
-        Named::read(&found, &self.what(&text))
+        let found = Named::read(&found, &self.what(&text))?;
+        if found.id == id { Ok(found) } else { Err(self.another(&text)) }
     }
 
-    /// The one that a filter finds; `text` is what people called it.
+    /// The one that a filter finds; `text` is what people called it, in one of these fields.
     ///
     /// # Errors
     /// Also when there are none, or several.
@@ -84,17 +85,33 @@ impl Kind {
         reader: &Reader,
         text: &str,
         filter: &str,
+        fields: &[&str],
     ) -> Result<Named, DirectoryError> {
         let url = format!("{}?$filter={}&$select={}", self.path, odata::encoded(filter), self.select);
         let mut pages = Pages::new(reader.clone(), self.ask(text, url));
         let mut found: Vec<Named> = Vec::new();
         while let Some(items) = pages.next().await? {
             for value in &items {
+                if !fields.iter().any(|field| is_called(value, field, text)) {
+                    return Err(self.another(text));
+                }
                 found.push(Named::read(value, &self.what(text))?);
             }
         }
         only(found, self.what(text))
     }
+
+    /// An answer about another thing than was asked for: nobody knows whom it would lead to.
+    fn another(&self, text: &str) -> DirectoryError {
+        let reason = format!("Graph's answer is about another {}", self.noun);
+        DirectoryError::Untrusted { what: self.what(text), reason }
+    }
+}
+
+/// Whether a thing has this name in a field; Graph's filters compare without case, and trim nothing.
+fn is_called(value: &Value, field: &str, name: &str) -> bool {
+    let found = value.get(field).and_then(Value::as_str);
+    found.is_some_and(|found| found.trim().to_lowercase() == name.trim().to_lowercase())
 }
 
 /// The only one of those that were found; a thing may come again on a later page.

@@ -116,7 +116,10 @@ impl Pages {
 pub(super) fn link(page: &Value) -> Result<Option<String>, Fault> {
     match page.get("@odata.nextLink") {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(link)) if link.is_empty() => Ok(None),
+        // Behind it there may be more: an empty link is none to be followed, and no end either.
+        Some(Value::String(link)) if link.trim().is_empty() => {
+            Err(Fault::Untrusted("the link to its next page is empty".to_owned()))
+        }
         Some(Value::String(link)) => Ok(Some(link.clone())),
         Some(_) => Err(Fault::Untrusted("the link to its next page is no text".to_owned())),
     }

@@ -12,6 +12,9 @@ use super::risky::Risky;
 use super::users::Users;
 use super::{Directory, DirectoryError, Need, Person, Selector, group, odata, role, unit};
 
+/// So many users may be missing of what Graph counted, also where that is more than a tenth.
+const TOLERATED: u64 = 1;
+
 /// The users of a selector.
 #[derive(Debug)]
 pub struct People {
@@ -135,9 +138,16 @@ impl People {
                 said: "its membership is hidden, and no member came".to_owned(),
             });
         }
-        if self.missing() > 0 {
-            let (expected, came) = (self.expected().unwrap_or_default(), self.met.len());
+        let (expected, came) = (self.expected().unwrap_or_default(), self.met.len() as u64);
+        if expected > came {
             tracing::warn!("{}: Graph counted {expected} users and gave {came}", self.name);
+        }
+        // Whoever leaves meanwhile, and an index that lags, make a few; a list that breaks off makes many.
+        if self.missing() > TOLERATED.max(expected / 10) {
+            return Err(DirectoryError::Untrusted {
+                what: self.name.clone(),
+                reason: format!("Graph counted {expected} users and gave {came}: the list breaks off"),
+            });
         }
         Ok(())
     }

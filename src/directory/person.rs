@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::user_id::names_external;
+
 /// One user. What the directory did not tell is none: without the permission to read users, only the id is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
@@ -58,13 +60,19 @@ impl Person {
             return Err("a user whose id is no object id");
         }
         let synced = user.get("onPremisesSyncEnabled").is_some().then_some(false);
+        let upn = text(user, "userPrincipalName")?;
+        // Of somebody whom the token may read, null says that it was never set: accounts older than `userType` have
+        // none, and only what is disabled is false.
+        let was_told = |field: &str| upn.is_some() && user.get(field).is_some();
+        let by_name = || upn.as_deref().filter(|_| was_told("userType")).map(names_external);
+        let enabled = was_told("accountEnabled").then_some(true);
         Ok(Person {
             id,
-            upn: text(user, "userPrincipalName")?,
             name: text(user, "displayName")?,
-            guest: text(user, "userType")?.map(|kind| kind.eq_ignore_ascii_case("guest")),
-            enabled: truth(user, "accountEnabled")?,
+            guest: text(user, "userType")?.map(|kind| kind.eq_ignore_ascii_case("guest")).or_else(by_name),
+            enabled: truth(user, "accountEnabled")?.or(enabled),
             synced: truth(user, "onPremisesSyncEnabled")?.or(synced),
+            upn,
         })
     }
 }
@@ -103,6 +111,11 @@ mod tests {
         assert_eq!(person.id.to_string(), ID.to_lowercase());
         assert_eq!((person.upn.as_deref(), person.name), (Some("Jo@contoso.com"), None));
         assert_eq!((person.guest, person.enabled, person.synced), (Some(true), Some(false), Some(false)));
+        let old = json!({
+            "id": ID, "userPrincipalName": "a_b.com#EXT#@contoso.com", "userType": null, "accountEnabled": null,
+        });
+        let old = Person::read(&old).unwrap();
+        assert_eq!((old.guest, old.enabled), (Some(true), Some(true)), "never set, and not unknown");
         let bare = Person::read(&json!({"id": ID})).unwrap();
         assert_eq!((bare.upn, bare.guest, bare.enabled, bare.synced), (None, None, None, None));
     }

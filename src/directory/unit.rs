@@ -20,7 +20,10 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
     let text = text.trim();
     match Uuid::try_parse(text) {
         Ok(id) => UNITS.by_id(reader, id).await,
-        Err(_) => UNITS.by_filter(reader, text, &format!("displayName eq {}", odata::literal(text))).await,
+        Err(_) => {
+            let filter = format!("displayName eq {}", odata::literal(text));
+            UNITS.by_filter(reader, text, &filter, &["displayName"]).await
+        }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Changes {
     pub gone: Kind,
     /// Whose account was disabled: sent all the same.
     pub disabled: Kind,
+    /// Who has another name than the plan says: sent, and shown by the name of today.
+    pub renamed: Kind,
 }
 
 /// Users with the same change.
@@ -123,6 +125,8 @@ struct Today {
     /// What there is to say of a user who is not there.
     note: Option<Box<str>>,
     enabled: Option<bool>,
+    /// User principal name and display name.
+    names: [Box<str>; 2],
 }
 
 impl Today {
@@ -134,6 +138,7 @@ impl Today {
             protected: protected.map(|left_out| left_out.detail.as_str().into()),
             note: Some(row.note.as_str()).filter(|note| !note.is_empty()).map(Into::into),
             enabled: row.enabled,
+            names: [&row.user_principal_name, &row.display_name].map(|name| name.as_str().into()),
         }
     }
 }
@@ -177,6 +182,15 @@ impl Again {
 
     /// Takes in what a target is today.
     fn judge(&mut self, row: &mut PlanRow, is: Today, changes: &mut Changes) {
+        let [upn, name] = &is.names;
+        if !upn.is_empty() {
+            // Whoever approves must see whom the id names, and not what a file calls them.
+            if !same_name(&row.user_principal_name, upn) {
+                changes.renamed.add(|| format!("{} is {upn}", name_of(row)));
+            }
+            row.user_principal_name = upn.as_ref().into();
+            row.display_name = name.as_ref().into();
+        }
         if let Some(why) = is.protected {
             changes.protected.add(|| format!("{} ({why})", name_of(row)));
             row.left_out = Some(LeftOut::new(Outcome::Protected, format!("{why} (since the plan was made)")));
@@ -227,6 +241,11 @@ impl Again {
 
 fn rank_of(order: Order) -> Rank {
     Rank::new(None, false, i64::from(order))
+}
+
+/// Names compare as ids do: without case.
+fn same_name(one: &str, other: &str) -> bool {
+    one.is_empty() || one.to_lowercase() == other.to_lowercase()
 }
 
 fn name_of(row: &PlanRow) -> String {

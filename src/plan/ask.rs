@@ -47,6 +47,10 @@ pub(super) trait Pages {
     fn name(&self) -> &str;
     /// As [`People::next_page`].
     async fn next_page(&mut self) -> Result<Option<Vec<Person>>, DirectoryError>;
+    /// As [`People::missing`].
+    fn missing(&self) -> u64;
+    /// As [`People::expected`].
+    fn expected(&self) -> Option<u64>;
 }
 
 impl Ask for Directory {
@@ -96,6 +100,14 @@ impl Pages for People {
 
     async fn next_page(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
         People::next_page(self).await
+    }
+
+    fn missing(&self) -> u64 {
+        People::missing(self)
+    }
+
+    fn expected(&self) -> Option<u64> {
+        People::expected(self)
     }
 }
 

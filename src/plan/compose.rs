@@ -10,7 +10,7 @@ use super::order::First;
 use super::sources::{Place, Sources};
 use super::world::{World, lacking};
 use super::{Draft, Gathered, Listed, PlanError, PlanFacts, Resolution, Signed, Wishes, notices};
-use crate::directory::{Admins, Resolved, Selector};
+use crate::directory::{Admins, Person, Resolved, Selector, UserReads};
 use crate::intake::{Row, Verdict};
 use crate::user_id::UserId;
 
@@ -123,6 +123,10 @@ async fn admins<D: Ask>(
         Ok(admins) => {
             facts.admins = Some(Default::default());
             facts.global_administrators = Some((0, admins.global.len() as u64));
+            if let Some(need) = admins.unread {
+                let permission = need.permission();
+                facts.unchecked.push(format!("who holds roles through a group (needs {permission})"));
+            }
             Ok(Some(admins))
         }
         Err(why) if why.is_forbidden() && !wishes.admins_first => {
@@ -189,18 +193,48 @@ async fn select<D: Ask>(
     // A page may give somebody again: that is Graph's paging, and nobody named them twice.
     let mut known = HashSet::new();
     while let Some(page) = pages.next_page().await? {
-        for person in &page {
+        for person in &whole(page, world).await? {
             if known.insert(person.id) {
                 drafting.person(person, Place::new(source, known.len() as u64))?;
             }
         }
-        tell(&Reading { what: &what, so_far: known.len() as u64, of: None });
+        tell(&Reading { what: &what, so_far: known.len() as u64, of: pages.expected() });
+    }
+    if pages.missing() > 0 {
+        let missing = crate::console::wording::users(pages.missing());
+        drafting
+            .facts
+            .unchecked
+            .push(format!("{missing} of {what}: Graph counted them and did not give them"));
     }
     if known.is_empty() && !wishes.allow_empty {
         return Err(PlanError::Empty { selection: what });
     }
     drafting.facts.selection.push(what);
     Ok(())
+}
+
+/// Looks up those of whom a list tells too little: one of roles or of risk has no kinds of accounts.
+async fn whole<D: Ask>(mut page: Vec<Person>, world: &World<'_, D>) -> Result<Vec<Person>, PlanError> {
+    let Some(directory) = world.resolving().filter(|asked| asked.user_reads() != UserReads::Basic) else {
+        return Ok(page);
+    };
+    let bare = |person: &Person| person.upn.is_none() || person.guest.is_none() || person.enabled.is_none();
+    let (places, ids): (Vec<usize>, Vec<UserId>) = page
+        .iter()
+        .enumerate()
+        .filter(|(_, person)| bare(person))
+        .map(|(at, person)| (at, UserId::Object(person.id)))
+        .unzip();
+    if ids.is_empty() {
+        return Ok(page);
+    }
+    for (at, found) in places.into_iter().zip(resolve(directory, &ids).await?) {
+        if let Resolved::Person(person) = found {
+            page[at] = person;
+        }
+    }
+    Ok(page)
 }
 
 /// Whether ids were compared as they are written although somebody could have been asked.

@@ -49,8 +49,8 @@ fn person(n: u8) -> Person {
         id: object(n),
         upn: Some(upn(n).into()),
         name: Some(format!("User {n}").into()),
-        guest: Some(n % 3 == 0),
-        enabled: Some(n % 4 != 0),
+        guest: Some(n.is_multiple_of(3)),
+        enabled: Some(!n.is_multiple_of(4)),
         synced: Some(false),
     }
 }
@@ -98,6 +98,14 @@ impl Pages for Paged {
 
     async fn next_page(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
         Ok(self.1.pop())
+    }
+
+    fn missing(&self) -> u64 {
+        0
+    }
+
+    fn expected(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -439,6 +447,9 @@ proptest! {
             ..Wishes::default()
         };
         let input: Vec<String> = rows.0.iter().copied().map(called).collect();
+        // A token that does not tell is not tried out for one user.
+        let bare = wishes.selectors.is_empty() && wishes.protect.is_empty() && wishes.exclude.is_empty();
+        prop_assume!(tenant.reads == UserReads::Allowed || !bare || input.len() > 1);
         // An operator of a home elsewhere is nobody here.
         let planned = compose(&tenant, &input, &wishes, &operator(signed));
         let nobody = protect.0.iter().chain(&exclude.0).any(|(n, _)| *n >= tenant.users);

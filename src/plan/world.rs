@@ -16,6 +16,8 @@ pub(super) struct World<'a, D> {
     pub(super) directory: Option<&'a D>,
     /// Whether ids are looked up, and if not, why not.
     pub(super) resolution: Resolution,
+    /// Whether a list of people may hold nobody.
+    pub(super) allow_empty: bool,
 }
 
 impl<'a, D: Ask> World<'a, D> {
@@ -37,24 +39,25 @@ impl<'a, D: Ask> World<'a, D> {
         somebody: Option<UserId>,
         compares: bool,
     ) -> Result<World<'a, D>, PlanError> {
+        let allow_empty = wishes.allow_empty;
         let Some(asked) = directory else {
             return match wishes.need_directory() {
                 true => Err(PlanError::NoDirectory),
-                false => Ok(World { directory, resolution: Resolution::NotAsked }),
+                false => Ok(World { directory, allow_empty, resolution: Resolution::NotAsked }),
             };
         };
         let somebody = somebody.unwrap_or(UserId::Object(NOBODY));
         let why = match asked.user_reads() {
             UserReads::Lacking => lacking(),
             UserReads::Unknown if !wishes.need_directory() && !compares => {
-                return Ok(World { directory: None, resolution: Resolution::NotAsked });
+                return Ok(World { directory: None, allow_empty, resolution: Resolution::NotAsked });
             }
             UserReads::Unknown if !wishes.need_directory() => match asked.answers(&somebody).await {
-                Ok(()) => return Ok(World { directory, resolution: Resolution::Full }),
+                Ok(()) => return Ok(World { directory, allow_empty, resolution: Resolution::Full }),
                 Err(why) => why,
             },
             _ => match asked.resolve(&[somebody]).await {
-                Ok(_) => return Ok(World { directory, resolution: Resolution::Full }),
+                Ok(_) => return Ok(World { directory, allow_empty, resolution: Resolution::Full }),
                 Err(why) if why.is_forbidden() => why,
                 Err(why) => return Err(why.into()),
             },
@@ -62,7 +65,7 @@ impl<'a, D: Ask> World<'a, D> {
         if wishes.need_users() {
             return Err(why.into());
         }
-        Ok(World { directory, resolution: Resolution::Impossible(why.to_string()) })
+        Ok(World { directory, allow_empty, resolution: Resolution::Impossible(why.to_string()) })
     }
 
     /// Whether ids are looked up.

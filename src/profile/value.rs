@@ -7,7 +7,7 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::user_id::UserId;
+use crate::plan::Listed;
 
 /// A value, and the folder that paths in it start from.
 pub(super) struct Field<'a> {
@@ -53,9 +53,9 @@ impl Field<'_> {
 
     /// Ids, and paths of files with ids: what is no id is a path, as `--protect` has it.
     pub(super) fn ids_or_paths(&self) -> Result<Vec<String>, String> {
-        let read = |text: String| match text.parse::<UserId>() {
-            Ok(_) => Ok(text),
-            Err(_) => path_text(whole(self.folder, &text)),
+        let read = |text: String| match Listed::read(&text, false) {
+            Listed::Id(_) | Listed::Of(_) => Ok(text),
+            Listed::File(_) => path_text(whole(self.folder, &text)),
         };
         self.texts()?.into_iter().map(read).collect()
     }

@@ -331,3 +331,27 @@ fn selections_are_frozen_too() {
     assert_eq!(stage.stats().effects, 2);
     assert!(!stage.folder().text("report.csv").contains("cyd@"));
 }
+
+#[test]
+fn whoever_approves_sees_whom_an_id_names_and_not_what_the_file_calls_them() {
+    let stage = tenant();
+    let path = plan(&stage, &["ann", "bob"], &[]);
+    remake(&path, |plan| plan["rows"][0]["user_principal_name"] = "cyd@contoso.com".into());
+    let done = finish(&stage, "apply", &path, &["--dry-run"]);
+    done.exits(0);
+    let told = "1 user called otherwise than in the plan, and sent: cyd@contoso.com is ann@contoso.com";
+    assert!(done.stderr.contains(told), "{}", done.stderr);
+    assert!(done.stdout.contains("ann@contoso.com") && !done.stdout.contains("cyd@"), "{}", done.stdout);
+}
+
+#[test]
+fn who_is_protected_by_name_when_it_is_applied_is_not_sent_for_an_older_wish() {
+    let stage = tenant();
+    let root = "root1@contoso.com";
+    let path = plan(&stage, &["ann", "root1"], &["--protect", root, "--unprotect", root]);
+    let done = finish(&stage, "apply", &path, &["--yes", "--protect", root]);
+    done.exits(0);
+    assert!(done.stderr.contains("protected by now"), "{}", done.stderr);
+    let sent: Vec<String> = stage.ledger().users.into_iter().map(|user| user.id).collect();
+    assert_eq!(sent, ["ann@contoso.com"]);
+}

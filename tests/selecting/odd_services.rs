@@ -178,3 +178,40 @@ fn a_service_that_passes_over_the_filter_does_not_widen_the_risk() {
     });
     assert_eq!(desk.names(&Selector::Risky(vec![RiskLevel::High])), ["ada"]);
 }
+
+#[test]
+fn a_list_that_breaks_off_is_not_taken_for_whole() {
+    let breaking = |last: Value| {
+        serve(move |path| match path {
+            _ if path.contains("ransitiveMembers/") => {
+                Some((200, json!({"@odata.count": 9, "value": [item("user", ADA)], "@odata.nextLink": last})))
+            }
+            _ => finance(),
+        })
+        .0
+    };
+    for (last, says) in [(json!(""), "empty"), (Value::Null, "counted 9 users and gave 1")] {
+        let error = breaking(last).refusal(&group(GROUP));
+        assert!(
+            matches!(error, DirectoryError::Untrusted { .. }) && error.to_string().contains(says),
+            "{error}"
+        );
+    }
+    let partial = serve(|path| match path {
+        _ if path.contains("ransitiveMembers") => Some((206, json!({"value": []}))),
+        _ => finance(),
+    });
+    assert!(partial.0.read(&group(GROUP)).is_err(), "a part is not the whole");
+}
+
+#[test]
+fn an_answer_about_another_group_is_not_followed() {
+    let other = || Some((200, json!({"id": ADA, "displayName": "Odd"})));
+    let (desk, seen) = serve(move |path| if path.starts_with("groups/") { other() } else { None });
+    let error = desk.refusal(&group(GROUP));
+    assert!(error.to_string().contains("another group"), "{error}");
+    let (desk, _) = serve(|_| list(json!([{"id": GROUP, "displayName": "Odd"}])));
+    let error = desk.refusal(&group("Mixed"));
+    assert!(error.to_string().contains("another group"), "{error}");
+    assert!(!seen.lock().unwrap().iter().any(|seen| seen.line.contains("embers")), "nobody was read");
+}

@@ -112,3 +112,23 @@ fn what_can_not_be_read_in_full_sends_nobody() {
         assert_eq!(sent, Vec::<String>::new(), "{args:?}");
     }
 }
+
+#[test]
+fn a_protect_list_that_holds_nobody_stops_the_run_unless_that_is_meant() {
+    for list in ["group:Empty", "role:Global Administrator"] {
+        let args = ["--group", "Finance", "--protect", list];
+        let (done, sent) = run(ALL, &args);
+        assert_eq!((done.code, sent), (Some(2), Vec::new()), "{}", done.stderr);
+        assert!(done.stderr.contains("holds no user"), "{}", done.stderr);
+        let (done, sent) = run(ALL, &[&args[..], &["--allow-empty"]].concat());
+        assert_eq!((done.code, sent), (Some(0), vec!["ada".to_owned(), "bo".to_owned()]), "{}", done.stderr);
+    }
+}
+
+#[test]
+fn kinds_of_accounts_are_known_of_those_at_risk_too() {
+    for kind in ["--members-only", "--enabled-only"] {
+        let (done, sent) = run(ALL, &["--risky-users", "high", kind]);
+        assert_eq!((done.code, sent), (Some(0), vec!["di".to_owned()]), "{kind}: {}", done.stderr);
+    }
+}

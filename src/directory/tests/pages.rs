@@ -97,7 +97,7 @@ async fn the_link_of_a_retrys_answer_is_not_followed() {
             (true, 0) => graph("504 Late", &error("", "")),
             (true, 1) => page(&[2], link(seen, "poison")),
             (true, _) => page(&[2], link(seen, "third")),
-            _ if seen.line.contains("third") => page(&[3], json!("")),
+            _ if seen.line.contains("third") => page(&[3], Value::Null),
             _ => page(&[1], link(seen, "second")),
         }
     })

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::GuardError;
-use crate::directory::{Resolved, Selector};
+use crate::directory::{DirectoryError, Resolved, Selector};
 use crate::harmless::excerpt;
 use crate::intake::{self, Options, Source, Verdict};
 use crate::plan::Listed;
@@ -142,7 +142,17 @@ async fn of_directory<D: Ask>(
         for person in &page {
             take(ids_of(person).collect(), &what)?;
         }
-        tell(&Reading { what: &what, so_far, of: None });
+        tell(&Reading { what: &what, so_far, of: pages.expected() });
+    }
+    let missing = pages.missing();
+    if missing > 0 {
+        let reason = format!("Graph counted {missing} more users than it gave");
+        return Err(failed(DirectoryError::Untrusted { what, reason }));
+    }
+    // A group or a role that holds nobody is mostly another one than was meant.
+    if so_far == 0 && !world.allow_empty {
+        let reason = "which holds no user; --allow-empty goes on".to_owned();
+        return Err(GuardError::Nobody { list, entry: what, reason });
     }
     Ok(())
 }
