@@ -5,24 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::connect::claims_of;
-use super::{open_files, profiles, prompt, secret_files, standard_input, start_logs};
+use super::{open_files, profiles, prompt, protection, secret_files, standard_input, start_logs};
 use crate::cli::DoctorArgs;
 use crate::console::{self, Output};
-use crate::directory::{Directory, DirectoryError, Need, Person, Resolved, UserReads};
+use crate::directory::Directory;
 use crate::doctor::network::{self, Server, Sight};
 use crate::doctor::text::{self, Format};
-use crate::doctor::{
-    Finding, Findings, certificate, clock, emergency, machine, pace, permissions, roles, setup, token,
-};
+use crate::doctor::{Finding, Findings, certificate, clock, machine, pace, permissions, roles, setup, token};
 use crate::error::Error;
 use crate::http::HttpClients;
 use crate::identity::{
     Auth, Authority, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
     process_variables,
 };
-use crate::plan::{Draft, Gathered, Listed, Signed, Wishes};
 use crate::settings::{Evidence, Network, Sending, SignIn, profiled};
-use crate::user_id::UserId;
 
 /// How long the sign-in may take. A run is more patient with a busy token endpoint; here somebody waits.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -225,7 +221,7 @@ async fn credential(
             let claims = claims_of(&signed_in.tokens);
             let tokens = Arc::new(signed_in.tokens);
             let directory = Directory::new(clients, place.network.graph_root(), tokens, &claims);
-            findings.add(protection(place.protect, &claims, &directory).await);
+            findings.add(protection::look(place.protect, &claims, &directory).await);
         }
         Ok(Err(error)) => no_token(&error, findings),
         Err(_) => {
@@ -285,39 +281,6 @@ fn look_at_token(place: &Place<'_>, signed_in: &SignedIn, findings: &mut Finding
     if claims.app_only() == Some(false) {
         findings.add(roles::judge(&claims));
     }
-}
-
-/// Whether the protect list can be resolved; where there is none, whom it should hold.
-async fn protection(lists: &[String], claims: &TokenClaims, directory: &Directory) -> Finding {
-    let wishes = Wishes {
-        protect: lists.iter().map(|entry| Listed::read(entry, false)).collect(),
-        ..Wishes::default()
-    };
-    if !lists.is_empty() {
-        let asked =
-            (directory.user_reads() == UserReads::Allowed || wishes.need_directory()).then_some(directory);
-        return match Draft::compose(Gathered::default(), &wishes, &Signed::default(), asked).await {
-            Ok(_) => emergency::judge(lists, Err("")),
-            Err(error) => {
-                let advice = "mend the list: nothing is sent while it can't be read and resolved in full";
-                Finding::fatal("protection", error.to_string(), advice, USAGE)
-            }
-        };
-    }
-    if !permissions::reads_roles(claims) {
-        return emergency::judge(lists, Err(&format!("it needs {}", Need::Roles)));
-    }
-    match administrators(directory).await {
-        Ok(people) => emergency::judge(lists, Ok(&people)),
-        Err(error) => emergency::judge(lists, Err(&error.to_string())),
-    }
-}
-
-/// The tenant's Global Administrators, as far as users can be read.
-async fn administrators(directory: &Directory) -> Result<Vec<Person>, DirectoryError> {
-    let ids: Vec<UserId> = directory.admins().await?.global.into_iter().map(UserId::Object).collect();
-    let known = directory.resolve(&ids).await?.into_iter();
-    Ok(known.filter_map(|one| if let Resolved::Person(person) = one { Some(person) } else { None }).collect())
 }
 
 fn audience(network: &Network, claims: &TokenClaims) -> Finding {

@@ -12,6 +12,7 @@ mod open_files;
 mod plan;
 mod profiles;
 mod prompt;
+mod protection;
 mod reading;
 mod report;
 mod results;

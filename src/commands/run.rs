@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::event::Stop;
 use crate::intake::{self, Options, Source};
 use crate::journal::{Decided, FORMAT, PlanFileRecord, RunFolder, RunRecord, Unprotected, write_private};
-use crate::plan::{Draft, Gathered, PlanFacts, Signed, Wishes};
+use crate::plan::{Draft, Gathered, PlanFacts, Signed, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{self, Evidence, Network, Sending, SignIn, wishes};
 
@@ -109,6 +109,7 @@ impl Prepared {
 
 /// Reads the inputs in full.
 pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Result<Gathered, Error> {
+    check_lists(wishes)?;
     if files.is_empty() && !wishes.selectors.is_empty() {
         return Ok(Gathered::default());
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
 use super::drafting::{Drafting, Finished, Rules};
-use super::guard::{Guard, GuardError, for_each_person};
+use super::guard::{Guard, GuardError, for_each_person, members};
 use super::order::First;
 use super::sources::{Place, Sources};
 use super::world::{World, lacking};
@@ -176,6 +176,20 @@ async fn look_up<D: Ask>(
 /// Whether a text can be what somebody is called.
 fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= LONGEST_NAME && !text.chars().any(crate::harmless::is_acting)
+}
+
+/// Reads the files of all lists, before anybody signs in: a file that can't be read is known first.
+///
+/// # Errors
+/// When a list can't be read, or holds a line that names nobody.
+pub fn check_lists(wishes: &Wishes) -> Result<(), PlanError> {
+    let lists = [("protect list", &wishes.protect), ("exclusions", &wishes.exclude), (FIRST, &wishes.first)];
+    for (list, entries) in lists {
+        for entry in entries {
+            members(list, entry)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes in whom a selection finds.

@@ -36,6 +36,7 @@ mod world;
 pub use again::{Changes, Kind, Planned};
 pub use ask::Reading;
 pub use caution::{Caution, wants_number};
+pub use compose::check_lists;
 pub use facts::{PlanFacts, Resolution};
 pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
 pub use gathered::Gathered;

@@ -28,7 +28,7 @@ fn good_profiles_are_good() {
     let stage = tenant();
     stage.input("leave.txt", "b@contoso.com\n");
     stage.input("boss.csv", "id,userPrincipalName\n,boss@contoso.com\n");
-    let keys = "protect = ['boss.csv', 'x@y.z']\nexclude_file = 'leave.txt'\noutput_dir = 'not-yet-there'\n";
+    let keys = "protect = ['boss.csv', 'x@y.z', 'group:Board', 'role:Global Administrator']\nexclude_file = 'leave.txt'\noutput_dir = 'not-yet-there'\n";
     let toml = format!("[profile.c]\n{0}{keys}[profile.d]\n{0}", app());
     let done = stage.finish(&mut check(&stage, &toml, &[]));
     assert_eq!(done.exits(0).stdout, "c: good\nd: good\n");

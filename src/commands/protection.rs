@@ -1,0 +1,44 @@
+//! What `doctor` finds of the protect list: whether it can be resolved, or whom it should hold.
+
+use crate::directory::{Directory, DirectoryError, Need, Person, Resolved, UserReads};
+use crate::doctor::{Finding, emergency, permissions};
+use crate::identity::TokenClaims;
+use crate::plan::{Draft, Gathered, Listed, Signed, Wishes};
+use crate::user_id::UserId;
+
+/// The exit code of a run whose protect list can't be used.
+const USAGE: u8 = 2;
+
+/// Whether the protect list can be resolved; where there is none, whom it should hold.
+pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Directory) -> Finding {
+    let wishes = Wishes {
+        protect: lists.iter().map(|entry| Listed::read(entry, false)).collect(),
+        ..Wishes::default()
+    };
+    if !lists.is_empty() {
+        let asked = (matches!(directory.user_reads(), UserReads::Allowed | UserReads::Basic)
+            || wishes.need_directory())
+        .then_some(directory);
+        return match Draft::compose(Gathered::default(), &wishes, &Signed::default(), asked).await {
+            Ok(_) => emergency::judge(lists, Err("")),
+            Err(error) => {
+                let advice = "mend the list: nothing is sent while it can't be read and resolved in full";
+                Finding::fatal("protection", error.to_string(), advice, USAGE)
+            }
+        };
+    }
+    if !permissions::reads_roles(claims) {
+        return emergency::judge(lists, Err(&format!("it needs {}", Need::Roles)));
+    }
+    match administrators(directory).await {
+        Ok(people) => emergency::judge(lists, Ok(&people)),
+        Err(error) => emergency::judge(lists, Err(&error.to_string())),
+    }
+}
+
+/// The tenant's Global Administrators, as far as users can be read.
+async fn administrators(directory: &Directory) -> Result<Vec<Person>, DirectoryError> {
+    let ids: Vec<UserId> = directory.admins().await?.global.into_iter().map(UserId::Object).collect();
+    let known = directory.resolve(&ids).await?.into_iter();
+    Ok(known.filter_map(|one| if let Resolved::Person(person) = one { Some(person) } else { None }).collect())
+}
