@@ -63,9 +63,12 @@ pub struct ChoosingArgs {
     /// Find the users of files also by mail address, alias, on-premises name and employee id
     #[arg(long)]
     pub resolve: bool,
-    /// Go on where a selection finds nobody
+    /// Go on where a selection or a protect list finds nobody
     #[arg(long)]
     pub allow_empty: bool,
+    /// Don't look users up first: ids are sent as they are written. For files, where the directory can't be read
+    #[arg(long)]
+    pub no_lookup: bool,
 }
 
 /// Who goes first.

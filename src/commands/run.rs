@@ -133,6 +133,7 @@ pub(super) async fn compose(
     directory: Option<&Directory>,
     work: &WorkArgs,
 ) -> Result<Draft, Error> {
+    let directory = directory.filter(|_| !work.choosing.no_lookup);
     let reading = reading::Shown::new(&work.output);
     let composed =
         Draft::compose_telling(gathered, wishes, signed, directory, &|read| reading.tell(read)).await;

@@ -49,7 +49,10 @@ pub enum PlanError {
     #[error(transparent)]
     Directory(#[from] DirectoryError),
     /// What was asked for can't be told without the directory, and there is none.
-    #[error("this can't be planned without reading the directory, and nobody signed in")]
+    #[error(
+        "this can't be planned without reading the directory: selections, groups and roles on lists, kinds of accounts, \
+         --resolve, --admins-first and --max-share need it; take --no-lookup away"
+    )]
     NoDirectory,
     /// A selection finds nobody.
     #[error("{selection} has no users. Look at the name; where that may be, give --allow-empty")]

@@ -8,6 +8,7 @@ mod plain_server;
 mod stage;
 
 mod desk;
+mod doctor;
 mod filters;
 mod groups;
 mod odd_services;

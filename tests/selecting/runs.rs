@@ -132,3 +132,16 @@ fn kinds_of_accounts_are_known_of_those_at_risk_too() {
         assert_eq!((done.code, sent), (Some(0), vec!["di".to_owned()]), "{kind}: {}", done.stderr);
     }
 }
+
+#[test]
+fn without_looking_anybody_up_ids_go_as_they_are_written() {
+    let stage = Stage::new(&format!("{ALL}{TENANT}"));
+    let input = stage.input("users.txt", "ada@contoso.example\nbo@contoso.example\n");
+    let done = stage.run(&input, &["--no-lookup", "--protect", "bo@contoso.example"]);
+    done.exits(0);
+    assert_eq!((stage.stats().reads, stage.stats().effects), (0, 1), "{}", done.stderr);
+    assert_eq!(stage.folder().row("ada@contoso.example")["outcome"], "revoked");
+    let done = stage.run(&input, &["--no-lookup", "--protect", "group:Finance"]);
+    done.exits(2);
+    assert!(done.stderr.contains("--no-lookup"), "{}", done.stderr);
+}
