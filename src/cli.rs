@@ -72,8 +72,8 @@ pub enum Command {
 const RUN_EXAMPLES: &str = "Examples:
   See what would happen, without sending anything:
       entra-revoke run leavers.csv --dry-run
-  The members of a group, administrators first (docs/incident.md has the commands for five situations):
-      entra-revoke run --group Finance --admins-first --protect \"role:Global Administrator\" --case-id INC-4711
+  The members of a group, administrators first (docs/incident.md has more):
+      entra-revoke run --group Finance --admins-first --protect break-glass.txt
   With an app's secret (AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are set):
       entra-revoke run leavers.csv --protect break-glass.txt --case-id INC-4711
   With the tenant, the app and the protect lists of a profile (docs/profiles.md):
