@@ -42,7 +42,7 @@ pub struct Cli {
 /// The verbs.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Revoke the sign-in sessions of the users in files or on standard input
+    /// Revoke the sign-in sessions of users: of files, of standard input, of groups, roles and filters
     #[command(after_help = RUN_EXAMPLES)]
     Run(Box<RunArgs>),
     /// The same against a built-in simulator: no tenant is touched
@@ -72,6 +72,8 @@ pub enum Command {
 const RUN_EXAMPLES: &str = "Examples:
   See what would happen, without sending anything:
       entra-revoke run leavers.csv --dry-run
+  The members of a group, administrators first (docs/incident.md has more):
+      entra-revoke run --group Finance --admins-first --protect break-glass.txt
   With an app's secret (AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET are set):
       entra-revoke run leavers.csv --protect break-glass.txt --case-id INC-4711
   With the tenant, the app and the protect lists of a profile (docs/profiles.md):
@@ -84,6 +86,7 @@ const RUN_EXAMPLES: &str = "Examples:
 const DRILL_EXAMPLES: &str = "Examples:
       entra-revoke drill samples/offboarding-hr.csv
       entra-revoke drill --users 5000
+      entra-revoke drill --group Finance --exclude-group IT --dry-run
       entra-revoke drill samples/list.txt --fault 'answer=503;chance=0.2' --fault 'match=p*;answer=404'";
 
 const RESUME_EXAMPLES: &str = "Examples:
@@ -92,7 +95,7 @@ const RESUME_EXAMPLES: &str = "Examples:
 
 const DOCTOR_EXAMPLES: &str = "Examples:
   With the flags that the run will have:
-      entra-revoke doctor --tenant contoso.com --client-id … --certificate-file app.pem
+      entra-revoke doctor --tenant contoso.com --client-id … --certificate-file app.pem --protect break-glass.csv
   For a pipeline: exits with 0 only when a run would start
       entra-revoke doctor -o json
   The commands that register the app:

@@ -8,9 +8,10 @@
 //!  intake ───────▶ plan ──────────▶ dispatch ────────────▶ journal ──────────▶ report
 //!  csv, lines,     dedupe,          one loop owns queue,   appended, synced,   csv, jsonl,
 //!  xlsx, stdin     guard, order     pacer, retries, halt;  resumable           html, manifest
-//!                                   workers carry requests
-//!                                      │ events
-//!                                      └──▶ console: progress, logs
+//!                  ▲    │  ▲        workers carry requests
+//!  people          │    ▼  │ later     │ events
+//!  directory ──────┘   plan_file       └──▶ console: progress, logs
+//!  groups, roles, filters; who an id is
 //! ```
 //!
 //! The whole plan is on disk before the first request leaves. [`graph`] is the wire, [`identity`] the token;

@@ -21,7 +21,7 @@ const VERBS: [&str; 9] =
     ["run", "drill", "plan", "apply", "resume", "doctor", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 24] = [
+const FLAGS_OF_OTHERS: [&str; 26] = [
     "--release",
     "--locked",
     "--resource",
@@ -31,6 +31,8 @@ const FLAGS_OF_OTHERS: [&str; 24] = [
     "--lib",
     "--parallel-max",
     "--no-default-features",
+    "--api",
+    "--api-permissions",
     "--append",
     "--body",
     "--cert",
@@ -287,6 +289,128 @@ mod commands {
             }
         }
         assert!(ran >= 4, "only {ran} blocks ran");
+    }
+
+    /// The command lines of the page for incidents.
+    fn lines_of_incident() -> Vec<String> {
+        let text = document("docs/incident.md");
+        let lines: Vec<String> = blocks(&text, "text").into_iter().flat_map(|(_, lines)| lines).collect();
+        assert!(lines.iter().all(|line| line.contains("entra-revoke ")), "a line is no command: {lines:#?}");
+        lines
+    }
+
+    /// Runs a line in a folder, and gives its exit code and what it printed.
+    fn sh(dir: &Path, line: &str) -> (Option<i32>, String) {
+        let bin = dir.join(".bin");
+        fs::create_dir_all(&bin).unwrap();
+        let _ = std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_entra-revoke"), bin.join("entra-revoke"));
+        let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", line]).current_dir(dir).env("PATH", path).stdin(Stdio::null());
+        surroundings::forget(&mut shell);
+        homeless(&mut shell, dir);
+        let done = shell.env("NO_PROXY", "127.0.0.1").output().unwrap();
+        let printed =
+            String::from_utf8_lossy(&done.stdout).into_owned() + &String::from_utf8_lossy(&done.stderr);
+        (done.status.code(), printed)
+    }
+
+    /// Whom `--protect` names in a drill's tenant: accounts as they are, a role's holders as a drill finds them.
+    fn protected(dir: &Path, line: &str) -> Vec<String> {
+        let entries = Regex::new(r#"--protect ("[^"]+"|\S+)"#).unwrap();
+        let entries = entries.captures_iter(line).map(|found| found[1].trim_matches('"').to_owned());
+        let holders = |role: &str| {
+            let drill = format!("entra-revoke drill --role '{role}' --dry-run -o csv 2> /dev/null");
+            let upn = Regex::new(r"[a-z0-9]+@drill\.example").unwrap();
+            let (_, printed) = sh(dir, &drill);
+            upn.find_iter(&printed).map(|found| found.as_str().to_owned()).collect::<BTreeSet<_>>()
+        };
+        let people = entries.flat_map(|entry| match entry.strip_prefix("role:") {
+            Some(role) => holders(role).into_iter().collect(),
+            None => vec![entry],
+        });
+        people.collect()
+    }
+
+    /// What a run's report says, by user principal name: the outcome, and the object id where it is known.
+    fn outcomes(dir: &Path) -> Vec<(String, String, String)> {
+        let folder = fs::read_dir(dir.join("runs")).unwrap().next().unwrap().unwrap().path();
+        let mut report = csv::Reader::from_path(folder.join("report.csv")).unwrap();
+        let headers = report.headers().unwrap().clone();
+        let at = |name: &str| headers.iter().position(|header| header == name).unwrap();
+        let (name, outcome, id) = (at("user_principal_name"), at("outcome"), at("user_id"));
+        let rows = report.records().map(|row| row.unwrap());
+        rows.map(|row| (row[name].to_lowercase(), row[outcome].to_owned(), row[id].to_owned())).collect()
+    }
+
+    fn journal(dir: &Path) -> String {
+        let folder = fs::read_dir(dir.join("runs")).unwrap().next().unwrap().unwrap().path();
+        fs::read_to_string(folder.join("journal.jsonl")).unwrap()
+    }
+
+    /// Drills a line of the page: it does what it says, and nobody whom it protects is sent.
+    fn drill(line: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("alice.txt"), "user00012@drill.example\n").unwrap();
+        let wanted = protected(dir.path(), line);
+        assert_eq!(wanted.is_empty(), !line.contains("--protect"), "{line}");
+        let (code, printed) = sh(dir.path(), &line.replace("entra-revoke run", "entra-revoke drill"));
+        let guests = ["Guest", "--guests-only"].iter().any(|word| line.contains(word));
+        let guests = guests || (line.contains("--all-users") && !line.contains("--members-only"));
+        assert_eq!(code, Some(if guests { 3 } else { 0 }), "{line}\n{printed}");
+        let (rows, journal) = (outcomes(dir.path()), journal(dir.path()));
+        assert!(journal.contains(r#""event":"sent""#), "{line}: nobody was sent");
+        for name in &wanted {
+            let theirs: Vec<_> = rows.iter().filter(|(upn, ..)| upn == name).collect();
+            assert!(!theirs.is_empty(), "{line}: {name} is not even chosen");
+            for (_, outcome, id) in theirs {
+                assert_eq!(outcome, "protected", "{line}: {name}");
+                assert!(!id.is_empty() && !journal.contains(id.as_str()), "{line}: {name} was sent");
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_for_incidents_does_what_it_says() {
+        let lines = lines_of_incident();
+        let runs: Vec<&String> = lines.iter().filter(|line| line.contains("entra-revoke run ")).collect();
+        assert!(runs.len() >= 10, "two for each of the five situations: {runs:#?}");
+        std::thread::scope(|scope| {
+            for line in &runs {
+                scope.spawn(|| drill(line));
+            }
+        });
+    }
+
+    #[test]
+    fn the_page_for_incidents_plans_and_applies() {
+        let lines = lines_of_incident();
+        let line = |verb: &str| {
+            let mut found = lines.iter().filter(|line| line.starts_with(&format!("entra-revoke {verb} ")));
+            found.next().unwrap_or_else(|| panic!("the page has no line with {verb}")).clone()
+        };
+        let (plan, apply) = (line("plan"), line("apply"));
+        assert!(apply.ends_with("--expect-sha256 …"), "{apply}");
+        // The hash and the number are what `plan` printed; a person types the number.
+        let hash = apply.replace('…', "$(sed -n 's/^SHA-256 *//p' said)");
+        let number = "$(sed -n 's/^  users *//p' said)";
+        let protected = protected(tempfile::tempdir().unwrap().path(), &plan).len();
+        assert!(protected > 0, "{plan}");
+        let block = format!(
+            r#"$ printf '[token]\nroles = ["User.RevokeSessions.All", "User.Read.All", "RoleManagement.Read.Directory"]\n' > app.toml
+$ entra-revoke simulator --listen {PORT} --config app.toml --users 300 --domain drill.example &
+listening on http://{PORT}
+$ ENTRA_REVOKE_TOKEN=any {plan} --graph-url http://{PORT} 2>&1 | tee said
+…
+Plan     plan.json
+$ ENTRA_REVOKE_TOKEN=any {hash} --yes-i-mean {number} --graph-url http://{PORT} --no-progress
+$ echo $?
+0
+$ grep -c ',protected,' runs/*/report.csv
+{protected}"#
+        );
+        let block: Vec<String> = block.lines().map(str::to_owned).collect();
+        check("docs/incident.md, plan and apply", &block);
     }
 
     /// A program that the block needs and this machine does not have.
