@@ -1,6 +1,6 @@
 //! What `doctor` finds of the protect list: whether it can be resolved, or whom it should hold.
 
-use crate::directory::{Directory, DirectoryError, Need, Person, Resolved, UserReads};
+use crate::directory::{Directory, DirectoryError, Need, Person, Resolved};
 use crate::doctor::{Finding, emergency, permissions};
 use crate::identity::TokenClaims;
 use crate::plan::{Draft, Gathered, Listed, Signed, Wishes};
@@ -16,10 +16,7 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
         ..Wishes::default()
     };
     if !lists.is_empty() {
-        let asked = (matches!(directory.user_reads(), UserReads::Allowed | UserReads::Basic)
-            || wishes.need_directory())
-        .then_some(directory);
-        return match Draft::compose(Gathered::default(), &wishes, &Signed::default(), asked).await {
+        return match Draft::compose(Gathered::default(), &wishes, &Signed::default(), Some(directory)).await {
             Ok(_) => emergency::judge(lists, Err("")),
             Err(error) => {
                 let advice = "mend the list: nothing is sent while it can't be read and resolved in full";

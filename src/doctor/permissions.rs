@@ -55,8 +55,15 @@ const READING: [(&str, &[&str]); 4] = [
 ];
 
 /// Reading permissions that are no more than their purpose needs, beside the first of each row above.
-const MODEST: [&str; 4] =
-    ["User.Read.All", "GroupMember.ReadBasic.All", "Member.Read.Hidden", "AdministrativeUnit.Read.All"];
+const MODEST: [&str; 7] = [
+    "User.Read.All",
+    "GroupMember.ReadBasic.All",
+    "Member.Read.Hidden",
+    "AdministrativeUnit.Read.All",
+    "RoleEligibilitySchedule.Read.Directory",
+    "Application.Read.All",
+    "Organization.Read.All",
+];
 
 /// Whether the token's permissions allow to revoke sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

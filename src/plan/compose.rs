@@ -183,7 +183,8 @@ fn is_name(text: &str) -> bool {
 /// # Errors
 /// When a list can't be read, or holds a line that names nobody.
 pub fn check_lists(wishes: &Wishes) -> Result<(), PlanError> {
-    let lists = [("protect list", &wishes.protect), ("exclusions", &wishes.exclude), (FIRST, &wishes.first)];
+    let lists =
+        [("protect list", &wishes.protect), ("list of exclusions", &wishes.exclude), (FIRST, &wishes.first)];
     for (list, entries) in lists {
         for entry in entries {
             members(list, entry)?;

@@ -26,7 +26,7 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
     found.extend(profile.protect.iter().filter_map(|entry| list("protect", entry, folder)));
     let excluded = profile.exclude_file.iter().map(|path| path.as_path());
     found.extend(excluded.filter_map(|path| {
-        let read = Listed::File(path.to_owned()).check("exclusions");
+        let read = Listed::File(path.to_owned()).check("list of exclusions");
         read.err().map(|error| format!("exclude_file: {error}"))
     }));
     found.extend(profile.output_dir.as_deref().and_then(output_dir));

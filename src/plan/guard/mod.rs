@@ -98,7 +98,7 @@ impl Default for Guard {
     fn default() -> Self {
         Guard {
             protect: List::new("protect list", Outcome::Protected),
-            exclude: List::new("exclusions", Outcome::Excluded),
+            exclude: List::new("list of exclusions", Outcome::Excluded),
             own: Own::default(),
             unprotected: Vec::new(),
             resolved: false,
