@@ -136,23 +136,46 @@ fn the_sign_in_is_renewed_by_the_newest_refresh_token() {
     assert!(ledger.users.len() == 90 && ledger.users.iter().all(|user| user.effects == 1));
 }
 
+/// Names of the signed-in operator. Whoever writes `me` means to be sent.
+const OWN: [&str; 2] = ["OPERATOR@example.com", "0b5e5d1e-1111-4222-8333-444455556666"];
+
+/// Whom the run sent, in order.
+fn sent(stage: &Stage) -> Vec<String> {
+    let lines = stage.folder().journal();
+    let sent = lines.iter().filter(|line| line["event"] == "sent");
+    sent.map(|line| line["user"].as_str().unwrap().to_lowercase()).collect()
+}
+
 #[test]
-fn the_operator_comes_last_and_is_warned() {
-    for own in ["me", "OPERATOR@example.com", "0b5e5d1e-1111-4222-8333-444455556666"] {
+fn the_operator_is_left_out_unless_they_ask() {
+    for own in OWN {
         let stage = tenant("", "polls_before_approval = 0", "");
         let input = stage.input("users.txt", format!("{own}\na@contoso.com\nb@contoso.com\n"));
         let done = stage.finish(as_person(&stage, &input).args(["-j", "1"]));
         done.exits(0);
+        assert!(done.stderr.contains("you are among the users, and are left out"), "{}", done.stderr);
+        assert!(done.stderr.contains("--include-self sends you last"), "{}", done.stderr);
+        assert_eq!(stage.folder().row(own)["outcome"], "protected");
+        assert_eq!(sent(&stage), ["a@contoso.com", "b@contoso.com"]);
+        let ledger = stage.ledger();
+        assert!(ledger.users.len() == 2 && ledger.stats.effects == 2, "{own}: {:?}", ledger.stats);
+    }
+}
+
+#[test]
+fn the_operator_comes_last_and_is_warned() {
+    let asked = OWN.map(|own| (own, &["--include-self"][..]));
+    for (own, args) in asked.into_iter().chain([("me", &[][..]), ("me", &["--include-self"])]) {
+        let stage = tenant("", "polls_before_approval = 0", "");
+        let input = stage.input("users.txt", format!("{own}\na@contoso.com\nb@contoso.com\n"));
+        let done = stage.finish(as_person(&stage, &input).args(["-j", "1"]).args(args));
+        done.exits(0);
         assert!(done.stderr.contains("you are among the users, and comes last"), "{}", done.stderr);
-        let folder = stage.folder();
-        let sent: Vec<String> = folder
-            .journal()
-            .iter()
-            .filter(|line| line["event"] == "sent")
-            .map(|line| line["user"].as_str().unwrap().to_lowercase())
-            .collect();
-        assert_eq!(sent, ["a@contoso.com".to_owned(), "b@contoso.com".to_owned(), own.to_lowercase()]);
-        assert_eq!(folder.row(own)["outcome"], "revoked");
+        assert_eq!(
+            sent(&stage),
+            ["a@contoso.com".to_owned(), "b@contoso.com".to_owned(), own.to_lowercase()]
+        );
+        assert_eq!(stage.folder().row(own)["outcome"], "revoked");
         assert_eq!(stage.ledger().stats.effects, 3);
     }
     let stage = tenant("", "polls_before_approval = 0", "");

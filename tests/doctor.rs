@@ -326,7 +326,15 @@ fn a_good_run_says_nothing_new() {
     let mut run = verb(&stage, "run");
     let run = stage.finish(run.envs(APP_SIGNS_IN).args(["--yes", "--no-progress"]).arg(&input));
     assert!(!run.exits(0).stderr.contains("warning"), "{}", run.stderr);
-    assert_eq!(run.stderr.lines().count(), 3, "the input, the way, the run folder: {}", run.stderr);
+    let lines: Vec<&str> = run.stderr.lines().collect();
+    assert_eq!(lines.len(), 4, "the input, the way, what is not looked up, the run folder: {}", run.stderr);
+    assert!(
+        lines[2].starts_with("users are not looked up first: the sign-in lacks User.Read.All. "),
+        "{}",
+        lines[2]
+    );
+    // The token tells that it may read nobody: nobody is read.
+    assert_eq!((stage.stats().requests, stage.stats().reads), (1, 0));
 }
 
 #[test]

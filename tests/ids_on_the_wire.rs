@@ -36,7 +36,10 @@ fn nasty_ids_arrive_as_they_were_given() {
     expected.insert(guid.to_lowercase());
     let arrived: BTreeSet<String> = ledger.users.iter().map(|user| user.id.clone()).collect();
     assert_eq!(arrived, expected);
-    assert_eq!(ledger.stats.requests, expected.len() as u64, "nothing else was asked");
+    let stats = &ledger.stats;
+    assert_eq!(stats.revocations, expected.len() as u64, "each was sent once");
+    // The one read finds out whether users can be looked up.
+    assert_eq!((stats.reads, stats.requests), (1, stats.revocations + 1), "nothing else was asked");
     let folder = stage.folder();
     let invalid = folder.rows().iter().filter(|row| row["outcome"] == "invalid").count();
     assert_eq!(invalid, 2);

@@ -3,18 +3,16 @@
 use super::PlanFacts;
 use super::compose::impossible;
 use super::drafting::Drafted;
+use super::world::lacking;
 use crate::console::wording;
+use crate::directory::Need;
 use crate::harmless::excerpt;
 
 /// What to say. `mail` is set where the input names its users by mail addresses, and those are not looked for.
 pub(super) fn of(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> Vec<String> {
     let mut notices = Vec::new();
     if let Some(why) = impossible(&facts.resolution).filter(|_| !drafted.targets.is_empty()) {
-        let why = why.trim_end_matches(". Nothing was sent");
-        notices.push(format!(
-            "{why}. Without, guests are not told apart, who is named by name and by object id is sent twice, and users who \
-             do not exist show on the way only"
-        ));
+        notices.push(unresolved(why));
     }
     let absent = facts.missing + facts.deleted;
     if absent > 0 {
@@ -36,6 +34,20 @@ pub(super) fn of(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> Vec<String
     notices
 }
 
+/// What it costs that ids are compared as they are written, in two sentences.
+fn unresolved(why: &str) -> String {
+    // Graph's word for a permission that the token lacks; other refusals have other causes.
+    let lacks = why == lacking().to_string() || why.contains("Authorization_RequestDenied");
+    let why = match lacks {
+        true => format!("the sign-in lacks {}", Need::Users.permission()),
+        false => why.trim_end_matches(". Nothing was sent").replace(". ", "; "),
+    };
+    format!(
+        "users are not looked up first: {why}. So guests named by object id, users who do not exist, and one person under \
+         two ids can't be told beforehand"
+    )
+}
+
 fn missing(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> String {
     let absent = facts.missing + facts.deleted;
     let names: Vec<String> = drafted.missing.iter().map(|name| excerpt(name, 80)).collect();
@@ -48,4 +60,29 @@ fn missing(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> String {
     };
     let hint = if mail { ". They are named by mail addresses: --resolve looks for those" } else { "" };
     format!("{} {verb} not exist{deleted}: {}{more}{hint}", wording::users(absent), names.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn why_nobody_is_looked_up_is_said_in_two_sentences() {
+        let denied = "users can't be read: Graph refuses it (403, Authorization_RequestDenied: Insufficient privileges). It \
+                      needs the permission User.Read.All";
+        for why in [lacking().to_string().as_str(), denied] {
+            let said = unresolved(why);
+            assert!(
+                said.starts_with("users are not looked up first: the sign-in lacks User.Read.All. So "),
+                "{said}"
+            );
+        }
+        // What is refused for another cause is not laid on the permission.
+        let policy = "users can't be read: Graph refuses it (403, blocked by policy). It needs the permission User.Read.All";
+        let down = "users can't be read: Graph answered 503. Nothing was sent";
+        for (why, kept) in [(policy, "blocked by policy"), (down, "Graph answered 503. So ")] {
+            let said = unresolved(why);
+            assert!(said.contains(kept) && said.matches(". ").count() == 1, "{said}");
+        }
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use entra_revoke::event::Order;
-use entra_revoke::journal::{Ledger, RunFolder, RunRecord, fingerprint};
+use entra_revoke::journal::{FORMAT, Ledger, RunFolder, RunRecord, fingerprint};
 use entra_revoke::outcome::{Accepted, Outcome};
 use entra_revoke::plan::PlanReader;
 use serde_json::Value;
@@ -301,7 +301,10 @@ fn another_runs_journal_is_refused() {
 #[test]
 fn a_newer_journal_is_refused() {
     let (stage, path, journal) = finished();
-    put_journal(&path, String::from_utf8(journal).unwrap().replacen("\"format\":1", "\"format\":2", 1));
+    let (own, newer) = (format!("\"format\":{FORMAT}"), format!("\"format\":{}", FORMAT + 1));
+    let journal = String::from_utf8(journal).unwrap();
+    assert!(journal.contains(&own), "{journal}");
+    put_journal(&path, journal.replacen(&own, &newer, 1));
     refused(&stage, &path, 1, "use a newer entra-revoke");
 }
 
