@@ -107,7 +107,7 @@ fn unreadable_input_is_refused() {
     let done = stage.run(&input, &["--protect", "missing-list.txt"]);
     done.exits(2);
     assert!(done.stderr.contains("missing-list.txt"), "{}", done.stderr);
-    assert_eq!(stage.stats().revocations, 0);
+    assert_eq!(stage.stats().requests, 0);
     assert!(stage.folders().is_empty());
 }
 

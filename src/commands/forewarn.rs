@@ -37,8 +37,7 @@ pub(super) fn of_oneself(names_operator: bool, comes_last: bool) {
     if names_operator {
         let order = if comes_last { ", and comes last" } else { "" };
         console::say(&format!(
-            "warning: you are among the users{order}: that ends your own sign-in, this program's too. To be left out, \
-             put yourself on the protect list (--protect)"
+            "warning: you are among the users{order}, as you asked: that ends your own sign-in, this program's too"
         ));
     }
 }

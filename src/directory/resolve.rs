@@ -38,20 +38,28 @@ impl Directory {
         Ok(ids.iter().map(|id| found[places[id]].clone()).collect())
     }
 
-    /// Whether users can be read at all, found out by one quick question about somebody who ought to exist.
+    /// Whether users can be read at all, found out by quick questions about people who ought to exist, one after the
+    /// other until one of them is found.
     ///
     /// # Errors
-    /// When that user can't be read, is not found, or no answer comes within some seconds.
-    pub async fn answers(&self, somebody: &UserId) -> Result<(), DirectoryError> {
+    /// When users can't be read, none of these is found, or no answer comes within some seconds.
+    pub async fn answers(&self, people: &[UserId]) -> Result<(), DirectoryError> {
         let hasty = Directory { reader: self.reader.hasty(), ..self.clone() };
         let unavailable = |reason: &str| DirectoryError::Unavailable {
-            what: format!("user {somebody}"),
+            what: "users".to_owned(),
             reason: reason.to_owned(),
         };
-        match tokio::time::timeout(QUICK, hasty.resolve(std::slice::from_ref(somebody))).await {
-            Ok(Ok(found)) if matches!(found[..], [Resolved::Person(_)]) => Ok(()),
-            Ok(Ok(_)) => Err(unavailable("the directory does not know this user")),
-            Ok(Err(error)) => Err(error),
+        let ask = async {
+            for somebody in people {
+                let found = hasty.resolve(std::slice::from_ref(somebody)).await?;
+                if matches!(found[..], [Resolved::Person(_)]) {
+                    return Ok(());
+                }
+            }
+            Err(unavailable("the directory knows none of the first ones"))
+        };
+        match tokio::time::timeout(QUICK, ask).await {
+            Ok(answer) => answer,
             Err(_) => Err(unavailable("no answer came")),
         }
     }

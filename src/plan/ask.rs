@@ -24,7 +24,7 @@ pub(super) trait Ask {
     /// As [`Directory::user_reads`].
     fn user_reads(&self) -> UserReads;
     /// As [`Directory::answers`].
-    async fn answers(&self, somebody: &UserId) -> Result<(), DirectoryError>;
+    async fn answers(&self, people: &[UserId]) -> Result<(), DirectoryError>;
     /// As [`Directory::resolve`].
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError>;
     /// As [`Directory::find`].
@@ -60,8 +60,8 @@ impl Ask for Directory {
         Directory::user_reads(self)
     }
 
-    async fn answers(&self, somebody: &UserId) -> Result<(), DirectoryError> {
-        Directory::answers(self, somebody).await
+    async fn answers(&self, people: &[UserId]) -> Result<(), DirectoryError> {
+        Directory::answers(self, people).await
     }
 
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {

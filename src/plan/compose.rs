@@ -14,6 +14,9 @@ use crate::directory::{Admins, Person, Resolved, Selector, UserReads};
 use crate::intake::{Row, Verdict};
 use crate::user_id::UserId;
 
+/// So many of the first users are tried to find out whether users can be read: one of them may be gone.
+const TRIED: usize = 3;
+
 /// Rows that are looked up at once.
 const CHUNK: usize = 2_000;
 
@@ -31,14 +34,16 @@ pub(super) async fn compose<D: Ask>(
     directory: Option<&D>,
     tell: Tell<'_>,
 ) -> Result<Draft, PlanError> {
-    let mut rows = gathered.rows()?.peekable();
+    let mut rows = gathered.rows()?;
+    let first: Vec<Row> = rows.by_ref().take(TRIED).collect::<Result<_, _>>()?;
+    let people: Vec<UserId> =
+        first.iter().filter_map(|row| row.id.parse().ok()).filter(|id| *id != UserId::Me).collect();
+    let mut rows = first.into_iter().map(Ok).chain(rows);
     let nobody = gathered.users == 0 && !wishes.name_anybody();
     let directory = directory.filter(|_| !nobody);
-    let somebody = rows.peek().and_then(|row| row.as_ref().ok()).and_then(|row| row.id.parse().ok());
-    let somebody = somebody.filter(|id| *id != UserId::Me);
     // There is nothing to compare one user with.
     let compares = gathered.users > 1 || !wishes.protect.is_empty() || !wishes.exclude.is_empty();
-    let world = World::find_out(directory, wishes, somebody, compares).await?;
+    let world = World::find_out(directory, wishes, &people, compares).await?;
     let mut facts = PlanFacts {
         selection: gathered.names.clone(),
         resolution: world.resolution.clone(),

@@ -116,7 +116,7 @@ impl Ask for Tenant {
         self.reads
     }
 
-    async fn answers(&self, _somebody: &UserId) -> Result<(), DirectoryError> {
+    async fn answers(&self, _people: &[UserId]) -> Result<(), DirectoryError> {
         self.check(Need::Users)
     }
 

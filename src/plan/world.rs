@@ -21,7 +21,7 @@ pub(super) struct World<'a, D> {
 }
 
 impl<'a, D: Ask> World<'a, D> {
-    /// Finds out, by one read of `somebody` unless the token itself says that it may read nobody.
+    /// Finds out, by a read of the first of these `people` unless the token itself says that it may read nobody.
     ///
     /// Where the token does not tell and there is nobody to compare with anybody (`compares`), nothing is asked.
     ///
@@ -36,7 +36,7 @@ impl<'a, D: Ask> World<'a, D> {
     pub(super) async fn find_out(
         directory: Option<&'a D>,
         wishes: &Wishes,
-        somebody: Option<UserId>,
+        people: &[UserId],
         compares: bool,
     ) -> Result<World<'a, D>, PlanError> {
         let allow_empty = wishes.allow_empty;
@@ -46,13 +46,13 @@ impl<'a, D: Ask> World<'a, D> {
                 false => Ok(World { directory, allow_empty, resolution: Resolution::NotAsked }),
             };
         };
-        let somebody = somebody.unwrap_or(UserId::Object(NOBODY));
+        let somebody = people.first().cloned().unwrap_or(UserId::Object(NOBODY));
         let why = match asked.user_reads() {
             UserReads::Lacking => lacking(),
             UserReads::Unknown if !wishes.need_directory() && !compares => {
                 return Ok(World { directory: None, allow_empty, resolution: Resolution::NotAsked });
             }
-            UserReads::Unknown if !wishes.need_directory() => match asked.answers(&somebody).await {
+            UserReads::Unknown if !wishes.need_directory() => match asked.answers(people).await {
                 Ok(()) => return Ok(World { directory, allow_empty, resolution: Resolution::Full }),
                 Err(why) => why,
             },
