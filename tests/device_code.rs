@@ -170,7 +170,7 @@ fn the_operator_comes_last_and_is_warned() {
         let input = stage.input("users.txt", format!("{own}\na@contoso.com\nb@contoso.com\n"));
         let done = stage.finish(as_person(&stage, &input).args(["-j", "1"]).args(args));
         done.exits(0);
-        assert!(done.stderr.contains("you are among the users, and comes last"), "{}", done.stderr);
+        assert!(done.stderr.contains("you are among the users, and come last"), "{}", done.stderr);
         assert_eq!(
             sent(&stage),
             ["a@contoso.com".to_owned(), "b@contoso.com".to_owned(), own.to_lowercase()]

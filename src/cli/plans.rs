@@ -84,6 +84,9 @@ pub struct ApplyArgs {
     /// Never send these either, beside the plan's own lists: an id, a file of ids, group:ID or role:ID. Repeatable
     #[arg(long, value_name = "FILE|ID|group:ID|role:ID", help_heading = "Safety")]
     pub protect: Vec<String>,
+    /// Go on where a protect list holds nobody
+    #[arg(long, help_heading = "Safety")]
+    pub allow_empty: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub caps: CapArgs,

@@ -83,9 +83,10 @@ async fn judge_anew(
     connection: &Connection,
 ) -> Result<Draft, Error> {
     let mut wishes = wishes(&file.head, args)?;
-    // Whoever is protected now, by name, is no longer meant by what the plan was made with.
-    let now: Vec<Listed> = protect.iter().map(|text| Listed::read(text, false)).collect();
-    wishes.unprotect.retain(|id| !now.contains(&Listed::Id(id.clone())));
+    // What protects now goes before what the plan was made with.
+    wishes.protect_now = protect.iter().map(|text| Listed::read(text, file.head.eligible)).collect();
+    wishes.unprotect_may_miss = true;
+    wishes.allow_empty = file.head.allow_empty || args.allow_empty;
     // To be revoked, too, was one person's wish for themselves.
     let (made_by, operator) = (&file.head.made_by.user, &connection.operator.user);
     let same = |one: &String, other: &String| one.to_lowercase() == other.to_lowercase();
@@ -135,7 +136,7 @@ fn told(changes: &Changes) -> Vec<String> {
     let kinds = [
         (&changes.protected, "protected by now, and left out"),
         (&changes.gone, "no longer there, and sent all the same"),
-        (&changes.renamed, "called otherwise than in the plan, and sent"),
+        (&changes.renamed, "called otherwise than in the plan"),
         (&changes.disabled, "disabled since, and sent all the same"),
     ];
     let sentence = |(kind, what): &(&crate::plan::Kind, &str)| {

@@ -78,7 +78,11 @@ pub(super) async fn confirm(
     if let Some(most) = prepared.sending.max_users.filter(|most| users > u64::from(*most)) {
         // A run that is refused by its size can be resumed with a larger one; what was never confirmed can't be.
         return match cautions.first() {
-            None => Ok(Vec::new()),
+            None if consent.yes => Ok(vec!["--yes".to_owned()]),
+            None => Err(Error::Refused(format!(
+                "the plan holds {}, and --max-users allows {most}",
+                wording::users(users)
+            ))),
             Some(caution) => Err(Error::Refused(format!(
                 "the plan holds {}, and --max-users allows {most}; and {}",
                 wording::users(users),

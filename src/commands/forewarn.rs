@@ -35,7 +35,7 @@ pub(super) fn of_the_machine(output_dir: &Path, sending: &Sending) {
 /// Says that the run ends the operator's own sign-in.
 pub(super) fn of_oneself(names_operator: bool, comes_last: bool) {
     if names_operator {
-        let order = if comes_last { ", and comes last" } else { "" };
+        let order = if comes_last { ", and come last" } else { "" };
         console::say(&format!(
             "warning: you are among the users{order}, as you asked: that ends your own sign-in, this program's too"
         ));

@@ -92,6 +92,7 @@ fn head(
         protect: work.safety.protect.clone(),
         unprotect: work.safety.unprotect.clone(),
         include_self: work.safety.include_self,
+        allow_empty: work.choosing.allow_empty,
         eligible: work.choosing.eligible,
         all_users: limits.all_users,
         caps: Caps {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::item::Item;
 use super::reader::Reader;
 use super::role::{self, Assignment, Assignments, Hold};
-use super::{Directory, DirectoryError, Need, group};
+use super::{Directory, DirectoryError, group};
 
 /// The template of the role Global Administrator (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference).
 pub const GLOBAL_ADMINISTRATOR: Uuid = Uuid::from_u128(0x62e9_0394_69f5_4237_9190_0121_7714_5e10);
@@ -23,8 +23,9 @@ pub struct Admins {
     pub roles: BTreeMap<Uuid, Vec<String>>,
     /// Who holds Global Administrator in the whole tenant. Sorted, each once.
     pub global: Vec<Uuid>,
-    /// What it needs to read groups that hold roles, where some could not be read: their members are missing here.
-    pub unread: Option<Need>,
+    /// The permission that it needs to read groups that hold roles, or what else was wrong, where some could not be
+    /// read: their members are missing here.
+    pub unread: Option<String>,
 }
 
 impl Directory {
@@ -47,10 +48,17 @@ impl Directory {
                         let read = match members(self, *id).await {
                             // Whoever holds a role by itself is known all the same.
                             Err(DirectoryError::Forbidden { need, .. }) => {
-                                admins.unread = Some(need);
+                                admins.unread = Some(need.permission().to_owned());
                                 Vec::new()
                             }
-                            read => read?,
+                            Err(why @ (DirectoryError::SignIn(_) | DirectoryError::Unavailable { .. })) => {
+                                return Err(why);
+                            }
+                            Err(why) => {
+                                admins.unread.get_or_insert(why.to_string());
+                                Vec::new()
+                            }
+                            Ok(read) => read,
                         };
                         groups.insert(*id, read);
                     }

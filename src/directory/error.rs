@@ -47,7 +47,7 @@ pub enum DirectoryError {
         reason: String,
     },
     /// An answer that can't be trusted: nothing is built on it.
-    #[error("{what} can't be read: {reason}. Nothing was sent")]
+    #[error("{what} can't be read: {reason}")]
     Untrusted {
         /// What was asked for.
         what: String,

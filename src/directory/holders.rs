@@ -43,7 +43,10 @@ impl Holders {
             if let Some(members) = &mut self.members {
                 match members.next().await? {
                     Some(page) => return Ok(Some(page)),
-                    None => self.members = None,
+                    None => {
+                        members.whole()?;
+                        self.members = None;
+                    }
                 }
             } else if let Some(id) = self.groups.pop_front() {
                 let what = format!("{}: the members of group {id}", self.what);

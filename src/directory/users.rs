@@ -1,6 +1,9 @@
 //! A list of users, page by page.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::item::Item;
 use super::pages::Pages;
@@ -17,13 +20,16 @@ pub(super) struct Users {
     users_alone: bool,
     /// What is asked for where Graph can't pick the users by itself.
     uncast: Option<Read>,
+    /// Who came: one may come again on a later page.
+    met: HashSet<Uuid>,
 }
 
 impl Users {
     /// A list that holds nothing but users.
     pub(super) fn alone(reader: &Reader, read: Read) -> Users {
         let (reader, what) = (reader.clone(), read.what.clone());
-        Users { pages: Pages::new(reader.clone(), read), reader, what, users_alone: true, uncast: None }
+        let pages = Pages::new(reader.clone(), read);
+        Users { pages, reader, what, users_alone: true, uncast: None, met: HashSet::new() }
     }
 
     /// A list that holds other things, too, and is small.
@@ -59,7 +65,28 @@ impl Users {
             }
             (page, _) => page?,
         };
-        items.map(|items| self.people(&items)).transpose()
+        let page = items.map(|items| self.people(&items)).transpose()?;
+        self.met.extend(page.iter().flatten().map(|person| person.id));
+        Ok(page)
+    }
+
+    /// How many fewer came so far than Graph counted.
+    pub(super) fn missing(&self) -> u64 {
+        self.expected().unwrap_or(0).saturating_sub(self.met.len() as u64)
+    }
+
+    /// Behind the last page: whether all came.
+    ///
+    /// # Errors
+    /// When Graph counted more.
+    pub(super) fn whole(&self) -> Result<(), DirectoryError> {
+        match self.missing() {
+            0 => Ok(()),
+            missing => Err(DirectoryError::Untrusted {
+                what: self.what.clone(),
+                reason: format!("Graph counted {missing} more than it gave"),
+            }),
+        }
     }
 
     /// The users among the items of a page.
@@ -73,7 +100,11 @@ impl Users {
 
     fn person(&self, value: &Value) -> Result<Option<Person>, DirectoryError> {
         if self.users_alone {
-            return Item::user(value, &self.what).map(Some);
+            // Where the cast was passed over, an item still says what it is.
+            return match Item::read(value, &self.what)? {
+                Item::Group(_) | Item::Other => Ok(None),
+                Item::User(_) | Item::Untold(_) => Item::user(value, &self.what).map(Some),
+            };
         }
         match Item::read(value, &self.what)? {
             Item::User(person) => Ok(Some(person)),
@@ -91,6 +122,7 @@ impl Users {
         while let Some(page) = self.next().await? {
             all.extend(page);
         }
+        self.whole()?;
         Ok(all)
     }
 }

@@ -46,7 +46,11 @@ fn suggest(administrators: &[Person]) -> Finding {
         0 => "protect those for emergencies, or all of them: --protect 'role:Global Administrator', or protect = […] in \
               the profile"
             .to_owned(),
-        _ => format!("--protect {}, or protect = […] in the profile", called(ranked[0])),
+        _ => {
+            let each: Vec<String> =
+                ranked[..likely.min(SHOWN)].iter().map(|person| format!("--protect {}", called(person))).collect();
+            format!("{}, or protect = […] in the profile", each.join(" "))
+        }
     };
     Finding::warning("protection", found, advice).with(ranked[..shown].iter().map(|person| line(person)))
 }

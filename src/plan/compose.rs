@@ -34,6 +34,9 @@ pub(super) async fn compose<D: Ask>(
     directory: Option<&D>,
     tell: Tell<'_>,
 ) -> Result<Draft, PlanError> {
+    // Whoever writes `me` means themselves, by whatever name they stand in the list again.
+    let include_self = wishes.include_self || gathered.names_me;
+    let wishes = &Wishes { include_self, ..wishes.clone() };
     let mut rows = gathered.rows()?;
     let first: Vec<Row> = rows.by_ref().take(TRIED).collect::<Result<_, _>>()?;
     let people: Vec<UserId> =
@@ -93,7 +96,9 @@ async fn rules<D: Ask>(
     facts.unchecked = loaded.unchecked;
     let first = first(&wishes.first, world, tell).await?;
     let admins = admins(wishes, world, facts).await?;
-    Ok(Rules { guard: loaded.guard, first, admins, only: wishes.only, admins_first: wishes.admins_first })
+    let told = world.resolving().is_some_and(|directory| directory.user_reads() != UserReads::Basic);
+    let only = wishes.only;
+    Ok(Rules { guard: loaded.guard, first, admins, only, told, admins_first: wishes.admins_first })
 }
 
 async fn first<D: Ask>(
@@ -128,9 +133,9 @@ async fn admins<D: Ask>(
         Ok(admins) => {
             facts.admins = Some(Default::default());
             facts.global_administrators = Some((0, admins.global.len() as u64));
-            if let Some(need) = admins.unread {
-                let permission = need.permission();
-                facts.unchecked.push(format!("who holds roles through a group (needs {permission})"));
+            if let Some(why) = &admins.unread {
+                let why = if why.contains(' ') { why.clone() } else { format!("needs {why}") };
+                facts.unchecked.push(format!("who holds roles through a group ({why})"));
             }
             Ok(Some(admins))
         }

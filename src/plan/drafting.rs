@@ -56,6 +56,8 @@ pub(super) struct Rules {
     pub(super) first: First,
     pub(super) admins: Option<Admins>,
     pub(super) only: Only,
+    /// Whether the directory tells what kind of account somebody has.
+    pub(super) told: bool,
     pub(super) admins_first: bool,
 }
 
@@ -184,7 +186,11 @@ impl Drafting {
             self.note_protected(somebody, &left_out);
             return Ok(Some(left_out));
         }
-        if let Some(why) = somebody.person.map(|person| self.rules.only.reason(person)).transpose()?.flatten()
+        if let Some(why) = somebody
+            .person
+            .map(|person| self.rules.only.reason(person, self.rules.told))
+            .transpose()?
+            .flatten()
         {
             return Ok(Some(LeftOut::new(Outcome::Excluded, why.to_owned())));
         }
@@ -356,8 +362,12 @@ fn candidate<'a>(row: &'a Row, found: Option<&'a Resolved>) -> Result<Candidate<
 }
 
 impl Only {
-    /// Why a person does not stay in.
-    fn reason(&self, person: &Person) -> Result<Option<&'static str>, PlanError> {
+    /// Why a person does not stay in. Of whom nothing is known although users may be read (`told`), the directory has
+    /// nobody any more: they stay in, as rows of unknown users do.
+    fn reason(&self, person: &Person, told: bool) -> Result<Option<&'static str>, PlanError> {
+        if told && person.upn.is_none() {
+            return Ok(None);
+        }
         let unknown = |what: &str| DirectoryError::Forbidden {
             what: format!("whether {} is {what}", known_as(person)),
             need: Need::Users,

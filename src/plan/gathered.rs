@@ -24,6 +24,8 @@ pub struct Gathered {
     pub inputs: Vec<SourceDigest>,
     /// Rows that name somebody, as far as can be seen without the directory.
     pub users: u64,
+    /// Whether a row says `me`.
+    pub names_me: bool,
     /// Whether some input names its users by mail addresses.
     pub ids_are_mail: bool,
 }
@@ -39,6 +41,7 @@ impl Default for Gathered {
             inputs: Vec::new(),
             users: 0,
             ids_are_mail: false,
+            names_me: false,
         }
     }
 }
@@ -57,7 +60,9 @@ impl Gathered {
         };
         for row in intake.by_ref() {
             let row = row?;
-            gathered.users += u64::from(row.verdict == Verdict::Read);
+            let read = row.verdict == Verdict::Read;
+            gathered.users += u64::from(read);
+            gathered.names_me |= read && row.id.eq_ignore_ascii_case("me");
             gathered.keep(&row).map_err(failed)?;
         }
         gathered.notices = intake.notices().to_vec();

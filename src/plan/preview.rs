@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Draft, LeftOut, PlanError, PlanRow};
+use super::{Draft, LeftOut, PlanError, PlanRow, Resolution};
 use crate::console::wording;
 use crate::harmless::{csv_cell, excerpt, shown};
 
@@ -70,6 +70,7 @@ impl Draft {
     /// The plan in short, for people: counts, who goes first, and who is left out.
     pub fn preview(self) -> Result<String, PlanError> {
         let record = self.record();
+        let looked_up = self.facts.resolution.clone();
         let mut first: Vec<PlanRow> = Vec::new();
         let mut left_out: Vec<PlanRow> = Vec::new();
         self.for_each_row(|row| {
@@ -116,6 +117,12 @@ impl Draft {
         }
         more(&mut text, left_out.len(), out);
         let _ = writeln!(text, "\nNothing was sent (--dry-run). The whole plan: -o csv or -o jsonl.");
+        if looked_up == Resolution::NotAsked {
+            let _ = writeln!(
+                text,
+                "Nobody was looked up: `entra-revoke plan` tells guests, unknown users and doubles."
+            );
+        }
         Ok(text)
     }
 }

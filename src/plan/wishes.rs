@@ -15,6 +15,10 @@ pub struct Wishes {
     pub selectors: Vec<Selector>,
     /// Never sent; fail-closed.
     pub protect: Vec<Listed>,
+    /// Never sent, whatever `unprotect` says.
+    pub protect_now: Vec<Listed>,
+    /// Whether `unprotect` may name somebody whom nothing protects (any more).
+    pub unprotect_may_miss: bool,
     /// Sent although they are protected: the very ids.
     pub unprotect: Vec<UserId>,
     /// Left out.

@@ -25,6 +25,12 @@ pub enum PlanFileError {
         /// Which.
         path: PathBuf,
     },
+    /// Something else is there.
+    #[error("{path} is there and is no plan: it is not replaced. Name another file with --plan-file", path = path.display())]
+    NoPlanThere {
+        /// Which.
+        path: PathBuf,
+    },
     /// The plan itself can't be made or read back.
     #[error(transparent)]
     Plan(#[from] PlanError),

@@ -67,6 +67,9 @@ pub struct Head {
     pub unprotect: Vec<String>,
     /// Whether the signed-in operator is sent, too.
     pub include_self: bool,
+    /// Whether a list may hold nobody.
+    #[serde(default)]
+    pub allow_empty: bool,
     /// Whether roles among the lists count for those, too, who may activate them.
     pub eligible: bool,
     /// Whether every user of the tenant was chosen: then their number must be confirmed.

@@ -1,7 +1,7 @@
 //! Writing a plan file: row by row, whole or not at all, for its owner alone.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use serde_json::Value;
@@ -12,6 +12,9 @@ use super::{Head, PlanFileError, ROWS, SHA256};
 use crate::harmless;
 use crate::plan::{Draft, PlanRow};
 
+/// How much of a file is looked at, in bytes: the members before the rows.
+const HEAD: u64 = 1 << 20;
+
 /// Whether a plan may be written there: better known before anybody signs in.
 ///
 /// # Errors
@@ -19,9 +22,21 @@ use crate::plan::{Draft, PlanRow};
 pub fn is_free(path: &Path, overwrite: bool) -> Result<(), PlanFileError> {
     match path.symlink_metadata() {
         Ok(_) if !overwrite => Err(PlanFileError::Exists { path: path.to_owned() }),
+        // Renamed over, a device would be gone, and so would a list of users.
+        Ok(there) if !there.is_file() || !holds_plan(path) => {
+            Err(PlanFileError::NoPlanThere { path: path.to_owned() })
+        }
         Ok(there) if there.is_dir() => Err(PlanFileError::write(path)(io::ErrorKind::IsADirectory.into())),
         _ => Ok(()),
     }
+}
+
+/// Whether a file is a plan, whole or not, or empty.
+fn holds_plan(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let head = String::from_utf8_lossy(&head);
+    read.is_ok() && (head.trim().is_empty() || head.contains(super::KIND))
 }
 
 /// Writes the plan and gives its SHA-256, in hex. A reader sees all of it or nothing.

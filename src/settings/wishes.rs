@@ -24,6 +24,8 @@ pub fn wishes(work: &WorkArgs) -> Result<Wishes, Error> {
         selectors: selectors(work)?,
         protect: listed(&safety.protect),
         unprotect: ids("--unprotect", &safety.unprotect)?,
+        protect_now: Vec::new(),
+        unprotect_may_miss: false,
         exclude,
         include_self: safety.include_self,
         only: Only {

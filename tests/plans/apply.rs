@@ -339,7 +339,7 @@ fn whoever_approves_sees_whom_an_id_names_and_not_what_the_file_calls_them() {
     remake(&path, |plan| plan["rows"][0]["user_principal_name"] = "cyd@contoso.com".into());
     let done = finish(&stage, "apply", &path, &["--dry-run"]);
     done.exits(0);
-    let told = "1 user called otherwise than in the plan, and sent: cyd@contoso.com is ann@contoso.com";
+    let told = "1 user called otherwise than in the plan: cyd@contoso.com is ann@contoso.com";
     assert!(done.stderr.contains(told), "{}", done.stderr);
     assert!(done.stdout.contains("ann@contoso.com") && !done.stdout.contains("cyd@"), "{}", done.stdout);
 }
@@ -354,4 +354,18 @@ fn who_is_protected_by_name_when_it_is_applied_is_not_sent_for_an_older_wish() {
     assert!(done.stderr.contains("protected by now"), "{}", done.stderr);
     let sent: Vec<String> = stage.ledger().users.into_iter().map(|user| user.id).collect();
     assert_eq!(sent, ["ann@contoso.com"]);
+}
+
+#[test]
+fn what_protects_now_goes_before_an_older_wish_by_any_name_of_the_person() {
+    let stage = tenant();
+    let root = "root1@contoso.com";
+    let path = plan(&stage, &["ann", "root1"], &["--protect", root, "--unprotect", root]);
+    let id = read(&path)["rows"][1]["user_id"].as_str().unwrap().to_owned();
+    stage.input("now.txt", format!("{id}\n"));
+    for list in [id.as_str(), "now.txt", "role:Global Administrator"] {
+        let done = finish(&stage, "apply", &path, &["--dry-run", "--protect", list]);
+        done.exits(0);
+        assert!(done.stderr.contains("1 user protected by now"), "{list}: {}", done.stderr);
+    }
 }

@@ -229,3 +229,13 @@ fn signing_in_is_needed_to_plan() {
     command.env_remove("ENTRA_REVOKE_TOKEN").args(["--auth", "token"]).arg(&input);
     stage.finish(&mut command).exits(4);
 }
+
+#[test]
+fn what_is_no_plan_is_not_replaced() {
+    let stage = tenant();
+    let input = stage.input("users.txt", list(&["ann"]));
+    let done = finish(&stage, "plan", &input, &["--plan-file", "users.txt", "--overwrite"]);
+    done.exits(2);
+    assert!(done.stderr.contains("is no plan"), "{}", done.stderr);
+    assert_eq!(std::fs::read_to_string(&input).unwrap(), list(&["ann"]));
+}

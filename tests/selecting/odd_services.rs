@@ -215,3 +215,22 @@ fn an_answer_about_another_group_is_not_followed() {
     assert!(error.to_string().contains("another group"), "{error}");
     assert!(!seen.lock().unwrap().iter().any(|seen| seen.line.contains("embers")), "nobody was read");
 }
+
+#[test]
+fn a_role_whose_group_breaks_off_is_not_taken_for_whole() {
+    let (desk, _) = serve(|path| match path {
+        _ if path.contains("roleDefinitions") => {
+            list(json!([{"id": GLOBAL_ADMINISTRATOR, "displayName": "Boss"}]))
+        }
+        _ if path.contains("roleAssignments") => list(json!([{"roleDefinitionId": GLOBAL_ADMINISTRATOR,
+            "directoryScopeId": "/", "principalId": GROUP, "principal": item("group", GROUP)}])),
+        _ if path.contains("ransitiveMembers/") => {
+            Some((200, json!({"@odata.count": 4, "value": [item("user", ADA), item("device", BO)]})))
+        }
+        _ => None,
+    });
+    let error = desk.refusal(&Selector::Role { name: "Boss".to_owned(), eligible: false });
+    assert!(error.to_string().contains("counted 3 more"), "{error}");
+    let admins = desk.wait(desk.directory.admins()).unwrap();
+    assert!(admins.unread.unwrap().contains("counted 3 more") && admins.global.is_empty());
+}

@@ -43,16 +43,36 @@ impl Guard {
         let mut loaded = Loaded { guard, unchecked: Vec::new() };
         loaded.know_the_operator(wishes, signed, world).await?;
         loaded.know_the_owners(signed, world).await?;
-        loaded.guard.unprotect()?;
+        loaded.guard.unprotect(wishes.unprotect_may_miss)?;
+        loaded.guard.protect_now(wishes, world, tell).await?;
         Ok(loaded)
     }
 
+    /// Adds whom nothing takes off again.
+    async fn protect_now<D: Ask>(
+        &mut self,
+        wishes: &Wishes,
+        world: &World<'_, D>,
+        tell: Tell<'_>,
+    ) -> Result<(), GuardError> {
+        let list = &mut self.protect;
+        for entry in &wishes.protect_now {
+            let (name, outcome) = (list.name, list.outcome());
+            let mut add = |ids: Vec<UserId>, whence: &str| {
+                list.add(ids, &reason(outcome, entry, whence));
+                Ok(())
+            };
+            for_each_person(name, entry, world, tell, &mut add).await?;
+        }
+        Ok(())
+    }
+
     /// Takes those off that are to be sent all the same.
-    fn unprotect(&mut self) -> Result<(), GuardError> {
+    fn unprotect(&mut self, may_miss: bool) -> Result<(), GuardError> {
         for somebody in &mut self.unprotected {
             self.own.take_off(somebody);
             self.protect.take_off(somebody);
-            if somebody.reasons.is_empty() {
+            if somebody.reasons.is_empty() && !may_miss {
                 return Err(GuardError::NotProtected { id: somebody.given.to_string() });
             }
         }
