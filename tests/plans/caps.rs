@@ -1,5 +1,6 @@
 //! Caps, and what answers the question where nobody can be asked.
 
+use super::terminal::Terminal;
 use super::{finish, list, nothing_sent, tenant, verb};
 
 #[test]
@@ -98,4 +99,15 @@ fn a_profile_limits_the_share() {
     assert!(done.stderr.contains("more than --max-share 10%"), "{}", done.stderr);
     let more = ["--config", "config.toml", "--profile", "contoso", "--yes", "--max-share", "50%"];
     finish(&stage, "run", &input, &more).exits(0);
+}
+
+#[test]
+fn a_size_that_refuses_what_nobody_confirmed_leaves_nothing_to_resume() {
+    let stage = tenant();
+    let input = stage.input("users.txt", list(&["ann", "root1"]));
+    let mut command = verb(&stage, "run");
+    let (code, text) = Terminal::start(command.arg(&input).args(["--max-users", "1"])).ends();
+    assert_eq!(code, 5, "{text}");
+    assert!(text.contains("the plan holds 2 users, and --max-users allows 1"), "{text}");
+    nothing_sent(&stage);
 }

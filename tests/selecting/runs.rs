@@ -1,5 +1,7 @@
 //! Selections through the binary: who is sent, and what stops a run before anybody is.
 
+use entra_revoke::simulator::TokenKind;
+
 use crate::desk::{ALL, only};
 use crate::stage::{Done, Stage};
 
@@ -144,4 +146,26 @@ fn without_looking_anybody_up_ids_go_as_they_are_written() {
     let done = stage.run(&input, &["--no-lookup", "--protect", "group:Finance"]);
     done.exits(2);
     assert!(done.stderr.contains("--no-lookup"), "{}", done.stderr);
+}
+
+#[test]
+fn whoever_says_me_is_one_person_by_all_names() {
+    let toml = "[token]\nscopes = ['User.RevokeSessions.All', 'User.Read.All', 'GroupMember.Read.All']\n\
+                user_principal_name = 'bo@contoso.example'\nuser_id = '5a1e0000-0000-4000-8000-0000000000b0'\n";
+    let tenant = TENANT.replace(
+        "upn = \"bo@contoso.example\"",
+        "upn = \"bo@contoso.example\"\nid = \"5a1e0000-0000-4000-8000-0000000000b0\"",
+    );
+    let stage = Stage::new(&format!("{toml}{tenant}"));
+    let token = stage.simulator.mint_token(TokenKind::User, std::time::Duration::from_secs(3600));
+    let input = stage.input("users.txt", "bo@contoso.example\nme\nada@contoso.example\n");
+    let mut command = stage.command("run");
+    command.arg(&input).args(["--group", "Finance", "-j", "1"]).env("ENTRA_REVOKE_TOKEN", token);
+    let done = stage.finish(&mut command);
+    done.exits(0);
+    assert!(done.stderr.contains("come last") && !done.stderr.contains("left out"), "{}", done.stderr);
+    let rows = stage.folder().rows();
+    let of = |outcome: &str| rows.iter().filter(|row| row["outcome"] == outcome).count();
+    assert_eq!((of("revoked"), of("duplicate"), of("protected")), (2, 3, 0), "{rows:#?}");
+    assert_eq!(stage.stats().revocations, 2);
 }
