@@ -48,6 +48,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     if args.dry_run {
         return run::dry_run(draft, args.output.output);
     }
+    run::say_unchecked(&draft, args.consent.is_given(), args.output.output);
     check_me(draft.names_me(), &connection.claims)?;
     let limits = Limits::new(&args.caps, file.head.all_users);
     let sending = Sending::new(&args.sending);

@@ -49,11 +49,19 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if args.work.dry_run {
         return dry_run(draft, args.work.output.output);
     }
+    say_unchecked(&draft, args.consent.is_given(), args.work.output.output);
     check_me(draft.names_me(), &connection.claims)?;
     let limits = Limits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
     let mut prepared = Prepared::new(draft, sending, network, who, profile);
     prepared.agree(&connection, &args.consent, &limits, &args.work.evidence).await?;
     send(prepared, connection, args.work, 1.0).await
+}
+
+/// Says what could not be checked, where no question will.
+pub(super) fn say_unchecked(draft: &Draft, consented: bool, output: Output) {
+    if consented && output != Output::None {
+        draft.unchecked().iter().for_each(|text| console::say(text));
+    }
 }
 
 /// All that is known before a run folder exists.

@@ -112,6 +112,12 @@ impl Draft {
         compose::compose(gathered, wishes, signed, directory, tell).await
     }
 
+    /// What could not be checked, in a sentence, where something could not: the question says it by itself.
+    pub fn unchecked(&self) -> Option<String> {
+        let unchecked = &self.facts.unchecked;
+        (!unchecked.is_empty()).then(|| format!("not checked: {}", unchecked.join("; ")))
+    }
+
     /// What is known of the plan as a whole.
     pub fn facts(&self) -> &PlanFacts {
         &self.facts

@@ -28,9 +28,6 @@ pub(super) fn of(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> Vec<String
         notices
             .push(format!("{} priorities are no whole numbers: those users go last", drafted.bad_priorities));
     }
-    if !facts.unchecked.is_empty() {
-        notices.push(format!("not checked: {}", facts.unchecked.join("; ")));
-    }
     notices
 }
 

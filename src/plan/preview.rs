@@ -71,6 +71,7 @@ impl Draft {
     pub fn preview(self) -> Result<String, PlanError> {
         let record = self.record();
         let looked_up = self.facts.resolution.clone();
+        let unchecked = self.unchecked();
         let mut first: Vec<PlanRow> = Vec::new();
         let mut left_out: Vec<PlanRow> = Vec::new();
         self.for_each_row(|row| {
@@ -117,6 +118,9 @@ impl Draft {
         }
         more(&mut text, left_out.len(), out);
         let _ = writeln!(text, "\nNothing was sent (--dry-run). The whole plan: -o csv or -o jsonl.");
+        if let Some(unchecked) = unchecked {
+            let _ = writeln!(text, "{}", shown(&unchecked));
+        }
         if looked_up == Resolution::NotAsked {
             let _ = writeln!(
                 text,

@@ -67,6 +67,7 @@ fn more_than_a_hundred_want_the_number() {
         let (code, text) = terminal.ends();
         assert_eq!(code, 5, "{text}");
         assert!(text.contains("not checked  who of them"), "{text}");
+        assert!(!text.contains("not checked:"), "said once: {text}");
         nothing_sent(&stage);
     }
 }
