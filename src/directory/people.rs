@@ -1,9 +1,5 @@
 //! Whom a selector names, page by page.
 
-use std::collections::HashSet;
-
-use uuid::Uuid;
-
 use super::holders::Holders;
 use super::named::Named;
 use super::reader::Read;
@@ -20,8 +16,8 @@ const TOLERATED: u64 = 1;
 pub struct People {
     name: String,
     source: Source,
-    /// Who came: only to tell how many are missing.
-    met: HashSet<Uuid>,
+    /// Whether anybody came.
+    anybody: bool,
     /// Whether the members are hidden from whoever lacks a permission of its own.
     hidden: bool,
 }
@@ -82,7 +78,7 @@ fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> Us
 impl People {
     fn new(name: String, source: Source) -> People {
         let name = crate::harmless::shown(&name).into_owned();
-        People { name, source, met: HashSet::new(), hidden: false }
+        People { name, source, anybody: false, hidden: false }
     }
 
     fn of(found: &Named, selector: &Selector, source: Source) -> People {
@@ -106,7 +102,10 @@ impl People {
     /// How many users fewer came so far than Graph counted. Behind the last page it is mostly 0; otherwise somebody left
     /// meanwhile, or Graph's index lags.
     pub fn missing(&self) -> u64 {
-        self.expected().unwrap_or(0).saturating_sub(self.met.len() as u64)
+        match &self.source {
+            Source::Users(users) => users.missing(),
+            Source::Holders(_) | Source::Risky(_) | Source::Reports(_) => 0,
+        }
     }
 
     /// The next users; one may come again on a later page, and a page may hold nobody. `None` behind the last one.
@@ -121,7 +120,7 @@ impl People {
             Source::Reports(reports) => reports.next().await,
         }?;
         match &page {
-            Some(people) => self.met.extend(people.iter().map(|person| person.id)),
+            Some(people) => self.anybody |= !people.is_empty(),
             None => self.end()?,
         }
         Ok(page)
@@ -131,19 +130,20 @@ impl People {
     fn end(&self) -> Result<(), DirectoryError> {
         // Graph gives hidden members to nobody without this permission, and does not say so
         // (learn.microsoft.com/graph/permissions-reference, Member.Read.Hidden).
-        if self.hidden && self.met.is_empty() {
+        if self.hidden && !self.anybody {
             return Err(DirectoryError::Forbidden {
                 what: self.name.clone(),
                 need: Need::HiddenMembers,
                 said: "its membership is hidden, and no member came".to_owned(),
             });
         }
-        let (expected, came) = (self.expected().unwrap_or_default(), self.met.len() as u64);
-        if expected > came {
+        let (expected, missing) = (self.expected().unwrap_or_default(), self.missing());
+        let came = expected.saturating_sub(missing);
+        if missing > 0 {
             tracing::warn!("{}: Graph counted {expected} users and gave {came}", self.name);
         }
         // Whoever leaves meanwhile, and an index that lags, make a few; a list that breaks off makes many.
-        if self.missing() > TOLERATED.max(expected / 10) {
+        if missing > TOLERATED.max(expected / 10) {
             return Err(DirectoryError::Untrusted {
                 what: self.name.clone(),
                 reason: format!("Graph counted {expected} users and gave {came}: the list breaks off"),
