@@ -23,8 +23,7 @@ pub struct Admins {
     pub roles: BTreeMap<Uuid, Vec<String>>,
     /// Who holds Global Administrator in the whole tenant. Sorted, each once.
     pub global: Vec<Uuid>,
-    /// The permission that it needs to read groups that hold roles, or what else was wrong, where some could not be
-    /// read: their members are missing here.
+    /// Why some groups that hold roles could not be read, in words, where that is so: their members are missing here.
     pub unread: Option<String>,
 }
 
@@ -48,7 +47,7 @@ impl Directory {
                         let read = match members(self, *id).await {
                             // Whoever holds a role by itself is known all the same.
                             Err(DirectoryError::Forbidden { need, .. }) => {
-                                admins.unread = Some(need.permission().to_owned());
+                                admins.unread = Some(format!("needs {}", need.permission()));
                                 Vec::new()
                             }
                             Err(why @ (DirectoryError::SignIn(_) | DirectoryError::Unavailable { .. })) => {

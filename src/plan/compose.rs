@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
 use super::drafting::{Drafting, Finished, Rules};
-use super::guard::{Guard, GuardError, for_each_person, members};
+use super::guard::{EXCLUDED, Guard, GuardError, PROTECTED, for_each_person, members};
 use super::order::First;
 use super::sources::{Place, Sources};
 use super::world::{World, lacking};
@@ -134,7 +134,6 @@ async fn admins<D: Ask>(
             facts.admins = Some(Default::default());
             facts.global_administrators = Some((0, admins.global.len() as u64));
             if let Some(why) = &admins.unread {
-                let why = if why.contains(' ') { why.clone() } else { format!("needs {why}") };
                 facts.unchecked.push(format!("who holds roles through a group ({why})"));
             }
             Ok(Some(admins))
@@ -193,8 +192,7 @@ fn is_name(text: &str) -> bool {
 /// # Errors
 /// When a list can't be read, or holds a line that names nobody.
 pub fn check_lists(wishes: &Wishes) -> Result<(), PlanError> {
-    let lists =
-        [("protect list", &wishes.protect), ("list of exclusions", &wishes.exclude), (FIRST, &wishes.first)];
+    let lists = [(PROTECTED, &wishes.protect), (EXCLUDED, &wishes.exclude), (FIRST, &wishes.first)];
     for (list, entries) in lists {
         for entry in entries {
             members(list, entry)?;

@@ -41,6 +41,7 @@ pub use facts::{PlanFacts, Resolution};
 pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
 pub use gathered::Gathered;
 pub use guard::GuardError;
+pub(crate) use guard::{EXCLUDED, PROTECTED};
 pub use wishes::{Listed, Only, Share, Wishes};
 
 use std::path::Path;

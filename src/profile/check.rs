@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::Profile;
-use crate::plan::Listed;
+use crate::plan::{EXCLUDED, Listed, PROTECTED};
 use crate::user_id::UserId;
 
 /// What stands in the way of a run with this profile, but for the sign-in itself; each with what to do. `folder` is
@@ -26,7 +26,7 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
     found.extend(profile.protect.iter().filter_map(|entry| list("protect", entry, folder)));
     let excluded = profile.exclude_file.iter().map(|path| path.as_path());
     found.extend(excluded.filter_map(|path| {
-        let read = Listed::File(path.to_owned()).check("list of exclusions");
+        let read = Listed::File(path.to_owned()).check(EXCLUDED);
         read.err().map(|error| format!("exclude_file: {error}"))
     }));
     found.extend(profile.output_dir.as_deref().and_then(output_dir));
@@ -80,7 +80,7 @@ fn open_to_others(_key: &str, _path: &Path, _metadata: &Metadata) -> Option<Stri
 }
 
 fn list(key: &str, entry: &str, folder: &Path) -> Option<String> {
-    if let Err(error) = Listed::read(entry, false).check("protect list") {
+    if let Err(error) = Listed::read(entry, false).check(PROTECTED) {
         return Some(format!("{key}: {error}"));
     }
     let is_id = entry.parse::<UserId>().is_ok();

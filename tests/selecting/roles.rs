@@ -109,7 +109,7 @@ fn roles_and_the_groups_that_hold_them_need_permissions() {
     let admins = desk.wait(desk.directory.admins()).unwrap();
     assert_eq!(
         (admins.unread, admins.global.as_slice()),
-        (Some("GroupMember.Read.All".to_owned()), &[id(0xad)][..])
+        (Some("needs GroupMember.Read.All".to_owned()), &[id(0xad)][..])
     );
 }
 

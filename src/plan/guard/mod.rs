@@ -20,6 +20,12 @@ use list::List;
 pub(super) use own::OPERATOR as SPARED;
 use own::Own;
 
+/// What the protect list is called in errors.
+pub(crate) const PROTECTED: &str = "protect list";
+
+/// What the exclusions are called in errors.
+pub(crate) const EXCLUDED: &str = "list of exclusions";
+
 /// Everybody who must not be sent.
 #[derive(Debug)]
 pub(super) struct Guard {
@@ -97,8 +103,8 @@ impl Guard {
 impl Default for Guard {
     fn default() -> Self {
         Guard {
-            protect: List::new("protect list", Outcome::Protected),
-            exclude: List::new("list of exclusions", Outcome::Excluded),
+            protect: List::new(PROTECTED, Outcome::Protected),
+            exclude: List::new(EXCLUDED, Outcome::Excluded),
             own: Own::default(),
             unprotected: Vec::new(),
             resolved: false,
