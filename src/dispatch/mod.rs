@@ -325,7 +325,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         live.otherwise = judged.otherwise();
         match (&judged, &answer.reply) {
             (Verdict::Throttled { .. }, _) => {}
-            (_, Reply::Lost(_)) => self.pacer.lost(order),
+            (_, Reply::Lost(_) | Reply::Unbatched(_)) => self.pacer.lost(order),
             (_, Reply::Response(response)) => {
                 if self.pacer.passed(order, response.throttle_percentage) {
                     self.recorder.note(Event::Reopened { at: now() });
@@ -333,7 +333,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             }
         }
         // Neither a lost answer nor a 429 says that the token was looked at.
-        let silent = matches!(answer.reply, Reply::Lost(_))
+        let silent = matches!(answer.reply, Reply::Lost(_) | Reply::Unbatched(_))
             || matches!(judged, Verdict::Throttled { .. } | Verdict::Unauthorized { .. });
         if !silent {
             live.unauthorized = None;
@@ -346,6 +346,11 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             }
             Verdict::Done => self.settle(live, Outcome::Revoked),
             Verdict::Settle(outcome) => self.settle(live, outcome),
+            Verdict::Alone => {
+                live.give_try_back();
+                self.record_answered(&live);
+                self.ready.insert(order, live);
+            }
             Verdict::Throttled { retry_after } => self.take_throttled(live, retry_after, &answer.reply),
             Verdict::Retry { otherwise, new_connection, at_least } => {
                 live.new_connection = new_connection;

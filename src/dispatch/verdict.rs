@@ -26,6 +26,8 @@ pub enum Verdict {
         /// `Retry-After`.
         retry_after: Option<Duration>,
     },
+    /// Not even looked at: its batch was refused as a whole. It goes again by itself, at no cost in tries.
+    Alone,
     /// 401, or a 403 with a claims challenge: the token is not accepted.
     Unauthorized {
         /// The claims of a challenge, as JSON.
@@ -42,7 +44,7 @@ impl Verdict {
             Verdict::Retry { otherwise, .. } => *otherwise,
             Verdict::Throttled { .. } => Outcome::ThrottledOut,
             // Surely not carried out, and a good token mends it: nothing about this user was rejected.
-            Verdict::Unauthorized { .. } => Outcome::Failed,
+            Verdict::Unauthorized { .. } | Verdict::Alone => Outcome::Failed,
         }
     }
 }
@@ -55,6 +57,7 @@ pub fn verdict(reply: &Reply) -> Verdict {
             Loss::NotSent | Loss::Broken => Outcome::Failed,
         }),
         Reply::Response(response) => of_response(response),
+        Reply::Unbatched(_) => Verdict::Alone,
     }
 }
 
@@ -127,6 +130,7 @@ mod tests {
             Verdict::Done => 'D',
             Verdict::Retry { .. } => 'R',
             Verdict::Throttled { .. } => 'T',
+            Verdict::Alone => 'A',
             Verdict::Unauthorized { .. } => 'U',
             Verdict::Settle(Outcome::Forbidden) => 'p',
             Verdict::Settle(Outcome::NotFound) => 'n',

@@ -49,6 +49,14 @@ impl Graph for HttpGraph {
         Answer { reply, token: token.serial() }
     }
 
+    async fn revoke_batch(&self, requests: Vec<Request>) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for request in requests {
+            answers.push(self.revoke(request).await);
+        }
+        answers
+    }
+
     fn token(&self) -> TokenState {
         self.tokens.state()
     }

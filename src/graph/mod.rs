@@ -25,6 +25,10 @@ pub trait Graph: Send + Sync + 'static {
     /// `POST /users/{id}/revokeSignInSessions`, once, without any retry.
     fn revoke(&self, request: Request) -> impl Future<Output = Answer> + Send;
 
+    /// The same for up to 20 users in one `$batch`, once, without any retry: an answer for each request, in their
+    /// order, whatever became of the batch around them.
+    fn revoke_batch(&self, requests: Vec<Request>) -> impl Future<Output = Vec<Answer>> + Send;
+
     /// How the access token stands; cheap enough to be asked before each request.
     fn token(&self) -> TokenState;
 
@@ -65,6 +69,9 @@ pub enum Reply {
     Response(Box<Response>),
     /// None came, or not in time.
     Lost(Lost),
+    /// The batch around it was refused as a whole, so that nothing was carried out: the request goes again by
+    /// itself, and this says nothing about its user.
+    Unbatched(Box<Response>),
 }
 
 /// Why no answer is known.
@@ -136,7 +143,7 @@ impl Reply {
                 detail: crate::harmless::excerpt(&lost.detail, 300),
                 ..Evidence::default()
             },
-            Reply::Response(response) => {
+            Reply::Response(response) | Reply::Unbatched(response) => {
                 let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 500));
                 let (code, detail) = response.body.said();
                 Evidence {

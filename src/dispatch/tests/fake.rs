@@ -237,6 +237,22 @@ impl Graph for Fake {
         }
     }
 
+    async fn revoke_batch(&self, requests: Vec<Request>) -> Vec<Answer> {
+        let arrived: Vec<_> = requests.iter().map(|request| self.arrive(request)).collect();
+        let took = |react: &React| react.after.unwrap_or(self.plot.latency);
+        sleep(arrived.iter().map(|(_, react, _)| took(react)).max().unwrap_or_default()).await;
+        let answered = Some(self.began.elapsed());
+        let mut state = self.state();
+        let mut answers = Vec::new();
+        for (index, react, token) in arrived {
+            state.in_flight -= 1;
+            state.arrivals[index].answered = answered;
+            let reply = react.reply.expect("a worker that breaks down carries no batch");
+            answers.push(Answer { reply, token });
+        }
+        answers
+    }
+
     fn token(&self) -> TokenState {
         let state = self.state();
         let age = match self.plot.ages {
