@@ -8,7 +8,7 @@ use super::results::Results;
 use super::signals;
 use crate::console::Output;
 use crate::console::{self, Console, log};
-use crate::dispatch::{Dispatcher, Settings, Work};
+use crate::dispatch::{App, Dispatcher, Settings, Tenant, Work};
 use crate::error::Error;
 use crate::event::{Began, Event, Order, Stop};
 use crate::graph::HttpGraph;
@@ -52,8 +52,8 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), Some(&ready.operator))?;
 
-    ready.settings.jobs = open_files::fit(ready.settings.jobs);
-    let pace = ready.settings.pace;
+    ready.settings.places = open_files::fit(ready.settings.jobs.most());
+    let pace = ready.settings.pacing.app;
     let options = console::Options {
         progress: shown.progress,
         accepted: ready.settings.accepted.clone(),
@@ -72,12 +72,14 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         }
     };
     let targets: Arc<[Target]> = ready.targets.into();
-    let mut dispatcher = Dispatcher::new(ready.graph, targets, work, ready.settings, ready.journal, listen);
+    let apps = vec![App { graph: ready.graph, id: None, everywhere: None }];
+    let tenants = vec![Tenant { apps, work, refused: None }];
+    let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
     }
     if let Some(wait) = ready.hold {
-        dispatcher.hold(wait);
+        dispatcher.hold(0, wait);
     }
     let finished = dispatcher.run(interrupts).await;
     console.finish();

@@ -153,6 +153,7 @@ impl Reply {
                     request_id: kept(&response.request_id),
                     server_date: kept(&response.date),
                     diagnostic: kept(&response.diagnostic),
+                    app_id: None,
                 }
             }
         }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::dispatch::{BatchSize, Jobs};
 use crate::identity::Sources;
 use crate::intake::SourceDigest;
 use crate::outcome::{Accepted, Outcome};
@@ -151,7 +152,10 @@ pub type Counted = BTreeMap<Outcome, u64>;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SettingsRecord {
     /// `--jobs`.
-    pub jobs: usize,
+    pub jobs: Jobs,
+    /// `--batch-size`; runs of older versions sent everybody alone.
+    #[serde(default = "BatchSize::alone")]
+    pub batch_size: BatchSize,
     /// `--rate`, as written.
     pub rate: String,
     /// `--burst`.
