@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::open_files;
+use super::posts::{Post, at_work};
 use super::results::Results;
 use super::signals;
 use crate::console::Output;
 use crate::console::{self, Console, log};
-use crate::dispatch::{App, Dispatcher, Settings, Tenant, Work};
+use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
 use crate::event::{Began, Event, Order, Stop};
-use crate::graph::HttpGraph;
 use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint};
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
@@ -33,7 +33,8 @@ pub(super) struct Ready {
     pub(super) settings: Settings,
     /// Why nothing may be sent at all, if that is so.
     pub(super) refused: Option<Stop>,
-    pub(super) graph: Arc<HttpGraph>,
+    /// Who sends, in each of the plan's tenants.
+    pub(super) posts: Vec<Post>,
 }
 
 /// How it is shown.
@@ -52,7 +53,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), Some(&ready.operator))?;
 
-    ready.settings.places = open_files::fit(ready.settings.jobs.most());
+    ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
     let pace = ready.settings.pacing.app;
     let options = console::Options {
         progress: shown.progress,
@@ -60,10 +61,6 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         ..console::Options::default()
     };
     let console = Console::start(options, u64::from(left), Some(pace));
-    let work: Box<dyn ExactSizeIterator<Item = Work> + Send> = match ready.resumed.take() {
-        Some(work) => Box::new(work.into_iter()),
-        None => Box::new((0..left).map(|index| Work { order: index + 1, ..Work::default() })),
-    };
     let listen = |event: &Event| {
         console.on(event);
         log::record(event);
@@ -71,9 +68,8 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
             results.settled(settled);
         }
     };
+    let tenants = at_work(ready.posts, &ready.targets, ready.resumed.take());
     let targets: Arc<[Target]> = ready.targets.into();
-    let apps = vec![App { graph: ready.graph, id: None, everywhere: None }];
-    let tenants = vec![Tenant { apps, work, refused: None }];
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);

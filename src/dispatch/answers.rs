@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::task::{Id, JoinError};
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::live::Live;
 use super::pacer::Pacer;
-use super::renewal::{Renewed, Whose};
+use super::renewal::{self, Renewed, Whose};
 use super::{Counted, Dispatcher, Flight, Joined, Verdict, backoff, now, verdict};
 use crate::event::{Answered, Event, Scope, Settled, Stop, Throttled};
 use crate::graph::{Answer, Graph, Loss, Reply, Response};
@@ -389,7 +389,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.lanes[whose.lane].queue.again(live);
     }
 
-    pub(super) fn take_renewed(&mut self, joined: Result<(Id, (Whose, Result<(), SignInError>)), JoinError>) {
+    pub(super) fn take_renewed(&mut self, joined: renewal::Joined) {
         let renewed = match joined {
             Ok((id, (whose, result))) => {
                 let sender = self.sender(whose);

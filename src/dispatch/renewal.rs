@@ -15,6 +15,9 @@ const AGAIN_AFTER: Duration = Duration::from_secs(15);
 /// The renewals under way of all apps: whose each is, and how it ended.
 pub(super) type Renewals = JoinSet<(Whose, Result<(), SignInError>)>;
 
+/// A renewal that came to its end, and which task it was.
+pub(super) type Joined = Result<(Id, (Whose, Result<(), SignInError>)), JoinError>;
+
 /// An app of a tenant, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Whose {

@@ -177,6 +177,7 @@ impl Stage {
         let target = |order: Order| Target {
             user: format!("u{order}@contoso.com").parse().unwrap(),
             external: Some(self.external.contains(&order)),
+            tenant: 0,
         };
         let targets: Arc<[Target]> = (1..=self.users).map(target).collect();
         let all = || (1..=self.users).map(|order| Work { order, ..Work::default() }).collect::<Vec<_>>();
