@@ -3,6 +3,7 @@
 //! Nothing here decides what an answer means for a user; that is [`crate::dispatch::verdict`]. Here the bytes
 //! become facts: which status, whose answer it was, what it asked for.
 
+mod batch;
 mod body;
 mod client;
 
