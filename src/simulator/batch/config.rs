@@ -32,7 +32,7 @@ pub struct BatchConfig {
 
 /// How a part's id is spelled in the answer. Case doesn't count (Graph's json-batching page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(rename_all = "snake_case")]
 pub enum PartIds {
     /// As it was sent.
     #[default]
