@@ -49,7 +49,7 @@ impl Line {
     }
 
     fn effects(&self, user: &str) -> u64 {
-        self.simulator.ledger().user(user).map_or(0, |record| record.effects.into())
+        self.simulator.ledger().user(user).map_or(0, |record| record.effects)
     }
 }
 

@@ -15,6 +15,8 @@ use serde_json::value::RawValue;
 #[derive(Deserialize)]
 pub(super) struct Part<'a> {
     #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
     status: Option<&'a RawValue>,
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
@@ -22,13 +24,14 @@ pub(super) struct Part<'a> {
     body: Option<&'a RawValue>,
 }
 
-/// The id of an answer that may hold whatever else. They are sent as texts, and may come back as numbers.
+/// Whose an answer is that can't be read otherwise.
 pub(super) fn id(answer: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
-    struct Named {
-        id: Value,
+    struct Named<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
     }
-    text(&object::<Named>(answer)?.id)
+    scalar(object::<Named<'_>>(answer)?.id)
 }
 
 /// Reads an object; lists of its values, which would do as well, are none.
@@ -42,10 +45,14 @@ impl<'a> Part<'a> {
         object(answer)
     }
 
+    /// The id. It was sent as a text, and may come back as a number.
+    pub(super) fn id(&self) -> Option<String> {
+        scalar(self.id?)
+    }
+
     /// The status; none where it is missing or can't be one of a whole answer.
     pub(super) fn status(&self) -> Option<u16> {
-        let status: Value = serde_json::from_str(self.status?.get()).ok()?;
-        text(&status)?.parse().ok().filter(|status| (200..600).contains(status))
+        scalar(self.status?)?.parse().ok().filter(|status| (200..600).contains(status))
     }
 
     /// The headers, names in any case. What can't stand in a header is passed over.
@@ -76,6 +83,10 @@ fn unwrapped(json: &str) -> Vec<u8> {
     let text: String = serde_json::from_str(json).unwrap_or_default();
     let decoded = STANDARD.decode(text.trim()).ok().filter(|bytes| std::str::from_utf8(bytes).is_ok());
     decoded.unwrap_or_else(|| text.into_bytes())
+}
+
+fn scalar(json: &RawValue) -> Option<String> {
+    text(&serde_json::from_str(json.get()).ok()?)
 }
 
 fn text(value: &Value) -> Option<String> {

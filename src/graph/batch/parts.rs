@@ -56,9 +56,13 @@ impl Sent<'_> {
         let Answers { responses } = part::object(body)?;
         let mut found: Vec<Option<Found>> = vec![None; self.requests.len()];
         for answer in responses {
-            let Some(id) = part::id(answer) else { continue };
-            let Some(place) = (0..found.len()).find(|&place| payload::id(place) == id) else { continue };
-            let this = self.one(place, answer);
+            let part = Part::read(answer);
+            let id = part.as_ref().map_or_else(|| part::id(answer), Part::id);
+            let Some(place) = id.and_then(|id| payload::place(&id, found.len())) else { continue };
+            let this = match part {
+                Some(part) => self.one(place, &part),
+                None => Err("an answer that can't be read".to_owned()),
+            };
             let before = found[place].take();
             let agreed = before.is_none_or(|before| before == this);
             found[place] = Some(if agreed { this } else { Err("two answers that differ".to_owned()) });
@@ -66,8 +70,7 @@ impl Sent<'_> {
         Some(found.into_iter().map(|found| found.unwrap_or_else(|| Err("no answer".to_owned()))).collect())
     }
 
-    fn one(&self, place: usize, answer: &RawValue) -> Found {
-        let part = Part::read(answer).ok_or("an answer that can't be read")?;
+    fn one(&self, place: usize, part: &Part<'_>) -> Found {
         let status = part.status().ok_or("an answer without a status")?;
         let bytes = self.token.hidden_in(part.body().into_owned());
         let body = Body::read(&bytes);

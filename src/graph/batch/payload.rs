@@ -40,6 +40,12 @@ pub(super) fn id(place: usize) -> String {
     (place + 1).to_string()
 }
 
+/// The place of the part with this id, among so many.
+pub(super) fn place(given: &str, count: usize) -> Option<usize> {
+    let place = given.parse::<usize>().ok()?.checked_sub(1)?;
+    (place < count && id(place) == given).then_some(place)
+}
+
 /// The body of the batch that holds these requests.
 pub(super) fn write(requests: &[Request]) -> Vec<u8> {
     let part = |(place, request): (usize, &Request)| Part {
@@ -59,6 +65,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    #[test]
+    fn ids_lead_back_to_their_places() {
+        assert!((0..20).all(|at| place(&id(at), 20) == Some(at)));
+        for odd in ["0", "21", "01", "+1", "-1", "1.0", "", "one", "99999999999999999999"] {
+            assert_eq!(place(odd, 20), None, "{odd}");
+        }
+    }
 
     #[test]
     fn each_part_is_a_request_of_its_own() {
