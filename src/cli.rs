@@ -17,6 +17,7 @@ use crate::console::log::LogFormat;
 use crate::dispatch::{BatchSize, HaltRule, Jobs, Rate};
 use crate::doctor::text::Format;
 use crate::duration;
+use crate::graph::Priority;
 use crate::http::ConnectTo;
 use crate::identity::{Auth, Cloud, Endpoint};
 use crate::outcome::Outcome;
@@ -475,6 +476,9 @@ pub struct NetworkArgs {
     /// Connect to this address for a host instead of asking DNS; TLS still checks the host. Repeatable
     #[arg(long, value_name = "HOST=ADDRESS[:PORT]")]
     pub connect_to: Vec<ConnectTo>,
+    /// What Graph should throttle last: high, normal or low (x-ms-throttle-priority) [default: high]
+    #[arg(long, value_name = "WORD")]
+    pub throttle_priority: Option<Priority>,
     /// Another Graph root, for tests: https, or http to loopback
     #[arg(long, value_name = "URL")]
     pub graph_url: Option<Endpoint>,

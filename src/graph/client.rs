@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use uuid::Uuid;
 
-use super::{Answer, Body, Graph, Loss, Lost, Reply, Request, Response};
+use super::{Answer, Body, Graph, Loss, Lost, Priority, Reply, Request, Response, priority};
 use crate::http::{HttpClients, describe, parse_retry_after};
 use crate::identity::{SignInError, Token, TokenState, Tokens, challenge};
 
@@ -19,12 +19,19 @@ pub struct HttpGraph {
     pub(super) clients: HttpClients,
     pub(super) version_root: String,
     pub(super) tokens: Arc<Tokens>,
+    pub(super) priority: Priority,
 }
 
 impl HttpGraph {
     /// `root` is Graph's root without a trailing slash, such as `https://graph.microsoft.com`.
     pub fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>) -> HttpGraph {
-        HttpGraph { clients, version_root: format!("{root}/v1.0"), tokens }
+        HttpGraph { clients, version_root: format!("{root}/v1.0"), tokens, priority: Priority::default() }
+    }
+
+    /// The same, with requests that matter more or less to Graph's throttling.
+    #[must_use]
+    pub fn with_priority(self, priority: Priority) -> HttpGraph {
+        HttpGraph { priority, ..self }
     }
 }
 
@@ -37,6 +44,7 @@ impl Graph for HttpGraph {
             .header(AUTHORIZATION, token.bearer())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(priority::NAME, self.priority.header())
             .header("client-request-id", request.client_request_id.hyphenated().to_string())
             // Graph answers 411 to a POST without a length; an empty object is a body that it takes.
             .body("{}")

@@ -6,10 +6,12 @@
 mod batch;
 mod body;
 mod client;
+mod priority;
 
 pub use body::Body;
 pub use client::HttpGraph;
 pub(crate) use client::answers_another;
+pub use priority::{Priority, UnknownPriority};
 
 use std::future::Future;
 use std::time::Duration;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{BatchSize, Jobs};
+use crate::graph::Priority;
 use crate::identity::Sources;
 use crate::intake::SourceDigest;
 use crate::outcome::{Accepted, Outcome};
@@ -183,6 +184,9 @@ pub struct SettingsRecord {
     /// What was named to sign in with: the way, files, ids.
     #[serde(flatten)]
     pub sources: Sources,
+    /// `--throttle-priority`.
+    #[serde(default)]
+    pub throttle_priority: Priority,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
 }

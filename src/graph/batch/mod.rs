@@ -27,7 +27,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use uuid::Uuid;
 
 use super::client::{HttpGraph, Whole, answers_another, facts, lost, whole};
-use super::{Answer, Body, Loss, Lost, Reply, Request, Response};
+use super::{Answer, Body, Loss, Lost, Reply, Request, Response, priority};
 use crate::identity::Token;
 use parts::{Found, Sent};
 
@@ -75,8 +75,9 @@ impl HttpGraph {
             .header(AUTHORIZATION, token.bearer())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(priority::NAME, self.priority.header())
             .header("client-request-id", id.hyphenated().to_string())
-            .body(payload::write(requests))
+            .body(payload::write(requests, self.priority))
             .send()
             .await
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::graph::Request;
+use crate::graph::{Priority, Request};
 
 #[derive(Serialize)]
 struct Payload {
@@ -29,6 +29,9 @@ struct Headers {
     content_type: &'static str,
     #[serde(rename = "client-request-id")]
     client_request_id: Uuid,
+    /// Each part is throttled by itself.
+    #[serde(rename = "x-ms-throttle-priority")]
+    priority: Priority,
 }
 
 /// `{}`. The action takes nothing, yet a part that writes must have a body.
@@ -47,12 +50,16 @@ pub(super) fn place(given: &str, count: usize) -> Option<usize> {
 }
 
 /// The body of the batch that holds these requests.
-pub(super) fn write(requests: &[Request]) -> Vec<u8> {
+pub(super) fn write(requests: &[Request], priority: Priority) -> Vec<u8> {
     let part = |(place, request): (usize, &Request)| Part {
         id: id(place),
         method: "POST",
         url: format!("/{}/revokeSignInSessions", request.user.path()),
-        headers: Headers { content_type: "application/json", client_request_id: request.client_request_id },
+        headers: Headers {
+            content_type: "application/json",
+            client_request_id: request.client_request_id,
+            priority,
+        },
         body: Nothing {},
     };
     let requests = requests.iter().enumerate().map(part).collect();
@@ -83,10 +90,11 @@ mod tests {
             new_connection: false,
         };
         let requests: Vec<Request> = (0..).zip(users).map(request).collect();
-        let written: Value = serde_json::from_slice(&write(&requests)).unwrap();
+        let written: Value = serde_json::from_slice(&write(&requests, Priority::High)).unwrap();
         let part = |id: &str, url: &str, n: u128| {
             json!({"id": id, "method": "POST", "url": url, "body": {},
-                "headers": {"Content-Type": "application/json", "client-request-id": Uuid::from_u128(n).to_string()}})
+                "headers": {"Content-Type": "application/json", "client-request-id": Uuid::from_u128(n).to_string(),
+                    "x-ms-throttle-priority": "high"}})
         };
         let expected = json!({"requests": [
             part("1", "/users/AdeleVance_adatum.com%23EXT%23@contoso.com/revokeSignInSessions", 0),
