@@ -86,6 +86,8 @@ pub use fault::{Answer, Endpoint, Fault, Inner};
 pub use federated::FederatedConfig;
 pub use ledger::{Ledger, Stats, UserRecord, Violation};
 pub use managed_identity::ManagedIdentityConfig;
+#[cfg(test)]
+pub(crate) use quota::Meter;
 pub use quota::{Limit, Style};
 pub use session::TokenKind;
 pub use tenant::{

@@ -2,8 +2,9 @@
 //!
 //! Graph's documents give limits and windows (3,000 writes per 150 s for an app in a tenant, 18,000 per 300 s for a
 //! tenant: learn.microsoft.com/graph/throttling-limits, "Identity and access") and call it a token bucket; how a burst
-//! or a throttled request counts they leave open, hence three styles.
+//! or a throttled request counts they leave open, hence four styles.
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -17,6 +18,9 @@ pub enum Style {
     TokenBucket,
     /// `limit` requests in each `window`, counted from the simulator's start; a throttled request costs nothing.
     FixedWindow,
+    /// `limit` requests in any `window`, wherever it begins: each counts until it is a window old. A throttled request
+    /// costs nothing.
+    SlidingWindow,
     /// A token bucket in which throttled requests cost too ("all requests accrue against the limits": Graph's
     /// throttling guidance), and in which a request that comes before its wait is over restarts the wait.
     StrictBucket,
@@ -38,10 +42,12 @@ pub struct Limit {
 
 /// The state of one quota.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     limit: Limit,
-    /// Tokens left; for a fixed window, requests left in it.
+    /// Tokens left; for a window, requests left in it.
     left: f64,
+    /// When the requests came that a sliding window still counts, oldest first.
+    counted: VecDeque<Duration>,
     /// When `left` was last brought up to date; for a fixed window, when it began.
     at: Duration,
     /// The wait that a strict bucket imposed last, and when it ends.
@@ -51,9 +57,10 @@ pub(super) struct Meter {
 
 impl Meter {
     /// A quota of which nothing is used.
-    pub(super) fn new(limit: &Limit) -> Meter {
+    pub(crate) fn new(limit: &Limit) -> Meter {
         Meter {
             left: f64::from(limit.limit),
+            counted: VecDeque::new(),
             limit: limit.clone(),
             at: Duration::ZERO,
             penalty: Duration::ZERO,
@@ -62,7 +69,7 @@ impl Meter {
     }
 
     /// How long a request that arrives at `now` must wait, or `None`. Counts nothing.
-    pub(super) fn wait(&mut self, now: Duration) -> Option<Duration> {
+    pub(crate) fn wait(&mut self, now: Duration) -> Option<Duration> {
         self.wait_for(1, now)
     }
 
@@ -81,23 +88,39 @@ impl Meter {
     }
 
     /// Counts a request that went through; gives the share of the limit now in use.
-    pub(super) fn charge(&mut self) -> f64 {
+    pub(crate) fn charge(&mut self) -> f64 {
         self.charge_for(1)
     }
 
     /// The same for a request that costs more than one.
     pub(super) fn charge_for(&mut self, cost: u32) -> f64 {
         self.left -= self.price(cost);
+        if self.limit.style == Style::SlidingWindow {
+            self.counted.extend((0..cost.min(self.limit.limit)).map(|_| self.at));
+        }
         1.0 - self.left / f64::from(self.limit.limit)
     }
 
     /// Takes back what a request was counted for that turned out to cost nothing.
     pub(super) fn give_back(&mut self, cost: u32) {
         self.left = (self.left + self.price(cost)).min(f64::from(self.limit.limit));
+        self.counted.truncate(self.counted.len().saturating_sub(cost as usize));
+    }
+
+    /// Another limit from `now` on; what is left of the old one stays, as far as the new one has room for it.
+    #[cfg(test)]
+    pub(crate) fn change(&mut self, now: Duration, limit: &Limit) {
+        self.advance(now);
+        let used = f64::from(self.limit.limit) - self.left;
+        self.left = match self.limit.style {
+            Style::TokenBucket | Style::StrictBucket => self.left.min(f64::from(limit.limit)),
+            Style::FixedWindow | Style::SlidingWindow => f64::from(limit.limit) - used,
+        };
+        self.limit = limit.clone();
     }
 
     /// Counts a request that was throttled for `wait`; gives the wait to announce.
-    pub(super) fn refuse(&mut self, now: Duration, wait: Duration) -> Duration {
+    pub(crate) fn refuse(&mut self, now: Duration, wait: Duration) -> Duration {
         if self.limit.style != Style::StrictBucket {
             return wait;
         }
@@ -117,6 +140,11 @@ impl Meter {
             if now.as_nanos() / window > self.at.as_nanos() / window {
                 self.left = full;
             }
+        } else if self.limit.style == Style::SlidingWindow {
+            while self.counted.front().is_some_and(|came| *came + self.limit.window <= now) {
+                self.counted.pop_front();
+            }
+            self.left = full - self.counted.len() as f64;
         } else {
             let gained = (now - self.at).as_secs_f64() * full / self.limit.window.as_secs_f64();
             self.left = (self.left + gained).min(full);
@@ -130,6 +158,11 @@ impl Meter {
             let window = self.limit.window.as_nanos();
             let rest = window - self.at.as_nanos() % window;
             return Duration::from_nanos(u64::try_from(rest).unwrap_or(u64::MAX));
+        }
+        if self.limit.style == Style::SlidingWindow {
+            let missing = (self.price(cost) - self.left).max(1.0) as usize;
+            let leaves = self.counted.get(missing - 1).map_or(self.at, |came| *came + self.limit.window);
+            return leaves.saturating_sub(self.at);
         }
         let per_token = self.limit.window.as_secs_f64() / f64::from(self.limit.limit);
         let wait = ((self.price(cost) - self.left) * per_token).max(0.0);
@@ -202,6 +235,16 @@ mod tests {
     }
 
     #[test]
+    fn sliding_window_counts_each_request_for_a_window() {
+        let mut window = meter(2, 10, Style::SlidingWindow);
+        assert!(allowed(&mut window, secs(3)) && allowed(&mut window, secs(7)));
+        assert_eq!(wait(&mut window, secs(8)), secs(5), "until the first of the two is ten seconds old");
+        assert!(!allowed(&mut window, secs(12)));
+        assert!(allowed(&mut window, secs(13)) && !allowed(&mut window, secs(13)));
+        assert_eq!(wait(&mut window, secs(14)), secs(3), "until the second is");
+    }
+
+    #[test]
     fn strict_bucket_counts_throttled_requests_and_restarts_the_wait() {
         let mut strict = meter(1, 10, Style::StrictBucket);
         assert!(allowed(&mut strict, secs(0)));
@@ -250,7 +293,9 @@ mod tests {
 
         #[test]
         fn whoever_waits_as_told_is_let_through(
-            style in prop::sample::select(vec![Style::TokenBucket, Style::FixedWindow, Style::StrictBucket]),
+            style in prop::sample::select(vec![
+                Style::TokenBucket, Style::FixedWindow, Style::SlidingWindow, Style::StrictBucket,
+            ]),
             limit in 1u32..20, burst in 1usize..60,
         ) {
             let mut meter = meter(limit, 10, style);
