@@ -8,11 +8,21 @@ use tokio::time::Instant;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// Up to here, and then by a share of the time that the gate has been closed: whoever counts in windows should be
-/// found open soon after it opened, and whoever punishes those who come early must be outwaited some day.
+/// found open soon after it opened.
 const DOUBLED_UP_TO: Duration = Duration::from_secs(4);
 
 /// That share.
 const SHARE: f64 = 0.25;
+
+/// Up to here; the longest documented window is twenty times as long.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// Closed for longer than any window, the gate waits longer still: whoever punishes those who come early must be
+/// outwaited some day.
+const NO_WINDOW: Duration = Duration::from_secs(330);
+
+/// But not longer than this.
+const LONGEST_OF_ALL: Duration = Duration::from_secs(60);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -54,13 +64,15 @@ pub(super) struct Gate {
     pub(super) began: Instant,
     /// Throttled probes in a row.
     pub(super) strikes: u32,
+    /// What Graph says of the wait proved too short, or it says nothing.
+    pub(super) vague: bool,
     /// Until when Graph itself asked to wait; the gate may stay closed longer.
     asked: Option<Instant>,
 }
 
 impl Gate {
     pub(super) fn new(now: Instant) -> Gate {
-        Gate { state: State::Open, episode: 0, began: now, strikes: 0, asked: None }
+        Gate { state: State::Open, episode: 0, began: now, strikes: 0, vague: false, asked: None }
     }
 
     pub(super) fn way(&self, now: Instant) -> Way {
@@ -72,11 +84,13 @@ impl Gate {
         }
     }
 
-    /// A request leaves; behind a closed gate it is the probe.
-    pub(super) fn depart(&mut self, id: u64) {
-        if let State::Closed { .. } = self.state {
+    /// A request leaves; behind a closed gate it is the probe. Gives whether it is.
+    pub(super) fn depart(&mut self, id: u64) -> bool {
+        let probes = matches!(self.state, State::Closed { .. });
+        if probes {
             self.state = State::Probing { probe: id };
         }
+        probes
     }
 
     /// The request was answered by something other than a 429. Gives whether that opened the gate.
@@ -100,6 +114,7 @@ impl Gate {
     pub(super) fn hear(&mut self, id: u64, episode: u64, now: Instant) -> News {
         if self.state == (State::Probing { probe: id }) {
             self.strikes += 1;
+            self.vague = true;
             return News::Strike;
         }
         if episode < self.episode {
@@ -113,8 +128,10 @@ impl Gate {
 
     /// How long the gate would stay closed by its own judgement.
     pub(super) fn own_wait(&self, now: Instant) -> Duration {
-        let closed = now.saturating_duration_since(self.began).mul_f64(SHARE);
-        FIRST_WAIT.saturating_mul(1 << self.strikes.min(10)).min(DOUBLED_UP_TO.max(closed))
+        let closed = now.saturating_duration_since(self.began);
+        let most = if closed < NO_WINDOW { LONGEST } else { LONGEST_OF_ALL };
+        let most = closed.mul_f64(SHARE).clamp(DOUBLED_UP_TO, most);
+        FIRST_WAIT.saturating_mul(1 << self.strikes.min(10)).min(most)
     }
 
     /// Closes the gate, or leaves it closed for longer; `asked` is what Graph asked for. Gives until when it is closed.

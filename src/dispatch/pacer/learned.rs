@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::bucket::Bucket;
+use super::gate::News;
 use super::refill::Refill;
-use super::window::Window;
+use super::window::{Window, windows};
 use crate::dispatch::rate::{Kind, Pace};
 
 /// In flight on ground that nobody has proved: as many are throttled where the limiter is met by surprise.
@@ -26,6 +27,12 @@ const LONG: f64 = 3.0;
 
 /// What passes behind such a gate at once, at least, if it was one.
 const WINDOWFUL: u32 = 20;
+
+/// A limiter that refills lets somebody through soon after it was found empty.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+
+/// A window that is interrupted more often than this isn't one.
+const MOST_INTERRUPTIONS: u32 = 12;
 
 #[derive(Clone, Debug)]
 enum Phase {
@@ -50,6 +57,8 @@ pub(super) struct Learned {
     /// And as many beyond the documented quota.
     beyond: f64,
     passed: u64,
+    /// What passed before the limiter was met.
+    first: u32,
     began: Option<Instant>,
     answered: Option<Instant>,
     met: bool,
@@ -78,6 +87,7 @@ impl Learned {
             most,
             beyond: FEW,
             passed: 0,
+            first: 0,
             began: None,
             answered: None,
             met: false,
@@ -112,6 +122,11 @@ impl Learned {
         Ok(tokens.min(room.max(1.0) as u32))
     }
 
+    /// The probe leaves; what it may tell of a window it tells when it is answered.
+    pub(super) fn probe(&mut self, users: u32) {
+        self.flight += users;
+    }
+
     pub(super) fn depart(&mut self, users: u32, now: Instant) {
         self.flight += users;
         self.began.get_or_insert(now);
@@ -133,10 +148,11 @@ impl Learned {
     pub(super) fn passed(&mut self, used: Option<f64>, now: Instant) {
         self.flight = self.flight.saturating_sub(1);
         self.passed += 1;
-        self.answered = Some(now);
         self.refill.passed();
         match &mut self.phase {
             Phase::Unmet(bucket) => {
+                self.answered = Some(now);
+                self.first += 1;
                 if bucket.level_at(now) < -f64::from(self.pace.burst) * EDGE {
                     self.beyond += 0.25;
                 }
@@ -157,8 +173,12 @@ impl Learned {
             let level = bucket.level_at(now);
             bucket.set_level(level.min(left.max(0.0)), now);
         }
+        if self.pace.kind == Kind::Fixed && matches!(self.phase, Phase::Unmet(_)) && used >= 0.9 {
+            self.refill = Refill::empty(self.pace.per_second, 1.0, self.second, now);
+            self.phase = Phase::Refill;
+        }
         let heeded = |at: Instant| now.saturating_duration_since(at).as_secs_f64() < 5.0 * self.second;
-        if used >= 1.0 && !self.warned.is_some_and(heeded) {
+        if used > 1.0 && !self.warned.is_some_and(heeded) {
             self.warned = Some(now);
             self.refill.warn(now);
         }
@@ -170,6 +190,23 @@ impl Learned {
         self.refill.throttled();
         if let Phase::Window(window) = &mut self.phase {
             window.throttled();
+        }
+    }
+
+    /// The probe was throttled.
+    pub(super) fn struck(&mut self, now: Instant) {
+        self.throttled();
+        if let Phase::Window(window) = &mut self.phase {
+            window.is_shut(now);
+        }
+    }
+
+    /// How long to wait for the next probe where nobody says how long; `own` is what the gate would do.
+    pub(super) fn look_again(&self, own: Duration, news: News, now: Instant) -> Duration {
+        match &self.phase {
+            Phase::Window(window) => window.look_again(own, now),
+            Phase::Unmet(_) | Phase::Refill if news == News::Strike => own,
+            Phase::Unmet(_) | Phase::Refill => FIRST_LOOK,
         }
     }
 
@@ -206,17 +243,17 @@ impl Learned {
         match &mut self.phase {
             Phase::Unmet(_) => {}
             Phase::Refill if long && !self.even => {
-                let length = match self.pace.kind {
-                    Kind::Documented { window } => window,
-                    Kind::Fixed | Kind::Gate => Duration::from_secs(150),
-                };
-                self.phase = Phase::Window(Window::opening(length, now));
+                self.phase = Phase::Window(Window::opening(self.first, self.window(), now));
             }
             Phase::Refill => {}
-            Phase::Window(window) if long => window.reopened(now),
+            Phase::Window(window) if long => {
+                window.reopened(now);
+                if window.is_even() {
+                    self.phase = Phase::Refill;
+                }
+            }
             Phase::Window(window) => {
-                window.interrupted += 1;
-                if window.interrupted > 8 {
+                if window.interrupted() > MOST_INTERRUPTIONS {
                     self.phase = Phase::Refill;
                 }
             }
@@ -239,11 +276,26 @@ impl Learned {
         }
     }
 
+    /// The same from an opening on, where the gate was closed for so long that it is probably a window's end.
+    pub(super) fn windows_ahead(&self, users: u64, closed: Duration) -> Option<Duration> {
+        let long = closed.as_secs_f64() >= LONG * self.second;
+        let suspected = matches!(self.phase, Phase::Refill) && long && !self.even;
+        suspected.then(|| windows(users, self.first, self.window(), self.speed()))
+    }
+
+    /// How long a window is believed to be before one was seen.
+    fn window(&self) -> Duration {
+        match self.pace.kind {
+            Kind::Documented { window } => window,
+            Kind::Fixed | Kind::Gate => Duration::from_secs(150),
+        }
+    }
+
     /// Users a second on the wire, where nothing holds them back.
     fn speed(&self) -> f64 {
         match (self.began, self.answered) {
-            (Some(began), Some(answered)) if answered > began && self.passed > 0 => {
-                self.passed as f64 / (answered - began).as_secs_f64()
+            (Some(began), Some(answered)) if answered > began && self.first > 0 => {
+                f64::from(self.first) / (answered - began).as_secs_f64()
             }
             _ => 100.0,
         }

@@ -134,12 +134,16 @@ impl Pacer {
     pub(super) fn depart_at(&mut self, users: u32, now: Instant) -> Departure {
         self.departures += 1;
         let departure = Departure { id: self.departures, episode: self.gate.episode };
-        self.gate.depart(departure.id);
+        let probes = self.gate.depart(departure.id);
         if let Some(ceiling) = &mut self.ceiling {
             ceiling.advance(now);
             ceiling.take(users);
         }
-        self.learned.depart(users, now);
+        if probes {
+            self.learned.probe(users);
+        } else {
+            self.learned.depart(users, now);
+        }
         departure
     }
 
@@ -162,13 +166,15 @@ impl Pacer {
         let news = self.gate.hear(departure.id, departure.episode, now);
         match news {
             News::Episode => self.learned.met(now),
-            News::Strike | News::Echo => self.learned.throttled(),
+            News::Strike => self.learned.struck(now),
+            News::Echo => self.learned.throttled(),
         }
+        self.gate.vague |= asked.is_none();
         let own = self.gate.own_wait(now);
-        let wait = match (asked, news) {
-            (Some(asked), News::Strike) => asked.max(own),
-            (Some(asked), _) => asked,
-            (None, _) => own,
+        let wait = match news {
+            News::Echo => asked.unwrap_or(own),
+            _ if self.gate.vague => asked.unwrap_or_default().max(self.learned.look_again(own, news, now)),
+            _ => asked.unwrap_or(own),
         };
         let until = now.checked_add(wait).unwrap_or(now);
         self.gate.close(until, asked.and_then(|asked| now.checked_add(asked)).or(Some(now)))
@@ -181,6 +187,10 @@ impl Pacer {
 
     pub(super) fn forecast_at(&self, users: u64, now: Instant) -> Duration {
         let closed = self.closed_until().map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
-        self.learned.forecast(users, now).max(closed)
+        let held = self.closed_until().map(|until| until.saturating_duration_since(self.gate.began));
+        match held.and_then(|held| self.learned.windows_ahead(users, held)) {
+            Some(windows) => closed.saturating_add(windows),
+            None => self.learned.forecast(users, now).max(closed),
+        }
     }
 }

@@ -52,6 +52,8 @@ pub(super) struct Refill {
     /// Something waited for a token since the pace was last looked at.
     hungry: bool,
     looked: Instant,
+    /// Never slower than that: a user who is throttled for his own sake must not stop all the others.
+    least: f64,
     /// A second; shorter where a simulator's clock runs faster.
     second: f64,
 }
@@ -74,6 +76,7 @@ impl Refill {
             grown: 0.0,
             hungry: false,
             looked: now,
+            least: rate / 50.0,
             second,
         }
     }
@@ -105,7 +108,7 @@ impl Refill {
     /// Graph says that all is used: a slower pace for a while.
     pub(super) fn warn(&mut self, now: Instant) {
         self.look(now);
-        self.rate *= 0.9;
+        self.rate *= 0.7;
         self.evidence = (0.0, 0.0);
         self.set_calm(now);
         self.bucket.set_level(self.bucket.level_at(now).min(1.0), now);
@@ -132,7 +135,9 @@ impl Refill {
             self.evidence = (passed, seconds);
         }
         let (passed, seconds) = self.evidence;
-        self.rate = passed.max(0.5) / seconds.max(1e-3);
+        let found = passed.max(0.5) / seconds.max(1e-3);
+        // Hardly anything passed: that may be for another reason than the rate's.
+        self.rate = if passed < 3.0 { found.max(self.rate * 0.7) } else { found }.max(self.least);
         self.measured = true;
         let keep = (MEMORY * self.second / seconds.max(1e-3)).min(1.0);
         self.evidence = (passed * keep, seconds * keep);

@@ -26,8 +26,8 @@ pub(super) struct Limiter {
     pub(super) says: Says,
     /// How far into a window the run begins.
     pub(super) phase: Duration,
-    /// Requests a second of another program, evenly. In a bucket it gets all that it asks for; in windows whoever
-    /// comes first gets it.
+    /// Requests a second of another program, evenly. In a fixed window whoever comes first gets it; elsewhere it gets
+    /// all that it asks for.
     pub(super) eaten: f64,
     /// Another limit from then on.
     pub(super) change: Option<(Duration, Limit)>,
@@ -68,10 +68,6 @@ impl Limiter {
 
     pub(super) fn phase(self, seconds: f64) -> Limiter {
         Limiter { phase: Duration::from_secs_f64(seconds), ..self }
-    }
-
-    pub(super) fn is_bucket(&self) -> bool {
-        matches!(self.limit.style, Style::TokenBucket | Style::StrictBucket)
     }
 }
 
@@ -124,7 +120,9 @@ impl Running {
                 return;
             }
             self.others += 1;
-            if self.meter.wait(next + self.limiter.phase).is_none() || self.limiter.is_bucket() {
+            if self.meter.wait(next + self.limiter.phase).is_none()
+                || self.limiter.limit.style != Style::FixedWindow
+            {
                 self.meter.charge();
             }
         }

@@ -74,7 +74,7 @@ impl Known {
             } else if other <= next {
                 self.others += 1.0;
                 let free = self.first_from(other) <= other;
-                if free || matches!(self.count, Count::Bucket { .. }) {
+                if free || !matches!(self.count, Count::Fixed { .. }) {
                     self.take(other);
                 }
                 at = at.max(other);

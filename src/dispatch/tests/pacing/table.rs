@@ -101,3 +101,20 @@ fn table() {
         println!("| {name} | {} | {} | {} |", cells[0], cells[1], cells[2]);
     }
 }
+
+#[test]
+fn debug() {
+    let l = Limiter::new;
+    for (limiter, users) in [
+        (l(300, 15.0, SlidingWindow, Says::One), 1_000),
+        (l(300, 15.0, SlidingWindow, Says::One), 100_000),
+        (l(3_000, 150.0, SlidingWindow, Says::Nothing), 100_000),
+    ] {
+        let ran = run(&limiter, &WIRE, Pace::app_in_tenant(1.0), users, 1);
+        println!("{limiter:?} {} best {}", ran.seconds, makespan(&limiter, &WIRE, users));
+        println!("{:.2?}", &ran.throttles[..ran.throttles.len().min(60)]);
+        for (at, done, ahead) in ran.forecasts.iter().step_by(40) {
+            println!("{at:.1} {done} ahead {ahead:.1} truth {:.1}", ran.seconds - at);
+        }
+    }
+}
