@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::pacer::Departure;
 use crate::event::{Evidence, Order};
 use crate::graph::Request;
 use crate::outcome::Outcome;
@@ -34,8 +35,8 @@ pub(super) struct Live {
     pub(super) throttles: u32,
     /// Serial of the token with which Graph last answered 401.
     pub(super) unauthorized: Option<u64>,
-    /// When the request in flight left.
-    pub(super) sent: Instant,
+    /// What the pacer knows the request in flight by.
+    pub(super) departure: Option<Departure>,
     pub(super) throttled_since: Option<Instant>,
     pub(super) client_request_id: Option<Uuid>,
     pub(super) new_connection: bool,
@@ -52,7 +53,7 @@ impl Live {
             tries: 0,
             throttles: 0,
             unauthorized: None,
-            sent: Instant::now(),
+            departure: None,
             throttled_since: None,
             client_request_id: None,
             new_connection: false,
@@ -62,7 +63,8 @@ impl Live {
     }
 
     /// Counts an attempt and makes its request.
-    pub(super) fn depart(&mut self, user: UserId) -> Request {
+    pub(super) fn depart(&mut self, user: UserId, departure: Departure) -> Request {
+        self.departure = Some(departure);
         self.count_throttled();
         self.work.attempts += 1;
         self.tries += 1;
@@ -71,13 +73,14 @@ impl Live {
         Request { user, client_request_id, new_connection: std::mem::take(&mut self.new_connection) }
     }
 
-    /// The request did not leave after all.
-    pub(super) fn take_back(&mut self) {
+    /// The request did not leave after all. Gives what the pacer counted for it.
+    pub(super) fn take_back(&mut self) -> Option<Departure> {
         self.work.attempts = self.work.attempts.saturating_sub(1);
         self.give_try_back();
         if self.work.attempts == 0 {
             self.client_request_id = None;
         }
+        self.departure.take()
     }
 
     /// The answer was no fault of the target's: it costs no try.

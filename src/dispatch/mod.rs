@@ -20,8 +20,8 @@ mod tests;
 
 pub use halt::{HaltRule, InvalidHalt};
 pub use live::Work;
-pub use pacer::{Pacer, Permit};
-pub use rate::{InvalidRate, Pace, Rate};
+pub use pacer::{Departure, Pacer, Permit};
+pub use rate::{InvalidRate, Kind, Pace, Rate};
 pub use verdict::{Verdict, verdict};
 
 use std::collections::{BTreeMap, HashMap};
@@ -113,7 +113,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let settings = Settings { jobs: settings.jobs.max(1), ..settings };
         let planned = work.len() as u64;
         Dispatcher {
-            pacer: Pacer::new(settings.pace),
+            pacer: Pacer::new(settings.pace, planned),
             watch: halt::Watch::new(settings.halt, settings.accepted.clone(), planned),
             renewal: Renewal::default(),
             deadline: settings.deadline.and_then(|time| Instant::now().checked_add(time)),
@@ -202,14 +202,16 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             sooner(deadline);
         }
         while self.may_send() {
-            let Some(order) = self.next_order() else { break };
-            match self.pacer.permit(order) {
-                Permit::Go => self.stage(),
+            if self.ready.is_empty() && self.fresh.peek().is_none() {
+                break;
+            }
+            match self.pacer.permit(1) {
+                Permit::Go(_) => self.stage(),
                 Permit::NotBefore(at) => {
                     sooner(at);
                     break;
                 }
-                Permit::AfterProbe => break,
+                Permit::AfterAnswer => break,
             }
         }
         self.depart();
@@ -221,17 +223,12 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.stop.is_none() && busy < self.settings.jobs && !self.renewal.holds_sending()
     }
 
-    fn next_order(&mut self) -> Option<Order> {
-        let ready = self.ready.keys().next().copied();
-        ready.or_else(|| self.fresh.peek().map(|work| work.order))
-    }
-
     /// Takes the next target and gathers its `sent` line.
     fn stage(&mut self) {
         let next = self.ready.pop_first().map(|(_, live)| live);
         let Some(mut live) = next.or_else(|| self.fresh.next().map(Live::new)) else { return };
         let user = self.targets[live.work.order as usize - 1].user.clone();
-        let request = live.depart(user.clone());
+        let request = live.depart(user.clone(), self.pacer.depart(1));
         let sent = Sent {
             at: now(),
             target: live.work.order,
@@ -249,11 +246,12 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let written = self.recorder.write();
         for (mut live, request) in std::mem::take(&mut self.staged) {
             if !written {
-                live.take_back();
+                if let Some(departure) = live.take_back() {
+                    self.pacer.lost(&departure);
+                }
                 self.ready.insert(live.work.order, live);
                 continue;
             }
-            live.sent = Instant::now();
             let graph = Arc::clone(&self.graph);
             let handle = self.workers.spawn(async move { graph.revoke(request).await });
             self.in_flight.insert(handle.id(), live);
@@ -312,7 +310,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// A worker that panics takes down its one target, not the run.
     fn take_panic(&mut self, mut live: Live, error: &JoinError) {
         tracing::error!(%error, "a worker broke down; its user is in doubt");
-        self.pacer.lost(live.work.order);
+        if let Some(departure) = live.departure.take() {
+            self.pacer.lost(&departure);
+        }
         live.last.detail = "the program broke down on this request; please report it".to_owned();
         live.last.error_code = Some("internal".to_owned());
         self.settle(live, Outcome::InDoubt);
@@ -325,9 +325,14 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         live.otherwise = judged.otherwise();
         match (&judged, &answer.reply) {
             (Verdict::Throttled { .. }, _) => {}
-            (_, Reply::Lost(_) | Reply::Unbatched(_)) => self.pacer.lost(order),
+            (_, Reply::Lost(_) | Reply::Unbatched(_)) => {
+                if let Some(departure) = live.departure.take() {
+                    self.pacer.lost(&departure);
+                }
+            }
             (_, Reply::Response(response)) => {
-                if self.pacer.passed(order, response.throttle_percentage) {
+                let opened = |departure| self.pacer.passed(&departure, response.throttle_percentage);
+                if live.departure.take().is_some_and(opened) {
                     self.recorder.note(Event::Reopened { at: now() });
                 }
             }
@@ -362,7 +367,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     fn take_throttled(&mut self, mut live: Live, retry_after: Option<Duration>, reply: &Reply) {
         let before = self.pacer.closed_until();
-        let until = self.pacer.throttled(live.work.order, live.sent, retry_after);
+        let Some(departure) = live.departure.take() else { return };
+        let until = self.pacer.throttled(&departure, retry_after);
         live.throttled_since = Some(Instant::now());
         live.give_try_back();
         live.throttles += 1;

@@ -87,6 +87,8 @@ pub use federated::FederatedConfig;
 pub use ledger::{Asking, Caller, Ledger, Stats, UserRecord, Violation};
 pub use managed_identity::ManagedIdentityConfig;
 pub use particular::{OwnQuota, TenantConfig};
+#[cfg(test)]
+pub(crate) use quota::Meter;
 pub use quota::{Limit, QuotaChange, QuotaConfig, RetryAfter, Style, ThrottleBody};
 pub use session::TokenKind;
 pub use tenant::{

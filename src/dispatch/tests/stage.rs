@@ -42,7 +42,7 @@ impl Stage {
             users,
             settings: Settings {
                 jobs: 64,
-                pace: Pace { per_second: 100.0, burst: 10 },
+                pace: Pace::fixed(100.0, 10),
                 retries: 4,
                 deadline: None,
                 halt: None,
@@ -79,7 +79,7 @@ impl Stage {
     }
 
     pub(super) fn pace(mut self, per_second: f64, burst: u32) -> Stage {
-        self.settings.pace = Pace { per_second, burst };
+        self.settings.pace = Pace::fixed(per_second, burst);
         self
     }
 
