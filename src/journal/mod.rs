@@ -15,7 +15,7 @@ pub use folder::{FolderError, RunFolder, RunLock, create_private, write_private}
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
     Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord, SettingsRecord,
-    Unprotected,
+    Sharded, Unprotected,
 };
 pub use writer::{Journal, JournalError, Synced};
 
