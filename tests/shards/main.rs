@@ -51,6 +51,30 @@ impl Stage {
     /// How often each user was sent.
     fn sent(&self) -> BTreeMap<String, u64> {
         let users = self.ledger().users;
-        users.iter().map(|(user, account)| (user.to_lowercase(), account.requests)).collect()
+        users.iter().map(|user| (user.id.to_lowercase(), user.requests)).collect()
+    }
+}
+
+impl Stage {
+    /// Joins run folders into one below the stage's folder.
+    fn join<P: AsRef<Path>>(&self, out: &str, folders: &[P]) -> Done {
+        let folders = folders.iter().map(AsRef::as_ref);
+        self.finish(self.command("report").args(["--merge", out]).args(folders))
+    }
+}
+
+fn read_json(folder: &Path, name: &str) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(folder.join(name)).unwrap()).unwrap()
+}
+
+fn sha256(path: &Path) -> String {
+    entra_revoke::digest::sha256_of(path).unwrap()
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }
