@@ -114,8 +114,8 @@ fn what_rows_of_other_parts_call_somebody_protected_counts() {
     let whole = stage.run(&input, &["--protect", list.to_str().unwrap()]);
     whole.exits(2);
     let mut apart = 0;
-    for number in 1..=7 {
-        let part = ["--shard", &format!("{number}/7")];
+    for number in 1..=3 {
+        let part = ["--shard", &format!("{number}/3")];
         let alone = stage.run(&input, &[&part[..], &["--dry-run", "-o", "csv"]].concat());
         if alone.stdout.contains("old-ann@contoso.com,old-ann@contoso.com") {
             apart += usize::from(!alone.stdout.contains(",ann@contoso.com"));
