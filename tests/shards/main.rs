@@ -5,6 +5,8 @@
 mod stage;
 
 mod merge;
+#[cfg(unix)]
+mod pods;
 mod refusals;
 mod split;
 

@@ -1,6 +1,6 @@
 //! The folder of a joined report.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
@@ -113,24 +113,16 @@ fn id_of(merged: &Merged) -> String {
 #[derive(Default)]
 struct Sent {
     hasher: RandomState,
-    /// Whether somebody was met again already.
-    users: HashMap<u64, bool>,
+    users: HashSet<u64>,
+    /// Those who came again.
+    again: HashSet<u64>,
     several: Several,
 }
 
 impl Sent {
     fn take(&mut self, row: &ReportRow<'_>) {
-        if row.order.is_none() {
-            return;
-        }
-        let again = match self.users.entry(self.hasher.hash_one(row.user_id.to_lowercase())) {
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(false);
-                return;
-            }
-            std::collections::hash_map::Entry::Occupied(place) => place.into_mut(),
-        };
-        if std::mem::replace(again, true) {
+        let Some(user) = row.order.map(|_| self.hasher.hash_one(row.user_id.to_lowercase())) else { return };
+        if self.users.insert(user) || !self.again.insert(user) {
             return;
         }
         self.several.users += 1;
