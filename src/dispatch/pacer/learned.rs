@@ -25,9 +25,6 @@ const EDGE: f64 = 0.01;
 /// A gate that was closed for longer, in seconds, may be the end of a window.
 const LONG: f64 = 3.0;
 
-/// What passes behind such a gate at once, at least, if it was one.
-const WINDOWFUL: u32 = 20;
-
 /// A limiter that refills lets somebody through soon after it was found empty.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
 
@@ -56,12 +53,15 @@ pub(super) struct Learned {
     most: f64,
     /// And as many beyond the documented quota.
     beyond: f64,
+    planned: u64,
     passed: u64,
     /// What passed before the limiter was met.
     first: u32,
     began: Option<Instant>,
     answered: Option<Instant>,
-    met: bool,
+    episodes: u32,
+    /// When a probe was throttled last.
+    struck: Option<Instant>,
     /// Bursts after a long closure were found not to pay.
     even: bool,
     warned: Option<Instant>,
@@ -86,11 +86,13 @@ impl Learned {
             flight: 0,
             most,
             beyond: FEW,
+            planned,
             passed: 0,
             first: 0,
             began: None,
             answered: None,
-            met: false,
+            episodes: 0,
+            struck: None,
             even: false,
             warned: None,
             second,
@@ -112,7 +114,10 @@ impl Learned {
                 };
                 (u32::MAX, most)
             }
-            Phase::Refill => (self.refill.ready(now).map_err(Some)?, self.most),
+            Phase::Refill => {
+                let left = self.planned.saturating_sub(self.passed) as f64;
+                (self.refill.ready(left, now).map_err(Some)?, self.most)
+            }
             Phase::Window(window) => (u32::MAX, window.ready(self.most, self.flight, now).map_err(Some)?),
         };
         let room = in_flight - f64::from(self.flight);
@@ -196,6 +201,7 @@ impl Learned {
     /// The probe was throttled.
     pub(super) fn struck(&mut self, now: Instant) {
         self.throttled();
+        self.struck = Some(now);
         if let Phase::Window(window) = &mut self.phase {
             window.is_shut(now);
         }
@@ -224,16 +230,15 @@ impl Learned {
             }
             Phase::Refill => self.refill.met(now),
             Phase::Window(window) => {
-                let passed = window.passed;
                 window.used_up();
                 self.refill.met(now);
-                if passed < WINDOWFUL {
+                if window.is_none() {
                     self.even = true;
                     self.phase = Phase::Refill;
                 }
             }
         }
-        self.met = true;
+        self.episodes += 1;
     }
 
     /// The gate has opened that closed then.
@@ -243,12 +248,14 @@ impl Learned {
         match &mut self.phase {
             Phase::Unmet(_) => {}
             Phase::Refill if long && !self.even => {
-                self.phase = Phase::Window(Window::opening(self.first, self.window(), now));
+                self.phase = Phase::Window(Window::opening(self.first, self.window(), self.piece(now), now));
             }
             Phase::Refill => {}
             Phase::Window(window) if long => {
+                let none = window.is_none();
+                self.even |= none;
                 window.reopened(now);
-                if window.is_even() {
+                if none || window.is_even() {
                     self.phase = Phase::Refill;
                 }
             }
@@ -289,6 +296,14 @@ impl Learned {
             Kind::Documented { window } => window,
             Kind::Fixed | Kind::Gate => Duration::from_secs(150),
         }
+    }
+
+    /// What the run saw of the window that it began in, if this is its first opening: when the last probe was
+    /// throttled and when one passed, in seconds after the first request.
+    fn piece(&self, now: Instant) -> Option<(f64, f64)> {
+        let (began, struck) = (self.began?, self.struck?);
+        let after = |at: Instant| at.saturating_duration_since(began).as_secs_f64();
+        (self.episodes == 1).then(|| (after(struck), after(now)))
     }
 
     /// Users a second on the wire, where nothing holds them back.

@@ -3,6 +3,7 @@
 mod bucket;
 mod gate;
 mod learned;
+mod opening;
 mod refill;
 mod window;
 

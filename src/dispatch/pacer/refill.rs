@@ -23,6 +23,9 @@ const GROWTH: f64 = 1.05;
 /// A step takes as long as so many requests, or a second.
 const STEP: f64 = 10.0;
 
+/// A raise takes so many seconds to pay.
+const WORTH: f64 = 10.0;
+
 /// A measurement that differs by more than this share says that the limiter has changed.
 const SAME: f64 = 0.15;
 
@@ -82,8 +85,9 @@ impl Refill {
     }
 
     /// How many may leave by the pace, or when the next may.
-    pub(super) fn ready(&mut self, now: Instant) -> Result<u32, Instant> {
-        self.look(now);
+    /// `left` is how many are still to come.
+    pub(super) fn ready(&mut self, left: f64, now: Instant) -> Result<u32, Instant> {
+        self.look(left > self.rate * WORTH * self.second, now);
         let ready = self.bucket.ready(now);
         self.hungry |= ready.is_err();
         ready
@@ -107,7 +111,6 @@ impl Refill {
 
     /// Graph says that all is used: a slower pace for a while.
     pub(super) fn warn(&mut self, now: Instant) {
-        self.look(now);
         self.rate *= 0.7;
         self.evidence = (0.0, 0.0);
         self.set_calm(now);
@@ -164,13 +167,13 @@ impl Refill {
     }
 
     /// Lets the pace grow once it was calm for long enough, as long as anything waits for it.
-    fn look(&mut self, now: Instant) {
+    fn look(&mut self, worth: bool, now: Instant) {
         self.bucket.advance(now);
         let since = now.saturating_duration_since(self.looked).as_secs_f64() / self.second;
         self.looked = now;
         let calm = now.saturating_duration_since(self.calm_since).as_secs_f64() / self.second;
         let hungry = std::mem::take(&mut self.hungry);
-        if calm < self.calm || !hungry {
+        if calm < self.calm || !hungry || !worth {
             return;
         }
         let step = (STEP / (self.rate * self.second)).max(1.0);

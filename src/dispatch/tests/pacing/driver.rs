@@ -72,6 +72,16 @@ pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: Pace, users: u64, seed: 
     let part = (users / 200).max(1);
     while ran.passed < users {
         assert!(now < Duration::from_secs(100 * 86_400), "it never ends: {limiter:?}");
+        if ran.sent > 40000 && ran.throttled > ran.passed {
+            println!(
+                "{:?} passed {} sent {} now {now:?} {:?} {pacer:?}",
+                limiter,
+                ran.passed,
+                ran.sent,
+                &ran.throttles[..80]
+            );
+            panic!();
+        }
         let mut wake = None;
         while flight < wire.jobs && left > 0 {
             match pacer.permit_at(1, origin + now) {
