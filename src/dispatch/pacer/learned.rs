@@ -53,6 +53,9 @@ pub(super) struct Learned {
     most: f64,
     /// And as many beyond the documented quota.
     beyond: f64,
+    /// Its end was reached, and so many passed since.
+    at_edge: bool,
+    edge_passed: u32,
     planned: u64,
     passed: u64,
     /// What passed before the limiter was met.
@@ -86,6 +89,8 @@ impl Learned {
             flight: 0,
             most,
             beyond: FEW,
+            at_edge: false,
+            edge_passed: 0,
             planned,
             passed: 0,
             first: 0,
@@ -104,14 +109,9 @@ impl Learned {
         let (tokens, in_flight) = match &mut self.phase {
             Phase::Unmet(bucket) => {
                 let level = bucket.level_at(now);
-                let documented = f64::from(self.pace.burst);
-                let edge = documented * EDGE;
-                let most = match self.pace.kind {
-                    Kind::Fixed | Kind::Gate => self.most,
-                    Kind::Documented { .. } if level > edge => self.most,
-                    Kind::Documented { .. } if level > -edge => self.most.min(FEW),
-                    Kind::Documented { .. } => self.most.min(self.beyond),
-                };
+                self.at_edge |= level <= f64::from(self.pace.burst) * EDGE;
+                let documented = matches!(self.pace.kind, Kind::Documented { .. });
+                let most = if documented && self.at_edge { self.most.min(self.beyond) } else { self.most };
                 (u32::MAX, most)
             }
             Phase::Refill => {
@@ -155,10 +155,11 @@ impl Learned {
         self.passed += 1;
         self.refill.passed();
         match &mut self.phase {
-            Phase::Unmet(bucket) => {
+            Phase::Unmet(_) => {
                 self.answered = Some(now);
                 self.first += 1;
-                if bucket.level_at(now) < -f64::from(self.pace.burst) * EDGE {
+                self.edge_passed += u32::from(self.at_edge);
+                if f64::from(self.edge_passed) > f64::from(self.pace.burst) * EDGE * 2.0 {
                     self.beyond += 0.25;
                 }
             }
