@@ -20,8 +20,11 @@ const LONGEST_CALM: f64 = 160.0;
 /// Then it grows by this factor a step.
 const GROWTH: f64 = 1.05;
 
-/// A step takes as long as so many requests, or a second.
+/// A step takes as long as so many requests, but a second at least.
 const STEP: f64 = 10.0;
+
+/// And so many seconds at most.
+const LONGEST_STEP: f64 = 5.0;
 
 /// A raise takes so many seconds to pay.
 const WORTH: f64 = 10.0;
@@ -128,7 +131,10 @@ impl Refill {
     /// The limiter is empty again: between two such instants passed what it refilled.
     pub(super) fn met(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.empty).as_secs_f64();
-        let passed = f64::from(self.passed);
+        // Where throttled requests count, they took what else would have passed. Many of them beside few that passed
+        // would hide the rate.
+        let many = self.throttled * 5 > self.passed;
+        let passed = f64::from(self.passed + if many { self.throttled } else { 0 });
         let rate = passed / seconds.max(1e-3);
         if (rate / self.rate - 1.0).abs() <= SAME.max(2.5 / passed.max(1.0)) {
             self.calm = (self.calm * 2.0).min(LONGEST_CALM);
@@ -176,9 +182,11 @@ impl Refill {
         if calm < self.calm || !hungry || !worth {
             return;
         }
-        let step = (STEP / (self.rate * self.second)).max(1.0);
-        self.grown += since.min(step) / step;
-        self.bucket.set_rate(self.rate * CALM * GROWTH.powf(self.grown));
+        let step = (STEP / (self.rate * self.second)).clamp(1.0, LONGEST_STEP);
+        self.grown += since.min(step) / step * if self.measured { 1.0 } else { 2.0 };
+        // The longer nothing is met, the further off the rate is believed to be.
+        let steps = self.grown + (self.grown / 10.0).powi(2);
+        self.bucket.set_rate(self.rate * CALM * GROWTH.powf(steps));
     }
 
     /// Time until so many more have left.

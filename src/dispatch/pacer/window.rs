@@ -75,8 +75,11 @@ impl Window {
         let taken = self.passed + flight;
         if self.quota == 0 {
             let edge = (f64::from(self.guess) * EDGE).ceil() as u32 + FEW as u32;
-            let near = (self.guess.saturating_sub(edge)..self.guess + edge).contains(&taken);
-            return Ok(if near { self.beyond.min(FEW) } else { self.beyond.min(most) });
+            if taken + edge < self.guess {
+                return Ok(self.beyond.min(most));
+            }
+            let past = self.passed.saturating_sub(self.guess + edge);
+            return Ok((FEW + GROWTH * f64::from(past)).min(most));
         }
         let edge = (f64::from(self.quota) * EDGE).ceil() as u32 + FEW as u32;
         if taken >= self.quota {

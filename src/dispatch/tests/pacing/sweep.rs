@@ -117,3 +117,15 @@ fn limiters_at_random() {
         found[285].ran.wasted() * 100.0
     );
 }
+
+#[test]
+fn one() {
+    for seed in [290, 267, 149, 274] {
+        let f = find(seed);
+        println!("{seed}: {:?} {:?}", f.case.limiter, f.case.wire);
+        println!("{:.1?}", &f.ran.throttles[..f.ran.throttles.len().min(90)]);
+        for (at, done, ahead) in f.ran.forecasts.iter().step_by(20) {
+            println!("{at:.1} {done} ahead {ahead:.1} truth {:.1}", f.ran.seconds - at);
+        }
+    }
+}
