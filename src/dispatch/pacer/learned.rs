@@ -81,11 +81,22 @@ impl Learned {
             Kind::Documented { .. } => UNPROVEN.max(planned as f64 / UNPROVEN_PART),
             Kind::Fixed | Kind::Gate => f64::INFINITY,
         };
+        let ceiling = if pace.kind == Kind::Fixed { pace.per_second } else { f64::INFINITY };
         let bucket = Bucket::full(f64::from(pace.burst), pace.per_second, now);
+        let mut refill = Refill::empty(pace.per_second, f64::from(pace.burst), ceiling, second, now);
+        // Who asks for a smaller burst than the quota's gets no larger one, not even to learn.
+        let bounded = matches!(pace.kind, Kind::Documented { window }
+            if f64::from(pace.burst) + 1.0 < pace.per_second * window.as_secs_f64());
+        let phase = if bounded {
+            refill.fill(now);
+            Phase::Refill
+        } else {
+            Phase::Unmet(bucket)
+        };
         Learned {
             pace,
-            phase: Phase::Unmet(bucket),
-            refill: Refill::empty(pace.per_second, f64::from(pace.burst), second, now),
+            phase,
+            refill,
             flight: 0,
             most,
             beyond: FEW,
@@ -98,7 +109,7 @@ impl Learned {
             answered: None,
             episodes: 0,
             struck: None,
-            even: false,
+            even: bounded,
             warned: None,
             second,
         }
@@ -180,7 +191,7 @@ impl Learned {
             bucket.set_level(level.min(left.max(0.0)), now);
         }
         if self.pace.kind == Kind::Fixed && matches!(self.phase, Phase::Unmet(_)) && used >= 0.9 {
-            self.refill = Refill::empty(self.pace.per_second, 1.0, self.second, now);
+            self.refill = Refill::empty(self.pace.per_second, 1.0, self.pace.per_second, self.second, now);
             self.phase = Phase::Refill;
         }
         let heeded = |at: Instant| now.saturating_duration_since(at).as_secs_f64() < 5.0 * self.second;
@@ -220,13 +231,21 @@ impl Learned {
     /// The limiter is met: one was throttled.
     pub(super) fn met(&mut self, now: Instant) {
         self.flight = self.flight.saturating_sub(1);
+        if self.pace.kind == Kind::Gate {
+            return;
+        }
         match &mut self.phase {
             Phase::Unmet(_) => {
                 let rate = match self.pace.kind {
                     Kind::Documented { .. } => self.pace.per_second,
                     Kind::Fixed | Kind::Gate => self.pace.per_second * 0.7,
                 };
-                self.refill = Refill::empty(rate, (self.passed as f64).max(1.0), self.second, now);
+                let most = (self.passed as f64).max(1.0);
+                let ceiling = match self.pace.kind {
+                    Kind::Fixed => self.pace.per_second,
+                    Kind::Documented { .. } | Kind::Gate => f64::INFINITY,
+                };
+                self.refill = Refill::empty(rate, most, ceiling, self.second, now);
                 self.phase = Phase::Refill;
             }
             Phase::Refill => self.refill.met(now),
@@ -274,7 +293,7 @@ impl Learned {
             Phase::Unmet(bucket) => {
                 let by_wire = Duration::from_secs_f64(users as f64 / self.speed());
                 if self.pace.kind == Kind::Gate {
-                    return by_wire;
+                    return Duration::ZERO;
                 }
                 let beyond = (users as f64 - bucket.level_at(now)).max(0.0);
                 by_wire.max(Duration::from_secs_f64(beyond / self.pace.per_second.max(1e-9)))

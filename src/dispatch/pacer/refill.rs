@@ -42,6 +42,8 @@ pub(super) struct Refill {
     pub(super) rate: f64,
     /// The rate is one that was measured.
     pub(super) measured: bool,
+    /// Never faster than that.
+    ceiling: f64,
     bucket: Bucket,
     /// When the limiter was last known to be empty.
     empty: Instant,
@@ -66,12 +68,13 @@ pub(super) struct Refill {
 
 impl Refill {
     /// A limiter that was just found empty. `rate` is a guess, `most` what it has let through at once.
-    pub(super) fn empty(rate: f64, most: f64, second: f64, now: Instant) -> Refill {
+    pub(super) fn empty(rate: f64, most: f64, ceiling: f64, second: f64, now: Instant) -> Refill {
         let mut bucket = Bucket::full(most.max(1.0), rate, now);
         bucket.set_level(0.0, now);
         Refill {
             rate,
             measured: false,
+            ceiling,
             bucket,
             empty: now,
             passed: 0,
@@ -85,6 +88,11 @@ impl Refill {
             least: rate / 50.0,
             second,
         }
+    }
+
+    /// As much is there as there can be.
+    pub(super) fn fill(&mut self, now: Instant) {
+        self.bucket.set_level(f64::INFINITY, now);
     }
 
     /// How many may leave by the pace, or when the next may.
@@ -160,16 +168,11 @@ impl Refill {
         self.set_calm(now);
     }
 
-    /// Never above this rate.
-    pub(super) fn cap(&mut self, per_second: f64) {
-        self.rate = self.rate.min(per_second);
-    }
-
     fn set_calm(&mut self, now: Instant) {
         (self.calm_since, self.grown, self.hungry) = (now, 0.0, false);
         self.looked = now;
         self.bucket.advance(now);
-        self.bucket.set_rate(self.rate * CALM);
+        self.bucket.set_rate((self.rate * CALM).min(self.ceiling));
     }
 
     /// Lets the pace grow once it was calm for long enough, as long as anything waits for it.
@@ -186,7 +189,7 @@ impl Refill {
         self.grown += since.min(step) / step * if self.measured { 1.0 } else { 2.0 };
         // The longer nothing is met, the further off the rate is believed to be.
         let steps = self.grown + (self.grown / 10.0).powi(2);
-        self.bucket.set_rate(self.rate * CALM * GROWTH.powf(steps));
+        self.bucket.set_rate((self.rate * CALM * GROWTH.powf(steps)).min(self.ceiling));
     }
 
     /// Time until so many more have left.

@@ -29,8 +29,6 @@ pub(super) struct Ran {
     pub(super) passed: u64,
     /// Seconds since the start, users answered, seconds that the pacer saw ahead of itself.
     pub(super) forecasts: Vec<(f64, u64, f64)>,
-    /// Seconds at which 429s came.
-    pub(super) throttles: Vec<f64>,
 }
 
 impl Ran {
@@ -72,16 +70,6 @@ pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: Pace, users: u64, seed: 
     let part = (users / 200).max(1);
     while ran.passed < users {
         assert!(now < Duration::from_secs(100 * 86_400), "it never ends: {limiter:?}");
-        if ran.sent > 40000 && ran.throttled > ran.passed {
-            println!(
-                "{:?} passed {} sent {} now {now:?} {:?} {pacer:?}",
-                limiter,
-                ran.passed,
-                ran.sent,
-                &ran.throttles[..80]
-            );
-            panic!();
-        }
         let mut wake = None;
         while flight < wire.jobs && left > 0 {
             match pacer.permit_at(1, origin + now) {
@@ -137,7 +125,6 @@ pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: Pace, users: u64, seed: 
                 let until = pacer.throttled_at(&departure, retry_after, origin + now);
                 assert!(until >= origin + now + retry_after.unwrap_or_default(), "Retry-After was cut short");
                 (flight, left, ran.throttled) = (flight - 1, left + 1, ran.throttled + 1);
-                ran.throttles.push(now.as_secs_f64());
             }
         }
     }
