@@ -1,5 +1,7 @@
 //! What is known of the limiter, and what may leave by it.
 
+mod forecast;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,7 +9,7 @@ use tokio::time::Instant;
 use super::bucket::Bucket;
 use super::gate::News;
 use super::refill::Refill;
-use super::window::{Window, windows};
+use super::window::Window;
 use crate::dispatch::rate::{Kind, Pace};
 
 /// In flight on ground that nobody has proved: as many are throttled where the limiter is met by surprise.
@@ -287,29 +289,6 @@ impl Learned {
         }
     }
 
-    /// Time until so many more have left.
-    pub(super) fn forecast(&self, users: u64, now: Instant) -> Duration {
-        match &self.phase {
-            Phase::Unmet(bucket) => {
-                let by_wire = Duration::from_secs_f64(users as f64 / self.speed());
-                if self.pace.kind == Kind::Gate {
-                    return Duration::ZERO;
-                }
-                let beyond = (users as f64 - bucket.level_at(now)).max(0.0);
-                by_wire.max(Duration::from_secs_f64(beyond / self.pace.per_second.max(1e-9)))
-            }
-            Phase::Refill => self.refill.forecast(users, now),
-            Phase::Window(window) => window.forecast(users, self.flight, self.speed(), now),
-        }
-    }
-
-    /// The same from an opening on, where the gate was closed for so long that it is probably a window's end.
-    pub(super) fn windows_ahead(&self, users: u64, closed: Duration) -> Option<Duration> {
-        let long = closed.as_secs_f64() >= LONG * self.second;
-        let suspected = matches!(self.phase, Phase::Refill) && long && !self.even;
-        suspected.then(|| windows(users, self.first, self.window(), self.speed()))
-    }
-
     /// How long a window is believed to be before one was seen.
     fn window(&self) -> Duration {
         match self.pace.kind {
@@ -324,15 +303,5 @@ impl Learned {
         let (began, struck) = (self.began?, self.struck?);
         let after = |at: Instant| at.saturating_duration_since(began).as_secs_f64();
         (self.episodes == 1).then(|| (after(struck), after(now)))
-    }
-
-    /// Users a second on the wire, where nothing holds them back.
-    fn speed(&self) -> f64 {
-        match (self.began, self.answered) {
-            (Some(began), Some(answered)) if answered > began && self.first > 0 => {
-                f64::from(self.first) / (answered - began).as_secs_f64()
-            }
-            _ => 100.0,
-        }
     }
 }

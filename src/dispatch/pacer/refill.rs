@@ -26,6 +26,9 @@ const STEP: f64 = 10.0;
 /// And so many seconds at most.
 const LONGEST_STEP: f64 = 5.0;
 
+/// A long closure, in seconds.
+const LONG: f64 = 3.0;
+
 /// A raise takes so many seconds to pay.
 const WORTH: f64 = 10.0;
 
@@ -139,9 +142,9 @@ impl Refill {
     /// The limiter is empty again: between two such instants passed what it refilled.
     pub(super) fn met(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.empty).as_secs_f64();
-        // Where throttled requests count, they took what else would have passed. Many of them beside few that passed
-        // would hide the rate.
-        let many = self.throttled * 5 > self.passed;
+        // Where throttled requests count, they took what else would have passed. After a long closure many of them
+        // beside few that passed would hide the rate.
+        let many = self.throttled * 5 > self.passed && seconds > LONG * self.second;
         let passed = f64::from(self.passed + if many { self.throttled } else { 0 });
         let rate = passed / seconds.max(1e-3);
         if (rate / self.rate - 1.0).abs() <= SAME.max(2.5 / passed.max(1.0)) {

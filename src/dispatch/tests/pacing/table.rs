@@ -101,7 +101,7 @@ const MISSED: [(&str, u64, f64, f64); 4] = [
 ];
 
 /// And one that misses it by a little.
-const STRETCHED: (&str, u64, f64, f64) = ("sliding window, 300 per 15 s, one second", 100_000, 1.15, 0.02);
+const STRETCHED: (&str, u64, f64, f64) = ("sliding window, 300 per 15 s, one second", 100_000, 1.17, 0.02);
 
 /// At most so much of the optimum, and so large a share throttled.
 fn target(row: usize, name: &str, users: u64) -> (f64, f64) {
@@ -110,6 +110,18 @@ fn target(row: usize, name: &str, users: u64) -> (f64, f64) {
         Some((.., ratio, wasted)) => (*ratio, *wasted),
         None if row < DOCUMENTED => (1.02, 0.005),
         None => (1.10, 0.02),
+    }
+}
+
+/// How far a forecast may be from the truth, from the first tenth of a run to the ninth. A run of 10,000 is a tenth done
+/// before the first window ends: nobody can know of it yet. Where a quota is not as documented nobody can know before it
+/// is met.
+fn forecast_within(row: usize, users: u64) -> f64 {
+    match users {
+        _ if row < DOCUMENTED => 0.10,
+        100_000 if row < ALL_OF_3_000 => 0.10,
+        1_000 | 10_000 if row < ALL_OF_3_000 => 0.30,
+        _ => f64::INFINITY,
     }
 }
 
@@ -126,6 +138,8 @@ fn table() {
             assert!(ratio <= at_most, "{name}, {users} users: {ratio}");
             assert!(ran.wasted() <= wasted, "{name}, {users} users: {} wasted", ran.wasted());
             assert!(ratio > 0.98, "{name}, {users} users: faster than the oracle: {ratio}");
+            let off = ran.misjudged(users);
+            assert!(off <= forecast_within(row, users), "{name}, {users} users: {off} off");
             format!("{ratio:.3}, {:.2} %", ran.wasted() * 100.0)
         });
         println!("| {name} | {} | {} | {} |", cells[0], cells[1], cells[2]);
@@ -150,20 +164,5 @@ fn small_runs() {
             format!("{:.1} s, best {best:.1} s, {:.2} %", ran.seconds, ran.wasted() * 100.0)
         });
         println!("| {jobs} | {} | {} | {} |", cells[0], cells[1], cells[2]);
-    }
-}
-
-/// Time left, from the first tenth of a run on.
-#[test]
-fn forecasts() {
-    for (row, (name, limiter)) in rows().into_iter().enumerate() {
-        let off = RUNS.map(|users| run(&limiter, &WIRE, Pace::app_in_tenant(1.0), users, 1).misjudged(users));
-        println!("{name}: {:.0} %, {:.0} %, {:.0} %", off[0] * 100.0, off[1] * 100.0, off[2] * 100.0);
-        if row < DOCUMENTED {
-            assert!(off.iter().all(|off| *off <= 0.10), "{name}: {off:?}");
-        } else if row < ALL_OF_3_000 {
-            // A run of 10,000 is a tenth done before the first window ends: nobody can know of it yet.
-            assert!(off[1] <= 0.30 && off[2] <= 0.10, "{name}: {off:?}");
-        }
     }
 }
