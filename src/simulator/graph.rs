@@ -168,8 +168,7 @@ impl Call<'_> {
     pub(super) fn session(&self) -> Result<Arc<Session>, GraphError> {
         let World { sessions, clock, callers, .. } = self.world;
         let config = &self.live.config;
-        let session =
-            sessions.authenticate(self.headers, config.accept_any_token, clock, callers, &config.quota)?;
+        let session = sessions.authenticate(self.headers, &self.live, clock, callers)?;
         // Under one of Graph's own names, which `expected_hosts` holds, it takes only what is meant for that name.
         let named = config.expected_hosts.iter().any(|name| name.eq_ignore_ascii_case(self.host));
         if named && !session::is_for(self.headers, self.host) {

@@ -48,7 +48,8 @@ pub(super) fn answer(call: &Call<'_>, refused: Option<Response<Body>>) -> Decisi
         let error = GraphError::new(StatusCode::NOT_FOUND, "ResourceNotFound", text);
         return Decision::answer(call.marks.error(&error), latency);
     }
-    let fortune = call.live.faults.strike(Endpoint::Batch, NAME, call.serials(&session));
+    let (party, name) = (session.app.party(), std::iter::once(NAME));
+    let fortune = call.live.faults.strike(Endpoint::Batch, &party, name, call.serials(&session));
     if !fortune.delay.is_zero() || fortune.rule.is_some() {
         call.world.recorder.counters.faults.add();
     }
