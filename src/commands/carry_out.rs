@@ -49,9 +49,10 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         .map_err(|source| Error::Io { what: "can't listen for signals".to_owned(), source })?;
     let orders: Option<Vec<Order>> =
         ready.resumed.as_ref().map(|work| work.iter().map(|work| work.order).collect());
-    let results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref())?;
+    let apps = app_ids(&ready.posts);
+    let results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref(), &apps)?;
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
-    let who = Who { operator: Some(&ready.operator), apps: app_ids(&ready.posts) };
+    let who = Who { operator: Some(&ready.operator), apps };
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), who)?;
 
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
