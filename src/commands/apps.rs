@@ -47,7 +47,8 @@ pub(super) async fn sign_in(who: &SignIn, apps: &Apps, network: &Network) -> Res
     let clients = clients(network)?;
     let mut others = JoinSet::new();
     for (place, app) in apps.further.iter().enumerate() {
-        others.spawn(further(place, app.clone(), who.further(app), network.clone(), clients.clone()));
+        let (app, who, network, clients) = (app.clone(), who.further(app), network.clone(), clients.clone());
+        others.spawn(async move { (place, further(&app, &who, &network, clients).await) });
     }
     let result = match candidates {
         Ok(candidates) => connect_as(&Caller::First, candidates, who, network, clients).await,
@@ -67,20 +68,16 @@ pub(super) async fn sign_in(who: &SignIn, apps: &Apps, network: &Network) -> Res
 }
 
 /// Signs a further app in.
-async fn further(
-    place: usize,
-    app: FurtherApp,
-    who: SignIn,
-    network: Network,
+pub(super) async fn further(
+    app: &FurtherApp,
+    who: &SignIn,
+    network: &Network,
     clients: HttpClients,
-) -> (usize, Result<Connection, SignInError>) {
+) -> Result<Connection, SignInError> {
     secret_files::warn(&who.sources, &further_variables);
     let caller = Caller::Further(excerpt(&app.called(), 160));
-    let result = match who.offer(&network).candidates(&further_variables) {
-        Ok(candidates) => connect_as(&caller, candidates, &who, &network, clients).await,
-        Err(error) => Err(error),
-    };
-    (place, result)
+    let candidates = who.offer(network).candidates(&further_variables)?;
+    connect_as(&caller, candidates, who, network, clients).await
 }
 
 /// Joins the apps that signed in, the first of them first, and says who is left out.

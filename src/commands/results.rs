@@ -166,7 +166,9 @@ impl Rows {
             match item {
                 Item::Settled(settled) => {
                     if let Some(row) = self.take(settled.target) {
-                        self.put(&ReportRow::of_settled(&row, &settled, case_id).by_only(only_app.as_deref()))?;
+                        self.put(
+                            &ReportRow::of_settled(&row, &settled, case_id).by_only(only_app.as_deref()),
+                        )?;
                     }
                 }
                 Item::Rest(ledger) => self.put_rest(&ledger, case_id)?,

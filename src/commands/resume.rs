@@ -22,7 +22,9 @@ use crate::user_id::UserId;
 
 pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
-    let profile = profiled::choose_named(&args.profile)?;
+    // A config file may also be given for the further apps alone.
+    let chooses = args.apps.app.is_empty() || args.profile.profile.is_some();
+    let profile = if chooses { profiled::choose_named(&args.profile)? } else { None };
     if let Some(profile) = &profile {
         profiles::take(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
     }

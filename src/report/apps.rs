@@ -36,9 +36,8 @@ pub(super) fn shares(record: &RunRecord, ledger: &Ledger, totals: &Totals) -> Ve
     let mut later: Vec<&str> = later.filter(|id| !known.contains(id)).collect();
     later.sort_unstable();
     later.dedup();
-    shares.extend(
-        later.into_iter().map(|id| AppShare { app_id: Some(id.to_owned()), ..AppShare::default() }),
-    );
+    shares
+        .extend(later.into_iter().map(|id| AppShare { app_id: Some(id.to_owned()), ..AppShare::default() }));
     for share in &mut shares {
         let Some(id) = &share.app_id else { continue };
         share.users = totals.by_app.get(id).copied().unwrap_or_default();
