@@ -26,7 +26,7 @@ fn an_app_that_loses_its_permission_is_dropped_and_nobody_is_forbidden() {
 fn where_none_may_revoke_the_run_stops() {
     let stage = tenant("[[fault]]\nanswer = 403\n");
     config(&stage, three());
-    let done = stage.finish(&mut run(&stage, 300));
+    let done = stage.finish(run(&stage, 300).args(["--jobs", "4", "--batch-size", "1"]));
     done.exits(4);
     assert!(stage.folder().rows().iter().any(|row| row["outcome"] == "not_attempted"));
     assert!(stage.folder().summary()["apps"].as_array().unwrap().iter().all(|app| app["dropped"].is_null()));
