@@ -200,7 +200,7 @@ mod tests {
             tally.note(&sample::sent(i), at(i64::from(i) * 50));
             tally.note(&sample::settled(i, outcome), at(i64::from(i) * 50 + 50));
         }
-        let pace = Some(Pace { per_second: 20.0, burst: 0 });
+        let pace = Some(Pace::fixed(20.0, 0));
         let now = at(60_000);
         let block = look(false).block(&tally, Speed::of(&tally, pace, now), now, 61);
         let expected = [

@@ -166,7 +166,7 @@ mod tests {
     fn a_run_is_told_in_few_lines() {
         let page = Page::default();
         let mut plain = Plain::new(Box::new(page.clone()), EVERY, at(0));
-        let pace = Some(Pace { per_second: 20.0, burst: 0 });
+        let pace = Some(Pace::fixed(20.0, 0));
         let mut tally = Tally::new(300);
         tally.note(&sample::began(300), at(0));
         for i in 0..120 {

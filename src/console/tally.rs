@@ -373,7 +373,7 @@ mod tests {
         let tally = Tally::new(5_000);
         assert_eq!(tally.time_left(at(0), None), TimeLeft::Unknown);
         assert_eq!(TimeLeft::Unknown.to_string(), "–");
-        let pace = Pace { per_second: 20.0, burst: 1_000 };
+        let pace = Pace::fixed(20.0, 1_000);
         let left = tally.time_left(at(0), Some(pace));
         assert_eq!(left, TimeLeft::About(Duration::from_secs(200)));
         assert_eq!(left.to_string(), "about 3m20s");
@@ -387,7 +387,7 @@ mod tests {
     #[test]
     fn a_pace_of_nothing_promises_nothing() {
         for per_second in [0.0, -1.0, f64::NAN] {
-            let pace = Pace { per_second, burst: 0 };
+            let pace = Pace::fixed(per_second, 0);
             assert_eq!(Tally::new(10).time_left(at(0), Some(pace)), TimeLeft::Unknown, "{per_second}");
             assert_eq!(pace.time_for(10), TimeLeft::Unknown, "{per_second}");
         }
@@ -395,7 +395,7 @@ mod tests {
 
     #[test]
     fn a_steady_run_is_foreseen() {
-        let pace = Pace { per_second: 20.0, burst: 0 };
+        let pace = Pace::fixed(20.0, 0);
         assert!(worst(3_000, Some(pace), |_| MS / 20.0, (0.02, 0.95)) < 0.1);
         assert!(worst(3_000, None, |_| MS / 20.0, (0.02, 0.95)) < 0.1);
         // The network is slower than the quota.
@@ -404,7 +404,7 @@ mod tests {
 
     #[test]
     fn a_burst_and_then_the_quota_is_foreseen() {
-        let pace = Pace { per_second: 20.0, burst: 500 };
+        let pace = Pace::fixed(20.0, 500);
         // Network speed until the credit, which refills meanwhile, is gone.
         let gap = |i| if i < 600 { MS / 120.0 } else { MS / 20.0 };
         assert!(worst(5_000, Some(pace), gap, (0.01, 0.95)) < 0.1);
@@ -423,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_closed_gate_counts_down_and_is_part_of_the_time_left() {
-        let pace = Some(Pace { per_second: 20.0, burst: 0 });
+        let pace = Some(Pace::fixed(20.0, 0));
         let mut tally = Tally::new(1_000);
         for i in 0..200 {
             tally.note(&sample::sent(i), at(i64::from(i) * 50));

@@ -11,7 +11,7 @@ use uuid::Uuid;
 pub(super) use super::account::{Account, Known};
 use super::clock::Clock;
 use super::config::LedgerDetail;
-use super::fingerprint;
+use super::fingerprint::{self, BuildQuick};
 use super::ledger::{Asking, Ledger, Stats, UserRecord, Violation};
 use super::lock::lock;
 use super::tally::{ByStatus, Counters, status_name};
@@ -153,9 +153,9 @@ impl ClientId {
 
 #[derive(Debug, Default)]
 struct Shard {
-    users: HashMap<Box<str>, Record>,
+    users: HashMap<Box<str>, Record, BuildQuick>,
     /// Fingerprints of the client request ids that came.
-    request_ids: HashSet<u64>,
+    request_ids: HashSet<u64, BuildQuick>,
 }
 
 /// What became of one revocation.

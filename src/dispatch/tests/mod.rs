@@ -6,6 +6,7 @@
 mod fake;
 mod halt;
 mod journal;
+mod pacing;
 mod quota;
 mod random;
 mod retry;
