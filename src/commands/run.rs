@@ -173,7 +173,12 @@ pub(super) async fn compose(
 
 /// Who signed in, for the plan.
 pub(super) fn signed(connection: &Connection) -> Signed {
-    Signed { operator: forewarn::own_ids(&connection.claims), app_id: connection.operator.app_id.clone() }
+    let partners = connection.partners.iter().map(|partner| &partner.operator);
+    let apps = std::iter::once(&connection.operator).chain(partners);
+    Signed {
+        operator: forewarn::own_ids(&connection.claims),
+        app_ids: apps.filter_map(|app| app.app_id.clone()).collect(),
+    }
 }
 
 fn source(path: &Path) -> Source {
