@@ -175,6 +175,9 @@ pub struct DrillSimulatorArgs {
     /// Simulate no quotas
     #[arg(long)]
     pub no_quota: bool,
+    /// How many apps send, each with a quota of its own under the tenant's
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub apps: u8,
     /// What goes wrong, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,

@@ -93,3 +93,20 @@ fn a_plan_is_applied_by_several_apps() {
     stage.finish(verb(&stage, "apply").args(["plan.json", "--profile", "c", "--yes"])).exits(0);
     assert!(work(&stage).iter().all(|(effects, _)| *effects > 0), "{:?}", work(&stage));
 }
+
+#[test]
+fn a_drill_shows_what_three_apps_bring() {
+    let stage = tenant("");
+    let mut drill = stage.bare("drill");
+    drill.args(["--users", "90", "--apps", "3", "--latency", "1ms", "--batch-size", "1", "--max-users", "9"]);
+    stage.finish(&mut drill).exits(5);
+    let folder = stage.folder();
+    let apps = |summary: &serde_json::Value| {
+        let shares = summary["apps"].as_array().unwrap().clone();
+        shares.iter().map(|share| share["users"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    stage.finish(stage.bare("resume").arg(&folder.path).args(["--max-users", "90"])).exits(0);
+    let users = apps(&folder.summary());
+    assert!(users.len() == 3 && users.iter().all(|users| *users > 10), "{users:?}");
+    assert_eq!(users.iter().sum::<u64>(), 90);
+}
