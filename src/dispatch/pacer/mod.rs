@@ -28,7 +28,7 @@
 //! ```
 //!
 //! - *Unmet*: nothing is known. The documented quota leaves as fast as the wire allows; but whatever is in flight when
-//!   an unknown limit is met is throttled, so in a small run only few are ([`Pace`] of a `--rate` is not held to that).
+//!   an unknown limit is met is throttled, so in a small run only few are (a `--rate` is not held to that).
 //!   Where the documented quota ends, four are in flight, and then more the more pass: a larger quota is found out.
 //! - *Refill* (`refill.rs`): tokens come evenly, as in a bucket. Two 429s are two instants at which the bucket was
 //!   empty; what passed between them is what it refilled, exactly. The pace stays a hair below that and is raised after
