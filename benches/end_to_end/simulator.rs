@@ -45,16 +45,14 @@ impl Simulator {
         let folder = tempfile::tempdir().unwrap();
         let (config, ca) = (folder.path().join("simulator.toml"), folder.path().join("ca.pem"));
         let (tls, http2) = (spoken != Spoken::Http, spoken == Spoken::Http2);
-        let text = format!("ledger = \"counts\"\ntls = {tls}\nhttp2 = {http2}\n[quota]\nenabled = false\n");
+        let text = format!("ledger = \"counts\"\nhttp2 = {http2}\n[quota]\nenabled = false\n");
         std::fs::write(&config, text).unwrap();
-        let mut process = Command::new(BINARY)
-            .args(["simulator", "--listen", "127.0.0.1:0", "--config"])
-            .arg(&config)
-            .arg("--ca-file")
-            .arg(&ca)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(BINARY);
+        command.args(["simulator", "--listen", "127.0.0.1:0", "--config"]).arg(&config);
+        if tls {
+            command.arg("--tls").arg("--ca-file").arg(&ca);
+        }
+        let mut process = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let url = line.trim().strip_prefix("listening on ").expect("the simulator's address").to_owned();
