@@ -116,8 +116,11 @@ mod answers {
 
     #[divan::bench(args = [(200, TRUE), (429, THROTTLED)])]
     fn judged(bencher: Bencher, (status, text): (u16, &str)) {
-        let reply =
-            Reply::Response(Box::new(Response { status, body: Body::read(text.as_bytes()), ..Response::default() }));
+        let reply = Reply::Response(Box::new(Response {
+            status,
+            body: Body::read(text.as_bytes()),
+            ..Response::default()
+        }));
         bencher.bench(|| -> Verdict { verdict(black_box(&reply)) });
     }
 
@@ -140,7 +143,13 @@ mod journal {
 
     fn sent(target: u32) -> Event {
         let at = "2026-11-22T20:00:00.123Z".parse().unwrap();
-        Event::Sent(Sent { at, target, user: user(target), attempt: 1, client_request_id: Uuid::from_u128(7) })
+        Event::Sent(Sent {
+            at,
+            target,
+            user: user(target),
+            attempt: 1,
+            client_request_id: Uuid::from_u128(7),
+        })
     }
 
     fn settled(target: u32) -> Event {

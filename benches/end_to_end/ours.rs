@@ -1,8 +1,9 @@
 //! `entra-revoke run`: default settings, journal and reports on; no pace, no display.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -11,8 +12,24 @@ use tempfile::TempDir;
 use crate::numbers::processor_seconds;
 use crate::simulator::Simulator;
 
-/// The program itself.
-pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_entra-revoke");
+/// The program, as it is released. Cargo makes it anew: what it built beside this benchmark has the features that
+/// tests switch on.
+pub(crate) fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        let cargo = Command::new(env!("CARGO"))
+            .args(["build", "--release", "--locked", "--bin", "entra-revoke", "--message-format", "json"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(cargo.status.success(), "the program can't be built");
+        let messages = cargo.stdout.split(|byte| *byte == b'\n');
+        let mut made = messages.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+        let path = made.find_map(|message| message["executable"].as_str().map(PathBuf::from));
+        path.expect("cargo names the program")
+    })
+}
 
 /// The token that every request carries: as long as Entra's are, and obviously none.
 pub(crate) fn token() -> String {
@@ -55,7 +72,7 @@ impl Desk {
 
     /// The command of a run against a simulator, with further arguments.
     pub(crate) fn command(&self, url: &str, ca: Option<&Path>, more: &[&str]) -> Command {
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command
             .current_dir(self.folder.path())
             .env("ENTRA_REVOKE_TOKEN", token())
@@ -118,6 +135,6 @@ fn ended(log: &str) -> SystemTime {
 
 /// Whether this build knows a flag of `run`.
 pub(crate) fn knows(flag: &str) -> bool {
-    let help = Command::new(BINARY).args(["run", "--help"]).output().unwrap();
+    let help = Command::new(binary()).args(["run", "--help"]).output().unwrap();
     String::from_utf8_lossy(&help.stdout).contains(flag)
 }

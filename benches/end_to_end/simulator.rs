@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::ours::BINARY;
+use crate::ours::binary;
 
 /// What is spoken on the wire.
 #[derive(Clone, Copy, PartialEq)]
@@ -47,7 +47,7 @@ impl Simulator {
         let (tls, http2) = (spoken != Spoken::Http, spoken == Spoken::Http2);
         let text = format!("ledger = \"counts\"\nhttp2 = {http2}\n[quota]\nenabled = false\n");
         std::fs::write(&config, text).unwrap();
-        let mut command = Command::new(BINARY);
+        let mut command = Command::new(binary());
         command.args(["simulator", "--listen", "127.0.0.1:0", "--config"]).arg(&config);
         if tls {
             command.arg("--tls").arg("--ca-file").arg(&ca);

@@ -15,7 +15,10 @@ use crate::directory::{Directory, Selector};
 use crate::error::Error;
 use crate::event::Stop;
 use crate::intake::{self, Options, Source};
-use crate::journal::{Decided, FORMAT, PlanFileRecord, PLAN_CSV, RUN_JSON, RunFolder, RunRecord, Unprotected, write_private, write_unsynced};
+use crate::journal::{
+    Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, Unprotected, write_private,
+    write_unsynced,
+};
 use crate::plan::{Draft, Gathered, PlanFacts, Signed, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{self, Evidence, Network, Sending, SignIn, wishes};

@@ -11,7 +11,9 @@ mod record;
 mod tests;
 mod writer;
 
-pub use folder::{FolderError, PLAN_CSV, RUN_JSON, RunFolder, RunLock, create_private, write_private, write_unsynced};
+pub use folder::{
+    FolderError, PLAN_CSV, RUN_JSON, RunFolder, RunLock, create_private, write_private, write_unsynced,
+};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
     Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord, SettingsRecord,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io;
+use std::thread;
 
 use serde::Serialize;
 
@@ -46,15 +47,17 @@ pub(super) fn remove(folder: &RunFolder) -> Result<(), ReportError> {
     }
 }
 
-/// Hashes the run's files and writes the manifest. Fails where one of them is missing.
+/// Makes the run's files durable, hashes them meanwhile, and writes the manifest. Fails where one of them is missing.
 pub(super) fn write(folder: &RunFolder, run: &str) -> Result<(), ReportError> {
-    let entry = |name: &'static str| {
-        let path = folder.file(name);
-        let bytes = fs::metadata(&path).map_err(ReportError::read(&path))?.len();
-        let sha256 = sha256_of(&path).map_err(ReportError::read(&path))?;
-        Ok(Entry { name, bytes, sha256 })
-    };
-    let files = FILES.into_iter().map(entry).collect::<Result<_, ReportError>>()?;
+    let (synced, files) = thread::scope(|scope| {
+        let hashing = FILES.map(|name| scope.spawn(move || entry(folder, name)));
+        let synced = folder.sync(&FILES);
+        let broken = |_| Err(ReportError::read(folder.path())(io::Error::other("hashing broke down")));
+        let files = hashing.into_iter().map(|one| one.join().unwrap_or_else(broken));
+        (synced, files.collect::<Result<_, _>>())
+    });
+    synced?;
+    let files = files?;
     let manifest = Manifest { format: FORMAT, run, files };
     let path = folder.file(NAME);
     write_private(&path, |out| {
@@ -62,4 +65,11 @@ pub(super) fn write(folder: &RunFolder, run: &str) -> Result<(), ReportError> {
         out.write_all(b"\n")
     })
     .map_err(ReportError::write(&path))
+}
+
+fn entry(folder: &RunFolder, name: &'static str) -> Result<Entry, ReportError> {
+    let path = folder.file(name);
+    let bytes = fs::metadata(&path).map_err(ReportError::read(&path))?.len();
+    let sha256 = sha256_of(&path).map_err(ReportError::read(&path))?;
+    Ok(Entry { name, bytes, sha256 })
 }
