@@ -14,9 +14,10 @@ use clap::{ArgAction, Args, Parser, Subcommand};
 use crate::console::Output;
 use crate::console::Progress;
 use crate::console::log::LogFormat;
-use crate::dispatch::{HaltRule, Rate};
+use crate::dispatch::{BatchSize, HaltRule, Jobs, Rate};
 use crate::doctor::text::Format;
 use crate::duration;
+use crate::graph::Priority;
 use crate::http::ConnectTo;
 use crate::identity::{Auth, Cloud, Endpoint};
 use crate::outcome::Outcome;
@@ -376,10 +377,14 @@ pub struct WorkArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sending")]
 pub struct SendingArgs {
-    /// Requests in flight at most [default: 64]
-    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub jobs: Option<u16>,
-    /// How fast requests leave, over all jobs: auto (Graph's documented quota), 20/s, 600/m, 3000/150s [default: auto]
+    /// Requests in flight at most, in each tenant: a number, or auto (as many as the latency asks for) [default: auto]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<Jobs>,
+    /// Users in one request, 1 to 20 ($batch above 1), or auto (one, and more where requests are short) [default: auto]
+    #[arg(long, value_name = "N")]
+    pub batch_size: Option<BatchSize>,
+    /// How fast users leave, for each app in each tenant: auto (Graph's documented quota), 20/s, 600/m, 3000/150s
+    /// [default: auto]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
     /// How many may leave at once after a pause
@@ -471,6 +476,9 @@ pub struct NetworkArgs {
     /// Connect to this address for a host instead of asking DNS; TLS still checks the host. Repeatable
     #[arg(long, value_name = "HOST=ADDRESS[:PORT]")]
     pub connect_to: Vec<ConnectTo>,
+    /// What Graph should throttle last: high, normal or low (x-ms-throttle-priority) [default: high]
+    #[arg(long, value_name = "WORD")]
+    pub throttle_priority: Option<Priority>,
     /// Another Graph root, for tests: https, or http to loopback
     #[arg(long, value_name = "URL")]
     pub graph_url: Option<Endpoint>,

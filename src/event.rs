@@ -1,6 +1,8 @@
 //! The one enum that everything behind the dispatcher sees. The journal stores these events line by line; the
 //! progress display, the logs and the result stream listen to the same ones, after the journal has them.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -9,6 +11,9 @@ use crate::outcome::Outcome;
 
 /// A target's place in the plan's sending order, counted from 1.
 pub type Order = u32;
+
+/// A tenant's place among those of its run, counted from 0.
+pub type TenantIndex = u32;
 
 /// Something that happened in a run. Times are UTC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,17 +25,33 @@ pub enum Event {
     Sent(Sent),
     /// An answer that did not settle its target: it will be tried again.
     Answered(Answered),
-    /// The pacer's gate closed for everybody.
+    /// A pacer's gate closed.
     Throttled(Throttled),
     /// A probe went through; the gate is open again.
     Reopened {
         /// When.
         at: Timestamp,
+        /// Whose gate.
+        #[serde(flatten)]
+        scope: Scope,
     },
-    /// The access token was renewed.
+    /// An access token was renewed.
     Renewed {
         /// When.
         at: Timestamp,
+        /// Whose.
+        #[serde(flatten)]
+        scope: Scope,
+    },
+    /// An app sends nothing more in its tenant; others go on with its work.
+    Dropped {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        #[serde(flatten)]
+        scope: Scope,
+        /// Why.
+        why: Stop,
     },
     /// It ended for one target.
     Settled(Box<Settled>),
@@ -40,12 +61,26 @@ pub enum Event {
         at: Timestamp,
         /// Why.
         why: Stop,
+        /// In which tenant alone, where the others go on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenant: Option<TenantIndex>,
     },
     /// The process leaves the run: nothing is in flight, and every line before this one is synced.
     Ended {
         /// When.
         at: Timestamp,
     },
+}
+
+/// For whom something holds, where a run has several tenants or apps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Scope {
+    /// The tenant; none where there is one only, or where it holds for all of an app's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<TenantIndex>,
+    /// The app; none where there is one only, or where it holds for all of the tenant's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<Arc<str>>,
 }
 
 /// A process takes up a run.
@@ -81,6 +116,9 @@ pub struct Sent {
     pub attempt: u32,
     /// The `client-request-id` header.
     pub client_request_id: Uuid,
+    /// The app that sends, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<Arc<str>>,
 }
 
 /// What an answer said of itself: kept for the report and for Microsoft's support.
@@ -104,6 +142,9 @@ pub struct Evidence {
     /// The `x-ms-ags-diagnostic` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diagnostic: Option<String>,
+    /// The app that was answered, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<Arc<str>>,
 }
 
 /// An answer after which the target waits for another try.
@@ -140,6 +181,9 @@ pub struct Throttled {
     /// What `Retry-After` said, in milliseconds; none where it was missing or unreadable.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// Whose gate closed.
+    #[serde(flatten)]
+    pub whose: Scope,
     /// The `x-ms-throttle-scope` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,

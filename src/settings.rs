@@ -13,13 +13,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs};
-use crate::dispatch::{self, HaltRule, Rate};
+use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Rate};
 use crate::identity::{Endpoint, Offer, Sources, process_variables};
 use crate::journal::SettingsRecord;
 use crate::outcome::Accepted;
-
-/// Requests in flight where nothing else is said: a burst of 3,000 at 200 ms an answer is then through in ten seconds.
-const JOBS: usize = 64;
 
 /// Tries after the first.
 const RETRIES: u32 = 5;
@@ -27,8 +24,10 @@ const RETRIES: u32 = 5;
 /// How requests are sent.
 #[derive(Clone, Debug)]
 pub struct Sending {
-    /// Requests in flight at most.
-    pub jobs: usize,
+    /// Requests in flight at most, in each tenant.
+    pub jobs: Jobs,
+    /// Users in one request.
+    pub batch: BatchSize,
     /// How fast they leave.
     pub rate: Rate,
     /// How many leave at once after a pause, where that is given.
@@ -49,7 +48,8 @@ impl Sending {
     /// From flags alone.
     pub fn new(args: &SendingArgs) -> Sending {
         Sending {
-            jobs: args.jobs.map_or(JOBS, usize::from),
+            jobs: args.jobs.unwrap_or_default(),
+            batch: args.batch_size.unwrap_or_default(),
             rate: args.rate.unwrap_or_default(),
             burst: args.burst,
             retries: args.retries.unwrap_or(RETRIES),
@@ -65,7 +65,8 @@ impl Sending {
     pub fn resumed(args: &SendingArgs, had: &SettingsRecord) -> Sending {
         let new = Sending::new(args);
         Sending {
-            jobs: args.jobs.map_or(had.jobs.max(1), usize::from),
+            jobs: args.jobs.unwrap_or(had.jobs),
+            batch: args.batch_size.unwrap_or(had.batch_size),
             rate: args.rate.or_else(|| had.rate.parse().ok()).unwrap_or_default(),
             burst: args.burst.or(had.burst.filter(|_| args.rate.is_none())),
             retries: args.retries.unwrap_or(had.retries),
@@ -80,7 +81,9 @@ impl Sending {
     pub fn dispatch(&self, speed: f64) -> dispatch::Settings {
         dispatch::Settings {
             jobs: self.jobs,
-            pace: self.rate.pace(self.burst, speed),
+            batch: self.batch,
+            places: usize::MAX,
+            pacing: self.rate.pacing(self.burst.or(self.batch.burst()), speed),
             retries: self.retries,
             deadline: self.deadline,
             halt: self.halt,
@@ -169,6 +172,7 @@ pub fn record(
 ) -> SettingsRecord {
     SettingsRecord {
         jobs: sending.jobs,
+        batch_size: sending.batch,
         rate: sending.rate.to_string(),
         burst: sending.burst,
         retries: sending.retries,
@@ -182,6 +186,7 @@ pub fn record(
         authority_url: network.kept_authority(),
         client_id: sign_in.client_id.clone(),
         sources: sign_in.sources.clone(),
+        throttle_priority: network.priority,
         ca_cert: network.ca_cert.clone(),
     }
 }

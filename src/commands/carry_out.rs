@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::open_files;
+use super::posts::{Post, at_work};
 use super::results::Results;
 use super::signals;
 use crate::console::Output;
@@ -11,7 +12,6 @@ use crate::console::{self, Console, log};
 use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
 use crate::event::{Began, Event, Order, Stop};
-use crate::graph::HttpGraph;
 use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint};
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
@@ -33,7 +33,8 @@ pub(super) struct Ready {
     pub(super) settings: Settings,
     /// Why nothing may be sent at all, if that is so.
     pub(super) refused: Option<Stop>,
-    pub(super) graph: Arc<HttpGraph>,
+    /// Who sends, in each of the plan's tenants.
+    pub(super) posts: Vec<Post>,
 }
 
 /// How it is shown.
@@ -52,18 +53,14 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), Some(&ready.operator))?;
 
-    ready.settings.jobs = open_files::fit(ready.settings.jobs);
-    let pace = ready.settings.pace;
+    ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
+    let pace = ready.settings.pacing.app;
     let options = console::Options {
         progress: shown.progress,
         accepted: ready.settings.accepted.clone(),
         ..console::Options::default()
     };
     let console = Console::start(options, u64::from(left), Some(pace));
-    let work: Box<dyn ExactSizeIterator<Item = Work> + Send> = match ready.resumed.take() {
-        Some(work) => Box::new(work.into_iter()),
-        None => Box::new((0..left).map(|index| Work { order: index + 1, ..Work::default() })),
-    };
     let listen = |event: &Event| {
         console.on(event);
         log::record(event);
@@ -71,13 +68,14 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
             results.settled(settled);
         }
     };
+    let tenants = at_work(ready.posts, &ready.targets, ready.resumed.take());
     let targets: Arc<[Target]> = ready.targets.into();
-    let mut dispatcher = Dispatcher::new(ready.graph, targets, work, ready.settings, ready.journal, listen);
+    let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
     }
     if let Some(wait) = ready.hold {
-        dispatcher.hold(wait);
+        dispatcher.hold(0, wait);
     }
     let finished = dispatcher.run(interrupts).await;
     console.finish();

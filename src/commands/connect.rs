@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::posts::{Partner, Post};
 use super::prompt;
 use super::secret_files;
 use crate::console;
@@ -30,6 +31,16 @@ pub(super) struct Connection {
     pub(super) ends: Option<Timestamp>,
     /// Whether a new ready token may come by itself, in its file.
     pub(super) rereads: bool,
+    /// Further apps that send in the same tenant.
+    pub(super) partners: Vec<Partner>,
+}
+
+impl Connection {
+    /// All apps of the tenant, this one first.
+    pub(super) fn post(self) -> Post {
+        let first = Partner { graph: self.graph, operator: self.operator };
+        Post { apps: std::iter::once(first).chain(self.partners).collect(), refused: None }
+    }
 }
 
 /// Signs in with what the flags and the environment offer, and checks that the token fits the tenant and the cloud.
@@ -79,11 +90,12 @@ pub(super) async fn connect(
     let (root, tokens) = (network.graph_root(), Arc::new(tokens));
     Ok(Connection {
         directory: Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims),
-        graph: Arc::new(HttpGraph::new(clients, root, tokens)),
+        graph: Arc::new(HttpGraph::new(clients, root, tokens).with_priority(network.priority)),
         claims,
         operator,
         ends,
         rereads,
+        partners: Vec::new(),
     })
 }
 

@@ -60,7 +60,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     let dir = &Evidence::new(&args.evidence).output_dir;
     findings.add(machine::run_folder(dir));
     findings.add(machine::disk(dir));
-    findings.add(machine::open_files(sending.jobs, open_files::fitting(sending.jobs).0));
+    findings.add(machine::open_files(sending.jobs.most(), open_files::fitting(sending.jobs.most()).0));
     findings.add(pace::judge(&sending));
     put(&match args.output {
         Format::Text => text::page(&findings, coloured(), columns()),

@@ -10,6 +10,7 @@ mod forewarn;
 mod made_up;
 mod open_files;
 mod plan;
+mod posts;
 mod profiles;
 mod prompt;
 mod protection;

@@ -89,8 +89,8 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         hold,
         settings: sending.dispatch(drill.map_or(1.0, |drill| drill.pace())),
         refused,
-        graph: connection.graph,
-        operator: connection.operator,
+        operator: connection.operator.clone(),
+        posts: vec![connection.post()],
     };
     let code = carry_out(ready, shown).await;
     if let Some(simulator) = simulator {
@@ -165,7 +165,7 @@ fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, E
         let Some(order) = row.order() else { continue };
         let user: UserId = row.user_id.parse().map_err(|_| broken("a target is no user id"))?;
         let slot = targets.get_mut(order as usize - 1).ok_or_else(|| broken("it has too many targets"))?;
-        *slot = Some(Target { user, external: row.external });
+        *slot = Some(Target { user, external: row.external, tenant: 0 });
     }
     targets.into_iter().collect::<Option<_>>().ok_or_else(|| broken("a target is missing"))
 }

@@ -255,8 +255,8 @@ pub(super) async fn send(
         hold: None,
         settings: sending.dispatch(speed),
         refused,
-        graph: connection.graph,
-        operator: connection.operator,
+        operator: connection.operator.clone(),
+        posts: vec![connection.post()],
     };
     carry_out(ready, shown).await
 }

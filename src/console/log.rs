@@ -237,6 +237,9 @@ pub fn record(event: &Event) {
         ),
         Event::Reopened { .. } => info!(target: RUN, "requests leave again"),
         Event::Renewed { .. } => info!(target: RUN, "token renewed"),
+        Event::Dropped { scope, why, .. } => {
+            tracing::warn!(target: RUN, app = scope.app_id.as_deref(), %why, "an app sends nothing more; others go on with its work");
+        }
         Event::Settled(settled) => {
             let Evidence { http_status, error_code, detail, request_id, diagnostic, .. } = &settled.evidence;
             // The level of a tracing event is fixed where it stands, so the fields stand twice.

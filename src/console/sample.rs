@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::event::{Began, Event, Evidence, Order, Sent, Settled, Stop, Throttled};
+use crate::event::{Began, Event, Evidence, Order, Scope, Sent, Settled, Stop, Throttled};
 use crate::outcome::Outcome;
 
 /// An instant, in milliseconds of tests.
@@ -18,7 +18,7 @@ pub(super) fn began(targets: u32) -> Event {
 
 pub(super) fn sent(target: Order) -> Event {
     let user = format!("user{target}@contoso.com");
-    Event::Sent(Sent { at: at(0), target, user, attempt: 1, client_request_id: Uuid::nil() })
+    Event::Sent(Sent { at: at(0), target, user, attempt: 1, client_request_id: Uuid::nil(), app_id: None })
 }
 
 pub(super) fn settled(target: Order, outcome: Outcome) -> Event {
@@ -36,13 +36,20 @@ pub(super) fn settled(target: Order, outcome: Outcome) -> Event {
 }
 
 pub(super) fn throttled(until: Timestamp) -> Event {
-    Event::Throttled(Throttled { at: at(0), until, retry_after_ms: None, scope: None, information: None })
+    Event::Throttled(Throttled {
+        at: at(0),
+        until,
+        retry_after_ms: None,
+        whose: Scope::default(),
+        scope: None,
+        information: None,
+    })
 }
 
 pub(super) fn reopened() -> Event {
-    Event::Reopened { at: at(0) }
+    Event::Reopened { at: at(0), scope: Scope::default() }
 }
 
 pub(super) fn stopping(why: Stop) -> Event {
-    Event::Stopping { at: at(0), why }
+    Event::Stopping { at: at(0), why, tenant: None }
 }

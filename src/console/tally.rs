@@ -140,7 +140,7 @@ impl Tally {
                 self.open(now);
                 self.ended = true;
             }
-            Event::Answered(_) | Event::Renewed { .. } => {}
+            Event::Answered(_) | Event::Renewed { .. } | Event::Dropped { .. } => {}
         }
         false
     }

@@ -64,13 +64,35 @@ pub(super) struct Watch {
     planned: u64,
     settled: u64,
     failed: u64,
+}
+
+/// Watches the first users of one tenant: nobody can be revoked there where the permission is missing.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    accepted: Accepted,
     /// How many were refused with 403, as long as nothing else happened.
-    refused: Option<u64>,
+    in_a_row: Option<u64>,
+}
+
+impl Refusals {
+    pub(super) fn new(accepted: Accepted) -> Refusals {
+        Refusals { accepted, in_a_row: Some(0) }
+    }
+
+    /// Takes an outcome; says whether nothing more should be sent in this tenant.
+    pub(super) fn settled(&mut self, outcome: Outcome) -> Option<Stop> {
+        self.in_a_row = match (self.in_a_row, outcome) {
+            (Some(refused), Outcome::Forbidden) => Some(refused + 1),
+            _ => None,
+        };
+        let stops = self.in_a_row == Some(REFUSED_IN_A_ROW) && !self.accepted.settles(Outcome::Forbidden);
+        stops.then(|| Stop::Permission { detail: MISSING_PERMISSION.to_owned() })
+    }
 }
 
 impl Watch {
     pub(super) fn new(rule: Option<HaltRule>, accepted: Accepted, planned: u64) -> Watch {
-        Watch { rule, accepted, planned, settled: 0, failed: 0, refused: Some(0) }
+        Watch { rule, accepted, planned, settled: 0, failed: 0 }
     }
 
     /// Takes an outcome; says whether the run must stop.
@@ -78,13 +100,6 @@ impl Watch {
         self.settled += 1;
         if self.accepted.standing(outcome) == Standing::NotDone {
             self.failed += 1;
-        }
-        self.refused = match (self.refused, outcome) {
-            (Some(refused), Outcome::Forbidden) => Some(refused + 1),
-            _ => None,
-        };
-        if self.refused == Some(REFUSED_IN_A_ROW) && !self.accepted.settles(Outcome::Forbidden) {
-            return Some(Stop::Permission { detail: MISSING_PERMISSION.to_owned() });
         }
         self.rule.filter(|rule| self.trips(*rule)).map(|rule| Stop::Halt {
             detail: format!("{} of {} users settled are not done (--halt {rule})", self.failed, self.settled),
@@ -142,12 +157,14 @@ mod tests {
     #[test]
     fn twenty_refusals_from_the_start_stop_the_run() {
         let refused = || std::iter::repeat_n(Outcome::Forbidden, 40);
-        let none = || Watch::new(None, Accepted::default(), 100);
-        let (after, stop) = stops_after(none(), refused()).unwrap();
+        let stops_after = |mut outcomes: Box<dyn Iterator<Item = Outcome>>| {
+            let mut watch = Refusals::new(Accepted::default());
+            (1..).zip(&mut outcomes).find_map(|(at, outcome)| watch.settled(outcome).map(|stop| (at, stop)))
+        };
+        let (after, stop) = stops_after(Box::new(refused())).unwrap();
         assert_eq!((after, stop.exit_code()), (20, 4));
         assert!(stop.to_string().contains("User.RevokeSessions.All"));
-        let after_one = std::iter::once(Outcome::Revoked).chain(refused());
-        assert_eq!(stops_after(none(), after_one), None);
+        assert_eq!(stops_after(Box::new(std::iter::once(Outcome::Revoked).chain(refused()))), None);
     }
 
     #[test]

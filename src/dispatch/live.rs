@@ -24,6 +24,27 @@ pub struct Work {
     pub first_sent_at: Option<Timestamp>,
 }
 
+/// Some of a tenant's apps, by their place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Senders(u64);
+
+/// Most apps in one tenant.
+pub const MOST_APPS: usize = 64;
+
+impl Senders {
+    pub(super) fn insert(&mut self, sender: usize) {
+        self.0 |= 1 << sender;
+    }
+
+    pub(super) fn contains(self, sender: usize) -> bool {
+        self.0 & (1 << sender) != 0
+    }
+
+    pub(super) fn iter(self) -> impl Iterator<Item = usize> {
+        (0..MOST_APPS).filter(move |sender| self.contains(*sender))
+    }
+}
+
 /// A target that was begun in this process.
 #[derive(Debug)]
 pub(super) struct Live {
@@ -34,11 +55,13 @@ pub(super) struct Live {
     pub(super) throttles: u32,
     /// Serial of the token with which Graph last answered 401.
     pub(super) unauthorized: Option<u64>,
-    /// When the request in flight left.
-    pub(super) sent: Instant,
     pub(super) throttled_since: Option<Instant>,
     pub(super) client_request_id: Option<Uuid>,
     pub(super) new_connection: bool,
+    /// It must not share a request: a batch that held it was refused.
+    pub(super) alone: bool,
+    /// Apps whose 403 another app is to confirm.
+    pub(super) refused_by: Senders,
     /// The last answer.
     pub(super) last: Evidence,
     /// The word that holds if nothing more comes.
@@ -52,10 +75,11 @@ impl Live {
             tries: 0,
             throttles: 0,
             unauthorized: None,
-            sent: Instant::now(),
             throttled_since: None,
             client_request_id: None,
             new_connection: false,
+            alone: false,
+            refused_by: Senders::default(),
             last: Evidence::default(),
             otherwise: Outcome::NotAttempted,
         }

@@ -1,31 +1,51 @@
-//! The loop that owns a run: queue, pacer, retries, halt rules, journal. Workers only carry one request each.
+//! The loop that owns a run: queues, pacers, retries, halt rules, journal. Workers only carry one request each.
 //!
-//! Each turn launches what may leave, then waits for the first of: an answer, a synced journal, a renewed token, a
-//! signal, an instant. Waiting happens here, in the queue; no worker sleeps.
+//! ```text
+//!              ┌─ lane: tenant 1 ─┐
+//!  schedule ──▶├─ lane: tenant 2 ─┼─▶ journal: `sent` ─▶ workers ─▶ Graph ─▶ answers ─▶ verdicts ─▶ journal ─▶ listeners
+//!              └─ lane: tenant n ─┘        ▲                                    │
+//!                    ▲                     └── again, when the pacer allows ────┘
+//!                    └── apps over all tenants: one limit each
+//! ```
+//!
+//! Each turn launches what may leave, then waits for the first of: answers, a synced journal, a renewed token, a
+//! signal, an instant. Waiting happens here, in the queues; no worker sleeps. A lane is one tenant's part of the run,
+//! and none waits for another's throttle or failing sign-in.
 //!
 //! The order of things is what makes a run survive a kill: a request's `sent` line is written before the request
 //! leaves, and an outcome is told to anybody only once its line is synced.
 
+mod answers;
 mod backoff;
+mod forecast;
 mod halt;
+mod lane;
 mod live;
 mod pacer;
+mod queue;
 mod rate;
 mod record;
 mod renewal;
+mod schedule;
+mod sender;
 mod verdict;
+mod width;
 
 #[cfg(test)]
 mod tests;
 
+pub use forecast::Forecast;
 pub use halt::{HaltRule, InvalidHalt};
-pub use live::Work;
-pub use pacer::{Pacer, Permit};
-pub use rate::{InvalidRate, Pace, Rate};
+pub use lane::Tenant;
+pub use live::{MOST_APPS, Work};
+pub use pacer::{Departure, Pacer, Permit};
+pub use queue::Fresh;
+pub use rate::{InvalidRate, Pace, Pacing, Rate};
+pub use sender::App;
 pub use verdict::{Verdict, verdict};
+pub use width::{BatchSize, InvalidWidth, Jobs, MOST_IN_BATCH};
 
-use std::collections::{BTreeMap, HashMap};
-use std::iter::Peekable;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,23 +55,28 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use crate::event::{Answered, Event, Order, Sent, Settled, Stop, Throttled};
-use crate::graph::{Answer, Graph, Reply, Request};
-use crate::identity::SignInError;
+use crate::event::{Event, Scope, Sent, Stop, TenantIndex};
+use crate::graph::{Answer, Graph, Request};
 use crate::journal::{Journal, JournalError};
-use crate::outcome::{Accepted, Outcome};
+use crate::outcome::Accepted;
 use crate::plan::Target;
+use lane::{Counted, Lane, Step};
 use live::Live;
 use record::Recorder;
-use renewal::Renewal;
+use renewal::Renewals;
+use schedule::Schedule;
 
 /// How a run is carried out.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Requests in flight at most.
-    pub jobs: usize,
-    /// How fast they may leave.
-    pub pace: Pace,
+    /// Requests in flight at most, in each tenant.
+    pub jobs: Jobs,
+    /// Users in one request.
+    pub batch: BatchSize,
+    /// Requests in flight at most in all tenants together: as many as the system has room for.
+    pub places: usize,
+    /// How fast users may leave.
+    pub pacing: Pacing,
     /// Tries after the first one, for answers that a repeat may mend.
     pub retries: u32,
     /// When sending ends, counted from the dispatcher's start.
@@ -62,11 +87,17 @@ pub struct Settings {
     pub accepted: Accepted,
 }
 
+/// One of a run's limits that hold for an app over all its tenants, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Everywhere(pub usize);
+
 /// How the dispatcher ended.
 #[derive(Debug)]
 pub struct Finished {
     /// Why it stopped ahead of the plan's end, if it did.
     pub stop: Option<Stop>,
+    /// Why it stopped in single tenants, by their place; where there is one tenant only, that stops the run.
+    pub tenants: Vec<Option<Stop>>,
 }
 
 /// The time now, as the journal writes it.
@@ -77,58 +108,73 @@ pub(crate) fn now() -> Timestamp {
 
 /// One run's loop. `listen` hears each event after the journal has it.
 pub struct Dispatcher<G, L> {
-    graph: Arc<G>,
     targets: Arc<[Target]>,
     settings: Settings,
     recorder: Recorder<L>,
 
-    /// Not begun.
-    fresh: Peekable<Box<dyn ExactSizeIterator<Item = Work> + Send>>,
-    /// To be sent again as soon as the pacer allows, earliest in the plan first.
-    ready: BTreeMap<Order, Live>,
-    /// To be sent again at an instant of their own.
-    delayed: BTreeMap<(Instant, Order), Live>,
-    /// About to leave: their `sent` lines are gathered and not written.
-    staged: Vec<(Live, Request)>,
-    in_flight: HashMap<Id, Live>,
-    workers: JoinSet<Answer>,
+    /// A tenant each, in the order of [`Target::tenant`].
+    lanes: Vec<Lane<G>>,
+    schedule: Schedule,
+    /// The limits of apps over all their tenants.
+    everywhere: Vec<Pacer>,
+    /// Lanes that wait for an answer to one of an app's requests in other lanes.
+    waiting: Vec<Vec<usize>>,
 
-    pacer: Pacer,
+    /// About to leave: their `sent` lines are gathered and not written.
+    staged: Vec<(Flight, Vec<Request>)>,
+    in_flight: HashMap<Id, Flight>,
+    workers: JoinSet<Vec<Answer>>,
+    renewals: Renewals,
+
     watch: halt::Watch,
-    renewal: Renewal,
+    forecast: Forecast,
     deadline: Option<Instant>,
     stop: Option<Stop>,
 }
 
+/// A request in flight.
+struct Flight {
+    lane: usize,
+    sender: usize,
+    lives: Vec<Live>,
+    counted: Counted,
+}
+
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
-    /// Sets up a run over `targets` (in sending order) of which `work` is to be done.
+    /// Sets up a run over `targets` (in sending order), of which each tenant's work is to be done.
     pub fn new(
-        graph: Arc<G>,
+        tenants: Vec<Tenant<G>>,
         targets: Arc<[Target]>,
-        work: Box<dyn ExactSizeIterator<Item = Work> + Send>,
         settings: Settings,
         journal: Journal,
         listen: L,
     ) -> Self {
-        let settings = Settings { jobs: settings.jobs.max(1), ..settings };
-        let planned = work.len() as u64;
+        let planned = tenants.iter().map(|tenant| tenant.work.len() as u64).sum();
+        let everywhere = everywhere(&tenants, &settings.pacing);
+        let places = (settings.places / tenants.len().max(1)).clamp(1, settings.jobs.most());
+        let lanes: Vec<_> = tenants.into_iter().map(|tenant| Lane::new(tenant, &settings, places)).collect();
         Dispatcher {
-            pacer: Pacer::new(settings.pace),
+            schedule: Schedule::new(lanes.len()),
+            waiting: vec![Vec::new(); everywhere.len()],
+            everywhere,
             watch: halt::Watch::new(settings.halt, settings.accepted.clone(), planned),
-            renewal: Renewal::default(),
             deadline: settings.deadline.and_then(|time| Instant::now().checked_add(time)),
-            graph,
+            stop: None,
+            lanes,
             targets,
             settings,
             recorder: Recorder::new(journal, listen),
-            fresh: work.peekable(),
-            ready: BTreeMap::new(),
-            delayed: BTreeMap::new(),
             staged: Vec::new(),
             in_flight: HashMap::new(),
             workers: JoinSet::new(),
-            stop: None,
+            renewals: JoinSet::new(),
+            forecast: Forecast::default(),
         }
+    }
+
+    /// Where the time that is left can be read while the run goes on.
+    pub fn forecast(&self) -> Forecast {
+        self.forecast.clone()
     }
 
     /// Lets nothing be sent: the run ends as soon as it begins, and says why.
@@ -136,15 +182,18 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.stop(why);
     }
 
-    /// Sends nothing for so long: Graph asked an earlier process of the run to wait.
-    pub fn hold(&mut self, wait: Duration) {
-        if let Some(until) = Instant::now().checked_add(wait) {
-            self.pacer.close(until);
+    /// Sends nothing in this tenant for so long: Graph asked an earlier process of the run to wait.
+    pub fn hold(&mut self, tenant: TenantIndex, wait: Duration) {
+        if let (Some(lane), Some(until)) =
+            (self.lanes.get_mut(tenant as usize), Instant::now().checked_add(wait))
+        {
+            lane.pacer.close(until);
         }
     }
 
     /// Runs to the end. What comes through `interrupts` stops the sending; what is in flight is waited for.
     pub async fn run(mut self, mut interrupts: mpsc::Receiver<Stop>) -> Finished {
+        self.tell_refused();
         loop {
             let wake = self.launch();
             self.heed_journal();
@@ -156,11 +205,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
                 Some(stop) = interrupts.recv() => self.stop(stop),
                 // Rare beside answers, which may come without a pause: these must not wait for one.
                 () = self.recorder.more_synced() => self.recorder.tell_synced(),
-                renewed = self.renewal.done(&self.graph), if self.renewal.is_under_way() => self.take_renewed(renewed),
+                Some(renewed) = self.renewals.join_next_with_id(), if !self.renewals.is_empty() => {
+                    self.take_renewed(renewed);
+                }
                 Some(joined) = self.workers.join_next_with_id(), if !self.workers.is_empty() => {
                     self.take_joined(joined);
                 }
-                () = sleep_until(wake.unwrap_or_else(far)), if wake.is_some() => self.wake_delayed(),
+                () = sleep_until(wake.unwrap_or_else(far)), if wake.is_some() => {}
             }
         }
         self.finish()
@@ -174,15 +225,57 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     /// Whether there is anything left to send.
     fn is_left(&mut self) -> bool {
-        !self.ready.is_empty() || !self.delayed.is_empty() || self.fresh.peek().is_some()
+        self.lanes.iter_mut().any(Lane::is_left)
     }
 
     fn stop(&mut self, why: Stop) {
         if self.stop.is_none() {
             tracing::info!(%why, "sending stops");
-            self.recorder.note(Event::Stopping { at: now(), why: why.clone() });
+            self.recorder.note(Event::Stopping { at: now(), why: why.clone(), tenant: None });
             self.recorder.write_and_sync();
             self.stop = Some(why);
+        }
+    }
+
+    /// Stops the sending in one tenant; where there is no other, the whole run.
+    fn stop_lane(&mut self, lane: usize, why: Stop) {
+        if self.lanes[lane].stop.is_some() {
+            return;
+        }
+        if self.lanes.len() == 1 {
+            return self.stop(why);
+        }
+        tracing::warn!(tenant = lane, %why, "sending stops in one tenant; the others go on");
+        self.note_stopped(lane, why.clone());
+        self.lanes[lane].stop = Some(why);
+    }
+
+    fn note_stopped(&mut self, lane: usize, why: Stop) {
+        self.recorder.note(Event::Stopping { at: now(), why, tenant: Some(lane as TenantIndex) });
+    }
+
+    /// Tells of the tenants in which nothing may be sent from the beginning.
+    fn tell_refused(&mut self) {
+        if let [only] = &mut self.lanes[..] {
+            if let Some(why) = only.stop.take() {
+                self.stop(why);
+            }
+            return;
+        }
+        for lane in 0..self.lanes.len() {
+            if let Some(why) = self.lanes[lane].stop.clone() {
+                self.note_stopped(lane, why);
+            }
+        }
+        self.recorder.write_and_sync();
+    }
+
+    /// Names the app of a lane, and the lane, as far as there are several.
+    fn scope(&self, lane: usize, sender: Option<usize>) -> Scope {
+        let several = self.lanes.len() > 1;
+        Scope {
+            tenant: several.then_some(lane as TenantIndex),
+            app_id: sender.and_then(|sender| self.lanes[lane].senders[sender].id.clone()),
         }
     }
 
@@ -190,294 +283,109 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     /// Launches all that may leave now; gives the instant at which to look again.
     fn launch(&mut self) -> Option<Instant> {
-        self.wake_delayed();
-        self.check_deadline();
-        self.renew_ahead();
-        let mut wake = self.delayed.keys().next().map(|(at, _)| *at);
-        let mut sooner = |at: Instant| wake = Some(wake.map_or(at, |wake: Instant| wake.min(at)));
-        if let Some(deadline) = self.deadline
-            && self.stop.is_none()
-            && self.is_left()
+        let now = Instant::now();
+        self.check_deadline(now);
+        while self.stop.is_none()
+            && let Some(lane) = self.schedule.due(now)
         {
-            sooner(deadline);
-        }
-        while self.may_send() {
-            let Some(order) = self.next_order() else { break };
-            match self.pacer.permit(order) {
-                Permit::Go => self.stage(),
-                Permit::NotBefore(at) => {
-                    sooner(at);
-                    break;
+            match self.lanes[lane].step(lane, &mut self.everywhere, &mut self.renewals, now) {
+                Step::Leave { sender, lives } => {
+                    self.stage(lane, sender, lives);
+                    self.schedule.has_sent(lane);
+                    self.schedule.at(lane, now);
                 }
-                Permit::AfterProbe => break,
+                Step::NotBefore(at) => self.schedule.at(lane, at),
+                Step::WaitFor(app) => self.waiting[app.0].push(lane),
+                Step::Wait => {}
             }
         }
         self.depart();
-        wake
+        self.tell_forecast(now);
+        let deadline = self.deadline.filter(|_| self.stop.is_none());
+        let deadline = deadline.filter(|_| self.is_left());
+        let next = self.schedule.next().filter(|_| self.stop.is_none());
+        next.into_iter().chain(deadline).min()
     }
 
-    fn may_send(&self) -> bool {
-        let busy = self.in_flight.len() + self.staged.len();
-        self.stop.is_none() && busy < self.settings.jobs && !self.renewal.holds_sending()
-    }
-
-    fn next_order(&mut self) -> Option<Order> {
-        let ready = self.ready.keys().next().copied();
-        ready.or_else(|| self.fresh.peek().map(|work| work.order))
-    }
-
-    /// Takes the next target and gathers its `sent` line.
-    fn stage(&mut self) {
-        let next = self.ready.pop_first().map(|(_, live)| live);
-        let Some(mut live) = next.or_else(|| self.fresh.next().map(Live::new)) else { return };
-        let user = self.targets[live.work.order as usize - 1].user.clone();
-        let request = live.depart(user.clone());
-        let sent = Sent {
-            at: now(),
-            target: live.work.order,
-            user: user.to_string(),
-            attempt: live.work.attempts,
-            client_request_id: request.client_request_id,
-        };
-        live.work.first_sent_at.get_or_insert(sent.at);
-        self.recorder.note(Event::Sent(sent));
-        self.staged.push((live, request));
+    /// Counts a request for these targets and gathers their `sent` lines.
+    fn stage(&mut self, lane: usize, sender: usize, mut lives: Vec<Live>) {
+        let counted = self.lanes[lane].depart(sender, lives.len() as u32, &mut self.everywhere);
+        let app_id = self.lanes[lane].senders[sender].id.clone();
+        let at = now();
+        let mut requests = Vec::with_capacity(lives.len());
+        for live in &mut lives {
+            let user = self.targets[live.work.order as usize - 1].user.clone();
+            let text = user.to_string();
+            let request = live.depart(user);
+            live.work.first_sent_at.get_or_insert(at);
+            self.recorder.note(Event::Sent(Sent {
+                at,
+                target: live.work.order,
+                user: text,
+                attempt: live.work.attempts,
+                client_request_id: request.client_request_id,
+                app_id: app_id.clone(),
+            }));
+            requests.push(request);
+        }
+        self.staged.push((Flight { lane, sender, lives, counted }, requests));
     }
 
     /// Writes the gathered lines, then lets the requests go; never the other way round.
     fn depart(&mut self) {
         let written = self.recorder.write();
-        for (mut live, request) in std::mem::take(&mut self.staged) {
+        for (flight, mut requests) in std::mem::take(&mut self.staged) {
             if !written {
-                live.take_back();
-                self.ready.insert(live.work.order, live);
+                self.take_back(flight);
                 continue;
             }
-            live.sent = Instant::now();
-            let graph = Arc::clone(&self.graph);
-            let handle = self.workers.spawn(async move { graph.revoke(request).await });
-            self.in_flight.insert(handle.id(), live);
+            let graph = Arc::clone(&self.lanes[flight.lane].senders[flight.sender].graph);
+            let handle = match requests.len() {
+                1 => {
+                    let only = requests.remove(0);
+                    self.workers.spawn(async move { vec![graph.revoke(only).await] })
+                }
+                _ => self.workers.spawn(async move { graph.revoke_batch(requests).await }),
+            };
+            self.in_flight.insert(handle.id(), flight);
         }
     }
 
-    fn wake_delayed(&mut self) {
-        let now = Instant::now();
-        while let Some(entry) = self.delayed.first_entry() {
-            if entry.key().0 > now {
-                break;
-            }
-            let live = entry.remove();
-            self.ready.insert(live.work.order, live);
+    /// A request did not leave after all.
+    fn take_back(&mut self, flight: Flight) {
+        let Flight { lane, lives, .. } = flight;
+        self.lanes[lane].width.came_back(false);
+        for mut live in lives {
+            live.take_back();
+            self.lanes[lane].queue.again(live);
         }
     }
 
-    /// Ends the sending at the deadline, and before it where the gate stays closed beyond: nothing could leave.
-    fn check_deadline(&mut self) {
+    /// Ends the sending at the deadline, and before it where all gates stay closed beyond: nothing could leave.
+    fn check_deadline(&mut self, now: Instant) {
         let Some(deadline) = self.deadline.filter(|_| self.stop.is_none()) else { return };
         if !self.is_left() {
             return;
         }
-        if Instant::now() >= deadline {
+        let beyond = |lane: &Lane<G>| lane.asked_until().is_some_and(|until| until >= deadline);
+        if now >= deadline {
             let detail = "sending ended; what was in flight was waited for".to_owned();
             self.stop(Stop::Deadline { detail });
-        } else if self.pacer.asked_until().is_some_and(|until| until >= deadline) {
+        } else if self.lanes.iter_mut().filter_map(|lane| lane.is_left().then_some(&*lane)).all(beyond) {
             let detail = "Graph asked to wait until after it, so nothing more could be sent".to_owned();
             self.stop(Stop::Deadline { detail });
         }
     }
 
-    // ── Answers ────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Takes an answer, and all others that are there already: they share a turn, a write and a sync.
-    fn take_joined(&mut self, first: Result<(Id, Answer), JoinError>) {
-        let mut joined = Some(first);
-        while let Some(result) = joined {
-            match result {
-                Ok((id, answer)) => {
-                    if let Some(live) = self.in_flight.remove(&id) {
-                        self.take_answer(live, answer);
-                    }
-                }
-                Err(error) => {
-                    if let Some(live) = self.in_flight.remove(&error.id()) {
-                        self.take_panic(live, &error);
-                    }
-                }
-            }
-            joined = self.workers.try_join_next_with_id();
+    /// Publishes how long the rest will take.
+    fn tell_forecast(&mut self, now: Instant) {
+        if self.forecast.is_due(now) {
+            let left = forecast::of_all(&self.lanes, &self.everywhere);
+            self.forecast.publish(now, left);
         }
-        self.recorder.write_and_sync();
-    }
-
-    /// A worker that panics takes down its one target, not the run.
-    fn take_panic(&mut self, mut live: Live, error: &JoinError) {
-        tracing::error!(%error, "a worker broke down; its user is in doubt");
-        self.pacer.lost(live.work.order);
-        live.last.detail = "the program broke down on this request; please report it".to_owned();
-        live.last.error_code = Some("internal".to_owned());
-        self.settle(live, Outcome::InDoubt);
-    }
-
-    fn take_answer(&mut self, mut live: Live, answer: Answer) {
-        let order = live.work.order;
-        live.last = answer.reply.evidence();
-        let judged = verdict(&answer.reply);
-        live.otherwise = judged.otherwise();
-        match (&judged, &answer.reply) {
-            (Verdict::Throttled { .. }, _) => {}
-            (_, Reply::Lost(_) | Reply::Unbatched(_)) => self.pacer.lost(order),
-            (_, Reply::Response(response)) => {
-                if self.pacer.passed(order, response.throttle_percentage) {
-                    self.recorder.note(Event::Reopened { at: now() });
-                }
-            }
-        }
-        // Neither a lost answer nor a 429 says that the token was looked at.
-        let silent = matches!(answer.reply, Reply::Lost(_) | Reply::Unbatched(_))
-            || matches!(judged, Verdict::Throttled { .. } | Verdict::Unauthorized { .. });
-        if !silent {
-            live.unauthorized = None;
-            self.renewal.proved(answer.token);
-        }
-        match judged {
-            Verdict::Done if self.targets[order as usize - 1].external == Some(true) => {
-                live.last.detail = "external user: the home tenant holds the sessions".to_owned();
-                self.settle(live, Outcome::AcceptedNoEffect);
-            }
-            Verdict::Done => self.settle(live, Outcome::Revoked),
-            Verdict::Settle(outcome) => self.settle(live, outcome),
-            Verdict::Alone => {
-                live.give_try_back();
-                self.record_answered(&live);
-                self.ready.insert(order, live);
-            }
-            Verdict::Throttled { retry_after } => self.take_throttled(live, retry_after, &answer.reply),
-            Verdict::Retry { otherwise, new_connection, at_least } => {
-                live.new_connection = new_connection;
-                self.retry(live, otherwise, at_least);
-            }
-            Verdict::Unauthorized { claims } => self.take_unauthorized(live, answer.token, claims),
-        }
-    }
-
-    fn take_throttled(&mut self, mut live: Live, retry_after: Option<Duration>, reply: &Reply) {
-        let before = self.pacer.closed_until();
-        let until = self.pacer.throttled(live.work.order, live.sent, retry_after);
-        live.throttled_since = Some(Instant::now());
-        live.give_try_back();
-        live.throttles += 1;
-        self.record_answered(&live);
-        match live.throttles {
-            1 => drop(self.ready.insert(live.work.order, live)),
-            // It may be throttled for its own sake: others go first, lest it be the probe for ever.
-            again => drop(self.delayed.insert((until + backoff::wait(again - 1), live.work.order), live)),
-        }
-        // One closing of the gate is told once, however many answers tell of it.
-        let news = before.is_none_or(|before| until > before + Duration::from_millis(500));
-        let Reply::Response(response) = reply else { return };
-        if !news {
-            return;
-        }
-        let wait = until.saturating_duration_since(Instant::now());
-        let at = now();
-        let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 200));
-        self.recorder.note(Event::Throttled(Throttled {
-            at,
-            until: at.checked_add(Duration::from_millis(wait.as_millis() as u64 + 1)).unwrap_or(at),
-            retry_after_ms: retry_after.map(|wait| wait.as_millis() as u64),
-            scope: kept(&response.throttle_scope),
-            information: kept(&response.throttle_information),
-        }));
-    }
-
-    fn retry(&mut self, live: Live, otherwise: Outcome, at_least: Option<Duration>) {
-        if live.tries > self.settings.retries {
-            return self.settle(live, otherwise);
-        }
-        self.record_answered(&live);
-        let wait = backoff::wait(live.tries).max(at_least.unwrap_or_default());
-        let now = Instant::now();
-        let at = now.checked_add(wait).unwrap_or(now);
-        self.delayed.insert((at, live.work.order), live);
-    }
-
-    fn settle(&mut self, live: Live, outcome: Outcome) {
-        if let Some(stop) = self.watch.settled(outcome) {
-            self.stop(stop);
-        }
-        self.settle_quietly(live, outcome);
-    }
-
-    /// Records an outcome without asking the halt rules.
-    fn settle_quietly(&mut self, live: Live, outcome: Outcome) {
-        let user = self.targets[live.work.order as usize - 1].user.to_string();
-        let event = Event::Settled(Box::new(Settled {
-            at: now(),
-            target: live.work.order,
-            user,
-            outcome,
-            evidence: live.last,
-            attempts: live.work.attempts,
-            throttled_ms: live.work.throttled.as_millis() as u64,
-            first_sent_at: live.work.first_sent_at,
-            client_request_id: live.client_request_id,
-        }));
-        self.recorder.settle(event);
-    }
-
-    // ── The token ──────────────────────────────────────────────────────────────────────────────────────────
-
-    fn renew_ahead(&mut self) {
-        if self.stop.is_none() {
-            self.renewal.ahead(&self.graph);
-        }
-    }
-
-    /// A 401: one fresh token for all, and another try with it. Refused again, the run stops.
-    fn take_unauthorized(&mut self, mut live: Live, token: u64, claims: Option<String>) {
-        let again = live.unauthorized.is_some_and(|before| before != token);
-        let challenged = claims.is_some();
-        if again || !self.renewal.answer_401(&self.graph, token, claims) {
-            let detail = live.last.detail.clone();
-            let detail = if detail.is_empty() { detail } else { format!(": {detail}") };
-            let why = if challenged {
-                SignInError::ChallengedAgain { detail }
-            } else {
-                SignInError::Refused { detail }
-            };
-            self.stop(Stop::SignIn { detail: why.to_string() });
-        }
-        live.unauthorized = Some(token);
-        live.give_try_back();
-        self.record_answered(&live);
-        self.ready.insert(live.work.order, live);
-    }
-
-    fn take_renewed(&mut self, renewed: renewal::Renewed) {
-        match renewed {
-            renewal::Renewed::Token => self.recorder.note(Event::Renewed { at: now() }),
-            renewal::Renewed::NotYet => {}
-            renewal::Renewed::Failed(error) => self.stop(Stop::SignIn { detail: error.to_string() }),
-        }
-        self.recorder.write_and_sync();
     }
 
     // ── The journal ────────────────────────────────────────────────────────────────────────────────────────
-
-    fn record_answered(&mut self, live: &Live) {
-        let order = live.work.order;
-        let user = self.targets[order as usize - 1].user.to_string();
-        self.recorder.note(Event::Answered(Answered {
-            at: now(),
-            target: order,
-            user,
-            attempt: live.work.attempts,
-            outcome: live.otherwise,
-            throttled_ms: live.work.throttled.as_millis() as u64,
-            client_request_id: live.client_request_id,
-            evidence: live.last.clone(),
-        }));
-    }
 
     /// Nothing may be sent that can't be recorded. What waits for a sync stays untold: `resume` sends it again.
     fn heed_journal(&mut self) {
@@ -491,21 +399,34 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     /// Settles what was cut short, closes the journal, and tells the rest.
     fn finish(mut self) -> Finished {
-        let cut_short = std::mem::take(&mut self.ready).into_values();
-        let cut_short = cut_short.chain(std::mem::take(&mut self.delayed).into_values());
-        for mut live in cut_short.collect::<Vec<_>>() {
+        let begun: Vec<Live> = self.lanes.iter_mut().flat_map(|lane| lane.queue.take_begun()).collect();
+        for mut live in begun {
             if live.client_request_id.is_some() && self.recorder.failure().is_none() {
                 live.count_throttled();
                 let outcome = live.otherwise;
                 self.settle_quietly(live, outcome);
             }
         }
+        let tenants = self.lanes.into_iter().map(|lane| lane.stop).collect();
         // Where the end can't be recorded, all that is on disk stands, and whatever is not is sent again.
-        match self.recorder.close(Event::Ended { at: now() }) {
-            Ok(()) => Finished { stop: self.stop },
-            Err(error) => Finished { stop: Some(Stop::Runtime { detail: unrecorded(&error) }) },
+        let stop = match self.recorder.close(Event::Ended { at: now() }) {
+            Ok(()) => self.stop,
+            Err(error) => Some(Stop::Runtime { detail: unrecorded(&error) }),
+        };
+        Finished { stop, tenants }
+    }
+}
+
+/// A pacer for each app that works in several tenants.
+fn everywhere<G>(tenants: &[Tenant<G>], pacing: &Pacing) -> Vec<Pacer> {
+    let mut planned: Vec<u64> = Vec::new();
+    for tenant in tenants {
+        for Everywhere(place) in tenant.apps.iter().filter_map(|app| app.everywhere) {
+            planned.resize(planned.len().max(place + 1), 0);
+            planned[place] += tenant.work.len() as u64;
         }
     }
+    planned.into_iter().map(|planned| Pacer::new(pacing.everywhere, planned)).collect()
 }
 
 /// What to tell where nothing can be recorded any more.
@@ -522,3 +443,6 @@ fn far() -> Instant {
 fn new_request_id() -> Uuid {
     Uuid::new_v4()
 }
+
+/// What a worker that broke down leaves.
+type Joined = Result<(Id, Vec<Answer>), JoinError>;

@@ -39,7 +39,41 @@ pub struct Pace {
     pub burst: u32,
 }
 
+/// The paces of a run, one for each of Graph's limits on writes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Pacing {
+    /// An app in a tenant.
+    pub app: Pace,
+    /// A tenant, all its apps together.
+    pub tenant: Pace,
+    /// An app, over all its tenants.
+    pub everywhere: Pace,
+}
+
+/// Where only 429s bind.
+const UNBOUND: Pace = Pace { per_second: 1e6, burst: 1_000_000 };
+
+impl Pacing {
+    /// A pace of each app in each tenant, and no other.
+    pub fn of_app(app: Pace) -> Pacing {
+        Pacing { app, tenant: UNBOUND, everywhere: UNBOUND }
+    }
+}
+
 impl Rate {
+    /// The paces for this rate. A given one holds for each app in each tenant, and is all that binds.
+    pub fn pacing(self, burst: Option<u32>, speed: f64) -> Pacing {
+        let app = self.pace(burst, speed);
+        let whole = |writes: u32| {
+            let per_second = f64::from(writes - MARGIN) / 300.0 * speed;
+            Pace { per_second, burst: writes - MARGIN }
+        };
+        match self {
+            Rate::Auto => Pacing { app, tenant: whole(18_000), everywhere: whole(35_000) },
+            Rate::Fixed { .. } => Pacing::of_app(app),
+        }
+    }
+
     /// The pace for this rate, with the burst that was asked for. `speed` is how much faster than the real one a
     /// simulator's clock runs; 1 against Graph.
     pub fn pace(self, burst: Option<u32>, speed: f64) -> Pace {

@@ -1,10 +1,9 @@
 //! Renewing the access token beside the work: ahead of its end, and once after a 401.
 
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use crate::graph::Graph;
@@ -13,7 +12,20 @@ use crate::identity::{SignInError, TokenAge};
 /// After a renewal that failed while the token is still good, this long until the next one.
 const AGAIN_AFTER: Duration = Duration::from_secs(15);
 
-/// How the token stands in this run.
+/// The renewals under way of all apps: whose each is, and how it ended.
+pub(super) type Renewals = JoinSet<(Whose, Result<(), SignInError>)>;
+
+/// A renewal that came to its end, and which task it was.
+pub(super) type Joined = Result<(Id, (Whose, Result<(), SignInError>)), JoinError>;
+
+/// An app of a tenant, by their places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Whose {
+    pub(super) lane: usize,
+    pub(super) sender: usize,
+}
+
+/// How an app's token stands in this run.
 #[derive(Debug, Default)]
 pub(super) struct Renewal {
     under_way: Option<UnderWay>,
@@ -24,7 +36,8 @@ pub(super) struct Renewal {
 
 #[derive(Debug)]
 struct UnderWay {
-    task: JoinHandle<Result<(), SignInError>>,
+    id: Id,
+    task: AbortHandle,
     stale: u64,
     /// The old token is over or refused: nothing is sent until this is done.
     holds: bool,
@@ -52,18 +65,18 @@ pub(super) enum Renewed {
 
 impl Renewal {
     /// Starts a renewal where the token grows old.
-    pub(super) fn ahead<G: Graph>(&mut self, graph: &Arc<G>) {
+    pub(super) fn ahead<G: Graph>(&mut self, graph: &Arc<G>, whose: Whose, renewals: &mut Renewals) {
         let token = graph.token();
         match token.age {
             TokenAge::Fresh => {}
             TokenAge::Ended => match &mut self.under_way {
                 Some(under_way) => under_way.holds = true,
-                None => self.start(graph, token.serial, None, true, false),
+                None => self.start(graph, whose, renewals, Wanted::ahead(token.serial, true)),
             },
             TokenAge::Aging => {
                 let waits = self.not_before.is_some_and(|at| Instant::now() < at);
                 if self.under_way.is_none() && !waits {
-                    self.start(graph, token.serial, None, false, false);
+                    self.start(graph, whose, renewals, Wanted::ahead(token.serial, false));
                 }
             }
         }
@@ -73,8 +86,9 @@ impl Renewal {
     pub(super) fn answer_401<G: Graph>(
         &mut self,
         graph: &Arc<G>,
-        serial: u64,
-        claims: Option<String>,
+        whose: Whose,
+        renewals: &mut Renewals,
+        (serial, claims): (u64, Option<String>),
     ) -> bool {
         if self.unproved == Some(serial) {
             return false;
@@ -87,7 +101,10 @@ impl Renewal {
                 under_way.holds = true;
                 under_way.after_401 = true;
             }
-            _ => self.start(graph, serial, claims, true, true),
+            _ => {
+                let wanted = Wanted { stale: serial, claims, holds: true, after_401: true };
+                self.start(graph, whose, renewals, wanted);
+            }
         }
         true
     }
@@ -99,24 +116,19 @@ impl Renewal {
         }
     }
 
-    fn start<G: Graph>(
-        &mut self,
-        graph: &Arc<G>,
-        stale: u64,
-        claims: Option<String>,
-        holds: bool,
-        after_401: bool,
-    ) {
+    fn start<G: Graph>(&mut self, graph: &Arc<G>, whose: Whose, renewals: &mut Renewals, wanted: Wanted) {
         if let Some(superseded) = self.under_way.take() {
             superseded.task.abort();
         }
+        let Wanted { stale, claims, holds, after_401 } = wanted;
         let graph = Arc::clone(graph);
-        let task = tokio::spawn(async move { graph.renew(stale, claims).await });
-        self.under_way = Some(UnderWay { task, stale, holds, after_401 });
+        let task = renewals.spawn(async move { (whose, graph.renew(stale, claims).await) });
+        self.under_way = Some(UnderWay { id: task.id(), task, stale, holds, after_401 });
     }
 
-    pub(super) fn is_under_way(&self) -> bool {
-        self.under_way.is_some()
+    /// Whether this is the renewal under way, and not one that was superseded.
+    pub(super) fn is(&self, id: Id) -> bool {
+        self.under_way.as_ref().is_some_and(|under_way| under_way.id == id)
     }
 
     /// Whether requests must wait for the new token.
@@ -124,25 +136,43 @@ impl Renewal {
         self.under_way.as_ref().is_some_and(|under_way| under_way.holds)
     }
 
-    /// Waits for the renewal under way. Safe to drop and to call again.
-    pub(super) async fn done<G: Graph>(&mut self, graph: &Arc<G>) -> Renewed {
-        let Some(under_way) = &mut self.under_way else { return pending().await };
-        let result = (&mut under_way.task).await;
+    /// Takes the end of the renewal under way.
+    pub(super) fn ended<G: Graph>(&mut self, graph: &Arc<G>, result: Result<(), SignInError>) -> Renewed {
         let Some(under_way) = self.under_way.take() else { return Renewed::NotYet };
         match result {
-            Ok(Ok(())) => {
+            Ok(()) => {
                 if under_way.after_401 {
                     self.unproved = Some(graph.token().serial);
                 }
                 Renewed::Token
             }
-            Ok(Err(error)) if under_way.holds => Renewed::Failed(error),
-            Ok(Err(error)) => {
+            Err(error) if under_way.holds => Renewed::Failed(error),
+            Err(error) => {
                 tracing::warn!(%error, "the token could not be renewed yet");
                 self.not_before = Some(Instant::now() + AGAIN_AFTER);
                 Renewed::NotYet
             }
-            Err(_) => Renewed::Failed(SignInError::Broken),
         }
+    }
+
+    /// The renewal under way broke down.
+    pub(super) fn broke_down(&mut self, error: &JoinError) -> Renewed {
+        self.under_way = None;
+        tracing::error!(%error, "a token's renewal broke down");
+        Renewed::Failed(SignInError::Broken)
+    }
+}
+
+/// A renewal that is to begin.
+struct Wanted {
+    stale: u64,
+    claims: Option<String>,
+    holds: bool,
+    after_401: bool,
+}
+
+impl Wanted {
+    fn ahead(stale: u64, holds: bool) -> Wanted {
+        Wanted { stale, claims: None, holds, after_401: false }
     }
 }

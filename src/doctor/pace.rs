@@ -12,7 +12,7 @@ const QUOTA: f64 = 20.0;
 pub fn judge(sending: &Sending) -> Finding {
     let pace = sending.rate.pace(sending.burst, 1.0);
     let finding = format!(
-        "{} at once, then {}; {} jobs: 1,000 users take {}, 10,000 {}",
+        "{} at once, then {}; jobs {}: 1,000 users take {}, 10,000 {}",
         wording::count(u64::from(pace.burst)),
         wording::rate(pace.per_second),
         sending.jobs,
@@ -33,11 +33,13 @@ pub fn judge(sending: &Sending) -> Finding {
 mod tests {
     use super::super::Status;
     use super::*;
+    use crate::dispatch::{BatchSize, Jobs};
     use crate::outcome::Accepted;
 
     fn at(rate: &str) -> Finding {
         judge(&Sending {
-            jobs: 64,
+            jobs: Jobs::Auto,
+            batch: BatchSize::Auto,
             rate: rate.parse().unwrap(),
             burst: None,
             retries: 5,

@@ -209,7 +209,7 @@ impl Ledger {
                 self.throttles += 1;
                 self.closed_until = self.closed_until.max(Some(throttled.until));
             }
-            Event::Stopping { why, .. } => self.stopped = Some(why),
+            Event::Stopping { why, tenant: None, .. } => self.stopped = Some(why),
             Event::Ended { at } => self.ended_at = Some(at),
             _ => {}
         }

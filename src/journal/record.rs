@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::dispatch::{BatchSize, Jobs};
+use crate::graph::Priority;
 use crate::identity::Sources;
 use crate::intake::SourceDigest;
 use crate::outcome::{Accepted, Outcome};
@@ -151,7 +153,10 @@ pub type Counted = BTreeMap<Outcome, u64>;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SettingsRecord {
     /// `--jobs`.
-    pub jobs: usize,
+    pub jobs: Jobs,
+    /// `--batch-size`; runs of older versions sent everybody alone.
+    #[serde(default = "BatchSize::alone")]
+    pub batch_size: BatchSize,
     /// `--rate`, as written.
     pub rate: String,
     /// `--burst`.
@@ -179,6 +184,9 @@ pub struct SettingsRecord {
     /// What was named to sign in with: the way, files, ids.
     #[serde(flatten)]
     pub sources: Sources,
+    /// `--throttle-priority`.
+    #[serde(default)]
+    pub throttle_priority: Priority,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
 }

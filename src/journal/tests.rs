@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::{FORMAT, Journal, Ledger, fingerprint};
-use crate::event::{Answered, Began, Event, Evidence, Order, Sent, Settled, Stop, Throttled};
+use crate::event::{Answered, Began, Event, Evidence, Order, Scope, Sent, Settled, Stop, Throttled};
 use crate::outcome::{Accepted, Outcome};
 
 const USERS: Order = 5;
@@ -59,7 +59,7 @@ fn event() -> impl Strategy<Value = Event> {
     let evidence = || Evidence { detail: "a\nb\u{0}\"c\"".to_owned(), ..Evidence::default() };
     prop_oneof![
         4 => (target.clone(), 1..9u32).prop_map(move |(target, attempt)| Event::Sent(Sent {
-            at, target, user: user(target), attempt, client_request_id: Uuid::nil(),
+            at, target, user: user(target), attempt, client_request_id: Uuid::nil(), app_id: None,
         })),
         2 => (target.clone(), 1..9u32, outcome()).prop_map(move |(target, attempt, outcome)| {
             // An answer that settles nothing never says `revoked`.
@@ -73,9 +73,9 @@ fn event() -> impl Strategy<Value = Event> {
             }))
         }),
         1 => Just(Event::Throttled(Throttled {
-            at, until: at, retry_after_ms: None, scope: None, information: None,
+            at, until: at, retry_after_ms: None, whose: Scope::default(), scope: None, information: None,
         })),
-        1 => Just(Event::Stopping { at, why: Stop::Interrupted }),
+        1 => Just(Event::Stopping { at, why: Stop::Interrupted, tenant: None }),
         1 => Just(Event::Ended { at }),
         1 => Just(began()),
     ]

@@ -216,7 +216,11 @@ impl Drafting {
         self.count(somebody, planned.external);
         self.ends.take(rank, index, || somebody.known_as());
         self.seen.insert(&somebody.user, index, &self.drafted.targets);
-        self.drafted.targets.push(Target { user: somebody.user.clone(), external: planned.external });
+        self.drafted.targets.push(Target {
+            user: somebody.user.clone(),
+            external: planned.external,
+            tenant: 0,
+        });
         self.drafted.ranks.push(rank);
         self.drafted.places.push(place);
     }

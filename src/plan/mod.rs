@@ -49,6 +49,7 @@ use std::path::Path;
 use tempfile::SpooledTempFile;
 
 use crate::directory::Directory;
+use crate::event::TenantIndex;
 use crate::intake::{IntakeError, SourceDigest};
 use crate::journal::{PlanRecord, create_private};
 use crate::user_id::UserId;
@@ -62,6 +63,8 @@ pub struct Target {
     pub user: UserId,
     /// Whether the user's home is another tenant; none where nothing tells.
     pub external: Option<bool>,
+    /// In which of the run's tenants.
+    pub tenant: TenantIndex,
 }
 
 /// A plan that was read and not frozen yet.

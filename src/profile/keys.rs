@@ -3,7 +3,7 @@
 use super::Profile;
 use super::nearest::nearest;
 use super::value::Field;
-use crate::dispatch::{HaltRule, Rate};
+use crate::dispatch::{BatchSize, HaltRule, InvalidWidth, Rate};
 use crate::duration;
 use crate::identity::{Auth, Cloud};
 use crate::outcome::Outcome;
@@ -27,8 +27,12 @@ fn put<S, T: Into<S>>(slot: &mut S, value: Result<T, String>) -> Result<(), Stri
     Ok(())
 }
 
+fn in_batch(size: u8) -> Result<BatchSize, String> {
+    size.to_string().parse().map_err(|error: InvalidWidth| error.to_string())
+}
+
 /// All keys.
-pub(super) static KEYS: [Key; 27] = [
+pub(super) static KEYS: [Key; 28] = [
     key("tenant", "\"contoso.onmicrosoft.com\"", |to, field| put(&mut to.tenant, field.text())),
     key("cloud", "\"usgov\"", |to, field| put(&mut to.cloud, field.parsed::<Cloud>())),
     key("client_id", "\"00000000-…\"", |to, field| put(&mut to.client_id, field.text())),
@@ -56,6 +60,7 @@ pub(super) static KEYS: [Key; 27] = [
     key("case_id", "\"INC-4711\"", |to, field| put(&mut to.case_id, field.text())),
     key("output_dir", "\"~/runs\"", |to, field| put(&mut to.output_dir, field.path())),
     key("jobs", "64", |to, field| put(&mut to.jobs, field.number::<u16>(1))),
+    key("batch_size", "20", |to, field| put(&mut to.batch_size, field.number::<u8>(1).and_then(in_batch))),
     key("rate", "\"20/s\"", |to, field| put(&mut to.rate, field.parsed::<Rate>())),
     key("burst", "100", |to, field| put(&mut to.burst, field.number::<u32>(1))),
     key("retries", "5", |to, field| put(&mut to.retries, field.number::<u32>(0))),

@@ -24,7 +24,7 @@ pub use check::{exposed, problems};
 pub use file::Config;
 pub use place::Place;
 
-use crate::dispatch::{HaltRule, Rate};
+use crate::dispatch::{BatchSize, HaltRule, Rate};
 use crate::identity::{Cloud, Sources};
 use crate::outcome::Outcome;
 use crate::plan::Share;
@@ -55,6 +55,8 @@ pub struct Profile {
     pub output_dir: Option<PathBuf>,
     /// Requests in flight at most.
     pub jobs: Option<u16>,
+    /// `--batch-size`.
+    pub batch_size: Option<BatchSize>,
     /// How fast requests leave.
     pub rate: Option<Rate>,
     /// How many leave at once after a pause.

@@ -7,6 +7,7 @@
 use crate::cli::{
     ApplyArgs, CapArgs, DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SendingArgs, SignInArgs, WorkArgs,
 };
+use crate::dispatch::Jobs;
 use crate::identity::{Auth, Variables};
 use crate::journal::ProfileRecord;
 use crate::profile::{self, Config, Place, Profile, ProfileError};
@@ -167,7 +168,8 @@ impl Chosen {
         // A burst belongs to its rate.
         args.burst = args.burst.or(profile.burst.filter(|_| args.rate.is_none()));
         args.rate = args.rate.or(profile.rate);
-        args.jobs = args.jobs.or(profile.jobs);
+        args.jobs = args.jobs.or(profile.jobs.map(|jobs| Jobs::Fixed(jobs.into())));
+        args.batch_size = args.batch_size.or(profile.batch_size);
         args.retries = args.retries.or(profile.retries);
         args.deadline = args.deadline.or(profile.deadline);
         args.halt = args.halt.or(profile.halt);

@@ -76,7 +76,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use batch::BatchConfig;
+pub use batch::{BatchConfig, PartIds};
 pub use config::{
     Config, ConfigError, HeaderCase, LedgerDetail, QuotaConfig, RetryAfter, Success, ThrottleBody,
     TokenConfig,

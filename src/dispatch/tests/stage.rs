@@ -10,7 +10,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::fake::{Arrival, Fake, Plot, React, Seen, Tail};
 use super::quota::Quota;
-use crate::dispatch::{Dispatcher, Finished, HaltRule, Pace, Rate, Settings, Work};
+use crate::dispatch::{
+    App, BatchSize, Dispatcher, Finished, HaltRule, Jobs, Pace, Pacing, Rate, Settings, Tenant, Work,
+};
 use crate::event::{Event, Order, Settled, Stop};
 use crate::identity::{SignInError, TokenAge};
 use crate::journal::Journal;
@@ -41,8 +43,10 @@ impl Stage {
         Stage {
             users,
             settings: Settings {
-                jobs: 64,
-                pace: Pace { per_second: 100.0, burst: 10 },
+                jobs: Jobs::Fixed(64),
+                batch: BatchSize::Fixed(1),
+                places: usize::MAX,
+                pacing: Pacing::of_app(Pace { per_second: 100.0, burst: 10 }),
                 retries: 4,
                 deadline: None,
                 halt: None,
@@ -74,17 +78,17 @@ impl Stage {
     }
 
     pub(super) fn auto(mut self) -> Stage {
-        self.settings.pace = Rate::Auto.pace(None, 1.0);
+        self.settings.pacing = Rate::Auto.pacing(None, 1.0);
         self
     }
 
     pub(super) fn pace(mut self, per_second: f64, burst: u32) -> Stage {
-        self.settings.pace = Pace { per_second, burst };
+        self.settings.pacing = Pacing::of_app(Pace { per_second, burst });
         self
     }
 
     pub(super) fn jobs(mut self, jobs: usize) -> Stage {
-        self.settings.jobs = jobs;
+        self.settings.jobs = Jobs::Fixed(jobs);
         self
     }
 
@@ -173,11 +177,12 @@ impl Stage {
         let target = |order: Order| Target {
             user: format!("u{order}@contoso.com").parse().unwrap(),
             external: Some(self.external.contains(&order)),
+            tenant: 0,
         };
         let targets: Arc<[Target]> = (1..=self.users).map(target).collect();
         let all = || (1..=self.users).map(|order| Work { order, ..Work::default() }).collect::<Vec<_>>();
         let work = self.work.unwrap_or_else(all);
-        let jobs = self.settings.jobs;
+        let jobs = self.settings.jobs.most();
 
         let (interrupt, interrupts) = mpsc::channel(4);
         let stops = self.interrupts;
@@ -204,14 +209,9 @@ impl Stage {
             }
         };
         let asked: Vec<Order> = work.iter().map(|work| work.order).collect();
-        let run = Dispatcher::new(
-            Arc::clone(&fake),
-            targets,
-            Box::new(work.into_iter()),
-            self.settings,
-            journal,
-            listen,
-        );
+        let apps = vec![App { graph: Arc::clone(&fake), id: None, everywhere: None }];
+        let tenants = vec![Tenant { apps, work: Box::new(work.into_iter()), refused: None }];
+        let run = Dispatcher::new(tenants, targets, self.settings, journal, listen);
         let finished = timeout(NEVER, run.run(interrupts)).await.expect("the run ends");
         let took = began.elapsed();
         interrupting.abort();

@@ -120,6 +120,7 @@ impl Run {
             user: user.to_owned(),
             attempt: 1,
             client_request_id: Uuid::from_u128(7),
+            app_id: None,
         });
         self.log(&event);
     }
@@ -154,7 +155,7 @@ impl Run {
     }
 
     pub(super) fn stopping(&mut self, why: Stop) {
-        self.log(&Event::Stopping { at: at(900), why });
+        self.log(&Event::Stopping { at: at(900), why, tenant: None });
     }
 
     pub(super) fn ended(&mut self) {
@@ -211,6 +212,7 @@ fn evidence(outcome: Outcome, detail: &str) -> Evidence {
         request_id: http_status.map(|_| "b5a3c1d2-0000-4000-8000-00000000abcd".to_owned()),
         server_date: http_status.map(|_| "Sun, 22 Nov 2026 03:00:00 GMT".to_owned()),
         diagnostic: http_status.map(|_| "{\"ServerInfo\":{\"DataCenter\":\"North Europe\"}}".to_owned()),
+        app_id: None,
     }
 }
 

@@ -20,15 +20,15 @@ use super::answer::GraphError;
 use super::body::Body;
 use super::fault::Endpoint;
 use super::fingerprint;
-use super::graph::{Call, Decision, status};
+use super::graph::{self, Call, Decision, status};
 use super::penalty;
 use super::route;
 use super::throttle::Scope;
 use super::world::Reply;
 use payload::{Item, Plan};
 
-pub use config::BatchConfig;
 pub(super) use config::Mishaps;
+pub use config::{BatchConfig, PartIds};
 
 /// What the outer request is called where a user's id would stand.
 const NAME: &str = "$batch";
@@ -39,6 +39,9 @@ pub(super) fn answer(call: &Call<'_>, refused: Option<Response<Body>>) -> Decisi
         return Decision::answer(refused, Duration::ZERO);
     }
     let latency = call.live.latency();
+    if call.body.len() > call.live.config.batch.max_bytes {
+        return Decision::answer(graph::too_large(&call.marks), latency);
+    }
     let session = match call.session() {
         Ok(session) => session,
         Err(error) => return call.unauthorized(&error, NAME),
@@ -119,9 +122,10 @@ fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Value, Duration) {
     let recorder = &outer.world.recorder;
     recorder.counters.batch_parts.add();
     recorder.answered(status(&decision.reply));
-    let lost = || part::write(&item.id, call.gateway_timeout(), outer.live.config.header_case);
+    let (id, case) = (outer.live.config.batch.ids.spell(&item.id), outer.live.config.header_case);
+    let lost = || part::write(&id, call.gateway_timeout(), case);
     let written = match decision.reply {
-        Reply::Answer(response) => part::write(&item.id, response, outer.live.config.header_case),
+        Reply::Answer(response) => part::write(&id, response, case),
         Reply::Reset | Reply::Hang => None,
     };
     (written.or_else(lost).unwrap_or_default(), decision.delay)
@@ -142,7 +146,7 @@ fn headers(outer: &HeaderMap, item: &Item) -> HeaderMap {
     headers
 }
 
-/// Shuffles the parts, loses one, has one twice: as configured, and decided by the seed and by what was asked, so that
+/// Shuffles the parts, loses one, has one twice, contradicts one: as configured, and decided by the seed and by what was asked, so that
 /// concurrency has no say in it.
 fn mix_up(call: &Call<'_>, plan: &Plan, parts: &mut Vec<Value>) {
     let config = &call.live.config.batch;
@@ -155,8 +159,21 @@ fn mix_up(call: &Call<'_>, plan: &Plan, parts: &mut Vec<Value>) {
         let twice = parts[lot.usize(..parts.len())].clone();
         parts.push(twice);
     }
+    if call.live.mishaps.contradict(config) {
+        let opposite = opposite(call, &parts[lot.usize(..parts.len())]);
+        parts.insert(lot.usize(..=parts.len()), opposite);
+    }
     if call.live.mishaps.lose(config) {
         let id = parts[lot.usize(..parts.len())]["id"].clone();
         parts.retain(|part| part["id"] != id);
     }
+}
+
+/// An answer with the id of this one that says the opposite.
+fn opposite(call: &Call<'_>, part: &Value) -> Value {
+    if failed(Some(part)) {
+        return json!({"id": part["id"], "status": 200, "headers": {}, "body": {"value": true}});
+    }
+    let error = GraphError::new(StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable", "Try again later.");
+    part::write(&part["id"], call.marks.error(&error), call.live.config.header_case).unwrap_or_default()
 }

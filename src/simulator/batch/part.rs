@@ -14,7 +14,7 @@ use crate::simulator::body::Body;
 use crate::simulator::config::HeaderCase;
 
 /// The part with this id; `None` where its body broke off, so that there is no answer to pass on.
-pub(super) fn write(id: &str, response: Response<Body>, case: HeaderCase) -> Option<Value> {
+pub(super) fn write(id: &Value, response: Response<Body>, case: HeaderCase) -> Option<Value> {
     let (mut head, body) = response.into_parts();
     let body = body.bytes()?;
     answer::unmark_part(&mut head.headers);

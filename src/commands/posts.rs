@@ -1,0 +1,85 @@
+//! Who sends where: the apps that are signed in to each tenant of a run.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::dispatch::{App, Everywhere, Fresh, Tenant, Work};
+use crate::event::Stop;
+use crate::graph::HttpGraph;
+use crate::journal::Operator;
+use crate::plan::Target;
+
+/// An app that is signed in to a tenant.
+pub(super) struct Partner {
+    pub(super) graph: Arc<HttpGraph>,
+    pub(super) operator: Operator,
+}
+
+/// A tenant's apps.
+pub(super) struct Post {
+    /// At least one, unless nothing can be sent there.
+    pub(super) apps: Vec<Partner>,
+    /// Why nothing can be sent there, if that is so.
+    pub(super) refused: Option<Stop>,
+}
+
+/// Joins the tenants' apps, in the order of the plan's tenants, with what is to be done there; all targets where `resumed`
+/// says nothing else.
+pub(super) fn at_work(
+    posts: Vec<Post>,
+    targets: &[Target],
+    resumed: Option<Vec<Work>>,
+) -> Vec<Tenant<HttpGraph>> {
+    let shared = shared_apps(&posts);
+    let several = posts.len() > 1 || posts.iter().any(|post| post.apps.len() > 1);
+    let app = |partner: Partner| {
+        let id = partner.operator.app_id.as_deref();
+        App {
+            everywhere: id.and_then(|id| shared.get(id).copied()),
+            id: id.filter(|_| several).map(Arc::from),
+            graph: partner.graph,
+        }
+    };
+    let work = by_tenant(posts.len(), targets, resumed);
+    let tenant = |(post, work): (Post, Fresh)| Tenant {
+        apps: post.apps.into_iter().map(app).collect(),
+        work,
+        refused: post.refused,
+    };
+    posts.into_iter().zip(work).map(tenant).collect()
+}
+
+/// The apps that work in more than one tenant: Graph limits them over all of these together.
+fn shared_apps(posts: &[Post]) -> HashMap<String, Everywhere> {
+    let mut tenants: HashMap<&str, usize> = HashMap::new();
+    for app in posts.iter().flat_map(|post| &post.apps).filter_map(|app| app.operator.app_id.as_deref()) {
+        *tenants.entry(app).or_default() += 1;
+    }
+    let mut shared: Vec<&str> =
+        tenants.iter().filter(|(_, count)| **count > 1).map(|(app, _)| *app).collect();
+    shared.sort_unstable();
+    shared.into_iter().enumerate().map(|(place, app)| (app.to_owned(), Everywhere(place))).collect()
+}
+
+/// What is to be done in each tenant. Where there is one only, nothing is written out.
+fn by_tenant(tenants: usize, targets: &[Target], resumed: Option<Vec<Work>>) -> Vec<Fresh> {
+    let fresh = |order| Work { order, ..Work::default() };
+    match (tenants, resumed) {
+        (1, Some(work)) => vec![Box::new(work.into_iter())],
+        (1, None) => vec![Box::new((0..targets.len() as u32).map(move |index| fresh(index + 1)))],
+        (_, Some(work)) => {
+            let mut of: Vec<Vec<Work>> = vec![Vec::new(); tenants];
+            for work in work {
+                of[targets[work.order as usize - 1].tenant as usize].push(work);
+            }
+            of.into_iter().map(|work| Box::new(work.into_iter()) as Fresh).collect()
+        }
+        (_, None) => {
+            let mut of: Vec<Vec<u32>> = vec![Vec::new(); tenants];
+            for (order, target) in (1..).zip(targets) {
+                of[target.tenant as usize].push(order);
+            }
+            of.into_iter().map(|orders| Box::new(orders.into_iter().map(fresh)) as Fresh).collect()
+        }
+    }
+}
