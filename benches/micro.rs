@@ -100,6 +100,25 @@ mod user_id {
     }
 }
 
+mod pacer {
+    use super::*;
+    use entra_revoke::dispatch::{Pacer, Permit, Rate};
+
+    /// All that is asked of it for one request that goes well.
+    #[divan::bench]
+    fn request(bencher: Bencher) {
+        let rate: Rate = "1000000000/s".parse().unwrap();
+        let mut pacer = Pacer::new(rate.pace(None, 1.0), u64::MAX);
+        bencher.bench_local(|| match pacer.permit(1) {
+            Permit::Go(users) => {
+                let departure = pacer.depart(users);
+                pacer.passed(&departure, Some(0.1))
+            }
+            _ => false,
+        });
+    }
+}
+
 mod answers {
     use super::*;
     use entra_revoke::dispatch::{Verdict, verdict};

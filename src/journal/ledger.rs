@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -358,6 +359,8 @@ struct SettledLine<'a> {
     server_date: Option<String>,
     #[serde(default)]
     diagnostic: Option<String>,
+    #[serde(default)]
+    app_id: Option<Arc<str>>,
     throttled_ms: u64,
     #[serde(default)]
     first_sent_at: Option<Timestamp>,
@@ -374,6 +377,7 @@ impl SettledLine<'_> {
             request_id: self.request_id,
             server_date: self.server_date,
             diagnostic: self.diagnostic,
+            app_id: self.app_id,
         };
         standing.throttled_ms = self.throttled_ms;
         standing.first_sent_at = self.first_sent_at;
