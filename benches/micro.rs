@@ -168,6 +168,7 @@ mod journal {
             user: user(target),
             attempt: 1,
             client_request_id: Uuid::from_u128(7),
+            app_id: None,
         })
     }
 

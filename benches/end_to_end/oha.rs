@@ -3,11 +3,8 @@
 use std::process::{Command, Stdio};
 
 use crate::numbers::Spread;
-use crate::ours::{Desk, JOBS, Taken, knows, token};
+use crate::ours::{Desk, JOBS, Taken, token};
 use crate::simulator::{Simulator, Spoken};
-
-/// One request for each user, and several users in one request.
-const BATCH: &str = "--batch-size";
 
 /// Prints users a second of ours ÷ requests a second of `oha`'s, for each wire.
 pub(crate) fn beside(users: u32, rounds: u32) {
@@ -16,12 +13,8 @@ pub(crate) fn beside(users: u32, rounds: u32) {
         "oha is not there: cargo install oha --locked"
     );
     println!("\n{users} users, {JOBS} requests in flight; median of {rounds} rounds (least to most)");
-    let batches = knows(BATCH);
-    if !batches {
-        println!("batched: left out, for this build has no {BATCH}");
-    }
     for spoken in Spoken::ALL {
-        on_wire(spoken, users, rounds, batches);
+        on_wire(spoken, users, rounds);
     }
 }
 
@@ -53,31 +46,25 @@ impl Ours {
     }
 }
 
-fn on_wire(spoken: Spoken, users: u32, rounds: u32, batches: bool) {
+fn on_wire(spoken: Spoken, users: u32, rounds: u32) {
     let (simulator, desk) = (Simulator::start(spoken), Desk::with(users));
-    let direct: &[&str] = if batches { &[BATCH, "1"] } else { &[] };
-    let batched: &[&str] = &[BATCH, "20"];
     let (mut one, mut twenty) = (Ours::default(), Ours::default());
     let mut theirs = Vec::new();
     // The first round warms up, and does not count.
     for round in 0..=rounds {
-        let taken = desk.run(&simulator, direct);
+        let direct = desk.run(&simulator, &["--batch-size", "1"]);
         let rate = oha(&simulator, spoken, users);
-        let taken_batched = batches.then(|| desk.run(&simulator, batched));
+        let batched = desk.run(&simulator, &["--batch-size", "20"]);
         if round == 0 {
             continue;
         }
         theirs.push(rate);
-        one.take(&taken, desk.users(), rate);
-        if let Some(taken) = taken_batched {
-            twenty.take(&taken, desk.users(), rate);
-        }
+        one.take(&direct, desk.users(), rate);
+        twenty.take(&batched, desk.users(), rate);
     }
     println!("{:9} oha: {:.0} requests/s", spoken.name(), Spread::of(theirs));
     one.print(spoken, "direct");
-    if batches {
-        twenty.print(spoken, "batches of 20");
-    }
+    twenty.print(spoken, "batches of 20");
 }
 
 /// Requests a second, as `oha` itself counts them: without its start and its end.

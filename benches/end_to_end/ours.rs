@@ -132,9 +132,3 @@ fn ended(log: &str) -> SystemTime {
     let line: serde_json::Value = serde_json::from_str(line).unwrap();
     line["timestamp"].as_str().unwrap().parse::<Timestamp>().unwrap().into()
 }
-
-/// Whether this build knows a flag of `run`.
-pub(crate) fn knows(flag: &str) -> bool {
-    let help = Command::new(binary()).args(["run", "--help"]).output().unwrap();
-    String::from_utf8_lossy(&help.stdout).contains(flag)
-}
