@@ -79,7 +79,8 @@ impl Desk {
             .args(["run", "users.txt", "--yes", "--rate", "1000000/s", "--output", "none"])
             .args(["--progress", "none", "--jobs", &JOBS.to_string(), "--graph-url", url])
             .args(more)
-            .stdout(Stdio::null());
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         if let Some(ca) = ca {
             command.arg("--ca-cert").arg(ca);
         }
