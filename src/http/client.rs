@@ -80,6 +80,9 @@ pub struct HttpClients {
 impl HttpClients {
     /// Builds the clients. `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are taken from the environment.
     pub fn new(options: &HttpOptions) -> Result<HttpClients, ConnectError> {
+        if !options.plain_http {
+            tls::gather_entropy();
+        }
         let tls = tls::shared(roots::further(options.ca_cert.as_deref())?)?;
         let build =
             |idle: usize| with_tls(options, tls.clone(), |builder| builder.pool_max_idle_per_host(idle));

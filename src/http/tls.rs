@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use rustls_platform_verifier::Verifier;
-use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, Error};
 
@@ -19,8 +19,16 @@ pub(super) fn shared(further: Vec<CertificateDer<'static>>) -> Result<ClientConf
     with_roots(further).map_err(|error| ConnectError::Client(error.to_string()))
 }
 
+/// Has the library gather its entropy now, beside what else there is to do before the first handshake: it measures the
+/// processor's jitter for that, once in a process, and takes tens of milliseconds. Where no thread can be had, the
+/// first handshake does it.
+pub(super) fn gather_entropy() {
+    let gather = || aws_lc_rs::rand::fill(&mut [0]).unwrap_or(());
+    drop(std::thread::Builder::new().name("entropy".to_owned()).spawn(gather));
+}
+
 fn with_roots(further: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Error> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+    let provider = Arc::new(default_provider());
     let verifier = match further.is_empty() {
         true => Verifier::new(Arc::clone(&provider))?,
         false => Verifier::new_with_extra_roots(further, Arc::clone(&provider))?,
