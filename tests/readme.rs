@@ -21,7 +21,9 @@ const VERBS: [&str; 9] =
     ["run", "drill", "plan", "apply", "resume", "doctor", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 29] = [
+const FLAGS_OF_OTHERS: [&str; 31] = [
+    "--profile",
+    "--bench",
     "--release",
     "--locked",
     "--resource",

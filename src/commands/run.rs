@@ -1,5 +1,6 @@
 //! `run`: rows in, sessions revoked, a report out.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
@@ -15,7 +16,10 @@ use crate::error::Error;
 use crate::event::Stop;
 use crate::identity::FurtherApp;
 use crate::intake::{self, Options, Source};
-use crate::journal::{Decided, FORMAT, PlanFileRecord, RunFolder, RunRecord, Unprotected, write_private};
+use crate::journal::{
+    Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, Unprotected, write_private,
+    write_unsynced,
+};
 use crate::plan::{Draft, Gathered, PlanFacts, Signed, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{self, Apps, Evidence, Network, Sending, SignIn, wishes};
@@ -256,9 +260,10 @@ pub(super) async fn send(
         settings: settings::record(&sending, &network, &who, work.input.column, &further),
         drill,
     };
-    write_record(&folder, &record)?;
+    let path = folder.file(RUN_JSON);
+    write_unsynced(&path, |out| put_record(&record, out)).map_err(unwritten(&path))?;
     let journal = new_journal(&folder)?;
-    folder.sync()?;
+    folder.sync(&[PLAN_CSV, RUN_JSON])?;
     let shown = Shown { progress: progress(&work.output), output: work.output.output };
     let ready = Ready {
         folder,
@@ -287,12 +292,17 @@ fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFile
     }
 }
 
-/// Writes `run.json`.
+/// Writes `run.json`, synced.
 pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
-    let path = folder.file("run.json");
-    write_private(&path, |out| {
-        let json = serde_json::to_string_pretty(record)?;
-        writeln!(out, "{}", crate::harmless::json(&json))
-    })
-    .map_err(|source| Error::Io { what: format!("can't write {}", path.display()), source })
+    let path = folder.file(RUN_JSON);
+    write_private(&path, |out| put_record(record, out)).map_err(unwritten(&path))
+}
+
+fn put_record(record: &RunRecord, out: &mut dyn Write) -> io::Result<()> {
+    let json = serde_json::to_string_pretty(record)?;
+    writeln!(out, "{}", crate::harmless::json(&json))
+}
+
+fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+    move |source| Error::Io { what: format!("can't write {}", path.display()), source }
 }

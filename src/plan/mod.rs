@@ -174,7 +174,8 @@ impl Draft {
         }
     }
 
-    /// Writes the plan to `path` with the order settled, synced, and gives the targets in sending order.
+    /// Writes the plan to `path` with the order settled, and gives the targets in sending order. It is not synced here:
+    /// [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all that stands before the first request.
     pub fn freeze(self, path: &Path) -> Result<Frozen, PlanError> {
         let mut record = self.record();
         let order = SendingOrder::of(&self.drafted.ranks);

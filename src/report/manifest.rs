@@ -4,12 +4,13 @@ use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use serde::{Deserialize, Serialize};
 
 use super::ReportError;
 use crate::digest::sha256_of;
-use crate::journal::{FORMAT, write_private};
+use crate::journal::{FORMAT, sync_folder, write_private};
 
 const NAME: &str = "manifest.json";
 
@@ -123,20 +124,28 @@ pub(super) fn remove(folder: &Path) -> Result<(), ReportError> {
     }
 }
 
-/// Hashes these files of a folder and writes the manifest. Fails where one of them is missing.
-pub(super) fn write(folder: &Path, run: &str, files: &[&str]) -> Result<(), ReportError> {
-    let entry = |name: &&str| {
-        let path = folder.join(name);
-        let bytes = fs::metadata(&path).map_err(ReportError::read(&path))?.len();
-        let sha256 = sha256_of(&path).map_err(ReportError::read(&path))?;
-        Ok(Entry { name: (*name).to_owned(), bytes, sha256 })
-    };
-    let files = files.iter().map(entry).collect::<Result<_, ReportError>>()?;
-    let manifest = Manifest { format: FORMAT, run: run.to_owned(), files };
+/// Makes these files of a folder durable, hashes them meanwhile, and writes the manifest. Fails where one is missing.
+pub(super) fn write(folder: &Path, run: &str, files: &[&'static str]) -> Result<(), ReportError> {
+    let (synced, files) = thread::scope(|scope| {
+        let hashing: Vec<_> = files.iter().map(|name| scope.spawn(move || entry(folder, name))).collect();
+        let synced = sync_folder(folder, files);
+        let broken = |_| Err(ReportError::read(folder)(io::Error::other("hashing broke down")));
+        let files = hashing.into_iter().map(|one| one.join().unwrap_or_else(broken));
+        (synced, files.collect::<Result<_, _>>())
+    });
+    synced?;
+    let manifest = Manifest { format: FORMAT, run: run.to_owned(), files: files? };
     let path = folder.join(NAME);
     write_private(&path, |out| {
         serde_json::to_writer_pretty(&mut *out, &manifest)?;
         out.write_all(b"\n")
     })
     .map_err(ReportError::write(&path))
+}
+
+fn entry(folder: &Path, name: &str) -> Result<Entry, ReportError> {
+    let path = folder.join(name);
+    let bytes = fs::metadata(&path).map_err(ReportError::read(&path))?.len();
+    let sha256 = sha256_of(&path).map_err(ReportError::read(&path))?;
+    Ok(Entry { name: name.to_owned(), bytes, sha256 })
 }

@@ -37,7 +37,7 @@ pub use text::render as summary_text;
 pub use totals::Totals;
 pub use words::{meaning, next_step};
 
-use crate::journal::{Ledger, RunFolder, RunRecord, write_private};
+use crate::journal::{FolderError, Ledger, RunFolder, RunRecord, write_unsynced};
 use crate::plan::PlanError;
 
 /// A report can't be made. The run's evidence, plan and journal, is not touched by it.
@@ -68,6 +68,9 @@ pub enum ReportError {
         /// The other.
         other: PathBuf,
     },
+    /// The reports can't be made durable.
+    #[error("{0}; mend that, then make the reports again: the run's journal holds all they need")]
+    Sync(#[from] FolderError),
     /// A report can't be written.
     #[error("can't write {path}: {source}; make room or give access, then make the reports again: the run's journal holds all they need", path = path.display())]
     Write {
@@ -97,7 +100,8 @@ pub fn withdraw_manifest(folder: &RunFolder) -> Result<(), ReportError> {
 /// Writes all reports of a run, the manifest last, and gives the summary. Call it when the journal is closed: the
 /// manifest holds the journal's hash.
 ///
-/// Each file is replaced whole. Fails where the plan or the journal can't be read or a file can't be written; a
+/// Each file is replaced whole, and all are synced before the manifest is there: one that a loss of power took has none
+/// to vouch for it. Fails where the plan or the journal can't be read or a file can't be written; a
 /// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
 pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<Summary, ReportError> {
     manifest::remove(folder.path())?;
@@ -112,7 +116,7 @@ pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<
 /// Writes `summary.json` and `report.html`.
 fn write_pages(folder: &Path, summary: &Summary, sample: &sample::Sample) -> Result<(), ReportError> {
     let path = folder.join(summary::NAME);
-    write_private(&path, |out| summary.write(out)).map_err(ReportError::write(&path))?;
+    write_unsynced(&path, |out| summary.write(out)).map_err(ReportError::write(&path))?;
     let path = folder.join(html::NAME);
-    write_private(&path, |out| html::write(out, summary, sample)).map_err(ReportError::write(&path))
+    write_unsynced(&path, |out| html::write(out, summary, sample)).map_err(ReportError::write(&path))
 }

@@ -11,7 +11,7 @@ use super::remaining::Remaining;
 use super::row::ReportRow;
 use super::sample::Sample;
 use super::totals::Totals;
-use crate::journal::{Ledger, RunFolder, RunRecord, write_private};
+use crate::journal::{Ledger, RunFolder, RunRecord, write_unsynced};
 use crate::outcome::{Accepted, Standing};
 use crate::plan::PlanReader;
 
@@ -152,7 +152,7 @@ struct Blame(RefCell<Option<ReportError>>);
 
 impl Blame {
     fn file(&self, path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        write_private(path, fill).map_err(|error| self.on(ReportError::write(path)(error)))
+        write_unsynced(path, fill).map_err(|error| self.on(ReportError::write(path)(error)))
     }
 
     /// Remembers the first error, and gives one that only says that there is one.

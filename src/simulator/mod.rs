@@ -139,7 +139,7 @@ impl Simulator {
         if !config.listen.ip().is_loopback() && !config.allow_remote {
             return Err(StartError::NotLoopback(config.listen));
         }
-        let tls = config.tls.then(|| tls::make(&config.tls_names)).transpose()?;
+        let tls = config.tls.then(|| tls::make(&config.tls_names, config.http2)).transpose()?;
         let bind = |error| StartError::Bind(config.listen, error);
         let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
         let addr = listener.local_addr().map_err(bind)?;
