@@ -27,11 +27,13 @@ pub struct Forecast {
     /// When it will be over, in milliseconds from `began`.
     over: Arc<AtomicU64>,
     due: Option<Instant>,
+    /// Something happened since the last one.
+    stale: bool,
 }
 
 impl Default for Forecast {
     fn default() -> Forecast {
-        Forecast { began: Instant::now(), over: Arc::new(AtomicU64::new(UNKNOWN)), due: None }
+        Forecast { began: Instant::now(), over: Arc::new(AtomicU64::new(UNKNOWN)), due: None, stale: true }
     }
 }
 
@@ -43,12 +45,20 @@ impl Forecast {
         Some(over.saturating_sub(self.began.elapsed()))
     }
 
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    /// Whether one is to be made now; if not, it is to be made later.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        self.stale = true;
         self.due.is_none_or(|due| now >= due)
+    }
+
+    /// When the next one is to be made, if anything happened since the last.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.filter(|_| self.stale)
     }
 
     pub(super) fn publish(&mut self, now: Instant, left: Duration, lanes: usize) {
         let pause = EVERY.saturating_mul(1 + u32::try_from(lanes / 100).unwrap_or(u32::MAX));
+        self.stale = false;
         self.due = now.checked_add(pause);
         let over = now.saturating_duration_since(self.began).saturating_add(left);
         self.over.store(u64::try_from(over.as_millis()).unwrap_or(UNKNOWN - 1), Ordering::Relaxed);

@@ -115,6 +115,7 @@ impl<G: Graph> Lane<G> {
         if self.stop.is_some() {
             return Step::Rest { until: None };
         }
+        self.width.look_again();
         self.queue.wake(now);
         let mut until = self.queue.next_delayed();
         for nth in 0..self.senders.len() {
@@ -145,7 +146,7 @@ impl<G: Graph> Lane<G> {
         };
         let Some(most) = self.permitted_everywhere(whose, shared, most) else { return Way::Closed };
         if self.width.free() == 0 {
-            self.width.is_short();
+            self.width.is_short(now);
             return Way::Closed;
         }
         // A probe waits for nobody.

@@ -51,7 +51,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             return None;
         }
         let deadline = self.deadline.filter(|_| self.is_left());
-        [self.schedule.next(), self.shared.next(), deadline].into_iter().flatten().min()
+        [self.schedule.next(), self.shared.next(), self.forecast.next(), deadline].into_iter().flatten().min()
     }
 
     /// Counts a request for these targets and gathers their `sent` lines.

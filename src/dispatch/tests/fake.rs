@@ -263,9 +263,18 @@ impl Fake {
         state.most_in_flight = state.most_in_flight.max(in_flight);
         drop(state);
         let parts = requests.iter().enumerate();
-        parts
+        let mut arrived: Vec<_> = parts
             .map(|(index, request)| self.arrive_part(place, request, requests.len(), index, carried))
-            .collect()
+            .collect();
+        // A worker that breaks down over one part knows nothing of the others.
+        if arrived.iter().any(|(_, react, _)| react.reply.is_none()) {
+            let mut state = self.state();
+            for (index, react, _) in &mut arrived {
+                react.reply = None;
+                state.arrivals[*index].react.reply = None;
+            }
+        }
+        arrived
     }
 
     fn arrive_part(

@@ -55,5 +55,5 @@ async fn a_closed_gate_is_foreseen() {
     let run = Stage::of(1_000).pace(10.0, 1).script(script).play().await;
     let told = run.forecast_at(seconds(40.0));
     let truth = run.took - seconds(40.0);
-    assert!((told.as_secs_f64() / truth.as_secs_f64() - 1.0).abs() < 0.1, "{told:?} of {truth:?}");
+    assert!((told.as_secs_f64() / truth.as_secs_f64() - 1.0).abs() < 0.12, "{told:?} of {truth:?}");
 }

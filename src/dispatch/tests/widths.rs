@@ -8,7 +8,7 @@ async fn slow_answers_open_places_up_to_a_bound() {
     // A hundred a second of 0.4 s each take forty places.
     let run = Stage::of(3_000).auto_jobs().pace(100.0, 1).latency(0.4).play().await;
     assert!((40..46).contains(&run.fake.state().most_in_flight), "{}", run.fake.state().most_in_flight);
-    assert!(run.took < seconds(32.0), "{:?}", run.took);
+    assert!(run.took < seconds(34.0), "{:?}", run.took);
     let run = Stage::of(3_000).auto_jobs().pace(1_000.0, 100).latency(1.0).play().await;
     assert_eq!(run.fake.state().most_in_flight, 64);
     // Fast ones leave places empty.
@@ -47,7 +47,7 @@ async fn trouble_halves_the_places_once_and_they_come_back() {
         let run = stage.play().await;
         assert!(run.all_revoked());
         assert_eq!(under_way(&run, 9.9), 64);
-        assert!((30..=34).contains(&under_way(&run, 11.05)), "{}", under_way(&run, 11.05));
+        assert!((30..=34).contains(&under_way(&run, 10.9)), "{}", under_way(&run, 10.9));
         assert_eq!(under_way(&run, 14.0), 64);
     }
 }

@@ -5,7 +5,8 @@
 //! overloaded server halves the places, once for all requests that were under way together.
 //!
 //! `--batch-size auto` sends users one by one as long as there are places for all who may leave, and puts several into
-//! one request where there are not. A size that was given is waited for, but not for long.
+//! one request where there are not. Where no more places will be opened, a request waits for others to share it until
+//! the next place is free; where a size was given, for a second.
 
 mod flags;
 
@@ -20,6 +21,9 @@ const FEW: usize = 16;
 
 /// How long a request with room for more users waits for them, where the size of batches is given.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// Where places were lacking, users share requests so long at least.
+const CROWDED: Duration = Duration::from_secs(1);
 
 /// After so many batches refused in a row, everybody goes alone.
 const REFUSALS: u32 = 3;
@@ -50,8 +54,10 @@ pub(super) struct Width {
     /// Batches refused as a whole, in a row.
     refusals: u32,
     in_flight: usize,
-    /// More would have left if there had been a place, since the last answer.
+    /// More would have left if there had been a place, when the lane was last looked at.
     short: bool,
+    /// Places were lacking, and no more will be opened: until then users share requests.
+    crowded_until: Option<Instant>,
     /// When places were last taken away.
     halved: Option<Instant>,
     /// Mean time from leaving to answer, in seconds, and of how many answers.
@@ -75,6 +81,7 @@ impl Width {
             refusals: 0,
             in_flight: 0,
             short: false,
+            crowded_until: None,
             halved: None,
             latency: (0.0, 0),
         }
@@ -108,11 +115,11 @@ impl Width {
         now: Instant,
     ) -> Share {
         let size = self.size();
-        if self.batch == BatchSize::Auto {
+        if self.batch == BatchSize::Auto && !self.is_crowded(now) {
             return Share::Now(may_leave.div_ceil(self.free().max(1) as u32).clamp(1, size));
         }
         let full = size.min(waiting);
-        let until = *since.get_or_insert(now) + LINGER;
+        let until = *since.get_or_insert(now) + self.linger();
         if may_leave < full && now < until {
             return Share::When { full, until };
         }
@@ -120,9 +127,29 @@ impl Width {
         Share::Now(may_leave.min(size))
     }
 
-    /// There was no place for somebody who may leave.
-    pub(super) fn is_short(&mut self) {
+    /// How long a request waits for users: where nobody gave their number, until a place is free again on the average.
+    fn linger(&self) -> Duration {
+        match self.batch {
+            BatchSize::Fixed(_) => LINGER,
+            BatchSize::Auto => (self.latency() / self.open as u32).min(LINGER),
+        }
+    }
+
+    fn is_crowded(&self, now: Instant) -> bool {
+        self.crowded_until.is_some_and(|until| now < until)
+    }
+
+    /// The lane is looked at, and somebody may find no place.
+    pub(super) fn look_again(&mut self) {
+        self.short = false;
+    }
+
+    /// There was no place for somebody who might leave.
+    pub(super) fn is_short(&mut self, now: Instant) {
         self.short = true;
+        if self.open == self.most {
+            self.crowded_until = now.checked_add(CROWDED.max(self.latency() * 4));
+        }
     }
 
     /// A request left.
@@ -149,7 +176,6 @@ impl Width {
         } else if self.short && !trouble {
             self.open = (self.open + 1).min(self.most);
         }
-        self.short = false;
     }
 
     fn note_latency(&mut self, took: Duration) {
