@@ -186,6 +186,7 @@ pub fn record(
         authority_url: network.kept_authority(),
         client_id: sign_in.client_id.clone(),
         sources: sign_in.sources.clone(),
+        throttle_priority: network.priority,
         ca_cert: network.ca_cert.clone(),
     }
 }

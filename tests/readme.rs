@@ -21,7 +21,7 @@ const VERBS: [&str; 9] =
     ["run", "drill", "plan", "apply", "resume", "doctor", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 26] = [
+const FLAGS_OF_OTHERS: [&str; 27] = [
     "--release",
     "--locked",
     "--resource",
@@ -48,6 +48,7 @@ const FLAGS_OF_OTHERS: [&str; 26] = [
     "--tenant-id",
     "--url",
     "--username",
+    "--yaml",
 ];
 
 fn root() -> &'static Path {
@@ -228,6 +229,21 @@ fn the_simulators_settings_can_be_read() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let started = runtime.block_on(entra_revoke::simulator::Simulator::start(directory));
     assert!(started.is_ok(), "{:?}", started.err());
+}
+
+#[test]
+fn yaml_can_be_read() {
+    let mut read = 0;
+    for (path, text) in documents() {
+        for (line, block) in blocks(&text, "yaml") {
+            let parsed = yaml_rust2::YamlLoader::load_from_str(&block.join("\n"));
+            let parsed = parsed.unwrap_or_else(|error| panic!("{}:{line}: {error}", path.display()));
+            let says = |one: &yaml_rust2::Yaml| one.as_hash().is_some() || one.as_vec().is_some();
+            assert!(parsed.iter().all(says), "{}:{line} says nothing", path.display());
+            read += parsed.len();
+        }
+    }
+    assert!(read >= 8, "only {read} were read");
 }
 
 #[test]

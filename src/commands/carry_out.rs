@@ -1,5 +1,6 @@
 //! What `run`, `drill` and `resume` share: dispatch a planned run, report it, give its exit code.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,13 +55,12 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), Some(&ready.operator))?;
 
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
-    let pace = ready.settings.pacing.app;
     let options = console::Options {
         progress: shown.progress,
         accepted: ready.settings.accepted.clone(),
         ..console::Options::default()
     };
-    let console = Console::start(options, u64::from(left), Some(pace));
+    let console = Console::start(options, u64::from(left));
     let listen = |event: &Event| {
         console.on(event);
         log::record(event);
@@ -71,6 +71,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let tenants = at_work(ready.posts, &ready.targets, ready.resumed.take());
     let targets: Arc<[Target]> = ready.targets.into();
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
+    console.foresee(dispatcher.forecast());
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
     }
@@ -169,7 +170,17 @@ pub(super) fn show(
     record: &RunRecord,
     output: Output,
 ) -> Result<(), Error> {
-    let text = || report::summary_text(summary, folder.path(), &next_commands(summary, folder, record));
+    show_summary(summary, folder.path(), &next_commands(summary, folder, record), output)
+}
+
+/// The same of a summary in any folder, with what to type next.
+pub(super) fn show_summary(
+    summary: &Summary,
+    folder: &Path,
+    next: &[String],
+    output: Output,
+) -> Result<(), Error> {
+    let text = || report::summary_text(summary, folder, next);
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     match output {
         Output::Text => console::put(&text()).map_err(fail),
@@ -187,11 +198,6 @@ pub(super) fn show(
 
 /// What to type next, where something is left to do.
 fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> Vec<String> {
-    let quoted = |path: &std::path::Path| {
-        let text = path.display().to_string();
-        let plain = |c: char| c.is_alphanumeric() || "-_./\\:".contains(c);
-        if text.chars().all(plain) { text } else { format!("\"{text}\"") }
-    };
     let mut next = Vec::new();
     if summary.complete {
         return next;
@@ -213,4 +219,11 @@ fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> V
         next.push(format!("entra-revoke run {}{column}", quoted(&folder.file("remaining.csv"))));
     }
     next
+}
+
+/// A path as a shell takes it for one word.
+pub(super) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "-_./\\:".contains(c);
+    if text.chars().all(plain) { text } else { format!("\"{text}\"") }
 }

@@ -16,6 +16,7 @@ use crate::console;
 use crate::console::Output;
 use crate::directory::Selector;
 use crate::error::Error;
+use crate::graph::Priority;
 use crate::identity::{Auth, Cloud, Sources};
 use crate::plan::Signed;
 use crate::settings::profiled;
@@ -151,6 +152,7 @@ pub(super) async fn sign_in(
         timeout,
         ca_cert: None,
         connect_to: Vec::new(),
+        priority: Priority::default(),
         notices: Vec::new(),
     };
     let who = SignIn {

@@ -115,8 +115,17 @@ impl Prepared {
     }
 }
 
-/// Reads the inputs in full.
+/// Reads the inputs in full, and keeps the part of them that is asked for.
 pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Result<Gathered, Error> {
+    let mut gathered = gather_all(files, work, wishes)?;
+    if let Some(shard) = work.input.shard {
+        gathered.shard(shard)?;
+    }
+    Ok(gathered)
+}
+
+/// Reads the inputs in full.
+pub(super) fn gather_all(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Result<Gathered, Error> {
     check_lists(wishes)?;
     if files.is_empty() && !wishes.selectors.is_empty() {
         return Ok(Gathered::default());
@@ -263,6 +272,7 @@ fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFile
         unprotected: unprotected.map(|(user, because)| Unprotected { user, because }).collect(),
         confirmed,
         plan_file,
+        sharded: facts.sharded.clone(),
     }
 }
 

@@ -68,6 +68,13 @@ impl Token {
         Ok(Token { serial, bearer, claims, life, text })
     }
 
+    /// A token for the tests of other rooms.
+    #[cfg(test)]
+    pub(crate) fn fake(text: &str) -> Token {
+        let issued = Issued { token: SecretString::from(text), lifetime: None };
+        Token::new(1, issued).expect("a token that can be sent")
+    }
+
     /// Which token: each new one has a higher serial.
     pub fn serial(&self) -> u64 {
         self.serial

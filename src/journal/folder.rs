@@ -116,6 +116,17 @@ impl RunFolder {
     }
 }
 
+/// Makes a folder that only its owner can read, unless it is there.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent)?;
+    }
+    private_dir(path)
+}
+
 /// Makes (or empties) a file that only its owner can read. On Windows the run folder's own access list, which
 /// files inherit, does that.
 pub fn create_private(path: &Path) -> io::Result<File> {

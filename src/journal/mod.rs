@@ -11,11 +11,11 @@ mod record;
 mod tests;
 mod writer;
 
-pub use folder::{FolderError, RunFolder, RunLock, create_private, write_private};
+pub use folder::{FolderError, RunFolder, RunLock, create_private, create_private_dir, write_private};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
     Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord, SettingsRecord,
-    Unprotected,
+    Sharded, Unprotected,
 };
 pub use writer::{Journal, JournalError, Synced};
 

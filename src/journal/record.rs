@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{BatchSize, Jobs};
+use crate::graph::Priority;
 use crate::identity::Sources;
-use crate::intake::SourceDigest;
+use crate::intake::{Shard, SourceDigest};
 use crate::outcome::{Accepted, Outcome};
 
 /// The contents of `run.json`.
@@ -66,6 +67,20 @@ pub struct Decided {
     /// The plan file that was applied, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_file: Option<PlanFileRecord>,
+    /// Which part of its input it holds, where it does not hold all of it.
+    #[serde(flatten)]
+    pub sharded: Option<Sharded>,
+}
+
+/// Which part of an input a run holds, and what is known of the whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharded {
+    /// Which part.
+    pub shard: Shard,
+    /// Rows of the whole input, without those that selections from the directory gave.
+    pub input_rows: u64,
+    /// The names of all sources as lines show them, in order: files, then selections.
+    pub sources: Vec<String>,
 }
 
 /// Somebody who was sent although somebody protects them.
@@ -183,6 +198,9 @@ pub struct SettingsRecord {
     /// What was named to sign in with: the way, files, ids.
     #[serde(flatten)]
     pub sources: Sources,
+    /// `--throttle-priority`.
+    #[serde(default)]
+    pub throttle_priority: Priority,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
 }

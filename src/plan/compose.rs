@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
 use super::drafting::{Drafting, Finished, Rules};
+use super::gathered::Part;
 use super::guard::{EXCLUDED, Guard, GuardError, PROTECTED, for_each_person, members};
 use super::order::First;
 use super::sources::{Place, Sources};
@@ -12,6 +13,7 @@ use super::world::{World, lacking};
 use super::{Draft, Gathered, Listed, PlanError, PlanFacts, Resolution, Signed, Wishes, notices};
 use crate::directory::{Admins, Person, Resolved, Selector, UserReads};
 use crate::intake::{Row, Verdict};
+use crate::journal::Sharded;
 use crate::user_id::UserId;
 
 /// So many of the first users are tried to find out whether users can be read: one of them may be gone.
@@ -37,7 +39,7 @@ pub(super) async fn compose<D: Ask>(
     // Whoever writes `me` means themselves, by whatever name they stand in the list again.
     let include_self = wishes.include_self || gathered.names_me;
     let wishes = &Wishes { include_self, ..wishes.clone() };
-    let mut rows = gathered.rows()?;
+    let (mut rows, elsewhere, part) = (gathered.rows()?, gathered.elsewhere()?, gathered.part);
     let first: Vec<Row> = rows.by_ref().take(TRIED).collect::<Result<_, _>>()?;
     let people: Vec<UserId> =
         first.iter().filter_map(|row| row.id.parse().ok()).filter(|id| *id != UserId::Me).collect();
@@ -56,6 +58,11 @@ pub(super) async fn compose<D: Ask>(
     let selections = wishes.selectors.iter().map(Selector::to_string);
     let files = gathered.names.len();
     let names = Sources::new(gathered.names, selections);
+    facts.sharded = part.as_ref().map(|part| Sharded {
+        shard: part.shard,
+        input_rows: gathered.input_rows,
+        sources: names.all().to_vec(),
+    });
     let mut drafting = Drafting::new(rules, names, gathered.columns.len(), facts);
     let what = "the users of the input";
     let (mut so_far, of) = (0, Some(gathered.users));
@@ -73,8 +80,12 @@ pub(super) async fn compose<D: Ask>(
             tell(&Reading { what, so_far, of });
         }
     }
+    for row in elsewhere {
+        drafting.overhear(&row?);
+    }
     for (at, selector) in wishes.selectors.iter().enumerate() {
-        select(selector, files + at, wishes, &world, &mut drafting, tell).await?;
+        let asked = Asked { selector, source: files + at, part: part.as_ref() };
+        select(&asked, wishes, &world, &mut drafting, tell).await?;
     }
     let Finished { spool, drafted, mut facts } = drafting.finish()?;
     if let (Some(_), Some(directory)) = (wishes.max_share, directory) {
@@ -201,24 +212,36 @@ pub fn check_lists(wishes: &Wishes) -> Result<(), PlanError> {
     Ok(())
 }
 
+/// A selection.
+struct Asked<'a> {
+    selector: &'a Selector,
+    /// Its number among the sources.
+    source: usize,
+    /// The part of it that is wanted, where not all of it is.
+    part: Option<&'a Part>,
+}
+
 /// Takes in whom a selection finds.
 async fn select<D: Ask>(
-    selector: &Selector,
-    source: usize,
+    asked: &Asked<'_>,
     wishes: &Wishes,
     world: &World<'_, D>,
     drafting: &mut Drafting,
     tell: Tell<'_>,
 ) -> Result<(), PlanError> {
     let directory = world.directory.ok_or(PlanError::NoDirectory)?;
-    let mut pages = directory.people(selector).await?;
+    let mut pages = directory.people(asked.selector).await?;
     let what = pages.name().to_owned();
     // A page may give somebody again: that is Graph's paging, and nobody named them twice.
     let mut known = HashSet::new();
     while let Some(page) = pages.next_page().await? {
         for person in &whole(page, world).await? {
-            if known.insert(person.id) {
-                drafting.person(person, Place::new(source, known.len() as u64))?;
+            if !known.insert(person.id) {
+                continue;
+            }
+            match asked.part.is_none_or(|part| part.holds(&UserId::Object(person.id))) {
+                true => drafting.person(person, Place::new(asked.source, known.len() as u64))?,
+                false => drafting.overhear_person(person),
             }
         }
         tell(&Reading { what: &what, so_far: known.len() as u64, of: pages.expected() });

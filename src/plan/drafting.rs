@@ -37,6 +37,8 @@ pub(super) struct Drafted {
     pub(super) rows: u64,
     /// Rows that selections gave.
     pub(super) selected: u64,
+    /// Rows, and users of selections, that are in other shards.
+    pub(super) elsewhere: u64,
     pub(super) left_out: Counted,
     pub(super) external: u64,
     pub(super) first_invalid: Option<String>,
@@ -112,10 +114,7 @@ impl Drafting {
         let mut planned = PlanRow::from_row(row, &self.names.name(place).to_string());
         let left_out = match &row.verdict {
             Verdict::Excluded(why) => {
-                if let Ok(user) = row.id.parse() {
-                    let others = row.also.iter().chain(&row.perhaps).filter_map(|text| text.parse().ok());
-                    self.rules.guard.learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
-                }
+                self.learn(row);
                 Some(LeftOut::new(Outcome::Excluded, why.clone()))
             }
             Verdict::Unreadable(why) => Some(LeftOut::new(Outcome::Invalid, why.clone())),
@@ -125,6 +124,27 @@ impl Drafting {
             },
         };
         self.keep(planned, left_out)
+    }
+
+    /// Takes in what a row of another shard calls its user: whoever is listed is so under that id here, too.
+    pub(super) fn overhear(&mut self, row: &Row) {
+        self.drafted.elsewhere += 1;
+        if !matches!(row.verdict, Verdict::Unreadable(_)) {
+            self.learn(row);
+        }
+    }
+
+    /// The same of a user of another shard.
+    pub(super) fn overhear_person(&mut self, person: &Person) {
+        self.drafted.elsewhere += 1;
+        self.rules.guard.learn(&ids_of(person).collect::<Vec<UserId>>());
+    }
+
+    fn learn(&mut self, row: &Row) {
+        if let Ok(user) = row.id.parse() {
+            let others = row.also.iter().chain(&row.perhaps).filter_map(|text| text.parse().ok());
+            self.rules.guard.learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
+        }
     }
 
     /// Decides what becomes of somebody whom a selection found.

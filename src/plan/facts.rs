@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::journal::Sharded;
+
 /// Counts and names of a plan. Counts are of targets, unless they say otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanFacts {
@@ -40,6 +42,9 @@ pub struct PlanFacts {
     pub last: Vec<String>,
     /// How many users the tenant has, where that was asked.
     pub tenant_users: Option<u64>,
+    /// Which part of the input it is, where it is not all of it.
+    #[serde(flatten)]
+    pub sharded: Option<Sharded>,
 }
 
 /// Whether targets were looked up in the directory.

@@ -6,14 +6,39 @@ use tempfile::SpooledTempFile;
 
 use super::{PlanError, PlanRow};
 use crate::event::Order;
-use crate::intake::{Intake, Row, SourceDigest, Verdict};
+use crate::intake::{Intake, Row, Shard, SourceDigest, Tenants, Verdict};
+use crate::user_id::UserId;
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
 const IN_MEMORY: usize = 4 << 20;
 
+/// Rows on the way, as JSON lines.
+type Spool = BufWriter<SpooledTempFile>;
+
+/// A part of an input.
+pub(super) struct Part {
+    pub(super) shard: Shard,
+    tenants: Tenants,
+}
+
+impl Part {
+    /// Whether a user whom a selection found is in it.
+    pub(super) fn holds(&self, id: &UserId) -> bool {
+        self.tenants.is_in(self.shard, None, &id.to_string())
+    }
+}
+
 /// The rows of all inputs.
 pub struct Gathered {
-    spool: BufWriter<SpooledTempFile>,
+    spool: Spool,
+    /// The rows of other shards, without their cells: what they call people counts for the lists.
+    elsewhere: Spool,
+    /// Which part of the input it is, and how the parts are told apart; none where it is all of it.
+    pub(super) part: Option<Part>,
+    /// How many rows were read, of whatever shard.
+    pub(super) input_rows: u64,
+    /// The tenants that they name.
+    tenants: Tenants,
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs' names.
@@ -34,7 +59,11 @@ impl Default for Gathered {
     /// No input at all.
     fn default() -> Gathered {
         Gathered {
-            spool: BufWriter::new(SpooledTempFile::new(IN_MEMORY)),
+            spool: new_spool(),
+            elsewhere: new_spool(),
+            part: None,
+            input_rows: 0,
+            tenants: Tenants::default(),
             columns: Vec::new(),
             names: Vec::new(),
             notices: Vec::new(),
@@ -60,9 +89,7 @@ impl Gathered {
         };
         for row in intake.by_ref() {
             let row = row?;
-            let read = row.verdict == Verdict::Read;
-            gathered.users += u64::from(read);
-            gathered.names_me |= read && row.id.eq_ignore_ascii_case("me");
+            gathered.tenants.add(tenant_of(&row));
             gathered.keep(&row).map_err(failed)?;
         }
         gathered.notices = intake.notices().to_vec();
@@ -80,7 +107,6 @@ impl Gathered {
         for row in plan {
             let row = row?;
             let Some(order) = row.order() else { continue };
-            gathered.users += 1;
             gathered.keep(&target(row, order)).map_err(failed)?;
         }
         Ok(gathered)
@@ -93,9 +119,33 @@ impl Gathered {
         }
     }
 
+    /// Leaves the rows of other shards out: of those, only whom they name is kept, for the lists of people.
+    ///
+    /// # Errors
+    /// When the rows can't be read back, or can't be kept.
+    pub fn shard(&mut self, shard: Shard) -> Result<(), PlanError> {
+        let part = Part { shard, tenants: std::mem::take(&mut self.tenants) };
+        let (rows, input_rows) = (self.rows()?, self.input_rows);
+        (self.users, self.names_me) = (0, false);
+        for row in rows {
+            let mut row = row?;
+            if part.tenants.is_in(shard, tenant_of(&row), &row.id) {
+                self.keep(&row).map_err(failed)?;
+            } else {
+                row.cells = Vec::new();
+                put(&mut self.elsewhere, &row).map_err(failed)?;
+            }
+        }
+        (self.part, self.input_rows) = (Some(part), input_rows);
+        Ok(())
+    }
+
     fn keep(&mut self, row: &Row) -> std::io::Result<()> {
-        serde_json::to_writer(&mut self.spool, row)?;
-        self.spool.write_all(b"\n")
+        let read = row.verdict == Verdict::Read;
+        self.input_rows += 1;
+        self.users += u64::from(read);
+        self.names_me |= read && row.id.eq_ignore_ascii_case("me");
+        put(&mut self.spool, row)
     }
 
     /// The rows, in the inputs' order; what else is known stays.
@@ -103,17 +153,39 @@ impl Gathered {
     /// # Errors
     /// When the rows can't be read back.
     pub fn rows(&mut self) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
-        let empty = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
-        let mut spool = std::mem::replace(&mut self.spool, empty)
-            .into_inner()
-            .map_err(|error| failed(error.into_error()))?;
-        spool.rewind().map_err(failed)?;
-        let lines = BufReader::with_capacity(1 << 16, spool).split(b'\n');
-        Ok(lines.map(|line| {
-            let line = line.map_err(failed)?;
-            serde_json::from_slice(&line).map_err(|error| failed(error.into()))
-        }))
+        read_back(std::mem::replace(&mut self.spool, new_spool()))
     }
+
+    /// The rows of other shards.
+    pub(super) fn elsewhere(
+        &mut self,
+    ) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
+        read_back(std::mem::replace(&mut self.elsewhere, new_spool()))
+    }
+}
+
+/// The tenant that a row names. No reader gives rows a tenant yet: all of them are of the one that signs in.
+fn tenant_of(_row: &Row) -> Option<&str> {
+    None
+}
+
+fn new_spool() -> Spool {
+    BufWriter::new(SpooledTempFile::new(IN_MEMORY))
+}
+
+fn put(spool: &mut Spool, row: &Row) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *spool, row)?;
+    spool.write_all(b"\n")
+}
+
+fn read_back(spool: Spool) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
+    let mut spool = spool.into_inner().map_err(|error| failed(error.into_error()))?;
+    spool.rewind().map_err(failed)?;
+    let lines = BufReader::with_capacity(1 << 16, spool).split(b'\n');
+    Ok(lines.map(|line| {
+        let line = line.map_err(failed)?;
+        serde_json::from_slice(&line).map_err(|error| failed(error.into()))
+    }))
 }
 
 fn target(row: PlanRow, order: Order) -> Row {

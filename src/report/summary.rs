@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::jsonl::millis;
+use super::merge::Merged;
 use super::totals::Totals;
 use crate::event::Stop;
 use crate::intake::SourceDigest;
@@ -60,8 +61,8 @@ pub struct Summary {
     /// What was decided before it began: for whom it was, and who said yes to what.
     #[serde(flatten)]
     pub decided: Decided,
-    /// SHA-256 of `plan.csv`, in hex.
-    pub plan_sha256: String,
+    /// SHA-256 of `plan.csv`, in hex; none where several runs are joined: each has its own.
+    pub plan_sha256: Option<String>,
     /// Rows of the input.
     pub rows: u64,
     /// Users to revoke.
@@ -89,6 +90,9 @@ pub struct Summary {
     pub requests_per_second: Option<f64>,
     /// Lines of the journal that could not be read.
     pub damaged_lines: u64,
+    /// What it is made of, where it joins several runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Merged>,
 }
 
 /// Why a run stopped early.
@@ -135,7 +139,7 @@ impl Summary {
             operator: record.operator.clone(),
             inputs: record.inputs.clone(),
             decided: record.decided.clone(),
-            plan_sha256: record.plan.sha256.clone(),
+            plan_sha256: Some(record.plan.sha256.clone()),
             rows: totals.rows,
             targets: totals.targets,
             outcomes: totals.outcomes.clone(),
@@ -149,6 +153,7 @@ impl Summary {
             throttled_ms: totals.throttled_ms,
             requests_per_second: rate(ledger, ended, totals.attempts),
             damaged_lines: ledger.damaged,
+            merged: None,
         }
     }
 
@@ -193,6 +198,9 @@ impl Summary {
         if self.left_out > 0 {
             parts.push(format!("{} left out", plural(self.left_out, "row")));
         }
+        if let Some(missing) = self.merged.as_ref().and_then(Merged::missing_in_words) {
+            parts.push(missing);
+        }
         parts.join("; ")
     }
 }
@@ -200,16 +208,21 @@ impl Summary {
 /// Requests a second, over the time of the one process.
 fn rate(ledger: &Ledger, ended: Timestamp, attempts: u64) -> Option<f64> {
     let [began] = &ledger.began[..] else { return None };
-    let millis = millis_between(began.at, ended);
+    rate_between(began.at, ended, attempts)
+}
+
+/// Requests a second between two moments.
+pub(super) fn rate_between(began: Timestamp, ended: Timestamp, attempts: u64) -> Option<f64> {
+    let millis = millis_between(began, ended);
     // Two decimals: more would only pretend.
     (millis > 0).then(|| (attempts as f64 * 100_000.0 / millis as f64).round() / 100.0)
 }
 
-fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
+pub(super) fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or_default()
 }
 
-fn at_millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn at_millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     millis(&Some(*at), serializer)
 }
 

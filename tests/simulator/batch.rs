@@ -154,6 +154,20 @@ async fn a_quota_throttles_parts_and_not_the_batch() {
 }
 
 #[tokio::test]
+async fn parts_say_which_limit_is_near_and_which_was_reached() {
+    for (name, scope) in [("app", "Tenant_Application"), ("tenant", "Tenant"), ("everywhere", "Application")]
+    {
+        let quota = format!("batch.shuffle = false\n[quota]\n{name} = {{ limit = 1, window = '100s' }}");
+        let parts = Drill::new(&quota).await.parts(json!([revoke("1", "a"), revoke("2", "b")])).await;
+        assert_eq!(statuses(&parts), [200, 429], "{name}");
+        assert_eq!(parts[0]["headers"]["x-ms-throttle-limit-percentage"], "1.00");
+        let told = parts[1]["headers"]["x-ms-throttle-scope"].as_str().unwrap();
+        assert!(told.starts_with(&format!("{scope}/Write/opaque/")), "{told}");
+        assert_eq!(parts[1]["headers"]["x-ms-throttle-information"], "WriteLimitExceeded");
+    }
+}
+
+#[tokio::test]
 async fn answers_are_shuffled_alike_with_the_same_seed() {
     let requests: Value = (0..20).map(|n| revoke(&n.to_string(), "ann")).collect::<Vec<_>>().into();
     let order = async |toml: &str| {
@@ -186,6 +200,43 @@ async fn answers_of_parts_can_be_lost_or_come_twice() {
     assert_eq!(drill.simulator.stats().effects, 9, "all were carried out");
     drill.simulator.reset();
     assert_eq!(ids().await.1, 2, "a reset lets it happen again");
+}
+
+#[tokio::test]
+async fn answers_of_parts_can_be_contradicted() {
+    let drill = Drill::new("unknown = ['gone']\n[batch]\ncontradict_parts = 2").await;
+    for (user, expected) in [("ann", [200, 503]), ("gone", [404, 200]), ("ann", [200, 200])] {
+        let mut answered = statuses(&drill.parts(json!([revoke("1", user)])).await);
+        if answered.len() == 1 {
+            answered.push(200);
+        }
+        answered.sort_unstable();
+        let mut expected = expected;
+        expected.sort_unstable();
+        assert_eq!(answered, expected, "{user}");
+    }
+    assert_eq!(drill.simulator.stats().effects, 2, "what was carried out, and nothing else");
+}
+
+#[tokio::test]
+async fn ids_come_back_in_other_spellings() {
+    let ids = async |spelling: &str| {
+        let drill = Drill::new(&format!("[batch]\nshuffle = false\nids = '{spelling}'")).await;
+        let answer = json(drill.batch(json!([revoke("a", "ann"), revoke("2", "bea")])).await).await;
+        json!([answer["responses"][0]["id"], answer["responses"][1]["id"]])
+    };
+    assert_eq!(ids("as_sent").await, json!(["a", "2"]));
+    assert_eq!(ids("uppercase").await, json!(["A", "2"]));
+    assert_eq!(ids("number").await, json!(["a", 2]));
+}
+
+#[tokio::test]
+async fn how_much_a_batch_may_hold_can_be_set() {
+    let drill = Drill::new("[batch]\nmax_bytes = 300").await;
+    assert_eq!(drill.batch(json!([revoke("1", "ann")])).await.status(), 200);
+    let too_much = drill.batch(json!([revoke("1", "ann"), revoke("2", "bea"), revoke("3", "cid")])).await;
+    assert_eq!(too_much.status(), 413);
+    assert_eq!(drill.simulator.stats().effects, 1);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod fake;
 mod foreseen;
 mod halt;
 mod journal;
+mod pacing;
 mod quota;
 mod random;
 mod retry;

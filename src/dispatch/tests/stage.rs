@@ -55,7 +55,7 @@ impl Stage {
                 jobs: Jobs::Fixed(64),
                 batch: BatchSize::Fixed(1),
                 places: usize::MAX,
-                pacing: Pacing::of_app(Pace { per_second: 100.0, burst: 10 }),
+                pacing: Pacing::of_app(Pace::fixed(100.0, 10)),
                 retries: 4,
                 deadline: None,
                 halt: None,
@@ -108,7 +108,7 @@ impl Stage {
 
     /// Each app has such a pace over all its tenants.
     pub(super) fn everywhere(mut self, per_second: f64) -> Stage {
-        self.settings.pacing.everywhere = Pace { per_second, burst: 10 };
+        self.settings.pacing.everywhere = Pace::fixed(per_second, 10);
         self
     }
 
@@ -152,7 +152,7 @@ impl Stage {
     }
 
     pub(super) fn pace(mut self, per_second: f64, burst: u32) -> Stage {
-        self.settings.pacing = Pacing::of_app(Pace { per_second, burst });
+        self.settings.pacing = Pacing::of_app(Pace::fixed(per_second, burst));
         self
     }
 

@@ -14,21 +14,21 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
-use serde_json::{Value, json};
 
 use super::answer::GraphError;
 use super::body::Body;
 use super::fault::Endpoint;
 use super::fingerprint;
-use super::graph::{Call, Decision, status};
+use super::graph::{self, Call, Decision, status};
 use super::penalty;
 use super::route;
 use super::throttle::Scope;
 use super::world::Reply;
+use part::Part;
 use payload::{Item, Plan};
 
-pub use config::BatchConfig;
 pub(super) use config::Mishaps;
+pub use config::{BatchConfig, PartIds};
 
 /// What the outer request is called where a user's id would stand.
 const NAME: &str = "$batch";
@@ -39,6 +39,9 @@ pub(super) fn answer(call: &Call<'_>, refused: Option<Response<Body>>) -> Decisi
         return Decision::answer(refused, Duration::ZERO);
     }
     let latency = call.live.latency();
+    if call.body.len() > call.live.config.batch.max_bytes {
+        return Decision::answer(graph::too_large(&call.marks), latency);
+    }
     let session = match call.session() {
         Ok(session) => session,
         Err(error) => return call.unauthorized(&error, NAME),
@@ -48,7 +51,8 @@ pub(super) fn answer(call: &Call<'_>, refused: Option<Response<Body>>) -> Decisi
         let error = GraphError::new(StatusCode::NOT_FOUND, "ResourceNotFound", text);
         return Decision::answer(call.marks.error(&error), latency);
     }
-    let fortune = call.live.faults.strike(Endpoint::Batch, NAME, call.serials(&session));
+    let (party, name) = (session.app.party(), std::iter::once(NAME));
+    let fortune = call.live.faults.strike(Endpoint::Batch, &party, name, call.serials(&session));
     if !fortune.delay.is_zero() || fortune.rule.is_some() {
         call.world.recorder.counters.faults.add();
     }
@@ -74,26 +78,27 @@ fn carry_out(call: &Call<'_>) -> (Response<Body>, Duration) {
     };
     call.world.recorder.counters.batches.add();
     let mut longest = Duration::ZERO;
-    let mut parts: Vec<Option<Value>> = plan.items.iter().map(|_| None).collect();
+    let mut parts: Vec<Option<Part>> = plan.items.iter().map(|_| None).collect();
     for &place in &plan.order {
         let item = &plan.items[place];
         let failed = plan.needs[place].iter().any(|&need| failed(parts[need].as_ref()));
         let (part, delay) = one(call, item, failed);
         longest = longest.max(delay);
-        parts[place] = Some(part);
+        parts[place] = part;
     }
-    let mut parts: Vec<Value> = parts.into_iter().flatten().collect();
+    let mut parts: Vec<Part> = parts.into_iter().flatten().collect();
     mix_up(call, &plan, &mut parts);
-    let body = json!({"responses": parts}).to_string().into_bytes();
+    let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+    let body = format!(r#"{{"responses":[{}]}}"#, texts.join(",")).into_bytes();
     (call.marks.json(StatusCode::OK, body), longest)
 }
 
-fn failed(part: Option<&Value>) -> bool {
-    part.is_none_or(|part| part["status"].as_u64().is_none_or(|status| status >= 400))
+fn failed(part: Option<&Part>) -> bool {
+    part.is_none_or(|part| part.status >= 400)
 }
 
 /// Answers one part, and counts the answer.
-fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Value, Duration) {
+fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Option<Part>, Duration) {
     let headers = headers(outer.headers, item);
     let (below, query) = item.target();
     let path = format!("/{}/{below}", outer.version);
@@ -119,12 +124,13 @@ fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Value, Duration) {
     let recorder = &outer.world.recorder;
     recorder.counters.batch_parts.add();
     recorder.answered(status(&decision.reply));
-    let lost = || part::write(&item.id, call.gateway_timeout(), outer.live.config.header_case);
+    let (id, case) = (outer.live.config.batch.ids.spell(&item.id), outer.live.config.header_case);
+    let lost = || part::write(&id, call.gateway_timeout(), case);
     let written = match decision.reply {
-        Reply::Answer(response) => part::write(&item.id, response, outer.live.config.header_case),
+        Reply::Answer(response) => part::write(&id, response, case),
         Reply::Reset | Reply::Hang => None,
     };
-    (written.or_else(lost).unwrap_or_default(), decision.delay)
+    (written.or_else(lost), decision.delay)
 }
 
 /// A part's own headers, and the batch's proof of who asks.
@@ -142,9 +148,9 @@ fn headers(outer: &HeaderMap, item: &Item) -> HeaderMap {
     headers
 }
 
-/// Shuffles the parts, loses one, has one twice: as configured, and decided by the seed and by what was asked, so that
+/// Shuffles the parts, loses one, has one twice, contradicts one: as configured, and decided by the seed and by what was asked, so that
 /// concurrency has no say in it.
-fn mix_up(call: &Call<'_>, plan: &Plan, parts: &mut Vec<Value>) {
+fn mix_up(call: &Call<'_>, plan: &Plan, parts: &mut Vec<Part>) {
     let config = &call.live.config.batch;
     let asked: String = plan.items.iter().map(|item| format!("{}\n{}\n", item.id, item.url)).collect();
     let mut lot = fastrand::Rng::with_seed(call.live.config.seed ^ fingerprint::of(asked.as_bytes()));
@@ -155,8 +161,24 @@ fn mix_up(call: &Call<'_>, plan: &Plan, parts: &mut Vec<Value>) {
         let twice = parts[lot.usize(..parts.len())].clone();
         parts.push(twice);
     }
-    if call.live.mishaps.lose(config) {
-        let id = parts[lot.usize(..parts.len())]["id"].clone();
-        parts.retain(|part| part["id"] != id);
+    if call.live.mishaps.contradict(config) {
+        let opposite = opposite(call, &parts[lot.usize(..parts.len())]);
+        let place = lot.usize(..=parts.len());
+        parts.splice(place..place, opposite);
     }
+    if call.live.mishaps.lose(config) {
+        let id = parts[lot.usize(..parts.len())].id.clone();
+        parts.retain(|part| part.id != id);
+    }
+}
+
+/// An answer with the id of this one that says the opposite.
+fn opposite(call: &Call<'_>, part: &Part) -> Option<Part> {
+    if failed(Some(part)) {
+        let text = serde_json::json!({"id": part.id, "status": 200, "headers": {}, "body": {"value": true}})
+            .to_string();
+        return Some(Part { id: part.id.clone(), status: 200, text });
+    }
+    let error = GraphError::new(StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable", "Try again later.");
+    part::write(&part.id, call.marks.error(&error), call.live.config.header_case)
 }

@@ -1,0 +1,6 @@
+//! The pacer against models of limiters.
+
+mod driver;
+mod model;
+mod oracle;
+mod table;
