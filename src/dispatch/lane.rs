@@ -9,8 +9,6 @@
 //! Work flows to whichever app may send next. A request leaves when its app's pacer, the tenant's, and the app's over
 //! all tenants allow it at once; only then it is counted by all of them.
 
-use std::time::Duration;
-
 use tokio::time::Instant;
 
 use super::Settings;
@@ -24,9 +22,6 @@ use super::shared::{Everywhere, Shared};
 use super::width::{Share, Width};
 use crate::event::Stop;
 use crate::graph::Graph;
-
-/// Users who gather for one request are looked after so often at most.
-const GATHERING: Duration = Duration::from_millis(10);
 
 /// A tenant to be worked on.
 pub struct Tenant<G> {
@@ -154,10 +149,7 @@ impl<G: Graph> Lane<G> {
         let gathering = &mut self.senders[whose.sender].gathering;
         match self.width.share(most, together, gathering, now) {
             Share::Now(users) => Way::Free(users),
-            Share::When { full, until } => {
-                let together = self.gathered(whose.sender, full, shared, now);
-                Way::NotBefore(together.map_or(until, |at| at.min(until)))
-            }
+            Share::NotBefore(at) => Way::NotBefore(at),
         }
     }
 
@@ -176,14 +168,6 @@ impl<G: Graph> Lane<G> {
         let sender = &self.senders[sender];
         let everywhere = sender.everywhere.and_then(|app| shared.pacer(app).closed_until());
         everywhere.or(sender.pacer.closed_until()).or(self.pacer.closed_until()).is_some()
-    }
-
-    /// When so many may leave together, as far as the limits know.
-    fn gathered(&self, sender: usize, users: u32, shared: &Shared, now: Instant) -> Option<Instant> {
-        let sender = &self.senders[sender];
-        let everywhere = sender.everywhere.map(|app| shared.pacer(app).forecast(users.into()));
-        let own = sender.pacer.forecast(users.into()).max(self.pacer.forecast(users.into()));
-        now.checked_add(own.max(everywhere.unwrap_or_default()).max(GATHERING))
     }
 
     /// Counts a request that leaves.

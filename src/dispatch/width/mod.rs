@@ -22,6 +22,9 @@ const FEW: usize = 16;
 /// How long a request with room for more users waits for them, where the size of batches is given.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// Users who gather for one request are looked after so often at most.
+const GATHERING: Duration = Duration::from_millis(10);
+
 /// Where places were lacking, users share requests so long at least.
 const CROWDED: Duration = Duration::from_secs(1);
 
@@ -36,8 +39,14 @@ const MEMORY: u32 = 64;
 pub(super) enum Share {
     /// So many of those who may leave.
     Now(u32),
-    /// Nobody yet: not before so many may leave together, or until then.
-    When { full: u32, until: Instant },
+    /// Nobody yet: by then there may be more of them.
+    NotBefore(Instant),
+}
+
+/// When there will be so many, if they go on to gather as they did since it began.
+fn gathered(now_there: u32, full: u32, began: Instant, now: Instant) -> Instant {
+    let each = now.saturating_duration_since(began) / now_there.max(1);
+    now + each.saturating_mul(full.saturating_sub(now_there)).clamp(GATHERING, LINGER)
 }
 
 /// One tenant's places.
@@ -119,9 +128,10 @@ impl Width {
             return Share::Now(may_leave.div_ceil(self.free().max(1) as u32).clamp(1, size));
         }
         let full = size.min(waiting);
-        let until = *since.get_or_insert(now) + self.linger();
+        let began = *since.get_or_insert(now);
+        let until = began + self.linger();
         if may_leave < full && now < until {
-            return Share::When { full, until };
+            return Share::NotBefore(gathered(may_leave, full, began, now).min(until));
         }
         *since = None;
         Share::Now(may_leave.min(size))
