@@ -130,6 +130,9 @@ pub struct RunArgs {
     pub sign_in: SignInArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub apps: AppArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub network: NetworkArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -172,6 +175,9 @@ pub struct DrillSimulatorArgs {
     /// Simulate no quotas
     #[arg(long)]
     pub no_quota: bool,
+    /// How many apps send, each with a quota of its own under the tenant's
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub apps: u8,
     /// What goes wrong, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
@@ -195,6 +201,9 @@ pub struct ResumeArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sign_in: SignInArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub apps: AppArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub network: NetworkArgs,
@@ -234,6 +243,9 @@ pub struct DoctorArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sign_in: SignInArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub apps: AppArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub network: NetworkArgs,
@@ -470,6 +482,16 @@ pub struct SignInArgs {
     /// AZURE_AUTHORITY_HOST, or global]
     #[arg(long, value_name = "CLOUD")]
     pub cloud: Option<Cloud>,
+}
+
+/// Which further apps send, beside the first one.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Sign-in")]
+pub struct AppArgs {
+    /// A profile whose app sends, too, in the same tenant with a quota of its own; repeatable. Instead of the profile's
+    /// own further apps; none takes none
+    #[arg(long, value_name = "PROFILE", value_parser = filled)]
+    pub app: Vec<String>,
 }
 
 /// How the network is used. HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE are taken from the environment.

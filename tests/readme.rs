@@ -21,7 +21,7 @@ const VERBS: [&str; 9] =
     ["run", "drill", "plan", "apply", "resume", "doctor", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 27] = [
+const FLAGS_OF_OTHERS: [&str; 29] = [
     "--release",
     "--locked",
     "--resource",
@@ -29,6 +29,8 @@ const FLAGS_OF_OTHERS: [&str; 27] = [
     "--no-deps",
     "--open",
     "--lib",
+    "--nocapture",
+    "--test-threads",
     "--parallel-max",
     "--no-default-features",
     "--api",

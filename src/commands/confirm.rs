@@ -160,7 +160,12 @@ pub(super) fn about<R>(
     let operator = &connection.operator;
     let whom = operator.user.as_ref().or(operator.app_id.as_ref());
     let identity = whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth));
-    let pace = prepared.sending.rate.pace(prepared.sending.burst, 1.0);
+    let identity = match connection.partners.len() {
+        0 => identity,
+        1 => format!("{identity}, and 1 more app"),
+        more => format!("{identity}, and {more} more apps"),
+    };
+    let pace = prepared.sending.pace(connection.senders());
     show(&About {
         cloud: &cloud,
         tenant: &tenant.shown(),

@@ -15,10 +15,10 @@ use crate::error::Error;
 use crate::graph::HttpGraph;
 use crate::http::{self, HttpClients};
 use crate::identity::{
-    Auth, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
+    Auth, Candidates, Credential, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
     process_variables,
 };
-use crate::journal::Operator;
+use crate::journal::{AppRecord, Operator};
 use crate::settings::{Network, SignIn};
 
 /// A signed-in connection to Graph.
@@ -33,9 +33,18 @@ pub(super) struct Connection {
     pub(super) rereads: bool,
     /// Further apps that send in the same tenant.
     pub(super) partners: Vec<Partner>,
+    /// All apps that were to send, for the evidence.
+    pub(super) apps: Vec<AppRecord>,
+    /// Whether the token was given for the tenant by its name, and not for whatever tenant the surroundings belong to.
+    pub(super) by_tenant: bool,
 }
 
 impl Connection {
+    /// How many apps send.
+    pub(super) fn senders(&self) -> usize {
+        1 + self.partners.len()
+    }
+
     /// All apps of the tenant, this one first.
     pub(super) fn post(self) -> Post {
         let first = Partner { graph: self.graph, operator: self.operator };
@@ -55,10 +64,44 @@ pub(super) async fn connect(
     sign_in: &SignIn,
     network: &Network,
 ) -> Result<Connection, Error> {
+    let clients = clients(network)?;
+    Ok(connect_as(&Caller::First, candidates, sign_in, network, clients).await?)
+}
+
+/// The HTTP clients, which all apps of a process share.
+pub(super) fn clients(network: &Network) -> Result<HttpClients, Error> {
     let clients = HttpClients::new(&network.http())?;
     for loss in http::overruled(&network.connect_to) {
         console::say(&format!("warning: {loss}"));
     }
+    Ok(clients)
+}
+
+/// Who signs in, for what is said of it.
+pub(super) enum Caller {
+    /// The one app, or the first of several.
+    First,
+    /// A further one, by what it is called.
+    Further(String),
+}
+
+impl Caller {
+    fn warn(&self, what: &str) {
+        match self {
+            Caller::First => console::say(&format!("warning: {what}")),
+            Caller::Further(name) => console::say(&format!("warning: app {name}: {what}")),
+        }
+    }
+}
+
+/// Signs in with one of these candidates, by clients that are there already.
+pub(super) async fn connect_as(
+    caller: &Caller,
+    candidates: Candidates,
+    sign_in: &SignIn,
+    network: &Network,
+    clients: HttpClients,
+) -> Result<Connection, SignInError> {
     let chosen_here = candidates.is_chain();
     let candidates = candidates.asking(&prompt::on_screen());
     let SignedIn { tokens, auth, passed_over, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
@@ -67,36 +110,44 @@ pub(super) async fn connect(
     }
     let certificate = tokens.credential().certificate();
     if let Some(end) = certificate.and_then(|certificate| certificate.ends_soon(Timestamp::now())) {
-        console::say(&format!("warning: {end}"));
+        caller.warn(&end);
     }
     let claims = claims_of(&tokens);
     check_tenant(sign_in.tenant.as_deref(), &claims)?;
     if let Some(audience) = &claims.aud {
         check_audience(audience, network.cloud, network.graph_root())?;
     }
-    check_permission(&claims)?;
-    if let Some(off) = skew.and_then(clock::off) {
-        console::say(&format!("warning: {off}; set it, or certificates and tokens will be refused"));
+    check_permission(caller, &claims)?;
+    if let (Caller::First, Some(off)) = (caller, skew.and_then(clock::off)) {
+        caller.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
     }
-    let operator = Operator {
-        auth: tokens.credential().word().to_owned(),
-        app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
-        user: claims.user().map(str::to_owned),
-        local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
-        host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
-    };
+    let operator = operator(&tokens, &claims, sign_in);
     let credential = tokens.credential();
     let (ends, rereads) = (claims.ends().filter(|_| credential.is_ready()), credential.rereads());
+    let by_tenant = matches!(credential, Credential::App(_));
     let (root, tokens) = (network.graph_root(), Arc::new(tokens));
     Ok(Connection {
         directory: Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims),
         graph: Arc::new(HttpGraph::new(clients, root, tokens).with_priority(network.priority)),
         claims,
+        apps: vec![AppRecord::of(&operator)],
         operator,
         ends,
         rereads,
         partners: Vec::new(),
+        by_tenant,
     })
+}
+
+/// Who signed in, as far as the token and the machine tell.
+fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignIn) -> Operator {
+    Operator {
+        auth: tokens.credential().word().to_owned(),
+        app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
+        user: claims.user().map(str::to_owned),
+        local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
+        host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
+    }
 }
 
 /// Says which way was taken, and why not the ones before it.
@@ -132,7 +183,7 @@ pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
 
 /// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
 /// One that lists none may still be good; Graph tells.
-fn check_permission(claims: &TokenClaims) -> Result<(), SignInError> {
+fn check_permission(caller: &Caller, claims: &TokenClaims) -> Result<(), SignInError> {
     let found = Permissions::of(claims);
     let app_only = claims.app_only() != Some(false);
     match found.revoking {
@@ -141,8 +192,8 @@ fn check_permission(claims: &TokenClaims) -> Result<(), SignInError> {
             advice: permissions::advice(app_only),
         }),
         Revoking::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
-            console::say(&format!(
-                "warning: the token lists no permission; if Graph refuses, {}",
+            caller.warn(&format!(
+                "the token lists no permission; if Graph refuses, {}",
                 permissions::advice(app_only)
             ));
             Ok(())
@@ -172,8 +223,15 @@ fn check_tenant(expected: Option<&str>, claims: &TokenClaims) -> Result<(), Sign
 }
 
 /// `me` is the signed-in user, and an app has none.
-pub(super) fn check_me(names_me: bool, claims: &TokenClaims) -> Result<(), Error> {
-    if names_me && claims.app_only() == Some(true) {
+pub(super) fn check_me(names_me: bool, connection: &Connection) -> Result<(), Error> {
+    if names_me && !connection.partners.is_empty() {
+        return Err(Error::Usage(
+            "the input names `me`, and several apps would send, which are no user: name the user by id, or leave the \
+             further apps out (--app none)"
+                .to_owned(),
+        ));
+    }
+    if names_me && connection.claims.app_only() == Some(true) {
         return Err(Error::Usage(
             "the input names `me`, but the program signs in as an app, which is no user: name the user by id, or \
              use a delegated token"

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::confirm::{Limits, confirm};
-use super::connect::{Connection, check_me, sign_in};
-use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
+use super::connect::{Connection, check_me};
+use super::{apps, forewarn, profiles, progress, reading, standard_input, start_logs};
 use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
@@ -13,11 +13,12 @@ use crate::console::question;
 use crate::directory::{Directory, Selector};
 use crate::error::Error;
 use crate::event::Stop;
+use crate::identity::FurtherApp;
 use crate::intake::{self, Options, Source};
 use crate::journal::{Decided, FORMAT, PlanFileRecord, RunFolder, RunRecord, Unprotected, write_private};
 use crate::plan::{Draft, Gathered, PlanFacts, Signed, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
-use crate::settings::{self, Evidence, Network, Sending, SignIn, wishes};
+use crate::settings::{self, Apps, Evidence, Network, Sending, SignIn, wishes};
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
@@ -28,6 +29,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     }
     let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);
+    let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&args.files, &who.sources)?;
     let wishes = wishes(&args.work)?;
     let gathered = gather(&args.files, &args.work, &wishes)?;
@@ -43,16 +45,17 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    let connection = sign_in(&who, &network).await?;
+    let connection = apps::sign_in(&who, &apps, &network).await?;
     let draft =
         compose(gathered, &wishes, &signed(&connection), Some(&connection.directory), &args.work).await?;
     if args.work.dry_run {
         return dry_run(draft, args.work.output.output);
     }
     say_unchecked(&draft, args.consent.is_given(), args.work.output.output);
-    check_me(draft.names_me(), &connection.claims)?;
+    check_me(draft.names_me(), &connection)?;
     let limits = Limits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
     let mut prepared = Prepared::new(draft, sending, network, who, profile);
+    prepared.further = apps.further;
     prepared.agree(&connection, &args.consent, &limits, &args.work.evidence).await?;
     send(prepared, connection, args.work, 1.0).await
 }
@@ -70,6 +73,8 @@ pub(super) struct Prepared {
     pub(super) sending: Sending,
     pub(super) network: Network,
     pub(super) who: SignIn,
+    /// The further apps that were named.
+    pub(super) further: Vec<FurtherApp>,
     pub(super) profile: Option<Chosen>,
     pub(super) drill: Option<serde_json::Value>,
     /// How the questions were answered.
@@ -86,8 +91,8 @@ impl Prepared {
         who: SignIn,
         profile: Option<Chosen>,
     ) -> Prepared {
-        let confirmed = Vec::new();
-        Prepared { draft, sending, network, who, profile, drill: None, confirmed, plan_file: None }
+        let (further, confirmed) = (Vec::new(), Vec::new());
+        Prepared { draft, sending, network, who, further, profile, drill: None, confirmed, plan_file: None }
     }
 
     /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
@@ -109,7 +114,7 @@ impl Prepared {
     /// program's own sign-in may end.
     fn forewarn(&self, connection: &Connection, output_dir: &Path) {
         forewarn::of_oneself(self.draft.sends_operator(), true);
-        let pace = self.sending.rate.pace(self.sending.burst, 1.0);
+        let pace = self.sending.pace(connection.senders());
         forewarn::of_the_tokens_end(connection, pace.time_for(self.draft.targets() as u64));
         forewarn::of_the_machine(output_dir, &self.sending);
     }
@@ -168,7 +173,12 @@ pub(super) async fn compose(
 
 /// Who signed in, for the plan.
 pub(super) fn signed(connection: &Connection) -> Signed {
-    Signed { operator: forewarn::own_ids(&connection.claims), app_id: connection.operator.app_id.clone() }
+    let partners = connection.partners.iter().map(|partner| &partner.operator);
+    let apps = std::iter::once(&connection.operator).chain(partners);
+    Signed {
+        operator: forewarn::own_ids(&connection.claims),
+        app_ids: apps.filter_map(|app| app.app_id.clone()).collect(),
+    }
 }
 
 fn source(path: &Path) -> Source {
@@ -212,7 +222,7 @@ pub(super) async fn send(
     work: WorkArgs,
     speed: f64,
 ) -> Result<u8, Error> {
-    let Prepared { draft, sending, network, who, profile, drill, confirmed, plan_file } = prepared;
+    let Prepared { draft, sending, network, who, further, profile, drill, confirmed, plan_file } = prepared;
     let decided = decided(draft.facts(), confirmed, plan_file);
     let evidence = Evidence::new(&work.evidence);
     let planned = draft.targets() as u32;
@@ -237,12 +247,13 @@ pub(super) async fn send(
         tenant: who.tenant.clone(),
         tenant_id: connection.claims.tid.clone(),
         operator: connection.operator.clone(),
+        apps: connection.apps.clone(),
         inputs: frozen.inputs,
         columns: frozen.columns,
         plan: frozen.record,
         profile: profile.map(|profile| profile.record()),
         decided,
-        settings: settings::record(&sending, &network, &who, work.input.column),
+        settings: settings::record(&sending, &network, &who, work.input.column, &further),
         drill,
     };
     write_record(&folder, &record)?;

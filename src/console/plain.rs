@@ -92,6 +92,9 @@ fn line(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> String {
             if let Some(rate) = tally.rate(now) {
                 let _ = write!(text, "  {}", wording::rate(rate));
             }
+            if let Some(words) = wording::waiting(tally.waiting(now)) {
+                let _ = write!(text, "  {words}");
+            }
         }
     }
     if tally.stopping().is_some() {

@@ -104,6 +104,16 @@ impl Pacing {
     pub fn of_app(app: Pace) -> Pacing {
         Pacing { app, tenant: Pace::gate(), everywhere: Pace::gate() }
     }
+
+    /// How fast so many apps send together in one tenant: the sum of theirs, and no more than the tenant's.
+    pub fn of_apps(&self, apps: usize) -> Pace {
+        let apps = u32::try_from(apps).unwrap_or(u32::MAX).max(1);
+        Pace {
+            per_second: (self.app.per_second * f64::from(apps)).min(self.tenant.per_second),
+            burst: self.app.burst.saturating_mul(apps).min(self.tenant.burst),
+            kind: self.app.kind,
+        }
+    }
 }
 
 impl Rate {
@@ -188,6 +198,18 @@ mod tests {
         for wrong in ["", "20", "/s", "0/s", "20/0s", "-1/s", "x/s", "20/x", "1.5/s"] {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn three_apps_bring_the_tenants_quota_and_the_fourth_nothing() {
+        let pacing = Rate::Auto.pacing(None, 1.0);
+        let of = |apps| pacing.of_apps(apps);
+        assert_eq!(of(1), pacing.app);
+        assert_eq!(of(2).per_second, 2.0 * pacing.app.per_second);
+        assert_eq!([of(3), of(4), of(64)].map(|pace| pace.per_second), [60.0; 3]);
+        assert_eq!([of(3), of(64)].map(|pace| pace.burst), [9_000, 18_000]);
+        let fixed = Rate::Fixed { count: 50, window: Duration::from_secs(1) }.pacing(None, 1.0);
+        assert_eq!(fixed.of_apps(4).per_second, 200.0, "what is asked for holds for each");
     }
 
     #[test]

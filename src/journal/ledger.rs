@@ -9,6 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -16,7 +17,7 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::{FORMAT, Journal, JournalError};
-use crate::event::{Began, Event, Evidence, Order, Stop};
+use crate::event::{Began, Event, Evidence, Order, Scope, Stop};
 use crate::outcome::{Accepted, Outcome};
 
 /// Longest line that is read, in bytes. Our own stay far below; a longer one is damage.
@@ -87,6 +88,10 @@ pub struct Ledger {
     traces: Vec<Trace>,
     /// Each process that took up the run.
     pub began: Vec<Began>,
+    /// Where their lines start.
+    began_at: Vec<u64>,
+    /// The apps that the last process lost on the way, and why.
+    pub dropped: Vec<(Scope, Stop)>,
     /// Why the last process stopped early, if it did.
     pub stopped: Option<Stop>,
     /// When the last process left the run; none where it was killed.
@@ -147,6 +152,8 @@ impl Ledger {
             path: path.to_owned(),
             traces: vec![Trace::default(); users.len()],
             began: Vec::new(),
+            began_at: Vec::new(),
+            dropped: Vec::new(),
             stopped: None,
             ended_at: None,
             last_at: None,
@@ -191,17 +198,19 @@ impl Ledger {
                 }
                 self.traces[index].take(start, &glance)?;
             }
-            None => self.take_event(serde_json::from_slice(line).ok()?),
+            None => self.take_event(start, serde_json::from_slice(line).ok()?),
         }
         self.last_line_at.clear();
         self.last_line_at.push_str(&glance.at);
         Some(())
     }
 
-    fn take_event(&mut self, event: Event) {
+    fn take_event(&mut self, start: u64, event: Event) {
         match event {
             Event::Began(began) => {
                 self.began.push(began);
+                self.began_at.push(start);
+                self.dropped.clear();
                 self.stopped = None;
                 self.ended_at = None;
             }
@@ -209,6 +218,7 @@ impl Ledger {
                 self.throttles += 1;
                 self.closed_until = self.closed_until.max(Some(throttled.until));
             }
+            Event::Dropped { scope, why, .. } => self.dropped.push((scope, why)),
             Event::Stopping { why, tenant: None, .. } => self.stopped = Some(why),
             Event::Ended { at } => self.ended_at = Some(at),
             _ => {}
@@ -258,12 +268,24 @@ impl Ledger {
             return Ok(standing);
         }
         self.fill_in(&mut standing, trace)?;
+        if standing.evidence.app_id.is_none() && standing.attempts > 0 {
+            standing.evidence.app_id = self.only_app(trace.last);
+        }
         if standing.first_sent_at.is_none()
             && let Some(Event::Sent(sent)) = self.event_at(trace.first)?
         {
             standing.first_sent_at = Some(sent.at);
         }
         Ok(standing)
+    }
+
+    /// The app of a line that names none: that of the process which wrote it, where it had one only.
+    fn only_app(&self, line: u64) -> Option<Arc<str>> {
+        let process = self.began_at.partition_point(|start| *start <= line).checked_sub(1)?;
+        match &self.began.get(process)?.apps[..] {
+            [only] => Some(only.clone()),
+            _ => None,
+        }
     }
 
     /// What a target's last line says.
@@ -283,6 +305,7 @@ impl Ledger {
             }
             Some(Event::Sent(sent)) => {
                 standing.client_request_id = Some(sent.client_request_id);
+                standing.evidence.app_id = sent.app_id;
                 standing.evidence.detail = "sent, and the run was cut off before an answer came".to_owned();
             }
             _ => {

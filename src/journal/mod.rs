@@ -14,8 +14,8 @@ mod writer;
 pub use folder::{FolderError, RunFolder, RunLock, create_private, create_private_dir, write_private};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
-    Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord, SettingsRecord,
-    Sharded, Unprotected,
+    AppRecord, Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
+    SettingsRecord, Sharded, Unprotected,
 };
 pub use writer::{Journal, JournalError, Synced};
 

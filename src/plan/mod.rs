@@ -82,8 +82,8 @@ pub struct Draft {
 pub struct Signed {
     /// The ids of the signed-in user; none for an app.
     pub operator: Vec<UserId>,
-    /// The app's id.
-    pub app_id: Option<String>,
+    /// The ids of the apps that send, the first one's first.
+    pub app_ids: Vec<String>,
 }
 
 impl Draft {

@@ -61,18 +61,26 @@ pub fn for_each_row<E: From<ReportError>>(
     mut visit: impl FnMut(&ReportRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let case_id = record.case_id.as_deref();
+    let only_app = only_app(record, ledger);
     let plan = PlanReader::open(&folder.plan(), &record.plan.sha256).map_err(ReportError::Plan)?;
     for row in plan {
         let row = row.map_err(ReportError::Plan)?;
         match row.order() {
             Some(order) => {
                 let standing = ledger.standing(order).map_err(ReportError::read(&folder.journal()))?;
-                visit(&ReportRow::of_target(&row, &standing, case_id))?;
+                visit(&ReportRow::of_target(&row, &standing, case_id).by_only(only_app))?;
             }
             None => visit(&ReportRow::left_out(&row, case_id))?,
         }
     }
     Ok(())
+}
+
+/// The app of a run whose journal names none, as older versions wrote it: that which began it, where no other process
+/// took it up.
+pub(super) fn only_app<'a>(record: &'a RunRecord, ledger: &Ledger) -> Option<&'a str> {
+    let by_one = matches!(&ledger.began[..], [only] if only.apps.is_empty());
+    record.operator.app_id.as_deref().filter(|_| by_one)
 }
 
 /// Writes `report.csv`, `report.jsonl` and `remaining.csv` of the rows that `rows` gives.

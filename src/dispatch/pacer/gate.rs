@@ -22,7 +22,7 @@ const LONGEST: Duration = Duration::from_secs(15);
 const NO_WINDOW: Duration = Duration::from_secs(330);
 
 /// But not longer than this.
-const LONGEST_OF_ALL: Duration = Duration::from_secs(60);
+const LONGEST_OF_ALL: Duration = Duration::from_secs(160);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {

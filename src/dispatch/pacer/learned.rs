@@ -1,5 +1,7 @@
 //! What is known of the limiter, and what may leave by it.
 
+mod forecast;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -7,7 +9,7 @@ use tokio::time::Instant;
 use super::bucket::Bucket;
 use super::gate::News;
 use super::refill::Refill;
-use super::window::{Window, windows};
+use super::window::Window;
 use crate::dispatch::rate::{Kind, Pace};
 
 /// In flight on ground that nobody has proved: as many are throttled where the limiter is met by surprise.
@@ -24,9 +26,6 @@ const EDGE: f64 = 0.01;
 
 /// A gate that was closed for longer, in seconds, may be the end of a window.
 const LONG: f64 = 3.0;
-
-/// What passes behind such a gate at once, at least, if it was one.
-const WINDOWFUL: u32 = 20;
 
 /// A limiter that refills lets somebody through soon after it was found empty.
 const FIRST_LOOK: Duration = Duration::from_millis(500);
@@ -56,12 +55,18 @@ pub(super) struct Learned {
     most: f64,
     /// And as many beyond the documented quota.
     beyond: f64,
+    /// Its end was reached, and so many passed since.
+    at_edge: bool,
+    edge_passed: u32,
+    planned: u64,
     passed: u64,
     /// What passed before the limiter was met.
     first: u32,
     began: Option<Instant>,
     answered: Option<Instant>,
-    met: bool,
+    episodes: u32,
+    /// When a probe was throttled last.
+    struck: Option<Instant>,
     /// Bursts after a long closure were found not to pay.
     even: bool,
     warned: Option<Instant>,
@@ -78,20 +83,35 @@ impl Learned {
             Kind::Documented { .. } => UNPROVEN.max(planned as f64 / UNPROVEN_PART),
             Kind::Fixed | Kind::Gate => f64::INFINITY,
         };
+        let ceiling = if pace.kind == Kind::Fixed { pace.per_second } else { f64::INFINITY };
         let bucket = Bucket::full(f64::from(pace.burst), pace.per_second, now);
+        let mut refill = Refill::empty(pace.per_second, f64::from(pace.burst), ceiling, second, now);
+        // Who asks for a smaller burst than the quota's gets no larger one, not even to learn.
+        let bounded = matches!(pace.kind, Kind::Documented { window }
+            if f64::from(pace.burst) + 1.0 < pace.per_second * window.as_secs_f64());
+        let phase = if bounded {
+            refill.fill(now);
+            Phase::Refill
+        } else {
+            Phase::Unmet(bucket)
+        };
         Learned {
             pace,
-            phase: Phase::Unmet(bucket),
-            refill: Refill::empty(pace.per_second, f64::from(pace.burst), second, now),
+            phase,
+            refill,
             flight: 0,
             most,
             beyond: FEW,
+            at_edge: false,
+            edge_passed: 0,
+            planned,
             passed: 0,
             first: 0,
             began: None,
             answered: None,
-            met: false,
-            even: false,
+            episodes: 0,
+            struck: None,
+            even: bounded,
             warned: None,
             second,
         }
@@ -102,17 +122,15 @@ impl Learned {
         let (tokens, in_flight) = match &mut self.phase {
             Phase::Unmet(bucket) => {
                 let level = bucket.level_at(now);
-                let documented = f64::from(self.pace.burst);
-                let edge = documented * EDGE;
-                let most = match self.pace.kind {
-                    Kind::Fixed | Kind::Gate => self.most,
-                    Kind::Documented { .. } if level > edge => self.most,
-                    Kind::Documented { .. } if level > -edge => self.most.min(FEW),
-                    Kind::Documented { .. } => self.most.min(self.beyond),
-                };
+                self.at_edge |= level <= f64::from(self.pace.burst) * EDGE;
+                let documented = matches!(self.pace.kind, Kind::Documented { .. });
+                let most = if documented && self.at_edge { self.most.min(self.beyond) } else { self.most };
                 (u32::MAX, most)
             }
-            Phase::Refill => (self.refill.ready(now).map_err(Some)?, self.most),
+            Phase::Refill => {
+                let left = self.planned.saturating_sub(self.passed) as f64;
+                (self.refill.ready(left, now).map_err(Some)?, self.most)
+            }
             Phase::Window(window) => (u32::MAX, window.ready(self.most, self.flight, now).map_err(Some)?),
         };
         let room = in_flight - f64::from(self.flight);
@@ -150,10 +168,11 @@ impl Learned {
         self.passed += 1;
         self.refill.passed();
         match &mut self.phase {
-            Phase::Unmet(bucket) => {
+            Phase::Unmet(_) => {
                 self.answered = Some(now);
                 self.first += 1;
-                if bucket.level_at(now) < -f64::from(self.pace.burst) * EDGE {
+                self.edge_passed += u32::from(self.at_edge);
+                if f64::from(self.edge_passed) > f64::from(self.pace.burst) * EDGE * 2.0 {
                     self.beyond += 0.25;
                 }
             }
@@ -174,7 +193,7 @@ impl Learned {
             bucket.set_level(level.min(left.max(0.0)), now);
         }
         if self.pace.kind == Kind::Fixed && matches!(self.phase, Phase::Unmet(_)) && used >= 0.9 {
-            self.refill = Refill::empty(self.pace.per_second, 1.0, self.second, now);
+            self.refill = Refill::empty(self.pace.per_second, 1.0, self.pace.per_second, self.second, now);
             self.phase = Phase::Refill;
         }
         let heeded = |at: Instant| now.saturating_duration_since(at).as_secs_f64() < 5.0 * self.second;
@@ -196,6 +215,7 @@ impl Learned {
     /// The probe was throttled.
     pub(super) fn struck(&mut self, now: Instant) {
         self.throttled();
+        self.struck = Some(now);
         if let Phase::Window(window) = &mut self.phase {
             window.is_shut(now);
         }
@@ -213,27 +233,34 @@ impl Learned {
     /// The limiter is met: one was throttled.
     pub(super) fn met(&mut self, now: Instant) {
         self.flight = self.flight.saturating_sub(1);
+        if self.pace.kind == Kind::Gate {
+            return;
+        }
         match &mut self.phase {
             Phase::Unmet(_) => {
                 let rate = match self.pace.kind {
                     Kind::Documented { .. } => self.pace.per_second,
                     Kind::Fixed | Kind::Gate => self.pace.per_second * 0.7,
                 };
-                self.refill = Refill::empty(rate, (self.passed as f64).max(1.0), self.second, now);
+                let most = (self.passed as f64).max(1.0);
+                let ceiling = match self.pace.kind {
+                    Kind::Fixed => self.pace.per_second,
+                    Kind::Documented { .. } | Kind::Gate => f64::INFINITY,
+                };
+                self.refill = Refill::empty(rate, most, ceiling, self.second, now);
                 self.phase = Phase::Refill;
             }
             Phase::Refill => self.refill.met(now),
             Phase::Window(window) => {
-                let passed = window.passed;
                 window.used_up();
                 self.refill.met(now);
-                if passed < WINDOWFUL {
+                if window.is_none() {
                     self.even = true;
                     self.phase = Phase::Refill;
                 }
             }
         }
-        self.met = true;
+        self.episodes += 1;
     }
 
     /// The gate has opened that closed then.
@@ -243,12 +270,14 @@ impl Learned {
         match &mut self.phase {
             Phase::Unmet(_) => {}
             Phase::Refill if long && !self.even => {
-                self.phase = Phase::Window(Window::opening(self.first, self.window(), now));
+                self.phase = Phase::Window(Window::opening(self.first, self.window(), self.piece(now), now));
             }
             Phase::Refill => {}
             Phase::Window(window) if long => {
+                let none = window.is_none();
+                self.even |= none;
                 window.reopened(now);
-                if window.is_even() {
+                if none || window.is_even() {
                     self.phase = Phase::Refill;
                 }
             }
@@ -260,29 +289,6 @@ impl Learned {
         }
     }
 
-    /// Time until so many more have left.
-    pub(super) fn forecast(&self, users: u64, now: Instant) -> Duration {
-        match &self.phase {
-            Phase::Unmet(bucket) => {
-                let by_wire = Duration::from_secs_f64(users as f64 / self.speed());
-                if self.pace.kind == Kind::Gate {
-                    return by_wire;
-                }
-                let beyond = (users as f64 - bucket.level_at(now)).max(0.0);
-                by_wire.max(Duration::from_secs_f64(beyond / self.pace.per_second.max(1e-9)))
-            }
-            Phase::Refill => self.refill.forecast(users, now),
-            Phase::Window(window) => window.forecast(users, self.flight, self.speed(), now),
-        }
-    }
-
-    /// The same from an opening on, where the gate was closed for so long that it is probably a window's end.
-    pub(super) fn windows_ahead(&self, users: u64, closed: Duration) -> Option<Duration> {
-        let long = closed.as_secs_f64() >= LONG * self.second;
-        let suspected = matches!(self.phase, Phase::Refill) && long && !self.even;
-        suspected.then(|| windows(users, self.first, self.window(), self.speed()))
-    }
-
     /// How long a window is believed to be before one was seen.
     fn window(&self) -> Duration {
         match self.pace.kind {
@@ -291,13 +297,11 @@ impl Learned {
         }
     }
 
-    /// Users a second on the wire, where nothing holds them back.
-    fn speed(&self) -> f64 {
-        match (self.began, self.answered) {
-            (Some(began), Some(answered)) if answered > began && self.first > 0 => {
-                f64::from(self.first) / (answered - began).as_secs_f64()
-            }
-            _ => 100.0,
-        }
+    /// What the run saw of the window that it began in, if this is its first opening: when the last probe was
+    /// throttled and when one passed, in seconds after the first request.
+    fn piece(&self, now: Instant) -> Option<(f64, f64)> {
+        let (began, struck) = (self.began?, self.struck?);
+        let after = |at: Instant| at.saturating_duration_since(began).as_secs_f64();
+        (self.episodes == 1).then(|| (after(struck), after(now)))
     }
 }

@@ -1,10 +1,60 @@
-//! When the next request may leave.
+//! When the next request may leave: the pacer of one limit, which learns what it meets.
+//!
+//! Graph documents its quotas, but not how they are counted, and what stands behind them may grant less or more. So
+//! the pacer begins with what is documented, and from then on believes what it sees. Two parts decide:
+//!
+//! **The gate** (`gate.rs`) closes for everybody when a 429 comes, until an absolute instant that is only ever raised.
+//! At that instant one request goes, the probe; if it passes, the gate opens. An answer to anything that left earlier
+//! opens nothing.
+//!
+//! ```text
+//!            429                      its time is reached, one probe leaves
+//!   Open ───────────▶ Closed(until) ─────────────────────────────────────▶ Probing
+//!    ▲                  ▲     │ another 429: until = max(until, its own)     │
+//!    │                  └─────┘                                              │
+//!    │                  ▲                                                    │
+//!    │                  └───────────── the probe is throttled, too ──────────┤
+//!    └─────────────────────────────── the probe went through ────────────────┘
+//! ```
+//!
+//! **What was learned** (`learned.rs`) says how many may leave while the gate is open. It has three phases:
+//!
+//! ```text
+//!            the first 429              the gate was closed for seconds, then opened
+//!   Unmet ────────────────▶ Refill ◀═══════════════════════════════════════════════▶ Window
+//!   the documented          an even pace:             bursts bring little,           a burst at each
+//!   quota, and beyond it    what passes between       or as much as an               opening, as large as
+//!   step by step            two empties is the rate   even pace would                the one before
+//! ```
+//!
+//! - *Unmet*: nothing is known. The documented quota leaves as fast as the wire allows; but whatever is in flight when
+//!   an unknown limit is met is throttled, so in a small run only few are (a `--rate` is not held to that).
+//!   Where the documented quota ends, four are in flight, and then more the more pass: a larger quota is found out.
+//! - *Refill* (`refill.rs`): tokens come evenly, as in a bucket. Two 429s are two instants at which the bucket was
+//!   empty; what passed between them is what it refilled, exactly. The pace stays a hair below that and is raised after
+//!   a calm that doubles each time nothing new was found. What was not used meanwhile is not lost: it lies in the
+//!   bucket, and the raise uses it up.
+//! - *Window* (`window.rs`, `opening.rs`): a gate that was closed for long may be the end of a window, fixed or sliding.
+//!   Then the next ones leave in a burst that grows, and the 429 that ends it tells the quota. From then on as many
+//!   leave at each opening, each no earlier in its window than in the one before (where a window slides, places come
+//!   back in the order in which they were taken), then one after another to learn when it opens again. Where nobody
+//!   says when, it is looked for around the time that the last window took.
+//!
+//! Why no limiter from a crate: governor's (GCRA) counts as it asks and can't be looked into. Here up to three pacers
+//! must agree before anything is counted (app in tenant, tenant, app over all tenants), tokens are set to what was
+//! learned, and the rate changes under way. A bucket (`bucket.rs`) is a few lines.
+//!
+//! How close this comes to the best there is, for which limiter: `docs/performance.md`, "Pacing".
 
 mod bucket;
 mod gate;
 mod learned;
+mod opening;
 mod refill;
 mod window;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 

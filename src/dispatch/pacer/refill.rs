@@ -20,8 +20,17 @@ const LONGEST_CALM: f64 = 160.0;
 /// Then it grows by this factor a step.
 const GROWTH: f64 = 1.05;
 
-/// A step takes as long as so many requests, or a second.
+/// A step takes as long as so many requests, but a second at least.
 const STEP: f64 = 10.0;
+
+/// And so many seconds at most.
+const LONGEST_STEP: f64 = 5.0;
+
+/// A long closure, in seconds.
+const LONG: f64 = 3.0;
+
+/// A raise takes so many seconds to pay.
+const WORTH: f64 = 10.0;
 
 /// A measurement that differs by more than this share says that the limiter has changed.
 const SAME: f64 = 0.15;
@@ -36,6 +45,8 @@ pub(super) struct Refill {
     pub(super) rate: f64,
     /// The rate is one that was measured.
     pub(super) measured: bool,
+    /// Never faster than that.
+    ceiling: f64,
     bucket: Bucket,
     /// When the limiter was last known to be empty.
     empty: Instant,
@@ -60,12 +71,13 @@ pub(super) struct Refill {
 
 impl Refill {
     /// A limiter that was just found empty. `rate` is a guess, `most` what it has let through at once.
-    pub(super) fn empty(rate: f64, most: f64, second: f64, now: Instant) -> Refill {
+    pub(super) fn empty(rate: f64, most: f64, ceiling: f64, second: f64, now: Instant) -> Refill {
         let mut bucket = Bucket::full(most.max(1.0), rate, now);
         bucket.set_level(0.0, now);
         Refill {
             rate,
             measured: false,
+            ceiling,
             bucket,
             empty: now,
             passed: 0,
@@ -81,9 +93,15 @@ impl Refill {
         }
     }
 
+    /// As much is there as there can be.
+    pub(super) fn fill(&mut self, now: Instant) {
+        self.bucket.set_level(f64::INFINITY, now);
+    }
+
     /// How many may leave by the pace, or when the next may.
-    pub(super) fn ready(&mut self, now: Instant) -> Result<u32, Instant> {
-        self.look(now);
+    /// `left` is how many are still to come.
+    pub(super) fn ready(&mut self, left: f64, now: Instant) -> Result<u32, Instant> {
+        self.look(left > self.rate * WORTH * self.second, now);
         let ready = self.bucket.ready(now);
         self.hungry |= ready.is_err();
         ready
@@ -107,7 +125,6 @@ impl Refill {
 
     /// Graph says that all is used: a slower pace for a while.
     pub(super) fn warn(&mut self, now: Instant) {
-        self.look(now);
         self.rate *= 0.7;
         self.evidence = (0.0, 0.0);
         self.set_calm(now);
@@ -125,7 +142,10 @@ impl Refill {
     /// The limiter is empty again: between two such instants passed what it refilled.
     pub(super) fn met(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.empty).as_secs_f64();
-        let passed = f64::from(self.passed);
+        // Where throttled requests count, they took what else would have passed. After a long closure many of them
+        // beside few that passed would hide the rate.
+        let many = self.throttled * 5 > self.passed && seconds > LONG * self.second;
+        let passed = f64::from(self.passed + if many { self.throttled } else { 0 });
         let rate = passed / seconds.max(1e-3);
         if (rate / self.rate - 1.0).abs() <= SAME.max(2.5 / passed.max(1.0)) {
             self.calm = (self.calm * 2.0).min(LONGEST_CALM);
@@ -151,31 +171,28 @@ impl Refill {
         self.set_calm(now);
     }
 
-    /// Never above this rate.
-    pub(super) fn cap(&mut self, per_second: f64) {
-        self.rate = self.rate.min(per_second);
-    }
-
     fn set_calm(&mut self, now: Instant) {
         (self.calm_since, self.grown, self.hungry) = (now, 0.0, false);
         self.looked = now;
         self.bucket.advance(now);
-        self.bucket.set_rate(self.rate * CALM);
+        self.bucket.set_rate((self.rate * CALM).min(self.ceiling));
     }
 
     /// Lets the pace grow once it was calm for long enough, as long as anything waits for it.
-    fn look(&mut self, now: Instant) {
+    fn look(&mut self, worth: bool, now: Instant) {
         self.bucket.advance(now);
         let since = now.saturating_duration_since(self.looked).as_secs_f64() / self.second;
         self.looked = now;
         let calm = now.saturating_duration_since(self.calm_since).as_secs_f64() / self.second;
         let hungry = std::mem::take(&mut self.hungry);
-        if calm < self.calm || !hungry {
+        if calm < self.calm || !hungry || !worth {
             return;
         }
-        let step = (STEP / (self.rate * self.second)).max(1.0);
-        self.grown += since.min(step) / step;
-        self.bucket.set_rate(self.rate * CALM * GROWTH.powf(self.grown));
+        let step = (STEP / (self.rate * self.second)).clamp(1.0, LONGEST_STEP);
+        self.grown += since.min(step) / step * if self.measured { 1.0 } else { 2.0 };
+        // The longer nothing is met, the further off the rate is believed to be.
+        let steps = self.grown + (self.grown / 10.0).powi(2);
+        self.bucket.set_rate((self.rate * CALM * GROWTH.powf(steps)).min(self.ceiling));
     }
 
     /// Time until so many more have left.

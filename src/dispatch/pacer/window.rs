@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::opening::Opening;
+
 /// How much later than in the window before each request leaves. Where the window slides, each place is free a window
 /// after it was taken, and requests don't arrive as evenly as they left.
 /// A share of the window, but so many seconds at least and at most.
@@ -20,8 +22,8 @@ const FEW: f64 = 4.0;
 /// Growth of what may be in flight beyond the quota, by each that passes.
 const GROWTH: f64 = 0.25;
 
-/// Looking closer than that, in seconds, isn't worth a throttled probe.
-const SURE: f64 = 0.4;
+/// What passes at an opening at least, if it is one.
+const WINDOWFUL: u32 = 20;
 
 /// What is known of the window.
 #[derive(Clone, Debug)]
@@ -41,19 +43,17 @@ pub(super) struct Window {
     pub(super) passed: u32,
     throttled: u32,
     beyond: f64,
-    /// When the last probe was throttled, and when the next passed: seconds after the opening.
-    pub(super) shut: f64,
-    pub(super) open: f64,
+    /// When it opens again.
+    opening: Opening,
     /// Short closures within this window.
     interrupted: u32,
-    probed: Option<f64>,
     /// The quota before it was last used up.
     quota_before: u32,
 }
 
 impl Window {
     /// A window that may have begun to open now.
-    pub(super) fn opening(guess: u32, length: Duration, now: Instant) -> Window {
+    pub(super) fn opening(guess: u32, length: Duration, piece: Option<(f64, f64)>, now: Instant) -> Window {
         Window {
             quota: 0,
             guess,
@@ -64,10 +64,8 @@ impl Window {
             passed: 1,
             throttled: 0,
             beyond: 1.0,
-            shut: 0.0,
-            open: 0.0,
+            opening: Opening::new(length.as_secs_f64(), piece),
             interrupted: 0,
-            probed: None,
             quota_before: 0,
         }
     }
@@ -77,8 +75,11 @@ impl Window {
         let taken = self.passed + flight;
         if self.quota == 0 {
             let edge = (f64::from(self.guess) * EDGE).ceil() as u32 + FEW as u32;
-            let near = (self.guess.saturating_sub(edge)..self.guess + edge).contains(&taken);
-            return Ok(if near { self.beyond.min(FEW) } else { self.beyond.min(most) });
+            if taken + edge < self.guess {
+                return Ok(self.beyond.min(most));
+            }
+            let past = self.passed.saturating_sub(self.guess + edge);
+            return Ok((FEW + GROWTH * f64::from(past)).min(most));
         }
         let edge = (f64::from(self.quota) * EDGE).ceil() as u32 + FEW as u32;
         if taken >= self.quota {
@@ -97,37 +98,28 @@ impl Window {
 
     /// A probe was throttled: the window has not opened yet.
     pub(super) fn is_shut(&mut self, now: Instant) {
-        self.probed = Some(now.saturating_duration_since(self.opened).as_secs_f64());
+        self.opening.is_shut(now.saturating_duration_since(self.opened).as_secs_f64());
     }
 
-    /// How long until the next look where nobody says when the window opens: around the time that the one before
-    /// took, at a few instants that lie closer together the better it is known.
+    /// How long until the next look where nobody says when the window opens.
     pub(super) fn look_again(&self, own: Duration, now: Instant) -> Duration {
         let after = now.saturating_duration_since(self.opened).as_secs_f64();
-        if self.open == 0.0 {
-            let documented = self.length.as_secs_f64() + 0.02;
-            let wait = if after < documented {
-                own.as_secs_f64().min(documented - after)
-            } else {
-                own.as_secs_f64()
-            };
-            return Duration::from_secs_f64(wait);
-        }
-        let unsure = (self.open - self.shut).max(SURE);
-        let mut step = unsure / 2.0;
-        let mut at = self.shut - step;
-        while at <= after + 1e-3 {
-            at += step;
-            if at > self.open {
-                step = (step * 2.0).min(self.open / 8.0).max(step);
-            }
-        }
-        Duration::from_secs_f64(at - after)
+        let at = self.opening.look_again(after, own.as_secs_f64());
+        Duration::try_from_secs_f64(at - after).unwrap_or(own)
     }
 
     pub(super) fn depart(&mut self, users: u32, now: Instant) {
         let after = now.saturating_duration_since(self.opened).as_secs_f32();
         self.this.extend((0..users).map(|_| after));
+    }
+
+    pub(super) fn throttled(&mut self) {
+        self.throttled += 1;
+    }
+
+    /// Bursts are punished more than they bring.
+    pub(super) fn is_none(&self) -> bool {
+        self.passed < WINDOWFUL || self.throttled * 5 > self.passed
     }
 
     pub(super) fn passed(&mut self) {
@@ -137,10 +129,6 @@ impl Window {
         } else if self.passed > self.quota {
             self.beyond += GROWTH;
         }
-    }
-
-    pub(super) fn throttled(&mut self) {
-        self.throttled += 1;
     }
 
     /// It was used up for a moment only.
@@ -166,9 +154,7 @@ impl Window {
     /// Another window begins.
     pub(super) fn reopened(&mut self, now: Instant) {
         self.length = now.saturating_duration_since(self.opened);
-        let unsure = (self.open - self.shut).max(SURE);
-        self.open = self.length.as_secs_f64();
-        self.shut = self.probed.take().unwrap_or(self.open - unsure);
+        self.opening.is_open(self.length.as_secs_f64());
         self.opened = now;
         self.before = std::mem::replace(&mut self.this, vec![0.0]);
         (self.passed, self.throttled, self.interrupted) = (1, 0, 0);

@@ -5,6 +5,7 @@ use std::collections::BinaryHeap;
 
 use super::set::{Part, Set};
 use crate::plan::{PlanReader, PlanRow};
+use crate::report::pass::only_app;
 use crate::report::{ReportError, ReportRow};
 
 /// Where a row stands in the input: which source, which line of it.
@@ -89,7 +90,8 @@ fn visit_row<E: From<ReportError>>(
     match row.order() {
         Some(order) => {
             let standing = part.ledger.standing(order).map_err(ReportError::read(&part.folder.journal()))?;
-            visit(&ReportRow::of_target(row, &standing, case_id))
+            let only_app = only_app(&part.record, &part.ledger);
+            visit(&ReportRow::of_target(row, &standing, case_id).by_only(only_app))
         }
         None => visit(&ReportRow::left_out(row, case_id)),
     }

@@ -7,7 +7,7 @@ use super::set::Set;
 use crate::event::Stop;
 use crate::journal::{Decided, FORMAT};
 use crate::report::summary::{millis_between, rate_between};
-use crate::report::{Stopped, Summary, Totals, exit_code};
+use crate::report::{Stopped, Summary, Totals, apps, exit_code};
 
 impl Set {
     /// The summary; none of an empty set. `id` is the joined report's own.
@@ -40,6 +40,7 @@ impl Set {
             tenant: record.tenant.clone(),
             tenant_id: record.tenant_id.clone(),
             operator: record.operator.clone(),
+            apps: apps::joined(self.parts.iter().map(|part| (&part.record, &part.ledger)), totals),
             inputs: record.inputs.clone(),
             decided: self.decided(),
             plan_sha256: None,

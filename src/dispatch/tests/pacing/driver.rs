@@ -29,8 +29,6 @@ pub(super) struct Ran {
     pub(super) passed: u64,
     /// Seconds since the start, users answered, seconds that the pacer saw ahead of itself.
     pub(super) forecasts: Vec<(f64, u64, f64)>,
-    /// Seconds at which 429s came.
-    pub(super) throttles: Vec<f64>,
 }
 
 impl Ran {
@@ -127,7 +125,6 @@ pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: Pace, users: u64, seed: 
                 let until = pacer.throttled_at(&departure, retry_after, origin + now);
                 assert!(until >= origin + now + retry_after.unwrap_or_default(), "Retry-After was cut short");
                 (flight, left, ran.throttled) = (flight - 1, left + 1, ran.throttled + 1);
-                ran.throttles.push(now.as_secs_f64());
             }
         }
     }

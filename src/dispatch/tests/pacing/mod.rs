@@ -3,4 +3,5 @@
 mod driver;
 mod model;
 mod oracle;
+mod sweep;
 mod table;

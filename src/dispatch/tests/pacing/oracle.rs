@@ -129,3 +129,58 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::tests::pacing::model::Says;
+
+    /// All at once: the limiter alone decides.
+    const FREE: Wire = Wire { jobs: 1_000_000, latency: 0.0, jitter: 0.0 };
+
+    fn best(count: u32, seconds: f64, style: Style, users: u64) -> f64 {
+        makespan(&Limiter::new(count, seconds, style, Says::Whole).phase(0.0), &FREE, users)
+    }
+
+    fn near(found: f64, expected: f64) {
+        assert!((found - expected).abs() < 1e-3, "{found}, not {expected}");
+    }
+
+    #[test]
+    fn cases_that_are_known_by_hand() {
+        for style in [Style::TokenBucket, Style::StrictBucket] {
+            near(best(3_000, 150.0, style, 3_000), 0.0);
+            near(best(3_000, 150.0, style, 10_000), 350.0);
+        }
+        for style in [Style::FixedWindow, Style::SlidingWindow] {
+            near(best(3_000, 150.0, style, 3_000), 0.0);
+            near(best(3_000, 150.0, style, 3_001), 150.0);
+            near(best(3_000, 150.0, style, 9_001), 450.0);
+        }
+    }
+
+    #[test]
+    fn the_wire_binds_where_the_limiter_does_not() {
+        let wire = Wire { jobs: 10, latency: 0.1, jitter: 0.0 };
+        let free = Limiter::new(3_000, 150.0, Style::TokenBucket, Says::Whole);
+        near(makespan(&free, &wire, 1_000), 10.0);
+        // The burst at 100 a second, while 20 a second come in: 3,750 by then.
+        near(makespan(&free, &wire, 3_700), 37.0);
+    }
+
+    #[test]
+    fn a_fixed_window_that_has_begun_ends_sooner() {
+        let limiter = Limiter::new(3_000, 150.0, Style::FixedWindow, Says::Whole).phase(60.0);
+        near(makespan(&limiter, &FREE, 3_001), 90.0);
+        near(makespan(&limiter, &FREE, 6_001), 240.0);
+    }
+
+    #[test]
+    fn others_and_changes_count() {
+        let bucket = Limiter::new(3_000, 150.0, Style::TokenBucket, Says::Whole);
+        // By then 3,998 came in on top of the burst, and the other took 1,998; its next comes at the same instant.
+        near(makespan(&bucket.clone().half_eaten(), &FREE, 5_000), 199.9);
+        near(makespan(&bucket.clone().changes(100.0, 1_000), &FREE, 6_000), 250.0);
+        near(makespan(&bucket.changes(100.0, 6_000), &FREE, 9_000), 200.0);
+    }
+}
