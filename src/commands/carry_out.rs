@@ -57,14 +57,12 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), who)?;
 
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
-    let apps = ready.posts.iter().map(|post| post.apps.len()).max().unwrap_or(1);
-    let pace = ready.settings.pacing.of_apps(apps);
     let options = console::Options {
         progress: shown.progress,
         accepted: ready.settings.accepted.clone(),
         ..console::Options::default()
     };
-    let console = Console::start(options, u64::from(left), Some(pace));
+    let console = Console::start(options, u64::from(left));
     let listen = |event: &Event| {
         console.on(event);
         say_dropped(event);
@@ -76,6 +74,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let tenants = at_work(ready.posts, &ready.targets, ready.resumed.take());
     let targets: Arc<[Target]> = ready.targets.into();
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
+    console.foresee(dispatcher.forecast());
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
     }
