@@ -170,6 +170,7 @@ fn intake_options(args: &InputArgs) -> Options {
     Options {
         column: args.column.clone(),
         priority_column: args.priority_column.clone(),
+        tenant_column: args.tenant_column.clone(),
         delimiter: args.delimiter,
         encoding: args.encoding,
         skip_rows: args.skip_rows,

@@ -7,6 +7,7 @@ use tempfile::SpooledTempFile;
 use super::{PlanError, PlanRow};
 use crate::event::Order;
 use crate::intake::{Intake, Row, SourceDigest, Verdict};
+use crate::tenant::NamedTenants;
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
 const IN_MEMORY: usize = 4 << 20;
@@ -28,6 +29,8 @@ pub struct Gathered {
     pub names_me: bool,
     /// Whether some input names its users by mail addresses.
     pub ids_are_mail: bool,
+    /// The tenants that rows name; none where no input has a column of them.
+    pub tenants: Option<NamedTenants>,
 }
 
 impl Default for Gathered {
@@ -42,6 +45,7 @@ impl Default for Gathered {
             users: 0,
             ids_are_mail: false,
             names_me: false,
+            tenants: None,
         }
     }
 }
@@ -56,6 +60,7 @@ impl Gathered {
             columns: intake.columns().to_vec(),
             names: intake.source_names(),
             ids_are_mail: intake.ids_are_mail(),
+            tenants: intake.names_tenants().then(NamedTenants::default),
             ..Gathered::default()
         };
         for row in intake.by_ref() {
@@ -63,9 +68,13 @@ impl Gathered {
             let read = row.verdict == Verdict::Read;
             gathered.users += u64::from(read);
             gathered.names_me |= read && row.id.eq_ignore_ascii_case("me");
+            if let Some(tenants) = gathered.tenants.as_mut().filter(|_| read) {
+                tenants.count(row.tenant.as_deref());
+            }
             gathered.keep(&row).map_err(failed)?;
         }
         gathered.notices = intake.notices().to_vec();
+        gathered.notices.extend(gathered.tenants.as_ref().and_then(senseless));
         gathered.inputs = intake.finish()?;
         Ok(gathered)
     }
@@ -116,6 +125,19 @@ impl Gathered {
     }
 }
 
+/// What to say of cells in the column of tenants that name none.
+fn senseless(tenants: &NamedTenants) -> Option<String> {
+    let first = crate::harmless::excerpt(tenants.first_senseless.as_deref()?, 60);
+    Some(format!(
+        "warning: {} of the column of tenants hold neither a tenant's id nor a domain, as {first}: those rows are invalid \
+         and are not sent. If that column does not name tenants: --tenant-column none",
+        match tenants.senseless {
+            1 => "1 cell".to_owned(),
+            cells => format!("{} cells", crate::console::wording::count(cells)),
+        }
+    ))
+}
+
 fn target(row: PlanRow, order: Order) -> Row {
     Row {
         source: 0,
@@ -124,6 +146,7 @@ fn target(row: PlanRow, order: Order) -> Row {
         also: Some(row.user_principal_name).into_iter().filter(|name| !name.is_empty()).collect(),
         perhaps: Vec::new(),
         priority: Some(order.to_string()),
+        tenant: None,
         external_hint: row.external,
         cells: Vec::new(),
         note: None,
