@@ -3,9 +3,11 @@
 
 pub mod profiled;
 
+mod credentials;
 mod network;
 mod wishes;
 
+pub use credentials::Credentials;
 pub use network::Network;
 pub use wishes::wishes;
 

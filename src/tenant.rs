@@ -7,6 +7,7 @@ use std::str::FromStr;
 use uuid::Uuid;
 
 use crate::event::TenantIndex;
+use crate::user_id::UserId;
 
 /// Longest domain name, in bytes (RFC 1035).
 const LONGEST: usize = 253;
@@ -60,10 +61,24 @@ impl fmt::Display for TenantName {
     }
 }
 
+/// So many of a tenant's first users are kept: to try whether users can be read there, one of them may be gone.
+const FIRST: usize = 3;
+
+/// A tenant that rows name.
+#[derive(Clone, Debug)]
+pub struct Named {
+    /// By what name.
+    pub name: TenantName,
+    /// How many rows.
+    pub rows: u64,
+    /// The first of its users.
+    pub first: Vec<UserId>,
+}
+
 /// The tenants that rows name, in the order of their first rows, with how many rows name each.
 #[derive(Clone, Debug, Default)]
 pub struct NamedTenants {
-    names: Vec<(TenantName, u64)>,
+    names: Vec<Named>,
     places: HashMap<TenantName, usize>,
     /// Rows that name none.
     pub without: u64,
@@ -74,16 +89,20 @@ pub struct NamedTenants {
 }
 
 impl NamedTenants {
-    /// Takes in a row's cell.
-    pub fn count(&mut self, cell: Option<&str>) {
+    /// Takes in a row's cell, and its user.
+    pub fn count(&mut self, cell: Option<&str>, user: &str) {
         match cell.map(TenantName::from_str) {
             None => self.without += 1,
             Some(Ok(name)) => {
                 let place = *self.places.entry(name).or_insert_with_key(|name| {
-                    self.names.push((name.clone(), 0));
+                    self.names.push(Named { name: name.clone(), rows: 0, first: Vec::new() });
                     self.names.len() - 1
                 });
-                self.names[place].1 += 1;
+                let named = &mut self.names[place];
+                named.rows += 1;
+                if named.first.len() < FIRST {
+                    named.first.extend(user.parse().ok().filter(|user| *user != UserId::Me));
+                }
             }
             Some(Err(NoTenant)) => {
                 self.senseless += 1;
@@ -94,30 +113,41 @@ impl NamedTenants {
         }
     }
 
-    /// The names, those of the first rows first.
-    pub fn names(&self) -> impl Iterator<Item = &TenantName> {
-        self.names.iter().map(|(name, _)| name)
+    /// The tenants, those of the first rows first.
+    pub fn all(&self) -> &[Named] {
+        &self.names
     }
 }
 
 /// Which of a run's tenants each row belongs to.
 #[derive(Clone, Debug, Default)]
 pub struct Places {
-    /// None where rows are not asked: there is one tenant.
-    by_name: Option<HashMap<TenantName, TenantIndex>>,
+    /// Whether rows are asked; otherwise all belong to the one tenant there is.
+    by_row: bool,
+    by_name: HashMap<TenantName, TenantIndex>,
     /// That of rows that name none.
     own: Option<TenantIndex>,
+    /// Whether every tenant's id is among the names.
+    ids_known: bool,
 }
 
 impl Places {
-    /// One tenant, whatever rows say.
-    pub fn one() -> Places {
-        Places { by_name: None, own: Some(0) }
+    /// One tenant, whatever rows say. `names` are those that are known of it, for lists that hold several tenants.
+    pub fn one<'a>(names: impl IntoIterator<Item = &'a str>) -> Places {
+        let names = names.into_iter().filter_map(|name| name.parse().ok()).map(|name| (name, 0));
+        let by_name: HashMap<TenantName, TenantIndex> = names.collect();
+        let ids_known = by_name.keys().any(|name| matches!(name, TenantName::Id(_)));
+        Places { by_row: false, by_name, own: Some(0), ids_known }
     }
 
-    /// These tenants by these names; `own` is that of rows that name none.
-    pub fn new(names: impl IntoIterator<Item = (TenantName, TenantIndex)>, own: Option<TenantIndex>) -> Places {
-        Places { by_name: Some(names.into_iter().collect()), own }
+    /// These tenants by these names; `own` is that of rows that name none, and `ids_known` says whether every tenant's id
+    /// is among the names.
+    pub fn new(
+        names: impl IntoIterator<Item = (TenantName, TenantIndex)>,
+        own: Option<TenantIndex>,
+        ids_known: bool,
+    ) -> Places {
+        Places { by_row: true, by_name: names.into_iter().collect(), own, ids_known }
     }
 
     /// The tenant of a row with this cell.
@@ -125,24 +155,29 @@ impl Places {
     /// # Errors
     /// Why the row belongs to none, in words.
     pub fn of(&self, cell: Option<&str>) -> Result<TenantIndex, String> {
-        let Some(by_name) = &self.by_name else { return Ok(0) };
+        if !self.by_row {
+            return Ok(0);
+        }
         let Some(cell) = cell else {
-            return self.own.ok_or_else(|| "no tenant is named, and the run has none of its own (--tenant)".to_owned());
+            let none = "no tenant is named, and the run has none of its own (--tenant)";
+            return self.own.ok_or_else(|| none.to_owned());
         };
         let name: TenantName = cell.parse().map_err(|why: NoTenant| {
             let shown = crate::harmless::excerpt(cell, 60);
             format!("tenant {shown}: {why}; --tenant-column none if that column names no tenants")
         })?;
-        by_name.get(&name).copied().ok_or_else(|| format!("tenant {name} is not one of the run's"))
+        self.by_name.get(&name).copied().ok_or_else(|| format!("tenant {name} is not one of the run's"))
     }
 
-    /// The tenants that an entry of a list with this cell holds in: none for all of them. A cell that makes no sense
-    /// holds in all, since who is protected too widely is only told.
-    pub fn of_list(&self, cell: Option<&str>) -> Option<Option<TenantIndex>> {
-        let (Some(by_name), Some(name)) = (&self.by_name, cell.and_then(|cell| cell.parse::<TenantName>().ok())) else {
-            return None;
-        };
-        Some(by_name.get(&name).copied())
+    /// Whether an entry of a list with this cell holds in a tenant. What makes no sense holds in all, and so does a
+    /// domain that nobody knows: it may be a tenant's other name, and who is protected too widely is only told.
+    pub fn holds(&self, cell: Option<&str>, tenant: TenantIndex) -> bool {
+        let Some(name) = cell.and_then(|cell| cell.parse::<TenantName>().ok()) else { return true };
+        match (self.by_name.get(&name), name) {
+            (Some(place), _) => *place == tenant,
+            (None, TenantName::Id(_)) => !self.ids_known,
+            (None, TenantName::Domain(_)) => true,
+        }
     }
 }
 
@@ -150,27 +185,53 @@ impl Places {
 mod tests {
     use super::*;
 
+    fn name(text: &str) -> TenantName {
+        text.parse().unwrap()
+    }
+
     #[test]
     fn ids_and_domains_are_names_and_nothing_else_is() {
         let id = "0785EF7C-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
-        assert_eq!(id.parse::<TenantName>().unwrap().to_string(), id.to_lowercase());
-        assert_eq!(" Contoso.COM ".parse::<TenantName>(), "contoso.com".parse());
-        for none in ["", "Contoso", "Contoso Ltd.", "1.5", "10.0.0.1", "a@b.com", "common", "a..b", "-a.com", "a/b.com"] {
+        assert_eq!(name(id).to_string(), id.to_lowercase());
+        assert_eq!(name(" Contoso.COM "), name("contoso.com"));
+        let none = [
+            "",
+            "Contoso",
+            "Contoso Ltd.",
+            "1.5",
+            "10.0.0.1",
+            "a@b.com",
+            "common",
+            "a..b",
+            "-a.com",
+            "a/b.com",
+        ];
+        for none in none {
             assert_eq!(none.parse::<TenantName>(), Err(NoTenant), "{none:?}");
         }
     }
 
     #[test]
     fn rows_without_a_name_belong_to_the_runs_own_tenant() {
-        let name = |text: &str| text.parse::<TenantName>().unwrap();
-        let places = Places::new([(name("a.com"), 0), (name("b.com"), 1)], Some(1));
+        let places = Places::new([(name("a.com"), 0), (name("b.com"), 1)], Some(1), false);
         assert_eq!(places.of(None), Ok(1));
         assert_eq!(places.of(Some("A.com")), Ok(0));
         assert!(places.of(Some("A Ltd")).unwrap_err().contains("--tenant-column none"));
-        assert!(Places::new([], None).of(None).is_err());
-        assert_eq!(Places::one().of(Some("A Ltd")), Ok(0));
-        assert_eq!(places.of_list(Some("A Ltd")), None);
-        assert_eq!(places.of_list(Some("c.com")), Some(None));
-        assert_eq!(places.of_list(Some("b.com")), Some(Some(1)));
+        assert!(Places::new([], None, false).of(None).is_err());
+        assert_eq!(Places::one([]).of(Some("A Ltd")), Ok(0));
+    }
+
+    #[test]
+    fn an_entry_holds_wherever_it_is_not_known_to_belong_elsewhere() {
+        const ID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+        let places = Places::new([(name("a.com"), 0), (name("b.com"), 1)], None, true);
+        for everywhere in [None, Some("A Ltd"), Some("c.com")] {
+            assert!(places.holds(everywhere, 0) && places.holds(everywhere, 1), "{everywhere:?}");
+        }
+        assert!(places.holds(Some("b.com"), 1) && !places.holds(Some("b.com"), 0));
+        assert!(!places.holds(Some(ID), 0));
+        assert!(Places::new([], None, false).holds(Some(ID), 0));
+        assert!(Places::one([ID]).holds(Some(ID), 0) && Places::one(["a.com"]).holds(Some(ID), 0));
+        assert!(!Places::one(["0785ef7c-1c1b-4ff4-9ab1-000000000000"]).holds(Some(ID), 0));
     }
 }

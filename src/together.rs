@@ -10,7 +10,7 @@ type Waiting<'a, T> = (usize, Pin<Box<dyn Future<Output = T> + 'a>>);
 /// Runs the futures side by side, at most so many at once, and gives what each comes to in their order.
 ///
 /// They share the caller's task: none needs to be sent to another thread, and all end where the caller is dropped.
-pub async fn together<'a, T, F>(most: usize, futures: impl IntoIterator<Item = F>) -> Vec<T>
+pub(crate) async fn together<'a, T, F>(most: usize, futures: impl IntoIterator<Item = F>) -> Vec<T>
 where
     F: Future<Output = T> + 'a,
 {

@@ -11,7 +11,7 @@ use crate::console::Output;
 use crate::console::{self, Console, log};
 use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
-use crate::event::{Began, Event, Order, Stop};
+use crate::event::{Began, Event, Order, Stop, TenantIndex};
 use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint};
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
@@ -28,8 +28,8 @@ pub(super) struct Ready {
     pub(super) targets: Vec<Target>,
     /// What is to be done; all targets where there is none.
     pub(super) resumed: Option<Vec<Work>>,
-    /// How long Graph still wants to be left alone, as it told an earlier process.
-    pub(super) hold: Option<Duration>,
+    /// How long Graph still wants to be left alone in each tenant (or in all), as it told an earlier process.
+    pub(super) holds: Vec<(Option<TenantIndex>, Duration)>,
     pub(super) settings: Settings,
     /// Why nothing may be sent at all, if that is so.
     pub(super) refused: Option<Stop>,
@@ -68,14 +68,16 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
             results.settled(settled);
         }
     };
+    let several = ready.posts.len();
     let tenants = at_work(ready.posts, &ready.targets, ready.resumed.take());
     let targets: Arc<[Target]> = ready.targets.into();
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
     }
-    if let Some(wait) = ready.hold {
-        dispatcher.hold(0, wait);
+    for (tenant, wait) in ready.holds {
+        let all = 0..several as TenantIndex;
+        tenant.map_or(all, |tenant| tenant..tenant + 1).for_each(|tenant| dispatcher.hold(tenant, wait));
     }
     let finished = dispatcher.run(interrupts).await;
     console.finish();

@@ -1,5 +1,6 @@
 //! Signing in, and refusing what can only be a mistake before the first request.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,7 +16,7 @@ use crate::error::Error;
 use crate::graph::HttpGraph;
 use crate::http::{self, HttpClients};
 use crate::identity::{
-    Auth, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
+    Auth, Candidates, Credential, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
     process_variables,
 };
 use crate::journal::Operator;
@@ -33,6 +34,8 @@ pub(super) struct Connection {
     pub(super) rereads: bool,
     /// Further apps that send in the same tenant.
     pub(super) partners: Vec<Partner>,
+    /// Whether the token was given for the tenant by its name, and not for whatever tenant the surroundings belong to.
+    pub(super) by_tenant: bool,
 }
 
 impl Connection {
@@ -55,28 +58,69 @@ pub(super) async fn connect(
     sign_in: &SignIn,
     network: &Network,
 ) -> Result<Connection, Error> {
+    let clients = clients(network)?;
+    Ok(connect_as(&Caller::First, candidates, sign_in, network, clients).await?)
+}
+
+/// The HTTP clients, which all apps of a process share.
+pub(super) fn clients(network: &Network) -> Result<HttpClients, Error> {
     let clients = HttpClients::new(&network.http())?;
     for loss in http::overruled(&network.connect_to) {
         console::say(&format!("warning: {loss}"));
     }
+    Ok(clients)
+}
+
+/// Who signs in, for what is said of it.
+pub(super) enum Caller<'a> {
+    /// The one app, or the first of several.
+    First,
+    /// The app in one of several tenants: what is said is kept, since most of them say the same.
+    Tenant(&'a RefCell<Vec<String>>),
+}
+
+impl Caller<'_> {
+    fn warn(&self, what: &str) {
+        match self {
+            Caller::First => console::say(&format!("warning: {what}")),
+            Caller::Tenant(said) => said.borrow_mut().push(format!("warning: {what}")),
+        }
+    }
+
+    fn say(&self, what: String) {
+        match self {
+            Caller::First => console::say(&what),
+            Caller::Tenant(said) => said.borrow_mut().push(what),
+        }
+    }
+}
+
+/// Signs in with one of these candidates, by clients that are there already.
+pub(super) async fn connect_as(
+    caller: &Caller<'_>,
+    candidates: Candidates,
+    sign_in: &SignIn,
+    network: &Network,
+    clients: HttpClients,
+) -> Result<Connection, SignInError> {
     let chosen_here = candidates.is_chain();
     let candidates = candidates.asking(&prompt::on_screen());
     let SignedIn { tokens, auth, passed_over, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
     if chosen_here {
-        say_choice(auth, &passed_over);
+        say_choice(caller, auth, &passed_over);
     }
     let certificate = tokens.credential().certificate();
     if let Some(end) = certificate.and_then(|certificate| certificate.ends_soon(Timestamp::now())) {
-        console::say(&format!("warning: {end}"));
+        caller.warn(&end);
     }
     let claims = claims_of(&tokens);
     check_tenant(sign_in.tenant.as_deref(), &claims)?;
     if let Some(audience) = &claims.aud {
         check_audience(audience, network.cloud, network.graph_root())?;
     }
-    check_permission(&claims)?;
+    check_permission(caller, &claims)?;
     if let Some(off) = skew.and_then(clock::off) {
-        console::say(&format!("warning: {off}; set it, or certificates and tokens will be refused"));
+        caller.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
     }
     let operator = Operator {
         auth: tokens.credential().word().to_owned(),
@@ -87,6 +131,7 @@ pub(super) async fn connect(
     };
     let credential = tokens.credential();
     let (ends, rereads) = (claims.ends().filter(|_| credential.is_ready()), credential.rereads());
+    let by_tenant = matches!(credential, Credential::App(_));
     let (root, tokens) = (network.graph_root(), Arc::new(tokens));
     Ok(Connection {
         directory: Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims),
@@ -96,15 +141,16 @@ pub(super) async fn connect(
         ends,
         rereads,
         partners: Vec::new(),
+        by_tenant,
     })
 }
 
 /// Says which way was taken, and why not the ones before it.
-fn say_choice(auth: Auth, passed_over: &[PassedOver]) {
+fn say_choice(caller: &Caller<'_>, auth: Auth, passed_over: &[PassedOver]) {
     for way in passed_over {
         tracing::info!(way = way.auth.word(), why = way.why, "way to sign in passed over");
     }
-    console::say(&choice(auth, passed_over));
+    caller.say(choice(auth, passed_over));
 }
 
 /// One line: what is simply not set up is only named, for there is always some of it.
@@ -132,7 +178,7 @@ pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
 
 /// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
 /// One that lists none may still be good; Graph tells.
-fn check_permission(claims: &TokenClaims) -> Result<(), SignInError> {
+fn check_permission(caller: &Caller<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
     let found = Permissions::of(claims);
     let app_only = claims.app_only() != Some(false);
     match found.revoking {
@@ -141,8 +187,8 @@ fn check_permission(claims: &TokenClaims) -> Result<(), SignInError> {
             advice: permissions::advice(app_only),
         }),
         Revoking::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
-            console::say(&format!(
-                "warning: the token lists no permission; if Graph refuses, {}",
+            caller.warn(&format!(
+                "the token lists no permission; if Graph refuses, {}",
                 permissions::advice(app_only)
             ));
             Ok(())

@@ -4,20 +4,23 @@ use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::confirm::{Limits, confirm};
-use super::connect::{Connection, check_me, sign_in};
+use super::connect::{Connection, check_me};
+use super::tenants::{Crew, Wanted};
 use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
 use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
-use crate::console::question;
+use crate::console::{TimeLeft, question};
 use crate::directory::{Directory, Selector};
 use crate::error::Error;
 use crate::event::Stop;
 use crate::intake::{self, Options, Source};
-use crate::journal::{Decided, FORMAT, PlanFileRecord, RunFolder, RunRecord, Unprotected, write_private};
-use crate::plan::{Draft, Gathered, PlanFacts, Signed, Wishes, check_lists};
+use crate::journal::{
+    Decided, FORMAT, PlanFileRecord, RunFolder, RunRecord, TenantRecord, Unprotected, write_private,
+};
+use crate::plan::{Draft, Gathered, PlanFacts, Signed, Tenants, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
-use crate::settings::{self, Evidence, Network, Sending, SignIn, wishes};
+use crate::settings::{self, Credentials, Evidence, Network, Sending, SignIn, wishes};
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
@@ -35,7 +38,8 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
     if args.work.dry_run && !wishes.need_directory() {
-        let draft = compose(gathered, &wishes, &Signed::default(), None, &args.work).await?;
+        let wanted = Wanted::new(&gathered, &who, &wishes)?;
+        let draft = compose(gathered, &wishes, &wanted.unsigned(), &args.work).await?;
         return dry_run(draft, args.work.output.output);
     }
     let sending = Sending::new(&args.work.sending);
@@ -43,18 +47,22 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    let connection = sign_in(&who, &network).await?;
-    let draft =
-        compose(gathered, &wishes, &signed(&connection), Some(&connection.directory), &args.work).await?;
+    let wanted = Wanted::new(&gathered, &who, &wishes)?;
+    let credentials = Credentials::of_one(who);
+    let crew = Crew::sign_in(wanted, &credentials, &network, args.work.output.output).await?;
+    let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
     if args.work.dry_run {
         return dry_run(draft, args.work.output.output);
     }
     say_unchecked(&draft, args.consent.is_given(), args.work.output.output);
-    check_me(draft.names_me(), &connection.claims)?;
+    for connection in crew.connections() {
+        check_me(draft.names_me(), &connection.claims)?;
+    }
     let limits = Limits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
-    let mut prepared = Prepared::new(draft, sending, network, who, profile);
-    prepared.agree(&connection, &args.consent, &limits, &args.work.evidence).await?;
-    send(prepared, connection, args.work, 1.0).await
+    let mut prepared = Prepared::new(draft, sending, network, credentials, profile);
+    prepared.tenants = crew.records(&prepared.draft, &prepared.credentials, !wishes.name_lists());
+    prepared.agree(&crew, &args.consent, &limits, &args.work.evidence).await?;
+    send(prepared, crew, args.work, 1.0).await
 }
 
 /// Says what could not be checked, where no question will.
@@ -69,7 +77,9 @@ pub(super) struct Prepared {
     pub(super) draft: Draft,
     pub(super) sending: Sending,
     pub(super) network: Network,
-    pub(super) who: SignIn,
+    pub(super) credentials: Credentials,
+    /// The tenants, where there are several.
+    pub(super) tenants: Vec<TenantRecord>,
     pub(super) profile: Option<Chosen>,
     pub(super) drill: Option<serde_json::Value>,
     /// How the questions were answered.
@@ -83,34 +93,52 @@ impl Prepared {
         draft: Draft,
         sending: Sending,
         network: Network,
-        who: SignIn,
+        credentials: Credentials,
         profile: Option<Chosen>,
     ) -> Prepared {
-        let confirmed = Vec::new();
-        Prepared { draft, sending, network, who, profile, drill: None, confirmed, plan_file: None }
+        let (confirmed, tenants) = (Vec::new(), Vec::new());
+        Prepared {
+            draft,
+            sending,
+            network,
+            credentials,
+            tenants,
+            profile,
+            drill: None,
+            confirmed,
+            plan_file: None,
+        }
+    }
+
+    /// How long it will take, as far as that is known. Tenants are sent side by side: the largest takes longest.
+    pub(super) fn time(&self) -> TimeLeft {
+        let tenants = &self.draft.facts().tenants;
+        let largest = tenants.iter().map(|tenant| tenant.users).max();
+        let pace = self.sending.rate.pace(self.sending.burst, 1.0);
+        pace.time_for(largest.unwrap_or(self.draft.targets() as u64))
     }
 
     /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
     pub(super) async fn agree(
         &mut self,
-        connection: &Connection,
+        crew: &Crew,
         consent: &ConsentArgs,
         limits: &Limits,
         evidence: &EvidenceArgs,
     ) -> Result<(), Error> {
         if self.sending.max_users.is_none_or(|most| self.draft.targets() <= most as usize) {
-            self.forewarn(connection, &Evidence::new(evidence).output_dir);
+            self.forewarn(crew, &Evidence::new(evidence).output_dir);
         }
-        self.confirmed = confirm(self, connection, consent, limits).await?;
+        self.confirmed = confirm(self, crew, consent, limits).await?;
         Ok(())
     }
 
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
-    fn forewarn(&self, connection: &Connection, output_dir: &Path) {
+    fn forewarn(&self, crew: &Crew, output_dir: &Path) {
         forewarn::of_oneself(self.draft.sends_operator(), true);
-        let pace = self.sending.rate.pace(self.sending.burst, 1.0);
-        forewarn::of_the_tokens_end(connection, pace.time_for(self.draft.targets() as u64));
+        let takes = self.time();
+        crew.connections().for_each(|connection| forewarn::of_the_tokens_end(connection, takes));
         forewarn::of_the_machine(output_dir, &self.sending);
     }
 }
@@ -137,14 +165,11 @@ pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Res
 pub(super) async fn compose(
     gathered: Gathered,
     wishes: &Wishes,
-    signed: &Signed,
-    directory: Option<&Directory>,
+    tenants: &Tenants<'_, Directory>,
     work: &WorkArgs,
 ) -> Result<Draft, Error> {
-    let directory = directory.filter(|_| !work.choosing.no_lookup);
     let reading = reading::Shown::new(&work.output);
-    let composed =
-        Draft::compose_telling(gathered, wishes, signed, directory, &|read| reading.tell(read)).await;
+    let composed = Draft::compose_telling(gathered, wishes, tenants, &|read| reading.tell(read)).await;
     reading.finish();
     let draft = composed?;
     if work.output.output != Output::None {
@@ -198,13 +223,9 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
 }
 
 /// Makes the run folder, freezes the plan in it, and carries the run out.
-pub(super) async fn send(
-    prepared: Prepared,
-    connection: Connection,
-    work: WorkArgs,
-    speed: f64,
-) -> Result<u8, Error> {
-    let Prepared { draft, sending, network, who, profile, drill, confirmed, plan_file } = prepared;
+pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: f64) -> Result<u8, Error> {
+    let Prepared { draft, sending, network, credentials, tenants, profile, drill, confirmed, plan_file } =
+        prepared;
     let decided = decided(draft.facts(), confirmed, plan_file);
     let evidence = Evidence::new(&work.evidence);
     let planned = draft.targets() as u32;
@@ -218,7 +239,14 @@ pub(super) async fn send(
     if work.output.output != Output::None {
         console::say(&format!("run folder {}", folder.path().display()));
     }
+    let closed = draft.closed().clone();
+    let who = crew.who().clone();
+    let first = crew.first().filter(|_| !crew.are_several());
+    let tenant_id = first.and_then(|connection| connection.claims.tid.clone());
+    let operator = crew.first().map(|connection| connection.operator.clone()).unwrap_or_default();
     let frozen = draft.freeze(&folder.plan())?;
+    // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
+    let own = if tenants.is_empty() { &who } else { &credentials.own };
     let record = RunRecord {
         format: FORMAT,
         id,
@@ -226,15 +254,16 @@ pub(super) async fn send(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         case_id: evidence.case_id,
         cloud: network.cloud.to_string(),
-        tenant: who.tenant.clone(),
-        tenant_id: connection.claims.tid.clone(),
-        operator: connection.operator.clone(),
+        tenant: who.tenant.clone().filter(|_| tenants.is_empty()),
+        tenant_id,
+        operator: operator.clone(),
+        tenants,
         inputs: frozen.inputs,
         columns: frozen.columns,
         plan: frozen.record,
         profile: profile.map(|profile| profile.record()),
         decided,
-        settings: settings::record(&sending, &network, &who, work.input.column),
+        settings: settings::record(&sending, &network, own, work.input.column),
         drill,
     };
     write_record(&folder, &record)?;
@@ -248,11 +277,11 @@ pub(super) async fn send(
         journal,
         targets: frozen.targets,
         resumed: None,
-        hold: None,
+        holds: Vec::new(),
         settings: sending.dispatch(speed),
         refused,
-        operator: connection.operator.clone(),
-        posts: vec![connection.post()],
+        operator,
+        posts: crew.posts(&closed),
     };
     carry_out(ready, shown).await
 }

@@ -3,11 +3,11 @@
 //! Two mistakes are made impossible here, or at least told: a header taken for a person, and a person taken for a
 //! header. A row that holds a user id is never a header; a row of known names is never a person.
 
-use super::{NO_TENANTS, Options};
 use super::cell::{is_address, is_guid, is_id_like, trim};
 use super::columns::{Roles, choose_id, find_column, is_known_id, nearest, roles_but_id};
 use super::entry::Entry;
 use super::error::{IntakeError, shown};
+use super::{NO_TENANTS, Options};
 
 /// How many rows are looked at for a header.
 const HEADER_WITHIN: usize = 10;

@@ -57,7 +57,10 @@ impl Intake {
             let asked = [
                 ("--column", options.column.as_ref().filter(|column| *column != "1")),
                 ("--priority-column", options.priority_column.as_ref()),
-                ("--tenant-column", options.tenant_column.as_ref().filter(|column| *column != super::NO_TENANTS)),
+                (
+                    "--tenant-column",
+                    options.tenant_column.as_ref().filter(|column| *column != super::NO_TENANTS),
+                ),
             ];
             if let Some((flag, Some(column))) = asked.into_iter().find(|(_, column)| column.is_some()) {
                 return Err(no_such_column(&first.name, flag, column, &[]));

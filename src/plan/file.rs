@@ -15,8 +15,9 @@ use crate::event::Order;
 use crate::intake::{IntakeError, Row};
 use crate::outcome::Outcome;
 
-/// The plan's columns before the input's own. The last six are what the directory says.
-const COLUMNS: [&str; 14] = [
+/// The plan's columns before the input's own. Six of them are what the directory says; the last is the tenant, where
+/// there are several.
+const COLUMNS: [&str; 15] = [
     "order",
     "line",
     "input",
@@ -31,10 +32,11 @@ const COLUMNS: [&str; 14] = [
     "enabled",
     "synced",
     "roles",
+    "tenant",
 ];
 
-/// How many of them a plan of format 1 has.
-const COLUMNS_OF_FORMAT_1: usize = 8;
+/// How many of them plans of earlier formats have, the newest first.
+const COLUMNS_OF_EARLIER_FORMATS: [usize; 2] = [14, 8];
 
 /// No plan can be made, or a plan can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +141,9 @@ pub struct PlanRow {
     pub synced: Option<bool>,
     /// The directory roles that it holds.
     pub roles: String,
+    /// The tenant, as `run.json` calls it; empty where the run has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tenant: String,
     /// The input's own cells.
     pub cells: Vec<String>,
 }
@@ -190,6 +195,7 @@ impl PlanRow {
             flag(self.enabled),
             flag(self.synced),
             &self.roles,
+            &self.tenant,
         ];
         for cell in cells {
             out.write_field(cell)?;
@@ -231,6 +237,7 @@ impl PlanRow {
             enabled: parse_flag(fact(11)?)?,
             synced: parse_flag(fact(12)?)?,
             roles: fact(13)?.to_owned(),
+            tenant: fact(14)?.to_owned(),
             cells: record.iter().skip(known).map(str::to_owned).collect(),
         })
     }
@@ -328,8 +335,11 @@ impl PlanReader {
         let mut rows = csv::Reader::from_reader(file);
         let header = rows.headers().map_err(|error| fail(error.to_string()))?;
         // Runs that an earlier version began have fewer columns, and can be ended and reported all the same.
-        let known =
-            if header.iter().take(COLUMNS.len()).eq(COLUMNS) { COLUMNS.len() } else { COLUMNS_OF_FORMAT_1 };
+        let is = |known: &usize| header.iter().take(*known).eq(COLUMNS.iter().copied().take(*known));
+        let [_, oldest] = COLUMNS_OF_EARLIER_FORMATS;
+        let formats = std::iter::once(COLUMNS.len()).chain(COLUMNS_OF_EARLIER_FORMATS);
+        // A column of the input's own may be called as one that came later: the run's record settles it.
+        let known = formats.into_iter().find(is).unwrap_or(oldest);
         let columns = header.iter().skip(known).map(str::to_owned).collect();
         Ok(PlanReader { path: path.to_owned(), rows, record: csv::StringRecord::new(), columns, known })
     }

@@ -69,7 +69,7 @@ impl Gathered {
             gathered.users += u64::from(read);
             gathered.names_me |= read && row.id.eq_ignore_ascii_case("me");
             if let Some(tenants) = gathered.tenants.as_mut().filter(|_| read) {
-                tenants.count(row.tenant.as_deref());
+                tenants.count(row.tenant.as_deref(), &row.id);
             }
             gathered.keep(&row).map_err(failed)?;
         }

@@ -29,6 +29,7 @@ struct JsonRow<'a> {
     enabled: Option<bool>,
     synced: Option<bool>,
     roles: &'a str,
+    tenant: &'a str,
 }
 
 impl Draft {
@@ -61,6 +62,7 @@ impl Draft {
                 enabled: row.enabled,
                 synced: row.synced,
                 roles: &row.roles,
+                tenant: &row.tenant,
             };
             writeln!(out, "{}", crate::harmless::json(&serde_json::to_string(&json)?))
         })?;
@@ -153,6 +155,7 @@ fn harmless_row(row: &PlanRow) -> PlanRow {
         enabled: row.enabled,
         synced: row.synced,
         roles: safe(&row.roles),
+        tenant: safe(&row.tenant),
         cells: row.cells.iter().map(safe).collect(),
     }
 }
