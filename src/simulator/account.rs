@@ -33,7 +33,7 @@ impl Account {
     }
 
     /// Everything by which a pattern may mean this account, in lower case.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> + Clone {
         std::iter::once(self.key.as_str()).chain(self.known.as_ref().map(|known| known.id.as_str()))
     }
 

@@ -11,19 +11,25 @@ pub(super) struct Clock {
     started: Instant,
     started_at: Timestamp,
     speed: f64,
+    shifted: bool,
 }
 
 impl Clock {
     /// Starts to count now. `speed` is positive and finite: [`super::Config`] checks it.
     pub(super) fn start(speed: f64) -> Clock {
-        Clock { started: Instant::now(), started_at: Timestamp::now(), speed }
+        Clock { started: Instant::now(), started_at: Timestamp::now(), speed, shifted: false }
     }
 
     /// The same with a time on the wall that is so many seconds ahead of this machine's.
     pub(super) fn start_ahead(speed: f64, seconds: i64) -> Clock {
         let clock = Clock::start(speed);
         let started_at = clock.started_at.checked_add(SignedDuration::from_secs(seconds));
-        Clock { started_at: started_at.unwrap_or(clock.started_at), ..clock }
+        Clock { started_at: started_at.unwrap_or(clock.started_at), shifted: seconds != 0, ..clock }
+    }
+
+    /// Whether it is ahead of this machine's, or behind.
+    pub(super) fn is_shifted(&self) -> bool {
+        self.shifted
     }
 
     /// Real time since the start.

@@ -10,7 +10,8 @@ use super::device_code::DeviceConfig;
 use super::fault::Fault;
 use super::federated::FederatedConfig;
 use super::managed_identity::ManagedIdentityConfig;
-use super::quota::{Limit, Style};
+use super::particular::TenantConfig;
+use super::quota::QuotaConfig;
 use super::tenant::DirectoryConfig;
 use super::token::assertion::Known;
 
@@ -71,6 +72,9 @@ pub struct Config {
     pub managed_identity: ManagedIdentityConfig,
     /// The quotas.
     pub quota: QuotaConfig,
+    /// Tenants and apps that differ from the rest; of several blocks, the first that names a thing counts.
+    #[serde(rename = "tenant")]
+    pub tenants: Vec<TenantConfig>,
     /// Batches of requests.
     pub batch: BatchConfig,
     /// The directory; without one everybody exists, and nobody is in a group.
@@ -106,6 +110,7 @@ impl Default for Config {
             token: TokenConfig::default(),
             managed_identity: ManagedIdentityConfig::default(),
             quota: QuotaConfig::default(),
+            tenants: Vec::new(),
             batch: BatchConfig::default(),
             directory: None,
             faults: Vec::new(),
@@ -186,6 +191,7 @@ impl Config {
             Known::read(certificate).map_err(|error| ConfigError::Value("certificate", error))?;
         }
         self.quota.check()?;
+        self.tenants.iter().try_for_each(TenantConfig::check)?;
         self.faults.iter().try_for_each(Fault::check)
     }
 }
@@ -279,89 +285,6 @@ impl Default for TokenConfig {
     }
 }
 
-/// The quotas, and how a throttled request is told.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct QuotaConfig {
-    /// Whether there are quotas at all.
-    pub enabled: bool,
-    /// For an app in a tenant: 3,000 per 150 s.
-    pub app: Limit,
-    /// For a tenant: 18,000 per 300 s.
-    pub tenant: Limit,
-    /// Resource units that reads of an app in a tenant may cost: 3,500 per 10 s, as in a tenant of up to 50 users.
-    pub read: Limit,
-    /// Requests to Identity Protection of all apps in a tenant: 1 per second, and a 429 doesn't say how long to wait.
-    pub identity_protection: Limit,
-    /// How a throttled request is told how long to wait.
-    pub retry_after: RetryAfter,
-    /// The body of a 429.
-    pub body: ThrottleBody,
-    /// Send `x-ms-throttle-limit-percentage` when more than 0.8 of a limit is in use.
-    pub percentage: bool,
-}
-
-impl Default for QuotaConfig {
-    fn default() -> QuotaConfig {
-        let limit =
-            |limit, secs| Limit { limit, window: Duration::from_secs(secs), style: Style::TokenBucket };
-        QuotaConfig {
-            enabled: true,
-            app: limit(3_000, 150),
-            tenant: limit(18_000, 300),
-            read: limit(3_500, 10),
-            identity_protection: limit(1, 1),
-            retry_after: RetryAfter::default(),
-            body: ThrottleBody::default(),
-            percentage: true,
-        }
-    }
-}
-
-impl QuotaConfig {
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        for limit in [&self.app, &self.tenant, &self.read, &self.identity_protection] {
-            if limit.limit == 0 {
-                return Err(ConfigError::Value("quota", "a limit must be at least 1".into()));
-            }
-            if limit.window.is_zero() {
-                return Err(ConfigError::Value("quota", "a window must be longer than zero".into()));
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The forms of `Retry-After`. Values are in real seconds, after `speed`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RetryAfter {
-    /// Whole seconds, rounded up, at least 1: as in Graph's documents since 2025.
-    #[default]
-    Integer,
-    /// Seconds with decimals, such as `2.128` in Graph's documents of 2020 to 2023.
-    Decimal,
-    /// An HTTP date: no capture shows it, but HTTP allows it.
-    Date,
-    /// No header: as Identity Protection does.
-    Missing,
-    /// Always `1`, however long it takes: as users saw.
-    One,
-}
-
-/// The bodies that were seen with a 429.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ThrottleBody {
-    /// Code `TooManyRequests`, as in Graph's throttling guidance.
-    #[default]
-    Documented,
-    /// Code `TooManyRequests`, "Too many requests from Identifier:… under category:…", as seen on the directory.
-    Identifier,
-    /// Code `UnknownError`, "This request is throttled. …", as seen elsewhere.
-    Unknown,
-}
-
 /// A configuration that can't be.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -375,6 +298,7 @@ pub enum ConfigError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::quota::Style;
     use super::*;
 
     #[test]

@@ -19,6 +19,9 @@ pub(super) async fn answer(world: &World, path: &str, request: Request<Incoming>
         (&Method::GET, "ledger") if csv => page("text/csv; charset=utf-8", world.ledger().csv()),
         (&Method::GET, "ledger") => json(&world.ledger()),
         (&Method::GET, "stats") => json(&world.stats()),
+        (&Method::GET, "callers") => {
+            json(&world.callers.all().iter().map(|app| app.report()).collect::<Vec<_>>())
+        }
         (&Method::POST, "reset") => {
             world.reset();
             status(StatusCode::NO_CONTENT, String::new())

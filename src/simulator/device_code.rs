@@ -138,7 +138,7 @@ impl Devices {
 pub(super) fn begin(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
     let config = &live.config.token.device;
     let client = required(form, "client_id")?;
-    check_names(&live.config.token, tenant, client)?;
+    check_names(world, live, tenant, client)?;
     let scope = required(form, "scope")?;
     let now = world.clock.now();
     let (interval, life) = (world.clock.real(config.interval), world.clock.real(config.expires_in));
@@ -192,7 +192,7 @@ fn audience(scope: &str) -> Result<&str, Refusal> {
 /// Answers whoever asks whether the person signed in.
 pub(super) fn poll(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
     let client = required(form, "client_id")?;
-    check_names(&live.config.token, tenant, client)?;
+    check_names(world, live, tenant, client)?;
     let name = required(form, "device_code")?;
     let (audience, offline) = {
         let mut codes = lock(&world.devices.codes);
@@ -268,9 +268,8 @@ fn signed_in(world: &World, live: &Live, tenant: &str, form: &Form, audience: &s
 
 /// Gives a new access token, and a new refresh token, for a refresh token.
 pub(super) fn refresh(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
-    let config = &live.config.token;
     let client = required(form, "client_id")?;
-    check_names(config, tenant, client)?;
+    check_names(world, live, tenant, client)?;
     let audience = audience(required(form, "scope")?)?;
     let name = required(form, "refresh_token")?;
     {

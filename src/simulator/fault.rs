@@ -23,6 +23,13 @@ pub struct Fault {
     /// Where.
     #[serde(default)]
     pub endpoint: Endpoint,
+    /// Pattern of the tenant: of its id, or of the domain by which it is called. What a request without a token that is
+    /// known asks for is in no tenant.
+    #[serde(default = "everybody")]
+    pub tenant: String,
+    /// Pattern of the app's client id.
+    #[serde(default = "everybody")]
+    pub app: String,
     /// What they get.
     pub answer: Answer,
     /// Strike only with this chance, 0 to 1. The same seed, fault, id, and number strike alike in every run.
@@ -35,6 +42,9 @@ pub struct Fault {
     pub after: u32,
     /// Strike only this many requests overall.
     pub first: Option<u64>,
+    /// Spare so many requests overall: it begins in the middle of a run.
+    #[serde(default)]
+    pub beyond: u64,
     /// Whether the revocation takes effect although the answer says otherwise. Without it: only for answers that
     /// are a success, or the loss of one.
     pub effect: Option<bool>,
@@ -45,7 +55,7 @@ pub struct Fault {
     pub cp1_only: bool,
     /// `Location` of a 3xx; without it, a path of the simulator that records whoever follows it.
     pub location: Option<String>,
-    /// `error.code` instead of the usual.
+    /// `error.code` instead of the usual. At the token endpoint the number of Entra's error, such as `"AADSTS700016"`.
     pub code: Option<String>,
     /// `error.message` instead of the usual.
     pub message: Option<String>,
@@ -244,12 +254,15 @@ impl Fault {
     pub fn new(answer: Answer) -> Fault {
         Fault {
             pattern: everybody(),
+            tenant: everybody(),
+            app: everybody(),
             endpoint: Endpoint::default(),
             answer,
             chance: always(),
             times: None,
             after: 0,
             first: None,
+            beyond: 0,
             effect: None,
             retry_after: None,
             cp1_only: false,
@@ -317,7 +330,8 @@ impl FromStr for Fault {
 
 /// The value with the type that its key has in TOML.
 fn typed(key: &str, value: &str) -> toml::Value {
-    let number = matches!(key, "times" | "after" | "first").then(|| value.trim().parse::<i64>().ok());
+    let number =
+        matches!(key, "times" | "after" | "first" | "beyond").then(|| value.trim().parse::<i64>().ok());
     let chance = (key == "chance").then(|| value.trim().parse::<f64>().ok());
     let flag = matches!(key, "request_id" | "effect" | "cp1_only").then(|| value.trim().parse::<bool>().ok());
     if let Some(Some(number)) = number {

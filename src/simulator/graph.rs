@@ -120,17 +120,24 @@ fn refuse_unsized(
 /// Reads a body to its end, so that the connection can be used again. One that is too long gives nothing, and is read
 /// all the same (unless it is far too long), so that its sender can hear of it.
 async fn whole(mut body: Incoming) -> Option<Bytes> {
-    let (mut kept, mut length) = (Vec::new(), 0);
+    // Mostly it comes in one piece, which needs no copy.
+    let (mut only, mut kept, mut length) = (None, Vec::new(), 0);
     while length < 4 * BODY_LIMIT {
         // A body that breaks off ends the connection; there is nothing to do about it here.
         let Some(Ok(frame)) = body.frame().await else { break };
         let Ok(data) = frame.into_data() else { continue };
         length += data.len();
-        if length <= BODY_LIMIT {
+        if length > BODY_LIMIT {
+            continue;
+        }
+        if length == data.len() {
+            only = Some(data);
+        } else {
+            kept.extend_from_slice(&only.take().unwrap_or_default());
             kept.extend_from_slice(&data);
         }
     }
-    (length <= BODY_LIMIT).then(|| kept.into())
+    (length <= BODY_LIMIT).then(|| only.unwrap_or_else(|| kept.into()))
 }
 
 fn too_large(marks: &Marks) -> Response<Body> {
@@ -168,8 +175,7 @@ impl Call<'_> {
     pub(super) fn session(&self) -> Result<Arc<Session>, GraphError> {
         let World { sessions, clock, callers, .. } = self.world;
         let config = &self.live.config;
-        let session =
-            sessions.authenticate(self.headers, config.accept_any_token, clock, callers, &config.quota)?;
+        let session = sessions.authenticate(self.headers, &self.live, clock, callers)?;
         // Under one of Graph's own names, which `expected_hosts` holds, it takes only what is meant for that name.
         let named = config.expected_hosts.iter().any(|name| name.eq_ignore_ascii_case(self.host));
         if named && !session::is_for(self.headers, self.host) {

@@ -13,6 +13,9 @@ pub struct Ledger {
     pub users: Vec<UserRecord>,
     /// The first 100 things that a well-behaved client doesn't do.
     pub violations: Vec<Violation>,
+    /// What each app did in each tenant, in the order in which they came.
+    #[serde(default)]
+    pub callers: Vec<Caller>,
 }
 
 /// What happened to one user id. Ids that differ in case alone are one.
@@ -45,6 +48,51 @@ pub struct UserRecord {
     pub last_client_request_id: Option<String>,
     /// When a revocation took effect last: UTC, RFC 3339, to the millisecond.
     pub revoked_at: Option<String>,
+    /// Who asked for it: each app in each tenant whose token was accepted, in the order in which they came.
+    #[serde(default)]
+    pub by: Vec<Asking>,
+}
+
+/// What an app in a tenant asked for one user.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Asking {
+    /// The tenant's id, as in the token.
+    pub tenant: String,
+    /// The client id.
+    pub app: String,
+    /// Revocations requested.
+    pub requests: u64,
+    /// How often one took effect.
+    pub effects: u64,
+    /// Real seconds from the simulator's start until one took effect last.
+    pub revoked_s: Option<f64>,
+}
+
+/// What one app did in one tenant.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Caller {
+    /// The tenant's id, as in the token.
+    pub tenant: String,
+    /// The domain by which the tenant was called when the app signed in.
+    pub domain: Option<String>,
+    /// The client id.
+    pub app: String,
+    /// Revocations whose token was accepted.
+    pub revocations: u64,
+    /// How often one took effect.
+    pub effects: u64,
+    /// 429s that revocations got.
+    pub throttled: u64,
+    /// Revocations that came while it had been told to wait, and had had the time to learn it.
+    pub early: u64,
+    /// The most revocations within one window of its quota.
+    pub max_requests_in_window: u64,
+    /// The same, of those that quotas let through.
+    pub max_accepted_in_window: u64,
+    /// Real seconds from the simulator's start to the first revocation.
+    pub first_s: f64,
+    /// The same to the last.
+    pub last_s: f64,
 }
 
 /// Counters since the start or the last reset.
@@ -162,6 +210,8 @@ impl Ledger {
                 "last_s",
                 "last_client_request_id",
                 "revoked_at",
+                "tenants",
+                "apps",
             ])?;
             self.users.iter().try_for_each(|user| out.write_record(user.row()))
         };
@@ -172,7 +222,18 @@ impl Ledger {
 }
 
 impl UserRecord {
-    fn row(&self) -> [String; 11] {
+    /// Something of each who asked, once.
+    fn askers(&self, of: impl Fn(&Asking) -> &String) -> String {
+        let mut all: Vec<&str> = Vec::new();
+        for one in self.by.iter().map(|by| of(by).as_str()) {
+            if !all.contains(&one) {
+                all.push(one);
+            }
+        }
+        all.join(" ")
+    }
+
+    fn row(&self) -> [String; 13] {
         let answers: Vec<_> =
             self.answers.iter().map(|(status, count)| format!("{status}:{count}")).collect();
         [
@@ -187,6 +248,8 @@ impl UserRecord {
             format!("{:.6}", self.last_s),
             self.last_client_request_id.clone().unwrap_or_default(),
             self.revoked_at.clone().unwrap_or_default(),
+            self.askers(|by| &by.tenant),
+            self.askers(|by| &by.app),
         ]
     }
 }

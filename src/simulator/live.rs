@@ -1,5 +1,6 @@
 //! The part of the configuration that can change while the simulator runs, compiled.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +8,13 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::batch::{BatchConfig, Mishaps};
-use super::config::{Config, ConfigError, QuotaConfig, Success, TokenConfig};
+use super::config::{Config, ConfigError, Success, TokenConfig};
 use super::fault::Fault;
 use super::glob::{self, Glob};
 use super::managed_identity::ManagedIdentityConfig;
+use super::particular::{Particulars, TenantConfig};
+use super::party::Party;
+use super::quota::QuotaConfig;
 use super::recorder::{Account, Known};
 use super::strike::Faults;
 use super::tenant::{DirectoryConfig, Tenant};
@@ -22,6 +26,7 @@ pub(super) struct Live {
     pub(super) mishaps: Mishaps,
     /// The directory, if there is one.
     pub(super) tenant: Option<Arc<Tenant>>,
+    pub(super) particulars: Particulars,
     users: HashSet<String>,
     unknown: Vec<Glob>,
     deny: Vec<Glob>,
@@ -44,12 +49,23 @@ impl Live {
             tenant,
             faults: Faults::new(config.seed, &config.faults),
             mishaps: Mishaps::default(),
+            particulars: Particulars::new(&config.tenants),
             users: config.users.iter().map(|id| id.to_lowercase()).collect(),
             unknown: glob::compile(&config.unknown),
             deny: glob::compile(&config.deny),
             external: glob::compile(&config.external),
             config,
         })
+    }
+
+    /// The quotas of an app in a tenant.
+    pub(super) fn quota(&self, party: &Party<'_>) -> Cow<'_, QuotaConfig> {
+        self.particulars.quota(&self.config.quota, party)
+    }
+
+    /// The application permissions of an app in a tenant.
+    pub(super) fn roles(&self, party: &Party<'_>) -> Vec<String> {
+        self.particulars.roles(party).unwrap_or(&self.config.token.roles).to_vec()
     }
 
     /// The account as the directory knows it, whether it was deleted or not.
@@ -111,6 +127,7 @@ pub(super) struct Changes {
     token: Option<TokenConfig>,
     managed_identity: Option<ManagedIdentityConfig>,
     quota: Option<QuotaConfig>,
+    tenant: Option<Vec<TenantConfig>>,
     batch: Option<BatchConfig>,
     directory: Option<DirectoryConfig>,
     fault: Option<Vec<Fault>>,
@@ -126,7 +143,7 @@ impl Changes {
 
     /// Whether the quotas are among what changes.
     pub(super) fn quotas(&self) -> bool {
-        self.quota.is_some()
+        self.quota.is_some() || self.tenant.is_some()
     }
 
     pub(super) fn apply(self, config: &mut Config) -> Result<(), ConfigError> {
@@ -148,6 +165,7 @@ impl Changes {
         set(&mut config.token, self.token);
         set(&mut config.managed_identity, self.managed_identity);
         set(&mut config.quota, self.quota);
+        set(&mut config.tenants, self.tenant);
         set(&mut config.batch, self.batch);
         if self.directory.is_some() {
             config.directory = self.directory;

@@ -246,9 +246,10 @@ fn cached(
 fn mint(world: &World, live: &Live, app: &str, resource: &str) -> (String, Duration) {
     let config = &live.config;
     let tenant = config.token.tenant.as_deref().unwrap_or(session::DEFAULT_TENANT);
+    let tenant = &world.callers.tenant_called(tenant, live).id;
     let lifetime = config.token.lifetime;
-    let caller = world.callers.app(tenant, app, &config.quota, &world.clock);
+    let caller = world.callers.app(tenant, app, live, &world.clock);
     let grant = Grant { kind: TokenKind::App, tenant, app, audience: resource, lifetime };
-    let (token, _) = world.sessions.mint(&grant, &config.token, &world.clock, caller);
+    let (token, _) = world.sessions.mint(&grant, live, &world.clock, caller);
     (token, world.clock.now() + world.clock.real(lifetime))
 }

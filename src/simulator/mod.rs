@@ -26,6 +26,7 @@ mod account;
 mod answer;
 mod batch;
 mod body;
+mod callers;
 mod clock;
 mod config;
 mod control;
@@ -45,6 +46,8 @@ mod managed_identity;
 mod nearby;
 mod odata;
 mod openid;
+mod particular;
+mod party;
 mod penalty;
 mod permission;
 mod quota;
@@ -77,16 +80,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use batch::BatchConfig;
-pub use config::{
-    Config, ConfigError, HeaderCase, LedgerDetail, QuotaConfig, RetryAfter, Success, ThrottleBody,
-    TokenConfig,
-};
+pub use config::{Config, ConfigError, HeaderCase, LedgerDetail, Success, TokenConfig};
 pub use device_code::{DeviceConfig, DeviceOutcome, RefreshOutcome};
 pub use fault::{Answer, Endpoint, Fault, Inner};
 pub use federated::FederatedConfig;
-pub use ledger::{Ledger, Stats, UserRecord, Violation};
+pub use ledger::{Asking, Caller, Ledger, Stats, UserRecord, Violation};
 pub use managed_identity::ManagedIdentityConfig;
-pub use quota::{Limit, Style};
+pub use particular::{OwnQuota, TenantConfig};
+pub use quota::{Limit, QuotaChange, QuotaConfig, RetryAfter, Style, ThrottleBody};
 pub use session::TokenKind;
 pub use tenant::{
     AppConfig, DirectoryConfig, Generate, GroupConfig, PagingConfig, RiskyConfig, RoleConfig, ScopedConfig,
@@ -177,6 +178,12 @@ impl Simulator {
         self.world.ledger()
     }
 
+    /// What each app did in each tenant, in the order in which they came.
+    #[must_use]
+    pub fn callers(&self) -> Vec<Caller> {
+        self.world.callers.all().iter().map(|app| app.report()).collect()
+    }
+
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
@@ -191,10 +198,18 @@ impl Simulator {
         let config = &live.config;
         let tenant = config.token.tenant.as_deref().unwrap_or(session::DEFAULT_TENANT);
         let client = config.token.client_id.as_deref().unwrap_or(session::DEFAULT_APP);
-        let app = self.world.callers.app(tenant, client, &config.quota, &self.world.clock);
+        self.mint_token_for(tenant, client, kind, lifetime)
+    }
+
+    /// The same for an app in a tenant, which is called by its id or a domain.
+    #[must_use]
+    pub fn mint_token_for(&self, tenant: &str, client: &str, kind: TokenKind, lifetime: Duration) -> String {
+        let live = self.world.live();
+        let tenant = &self.world.callers.tenant_called(tenant, &live).id;
+        let app = self.world.callers.app(tenant, client, &live, &self.world.clock);
         let audience = "https://graph.microsoft.com";
         let grant = session::Grant { kind, tenant, app: client, audience, lifetime };
-        self.world.sessions.mint(&grant, &config.token, &self.world.clock, app).0
+        self.world.sessions.mint(&grant, &live, &self.world.clock, app).0
     }
 
     /// A token of the issuer whom the app trusts (`[token.federated]`), as a cluster would put it into a file; `lifetime`

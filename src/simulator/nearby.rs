@@ -16,6 +16,7 @@ use super::fault::{Answer, Endpoint, Fault};
 use super::live::Live;
 use super::lock::lock;
 use super::managed_identity::Keys;
+use super::party::Party;
 use super::penalty;
 use super::strike::Serials;
 use super::world::{Reply, World};
@@ -128,7 +129,8 @@ pub(super) async fn answer(world: &World, service: Service, request: &Request<In
     let asked = Asked::new(request);
     let endpoint = service.endpoint(&asked);
     *lock(&world.nearby.requests).entry(endpoint.word().to_owned()).or_default() += 1;
-    let fortune = live.faults.strike(endpoint, whom(&asked), Serials::default());
+    let fortune =
+        live.faults.strike(endpoint, &Party::default(), std::iter::once(whom(&asked)), Serials::default());
     if !fortune.delay.is_zero() {
         tokio::time::sleep(world.clock.real(fortune.delay)).await;
     }

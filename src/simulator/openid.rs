@@ -5,7 +5,8 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use super::body::Body;
-use super::token::{respond, tenant_id, unknown_tenant};
+use super::party::Party;
+use super::token::{knows_tenant, respond, unknown_tenant};
 use super::world::World;
 
 /// Tenants that are none: any of them may sign in, and the issuer is a pattern.
@@ -15,11 +16,12 @@ const SHARED: [&str; 3] = ["common", "organizations", "consumers"];
 pub(super) fn answer(world: &World, tenant: &str) -> Response<Body> {
     let live = world.live();
     let shared = SHARED.contains(&tenant);
-    let known = live.config.token.tenant.as_ref().is_none_or(|known| known.eq_ignore_ascii_case(tenant));
-    if !known && !shared {
+    let called = (!shared).then(|| world.callers.tenant_called(tenant, &live));
+    let party = called.as_ref().map(|called| Party { tenant: &called.id, domain: called.domain(), app: "" });
+    if party.is_some_and(|party| !knows_tenant(&live, &party)) {
         return unknown_tenant(world, tenant);
     }
-    let id = if shared { "{tenantid}".to_owned() } else { tenant_id(tenant) };
+    let id = called.map_or_else(|| "{tenantid}".to_owned(), |called| called.id.clone());
     let authority = "https://login.microsoftonline.com";
     respond(
         StatusCode::OK,

@@ -93,7 +93,8 @@ impl Call<'_> {
             counters.resource_units.add_many(u64::from(read.units));
             counters.max_resource_units_in_window.raise(read.session.app.spend(read.units, self.at));
         }
-        let fortune = self.live.faults.strike_any(read.endpoint, &read.names, self.serials(read.session));
+        let (party, names) = (read.session.app.party(), read.names.iter().copied());
+        let fortune = self.live.faults.strike(read.endpoint, &party, names, self.serials(read.session));
         let delay = latency + fortune.delay;
         let reply = match fortune.rule {
             None => Reply::Answer(usual),

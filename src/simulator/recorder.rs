@@ -1,8 +1,8 @@
 //! The ledger as it is written: counters without locks, and users in shards, so that requests seldom meet.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hyper::header::HeaderValue;
@@ -11,10 +11,11 @@ use uuid::Uuid;
 pub(super) use super::account::{Account, Known};
 use super::clock::Clock;
 use super::config::LedgerDetail;
-use super::fingerprint;
-use super::ledger::{Ledger, Stats, UserRecord, Violation};
+use super::fingerprint::{self, BuildQuick};
+use super::ledger::{Asking, Ledger, Stats, UserRecord, Violation};
 use super::lock::lock;
 use super::tally::{ByStatus, Counters, status_name};
+use super::throttle::App;
 
 const SHARDS: usize = 64;
 const VIOLATIONS_KEPT: usize = 100;
@@ -34,6 +35,63 @@ struct Record {
     answers: Answers,
     client_request_id: ClientId,
     external: bool,
+    by: By,
+}
+
+/// Who asked, by the number of the app in its tenant. Most users are asked for by one app only.
+#[derive(Debug, Default)]
+struct By {
+    first: Option<Asker>,
+    #[expect(clippy::box_collection, reason = "a pointer is a third of a vector, and mostly there is none")]
+    more: Option<Box<Vec<Asker>>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Asker {
+    app: u32,
+    requests: u32,
+    effects: u32,
+    /// When a revocation took effect last, in microseconds of real time since the start.
+    revoked: u64,
+}
+
+impl By {
+    fn add(&mut self, app: u32, fact: Fact) {
+        let asker = if self.first.is_none_or(|asker| asker.app == app) {
+            self.first.get_or_insert(Asker::new(app))
+        } else {
+            let more = self.more.get_or_insert_default();
+            let place = more.iter().position(|asker| asker.app == app).unwrap_or_else(|| {
+                more.push(Asker::new(app));
+                more.len() - 1
+            });
+            &mut more[place]
+        };
+        asker.requests += 1;
+        if fact.effect {
+            asker.effects += 1;
+            asker.revoked = u64::try_from(fact.at.as_micros()).unwrap_or(u64::MAX);
+        }
+    }
+
+    fn report(&self, apps: &[Arc<App>]) -> Vec<Asking> {
+        let all = self.first.iter().chain(self.more.iter().flat_map(|more| more.iter()));
+        all.filter_map(|asker| Some((asker, apps.get(asker.app as usize)?)))
+            .map(|(asker, app)| Asking {
+                tenant: app.tenant.id.clone(),
+                app: app.id.clone(),
+                requests: u64::from(asker.requests),
+                effects: u64::from(asker.effects),
+                revoked_s: (asker.effects > 0).then(|| Duration::from_micros(asker.revoked).as_secs_f64()),
+            })
+            .collect()
+    }
+}
+
+impl Asker {
+    fn new(app: u32) -> Asker {
+        Asker { app, requests: 0, effects: 0, revoked: 0 }
+    }
 }
 
 /// Answers by status. Most users get one status only.
@@ -95,9 +153,9 @@ impl ClientId {
 
 #[derive(Debug, Default)]
 struct Shard {
-    users: HashMap<Box<str>, Record>,
+    users: HashMap<Box<str>, Record, BuildQuick>,
     /// Fingerprints of the client request ids that came.
-    request_ids: HashSet<u64>,
+    request_ids: HashSet<u64, BuildQuick>,
 }
 
 /// What became of one revocation.
@@ -108,6 +166,8 @@ pub(super) struct Fact {
     pub(super) status: u16,
     pub(super) effect: bool,
     pub(super) external: bool,
+    /// The number of the app that asked, if its token was good enough to tell.
+    pub(super) app: Option<u32>,
 }
 
 /// Records everything.
@@ -184,12 +244,16 @@ impl Recorder {
                 answers: Answers { status: 0, count: 0, more: None },
                 client_request_id: ClientId::None,
                 external: fact.external,
+                by: By::default(),
             }),
         };
         record.requests += 1;
         record.last = fact.at;
         record.answers.add(fact.status);
         record.client_request_id = ClientId::new(client_request_id);
+        if let Some(app) = fact.app {
+            record.by.add(app, fact);
+        }
         if fact.effect {
             record.effects += 1;
             record.revoked = Some(fact.at);
@@ -278,13 +342,14 @@ impl Recorder {
     }
 
     /// Everything.
-    pub(super) fn ledger(&self, clock: &Clock) -> Ledger {
+    pub(super) fn ledger(&self, clock: &Clock, apps: &[Arc<App>]) -> Ledger {
         let mut users = Vec::new();
         for shard in &self.shards {
-            users.extend(lock(shard).users.iter().map(|(key, record)| record.report(key, clock)));
+            users.extend(lock(shard).users.iter().map(|(key, record)| record.report(key, clock, apps)));
         }
         users.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        Ledger { stats: self.stats(clock), users, violations: lock(&self.violations).clone() }
+        let callers = apps.iter().map(|app| app.report()).collect();
+        Ledger { stats: self.stats(clock), users, violations: lock(&self.violations).clone(), callers }
     }
 
     /// Forgets everything but what is in flight.
@@ -301,7 +366,7 @@ impl Recorder {
 }
 
 impl Record {
-    fn report(&self, key: &str, clock: &Clock) -> UserRecord {
+    fn report(&self, key: &str, clock: &Clock, apps: &[Arc<App>]) -> UserRecord {
         let time = |at| format!("{:.3}", clock.wall(at));
         UserRecord {
             id: self.sent.as_deref().unwrap_or(key).to_owned(),
@@ -316,6 +381,7 @@ impl Record {
             last_s: self.last.as_secs_f64(),
             last_client_request_id: self.client_request_id.text(),
             revoked_at: self.revoked.map(time),
+            by: self.by.report(apps),
         }
     }
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::answer::{GraphError, Marks};
 use super::body::Body;
-use super::config::{QuotaConfig, RetryAfter, ThrottleBody};
+use super::quota::{QuotaConfig, RetryAfter, ThrottleBody};
 use super::throttle::{App, Scope};
 
 const THROTTLE_SCOPE: HeaderName = HeaderName::from_static("x-ms-throttle-scope");
@@ -16,14 +16,12 @@ const THROTTLE_INFORMATION: HeaderName = HeaderName::from_static("x-ms-throttle-
 pub(super) const THROTTLE_PERCENTAGE: HeaderName = HeaderName::from_static("x-ms-throttle-limit-percentage");
 
 /// The header's text for a `wait` in real time that begins at `sent`. Rounded up: whoever obeys is never early (save
-/// under [`RetryAfter::One`]).
+/// under [`RetryAfter::One`] and [`RetryAfter::Short`]).
 pub(super) fn write(form: RetryAfter, wait: Duration, sent: Timestamp) -> Option<String> {
     match form {
         RetryAfter::Integer => Some(whole_seconds(wait).max(1).to_string()),
-        RetryAfter::Decimal => {
-            let millis = wait.as_nanos().div_ceil(1_000_000).max(1);
-            Some(format!("{}.{:03}", millis / 1000, millis % 1000))
-        }
+        RetryAfter::Decimal => Some(decimal(wait.as_nanos().div_ceil(1_000_000).max(1))),
+        RetryAfter::Short => Some(decimal(wait.as_nanos() / 2_000_000)),
         RetryAfter::Date => {
             let end = SystemTime::from(sent) + wait;
             let since = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -33,6 +31,10 @@ pub(super) fn write(form: RetryAfter, wait: Duration, sent: Timestamp) -> Option
         RetryAfter::Missing => None,
         RetryAfter::One => Some("1".into()),
     }
+}
+
+fn decimal(millis: u128) -> String {
+    format!("{}.{:03}", millis / 1000, millis % 1000)
 }
 
 fn whole_seconds(time: Duration) -> u64 {
@@ -73,9 +75,10 @@ pub(super) fn throttled(
     let (name, limit, information) = match scope {
         Scope::App => ("Tenant_Application", "Write", "WriteLimitExceeded"),
         Scope::Tenant => ("Tenant", "Write", "WriteLimitExceeded"),
+        Scope::Everywhere => ("Application", "Write", "WriteLimitExceeded"),
         Scope::Reads => ("Tenant_Application", "Read", "ResourceUnitLimitExceeded"),
     };
-    if let Ok(value) = HeaderValue::from_str(&format!("{name}/{limit}/{}/{}", app.id, app.tenant_id)) {
+    if let Ok(value) = HeaderValue::from_str(&format!("{name}/{limit}/{}/{}", app.id, app.tenant.id)) {
         headers.insert(THROTTLE_SCOPE, value);
     }
     headers.insert(THROTTLE_INFORMATION, HeaderValue::from_static(information));
@@ -105,6 +108,7 @@ mod tests {
             let told = read(&text(form).unwrap(), sent).unwrap();
             assert!(told >= WAIT, "{form:?}: {told:?}");
         }
+        assert_eq!(text(RetryAfter::Short).as_deref(), Some("0.124"), "half of it, cut");
         assert_eq!(write(RetryAfter::One, Duration::from_secs(9), sent).as_deref(), Some("1"));
     }
 

@@ -1,5 +1,6 @@
 //! Revocations.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,12 +17,13 @@ use super::recorder::{Account, Fact};
 use super::retry_after;
 use super::route::Whom;
 use super::session::Session;
-use super::throttle::{Patience, Scope, Verdict};
+use super::throttle::{App, Patience, Scope, Verdict};
 use super::world::Reply;
 
 impl Call<'_> {
     pub(super) fn revoke(&self, whom: Whom, unsized_body: Option<Response<Body>>) -> Decision {
         let session = self.session();
+        let app = session.as_ref().ok().map(|session| Arc::clone(&session.app));
         let user = match self.who(whom, session.as_deref().ok()) {
             Ok(user) => user,
             Err(error) => return Decision::answer(self.marks.error(&error), self.live.latency()),
@@ -34,18 +36,23 @@ impl Call<'_> {
         if decision.effect && !self.live.is_external(&user) {
             self.world.devices.revoke(&user, self.at);
         }
-        self.record(&user, &decision);
+        self.record(&user, &decision, app.as_deref());
         decision
     }
 
-    fn record(&self, user: &Account, decision: &Decision) {
+    fn record(&self, user: &Account, decision: &Decision, app: Option<&App>) {
         let external = self.live.is_external(user);
         let fact = Fact {
             at: self.at,
             status: status(&decision.reply),
             effect: decision.effect && !external,
             external,
+            app: app.map(|app| app.number),
         };
+        if let Some(app) = app {
+            app.counts.came(fact.at);
+            app.counts.add(fact.effect, fact.status == 429);
+        }
         self.world.recorder.revocation(user, fact, self.headers.get(CLIENT_REQUEST_ID));
     }
 
@@ -61,10 +68,8 @@ impl Call<'_> {
                 return Decision::answer(self.throttled(session, scope, wait, latency), latency);
             }
         };
-        let fortune = {
-            let names: Vec<&str> = user.names().collect();
-            self.live.faults.strike_any(Endpoint::Graph, &names, self.serials(session))
-        };
+        let party = session.app.party();
+        let fortune = self.live.faults.strike(Endpoint::Graph, &party, user.names(), self.serials(session));
         let delay = latency + fortune.delay;
         if !fortune.delay.is_zero() || fortune.rule.is_some() {
             self.world.recorder.counters.faults.add();
@@ -82,15 +87,19 @@ impl Call<'_> {
     /// Counts the request against the quotas, and notes whether the app was told to wait.
     fn admit(&self, user: &Account, session: &Session) -> Verdict {
         let config = &self.live.config;
-        let admission = session.app.admit(self.at, &self.world.clock, &config.quota, config.grace);
+        let admission = session.app.admit(self.at, &self.world.clock, config.quota.enabled, config.grace);
         let counters = &self.world.recorder.counters;
         counters.max_requests_in_window.raise(admission.asked);
         counters.max_accepted_in_window.raise(admission.accepted);
+        let own = &session.app.counts;
+        own.max_requests_in_window.raise(admission.asked);
+        own.max_accepted_in_window.raise(admission.accepted);
         match admission.patience {
             Patience::InTime => {}
             Patience::Crossing => counters.crossing.add(),
             Patience::Early => {
                 counters.early.add();
+                own.early.add();
                 self.world.recorder.violation(self.at, "early", &user.sent);
             }
         }

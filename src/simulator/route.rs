@@ -85,7 +85,9 @@ pub(super) fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
     if let Some(key) = head.strip_prefix("users(").and_then(|key| key.strip_suffix(')')) {
         return action(method, rest, Whom::User(Account::new(&unquote(key)?)));
     }
-    if let Some(resource) = resource::at(path) {
+    // What comes by the thousand goes the short way: nothing else of the directory ends so.
+    let revocation = head == "users" && rest.ends_with("/revokeSignInSessions");
+    if !revocation && let Some(resource) = resource::at(path) {
         let resource = resource?;
         let allowed = if resource.is_posted() { &Method::POST } else { &Method::GET };
         return only(allowed, method, Ask::Browse(resource));

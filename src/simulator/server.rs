@@ -106,8 +106,9 @@ async fn answer(
 }
 
 async fn dispatch(world: &World, request: Request<Incoming>) -> Reply {
-    let path = request.uri().path().to_owned();
-    let route = route::route(request.method(), &path);
+    // A cheap copy: the request itself goes on to whoever answers.
+    let uri = request.uri().clone();
+    let route = route::route(request.method(), uri.path());
     if !matches!(route, Ok(Route::Control(_))) {
         check_host(world, &request);
     }
@@ -124,7 +125,7 @@ async fn dispatch(world: &World, request: Request<Incoming>) -> Reply {
 
 /// Says the time, where the simulator's clock is not this machine's; otherwise the server below says it.
 fn date(world: &World, response: &mut Response<Body>) {
-    if world.live().config.clock_ahead == 0 {
+    if !world.clock.is_shifted() {
         return;
     }
     let now = std::time::SystemTime::from(world.clock.wall(world.clock.now()));

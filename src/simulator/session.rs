@@ -12,11 +12,14 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::answer::{GraphError, guid};
+use super::callers::Callers;
 use super::clock::Clock;
-use super::config::{QuotaConfig, TokenConfig};
+use super::config::TokenConfig;
+use super::fingerprint::BuildQuick;
+use super::live::Live;
 use super::lock::{read, write};
 use super::permission::Act;
-use super::throttle::{App, Callers};
+use super::throttle::App;
 
 /// The tenant of tokens that name none.
 pub(super) const DEFAULT_TENANT: &str = "11111111-2222-4333-8444-555555555555";
@@ -100,7 +103,7 @@ pub(super) struct Grant<'a> {
 
 /// All tokens there are.
 pub(super) struct Sessions {
-    by_token: RwLock<HashMap<Box<str>, Arc<Session>>>,
+    by_token: RwLock<HashMap<Box<str>, Arc<Session>, BuildQuick>>,
     next: AtomicU64,
 }
 
@@ -119,14 +122,8 @@ impl Sessions {
 
     /// Issues a token: a JWT in shape, with a signature that nobody can check. Gives its lifetime in whole seconds of
     /// real time too, rounded down, so that nobody counts on it for too long.
-    pub(super) fn mint(
-        &self,
-        grant: &Grant<'_>,
-        config: &TokenConfig,
-        clock: &Clock,
-        app: Arc<App>,
-    ) -> (String, u64) {
-        self.mint_for(grant, Asked::NOTHING, config, clock, app)
+    pub(super) fn mint(&self, grant: &Grant<'_>, live: &Live, clock: &Clock, app: Arc<App>) -> (String, u64) {
+        self.mint_for(grant, Asked::NOTHING, live, clock, app)
     }
 
     /// The same for a client that asked for something in its `claims`.
@@ -134,18 +131,19 @@ impl Sessions {
         &self,
         grant: &Grant<'_>,
         asked: Asked,
-        config: &TokenConfig,
+        live: &Live,
         clock: &Clock,
         app: Arc<App>,
     ) -> (String, u64) {
         let lifetime = clock.real(grant.lifetime);
-        let mut says = claims(grant, config, clock, lifetime.as_secs());
+        let (config, roles) = (&live.config.token, live.roles(&app.party()));
+        let mut says = claims(grant, config, &roles, clock, lifetime.as_secs());
         if asked.cp1 {
             says["xms_cc"] = json!(["cp1"]);
         }
         let token = jwt(&says);
         let granted = match grant.kind {
-            TokenKind::App => &config.roles,
+            TokenKind::App => &roles,
             TokenKind::User => &config.scopes,
         };
         let session = Session {
@@ -166,16 +164,15 @@ impl Sessions {
     pub(super) fn authenticate(
         &self,
         headers: &HeaderMap,
-        accept_any: bool,
+        live: &Live,
         clock: &Clock,
         callers: &Callers,
-        quota: &QuotaConfig,
     ) -> Result<Arc<Session>, GraphError> {
         let token = bearer(headers).ok_or_else(|| GraphError::token("Access token is empty."))?;
         let known = read(&self.by_token).get(token).cloned();
         let session = match known {
             Some(session) => session,
-            None if accept_any => self.admit(token, callers, quota, clock),
+            None if live.config.accept_any_token => self.admit(token, callers, live, clock),
             None => return Err(refusal(token)),
         };
         if session.revoked.load(Ordering::Relaxed) || (session.minted && clock.now() >= session.expires) {
@@ -185,14 +182,14 @@ impl Sessions {
     }
 
     /// Remembers a token of another issuer.
-    fn admit(&self, token: &str, callers: &Callers, quota: &QuotaConfig, clock: &Clock) -> Arc<Session> {
+    fn admit(&self, token: &str, callers: &Callers, live: &Live, clock: &Clock) -> Arc<Session> {
         let claims = parse(token);
         let name =
             |claim: Option<&String>, otherwise: &str| claim.map_or(otherwise, String::as_str).to_owned();
         let app = name(claims.as_ref().and_then(|c| c.appid.as_ref().or(c.azp.as_ref())), token);
         let tenant = name(claims.as_ref().and_then(|c| c.tid.as_ref()), DEFAULT_TENANT);
         let session = Session {
-            app: callers.app(&tenant, &app, quota, clock),
+            app: callers.app(&tenant, &app, live, clock),
             kind: claims.as_ref().and_then(Claims::kind),
             serial: self.next.fetch_add(1, Ordering::Relaxed),
             asked: Asked { cp1: claims_cp1(token), answers: true },
@@ -225,7 +222,8 @@ pub(super) fn is_for(headers: &HeaderMap, host: &str) -> bool {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    // Not `to_str`: that looks at each byte of a long token, for each request.
+    let value = std::str::from_utf8(headers.get(AUTHORIZATION)?.as_bytes()).ok()?;
     let (scheme, token) = value.split_once(' ')?;
     let token = token.trim();
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
@@ -270,7 +268,7 @@ fn claims_cp1(token: &str) -> bool {
     parse(token).and_then(|claims| claims.xms_cc).is_some_and(|all| all.iter().any(|one| one == "cp1"))
 }
 
-fn claims(grant: &Grant<'_>, config: &TokenConfig, clock: &Clock, lifetime: u64) -> Value {
+fn claims(grant: &Grant<'_>, config: &TokenConfig, roles: &[String], clock: &Clock, lifetime: u64) -> Value {
     let now = clock.wall(clock.now()).as_second();
     let mut claims = json!({
         "aud": grant.audience,
@@ -288,7 +286,7 @@ fn claims(grant: &Grant<'_>, config: &TokenConfig, clock: &Clock, lifetime: u64)
     match grant.kind {
         TokenKind::App => {
             claims["idtyp"] = "app".into();
-            claims["roles"] = config.roles.clone().into();
+            claims["roles"] = roles.into();
         }
         TokenKind::User => {
             claims["idtyp"] = "user".into();

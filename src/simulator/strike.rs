@@ -10,6 +10,7 @@ use super::fault::{Answer, Endpoint, Fault};
 use super::fingerprint;
 use super::glob::Glob;
 use super::lock::lock;
+use super::party::{Parties, Party};
 
 const SHARDS: usize = 16;
 
@@ -24,7 +25,10 @@ pub(super) struct Faults {
 /// A fault, ready to strike.
 pub(super) struct Rule {
     pub(super) fault: Fault,
+    parties: Parties,
     glob: Glob,
+    /// How many requests it might have struck.
+    met: AtomicU64,
     struck: AtomicU64,
     /// The serial from which on tokens satisfy this rule's challenge; 0 before the first challenge.
     satisfied_from: AtomicU64,
@@ -55,7 +59,9 @@ impl Faults {
     pub(super) fn new(seed: u64, faults: &[Fault]) -> Faults {
         let rule = |fault: &Fault| Rule {
             fault: fault.clone(),
+            parties: Parties::new(&fault.tenant, &fault.app),
             glob: Glob::new(&fault.pattern),
+            met: AtomicU64::new(0),
             struck: AtomicU64::new(0),
             satisfied_from: AtomicU64::new(0),
             answered: AtomicBool::new(false),
@@ -71,26 +77,40 @@ impl Faults {
     pub(super) fn restart(&self) {
         self.seen.iter().for_each(|seen| lock(seen).clear());
         for rule in &self.rules {
+            rule.met.store(0, Ordering::Relaxed);
             rule.struck.store(0, Ordering::Relaxed);
             rule.satisfied_from.store(0, Ordering::Relaxed);
             rule.answered.store(false, Ordering::Relaxed);
         }
     }
 
-    /// Decides on the next request for `id` (in lower case) at `endpoint`, and counts it.
-    pub(super) fn strike(&self, endpoint: Endpoint, id: &str, serials: Serials) -> Fortune<'_> {
-        self.strike_any(endpoint, &[id], serials)
-    }
-
-    /// The same for something that has several names; it is known by the first.
-    pub(super) fn strike_any(&self, endpoint: Endpoint, ids: &[&str], serials: Serials) -> Fortune<'_> {
+    /// Decides on the next request of `party` for something at `endpoint`, and counts it. `ids` are its names in lower
+    /// case; it is known by the first.
+    pub(super) fn strike<'a, N>(
+        &self,
+        endpoint: Endpoint,
+        party: &Party<'_>,
+        ids: N,
+        serials: Serials,
+    ) -> Fortune<'_>
+    where
+        N: Iterator<Item = &'a str> + Clone,
+    {
         let mut fortune = Fortune { delay: Duration::ZERO, rule: None };
-        let matches =
-            |rule: &Rule| rule.fault.endpoint == endpoint && ids.iter().any(|id| rule.glob.matches(id));
-        let id = ids.first().copied().unwrap_or_default();
+        let matches = |rule: &Rule| {
+            rule.fault.endpoint == endpoint
+                && rule.parties.include(party)
+                && ids.clone().any(|id| rule.glob.matches(id))
+        };
+        let id = ids.clone().next().unwrap_or_default();
         // Most requests match nothing; they need no lock.
         let Some(first) = self.rules.iter().position(matches) else { return fortune };
         let id_hash = fingerprint::mix(fingerprint::of(id.as_bytes()) ^ endpoint as u64);
+        // One app signs in to each tenant anew: what is counted for each id is counted for each tenant there.
+        let id_hash = match endpoint {
+            Endpoint::Token | Endpoint::DeviceCode => id_hash ^ fingerprint::of(party.tenant.as_bytes()),
+            _ => id_hash,
+        };
         let nth = self.number(id_hash);
         for (index, rule) in self.rules.iter().enumerate().skip(first).filter(|(_, rule)| matches(rule)) {
             let lot =
@@ -126,6 +146,9 @@ impl Rule {
         if fault.answer == Answer::Challenge && !self.challenges(serials) {
             return false;
         }
+        if fault.beyond > 0 && self.met.fetch_add(1, Ordering::Relaxed) < fault.beyond {
+            return false;
+        }
         fault.first.is_none_or(|first| self.struck.fetch_add(1, Ordering::Relaxed) < first)
     }
 
@@ -157,8 +180,12 @@ mod tests {
         Faults::new(seed, &parsed)
     }
 
+    fn strike<'a>(faults: &'a Faults, id: &str, serials: Serials) -> Fortune<'a> {
+        faults.strike(Endpoint::Graph, &Party::default(), std::iter::once(id), serials)
+    }
+
     fn status(faults: &Faults, id: &str) -> Option<Answer> {
-        faults.strike(Endpoint::Graph, id, TOKEN).rule.map(|rule| rule.fault.answer)
+        strike(faults, id, TOKEN).rule.map(|rule| rule.fault.answer)
     }
 
     #[test]
@@ -178,13 +205,45 @@ mod tests {
     }
 
     #[test]
+    fn beyond_spares_over_all_ids() {
+        let faults = faults(0, &["answer=403;beyond=3"]);
+        let hits: Vec<bool> = (0..6).map(|n| status(&faults, &format!("u{n}")).is_some()).collect();
+        assert_eq!(hits, [false, false, false, true, true, true]);
+        faults.restart();
+        assert!(status(&faults, "a").is_none());
+    }
+
+    #[test]
+    fn tenants_and_apps_are_told_apart() {
+        let faults = faults(0, &["tenant=t1*;app=app-?;answer=500;times=1"]);
+        let struck = |endpoint, tenant, app| {
+            let party = Party { tenant, domain: None, app };
+            faults.strike(endpoint, &party, ["a"].into_iter(), TOKEN).rule.is_some()
+        };
+        let graph = Endpoint::Graph;
+        assert!(!struck(graph, "t2", "app-1") && !struck(graph, "t1", "other"));
+        assert_eq!([struck(graph, "t1", "app-1"), struck(graph, "t11", "app-2")], [true, false], "one id");
+    }
+
+    #[test]
+    fn a_sign_in_is_counted_for_each_tenant() {
+        let faults = faults(0, &["endpoint=token;answer=500;times=1"]);
+        let struck = |tenant| {
+            let party = Party { tenant, domain: None, app: "a" };
+            faults.strike(Endpoint::Token, &party, ["a"].into_iter(), TOKEN).rule.is_some()
+        };
+        assert_eq!([struck("t1"), struck("t1"), struck("t2"), struck("t2")], [true, false, true, false]);
+    }
+
+    #[test]
     fn the_first_match_strikes_and_delays_add_up() {
         let faults =
             faults(0, &["answer=delay;delay=1s", "answer=delay;delay=2s", "answer=500", "answer=404"]);
-        let fortune = faults.strike(Endpoint::Graph, "a", TOKEN);
+        let fortune = strike(&faults, "a", TOKEN);
         assert_eq!(fortune.delay, Duration::from_secs(3));
         assert_eq!(fortune.rule.map(|rule| rule.fault.answer), Some(Answer::Status(500)));
-        assert!(faults.strike(Endpoint::Token, "a", TOKEN).rule.is_none());
+        let token = faults.strike(Endpoint::Token, &Party::default(), ["a"].into_iter(), TOKEN);
+        assert!(token.rule.is_none());
     }
 
     #[test]
@@ -208,7 +267,7 @@ mod tests {
         let faults = faults(0, &["answer=challenge"]);
         let challenged = |token, answers| {
             let serials = Serials { token, next: token + 1, answers, cp1: false };
-            faults.strike(Endpoint::Graph, "a", serials).rule.is_some()
+            strike(&faults, "a", serials).rule.is_some()
         };
         assert!(challenged(1, false));
         assert!(challenged(1, true), "the old token stays challenged");
@@ -222,7 +281,7 @@ mod tests {
         let faults = faults(0, &["answer=challenge;cp1_only=true"]);
         let challenged = |cp1| {
             let serials = Serials { token: 1, next: 2, cp1, answers: false };
-            faults.strike(Endpoint::Graph, "a", serials).rule.is_some()
+            strike(&faults, "a", serials).rule.is_some()
         };
         assert!(!challenged(false));
         assert!(challenged(true));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// Stands for "no answer" among statuses.
 pub(super) const NO_ANSWER: u16 = 0;
@@ -65,6 +66,58 @@ impl ByStatus {
 /// A status as it stands in the ledger.
 pub(super) fn status_name(status: usize) -> String {
     if status == usize::from(NO_ANSWER) { "none".into() } else { status.to_string() }
+}
+
+/// What one app did in one tenant.
+#[derive(Debug, Default)]
+pub(super) struct CallerCounts {
+    pub(super) revocations: Count,
+    pub(super) effects: Count,
+    pub(super) throttled: Count,
+    pub(super) early: Count,
+    pub(super) max_requests_in_window: Count,
+    pub(super) max_accepted_in_window: Count,
+    /// Nanoseconds of real time since the start, plus one: 0 stands for never.
+    pub(super) first: Count,
+    pub(super) last: Count,
+}
+
+impl CallerCounts {
+    /// Notes that something came at this real time since the start.
+    pub(super) fn came(&self, at: Duration) {
+        let at = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX - 1) + 1;
+        if self.first.get() == 0 {
+            self.first.raise(at);
+        }
+        self.last.raise(at);
+    }
+
+    /// Counts a revocation: whether it took effect, and whether it was throttled.
+    pub(super) fn add(&self, effect: bool, throttled: bool) {
+        self.revocations.add();
+        self.effects.add_many(u64::from(effect));
+        self.throttled.add_many(u64::from(throttled));
+    }
+
+    /// Real seconds since the start at which the first and the last came.
+    pub(super) fn times(&self) -> (f64, f64) {
+        let seconds = |count: &Count| Duration::from_nanos(count.get().saturating_sub(1)).as_secs_f64();
+        (seconds(&self.first), seconds(&self.last))
+    }
+
+    pub(super) fn clear(&self) {
+        let all = [
+            &self.revocations,
+            &self.effects,
+            &self.throttled,
+            &self.early,
+            &self.max_requests_in_window,
+            &self.max_accepted_in_window,
+            &self.first,
+            &self.last,
+        ];
+        all.into_iter().for_each(Count::clear);
+    }
 }
 
 /// The counters that have nothing to go with them.

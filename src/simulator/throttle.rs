@@ -1,81 +1,36 @@
-//! Who is throttled: the apps and tenants that send, what each has used of its quota, and until when each was told to
-//! wait.
+//! Who is throttled: what an app in a tenant has used of its quotas, and until when it was told to wait.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use super::callers::Tenant;
 use super::clock::Clock;
-use super::config::QuotaConfig;
-use super::lock::{lock, read, write};
-use super::quota::Meter;
+use super::ledger::Caller;
+use super::lock::lock;
+use super::party::Party;
+use super::quota::{Eater, Meter, QuotaConfig};
+use super::tally::CallerCounts;
 use super::window::Window;
-
-/// Every app in every tenant that has sent something.
-#[derive(Default)]
-pub(super) struct Callers {
-    apps: RwLock<HashMap<(String, String), Arc<App>>>,
-    tenants: RwLock<HashMap<String, Arc<Tenant>>>,
-}
-
-impl Callers {
-    /// The app in the tenant, made known if it is new.
-    pub(super) fn app(&self, tenant: &str, app: &str, quota: &QuotaConfig, clock: &Clock) -> Arc<App> {
-        let key = (tenant.to_owned(), app.to_owned());
-        if let Some(app) = read(&self.apps).get(&key) {
-            return Arc::clone(app);
-        }
-        let tenant = {
-            let mut tenants = write(&self.tenants);
-            let fresh = || Arc::new(Tenant::new(quota));
-            Arc::clone(tenants.entry(tenant.to_owned()).or_insert_with(fresh))
-        };
-        let fresh = App {
-            id: key.1.clone(),
-            tenant_id: key.0.clone(),
-            tenant,
-            state: Mutex::new(AppState::new(quota, clock)),
-        };
-        Arc::clone(write(&self.apps).entry(key).or_insert_with(|| Arc::new(fresh)))
-    }
-
-    /// Starts every quota anew, full.
-    pub(super) fn restart(&self, quota: &QuotaConfig, clock: &Clock) {
-        for tenant in read(&self.tenants).values() {
-            *lock(&tenant.meter) = Meter::new(&quota.tenant);
-            *lock(&tenant.identity_protection) = Meter::new(&quota.identity_protection);
-        }
-        for app in read(&self.apps).values() {
-            *lock(&app.state) = AppState::new(quota, clock);
-        }
-    }
-}
-
-struct Tenant {
-    meter: Mutex<Meter>,
-    /// Of what all apps together ask Identity Protection.
-    identity_protection: Mutex<Meter>,
-}
-
-impl Tenant {
-    fn new(quota: &QuotaConfig) -> Tenant {
-        Tenant {
-            meter: Mutex::new(Meter::new(&quota.tenant)),
-            identity_protection: Mutex::new(Meter::new(&quota.identity_protection)),
-        }
-    }
-}
 
 /// One app in one tenant.
 pub(super) struct App {
+    /// Its place among all callers.
+    pub(super) number: u32,
+    /// The client id, as it came first.
     pub(super) id: String,
-    pub(super) tenant_id: String,
-    tenant: Arc<Tenant>,
+    /// The same in lower case.
+    key: String,
+    pub(super) tenant: Arc<Tenant>,
+    /// What it did, without a lock.
+    pub(super) counts: CallerCounts,
+    /// What the app may write over all tenants.
+    everywhere: Arc<Mutex<Meter>>,
     state: Mutex<AppState>,
 }
 
 struct AppState {
     meter: Meter,
+    eater: Option<Eater>,
     /// Real time since the start: when the app was told to wait, and until when.
     told: Option<(Duration, Duration)>,
     asked: Window,
@@ -94,7 +49,8 @@ impl AppState {
     fn new(quota: &QuotaConfig, clock: &Clock) -> AppState {
         let window = clock.real(quota.app.window);
         AppState {
-            meter: Meter::new(&quota.app),
+            meter: quota.app_meter(),
+            eater: Eater::new(quota.eaten),
             told: None,
             asked: Window::new(window),
             accepted: Window::new(window),
@@ -121,9 +77,13 @@ pub(super) enum Patience {
 /// Whose quota is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
+    /// The app's in the tenant.
     App,
+    /// The tenant's, over all apps.
     Tenant,
-    /// The app's reads.
+    /// The app's, over all tenants.
+    Everywhere,
+    /// The app's reads in the tenant.
     Reads,
 }
 
@@ -146,25 +106,82 @@ pub(super) struct Admission {
 }
 
 impl App {
-    /// Counts a request that arrives at `now` (real time) against the quotas of the app and its tenant.
-    pub(super) fn admit(
-        &self,
-        now: Duration,
-        clock: &Clock,
+    pub(super) fn new(
+        number: u32,
+        id: &str,
+        tenant: Arc<Tenant>,
+        everywhere: Arc<Mutex<Meter>>,
         quota: &QuotaConfig,
-        grace: Duration,
-    ) -> Admission {
+        clock: &Clock,
+    ) -> App {
+        App {
+            number,
+            id: id.to_owned(),
+            key: id.to_lowercase(),
+            tenant,
+            counts: CallerCounts::default(),
+            everywhere,
+            state: Mutex::new(AppState::new(quota, clock)),
+        }
+    }
+
+    /// As patterns know it.
+    pub(super) fn party(&self) -> Party<'_> {
+        Party { tenant: &self.tenant.id, domain: self.tenant.domain(), app: &self.key }
+    }
+
+    /// What it did.
+    pub(super) fn report(&self) -> Caller {
+        let counts = &self.counts;
+        let (first_s, last_s) = counts.times();
+        Caller {
+            tenant: self.tenant.id.clone(),
+            domain: self.tenant.domain().map(str::to_owned),
+            app: self.id.clone(),
+            revocations: counts.revocations.get(),
+            effects: counts.effects.get(),
+            throttled: counts.throttled.get(),
+            early: counts.early.get(),
+            max_requests_in_window: counts.max_requests_in_window.get(),
+            max_accepted_in_window: counts.max_accepted_in_window.get(),
+            first_s,
+            last_s,
+        }
+    }
+
+    /// Starts its own quotas anew, full.
+    pub(super) fn restart(&self, quota: &QuotaConfig, clock: &Clock) {
+        *lock(&self.state) = AppState::new(quota, clock);
+    }
+
+    /// Counts a request that arrives at `now` (real time) against the quotas of the app, its tenant, and the app over
+    /// all tenants.
+    pub(super) fn admit(&self, now: Duration, clock: &Clock, enabled: bool, grace: Duration) -> Admission {
         let mut state = lock(&self.state);
         let patience = patience(state.told, now, grace);
         let asked = state.asked.count(now);
-        let verdict = if quota.enabled {
-            charge(&mut state.meter, &mut lock(&self.tenant.meter), clock.simulated(now))
-        } else {
-            Verdict::Allowed { used: 0.0 }
+        if !enabled {
+            let verdict = Verdict::Allowed { used: 0.0 };
+            return Admission { patience, verdict, asked, accepted: state.accepted.count(now) };
+        }
+        // Always in this order, so that nobody waits for somebody who waits for them.
+        let AppState { meter, eater, accepted, .. } = &mut *state;
+        let mut meters = Meters {
+            app: meter,
+            tenant: &mut lock(&self.tenant.meter),
+            everywhere: &mut lock(&self.everywhere),
         };
-        let accepted = match verdict {
-            Verdict::Allowed { .. } => state.accepted.count(now),
-            Verdict::Throttled { .. } => 0,
+        let simulated = clock.simulated(now);
+        if let Some(eater) = eater {
+            let limit = meters.app.limit().clone();
+            eater.eat(&limit, simulated, |at| meters.charge(at).wait());
+        }
+        let (verdict, accepted) = match meters.charge(simulated) {
+            Verdict::Allowed { used } => {
+                let accepted = accepted.count(now);
+                (Verdict::Allowed { used: strained(used, asked, accepted) }, accepted)
+            }
+            throttled => (throttled, 0),
         };
         Admission { patience, verdict, asked, accepted }
     }
@@ -255,51 +272,127 @@ fn patience(told: Option<(Duration, Duration)>, now: Duration, grace: Duration) 
     }
 }
 
-/// Counts a request against both quotas; one that either refuses costs the other nothing.
-fn charge(app: &mut Meter, tenant: &mut Meter, now: Duration) -> Verdict {
-    if let Some(wait) = app.wait(now) {
-        return Verdict::Throttled { scope: Scope::App, wait: app.refuse(now, wait) };
+/// What is used of a limit, as Graph says it: above 1 by the share of requests that were throttled
+/// (`x-ms-throttle-limit-percentage` is 1.2 where a fifth of them is).
+fn strained(used: f64, asked: u64, accepted: u64) -> f64 {
+    if used <= 0.8 || asked <= accepted {
+        return used;
     }
-    if let Some(wait) = tenant.wait(now) {
-        return Verdict::Throttled { scope: Scope::Tenant, wait: tenant.refuse(now, wait) };
+    #[expect(clippy::cast_precision_loss, reason = "a share needs no more")]
+    let throttled = 1.0 - accepted as f64 / asked as f64;
+    used.max(1.0 + throttled)
+}
+
+/// All the quotas that a write spends of.
+struct Meters<'a> {
+    app: &'a mut Meter,
+    tenant: &'a mut Meter,
+    everywhere: &'a mut Meter,
+}
+
+impl Meters<'_> {
+    /// Counts a request against all of them; one that any refuses costs the others nothing.
+    fn charge(&mut self, now: Duration) -> Verdict {
+        let scopes = [Scope::App, Scope::Tenant, Scope::Everywhere];
+        for (scope, meter) in scopes.into_iter().zip(self.all()) {
+            if let Some(wait) = meter.wait(now) {
+                return Verdict::Throttled { scope, wait: meter.refuse(now, wait) };
+            }
+        }
+        let used = self.all().map(Meter::charge);
+        Verdict::Allowed { used: used.into_iter().fold(0.0, f64::max) }
     }
-    Verdict::Allowed { used: app.charge().max(tenant.charge()) }
+
+    fn all(&mut self) -> [&mut Meter; 3] {
+        [&mut *self.app, &mut *self.tenant, &mut *self.everywhere]
+    }
+}
+
+impl Verdict {
+    /// How long to wait, in simulated time, if it must.
+    fn wait(self) -> Option<Duration> {
+        match self {
+            Verdict::Allowed { .. } => None,
+            Verdict::Throttled { wait, .. } => Some(wait),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::quota::{Limit, Style};
+    use super::super::callers::Callers;
+    use super::super::config::Config;
+    use super::super::live::Live;
+    use super::super::quota::Limit;
     use super::*;
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
-    fn quota(app: u32, tenant: u32) -> QuotaConfig {
-        let limit = |limit| Limit { limit, window: Duration::from_secs(100), style: Style::TokenBucket };
-        QuotaConfig { app: limit(app), tenant: limit(tenant), ..QuotaConfig::default() }
+    fn live(app: u32, tenant: u32, everywhere: u32) -> Live {
+        let limit = |limit| Limit::new(limit, Duration::from_secs(100));
+        let quota = QuotaConfig {
+            app: limit(app),
+            tenant: limit(tenant),
+            everywhere: limit(everywhere),
+            ..QuotaConfig::default()
+        };
+        Live::new(Config { quota, ..Config::default() }, None).unwrap()
+    }
+
+    /// Which scope throttles a request that comes at the start.
+    fn scope(callers: &Callers, live: &Live, tenant: &str, app: &str) -> Option<Scope> {
+        let clock = Clock::start(1.0);
+        match callers.app(tenant, app, live, &clock).admit(ms(0), &clock, true, ms(0)).verdict {
+            Verdict::Allowed { .. } => None,
+            Verdict::Throttled { scope, .. } => Some(scope),
+        }
     }
 
     #[test]
     fn two_apps_share_their_tenants_quota() {
-        let (clock, quota, callers) = (Clock::start(1.0), quota(3, 4), Callers::default());
-        let scope = |app: &str| match callers
-            .app("t", app, &quota, &clock)
-            .admit(ms(0), &clock, &quota, ms(0))
-            .verdict
-        {
-            Verdict::Allowed { .. } => None,
-            Verdict::Throttled { scope, .. } => Some(scope),
-        };
+        let (live, callers) = (live(3, 4, 100), Callers::default());
+        let scope = |app: &str| scope(&callers, &live, "t", app);
         assert_eq!([scope("a"), scope("a"), scope("a"), scope("a")], [None, None, None, Some(Scope::App)]);
         assert_eq!([scope("b"), scope("b")], [None, Some(Scope::Tenant)]);
     }
 
     #[test]
+    fn an_app_has_one_quota_over_all_tenants() {
+        let (live, callers) = (live(3, 100, 4), Callers::default());
+        let scope = |tenant: &str, app: &str| scope(&callers, &live, tenant, app);
+        assert_eq!([scope("t1", "a"), scope("t2", "a"), scope("t3", "A"), scope("t4", "a")], [None; 4]);
+        assert_eq!(scope("t5", "a"), Some(Scope::Everywhere));
+        assert_eq!(scope("t5", "b"), None);
+    }
+
+    #[test]
+    fn throttled_requests_show_in_the_share_that_is_used() {
+        let told = [strained(0.5, 10, 5), strained(1.0, 10, 10), strained(0.9, 10, 8), strained(1.0, 10, 1)];
+        let expected = [0.5, 1.0, 1.2, 1.9];
+        assert!(told.into_iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{told:?}");
+    }
+
+    #[test]
+    fn another_program_takes_its_share_first() {
+        let toml = "[quota]\neaten = 0.5\napp = { limit = 10, window = '100s', style = 'fixed-window' }";
+        let live = Live::new(Config::from_toml_str(toml).unwrap(), None).unwrap();
+        let (callers, clock) = (Callers::default(), Clock::start(1.0));
+        let app = callers.app("t", "a", &live, &clock);
+        let burst = |at| {
+            let admit = || app.admit(Duration::from_secs(at), &clock, true, ms(0)).verdict;
+            (0..20).filter(|_| matches!(admit(), Verdict::Allowed { .. })).count()
+        };
+        assert_eq!(burst(50), 7, "it came at 0, 20 and 40");
+        assert_eq!(burst(100), 9, "and was throttled at 60 until the window ended");
+    }
+
+    #[test]
     fn impatience_is_told_from_what_was_on_its_way() {
-        let (clock, quota, callers) = (Clock::start(1.0), quota(100, 100), Callers::default());
-        let app = callers.app("t", "a", &quota, &clock);
-        let patience = |now| app.admit(now, &clock, &quota, ms(50)).patience;
+        let (live, callers, clock) = (live(100, 100, 100), Callers::default(), Clock::start(1.0));
+        let app = callers.app("t", "a", &live, &clock);
+        let patience = |now| app.admit(now, &clock, true, ms(50)).patience;
         app.tell(ms(100), ms(1000));
         assert_eq!(patience(ms(120)), Patience::Crossing);
         assert_eq!(patience(ms(151)), Patience::Early);

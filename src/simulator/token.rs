@@ -4,6 +4,7 @@
 //! the correlation id, and the time, as Entra's do.
 
 pub(super) mod assertion;
+mod refusal;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -21,8 +22,9 @@ use super::answer::{CLIENT_REQUEST_ID, guid};
 use super::body::Body;
 use super::config::TokenConfig;
 use super::device_code;
-use super::fault::{Answer, Endpoint, Fault};
+use super::fault::Endpoint;
 use super::live::Live;
+use super::party::Party;
 use super::penalty;
 use super::session::{Asked, Grant, TokenKind};
 use super::strike::Serials;
@@ -30,25 +32,12 @@ use super::tally::NO_ANSWER;
 use super::world::{Reply, World};
 use super::{federated, fingerprint};
 
+pub(super) use refusal::Refusal;
+
 const FORM_LIMIT: usize = 1 << 16;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 pub(super) type Form = HashMap<String, String>;
-
-/// Why no token is given.
-pub(super) struct Refusal {
-    status: StatusCode,
-    error: &'static str,
-    code: u32,
-    text: String,
-}
-
-impl Refusal {
-    pub(super) fn new(status: u16, error: &'static str, code: u32, text: impl Into<String>) -> Refusal {
-        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
-        Refusal { status, error, code, text: text.into() }
-    }
-}
 
 /// Answers a request for a token.
 pub(super) async fn answer(world: &World, tenant: &str, request: Request<Incoming>) -> Reply {
@@ -69,8 +58,11 @@ async fn serve(world: &World, endpoint: Endpoint, tenant: &str, request: Request
     let form = parse(&bytes);
 
     let client = form.get("client_id").map(|id| id.to_lowercase()).unwrap_or_default();
-    let fortune = live.faults.strike(endpoint, &client, Serials::default());
-    let usual = match decide(world, &live, endpoint, &head, tenant, &form) {
+    let called = world.callers.tenant_called(tenant, &live);
+    let party = Party { tenant: &called.id, domain: called.domain(), app: &client };
+    let names = std::iter::once(client.as_str());
+    let fortune = live.faults.strike(endpoint, &party, names, Serials::default());
+    let usual = match decide(world, &live, endpoint, &head, (tenant, &party), &form) {
         Ok(body) => respond(StatusCode::OK, &body, None),
         Err(refusal) => refused(world, &refusal, correlation.as_ref()),
     };
@@ -79,7 +71,8 @@ async fn serve(world: &World, endpoint: Endpoint, tenant: &str, request: Request
         Some(rule) => {
             world.recorder.counters.faults.add();
             let pace = world.clock.real(rule.fault.delay);
-            let error = || refused(world, &fault_refusal(&rule.fault), correlation.as_ref());
+            let error =
+                || refused(world, &refusal::of_fault(&rule.fault, tenant, &client), correlation.as_ref());
             penalty::inflict(&rule.fault, pace, usual, error)
         }
     };
@@ -92,7 +85,7 @@ fn decide(
     live: &Live,
     endpoint: Endpoint,
     head: &Parts,
-    tenant: &str,
+    (tenant, party): (&str, &Party<'_>),
     form: &Form,
 ) -> Result<serde_json::Value, Refusal> {
     check_method(&head.method)?;
@@ -103,7 +96,7 @@ fn decide(
         device_code::GRANT => device_code::poll(world, live, tenant, form),
         device_code::REFRESH => device_code::refresh(world, live, tenant, form),
         _ => {
-            let audience = check(&live.config.token, &head.method, tenant, form)?;
+            let audience = check(live, party, &head.method, tenant, form)?;
             check_assertion(world, live, head, form)?;
             Ok(granted(world, live, tenant, form, audience, TokenKind::App))
         }
@@ -140,7 +133,8 @@ fn parse(body: &[u8]) -> Form {
 
 /// The audience of the token to be given, or why there is none.
 fn check<'a>(
-    config: &TokenConfig,
+    live: &Live,
+    party: &Party<'_>,
     method: &Method,
     tenant: &str,
     form: &'a Form,
@@ -152,9 +146,10 @@ fn check<'a>(
         return Err(Refusal::new(400, "unsupported_grant_type", 70_003, text));
     }
     let client = required(form, "client_id")?;
-    check_names(config, tenant, client)?;
+    check_party(live, party, tenant, client)?;
     let audience = check_scope(required(form, "scope")?)?;
-    check_credential(config, client, form)?;
+    let secret = live.particulars.secret(party).or(live.config.token.secret.as_deref());
+    check_credential(&live.config.token, secret, client, form)?;
     Ok(audience)
 }
 
@@ -173,35 +168,33 @@ pub(super) fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusa
     })
 }
 
-pub(super) fn check_names(config: &TokenConfig, tenant: &str, client: &str) -> Result<(), Refusal> {
-    let other =
-        |expected: &Option<String>, is: &str| expected.as_ref().is_some_and(|e| !e.eq_ignore_ascii_case(is));
-    if other(&config.tenant, tenant) {
-        return Err(no_tenant(tenant));
+/// That there are such a tenant and such an app in it.
+pub(super) fn check_names(world: &World, live: &Live, tenant: &str, client: &str) -> Result<(), Refusal> {
+    let (called, app) = (world.callers.tenant_called(tenant, live), client.to_lowercase());
+    let party = Party { tenant: &called.id, domain: called.domain(), app: &app };
+    check_party(live, &party, tenant, client)
+}
+
+fn check_party(live: &Live, party: &Party<'_>, tenant: &str, client: &str) -> Result<(), Refusal> {
+    let other_app = live.config.token.client_id.as_ref().is_some_and(|id| !id.eq_ignore_ascii_case(client));
+    if !knows_tenant(live, party) {
+        return Err(refusal::no_tenant(tenant));
     }
-    if other(&config.client_id, client) {
-        let text = format!(
-            "Application with identifier '{client}' was not found in the directory '{tenant}'. This can happen if the \
-             application has not been installed by the administrator of the tenant or consented to by any user in the \
-             tenant. You may have sent your authentication request to the wrong tenant."
-        );
-        return Err(Refusal::new(400, "unauthorized_client", 700_016, text));
+    if other_app || !live.particulars.knows_app(party) {
+        return Err(refusal::no_app(tenant, client));
     }
     Ok(())
 }
 
-fn no_tenant(tenant: &str) -> Refusal {
-    let text = format!(
-        "Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the \
-         correct cloud. Check with your subscription administrator, this may happen if there are no active \
-         subscriptions for the tenant."
-    );
-    Refusal::new(400, "invalid_request", 90_002, text)
+/// Whether there is the tenant.
+pub(super) fn knows_tenant(live: &Live, party: &Party<'_>) -> bool {
+    let one = live.config.token.tenant.as_ref();
+    one.is_none_or(|one| tenant_id(one) == party.tenant) && live.particulars.knows_tenant(party)
 }
 
 /// The refusal of a tenant that is not the one there is.
 pub(super) fn unknown_tenant(world: &World, tenant: &str) -> Response<Body> {
-    refused(world, &no_tenant(tenant), None)
+    refused(world, &refusal::no_tenant(tenant), None)
 }
 
 fn check_scope(scope: &str) -> Result<&str, Refusal> {
@@ -227,7 +220,12 @@ fn check_scope(scope: &str) -> Result<&str, Refusal> {
 }
 
 /// A secret, or an assertion that has the shape of a JWT (for more, see [`assertion`]).
-fn check_credential(config: &TokenConfig, client: &str, form: &Form) -> Result<(), Refusal> {
+fn check_credential(
+    config: &TokenConfig,
+    secret_here: Option<&str>,
+    client: &str,
+    form: &Form,
+) -> Result<(), Refusal> {
     let given = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
     if let Some(assertion) = given("client_assertion") {
         if given("client_assertion_type") != Some(ASSERTION_TYPE) {
@@ -248,20 +246,11 @@ fn check_credential(config: &TokenConfig, client: &str, form: &Form) -> Result<(
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
         return Err(Refusal::new(401, "invalid_client", 7_000_218, text));
     };
-    if config.secret.as_deref().is_some_and(|expected| expected != secret) {
-        let text = format!(
-            "Invalid client secret provided. Ensure the secret being sent in the request is the client secret value, \
-             not the client secret ID, for a secret added to app '{client}'."
-        );
-        return Err(Refusal::new(401, "invalid_client", 7_000_215, text));
+    if secret_here.is_some_and(|expected| expected != secret) {
+        return Err(refusal::wrong_secret(client));
     }
     if config.secret_expired {
-        let text = format!(
-            "The provided client secret keys for app '{client}' are expired. Visit the Azure portal to create new keys \
-             for your app: https://aka.ms/NewClientSecret, or consider using certificate credentials for added \
-             security: https://aka.ms/certCreds."
-        );
-        return Err(Refusal::new(401, "invalid_client", 7_000_222, text));
+        return Err(refusal::expired_secret(client));
     }
     Ok(())
 }
@@ -298,11 +287,11 @@ pub(super) fn granted(
     let config = &live.config;
     let client = form["client_id"].as_str();
     let asked = Asked::read(form.get("claims").map(String::as_str));
-    let id = tenant_id(tenant);
-    let app = world.callers.app(&id, client, &config.quota, &world.clock);
+    let id = &world.callers.tenant_called(tenant, live).id;
+    let app = world.callers.app(id, client, live, &world.clock);
     let lifetime = config.token.lifetime;
-    let grant = Grant { kind, tenant: &id, app: client, audience, lifetime };
-    let (token, expires_in) = world.sessions.mint_for(&grant, asked, &config.token, &world.clock, app);
+    let grant = Grant { kind, tenant: id, app: client, audience, lifetime };
+    let (token, expires_in) = world.sessions.mint_for(&grant, asked, live, &world.clock, app);
     world.recorder.counters.tokens_issued.add();
     json!({
         "token_type": "Bearer",
@@ -333,21 +322,6 @@ fn refused(world: &World, refusal: &Refusal, correlation: Option<&HeaderValue>) 
     respond(refusal.status, &body, correlation)
 }
 
-/// The refusal of a fault that only names a status.
-fn fault_refusal(fault: &Fault) -> Refusal {
-    let status = match fault.answer {
-        Answer::Status(status) => status,
-        _ => 409,
-    };
-    let (error, code, usual) = match status {
-        401 => ("invalid_client", 7_000_215, "Invalid client secret provided."),
-        429 => ("temporarily_unavailable", 90_055, "Tenant request is being throttled."),
-        500.. => ("temporarily_unavailable", 90_033, "A transient error has occurred. Please try again."),
-        _ => ("invalid_request", 90_014, "The required field is missing from the credential."),
-    };
-    Refusal::new(status, error, code, fault.message.as_deref().unwrap_or(usual))
-}
-
 /// An answer in JSON, with the headers of Entra's.
 pub(super) fn respond(
     status: StatusCode,
@@ -370,6 +344,7 @@ pub(super) fn respond(
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Config;
     use super::*;
 
     fn form(text: &str) -> Form {
@@ -377,7 +352,14 @@ mod tests {
     }
 
     fn code(config: &TokenConfig, text: &str) -> u32 {
-        check(config, &Method::POST, "t", &form(text)).map_or_else(|refusal| refusal.code, |_| 0)
+        code_in("t", config, text)
+    }
+
+    fn code_in(tenant: &str, config: &TokenConfig, text: &str) -> u32 {
+        let live = Live::new(Config { token: config.clone(), ..Config::default() }, None).unwrap();
+        let (id, form) = (tenant_id(tenant), form(text));
+        let party = Party { tenant: &id, domain: Some(tenant), app: "app" };
+        check(&live, &party, &Method::POST, tenant, &form).map_or_else(|refusal| refusal.code, |_| 0)
     }
 
     #[test]
@@ -415,8 +397,7 @@ mod tests {
         assert_eq!(code(&config, &good.replace("client_secret=right", &assertion)), 0);
         let expired = TokenConfig { secret_expired: true, ..config.clone() };
         assert_eq!(code(&expired, good), 7_000_222);
-        let good = form(good);
-        let elsewhere = check(&config, &Method::POST, "other", &good);
-        assert_eq!(elsewhere.err().map(|refusal| refusal.code), Some(90_002));
+        assert_eq!(code_in("other", &config, good), 90_002);
+        assert_eq!(code_in(&tenant_id("t"), &config, good), 0, "by its id, too");
     }
 }

@@ -6,6 +6,7 @@ use hyper::Response;
 use tokio::sync::watch;
 
 use super::body::Body;
+use super::callers::Callers;
 use super::clock::Clock;
 use super::config::{Config, ConfigError};
 use super::device_code::Devices;
@@ -16,7 +17,6 @@ use super::nearby::Nearby;
 use super::odata::Retries;
 use super::recorder::Recorder;
 use super::session::Sessions;
-use super::throttle::Callers;
 use super::token::assertion::Seen;
 
 /// What a request comes to.
@@ -81,7 +81,7 @@ impl World {
         changes.apply(&mut config)?;
         let next = Live::new(config, Some(live.as_ref()))?;
         if quotas {
-            self.callers.restart(&next.config.quota, &self.clock);
+            self.callers.restart(&next, &self.clock, false);
         }
         *live = Arc::new(next);
         Ok(())
@@ -93,14 +93,14 @@ impl World {
         self.recorder.clear();
         self.nearby.clear();
         self.retries.clear();
-        self.callers.restart(&live.config.quota, &self.clock);
+        self.callers.restart(&live, &self.clock, true);
         live.faults.restart();
         live.mishaps.restart();
     }
 
     /// Everything that was recorded.
     pub(super) fn ledger(&self) -> Ledger {
-        Ledger { stats: self.stats(), ..self.recorder.ledger(&self.clock) }
+        Ledger { stats: self.stats(), ..self.recorder.ledger(&self.clock, &self.callers.all()) }
     }
 
     /// The counters.

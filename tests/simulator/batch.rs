@@ -154,6 +154,20 @@ async fn a_quota_throttles_parts_and_not_the_batch() {
 }
 
 #[tokio::test]
+async fn parts_say_which_limit_is_near_and_which_was_reached() {
+    for (name, scope) in [("app", "Tenant_Application"), ("tenant", "Tenant"), ("everywhere", "Application")]
+    {
+        let quota = format!("batch.shuffle = false\n[quota]\n{name} = {{ limit = 1, window = '100s' }}");
+        let parts = Drill::new(&quota).await.parts(json!([revoke("1", "a"), revoke("2", "b")])).await;
+        assert_eq!(statuses(&parts), [200, 429], "{name}");
+        assert_eq!(parts[0]["headers"]["x-ms-throttle-limit-percentage"], "1.00");
+        let told = parts[1]["headers"]["x-ms-throttle-scope"].as_str().unwrap();
+        assert!(told.starts_with(&format!("{scope}/Write/opaque/")), "{told}");
+        assert_eq!(parts[1]["headers"]["x-ms-throttle-information"], "WriteLimitExceeded");
+    }
+}
+
+#[tokio::test]
 async fn answers_are_shuffled_alike_with_the_same_seed() {
     let requests: Value = (0..20).map(|n| revoke(&n.to_string(), "ann")).collect::<Vec<_>>().into();
     let order = async |toml: &str| {

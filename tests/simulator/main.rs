@@ -16,6 +16,7 @@ mod quotas;
 mod reading;
 mod reads;
 mod tenant;
+mod tenants;
 mod tls;
 mod token;
 

@@ -44,6 +44,8 @@ async fn retry_after_has_many_forms() {
     };
     assert_eq!(first_429("missing").await, None);
     assert_eq!(first_429("one").await.as_deref(), Some("1"));
+    let short: f64 = first_429("short").await.unwrap().parse().unwrap();
+    assert!((2.0..=5.0).contains(&short), "half of what it takes: {short}");
     let integer: u64 = first_429("integer").await.unwrap().parse().unwrap();
     assert!((5..=10).contains(&integer), "{integer}");
     let decimal = first_429("decimal").await.unwrap();
@@ -134,4 +136,43 @@ async fn quotas_can_be_off_and_changed_at_run_time() {
     assert_eq!(drill.revoke("a").await.status(), 429, "faults come behind quotas, which were not named");
     drill.simulator.reset();
     assert_eq!(drill.revoke("a").await.status(), 500);
+}
+
+#[tokio::test]
+async fn a_sliding_window_remembers() {
+    let quota = "speed = 100\n[quota]\nretry_after = 'decimal'\n\
+                 app = { limit = 2, window = '1000s', style = 'sliding-window' }";
+    let drill = Drill::new(quota).await;
+    let mut statuses = Vec::new();
+    for _ in 0..3 {
+        statuses.push(drill.revoke("a").await.status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 429]);
+    let wait: f64 = header(&drill.revoke("a").await, "retry-after").unwrap().parse().unwrap();
+    assert!((8.0..=10.0).contains(&wait), "a window from the first: {wait}");
+}
+
+#[tokio::test]
+async fn a_limit_changes_while_it_runs() {
+    let drill = Drill::new(
+        "speed = 1000\n[quota]\napp = { limit = 1, window = '1000s' }\n\
+         [[quota.change]]\nat = '200s'\napp = { limit = 1000, window = '1s' }",
+    )
+    .await;
+    assert_eq!([drill.revoke("a").await.status(), drill.revoke("a").await.status()], [200, 429]);
+    drill.until(|stats| stats.uptime_s > 0.21).await;
+    assert_eq!([drill.revoke("a").await.status(), drill.revoke("a").await.status()], [200, 200]);
+}
+
+#[tokio::test]
+async fn what_can_not_be_a_quota_is_refused() {
+    for text in [
+        "[quota]\neaten = 1.0",
+        "[quota]\neverywhere = { limit = 0, window = 1 }",
+        "[[quota.change]]\nat = '1s'\ntenant = { limit = 1, window = 0 }",
+        "[[tenant]]\nquota.app = { limit = 0, window = 1 }",
+        "[[tenant]]\nquota.read = { limit = 1, window = 1 }",
+    ] {
+        assert!(entra_revoke::simulator::Config::from_toml_str(text).is_err(), "{text}");
+    }
 }

@@ -125,7 +125,7 @@ fn apps(asked: &Asked<'_>, reading: &Reading) -> Answer {
         Reading::Apps(kind) => asked.rows(kind.word(), &[app.show(*kind)], &row::APP),
         // Reading::Organization
         _ => {
-            let organization = app::organization(asked.tenant, &session.app.tenant_id);
+            let organization = app::organization(asked.tenant, &session.app.tenant.id);
             asked.rows("organization", &[organization], &row::ORGANIZATION)
         }
     }

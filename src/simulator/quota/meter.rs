@@ -1,0 +1,195 @@
+//! The state of one quota.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{Limit, Style};
+
+/// What is used of one limit, and what it will be.
+#[derive(Debug)]
+pub(in crate::simulator) struct Meter {
+    limit: Limit,
+    /// Tokens left; in a window, requests left in it.
+    left: f64,
+    /// When `left` was last brought up to date.
+    at: Duration,
+    /// The wait that a strict bucket imposed last, and when it ends.
+    penalty: Duration,
+    blocked_until: Duration,
+    /// What a sliding window remembers, oldest first.
+    log: VecDeque<Duration>,
+    /// Limits to come, each with its instant, earliest first.
+    changes: VecDeque<(Duration, Limit)>,
+}
+
+impl Meter {
+    /// A quota of which nothing is used.
+    pub(in crate::simulator) fn new(limit: &Limit) -> Meter {
+        Meter::changing(limit, &[])
+    }
+
+    /// The same, which becomes another one at each of these simulated instants.
+    pub(in crate::simulator) fn changing(limit: &Limit, changes: &[(Duration, Limit)]) -> Meter {
+        let mut changes: Vec<_> = changes.to_vec();
+        changes.sort_by_key(|(at, _)| *at);
+        Meter {
+            left: f64::from(limit.limit),
+            limit: limit.clone(),
+            at: Duration::ZERO,
+            penalty: Duration::ZERO,
+            blocked_until: Duration::ZERO,
+            log: VecDeque::new(),
+            changes: changes.into(),
+        }
+    }
+
+    /// The limit that holds now, as of the last request.
+    pub(in crate::simulator) fn limit(&self) -> &Limit {
+        &self.limit
+    }
+
+    /// How long a request that arrives at `now` must wait, or `None`. Counts nothing.
+    pub(in crate::simulator) fn wait(&mut self, now: Duration) -> Option<Duration> {
+        self.wait_for(1, now)
+    }
+
+    /// The same for a request that costs more than one.
+    pub(in crate::simulator) fn wait_for(&mut self, cost: u32, now: Duration) -> Option<Duration> {
+        self.advance(now);
+        if self.limit.style == Style::StrictBucket && now < self.blocked_until {
+            return Some(self.penalty.max(self.until(cost)));
+        }
+        (self.left < self.price(cost)).then(|| self.until(cost))
+    }
+
+    /// What can cost more than there ever is costs all there is: it must get through some day.
+    fn price(&self, cost: u32) -> f64 {
+        f64::from(self.whole_price(cost))
+    }
+
+    fn whole_price(&self, cost: u32) -> u32 {
+        cost.min(self.limit.limit)
+    }
+
+    /// Counts a request that went through; gives the share of the limit now in use.
+    pub(in crate::simulator) fn charge(&mut self) -> f64 {
+        self.charge_for(1)
+    }
+
+    /// The same for a request that costs more than one.
+    pub(in crate::simulator) fn charge_for(&mut self, cost: u32) -> f64 {
+        self.left -= self.price(cost);
+        if self.limit.style == Style::SlidingWindow {
+            self.log.extend(std::iter::repeat_n(self.at, self.whole_price(cost) as usize));
+        }
+        1.0 - self.left / f64::from(self.limit.limit)
+    }
+
+    /// Takes back what a request was counted for that turned out to cost nothing.
+    pub(in crate::simulator) fn give_back(&mut self, cost: u32) {
+        self.left = (self.left + self.price(cost)).min(f64::from(self.limit.limit));
+        let kept = self.log.len().saturating_sub(self.whole_price(cost) as usize);
+        self.log.truncate(kept);
+    }
+
+    /// Counts a request that was throttled for `wait`; gives the wait to announce.
+    pub(in crate::simulator) fn refuse(&mut self, now: Duration, wait: Duration) -> Duration {
+        if self.limit.style != Style::StrictBucket {
+            return wait;
+        }
+        // The debt has a floor: a client that never stops must be able to recover within two windows.
+        self.left = (self.left - 1.0).max(-f64::from(self.limit.limit));
+        self.penalty = wait.max(self.until(1));
+        self.blocked_until = now + self.penalty;
+        self.penalty
+    }
+
+    fn advance(&mut self, now: Duration) {
+        // Requests on several threads may be handed in slightly out of order; time never runs back.
+        let now = now.max(self.at);
+        while self.changes.front().is_some_and(|(at, _)| *at <= now) {
+            if let Some((at, limit)) = self.changes.pop_front() {
+                self.run_to(at.max(self.at));
+                self.become_limit(limit);
+            }
+        }
+        self.run_to(now);
+    }
+
+    fn run_to(&mut self, now: Duration) {
+        let full = f64::from(self.limit.limit);
+        match self.limit.style {
+            Style::FixedWindow => {
+                if self.window_of(now) > self.window_of(self.at) {
+                    self.left = full;
+                }
+            }
+            Style::SlidingWindow => {
+                while self.log.front().is_some_and(|&at| at + self.limit.window <= now) {
+                    self.log.pop_front();
+                }
+                // After a change the log may be longer than the limit is now.
+                self.left = (i64::from(self.limit.limit) - self.log.len() as i64) as f64;
+            }
+            Style::TokenBucket | Style::StrictBucket => {
+                let gained = (now - self.at).as_secs_f64() * full / self.limit.window.as_secs_f64();
+                self.left = (self.left + gained).min(full);
+            }
+        }
+        self.at = now;
+    }
+
+    /// From now on another limit holds. A bucket stays as full as it was; a window remembers what was used in it.
+    fn become_limit(&mut self, limit: Limit) {
+        let (old, new) = (f64::from(self.limit.limit), f64::from(limit.limit));
+        let used = old - self.left;
+        self.left = match limit.style {
+            Style::TokenBucket | Style::StrictBucket => self.left / old * new,
+            Style::FixedWindow | Style::SlidingWindow => new - used,
+        };
+        if limit.style != Style::SlidingWindow {
+            self.log.clear();
+        } else if self.limit.style != Style::SlidingWindow {
+            self.log = std::iter::repeat_n(self.at, used.max(0.0).round() as usize).collect();
+        }
+        self.limit = limit;
+    }
+
+    /// The number of the fixed window in which an instant falls.
+    fn window_of(&self, at: Duration) -> u64 {
+        (nanos(at) + self.lead()) / nanos(self.limit.window)
+    }
+
+    /// By how much fixed windows begin before multiples of their length.
+    fn lead(&self) -> u64 {
+        let window = nanos(self.limit.window);
+        (window - nanos(self.limit.phase) % window) % window
+    }
+
+    /// Time until one more request of this cost can go through, as of the last [`Meter::advance`].
+    fn until(&self, cost: u32) -> Duration {
+        match self.limit.style {
+            Style::FixedWindow => {
+                let window = nanos(self.limit.window);
+                Duration::from_nanos(window - (nanos(self.at) + self.lead()) % window)
+            }
+            Style::SlidingWindow => {
+                // As many must be forgotten as this one is too many.
+                let short = (self.price(cost) - self.left).max(1.0) as usize;
+                let freed = self.log.get(short - 1).or(self.log.back()).copied().unwrap_or(self.at);
+                (freed + self.limit.window).saturating_sub(self.at)
+            }
+            Style::TokenBucket | Style::StrictBucket => {
+                let per_token = self.limit.window.as_secs_f64() / f64::from(self.limit.limit);
+                let wait = ((self.price(cost) - self.left) * per_token).max(0.0);
+                // One nanosecond more, so that rounding never leaves the bucket a hair short of a token.
+                Duration::from_secs_f64(wait) + Duration::from_nanos(1)
+            }
+        }
+    }
+}
+
+/// Whole nanoseconds; enough for 584 years.
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}

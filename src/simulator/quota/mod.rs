@@ -1,0 +1,72 @@
+//! How many requests a quota lets through. Pure: the time is an argument.
+//!
+//! Graph's documents give limits and windows (3,000 writes per 150 s for an app in a tenant, 18,000 per 300 s for a
+//! tenant, 35,000 per 300 s for an app over all tenants: learn.microsoft.com/graph/throttling-limits, "Identity and
+//! access") and call it a token bucket; how a burst or a throttled request counts they leave open, hence the styles.
+
+mod config;
+mod eater;
+mod meter;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+pub use config::{QuotaChange, QuotaConfig, RetryAfter, ThrottleBody};
+pub(super) use eater::Eater;
+pub(super) use meter::Meter;
+
+/// How a quota counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Style {
+    /// Holds `limit` tokens and refills `limit` per `window`; a throttled request costs nothing.
+    #[default]
+    TokenBucket,
+    /// `limit` requests in each `window`, counted from the simulator's start and the limit's `phase`; a throttled
+    /// request costs nothing.
+    FixedWindow,
+    /// `limit` requests within any `window`: each is remembered for so long; a throttled request costs nothing.
+    SlidingWindow,
+    /// A token bucket in which throttled requests cost too ("all requests accrue against the limits": Graph's
+    /// throttling guidance), and in which a request that comes before its wait is over restarts the wait.
+    StrictBucket,
+}
+
+/// One quota.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// Requests per `window`; at least 1.
+    pub limit: u32,
+    /// Simulated time; longer than zero.
+    #[serde(deserialize_with = "super::duration::deserialize")]
+    pub window: Duration,
+    /// How it counts.
+    #[serde(default)]
+    pub style: Style,
+    /// When the first fixed window begins, in simulated time since the start, so that no client knows when one ends.
+    #[serde(default, deserialize_with = "super::duration::deserialize")]
+    pub phase: Duration,
+}
+
+impl Limit {
+    /// So many requests per window, by a token bucket.
+    #[must_use]
+    pub const fn new(limit: u32, window: Duration) -> Limit {
+        Limit { limit, window, style: Style::TokenBucket, phase: Duration::ZERO }
+    }
+
+    /// Whether there can be such a limit; why not.
+    fn check(&self) -> Result<(), String> {
+        if self.limit == 0 {
+            return Err("a limit must be at least 1".into());
+        }
+        if self.window.is_zero() {
+            return Err("a window must be longer than zero".into());
+        }
+        Ok(())
+    }
+}
