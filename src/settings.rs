@@ -184,6 +184,7 @@ pub fn record(
         max_users: sending.max_users,
         accept: sending.accepted.clone(),
         column,
+        tenant_column: None,
         graph_url: network.graph_url.as_ref().map(Endpoint::to_string),
         authority_url: network.kept_authority(),
         client_id: sign_in.client_id.clone(),

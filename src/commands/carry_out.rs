@@ -212,7 +212,9 @@ fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> V
     if record.drill.is_none() {
         let column = record.settings.column.as_ref().filter(|_| record.inputs.len() == 1);
         let column = column.map(|column| format!(" --column \"{column}\"")).unwrap_or_default();
-        next.push(format!("entra-revoke run {}{column}", quoted(&folder.file("remaining.csv"))));
+        let tenants = record.settings.tenant_column.as_ref();
+        let tenants = tenants.map(|column| format!(" --tenant-column \"{column}\"")).unwrap_or_default();
+        next.push(format!("entra-revoke run {}{column}{tenants}", quoted(&folder.file("remaining.csv"))));
     }
     next
 }

@@ -240,6 +240,11 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         console::say(&format!("run folder {}", folder.path().display()));
     }
     let closed = draft.closed().clone();
+    let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANTS {
+        true => given,
+        // A number would count other columns in `remaining.csv`.
+        false => draft.tenant_column().map_or(given, str::to_owned),
+    });
     let who = crew.who().clone();
     let first = crew.first().filter(|_| !crew.are_several());
     let tenant_id = first.and_then(|connection| connection.claims.tid.clone());
@@ -247,7 +252,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     let frozen = draft.freeze(&folder.plan())?;
     // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
     let own = if tenants.is_empty() { &who } else { &credentials.own };
-    let record = RunRecord {
+    let mut record = RunRecord {
         format: FORMAT,
         id,
         started_at,
@@ -266,6 +271,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         settings: settings::record(&sending, &network, own, work.input.column),
         drill,
     };
+    record.settings.tenant_column = tenant_column;
     write_record(&folder, &record)?;
     let journal = new_journal(&folder)?;
     folder.sync()?;

@@ -115,9 +115,10 @@ impl Intake {
         self.makers.iter().any(|maker| maker.layout.roles.id_is_mail)
     }
 
-    /// Whether some source has a column of tenants.
-    pub fn names_tenants(&self) -> bool {
-        self.makers.iter().any(|maker| maker.layout.roles.tenant.is_some())
+    /// The column of tenants, by the name it has in the first source with one.
+    pub fn tenant_column(&self) -> Option<&str> {
+        let layouts = self.makers.iter().map(|maker| &maker.layout);
+        layouts.filter_map(|layout| layout.columns.get(layout.roles.tenant?)).next().map(String::as_str)
     }
 
     /// The names of all sources, in their order.

@@ -204,6 +204,9 @@ pub struct SettingsRecord {
     pub accept: Accepted,
     /// `--column`.
     pub column: Option<String>,
+    /// `--tenant-column`: the column's name, or `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_column: Option<String>,
     /// `--graph-url`.
     pub graph_url: Option<String>,
     /// `--authority-url`.

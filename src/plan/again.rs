@@ -178,6 +178,7 @@ impl Again {
                 drafted,
                 facts,
                 closed: Default::default(),
+                tenant_column: None,
             },
         }
     }

@@ -100,7 +100,16 @@ pub(super) async fn compose<D: Ask>(
     }
     let mut notices = notices::of(&drafted, &facts, gathered.ids_are_mail && !wishes.resolve);
     notices.extend(warnings);
-    Ok(Draft { spool, columns: gathered.columns, inputs: gathered.inputs, notices, drafted, facts, closed })
+    Ok(Draft {
+        spool,
+        columns: gathered.columns,
+        inputs: gathered.inputs,
+        notices,
+        drafted,
+        facts,
+        closed,
+        tenant_column: gathered.tenant_column,
+    })
 }
 
 /// The first users of each tenant.

@@ -31,6 +31,8 @@ pub struct Gathered {
     pub ids_are_mail: bool,
     /// The tenants that rows name; none where no input has a column of them.
     pub tenants: Option<NamedTenants>,
+    /// The column that names them, by the name it has in the first input with one.
+    pub tenant_column: Option<String>,
 }
 
 impl Default for Gathered {
@@ -46,6 +48,7 @@ impl Default for Gathered {
             ids_are_mail: false,
             names_me: false,
             tenants: None,
+            tenant_column: None,
         }
     }
 }
@@ -60,7 +63,8 @@ impl Gathered {
             columns: intake.columns().to_vec(),
             names: intake.source_names(),
             ids_are_mail: intake.ids_are_mail(),
-            tenants: intake.names_tenants().then(NamedTenants::default),
+            tenants: intake.tenant_column().map(|_| NamedTenants::default()),
+            tenant_column: intake.tenant_column().map(str::to_owned),
             ..Gathered::default()
         };
         for row in intake.by_ref() {

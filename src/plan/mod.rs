@@ -80,6 +80,7 @@ pub struct Draft {
     drafted: Drafted,
     facts: PlanFacts,
     closed: compose::Closed,
+    tenant_column: Option<String>,
 }
 
 /// Who signed in: nobody is revoked by their own hand unasked.
@@ -118,6 +119,11 @@ impl Draft {
         tell: &dyn Fn(&Reading<'_>),
     ) -> Result<Draft, PlanError> {
         compose::compose(gathered, wishes, tenants, tell).await
+    }
+
+    /// The column that names the tenants, if one does.
+    pub fn tenant_column(&self) -> Option<&str> {
+        self.tenant_column.as_deref()
     }
 
     /// Why nothing may be sent in single tenants: nobody could be looked up there, and the lists could not be compared.

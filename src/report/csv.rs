@@ -61,6 +61,7 @@ impl<W: Write> CsvRows<W> {
             &order,
             row.user_principal_name,
             row.display_name,
+            row.tenant,
             row.case_id.unwrap_or_default(),
         ];
         for field in fields {

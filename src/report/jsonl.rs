@@ -45,6 +45,7 @@ struct Object<'a> {
     order: Option<Order>,
     user_principal_name: Option<&'a str>,
     display_name: Option<&'a str>,
+    tenant: Option<&'a str>,
     case_id: Option<&'a str>,
     /// The input's name; null where the run has one input.
     source: Option<&'a str>,
@@ -123,6 +124,7 @@ impl<W: Write> JsonRows<W> {
             order: row.order,
             user_principal_name: Some(row.user_principal_name).filter(|name| !name.is_empty()),
             display_name: Some(row.display_name).filter(|name| !name.is_empty()),
+            tenant: Some(row.tenant).filter(|tenant| !tenant.is_empty()),
             case_id: row.case_id,
             source,
             server_date: row.server_date,

@@ -16,6 +16,7 @@ mod row;
 mod sample;
 mod stream;
 mod summary;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -29,6 +30,7 @@ pub use pass::for_each_row;
 pub use row::{COLUMNS, ReportRow};
 pub use stream::{RowStream, StreamFormat};
 pub use summary::{Stopped, Summary, exit_code};
+pub use tenants::{TenantNotes, TenantSummary};
 pub use text::render as summary_text;
 pub use totals::Totals;
 pub use words::{meaning, next_step};
@@ -84,7 +86,7 @@ pub fn withdraw_manifest(folder: &RunFolder) -> Result<(), ReportError> {
 pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<Summary, ReportError> {
     manifest::remove(folder)?;
     let pass = pass::write_rows(folder, record, ledger)?;
-    let summary = Summary::new(record, ledger, &pass.totals);
+    let summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
     let path = folder.file(summary::NAME);
     write_private(&path, |out| summary.write(out)).map_err(ReportError::write(&path))?;
     let path = folder.file(html::NAME);

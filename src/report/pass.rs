@@ -10,6 +10,7 @@ use super::jsonl::JsonRows;
 use super::remaining::Remaining;
 use super::row::ReportRow;
 use super::sample::Sample;
+use super::tenants::{ByTenant, TenantNotes};
 use super::totals::Totals;
 use crate::journal::{Ledger, RunFolder, RunRecord, write_private};
 use crate::outcome::Standing;
@@ -21,6 +22,8 @@ const NAMES: [&str; 3] = ["report.csv", "report.jsonl", "remaining.csv"];
 /// What the pass brings back beside the files.
 pub(super) struct Pass {
     pub(super) totals: Totals,
+    /// The same for each tenant, where there are several.
+    pub(super) by_tenant: Option<ByTenant>,
     pub(super) sample: Sample,
 }
 
@@ -34,15 +37,16 @@ pub fn for_each_row<E: From<ReportError>>(
     mut visit: impl FnMut(&ReportRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let case_id = record.case_id.as_deref();
+    let notes = TenantNotes::new(record, ledger);
     let plan = PlanReader::open(&folder.plan(), &record.plan.sha256).map_err(ReportError::Plan)?;
     for row in plan {
         let row = row.map_err(ReportError::Plan)?;
         match row.order() {
             Some(order) => {
                 let standing = ledger.standing(order).map_err(ReportError::read(&folder.journal()))?;
-                visit(&ReportRow::of_target(&row, &standing, case_id))?;
+                visit(&notes.complete(ReportRow::of_target(&row, &standing, case_id)))?;
             }
-            None => visit(&ReportRow::left_out(&row, case_id))?,
+            None => visit(&notes.complete(ReportRow::left_out(&row, case_id)))?,
         }
     }
     Ok(())
@@ -94,11 +98,18 @@ fn fill(
     let mut json = JsonRows::new(files.json, columns);
     let mut remaining = Remaining::new(files.remaining, record.inputs.len(), record.plan.selected, columns)
         .map_err(ReportError::write(remaining_path))?;
-    let mut pass = Pass { totals: Totals::new(&record.settings.accept), sample: Sample::default() };
+    let mut pass = Pass {
+        totals: Totals::new(&record.settings.accept),
+        by_tenant: ByTenant::new(record),
+        sample: Sample::default(),
+    };
     for_each_row(folder, record, ledger, |row| {
         csv.write(row).map_err(ReportError::write(csv_path))?;
         json.write(row).map_err(ReportError::write(json_path))?;
         let standing = pass.totals.count(row);
+        if let Some(by_tenant) = &mut pass.by_tenant {
+            by_tenant.count(row);
+        }
         if standing == Standing::NotDone {
             remaining.write(row).map_err(ReportError::write(remaining_path))?;
         }

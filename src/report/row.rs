@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::plan::PlanRow;
 
 /// The report's columns before the input's own, in order.
-pub const COLUMNS: [&str; 20] = [
+pub const COLUMNS: [&str; 21] = [
     "line",
     "input",
     "user_id",
@@ -31,6 +31,7 @@ pub const COLUMNS: [&str; 20] = [
     "order",
     "user_principal_name",
     "display_name",
+    "tenant",
     "case_id",
 ];
 
@@ -76,6 +77,8 @@ pub struct ReportRow<'a> {
     pub user_principal_name: &'a str,
     /// Display name, likewise.
     pub display_name: &'a str,
+    /// The tenant: its id, or as it was named where its id is not known.
+    pub tenant: &'a str,
     /// The operator's case id.
     pub case_id: Option<&'a str>,
     /// The answer's `Date` header.
@@ -113,6 +116,7 @@ impl<'a> ReportRow<'a> {
             order: row.order(),
             user_principal_name: &row.user_principal_name,
             display_name: &row.display_name,
+            tenant: &row.tenant,
             case_id,
             server_date: None,
             diagnostic: None,
