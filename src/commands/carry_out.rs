@@ -9,7 +9,7 @@ use super::results::Results;
 use super::signals;
 use crate::console::Output;
 use crate::console::{self, Console, log};
-use crate::dispatch::{Dispatcher, Settings, Work};
+use crate::dispatch::{Dispatcher, Pace, Settings, Work};
 use crate::error::Error;
 use crate::event::{Began, Event, Order, Stop, TenantIndex};
 use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint};
@@ -54,10 +54,17 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), Some(&ready.operator))?;
 
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
-    let pace = ready.settings.pacing.app;
+    let several = ready.posts.len();
+    let pace = pace(&ready.settings, several);
+    let targets: Arc<[Target]> = ready.targets.into();
+    let to_do: Box<dyn Iterator<Item = Order>> = match &orders {
+        Some(orders) => Box::new(orders.iter().copied()),
+        None => Box::new(1..=targets.len() as Order),
+    };
     let options = console::Options {
         progress: shown.progress,
         accepted: ready.settings.accepted.clone(),
+        tenants: console::Tenants::new(several, &targets, to_do),
         ..console::Options::default()
     };
     let console = Console::start(options, u64::from(left), Some(pace));
@@ -68,9 +75,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
             results.settled(settled);
         }
     };
-    let several = ready.posts.len();
-    let tenants = at_work(ready.posts, &ready.targets, ready.resumed.take());
-    let targets: Arc<[Target]> = ready.targets.into();
+    let tenants = at_work(ready.posts, &targets, ready.resumed.take());
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
@@ -84,6 +89,13 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let code = report(&ready.folder, &ready.record, shown.output, results, finished.stop.as_ref());
     drop(ready.lock);
     code
+}
+
+/// How fast users may leave in all tenants together: each has a quota of its own.
+fn pace(settings: &Settings, tenants: usize) -> Pace {
+    let one = settings.pacing.app;
+    let tenants = u32::try_from(tenants.max(1)).unwrap_or(u32::MAX);
+    Pace { per_second: one.per_second * f64::from(tenants), burst: one.burst.saturating_mul(tenants) }
 }
 
 /// The first line of this process in the journal.

@@ -16,6 +16,7 @@ pub mod question;
 mod sample;
 mod screen;
 mod tally;
+mod tenants;
 pub mod wording;
 pub mod wrap;
 
@@ -34,6 +35,7 @@ pub use output::{Output, UnknownOutput};
 use plain::Plain;
 pub use screen::aside;
 pub use tally::{Gate, Tally, TimeLeft};
+pub use tenants::Tenants;
 
 use crate::dispatch::Pace;
 use crate::event::Event;
@@ -111,11 +113,18 @@ pub struct Options {
     pub every: Duration,
     /// Which words beside `revoked` count as done: they are not shown as a warning.
     pub accepted: Accepted,
+    /// The tenants, where there are several.
+    pub tenants: Option<Tenants>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { progress: Progress::Auto, every: Duration::from_secs(5), accepted: Accepted::default() }
+        Options {
+            progress: Progress::Auto,
+            every: Duration::from_secs(5),
+            accepted: Accepted::default(),
+            tenants: None,
+        }
     }
 }
 
@@ -178,11 +187,11 @@ impl Console {
                 Some(Face::Plain(Plain::new(Box::new(io::stderr()), options.every, Timestamp::now())))
             }
         };
-        Console::with(face, total, pace)
+        Console::with(face, Tally::new(total).of_tenants(options.tenants), pace)
     }
 
-    fn with(face: Option<Face>, total: u64, pace: Option<Pace>) -> Console {
-        let state = State { tally: Tally::new(total), pace, over: false };
+    fn with(face: Option<Face>, tally: Tally, pace: Option<Pace>) -> Console {
+        let state = State { tally, pace, over: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
         let drawing = face.and_then(|face| {
             let shared = Arc::clone(&shared);
@@ -323,7 +332,7 @@ mod tests {
     fn plain_lines_are_written_by_the_thread() {
         let (tell, told) = std::sync::mpsc::channel();
         let plain = Plain::new(Box::new(Teller(tell)), Duration::from_millis(1), Timestamp::now());
-        let console = Console::with(Some(Face::Plain(plain)), 2, None);
+        let console = Console::with(Some(Face::Plain(plain)), Tally::new(2), None);
         console.on(&sample::began(2));
         console.on(&sample::settled(1, Outcome::Revoked));
         console.on(&sample::throttled(Timestamp::now() + Duration::from_secs(9)));

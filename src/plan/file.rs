@@ -15,8 +15,8 @@ use crate::event::Order;
 use crate::intake::{IntakeError, Row};
 use crate::outcome::Outcome;
 
-/// The plan's columns before the input's own. Six of them are what the directory says; the last is the tenant, where
-/// there are several.
+/// The plan's columns before the input's own. The last six are what the directory says. The tenant, where there are
+/// several, stands in the middle: an input's own first column may be called so, and must not be taken for it.
 const COLUMNS: [&str; 15] = [
     "order",
     "line",
@@ -26,17 +26,21 @@ const COLUMNS: [&str; 15] = [
     "detail",
     "external",
     "priority",
+    "tenant",
     "user_principal_name",
     "display_name",
     "user_type",
     "enabled",
     "synced",
     "roles",
-    "tenant",
 ];
 
-/// How many of them plans of earlier formats have, the newest first.
-const COLUMNS_OF_EARLIER_FORMATS: [usize; 2] = [14, 8];
+/// Where the tenant stands.
+const TENANT: usize = 8;
+
+/// How many columns plans of earlier formats have: one had no tenant, one nothing of the directory.
+const COLUMNS_OF_FORMAT_2: usize = COLUMNS.len() - 1;
+const COLUMNS_OF_FORMAT_1: usize = TENANT;
 
 /// No plan can be made, or a plan can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -189,13 +193,13 @@ impl PlanRow {
             detail,
             flag(self.external),
             &self.priority,
+            &self.tenant,
             &self.user_principal_name,
             &self.display_name,
             self.user_type(),
             flag(self.enabled),
             flag(self.synced),
             &self.roles,
-            &self.tenant,
         ];
         for cell in cells {
             out.write_field(cell)?;
@@ -206,7 +210,8 @@ impl PlanRow {
     /// `known` is how many columns stand before the input's own.
     fn parse(record: &csv::StringRecord, known: usize) -> Option<PlanRow> {
         let text = |at: usize| record.get(at).map(str::to_owned);
-        let fact = |at: usize| if at < known { record.get(at) } else { Some("") };
+        let shift = usize::from(known == COLUMNS.len());
+        let fact = |at: usize| if at + shift < known { record.get(at + shift) } else { Some("") };
         let (left_out, note) = match record.get(4)? {
             "" => (None, text(5)?),
             word => (Some(LeftOut { outcome: word.parse().ok()?, detail: text(5)? }), String::new()),
@@ -237,7 +242,7 @@ impl PlanRow {
             enabled: parse_flag(fact(11)?)?,
             synced: parse_flag(fact(12)?)?,
             roles: fact(13)?.to_owned(),
-            tenant: fact(14)?.to_owned(),
+            tenant: if shift == 1 { text(TENANT)? } else { String::new() },
             cells: record.iter().skip(known).map(str::to_owned).collect(),
         })
     }
@@ -335,11 +340,13 @@ impl PlanReader {
         let mut rows = csv::Reader::from_reader(file);
         let header = rows.headers().map_err(|error| fail(error.to_string()))?;
         // Runs that an earlier version began have fewer columns, and can be ended and reported all the same.
-        let is = |known: &usize| header.iter().take(*known).eq(COLUMNS.iter().copied().take(*known));
-        let [_, oldest] = COLUMNS_OF_EARLIER_FORMATS;
-        let formats = std::iter::once(COLUMNS.len()).chain(COLUMNS_OF_EARLIER_FORMATS);
-        // A column of the input's own may be called as one that came later: the run's record settles it.
-        let known = formats.into_iter().find(is).unwrap_or(oldest);
+        let without_tenant =
+            COLUMNS.iter().enumerate().filter(|(at, _)| *at != TENANT).map(|(_, name)| *name);
+        let known = match () {
+            () if header.iter().take(COLUMNS.len()).eq(COLUMNS) => COLUMNS.len(),
+            () if header.iter().take(COLUMNS_OF_FORMAT_2).eq(without_tenant) => COLUMNS_OF_FORMAT_2,
+            () => COLUMNS_OF_FORMAT_1,
+        };
         let columns = header.iter().skip(known).map(str::to_owned).collect();
         Ok(PlanReader { path: path.to_owned(), rows, record: csv::StringRecord::new(), columns, known })
     }
