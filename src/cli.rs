@@ -123,6 +123,9 @@ pub struct RunArgs {
     pub sign_in: SignInArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub apps: AppArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub network: NetworkArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -190,6 +193,9 @@ pub struct ResumeArgs {
     pub sign_in: SignInArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
+    pub apps: AppArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
     pub network: NetworkArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
@@ -227,6 +233,9 @@ pub struct DoctorArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sign_in: SignInArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub apps: AppArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub network: NetworkArgs,
@@ -460,6 +469,16 @@ pub struct SignInArgs {
     /// AZURE_AUTHORITY_HOST, or global]
     #[arg(long, value_name = "CLOUD")]
     pub cloud: Option<Cloud>,
+}
+
+/// Which further apps send, beside the first one.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Sign-in")]
+pub struct AppArgs {
+    /// A profile whose app sends, too, in the same tenant with a quota of its own; repeatable. Instead of the profile's
+    /// own further apps; none takes none
+    #[arg(long, value_name = "PROFILE", value_parser = filled)]
+    pub app: Vec<String>,
 }
 
 /// How the network is used. HTTPS_PROXY, ALL_PROXY, NO_PROXY and SSL_CERT_FILE are taken from the environment.

@@ -101,6 +101,9 @@ pub struct Began {
     /// How this process signed in and as whom, as far as the token tells; another person may go on with a run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub operator: Option<String>,
+    /// The ids of the apps that send, as far as they are known. A line that names no app is of the only one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<Arc<str>>,
 }
 
 /// A request is about to leave.

@@ -1,12 +1,14 @@
 //! Flags, then the environment, then the profile, then defaults (and for `resume` what the run had): settled once, then
 //! only passed on.
 
+pub mod apps;
 pub mod profiled;
 
 mod credentials;
 mod network;
 mod wishes;
 
+pub use apps::Apps;
 pub use credentials::Credentials;
 pub use network::Network;
 pub use wishes::wishes;
@@ -15,8 +17,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs};
-use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Rate};
-use crate::identity::{Endpoint, Offer, Sources, process_variables};
+use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Pace, Rate};
+use crate::identity::{Endpoint, FurtherApp, Offer, Sources, process_variables};
 use crate::journal::SettingsRecord;
 use crate::outcome::Accepted;
 
@@ -77,6 +79,11 @@ impl Sending {
             accepted: if args.accept.is_empty() { had.accept.clone() } else { new.accepted },
             ..new
         }
+    }
+
+    /// How fast so many apps send together in one tenant.
+    pub fn pace(&self, apps: usize) -> Pace {
+        self.rate.pacing(self.burst, 1.0).of_apps(apps)
     }
 
     /// For the dispatcher; `speed` is that of a simulator's clock, 1 against Graph.
@@ -146,6 +153,15 @@ impl SignIn {
             sources: self.sources.clone(),
         }
     }
+
+    /// Who signs in as a further app, beside this one in the same tenant.
+    pub fn further(&self, app: &FurtherApp) -> SignIn {
+        SignIn {
+            tenant: self.tenant.clone().or_else(|| app.tenant.clone()),
+            client_id: app.client_id.clone(),
+            sources: app.sources.clone(),
+        }
+    }
 }
 
 /// What is kept as evidence, and where.
@@ -171,6 +187,7 @@ pub fn record(
     network: &Network,
     sign_in: &SignIn,
     column: Option<String>,
+    further: &[FurtherApp],
 ) -> SettingsRecord {
     SettingsRecord {
         jobs: sending.jobs,
@@ -189,6 +206,7 @@ pub fn record(
         authority_url: network.kept_authority(),
         client_id: sign_in.client_id.clone(),
         sources: sign_in.sources.clone(),
+        further: further.to_vec(),
         ca_cert: network.ca_cert.clone(),
     }
 }

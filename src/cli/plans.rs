@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::{
-    CapArgs, ChoosingArgs, ConsentArgs, EvidenceArgs, InputArgs, NetworkArgs, OrderArgs, OutputArgs,
+    AppArgs, CapArgs, ChoosingArgs, ConsentArgs, EvidenceArgs, InputArgs, NetworkArgs, OrderArgs, OutputArgs,
     ProfileArgs, SafetyArgs, SendingArgs, SignInArgs,
 };
 use crate::duration;
@@ -105,6 +105,9 @@ pub struct ApplyArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sign_in: SignInArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub apps: AppArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub network: NetworkArgs,

@@ -1,10 +1,10 @@
 //! `apply`: send exactly what a plan file holds, if it is the plan that was approved, fresh, and of this tenant.
 
 use super::confirm::Limits;
-use super::connect::{Connection, check_me, sign_in};
+use super::connect::{Connection, check_me};
 use super::run::{self, Prepared};
 use super::tenants::Crew;
-use super::{profiles, reading, standard_input, start_logs};
+use super::{apps, profiles, reading, standard_input, start_logs};
 use crate::cli::{ApplyArgs, InputArgs, WorkArgs};
 use crate::console::question;
 use crate::console::{self, Output, wording};
@@ -14,7 +14,7 @@ use crate::journal::PlanFileRecord;
 use crate::plan::{Changes, Draft, Gathered, Listed, Share, Tenants, Wishes};
 use crate::plan_file::{Age, Head, Now, PlanFile};
 use crate::settings::profiled;
-use crate::settings::{Credentials, Network, Sending, SignIn};
+use crate::settings::{Apps, Credentials, Network, Sending, SignIn};
 
 pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
@@ -35,6 +35,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     file.head.check_place(&now)?;
     let tenant = &file.head.tenant;
     who.tenant = who.tenant.or_else(|| tenant.given.clone()).or_else(|| tenant.id.clone());
+    let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&[], &who.sources)?;
     let asks = !args.consent.is_given() && !args.dry_run && file.head.counts.targets > 0;
     if asks && !question::is_possible() {
@@ -43,18 +44,19 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     if args.output.output != Output::None {
         network.notices.iter().for_each(|notice| console::say(notice));
     }
-    let connection = sign_in(&who, &network).await?;
+    let connection = apps::sign_in(&who, &apps, &network).await?;
     file.head.check_token(connection.claims.tid.as_deref())?;
     let draft = judge_anew(&mut file, &args, &protect, &connection).await?;
     if args.dry_run {
         return run::dry_run(draft, args.output.output);
     }
     run::say_unchecked(&draft, args.consent.is_given(), args.output.output);
-    check_me(draft.names_me(), &connection.claims)?;
+    check_me(draft.names_me(), &connection)?;
     let limits = Limits::new(&args.caps, file.head.all_users);
     let sending = Sending::new(&args.sending);
     let crew = Crew::of_one(connection, &who);
     let mut prepared = Prepared::new(draft, sending, network, Credentials::of_one(who), profile);
+    prepared.further = apps.further;
     prepared.plan_file = Some(record(&file));
     prepared.agree(&crew, &args.consent, &limits, &args.evidence).await?;
     run::send(prepared, crew, work(args, file.head), 1.0).await

@@ -49,13 +49,16 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         .map_err(|source| Error::Io { what: "can't listen for signals".to_owned(), source })?;
     let orders: Option<Vec<Order>> =
         ready.resumed.as_ref().map(|work| work.iter().map(|work| work.order).collect());
-    let results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref())?;
+    let apps = app_ids(&ready.posts);
+    let results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref(), &apps)?;
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
-    begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), Some(&ready.operator))?;
+    let who = Who { operator: Some(&ready.operator), apps };
+    begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), who)?;
 
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
     let several = ready.posts.len();
-    let pace = pace(&ready.settings, several);
+    let senders = ready.posts.iter().map(|post| post.apps.len()).max().unwrap_or(1);
+    let pace = pace(&ready.settings, senders, several);
     let targets: Arc<[Target]> = ready.targets.into();
     let to_do: Box<dyn Iterator<Item = Order>> = match &orders {
         Some(orders) => Box::new(orders.iter().copied()),
@@ -70,6 +73,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let console = Console::start(options, u64::from(left), Some(pace));
     let listen = |event: &Event| {
         console.on(event);
+        say_dropped(event);
         log::record(event);
         if let (Some(results), Event::Settled(settled)) = (&results, event) {
             results.settled(settled);
@@ -91,11 +95,36 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     code
 }
 
-/// How fast users may leave in all tenants together: each has a quota of its own.
-fn pace(settings: &Settings, tenants: usize) -> Pace {
-    let one = settings.pacing.app;
+/// How fast users may leave in all tenants together, each with so many apps: each has a quota of its own.
+fn pace(settings: &Settings, apps: usize, tenants: usize) -> Pace {
+    let one = settings.pacing.of_apps(apps);
     let tenants = u32::try_from(tenants.max(1)).unwrap_or(u32::MAX);
     Pace { per_second: one.per_second * f64::from(tenants), burst: one.burst.saturating_mul(tenants) }
+}
+
+/// An app that is lost in the middle of a run is told at once: somebody may mend it while the others go on.
+fn say_dropped(event: &Event) {
+    if let Event::Dropped { scope, why, .. } = event {
+        let app = scope.app_id.as_deref().unwrap_or("one of the apps");
+        let (app, why) =
+            (crate::harmless::excerpt(app, 100), crate::harmless::excerpt(&why.to_string(), 500));
+        console::say(&format!("warning: app {app} sends nothing more, the others go on: {why}"));
+    }
+}
+
+/// Who takes up a run.
+#[derive(Default)]
+pub(super) struct Who<'a> {
+    pub(super) operator: Option<&'a Operator>,
+    /// The ids of the apps that send.
+    pub(super) apps: Vec<Arc<str>>,
+}
+
+/// The apps that send, each once.
+fn app_ids(posts: &[Post]) -> Vec<Arc<str>> {
+    let ids = posts.iter().flat_map(|post| &post.apps).filter_map(|app| app.operator.app_id.as_deref());
+    let mut seen = std::collections::HashSet::new();
+    ids.filter(|id| seen.insert(*id)).map(Arc::from).collect()
 }
 
 /// The first line of this process in the journal.
@@ -104,7 +133,7 @@ pub(super) fn begin(
     record: &RunRecord,
     left: u32,
     resumed: bool,
-    operator: Option<&Operator>,
+    who: Who<'_>,
 ) -> Result<(), Error> {
     journal.append(&Event::Began(Began {
         at: crate::dispatch::now(),
@@ -113,7 +142,8 @@ pub(super) fn begin(
         plan_sha256: record.plan.sha256.clone(),
         targets: left,
         resumed,
-        operator: operator.map(|operator| operator.in_short()),
+        operator: who.operator.map(|operator| operator.in_short()),
+        apps: who.apps,
     }))?;
     journal.flush()?;
     journal.request_sync();

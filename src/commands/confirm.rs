@@ -200,7 +200,7 @@ pub(super) fn about<R>(
         left_out: &left_out,
         external: record.external,
         facts: prepared.draft.facts(),
-        time: prepared.time(),
+        time: prepared.time(crew),
     })
 }
 
@@ -208,9 +208,15 @@ pub(super) fn about<R>(
 fn identity(crew: &Crew) -> Option<String> {
     let mut known: Vec<String> = crew
         .connections()
-        .map(|Connection { operator, .. }| {
+        .map(|Connection { operator, partners, .. }| {
             let whom = operator.user.as_ref().or(operator.app_id.as_ref());
-            whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth))
+            let one =
+                whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth));
+            match partners.len() {
+                0 => one,
+                1 => format!("{one}, and 1 more app"),
+                more => format!("{one}, and {more} more apps"),
+            }
         })
         .collect();
     known.sort();

@@ -1,7 +1,6 @@
 //! Signing in, and refusing what can only be a mistake before the first request.
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -19,7 +18,7 @@ use crate::identity::{
     Auth, Candidates, Credential, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
     process_variables,
 };
-use crate::journal::Operator;
+use crate::journal::{AppRecord, Operator};
 use crate::settings::{Network, SignIn};
 
 /// A signed-in connection to Graph.
@@ -34,11 +33,18 @@ pub(super) struct Connection {
     pub(super) rereads: bool,
     /// Further apps that send in the same tenant.
     pub(super) partners: Vec<Partner>,
+    /// All apps that were to send, for the evidence.
+    pub(super) apps: Vec<AppRecord>,
     /// Whether the token was given for the tenant by its name, and not for whatever tenant the surroundings belong to.
     pub(super) by_tenant: bool,
 }
 
 impl Connection {
+    /// How many apps send.
+    pub(super) fn senders(&self) -> usize {
+        1 + self.partners.len()
+    }
+
     /// All apps of the tenant, this one first.
     pub(super) fn post(self) -> Post {
         let first = Partner { graph: self.graph, operator: self.operator };
@@ -71,26 +77,44 @@ pub(super) fn clients(network: &Network) -> Result<HttpClients, Error> {
     Ok(clients)
 }
 
+/// What was said while several tenants were signed in to.
+#[derive(Default)]
+pub(super) struct Said(Mutex<Vec<String>>);
+
+impl Said {
+    fn add(&self, sentence: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
+    }
+
+    /// All of it.
+    pub(super) fn into_inner(self) -> Vec<String> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Who signs in, for what is said of it.
 pub(super) enum Caller<'a> {
     /// The one app, or the first of several.
     First,
+    /// A further one, by what it is called.
+    Further(String),
     /// The app in one of several tenants: what is said is kept, since most of them say the same.
-    Tenant(&'a RefCell<Vec<String>>),
+    Tenant(&'a Said),
 }
 
 impl Caller<'_> {
     fn warn(&self, what: &str) {
         match self {
             Caller::First => console::say(&format!("warning: {what}")),
-            Caller::Tenant(said) => said.borrow_mut().push(format!("warning: {what}")),
+            Caller::Further(name) => console::say(&format!("warning: app {name}: {what}")),
+            Caller::Tenant(said) => said.add(format!("warning: {what}")),
         }
     }
 
     fn say(&self, what: String) {
         match self {
-            Caller::First => console::say(&what),
-            Caller::Tenant(said) => said.borrow_mut().push(what),
+            Caller::First | Caller::Further(_) => console::say(&what),
+            Caller::Tenant(said) => said.add(what),
         }
     }
 }
@@ -119,16 +143,10 @@ pub(super) async fn connect_as(
         check_audience(audience, network.cloud, network.graph_root())?;
     }
     check_permission(caller, &claims)?;
-    if let Some(off) = skew.and_then(clock::off) {
+    if let (Caller::First | Caller::Tenant(_), Some(off)) = (caller, skew.and_then(clock::off)) {
         caller.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
     }
-    let operator = Operator {
-        auth: tokens.credential().word().to_owned(),
-        app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
-        user: claims.user().map(str::to_owned),
-        local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
-        host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
-    };
+    let operator = operator(&tokens, &claims, sign_in);
     let credential = tokens.credential();
     let (ends, rereads) = (claims.ends().filter(|_| credential.is_ready()), credential.rereads());
     let by_tenant = matches!(credential, Credential::App(_));
@@ -137,12 +155,24 @@ pub(super) async fn connect_as(
         directory: Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims),
         graph: Arc::new(HttpGraph::new(clients, root, tokens)),
         claims,
+        apps: vec![AppRecord::of(&operator)],
         operator,
         ends,
         rereads,
         partners: Vec::new(),
         by_tenant,
     })
+}
+
+/// Who signed in, as far as the token and the machine tell.
+fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignIn) -> Operator {
+    Operator {
+        auth: tokens.credential().word().to_owned(),
+        app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
+        user: claims.user().map(str::to_owned),
+        local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
+        host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
+    }
 }
 
 /// Says which way was taken, and why not the ones before it.
@@ -218,8 +248,15 @@ fn check_tenant(expected: Option<&str>, claims: &TokenClaims) -> Result<(), Sign
 }
 
 /// `me` is the signed-in user, and an app has none.
-pub(super) fn check_me(names_me: bool, claims: &TokenClaims) -> Result<(), Error> {
-    if names_me && claims.app_only() == Some(true) {
+pub(super) fn check_me(names_me: bool, connection: &Connection) -> Result<(), Error> {
+    if names_me && !connection.partners.is_empty() {
+        return Err(Error::Usage(
+            "the input names `me`, and several apps would send, which are no user: name the user by id, or leave the \
+             further apps out (--app none)"
+                .to_owned(),
+        ));
+    }
+    if names_me && connection.claims.app_only() == Some(true) {
         return Err(Error::Usage(
             "the input names `me`, but the program signs in as an app, which is no user: name the user by id, or \
              use a delegated token"

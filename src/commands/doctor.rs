@@ -18,7 +18,7 @@ use crate::identity::{
     Auth, Authority, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
     process_variables,
 };
-use crate::settings::{Evidence, Network, Sending, SignIn, profiled};
+use crate::settings::{Apps, Evidence, Network, Sending, SignIn, profiled};
 
 /// How long the sign-in may take. A run is more patient with a busy token endpoint; here somebody waits.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -38,12 +38,14 @@ const OF_TOKEN: [&str; 7] =
 
 pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;
-    if let Some(profile) = profiled::choose(&args.profile)? {
-        profiles::take(&profile, &mut args.sign_in, &mut args.network, Output::Text)?;
+    let profile = profiled::choose(&args.profile)?;
+    if let Some(profile) = &profile {
+        profiles::take(profile, &mut args.sign_in, &mut args.network, Output::Text)?;
         profile.examined(&mut args);
     }
     let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);
+    let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&[], &who.sources)?;
     if args.setup {
         return put(&setup::script(network.cloud, who.sources.auth.unwrap_or_default())).map(|()| 0);
@@ -54,14 +56,17 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     let mut findings = Findings::default();
     findings.add(version());
     match HttpClients::new(&network.http()) {
-        Ok(clients) => examine(&who, &network, &args.protect, clients, &mut findings).await,
+        Ok(clients) => {
+            examine(&who, &network, &args.protect, clients.clone(), &mut findings).await;
+            further_apps(&who, &apps, &network, &clients, &mut findings).await;
+        }
         Err(error) => no_https(error.into(), &mut findings),
     }
     let dir = &Evidence::new(&args.evidence).output_dir;
     findings.add(machine::run_folder(dir));
     findings.add(machine::disk(dir));
     findings.add(machine::open_files(sending.jobs.most(), open_files::fitting(sending.jobs.most()).0));
-    findings.add(pace::judge(&sending));
+    findings.add(pace::judge(&sending, 1 + apps.further.len()));
     put(&match args.output {
         Format::Text => text::page(&findings, coloured(), columns()),
         Format::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
@@ -98,6 +103,33 @@ fn no_https(error: Error, findings: &mut Findings) {
         ["proxy", "graph-name", "graph-tls", "authority-name", "authority-tls", "clock", "credential"];
     for check in network.into_iter().chain(OF_TOKEN) {
         findings.add(Finding::skipped(check, "HTTPS can't be set up"));
+    }
+}
+
+/// Signs each further app in. One that can't is left out of a run, which starts all the same.
+async fn further_apps(
+    who: &SignIn,
+    apps: &Apps,
+    network: &Network,
+    clients: &HttpClients,
+    findings: &mut Findings,
+) {
+    for app in &apps.further {
+        let name = crate::harmless::excerpt(&app.called(), 160);
+        let who = who.further(app);
+        let signing_in = super::apps::further(app, &who, network, clients.clone());
+        let why = match tokio::time::timeout(PATIENCE, signing_in).await {
+            Ok(Ok(connection)) => {
+                let how = &connection.operator.auth;
+                findings.add(Finding::ok("app", format!("{name}: {how}: a token, and it may revoke")));
+                continue;
+            }
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no token within {}", console::wording::span(PATIENCE)),
+        };
+        let advice =
+            "a run goes on without it, at the pace of the others; docs/sign-in.md tells what each way needs";
+        findings.add(Finding::broken("app", format!("{name}: {why}"), advice));
     }
 }
 

@@ -114,7 +114,7 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     if args.work.dry_run {
         return run::dry_run(draft, args.work.output.output);
     }
-    check_me(draft.names_me(), &connection.claims)?;
+    check_me(draft.names_me(), &connection)?;
     Limits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
     if args.work.output.output != Output::None {
         console::say(&banner(&simulator, &drill));

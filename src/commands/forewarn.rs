@@ -24,7 +24,7 @@ pub(super) fn own_ids(claims: &TokenClaims) -> Vec<UserId> {
 
 /// Says what `doctor` would not find well of the disk and of the pace.
 pub(super) fn of_the_machine(output_dir: &Path, sending: &Sending) {
-    for found in [machine::disk(output_dir), pace::judge(sending)] {
+    for found in [machine::disk(output_dir), pace::judge(sending, 1)] {
         if matches!(found.status, Status::Warning | Status::Failed) {
             let advice = found.advice.map(|advice| format!(" — {advice}")).unwrap_or_default();
             console::say(&format!("warning: {}: {}{advice}", found.check, found.finding));

@@ -18,7 +18,7 @@ use crate::harmless;
 use crate::plan::{Caution, Draft, PlanFacts};
 use crate::plan_file::{self, Caps, Head, PlanFile, Tenant};
 use crate::settings::profiled;
-use crate::settings::{Credentials, Network, Sending, SignIn, wishes};
+use crate::settings::{Apps, Credentials, Network, Sending, SignIn, wishes};
 
 pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
@@ -50,7 +50,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     let wanted = Wanted::new(&gathered, &who, &wishes)?;
     wanted.refuse_several("plan")?;
     let credentials = Credentials::of_one(who);
-    let crew = Crew::sign_in(wanted, &credentials, &network, work.output.output).await?;
+    let crew = Crew::sign_in(wanted, &credentials, &Apps::default(), &network, work.output.output).await?;
     let draft = run::compose(gathered, &wishes, &crew.tenants(&work), &work).await?;
     if draft.names_me() {
         return Err(Error::Usage(

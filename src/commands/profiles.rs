@@ -7,8 +7,9 @@ use crate::console;
 use crate::console::Output;
 use crate::error::Error;
 use crate::harmless;
-use crate::identity::{Cloud, process_variables};
+use crate::identity::{Cloud, FurtherApp, further_variables, process_variables};
 use crate::profile::{self, Config, Profile};
+use crate::settings::apps;
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{Network, SignIn};
 
@@ -73,6 +74,7 @@ fn json(config: &Config) -> serde_json::Value {
             "cloud": profile.cloud.map(Cloud::name),
             "client_id": profile.client_id,
             "auth": profile.sources.way().word(),
+            "apps": profile.apps.iter().map(|app| &app.client_id).collect::<Vec<_>>(),
             "protect": profile.protect,
         })
     };
@@ -167,6 +169,16 @@ fn sign_in_problem(profile: &Profile, config: &Config) -> Option<String> {
     // What comes through standard input is not there yet.
     if who.sources.reads_stdin() {
         return None;
+    }
+    if let Err(error) = apps::check(&who, &profile.apps) {
+        return Some(error.to_string());
+    }
+    let further = |app: &FurtherApp| {
+        let candidates = who.further(app).offer(&network).candidates(&further_variables);
+        candidates.err().map(|error| format!("{}: {error}", app.name))
+    };
+    if let Some(problem) = profile.apps.iter().find_map(further) {
+        return Some(problem);
     }
     match who.offer(&network).candidates(&process_variables) {
         Err(error) => Some(error.to_string()),

@@ -4,6 +4,7 @@
 //! the sending nor the reports. The queue holds a settled target once at most, so the plan bounds it.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
@@ -42,13 +43,15 @@ impl Results {
         folder: &RunFolder,
         record: &RunRecord,
         work: Option<&[Order]>,
+        apps: &[Arc<str>],
     ) -> Result<Option<Results>, Error> {
         let format = match output {
             Output::Jsonl => StreamFormat::Jsonl,
             Output::Csv => StreamFormat::Csv,
             Output::Text | Output::Json | Output::None => return Ok(None),
         };
-        let (rows, left_out) = Rows::open(format, folder, record, work)?;
+        let only_app = if let [only] = apps { Some(only.clone()) } else { None };
+        let (rows, left_out) = Rows::open(format, folder, record, work, only_app)?;
         let (queue, items) = channel();
         let (tell, ended) = channel();
         let write = move || {
@@ -114,6 +117,8 @@ struct Rows {
     /// For each target, where its row stands in the plan; taken once the row is out.
     offsets: Vec<Option<u64>>,
     record: RunRecord,
+    /// The app that sends, where there is one only.
+    only_app: Option<Arc<str>>,
 }
 
 impl Rows {
@@ -123,6 +128,7 @@ impl Rows {
         folder: &RunFolder,
         record: &RunRecord,
         work: Option<&[Order]>,
+        only_app: Option<Arc<str>>,
     ) -> Result<(Rows, Vec<u64>), Error> {
         let mut plan = PlanReader::open(&folder.plan(), &record.plan.sha256)?;
         let stream = RowStream::new(console::Out::new(), format, plan.columns()).map_err(unwritten)?;
@@ -144,12 +150,12 @@ impl Rows {
             offsets = kept;
             left_out.clear();
         }
-        Ok((Rows { stream, plan, offsets, record: record.clone() }, left_out))
+        Ok((Rows { stream, plan, offsets, record: record.clone(), only_app }, left_out))
     }
 
     /// Writes all that comes, to the end.
     fn write_all(mut self, left_out: &[u64], items: Receiver<Item>) -> Result<(), Error> {
-        let case_id = self.record.case_id.clone();
+        let (case_id, only_app) = (self.record.case_id.clone(), self.only_app.take());
         let case_id = case_id.as_deref();
         let notes = TenantNotes::of_record(&self.record);
         for offset in left_out {
@@ -161,7 +167,8 @@ impl Rows {
             match item {
                 Item::Settled(settled) => {
                     if let Some(row) = self.take(settled.target) {
-                        self.put(&notes.complete(ReportRow::of_settled(&row, &settled, case_id)))?;
+                        let row = ReportRow::of_settled(&row, &settled, case_id);
+                        self.put(&notes.complete(row.by_only(only_app.as_deref())))?;
                     }
                 }
                 Item::Rest(ledger) => self.put_rest(&ledger, case_id)?,

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::carry_out::{Ready, Shown, begin, carry_out, read_ledger, report};
-use super::connect::{Connection, check_me, sign_in};
+use super::carry_out::{Ready, Shown, Who, begin, carry_out, read_ledger, report};
+use super::connect::{Connection, check_me};
 use super::drill::{self, DrillRecord};
 use super::run::write_record;
 use super::tenants::{self, Again};
-use super::{forewarn, profiles, progress, standard_input, start_logs};
+use super::{apps, forewarn, profiles, progress, standard_input, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console;
 use crate::console::Output;
@@ -18,14 +18,17 @@ use crate::event::{Event, Order, Stop, TenantIndex};
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, Operator, RunFolder, RunRecord};
 use crate::plan::{PlanReader, Target};
-use crate::settings::profiled;
-use crate::settings::{Network, Sending, SignIn};
+use crate::settings::profiled::{self, Chosen};
+use crate::settings::{Apps, Network, Sending, SignIn};
 use crate::user_id::UserId;
 
 pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
-    if let Some(profile) = profiled::choose_named(&args.profile)? {
-        profiles::take(&profile, &mut args.sign_in, &mut args.network, args.output.output)?;
+    // A config file may also be given for the further apps alone.
+    let chooses = args.apps.app.is_empty() || args.profile.profile.is_some();
+    let profile = if chooses { profiled::choose_named(&args.profile)? } else { None };
+    if let Some(profile) = &profile {
+        profiles::take(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
     }
     let folder = RunFolder::open(&args.folder)?;
     let lock = folder.lock()?;
@@ -54,7 +57,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
             let timeout = args.network.timeout.unwrap_or(Duration::from_millis(record.settings.timeout_ms));
             Some(drill::sign_in(simulator, timeout).await?.2)
         }
-        _ => Some(reconnect(&args, &record).await?),
+        _ => Some(reconnect(&args, profile.as_ref(), &record).await?),
     };
     if let Some(connection) = &connection {
         let left = outstanding.iter().map(|order| &targets[*order as usize - 1].user);
@@ -82,7 +85,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         let own = forewarn::own_ids(&connection.claims);
         let whose = |order: &Order| &targets[*order as usize - 1].user;
         forewarn::of_oneself(outstanding.iter().any(|order| own.contains(whose(order))), false);
-        let pace = sending.rate.pace(sending.burst, 1.0);
+        let pace = sending.pace(connection.senders());
         forewarn::of_the_tokens_end(connection, pace.time_for(outstanding.len() as u64));
     }
     let planned = outstanding.len() as u32;
@@ -120,7 +123,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
 
 /// `me` means whoever began the run, and Graph takes it for whoever goes on with it.
 fn check_myself(names_me: bool, begun: &Operator, connection: &Connection) -> Result<(), Error> {
-    check_me(names_me, &connection.claims)?;
+    check_me(names_me, connection)?;
     let now = connection.operator.user.as_deref();
     match (names_me, begun.user.as_deref()) {
         (true, Some(begun)) if now.is_none_or(|now| !now.eq_ignore_ascii_case(begun)) => {
@@ -157,7 +160,7 @@ fn nothing_left(
     }
     take_over(folder, record, changed)?;
     let mut journal = ledger.into_journal()?;
-    begin(&mut journal, record, 0, true, None)?;
+    begin(&mut journal, record, 0, true, Who::default())?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
     journal.close()?;
     report(folder, record, output, None, None)
@@ -209,8 +212,13 @@ fn cloud_of(args: &ResumeArgs, record: &RunRecord) -> Result<Cloud, Error> {
 }
 
 /// Signs in again, to the same tenant and cloud and no other.
-async fn reconnect(args: &ResumeArgs, record: &RunRecord) -> Result<Connection, Error> {
-    let network = Network::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
+async fn reconnect(
+    args: &ResumeArgs,
+    profile: Option<&Chosen>,
+    record: &RunRecord,
+) -> Result<Connection, Error> {
+    let cloud = cloud_of(args, record)?;
+    let network = Network::resumed(&args.network, cloud, &record.settings)?;
     let tenant = record.tenant.as_deref().or(record.tenant_id.as_deref());
     let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
     standard_input::check(&[], &who.sources)?;
@@ -225,7 +233,9 @@ async fn reconnect(args: &ResumeArgs, record: &RunRecord) -> Result<Connection, 
     {
         return Err(other(given));
     }
-    let connection = sign_in(&who, &network).await?;
+    let had = &record.settings.further;
+    let apps = Apps::resumed(&args.apps, &args.profile, profile, &who, cloud, had)?;
+    let connection = apps::sign_in(&who, &apps, &network).await?;
     if record.tenant_id.is_some() && connection.claims.tid.is_none() {
         console::say("warning: the token does not say its tenant; make sure that it is the run's");
     }

@@ -14,13 +14,14 @@ use crate::console::{TimeLeft, question};
 use crate::directory::{Directory, Selector};
 use crate::error::Error;
 use crate::event::Stop;
+use crate::identity::FurtherApp;
 use crate::intake::{self, Options, Source};
 use crate::journal::{
     Decided, FORMAT, PlanFileRecord, RunFolder, RunRecord, TenantRecord, Unprotected, write_private,
 };
 use crate::plan::{Draft, Gathered, PlanFacts, Signed, Tenants, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
-use crate::settings::{self, Credentials, Evidence, Network, Sending, SignIn, wishes};
+use crate::settings::{self, Apps, Credentials, Evidence, Network, Sending, SignIn, wishes};
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
@@ -31,6 +32,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     }
     let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);
+    let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&args.files, &who.sources)?;
     let wishes = wishes(&args.work)?;
     let gathered = gather(&args.files, &args.work, &wishes)?;
@@ -49,17 +51,18 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     }
     let wanted = Wanted::new(&gathered, &who, &wishes)?;
     let credentials = Credentials::of_one(who);
-    let crew = Crew::sign_in(wanted, &credentials, &network, args.work.output.output).await?;
+    let crew = Crew::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
     let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
     if args.work.dry_run {
         return dry_run(draft, args.work.output.output);
     }
     say_unchecked(&draft, args.consent.is_given(), args.work.output.output);
     for connection in crew.connections() {
-        check_me(draft.names_me(), &connection.claims)?;
+        check_me(draft.names_me(), connection)?;
     }
     let limits = Limits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
     let mut prepared = Prepared::new(draft, sending, network, credentials, profile);
+    prepared.further = apps.further;
     prepared.tenants = crew.records(&prepared.draft, &prepared.credentials, !wishes.name_lists());
     prepared.agree(&crew, &args.consent, &limits, &args.work.evidence).await?;
     send(prepared, crew, args.work, 1.0).await
@@ -80,6 +83,8 @@ pub(super) struct Prepared {
     pub(super) credentials: Credentials,
     /// The tenants, where there are several.
     pub(super) tenants: Vec<TenantRecord>,
+    /// The further apps that were named.
+    pub(super) further: Vec<FurtherApp>,
     pub(super) profile: Option<Chosen>,
     pub(super) drill: Option<serde_json::Value>,
     /// How the questions were answered.
@@ -96,13 +101,14 @@ impl Prepared {
         credentials: Credentials,
         profile: Option<Chosen>,
     ) -> Prepared {
-        let (confirmed, tenants) = (Vec::new(), Vec::new());
+        let (confirmed, tenants, further) = (Vec::new(), Vec::new(), Vec::new());
         Prepared {
             draft,
             sending,
             network,
             credentials,
             tenants,
+            further,
             profile,
             drill: None,
             confirmed,
@@ -111,11 +117,11 @@ impl Prepared {
     }
 
     /// How long it will take, as far as that is known. Tenants are sent side by side: the largest takes longest.
-    pub(super) fn time(&self) -> TimeLeft {
+    pub(super) fn time(&self, crew: &Crew) -> TimeLeft {
         let tenants = &self.draft.facts().tenants;
         let largest = tenants.iter().map(|tenant| tenant.users).max();
-        let pace = self.sending.rate.pace(self.sending.burst, 1.0);
-        pace.time_for(largest.unwrap_or(self.draft.targets() as u64))
+        let senders = crew.connections().map(Connection::senders).max().unwrap_or(1);
+        self.sending.pace(senders).time_for(largest.unwrap_or(self.draft.targets() as u64))
     }
 
     /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
@@ -137,7 +143,7 @@ impl Prepared {
     /// program's own sign-in may end.
     fn forewarn(&self, crew: &Crew, output_dir: &Path) {
         forewarn::of_oneself(self.draft.sends_operator(), true);
-        let takes = self.time();
+        let takes = self.time(crew);
         crew.connections().for_each(|connection| forewarn::of_the_tokens_end(connection, takes));
         forewarn::of_the_machine(output_dir, &self.sending);
     }
@@ -224,8 +230,18 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
 
 /// Makes the run folder, freezes the plan in it, and carries the run out.
 pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: f64) -> Result<u8, Error> {
-    let Prepared { draft, sending, network, credentials, tenants, profile, drill, confirmed, plan_file } =
-        prepared;
+    let Prepared {
+        draft,
+        sending,
+        network,
+        credentials,
+        tenants,
+        further,
+        profile,
+        drill,
+        confirmed,
+        plan_file,
+    } = prepared;
     let decided = decided(draft.facts(), confirmed, plan_file);
     let evidence = Evidence::new(&work.evidence);
     let planned = draft.targets() as u32;
@@ -247,6 +263,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     });
     let who = crew.who().clone();
     let first = crew.first().filter(|_| !crew.are_several());
+    let apps = first.map(|connection| connection.apps.clone()).unwrap_or_default();
     let tenant_id = first.and_then(|connection| connection.claims.tid.clone());
     let operator = crew.first().map(|connection| connection.operator.clone()).unwrap_or_default();
     let frozen = draft.freeze(&folder.plan())?;
@@ -263,12 +280,13 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         tenant_id,
         operator: operator.clone(),
         tenants,
+        apps,
         inputs: frozen.inputs,
         columns: frozen.columns,
         plan: frozen.record,
         profile: profile.map(|profile| profile.record()),
         decided,
-        settings: settings::record(&sending, &network, own, work.input.column),
+        settings: settings::record(&sending, &network, own, work.input.column, &further),
         drill,
     };
     record.settings.tenant_column = tenant_column;

@@ -148,7 +148,7 @@ impl Look {
             (None, Gate::Closed(wait)) => {
                 format!("throttled: Graph asked to wait, next request in {}", wording::wait(wait))
             }
-            (None, Gate::Open) => return None,
+            (None, Gate::Open) => wording::waiting(tally.waiting(now))?,
         };
         Some(format!("{INDENT}{}", self.style().yellow().apply_to(words)))
     }

@@ -238,7 +238,7 @@ pub fn record(event: &Event) {
         Event::Reopened { .. } => info!(target: RUN, "requests leave again"),
         Event::Renewed { .. } => info!(target: RUN, "token renewed"),
         Event::Dropped { scope, why, .. } => {
-            tracing::warn!(target: RUN, app = scope.app_id.as_deref(), %why, "an app sends nothing more; others go on with its work");
+            info!(target: RUN, app = scope.app_id.as_deref(), %why, "an app sends nothing more; others go on with its work");
         }
         Event::Settled(settled) => {
             let Evidence { http_status, error_code, detail, request_id, diagnostic, .. } = &settled.evidence;

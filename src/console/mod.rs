@@ -7,6 +7,7 @@
 //! ```
 
 mod bar;
+mod gates;
 pub mod log;
 mod out;
 mod output;

@@ -94,6 +94,9 @@ fn line(tally: &Tally, pace: Option<Pace>, now: Timestamp) -> String {
             if let Some(rate) = tally.rate(now) {
                 let _ = write!(text, "  {}", wording::rate(rate));
             }
+            if let Some(words) = wording::waiting(tally.waiting(now)) {
+                let _ = write!(text, "  {words}");
+            }
         }
     }
     if tally.stopping().is_some() {

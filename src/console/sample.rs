@@ -13,7 +13,8 @@ pub(super) fn at(ms: i64) -> Timestamp {
 
 pub(super) fn began(targets: u32) -> Event {
     let (run, plan_sha256) = ("run".to_owned(), "0".to_owned());
-    Event::Began(Began { at: at(0), format: 1, run, plan_sha256, targets, resumed: false, operator: None })
+    let (resumed, operator, apps) = (false, None, Vec::new());
+    Event::Began(Began { at: at(0), format: 1, run, plan_sha256, targets, resumed, operator, apps })
 }
 
 pub(super) fn sent(target: Order) -> Event {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::gates::Gates;
 use super::tenants::Tenants;
 use super::wording;
 use crate::dispatch::Pace;
-use crate::event::{Event, Stop};
+use crate::event::{Event, Stop, Throttled};
 use crate::outcome::Outcome;
 
 /// How long a slot of the rate's window lasts, in milliseconds.
@@ -100,7 +101,7 @@ pub struct Tally {
     /// The rate when the gate last closed.
     before: Option<f64>,
     closures: VecDeque<Closure>,
-    until: Option<Timestamp>,
+    gates: Gates,
     closings: u64,
     /// Requests sent since `credit_from`, against the burst.
     sent: u64,
@@ -137,6 +138,7 @@ impl Tally {
             Event::Began(began) => {
                 self.total = u64::from(began.targets);
                 self.resumed = began.resumed;
+                self.gates.began(&began.apps);
                 self.began.get_or_insert(now);
             }
             Event::Sent(_) => {
@@ -145,18 +147,26 @@ impl Tally {
                 self.sent += 1;
             }
             Event::Settled(settled) => self.settle(settled.outcome, now),
-            Event::Throttled(throttled) => return self.close(throttled.until, now),
-            Event::Reopened { .. } => self.open(now),
+            Event::Throttled(throttled) => return self.close(throttled, now),
+            Event::Reopened { scope, .. } => {
+                self.gates.open(scope);
+                self.open_again(now);
+            }
+            Event::Dropped { scope, .. } => {
+                self.gates.drop_app(scope);
+                return self.wait(now);
+            }
             Event::Stopping { why, .. } => {
                 let news = self.stopping.is_none();
                 self.stopping.get_or_insert_with(|| why.clone());
                 return news;
             }
             Event::Ended { .. } => {
-                self.open(now);
+                self.gates.open_all();
+                self.open_again(now);
                 self.ended = true;
             }
-            Event::Answered(_) | Event::Renewed { .. } | Event::Dropped { .. } => {}
+            Event::Answered(_) | Event::Renewed { .. } => {}
         }
         false
     }
@@ -179,25 +189,33 @@ impl Tally {
         }
     }
 
-    fn close(&mut self, until: Timestamp, now: Timestamp) -> bool {
-        let news = self.until.is_none();
+    fn close(&mut self, throttled: &Throttled, now: Timestamp) -> bool {
+        self.gates.close(&throttled.whose, throttled.until);
+        let news = self.wait(now);
+        if let Some(until) = self.gates.closed_until() {
+            // A 429 says that the quota's credit is gone; it comes back only after the wait.
+            self.credit_from = Some((until, false));
+            self.sent = 0;
+        }
+        news
+    }
+
+    /// Begins to wait, if nobody may send. `true` where somebody could until now.
+    fn wait(&mut self, now: Timestamp) -> bool {
+        let waits = self.closures.back().is_some_and(|closure| closure.to.is_none());
+        let news = self.gates.closed_until().is_some() && !waits;
         if news {
             self.before = self.rate(now).or(self.before);
             self.closures.retain(|closure| closure.to.is_some_and(|to| slot(to) >= slot(now) - SLOTS));
             self.closures.push_back(Closure { from: now, to: None });
             self.closings += 1;
         }
-        let until = self.until.map_or(until, |before| before.max(until));
-        self.until = Some(until);
-        // A 429 says that the quota's credit is gone; it comes back only after the wait.
-        self.credit_from = Some((until, false));
-        self.sent = 0;
         news
     }
 
-    fn open(&mut self, now: Timestamp) {
-        self.until = None;
-        if let Some(closure) = self.closures.back_mut() {
+    /// Ends the waiting, if somebody may send again.
+    fn open_again(&mut self, now: Timestamp) {
+        if let (None, Some(closure)) = (self.gates.closed_until(), self.closures.back_mut()) {
             closure.to.get_or_insert(now);
         }
     }
@@ -247,7 +265,12 @@ impl Tally {
 
     /// Whether requests may leave.
     pub fn gate(&self, now: Timestamp) -> Gate {
-        self.until.map_or(Gate::Open, |until| Gate::Closed(since(now, until)))
+        self.gates.closed_until().map_or(Gate::Open, |until| Gate::Closed(since(now, until)))
+    }
+
+    /// The apps that wait while others send, and for how long.
+    pub fn waiting(&self, now: Timestamp) -> impl Iterator<Item = (&str, Duration)> {
+        self.gates.waiting().map(move |(app, until)| (app, since(now, until)))
     }
 
     /// Users settled a second over the last ten seconds, or since the first request where that is less. Time behind a

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::harmless;
+
 /// A count with its thousands apart: `1,234`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -46,6 +48,17 @@ pub fn rate(per_second: f64) -> String {
     }
 }
 
+/// Which apps wait while others send: `throttled: app 5a1e… for 12s; the others send`; none where none waits.
+pub fn waiting<'a>(apps: impl Iterator<Item = (&'a str, Duration)>) -> Option<String> {
+    let each: Vec<String> =
+        apps.map(|(app, left)| format!("{} for {}", harmless::excerpt(app, 36), wait(left))).collect();
+    match &each[..] {
+        [] => None,
+        [one] => Some(format!("throttled: app {one}; the others send")),
+        many => Some(format!("throttled: apps {}; the others send", many.join(", "))),
+    }
+}
+
 /// A part of a whole in percent, rounded down: 100 means all.
 pub fn percent(part: u64, whole: u64) -> u64 {
     part.min(whole).saturating_mul(100).checked_div(whole).unwrap_or(100)
@@ -68,6 +81,16 @@ mod tests {
             [0, 59, 60, 190, 3_599, 3_600, 7_500, 86_400, 183_600].map(|s| span(Duration::from_secs(s)));
         assert_eq!(shown, ["0s", "59s", "1m00s", "3m10s", "59m59s", "1h00m", "2h05m", "1d00h", "2d03h"]);
         assert_eq!(span(Duration::from_millis(59_600)), "1m00s");
+    }
+
+    #[test]
+    fn who_waits_is_named() {
+        let one = ("a\u{1b}", Duration::from_millis(1_500));
+        let two = ("b", Duration::from_secs(9));
+        let shown = |apps: &[(&str, Duration)]| waiting(apps.iter().copied());
+        assert_eq!(shown(&[]), None);
+        assert_eq!(shown(&[one]).unwrap(), "throttled: app a\\u{1b} for 2s; the others send");
+        assert!(shown(&[one, two]).unwrap().contains("for 2s, b for 9s"));
     }
 
     #[test]

@@ -58,6 +58,15 @@ impl Pacing {
     pub fn of_app(app: Pace) -> Pacing {
         Pacing { app, tenant: UNBOUND, everywhere: UNBOUND }
     }
+
+    /// How fast so many apps send together in one tenant: the sum of theirs, and no more than the tenant's.
+    pub fn of_apps(&self, apps: usize) -> Pace {
+        let apps = u32::try_from(apps).unwrap_or(u32::MAX).max(1);
+        Pace {
+            per_second: (self.app.per_second * f64::from(apps)).min(self.tenant.per_second),
+            burst: self.app.burst.saturating_mul(apps).min(self.tenant.burst),
+        }
+    }
 }
 
 impl Rate {
@@ -145,6 +154,16 @@ mod tests {
         for wrong in ["", "20", "/s", "0/s", "20/0s", "-1/s", "x/s", "20/x", "1.5/s"] {
             assert!(wrong.parse::<Rate>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn three_apps_bring_the_tenants_quota_and_the_fourth_nothing() {
+        let pacing = Rate::Auto.pacing(None, 1.0);
+        let of = |apps| pacing.of_apps(apps);
+        assert_eq!(of(1), pacing.app);
+        assert_eq!(of(2).per_second, 2.0 * pacing.app.per_second);
+        assert!(of(3).per_second > 59.0 && of(4).per_second - of(3).per_second < 0.5, "{:?}", of(3));
+        assert!(of(64).per_second <= 60.0 && of(64).burst <= 18_000);
     }
 
     #[test]

@@ -8,25 +8,29 @@ use crate::settings::Sending;
 /// (learn.microsoft.com/graph/throttling-limits).
 const QUOTA: f64 = 20.0;
 
-/// Judges the rate, and says how long it takes.
-pub fn judge(sending: &Sending) -> Finding {
-    let pace = sending.rate.pace(sending.burst, 1.0);
+/// Judges the rate of so many apps together, and says how long it takes.
+pub fn judge(sending: &Sending, apps: usize) -> Finding {
+    let (pace, each) = (sending.pace(apps), sending.pace(1));
+    let who = if apps > 1 { format!("{apps} apps: ") } else { String::new() };
     let finding = format!(
-        "{} at once, then {}; jobs {}: 1,000 users take {}, 10,000 {}",
+        "{who}{} at once, then {}; jobs {}: 1,000 users take {}, 10,000 {}",
         wording::count(u64::from(pace.burst)),
         wording::rate(pace.per_second),
         sending.jobs,
         pace.time_for(1_000),
         pace.time_for(10_000),
     );
-    if pace.per_second > QUOTA + 1e-9 {
+    if each.per_second > QUOTA + 1e-9 {
         return Finding::warning(
             "pace",
             finding,
             "Graph's documented quota is 20/s for an app in a tenant: beyond it, it throttles; --rate auto keeps to it",
         );
     }
-    Finding::ok("pace", finding)
+    // The tenant's own quota: three apps fill it (learn.microsoft.com/graph/throttling-limits, 18,000 in 300 s).
+    let spare = apps.saturating_sub(3);
+    let more = format!("{spare} more than the three that fill the tenant's quota of 60/s");
+    Finding::ok("pace", finding).with((spare > 0).then_some(more))
 }
 
 #[cfg(test)]
@@ -37,7 +41,11 @@ mod tests {
     use crate::outcome::Accepted;
 
     fn at(rate: &str) -> Finding {
-        judge(&Sending {
+        of(rate, 1)
+    }
+
+    fn of(rate: &str, apps: usize) -> Finding {
+        let sending = Sending {
             jobs: Jobs::Auto,
             batch: BatchSize::Auto,
             rate: rate.parse().unwrap(),
@@ -47,7 +55,18 @@ mod tests {
             halt: None,
             max_users: None,
             accepted: Accepted::default(),
-        })
+        };
+        judge(&sending, apps)
+    }
+
+    #[test]
+    fn several_apps_bring_the_sum_up_to_the_tenants_quota() {
+        let three = of("auto", 3);
+        assert!(three.finding.starts_with("3 apps: 8,910 at once, then 59.7/s"), "{}", three.finding);
+        assert!(three.details.is_empty());
+        let five = of("auto", 5);
+        assert!(five.finding.contains("then 59.9/s"), "{}", five.finding);
+        assert!(five.details[0].starts_with("2 more than the three"), "{five:?}");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod device_answer;
 mod device_code;
 mod endpoint;
 mod federated;
+mod further;
 mod managed_identity;
 #[cfg(test)]
 mod order;
@@ -49,6 +50,7 @@ pub use credential::{Credential, Issued};
 pub use device_code::{DeviceCode, Prompt, Prompter};
 pub use endpoint::{Endpoint, EndpointError};
 pub use federated::Federation;
+pub use further::{FurtherApp, further_variables};
 pub use managed_identity::ManagedIdentity;
 pub use ready::ReadyToken;
 pub use secret_file::SecretFile;
@@ -271,6 +273,20 @@ pub enum SignInError {
         /// How long it was waited for.
         within: std::time::Duration,
     },
+    /// A further app's token belongs to another tenant than the first app's.
+    #[error("its token is for tenant {found}, and the run is in tenant {expected}")]
+    PartnersTenant {
+        /// That of the run.
+        expected: String,
+        /// As the token says.
+        found: String,
+    },
+    /// The first app could not sign in, and a further one's tenant can't be compared with the one that was named.
+    #[error(
+        "it can't stand in for the first app: nothing says that its tenant is the one that is meant (name the tenant by \
+         its id)"
+    )]
+    TenantUnsure,
     /// The token is meant for another cloud's Graph.
     #[error(
         "the token is meant for {audience}, which is not {root}: choose the cloud it belongs to (--cloud {meant}), or \

@@ -10,6 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::{FORMAT, Journal, JournalError};
-use crate::event::{Began, Event, Evidence, Order, Stop, TenantIndex};
+use crate::event::{Began, Event, Evidence, Order, Scope, Stop, TenantIndex};
 use crate::outcome::{Accepted, Outcome};
 
 /// Longest line that is read, in bytes. Our own stay far below; a longer one is damage.
@@ -88,6 +89,10 @@ pub struct Ledger {
     traces: Vec<Trace>,
     /// Each process that took up the run.
     pub began: Vec<Began>,
+    /// Where their lines start.
+    began_at: Vec<u64>,
+    /// The apps that the last process lost on the way, and why.
+    pub dropped: Vec<(Scope, Stop)>,
     /// Why the last process stopped early, if it did.
     pub stopped: Option<Stop>,
     /// When the last process left the run; none where it was killed.
@@ -150,6 +155,8 @@ impl Ledger {
             path: path.to_owned(),
             traces: vec![Trace::default(); users.len()],
             began: Vec::new(),
+            began_at: Vec::new(),
+            dropped: Vec::new(),
             stopped: None,
             ended_at: None,
             last_at: None,
@@ -195,17 +202,19 @@ impl Ledger {
                 }
                 self.traces[index].take(start, &glance)?;
             }
-            None => self.take_event(serde_json::from_slice(line).ok()?),
+            None => self.take_event(start, serde_json::from_slice(line).ok()?),
         }
         self.last_line_at.clear();
         self.last_line_at.push_str(&glance.at);
         Some(())
     }
 
-    fn take_event(&mut self, event: Event) {
+    fn take_event(&mut self, start: u64, event: Event) {
         match event {
             Event::Began(began) => {
                 self.began.push(began);
+                self.began_at.push(start);
+                self.dropped.clear();
                 self.stopped = None;
                 self.stopped_in.clear();
                 self.ended_at = None;
@@ -215,6 +224,7 @@ impl Ledger {
                 let until = self.closed_until.entry(throttled.whose.tenant).or_insert(throttled.until);
                 *until = throttled.until.max(*until);
             }
+            Event::Dropped { scope, why, .. } => self.dropped.push((scope, why)),
             Event::Stopping { why, tenant: None, .. } => self.stopped = Some(why),
             Event::Stopping { why, tenant: Some(tenant), .. } => {
                 self.stopped_in.insert(tenant, why);
@@ -267,12 +277,24 @@ impl Ledger {
             return Ok(standing);
         }
         self.fill_in(&mut standing, trace)?;
+        if standing.evidence.app_id.is_none() && standing.attempts > 0 {
+            standing.evidence.app_id = self.only_app(trace.last);
+        }
         if standing.first_sent_at.is_none()
             && let Some(Event::Sent(sent)) = self.event_at(trace.first)?
         {
             standing.first_sent_at = Some(sent.at);
         }
         Ok(standing)
+    }
+
+    /// The app of a line that names none: that of the process which wrote it, where it had one only.
+    fn only_app(&self, line: u64) -> Option<Arc<str>> {
+        let process = self.began_at.partition_point(|start| *start <= line).checked_sub(1)?;
+        match &self.began.get(process)?.apps[..] {
+            [only] => Some(only.clone()),
+            _ => None,
+        }
     }
 
     /// What a target's last line says.
@@ -292,6 +314,7 @@ impl Ledger {
             }
             Some(Event::Sent(sent)) => {
                 standing.client_request_id = Some(sent.client_request_id);
+                standing.evidence.app_id = sent.app_id;
                 standing.evidence.detail = "sent, and the run was cut off before an answer came".to_owned();
             }
             _ => {

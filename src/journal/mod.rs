@@ -14,8 +14,8 @@ mod writer;
 pub use folder::{FolderError, RunFolder, RunLock, create_private, write_private};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
-    Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord, SettingsRecord,
-    TenantRecord, Unprotected,
+    AppRecord, Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
+    SettingsRecord, TenantRecord, Unprotected,
 };
 pub use writer::{Journal, JournalError, Synced};
 

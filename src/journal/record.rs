@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{BatchSize, Jobs};
-use crate::identity::Sources;
+use crate::identity::{FurtherApp, Sources};
 use crate::intake::SourceDigest;
 use crate::outcome::{Accepted, Outcome};
 
@@ -30,12 +30,15 @@ pub struct RunRecord {
     pub tenant: Option<String>,
     /// The tenant's id as the token says it.
     pub tenant_id: Option<String>,
-    /// Who ran it.
+    /// Who ran it: the first app, or the person.
     pub operator: Operator,
     /// Its tenants, where it has several, in the order of the journal's numbers. Then `tenant` and `tenant_id` are empty,
     /// and `operator` is that of the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantRecord>,
+    /// The apps that it was begun with, the operator's first; none in runs of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub apps: Vec<AppRecord>,
     /// The input files, in order.
     pub inputs: Vec<SourceDigest>,
     /// The inputs' own columns, in order.
@@ -152,6 +155,32 @@ impl Operator {
     }
 }
 
+/// An app that a run was begun with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppRecord {
+    /// The app's id, as far as it is known.
+    pub app_id: Option<String>,
+    /// How it signed in; none where it did not.
+    pub auth: Option<String>,
+    /// What names a further app: its profile, or its place in one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Why it takes no part, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out: Option<String>,
+}
+
+impl AppRecord {
+    /// The app by which somebody signed in.
+    pub fn of(operator: &Operator) -> AppRecord {
+        AppRecord {
+            app_id: operator.app_id.clone(),
+            auth: Some(operator.auth.clone()),
+            ..AppRecord::default()
+        }
+    }
+}
+
 /// What the plan holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRecord {
@@ -216,6 +245,9 @@ pub struct SettingsRecord {
     /// What was named to sign in with: the way, files, ids.
     #[serde(flatten)]
     pub sources: Sources,
+    /// The further apps that were named, also those that could not sign in.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<FurtherApp>,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
 }

@@ -38,6 +38,7 @@ fn began() -> Event {
         targets: USERS,
         resumed: false,
         operator: None,
+        apps: Vec::new(),
     })
 }
 

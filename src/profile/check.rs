@@ -4,13 +4,32 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::Profile;
+use crate::identity::Sources;
 use crate::plan::{EXCLUDED, Listed, PROTECTED};
 use crate::user_id::UserId;
 
 /// What stands in the way of a run with this profile, but for the sign-in itself; each with what to do. `folder` is
 /// the config file's.
 pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
-    let sources = &profile.sources;
+    let mut found = sign_in_files(&profile.sources);
+    for app in &profile.apps {
+        found.extend(
+            sign_in_files(&app.sources).into_iter().map(|problem| format!("{}: {problem}", app.name)),
+        );
+    }
+    found.extend(profile.ca_cert.as_deref().and_then(|path| file("ca_cert", path).err()));
+    found.extend(profile.protect.iter().filter_map(|entry| list("protect", entry, folder)));
+    let excluded = profile.exclude_file.iter().map(|path| path.as_path());
+    found.extend(excluded.filter_map(|path| {
+        let read = Listed::File(path.to_owned()).check(EXCLUDED);
+        read.err().map(|error| format!("exclude_file: {error}"))
+    }));
+    found.extend(profile.output_dir.as_deref().and_then(output_dir));
+    found
+}
+
+/// What is wrong with the files that somebody signs in with.
+fn sign_in_files(sources: &Sources) -> Vec<String> {
     let secret_files = [
         ("token_file", &sources.token_file),
         ("client_secret_file", &sources.client_secret_file),
@@ -19,17 +38,10 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
         ("certificate_password_file", &sources.certificate_password_file),
     ];
     // A cluster gives everybody in the container its token; whom it lets read it is not ours to mend.
-    let files = [("federated_token_file", &sources.federated_token_file), ("ca_cert", &profile.ca_cert)];
+    let files = [("federated_token_file", &sources.federated_token_file)];
     let mut found: Vec<String> =
         given(&secret_files).filter_map(|(key, path)| secret_file(key, path)).collect();
     found.extend(given(&files).filter_map(|(key, path)| file(key, path).err()));
-    found.extend(profile.protect.iter().filter_map(|entry| list("protect", entry, folder)));
-    let excluded = profile.exclude_file.iter().map(|path| path.as_path());
-    found.extend(excluded.filter_map(|path| {
-        let read = Listed::File(path.to_owned()).check(EXCLUDED);
-        read.err().map(|error| format!("exclude_file: {error}"))
-    }));
-    found.extend(profile.output_dir.as_deref().and_then(output_dir));
     found
 }
 

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
 use super::value::{Field, kind};
+use super::within::Within;
 use super::{NONE, Place, Problem, Profile, ProfileError, keys, secrets};
 use crate::harmless::excerpt;
 
@@ -94,7 +95,7 @@ fn hint(name: &str, names: &[&str]) -> String {
 }
 
 /// A file that is being read, and what was found wrong so far.
-struct Reading<'a> {
+pub(super) struct Reading<'a> {
     text: &'a str,
     folder: &'a Path,
     problems: Vec<Problem>,
@@ -176,39 +177,56 @@ impl<'a> Reading<'a> {
         let place = format!(" in profile {name}");
         let mut seen = Vec::new();
         for (key, value) in by_place(table) {
-            let at = key.span().start;
-            let found = keys::find(key.get_ref());
-            if self.holds_secret(key.get_ref(), found.is_some(), value, &place) {
-                continue;
-            }
-            let Some(found) = found else {
-                let advice = keys::advice(&keys::plain(key.get_ref()));
-                self.wrong(at, format!("there is no key {}{place}: {advice}", shown(key.get_ref())));
-                continue;
-            };
-            let name = found.name;
-            if seen.contains(&name) {
-                self.wrong(at, format!("{name} stands twice{place}"));
-            }
-            seen.push(name);
-            if let Err(why) = (found.take)(&mut profile, &Field { value, folder: self.folder }) {
-                let why = excerpt(&why, 300);
-                self.wrong(
-                    value.span().start,
-                    format!("{name}{place}: {why}; write for instance {name} = {}", found.example),
-                );
+            match key.get_ref().as_ref() == keys::APPS {
+                true => profile.apps = self.apps(name, value),
+                false => self.key((key, value), &mut profile, &mut seen, &Within::Profile(&place)),
             }
         }
         profile
     }
 
+    /// Takes one key of a profile, or of a further app in it.
+    pub(super) fn key(
+        &mut self,
+        (key, value): Entry<'_, 'a>,
+        profile: &mut Profile,
+        seen: &mut Vec<&'static str>,
+        within: &Within<'_>,
+    ) {
+        let at = key.span().start;
+        let found = within.find(key.get_ref());
+        let place = within.place();
+        if self.holds_secret(key.get_ref(), found.is_some(), value, within) {
+            return;
+        }
+        let Some(found) = found else {
+            let advice = within.advice(&keys::plain(key.get_ref()));
+            self.wrong(at, format!("there is no key {}{place}: {advice}", shown(key.get_ref())));
+            return;
+        };
+        let name = found.name;
+        if seen.contains(&name) {
+            self.wrong(at, format!("{name} stands twice{place}"));
+        }
+        seen.push(name);
+        if let Err(why) = (found.take)(profile, &Field { value, folder: self.folder }) {
+            let why = excerpt(&why, 300);
+            self.wrong(
+                value.span().start,
+                format!("{name}{place}: {why}; write for instance {name} = {}", found.example),
+            );
+        }
+    }
+
     /// A key that has no place outside of profiles.
     fn unknown_above(&mut self, at: usize, key: &str, value: &Spanned<DeValue<'a>>) {
-        let place = " above all profiles";
-        if self.holds_secret(key, keys::find(key).is_some(), value, place) {
+        let within = Within::Top;
+        let place = within.place();
+        if self.holds_secret(key, keys::find(key).is_some(), value, &within) {
             return;
         }
         let advice = match value.get_ref() {
+            _ if key == keys::APPS => "an app belongs into a profile: [[profile.NAME.app]]".to_owned(),
             _ if keys::find(key).is_some() => "it belongs into a profile, below [profile.NAME]".to_owned(),
             _ => match nearest(key, ["default_profile", "profile"]) {
                 Some(meant) => format!("did you mean {meant}?"),
@@ -222,16 +240,23 @@ impl<'a> Reading<'a> {
     }
 
     /// Whether a key is one for a secret, or something in its value looks like one: that is told, without the value.
-    fn holds_secret(&mut self, key: &str, known: bool, value: &Spanned<DeValue<'a>>, place: &str) -> bool {
+    fn holds_secret(
+        &mut self,
+        key: &str,
+        known: bool,
+        value: &Spanned<DeValue<'a>>,
+        within: &Within<'_>,
+    ) -> bool {
         let line_of = value.span().start;
+        let place = within.place();
         if let Some(instead) = secrets::by_key(&keys::plain(key)).filter(|_| !known) {
-            let key = shown(key);
+            let (key, instead) = (shown(key), within.instead(instead));
             self.wrong(line_of, format!("{key}{place}: no secret may stand in a config file; {instead}"));
             return true;
         }
         let in_key = secrets::by_value(key).map(|(what, instead)| (line_of, what, instead));
         let Some((at, looks_like, instead)) = in_key.or_else(|| secret_in(value)) else { return false };
-        let key = shown(key);
+        let (key, instead) = (shown(key), within.instead(instead));
         self.wrong(
             at,
             format!("{key}{place} looks like {looks_like}: no secret may stand in a config file; {instead}"),
@@ -239,16 +264,22 @@ impl<'a> Reading<'a> {
         true
     }
 
-    fn wrong(&mut self, at: usize, what: String) {
+    /// How much is wrong so far.
+    pub(super) fn found(&self) -> usize {
+        self.problems.len()
+    }
+
+    pub(super) fn wrong(&mut self, at: usize, what: String) {
         let line = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
         self.problems.push(Problem { line, what });
     }
 }
 
+/// A key with its value.
+pub(super) type Entry<'t, 'a> = (&'t Spanned<toml::de::DeString<'a>>, &'t Spanned<DeValue<'a>>);
+
 /// The entries in the file's order.
-fn by_place<'t, 'a>(
-    table: &'t DeTable<'a>,
-) -> Vec<(&'t Spanned<toml::de::DeString<'a>>, &'t Spanned<DeValue<'a>>)> {
+pub(super) fn by_place<'t, 'a>(table: &'t DeTable<'a>) -> Vec<Entry<'t, 'a>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries

@@ -116,6 +116,44 @@ pub(super) fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
 
+/// The key by which further apps stand in a profile, as a list of tables.
+pub(super) const APPS: &str = "app";
+
+/// The keys of a further app.
+const OF_APPS: [&str; 10] = [
+    "client_id",
+    "auth",
+    "token_file",
+    "client_secret_file",
+    "certificate_file",
+    "certificate_key_file",
+    "certificate_password_file",
+    "federated_token_file",
+    "service_connection",
+    "identity",
+];
+
+/// The key of this name, where a further app may have it.
+pub(super) fn find_of_app(name: &str) -> Option<&'static Key> {
+    find(name).filter(|key| OF_APPS.contains(&key.name))
+}
+
+/// What to do about a key that no further app has (as [`plain`] has it).
+pub(super) fn advice_of_app(unknown: &str) -> String {
+    if ["tenant", "cloud"].contains(&unknown) {
+        return "an app has those of its profile: take it out".to_owned();
+    }
+    if find(unknown).is_some() {
+        return "it belongs into the profile itself, above its apps".to_owned();
+    }
+    let other = OTHER_NAMES.iter().find(|(name, _)| *name == unknown).map(|(_, key)| *key);
+    let meant = other.filter(|key| OF_APPS.contains(key)).or_else(|| nearest(unknown, OF_APPS));
+    match meant {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => format!("the keys of an app are {}", OF_APPS.join(", ")),
+    }
+}
+
 /// What to do about an unknown key (as [`plain`] has it).
 pub(super) fn advice(unknown: &str) -> String {
     if FLAGS_ONLY.contains(&unknown) {

@@ -8,6 +8,7 @@
 //!
 //! A profile holds no secret: a key or a value that looks like one is refused, and never shown.
 
+mod app;
 mod check;
 mod file;
 mod keys;
@@ -15,6 +16,7 @@ mod nearest;
 mod place;
 mod secrets;
 mod value;
+mod within;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,7 +27,7 @@ pub use file::Config;
 pub use place::Place;
 
 use crate::dispatch::{BatchSize, HaltRule, Rate};
-use crate::identity::{Cloud, Sources};
+use crate::identity::{Cloud, FurtherApp, Sources};
 use crate::outcome::Outcome;
 use crate::plan::Share;
 
@@ -45,6 +47,8 @@ pub struct Profile {
     pub cloud: Option<Cloud>,
     /// What it names to sign in with.
     pub sources: Sources,
+    /// Further apps that send beside this one, in the file's order: `[[profile.NAME.app]]`.
+    pub apps: Vec<FurtherApp>,
     /// Who is never sent: ids, and files of ids.
     pub protect: Vec<String>,
     /// Files of users to leave out.

@@ -32,6 +32,12 @@ pub(super) fn by_key(key: &str) -> Option<&'static str> {
     found.filter(|_| !names_a_place).map(|(_, instead)| *instead)
 }
 
+/// The same where the environment is no help: a further app has files alone.
+pub(super) fn for_app(instead: &'static str) -> &'static str {
+    let file = instead.strip_prefix("set ").and_then(|rest| rest.split_once(", or "));
+    file.map_or(instead, |(_, file)| file)
+}
+
 /// What a value looks like and what to do instead, where it looks like a secret.
 pub(super) fn by_value(text: &str) -> Option<(&'static str, &'static str)> {
     if text.contains("-----BEGIN") {
@@ -84,6 +90,15 @@ mod tests {
         for key in ["tenant", "tokn_file", "azure_client_certificate_path", "certificate"] {
             assert_eq!(by_key(key), None, "{key}");
         }
+    }
+
+    #[test]
+    fn an_app_is_told_of_files_alone() {
+        for instead in [SECRET, PASSWORD, TOKEN] {
+            assert!(for_app(instead).starts_with("name a file that holds it: "), "{instead}");
+        }
+        assert_eq!(for_app(FEDERATED), FEDERATED);
+        assert_eq!(for_app(KEY), KEY);
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl<W: Write> CsvRows<W> {
             row.user_principal_name,
             row.display_name,
             row.tenant,
+            row.app_id.unwrap_or_default(),
             row.case_id.unwrap_or_default(),
         ];
         for field in fields {

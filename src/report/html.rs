@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use askama::Template;
 
+use super::apps;
 use super::row::time;
 use super::sample::{Group, Sample};
 use super::summary::{Summary, grouped, length, plural};
@@ -164,6 +165,7 @@ fn warnings(summary: &Summary) -> Vec<String> {
         let lines = plural(summary.damaged_lines, "line");
         warnings.push(format!("{lines} of the journal could not be read; what they said is not counted."));
     }
+    warnings.extend(apps::losses(&summary.apps).map(|loss| shown(&loss).into_owned()));
     warnings
 }
 
@@ -189,7 +191,8 @@ fn facts(record: &RunRecord, summary: &Summary) -> Vec<(&'static str, String)> {
         ("Cloud", Some(summary.cloud.clone())),
         ("Signed in with", Some(operator.auth.clone())),
         ("As user", operator.user.clone()),
-        ("As app", operator.app_id.clone()),
+        ("As app", operator.app_id.clone().filter(|_| summary.apps.len() < 2)),
+        ("Users by app", apps::by_app(&summary.apps)),
         ("From", Some(machine.join(" on "))),
         ("Started", Some(time(summary.started_at))),
         ("Ended", Some(ended)),

@@ -46,6 +46,7 @@ struct Object<'a> {
     user_principal_name: Option<&'a str>,
     display_name: Option<&'a str>,
     tenant: Option<&'a str>,
+    app_id: Option<&'a str>,
     case_id: Option<&'a str>,
     /// The input's name; null where the run has one input.
     source: Option<&'a str>,
@@ -125,6 +126,7 @@ impl<W: Write> JsonRows<W> {
             user_principal_name: Some(row.user_principal_name).filter(|name| !name.is_empty()),
             display_name: Some(row.display_name).filter(|name| !name.is_empty()),
             tenant: Some(row.tenant).filter(|tenant| !tenant.is_empty()),
+            app_id: row.app_id,
             case_id: row.case_id,
             source,
             server_date: row.server_date,

@@ -5,6 +5,7 @@
 //! time, with the same bytes. One pass over the plan writes all files of rows; only a capped choice of rows is
 //! kept in memory, for the page.
 
+mod apps;
 mod csv;
 mod html;
 mod jsonl;
@@ -26,6 +27,7 @@ mod words;
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub use apps::AppShare;
 pub use pass::for_each_row;
 pub use row::{COLUMNS, ReportRow};
 pub use stream::{RowStream, StreamFormat};

@@ -38,18 +38,27 @@ pub fn for_each_row<E: From<ReportError>>(
 ) -> Result<(), E> {
     let case_id = record.case_id.as_deref();
     let notes = TenantNotes::new(record, ledger);
+    let only_app = only_app(record, ledger);
     let plan = PlanReader::open(&folder.plan(), &record.plan.sha256).map_err(ReportError::Plan)?;
     for row in plan {
         let row = row.map_err(ReportError::Plan)?;
         match row.order() {
             Some(order) => {
                 let standing = ledger.standing(order).map_err(ReportError::read(&folder.journal()))?;
-                visit(&notes.complete(ReportRow::of_target(&row, &standing, case_id)))?;
+                let row = ReportRow::of_target(&row, &standing, case_id).by_only(only_app);
+                visit(&notes.complete(row))?;
             }
             None => visit(&notes.complete(ReportRow::left_out(&row, case_id)))?,
         }
     }
     Ok(())
+}
+
+/// The app of a run whose journal names none, as older versions wrote it: that which began it, where no other process
+/// took it up.
+fn only_app<'a>(record: &'a RunRecord, ledger: &Ledger) -> Option<&'a str> {
+    let by_one = matches!(&ledger.began[..], [only] if only.apps.is_empty());
+    record.operator.app_id.as_deref().filter(|_| by_one)
 }
 
 /// Writes `report.csv`, `report.jsonl` and `remaining.csv`.

@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::plan::PlanRow;
 
 /// The report's columns before the input's own, in order.
-pub const COLUMNS: [&str; 21] = [
+pub const COLUMNS: [&str; 22] = [
     "line",
     "input",
     "user_id",
@@ -32,6 +32,7 @@ pub const COLUMNS: [&str; 21] = [
     "user_principal_name",
     "display_name",
     "tenant",
+    "app_id",
     "case_id",
 ];
 
@@ -79,6 +80,8 @@ pub struct ReportRow<'a> {
     pub display_name: &'a str,
     /// The tenant: its id, or as it was named where its id is not known.
     pub tenant: &'a str,
+    /// The app that was answered last; none where nothing was sent, or nothing is known.
+    pub app_id: Option<&'a str>,
     /// The operator's case id.
     pub case_id: Option<&'a str>,
     /// The answer's `Date` header.
@@ -117,6 +120,7 @@ impl<'a> ReportRow<'a> {
             user_principal_name: &row.user_principal_name,
             display_name: &row.display_name,
             tenant: &row.tenant,
+            app_id: None,
             case_id,
             server_date: None,
             diagnostic: None,
@@ -151,6 +155,15 @@ impl<'a> ReportRow<'a> {
         }
     }
 
+    /// With the app that sent, where the journal names none since there was one only.
+    #[must_use]
+    pub fn by_only(mut self, app_id: Option<&'a str>) -> ReportRow<'a> {
+        if self.attempts > 0 {
+            self.app_id = self.app_id.or(app_id);
+        }
+        self
+    }
+
     fn with(self, evidence: &'a Evidence) -> ReportRow<'a> {
         let detail = match (&*self.detail, &*evidence.detail) {
             ("", said) => said.into(),
@@ -164,6 +177,7 @@ impl<'a> ReportRow<'a> {
             request_id: evidence.request_id.as_deref(),
             server_date: evidence.server_date.as_deref(),
             diagnostic: evidence.diagnostic.as_deref(),
+            app_id: evidence.app_id.as_deref(),
             ..self
         }
     }

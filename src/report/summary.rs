@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use super::apps::{self, AppShare};
 use super::jsonl::millis;
 use super::tenants::{self, ByTenant, TenantSummary};
 use super::totals::Totals;
@@ -59,6 +60,8 @@ pub struct Summary {
     pub tenants: Vec<TenantSummary>,
     /// Who ran it.
     pub operator: Operator,
+    /// The apps that sent, the operator's first.
+    pub apps: Vec<AppShare>,
     /// The inputs, with their SHA-256.
     pub inputs: Vec<SourceDigest>,
     /// What was decided before it began: for whom it was, and who said yes to what.
@@ -157,6 +160,7 @@ impl Summary {
             tenant_id: record.tenant_id.clone(),
             tenants,
             operator: record.operator.clone(),
+            apps: apps::shares(record, ledger, totals),
             inputs: record.inputs.clone(),
             decided: record.decided.clone(),
             plan_sha256: record.plan.sha256.clone(),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::apps;
 use super::summary::{Summary, grouped, length, plural};
 use super::tenants::worst_first;
 use super::words::meaning;
@@ -33,6 +34,9 @@ fn fill(out: &mut String, summary: &Summary, folder: &Path, next: &[String]) -> 
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
         writeln!(out, "{lines} of the journal could not be read: what they said is not counted.")?;
+    }
+    for line in apps::lines(&summary.apps) {
+        writeln!(out, "{}", shown(&line))?;
     }
     writeln!(out, "{}", effort(summary))?;
     writeln!(out, "Evidence: {}", shown(&folder.display().to_string()))?;

@@ -1,5 +1,7 @@
 //! Counts over the rows of a report.
 
+use std::collections::BTreeMap;
+
 use super::row::ReportRow;
 use crate::journal::Counted;
 use crate::outcome::{Accepted, Outcome, Standing};
@@ -24,6 +26,8 @@ pub struct Totals {
     pub attempts: u64,
     /// Time that targets waited because of 429s, added up, in milliseconds.
     pub throttled_ms: u64,
+    /// Users for whom an app was answered last, by its id, in the order of ids.
+    pub by_app: BTreeMap<String, u64>,
 }
 
 impl Totals {
@@ -39,6 +43,7 @@ impl Totals {
             left_out: 0,
             attempts: 0,
             throttled_ms: 0,
+            by_app: BTreeMap::new(),
         }
     }
 
@@ -55,6 +60,12 @@ impl Totals {
         }
         self.attempts += u64::from(row.attempts);
         self.throttled_ms += row.throttled_ms;
+        if let Some(app) = row.app_id {
+            match self.by_app.get_mut(app) {
+                Some(users) => *users += 1,
+                None => drop(self.by_app.insert(app.to_owned(), 1)),
+            }
+        }
         standing
     }
 }

@@ -196,6 +196,11 @@ impl Chosen {
         args.output_dir = args.output_dir.take().or_else(|| self.profile.output_dir.clone());
     }
 
+    /// The profile itself.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
     /// Says which profile is used.
     pub fn sentence(&self) -> String {
         let from = if self.named { "from" } else { "the default of" };

@@ -1,11 +1,9 @@
 //! Signing in again to the tenants of a run that have users left.
 
-use std::cell::RefCell;
-
 use super::sign_in::{sign_in_to, tell_failed, told_once};
 use super::{AT_ONCE, closed};
 use crate::cli::SignInArgs;
-use crate::commands::connect::{Connection, clients};
+use crate::commands::connect::{Connection, Said, clients};
 use crate::commands::posts::Post;
 use crate::commands::secret_files;
 use crate::console::Output;
@@ -45,7 +43,7 @@ pub(in crate::commands) async fn again(
     }
     secret_files::warn(&own.sources, &process_variables);
     let clients = clients(network)?;
-    let said = RefCell::default();
+    let said = Said::default();
     let tried = together(
         AT_ONCE,
         record.tenants.iter().zip(left).map(|(tenant, left)| {
@@ -61,7 +59,7 @@ pub(in crate::commands) async fn again(
     )
     .await;
     if output != Output::None {
-        told_once(said.into_inner());
+        told_once(said);
     }
     let (mut posts, mut failed, mut first_error, mut operator) = (Vec::new(), Vec::new(), None, None);
     for ((tenant, left), tried) in record.tenants.iter().zip(left).zip(tried) {
@@ -106,7 +104,7 @@ async fn one(
     who: &SignIn,
     network: &Network,
     clients: crate::http::HttpClients,
-    said: &RefCell<Vec<String>>,
+    said: &Said,
 ) -> Result<Connection, SignInError> {
     let unknown =
         |found: &str| SignInError::UnknownTenant { tenant: tenant.tenant.clone(), found: found.to_owned() };

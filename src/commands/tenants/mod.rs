@@ -14,12 +14,11 @@ mod wanted;
 pub(super) use again::{Again, again};
 pub(super) use wanted::Wanted;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use super::connect::{self, Connection, clients};
+use super::connect::{Connection, Said, clients};
 use super::posts::Post;
-use super::{run, secret_files};
+use super::{apps, run, secret_files};
 use crate::cli::WorkArgs;
 use crate::console::Output;
 use crate::directory::Directory;
@@ -28,7 +27,7 @@ use crate::event::{Stop, TenantIndex};
 use crate::identity::{SignInError, process_variables};
 use crate::journal::TenantRecord;
 use crate::plan::{Draft, Tenant, Tenants};
-use crate::settings::{Credentials, Network, SignIn};
+use crate::settings::{Apps, Credentials, Network, SignIn};
 use crate::tenant::{Places, TenantName};
 use crate::together::together;
 use sign_in::{is_meant, sign_in_to, tell_failed, told_once};
@@ -78,11 +77,19 @@ impl Crew {
     pub(super) async fn sign_in(
         wanted: Wanted,
         credentials: &Credentials,
+        apps: &Apps,
         network: &Network,
         output: Output,
     ) -> Result<Crew, Error> {
         if !wanted.are_several() {
-            return one(wanted, credentials, network).await;
+            return one(wanted, credentials, apps, network).await;
+        }
+        if !apps.further.is_empty() {
+            return Err(Error::Usage(format!(
+                "the input names {}, and further apps (--app, [[profile.NAME.app]]) send in one tenant: --app none sends \
+                 with one app in each",
+                wanted.told()
+            )));
         }
         if credentials.own.sources.reads_stdin() {
             return Err(Error::Usage(format!(
@@ -92,7 +99,7 @@ impl Crew {
         }
         secret_files::warn(&credentials.own.sources, &process_variables);
         let clients = clients(network)?;
-        let said = RefCell::default();
+        let said = Said::default();
         let tried = together(
             AT_ONCE,
             wanted.names.iter().map(|name| {
@@ -107,7 +114,7 @@ impl Crew {
         .await;
         let crew = Crew::joined(&wanted, tried);
         if output != Output::None {
-            told_once(said.into_inner());
+            told_once(said);
         }
         crew.tell_failed();
         match crew.stations.iter().any(|station| station.connection.is_ok()) {
@@ -248,12 +255,17 @@ pub(super) fn closed(why: &str) -> Stop {
 }
 
 /// The one tenant that is wanted.
-async fn one(wanted: Wanted, credentials: &Credentials, network: &Network) -> Result<Crew, Error> {
+async fn one(
+    wanted: Wanted,
+    credentials: &Credentials,
+    apps: &Apps,
+    network: &Network,
+) -> Result<Crew, Error> {
     let who = match wanted.names.first() {
         Some(name) => credentials.of(name),
         None => credentials.own.clone(),
     };
-    let connection = connect::sign_in(&who, network).await?;
+    let connection = apps::sign_in(&who, apps, network).await?;
     if !wanted.by_row {
         return Ok(Crew::of_one(connection, &who));
     }

@@ -1,9 +1,8 @@
 //! Signing in to one of several tenants.
 
-use std::cell::RefCell;
 use std::time::Duration;
 
-use crate::commands::connect::{Caller, Connection, connect_as};
+use crate::commands::connect::{Caller, Connection, Said, connect_as};
 use crate::console::{self, wording};
 use crate::http::HttpClients;
 use crate::identity::{Auth, SignInError, process_variables};
@@ -16,7 +15,7 @@ pub(super) async fn sign_in_to(
     who: &SignIn,
     network: &Network,
     clients: HttpClients,
-    said: &RefCell<Vec<String>>,
+    said: &Said,
 ) -> Result<Connection, SignInError> {
     let candidates = who.offer(network).candidates(&process_variables)?;
     // A person takes the time that they take.
@@ -55,9 +54,9 @@ pub(super) fn is_meant(name: &TenantName, connection: &Connection) -> Result<(),
 }
 
 /// What several sign-ins said, each sentence once.
-pub(super) fn told_once(said: Vec<String>) {
+pub(super) fn told_once(said: Said) {
     let mut counts: Vec<(String, u64)> = Vec::new();
-    for sentence in said {
+    for sentence in said.into_inner() {
         match counts.iter_mut().find(|(known, _)| *known == sentence) {
             Some((_, count)) => *count += 1,
             None => counts.push((sentence, 1)),

@@ -91,6 +91,7 @@ impl Run {
             targets: targets as u32,
             resumed: false,
             operator: None,
+            apps: Vec::new(),
         }));
         run
     }

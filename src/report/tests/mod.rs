@@ -8,7 +8,7 @@ use std::fs;
 use fixture::{Line, Run};
 use serde_json::json;
 
-use super::{COLUMNS, summary_text};
+use super::summary_text;
 use crate::digest::sha256_of;
 use crate::event::Stop;
 use crate::outcome::Outcome;
@@ -48,8 +48,9 @@ fn every_row_stands_once_in_the_inputs_order() {
     assert_eq!(run.column("settled_at")[..3], ["2026-11-22T03:00:00.250Z", "2026-11-22T03:00:00.250Z", ""]);
     assert_eq!(run.column("case_id"), ["IR-2026-11"; 5]);
     let header = &run.csv("report.csv")[0];
-    assert_eq!(header[..COLUMNS.len()], super::COLUMNS);
-    assert_eq!(header[COLUMNS.len()..], ["upn", "note"]);
+    let own = super::COLUMNS.len();
+    assert_eq!(header[..own], super::COLUMNS);
+    assert_eq!(header[own..], ["upn", "note"]);
     let lines: Vec<u64> = run.objects().iter().map(|row| row["line"].as_u64().unwrap()).collect();
     assert_eq!(lines, [2, 3, 4, 5, 6]);
     assert_eq!((summary.rows, summary.targets, summary.attempts), (5, 3, 3));
@@ -144,7 +145,7 @@ fn accepted_words_count_as_done_and_are_never_green() {
 fn columns_with_taken_names_are_told_apart() {
     let run = Run::new(&["Outcome", "x", "x"], &[Line::target(ANN, &["a", "b", "c"])]);
     run.report();
-    assert_eq!(run.csv("report.csv")[0][COLUMNS.len()..], ["Outcome (2)", "x", "x (2)"]);
+    assert_eq!(run.csv("report.csv")[0][super::COLUMNS.len()..], ["Outcome (2)", "x", "x (2)"]);
     assert_eq!(run.objects()[0]["input_columns"], json!({ "Outcome": "a", "x": "b", "x (2)": "c" }));
     assert_eq!(run.csv("remaining.csv"), [["Outcome", "x", "x"], ["a", "b", "c"]]);
 }

@@ -1,0 +1,192 @@
+//! Signing in all apps of a tenant, side by side, before anything is sent.
+//!
+//! One that can't sign in, may not revoke, or belongs to another tenant is left out with a warning: in an incident the
+//! others' quotas are better than none. Where it is the first, the next one takes its place, if it surely signed in to
+//! the tenant that was named. Only where nobody is left does the run end before it began.
+
+use tokio::task::JoinSet;
+
+use super::connect::{self, Caller, Connection, clients, connect_as};
+use super::posts::Partner;
+use super::secret_files;
+use crate::console;
+use crate::error::Error;
+use crate::harmless::excerpt;
+use crate::http::HttpClients;
+use crate::identity::{FurtherApp, SignInError, further_variables, process_variables};
+use crate::journal::AppRecord;
+use crate::settings::{Apps, Network, SignIn};
+
+/// An app that tried to sign in.
+struct Tried<'a> {
+    /// None for the first.
+    app: Option<&'a FurtherApp>,
+    who: SignIn,
+    result: Result<Connection, SignInError>,
+}
+
+/// Signs in with what the flags and the environment offer, and all further apps with what is their own.
+///
+/// # Errors
+/// When nobody is left to send: what is wrong with the first. When apps contradict each other.
+pub(super) async fn sign_in(who: &SignIn, apps: &Apps, network: &Network) -> Result<Connection, Error> {
+    if let Some(why) = &apps.exposed {
+        console::say(&format!("warning: {why}"));
+    }
+    if apps.further.is_empty() {
+        return connect::sign_in(who, network).await;
+    }
+    secret_files::warn(&who.sources, &process_variables);
+    // What contradicts itself was never tried: then nobody signs in.
+    let candidates = who.offer(network).candidates(&process_variables);
+    if let Err(error) = &candidates
+        && error.is_usage()
+    {
+        return Err(error.clone().into());
+    }
+    let clients = clients(network)?;
+    let mut others = JoinSet::new();
+    for (place, app) in apps.further.iter().enumerate() {
+        let (app, who, network, clients) = (app.clone(), who.further(app), network.clone(), clients.clone());
+        others.spawn(async move { (place, further(&app, &who, &network, clients).await) });
+    }
+    let result = match candidates {
+        Ok(candidates) => connect_as(&Caller::First, candidates, who, network, clients).await,
+        Err(error) => Err(error),
+    };
+    let mut results: Vec<_> = apps.further.iter().map(|_| Err(SignInError::Broken)).collect();
+    while let Some(joined) = others.join_next().await {
+        // One that broke down stays broken, and the log has it.
+        match joined {
+            Ok((place, result)) => results[place] = result,
+            Err(error) => tracing::error!(%error, "the sign-in of an app broke down"),
+        }
+    }
+    let others = apps.further.iter().zip(results);
+    let others = others.map(|(app, result)| Tried { app: Some(app), who: who.further(app), result });
+    together(std::iter::once(Tried { app: None, who: who.clone(), result }).chain(others).collect())
+}
+
+/// Signs a further app in.
+pub(super) async fn further(
+    app: &FurtherApp,
+    who: &SignIn,
+    network: &Network,
+    clients: HttpClients,
+) -> Result<Connection, SignInError> {
+    secret_files::warn(&who.sources, &further_variables);
+    let caller = Caller::Further(excerpt(&app.called(), 160));
+    let candidates = who.offer(network).candidates(&further_variables)?;
+    connect_as(&caller, candidates, who, network, clients).await
+}
+
+/// Joins the apps that signed in, the first of them first, and says who is left out.
+fn together(tried: Vec<Tried<'_>>) -> Result<Connection, Error> {
+    contradictions(&tried)?;
+    let mut post: Option<Connection> = None;
+    let mut records = Vec::new();
+    let mut first_error = None;
+    for Tried { app, who, result } in tried {
+        let joined = match (result, &mut post) {
+            (Err(error), _) => Err(error),
+            (Ok(connection), None) if app.is_none() || is_sure(&who, &connection) => {
+                records.push(record(app, Ok(&connection)));
+                post = Some(connection);
+                Ok(())
+            }
+            (Ok(_), None) => Err(SignInError::TenantUnsure),
+            (Ok(connection), Some(post)) => join(post, connection, app, &mut records),
+        };
+        if let Err(error) = joined {
+            records.push(record(app, Err((&who, &error))));
+            say_left_out(app, &who, &error);
+            first_error.get_or_insert(error);
+        }
+    }
+    match (post, first_error) {
+        (Some(post), error) => {
+            if let (Some(_), Some(lead)) = (error, records.iter().find(|app| app.left_out.is_none()))
+                && records.first().is_some_and(|first| first.left_out.is_some())
+            {
+                let lead = lead.app_id.as_deref().unwrap_or("the next app");
+                console::say(&format!("warning: {} takes the first app's place", excerpt(lead, 100)));
+            }
+            Ok(Connection { apps: records, ..post })
+        }
+        (None, Some(error)) => Err(error.into()),
+        (None, None) => Err(SignInError::Broken.into()),
+    }
+}
+
+/// Adds a partner, unless its token is for another tenant.
+fn join(
+    post: &mut Connection,
+    connection: Connection,
+    app: Option<&FurtherApp>,
+    records: &mut Vec<AppRecord>,
+) -> Result<(), SignInError> {
+    if let (Some(expected), Some(found)) = (&post.claims.tid, &connection.claims.tid)
+        && !expected.eq_ignore_ascii_case(found)
+    {
+        return Err(SignInError::PartnersTenant { expected: expected.clone(), found: found.clone() });
+    }
+    records.push(record(app, Ok(&connection)));
+    post.partners.push(Partner { graph: connection.graph, operator: connection.operator });
+    Ok(())
+}
+
+/// Whether an app may take the first one's place: its tenant is surely the one that was named.
+fn is_sure(who: &SignIn, connection: &Connection) -> bool {
+    let id = |text: &String| uuid::Uuid::try_parse(text).ok();
+    let by_id = who.tenant.as_ref().and_then(id);
+    let same = by_id.is_some() && by_id == connection.claims.tid.as_ref().and_then(id);
+    who.tenant.is_some() && (connection.by_tenant || same)
+}
+
+/// What shows only in tokens: the same app twice, or a person for an app.
+fn contradictions(tried: &[Tried<'_>]) -> Result<(), Error> {
+    let mut seen: Vec<String> = Vec::new();
+    for Tried { app, result, .. } in tried {
+        let Ok(connection) = result else { continue };
+        let name = || app.map_or("the first app".to_owned(), |app| excerpt(&app.called(), 160));
+        if app.is_some() && connection.claims.app_only() == Some(false) {
+            return Err(Error::Usage(format!(
+                "{}: its token is a person's, and a further app acts as itself; nothing was sent",
+                name()
+            )));
+        }
+        let Some(id) = connection.operator.app_id.as_ref().map(|id| id.to_lowercase()) else { continue };
+        if seen.contains(&id) {
+            return Err(Error::Usage(format!(
+                "{}: app {} is signed in already: a second time it would only share its quota; nothing was sent",
+                name(),
+                excerpt(&id, 100)
+            )));
+        }
+        seen.push(id);
+    }
+    Ok(())
+}
+
+/// For the evidence.
+fn record(app: Option<&FurtherApp>, result: Result<&Connection, (&SignIn, &SignInError)>) -> AppRecord {
+    let name = app.map(|app| app.name.clone());
+    match result {
+        Ok(connection) => AppRecord { name, ..AppRecord::of(&connection.operator) },
+        Err((who, error)) => AppRecord {
+            app_id: who.client_id.clone(),
+            auth: None,
+            name,
+            left_out: Some(excerpt(&error.to_string(), 500)),
+        },
+    }
+}
+
+fn say_left_out(app: Option<&FurtherApp>, who: &SignIn, error: &SignInError) {
+    let name = match (app, &who.client_id) {
+        (Some(app), _) => app.called(),
+        (None, Some(id)) => format!("{id} (the first)"),
+        (None, None) => "the first".to_owned(),
+    };
+    console::say(&format!("warning: app {} is left out: {error}", excerpt(&name, 160)));
+}

@@ -1,0 +1,93 @@
+//! The apps of a run: how many users each was the last to be answered for, and which were lost.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use super::summary::{grouped, plural};
+use super::totals::Totals;
+use crate::harmless::excerpt;
+use crate::journal::{AppRecord, Ledger, RunRecord};
+
+/// What one app had of a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct AppShare {
+    /// The app's id, as far as it is known.
+    pub app_id: Option<String>,
+    /// How it signed in when the run was begun; none where it did not, or joined later.
+    pub auth: Option<String>,
+    /// What names a further app: its profile, or its place in one.
+    pub name: Option<String>,
+    /// Users for whom it was answered last.
+    pub users: u64,
+    /// Why it took no part from the beginning.
+    pub left_out: Option<String>,
+    /// Why it sent nothing more at the end, while others went on.
+    pub dropped: Option<String>,
+}
+
+/// The apps that a run was begun with, and those that joined later; runs of older versions have the operator's alone.
+pub(super) fn shares(record: &RunRecord, ledger: &Ledger, totals: &Totals) -> Vec<AppShare> {
+    let of_old = [AppRecord::of(&record.operator)];
+    let begun = if record.apps.is_empty() { &of_old[..] } else { &record.apps[..] };
+    let mut shares: Vec<AppShare> = begun.iter().map(AppShare::begun).collect();
+    let known: HashSet<&str> = begun.iter().filter_map(|app| app.app_id.as_deref()).collect();
+    let later = ledger.began.iter().flat_map(|began| &began.apps).map(|id| &**id);
+    let mut later: Vec<&str> = later.filter(|id| !known.contains(id)).collect();
+    later.sort_unstable();
+    later.dedup();
+    shares
+        .extend(later.into_iter().map(|id| AppShare { app_id: Some(id.to_owned()), ..AppShare::default() }));
+    for share in &mut shares {
+        let Some(id) = &share.app_id else { continue };
+        share.users = totals.by_app.get(id).copied().unwrap_or_default();
+        let lost = |(scope, _): &&(crate::event::Scope, _)| scope.app_id.as_deref() == Some(id);
+        share.dropped = ledger.dropped.iter().find(lost).map(|(_, why)| why.to_string());
+    }
+    shares
+}
+
+impl AppShare {
+    fn begun(app: &AppRecord) -> AppShare {
+        AppShare {
+            app_id: app.app_id.clone(),
+            auth: app.auth.clone(),
+            name: app.name.clone(),
+            left_out: app.left_out.clone(),
+            ..AppShare::default()
+        }
+    }
+
+    fn called(&self) -> String {
+        let known = self.app_id.as_ref().or(self.name.as_ref());
+        known.map_or_else(|| "not known".to_owned(), |name| excerpt(name, 100))
+    }
+}
+
+/// `APP 1,000, APP 998`, where there are several.
+pub(super) fn by_app(apps: &[AppShare]) -> Option<String> {
+    let each = apps.iter().map(|app| format!("{} {}", app.called(), grouped(app.users)));
+    (apps.len() > 1).then(|| each.collect::<Vec<_>>().join(", "))
+}
+
+/// A sentence for each app that took no part, or not to the end.
+pub(super) fn losses(apps: &[AppShare]) -> impl Iterator<Item = String> {
+    apps.iter().filter_map(|app| {
+        let (what, why) = match (&app.left_out, &app.dropped) {
+            (_, Some(why)) => ("was lost on the way", why),
+            (Some(why), None) if app.users == 0 => ("took no part", why),
+            _ => return None,
+        };
+        Some(format!("App {} {what}: {}", app.called(), excerpt(why, 300)))
+    })
+}
+
+/// The lines of the summary, where there are several apps.
+pub(super) fn lines(apps: &[AppShare]) -> Vec<String> {
+    if apps.len() < 2 {
+        return Vec::new();
+    }
+    let width = apps.iter().map(|app| app.called().chars().count()).max().unwrap_or_default();
+    let share = |app: &AppShare| format!("  app {:width$}  {}", app.called(), plural(app.users, "user"));
+    apps.iter().map(share).chain(losses(apps)).collect()
+}
