@@ -17,7 +17,7 @@ use crate::outcome::Outcome;
 
 /// The plan's columns before the input's own. The last six are what the directory says. The tenant, where there are
 /// several, stands in the middle: an input's own first column may be called so, and must not be taken for it.
-const COLUMNS: [&str; 15] = [
+pub(super) const COLUMNS: [&str; 15] = [
     "order",
     "line",
     "input",

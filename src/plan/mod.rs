@@ -24,6 +24,7 @@ mod file;
 mod gathered;
 mod guard;
 mod joined;
+mod names;
 mod notices;
 mod order;
 mod preview;
@@ -44,6 +45,7 @@ pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
 pub use gathered::Gathered;
 pub use guard::GuardError;
 pub(crate) use guard::{EXCLUDED, PROTECTED};
+pub(crate) use names::distinct;
 pub use tenants::{Tenant, TenantFacts, Tenants};
 pub use wishes::{Listed, Only, Share, Wishes};
 

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Draft, LeftOut, PlanError, PlanRow, Resolution};
+use super::file::COLUMNS;
+use super::{Draft, LeftOut, PlanError, PlanRow, Resolution, distinct};
 use crate::console::wording;
 use crate::harmless::{csv_cell, excerpt, shown};
 
@@ -36,8 +37,8 @@ impl Draft {
     /// Writes the plan as CSV for people: as `plan.csv` will hold it, but harmless in a terminal and a spreadsheet.
     pub fn print_csv(self, out: &mut dyn Write) -> Result<(), PlanError> {
         let mut out = csv::Writer::from_writer(out);
-        let header: Vec<String> =
-            super::file::header(self.columns()).map(|name| csv_cell(name).into_owned()).collect();
+        let own = distinct(self.columns(), &COLUMNS);
+        let header: Vec<String> = super::file::header(&own).map(|name| csv_cell(name).into_owned()).collect();
         out.write_record(header).map_err(|error| failed(error.into()))?;
         self.for_each_row(|row| Ok(harmless_row(row).write(&mut out)?))?;
         out.flush().map_err(failed)

@@ -6,9 +6,9 @@
 
 use std::io::{self, Write};
 
-use super::names::distinct;
 use super::row::{COLUMNS, ReportRow, time_or_empty};
 use crate::harmless::csv_cell;
+use crate::plan::distinct;
 
 /// Rows as CSV, header first.
 pub(super) struct CsvRows<W: Write> {

@@ -8,11 +8,11 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::names::distinct;
 use super::row::ReportRow;
 use crate::event::Order;
 use crate::harmless::json;
 use crate::outcome::Outcome;
+use crate::plan::distinct;
 
 /// Rows as JSON lines.
 pub(super) struct JsonRows<W: Write> {

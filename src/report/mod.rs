@@ -10,7 +10,6 @@ mod csv;
 mod html;
 mod jsonl;
 mod manifest;
-mod names;
 mod pass;
 mod remaining;
 mod row;
