@@ -65,6 +65,13 @@ fn each_tenants_users_are_sent_there_and_one_name_in_two_tenants_is_two_users() 
     assert_eq!(summary["tenants"][0]["outcomes"]["revoked"], 2);
     assert_eq!(summary["tenants"][1]["users"], 1);
     // The simulator says who asked: each user by the token of their tenant.
+    let by = |user: &str| -> BTreeSet<String> {
+        let users = stage.ledger().users;
+        let user = users.into_iter().find(|known| known.id == user).unwrap();
+        user.by.into_iter().map(|asking| asking.tenant).collect()
+    };
+    assert_eq!(by("ann@a.example"), tenants[..2].iter().map(|id| (*id).to_owned()).collect());
+    assert_eq!(by("bob@a.example"), BTreeSet::from([tenants[0].to_owned()]));
     assert_eq!(stage.ledger().violations.len(), 0);
     assert_eq!(stage.stats().revocations, 3);
 }
@@ -289,4 +296,100 @@ proptest! {
             prop_assert_eq!(&row["left_out"], word, "{:?} of {:?}", row, rows);
         }
     }
+}
+
+#[test]
+fn each_tenant_can_have_an_app_of_its_own() {
+    let stage = Stage::new(
+        "accept_any_token = false\n\
+         [[tenant]]\nmatch = 'a.example'\napps = ['app-a']\nsecret = 'secret-of-a'\n\
+         [[tenant]]\nmatch = 'b.example'\napps = ['app-b']\nsecret = 'secret-of-b'\n\
+         [[tenant]]\nmatch = 'c.example'\napps = ['app-1']\n",
+    );
+    for name in ["a", "b"] {
+        let path = stage.input(name, format!("secret-of-{name}"));
+        #[cfg(unix)]
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let config = stage.input(
+        "config.toml",
+        "[profile.all]\n[[profile.all.tenants]]\ntenant = 'A.example'\nclient_id = 'app-a'\n\
+         client_secret_file = 'a'\n[[profile.all.tenants]]\ntenant = 'b.example'\nprofile = 'b'\n\
+         [profile.b]\nclient_id = 'app-b'\nclient_secret_file = 'b'\n",
+    );
+    let config = config.display().to_string();
+    let input = stage.input("users.csv", "id,tenant\nu@a.example,a.example\nu@b.example,b.example\nu@c.example,c.example\n");
+    let done = stage.finish(run(&stage, &["--config", &config, "--profile", "all"]).arg(&input));
+    done.exits(0);
+    let folder = stage.folder();
+    let summary = folder.summary();
+    let apps: Vec<&str> =
+        (0..3).map(|at| summary["tenants"][at]["app_id"].as_str().unwrap()).collect();
+    assert_eq!(apps, ["app-a", "app-b", "app-1"]);
+    for user in stage.ledger().users {
+        assert_eq!(user.by.len(), 1, "{user:?}");
+    }
+    let record = folder.text("run.json");
+    assert!(!record.contains("secret-of") && record.contains("\"client_id\": \"app-a\""), "{record}");
+}
+
+#[test]
+fn what_is_wrong_with_a_profiles_tenants_is_told_by_line() {
+    let stage = Stage::new("");
+    let config = stage.input(
+        "config.toml",
+        "[profile.all]\n[[profile.all.tenants]]\nclient_id = 'x'\nclient_secret_file = 'x'\n\
+         [[profile.all.tenants]]\ntenant = 'Contoso Ltd'\nidentity = 'x'\n[[profile.all.tenants]]\n\
+         tenant = 'a.example'\nprofile = 'gone'\n[[profile.all.tenants]]\ntenant = 'b.example'\nprotect = 'x'\n",
+    );
+    let done = stage.finish(stage.bare("profiles").args(["check", "--config"]).arg(&config));
+    done.exits(2);
+    for said in ["line 2: tenant 1 of profile all has no tenant", "line 5", "there is no profile gone", "there is no key protect"] {
+        assert!(done.stderr.contains(said), "{said}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_in_every_tenant() {
+    let stage = Stage::new("accept_any_token = false\nlatency = '20ms'");
+    let input = stage.input("users.csv", users(10, 30));
+    let mut child = stage.start(run(&stage, &["--batch-size", "1", "--rate", "40/s", "--burst", "1"]).arg(&input));
+    stage.until(|stage| stage.stats().revocations >= 60);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let folder = stage.folder();
+    let before = stage.stats().revocations;
+    assert!(before < 300, "it was killed too late");
+    let mut resume = stage.bare("resume");
+    with_app(&stage, &mut resume);
+    let done = stage.finish(resume.arg(folder.path.display().to_string()).args(["--rate", "500/s"]));
+    done.exits(0);
+    let rows = folder.rows();
+    assert_eq!(rows.len(), 300);
+    assert!(rows.iter().all(|row| row["outcome"] == "revoked"));
+    // What settled before is not sent again, but for what was in flight in each tenant.
+    assert!(stage.stats().revocations < 300 + 10 * 64, "{:?}", stage.stats());
+    for user in stage.ledger().users {
+        let planned = folder.row(&user.id);
+        let home = user.by.iter().all(|asking| asking.tenant == planned["tenant"]);
+        assert!(user.effects >= 1 && home, "{user:?}, and {planned:?}");
+    }
+}
+
+#[test]
+fn a_wait_that_graph_asked_for_holds_for_its_tenant_after_a_restart() {
+    let stage = Stage::new(
+        "accept_any_token = false\n[[fault]]\nendpoint = 'graph'\ntenant = 't01.example'\nanswer = 429\n\
+         retry_after = '600'\ntimes = 1\n",
+    );
+    let input = stage.input("users.csv", users(2, 3));
+    let mut first = run(&stage, &["--batch-size", "1", "--deadline", "1s"]);
+    stage.finish(first.arg(&input)).exits(5);
+    let mut resume = stage.bare("resume");
+    with_app(&stage, &mut resume);
+    let folder = stage.folder();
+    let done = stage.finish(resume.arg(folder.path.display().to_string()).args(["--deadline", "1s"]));
+    done.exits(5);
+    assert!(done.stderr.contains("nothing is sent in one tenant for another "), "{}", done.stderr);
+    assert_eq!(by_tenant(&folder)["t00.example"], BTreeMap::from([("revoked".to_owned(), 3)]));
 }

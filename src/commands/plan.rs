@@ -49,7 +49,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     }
     let wanted = Wanted::new(&gathered, &who, &wishes)?;
     wanted.refuse_several("plan")?;
-    let credentials = Credentials::of_one(who);
+    let credentials = Credentials::new(who, profile.as_ref());
     let crew = Crew::sign_in(wanted, &credentials, &Apps::default(), &network, work.output.output).await?;
     let draft = run::compose(gathered, &wishes, &crew.tenants(&work), &work).await?;
     if draft.names_me() {

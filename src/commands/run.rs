@@ -50,7 +50,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         return Err(Error::NoTerminal);
     }
     let wanted = Wanted::new(&gathered, &who, &wishes)?;
-    let credentials = Credentials::of_one(who);
+    let credentials = Credentials::new(who, profile.as_ref());
     let crew = Crew::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
     let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
     if args.work.dry_run {

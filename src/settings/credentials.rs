@@ -1,6 +1,9 @@
 //! Who signs in to which tenant.
 
 use super::SignIn;
+use super::profiled::Chosen;
+use crate::identity::FurtherApp;
+use crate::profile::TenantEntry;
 use crate::tenant::TenantName;
 
 /// The run's own way to sign in, and those of tenants that have their own.
@@ -16,6 +19,16 @@ impl Credentials {
     /// One way to sign in, wherever it is.
     pub fn of_one(own: SignIn) -> Credentials {
         Credentials { own, special: Vec::new() }
+    }
+
+    /// The run's own way, and what the profile says of single tenants.
+    pub fn new(own: SignIn, profile: Option<&Chosen>) -> Credentials {
+        let entries = profile.map(|chosen| chosen.profile().tenants.clone()).unwrap_or_default();
+        let special = entries.into_iter().map(|TenantEntry { tenant, app, .. }| {
+            let FurtherApp { tenant: name, client_id, sources, .. } = app;
+            (tenant, SignIn { tenant: name, client_id, sources })
+        });
+        Credentials { own, special: special.collect() }
     }
 
     /// How a tenant is signed in to.

@@ -1,7 +1,7 @@
 //! Signing in again to the tenants of a run that have users left.
 
 use super::sign_in::{sign_in_to, tell_failed, told_once};
-use super::{AT_ONCE, closed};
+use super::{AT_ONCE, closed, whose};
 use crate::cli::SignInArgs;
 use crate::commands::connect::{Connection, Said, clients};
 use crate::commands::posts::Post;
@@ -110,7 +110,7 @@ async fn one(
         |found: &str| SignInError::UnknownTenant { tenant: tenant.tenant.clone(), found: found.to_owned() };
     let name =
         who.tenant.as_deref().unwrap_or_default().parse().map_err(|_| unknown("can't be asked for"))?;
-    let connection = sign_in_to(&name, who, network, clients, said).await?;
+    let connection = sign_in_to(&name, who, whose(tenant.sources.is_none()), network, clients, said).await?;
     match (&tenant.tenant_id, &connection.claims.tid) {
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => {
             Err(SignInError::OtherTenant { expected: begun.clone(), found: now.clone() })

@@ -24,7 +24,7 @@ use crate::console::Output;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{Stop, TenantIndex};
-use crate::identity::{SignInError, process_variables};
+use crate::identity::{SignInError, Variables, further_variables, process_variables};
 use crate::journal::TenantRecord;
 use crate::plan::{Draft, Tenant, Tenants};
 use crate::settings::{Apps, Credentials, Network, SignIn};
@@ -98,6 +98,9 @@ impl Crew {
             )));
         }
         secret_files::warn(&credentials.own.sources, &process_variables);
+        for (_, who) in &credentials.special {
+            secret_files::warn(&who.sources, &further_variables);
+        }
         let clients = clients(network)?;
         let said = Said::default();
         let tried = together(
@@ -106,7 +109,8 @@ impl Crew {
                 let (clients, said) = (clients.clone(), &said);
                 async move {
                     let who = credentials.of(name);
-                    let connection = sign_in_to(name, &who, network, clients, said).await;
+                    let connection =
+                        sign_in_to(name, &who, whose(credentials.is_own(&who)), network, clients, said).await;
                     (who, connection)
                 }
             }),
@@ -279,4 +283,9 @@ async fn one(
     let rows = wanted.rows.first().copied().unwrap_or_default();
     let station = Station { names: wanted.names, rows, who, connection: Ok(connection) };
     Ok(Crew { stations: vec![station], places })
+}
+
+/// The environment's secrets are those of the run's own app.
+fn whose(own: bool) -> Variables<'static> {
+    if own { &process_variables } else { &further_variables }
 }

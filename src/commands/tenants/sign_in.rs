@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::commands::connect::{Caller, Connection, Said, connect_as};
 use crate::console::{self, wording};
 use crate::http::HttpClients;
-use crate::identity::{Auth, SignInError, process_variables};
+use crate::identity::{Auth, SignInError, Variables};
 use crate::settings::{Network, SignIn};
 use crate::tenant::TenantName;
 
@@ -13,11 +13,12 @@ use crate::tenant::TenantName;
 pub(super) async fn sign_in_to(
     name: &TenantName,
     who: &SignIn,
+    whose: Variables<'_>,
     network: &Network,
     clients: HttpClients,
     said: &Said,
 ) -> Result<Connection, SignInError> {
-    let candidates = who.offer(network).candidates(&process_variables)?;
+    let candidates = who.offer(network).candidates(whose)?;
     // A person takes the time that they take.
     let by_person = candidates.first() == Some(Auth::DeviceCode);
     let caller = Caller::Tenant(said);
