@@ -318,13 +318,15 @@ fn each_tenant_can_have_an_app_of_its_own() {
          [profile.b]\nclient_id = 'app-b'\nclient_secret_file = 'b'\n",
     );
     let config = config.display().to_string();
-    let input = stage.input("users.csv", "id,tenant\nu@a.example,a.example\nu@b.example,b.example\nu@c.example,c.example\n");
+    let input = stage.input(
+        "users.csv",
+        "id,tenant\nu@a.example,a.example\nu@b.example,b.example\nu@c.example,c.example\n",
+    );
     let done = stage.finish(run(&stage, &["--config", &config, "--profile", "all"]).arg(&input));
     done.exits(0);
     let folder = stage.folder();
     let summary = folder.summary();
-    let apps: Vec<&str> =
-        (0..3).map(|at| summary["tenants"][at]["app_id"].as_str().unwrap()).collect();
+    let apps: Vec<&str> = (0..3).map(|at| summary["tenants"][at]["app_id"].as_str().unwrap()).collect();
     assert_eq!(apps, ["app-a", "app-b", "app-1"]);
     for user in stage.ledger().users {
         assert_eq!(user.by.len(), 1, "{user:?}");
@@ -344,7 +346,12 @@ fn what_is_wrong_with_a_profiles_tenants_is_told_by_line() {
     );
     let done = stage.finish(stage.bare("profiles").args(["check", "--config"]).arg(&config));
     done.exits(2);
-    for said in ["line 2: tenant 1 of profile all has no tenant", "line 5", "there is no profile gone", "there is no key protect"] {
+    for said in [
+        "line 2: tenant 1 of profile all has no tenant",
+        "line 5",
+        "there is no profile gone",
+        "there is no key protect",
+    ] {
         assert!(done.stderr.contains(said), "{said}: {}", done.stderr);
     }
 }
@@ -353,7 +360,8 @@ fn what_is_wrong_with_a_profiles_tenants_is_told_by_line() {
 fn a_run_that_was_killed_goes_on_in_every_tenant() {
     let stage = Stage::new("accept_any_token = false\nlatency = '20ms'");
     let input = stage.input("users.csv", users(10, 30));
-    let mut child = stage.start(run(&stage, &["--batch-size", "1", "--rate", "40/s", "--burst", "1"]).arg(&input));
+    let mut child =
+        stage.start(run(&stage, &["--batch-size", "1", "--rate", "40/s", "--burst", "1"]).arg(&input));
     stage.until(|stage| stage.stats().revocations >= 60);
     child.kill().unwrap();
     child.wait().unwrap();

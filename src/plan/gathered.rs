@@ -133,11 +133,11 @@ impl Gathered {
 fn senseless(tenants: &NamedTenants) -> Option<String> {
     let first = crate::harmless::excerpt(tenants.first_senseless.as_deref()?, 60);
     Some(format!(
-        "warning: {} of the column of tenants hold neither a tenant's id nor a domain, as {first}: those rows are invalid \
-         and are not sent. If that column does not name tenants: --tenant-column none",
+        "warning: {} of the column of tenants neither a tenant's id nor a domain, as {first}: such rows are invalid and \
+         are not sent. If that column does not name tenants: --tenant-column none",
         match tenants.senseless {
-            1 => "1 cell".to_owned(),
-            cells => format!("{} cells", crate::console::wording::count(cells)),
+            1 => "1 cell holds in place".to_owned(),
+            cells => format!("{} cells hold in place", crate::console::wording::count(cells)),
         }
     ))
 }

@@ -75,6 +75,7 @@ impl Draft {
         let record = self.record();
         let looked_up = self.facts.resolution.clone();
         let unchecked = self.unchecked();
+        let tenants = self.facts.tenants.len();
         let mut first: Vec<PlanRow> = Vec::new();
         let mut left_out: Vec<PlanRow> = Vec::new();
         self.for_each_row(|row| {
@@ -90,8 +91,9 @@ impl Draft {
         // Writing to a string never fails.
         let _ = writeln!(
             text,
-            "{} to revoke, of {}.",
+            "{} to revoke{}, of {}.",
             wording::users(u64::from(record.targets)),
+            places(tenants),
             rows(record.rows)
         );
         if record.external > 0 {
@@ -105,7 +107,12 @@ impl Draft {
                 ("", "") => String::new(),
                 ("", name) | (name, _) => format!("  {}", excerpt(name, 70)),
             };
-            let _ = writeln!(text, "  {:>6}  {user}{name}{external}", row.order().unwrap_or_default());
+            let tenant = match &*row.tenant {
+                "" => String::new(),
+                tenant => format!("  [{}]", excerpt(tenant, 70)),
+            };
+            let _ =
+                writeln!(text, "  {:>6}  {user}{name}{external}{tenant}", row.order().unwrap_or_default());
         }
         more(&mut text, first.len(), u64::from(record.targets));
         let out: u64 = record.left_out.values().sum();
@@ -124,7 +131,7 @@ impl Draft {
         if let Some(unchecked) = unchecked {
             let _ = writeln!(text, "{}", shown(&unchecked));
         }
-        if looked_up == Resolution::NotAsked {
+        if looked_up == Resolution::NotAsked && tenants < 2 {
             let _ = writeln!(
                 text,
                 "Nobody was looked up: `entra-revoke plan` tells guests, unknown users and doubles."
@@ -159,6 +166,10 @@ fn harmless_row(row: &PlanRow) -> PlanRow {
         tenant: safe(&row.tenant),
         cells: row.cells.iter().map(safe).collect(),
     }
+}
+
+fn places(tenants: usize) -> String {
+    if tenants > 1 { format!(" in {} tenants", wording::count(tenants as u64)) } else { String::new() }
 }
 
 fn rows(count: u64) -> String {
