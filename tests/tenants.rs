@@ -1,6 +1,5 @@
 //! Many tenants in one run: who is sent where, what stops alone, and what is said of each.
 
-#[allow(dead_code)]
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
