@@ -42,4 +42,6 @@ pub mod profile;
 pub mod report;
 pub mod settings;
 pub mod simulator;
+pub mod tenant;
+mod together;
 pub mod user_id;

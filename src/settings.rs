@@ -4,10 +4,12 @@
 pub mod apps;
 pub mod profiled;
 
+mod credentials;
 mod network;
 mod wishes;
 
 pub use apps::Apps;
+pub use credentials::Credentials;
 pub use network::Network;
 pub use wishes::wishes;
 
@@ -199,6 +201,7 @@ pub fn record(
         max_users: sending.max_users,
         accept: sending.accepted.clone(),
         column,
+        tenant_column: None,
         graph_url: network.graph_url.as_ref().map(Endpoint::to_string),
         authority_url: network.kept_authority(),
         client_id: sign_in.client_id.clone(),

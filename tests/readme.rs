@@ -163,7 +163,7 @@ fn tables_of_exit_codes_hold_every_code() {
 #[test]
 fn columns_of_the_report_are_told_in_order() {
     let rows = table(&document("docs/run-folder.md").replace("## `plan.csv`", "## plan"), "column");
-    assert_eq!(rows.len(), 14, "the plan's columns");
+    assert_eq!(rows.len(), 15, "the plan's columns");
     let text = document("docs/run-folder.md");
     let (_, report) = text.split_once("## `report.csv`").unwrap();
     assert_eq!(first_cells(&table(report, "column")), COLUMNS);

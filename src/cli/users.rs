@@ -93,6 +93,9 @@ pub struct InputArgs {
     /// The column that orders the sending (1 first); `priority` otherwise
     #[arg(long, value_name = "NAME")]
     pub priority_column: Option<String>,
+    /// The column of tenants, ids or domains; found by its name otherwise. The word none: no column names tenants
+    #[arg(long, value_name = "NAME")]
+    pub tenant_column: Option<String>,
     /// Delimiter of CSV: a character, or comma, semicolon, tab, pipe; found out otherwise
     #[arg(long, value_name = "CHAR", value_parser = intake::parse_delimiter)]
     pub delimiter: Option<u8>,

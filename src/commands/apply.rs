@@ -3,6 +3,7 @@
 use super::confirm::Limits;
 use super::connect::{Connection, check_me};
 use super::run::{self, Prepared};
+use super::tenants::Crew;
 use super::{apps, profiles, reading, standard_input, start_logs};
 use crate::cli::{ApplyArgs, InputArgs, WorkArgs};
 use crate::console::question;
@@ -10,10 +11,10 @@ use crate::console::{self, Output, wording};
 use crate::error::Error;
 use crate::identity::Cloud;
 use crate::journal::PlanFileRecord;
-use crate::plan::{Changes, Draft, Gathered, Listed, Share, Wishes};
+use crate::plan::{Changes, Draft, Gathered, Listed, Share, Tenants, Wishes};
 use crate::plan_file::{Age, Head, Now, PlanFile};
 use crate::settings::profiled;
-use crate::settings::{Apps, Network, Sending, SignIn};
+use crate::settings::{Apps, Credentials, Network, Sending, SignIn};
 
 pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
@@ -53,11 +54,12 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     check_me(draft.names_me(), &connection)?;
     let limits = Limits::new(&args.caps, file.head.all_users);
     let sending = Sending::new(&args.sending);
-    let mut prepared = Prepared::new(draft, sending, network, who, profile);
+    let crew = Crew::of_one(connection, &who);
+    let mut prepared = Prepared::new(draft, sending, network, Credentials::of_one(who), profile);
     prepared.further = apps.further;
     prepared.plan_file = Some(record(&file));
-    prepared.agree(&connection, &args.consent, &limits, &args.evidence).await?;
-    run::send(prepared, connection, work(args, file.head), 1.0).await
+    prepared.agree(&crew, &args.consent, &limits, &args.evidence).await?;
+    run::send(prepared, crew, work(args, file.head), 1.0).await
 }
 
 /// What the plan says holds where no flag says otherwise. Its cloud is one of a few that are known; an address is never
@@ -95,9 +97,11 @@ async fn judge_anew(
     let same = |one: &String, other: &String| one.to_lowercase() == other.to_lowercase();
     wishes.include_self &= made_by.iter().zip(operator).any(|(one, other)| same(one, other));
     let targets = Gathered::targets_of(file.rows()?)?;
-    let (signed, directory) = (run::signed(connection), Some(&connection.directory));
+    let known = [file.head.tenant.given.as_deref(), connection.claims.tid.as_deref()];
+    let tenants =
+        Tenants::one(run::signed(connection), Some(&connection.directory), known.into_iter().flatten());
     let reading = reading::Shown::new(&args.output);
-    let now = Draft::compose_telling(targets, &wishes, &signed, directory, &|read| reading.tell(read)).await;
+    let now = Draft::compose_telling(targets, &wishes, &tenants, &|read| reading.tell(read)).await;
     reading.finish();
     let now = now?;
     let planned = file.planned();

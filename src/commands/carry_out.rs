@@ -12,7 +12,7 @@ use crate::console::Output;
 use crate::console::{self, Console, log};
 use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
-use crate::event::{Began, Event, Order, Stop};
+use crate::event::{Began, Event, Order, Stop, TenantIndex};
 use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint};
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
@@ -29,8 +29,8 @@ pub(super) struct Ready {
     pub(super) targets: Vec<Target>,
     /// What is to be done; all targets where there is none.
     pub(super) resumed: Option<Vec<Work>>,
-    /// How long Graph still wants to be left alone, as it told an earlier process.
-    pub(super) hold: Option<Duration>,
+    /// How long Graph still wants to be left alone in each tenant (or in all), as it told an earlier process.
+    pub(super) holds: Vec<(Option<TenantIndex>, Duration)>,
     pub(super) settings: Settings,
     /// Why nothing may be sent at all, if that is so.
     pub(super) refused: Option<Stop>,
@@ -57,9 +57,16 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), who)?;
 
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
+    let several = ready.posts.len();
+    let targets: Arc<[Target]> = ready.targets.into();
+    let to_do: Box<dyn Iterator<Item = Order>> = match &orders {
+        Some(orders) => Box::new(orders.iter().copied()),
+        None => Box::new(1..=targets.len() as Order),
+    };
     let options = console::Options {
         progress: shown.progress,
         accepted: ready.settings.accepted.clone(),
+        tenants: console::Tenants::new(several, &targets, to_do),
         ..console::Options::default()
     };
     let console = Console::start(options, u64::from(left));
@@ -71,15 +78,15 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
             results.settled(settled);
         }
     };
-    let tenants = at_work(ready.posts, &ready.targets, ready.resumed.take());
-    let targets: Arc<[Target]> = ready.targets.into();
+    let tenants = at_work(ready.posts, &targets, ready.resumed.take());
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
     console.foresee(dispatcher.forecast());
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
     }
-    if let Some(wait) = ready.hold {
-        dispatcher.hold(0, wait);
+    for (tenant, wait) in ready.holds {
+        let all = 0..several as TenantIndex;
+        tenant.map_or(all, |tenant| tenant..tenant + 1).for_each(|tenant| dispatcher.hold(tenant, wait));
     }
     let finished = dispatcher.run(interrupts).await;
     console.finish();
@@ -245,7 +252,9 @@ fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> V
     if record.drill.is_none() {
         let column = record.settings.column.as_ref().filter(|_| record.inputs.len() == 1);
         let column = column.map(|column| format!(" --column \"{column}\"")).unwrap_or_default();
-        next.push(format!("entra-revoke run {}{column}", quoted(&folder.file("remaining.csv"))));
+        let tenants = record.settings.tenant_column.as_ref();
+        let tenants = tenants.map(|column| format!(" --tenant-column \"{column}\"")).unwrap_or_default();
+        next.push(format!("entra-revoke run {}{column}{tenants}", quoted(&folder.file("remaining.csv"))));
     }
     next
 }

@@ -2,10 +2,12 @@
 
 use super::connect::Connection;
 use super::run::Prepared;
+use super::tenants::Crew;
 use crate::cli::{CapArgs, ConsentArgs};
 use crate::console::question::{self, About, Answer, Wanted};
 use crate::console::wording;
 use crate::error::Error;
+use crate::journal::TenantRecord;
 use crate::outcome::Outcome;
 use crate::plan::{Caution, Share, wants_number};
 use crate::plan_file::Tenant;
@@ -51,7 +53,7 @@ impl ConsentArgs {
 /// When the plan is refused by a cap, or somebody says no, or nobody says what has to be said.
 pub(super) async fn confirm(
     prepared: &Prepared,
-    connection: &Connection,
+    crew: &Crew,
     consent: &ConsentArgs,
     limits: &Limits,
 ) -> Result<Vec<String>, Error> {
@@ -93,25 +95,27 @@ pub(super) async fn confirm(
     if consent.yes || users == 0 {
         return Ok(consent.yes.then(|| "--yes".to_owned()).into_iter().collect());
     }
-    ask(prepared, connection, users, &cautions).await
+    ask(prepared, crew, users, &cautions).await
 }
 
 /// The question, and one more for each thing that wants a number of its own.
 async fn ask(
     prepared: &Prepared,
-    connection: &Connection,
+    crew: &Crew,
     users: u64,
     cautions: &[Caution],
 ) -> Result<Vec<String>, Error> {
     let columns = question::columns();
     let number = wants_number(prepared.draft.facts(), users);
     let wanted = if number { Wanted::Number(users) } else { Wanted::Yes };
-    let tenant = tenant(&prepared.who.tenant, connection).await;
-    let text = about(prepared, connection, &tenant, |about| question::confirmation(about, wanted, columns));
+    let place = place(prepared, crew).await;
+    let text = about(prepared, crew, &place, |about| question::confirmation(about, wanted, columns));
     let mut confirmed = vec![answer(&text, wanted)?];
     for caution in cautions {
         let wanted = match caution {
-            Caution::AllUsers | Caution::Share { .. } => Wanted::Number(users),
+            Caution::AllUsers | Caution::Share { .. } | Caution::GlobalAdministratorsOf { .. } => {
+                Wanted::Number(users)
+            }
             Caution::GlobalAdministrators { among, of } => Wanted::Of(*among, *of),
         };
         let sentence = caution.sentence();
@@ -144,11 +148,41 @@ pub(super) async fn tenant(given: &Option<String>, connection: &Connection) -> T
     Tenant { given: given.clone(), id: connection.claims.tid.clone(), name }
 }
 
+/// So many tenants are named, those with the most users first.
+const NAMED: usize = 5;
+
+/// Where it goes: the tenant by all that is known of it, or the tenants with their users.
+async fn place(prepared: &Prepared, crew: &Crew) -> String {
+    match crew.first().filter(|_| !crew.are_several()) {
+        Some(connection) => tenant(&crew.who().tenant, connection).await.shown(),
+        None => tenants(&prepared.tenants),
+    }
+}
+
+/// `12 tenants: contoso.com 300, fabrikam.com 20, … and 7 more`, and in how many of them nothing can be sent.
+fn tenants(records: &[TenantRecord]) -> String {
+    let mut by_size: Vec<&TenantRecord> = records.iter().collect();
+    by_size.sort_by_key(|tenant| std::cmp::Reverse(tenant.users));
+    let name = |tenant: &TenantRecord| tenant.named.first().unwrap_or(&tenant.tenant).clone();
+    let named = by_size.iter().take(NAMED);
+    let mut parts: Vec<String> =
+        named.map(|tenant| format!("{} {}", name(tenant), wording::count(tenant.users))).collect();
+    if records.len() > NAMED {
+        parts.push(format!("and {} more", wording::count((records.len() - NAMED) as u64)));
+    }
+    let shut = records.iter().filter(|tenant| tenant.auth.is_none() || tenant.closed.is_some()).count();
+    let shut = match shut {
+        0 => String::new(),
+        some => format!("; nothing can be sent in {}", wording::count(some as u64)),
+    };
+    format!("{} tenants: {}{shut}", wording::count(records.len() as u64), parts.join(", "))
+}
+
 /// Shows a prepared plan: where it goes, and what is known of it.
 pub(super) fn about<R>(
     prepared: &Prepared,
-    connection: &Connection,
-    tenant: &Tenant,
+    crew: &Crew,
+    place: &str,
     show: impl FnOnce(&About<'_>) -> R,
 ) -> R {
     let record = prepared.draft.record();
@@ -157,23 +191,39 @@ pub(super) fn about<R>(
         Some(root) => format!("{} at {root}", prepared.network.cloud),
         None => prepared.network.cloud.to_string(),
     };
-    let operator = &connection.operator;
-    let whom = operator.user.as_ref().or(operator.app_id.as_ref());
-    let identity = whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth));
-    let identity = match connection.partners.len() {
-        0 => identity,
-        1 => format!("{identity}, and 1 more app"),
-        more => format!("{identity}, and {more} more apps"),
-    };
-    let pace = prepared.sending.pace(connection.senders());
+    let identity = identity(crew);
     show(&About {
         cloud: &cloud,
-        tenant: &tenant.shown(),
-        identity: Some(&identity),
+        tenant: place,
+        identity: identity.as_deref(),
         users: u64::from(record.targets),
         left_out: &left_out,
         external: record.external,
         facts: prepared.draft.facts(),
-        time: pace.time_for(u64::from(record.targets)),
+        time: prepared.time(crew),
     })
+}
+
+/// Who sends: the app or the person, or how many apps.
+fn identity(crew: &Crew) -> Option<String> {
+    let mut known: Vec<String> = crew
+        .connections()
+        .map(|Connection { operator, partners, .. }| {
+            let whom = operator.user.as_ref().or(operator.app_id.as_ref());
+            let one =
+                whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth));
+            match partners.len() {
+                0 => one,
+                1 => format!("{one}, and 1 more app"),
+                more => format!("{one}, and {more} more apps"),
+            }
+        })
+        .collect();
+    known.sort();
+    known.dedup();
+    match &known[..] {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => Some(format!("{} apps", wording::count(several.len() as u64))),
+    }
 }

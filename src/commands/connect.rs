@@ -1,6 +1,6 @@
 //! Signing in, and refusing what can only be a mistake before the first request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -77,26 +77,51 @@ pub(super) fn clients(network: &Network) -> Result<HttpClients, Error> {
     Ok(clients)
 }
 
+/// What was said while several tenants were signed in to.
+#[derive(Default)]
+pub(super) struct Said(Mutex<Vec<String>>);
+
+impl Said {
+    fn add(&self, sentence: String) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
+    }
+
+    /// All of it.
+    pub(super) fn into_inner(self) -> Vec<String> {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Who signs in, for what is said of it.
-pub(super) enum Caller {
+pub(super) enum Caller<'a> {
     /// The one app, or the first of several.
     First,
     /// A further one, by what it is called.
     Further(String),
+    /// The app in one of several tenants: what is said is kept, since most of them say the same.
+    Tenant(&'a Said),
 }
 
-impl Caller {
+impl Caller<'_> {
     fn warn(&self, what: &str) {
         match self {
             Caller::First => console::say(&format!("warning: {what}")),
             Caller::Further(name) => console::say(&format!("warning: app {name}: {what}")),
+            Caller::Tenant(said) => said.add(format!("warning: {what}")),
+        }
+    }
+
+    fn say(&self, what: String) {
+        match self {
+            Caller::First | Caller::Further(_) => console::say(&what),
+            Caller::Tenant(said) => said.add(what),
         }
     }
 }
 
 /// Signs in with one of these candidates, by clients that are there already.
 pub(super) async fn connect_as(
-    caller: &Caller,
+    caller: &Caller<'_>,
     candidates: Candidates,
     sign_in: &SignIn,
     network: &Network,
@@ -106,7 +131,7 @@ pub(super) async fn connect_as(
     let candidates = candidates.asking(&prompt::on_screen());
     let SignedIn { tokens, auth, passed_over, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
     if chosen_here {
-        say_choice(auth, &passed_over);
+        say_choice(caller, auth, &passed_over);
     }
     let certificate = tokens.credential().certificate();
     if let Some(end) = certificate.and_then(|certificate| certificate.ends_soon(Timestamp::now())) {
@@ -118,7 +143,7 @@ pub(super) async fn connect_as(
         check_audience(audience, network.cloud, network.graph_root())?;
     }
     check_permission(caller, &claims)?;
-    if let (Caller::First, Some(off)) = (caller, skew.and_then(clock::off)) {
+    if let (Caller::First | Caller::Tenant(_), Some(off)) = (caller, skew.and_then(clock::off)) {
         caller.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
     }
     let operator = operator(&tokens, &claims, sign_in);
@@ -151,11 +176,11 @@ fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignIn) -> Operator
 }
 
 /// Says which way was taken, and why not the ones before it.
-fn say_choice(auth: Auth, passed_over: &[PassedOver]) {
+fn say_choice(caller: &Caller<'_>, auth: Auth, passed_over: &[PassedOver]) {
     for way in passed_over {
         tracing::info!(way = way.auth.word(), why = way.why, "way to sign in passed over");
     }
-    console::say(&choice(auth, passed_over));
+    caller.say(choice(auth, passed_over));
 }
 
 /// One line: what is simply not set up is only named, for there is always some of it.
@@ -183,7 +208,7 @@ pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
 
 /// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
 /// One that lists none may still be good; Graph tells.
-fn check_permission(caller: &Caller, claims: &TokenClaims) -> Result<(), SignInError> {
+fn check_permission(caller: &Caller<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
     let found = Permissions::of(claims);
     let app_only = claims.app_only() != Some(false);
     match found.revoking {

@@ -11,6 +11,7 @@ use super::connect::{Connection, check_me, connect};
 use super::made_up::{self, MadeUp};
 use super::posts::Partner;
 use super::run::{self, Prepared};
+use super::tenants::Crew;
 use super::{profiles, start_logs};
 use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
@@ -19,9 +20,9 @@ use crate::directory::Selector;
 use crate::error::Error;
 use crate::graph::Priority;
 use crate::identity::{Auth, Cloud, Sources};
-use crate::plan::Signed;
+use crate::plan::{Signed, Tenants};
 use crate::settings::profiled;
-use crate::settings::{Network, Sending, SignIn, wishes};
+use crate::settings::{Credentials, Network, Sending, SignIn, wishes};
 use crate::simulator::{Config, Simulator};
 
 /// The simulated tenant.
@@ -110,7 +111,8 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
         None => gathered.notices.iter().for_each(|notice| console::say(notice)),
     }
     if args.work.dry_run && tenant.is_none() {
-        let draft = run::compose(gathered, &wishes, &Signed::default(), None, &args.work).await?;
+        let draft =
+            run::compose(gathered, &wishes, &Tenants::one(Signed::default(), None, []), &args.work).await?;
         return run::dry_run(draft, args.work.output.output);
     }
     let drill = DrillRecord::new(args.simulator, tenant);
@@ -120,7 +122,8 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
         Some(_) => (run::signed(&connection), Some(&connection.directory)),
         None => (Signed::default(), None),
     };
-    let draft = run::compose(gathered, &wishes, &signed, directory, &args.work).await?;
+    let directory = directory.filter(|_| !args.work.choosing.no_lookup);
+    let draft = run::compose(gathered, &wishes, &Tenants::one(signed, directory, []), &args.work).await?;
     if args.work.dry_run {
         return run::dry_run(draft, args.work.output.output);
     }
@@ -132,9 +135,10 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     let sending = Sending::new(&args.work.sending);
     let speed = drill.pace();
     let drill = serde_json::to_value(&drill).ok();
-    let mut prepared = Prepared::new(draft, sending, network, who, profile);
+    let crew = Crew::of_one(connection, &who);
+    let mut prepared = Prepared::new(draft, sending, network, Credentials::of_one(who), profile);
     prepared.drill = drill;
-    let code = run::send(prepared, connection, args.work, speed).await;
+    let code = run::send(prepared, crew, args.work, speed).await;
     simulator.stop().await;
     code
 }

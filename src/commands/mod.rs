@@ -25,6 +25,7 @@ mod secret_files;
 mod signals;
 mod simulator;
 mod standard_input;
+mod tenants;
 
 use std::future::Future;
 use std::process::ExitCode;

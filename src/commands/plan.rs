@@ -5,8 +5,9 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::confirm::{self, Limits};
-use super::connect::{self, Connection};
+use super::connect::Connection;
 use super::run::{self, Prepared};
+use super::tenants::{Crew, Wanted};
 use super::{profiles, standard_input, start_logs};
 use crate::cli::{EvidenceArgs, PlanArgs, SendingArgs, WorkArgs};
 use crate::console::question::{About, lines};
@@ -17,7 +18,7 @@ use crate::harmless;
 use crate::plan::{Caution, Draft, PlanFacts};
 use crate::plan_file::{self, Caps, Head, PlanFile, Tenant};
 use crate::settings::profiled;
-use crate::settings::{Network, Sending, SignIn, wishes};
+use crate::settings::{Apps, Credentials, Network, Sending, SignIn, wishes};
 
 pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
@@ -46,9 +47,11 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     if work.output.output != Output::None {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
-    let connection = connect::sign_in(&who, &network).await?;
-    let directory = Some(&connection.directory);
-    let draft = run::compose(gathered, &wishes, &run::signed(&connection), directory, &work).await?;
+    let wanted = Wanted::new(&gathered, &who, &wishes)?;
+    wanted.refuse_several("plan")?;
+    let credentials = Credentials::new(who, profile.as_ref());
+    let crew = Crew::sign_in(wanted, &credentials, &Apps::default(), &network, work.output.output).await?;
+    let draft = run::compose(gathered, &wishes, &crew.tenants(&work), &work).await?;
     if draft.names_me() {
         return Err(Error::Usage(
             "the plan names `me`, which is whoever applies it: name the user by object id or user principal name"
@@ -58,10 +61,11 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     let limits = Limits::new(&work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
     limits.check_count(draft.targets())?;
     let sending = Sending::new(&work.sending);
-    let prepared = Prepared::new(draft, sending, network, who, profile);
-    let tenant = confirm::tenant(&prepared.who.tenant, &connection).await;
-    let head = head(&prepared, &connection, tenant, &work, &limits);
-    let text = confirm::about(&prepared, &connection, &head.tenant, |about| text(about, &limits));
+    let prepared = Prepared::new(draft, sending, network, credentials, profile);
+    let connection = crew.first().ok_or_else(|| Error::Usage("nobody signed in".to_owned()))?;
+    let tenant = confirm::tenant(&crew.who().tenant, connection).await;
+    let head = head(&prepared, connection, tenant, &work, &limits);
+    let text = confirm::about(&prepared, &crew, &head.tenant.shown(), |about| text(about, &limits));
     let sha256 = plan_file::write(&head, prepared.draft, &path, overwrite)?;
     show(&head, &path, &sha256, &text, work.output.output)
 }

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::event::{Order, Settled};
 use crate::journal::{Ledger, RunFolder, RunRecord};
 use crate::plan::{PlanReader, PlanRow};
-use crate::report::{ReportRow, RowStream, StreamFormat};
+use crate::report::{ReportRow, RowStream, StreamFormat, TenantNotes};
 
 /// How long the end waits for the reader before it says so.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -116,7 +116,7 @@ struct Rows {
     plan: PlanReader,
     /// For each target, where its row stands in the plan; taken once the row is out.
     offsets: Vec<Option<u64>>,
-    case_id: Option<String>,
+    record: RunRecord,
     /// The app that sends, where there is one only.
     only_app: Option<Arc<str>>,
 }
@@ -150,25 +150,25 @@ impl Rows {
             offsets = kept;
             left_out.clear();
         }
-        Ok((Rows { stream, plan, offsets, case_id: record.case_id.clone(), only_app }, left_out))
+        Ok((Rows { stream, plan, offsets, record: record.clone(), only_app }, left_out))
     }
 
     /// Writes all that comes, to the end.
     fn write_all(mut self, left_out: &[u64], items: Receiver<Item>) -> Result<(), Error> {
-        let (case_id, only_app) = (self.case_id.take(), self.only_app.take());
+        let (case_id, only_app) = (self.record.case_id.clone(), self.only_app.take());
         let case_id = case_id.as_deref();
+        let notes = TenantNotes::of_record(&self.record);
         for offset in left_out {
             if let Some(row) = self.row_at(*offset) {
-                self.put(&ReportRow::left_out(&row, case_id))?;
+                self.put(&notes.complete(ReportRow::left_out(&row, case_id)))?;
             }
         }
         for item in items {
             match item {
                 Item::Settled(settled) => {
                     if let Some(row) = self.take(settled.target) {
-                        self.put(
-                            &ReportRow::of_settled(&row, &settled, case_id).by_only(only_app.as_deref()),
-                        )?;
+                        let row = ReportRow::of_settled(&row, &settled, case_id);
+                        self.put(&notes.complete(row.by_only(only_app.as_deref())))?;
                     }
                 }
                 Item::Rest(ledger) => self.put_rest(&ledger, case_id)?,
@@ -178,11 +178,12 @@ impl Rows {
     }
 
     fn put_rest(&mut self, ledger: &Ledger, case_id: Option<&str>) -> Result<(), Error> {
+        let notes = TenantNotes::new(&self.record, ledger);
         let unread = |source| Error::Io { what: "can't read the journal".to_owned(), source };
         for order in 1..=self.offsets.len() as Order {
             if let Some(row) = self.take(order) {
                 let standing = ledger.standing(order).map_err(unread)?;
-                self.put(&ReportRow::of_target(&row, &standing, case_id))?;
+                self.put(&notes.complete(ReportRow::of_target(&row, &standing, case_id)))?;
             }
         }
         Ok(())

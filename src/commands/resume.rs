@@ -1,18 +1,20 @@
 //! `resume`: go on where a run was cut short, and try again what was not done.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::carry_out::{Ready, Shown, Who, begin, carry_out, read_ledger, report};
 use super::connect::{Connection, check_me};
 use super::drill::{self, DrillRecord};
 use super::run::write_record;
+use super::tenants::{self, Again};
 use super::{apps, forewarn, profiles, progress, standard_input, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console;
 use crate::console::Output;
 use crate::dispatch::Work;
 use crate::error::Error;
-use crate::event::{Event, Order, Stop};
+use crate::event::{Event, Order, Stop, TenantIndex};
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, Operator, RunFolder, RunRecord};
 use crate::plan::{PlanReader, Target};
@@ -47,32 +49,44 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         None => None,
     };
     let connection = match (&simulator, &drill) {
+        _ if !record.tenants.is_empty() => None,
         (Some(simulator), Some(drill)) => {
             if args.output.output != Output::None {
                 console::say(&drill::banner(simulator, drill));
             }
             let timeout = args.network.timeout.unwrap_or(Duration::from_millis(record.settings.timeout_ms));
-            drill::sign_in(simulator, drill, timeout).await?.2
+            Some(drill::sign_in(simulator, drill, timeout).await?.2)
         }
-        _ => reconnect(&args, profile.as_ref(), &record).await?,
+        _ => Some(reconnect(&args, profile.as_ref(), &record).await?),
     };
-    let left = outstanding.iter().map(|order| &targets[*order as usize - 1].user);
-    check_myself(left.into_iter().any(|user| *user == UserId::Me), &record.operator, &connection)?;
+    if let Some(connection) = &connection {
+        let left = outstanding.iter().map(|order| &targets[*order as usize - 1].user);
+        check_myself(left.into_iter().any(|user| *user == UserId::Me), &record.operator, connection)?;
+    }
+    let several = match &connection {
+        Some(_) => None,
+        None => Some(reconnect_all(&args, &record, &targets, &outstanding).await?),
+    };
     if args.output.output != Output::None {
         let done = targets.len() - outstanding.len();
         console::say(&format!("resuming run {}: {done} done, {} to do", record.id, outstanding.len()));
     }
-    let hold = hold(&ledger).filter(|_| simulator.is_none());
-    if let Some(wait) = hold.filter(|_| args.output.output != Output::None) {
-        let wait = console::wording::wait(wait);
-        console::say(&format!("Graph asked this run to wait: nothing is sent for another {wait}"));
+    let holds = if simulator.is_none() { holds(&ledger) } else { Vec::new() };
+    if let Some((tenant, wait)) = holds.first().filter(|_| args.output.output != Output::None) {
+        let wait = console::wording::wait(*wait);
+        let place = match (tenant, holds.len()) {
+            (None, _) => String::new(),
+            (Some(_), 1) => " in one tenant".to_owned(),
+            (Some(_), several) => format!(" in {several} tenants"),
+        };
+        console::say(&format!("Graph asked this run to wait: nothing is sent{place} for another {wait}"));
     }
-    if simulator.is_none() {
+    if let (None, Some(connection)) = (&simulator, &connection) {
         let own = forewarn::own_ids(&connection.claims);
         let whose = |order: &Order| &targets[*order as usize - 1].user;
         forewarn::of_oneself(outstanding.iter().any(|order| own.contains(whose(order))), false);
         let pace = sending.pace(connection.senders());
-        forewarn::of_the_tokens_end(&connection, pace.time_for(outstanding.len() as u64));
+        forewarn::of_the_tokens_end(connection, pace.time_for(outstanding.len() as u64));
     }
     let planned = outstanding.len() as u32;
     let refused = sending
@@ -81,6 +95,11 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         .map(|allowed| Stop::MaxUsers { planned, allowed });
     let work = work(&ledger, &outstanding, &folder)?;
     let shown = Shown { progress: progress(&args.output), output: args.output.output };
+    let (operator, posts) = match (connection, several) {
+        (Some(connection), _) => (connection.operator.clone(), vec![connection.post()]),
+        (None, Some(Again { operator, posts })) => (operator, posts),
+        (None, None) => (record.operator.clone(), Vec::new()),
+    };
     take_over(&folder, &record, changed)?;
     let ready = Ready {
         journal: ledger.into_journal()?,
@@ -89,11 +108,11 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         record,
         targets,
         resumed: Some(work),
-        hold,
+        holds,
         settings: sending.dispatch(drill.map_or(1.0, |drill| drill.pace())),
         refused,
-        operator: connection.operator.clone(),
-        posts: vec![connection.post()],
+        operator,
+        posts,
     };
     let code = carry_out(ready, shown).await;
     if let Some(simulator) = simulator {
@@ -163,14 +182,33 @@ pub(super) fn read_record(folder: &RunFolder) -> Result<RunRecord, Error> {
 fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, Error> {
     let mut targets = vec![None; record.plan.targets as usize];
     let broken = |what: &str| Error::Usage(format!("{}: {what}", folder.plan().display()));
+    let places: HashMap<&str, TenantIndex> =
+        (0..).zip(&record.tenants).map(|(place, tenant)| (tenant.tenant.as_str(), place)).collect();
     for row in PlanReader::open(&folder.plan(), &record.plan.sha256)? {
         let row = row?;
         let Some(order) = row.order() else { continue };
+        let tenant = match places.is_empty() {
+            true => 0,
+            false => *places
+                .get(row.tenant.as_str())
+                .ok_or_else(|| broken("a target is in no tenant of the run"))?,
+        };
         let user: UserId = row.user_id.parse().map_err(|_| broken("a target is no user id"))?;
         let slot = targets.get_mut(order as usize - 1).ok_or_else(|| broken("it has too many targets"))?;
-        *slot = Some(Target { user, external: row.external, tenant: 0 });
+        *slot = Some(Target { user, external: row.external, tenant });
     }
     targets.into_iter().collect::<Option<_>>().ok_or_else(|| broken("a target is missing"))
+}
+
+/// The run's cloud, and no other.
+fn cloud_of(args: &ResumeArgs, record: &RunRecord) -> Result<Cloud, Error> {
+    let cloud: Cloud = record.cloud.parse().map_err(|error| Error::Usage(format!("run.json: {error}")))?;
+    match args.sign_in.cloud.is_some_and(|given| given != cloud) {
+        true => {
+            Err(Error::Usage(format!("the run was begun in the cloud {cloud}; it can't go on in another")))
+        }
+        false => Ok(cloud),
+    }
 }
 
 /// Signs in again, to the same tenant and cloud and no other.
@@ -179,12 +217,7 @@ async fn reconnect(
     profile: Option<&Chosen>,
     record: &RunRecord,
 ) -> Result<Connection, Error> {
-    let cloud: Cloud = record.cloud.parse().map_err(|error| Error::Usage(format!("run.json: {error}")))?;
-    if args.sign_in.cloud.is_some_and(|given| given != cloud) {
-        return Err(Error::Usage(format!(
-            "the run was begun in the cloud {cloud}; it can't go on in another"
-        )));
-    }
+    let cloud = cloud_of(args, record)?;
     let network = Network::resumed(&args.network, cloud, &record.settings)?;
     let tenant = record.tenant.as_deref().or(record.tenant_id.as_deref());
     let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
@@ -212,11 +245,34 @@ async fn reconnect(
     }
 }
 
-/// How long Graph still wants to be left alone: a 429 that an earlier process got holds for the run, whoever goes on
-/// with it. A drill's simulator is a new one and asked for nothing.
-fn hold(ledger: &Ledger) -> Option<Duration> {
-    let left = ledger.closed_until?.duration_since(crate::dispatch::now());
-    Duration::try_from(left).ok().filter(|left| !left.is_zero())
+/// The same for a run of several tenants: in those that have users left, and each to the same as before.
+async fn reconnect_all(
+    args: &ResumeArgs,
+    record: &RunRecord,
+    targets: &[Target],
+    outstanding: &[Order],
+) -> Result<Again, Error> {
+    let network = Network::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
+    let mut left = vec![0; record.tenants.len()];
+    for order in outstanding {
+        left[targets[*order as usize - 1].tenant as usize] += 1;
+    }
+    if let Some(given) = &args.sign_in.tenant {
+        let count = record.tenants.len();
+        return Err(Error::Usage(format!("the run has {count} tenants: take --tenant {given} away")));
+    }
+    tenants::again(&args.sign_in, record, &left, &network, args.output.output).await
+}
+
+/// How long Graph still wants to be left alone, in each tenant or in all: a 429 that an earlier process got holds for
+/// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing.
+fn holds(ledger: &Ledger) -> Vec<(Option<TenantIndex>, Duration)> {
+    let now = crate::dispatch::now();
+    let left = ledger.closed_until.iter().filter_map(|(tenant, until)| {
+        let left = Duration::try_from(until.duration_since(now)).ok()?;
+        (!left.is_zero()).then_some((*tenant, left))
+    });
+    left.collect()
 }
 
 fn tenant_name(record: &RunRecord) -> &str {

@@ -6,23 +6,24 @@ use std::path::{Path, PathBuf};
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::confirm::{Limits, confirm};
 use super::connect::{Connection, check_me};
-use super::{apps, forewarn, profiles, progress, reading, standard_input, start_logs};
+use super::tenants::{Crew, Wanted};
+use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
 use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
-use crate::console::question;
+use crate::console::{TimeLeft, question};
 use crate::directory::{Directory, Selector};
 use crate::error::Error;
 use crate::event::Stop;
 use crate::identity::FurtherApp;
 use crate::intake::{self, Options, Source};
 use crate::journal::{
-    Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, Unprotected, write_private,
-    write_unsynced,
+    Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord, Unprotected,
+    write_private, write_unsynced,
 };
-use crate::plan::{Draft, Gathered, PlanFacts, Signed, Wishes, check_lists};
+use crate::plan::{Draft, Gathered, PlanFacts, Signed, Tenants, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
-use crate::settings::{self, Apps, Evidence, Network, Sending, SignIn, wishes};
+use crate::settings::{self, Apps, Credentials, Evidence, Network, Sending, SignIn, wishes};
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
@@ -41,7 +42,8 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
     if args.work.dry_run && !wishes.need_directory() {
-        let draft = compose(gathered, &wishes, &Signed::default(), None, &args.work).await?;
+        let wanted = Wanted::new(&gathered, &who, &wishes)?;
+        let draft = compose(gathered, &wishes, &wanted.unsigned(), &args.work).await?;
         return dry_run(draft, args.work.output.output);
     }
     let sending = Sending::new(&args.work.sending);
@@ -49,19 +51,23 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    let connection = apps::sign_in(&who, &apps, &network).await?;
-    let draft =
-        compose(gathered, &wishes, &signed(&connection), Some(&connection.directory), &args.work).await?;
+    let wanted = Wanted::new(&gathered, &who, &wishes)?;
+    let credentials = Credentials::new(who, profile.as_ref());
+    let crew = Crew::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
+    let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
     if args.work.dry_run {
         return dry_run(draft, args.work.output.output);
     }
     say_unchecked(&draft, args.consent.is_given(), args.work.output.output);
-    check_me(draft.names_me(), &connection)?;
+    for connection in crew.connections() {
+        check_me(draft.names_me(), connection)?;
+    }
     let limits = Limits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
-    let mut prepared = Prepared::new(draft, sending, network, who, profile);
+    let mut prepared = Prepared::new(draft, sending, network, credentials, profile);
     prepared.further = apps.further;
-    prepared.agree(&connection, &args.consent, &limits, &args.work.evidence).await?;
-    send(prepared, connection, args.work, 1.0).await
+    prepared.tenants = crew.records(&prepared.draft, &prepared.credentials, !wishes.name_lists());
+    prepared.agree(&crew, &args.consent, &limits, &args.work.evidence).await?;
+    send(prepared, crew, args.work, 1.0).await
 }
 
 /// Says what could not be checked, where no question will.
@@ -76,7 +82,9 @@ pub(super) struct Prepared {
     pub(super) draft: Draft,
     pub(super) sending: Sending,
     pub(super) network: Network,
-    pub(super) who: SignIn,
+    pub(super) credentials: Credentials,
+    /// The tenants, where there are several.
+    pub(super) tenants: Vec<TenantRecord>,
     /// The further apps that were named.
     pub(super) further: Vec<FurtherApp>,
     pub(super) profile: Option<Chosen>,
@@ -92,34 +100,53 @@ impl Prepared {
         draft: Draft,
         sending: Sending,
         network: Network,
-        who: SignIn,
+        credentials: Credentials,
         profile: Option<Chosen>,
     ) -> Prepared {
-        let (further, confirmed) = (Vec::new(), Vec::new());
-        Prepared { draft, sending, network, who, further, profile, drill: None, confirmed, plan_file: None }
+        let (confirmed, tenants, further) = (Vec::new(), Vec::new(), Vec::new());
+        Prepared {
+            draft,
+            sending,
+            network,
+            credentials,
+            tenants,
+            further,
+            profile,
+            drill: None,
+            confirmed,
+            plan_file: None,
+        }
+    }
+
+    /// How long it will take, as far as that is known. Tenants are sent side by side: the largest takes longest.
+    pub(super) fn time(&self, crew: &Crew) -> TimeLeft {
+        let tenants = &self.draft.facts().tenants;
+        let largest = tenants.iter().map(|tenant| tenant.users).max();
+        let senders = crew.connections().map(Connection::senders).max().unwrap_or(1);
+        self.sending.pace(senders).time_for(largest.unwrap_or(self.draft.targets() as u64))
     }
 
     /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
     pub(super) async fn agree(
         &mut self,
-        connection: &Connection,
+        crew: &Crew,
         consent: &ConsentArgs,
         limits: &Limits,
         evidence: &EvidenceArgs,
     ) -> Result<(), Error> {
         if self.sending.max_users.is_none_or(|most| self.draft.targets() <= most as usize) {
-            self.forewarn(connection, &Evidence::new(evidence).output_dir);
+            self.forewarn(crew, &Evidence::new(evidence).output_dir);
         }
-        self.confirmed = confirm(self, connection, consent, limits).await?;
+        self.confirmed = confirm(self, crew, consent, limits).await?;
         Ok(())
     }
 
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
-    fn forewarn(&self, connection: &Connection, output_dir: &Path) {
+    fn forewarn(&self, crew: &Crew, output_dir: &Path) {
         forewarn::of_oneself(self.draft.sends_operator(), true);
-        let pace = self.sending.pace(connection.senders());
-        forewarn::of_the_tokens_end(connection, pace.time_for(self.draft.targets() as u64));
+        let takes = self.time(crew);
+        crew.connections().for_each(|connection| forewarn::of_the_tokens_end(connection, takes));
         forewarn::of_the_machine(output_dir, &self.sending);
     }
 }
@@ -155,14 +182,11 @@ pub(super) fn gather_all(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) ->
 pub(super) async fn compose(
     gathered: Gathered,
     wishes: &Wishes,
-    signed: &Signed,
-    directory: Option<&Directory>,
+    tenants: &Tenants<'_, Directory>,
     work: &WorkArgs,
 ) -> Result<Draft, Error> {
-    let directory = directory.filter(|_| !work.choosing.no_lookup);
     let reading = reading::Shown::new(&work.output);
-    let composed =
-        Draft::compose_telling(gathered, wishes, signed, directory, &|read| reading.tell(read)).await;
+    let composed = Draft::compose_telling(gathered, wishes, tenants, &|read| reading.tell(read)).await;
     reading.finish();
     let draft = composed?;
     if work.output.output != Output::None {
@@ -193,6 +217,7 @@ fn intake_options(args: &InputArgs) -> Options {
     Options {
         column: args.column.clone(),
         priority_column: args.priority_column.clone(),
+        tenant_column: args.tenant_column.clone(),
         delimiter: args.delimiter,
         encoding: args.encoding,
         skip_rows: args.skip_rows,
@@ -220,13 +245,19 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
 }
 
 /// Makes the run folder, freezes the plan in it, and carries the run out.
-pub(super) async fn send(
-    prepared: Prepared,
-    connection: Connection,
-    work: WorkArgs,
-    speed: f64,
-) -> Result<u8, Error> {
-    let Prepared { draft, sending, network, who, further, profile, drill, confirmed, plan_file } = prepared;
+pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: f64) -> Result<u8, Error> {
+    let Prepared {
+        draft,
+        sending,
+        network,
+        credentials,
+        tenants,
+        further,
+        profile,
+        drill,
+        confirmed,
+        plan_file,
+    } = prepared;
     let decided = decided(draft.facts(), confirmed, plan_file);
     let evidence = Evidence::new(&work.evidence);
     let planned = draft.targets() as u32;
@@ -240,26 +271,41 @@ pub(super) async fn send(
     if work.output.output != Output::None {
         console::say(&format!("run folder {}", folder.path().display()));
     }
+    let closed = draft.closed().clone();
+    let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANTS {
+        true => given,
+        // A number would count other columns in `remaining.csv`.
+        false => draft.tenant_column().map_or(given, str::to_owned),
+    });
+    let who = crew.who().clone();
+    let first = crew.first().filter(|_| !crew.are_several());
+    let apps = first.map(|connection| connection.apps.clone()).unwrap_or_default();
+    let tenant_id = first.and_then(|connection| connection.claims.tid.clone());
+    let operator = crew.first().map(|connection| connection.operator.clone()).unwrap_or_default();
     let frozen = draft.freeze(&folder.plan())?;
-    let record = RunRecord {
+    // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
+    let own = if tenants.is_empty() { &who } else { &credentials.own };
+    let mut record = RunRecord {
         format: FORMAT,
         id,
         started_at,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         case_id: evidence.case_id,
         cloud: network.cloud.to_string(),
-        tenant: who.tenant.clone(),
-        tenant_id: connection.claims.tid.clone(),
-        operator: connection.operator.clone(),
-        apps: connection.apps.clone(),
+        tenant: who.tenant.clone().filter(|_| tenants.is_empty()),
+        tenant_id,
+        operator: operator.clone(),
+        tenants,
+        apps,
         inputs: frozen.inputs,
         columns: frozen.columns,
         plan: frozen.record,
         profile: profile.map(|profile| profile.record()),
         decided,
-        settings: settings::record(&sending, &network, &who, work.input.column, &further),
+        settings: settings::record(&sending, &network, own, work.input.column, &further),
         drill,
     };
+    record.settings.tenant_column = tenant_column;
     let path = folder.file(RUN_JSON);
     write_unsynced(&path, |out| put_record(&record, out)).map_err(unwritten(&path))?;
     let journal = new_journal(&folder)?;
@@ -272,11 +318,11 @@ pub(super) async fn send(
         journal,
         targets: frozen.targets,
         resumed: None,
-        hold: None,
+        holds: Vec::new(),
         settings: sending.dispatch(speed),
         refused,
-        operator: connection.operator.clone(),
-        posts: vec![connection.post()],
+        operator,
+        posts: crew.posts(&closed),
     };
     carry_out(ready, shown).await
 }

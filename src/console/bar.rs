@@ -83,6 +83,7 @@ impl Look {
         let mut lines = vec![self.bar_line(tally, width)];
         lines.extend(self.count_lines(tally, width));
         lines.push(self.speed_line(tally, speed, now));
+        lines.extend(tally.tenants(now).map(|tenants| format!("{INDENT}{tenants}")));
         lines.extend(self.notice(tally, now));
         lines.iter().map(|line| truncate_str(line, width, "…").into_owned()).collect()
     }

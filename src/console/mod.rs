@@ -17,6 +17,7 @@ pub mod question;
 mod sample;
 mod screen;
 mod tally;
+mod tenants;
 pub mod wording;
 pub mod wrap;
 
@@ -35,6 +36,7 @@ pub use output::{Output, UnknownOutput};
 use plain::Plain;
 pub use screen::aside;
 pub use tally::{Gate, Tally, TimeLeft};
+pub use tenants::Tenants;
 
 use crate::dispatch::Forecast;
 use crate::event::Event;
@@ -112,11 +114,18 @@ pub struct Options {
     pub every: Duration,
     /// Which words beside `revoked` count as done: they are not shown as a warning.
     pub accepted: Accepted,
+    /// The tenants, where there are several.
+    pub tenants: Option<Tenants>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Options { progress: Progress::Auto, every: Duration::from_secs(5), accepted: Accepted::default() }
+        Options {
+            progress: Progress::Auto,
+            every: Duration::from_secs(5),
+            accepted: Accepted::default(),
+            tenants: None,
+        }
     }
 }
 
@@ -179,11 +188,11 @@ impl Console {
                 Some(Face::Plain(Plain::new(Box::new(io::stderr()), options.every, Timestamp::now())))
             }
         };
-        Console::with(face, total)
+        Console::with(face, Tally::new(total).of_tenants(options.tenants))
     }
 
-    fn with(face: Option<Face>, total: u64) -> Console {
-        let state = State { tally: Tally::new(total), forecast: None, over: false };
+    fn with(face: Option<Face>, tally: Tally) -> Console {
+        let state = State { tally, forecast: None, over: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
         let drawing = face.and_then(|face| {
             let shared = Arc::clone(&shared);
@@ -329,7 +338,7 @@ mod tests {
     fn plain_lines_are_written_by_the_thread() {
         let (tell, told) = std::sync::mpsc::channel();
         let plain = Plain::new(Box::new(Teller(tell)), Duration::from_millis(1), Timestamp::now());
-        let console = Console::with(Some(Face::Plain(plain)), 2);
+        let console = Console::with(Some(Face::Plain(plain)), Tally::new(2));
         console.on(&sample::began(2));
         console.on(&sample::settled(1, Outcome::Revoked));
         console.on(&sample::throttled(Timestamp::now() + Duration::from_secs(9)));

@@ -63,7 +63,8 @@ impl Plain {
     pub(super) fn end(&mut self, tally: &Tally, now: Timestamp) {
         let elapsed = tally.elapsed(now);
         let took = if elapsed < QUIET { "under 1s".to_owned() } else { wording::span(elapsed) };
-        self.write(&[format!("{}  {}  in {took}", clock(now), counts(tally))]);
+        let tenants = tally.tenants(now).map(|tenants| format!("  {tenants}")).unwrap_or_default();
+        self.write(&[format!("{}  {}  in {took}{tenants}", clock(now), counts(tally))]);
     }
 
     /// All of them in one write; nobody is left to tell where that fails.
@@ -101,6 +102,9 @@ fn line(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> String {
         text.push_str("  stopping");
     } else {
         let _ = write!(text, "  {} left", tally.time_left(foreseen));
+    }
+    if let Some(tenants) = tally.tenants(now) {
+        let _ = write!(text, "  {tenants}");
     }
     text
 }

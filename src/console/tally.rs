@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::gates::Gates;
+use super::tenants::Tenants;
 use super::wording;
 use crate::dispatch::Pace;
 use crate::event::{Event, Stop, Throttled};
@@ -105,6 +106,7 @@ pub struct Tally {
     closings: u64,
     stopping: Option<Stop>,
     ended: bool,
+    tenants: Option<Tenants>,
 }
 
 impl Tally {
@@ -113,8 +115,22 @@ impl Tally {
         Tally { total, ..Tally::default() }
     }
 
+    /// The same, of these tenants.
+    pub fn of_tenants(self, tenants: Option<Tenants>) -> Tally {
+        Tally { tenants, ..self }
+    }
+
+    /// How far the tenants have come, in words, where there are several.
+    pub fn tenants(&self, now: Timestamp) -> Option<String> {
+        self.tenants.as_ref().map(|tenants| tenants.sentence(now))
+    }
+
     /// Takes in what happened. `true` if it is worth a line of its own at once: the gate closed, sending stops.
     pub fn note(&mut self, event: &Event, now: Timestamp) -> bool {
+        // What one tenant waits for, the others do not.
+        if self.tenants.as_mut().is_some_and(|tenants| tenants.note(event)) {
+            return false;
+        }
         match event {
             Event::Began(began) => {
                 self.total = u64::from(began.targets);

@@ -256,6 +256,23 @@ pub enum SignInError {
         /// As the token says.
         found: String,
     },
+    /// Nobody can tell whether a token is good in the tenant that rows name.
+    #[error(
+        "rows name tenant {tenant}, and the token {found}: nothing is sent there. Name the tenant by its id, and sign in with \
+         an app that is known in it (docs/tenants.md)"
+    )]
+    UnknownTenant {
+        /// As the rows name it.
+        tenant: String,
+        /// What the token says, as "is for tenant 0785…".
+        found: String,
+    },
+    /// A sign-in to one of several tenants took too long.
+    #[error("no token came within {} s; others are not kept waiting. Try again, or give --timeout", within.as_secs())]
+    TooSlow {
+        /// How long it was waited for.
+        within: std::time::Duration,
+    },
     /// A further app's token belongs to another tenant than the first app's.
     #[error("its token is for tenant {found}, and the run is in tenant {expected}")]
     PartnersTenant {

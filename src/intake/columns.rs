@@ -69,6 +69,25 @@ const OBJECT_TYPES: [&str; 5] = ["objecttype", "membertype", "principaltype", "o
 const USER_TYPES: [&str; 1] = ["usertype"];
 const PRIORITIES: [&str; 1] = ["priority"];
 
+/// Names of columns that hold tenants, the surest first: the `TenantId` of Log Analytics is its workspace, and the
+/// tenant stands in `AADTenantId` beside it. Names of customers are no tenants.
+const TENANTS: [&str; 14] = [
+    "aadtenantid",
+    "entratenantid",
+    "azuretenantid",
+    "azureadtenantid",
+    "microsofttenantid",
+    "customertenantid",
+    "customertenant",
+    "tenant",
+    "tenantid",
+    "tenantguid",
+    "tenantdomain",
+    "tenantdomainname",
+    "customerdomain",
+    "directoryid",
+];
+
 /// What a known name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Promise {
@@ -87,6 +106,7 @@ pub(super) struct Roles {
     /// The user principal name to take where the id's cell is empty.
     pub(super) fallback: Option<usize>,
     pub(super) priority: Option<usize>,
+    pub(super) tenant: Option<usize>,
     pub(super) object_type: Option<usize>,
     pub(super) user_type: Option<usize>,
     /// Every column that is known to hold user principal names.
@@ -130,6 +150,7 @@ pub(super) fn roles_but_id(columns: &[String]) -> Roles {
     };
     Roles {
         priority: find_known(columns, &PRIORITIES),
+        tenant: find_known(columns, &TENANTS),
         object_type: find_known(columns, &OBJECT_TYPES),
         user_type: find_known(columns, &USER_TYPES),
         upns: named(&UPNS),

@@ -3,11 +3,11 @@
 //! Two mistakes are made impossible here, or at least told: a header taken for a person, and a person taken for a
 //! header. A row that holds a user id is never a header; a row of known names is never a person.
 
-use super::Options;
 use super::cell::{is_address, is_guid, is_id_like, trim};
 use super::columns::{Roles, choose_id, find_column, is_known_id, nearest, roles_but_id};
 use super::entry::Entry;
 use super::error::{IntakeError, shown};
+use super::{NO_TENANTS, Options};
 
 /// How many rows are looked at for a header.
 const HEADER_WITHIN: usize = 10;
@@ -115,6 +115,15 @@ fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> R
     if let Some(column) = &options.priority_column {
         roles.priority = Some(resolve(name, "--priority-column", column, &columns)?);
     }
+    match options.tenant_column.as_deref() {
+        Some(NO_TENANTS) => roles.tenant = None,
+        Some(column) => roles.tenant = Some(resolve(name, "--tenant-column", column, &columns)?),
+        // Whatever names the users does not name their tenants.
+        None => roles.tenant = roles.tenant.filter(|at| *at != roles.id),
+    }
+    if let Some(tenant) = roles.tenant {
+        said.push(format!("tenants from column {}", shown(&columns[tenant])));
+    }
     if let Some(priority) = roles.priority {
         said.push(format!("priorities from column {}", shown(&columns[priority])));
     }
@@ -171,10 +180,14 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
     if let Some(column) = &options.priority_column {
         roles.priority = Some(resolve("--priority-column", column)?);
     }
-    let said = vec![
+    if let Some(column) = options.tenant_column.as_ref().filter(|column| *column != NO_TENANTS) {
+        roles.tenant = Some(resolve("--tenant-column", column)?);
+    }
+    let mut said = vec![
         format!("no header row: line {} already holds a user id and is read as one", first.line),
         format!("ids from {}", columns[roles.id]),
     ];
+    said.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
     Ok(Layout { columns, is_list: false, before: 0, roles, said })
 }
 

@@ -75,6 +75,9 @@ pub enum Kind {
     Xlsx,
 }
 
+/// The word that says that no column names tenants.
+pub const NO_TENANTS: &str = "none";
+
 /// How to read the sources. The default decides everything by itself.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -83,6 +86,9 @@ pub struct Options {
     pub column: Option<String>,
     /// The column of priorities, named in the same way; otherwise one named `priority`, if there is one.
     pub priority_column: Option<String>,
+    /// The column of tenants, named in the same way; otherwise one of a known name, if there is one. [`NO_TENANTS`] is
+    /// none.
+    pub tenant_column: Option<String>,
     /// The byte between cells; see [`parse_delimiter`].
     pub delimiter: Option<u8>,
     /// The encoding of sources that have no byte order mark.
@@ -114,6 +120,9 @@ pub struct Row {
     pub perhaps: Vec<String>,
     /// The text in the column of priorities, trimmed; nothing where it is empty.
     pub priority: Option<String>,
+    /// The text in the column of tenants, trimmed; nothing where it is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Whether the row itself shows that the user's home is another tenant: `true` for `#EXT#` in a user principal name,
     /// or a guest without one; `false` for a user principal name without it; nothing where the row does not tell.
     pub external_hint: Option<bool>,

@@ -29,6 +29,7 @@ impl RowMaker {
             also: Vec::new(),
             perhaps: Vec::new(),
             priority: None,
+            tenant: None,
             external_hint: None,
             cells: vec![String::new(); self.width],
             note: None,
@@ -66,6 +67,14 @@ impl RowMaker {
             return Some(row);
         }
         let shifted = entry.filled_from(columns.len()) > 0;
+        if shifted && roles.tenant.is_some() {
+            row.verdict = Verdict::Unreadable(format!(
+                "{} cells under {} columns: nobody can tell which of them is the tenant",
+                entry.cells.len(),
+                columns.len()
+            ));
+            return Some(row);
+        }
         if shifted {
             row.note = Some(format!("{} cells under {} columns", entry.cells.len(), columns.len()));
             row.external_hint = names_external(&row.id).then_some(true);
@@ -78,6 +87,7 @@ impl RowMaker {
             }
             row.priority =
                 roles.priority.map(|at| entry.cell(at)).filter(|c| !c.is_empty()).map(str::to_owned);
+            row.tenant = roles.tenant.map(|at| entry.cell(at)).filter(|c| !c.is_empty()).map(str::to_owned);
             row.external_hint = self.external_hint(&row.id, &entry);
             row.also = self.other_names(&row.id, &entry);
         }

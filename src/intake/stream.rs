@@ -57,6 +57,10 @@ impl Intake {
             let asked = [
                 ("--column", options.column.as_ref().filter(|column| *column != "1")),
                 ("--priority-column", options.priority_column.as_ref()),
+                (
+                    "--tenant-column",
+                    options.tenant_column.as_ref().filter(|column| *column != super::NO_TENANTS),
+                ),
             ];
             if let Some((flag, Some(column))) = asked.into_iter().find(|(_, column)| column.is_some()) {
                 return Err(no_such_column(&first.name, flag, column, &[]));
@@ -109,6 +113,12 @@ impl Intake {
     /// Whether some source names its users by mail addresses, which need not be their ids.
     pub fn ids_are_mail(&self) -> bool {
         self.makers.iter().any(|maker| maker.layout.roles.id_is_mail)
+    }
+
+    /// The column of tenants, by the name it has in the first source with one.
+    pub fn tenant_column(&self) -> Option<&str> {
+        let layouts = self.makers.iter().map(|maker| &maker.layout);
+        layouts.filter_map(|layout| layout.columns.get(layout.roles.tenant?)).next().map(String::as_str)
     }
 
     /// The names of all sources, in their order.

@@ -5,6 +5,7 @@
 //! never invent an outcome.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -17,7 +18,7 @@ use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::{FORMAT, Journal, JournalError};
-use crate::event::{Began, Event, Evidence, Order, Scope, Stop};
+use crate::event::{Began, Event, Evidence, Order, Scope, Stop, TenantIndex};
 use crate::outcome::{Accepted, Outcome};
 
 /// Longest line that is read, in bytes. Our own stay far below; a longer one is damage.
@@ -102,8 +103,10 @@ pub struct Ledger {
     last_line_at: String,
     /// How often the gate closed.
     pub throttles: u64,
-    /// Until when Graph asked to wait, at the latest.
-    pub closed_until: Option<Timestamp>,
+    /// Until when Graph asked to wait, at the latest: in each tenant, where a run has several, or in all.
+    pub closed_until: BTreeMap<Option<TenantIndex>, Timestamp>,
+    /// Why the last process stopped early in single tenants.
+    pub stopped_in: BTreeMap<TenantIndex, Stop>,
     /// Lines that could not be read, the torn tail not counted.
     pub damaged: u64,
     /// Where the last whole line ends, in bytes.
@@ -159,7 +162,8 @@ impl Ledger {
             last_at: None,
             last_line_at: String::new(),
             throttles: 0,
-            closed_until: None,
+            closed_until: BTreeMap::new(),
+            stopped_in: BTreeMap::new(),
             damaged: 0,
             whole: 0,
             file: file.try_clone().map_err(fail)?,
@@ -212,14 +216,19 @@ impl Ledger {
                 self.began_at.push(start);
                 self.dropped.clear();
                 self.stopped = None;
+                self.stopped_in.clear();
                 self.ended_at = None;
             }
             Event::Throttled(throttled) => {
                 self.throttles += 1;
-                self.closed_until = self.closed_until.max(Some(throttled.until));
+                let until = self.closed_until.entry(throttled.whose.tenant).or_insert(throttled.until);
+                *until = throttled.until.max(*until);
             }
             Event::Dropped { scope, why, .. } => self.dropped.push((scope, why)),
             Event::Stopping { why, tenant: None, .. } => self.stopped = Some(why),
+            Event::Stopping { why, tenant: Some(tenant), .. } => {
+                self.stopped_in.insert(tenant, why);
+            }
             Event::Ended { at } => self.ended_at = Some(at),
             _ => {}
         }

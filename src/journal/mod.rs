@@ -18,10 +18,10 @@ pub use folder::{
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
     AppRecord, Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
-    SettingsRecord, Sharded, Unprotected,
+    SettingsRecord, Sharded, TenantRecord, Unprotected,
 };
 pub use writer::{Journal, JournalError, Synced};
 
 /// Version of the run folder's format. A reader refuses a newer one, and reads older ones: in format 1, `plan.csv` had
-/// nothing of what the directory says.
-pub const FORMAT: u32 = 2;
+/// nothing of what the directory says; in format 2, a run had one tenant.
+pub const FORMAT: u32 = 3;

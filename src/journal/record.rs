@@ -33,6 +33,10 @@ pub struct RunRecord {
     pub tenant_id: Option<String>,
     /// Who ran it: the first app, or the person.
     pub operator: Operator,
+    /// Its tenants, where it has several, in the order of the journal's numbers. Then `tenant` and `tenant_id` are empty,
+    /// and `operator` is that of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<TenantRecord>,
     /// The apps that it was begun with, the operator's first; none in runs of older versions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<AppRecord>,
@@ -53,6 +57,32 @@ pub struct RunRecord {
     /// Set where the run is a drill: the simulator's settings, with which `resume` starts it anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drill: Option<serde_json::Value>,
+}
+
+/// One of a run's tenants.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantRecord {
+    /// What `plan.csv` and the reports call it: its id, or the first of its names where nobody could sign in.
+    pub tenant: String,
+    /// The names that rows give it.
+    pub named: Vec<String>,
+    /// Its id, as the token says it.
+    pub tenant_id: Option<String>,
+    /// The app that sends there, as far as it is known.
+    pub app_id: Option<String>,
+    /// How it signed in; none where it did not.
+    pub auth: Option<String>,
+    /// Users to revoke there.
+    pub users: u64,
+    /// Why nothing is ever sent there in this run: nobody could be compared with the lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
+    /// The app's id, where the tenant has its own way to sign in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// That way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Sources>,
 }
 
 /// What was decided before a run began: for whom it was, and who said yes to what.
@@ -218,6 +248,9 @@ pub struct SettingsRecord {
     pub accept: Accepted,
     /// `--column`.
     pub column: Option<String>,
+    /// `--tenant-column`: the column's name, or `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_column: Option<String>,
     /// `--graph-url`.
     pub graph_url: Option<String>,
     /// `--authority-url`.

@@ -169,7 +169,18 @@ impl Again {
         let spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
         let spool = csv::WriterBuilder::new().has_headers(false).from_writer(spool);
         let drafted = Drafted { selected: counts.selected, ..Drafted::default() };
-        Again { draft: Draft { spool, columns, inputs, notices: Vec::new(), drafted, facts } }
+        Again {
+            draft: Draft {
+                spool,
+                columns,
+                inputs,
+                notices: Vec::new(),
+                drafted,
+                facts,
+                closed: Default::default(),
+                tenant_column: None,
+            },
+        }
     }
 
     /// What is known of the targets today; for whom the plan was, and who was protected from the start, stays.

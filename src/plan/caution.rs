@@ -33,6 +33,24 @@ pub enum Caution {
         /// How many the tenant has.
         of: u64,
     },
+    /// More than half of the Global Administrators of some of the run's tenants.
+    GlobalAdministratorsOf {
+        /// How many tenants.
+        tenants: u64,
+        /// The first of them, how many are in the plan there, and how many it has.
+        first: (String, u64, u64),
+    },
+}
+
+/// Tenants that could lose most of their Global Administrators.
+fn of_tenants(facts: &PlanFacts) -> Option<Caution> {
+    let most = facts.tenants.iter().filter_map(|tenant| {
+        let (among, of) = tenant.global_administrators.filter(|(among, of)| among * 2 > *of)?;
+        Some((tenant.tenant.clone(), among, of))
+    });
+    let most: Vec<_> = most.collect();
+    let first = most.first()?.clone();
+    Some(Caution::GlobalAdministratorsOf { tenants: most.len() as u64, first })
 }
 
 impl Caution {
@@ -60,7 +78,9 @@ impl Caution {
             })?;
             found.extend(allowed.is_exceeded(users, of).then_some(Caution::Share { users, of, allowed }));
         }
-        if let Some((among, of)) = facts.global_administrators.filter(|(among, of)| among * 2 > *of) {
+        if !facts.tenants.is_empty() {
+            found.extend(of_tenants(facts));
+        } else if let Some((among, of)) = facts.global_administrators.filter(|(among, of)| among * 2 > *of) {
             found.push(Caution::GlobalAdministrators { among, of });
         }
         Ok(found)
@@ -75,6 +95,16 @@ impl Caution {
                 wording::count(*users),
                 wording::users(*of)
             ),
+            Caution::GlobalAdministratorsOf { tenants, first: (tenant, among, of) } => {
+                let more = match tenants {
+                    1 => String::new(),
+                    more => format!(", and more than half in {} other tenants", wording::count(more - 1)),
+                };
+                format!(
+                    "{among} of the {of} Global Administrators of tenant {tenant} are among them{more}; to keep those for \
+                     emergencies out, use --protect"
+                )
+            }
             Caution::GlobalAdministrators { among, of } if among == of => format!(
                 "these are all {of} Global Administrators of the tenant, those for emergencies among them; to keep some \
                  out, use --protect"

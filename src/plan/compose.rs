@@ -1,7 +1,8 @@
 //! How a plan comes about: whom to leave out first, then all rows in pieces, then each selection page by page. Of each
 //! user only the id, the place and the rank stay in memory.
 
-use std::collections::HashSet;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashSet};
 
 use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
 use super::drafting::{Drafting, Finished, Rules};
@@ -9,11 +10,14 @@ use super::gathered::Part;
 use super::guard::{EXCLUDED, Guard, GuardError, PROTECTED, for_each_person, members};
 use super::order::First;
 use super::sources::{Place, Sources};
-use super::world::{World, lacking};
-use super::{Draft, Gathered, Listed, PlanError, PlanFacts, Resolution, Signed, Wishes, notices};
+use super::tenants::Tenants;
+use super::world::{Misses, Within, World, lacking};
+use super::{Draft, Gathered, Listed, PlanError, PlanFacts, Resolution, Signed, Wishes, joined, notices};
 use crate::directory::{Admins, Person, Resolved, Selector, UserReads};
+use crate::event::TenantIndex;
 use crate::intake::{Row, Verdict};
 use crate::journal::Sharded;
+use crate::together::together;
 use crate::user_id::UserId;
 
 /// So many of the first users are tried to find out whether users can be read: one of them may be gone.
@@ -28,33 +32,43 @@ const LONGEST_NAME: usize = 256;
 /// Names of the list of those who go first, in errors.
 const FIRST: &str = "list of those who go first";
 
+/// Tenants that are read side by side.
+const TENANTS_AT_ONCE: usize = 32;
+
+/// Rows that are looked up at once in a run of several tenants, in these chunks.
+const CHUNKS: usize = 8;
+
+/// A tenant, once all is known that must be known before the first row.
+struct Ready<'a, D> {
+    world: World<'a, D>,
+    rules: Rules,
+    facts: PlanFacts,
+}
+
 /// Makes the plan.
 pub(super) async fn compose<D: Ask>(
     mut gathered: Gathered,
     wishes: &Wishes,
-    signed: &Signed,
-    directory: Option<&D>,
+    tenants: &Tenants<'_, D>,
     tell: Tell<'_>,
 ) -> Result<Draft, PlanError> {
     // Whoever writes `me` means themselves, by whatever name they stand in the list again.
     let include_self = wishes.include_self || gathered.names_me;
     let wishes = &Wishes { include_self, ..wishes.clone() };
-    let (mut rows, elsewhere, part) = (gathered.rows()?, gathered.elsewhere()?, gathered.part);
+    let (mut rows, elsewhere, part) = (gathered.rows()?, gathered.elsewhere()?, gathered.part.take());
     let first: Vec<Row> = rows.by_ref().take(TRIED).collect::<Result<_, _>>()?;
-    let people: Vec<UserId> =
-        first.iter().filter_map(|row| row.id.parse().ok()).filter(|id| *id != UserId::Me).collect();
+    let firsts = firsts(&gathered, tenants, &first);
     let mut rows = first.into_iter().map(Ok).chain(rows);
-    let nobody = gathered.users == 0 && !wishes.name_anybody();
-    let directory = directory.filter(|_| !nobody);
-    // There is nothing to compare one user with.
-    let compares = gathered.users > 1 || !wishes.protect.is_empty() || !wishes.exclude.is_empty();
-    let world = World::find_out(directory, wishes, &people, compares).await?;
-    let mut facts = PlanFacts {
-        selection: gathered.names.clone(),
-        resolution: world.resolution.clone(),
-        ..PlanFacts::default()
-    };
-    let rules = rules(wishes, signed, &world, tell, &mut facts).await?;
+    let misses = RefCell::default();
+    let (ready, mut closed) = prepare(&gathered, wishes, tenants, &firsts, &misses, tell).await?;
+    let warnings = unknown_entries(misses.take(), &closed)?;
+    let (mut worlds, mut rules, mut each) = (Vec::new(), Vec::new(), Vec::new());
+    for Ready { world, rules: these, facts } in ready {
+        worlds.push(world);
+        rules.push(these);
+        each.push(facts);
+    }
+    let mut facts = PlanFacts { selection: gathered.names.clone(), ..PlanFacts::default() };
     let selections = wishes.selectors.iter().map(Selector::to_string);
     let files = gathered.names.len();
     let names = Sources::new(gathered.names, selections);
@@ -63,36 +77,225 @@ pub(super) async fn compose<D: Ask>(
         input_rows: gathered.input_rows,
         sources: names.all().to_vec(),
     });
-    let mut drafting = Drafting::new(rules, names, gathered.columns.len(), facts);
+    let keys = tenants.all.iter().map(|tenant| tenant.key.clone()).collect();
+    let mut drafting = Drafting::new(rules, keys, names, gathered.columns.len(), facts);
     let what = "the users of the input";
     let (mut so_far, of) = (0, Some(gathered.users));
+    let chunk_size = CHUNK * worlds.len().min(CHUNKS);
     loop {
-        let chunk: Vec<Row> = rows.by_ref().take(CHUNK).collect::<Result<_, _>>()?;
+        let chunk: Vec<Row> = rows.by_ref().take(chunk_size).collect::<Result<_, _>>()?;
         if chunk.is_empty() {
             break;
         }
-        let found = look_up(&world, wishes.resolve, &chunk).await?;
-        for (row, found) in chunk.iter().zip(&found) {
-            drafting.row(row, found.as_ref())?;
+        let places: Vec<_> = chunk.iter().map(|row| tenants.places.of(row.tenant.as_deref())).collect();
+        let found = look_up_all(&worlds, &mut closed, wishes.resolve, &chunk, &places).await?;
+        for ((row, place), found) in chunk.iter().zip(places).zip(&found) {
+            drafting.row(row, place, found.as_ref())?;
         }
         so_far += found.iter().flatten().count() as u64;
-        if world.is_resolved() {
+        if worlds.iter().any(World::is_resolved) {
             tell(&Reading { what, so_far, of });
         }
     }
     for row in elsewhere {
-        drafting.overhear(&row?);
+        let row = row?;
+        drafting.overhear(&row, tenants.places.of(row.tenant.as_deref()));
     }
     for (at, selector) in wishes.selectors.iter().enumerate() {
         let asked = Asked { selector, source: files + at, part: part.as_ref() };
-        select(&asked, wishes, &world, &mut drafting, tell).await?;
+        select(&asked, wishes, &worlds[0], &mut drafting, tell).await?;
     }
-    let Finished { spool, drafted, mut facts } = drafting.finish()?;
-    if let (Some(_), Some(directory)) = (wishes.max_share, directory) {
-        facts.tenant_users = Some(directory.count_users().await.map_err(PlanError::Uncounted)?);
+    let Finished { spool, drafted, mut facts, each: counted } = drafting.finish()?;
+    joined::facts(&mut facts, each, counted, &drafted, tenants, &closed);
+    if wishes.max_share.is_some() {
+        facts.tenant_users = count_users(&worlds, &mut closed).await?;
     }
-    let notices = notices::of(&drafted, &facts, gathered.ids_are_mail && !wishes.resolve);
-    Ok(Draft { spool, columns: gathered.columns, inputs: gathered.inputs, notices, drafted, facts })
+    let mut notices = notices::of(&drafted, &facts, gathered.ids_are_mail && !wishes.resolve);
+    notices.extend(warnings);
+    Ok(Draft {
+        spool,
+        columns: gathered.columns,
+        inputs: gathered.inputs,
+        notices,
+        drafted,
+        facts,
+        closed,
+        tenant_column: gathered.tenant_column,
+    })
+}
+
+/// The first users of each tenant.
+fn firsts<D>(gathered: &Gathered, tenants: &Tenants<'_, D>, rows: &[Row]) -> Vec<Vec<UserId>> {
+    let mut firsts: Vec<Vec<UserId>> = vec![Vec::new(); tenants.all.len()];
+    for named in gathered.tenants.iter().flat_map(|tenants| tenants.all()) {
+        if let Ok(place) = tenants.places.of(Some(&named.name.to_string())) {
+            firsts[place as usize].extend(named.first.iter().cloned());
+        }
+    }
+    for row in rows.iter().filter(|row| gathered.tenants.is_none() || row.tenant.is_none()) {
+        let user = row.id.parse().ok().filter(|id| *id != UserId::Me);
+        if let (Ok(place), Some(user)) = (tenants.places.of(row.tenant.as_deref()), user) {
+            firsts[place as usize].push(user);
+        }
+    }
+    firsts.iter_mut().for_each(|first| first.truncate(TRIED));
+    firsts
+}
+
+/// Gets all tenants ready, side by side. One whose directory can't be read is closed where there are others: nothing is
+/// sent there, and they go on.
+async fn prepare<'a, D: Ask>(
+    gathered: &Gathered,
+    wishes: &Wishes,
+    tenants: &'a Tenants<'a, D>,
+    firsts: &[Vec<UserId>],
+    misses: &'a RefCell<Misses>,
+    tell: Tell<'_>,
+) -> Result<(Vec<Ready<'a, D>>, Closed), PlanError> {
+    let several = tenants.all.len() > 1;
+    let nobody = gathered.users == 0 && !wishes.name_anybody();
+    // There is nothing to compare one user with.
+    let compares = gathered.users > 1 || !wishes.protect.is_empty() || !wishes.exclude.is_empty();
+    let quietly: Tell<'_> = &|_| {};
+    let tell = if several { quietly } else { tell };
+    let unasked = |within| World {
+        directory: None,
+        allow_empty: wishes.allow_empty,
+        within,
+        resolution: Resolution::NotAsked,
+    };
+    let tried = together(
+        TENANTS_AT_ONCE,
+        tenants.all.iter().enumerate().map(|(at, tenant)| {
+            let within = Within {
+                tenant: at as TenantIndex,
+                places: Some(&tenants.places),
+                misses: several.then_some(misses),
+            };
+            async move {
+                if tenant.closed {
+                    return Ok(Ready {
+                        world: unasked(within),
+                        rules: Rules::default(),
+                        facts: PlanFacts::default(),
+                    });
+                }
+                let directory = tenant.directory.filter(|_| !nobody);
+                let world = World::find_out(directory, wishes, &firsts[at], compares, within).await?;
+                let mut facts = PlanFacts { resolution: world.resolution.clone(), ..PlanFacts::default() };
+                let rules = rules(wishes, &tenant.signed, &world, tell, &mut facts).await?;
+                Ok(Ready { world, rules, facts })
+            }
+        }),
+    )
+    .await;
+    let (mut ready, mut closed) = (Vec::new(), Closed::default());
+    for (at, tried) in tried.into_iter().enumerate() {
+        let within = Within {
+            tenant: at as TenantIndex,
+            places: Some(&tenants.places),
+            misses: several.then_some(misses),
+        };
+        closed.any |= tenants.all[at].closed;
+        ready.push(match tried {
+            Ok(ready) => ready,
+            Err(why) if several && is_of_one(&why) => {
+                closed.close(at as TenantIndex, &why);
+                Ready { world: unasked(within), rules: Rules::default(), facts: PlanFacts::default() }
+            }
+            Err(why) => return Err(why),
+        });
+    }
+    Ok((ready, closed))
+}
+
+/// Whether an error is that of one tenant's directory, and not of what was asked for.
+fn is_of_one(why: &PlanError) -> bool {
+    matches!(
+        why,
+        PlanError::Directory(_) | PlanError::Guard(GuardError::Directory { .. }) | PlanError::Uncounted(_)
+    )
+}
+
+/// The tenants in which nothing is sent because nobody could be looked up there.
+#[derive(Debug, Default)]
+pub(super) struct Closed {
+    pub(super) reasons: BTreeMap<TenantIndex, String>,
+    /// Whether there is any, those that were closed before the plan among them.
+    any: bool,
+}
+
+impl Closed {
+    fn close(&mut self, tenant: TenantIndex, why: &PlanError) {
+        self.any = true;
+        self.reasons.entry(tenant).or_insert_with(|| why.to_string());
+    }
+}
+
+/// What lists name and no tenant knows: an error, unless it may be known where nothing is sent.
+fn unknown_entries(misses: Misses, closed: &Closed) -> Result<Vec<String>, PlanError> {
+    let mut warnings = Vec::new();
+    for why in misses.into_unknown() {
+        if !closed.any {
+            return Err(why.into());
+        }
+        let why = why.to_string();
+        let what = why.split(". Nothing").next().unwrap_or(&why);
+        warnings.push(format!("warning: {what}; it may belong to a tenant in which nothing is sent"));
+    }
+    Ok(warnings)
+}
+
+/// Whom each row names, asked in its tenant; all tenants side by side. A tenant whose directory fails is closed where
+/// there are others.
+async fn look_up_all<D: Ask>(
+    worlds: &[World<'_, D>],
+    closed: &mut Closed,
+    by_name: bool,
+    rows: &[Row],
+    places: &[Result<TenantIndex, String>],
+) -> Result<Vec<Option<Resolved>>, PlanError> {
+    let mut of: BTreeMap<TenantIndex, Vec<usize>> = BTreeMap::new();
+    for (at, place) in places.iter().enumerate() {
+        if let Ok(place) = place
+            && !closed.reasons.contains_key(place)
+        {
+            of.entry(*place).or_default().push(at);
+        }
+    }
+    let asked = of.iter().map(|(tenant, places)| {
+        let rows: Vec<&Row> = places.iter().map(|at| &rows[*at]).collect();
+        async move { look_up(&worlds[*tenant as usize], by_name, &rows).await }
+    });
+    let answers = together(TENANTS_AT_ONCE, asked).await;
+    let mut found: Vec<Option<Resolved>> = vec![None; rows.len()];
+    for ((tenant, places), answer) in of.iter().zip(answers) {
+        match answer {
+            Ok(people) => places.iter().zip(people).for_each(|(at, person)| found[*at] = person),
+            Err(why) if worlds.len() > 1 && is_of_one(&why) => closed.close(*tenant, &why),
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(found)
+}
+
+/// The users of all tenants in which something is sent; none where nobody is asked.
+async fn count_users<D: Ask>(worlds: &[World<'_, D>], closed: &mut Closed) -> Result<Option<u64>, PlanError> {
+    let asked = worlds.iter().map(|world| async move {
+        match world.directory {
+            Some(directory) => directory.count_users().await.map(Some).map_err(PlanError::Uncounted),
+            None => Ok(None),
+        }
+    });
+    let mut sum = None;
+    for (tenant, counted) in (0..).zip(together(TENANTS_AT_ONCE, asked).await) {
+        match counted {
+            Ok(count) => sum = sum.map_or(count, |sum: u64| Some(sum + count.unwrap_or_default())),
+            Err(why) if worlds.len() > 1 => closed.close(tenant, &why),
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(sum)
 }
 
 /// Looks up all that must be known before the first row.
@@ -161,7 +364,7 @@ async fn admins<D: Ask>(
 async fn look_up<D: Ask>(
     world: &World<'_, D>,
     by_name: bool,
-    rows: &[Row],
+    rows: &[&Row],
 ) -> Result<Vec<Option<Resolved>>, PlanError> {
     let mut found: Vec<Option<Resolved>> = vec![None; rows.len()];
     let Some(directory) = world.resolving() else { return Ok(found) };

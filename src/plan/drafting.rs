@@ -11,6 +11,7 @@ use super::seen::Seen;
 use super::sources::{Place, Sources};
 use super::{LeftOut, Only, PlanError, PlanFacts, PlanRow, Target};
 use crate::directory::{Admins, DirectoryError, Need, Person, Resolved};
+use crate::event::TenantIndex;
 use crate::intake::{Row, Verdict};
 use crate::journal::Counted;
 use crate::outcome::Outcome;
@@ -63,14 +64,33 @@ pub(super) struct Rules {
     pub(super) admins_first: bool,
 }
 
+impl Rules {
+    fn roles_of(&self, person: &Person) -> Option<&[String]> {
+        self.admins.as_ref()?.roles.get(&person.id).map(Vec::as_slice)
+    }
+}
+
+/// What is counted of one tenant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Each {
+    pub(super) users: u64,
+    /// Global Administrators among them, and those that the tenant has; none where roles are not known.
+    pub(super) global_administrators: Option<(u64, u64)>,
+}
+
 /// A plan while rows come in.
 pub(super) struct Drafting {
-    rules: Rules,
+    /// Those of each tenant, in the order of the plan's.
+    rules: Vec<Rules>,
+    /// What each is called in the plan.
+    tenants: Vec<String>,
+    /// What is counted of each alone.
+    each: Vec<Each>,
     names: Sources,
     columns: usize,
     seen: Seen,
     ends: Ends,
-    protected: HashSet<UserId>,
+    protected: HashSet<(TenantIndex, UserId)>,
     pub(super) spool: csv::Writer<SpooledTempFile>,
     pub(super) drafted: Drafted,
     pub(super) facts: PlanFacts,
@@ -78,6 +98,8 @@ pub(super) struct Drafting {
 
 /// Somebody who may become a target.
 struct Candidate<'a> {
+    /// In which tenant.
+    tenant: TenantIndex,
     /// The id to send by.
     user: UserId,
     person: Option<&'a Person>,
@@ -92,11 +114,23 @@ struct Candidate<'a> {
 }
 
 impl Drafting {
-    /// For rows with so many columns of their own.
-    pub(super) fn new(rules: Rules, names: Sources, columns: usize, facts: PlanFacts) -> Drafting {
+    /// For rows with so many columns of their own, in tenants with these rules and keys.
+    pub(super) fn new(
+        rules: Vec<Rules>,
+        tenants: Vec<String>,
+        names: Sources,
+        columns: usize,
+        facts: PlanFacts,
+    ) -> Drafting {
         let spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
+        let each = rules.iter().map(|rules| Each {
+            users: 0,
+            global_administrators: rules.admins.as_ref().map(|admins| (0, admins.global.len() as u64)),
+        });
         Drafting {
+            each: each.collect(),
             rules,
+            tenants,
             names,
             columns,
             seen: Seen::default(),
@@ -108,17 +142,26 @@ impl Drafting {
         }
     }
 
-    /// Decides what becomes of a file's row; `found` is whom the directory knows by it, where that was asked.
-    pub(super) fn row(&mut self, row: &Row, found: Option<&Resolved>) -> Result<(), PlanError> {
+    /// Decides what becomes of a file's row in its tenant, or why it has none; `found` is whom the directory knows by it,
+    /// where that was asked.
+    pub(super) fn row(
+        &mut self,
+        row: &Row,
+        tenant: Result<TenantIndex, String>,
+        found: Option<&Resolved>,
+    ) -> Result<(), PlanError> {
         let place = Place::new(row.source, row.line);
         let mut planned = PlanRow::from_row(row, &self.names.name(place).to_string());
+        if let Ok(tenant) = tenant {
+            planned.tenant.clone_from(&self.tenants[tenant as usize]);
+        }
         let left_out = match &row.verdict {
             Verdict::Excluded(why) => {
-                self.learn(row);
+                self.learn(row, &tenant);
                 Some(LeftOut::new(Outcome::Excluded, why.clone()))
             }
             Verdict::Unreadable(why) => Some(LeftOut::new(Outcome::Invalid, why.clone())),
-            Verdict::Read => match candidate(row, found) {
+            Verdict::Read => match tenant.and_then(|tenant| candidate(row, tenant, found)) {
                 Ok(candidate) => self.sort(&candidate, &mut planned, place)?,
                 Err(why) => Some(LeftOut::new(Outcome::Invalid, why)),
             },
@@ -127,23 +170,25 @@ impl Drafting {
     }
 
     /// Takes in what a row of another shard calls its user: whoever is listed is so under that id here, too.
-    pub(super) fn overhear(&mut self, row: &Row) {
+    pub(super) fn overhear(&mut self, row: &Row, tenant: Result<TenantIndex, String>) {
         self.drafted.elsewhere += 1;
         if !matches!(row.verdict, Verdict::Unreadable(_)) {
-            self.learn(row);
+            self.learn(row, &tenant);
         }
     }
 
     /// The same of a user of another shard.
     pub(super) fn overhear_person(&mut self, person: &Person) {
         self.drafted.elsewhere += 1;
-        self.rules.guard.learn(&ids_of(person).collect::<Vec<UserId>>());
+        self.rules[0].guard.learn(&ids_of(person).collect::<Vec<UserId>>());
     }
 
-    fn learn(&mut self, row: &Row) {
-        if let Ok(user) = row.id.parse() {
+    fn learn(&mut self, row: &Row, tenant: &Result<TenantIndex, String>) {
+        if let (Ok(user), Ok(tenant)) = (row.id.parse(), tenant) {
             let others = row.also.iter().chain(&row.perhaps).filter_map(|text| text.parse().ok());
-            self.rules.guard.learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
+            self.rules[*tenant as usize]
+                .guard
+                .learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
         }
     }
 
@@ -151,12 +196,15 @@ impl Drafting {
     pub(super) fn person(&mut self, person: &Person, place: Place) -> Result<(), PlanError> {
         let id = UserId::Object(person.id);
         let mut planned = PlanRow {
+            tenant: self.tenants[0].clone(),
             line: self.names.name(place).to_string(),
             input: person.upn.as_deref().map_or_else(|| id.to_string(), str::to_owned),
             cells: vec![String::new(); self.columns],
             ..PlanRow::default()
         };
+        // Selections are of one tenant alone.
         let candidate = Candidate {
+            tenant: 0,
             user: id,
             person: Some(person),
             ids: ids_of(person).collect(),
@@ -174,9 +222,11 @@ impl Drafting {
     /// Looks back once all rows are in, and gives the facts.
     pub(super) fn finish(mut self) -> Result<Finished, PlanError> {
         let (seen, targets) = (&self.seen, &self.drafted.targets);
-        self.rules.guard.look_back(|id| seen.names_target(id, targets))?;
+        for (tenant, rules) in (0..).zip(&self.rules) {
+            rules.guard.look_back(|id| seen.names_target(tenant, id, targets))?;
+        }
         (self.facts.first, self.facts.last) = self.ends.names();
-        Ok(Finished { spool: self.spool, drafted: self.drafted, facts: self.facts })
+        Ok(Finished { spool: self.spool, drafted: self.drafted, facts: self.facts, each: self.each })
     }
 
     fn keep(&mut self, mut planned: PlanRow, left_out: Option<LeftOut>) -> Result<(), PlanError> {
@@ -197,28 +247,26 @@ impl Drafting {
         planned: &mut PlanRow,
         place: Place,
     ) -> Result<Option<LeftOut>, PlanError> {
-        let Candidate { user, ids, perhaps, .. } = somebody;
+        let Candidate { tenant, user, ids, perhaps, .. } = somebody;
+        let rules = &mut self.rules[*tenant as usize];
         planned.user_id = user.to_string();
         if let Some(person) = somebody.person {
-            planned.know(person, self.roles_of(person));
+            planned.know(person, rules.roles_of(person));
         }
-        if let Some(left_out) = self.rules.guard.check(somebody.named())? {
+        if let Some(left_out) = rules.guard.check(somebody.named())? {
             self.note_protected(somebody, &left_out);
             return Ok(Some(left_out));
         }
-        if let Some(why) = somebody
-            .person
-            .map(|person| self.rules.only.reason(person, self.rules.told))
-            .transpose()?
-            .flatten()
+        if let Some(why) =
+            somebody.person.map(|person| rules.only.reason(person, rules.told)).transpose()?.flatten()
         {
             return Ok(Some(LeftOut::new(Outcome::Excluded, why.to_owned())));
         }
         // Of duplicates, too: what they call their target counts as much.
-        if !self.rules.guard.is_empty() {
-            self.seen.also_called(ids.iter().filter(|id| *id != user).chain(perhaps));
+        if !rules.guard.is_empty() {
+            self.seen.also_called(*tenant, ids.iter().filter(|id| *id != user).chain(perhaps));
         }
-        if let Some(first) = self.seen.find(user, &self.drafted.targets) {
+        if let Some(first) = self.seen.find(*tenant, user, &self.drafted.targets) {
             let line = self.names.name(self.drafted.places[first as usize]);
             return Ok(Some(LeftOut::new(Outcome::Duplicate, format!("named before (by line {line})"))));
         }
@@ -235,11 +283,11 @@ impl Drafting {
         planned.note = self.note(somebody, planned);
         self.count(somebody, planned.external);
         self.ends.take(rank, index, || somebody.known_as());
-        self.seen.insert(&somebody.user, index, &self.drafted.targets);
+        self.seen.insert(somebody.tenant, &somebody.user, index, &self.drafted.targets);
         self.drafted.targets.push(Target {
             user: somebody.user.clone(),
             external: planned.external,
-            tenant: 0,
+            tenant: somebody.tenant,
         });
         self.drafted.ranks.push(rank);
         self.drafted.places.push(place);
@@ -247,13 +295,14 @@ impl Drafting {
 
     fn rank(&mut self, somebody: &Candidate<'_>) -> Rank {
         let priority = self.priority(somebody.priority);
-        if self.rules.guard.is_operator(&somebody.ids) {
+        let rules = &self.rules[somebody.tenant as usize];
+        if rules.guard.is_operator(&somebody.ids) {
             self.drafted.sends_operator = true;
             return Rank::last();
         }
         let later =
-            self.rules.admins_first && somebody.person.is_none_or(|person| self.roles_of(person).is_none());
-        Rank::new(self.rules.first.entry_of(&somebody.ids), later, priority)
+            rules.admins_first && somebody.person.is_none_or(|person| rules.roles_of(person).is_none());
+        Rank::new(rules.first.entry_of(&somebody.ids), later, priority)
     }
 
     fn priority(&mut self, text: Option<&str>) -> i64 {
@@ -270,7 +319,7 @@ impl Drafting {
     /// What there is to say of a target beforehand.
     fn note(&mut self, somebody: &Candidate<'_>, planned: &PlanRow) -> String {
         let mut notes = Vec::new();
-        if let Some(reasons) = self.rules.guard.unprotected(&somebody.ids) {
+        if let Some(reasons) = self.rules[somebody.tenant as usize].guard.unprotected(&somebody.ids) {
             notes.push(format!("sent although it is protected (--unprotect): {reasons}"));
             self.facts.unprotected.push((somebody.known_as(), reasons));
         }
@@ -294,13 +343,15 @@ impl Drafting {
 
     fn count(&mut self, somebody: &Candidate<'_>, external: Option<bool>) {
         self.drafted.external += u64::from(external == Some(true));
+        let each = &mut self.each[somebody.tenant as usize];
+        each.users += 1;
         let Some(person) = somebody.person else { return };
         let facts = &mut self.facts;
         facts.guests += u64::from(person.guest == Some(true));
         facts.synced += u64::from(person.synced == Some(true));
         facts.disabled += u64::from(person.enabled == Some(false));
-        let Some(known) = &self.rules.admins else { return };
-        if let Some((global, _)) = &mut facts.global_administrators {
+        let Some(known) = &self.rules[somebody.tenant as usize].admins else { return };
+        if let Some((global, _)) = &mut each.global_administrators {
             *global += u64::from(known.global.contains(&person.id));
         }
         let Some(roles) = known.roles.get(&person.id) else { return };
@@ -310,16 +361,14 @@ impl Drafting {
         }
     }
 
-    fn roles_of(&self, person: &Person) -> Option<&[String]> {
-        self.rules.admins.as_ref()?.roles.get(&person.id).map(Vec::as_slice)
-    }
-
     fn note_protected(&mut self, somebody: &Candidate<'_>, left_out: &LeftOut) {
         if left_out.outcome != Outcome::Protected {
             return;
         }
         self.drafted.spares_operator |= left_out.detail == SPARED;
-        if self.protected.len() < PROTECTED_SHOWN && self.protected.insert(somebody.user.clone()) {
+        if self.protected.len() < PROTECTED_SHOWN
+            && self.protected.insert((somebody.tenant, somebody.user.clone()))
+        {
             self.facts.protected.push((somebody.known_as(), left_out.detail.clone()));
         }
     }
@@ -330,6 +379,7 @@ pub(super) struct Finished {
     pub(super) spool: csv::Writer<SpooledTempFile>,
     pub(super) drafted: Drafted,
     pub(super) facts: PlanFacts,
+    pub(super) each: Vec<Each>,
 }
 
 impl Candidate<'_> {
@@ -354,7 +404,11 @@ impl Candidate<'_> {
 }
 
 /// Who a row names; or why nobody can tell.
-fn candidate<'a>(row: &'a Row, found: Option<&'a Resolved>) -> Result<Candidate<'a>, String> {
+fn candidate<'a>(
+    row: &'a Row,
+    tenant: TenantIndex,
+    found: Option<&'a Resolved>,
+) -> Result<Candidate<'a>, String> {
     let given: Result<UserId, InvalidUserId> = row.id.parse();
     let (user, person) = match (found, &given) {
         (Some(Resolved::Person(person)), _) => (UserId::Object(person.id), Some(person)),
@@ -374,6 +428,7 @@ fn candidate<'a>(row: &'a Row, found: Option<&'a Resolved>) -> Result<Candidate<
     let others = person.into_iter().flat_map(ids_of).chain(given).chain(parsed(&row.also));
     ids.extend(others.filter(|id: &UserId| *id != user));
     Ok(Candidate {
+        tenant,
         user,
         person,
         ids,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::TenantFacts;
 use crate::journal::Sharded;
 
 /// Counts and names of a plan. Counts are of targets, unless they say otherwise.
@@ -40,7 +41,10 @@ pub struct PlanFacts {
     pub first: Vec<String>,
     /// The last ones; none of them is among the first.
     pub last: Vec<String>,
-    /// How many users the tenant has, where that was asked.
+    /// The run's tenants, where it has several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<TenantFacts>,
+    /// How many users the tenant has, or all of them together, where that was asked.
     pub tenant_users: Option<u64>,
     /// Which part of the input it is, where it is not all of it.
     #[serde(flatten)]

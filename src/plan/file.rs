@@ -15,8 +15,9 @@ use crate::event::Order;
 use crate::intake::{IntakeError, Row};
 use crate::outcome::Outcome;
 
-/// The plan's columns before the input's own. The last six are what the directory says.
-const COLUMNS: [&str; 14] = [
+/// The plan's columns before the input's own. The last six are what the directory says. The tenant, where there are
+/// several, stands in the middle: an input's own first column may be called so, and must not be taken for it.
+pub(super) const COLUMNS: [&str; 15] = [
     "order",
     "line",
     "input",
@@ -25,6 +26,7 @@ const COLUMNS: [&str; 14] = [
     "detail",
     "external",
     "priority",
+    "tenant",
     "user_principal_name",
     "display_name",
     "user_type",
@@ -33,8 +35,12 @@ const COLUMNS: [&str; 14] = [
     "roles",
 ];
 
-/// How many of them a plan of format 1 has.
-const COLUMNS_OF_FORMAT_1: usize = 8;
+/// Where the tenant stands.
+const TENANT: usize = 8;
+
+/// How many columns plans of earlier formats have: one had no tenant, one nothing of the directory.
+const COLUMNS_OF_FORMAT_2: usize = COLUMNS.len() - 1;
+const COLUMNS_OF_FORMAT_1: usize = TENANT;
 
 /// No plan can be made, or a plan can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +145,9 @@ pub struct PlanRow {
     pub synced: Option<bool>,
     /// The directory roles that it holds.
     pub roles: String,
+    /// The tenant, as `run.json` calls it; empty where the run has one.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tenant: String,
     /// The input's own cells.
     pub cells: Vec<String>,
 }
@@ -184,6 +193,7 @@ impl PlanRow {
             detail,
             flag(self.external),
             &self.priority,
+            &self.tenant,
             &self.user_principal_name,
             &self.display_name,
             self.user_type(),
@@ -200,7 +210,8 @@ impl PlanRow {
     /// `known` is how many columns stand before the input's own.
     fn parse(record: &csv::StringRecord, known: usize) -> Option<PlanRow> {
         let text = |at: usize| record.get(at).map(str::to_owned);
-        let fact = |at: usize| if at < known { record.get(at) } else { Some("") };
+        let shift = usize::from(known == COLUMNS.len());
+        let fact = |at: usize| if at + shift < known { record.get(at + shift) } else { Some("") };
         let (left_out, note) = match record.get(4)? {
             "" => (None, text(5)?),
             word => (Some(LeftOut { outcome: word.parse().ok()?, detail: text(5)? }), String::new()),
@@ -231,6 +242,7 @@ impl PlanRow {
             enabled: parse_flag(fact(11)?)?,
             synced: parse_flag(fact(12)?)?,
             roles: fact(13)?.to_owned(),
+            tenant: if shift == 1 { text(TENANT)? } else { String::new() },
             cells: record.iter().skip(known).map(str::to_owned).collect(),
         })
     }
@@ -328,8 +340,13 @@ impl PlanReader {
         let mut rows = csv::Reader::from_reader(file);
         let header = rows.headers().map_err(|error| fail(error.to_string()))?;
         // Runs that an earlier version began have fewer columns, and can be ended and reported all the same.
-        let known =
-            if header.iter().take(COLUMNS.len()).eq(COLUMNS) { COLUMNS.len() } else { COLUMNS_OF_FORMAT_1 };
+        let without_tenant =
+            COLUMNS.iter().enumerate().filter(|(at, _)| *at != TENANT).map(|(_, name)| *name);
+        let known = match () {
+            () if header.iter().take(COLUMNS.len()).eq(COLUMNS) => COLUMNS.len(),
+            () if header.iter().take(COLUMNS_OF_FORMAT_2).eq(without_tenant) => COLUMNS_OF_FORMAT_2,
+            () => COLUMNS_OF_FORMAT_1,
+        };
         let columns = header.iter().skip(known).map(str::to_owned).collect();
         Ok(PlanReader { path: path.to_owned(), rows, record: csv::StringRecord::new(), columns, known })
     }

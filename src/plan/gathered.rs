@@ -7,6 +7,7 @@ use tempfile::SpooledTempFile;
 use super::{PlanError, PlanRow};
 use crate::event::Order;
 use crate::intake::{Intake, Row, Shard, SourceDigest, Tenants, Verdict};
+use crate::tenant::NamedTenants;
 use crate::user_id::UserId;
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
@@ -37,8 +38,8 @@ pub struct Gathered {
     pub(super) part: Option<Part>,
     /// How many rows were read, of whatever shard.
     pub(super) input_rows: u64,
-    /// The tenants that they name.
-    tenants: Tenants,
+    /// The tenants that they name, as shards are told apart by them.
+    placed: Tenants,
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs' names.
@@ -53,6 +54,10 @@ pub struct Gathered {
     pub names_me: bool,
     /// Whether some input names its users by mail addresses.
     pub ids_are_mail: bool,
+    /// The tenants that rows name; none where no input has a column of them.
+    pub tenants: Option<NamedTenants>,
+    /// The column that names them, by the name it has in the first input with one.
+    pub tenant_column: Option<String>,
 }
 
 impl Default for Gathered {
@@ -63,7 +68,7 @@ impl Default for Gathered {
             elsewhere: new_spool(),
             part: None,
             input_rows: 0,
-            tenants: Tenants::default(),
+            placed: Tenants::default(),
             columns: Vec::new(),
             names: Vec::new(),
             notices: Vec::new(),
@@ -71,6 +76,8 @@ impl Default for Gathered {
             users: 0,
             ids_are_mail: false,
             names_me: false,
+            tenants: None,
+            tenant_column: None,
         }
     }
 }
@@ -85,14 +92,17 @@ impl Gathered {
             columns: intake.columns().to_vec(),
             names: intake.source_names(),
             ids_are_mail: intake.ids_are_mail(),
+            tenants: intake.tenant_column().map(|_| NamedTenants::default()),
+            tenant_column: intake.tenant_column().map(str::to_owned),
             ..Gathered::default()
         };
         for row in intake.by_ref() {
             let row = row?;
-            gathered.tenants.add(tenant_of(&row));
+            gathered.placed.add(row.tenant.as_deref());
             gathered.keep(&row).map_err(failed)?;
         }
         gathered.notices = intake.notices().to_vec();
+        gathered.notices.extend(gathered.tenants.as_ref().and_then(senseless));
         gathered.inputs = intake.finish()?;
         Ok(gathered)
     }
@@ -124,12 +134,13 @@ impl Gathered {
     /// # Errors
     /// When the rows can't be read back, or can't be kept.
     pub fn shard(&mut self, shard: Shard) -> Result<(), PlanError> {
-        let part = Part { shard, tenants: std::mem::take(&mut self.tenants) };
+        let part = Part { shard, tenants: std::mem::take(&mut self.placed) };
         let (rows, input_rows) = (self.rows()?, self.input_rows);
         (self.users, self.names_me) = (0, false);
+        self.tenants = self.tenants.as_ref().map(|_| NamedTenants::default());
         for row in rows {
             let mut row = row?;
-            if part.tenants.is_in(shard, tenant_of(&row), &row.id) {
+            if part.tenants.is_in(shard, row.tenant.as_deref(), &row.id) {
                 self.keep(&row).map_err(failed)?;
             } else {
                 row.cells = Vec::new();
@@ -145,6 +156,9 @@ impl Gathered {
         self.input_rows += 1;
         self.users += u64::from(read);
         self.names_me |= read && row.id.eq_ignore_ascii_case("me");
+        if let Some(tenants) = self.tenants.as_mut().filter(|_| read) {
+            tenants.count(row.tenant.as_deref(), &row.id);
+        }
         put(&mut self.spool, row)
     }
 
@@ -162,11 +176,6 @@ impl Gathered {
     ) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
         read_back(std::mem::replace(&mut self.elsewhere, new_spool()))
     }
-}
-
-/// The tenant that a row names. No reader gives rows a tenant yet: all of them are of the one that signs in.
-fn tenant_of(_row: &Row) -> Option<&str> {
-    None
 }
 
 fn new_spool() -> Spool {
@@ -188,6 +197,19 @@ fn read_back(spool: Spool) -> Result<impl Iterator<Item = Result<Row, PlanError>
     }))
 }
 
+/// What to say of cells in the column of tenants that name none.
+fn senseless(tenants: &NamedTenants) -> Option<String> {
+    let first = crate::harmless::excerpt(tenants.first_senseless.as_deref()?, 60);
+    Some(format!(
+        "warning: {} of the column of tenants neither a tenant's id nor a domain, as {first}: such rows are invalid and \
+         are not sent. If that column does not name tenants: --tenant-column none",
+        match tenants.senseless {
+            1 => "1 cell holds in place".to_owned(),
+            cells => format!("{} cells hold in place", crate::console::wording::count(cells)),
+        }
+    ))
+}
+
 fn target(row: PlanRow, order: Order) -> Row {
     Row {
         source: 0,
@@ -196,6 +218,7 @@ fn target(row: PlanRow, order: Order) -> Row {
         also: Some(row.user_principal_name).into_iter().filter(|name| !name.is_empty()).collect(),
         perhaps: Vec::new(),
         priority: Some(order.to_string()),
+        tenant: None,
         external_hint: row.external,
         cells: Vec::new(),
         note: None,

@@ -23,11 +23,14 @@ mod facts;
 mod file;
 mod gathered;
 mod guard;
+mod joined;
+mod names;
 mod notices;
 mod order;
 mod preview;
 mod seen;
 mod sources;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod wishes;
@@ -42,8 +45,11 @@ pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
 pub use gathered::Gathered;
 pub use guard::GuardError;
 pub(crate) use guard::{EXCLUDED, PROTECTED};
+pub(crate) use names::distinct;
+pub use tenants::{Tenant, TenantFacts, Tenants};
 pub use wishes::{Listed, Only, Share, Wishes};
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tempfile::SpooledTempFile;
@@ -75,6 +81,8 @@ pub struct Draft {
     notices: Vec<String>,
     drafted: Drafted,
     facts: PlanFacts,
+    closed: compose::Closed,
+    tenant_column: Option<String>,
 }
 
 /// Who signed in: nobody is revoked by their own hand unasked.
@@ -87,8 +95,8 @@ pub struct Signed {
 }
 
 impl Draft {
-    /// Makes a plan of the rows of the inputs, and of whom the directory names. Without the directory, ids are compared
-    /// as they are written.
+    /// Makes a plan of the rows of the inputs, and of whom the directory names, for one tenant. Without the directory, ids
+    /// are compared as they are written.
     ///
     /// # Errors
     /// When a list of people can't be read and resolved in full, when a selection can't be read or names nobody, or when
@@ -99,21 +107,30 @@ impl Draft {
         signed: &Signed,
         directory: Option<&Directory>,
     ) -> Result<Draft, PlanError> {
-        compose::compose(gathered, wishes, signed, directory, &|_| {}).await
+        Draft::compose_telling(gathered, wishes, &Tenants::one(signed.clone(), directory, []), &|_| {}).await
     }
 
-    /// As [`Draft::compose`], and tells how far long reads have come.
+    /// The same for any tenants, which are asked side by side; and tells how far long reads have come.
     ///
     /// # Errors
-    /// The same.
+    /// The same. Where there are several tenants, one whose directory can't be read is only closed: see [`Draft::closed`].
     pub async fn compose_telling(
         gathered: Gathered,
         wishes: &Wishes,
-        signed: &Signed,
-        directory: Option<&Directory>,
+        tenants: &Tenants<'_, Directory>,
         tell: &dyn Fn(&Reading<'_>),
     ) -> Result<Draft, PlanError> {
-        compose::compose(gathered, wishes, signed, directory, tell).await
+        compose::compose(gathered, wishes, tenants, tell).await
+    }
+
+    /// The column that names the tenants, if one does.
+    pub fn tenant_column(&self) -> Option<&str> {
+        self.tenant_column.as_deref()
+    }
+
+    /// Why nothing may be sent in single tenants: nobody could be looked up there, and the lists could not be compared.
+    pub fn closed(&self) -> &BTreeMap<TenantIndex, String> {
+        &self.closed.reasons
     }
 
     /// What could not be checked, in a sentence, where something could not: the question says it by itself.

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{Draft, LeftOut, PlanError, PlanRow, Resolution};
+use super::file::COLUMNS;
+use super::{Draft, LeftOut, PlanError, PlanRow, Resolution, distinct};
 use crate::console::wording;
 use crate::harmless::{csv_cell, excerpt, shown};
 
@@ -29,14 +30,15 @@ struct JsonRow<'a> {
     enabled: Option<bool>,
     synced: Option<bool>,
     roles: &'a str,
+    tenant: &'a str,
 }
 
 impl Draft {
     /// Writes the plan as CSV for people: as `plan.csv` will hold it, but harmless in a terminal and a spreadsheet.
     pub fn print_csv(self, out: &mut dyn Write) -> Result<(), PlanError> {
         let mut out = csv::Writer::from_writer(out);
-        let header: Vec<String> =
-            super::file::header(self.columns()).map(|name| csv_cell(name).into_owned()).collect();
+        let own = distinct(self.columns(), &COLUMNS);
+        let header: Vec<String> = super::file::header(&own).map(|name| csv_cell(name).into_owned()).collect();
         out.write_record(header).map_err(|error| failed(error.into()))?;
         self.for_each_row(|row| Ok(harmless_row(row).write(&mut out)?))?;
         out.flush().map_err(failed)
@@ -61,6 +63,7 @@ impl Draft {
                 enabled: row.enabled,
                 synced: row.synced,
                 roles: &row.roles,
+                tenant: &row.tenant,
             };
             writeln!(out, "{}", crate::harmless::json(&serde_json::to_string(&json)?))
         })?;
@@ -72,6 +75,7 @@ impl Draft {
         let record = self.record();
         let looked_up = self.facts.resolution.clone();
         let unchecked = self.unchecked();
+        let tenants = self.facts.tenants.len();
         let mut first: Vec<PlanRow> = Vec::new();
         let mut left_out: Vec<PlanRow> = Vec::new();
         self.for_each_row(|row| {
@@ -87,8 +91,9 @@ impl Draft {
         // Writing to a string never fails.
         let _ = writeln!(
             text,
-            "{} to revoke, of {}.",
+            "{} to revoke{}, of {}.",
             wording::users(u64::from(record.targets)),
+            places(tenants),
             rows(record.rows)
         );
         if record.external > 0 {
@@ -102,7 +107,12 @@ impl Draft {
                 ("", "") => String::new(),
                 ("", name) | (name, _) => format!("  {}", excerpt(name, 70)),
             };
-            let _ = writeln!(text, "  {:>6}  {user}{name}{external}", row.order().unwrap_or_default());
+            let tenant = match &*row.tenant {
+                "" => String::new(),
+                tenant => format!("  [{}]", excerpt(tenant, 70)),
+            };
+            let _ =
+                writeln!(text, "  {:>6}  {user}{name}{external}{tenant}", row.order().unwrap_or_default());
         }
         more(&mut text, first.len(), u64::from(record.targets));
         let out: u64 = record.left_out.values().sum();
@@ -121,7 +131,7 @@ impl Draft {
         if let Some(unchecked) = unchecked {
             let _ = writeln!(text, "{}", shown(&unchecked));
         }
-        if looked_up == Resolution::NotAsked {
+        if looked_up == Resolution::NotAsked && tenants < 2 {
             let _ = writeln!(
                 text,
                 "Nobody was looked up: `entra-revoke plan` tells guests, unknown users and doubles."
@@ -153,8 +163,13 @@ fn harmless_row(row: &PlanRow) -> PlanRow {
         enabled: row.enabled,
         synced: row.synced,
         roles: safe(&row.roles),
+        tenant: safe(&row.tenant),
         cells: row.cells.iter().map(safe).collect(),
     }
+}
+
+fn places(tenants: usize) -> String {
+    if tenants > 1 { format!(" in {} tenants", wording::count(tenants as u64)) } else { String::new() }
 }
 
 fn rows(count: u64) -> String {

@@ -1,4 +1,4 @@
-//! The users named so far.
+//! The users named so far, each by its tenant and its id: one name in two tenants is two users.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use hashbrown::HashTable;
 
 use super::Target;
+use crate::event::TenantIndex;
 use crate::user_id::UserId;
 
 /// The users named so far: indexes into the targets, found by hash.
@@ -18,23 +19,29 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn find(&self, user: &UserId, targets: &[Target]) -> Option<u32> {
-        let same = |index: &u32| targets[*index as usize].user == *user;
-        self.table.find(self.hasher.hash_one(user), same).copied()
+    pub(super) fn find(&self, tenant: TenantIndex, user: &UserId, targets: &[Target]) -> Option<u32> {
+        let same = |index: &u32| {
+            let target = &targets[*index as usize];
+            target.tenant == tenant && target.user == *user
+        };
+        self.table.find(self.hasher.hash_one((tenant, user)), same).copied()
     }
 
-    pub(super) fn also_called<'a>(&mut self, ids: impl IntoIterator<Item = &'a UserId>) {
-        self.others.extend(ids.into_iter().map(|id| self.hasher.hash_one(id)));
+    pub(super) fn also_called<'a>(&mut self, tenant: TenantIndex, ids: impl IntoIterator<Item = &'a UserId>) {
+        self.others.extend(ids.into_iter().map(|id| self.hasher.hash_one((tenant, id))));
     }
 
-    /// Whether some row gives a target this id.
-    pub(super) fn names_target(&self, id: &UserId, targets: &[Target]) -> bool {
-        self.find(id, targets).is_some() || self.others.contains(&self.hasher.hash_one(id))
+    /// Whether some row gives a target of the tenant this id.
+    pub(super) fn names_target(&self, tenant: TenantIndex, id: &UserId, targets: &[Target]) -> bool {
+        self.find(tenant, id, targets).is_some() || self.others.contains(&self.hasher.hash_one((tenant, id)))
     }
 
-    pub(super) fn insert(&mut self, user: &UserId, index: u32, targets: &[Target]) {
+    pub(super) fn insert(&mut self, tenant: TenantIndex, user: &UserId, index: u32, targets: &[Target]) {
         let hasher = &self.hasher;
-        let rehash = |index: &u32| hasher.hash_one(&targets[*index as usize].user);
-        self.table.insert_unique(hasher.hash_one(user), index, rehash);
+        let rehash = |index: &u32| {
+            let target = &targets[*index as usize];
+            hasher.hash_one((target.tenant, &target.user))
+        };
+        self.table.insert_unique(hasher.hash_one((tenant, user)), index, rehash);
     }
 }

@@ -188,7 +188,8 @@ fn gathered(dir: &Path, lines: &[String]) -> Gathered {
 
 fn compose(tenant: &Tenant, lines: &[String], wishes: &Wishes, signed: &Signed) -> Result<Draft, PlanError> {
     let dir = tempfile::tempdir().unwrap();
-    let composed = compose::compose(gathered(dir.path(), lines), wishes, signed, Some(tenant), &|_| {});
+    let tenants = Tenants::one(signed.clone(), Some(tenant), []);
+    let composed = compose::compose(gathered(dir.path(), lines), wishes, &tenants, &|_| {});
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(composed)
 }
 

@@ -57,6 +57,15 @@ impl Wishes {
         self.need_directory() || !self.unprotect.is_empty() || lists.iter().any(|list| !list.is_empty())
     }
 
+    /// Whether somebody is to be left out, or to go first, by a list.
+    pub fn name_lists(&self) -> bool {
+        let lists = [&self.protect, &self.protect_now, &self.exclude, &self.first];
+        lists.iter().any(|list| !list.is_empty())
+            || self.only != Only::default()
+            || self.admins_first
+            || self.resolve
+    }
+
     /// Whether a plan can't be made without looking up each user.
     pub(super) fn need_users(&self) -> bool {
         self.admins_first || self.resolve || self.only != Only::default()

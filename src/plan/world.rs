@@ -1,10 +1,15 @@
 //! Whether ids are looked up in the directory, or compared as they are written.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use super::ask::Ask;
-use super::{PlanError, Resolution, Wishes};
+use super::{GuardError, PlanError, Resolution, Wishes};
 use crate::directory::{DirectoryError, Need, UserReads};
+use crate::event::TenantIndex;
+use crate::tenant::Places;
 use crate::user_id::UserId;
 
 /// Nobody's object id: whether users may be read can be learned by it, too.
@@ -18,6 +23,50 @@ pub(super) struct World<'a, D> {
     pub(super) resolution: Resolution,
     /// Whether a list of people may hold nobody.
     pub(super) allow_empty: bool,
+    /// Which tenant it is, where the run has several.
+    pub(super) within: Within<'a>,
+}
+
+/// A tenant among those of a run.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Within<'a> {
+    pub(super) tenant: TenantIndex,
+    /// Which entries of lists hold there; all, where nothing is said.
+    pub(super) places: Option<&'a Places>,
+    /// What was found nowhere so far: an entry may hold in another tenant. Where there is no other, it is an error at once.
+    pub(super) misses: Option<&'a RefCell<Misses>>,
+}
+
+/// The entries of lists, and whether any tenant knows them.
+#[derive(Default)]
+pub(super) struct Misses(BTreeMap<(&'static str, String), Option<GuardError>>);
+
+impl Misses {
+    /// The entries that no tenant knows.
+    pub(super) fn into_unknown(self) -> impl Iterator<Item = GuardError> {
+        self.0.into_values().flatten()
+    }
+}
+
+impl Within<'_> {
+    /// Whether an entry of a list holds here, by its cell in the list's column of tenants.
+    pub(super) fn holds(&self, cell: Option<&str>) -> bool {
+        self.places.is_none_or(|places| places.holds(cell, self.tenant))
+    }
+
+    /// Somebody knows the entry.
+    pub(super) fn found(&self, list: &'static str, entry: &str) {
+        if let Some(misses) = self.misses {
+            misses.borrow_mut().0.insert((list, entry.to_owned()), None);
+        }
+    }
+
+    /// Nobody here knows the entry; an error where nobody else could.
+    pub(super) fn missed(&self, list: &'static str, entry: &str, why: GuardError) -> Result<(), GuardError> {
+        let Some(misses) = self.misses else { return Err(why) };
+        misses.borrow_mut().0.entry((list, entry.to_owned())).or_insert(Some(why));
+        Ok(())
+    }
 }
 
 impl<'a, D: Ask> World<'a, D> {
@@ -38,26 +87,27 @@ impl<'a, D: Ask> World<'a, D> {
         wishes: &Wishes,
         people: &[UserId],
         compares: bool,
+        within: Within<'a>,
     ) -> Result<World<'a, D>, PlanError> {
         let allow_empty = wishes.allow_empty;
         let Some(asked) = directory else {
             return match wishes.need_directory() {
                 true => Err(PlanError::NoDirectory),
-                false => Ok(World { directory, allow_empty, resolution: Resolution::NotAsked }),
+                false => Ok(World { directory, allow_empty, within, resolution: Resolution::NotAsked }),
             };
         };
         let somebody = people.first().cloned().unwrap_or(UserId::Object(NOBODY));
         let why = match asked.user_reads() {
             UserReads::Lacking => lacking(),
             UserReads::Unknown if !wishes.need_directory() && !compares => {
-                return Ok(World { directory: None, allow_empty, resolution: Resolution::NotAsked });
+                return Ok(World { directory: None, allow_empty, within, resolution: Resolution::NotAsked });
             }
             UserReads::Unknown if !wishes.need_directory() => match asked.answers(people).await {
-                Ok(()) => return Ok(World { directory, allow_empty, resolution: Resolution::Full }),
+                Ok(()) => return Ok(World { directory, allow_empty, within, resolution: Resolution::Full }),
                 Err(why) => why,
             },
             _ => match asked.resolve(&[somebody]).await {
-                Ok(_) => return Ok(World { directory, allow_empty, resolution: Resolution::Full }),
+                Ok(_) => return Ok(World { directory, allow_empty, within, resolution: Resolution::Full }),
                 Err(why) if why.is_forbidden() => why,
                 Err(why) => return Err(why.into()),
             },
@@ -65,7 +115,7 @@ impl<'a, D: Ask> World<'a, D> {
         if wishes.need_users() {
             return Err(why.into());
         }
-        Ok(World { directory, allow_empty, resolution: Resolution::Impossible(why.to_string()) })
+        Ok(World { directory, allow_empty, within, resolution: Resolution::Impossible(why.to_string()) })
     }
 
     /// Whether ids are looked up.

@@ -3,7 +3,7 @@
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
-use super::Profile;
+use super::{Profile, TenantEntry};
 use crate::identity::Sources;
 use crate::plan::{EXCLUDED, Listed, PROTECTED};
 use crate::user_id::UserId;
@@ -15,6 +15,11 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
     for app in &profile.apps {
         found.extend(
             sign_in_files(&app.sources).into_iter().map(|problem| format!("{}: {problem}", app.name)),
+        );
+    }
+    for TenantEntry { tenant, app, .. } in &profile.tenants {
+        found.extend(
+            sign_in_files(&app.sources).into_iter().map(|problem| format!("tenant {tenant}: {problem}")),
         );
     }
     found.extend(profile.ca_cert.as_deref().and_then(|path| file("ca_cert", path).err()));

@@ -132,6 +132,7 @@ impl<'a> Reading<'a> {
                 (unknown, _) => self.unknown_above(at, unknown, value),
             }
         }
+        self.take_likes(&mut profiles);
         (self.default(default, &profiles), profiles)
     }
 
@@ -177,9 +178,10 @@ impl<'a> Reading<'a> {
         let place = format!(" in profile {name}");
         let mut seen = Vec::new();
         for (key, value) in by_place(table) {
-            match key.get_ref().as_ref() == keys::APPS {
-                true => profile.apps = self.apps(name, value),
-                false => self.key((key, value), &mut profile, &mut seen, &Within::Profile(&place)),
+            match key.get_ref().as_ref() {
+                keys::APPS => profile.apps = self.apps(name, value),
+                keys::TENANTS => profile.tenants = self.tenants(name, value),
+                _ => self.key((key, value), &mut profile, &mut seen, &Within::Profile(&place)),
             }
         }
         profile
@@ -302,7 +304,7 @@ fn secret_in(value: &Spanned<DeValue<'_>>) -> Option<(usize, &'static str, &'sta
 }
 
 /// A key for a message; one that looks like a secret itself is not shown.
-fn shown(key: &str) -> String {
+pub(super) fn shown(key: &str) -> String {
     if secrets::by_value(key).is_some() { "(hidden)".to_owned() } else { excerpt(key, 60) }
 }
 

@@ -138,6 +138,30 @@ pub(super) fn find_of_app(name: &str) -> Option<&'static Key> {
     find(name).filter(|key| OF_APPS.contains(&key.name))
 }
 
+/// The key by which tenants with apps of their own stand in a profile, as a list of tables.
+pub(super) const TENANTS: &str = "tenants";
+
+/// The key by which such a tenant takes the app of another profile.
+pub(super) const LIKE: &str = "profile";
+
+/// The key of this name, where a tenant may have it.
+pub(super) fn find_of_tenant(name: &str) -> Option<&'static Key> {
+    find(name).filter(|key| key.name == "tenant" || OF_APPS.contains(&key.name))
+}
+
+/// What to do about a key that no tenant has (as [`plain`] has it).
+pub(super) fn advice_of_tenant(unknown: &str) -> String {
+    if find(unknown).is_some() {
+        return "it belongs into the profile itself, above its tenants".to_owned();
+    }
+    let other = OTHER_NAMES.iter().find(|(name, _)| *name == unknown).map(|(_, key)| *key);
+    let keys = || ["tenant", LIKE].into_iter().chain(OF_APPS);
+    match other.filter(|key| find_of_tenant(key).is_some()).or_else(|| nearest(unknown, keys())) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => format!("the keys of a tenant are {}", keys().collect::<Vec<_>>().join(", ")),
+    }
+}
+
 /// What to do about a key that no further app has (as [`plain`] has it).
 pub(super) fn advice_of_app(unknown: &str) -> String {
     if ["tenant", "cloud"].contains(&unknown) {

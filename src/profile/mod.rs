@@ -15,6 +15,7 @@ mod keys;
 mod nearest;
 mod place;
 mod secrets;
+mod tenant;
 mod value;
 mod within;
 
@@ -30,6 +31,7 @@ use crate::dispatch::{BatchSize, HaltRule, Rate};
 use crate::identity::{Cloud, FurtherApp, Sources};
 use crate::outcome::Outcome;
 use crate::plan::Share;
+use crate::tenant::TenantName;
 
 /// The word that stands for no profile.
 pub const NONE: &str = "none";
@@ -49,6 +51,8 @@ pub struct Profile {
     pub sources: Sources,
     /// Further apps that send beside this one, in the file's order: `[[profile.NAME.app]]`.
     pub apps: Vec<FurtherApp>,
+    /// Tenants that have an app of their own, in the file's order: `[[profile.NAME.tenants]]`.
+    pub tenants: Vec<TenantEntry>,
     /// Who is never sent: ids, and files of ids.
     pub protect: Vec<String>,
     /// Files of users to leave out.
@@ -81,6 +85,17 @@ pub struct Profile {
     pub timeout: Option<Duration>,
     /// Further roots to trust.
     pub ca_cert: Option<PathBuf>,
+}
+
+/// How one tenant is signed in to, where it has an app of its own.
+#[derive(Clone, Debug)]
+pub struct TenantEntry {
+    /// Which tenant.
+    pub tenant: TenantName,
+    /// Its app.
+    pub app: FurtherApp,
+    /// The profile whose app it has, and where that stands, until the whole file is read.
+    like: Option<(usize, String)>,
 }
 
 /// What is wrong in a config file, and where.

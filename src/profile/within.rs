@@ -11,6 +11,8 @@ pub(super) enum Within<'a> {
     Profile(&'a str),
     /// In a further app of a profile.
     App(&'a str),
+    /// In a tenant of a profile.
+    Tenant(&'a str),
 }
 
 impl Within<'_> {
@@ -18,7 +20,7 @@ impl Within<'_> {
     pub(super) fn place(&self) -> &str {
         match self {
             Within::Top => " above all profiles",
-            Within::Profile(place) | Within::App(place) => place,
+            Within::Profile(place) | Within::App(place) | Within::Tenant(place) => place,
         }
     }
 
@@ -28,6 +30,7 @@ impl Within<'_> {
             Within::Top => None,
             Within::Profile(_) => keys::find(name),
             Within::App(_) => keys::find_of_app(name),
+            Within::Tenant(_) => keys::find_of_tenant(name),
         }
     }
 
@@ -35,6 +38,7 @@ impl Within<'_> {
     pub(super) fn advice(&self, unknown: &str) -> String {
         match self {
             Within::App(_) => keys::advice_of_app(unknown),
+            Within::Tenant(_) => keys::advice_of_tenant(unknown),
             Within::Top | Within::Profile(_) => keys::advice(unknown),
         }
     }
@@ -42,7 +46,7 @@ impl Within<'_> {
     /// How a secret is given instead.
     pub(super) fn instead(&self, instead: &'static str) -> &'static str {
         match self {
-            Within::App(_) => secrets::for_app(instead),
+            Within::App(_) | Within::Tenant(_) => secrets::for_app(instead),
             Within::Top | Within::Profile(_) => instead,
         }
     }

@@ -6,9 +6,9 @@
 
 use std::io::{self, Write};
 
-use super::names::distinct;
 use super::row::{COLUMNS, ReportRow, time_or_empty};
 use crate::harmless::csv_cell;
+use crate::plan::distinct;
 
 /// Rows as CSV, header first.
 pub(super) struct CsvRows<W: Write> {
@@ -61,6 +61,7 @@ impl<W: Write> CsvRows<W> {
             &order,
             row.user_principal_name,
             row.display_name,
+            row.tenant,
             row.app_id.unwrap_or_default(),
             row.case_id.unwrap_or_default(),
         ];

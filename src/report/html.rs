@@ -9,9 +9,10 @@ use super::merge::Merged;
 use super::row::time;
 use super::sample::{Group, Sample};
 use super::summary::{Summary, grouped, length, plural};
+use super::tenants::{TenantSummary, worst_first};
 use super::text::share;
 use super::words::{meaning, next_step};
-use crate::harmless::shown;
+use crate::harmless::{excerpt, shown};
 use crate::outcome::{Outcome, Standing};
 
 /// The file's name.
@@ -34,7 +35,20 @@ struct Page<'a> {
     steps: Vec<(Outcome, String, &'static str)>,
     inputs: Vec<Input>,
     plans: Vec<(String, &'a str)>,
+    tenants: Vec<TenantRow>,
+    tenants_open: bool,
     groups: [Shown<'a>; 3],
+}
+
+/// A line of the table of tenants.
+struct TenantRow {
+    name: String,
+    id: String,
+    tone: &'static str,
+    users: String,
+    done: String,
+    not_done: String,
+    why: String,
 }
 
 /// A line of the table of outcomes.
@@ -92,6 +106,8 @@ impl<'a> Page<'a> {
             steps: steps(summary),
             inputs: inputs(summary),
             plans: plans(summary),
+            tenants: tenants(summary),
+            tenants_open: summary.tenants.len() as u64 <= OPEN_UP_TO,
             groups: [
                 Shown::new("Not done", "open", &sample.not_done),
                 Shown::new("Done", "done", &sample.done),
@@ -237,6 +253,21 @@ fn plans(summary: &Summary) -> Vec<(String, &str)> {
     let runs = summary.merged.iter().flat_map(|merged| &merged.runs);
     let joined = runs.map(|run| (format!("plan.csv of shard {}", run.shard), run.plan_sha256.as_str()));
     own.into_iter().chain(joined).collect()
+}
+
+/// All tenants, those that are not complete first.
+fn tenants(summary: &Summary) -> Vec<TenantRow> {
+    let complete = summary.tenants.iter().filter(|tenant| tenant.not_done == 0);
+    let row = |tenant: &TenantSummary| TenantRow {
+        name: excerpt(tenant.name(), 80),
+        id: excerpt(&tenant.tenant, 80),
+        tone: if tenant.not_done > 0 { "open" } else { "done" },
+        users: grouped(tenant.users),
+        done: grouped(tenant.done),
+        not_done: grouped(tenant.not_done),
+        why: tenant.stopped.as_ref().map(|stopped| excerpt(&stopped.sentence, 300)).unwrap_or_default(),
+    };
+    worst_first(&summary.tenants).into_iter().chain(complete).map(row).collect()
 }
 
 fn inputs(summary: &Summary) -> Vec<Input> {

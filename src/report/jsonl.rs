@@ -8,11 +8,11 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use super::names::distinct;
 use super::row::ReportRow;
 use crate::event::Order;
 use crate::harmless::json;
 use crate::outcome::Outcome;
+use crate::plan::distinct;
 
 /// Rows as JSON lines.
 pub(super) struct JsonRows<W: Write> {
@@ -45,6 +45,7 @@ struct Object<'a> {
     order: Option<Order>,
     user_principal_name: Option<&'a str>,
     display_name: Option<&'a str>,
+    tenant: Option<&'a str>,
     app_id: Option<&'a str>,
     case_id: Option<&'a str>,
     /// The input's name; null where the run has one input.
@@ -124,6 +125,7 @@ impl<W: Write> JsonRows<W> {
             order: row.order,
             user_principal_name: Some(row.user_principal_name).filter(|name| !name.is_empty()),
             display_name: Some(row.display_name).filter(|name| !name.is_empty()),
+            tenant: Some(row.tenant).filter(|tenant| !tenant.is_empty()),
             app_id: row.app_id,
             case_id: row.case_id,
             source,

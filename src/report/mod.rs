@@ -11,13 +11,13 @@ mod html;
 mod jsonl;
 mod manifest;
 pub mod merge;
-mod names;
 mod pass;
 mod remaining;
 mod row;
 mod sample;
 mod stream;
 mod summary;
+mod tenants;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -33,6 +33,7 @@ pub use pass::for_each_row;
 pub use row::{COLUMNS, ReportRow};
 pub use stream::{RowStream, StreamFormat};
 pub use summary::{Stopped, Summary, exit_code};
+pub use tenants::{TenantNotes, TenantSummary};
 pub use text::render as summary_text;
 pub use totals::Totals;
 pub use words::{meaning, next_step};
@@ -107,7 +108,7 @@ pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<
     manifest::remove(folder.path())?;
     let rows = |visit: pass::Visit<'_>| for_each_row(folder, record, ledger, visit);
     let pass = pass::write_rows(folder.path(), &pass::Form::of(record), rows)?;
-    let summary = Summary::new(record, ledger, &pass.totals);
+    let summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
     write_pages(folder.path(), &summary, &pass.sample)?;
     manifest::write(folder.path(), &record.id, &manifest::OF_A_RUN)?;
     Ok(summary)

@@ -10,6 +10,7 @@ use super::jsonl::JsonRows;
 use super::remaining::Remaining;
 use super::row::ReportRow;
 use super::sample::Sample;
+use super::tenants::{ByTenant, TenantNotes};
 use super::totals::Totals;
 use crate::journal::{Ledger, RunFolder, RunRecord, write_unsynced};
 use crate::outcome::{Accepted, Standing};
@@ -28,6 +29,8 @@ pub(super) struct Form<'a> {
     pub(super) selected: u64,
     /// The words that count as done.
     pub(super) accepted: &'a Accepted,
+    /// Whether rows are of several tenants.
+    pub(super) several_tenants: bool,
 }
 
 impl<'a> Form<'a> {
@@ -38,7 +41,12 @@ impl<'a> Form<'a> {
             inputs: record.inputs.len(),
             selected: record.plan.selected,
             accepted: &record.settings.accept,
+            several_tenants: !record.tenants.is_empty(),
         }
+    }
+
+    fn by_tenant(&self) -> Option<ByTenant> {
+        self.several_tenants.then(|| ByTenant::new(self.accepted))
     }
 }
 
@@ -48,6 +56,8 @@ pub(super) type Visit<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), Repo
 /// What the pass brings back beside the files.
 pub(super) struct Pass {
     pub(super) totals: Totals,
+    /// The same for each tenant, where there are several.
+    pub(super) by_tenant: Option<ByTenant>,
     pub(super) sample: Sample,
 }
 
@@ -61,6 +71,7 @@ pub fn for_each_row<E: From<ReportError>>(
     mut visit: impl FnMut(&ReportRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let case_id = record.case_id.as_deref();
+    let notes = TenantNotes::new(record, ledger);
     let only_app = only_app(record, ledger);
     let plan = PlanReader::open(&folder.plan(), &record.plan.sha256).map_err(ReportError::Plan)?;
     for row in plan {
@@ -68,9 +79,10 @@ pub fn for_each_row<E: From<ReportError>>(
         match row.order() {
             Some(order) => {
                 let standing = ledger.standing(order).map_err(ReportError::read(&folder.journal()))?;
-                visit(&ReportRow::of_target(&row, &standing, case_id).by_only(only_app))?;
+                let row = ReportRow::of_target(&row, &standing, case_id).by_only(only_app);
+                visit(&notes.complete(row))?;
             }
-            None => visit(&ReportRow::left_out(&row, case_id))?,
+            None => visit(&notes.complete(ReportRow::left_out(&row, case_id)))?,
         }
     }
     Ok(())
@@ -129,11 +141,15 @@ fn fill(
     let mut json = JsonRows::new(files.json, columns);
     let mut remaining = Remaining::new(files.remaining, form.inputs, form.selected, columns)
         .map_err(ReportError::write(remaining_path))?;
-    let mut pass = Pass { totals: Totals::new(form.accepted), sample: Sample::default() };
+    let mut pass =
+        Pass { totals: Totals::new(form.accepted), by_tenant: form.by_tenant(), sample: Sample::default() };
     rows(&mut |row| {
         csv.write(row).map_err(ReportError::write(csv_path))?;
         json.write(row).map_err(ReportError::write(json_path))?;
         let standing = pass.totals.count(row);
+        if let Some(by_tenant) = &mut pass.by_tenant {
+            by_tenant.count(row);
+        }
         if standing == Standing::NotDone {
             remaining.write(row).map_err(ReportError::write(remaining_path))?;
         }

@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::plan::PlanRow;
 
 /// The report's columns before the input's own, in order.
-pub const COLUMNS: [&str; 21] = [
+pub const COLUMNS: [&str; 22] = [
     "line",
     "input",
     "user_id",
@@ -31,6 +31,7 @@ pub const COLUMNS: [&str; 21] = [
     "order",
     "user_principal_name",
     "display_name",
+    "tenant",
     "app_id",
     "case_id",
 ];
@@ -77,6 +78,8 @@ pub struct ReportRow<'a> {
     pub user_principal_name: &'a str,
     /// Display name, likewise.
     pub display_name: &'a str,
+    /// The tenant: its id, or as it was named where its id is not known.
+    pub tenant: &'a str,
     /// The app that was answered last; none where nothing was sent, or nothing is known.
     pub app_id: Option<&'a str>,
     /// The operator's case id.
@@ -116,6 +119,7 @@ impl<'a> ReportRow<'a> {
             order: row.order(),
             user_principal_name: &row.user_principal_name,
             display_name: &row.display_name,
+            tenant: &row.tenant,
             app_id: None,
             case_id,
             server_date: None,

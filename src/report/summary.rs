@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::apps::{self, AppShare};
 use super::jsonl::millis;
 use super::merge::Merged;
+use super::tenants::{self, ByTenant, TenantSummary};
 use super::totals::Totals;
 use crate::event::Stop;
 use crate::intake::SourceDigest;
@@ -55,6 +56,9 @@ pub struct Summary {
     pub tenant: Option<String>,
     /// The tenant's id as the token says it.
     pub tenant_id: Option<String>,
+    /// Its tenants, where it has several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tenants: Vec<TenantSummary>,
     /// Who ran it.
     pub operator: Operator,
     /// The apps that sent, the operator's first.
@@ -108,11 +112,23 @@ pub struct Stopped {
     pub sentence: String,
 }
 
-/// The exit code of a run: the reason's own where it stopped early, else 3 where rows are not done, else 0. A
-/// process that was killed left no reason, so its run has 3 or 0.
-pub fn exit_code(stopped: Option<&Stop>, not_done: u64) -> u8 {
+impl Stopped {
+    pub(super) fn new(why: Stop) -> Stopped {
+        Stopped { sentence: why.to_string(), why }
+    }
+}
+
+/// The exit code of a run: the reason's own where it stopped early; else 4 where the sign-in or a permission failed in
+/// single tenants, which left rows undone; else 3 where rows are not done, else 0. A process that was killed left no
+/// reason, so its run has 3 or 0.
+pub fn exit_code<'a>(
+    stopped: Option<&Stop>,
+    stopped_in: impl IntoIterator<Item = &'a Stop>,
+    not_done: u64,
+) -> u8 {
     match stopped {
         Some(stop) => stop.exit_code(),
+        None if stopped_in.into_iter().any(|stop| stop.exit_code() == 4) => 4,
         None if not_done > 0 => 3,
         None => 0,
     }
@@ -120,7 +136,14 @@ pub fn exit_code(stopped: Option<&Stop>, not_done: u64) -> u8 {
 
 impl Summary {
     /// Puts together what the record, the journal and the rows say.
-    pub fn new(record: &RunRecord, ledger: &Ledger, totals: &Totals) -> Summary {
+    pub(super) fn new(
+        record: &RunRecord,
+        ledger: &Ledger,
+        totals: &Totals,
+        by_tenant: Option<&ByTenant>,
+    ) -> Summary {
+        let tenants = tenants::summaries([(record, ledger)], by_tenant, ledger.stopped.as_ref());
+        let stopped_in = tenants.iter().filter_map(|tenant| Some(&tenant.stopped.as_ref()?.why));
         let ended = ledger.ended_at.or(ledger.last_at).unwrap_or(record.started_at);
         Summary {
             format: FORMAT,
@@ -128,17 +151,18 @@ impl Summary {
             drill: record.drill.is_some(),
             case_id: record.case_id.clone(),
             complete: totals.not_done == 0,
-            exit_code: exit_code(ledger.stopped.as_ref(), totals.not_done),
+            exit_code: exit_code(ledger.stopped.as_ref(), stopped_in, totals.not_done),
             started_at: record.started_at,
             ended_at: ledger.ended_at,
             last_event_at: ledger.last_at,
             duration_ms: millis_between(record.started_at, ended),
             processes: ledger.began.len() as u64,
-            stopped: ledger.stopped.clone().map(|why| Stopped { sentence: why.to_string(), why }),
+            stopped: ledger.stopped.clone().map(Stopped::new),
             version: record.version.clone(),
             cloud: record.cloud.clone(),
             tenant: record.tenant.clone(),
             tenant_id: record.tenant_id.clone(),
+            tenants,
             operator: record.operator.clone(),
             apps: apps::shares(record, ledger, totals),
             inputs: record.inputs.clone(),
@@ -279,8 +303,13 @@ mod tests {
             (Some(Stop::Runtime { detail: detail() }), 9, 1),
         ];
         for (stopped, not_done, code) in table {
-            assert_eq!(exit_code(stopped.as_ref(), not_done), code, "{stopped:?}, {not_done} not done");
+            assert_eq!(exit_code(stopped.as_ref(), [], not_done), code, "{stopped:?}, {not_done} not done");
         }
+        let sign_in = Stop::SignIn { detail: detail() };
+        let slow = Stop::Runtime { detail: detail() };
+        assert_eq!(exit_code(None, [&slow, &sign_in], 3), 4);
+        assert_eq!(exit_code(None, [&slow], 3), 3);
+        assert_eq!(exit_code(Some(&Stop::Interrupted), [&sign_in], 3), 130);
     }
 
     #[test]

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use super::apps;
 use super::summary::{Summary, grouped, length, plural};
+use super::tenants::worst_first;
 use super::words::meaning;
-use crate::harmless::shown;
+use crate::harmless::{excerpt, shown};
 use crate::outcome::Outcome;
 
 /// The summary as lines of text: what happened, the outcomes that occur, why it stopped, where the evidence lies,
@@ -24,6 +25,7 @@ fn fill(out: &mut String, summary: &Summary, folder: &Path, next: &[String]) -> 
     }
     writeln!(out, "{}.", summary.headline())?;
     outcomes(out, summary)?;
+    tenants(out, summary)?;
     if let Some(stopped) = &summary.stopped {
         writeln!(out, "Stopped early: {}.", shown(&stopped.sentence).trim_end_matches('.'))?;
     } else if summary.ended_at.is_none() {
@@ -54,6 +56,36 @@ fn fill(out: &mut String, summary: &Summary, folder: &Path, next: &[String]) -> 
         for command in next {
             writeln!(out, "  {}", shown(command))?;
         }
+    }
+    Ok(())
+}
+
+/// So many tenants are told.
+const TENANTS: usize = 5;
+
+/// The tenants that are not complete, the worst first; those that are take one line together.
+fn tenants(out: &mut String, summary: &Summary) -> std::fmt::Result {
+    if summary.tenants.is_empty() {
+        return Ok(());
+    }
+    let open = worst_first(&summary.tenants);
+    let (all, complete) = (summary.tenants.len() as u64, (summary.tenants.len() - open.len()) as u64);
+    writeln!(out, "Tenants: {} of {} complete.", grouped(complete), grouped(all))?;
+    for tenant in open.iter().take(TENANTS) {
+        let why = match &tenant.stopped {
+            Some(stopped) => format!(": {}", excerpt(stopped.sentence.trim_end_matches('.'), 300)),
+            None => String::new(),
+        };
+        let name = excerpt(tenant.name(), 80);
+        let users = plural(tenant.done + tenant.not_done, "user");
+        writeln!(out, "  {name}  {} of {users} not done{why}", grouped(tenant.not_done))?;
+    }
+    if open.len() > TENANTS {
+        writeln!(
+            out,
+            "  and {} more, in summary.json and report.html",
+            grouped((open.len() - TENANTS) as u64)
+        )?;
     }
     Ok(())
 }

@@ -4,9 +4,12 @@ use super::{Guard, GuardError, Unprotected, for_each_person};
 use crate::directory::{DirectoryError, Resolved};
 use crate::outcome::Outcome;
 use crate::plan::ask::{Ask, Tell, ids_of, resolve};
-use crate::plan::world::World;
+use crate::plan::world::{Within, World};
 use crate::plan::{Listed, PlanError, Signed, Wishes};
 use crate::user_id::UserId;
+
+/// The flag that takes somebody off the lists.
+const UNPROTECT: &str = "--unprotect";
 
 /// A guard, and what it could not look at, in words.
 pub(in crate::plan) struct Loaded {
@@ -43,7 +46,7 @@ impl Guard {
         let mut loaded = Loaded { guard, unchecked: Vec::new() };
         loaded.know_the_operator(wishes, signed, world).await?;
         loaded.know_the_owners(signed, world).await?;
-        loaded.guard.unprotect(wishes.unprotect_may_miss)?;
+        loaded.guard.unprotect(wishes.unprotect_may_miss, &world.within)?;
         loaded.guard.protect_now(wishes, world, tell).await?;
         Ok(loaded)
     }
@@ -68,12 +71,15 @@ impl Guard {
     }
 
     /// Takes those off that are to be sent all the same.
-    fn unprotect(&mut self, may_miss: bool) -> Result<(), GuardError> {
+    fn unprotect(&mut self, may_miss: bool, within: &Within<'_>) -> Result<(), GuardError> {
         for somebody in &mut self.unprotected {
             self.own.take_off(somebody);
             self.protect.take_off(somebody);
-            if somebody.reasons.is_empty() && !may_miss {
-                return Err(GuardError::NotProtected { id: somebody.given.to_string() });
+            let id = somebody.given.to_string();
+            if !somebody.reasons.is_empty() {
+                within.found(UNPROTECT, &id);
+            } else if !may_miss {
+                within.missed(UNPROTECT, &id.clone(), GuardError::NotProtected { id })?;
             }
         }
         Ok(())

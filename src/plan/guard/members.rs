@@ -17,10 +17,28 @@ const CHUNK: usize = 2_000;
 /// Part of an entry.
 #[derive(Debug)]
 pub(in crate::plan) enum Member {
-    /// One person, by all ids that are given; and where they are given.
-    Ids(Vec<UserId>, String),
+    /// One person, by all ids that are given.
+    Ids {
+        ids: Vec<UserId>,
+        /// Where they are given.
+        place: String,
+        /// In which tenant, as the file says.
+        tenant: Option<String>,
+    },
     /// Those whom the directory names.
-    Of(Selector),
+    Of {
+        selector: Selector,
+        /// In which tenant, as the file says.
+        tenant: Option<String>,
+    },
+}
+
+impl Member {
+    fn tenant(&self) -> Option<&str> {
+        match self {
+            Member::Ids { tenant, .. } | Member::Of { tenant, .. } => tenant.as_deref(),
+        }
+    }
 }
 
 /// One person on a list: all ids that are known.
@@ -29,11 +47,13 @@ pub(in crate::plan) type Take<'a> = &'a mut dyn FnMut(Vec<UserId>, &str) -> Resu
 /// Reads one entry, as far as that can be done without the directory.
 pub(in crate::plan) fn members(list: &'static str, entry: &Listed) -> Result<Vec<Member>, GuardError> {
     let members = match entry {
-        Listed::Id(user) => vec![Member::Ids(vec![user.clone()], user.to_string())],
+        Listed::Id(user) => {
+            vec![Member::Ids { ids: vec![user.clone()], place: user.to_string(), tenant: None }]
+        }
         Listed::File(path) => of_file(list, path)?,
-        Listed::Of(selector) => vec![Member::Of(selector.clone())],
+        Listed::Of(selector) => vec![Member::Of { selector: selector.clone(), tenant: None }],
     };
-    let is_me = |member: &Member| matches!(member, Member::Ids(ids, _) if ids.contains(&UserId::Me));
+    let is_me = |member: &Member| matches!(member, Member::Ids { ids, .. } if ids.contains(&UserId::Me));
     match members.iter().any(is_me) {
         true => Err(GuardError::Me { list }),
         false => Ok(members),
@@ -54,13 +74,14 @@ fn of_file(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
             return Err(wrong(why.clone()));
         }
         if let Listed::Of(selector) = Listed::read(&row.id, false) {
-            members.push(Member::Of(selector));
+            members.push(Member::Of { selector, tenant: row.tenant });
             continue;
         }
         let id: UserId = row.id.parse().map_err(|why| wrong(format!("'{}' is no user id: {why}", row.id)))?;
         let also = row.also.iter().filter_map(|text| text.parse().ok());
         let ids = std::iter::once(id).chain(also).collect();
-        members.push(Member::Ids(ids, format!("{} ({}, line {})", row.id, path.display(), row.line)));
+        let place = format!("{} ({}, line {})", row.id, path.display(), row.line);
+        members.push(Member::Ids { ids, place, tenant: row.tenant });
     }
     Ok(members)
 }
@@ -78,10 +99,11 @@ pub(in crate::plan) async fn for_each_person<D: Ask>(
         Listed::Id(_) | Listed::Of(_) => String::new(),
     };
     let mut named = Vec::new();
-    for member in members(list, entry)? {
+    let here = members(list, entry)?.into_iter().filter(|member| world.within.holds(member.tenant()));
+    for member in here {
         match member {
-            Member::Ids(ids, place) => named.push((ids, place)),
-            Member::Of(selector) => of_directory(list, &selector, world, tell, take).await?,
+            Member::Ids { ids, place, .. } => named.push((ids, place)),
+            Member::Of { selector, .. } => of_directory(list, &selector, world, tell, take).await?,
         }
     }
     let Some(directory) = world.resolving() else {
@@ -94,7 +116,13 @@ pub(in crate::plan) async fn for_each_person<D: Ask>(
         let failed = |source| GuardError::Directory { list, entry: entry.to_string(), source };
         let found = resolve(directory, &asked).await.map_err(failed)?;
         for ((ids, place), found) in chunk.iter_mut().zip(found) {
-            take(with_found(list, std::mem::take(ids), place, found)?, &reason)?;
+            match with_found(list, std::mem::take(ids), place, found) {
+                Ok(ids) => {
+                    world.within.found(list, place);
+                    take(ids, &reason)?;
+                }
+                Err(why) => world.within.missed(list, place, why)?,
+            }
         }
         so_far += chunk.len() as u64;
         tell(&Reading { what: list, so_far, of });
@@ -134,7 +162,11 @@ async fn of_directory<D: Ask>(
 ) -> Result<(), GuardError> {
     let failed = |source| GuardError::Directory { list, entry: selector.to_string(), source };
     let Some(directory) = world.directory else { return Ok(()) };
-    let mut pages = directory.people(selector).await.map_err(failed)?;
+    let entry = selector.to_string();
+    let mut pages = match directory.people(selector).await {
+        Err(why @ DirectoryError::NotFound { .. }) => return world.within.missed(list, &entry, failed(why)),
+        asked => asked.map_err(failed)?,
+    };
     let what = pages.name().to_owned();
     let mut so_far = 0;
     while let Some(page) = pages.next_page().await.map_err(failed)? {
@@ -152,7 +184,8 @@ async fn of_directory<D: Ask>(
     // A group or a role that holds nobody is mostly another one than was meant.
     if so_far == 0 && !world.allow_empty {
         let reason = "which holds no user; --allow-empty goes on".to_owned();
-        return Err(GuardError::Nobody { list, entry: what, reason });
+        return world.within.missed(list, &entry, GuardError::Nobody { list, entry: what, reason });
     }
+    world.within.found(list, &entry);
     Ok(())
 }

@@ -74,6 +74,7 @@ pub fn write(set: &Set, output: &Output) -> Result<Summary, ReportError> {
         inputs: set.parts.first().map_or(0, |part| part.record.inputs.len()),
         selected: set.parts.iter().map(|part| part.record.plan.selected).sum(),
         accepted: &accepted,
+        several_tenants: set.parts.iter().any(|part| part.record.settings.tenant_column.is_some()),
     };
     let mut sent = Sent::default();
     let rows = |visit: Visit<'_>| {
@@ -87,7 +88,7 @@ pub fn write(set: &Set, output: &Output) -> Result<Summary, ReportError> {
     let id = id_of(&merged);
     write_record(folder, &id, &merged)?;
     let nobody = || ReportError::read(folder)(io::Error::other("no run was given"));
-    let summary = set.summary(&id, &pass.totals, merged).ok_or_else(nobody)?;
+    let summary = set.summary(&id, &pass, merged).ok_or_else(nobody)?;
     write_pages(folder, &summary, &pass.sample)?;
     manifest::write(folder, &id, &FILES)?;
     Ok(summary)
@@ -121,7 +122,10 @@ struct Sent {
 
 impl Sent {
     fn take(&mut self, row: &ReportRow<'_>) {
-        let Some(user) = row.order.map(|_| self.hasher.hash_one(row.user_id.to_lowercase())) else { return };
+        let Some(user) = row.order.map(|_| self.hasher.hash_one((row.tenant, row.user_id.to_lowercase())))
+        else {
+            return;
+        };
         if self.users.insert(user) || !self.again.insert(user) {
             return;
         }

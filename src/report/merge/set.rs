@@ -213,7 +213,11 @@ fn difference(one: &RunRecord, other: &RunRecord) -> Option<String> {
     };
     let sharded = |record: &RunRecord| record.decided.sharded.clone();
     let (a, b) = (sharded(one)?, sharded(other)?);
-    let tenant = |record: &RunRecord| record.tenant_id.as_deref().map(str::to_lowercase);
+    // Where rows name their tenants, each shard has its own.
+    let tenant = |record: &RunRecord| {
+        let own = record.tenant_id.as_deref().filter(|_| record.settings.tenant_column.is_none());
+        own.map(str::to_lowercase)
+    };
     let selected =
         |sharded: &Sharded, inputs: usize| sharded.sources.iter().skip(inputs).cloned().collect::<Vec<_>>();
     let what = if inputs(one) != inputs(other) {

@@ -6,13 +6,14 @@ use super::merged::Merged;
 use super::set::Set;
 use crate::event::Stop;
 use crate::journal::{Decided, FORMAT};
+use crate::report::pass::Pass;
 use crate::report::summary::{millis_between, rate_between};
-use crate::report::{Stopped, Summary, Totals, apps, exit_code};
+use crate::report::{Stopped, Summary, apps, exit_code, tenants};
 
 impl Set {
     /// The summary; none of an empty set. `id` is the joined report's own.
-    pub(super) fn summary(&self, id: &str, totals: &Totals, merged: Merged) -> Option<Summary> {
-        let first = self.parts.first()?;
+    pub(super) fn summary(&self, id: &str, pass: &Pass, merged: Merged) -> Option<Summary> {
+        let (first, totals) = (self.parts.first()?, &pass.totals);
         let record = &first.record;
         let records = || self.parts.iter().map(|part| &part.record);
         let ledgers = || self.parts.iter().map(|part| &part.ledger);
@@ -20,7 +21,11 @@ impl Set {
         let ended_at = ledgers().filter_map(|ledger| ledger.ended_at).max();
         let ended = ended_at.unwrap_or(started_at);
         let stopped = self.stopped();
-        let code = exit_code(stopped.as_ref().map(|stopped| &stopped.why), totals.not_done);
+        let whole = stopped.as_ref().map(|stopped| &stopped.why);
+        let runs = self.parts.iter().map(|part| (&part.record, &part.ledger));
+        let tenants = tenants::summaries(runs, pass.by_tenant.as_ref(), whole);
+        let stopped_in = tenants.iter().filter_map(|tenant| Some(&tenant.stopped.as_ref()?.why));
+        let code = exit_code(whole, stopped_in, totals.not_done);
         let missing = !merged.missing.is_empty();
         Some(Summary {
             format: FORMAT,
@@ -39,6 +44,7 @@ impl Set {
             cloud: record.cloud.clone(),
             tenant: record.tenant.clone(),
             tenant_id: record.tenant_id.clone(),
+            tenants,
             operator: record.operator.clone(),
             apps: apps::joined(self.parts.iter().map(|part| (&part.record, &part.ledger)), totals),
             inputs: record.inputs.clone(),

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 /// used already gets ` (2)`, ` (3)` … behind it, and a column without a name is called by its place, `column 4`.
 ///
 /// PowerShell's `Import-Csv` and `ConvertFrom-Json` refuse a file whose names differ by case alone or not at all.
-pub(super) fn distinct(columns: &[String], taken: &[&str]) -> Vec<String> {
+pub(crate) fn distinct(columns: &[String], taken: &[&str]) -> Vec<String> {
     let own = columns.iter().map(|name| name.to_lowercase());
     let known: HashSet<String> = own.chain(taken.iter().map(|name| name.to_lowercase())).collect();
     let mut used: HashSet<String> = taken.iter().map(|name| name.to_lowercase()).collect();

@@ -1,0 +1,291 @@
+//! The tenants of a run: which the rows name, who signs in to each, and what became of that.
+//!
+//! ```text
+//!  rows' cells ──▶ Wanted ──▶ sign-ins, side by side ──▶ joined by the tokens' tenant ──▶ Crew ──▶ plan, posts, record
+//!                                                                       run.json ──▶ again ──▶ posts
+//! ```
+//!
+//! A tenant whose sign-in fails or hangs keeps no other from being sent: it is said, and its users stay not attempted.
+
+mod again;
+mod sign_in;
+mod wanted;
+
+pub(super) use again::{Again, again};
+pub(super) use wanted::Wanted;
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::connect::{Connection, Said, clients};
+use super::posts::Post;
+use super::{apps, run, secret_files};
+use crate::cli::WorkArgs;
+use crate::console::Output;
+use crate::directory::Directory;
+use crate::error::Error;
+use crate::event::{Stop, TenantIndex};
+use crate::identity::{SignInError, Variables, further_variables, process_variables};
+use crate::journal::TenantRecord;
+use crate::plan::{Draft, Tenant, Tenants};
+use crate::settings::{Apps, Credentials, Network, SignIn};
+use crate::tenant::{Places, TenantName};
+use crate::together::together;
+use sign_in::{is_meant, sign_in_to, tell_failed, told_once};
+
+/// Sign-ins that go on at once.
+const AT_ONCE: usize = 32;
+
+/// A tenant of a run, and who signed in there.
+pub(super) struct Station {
+    /// All names that rows gave it.
+    names: Vec<TenantName>,
+    /// Rows that name it.
+    rows: u64,
+    /// How it was signed in to.
+    who: SignIn,
+    connection: Result<Connection, SignInError>,
+}
+
+impl Station {
+    /// What the plan calls it.
+    fn key(&self) -> String {
+        let id = self.connection.as_ref().ok().and_then(|connection| connection.claims.tid.as_deref());
+        let id = id.map(str::to_lowercase);
+        id.or_else(|| self.names.first().map(TenantName::to_string)).unwrap_or_default()
+    }
+}
+
+/// Who works in the run's tenants.
+pub(super) struct Crew {
+    stations: Vec<Station>,
+    places: Places,
+}
+
+impl Crew {
+    /// One tenant that is signed in to, whatever rows say.
+    pub(super) fn of_one(connection: Connection, who: &SignIn) -> Crew {
+        let known = [who.tenant.as_deref(), connection.claims.tid.as_deref()];
+        let places = Places::one(known.into_iter().flatten());
+        let station = Station { names: Vec::new(), rows: 0, who: who.clone(), connection: Ok(connection) };
+        Crew { stations: vec![station], places }
+    }
+
+    /// Signs in to all tenants that are wanted, side by side.
+    ///
+    /// # Errors
+    /// When none can be signed in to.
+    pub(super) async fn sign_in(
+        wanted: Wanted,
+        credentials: &Credentials,
+        apps: &Apps,
+        network: &Network,
+        output: Output,
+    ) -> Result<Crew, Error> {
+        if !wanted.are_several() {
+            return one(wanted, credentials, apps, network).await;
+        }
+        if !apps.further.is_empty() {
+            return Err(Error::Usage(format!(
+                "the input names {}, and further apps (--app, [[profile.NAME.app]]) send in one tenant: --app none sends \
+                 with one app in each",
+                wanted.told()
+            )));
+        }
+        if credentials.own.sources.reads_stdin() {
+            return Err(Error::Usage(format!(
+                "the input names {}, and standard input can be read once: give the secret in a file or in the environment",
+                wanted.told()
+            )));
+        }
+        secret_files::warn(&credentials.own.sources, &process_variables);
+        for (_, who) in &credentials.special {
+            secret_files::warn(&who.sources, &further_variables);
+        }
+        let clients = clients(network)?;
+        let said = Said::default();
+        let tried = together(
+            AT_ONCE,
+            wanted.names.iter().map(|name| {
+                let (clients, said) = (clients.clone(), &said);
+                async move {
+                    let who = credentials.of(name);
+                    let connection =
+                        sign_in_to(name, &who, whose(credentials.is_own(&who)), network, clients, said).await;
+                    (who, connection)
+                }
+            }),
+        )
+        .await;
+        let crew = Crew::joined(&wanted, tried);
+        if output != Output::None {
+            told_once(said);
+        }
+        crew.tell_failed();
+        match crew.stations.iter().any(|station| station.connection.is_ok()) {
+            true => Ok(crew),
+            false => Err(crew
+                .stations
+                .into_iter()
+                .find_map(|station| station.connection.err())
+                .map_or_else(|| Error::Usage("no tenant is named".to_owned()), Error::SignIn)),
+        }
+    }
+
+    /// Tenants that the tokens say to be one are one, whatever names they were signed in to by.
+    fn joined(wanted: &Wanted, tried: Vec<(SignIn, Result<Connection, SignInError>)>) -> Crew {
+        let mut stations: Vec<Station> = Vec::new();
+        let mut by_id: HashMap<String, TenantIndex> = HashMap::new();
+        let mut place_of = Vec::new();
+        for ((name, rows), (who, connection)) in wanted.names.iter().zip(&wanted.rows).zip(tried) {
+            let id = connection.as_ref().ok().and_then(|connection| connection.claims.tid.as_deref());
+            let next = stations.len() as TenantIndex;
+            let place = id.map_or(next, |id| *by_id.entry(id.to_lowercase()).or_insert(next));
+            place_of.push(place);
+            match stations.get_mut(place as usize) {
+                Some(known) => {
+                    known.names.push(name.clone());
+                    known.rows += rows;
+                }
+                None => stations.push(Station { names: vec![name.clone()], rows: *rows, who, connection }),
+            }
+        }
+        let ids = by_id.iter().filter_map(|(id, place)| Some((id.parse().ok()?, *place)));
+        let names = wanted.names.iter().zip(&place_of).map(|(name, place)| (name.clone(), *place));
+        let own = wanted.own.map(|own| place_of[own as usize]);
+        let ids_known = stations
+            .iter()
+            .all(|station| station.key().parse().is_ok_and(|key| matches!(key, TenantName::Id(_))));
+        let places = Places::new(ids.chain(names).collect::<Vec<_>>(), own, ids_known);
+        Crew { stations, places }
+    }
+
+    /// Says which tenants can't be sent in, and why.
+    fn tell_failed(&self) {
+        let failed = self.stations.iter().filter_map(|station| {
+            let why = station.connection.as_ref().err()?;
+            Some((station.key(), station.rows, why.to_string()))
+        });
+        tell_failed(failed.collect());
+    }
+
+    /// Whether there are several tenants.
+    pub(super) fn are_several(&self) -> bool {
+        self.stations.len() > 1
+    }
+
+    /// The first tenant that was signed in to.
+    pub(super) fn first(&self) -> Option<&Connection> {
+        self.connections().next()
+    }
+
+    /// All that were signed in to.
+    pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
+        self.stations.iter().filter_map(|station| station.connection.as_ref().ok())
+    }
+
+    /// How the one tenant was signed in to, or the first.
+    pub(super) fn who(&self) -> &SignIn {
+        &self.stations[0].who
+    }
+
+    /// For the plan.
+    pub(super) fn tenants(&self, work: &WorkArgs) -> Tenants<'_, Directory> {
+        let several = self.are_several();
+        let all = self.stations.iter().map(|station| {
+            let connection = station.connection.as_ref().ok();
+            let directory = connection.map(|connection| &connection.directory);
+            Tenant {
+                key: if several { station.key() } else { String::new() },
+                signed: connection.map(run::signed).unwrap_or_default(),
+                directory: directory.filter(|_| !work.choosing.no_lookup),
+                closed: connection.is_none(),
+            }
+        });
+        Tenants { places: self.places.clone(), all: all.collect() }
+    }
+
+    /// For `run.json`: nothing where there is one tenant.
+    pub(super) fn records(
+        &self,
+        draft: &Draft,
+        credentials: &Credentials,
+        unlisted: bool,
+    ) -> Vec<TenantRecord> {
+        if !self.are_several() {
+            return Vec::new();
+        }
+        let record = |(at, station): (usize, &Station)| {
+            let operator = station.connection.as_ref().ok().map(|connection| &connection.operator);
+            let id = station.connection.as_ref().ok().and_then(|connection| connection.claims.tid.clone());
+            // Who could not be compared with the lists is not sent later, either.
+            let unseen = station.connection.as_ref().err().filter(|_| !unlisted).map(ToString::to_string);
+            let own = credentials.is_own(&station.who);
+            TenantRecord {
+                tenant: station.key(),
+                named: station.names.iter().map(ToString::to_string).collect(),
+                tenant_id: id.map(|id| id.to_lowercase()),
+                app_id: operator.and_then(|operator| operator.app_id.clone()),
+                auth: operator.map(|operator| operator.auth.clone()),
+                users: draft.facts().tenants.get(at).map_or(0, |facts| facts.users),
+                closed: draft.closed().get(&(at as TenantIndex)).cloned().or(unseen),
+                client_id: station.who.client_id.clone().filter(|_| !own),
+                sources: Some(station.who.sources.clone()).filter(|_| !own),
+            }
+        };
+        self.stations.iter().enumerate().map(record).collect()
+    }
+
+    /// Who sends where; nothing is sent where nobody could sign in, or nobody could be looked up.
+    pub(super) fn posts(self, unseen: &BTreeMap<TenantIndex, String>) -> Vec<Post> {
+        let post = |(at, station): (usize, Station)| match station.connection {
+            Err(why) => Post { apps: Vec::new(), refused: Some(Stop::SignIn { detail: why.to_string() }) },
+            Ok(connection) => {
+                let closed = unseen.get(&(at as TenantIndex)).map(|why| closed(why));
+                Post { refused: closed, ..connection.post() }
+            }
+        };
+        self.stations.into_iter().enumerate().map(post).collect()
+    }
+}
+
+/// Why nothing is sent in a tenant whose users could not be compared with the lists.
+pub(super) fn closed(why: &str) -> Stop {
+    let why = why.trim_end_matches('.');
+    Stop::Runtime {
+        detail: format!(
+            "nobody could be looked up when the plan was made, so nothing is sent: {why}. `remaining.csv` begins anew"
+        ),
+    }
+}
+
+/// The one tenant that is wanted.
+async fn one(
+    wanted: Wanted,
+    credentials: &Credentials,
+    apps: &Apps,
+    network: &Network,
+) -> Result<Crew, Error> {
+    let who = match wanted.names.first() {
+        Some(name) => credentials.of(name),
+        None => credentials.own.clone(),
+    };
+    let connection = apps::sign_in(&who, apps, network).await?;
+    if !wanted.by_row {
+        return Ok(Crew::of_one(connection, &who));
+    }
+    if let Some(name) = wanted.names.first().filter(|_| wanted.own.is_none()) {
+        is_meant(name, &connection)?;
+    }
+    let tid = connection.claims.tid.as_deref().and_then(|id| id.parse().ok());
+    let ids_known = tid.is_some();
+    let names = wanted.names.iter().cloned().chain(tid).map(|name| (name, 0));
+    let places = Places::new(names.collect::<Vec<_>>(), wanted.own, ids_known);
+    let rows = wanted.rows.first().copied().unwrap_or_default();
+    let station = Station { names: wanted.names, rows, who, connection: Ok(connection) };
+    Ok(Crew { stations: vec![station], places })
+}
+
+/// The environment's secrets are those of the run's own app.
+fn whose(own: bool) -> Variables<'static> {
+    if own { &process_variables } else { &further_variables }
+}

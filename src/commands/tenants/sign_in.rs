@@ -1,0 +1,88 @@
+//! Signing in to one of several tenants.
+
+use std::time::Duration;
+
+use crate::commands::connect::{Caller, Connection, Said, connect_as};
+use crate::console::{self, wording};
+use crate::http::HttpClients;
+use crate::identity::{Auth, SignInError, Variables};
+use crate::settings::{Network, SignIn};
+use crate::tenant::TenantName;
+
+/// Signs in to one of several tenants, within a time: one that hangs must not keep the others waiting.
+pub(super) async fn sign_in_to(
+    name: &TenantName,
+    who: &SignIn,
+    whose: Variables<'_>,
+    network: &Network,
+    clients: HttpClients,
+    said: &Said,
+) -> Result<Connection, SignInError> {
+    let candidates = who.offer(network).candidates(whose)?;
+    // A person takes the time that they take.
+    let by_person = candidates.first() == Some(Auth::DeviceCode);
+    let caller = Caller::Tenant(said);
+    let signing = connect_as(&caller, candidates, who, network, clients);
+    let connection = match by_person {
+        true => signing.await?,
+        false => {
+            let within = patience(network.timeout);
+            tokio::time::timeout(within, signing).await.map_err(|_| SignInError::TooSlow { within })??
+        }
+    };
+    is_meant(name, &connection)?;
+    Ok(connection)
+}
+
+/// How long a sign-in to one of several tenants may take: two answers and a breath between them.
+fn patience(timeout: Duration) -> Duration {
+    timeout.saturating_mul(2).saturating_add(Duration::from_secs(2))
+}
+
+/// A token that was not given for the tenant by its name must say that it is the tenant's: a ready one is good in one
+/// tenant alone, and users of another must not be looked for there.
+pub(super) fn is_meant(name: &TenantName, connection: &Connection) -> Result<(), SignInError> {
+    let tid = connection.claims.tid.as_deref().and_then(|id| id.parse::<TenantName>().ok());
+    match (connection.by_tenant, tid) {
+        (true, _) => Ok(()),
+        (false, Some(tid)) if tid == *name => Ok(()),
+        (false, tid) => Err(SignInError::UnknownTenant {
+            tenant: name.to_string(),
+            found: tid
+                .map_or_else(|| "does not say its tenant".to_owned(), |id| format!("is for tenant {id}")),
+        }),
+    }
+}
+
+/// What several sign-ins said, each sentence once.
+pub(super) fn told_once(said: Said) {
+    let mut counts: Vec<(String, u64)> = Vec::new();
+    for sentence in said.into_inner() {
+        match counts.iter_mut().find(|(known, _)| *known == sentence) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((sentence, 1)),
+        }
+    }
+    for (sentence, count) in counts {
+        let places = if count > 1 { format!(" [{} tenants]", wording::count(count)) } else { String::new() };
+        console::say(&format!("{sentence}{places}"));
+    }
+}
+
+/// So many sign-ins that failed are told one by one; the report has them all.
+const TOLD: usize = 5;
+
+/// Says which tenants can't be sent in: their names, how many rows wait there, and why.
+pub(super) fn tell_failed(failed: Vec<(String, u64, String)>) {
+    for (tenant, rows, why) in failed.iter().take(TOLD) {
+        let rows = match rows {
+            1 => "1 row is".to_owned(),
+            rows => format!("{} rows are", wording::count(*rows)),
+        };
+        console::say(&format!("warning: no sign-in to tenant {tenant}, its {rows} not sent: {why}"));
+    }
+    if failed.len() > TOLD {
+        let more = wording::count((failed.len() - TOLD) as u64);
+        console::say(&format!("warning: no sign-in to {more} more tenants: summary.json names them"));
+    }
+}

@@ -1,0 +1,126 @@
+//! Which tenants a run is for, as far as its rows and flags say, before anybody signs in.
+
+use crate::console::wording;
+use crate::directory::Directory;
+use crate::error::Error;
+use crate::event::TenantIndex;
+use crate::plan::{Gathered, Signed, Tenant, Tenants, Wishes};
+use crate::settings::SignIn;
+use crate::tenant::{Places, TenantName};
+
+/// The tenants that the rows ask for, before anybody signed in.
+pub(in crate::commands) struct Wanted {
+    /// Their names, each once; none where nobody named any.
+    pub(super) names: Vec<TenantName>,
+    /// Rows that name each.
+    pub(super) rows: Vec<u64>,
+    /// Whether rows say which tenant they belong to.
+    pub(super) by_row: bool,
+    /// That of rows which name none.
+    pub(super) own: Option<TenantIndex>,
+}
+
+impl Wanted {
+    /// Finds out which tenants a run is for.
+    ///
+    /// # Errors
+    /// When there are several, and something was asked for that only one can mean.
+    pub(in crate::commands) fn new(
+        gathered: &Gathered,
+        who: &SignIn,
+        wishes: &Wishes,
+    ) -> Result<Wanted, Error> {
+        let given = who.tenant.as_deref().and_then(|tenant| tenant.parse::<TenantName>().ok());
+        let Some(named) = &gathered.tenants else {
+            let names: Vec<TenantName> = given.into_iter().collect();
+            let rows = vec![gathered.users; names.len()];
+            return Ok(Wanted { names, rows, by_row: false, own: Some(0) });
+        };
+        let mut names: Vec<TenantName> = named.all().iter().map(|named| named.name.clone()).collect();
+        let mut rows: Vec<u64> = named.all().iter().map(|named| named.rows).collect();
+        let own_is_needed = named.without > 0 || !wishes.selectors.is_empty();
+        let mut own = given.as_ref().and_then(|given| names.iter().position(|name| name == given));
+        if let (None, Some(given), true) = (own, given, own_is_needed) {
+            names.push(given);
+            rows.push(0);
+            own = Some(names.len() - 1);
+        }
+        if let Some(own) = own {
+            rows[own] += named.without;
+        }
+        // Where nobody names any, whoever signs in says which it is.
+        let own = if names.is_empty() { Some(0) } else { own };
+        let wanted = Wanted { names, rows, by_row: true, own: own.map(|own| own as TenantIndex) };
+        if wanted.are_several() {
+            wanted.check(gathered, wishes)?;
+        }
+        Ok(wanted)
+    }
+
+    pub(in crate::commands) fn are_several(&self) -> bool {
+        self.names.len() > 1
+    }
+
+    /// Refuses what can't mean anything in several tenants.
+    fn check(&self, gathered: &Gathered, wishes: &Wishes) -> Result<(), Error> {
+        let what = if !wishes.selectors.is_empty() {
+            "a selection from the directory (--group, --role, …) finds users of one tenant"
+        } else if gathered.names_me {
+            "`me` is whoever signed in, and that is another in each of them"
+        } else if wishes.include_self {
+            "--include-self is about whoever signed in, and that is another in each of them"
+        } else {
+            return Ok(());
+        };
+        Err(Error::Usage(format!("the input names {}: {what}. {}", self.told(), spelled(&self.names))))
+    }
+
+    /// Refuses several tenants where a verb knows one only.
+    pub(in crate::commands) fn refuse_several(&self, verb: &str) -> Result<(), Error> {
+        match self.are_several() {
+            false => Ok(()),
+            true => Err(Error::Usage(format!(
+                "the input names {}, and `{verb}` is for one: split the file by tenant, or look at the whole with `run \
+                 --dry-run`. {}",
+                self.told(),
+                spelled(&self.names)
+            ))),
+        }
+    }
+
+    pub(super) fn told(&self) -> String {
+        let first: Vec<String> = self.names.iter().take(3).map(TenantName::to_string).collect();
+        let more = if self.names.len() > first.len() { ", …" } else { "" };
+        format!("{} tenants ({}{more})", wording::count(self.names.len() as u64), first.join(", "))
+    }
+
+    /// The tenants as they are named, where nobody signs in.
+    pub(in crate::commands) fn unsigned(&self) -> Tenants<'static, Directory> {
+        if !self.are_several() {
+            let places = if self.by_row { self.places(|at| at) } else { Places::one([]) };
+            return Tenants { places, ..Tenants::one(Signed::default(), None, []) };
+        }
+        let tenant = |name: &TenantName| Tenant {
+            key: name.to_string(),
+            signed: Signed::default(),
+            directory: None,
+            closed: false,
+        };
+        Tenants { places: self.places(|at| at), all: self.names.iter().map(tenant).collect() }
+    }
+
+    fn places(&self, place_of: impl Fn(TenantIndex) -> TenantIndex) -> Places {
+        let ids_known = self.names.iter().all(|name| matches!(name, TenantName::Id(_)));
+        let names = (0..).zip(&self.names).map(|(at, name)| (name.clone(), place_of(at)));
+        Places::new(names, self.own.map(&place_of), ids_known)
+    }
+}
+
+/// What may help where one tenant has two names.
+fn spelled(names: &[TenantName]) -> String {
+    let domain = |name: &TenantName| matches!(name, TenantName::Domain(_));
+    match names.iter().any(domain) && !names.iter().all(domain) {
+        true => "If these are one tenant, name it by its id everywhere, --tenant included".to_owned(),
+        false => "If that column does not name tenants: --tenant-column none".to_owned(),
+    }
+}

@@ -1,0 +1,190 @@
+//! What a report says of each tenant, where a run has several.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::row::ReportRow;
+use super::summary::{Stopped, exit_code};
+use super::totals::Totals;
+use crate::event::{Stop, TenantIndex};
+use crate::journal::{Counted, Ledger, RunRecord, TenantRecord};
+use crate::outcome::{Accepted, Outcome};
+
+/// What rows don't say of their tenants by themselves.
+#[derive(Clone, Debug, Default)]
+pub struct TenantNotes {
+    /// The one tenant of a run that has no other.
+    own: String,
+    /// Why nothing was sent in some of several.
+    reasons: HashMap<String, String>,
+}
+
+impl TenantNotes {
+    /// What the record says; nothing is known of stops.
+    pub fn of_record(record: &RunRecord) -> TenantNotes {
+        let own = record.tenant_id.as_ref().or(record.tenant.as_ref()).filter(|_| record.tenants.is_empty());
+        TenantNotes { own: own.cloned().unwrap_or_default(), reasons: HashMap::new() }
+    }
+
+    /// What the record and the journal say.
+    pub fn new(record: &RunRecord, ledger: &Ledger) -> TenantNotes {
+        let mut notes = TenantNotes::of_record(record);
+        notes.learn(record, ledger);
+        notes
+    }
+
+    /// Takes in why nothing was sent in some tenants.
+    pub fn learn(&mut self, record: &RunRecord, ledger: &Ledger) {
+        let reason = |(place, tenant): (TenantIndex, &TenantRecord)| {
+            Some((tenant.tenant.clone(), ledger.stopped_in.get(&place)?.to_string()))
+        };
+        self.reasons = (0..).zip(&record.tenants).filter_map(reason).collect();
+    }
+
+    /// The row, with its tenant, and with the tenant's reason where it was not attempted.
+    pub fn complete<'a>(&'a self, mut row: ReportRow<'a>) -> ReportRow<'a> {
+        if row.tenant.is_empty() {
+            row.tenant = &self.own;
+        }
+        if row.outcome == Outcome::NotAttempted
+            && let Some(why) = self.reasons.get(row.tenant)
+        {
+            row.detail = match &*row.detail {
+                "" => why.as_str().into(),
+                known => format!("{known}; {why}").into(),
+            };
+        }
+        row
+    }
+}
+
+/// The totals of several tenants.
+#[derive(Debug)]
+pub(super) struct ByTenant {
+    accepted: Accepted,
+    totals: HashMap<String, Totals>,
+}
+
+impl ByTenant {
+    /// Nothing yet.
+    pub(super) fn new(accepted: &Accepted) -> ByTenant {
+        ByTenant { accepted: accepted.clone(), totals: HashMap::new() }
+    }
+
+    pub(super) fn count(&mut self, row: &ReportRow<'_>) {
+        match self.totals.get_mut(row.tenant) {
+            Some(totals) => drop(totals.count(row)),
+            None => {
+                let mut totals = Totals::new(&self.accepted);
+                totals.count(row);
+                self.totals.insert(row.tenant.to_owned(), totals);
+            }
+        }
+    }
+}
+
+/// One tenant of several, in numbers.
+#[derive(Clone, Debug, Serialize)]
+pub struct TenantSummary {
+    /// What `report.csv` calls it: its id, or a name where nobody could sign in.
+    pub tenant: String,
+    /// The names that rows give it.
+    pub named: Vec<String>,
+    /// The app that sent, as far as it is known.
+    pub app_id: Option<String>,
+    /// Rows that belong to it.
+    pub rows: u64,
+    /// Users to revoke.
+    pub users: u64,
+    /// Rows by word; only those that occur.
+    pub outcomes: Counted,
+    /// Rows that are done.
+    pub done: u64,
+    /// Rows that are not done.
+    pub not_done: u64,
+    /// Rows that were left out on purpose.
+    pub left_out: u64,
+    /// Why the last process stopped there, where the others went on.
+    pub stopped: Option<Stopped>,
+    /// The exit code that a run of this tenant alone would have.
+    pub exit_code: u8,
+}
+
+impl TenantSummary {
+    /// By what name people know it.
+    pub fn name(&self) -> &str {
+        self.named.iter().find(|name| name.contains('.')).unwrap_or(&self.tenant)
+    }
+}
+
+/// All tenants of a run, or of several that are joined, in their order. `stopped` is what stopped it as a whole.
+pub(super) fn summaries<'a>(
+    runs: impl IntoIterator<Item = (&'a RunRecord, &'a Ledger)>,
+    counted: Option<&ByTenant>,
+    stopped: Option<&Stop>,
+) -> Vec<TenantSummary> {
+    let Some(counted) = counted else { return Vec::new() };
+    let nothing = Totals::new(&counted.accepted);
+    let summary = |(tenant, why): (Cow<'_, TenantRecord>, Option<&Stop>)| {
+        let totals = counted.totals.get(&tenant.tenant).unwrap_or(&nothing);
+        let why = why.filter(|_| totals.not_done > 0);
+        let outcomes = totals.outcomes.iter().filter(|(_, count)| **count > 0);
+        let ended_by = why.or(stopped.filter(|_| totals.not_done > 0));
+        TenantSummary {
+            tenant: tenant.tenant.clone(),
+            named: tenant.named.clone(),
+            app_id: tenant.app_id.clone(),
+            rows: totals.rows,
+            users: totals.targets,
+            outcomes: outcomes.map(|(outcome, count)| (*outcome, *count)).collect(),
+            done: totals.done,
+            not_done: totals.not_done,
+            left_out: totals.left_out,
+            stopped: why.cloned().map(Stopped::new),
+            exit_code: exit_code(ended_by, [], totals.not_done),
+        }
+    };
+    tenants_of(runs).into_iter().map(summary).collect()
+}
+
+/// The tenants of all runs, each once, with the first reason why one of the runs stopped there.
+fn tenants_of<'a>(
+    runs: impl IntoIterator<Item = (&'a RunRecord, &'a Ledger)>,
+) -> Vec<(Cow<'a, TenantRecord>, Option<&'a Stop>)> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut all: Vec<(Cow<'_, TenantRecord>, Option<&Stop>)> = Vec::new();
+    for (record, ledger) in runs {
+        let only = record.tenants.is_empty().then(|| Cow::Owned(only(record)));
+        let tenants = record.tenants.iter().map(Cow::Borrowed).chain(only);
+        for (index, tenant) in (0..).zip(tenants) {
+            let why = ledger.stopped_in.get(&index);
+            let place = *places.entry(tenant.tenant.clone()).or_insert(all.len());
+            match all.get_mut(place) {
+                Some((_, known)) => *known = known.or(why),
+                None => all.push((tenant, why)),
+            }
+        }
+    }
+    all
+}
+
+/// The tenant of a run that has no other: a shard may hold one of several.
+fn only(record: &RunRecord) -> TenantRecord {
+    let named: Vec<String> = record.tenant.iter().cloned().collect();
+    TenantRecord {
+        tenant: TenantNotes::of_record(record).own,
+        named,
+        tenant_id: record.tenant_id.clone(),
+        app_id: record.operator.app_id.clone(),
+        ..TenantRecord::default()
+    }
+}
+
+/// Those that are not complete, the worst first.
+pub(super) fn worst_first(tenants: &[TenantSummary]) -> Vec<&TenantSummary> {
+    let mut open: Vec<&TenantSummary> = tenants.iter().filter(|tenant| tenant.not_done > 0).collect();
+    open.sort_by_key(|tenant| (tenant.stopped.is_none(), std::cmp::Reverse(tenant.not_done)));
+    open
+}

@@ -1,0 +1,50 @@
+//! Who signs in to which tenant.
+
+use super::SignIn;
+use super::profiled::Chosen;
+use crate::identity::FurtherApp;
+use crate::profile::TenantEntry;
+use crate::tenant::TenantName;
+
+/// The run's own way to sign in, and those of tenants that have their own.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials {
+    /// The run's own. With one app for many tenants it is good in all of them.
+    pub own: SignIn,
+    /// What single tenants have instead.
+    pub special: Vec<(TenantName, SignIn)>,
+}
+
+impl Credentials {
+    /// One way to sign in, wherever it is.
+    pub fn of_one(own: SignIn) -> Credentials {
+        Credentials { own, special: Vec::new() }
+    }
+
+    /// The run's own way, and what the profile says of single tenants.
+    pub fn new(own: SignIn, profile: Option<&Chosen>) -> Credentials {
+        let entries = profile.map(|chosen| chosen.profile().tenants.clone()).unwrap_or_default();
+        let special = entries.into_iter().map(|TenantEntry { tenant, app, .. }| {
+            let FurtherApp { tenant: name, client_id, sources, .. } = app;
+            (tenant, SignIn { tenant: name, client_id, sources })
+        });
+        Credentials { own, special: special.collect() }
+    }
+
+    /// How a tenant is signed in to.
+    pub fn of(&self, tenant: &TenantName) -> SignIn {
+        let special = self.special.iter().find(|(name, _)| name == tenant);
+        let who = special.map_or(&self.own, |(_, who)| who);
+        let given = who.tenant.as_deref().and_then(|given| given.parse::<TenantName>().ok());
+        // What was given stays as it was written.
+        if given.as_ref() == Some(tenant) {
+            return who.clone();
+        }
+        SignIn { tenant: Some(tenant.to_string()), ..who.clone() }
+    }
+
+    /// Whether somebody signed in by the run's own way.
+    pub fn is_own(&self, who: &SignIn) -> bool {
+        who.client_id == self.own.client_id && who.sources == self.own.sources
+    }
+}

@@ -1,0 +1,402 @@
+//! Many tenants in one run: who is sent where, what stops alone, and what is said of each.
+
+mod stage;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use proptest::prelude::*;
+use stage::{Done, RunDir, Stage};
+
+/// A `run` with an app's secret, which is good in all tenants.
+fn run(stage: &Stage, args: &[&str]) -> Command {
+    let mut command = stage.bare("run");
+    with_app(stage, &mut command);
+    command.arg("--yes").args(args);
+    command
+}
+
+fn with_app(stage: &Stage, command: &mut Command) {
+    command.env("AZURE_CLIENT_ID", "app-1").env("AZURE_CLIENT_SECRET", "fake-secret-CANARY-1b");
+    command.args(["--graph-url", &stage.simulator.url(), "--authority-url", &stage.simulator.url()]);
+}
+
+fn tenant(number: usize) -> String {
+    format!("t{number:02}.example")
+}
+
+/// A file of so many users in each of so many tenants, one tenant after the other for each user.
+fn users(tenants: usize, each: usize) -> String {
+    let rows = (0..each).flat_map(|user| (0..tenants).map(move |number| (user, tenant(number))));
+    let rows: String = rows.map(|(user, tenant)| format!("u{user}@{tenant},{tenant}\n")).collect();
+    format!("user,tenant\n{rows}")
+}
+
+/// Users in each tenant by outcome, by the tenant's name in the input.
+fn by_tenant(run: &RunDir) -> BTreeMap<String, BTreeMap<String, u64>> {
+    let mut counts: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
+    for row in run.rows() {
+        let name = row.get("tenant (2)").unwrap_or(&row["tenant"]).clone();
+        *counts.entry(name).or_default().entry(row["outcome"].clone()).or_default() += 1;
+    }
+    counts
+}
+
+#[test]
+fn each_tenants_users_are_sent_there_and_one_name_in_two_tenants_is_two_users() {
+    let stage = Stage::new("accept_any_token = false");
+    let file = "id,Tenant ID\nann@a.example,a.example\nann@a.example,B.example\nbob@a.example,A.EXAMPLE\n\
+                ann@a.example,a.example\n";
+    let input = stage.input("users.csv", file);
+    let done = stage.finish(run(&stage, &["-o", "json"]).arg(&input));
+    done.exits(0);
+    let folder = stage.folder();
+    let rows = folder.rows();
+    let words: Vec<&str> = rows.iter().map(|row| row["outcome"].as_str()).collect();
+    assert_eq!(words, ["revoked", "revoked", "revoked", "duplicate"]);
+    let tenants: Vec<&str> = rows.iter().map(|row| row["tenant"].as_str()).collect();
+    assert!(tenants[0] == tenants[2] && tenants[0] != tenants[1], "{tenants:?}");
+    assert_eq!(tenants[0].len(), 36, "by its id: {}", tenants[0]);
+    let record: serde_json::Value = serde_json::from_str(&folder.text("run.json")).unwrap();
+    assert_eq!(record["tenants"][0]["named"], serde_json::json!(["a.example"]));
+    assert_eq!(record["tenants"][0]["tenant_id"], tenants[0]);
+    let summary = folder.summary();
+    assert_eq!(summary["tenants"][0]["outcomes"]["revoked"], 2);
+    assert_eq!(summary["tenants"][1]["users"], 1);
+    // The simulator says who asked: each user by the token of their tenant.
+    let by = |user: &str| -> BTreeSet<String> {
+        let users = stage.ledger().users;
+        let user = users.into_iter().find(|known| known.id == user).unwrap();
+        user.by.into_iter().map(|asking| asking.tenant).collect()
+    };
+    assert_eq!(by("ann@a.example"), tenants[..2].iter().map(|id| (*id).to_owned()).collect());
+    assert_eq!(by("bob@a.example"), BTreeSet::from([tenants[0].to_owned()]));
+    assert_eq!(stage.ledger().violations.len(), 0);
+    assert_eq!(stage.stats().revocations, 3);
+}
+
+#[test]
+fn two_names_of_one_tenant_are_one() {
+    let stage = Stage::new("accept_any_token = false");
+    let first = stage.input("first.csv", "id,tenant\nann@a.example,a.example\nbob@b.example,b.example\n");
+    stage.finish(run(&stage, &["--output-dir", "first"]).arg(&first)).exits(0);
+    let folder = std::fs::read_dir(stage.dir.path().join("first")).unwrap().next().unwrap().unwrap().path();
+    let record: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("run.json")).unwrap()).unwrap();
+    let id = record["tenants"][0]["tenant_id"].as_str().unwrap().to_uppercase();
+    let file = format!("id,tenant\nann@a.example,a.example\nANN@a.example,{id}\neve@b.example,b.example\n");
+    let input = stage.input("users.csv", file);
+    stage.finish(run(&stage, &[]).arg(&input)).exits(0);
+    let folder = stage.folder();
+    let words: Vec<String> = folder.rows().iter().map(|row| row["outcome"].clone()).collect();
+    assert_eq!(words, ["revoked", "duplicate", "revoked"]);
+    assert_eq!(folder.summary()["tenants"].as_array().unwrap().len(), 2);
+    // All of one tenant: a run of one, by whatever names.
+    let input = stage.input("one.csv", format!("id,tenant\nann@a.example,a.example\nbob@a.example,{id}\n"));
+    stage.finish(run(&stage, &["--output-dir", "one"]).arg(&input)).exits(0);
+    let folder = std::fs::read_dir(stage.dir.path().join("one")).unwrap().next().unwrap().unwrap().path();
+    let summary: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("summary.json")).unwrap()).unwrap();
+    assert_eq!(summary["tenant_id"], id.to_lowercase());
+    assert_eq!(summary.get("tenants"), None);
+}
+
+#[test]
+fn a_failing_a_throttled_and_a_hanging_tenant_keep_nobody_else_waiting() {
+    // The real time-outs take two seconds and more: a sign-in that hangs is waited for once.
+    let stage = Stage::new(
+        "[[fault]]\nendpoint = 'token'\ntenant = 't03.example'\nanswer = 400\ncode = 'AADSTS700016'\n\
+         [[fault]]\nendpoint = 'token'\ntenant = 't05.example'\nanswer = 'hang-before'\n\
+         [[fault]]\nendpoint = 'graph'\ntenant = 't07.example'\nanswer = 429\nretry_after = '600'\n",
+    );
+    let input = stage.input("users.csv", users(30, 4));
+    let done = stage.finish(run(&stage, &["--deadline", "8s", "--timeout", "500ms"]).arg(&input));
+    done.exits(5);
+    let folder = stage.folder();
+    let counts = by_tenant(&folder);
+    for number in 0..30 {
+        let word = match number {
+            3 | 5 => "not_attempted",
+            7 => continue,
+            _ => "revoked",
+        };
+        assert_eq!(counts[&tenant(number)], BTreeMap::from([(word.to_owned(), 4)]), "{number}");
+    }
+    assert!(!counts["t07.example"].contains_key("revoked"), "{:?}", counts["t07.example"]);
+    let why = |number: usize| {
+        let rows = folder.rows();
+        rows.into_iter().find(|row| row["tenant (2)"] == tenant(number)).unwrap()["detail"].clone()
+    };
+    assert!(why(3).contains("AADSTS700016"), "{}", why(3));
+    assert!(why(5).contains("no token came within"), "{}", why(5));
+    let summary = folder.summary();
+    let tenants = summary["tenants"].as_array().unwrap();
+    assert_eq!((&tenants[3]["exit_code"], &tenants[3]["stopped"]["reason"]), (&4.into(), &"sign_in".into()));
+    assert_eq!((&tenants[4]["exit_code"], &tenants[4]["done"]), (&0.into(), &4.into()));
+    assert!(done.stderr.contains("warning: no sign-in to tenant t03.example, its 4 rows"), "{}", done.stderr);
+    assert!(done.stdout.contains("Tenants: 27 of 30 complete."), "{}", done.stdout);
+    assert!(folder.text("report.html").contains("t05.example"));
+    // What is left can be an input as it stands.
+    assert_eq!(folder.text("remaining.csv").lines().next(), Some("user,tenant"));
+    assert!(stage.stats().revocations >= 27 * 4);
+}
+
+#[test]
+fn a_sign_in_that_fails_in_one_tenant_is_exit_4_and_resume_sends_it_later() {
+    let stage = Stage::new(
+        "accept_any_token = false\n[[fault]]\nendpoint = 'token'\ntenant = 't01.example'\nanswer = 400\n\
+         code = 'AADSTS700016'\ntimes = 1\n",
+    );
+    let input = stage.input("users.csv", users(3, 2));
+    stage.finish(run(&stage, &[]).arg(&input)).exits(4);
+    let folder = stage.folder();
+    assert_eq!(by_tenant(&folder)["t01.example"], BTreeMap::from([("not_attempted".to_owned(), 2)]));
+    let path = folder.path.display().to_string();
+    // Made again from the journal alone, the report says the same.
+    let before = (folder.text("summary.json"), folder.text("report.csv"), folder.text("report.html"));
+    stage.finish(stage.bare("report").arg(&path)).exits(0);
+    assert_eq!((folder.text("summary.json"), folder.text("report.csv"), folder.text("report.html")), before);
+    let mut resume = stage.bare("resume");
+    with_app(&stage, &mut resume);
+    stage.finish(resume.arg(&path)).exits(0);
+    assert_eq!(by_tenant(&folder)["t01.example"], BTreeMap::from([("revoked".to_owned(), 2)]));
+    assert_eq!(stage.stats().revocations, 6);
+}
+
+#[test]
+fn who_could_not_be_compared_with_the_lists_is_never_sent_by_that_run() {
+    let stage = Stage::new(
+        "[[fault]]\nendpoint = 'token'\ntenant = 't01.example'\nanswer = 400\ncode = 'AADSTS700016'\ntimes = 1\n",
+    );
+    let input = stage.input("users.csv", users(2, 2));
+    let done = stage.finish(run(&stage, &["--protect", "u0@t01.example"]).arg(&input));
+    done.exits(4);
+    let folder = stage.folder();
+    let mut resume = stage.bare("resume");
+    with_app(&stage, &mut resume);
+    let done = stage.finish(resume.arg(folder.path.display().to_string()));
+    done.exits(3);
+    assert!(folder.rows().iter().any(|row| row["detail"].contains("nobody could be looked up")), "{done:?}");
+    let sent: BTreeSet<String> = stage.ledger().users.iter().map(|user| user.id.clone()).collect();
+    assert!(sent.iter().all(|user| user.contains("t00")), "{sent:?}");
+}
+
+#[test]
+fn nobody_signed_in_anywhere_is_exit_4_and_no_run() {
+    let stage = Stage::new("[[tenant]]\nmatch = '*'\nknown = false");
+    let input = stage.input("users.csv", users(3, 2));
+    let done = stage.finish(run(&stage, &[]).arg(&input));
+    stage.refused(&done, &["AADSTS90002", "t02.example"]);
+}
+
+#[test]
+fn a_column_that_holds_something_else_makes_rows_invalid_and_says_how_to_go_on() {
+    let stage = Stage::new("");
+    let file = "user,tenant\nann@a.example,Contoso Ltd\nbob@a.example,a.example\neve@a.example,\n";
+    let input = stage.input("users.csv", file);
+    let done = stage.finish(run(&stage, &["--tenant", "a.example"]).arg(&input));
+    done.exits(3);
+    assert!(done.stderr.contains("--tenant-column none"), "{}", done.stderr);
+    let words: Vec<String> = stage.folder().rows().iter().map(|row| row["outcome"].clone()).collect();
+    assert_eq!(words, ["invalid", "revoked", "revoked"]);
+    assert!(done.stdout.contains("remaining.csv"), "{}", done.stdout);
+    let none = run(&stage, &["--tenant", "a.example", "--tenant-column", "none", "--output-dir", "none"])
+        .arg(&input)
+        .output()
+        .unwrap();
+    Done::from(none).exits(0);
+}
+
+#[test]
+fn a_row_without_a_tenant_belongs_to_the_runs_own_or_to_none() {
+    let stage = Stage::new("accept_any_token = false");
+    let input = stage.input(
+        "users.csv",
+        "user,tenant\nann@a.example,\nbob@b.example,b.example\neve@c.example,c.example\n",
+    );
+    stage.finish(run(&stage, &[]).arg(&input)).exits(3);
+    assert_eq!(stage.folder().row("bob@b.example")["outcome"], "revoked");
+    let rows = stage.folder().rows();
+    assert!(rows[0]["outcome"] == "invalid" && rows[0]["detail"].contains("--tenant"), "{:?}", rows[0]);
+    stage.finish(run(&stage, &["--tenant", "a.example", "--output-dir", "own"]).arg(&input)).exits(0);
+}
+
+#[test]
+fn what_several_tenants_cannot_mean_is_refused() {
+    let stage = Stage::new("");
+    let input = stage.input("users.csv", users(2, 1)).display().to_string();
+    let me =
+        stage.input("me.csv", "user,tenant\nme,a.example\nann@b.example,b.example\n").display().to_string();
+    for (args, word) in [
+        (vec![input.as_str(), "--tenant", "t00.example", "--group", "Finance"], "--group"),
+        (vec![input.as_str(), "--include-self"], "--include-self"),
+        (vec![me.as_str()], "`me`"),
+    ] {
+        let done = stage.finish(&mut run(&stage, &args));
+        done.exits(2);
+        assert!(done.stderr.contains(word) && done.stderr.contains("2 tenants"), "{}", done.stderr);
+    }
+    let mut plan = stage.bare("plan");
+    with_app(&stage, &mut plan);
+    let done = stage.finish(plan.args([input.as_str(), "--plan-file", "plan.json"]));
+    done.exits(2);
+    assert!(done.stderr.contains("`plan` is for one"), "{}", done.stderr);
+    // A ready token is good in one tenant, and nobody knows by a domain in which.
+    let mut ready = stage.command("run");
+    let done = stage.finish(ready.arg(&input));
+    done.exits(4);
+    assert_eq!(stage.stats().revocations, 0);
+}
+
+#[test]
+fn a_dry_run_shows_every_tenant_without_any_sign_in() {
+    let stage = Stage::new("");
+    let input = stage
+        .input("users.csv", "user,tenant\nann@a.com,a.example\nann@a.com,b.example\nann@a.com,A.example\n");
+    let done = stage.finish(stage.bare("run").arg(&input).args(["--dry-run", "-o", "csv"]));
+    done.exits(0);
+    let rows = stage::read_csv(&done.stdout);
+    assert_eq!(rows[0]["tenant"], "a.example");
+    assert_eq!(rows[1]["tenant"], "b.example");
+    assert!(rows[1]["left_out"].is_empty() && rows[2]["left_out"] == "duplicate", "{rows:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    /// Whatever rows say: each once in the plan, no user twice in a tenant, and none in a tenant that the row does not name.
+    #[test]
+    fn every_row_is_planned_once_in_its_own_tenant(rows in prop::collection::vec((0..6_u8, 0..5_u8), 1..40)) {
+        let stage = Stage::new("");
+        let cells = ["a.example", "B.example", "b.EXAMPLE", "no tenant", ""];
+        let file: String = rows
+            .iter()
+            .map(|(user, tenant)| format!("u{user}@x.example,{}\n", cells[usize::from(*tenant)]))
+            .collect();
+        let input = stage.input("users.csv", format!("user,tenant\n{file}"));
+        let done = stage.finish(
+            stage.bare("run").arg(&input).args(["--dry-run", "-o", "csv", "--tenant-column", "tenant"]),
+        );
+        done.exits(0);
+        let planned = stage::read_csv(&done.stdout);
+        prop_assert_eq!(planned.len(), rows.len());
+        let mut seen = BTreeSet::new();
+        for (row, (user, cell)) in planned.iter().zip(&rows) {
+            let named = ["a.example", "b.example", "b.example", "", ""][usize::from(*cell)];
+            // Where rows name one tenant only, that is the run's, and has no name in the plan.
+            let own = row["tenant"].as_str();
+            prop_assert!(own == named || own.is_empty(), "{:?}", row);
+            let several = rows.iter().any(|(_, cell)| *cell < 3);
+            let word = match named {
+                "" if several || *cell == 3 => "invalid",
+                _ if seen.insert((named, *user)) => "",
+                _ => "duplicate",
+            };
+            prop_assert_eq!(&row["left_out"], word, "{:?} of {:?}", row, rows);
+        }
+    }
+}
+
+#[test]
+fn each_tenant_can_have_an_app_of_its_own() {
+    let stage = Stage::new(
+        "accept_any_token = false\n\
+         [[tenant]]\nmatch = 'a.example'\napps = ['app-a']\nsecret = 'secret-of-a'\n\
+         [[tenant]]\nmatch = 'b.example'\napps = ['app-b']\nsecret = 'secret-of-b'\n\
+         [[tenant]]\nmatch = 'c.example'\napps = ['app-1']\n",
+    );
+    for name in ["a", "b"] {
+        let path = stage.input(name, format!("secret-of-{name}"));
+        #[cfg(unix)]
+        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    }
+    let config = stage.input(
+        "config.toml",
+        "[profile.all]\n[[profile.all.tenants]]\ntenant = 'A.example'\nclient_id = 'app-a'\n\
+         client_secret_file = 'a'\n[[profile.all.tenants]]\ntenant = 'b.example'\nprofile = 'b'\n\
+         [profile.b]\nclient_id = 'app-b'\nclient_secret_file = 'b'\n",
+    );
+    let config = config.display().to_string();
+    let input = stage.input(
+        "users.csv",
+        "id,tenant\nu@a.example,a.example\nu@b.example,b.example\nu@c.example,c.example\n",
+    );
+    let done = stage.finish(run(&stage, &["--config", &config, "--profile", "all"]).arg(&input));
+    done.exits(0);
+    let folder = stage.folder();
+    let summary = folder.summary();
+    let apps: Vec<&str> = (0..3).map(|at| summary["tenants"][at]["app_id"].as_str().unwrap()).collect();
+    assert_eq!(apps, ["app-a", "app-b", "app-1"]);
+    for user in stage.ledger().users {
+        assert_eq!(user.by.len(), 1, "{user:?}");
+    }
+    let record = folder.text("run.json");
+    assert!(!record.contains("secret-of") && record.contains("\"client_id\": \"app-a\""), "{record}");
+}
+
+#[test]
+fn what_is_wrong_with_a_profiles_tenants_is_told_by_line() {
+    let stage = Stage::new("");
+    let config = stage.input(
+        "config.toml",
+        "[profile.all]\n[[profile.all.tenants]]\nclient_id = 'x'\nclient_secret_file = 'x'\n\
+         [[profile.all.tenants]]\ntenant = 'Contoso Ltd'\nidentity = 'x'\n[[profile.all.tenants]]\n\
+         tenant = 'a.example'\nprofile = 'gone'\n[[profile.all.tenants]]\ntenant = 'b.example'\nprotect = 'x'\n",
+    );
+    let done = stage.finish(stage.bare("profiles").args(["check", "--config"]).arg(&config));
+    done.exits(2);
+    for said in [
+        "line 2: tenant 1 of profile all has no tenant",
+        "line 5",
+        "there is no profile gone",
+        "there is no key protect",
+    ] {
+        assert!(done.stderr.contains(said), "{said}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_run_that_was_killed_goes_on_in_every_tenant() {
+    let stage = Stage::new("accept_any_token = false\nlatency = '20ms'");
+    let input = stage.input("users.csv", users(10, 30));
+    let mut child =
+        stage.start(run(&stage, &["--batch-size", "1", "--rate", "40/s", "--burst", "1"]).arg(&input));
+    stage.until(|stage| stage.stats().revocations >= 60);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let folder = stage.folder();
+    let before = stage.stats().revocations;
+    assert!(before < 300, "it was killed too late");
+    let mut resume = stage.bare("resume");
+    with_app(&stage, &mut resume);
+    let done = stage.finish(resume.arg(folder.path.display().to_string()).args(["--rate", "500/s"]));
+    done.exits(0);
+    let rows = folder.rows();
+    assert_eq!(rows.len(), 300);
+    assert!(rows.iter().all(|row| row["outcome"] == "revoked"));
+    // What settled before is not sent again, but for what was in flight in each tenant.
+    assert!(stage.stats().revocations < 300 + 10 * 64, "{:?}", stage.stats());
+    for user in stage.ledger().users {
+        let planned = folder.row(&user.id);
+        let home = user.by.iter().all(|asking| asking.tenant == planned["tenant"]);
+        assert!(user.effects >= 1 && home, "{user:?}, and {planned:?}");
+    }
+}
+
+#[test]
+fn a_wait_that_graph_asked_for_holds_for_its_tenant_after_a_restart() {
+    let stage = Stage::new(
+        "accept_any_token = false\n[[fault]]\nendpoint = 'graph'\ntenant = 't01.example'\nanswer = 429\n\
+         retry_after = '600'\ntimes = 1\n",
+    );
+    let input = stage.input("users.csv", users(2, 3));
+    let mut first = run(&stage, &["--batch-size", "1", "--deadline", "1s"]);
+    stage.finish(first.arg(&input)).exits(5);
+    let mut resume = stage.bare("resume");
+    with_app(&stage, &mut resume);
+    let folder = stage.folder();
+    let done = stage.finish(resume.arg(folder.path.display().to_string()).args(["--deadline", "1s"]));
+    done.exits(5);
+    assert!(done.stderr.contains("nothing is sent in one tenant for another "), "{}", done.stderr);
+    assert_eq!(by_tenant(&folder)["t00.example"], BTreeMap::from([("revoked".to_owned(), 3)]));
+}
