@@ -17,6 +17,7 @@ use crate::console::log::LogFormat;
 use crate::dispatch::{BatchSize, HaltRule, Jobs, Rate};
 use crate::doctor::text::Format;
 use crate::duration;
+use crate::graph::Priority;
 use crate::http::ConnectTo;
 use crate::identity::{Auth, Cloud, Endpoint};
 use crate::outcome::Outcome;
@@ -60,7 +61,8 @@ pub enum Command {
     /// Check all that a run needs, and say what to do where something is missing
     #[command(after_help = DOCTOR_EXAMPLES)]
     Doctor(Box<DoctorArgs>),
-    /// Make a run's reports again from its journal
+    /// Make a run's reports again from its journal; or join those of several shards
+    #[command(after_help = REPORT_EXAMPLES)]
     Report(ReportArgs),
     /// Show the profiles of the config file, or check that they can be used here
     Profiles(ProfilesArgs),
@@ -92,6 +94,11 @@ const DRILL_EXAMPLES: &str = "Examples:
 const RESUME_EXAMPLES: &str = "Examples:
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d --rate 10/s --accept not_found";
+
+const REPORT_EXAMPLES: &str = "Examples:
+      entra-revoke report runs/20261122T030000Z-1a2b3c4d
+  Of four machines, each of which ran with --shard I/4:
+      entra-revoke report --merge all machine1/runs/* machine2/runs/* machine3/runs/* machine4/runs/*";
 
 const DOCTOR_EXAMPLES: &str = "Examples:
   With the flags that the run will have:
@@ -168,6 +175,9 @@ pub struct DrillSimulatorArgs {
     /// Simulate no quotas
     #[arg(long)]
     pub no_quota: bool,
+    /// How many apps send, each with a quota of its own under the tenant's
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub apps: u8,
     /// What goes wrong, such as 'match=gone-*;answer=404;times=2;chance=0.1'; repeatable
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<String>,
@@ -247,9 +257,12 @@ pub struct DoctorArgs {
 /// `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// The run's folder
-    #[arg(value_name = "RUN_FOLDER")]
-    pub folder: PathBuf,
+    /// The run's folder; with --merge, the folders of all shards of one input
+    #[arg(value_name = "RUN_FOLDER", required = true)]
+    pub folders: Vec<PathBuf>,
+    /// Join the runs of --shard I/N into one report in this folder
+    #[arg(long, value_name = "OUT")]
+    pub merge: Option<PathBuf>,
     /// Standard output: text or json (the summary), jsonl or csv (all rows), none
     #[arg(short, long, value_name = "FORMAT", default_value_t, help_heading = "Output")]
     pub output: Output,
@@ -494,6 +507,9 @@ pub struct NetworkArgs {
     /// Connect to this address for a host instead of asking DNS; TLS still checks the host. Repeatable
     #[arg(long, value_name = "HOST=ADDRESS[:PORT]")]
     pub connect_to: Vec<ConnectTo>,
+    /// What Graph should throttle last: high, normal or low (x-ms-throttle-priority) [default: high]
+    #[arg(long, value_name = "WORD")]
+    pub throttle_priority: Option<Priority>,
     /// Another Graph root, for tests: https, or http to loopback
     #[arg(long, value_name = "URL")]
     pub graph_url: Option<Endpoint>,

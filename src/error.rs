@@ -7,7 +7,8 @@ use crate::journal::{FolderError, JournalError, LedgerError};
 use crate::plan::PlanError;
 use crate::plan_file::PlanFileError;
 use crate::profile::ProfileError;
-use crate::report::ReportError;
+use crate::report::merge::MergeError;
+use crate::report::{ManifestError, ReportError};
 
 /// Why a command could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +52,12 @@ pub enum Error {
     /// The journal can't be read.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// Run folders can't be joined.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// A run folder's files are not those of which its manifest speaks.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     /// A report can't be made.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -74,6 +81,7 @@ impl Error {
             Error::Plan(PlanError::Write { .. }) => 1,
             Error::Plan(PlanError::Directory(error)) => error.exit_code(),
             Error::Usage(_) | Error::Plan(_) | Error::Profile(_) | Error::NoTerminal => 2,
+            Error::Merge(_) | Error::Manifest(_) | Error::Report(ReportError::Overlap { .. }) => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. }) => 2,
             Error::SignIn(error) if error.is_usage() => 2,

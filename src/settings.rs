@@ -207,6 +207,7 @@ pub fn record(
         client_id: sign_in.client_id.clone(),
         sources: sign_in.sources.clone(),
         further: further.to_vec(),
+        throttle_priority: network.priority,
         ca_cert: network.ca_cert.clone(),
     }
 }

@@ -153,6 +153,22 @@ fn folded(name: &str) -> impl Iterator<Item = char> {
     name.chars().flat_map(char::to_lowercase)
 }
 
+/// Hashes a name's folded characters as the bytes of their text: most are ASCII, and fold a byte at a time.
+fn fold_into<H: Hasher>(name: &str, state: &mut H) {
+    if name.is_ascii() {
+        let mut part = [0; 64];
+        for bytes in name.as_bytes().chunks(part.len()) {
+            let folded = &mut part[..bytes.len()];
+            folded.copy_from_slice(bytes);
+            folded.make_ascii_lowercase();
+            state.write(folded);
+        }
+    } else {
+        folded(name).collect::<String>().as_bytes().chunks(64).for_each(|part| state.write(part));
+    }
+    state.write_u8(0xff);
+}
+
 impl PartialEq for UserId {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -170,7 +186,7 @@ impl Hash for UserId {
     fn hash<H: Hasher>(&self, state: &mut H) {
         match self {
             UserId::Object(id) => id.hash(state),
-            UserId::Principal(name) => folded(name).for_each(|c| c.hash(state)),
+            UserId::Principal(name) => fold_into(name, state),
             UserId::Me => 0u8.hash(state),
         }
     }

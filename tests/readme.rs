@@ -21,7 +21,9 @@ const VERBS: [&str; 9] =
     ["run", "drill", "plan", "apply", "resume", "doctor", "report", "profiles", "simulator"];
 
 /// Flags of other programs that the documents name.
-const FLAGS_OF_OTHERS: [&str; 26] = [
+const FLAGS_OF_OTHERS: [&str; 31] = [
+    "--profile",
+    "--bench",
     "--release",
     "--locked",
     "--resource",
@@ -29,6 +31,8 @@ const FLAGS_OF_OTHERS: [&str; 26] = [
     "--no-deps",
     "--open",
     "--lib",
+    "--nocapture",
+    "--test-threads",
     "--parallel-max",
     "--no-default-features",
     "--api",
@@ -48,6 +52,7 @@ const FLAGS_OF_OTHERS: [&str; 26] = [
     "--tenant-id",
     "--url",
     "--username",
+    "--yaml",
 ];
 
 fn root() -> &'static Path {
@@ -228,6 +233,21 @@ fn the_simulators_settings_can_be_read() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let started = runtime.block_on(entra_revoke::simulator::Simulator::start(directory));
     assert!(started.is_ok(), "{:?}", started.err());
+}
+
+#[test]
+fn yaml_can_be_read() {
+    let mut read = 0;
+    for (path, text) in documents() {
+        for (line, block) in blocks(&text, "yaml") {
+            let parsed = yaml_rust2::YamlLoader::load_from_str(&block.join("\n"));
+            let parsed = parsed.unwrap_or_else(|error| panic!("{}:{line}: {error}", path.display()));
+            let says = |one: &yaml_rust2::Yaml| one.as_hash().is_some() || one.as_vec().is_some();
+            assert!(parsed.iter().all(says), "{}:{line} says nothing", path.display());
+            read += parsed.len();
+        }
+    }
+    assert!(read >= 8, "only {read} were read");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::directory::{RiskLevel, stated};
-use crate::intake::{self, Filter, TextEncoding};
+use crate::intake::{self, Filter, Shard, TextEncoding};
 use crate::plan::Share;
 
 /// Whom the directory names. What is chosen adds up, files included.
@@ -117,6 +117,10 @@ pub struct InputArgs {
     /// Leave out rows whose column F matches the regular expression RE; repeatable
     #[arg(long = "skip", value_name = "F=RE", value_parser = Filter::parse_skip)]
     pub skips: Vec<Filter>,
+    /// Take the I-th of N parts, by tenant, then by user: for N machines that all read the same input. --expect-count,
+    /// --max-users, --max-share, --strict and what the question asks hold for this part alone
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 }
 
 /// How many users may be sent at once.

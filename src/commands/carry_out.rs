@@ -1,5 +1,6 @@
 //! What `run`, `drill` and `resume` share: dispatch a planned run, report it, give its exit code.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::results::Results;
 use super::signals;
 use crate::console::Output;
 use crate::console::{self, Console, log};
-use crate::dispatch::{Dispatcher, Pace, Settings, Work};
+use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
 use crate::event::{Began, Event, Order, Stop, TenantIndex};
 use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint};
@@ -57,8 +58,6 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
 
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
     let several = ready.posts.len();
-    let senders = ready.posts.iter().map(|post| post.apps.len()).max().unwrap_or(1);
-    let pace = pace(&ready.settings, senders, several);
     let targets: Arc<[Target]> = ready.targets.into();
     let to_do: Box<dyn Iterator<Item = Order>> = match &orders {
         Some(orders) => Box::new(orders.iter().copied()),
@@ -70,7 +69,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         tenants: console::Tenants::new(several, &targets, to_do),
         ..console::Options::default()
     };
-    let console = Console::start(options, u64::from(left), Some(pace));
+    let console = Console::start(options, u64::from(left));
     let listen = |event: &Event| {
         console.on(event);
         say_dropped(event);
@@ -81,6 +80,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     };
     let tenants = at_work(ready.posts, &targets, ready.resumed.take());
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
+    console.foresee(dispatcher.forecast());
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
     }
@@ -93,13 +93,6 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let code = report(&ready.folder, &ready.record, shown.output, results, finished.stop.as_ref());
     drop(ready.lock);
     code
-}
-
-/// How fast users may leave in all tenants together, each with so many apps: each has a quota of its own.
-fn pace(settings: &Settings, apps: usize, tenants: usize) -> Pace {
-    let one = settings.pacing.of_apps(apps);
-    let tenants = u32::try_from(tenants.max(1)).unwrap_or(u32::MAX);
-    Pace { per_second: one.per_second * f64::from(tenants), burst: one.burst.saturating_mul(tenants) }
 }
 
 /// An app that is lost in the middle of a run is told at once: somebody may mend it while the others go on.
@@ -213,7 +206,17 @@ pub(super) fn show(
     record: &RunRecord,
     output: Output,
 ) -> Result<(), Error> {
-    let text = || report::summary_text(summary, folder.path(), &next_commands(summary, folder, record));
+    show_summary(summary, folder.path(), &next_commands(summary, folder, record), output)
+}
+
+/// The same of a summary in any folder, with what to type next.
+pub(super) fn show_summary(
+    summary: &Summary,
+    folder: &Path,
+    next: &[String],
+    output: Output,
+) -> Result<(), Error> {
+    let text = || report::summary_text(summary, folder, next);
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     match output {
         Output::Text => console::put(&text()).map_err(fail),
@@ -231,11 +234,6 @@ pub(super) fn show(
 
 /// What to type next, where something is left to do.
 fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> Vec<String> {
-    let quoted = |path: &std::path::Path| {
-        let text = path.display().to_string();
-        let plain = |c: char| c.is_alphanumeric() || "-_./\\:".contains(c);
-        if text.chars().all(plain) { text } else { format!("\"{text}\"") }
-    };
     let mut next = Vec::new();
     if summary.complete {
         return next;
@@ -259,4 +257,11 @@ fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> V
         next.push(format!("entra-revoke run {}{column}{tenants}", quoted(&folder.file("remaining.csv"))));
     }
     next
+}
+
+/// A path as a shell takes it for one word.
+pub(super) fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "-_./\\:".contains(c);
+    if text.chars().all(plain) { text } else { format!("\"{text}\"") }
 }

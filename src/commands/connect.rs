@@ -153,7 +153,7 @@ pub(super) async fn connect_as(
     let (root, tokens) = (network.graph_root(), Arc::new(tokens));
     Ok(Connection {
         directory: Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims),
-        graph: Arc::new(HttpGraph::new(clients, root, tokens)),
+        graph: Arc::new(HttpGraph::new(clients, root, tokens).with_priority(network.priority)),
         claims,
         apps: vec![AppRecord::of(&operator)],
         operator,

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::confirm::Limits;
 use super::connect::{Connection, check_me, connect};
 use super::made_up::{self, MadeUp};
+use super::posts::Partner;
 use super::run::{self, Prepared};
 use super::tenants::Crew;
 use super::{profiles, start_logs};
@@ -17,6 +18,7 @@ use crate::console;
 use crate::console::Output;
 use crate::directory::Selector;
 use crate::error::Error;
+use crate::graph::Priority;
 use crate::identity::{Auth, Cloud, Sources};
 use crate::plan::{Signed, Tenants};
 use crate::settings::profiled;
@@ -26,8 +28,10 @@ use crate::simulator::{Config, Simulator};
 /// The simulated tenant.
 const TENANT: &str = "d5111d51-0000-4000-8000-000000000001";
 
-/// The simulated app.
-const APP: &str = "d5111d51-0000-4000-8000-0000000000a1";
+/// The simulated apps, by their number from 0.
+fn app(number: u8) -> String {
+    format!("d5111d51-0000-4000-8000-0000000000{:02x}", 0xa1 + number)
+}
 
 /// Its secret, which opens nothing.
 const SECRET: &str = "drill-secret-that-opens-nothing";
@@ -40,9 +44,17 @@ pub(super) struct DrillRecord {
     no_quota: bool,
     fault: Vec<String>,
     seed: u64,
+    /// How many apps send.
+    #[serde(default = "one")]
+    apps: u8,
     /// The made-up tenant, where the drill reads one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     tenant: Option<MadeUp>,
+}
+
+/// Drills of older versions had one app.
+fn one() -> u8 {
+    1
 }
 
 impl DrillRecord {
@@ -53,6 +65,7 @@ impl DrillRecord {
             no_quota: args.no_quota,
             fault: args.fault,
             seed: args.seed,
+            apps: args.apps,
             tenant,
         }
     }
@@ -104,7 +117,7 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     }
     let drill = DrillRecord::new(args.simulator, tenant);
     let simulator = start(&drill).await?;
-    let (network, who, connection) = sign_in(&simulator, args.timeout).await?;
+    let (network, who, connection) = sign_in(&simulator, &drill, args.timeout).await?;
     let (signed, directory) = match &drill.tenant {
         Some(_) => (run::signed(&connection), Some(&connection.directory)),
         None => (Signed::default(), None),
@@ -145,6 +158,7 @@ pub(super) async fn start(drill: &DrillRecord) -> Result<Simulator, Error> {
 /// Signs in to the drill's simulator, with a secret that is none.
 pub(super) async fn sign_in(
     simulator: &Simulator,
+    drill: &DrillRecord,
     timeout: Duration,
 ) -> Result<(Network, SignIn, Connection), Error> {
     let url = simulator.url().parse().map_err(|error| Error::Simulator(format!("{error}")))?;
@@ -155,15 +169,22 @@ pub(super) async fn sign_in(
         timeout,
         ca_cert: None,
         connect_to: Vec::new(),
+        priority: Priority::default(),
         notices: Vec::new(),
     };
     let who = SignIn {
         tenant: Some(TENANT.to_owned()),
-        client_id: Some(APP.to_owned()),
+        client_id: Some(app(0)),
         sources: Sources { auth: Some(Auth::ClientSecret), ..Sources::default() },
     };
     let secret = |name: &str| (name == "AZURE_CLIENT_SECRET").then(|| SECRET.to_owned());
-    let connection = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;
+    let mut connection = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;
+    for number in 1..drill.apps {
+        let who = SignIn { client_id: Some(app(number)), ..who.clone() };
+        let partner = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;
+        connection.apps.extend(partner.apps);
+        connection.partners.push(Partner { graph: partner.graph, operator: partner.operator });
+    }
     Ok((network, who, connection))
 }
 

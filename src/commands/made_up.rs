@@ -49,7 +49,7 @@ impl MadeUp {
         let files: Vec<PathBuf> = files.iter().filter(|path| *path != Path::new("-")).cloned().collect();
         let mut named = BTreeSet::new();
         if !files.is_empty() {
-            for row in run::gather(&files, work, wishes)?.rows()? {
+            for row in run::gather_all(&files, work, wishes)?.rows()? {
                 named.insert(row?.id.to_lowercase());
             }
         }

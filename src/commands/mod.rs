@@ -9,6 +9,7 @@ mod doctor;
 mod drill;
 mod forewarn;
 mod made_up;
+mod merge;
 mod open_files;
 mod plan;
 mod posts;

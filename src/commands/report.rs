@@ -2,33 +2,51 @@
 
 use super::carry_out::{read_ledger, show};
 use super::resume::read_record;
-use super::start_logs;
+use super::{merge, start_logs};
 use crate::cli::ReportArgs;
 use crate::console;
 use crate::console::Output;
 use crate::error::Error;
 use crate::journal::RunFolder;
 use crate::report;
-use crate::report::{RowStream, StreamFormat};
+use crate::report::{ReportRow, RowStream, StreamFormat};
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;
-    let folder = RunFolder::open(&args.folder)?;
+    let folder = match (&args.merge, &args.folders[..]) {
+        (Some(out), folders) => return merge::merge(out, folders, args.output),
+        (None, [folder]) => RunFolder::open(folder)?,
+        (None, _) => {
+            return Err(Error::Usage(
+                "name one run folder; --merge OUT joins the folders of several shards".to_owned(),
+            ));
+        }
+    };
     let _lock = folder.lock()?;
     let record = read_record(&folder)?;
     let ledger = read_ledger(&folder, &record)?;
     let summary = report::write(&folder, &record, &ledger)?;
-    let format = match args.output {
-        Output::Jsonl => Some(StreamFormat::Jsonl),
-        Output::Csv => Some(StreamFormat::Csv),
-        _ => None,
-    };
-    if let Some(format) = format {
-        let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
-        let mut rows = RowStream::new(console::Out::new(), format, &record.columns).map_err(fail)?;
-        report::for_each_row(&folder, &record, &ledger, |row| rows.write(row).map_err(fail))?;
-        rows.finish().map_err(fail)?;
-    }
+    put_rows(args.output, &record.columns, |visit| report::for_each_row(&folder, &record, &ledger, visit))?;
     show(&summary, &folder, &record, args.output)?;
     Ok(0)
+}
+
+/// Whoever takes rows in.
+pub(super) type Visit<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), Error>;
+
+/// Puts all rows out, where that is wanted.
+pub(super) fn put_rows(
+    output: Output,
+    columns: &[String],
+    for_each: impl FnOnce(Visit<'_>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let format = match output {
+        Output::Jsonl => StreamFormat::Jsonl,
+        Output::Csv => StreamFormat::Csv,
+        Output::Text | Output::Json | Output::None => return Ok(()),
+    };
+    let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
+    let mut rows = RowStream::new(console::Out::new(), format, columns).map_err(fail)?;
+    for_each(&mut |row| rows.write(row).map_err(fail))?;
+    rows.finish().map_err(fail)
 }

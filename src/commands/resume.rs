@@ -55,7 +55,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
                 console::say(&drill::banner(simulator, drill));
             }
             let timeout = args.network.timeout.unwrap_or(Duration::from_millis(record.settings.timeout_ms));
-            Some(drill::sign_in(simulator, timeout).await?.2)
+            Some(drill::sign_in(simulator, drill, timeout).await?.2)
         }
         _ => Some(reconnect(&args, profile.as_ref(), &record).await?),
     };

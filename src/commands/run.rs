@@ -1,5 +1,6 @@
 //! `run`: rows in, sessions revoked, a report out.
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
@@ -17,7 +18,8 @@ use crate::event::Stop;
 use crate::identity::FurtherApp;
 use crate::intake::{self, Options, Source};
 use crate::journal::{
-    Decided, FORMAT, PlanFileRecord, RunFolder, RunRecord, TenantRecord, Unprotected, write_private,
+    Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord, Unprotected,
+    write_private, write_unsynced,
 };
 use crate::plan::{Draft, Gathered, PlanFacts, Signed, Tenants, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
@@ -149,8 +151,17 @@ impl Prepared {
     }
 }
 
-/// Reads the inputs in full.
+/// Reads the inputs in full, and keeps the part of them that is asked for.
 pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Result<Gathered, Error> {
+    let mut gathered = gather_all(files, work, wishes)?;
+    if let Some(shard) = work.input.shard {
+        gathered.shard(shard)?;
+    }
+    Ok(gathered)
+}
+
+/// Reads the inputs in full.
+pub(super) fn gather_all(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Result<Gathered, Error> {
     check_lists(wishes)?;
     if files.is_empty() && !wishes.selectors.is_empty() {
         return Ok(Gathered::default());
@@ -190,7 +201,12 @@ pub(super) async fn compose(
 
 /// Who signed in, for the plan.
 pub(super) fn signed(connection: &Connection) -> Signed {
-    Signed { operator: forewarn::own_ids(&connection.claims), app_id: connection.operator.app_id.clone() }
+    let partners = connection.partners.iter().map(|partner| &partner.operator);
+    let apps = std::iter::once(&connection.operator).chain(partners);
+    Signed {
+        operator: forewarn::own_ids(&connection.claims),
+        app_ids: apps.filter_map(|app| app.app_id.clone()).collect(),
+    }
 }
 
 fn source(path: &Path) -> Source {
@@ -256,6 +272,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         console::say(&format!("run folder {}", folder.path().display()));
     }
     let closed = draft.closed().clone();
+    let by_row = draft.tenant_column().is_some();
     let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANTS {
         true => given,
         // A number would count other columns in `remaining.csv`.
@@ -279,6 +296,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         tenant: who.tenant.clone().filter(|_| tenants.is_empty()),
         tenant_id,
         operator: operator.clone(),
+        by_row,
         tenants,
         apps,
         inputs: frozen.inputs,
@@ -290,9 +308,10 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         drill,
     };
     record.settings.tenant_column = tenant_column;
-    write_record(&folder, &record)?;
+    let path = folder.file(RUN_JSON);
+    write_unsynced(&path, |out| put_record(&record, out)).map_err(unwritten(&path))?;
     let journal = new_journal(&folder)?;
-    folder.sync()?;
+    folder.sync(&[PLAN_CSV, RUN_JSON])?;
     let shown = Shown { progress: progress(&work.output), output: work.output.output };
     let ready = Ready {
         folder,
@@ -317,15 +336,21 @@ fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFile
         unprotected: unprotected.map(|(user, because)| Unprotected { user, because }).collect(),
         confirmed,
         plan_file,
+        sharded: facts.sharded.clone(),
     }
 }
 
-/// Writes `run.json`.
+/// Writes `run.json`, synced.
 pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
-    let path = folder.file("run.json");
-    write_private(&path, |out| {
-        let json = serde_json::to_string_pretty(record)?;
-        writeln!(out, "{}", crate::harmless::json(&json))
-    })
-    .map_err(|source| Error::Io { what: format!("can't write {}", path.display()), source })
+    let path = folder.file(RUN_JSON);
+    write_private(&path, |out| put_record(record, out)).map_err(unwritten(&path))
+}
+
+fn put_record(record: &RunRecord, out: &mut dyn Write) -> io::Result<()> {
+    let json = serde_json::to_string_pretty(record)?;
+    writeln!(out, "{}", crate::harmless::json(&json))
+}
+
+fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+    move |source| Error::Io { what: format!("can't write {}", path.display()), source }
 }

@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::tally::{Gate, Tally, TimeLeft};
 use super::{screen, wording};
-use crate::dispatch::Pace;
 use crate::harmless;
 use crate::outcome::{Accepted, Standing};
 
@@ -38,10 +37,10 @@ impl Bar {
     }
 
     /// Draws the block as it is now.
-    pub(super) fn show(&mut self, tally: &Tally, pace: Option<Pace>, now: Timestamp) {
+    pub(super) fn show(&mut self, tally: &Tally, foreseen: Option<Duration>, now: Timestamp) {
         let speed = match self.speed {
             Some((second, speed)) if second == now.as_second() => speed,
-            _ => Speed::of(tally, pace, now),
+            _ => Speed::of(tally, foreseen, now),
         };
         self.speed = Some((now.as_second(), speed));
         let (_, columns) = Term::stderr().size();
@@ -66,8 +65,8 @@ struct Speed {
 }
 
 impl Speed {
-    fn of(tally: &Tally, pace: Option<Pace>, now: Timestamp) -> Speed {
-        Speed { rate: tally.rate(now), left: tally.time_left(now, pace) }
+    fn of(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> Speed {
+        Speed { rate: tally.rate(now), left: tally.time_left(foreseen) }
     }
 }
 
@@ -201,9 +200,9 @@ mod tests {
             tally.note(&sample::sent(i), at(i64::from(i) * 50));
             tally.note(&sample::settled(i, outcome), at(i64::from(i) * 50 + 50));
         }
-        let pace = Some(Pace { per_second: 20.0, burst: 0 });
+        let foreseen = Some(Duration::from_secs(190));
         let now = at(60_000);
-        let block = look(false).block(&tally, Speed::of(&tally, pace, now), now, 61);
+        let block = look(false).block(&tally, Speed::of(&tally, foreseen, now), now, 61);
         let expected = [
             "  revoking   ━━━━━──────────────────   1,200 / 5,000    24 %",
             "  revoked 1,180   not_found 20",
@@ -212,11 +211,12 @@ mod tests {
         assert_eq!(block, expected);
 
         tally.note(&sample::throttled(at(72_000)), now);
-        let block = look(false).block(&tally, Speed::of(&tally, pace, now), now, 80);
+        let foreseen = Some(Duration::from_secs(202));
+        let block = look(false).block(&tally, Speed::of(&tally, foreseen, now), now, 80);
         assert_eq!(block[2], "  waiting   3m22s left   1m00s so far");
         assert_eq!(block[3], "  throttled: Graph asked to wait, next request in 12s");
         tally.note(&sample::stopping(Stop::Halt { detail: "10 %\u{1b}[2J\nof 50".to_owned() }), now);
-        let block = look(false).block(&tally, Speed::of(&tally, pace, now), now, 80);
+        let block = look(false).block(&tally, Speed::of(&tally, foreseen, now), now, 80);
         assert_eq!(block[3], "  stopping: halted: 10 %\\u{1b}[2J\\nof 50; waiting for what is in flight");
     }
 

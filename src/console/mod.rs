@@ -38,7 +38,7 @@ pub use screen::aside;
 pub use tally::{Gate, Tally, TimeLeft};
 pub use tenants::Tenants;
 
-use crate::dispatch::Pace;
+use crate::dispatch::Forecast;
 use crate::event::Event;
 use crate::outcome::Accepted;
 
@@ -144,7 +144,8 @@ struct Shared {
 
 struct State {
     tally: Tally,
-    pace: Option<Pace>,
+    /// How long the rest will take, once the dispatcher says so.
+    forecast: Option<Forecast>,
     over: bool,
 }
 
@@ -161,10 +162,10 @@ enum Face {
 }
 
 impl Face {
-    fn show(&mut self, tally: &Tally, pace: Option<Pace>, now: Timestamp) {
+    fn show(&mut self, tally: &Tally, foreseen: Option<Duration>, now: Timestamp) {
         match self {
-            Face::Bar(bar) => bar.show(tally, pace, now),
-            Face::Plain(plain) => plain.show(tally, pace, now),
+            Face::Bar(bar) => bar.show(tally, foreseen, now),
+            Face::Plain(plain) => plain.show(tally, foreseen, now),
         }
     }
 
@@ -177,9 +178,8 @@ impl Face {
 }
 
 impl Console {
-    /// Begins to show a run over `total` users on standard error. `pace` is what the quota or `--rate` allows, as far
-    /// as it is known.
-    pub fn start(options: Options, total: u64, pace: Option<Pace>) -> Console {
+    /// Begins to show a run over `total` users on standard error.
+    pub fn start(options: Options, total: u64) -> Console {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let face = match options.progress.resolved(io::stderr().is_terminal(), dumb) {
             Progress::None => None,
@@ -188,11 +188,11 @@ impl Console {
                 Some(Face::Plain(Plain::new(Box::new(io::stderr()), options.every, Timestamp::now())))
             }
         };
-        Console::with(face, Tally::new(total).of_tenants(options.tenants), pace)
+        Console::with(face, Tally::new(total).of_tenants(options.tenants))
     }
 
-    fn with(face: Option<Face>, tally: Tally, pace: Option<Pace>) -> Console {
-        let state = State { tally, pace, over: false };
+    fn with(face: Option<Face>, tally: Tally) -> Console {
+        let state = State { tally, forecast: None, over: false };
         let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
         let drawing = face.and_then(|face| {
             let shared = Arc::clone(&shared);
@@ -200,6 +200,11 @@ impl Console {
             thread::Builder::new().name("progress".to_owned()).spawn(move || draw(&shared, face)).ok()
         });
         Console { shared, drawing: Mutex::new(drawing) }
+    }
+
+    /// Tells how long the rest will take, as the dispatcher foresees it.
+    pub fn foresee(&self, forecast: Forecast) {
+        self.shared.state().forecast = Some(forecast);
     }
 
     /// Takes in what happened. It counts, and leaves the drawing to its thread.
@@ -244,10 +249,10 @@ fn draw(shared: &Shared, mut face: Face) {
     while !state.over {
         let waited = shared.news.wait_timeout(state, TICK);
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        let (tally, pace) = (state.tally.clone(), state.pace);
+        let (tally, foreseen) = (state.tally.clone(), state.forecast.as_ref().and_then(Forecast::left));
         if !state.over {
             drop(state);
-            face.show(&tally, pace, Timestamp::now());
+            face.show(&tally, foreseen, Timestamp::now());
             state = shared.state();
         }
     }
@@ -298,7 +303,7 @@ mod tests {
     #[test]
     fn a_console_counts_from_any_thread_and_ends_once() {
         let options = Options { progress: Progress::None, ..Options::default() };
-        let console = Console::start(options, 400, None);
+        let console = Console::start(options, 400);
         thread::scope(|scope| {
             for part in 0..4 {
                 let console = &console;
@@ -333,7 +338,7 @@ mod tests {
     fn plain_lines_are_written_by_the_thread() {
         let (tell, told) = std::sync::mpsc::channel();
         let plain = Plain::new(Box::new(Teller(tell)), Duration::from_millis(1), Timestamp::now());
-        let console = Console::with(Some(Face::Plain(plain)), Tally::new(2), None);
+        let console = Console::with(Some(Face::Plain(plain)), Tally::new(2));
         console.on(&sample::began(2));
         console.on(&sample::settled(1, Outcome::Revoked));
         console.on(&sample::throttled(Timestamp::now() + Duration::from_secs(9)));

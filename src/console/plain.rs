@@ -8,7 +8,6 @@ use jiff::Timestamp;
 
 use super::tally::{Gate, Tally};
 use super::wording;
-use crate::dispatch::Pace;
 use crate::harmless;
 
 /// A run that ends within this shows its last line only.
@@ -30,13 +29,13 @@ impl Plain {
     }
 
     /// Writes what is due.
-    pub(super) fn show(&mut self, tally: &Tally, pace: Option<Pace>, now: Timestamp) {
+    pub(super) fn show(&mut self, tally: &Tally, foreseen: Option<Duration>, now: Timestamp) {
         if passed(self.started, now) < QUIET.min(self.every) {
             return;
         }
         let mut lines = Vec::new();
         if self.last.is_none() {
-            lines.push(start_line(tally, pace, now));
+            lines.push(start_line(tally, foreseen, now));
         }
         if tally.closings() > self.closings {
             self.closings = tally.closings();
@@ -49,7 +48,7 @@ impl Plain {
         }
         let due = self.last.is_some_and(|last| passed(last, now) >= self.every);
         if due && tally.settled() < tally.total() {
-            lines.push(line(tally, pace, now));
+            lines.push(line(tally, foreseen, now));
         }
         if lines.is_empty() {
             return;
@@ -75,16 +74,16 @@ impl Plain {
     }
 }
 
-fn start_line(tally: &Tally, pace: Option<Pace>, now: Timestamp) -> String {
+fn start_line(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> String {
     let verb = if tally.resumed() { "resuming" } else { "revoking" };
     let mut text = format!("{}  {verb}: {}", clock(now), wording::users(tally.total()));
-    if let Some(left) = tally.time_left(now, pace).span() {
+    if let Some(left) = tally.time_left(foreseen).span() {
         let _ = write!(text, ", about {}", wording::span(left));
     }
     text
 }
 
-fn line(tally: &Tally, pace: Option<Pace>, now: Timestamp) -> String {
+fn line(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> String {
     let mut text = format!("{}  {}", clock(now), counts(tally));
     match throttled(tally, now) {
         Some(words) => {
@@ -102,7 +101,7 @@ fn line(tally: &Tally, pace: Option<Pace>, now: Timestamp) -> String {
     if tally.stopping().is_some() {
         text.push_str("  stopping");
     } else {
-        let _ = write!(text, "  {} left", tally.time_left(now, pace));
+        let _ = write!(text, "  {} left", tally.time_left(foreseen));
     }
     if let Some(tenants) = tally.tenants(now) {
         let _ = write!(text, "  {tenants}");
@@ -170,21 +169,22 @@ mod tests {
     fn a_run_is_told_in_few_lines() {
         let page = Page::default();
         let mut plain = Plain::new(Box::new(page.clone()), EVERY, at(0));
-        let pace = Some(Pace { per_second: 20.0, burst: 0 });
         let mut tally = Tally::new(300);
         tally.note(&sample::began(300), at(0));
         for i in 0..120 {
             let outcome = if i == 7 { Outcome::NotFound } else { Outcome::Revoked };
             tally.note(&sample::sent(i), at(i64::from(i) * 50));
             tally.note(&sample::settled(i, outcome), at(i64::from(i) * 50 + 50));
-            plain.show(&tally, pace, at(i64::from(i) * 50 + 50));
+            let left = Duration::from_millis(u64::from(299 - i) * 50);
+            plain.show(&tally, Some(left), at(i64::from(i) * 50 + 50));
         }
         tally.note(&sample::throttled(at(18_000)), at(6_000));
         for tick in 30..90 {
-            plain.show(&tally, pace, at(tick * 200));
+            let left = Duration::from_millis(27_000 - tick as u64 * 200);
+            plain.show(&tally, Some(left), at(tick * 200));
         }
         tally.note(&sample::stopping(Stop::Halt { detail: "by \u{1b}[31meve\r\n50".to_owned() }), at(18_000));
-        plain.show(&tally, pace, at(18_000));
+        plain.show(&tally, None, at(18_000));
         plain.end(&tally, at(18_400));
         let expected = [
             "00:00:01Z  revoking: 300 users, about 14s",

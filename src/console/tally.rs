@@ -1,5 +1,5 @@
 //! What a run has come to so far: counts by outcome, the rate of the last seconds, whether the gate is closed, and how
-//! long the rest will take. It holds no clock and does no I/O: every question brings the present instant along.
+//! long the rest will take, as the dispatcher foresees it. It holds no clock and does no I/O: every question brings the present instant along.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -39,6 +39,9 @@ impl Pace {
     }
 }
 
+/// From so many seconds on, a span means nothing: a year.
+const TOO_LONG: u64 = 366 * 86_400;
+
 /// How long the rest of a run will take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeLeft {
@@ -46,7 +49,7 @@ pub enum TimeLeft {
     Unknown,
     /// By the quota alone: nothing has been measured yet.
     About(Duration),
-    /// By the quota and the rate of the last seconds.
+    /// By the quota and the answers so far.
     Measured(Duration),
 }
 
@@ -98,15 +101,9 @@ pub struct Tally {
     first: Option<Timestamp>,
     /// Slot number and how many users settled in it, oldest first.
     slots: VecDeque<(i64, u64)>,
-    /// The rate when the gate last closed.
-    before: Option<f64>,
     closures: VecDeque<Closure>,
     gates: Gates,
     closings: u64,
-    /// Requests sent since `credit_from`, against the burst.
-    sent: u64,
-    /// When the quota's credit was last known, and whether it was full then (else it was empty).
-    credit_from: Option<(Timestamp, bool)>,
     stopping: Option<Stop>,
     ended: bool,
     tenants: Option<Tenants>,
@@ -143,8 +140,6 @@ impl Tally {
             }
             Event::Sent(_) => {
                 self.first.get_or_insert(now);
-                self.credit_from.get_or_insert((now, true));
-                self.sent += 1;
             }
             Event::Settled(settled) => self.settle(settled.outcome, now),
             Event::Throttled(throttled) => return self.close(throttled, now),
@@ -191,13 +186,7 @@ impl Tally {
 
     fn close(&mut self, throttled: &Throttled, now: Timestamp) -> bool {
         self.gates.close(&throttled.whose, throttled.until);
-        let news = self.wait(now);
-        if let Some(until) = self.gates.closed_until() {
-            // A 429 says that the quota's credit is gone; it comes back only after the wait.
-            self.credit_from = Some((until, false));
-            self.sent = 0;
-        }
-        news
+        self.wait(now)
     }
 
     /// Begins to wait, if nobody may send. `true` where somebody could until now.
@@ -205,7 +194,6 @@ impl Tally {
         let waits = self.closures.back().is_some_and(|closure| closure.to.is_none());
         let news = self.gates.closed_until().is_some() && !waits;
         if news {
-            self.before = self.rate(now).or(self.before);
             self.closures.retain(|closure| closure.to.is_some_and(|to| slot(to) >= slot(now) - SLOTS));
             self.closures.push_back(Closure { from: now, to: None });
             self.closings += 1;
@@ -291,47 +279,18 @@ impl Tally {
         Some((edge.max(self.first?), within.map(|(_, n)| n).sum()))
     }
 
-    /// How long the rest will take: what is left, at the rate of the last seconds, but no faster than the quota
-    /// allows once its burst is used up, and after the gate has opened.
-    pub fn time_left(&self, now: Timestamp, pace: Option<Pace>) -> TimeLeft {
-        let left = self.total.saturating_sub(self.settled) as f64;
-        if left == 0.0 {
+    /// How long the rest will take, as the dispatcher foresees it: it knows its pacers, its places and its answers.
+    pub fn time_left(&self, foreseen: Option<Duration>) -> TimeLeft {
+        if self.settled >= self.total {
             return TimeLeft::Measured(Duration::ZERO);
         }
-        if self.stopping.is_some() {
-            return TimeLeft::Unknown;
+        match foreseen.filter(|left| left.as_secs() < TOO_LONG) {
+            None => TimeLeft::Unknown,
+            Some(_) if self.stopping.is_some() => TimeLeft::Unknown,
+            Some(left) if self.settled > 0 => TimeLeft::Measured(left),
+            Some(left) if left.is_zero() => TimeLeft::Unknown,
+            Some(left) => TimeLeft::About(left),
         }
-        let wait = match self.gate(now) {
-            Gate::Open => 0.0,
-            Gate::Closed(wait) => wait.as_secs_f64(),
-        };
-        let pace = pace.filter(|pace| pace.per_second > 0.0);
-        let measured = self.rate(now).or(self.before);
-        let by_rate = measured.map(|rate| match pace {
-            // As good as the quota: then the quota is the steadier number.
-            Some(pace) if (0.95 * pace.per_second..=pace.per_second).contains(&rate) => {
-                left / pace.per_second
-            }
-            _ => left / rate,
-        });
-        let by_quota = pace.map(|pace| (left - self.credit(now, pace)).max(0.0) / pace.per_second);
-        let known = match (by_rate, by_quota) {
-            (Some(by_rate), by_quota) => {
-                seconds(wait + by_rate.max(by_quota.unwrap_or(0.0))).map(TimeLeft::Measured)
-            }
-            (None, Some(by_quota)) if wait + by_quota > 0.0 => seconds(wait + by_quota).map(TimeLeft::About),
-            _ => None,
-        };
-        known.unwrap_or(TimeLeft::Unknown)
-    }
-
-    /// Requests that may still leave ahead of the steady rate.
-    fn credit(&self, now: Timestamp, pace: Pace) -> f64 {
-        let burst = f64::from(pace.burst);
-        let Some((from, full)) = self.credit_from else { return burst };
-        let start = if full { burst } else { 0.0 };
-        let refilled = since(from, now).as_secs_f64() * pace.per_second;
-        (start + refilled - self.sent as f64).clamp(0.0, burst)
     }
 }
 
@@ -346,15 +305,13 @@ fn since(from: Timestamp, to: Timestamp) -> Duration {
 
 /// Seconds as a span; none where that is no number, or too long to mean anything.
 fn seconds(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok().filter(|span| span.as_secs() < 366 * 86_400)
+    Duration::try_from_secs_f64(seconds).ok().filter(|span| span.as_secs() < TOO_LONG)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::console::sample::{self, at};
-
-    const MS: f64 = 1000.0;
 
     /// Runs `total` users through a tally: `gap(i)` milliseconds before user `i` settles. Calls `look` after each.
     fn run(total: u32, gap: impl Fn(u32) -> f64, mut look: impl FnMut(&Tally, f64)) -> f64 {
@@ -370,60 +327,43 @@ mod tests {
         ms
     }
 
-    /// The largest part by which an estimate was off, looking every so often between two shares of the run.
-    fn worst(total: u32, pace: Option<Pace>, gap: impl Fn(u32) -> f64 + Copy, between: (f64, f64)) -> f64 {
-        let end = run(total, gap, |_, _| {});
-        let mut worst: f64 = 0.0;
-        run(total, gap, |tally, ms| {
-            if ms >= between.0 * end && ms <= between.1 * end {
-                let truth = (end - ms) / MS;
-                let left = tally.time_left(at(ms as i64), pace).span().unwrap().as_secs_f64();
-                worst = worst.max((left - truth).abs() / truth);
-            }
-        });
-        worst
-    }
-
     #[test]
     fn nothing_is_known_before_anything_happened() {
         let tally = Tally::new(5_000);
-        assert_eq!(tally.time_left(at(0), None), TimeLeft::Unknown);
+        assert_eq!(tally.time_left(None), TimeLeft::Unknown);
         assert_eq!(TimeLeft::Unknown.to_string(), "–");
-        let pace = Pace { per_second: 20.0, burst: 1_000 };
-        let left = tally.time_left(at(0), Some(pace));
+        let pace = Pace::fixed(20.0, 1_000);
+        let left = tally.time_left(Some(Duration::from_secs(200)));
         assert_eq!(left, TimeLeft::About(Duration::from_secs(200)));
         assert_eq!(left.to_string(), "about 3m20s");
         assert_eq!(pace.time_for(5_000), TimeLeft::About(Duration::from_secs(205)));
         assert_eq!(pace.time_for(40), TimeLeft::About(Duration::from_secs(1)));
         assert_eq!(pace.time_for(0), TimeLeft::Unknown);
-        assert_eq!(Tally::new(500).time_left(at(0), Some(pace)), TimeLeft::Unknown);
+        // Nothing that the pacers hold up, and nothing measured yet.
+        assert_eq!(tally.time_left(Some(Duration::ZERO)), TimeLeft::Unknown);
+        assert_eq!(tally.time_left(Some(Duration::MAX)), TimeLeft::Unknown);
         assert_eq!((tally.rate(at(0)), tally.gate(at(0))), (None, Gate::Open));
     }
 
     #[test]
     fn a_pace_of_nothing_promises_nothing() {
         for per_second in [0.0, -1.0, f64::NAN] {
-            let pace = Pace { per_second, burst: 0 };
-            assert_eq!(Tally::new(10).time_left(at(0), Some(pace)), TimeLeft::Unknown, "{per_second}");
+            let pace = Pace::fixed(per_second, 0);
             assert_eq!(pace.time_for(10), TimeLeft::Unknown, "{per_second}");
         }
     }
 
     #[test]
-    fn a_steady_run_is_foreseen() {
-        let pace = Pace { per_second: 20.0, burst: 0 };
-        assert!(worst(3_000, Some(pace), |_| MS / 20.0, (0.02, 0.95)) < 0.1);
-        assert!(worst(3_000, None, |_| MS / 20.0, (0.02, 0.95)) < 0.1);
-        // The network is slower than the quota.
-        assert!(worst(1_000, Some(pace), |_| MS / 7.0, (0.02, 0.95)) < 0.1);
-    }
-
-    #[test]
-    fn a_burst_and_then_the_quota_is_foreseen() {
-        let pace = Pace { per_second: 20.0, burst: 500 };
-        // Network speed until the credit, which refills meanwhile, is gone.
-        let gap = |i| if i < 600 { MS / 120.0 } else { MS / 20.0 };
-        assert!(worst(5_000, Some(pace), gap, (0.01, 0.95)) < 0.1);
+    fn what_is_foreseen_is_shown_as_long_as_there_is_something_left() {
+        let foreseen = Some(Duration::from_secs(90));
+        run(
+            100,
+            |_| 10.0,
+            |tally, _| match tally.settled() {
+                100 => assert_eq!(tally.time_left(foreseen), TimeLeft::Measured(Duration::ZERO)),
+                _ => assert_eq!(tally.time_left(foreseen), TimeLeft::Measured(Duration::from_secs(90))),
+            },
+        );
     }
 
     #[test]
@@ -438,8 +378,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_gate_counts_down_and_is_part_of_the_time_left() {
-        let pace = Some(Pace { per_second: 20.0, burst: 0 });
+    fn a_closed_gate_counts_down_and_is_no_part_of_the_rate() {
         let mut tally = Tally::new(1_000);
         for i in 0..200 {
             tally.note(&sample::sent(i), at(i64::from(i) * 50));
@@ -450,14 +389,9 @@ mod tests {
         assert!(!tally.note(&sample::throttled(at(35_000)), at(10_100)));
         assert!(!tally.note(&sample::throttled(at(42_000)), at(10_200)));
         assert_eq!(tally.gate(at(30_000)), Gate::Closed(Duration::from_secs(12)));
-        let left = tally.time_left(at(30_000), pace).span().unwrap().as_secs_f64();
-        assert!((left - 52.0).abs() < 2.0, "{left}");
         assert_eq!(tally.gate(at(43_000)), Gate::Closed(Duration::ZERO));
         tally.note(&sample::reopened(), at(43_000));
         assert_eq!((tally.gate(at(43_000)), tally.closings()), (Gate::Open, 1));
-        // Waiting did not make it slower.
-        let left = tally.time_left(at(43_100), pace).span().unwrap().as_secs_f64();
-        assert!((left - 40.0).abs() < 4.0, "{left}");
         for i in 200..260 {
             tally.note(&sample::settled(i, Outcome::Revoked), at(43_000 + i64::from(i - 199) * 50));
         }
@@ -471,14 +405,14 @@ mod tests {
             tally.note(&sample::settled(i as u32, outcome), at(0));
         }
         assert!(tally.note(&sample::stopping(Stop::Interrupted), at(1_000)));
-        assert_eq!(tally.time_left(at(1_000), None), TimeLeft::Unknown);
+        assert_eq!(tally.time_left(None), TimeLeft::Unknown);
         for i in 3..6 {
             tally.note(&sample::settled(i, Outcome::NotAttempted), at(1_000));
         }
         let counts: Vec<_> = tally.outcomes().collect();
         assert_eq!(counts, [(Outcome::Revoked, 2), (Outcome::NotFound, 1), (Outcome::NotAttempted, 3)]);
         assert_eq!(tally.rate(at(1_000)), Some(3.0));
-        assert_eq!(tally.time_left(at(1_000), None), TimeLeft::Measured(Duration::ZERO));
+        assert_eq!(tally.time_left(None), TimeLeft::Measured(Duration::ZERO));
     }
 
     #[test]
@@ -487,6 +421,6 @@ mod tests {
         tally.note(&sample::settled(1, Outcome::Revoked), at(100_000));
         tally.note(&sample::settled(2, Outcome::Revoked), at(10_000));
         assert_eq!((tally.settled(), tally.elapsed(at(10_000))), (2, Duration::ZERO));
-        assert_eq!(tally.time_left(at(20_000), None), TimeLeft::Unknown);
+        assert_eq!(tally.time_left(None), TimeLeft::Unknown);
     }
 }

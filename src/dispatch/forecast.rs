@@ -1,4 +1,4 @@
-//! How long the rest of a run will take, as far as its pacers know.
+//! How long the rest of a run will take: as long as its pacers make it, or its answers where these are what is slow.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,86 +8,141 @@ use tokio::time::Instant;
 
 use super::lane::Lane;
 use super::pacer::Pacer;
+use super::shared::Shared;
 use crate::graph::Graph;
 
-/// So often a forecast is made.
+/// So often a forecast is made, for each hundred lanes.
 const EVERY: Duration = Duration::from_millis(250);
 
 /// Says nothing yet.
 const UNKNOWN: u64 = u64::MAX;
 
+/// Of so many answers on, their number tells how many requests a user takes.
+const TELLING: u64 = 50;
+
 /// The time that is left, for whoever shows it. Clones tell the same.
 #[derive(Clone, Debug)]
 pub struct Forecast {
-    left_ms: Arc<AtomicU64>,
+    began: Instant,
+    /// When it will be over, in milliseconds from `began`.
+    over: Arc<AtomicU64>,
     due: Option<Instant>,
+    /// Something happened since the last one.
+    stale: bool,
 }
 
 impl Default for Forecast {
     fn default() -> Forecast {
-        Forecast { left_ms: Arc::new(AtomicU64::new(UNKNOWN)), due: None }
+        Forecast { began: Instant::now(), over: Arc::new(AtomicU64::new(UNKNOWN)), due: None, stale: true }
     }
 }
 
 impl Forecast {
-    /// The time until the last user may leave, as of the last quarter of a second; none before the first forecast.
+    /// The time until the last answer, as far as it is known now; none before the first forecast.
     pub fn left(&self) -> Option<Duration> {
-        let left = self.left_ms.load(Ordering::Relaxed);
-        (left != UNKNOWN).then(|| Duration::from_millis(left))
+        let over = self.over.load(Ordering::Relaxed);
+        let over = (over != UNKNOWN).then(|| Duration::from_millis(over))?;
+        Some(over.saturating_sub(self.began.elapsed()))
     }
 
-    pub(super) fn is_due(&self, now: Instant) -> bool {
+    /// Whether one is to be made now; if not, it is to be made later.
+    pub(super) fn is_due(&mut self, now: Instant) -> bool {
+        self.stale = true;
         self.due.is_none_or(|due| now >= due)
     }
 
-    pub(super) fn publish(&mut self, now: Instant, left: Duration) {
-        self.due = Some(now + EVERY);
-        self.left_ms.store(u64::try_from(left.as_millis()).unwrap_or(UNKNOWN - 1), Ordering::Relaxed);
+    /// When the next one is to be made, if anything happened since the last.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.filter(|_| self.stale)
+    }
+
+    pub(super) fn publish(&mut self, now: Instant, left: Duration, lanes: usize) {
+        let pause = EVERY.saturating_mul(1 + u32::try_from(lanes / 100).unwrap_or(u32::MAX));
+        self.stale = false;
+        self.due = now.checked_add(pause);
+        let over = now.saturating_duration_since(self.began).saturating_add(left);
+        self.over.store(u64::try_from(over.as_millis()).unwrap_or(UNKNOWN - 1), Ordering::Relaxed);
     }
 }
 
-/// The time until the last user of all lanes may leave: the slowest lane's, or that of an app over all tenants.
-pub(super) fn of_all<G: Graph>(lanes: &[Lane<G>], everywhere: &[Pacer]) -> Duration {
-    let mut shared = vec![0; everywhere.len()];
+/// The time until the last answer of all lanes: the slowest lane's, or what an app over all tenants needs.
+pub(super) fn of_all<G: Graph>(lanes: &[Lane<G>], shared: &Shared) -> Duration {
+    let mut together = vec![0; shared.pacers().len()];
     let mut longest = Duration::ZERO;
     for lane in lanes.iter().filter(|lane| lane.stop.is_none()) {
-        let users = lane.queue.len();
-        longest = longest.max(of_lane(lane, users));
+        let requests = requests(lane);
+        longest = longest.max(of_lane(lane, requests));
         // Work flows to any of a lane's apps; where they differ in reach, the first one stands for all.
         if let Some(app) = lane.working().find_map(|at| lane.senders[at].everywhere) {
-            shared[app.0] += users;
+            together[app.0] += requests;
         }
     }
-    let apps = everywhere.iter().zip(shared).map(|(pacer, users)| pacer.forecast(users));
+    let apps = shared.pacers().zip(together).map(|(pacer, requests)| of_pacer(pacer, requests));
     apps.max().unwrap_or_default().max(longest)
 }
 
-fn of_lane<G: Graph>(lane: &Lane<G>, users: u64) -> Duration {
-    let pacers: Vec<&Pacer> = lane.working().map(|at| &lane.senders[at].pacer).collect();
-    let apps = match pacers[..] {
-        [] => Duration::ZERO,
-        [only] => only.forecast(users),
-        _ => together(&pacers, users),
-    };
-    apps.max(lane.pacer.forecast(users))
+/// Requests that the waiting users will take, as far as those who are settled tell.
+fn requests<G: Graph>(lane: &Lane<G>) -> u64 {
+    let users = lane.queue.len();
+    if lane.settled < TELLING {
+        return users;
+    }
+    (users as f64 * lane.answered as f64 / lane.settled as f64).round() as u64
 }
 
-/// The time in which several pacers let so many users go between them.
-fn together(pacers: &[&Pacer], users: u64) -> Duration {
-    let within = |time: Duration| pacers.iter().map(|pacer| most(pacer, time, users)).sum::<u64>() >= users;
-    let mut long = pacers.iter().map(|pacer| pacer.forecast(users)).min().unwrap_or_default();
+fn of_lane<G: Graph>(lane: &Lane<G>, requests: u64) -> Duration {
+    if requests == 0 {
+        return lane.width.latency();
+    }
+    let limits = of_apps(lane, requests).max(of_pacer(&lane.pacer, requests));
+    let answers = match lane.width.carries() {
+        Some(per_second) => {
+            Duration::try_from_secs_f64(requests as f64 / per_second).unwrap_or(Duration::MAX)
+        }
+        None => Duration::ZERO,
+    };
+    // The last answer still has to come.
+    limits.max(answers.saturating_add(closed(lane))).saturating_add(lane.width.latency())
+}
+
+/// How long nothing at all may leave.
+fn closed<G: Graph>(lane: &Lane<G>) -> Duration {
+    // None is the least: one app that may send is enough.
+    let apps = lane.working().map(|at| lane.senders[at].pacer.closed_until()).min().flatten();
+    let until = lane.pacer.closed_until().max(apps);
+    until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+}
+
+fn of_apps<G: Graph>(lane: &Lane<G>, requests: u64) -> Duration {
+    let pacers: Vec<&Pacer> = lane.working().map(|at| &lane.senders[at].pacer).collect();
+    match pacers[..] {
+        [] => Duration::ZERO,
+        [only] => of_pacer(only, requests),
+        _ => together(&pacers, requests),
+    }
+}
+
+fn of_pacer(pacer: &Pacer, requests: u64) -> Duration {
+    if requests == 0 { Duration::ZERO } else { pacer.forecast(requests) }
+}
+
+/// The time in which several pacers let so many requests go between them, to a hundredth.
+fn together(pacers: &[&Pacer], requests: u64) -> Duration {
+    let within =
+        |time: Duration| pacers.iter().map(|pacer| most(pacer, time, requests)).sum::<u64>() >= requests;
+    let mut long = pacers.iter().map(|pacer| pacer.forecast(requests)).min().unwrap_or_default();
     let mut short = Duration::ZERO;
-    while long.saturating_sub(short) > EVERY {
+    while long - short > (long / 100).max(EVERY / 10) {
         let half = short + (long - short) / 2;
         *(if within(half) { &mut long } else { &mut short }) = half;
     }
     long
 }
 
-/// How many users a pacer lets go within a time, counted up to `limit`.
+/// How many requests a pacer lets go within a time, counted up to `limit`, to a thousandth.
 fn most(pacer: &Pacer, time: Duration, limit: u64) -> u64 {
     let (mut few, mut many) = (0, limit + 1);
-    while many - few > 1 {
+    while many - few > 1 + few / 1_000 {
         let half = few + (many - few) / 2;
         *(if pacer.forecast(half) <= time { &mut few } else { &mut many }) = half;
     }

@@ -11,14 +11,15 @@
 
 use tokio::time::Instant;
 
+use super::Settings;
 use super::halt::Refusals;
-use super::live::{Live, MOST_APPS};
+use super::live::{Live, MOST_APPS, Senders};
 use super::pacer::{Departure, Pacer, Permit};
 use super::queue::{Fresh, Queue};
 use super::renewal::{Renewals, Whose};
 use super::sender::{App, Sender};
-use super::width::Width;
-use super::{Everywhere, Settings};
+use super::shared::{Everywhere, Shared};
+use super::width::{Share, Width};
 use crate::event::Stop;
 use crate::graph::Graph;
 
@@ -44,18 +45,17 @@ pub(super) struct Lane<G> {
     pub(super) stop: Option<Stop>,
     /// The sender that is asked first.
     turn: usize,
+    /// Answers about users, and those of them that settled one: more are needed than there are users.
+    pub(super) answered: u64,
+    pub(super) settled: u64,
 }
 
 /// What a lane can do now.
 pub(super) enum Step {
     /// These leave by this sender.
     Leave { sender: usize, lives: Vec<Live> },
-    /// Nothing before then.
-    NotBefore(Instant),
-    /// Nothing before an answer, a token, or more work.
-    Wait,
-    /// Nothing before an answer to one of this app's requests, in whatever tenant.
-    WaitFor(Everywhere),
+    /// Nothing before then; where there is no instant, nothing before an answer, a token, or a call from an app's line.
+    Rest { until: Option<Instant> },
 }
 
 /// What a request was counted by.
@@ -66,11 +66,14 @@ pub(super) struct Counted {
     pub(super) everywhere: Option<(Everywhere, Departure)>,
 }
 
-/// What the pacers of one sender say together.
-enum Leave {
-    Go(u32),
+/// What stands between the lane's users and one of its senders.
+enum Way {
+    /// Nothing, for so many.
+    Free(u32),
+    /// Time alone.
     NotBefore(Instant),
-    AfterAnswer(Option<Everywhere>),
+    /// An answer, a token, a call: whatever it is, it makes the lane look again.
+    Closed,
 }
 
 impl<G: Graph> Lane<G> {
@@ -79,13 +82,15 @@ impl<G: Graph> Lane<G> {
         let apps = tenant.apps.into_iter().take(MOST_APPS);
         let senders: Vec<_> = apps.map(|app| Sender::new(app, &settings.pacing, planned)).collect();
         Lane {
-            queue: Queue::new(tenant.work),
+            queue: Queue::new(tenant.work, Senders::first(senders.len())),
             senders,
             pacer: Pacer::new(settings.pacing.tenant, planned),
             width: Width::new(settings.jobs, settings.batch, places),
             refusals: Refusals::new(settings.accepted.clone()),
             stop: tenant.refused,
             turn: 0,
+            answered: 0,
+            settled: 0,
         }
     }
 
@@ -97,92 +102,82 @@ impl<G: Graph> Lane<G> {
     /// Takes the next request's users, if somebody may leave now.
     pub(super) fn step(
         &mut self,
-        index: usize,
-        everywhere: &mut [Pacer],
+        lane: usize,
+        shared: &mut Shared,
         renewals: &mut Renewals,
         now: Instant,
     ) -> Step {
         if self.stop.is_some() {
-            return Step::Wait;
+            return Step::Rest { until: None };
         }
+        self.width.look_again();
         self.queue.wake(now);
-        let delayed = self.queue.next_delayed();
-        let otherwise = |step: Step| match (step, delayed) {
-            (Step::NotBefore(at), Some(delayed)) => Step::NotBefore(at.min(delayed)),
-            (Step::Wait, Some(delayed)) => Step::NotBefore(delayed),
-            (step, _) => step,
-        };
-        let waiting = self.queue.waiting(self.width.room().max(1));
-        if waiting == 0 {
-            return otherwise(Step::Wait);
-        }
-        let mut step = Step::Wait;
+        let mut until = self.queue.next_delayed();
         for nth in 0..self.senders.len() {
             let sender = (self.turn + nth) % self.senders.len();
-            let whose = Whose { lane: index, sender };
-            let working = &mut self.senders[sender];
-            if working.is_dropped || !working.has_token(whose, renewals) {
-                continue;
-            }
-            match self.may_leave(sender, waiting, everywhere) {
-                Leave::Go(_) if self.width.free() == 0 => {
-                    self.width.is_short();
-                    return otherwise(Step::Wait);
+            match self.way(Whose { lane, sender }, shared, renewals, now) {
+                Way::Free(users) => {
+                    self.turn = (sender + 1) % self.senders.len();
+                    return Step::Leave { sender, lives: self.queue.take(sender, users) };
                 }
-                Leave::Go(most) => match self.width.share(most, waiting, now) {
-                    Ok(users) => {
-                        let lives = self.queue.take(sender, users);
-                        if !lives.is_empty() {
-                            self.turn = (sender + 1) % self.senders.len();
-                            return Step::Leave { sender, lives };
-                        }
-                    }
-                    Err(until) => step = sooner(step, until),
-                },
-                Leave::NotBefore(at) => step = sooner(step, at),
-                Leave::AfterAnswer(Some(app)) => {
-                    if matches!(step, Step::Wait) {
-                        step = Step::WaitFor(app);
-                    }
-                }
-                Leave::AfterAnswer(None) => {}
+                Way::NotBefore(at) => until = Some(until.map_or(at, |before| before.min(at))),
+                Way::Closed => {}
             }
         }
-        otherwise(step)
+        Step::Rest { until }
     }
 
-    /// Asks the three limits at once, and counts nothing.
-    fn may_leave(&mut self, sender: usize, wanted: u32, everywhere: &mut [Pacer]) -> Leave {
-        let sender = &mut self.senders[sender];
-        let own = sender.pacer.permit(wanted);
-        let tenant = self.pacer.permit(wanted);
-        let app = sender.everywhere.map(|app| (app, everywhere[app.0].permit(wanted)));
-        let mut may = match (own, tenant) {
-            (Permit::Go(own), Permit::Go(tenant)) => Leave::Go(own.min(tenant)),
-            (Permit::AfterAnswer, _) | (_, Permit::AfterAnswer) => return Leave::AfterAnswer(None),
-            (Permit::NotBefore(own), Permit::NotBefore(tenant)) => Leave::NotBefore(own.max(tenant)),
-            (Permit::NotBefore(at), _) | (_, Permit::NotBefore(at)) => Leave::NotBefore(at),
-        };
-        if let Some((app, permit)) = app {
-            may = match (may, permit) {
-                (Leave::Go(users), Permit::Go(all)) => Leave::Go(users.min(all)),
-                (Leave::Go(_), Permit::AfterAnswer) => Leave::AfterAnswer(Some(app)),
-                (Leave::NotBefore(one), Permit::NotBefore(other)) => Leave::NotBefore(one.max(other)),
-                (Leave::Go(_), Permit::NotBefore(at)) => Leave::NotBefore(at),
-                (may, _) => may,
-            };
+    /// Who of the waiting may leave by this sender. Counts nothing.
+    fn way(&mut self, whose: Whose, shared: &mut Shared, renewals: &mut Renewals, now: Instant) -> Way {
+        let waiting = self.queue.waiting_for(whose.sender, self.width.room().max(1));
+        let sender = &mut self.senders[whose.sender];
+        if waiting == 0 || sender.is_dropped || !sender.has_token(whose, renewals) {
+            return Way::Closed;
         }
-        may
+        let most = match both(sender.pacer.permit(waiting), self.pacer.permit(waiting)) {
+            Permit::Go(users) => users,
+            Permit::NotBefore(at) => return Way::NotBefore(at),
+            Permit::AfterAnswer => return Way::Closed,
+        };
+        let Some(most) = self.permitted_everywhere(whose, shared, most) else { return Way::Closed };
+        if self.width.free() == 0 {
+            self.width.is_short(now);
+            return Way::Closed;
+        }
+        // A probe waits for nobody.
+        let together = if self.is_probing(whose.sender, shared) { most } else { waiting };
+        let gathering = &mut self.senders[whose.sender].gathering;
+        match self.width.share(most, together, gathering, now) {
+            Share::Now(users) => Way::Free(users),
+            Share::NotBefore(at) => Way::NotBefore(at),
+        }
+    }
+
+    /// Asks the app's limit over all its tenants; the lane stands in line where it is in the way of a free place.
+    fn permitted_everywhere(&self, whose: Whose, shared: &mut Shared, most: u32) -> Option<u32> {
+        let Some(app) = self.senders[whose.sender].everywhere else { return Some(most) };
+        let permitted = shared.permit(app, whose.lane, most);
+        if permitted.is_none() && self.width.free() > 0 {
+            shared.stand_in_line(app, whose.lane);
+        }
+        permitted
+    }
+
+    /// Whether the next to leave tries a closed gate.
+    fn is_probing(&self, sender: usize, shared: &Shared) -> bool {
+        let sender = &self.senders[sender];
+        let everywhere = sender.everywhere.and_then(|app| shared.pacer(app).closed_until());
+        everywhere.or(sender.pacer.closed_until()).or(self.pacer.closed_until()).is_some()
     }
 
     /// Counts a request that leaves.
-    pub(super) fn depart(&mut self, sender: usize, users: u32, everywhere: &mut [Pacer]) -> Counted {
+    pub(super) fn depart(&mut self, sender: usize, users: u32, shared: &mut Shared) -> Counted {
         self.width.left();
         let sender = &mut self.senders[sender];
         Counted {
             app: sender.pacer.depart(users),
             tenant: self.pacer.depart(users),
-            everywhere: sender.everywhere.map(|app| (app, everywhere[app.0].depart(users))),
+            everywhere: sender.everywhere.map(|app| (app, shared.depart(app, users))),
         }
     }
 
@@ -191,19 +186,33 @@ impl<G: Graph> Lane<G> {
         self.senders.iter().enumerate().filter(|(_, sender)| !sender.is_dropped).map(|(at, _)| at)
     }
 
+    /// The sender sends nothing more.
+    pub(super) fn drop_sender(&mut self, sender: usize) {
+        self.senders[sender].is_dropped = true;
+        self.queue.dropped(sender);
+    }
+
     /// Until when Graph itself asked all senders to wait.
-    pub(super) fn asked_until(&self) -> Option<Instant> {
-        let tenant = self.pacer.asked_until();
-        let all: Option<Vec<Instant>> =
-            self.working().map(|at| self.senders[at].pacer.asked_until()).collect();
-        let apps = all.and_then(|all| all.into_iter().min());
-        tenant.max(apps)
+    pub(super) fn asked_until(&self, shared: &Shared) -> Option<Instant> {
+        let of = |at: usize| {
+            let sender = &self.senders[at];
+            let everywhere = sender.everywhere.and_then(|app| shared.pacer(app).asked_until());
+            sender.pacer.asked_until().max(everywhere)
+        };
+        // None is the least: one app that may send is enough.
+        let apps = self.working().map(of).min().flatten();
+        self.pacer.asked_until().max(apps)
     }
 }
 
-fn sooner(step: Step, at: Instant) -> Step {
-    match step {
-        Step::NotBefore(before) => Step::NotBefore(before.min(at)),
-        _ => Step::NotBefore(at),
+/// What two limits say together.
+fn both(one: Permit, other: Permit) -> Permit {
+    match (one, other) {
+        (Permit::Go(one), Permit::Go(other)) => Permit::Go(one.min(other)),
+        (Permit::AfterAnswer, _) | (_, Permit::AfterAnswer) => Permit::AfterAnswer,
+        (Permit::NotBefore(one), Permit::NotBefore(other)) => Permit::NotBefore(one.max(other)),
+        (Permit::NotBefore(at), Permit::Go(_)) | (Permit::Go(_), Permit::NotBefore(at)) => {
+            Permit::NotBefore(at)
+        }
     }
 }

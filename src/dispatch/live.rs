@@ -25,15 +25,30 @@ pub struct Work {
 }
 
 /// Some of a tenant's apps, by their place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Senders(u64);
 
 /// Most apps in one tenant.
 pub const MOST_APPS: usize = 64;
 
 impl Senders {
+    /// The first so many.
+    pub(super) fn first(count: usize) -> Senders {
+        let mut senders = Senders::default();
+        (0..count.min(MOST_APPS)).for_each(|sender| senders.insert(sender));
+        senders
+    }
+
     pub(super) fn insert(&mut self, sender: usize) {
         self.0 |= 1 << sender;
+    }
+
+    pub(super) fn remove(&mut self, sender: usize) {
+        self.0 &= !(1 << sender);
+    }
+
+    pub(super) fn contains_all(self, others: Senders) -> bool {
+        self.0 & others.0 == others.0
     }
 
     pub(super) fn contains(self, sender: usize) -> bool {

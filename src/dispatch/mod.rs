@@ -20,6 +20,7 @@ mod backoff;
 mod forecast;
 mod halt;
 mod lane;
+mod limits;
 mod live;
 mod pacer;
 mod queue;
@@ -28,6 +29,9 @@ mod record;
 mod renewal;
 mod schedule;
 mod sender;
+mod sending;
+mod shared;
+mod tokens;
 mod verdict;
 mod width;
 
@@ -42,6 +46,7 @@ pub use pacer::{Departure, Pacer, Permit};
 pub use queue::Fresh;
 pub use rate::{InvalidRate, Pace, Pacing, Rate};
 pub use sender::App;
+pub use shared::Everywhere;
 pub use verdict::{Verdict, verdict};
 pub use width::{BatchSize, InvalidWidth, Jobs, MOST_IN_BATCH};
 
@@ -55,16 +60,17 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use crate::event::{Event, Scope, Sent, Stop, TenantIndex};
+use crate::event::{Event, Scope, Stop, TenantIndex};
 use crate::graph::{Answer, Graph, Request};
 use crate::journal::{Journal, JournalError};
 use crate::outcome::Accepted;
 use crate::plan::Target;
-use lane::{Counted, Lane, Step};
+use lane::{Counted, Lane};
 use live::Live;
 use record::Recorder;
-use renewal::Renewals;
+use renewal::{Renewals, Whose};
 use schedule::Schedule;
+use shared::Shared;
 
 /// How a run is carried out.
 #[derive(Clone, Debug)]
@@ -86,10 +92,6 @@ pub struct Settings {
     /// Outcomes that count as done.
     pub accepted: Accepted,
 }
-
-/// One of a run's limits that hold for an app over all its tenants, by its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Everywhere(pub usize);
 
 /// How the dispatcher ended.
 #[derive(Debug)]
@@ -116,9 +118,9 @@ pub struct Dispatcher<G, L> {
     lanes: Vec<Lane<G>>,
     schedule: Schedule,
     /// The limits of apps over all their tenants.
-    everywhere: Vec<Pacer>,
-    /// Lanes that wait for an answer to one of an app's requests in other lanes.
-    waiting: Vec<Vec<usize>>,
+    shared: Shared,
+    /// A lane that had something left when it was last looked for.
+    left_at: usize,
 
     /// About to leave: their `sent` lines are gathered and not written.
     staged: Vec<(Flight, Vec<Request>)>,
@@ -134,10 +136,16 @@ pub struct Dispatcher<G, L> {
 
 /// A request in flight.
 struct Flight {
-    lane: usize,
-    sender: usize,
+    departed: Departed,
     lives: Vec<Live>,
+}
+
+/// By whom a request left, when, and what it was counted by.
+#[derive(Clone, Copy, Debug)]
+struct Departed {
+    whose: Whose,
     counted: Counted,
+    at: Instant,
 }
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
@@ -150,13 +158,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         listen: L,
     ) -> Self {
         let planned = tenants.iter().map(|tenant| tenant.work.len() as u64).sum();
-        let everywhere = everywhere(&tenants, &settings.pacing);
+        let shared = Shared::new(&tenants, &settings.pacing);
         let places = (settings.places / tenants.len().max(1)).clamp(1, settings.jobs.most());
         let lanes: Vec<_> = tenants.into_iter().map(|tenant| Lane::new(tenant, &settings, places)).collect();
         Dispatcher {
             schedule: Schedule::new(lanes.len()),
-            waiting: vec![Vec::new(); everywhere.len()],
-            everywhere,
+            shared,
+            left_at: 0,
             watch: halt::Watch::new(settings.halt, settings.accepted.clone(), planned),
             deadline: settings.deadline.and_then(|time| Instant::now().checked_add(time)),
             stop: None,
@@ -223,9 +231,12 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         idle && (self.stop.is_some() || !self.is_left())
     }
 
-    /// Whether there is anything left to send.
+    /// Whether there is anything left to send. Looks first where there was something before: most turns look at one lane.
     fn is_left(&mut self) -> bool {
-        self.lanes.iter_mut().any(Lane::is_left)
+        let all = (self.left_at..self.lanes.len()).chain(0..self.left_at);
+        let left = { all }.find(|lane| self.lanes[*lane].is_left());
+        self.left_at = left.unwrap_or(self.left_at);
+        left.is_some()
     }
 
     fn stop(&mut self, why: Stop) {
@@ -279,114 +290,6 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    // ── Sending ────────────────────────────────────────────────────────────────────────────────────────────
-
-    /// Launches all that may leave now; gives the instant at which to look again.
-    fn launch(&mut self) -> Option<Instant> {
-        let now = Instant::now();
-        self.check_deadline(now);
-        while self.stop.is_none()
-            && let Some(lane) = self.schedule.due(now)
-        {
-            match self.lanes[lane].step(lane, &mut self.everywhere, &mut self.renewals, now) {
-                Step::Leave { sender, lives } => {
-                    self.stage(lane, sender, lives);
-                    self.schedule.has_sent(lane);
-                    self.schedule.at(lane, now);
-                }
-                Step::NotBefore(at) => self.schedule.at(lane, at),
-                Step::WaitFor(app) => self.waiting[app.0].push(lane),
-                Step::Wait => {}
-            }
-        }
-        self.depart();
-        self.tell_forecast(now);
-        let deadline = self.deadline.filter(|_| self.stop.is_none());
-        let deadline = deadline.filter(|_| self.is_left());
-        let next = self.schedule.next().filter(|_| self.stop.is_none());
-        next.into_iter().chain(deadline).min()
-    }
-
-    /// Counts a request for these targets and gathers their `sent` lines.
-    fn stage(&mut self, lane: usize, sender: usize, mut lives: Vec<Live>) {
-        let counted = self.lanes[lane].depart(sender, lives.len() as u32, &mut self.everywhere);
-        let app_id = self.lanes[lane].senders[sender].id.clone();
-        let at = now();
-        let mut requests = Vec::with_capacity(lives.len());
-        for live in &mut lives {
-            let user = self.targets[live.work.order as usize - 1].user.clone();
-            let text = user.to_string();
-            let request = live.depart(user);
-            live.work.first_sent_at.get_or_insert(at);
-            self.recorder.note(Event::Sent(Sent {
-                at,
-                target: live.work.order,
-                user: text,
-                attempt: live.work.attempts,
-                client_request_id: request.client_request_id,
-                app_id: app_id.clone(),
-            }));
-            requests.push(request);
-        }
-        self.staged.push((Flight { lane, sender, lives, counted }, requests));
-    }
-
-    /// Writes the gathered lines, then lets the requests go; never the other way round.
-    fn depart(&mut self) {
-        let written = self.recorder.write();
-        for (flight, mut requests) in std::mem::take(&mut self.staged) {
-            if !written {
-                self.take_back(flight);
-                continue;
-            }
-            let graph = Arc::clone(&self.lanes[flight.lane].senders[flight.sender].graph);
-            let handle = match requests.len() {
-                1 => {
-                    let only = requests.remove(0);
-                    self.workers.spawn(async move { vec![graph.revoke(only).await] })
-                }
-                _ => self.workers.spawn(async move { graph.revoke_batch(requests).await }),
-            };
-            self.in_flight.insert(handle.id(), flight);
-        }
-    }
-
-    /// A request did not leave after all.
-    fn take_back(&mut self, flight: Flight) {
-        let Flight { lane, lives, .. } = flight;
-        self.lanes[lane].width.came_back(false);
-        for mut live in lives {
-            live.take_back();
-            self.lanes[lane].queue.again(live);
-        }
-    }
-
-    /// Ends the sending at the deadline, and before it where all gates stay closed beyond: nothing could leave.
-    fn check_deadline(&mut self, now: Instant) {
-        let Some(deadline) = self.deadline.filter(|_| self.stop.is_none()) else { return };
-        if !self.is_left() {
-            return;
-        }
-        let beyond = |lane: &Lane<G>| lane.asked_until().is_some_and(|until| until >= deadline);
-        if now >= deadline {
-            let detail = "sending ended; what was in flight was waited for".to_owned();
-            self.stop(Stop::Deadline { detail });
-        } else if self.lanes.iter_mut().filter_map(|lane| lane.is_left().then_some(&*lane)).all(beyond) {
-            let detail = "Graph asked to wait until after it, so nothing more could be sent".to_owned();
-            self.stop(Stop::Deadline { detail });
-        }
-    }
-
-    /// Publishes how long the rest will take.
-    fn tell_forecast(&mut self, now: Instant) {
-        if self.forecast.is_due(now) {
-            let left = forecast::of_all(&self.lanes, &self.everywhere);
-            self.forecast.publish(now, left);
-        }
-    }
-
-    // ── The journal ────────────────────────────────────────────────────────────────────────────────────────
-
     /// Nothing may be sent that can't be recorded. What waits for a sync stays untold: `resume` sends it again.
     fn heed_journal(&mut self) {
         if let Some(error) = self.recorder.failure() {
@@ -394,8 +297,6 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             self.stop.get_or_insert(Stop::Runtime { detail });
         }
     }
-
-    // ── The end ────────────────────────────────────────────────────────────────────────────────────────────
 
     /// Settles what was cut short, closes the journal, and tells the rest.
     fn finish(mut self) -> Finished {
@@ -415,18 +316,6 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         };
         Finished { stop, tenants }
     }
-}
-
-/// A pacer for each app that works in several tenants.
-fn everywhere<G>(tenants: &[Tenant<G>], pacing: &Pacing) -> Vec<Pacer> {
-    let mut planned: Vec<u64> = Vec::new();
-    for tenant in tenants {
-        for Everywhere(place) in tenant.apps.iter().filter_map(|app| app.everywhere) {
-            planned.resize(planned.len().max(place + 1), 0);
-            planned[place] += tenant.work.len() as u64;
-        }
-    }
-    planned.into_iter().map(|planned| Pacer::new(pacing.everywhere, planned)).collect()
 }
 
 /// What to tell where nothing can be recorded any more.

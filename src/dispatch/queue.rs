@@ -1,4 +1,7 @@
 //! What is left to do in one tenant, in the plan's order: not begun, to be sent again, to be sent again later.
+//!
+//! Whoever an app was refused (403) waits for another app of the tenant. The queue knows which apps work, so that
+//! nobody ever waits for one that does not.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
@@ -14,35 +17,47 @@ pub type Fresh = Box<dyn ExactSizeIterator<Item = Work> + Send>;
 /// One tenant's queue.
 pub(super) struct Queue {
     fresh: Peekable<Fresh>,
-    /// To be sent again as soon as the pacer allows, earliest in the plan first.
-    ready: BTreeMap<Order, Live>,
+    /// To be sent again as soon as the pacers allow, earliest in the plan first; by the apps that were refused them.
+    /// No set is there without anybody, and none holds all working apps.
+    ready: BTreeMap<Senders, BTreeMap<Order, Live>>,
     /// To be sent again at an instant of their own.
     delayed: BTreeMap<(Instant, Order), Live>,
+    /// The apps that work.
+    working: Senders,
 }
 
 impl Queue {
-    pub(super) fn new(fresh: Fresh) -> Queue {
-        Queue { fresh: fresh.peekable(), ready: BTreeMap::new(), delayed: BTreeMap::new() }
+    pub(super) fn new(fresh: Fresh, working: Senders) -> Queue {
+        Queue { fresh: fresh.peekable(), ready: BTreeMap::new(), delayed: BTreeMap::new(), working }
     }
 
     /// Targets that are not settled and not in flight.
     pub(super) fn len(&self) -> u64 {
-        (self.fresh.len() + self.ready.len() + self.delayed.len()) as u64
+        let ready: usize = self.ready.values().map(BTreeMap::len).sum();
+        (self.fresh.len() + ready + self.delayed.len()) as u64
     }
 
     pub(super) fn is_empty(&mut self) -> bool {
         self.ready.is_empty() && self.delayed.is_empty() && self.fresh.peek().is_none()
     }
 
-    /// How many may leave now as far as the queue is concerned, counted up to `most`.
-    pub(super) fn waiting(&mut self, most: u32) -> u32 {
-        let waiting = self.ready.len() + self.fresh.len();
-        u32::try_from(waiting).unwrap_or(u32::MAX).min(most)
+    /// How many may leave now by this sender as far as the queue is concerned, counted up to `most`.
+    pub(super) fn waiting_for(&self, sender: usize, most: u32) -> u32 {
+        let again: usize = self.open_to(sender).map(|(_, lives)| lives.len()).sum();
+        u32::try_from(again + self.fresh.len()).unwrap_or(u32::MAX).min(most)
+    }
+
+    fn open_to(&self, sender: usize) -> impl Iterator<Item = (&Senders, &BTreeMap<Order, Live>)> {
+        self.ready.iter().filter(move |(refused_by, _)| !refused_by.contains(sender))
     }
 
     /// Puts a target back, to leave as soon as it may.
-    pub(super) fn again(&mut self, live: Live) {
-        self.ready.insert(live.work.order, live);
+    pub(super) fn again(&mut self, mut live: Live) {
+        if live.refused_by.contains_all(self.working) {
+            // None is left that was not asked, and one of those that were has gone since.
+            live.refused_by = Senders::default();
+        }
+        self.ready.entry(live.refused_by).or_default().insert(live.work.order, live);
     }
 
     /// Puts a target back, to leave not before then.
@@ -62,7 +77,7 @@ impl Queue {
                 break;
             }
             let live = entry.remove();
-            self.ready.insert(live.work.order, live);
+            self.again(live);
         }
     }
 
@@ -70,16 +85,8 @@ impl Queue {
     pub(super) fn take(&mut self, sender: usize, most: u32) -> Vec<Live> {
         let mut taken: Vec<Live> = Vec::with_capacity(most.min(20) as usize);
         while taken.len() < most as usize {
-            let again = self.ready.iter().find(|(_, live)| !live.refused_by.contains(sender));
-            let alone = again.is_some_and(|(_, live)| live.alone);
-            if alone && !taken.is_empty() {
-                break;
-            }
-            let next = match again.map(|(order, _)| *order) {
-                Some(order) => self.ready.remove(&order),
-                None => self.fresh.next().map(Live::new),
-            };
-            let Some(live) = next else { break };
+            let Some(live) = self.take_next(sender, taken.is_empty()) else { break };
+            let alone = live.alone;
             taken.push(live);
             if alone {
                 break;
@@ -88,16 +95,35 @@ impl Queue {
         taken
     }
 
-    /// Whoever was refused may be asked for by any app again.
-    pub(super) fn forget_refusals(&mut self) {
-        for live in self.ready.values_mut().chain(self.delayed.values_mut()) {
-            live.refused_by = Senders::default();
+    /// The next in line for this sender, unless it must go alone and may not.
+    fn take_next(&mut self, sender: usize, may_be_alone: bool) -> Option<Live> {
+        let first = |(refused_by, lives): (&Senders, &BTreeMap<Order, Live>)| {
+            lives.first_key_value().map(|(order, live)| (*order, *refused_by, live.alone))
+        };
+        let Some((order, refused_by, alone)) = self.open_to(sender).filter_map(first).min() else {
+            return self.fresh.next().map(Live::new);
+        };
+        if alone && !may_be_alone {
+            return None;
         }
+        let lives = self.ready.get_mut(&refused_by)?;
+        let live = lives.remove(&order);
+        if lives.is_empty() {
+            self.ready.remove(&refused_by);
+        }
+        live
+    }
+
+    /// This app works no more: whoever only it had not been refused yet must not wait for it.
+    pub(super) fn dropped(&mut self, sender: usize) {
+        self.working.remove(sender);
+        let all = std::mem::take(&mut self.ready);
+        all.into_values().flatten().for_each(|(_, live)| self.again(live));
     }
 
     /// Takes those who were begun, in no order that matters.
     pub(super) fn take_begun(&mut self) -> Vec<Live> {
-        let ready = std::mem::take(&mut self.ready).into_values();
+        let ready = std::mem::take(&mut self.ready).into_values().flat_map(BTreeMap::into_values);
         ready.chain(std::mem::take(&mut self.delayed).into_values()).collect()
     }
 }

@@ -4,16 +4,15 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// Graph's write quota for one app in one tenant: 3,000 requests in 150 s
-/// (learn.microsoft.com/graph/throttling-limits, "Identity and access service limits").
-const DOCUMENTED_WRITES: u32 = 3_000;
+/// Graph's write quotas: so many requests in so long (learn.microsoft.com/graph/throttling-limits, "Identity and
+/// access service limits"). For one app in one tenant.
+const APP_IN_TENANT: (u32, Duration) = (3_000, Duration::from_secs(150));
 
-/// The time of that quota.
-const DOCUMENTED_WINDOW: Duration = Duration::from_secs(150);
+/// For all apps together in one tenant.
+const TENANT: (u32, Duration) = (18_000, Duration::from_secs(300));
 
-/// What `auto` keeps back of the bucket, for other work of the app and for requests that run closer together on
-/// the wire than they left.
-const MARGIN: u32 = 30;
+/// For one app over all tenants.
+const APP_EVERYWHERE: (u32, Duration) = (35_000, Duration::from_secs(300));
 
 /// `--rate`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -30,13 +29,63 @@ pub enum Rate {
     },
 }
 
-/// A rate that the pacer can keep.
+/// What a pacer is to keep to before it has learned anything.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pace {
-    /// Requests a second, sustained.
+    /// Requests a second, sustained; no end of them where only the gate counts.
     pub per_second: f64,
     /// Requests that may leave at once after a pause.
     pub burst: u32,
+    /// Whether the pacer may go beyond that.
+    pub kind: Kind,
+}
+
+/// Whether a pacer may leave the pace that it began with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// A documented quota: where it begins. What the limiter really grants is learned, less or more than that.
+    Documented {
+        /// The time of the quota. A simulator whose clock runs faster has a shorter one.
+        window: Duration,
+    },
+    /// What somebody asked for: never faster, and slower where a limiter wants it.
+    Fixed,
+    /// No pace at all: only the gate, which a 429 closes.
+    Gate,
+}
+
+impl Pace {
+    /// The documented quota of one app in one tenant: 3,000 writes in 150 s. `speed` is how much faster than the real
+    /// one a simulator's clock runs; 1 against Graph.
+    pub fn app_in_tenant(speed: f64) -> Pace {
+        Pace::documented(APP_IN_TENANT, speed)
+    }
+
+    /// The documented quota of all apps together in one tenant: 18,000 writes in 300 s.
+    pub fn tenant(speed: f64) -> Pace {
+        Pace::documented(TENANT, speed)
+    }
+
+    /// The documented quota of one app over all tenants: 35,000 writes in 300 s.
+    pub fn app_everywhere(speed: f64) -> Pace {
+        Pace::documented(APP_EVERYWHERE, speed)
+    }
+
+    /// So many requests a second and never more, and so many at once after a pause.
+    pub fn fixed(per_second: f64, burst: u32) -> Pace {
+        Pace { per_second, burst, kind: Kind::Fixed }
+    }
+
+    /// No pace: only a 429 holds anything back. For the scopes above an app's where `--rate` sets the app's own.
+    pub fn gate() -> Pace {
+        Pace { per_second: f64::INFINITY, burst: u32::MAX, kind: Kind::Gate }
+    }
+
+    fn documented((limit, window): (u32, Duration), speed: f64) -> Pace {
+        let window = window.div_f64(speed.clamp(1e-3, 1e6));
+        let per_second = f64::from(limit) / window.as_secs_f64();
+        Pace { per_second, burst: limit, kind: Kind::Documented { window } }
+    }
 }
 
 /// The paces of a run, one for each of Graph's limits on writes.
@@ -50,13 +99,10 @@ pub struct Pacing {
     pub everywhere: Pace,
 }
 
-/// Where only 429s bind.
-const UNBOUND: Pace = Pace { per_second: 1e6, burst: 1_000_000 };
-
 impl Pacing {
     /// A pace of each app in each tenant, and no other.
     pub fn of_app(app: Pace) -> Pacing {
-        Pacing { app, tenant: UNBOUND, everywhere: UNBOUND }
+        Pacing { app, tenant: Pace::gate(), everywhere: Pace::gate() }
     }
 
     /// How fast so many apps send together in one tenant: the sum of theirs, and no more than the tenant's.
@@ -65,6 +111,7 @@ impl Pacing {
         Pace {
             per_second: (self.app.per_second * f64::from(apps)).min(self.tenant.per_second),
             burst: self.app.burst.saturating_mul(apps).min(self.tenant.burst),
+            kind: self.app.kind,
         }
     }
 }
@@ -73,30 +120,27 @@ impl Rate {
     /// The paces for this rate. A given one holds for each app in each tenant, and is all that binds.
     pub fn pacing(self, burst: Option<u32>, speed: f64) -> Pacing {
         let app = self.pace(burst, speed);
-        let whole = |writes: u32| {
-            let per_second = f64::from(writes - MARGIN) / 300.0 * speed;
-            Pace { per_second, burst: writes - MARGIN }
-        };
         match self {
-            Rate::Auto => Pacing { app, tenant: whole(18_000), everywhere: whole(35_000) },
+            Rate::Auto => {
+                Pacing { app, tenant: Pace::tenant(speed), everywhere: Pace::app_everywhere(speed) }
+            }
             Rate::Fixed { .. } => Pacing::of_app(app),
         }
     }
 
-    /// The pace for this rate, with the burst that was asked for. `speed` is how much faster than the real one a
-    /// simulator's clock runs; 1 against Graph.
+    /// The pace of one app in one tenant for this rate, with the burst that was asked for. `speed` is how much faster
+    /// than the real one a simulator's clock runs; 1 against Graph.
     pub fn pace(self, burst: Option<u32>, speed: f64) -> Pace {
         match self {
             Rate::Auto => {
-                let writes = f64::from(DOCUMENTED_WRITES - MARGIN / 2);
-                let per_second = writes / DOCUMENTED_WINDOW.as_secs_f64() * speed;
-                Pace { per_second, burst: burst.unwrap_or(DOCUMENTED_WRITES - MARGIN) }
+                let pace = Pace::app_in_tenant(speed);
+                Pace { burst: burst.unwrap_or(pace.burst), ..pace }
             }
             Rate::Fixed { count, window } => {
                 let per_second = f64::from(count) / window.as_secs_f64();
                 // Timers tick by the millisecond: above some hundred a second, ten of them leave together.
                 let smooth = (per_second / 100.0).ceil().clamp(1.0, 1e6) as u32;
-                Pace { per_second, burst: burst.unwrap_or(smooth) }
+                Pace::fixed(per_second, burst.unwrap_or(smooth))
             }
         }
     }
@@ -162,15 +206,24 @@ mod tests {
         let of = |apps| pacing.of_apps(apps);
         assert_eq!(of(1), pacing.app);
         assert_eq!(of(2).per_second, 2.0 * pacing.app.per_second);
-        assert!(of(3).per_second > 59.0 && of(4).per_second - of(3).per_second < 0.5, "{:?}", of(3));
-        assert!(of(64).per_second <= 60.0 && of(64).burst <= 18_000);
+        assert_eq!([of(3), of(4), of(64)].map(|pace| pace.per_second), [60.0; 3]);
+        assert_eq!([of(3), of(64)].map(|pace| pace.burst), [9_000, 18_000]);
+        let fixed = Rate::Fixed { count: 50, window: Duration::from_secs(1) }.pacing(None, 1.0);
+        assert_eq!(fixed.of_apps(4).per_second, 200.0, "what is asked for holds for each");
     }
 
     #[test]
-    fn auto_stays_below_the_documented_bucket() {
+    fn auto_begins_at_the_documented_quotas() {
         let pace = Rate::Auto.pace(None, 1.0);
-        assert!(pace.burst < DOCUMENTED_WRITES && pace.per_second < 20.0 && pace.per_second > 19.5);
-        assert_eq!("20/s".parse::<Rate>().unwrap().pace(None, 1.0), Pace { per_second: 20.0, burst: 1 });
+        assert_eq!((pace.per_second, pace.burst), (20.0, 3_000));
+        assert_eq!((Pace::tenant(1.0).per_second, Pace::tenant(1.0).burst), (60.0, 18_000));
+        assert_eq!(Pace::app_everywhere(1.0).burst, 35_000);
+        let fast = Pace::app_in_tenant(60.0);
+        assert_eq!(
+            (fast.burst, fast.kind),
+            (3_000, Kind::Documented { window: Duration::from_millis(2_500) })
+        );
+        assert_eq!("20/s".parse::<Rate>().unwrap().pace(None, 1.0), Pace::fixed(20.0, 1));
         assert_eq!("5000/s".parse::<Rate>().unwrap().pace(None, 1.0).burst, 50);
     }
 }

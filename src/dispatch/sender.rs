@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+use tokio::time::Instant;
+
+use super::Pacing;
 use super::pacer::Pacer;
 use super::renewal::{Renewal, Renewals, Whose};
-use super::{Everywhere, Pacing};
+use super::shared::Everywhere;
 use crate::graph::Graph;
 
 /// So many 403s in a row that other apps did not get for the same users mean that an app lost its permission.
@@ -27,6 +30,8 @@ pub(super) struct Sender<G> {
     pub(super) everywhere: Option<Everywhere>,
     pub(super) pacer: Pacer,
     pub(super) renewal: Renewal,
+    /// Since when users wait for others to share their request.
+    pub(super) gathering: Option<Instant>,
     /// It sends nothing any more.
     pub(super) is_dropped: bool,
     /// 403s in a row that another app did not get.
@@ -41,6 +46,7 @@ impl<G: Graph> Sender<G> {
             everywhere: app.everywhere,
             pacer: Pacer::new(pacing.app, planned),
             renewal: Renewal::default(),
+            gathering: None,
             is_dropped: false,
             contradicted: 0,
         }

@@ -62,10 +62,10 @@ mod tests {
     #[test]
     fn several_apps_bring_the_sum_up_to_the_tenants_quota() {
         let three = of("auto", 3);
-        assert!(three.finding.starts_with("3 apps: 8,910 at once, then 59.7/s"), "{}", three.finding);
+        assert!(three.finding.starts_with("3 apps: 9,000 at once, then 60.0/s"), "{}", three.finding);
         assert!(three.details.is_empty());
         let five = of("auto", 5);
-        assert!(five.finding.contains("then 59.9/s"), "{}", five.finding);
+        assert!(five.finding.contains("15,000 at once, then 60.0/s"), "{}", five.finding);
         assert!(five.details[0].starts_with("2 more than the three"), "{five:?}");
     }
 

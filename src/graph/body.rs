@@ -81,11 +81,23 @@ impl Body {
         match error {
             Value::Object(error) => {
                 let message = text(error.get("message"));
-                let message = if message.is_empty() { inner_message(error) } else { message };
+                let inner = || inner_text(error, "message").unwrap_or_default();
+                let message = if message.is_empty() { inner() } else { message };
                 Body::Error { code: text(error.get("code")), message }
             }
             other => Body::Error { code: text(Some(other)), message: text(beside.get("error_description")) },
         }
+    }
+
+    /// A text of the inner error, such as `request-id`, where a body is Graph's error object.
+    pub(super) fn inner_text(bytes: &[u8], name: &str) -> Option<String> {
+        let body: Value = serde_json::from_slice(bytes).ok()?;
+        inner_text(body.get("error")?.as_object()?, name)
+    }
+
+    /// Whether it is one that only an API like Graph's gives, whatever stands around it.
+    pub(super) fn speaks_for_itself(&self) -> bool {
+        matches!(self, Body::Truth(_) | Body::OData | Body::Error { .. })
     }
 
     /// The error code and the words that go into the report, made harmless.
@@ -109,19 +121,15 @@ fn beginning(bytes: &[u8]) -> String {
 }
 
 /// Both spellings of the inner error are in Graph's documentation, and it may nest.
-fn inner_message(error: &serde_json::Map<String, Value>) -> String {
+fn inner_text(error: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
     let mut at = error;
     for _ in 0..8 {
-        let Some(inner) = at.get("innerError").or_else(|| at.get("innererror")).and_then(Value::as_object)
-        else {
-            break;
-        };
-        if let Some(message) = inner.get("message").and_then(Value::as_str) {
-            return message.to_owned();
+        at = at.get("innerError").or_else(|| at.get("innererror"))?.as_object()?;
+        if let Some(text) = at.get(name).and_then(Value::as_str) {
+            return Some(text.to_owned());
         }
-        at = inner;
     }
-    String::new()
+    None
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
 use uuid::Uuid;
 
-use super::{Answer, Body, Graph, Loss, Lost, Reply, Request, Response};
+use super::{Answer, Body, Graph, Loss, Lost, Priority, Reply, Request, Response, priority};
 use crate::http::{HttpClients, describe, parse_retry_after};
 use crate::identity::{SignInError, Token, TokenState, Tokens, challenge};
 
@@ -16,15 +16,22 @@ const MAX_BODY: usize = 64 << 10;
 /// Graph over HTTP.
 #[derive(Debug)]
 pub struct HttpGraph {
-    clients: HttpClients,
-    version_root: String,
-    tokens: Arc<Tokens>,
+    pub(super) clients: HttpClients,
+    pub(super) version_root: String,
+    pub(super) tokens: Arc<Tokens>,
+    pub(super) priority: Priority,
 }
 
 impl HttpGraph {
     /// `root` is Graph's root without a trailing slash, such as `https://graph.microsoft.com`.
     pub fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>) -> HttpGraph {
-        HttpGraph { clients, version_root: format!("{root}/v1.0"), tokens }
+        HttpGraph { clients, version_root: format!("{root}/v1.0"), tokens, priority: Priority::default() }
+    }
+
+    /// The same, with requests that matter more or less to Graph's throttling.
+    #[must_use]
+    pub fn with_priority(self, priority: Priority) -> HttpGraph {
+        HttpGraph { priority, ..self }
     }
 }
 
@@ -37,6 +44,7 @@ impl Graph for HttpGraph {
             .header(AUTHORIZATION, token.bearer())
             .header(ACCEPT, HeaderValue::from_static("application/json"))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(priority::NAME, self.priority.header())
             .header("client-request-id", request.client_request_id.hyphenated().to_string())
             // Graph answers 411 to a POST without a length; an empty object is a body that it takes.
             .body("{}")
@@ -50,11 +58,7 @@ impl Graph for HttpGraph {
     }
 
     async fn revoke_batch(&self, requests: Vec<Request>) -> Vec<Answer> {
-        let mut answers = Vec::with_capacity(requests.len());
-        for request in requests {
-            answers.push(self.revoke(request).await);
-        }
-        answers
+        self.in_a_batch(&requests).await
     }
 
     fn token(&self) -> TokenState {
@@ -66,7 +70,7 @@ impl Graph for HttpGraph {
     }
 }
 
-fn lost(error: &reqwest::Error) -> Lost {
+pub(super) fn lost(error: &reqwest::Error) -> Lost {
     let how = if error.is_connect() || error.is_builder() {
         Loss::NotSent
     } else if error.is_timeout() {
@@ -77,29 +81,47 @@ fn lost(error: &reqwest::Error) -> Lost {
     Lost { how, detail: describe(error) }
 }
 
-async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {
+async fn read(response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {
     let mut facts = facts(response.status().as_u16(), response.headers(), token);
     if answers_another(response.headers(), asked) {
         let detail = "the connection gave the answer to another request".to_owned();
         return Reply::Lost(Lost { how: Loss::Broken, detail });
     }
     let succeeded = response.status().is_success();
-    let mut bytes = Vec::new();
-    facts.body = loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_BODY => bytes.extend_from_slice(&chunk),
-            // Far longer than any answer of Graph's: the rest is not waited for.
-            Ok(Some(_)) => break Body::CutOff,
-            Ok(None) => break Body::read(&token.hidden_in(bytes)),
-            // Another status than a success says enough by itself.
-            Err(error) if error.is_timeout() && succeeded => {
-                let detail = format!("status {}, then no whole answer within the time-out", facts.status);
-                return Reply::Lost(Lost { how: Loss::TimedOut, detail });
-            }
-            Err(_) => break Body::CutOff,
+    facts.body = match whole(response, MAX_BODY).await {
+        Whole::Bytes(bytes) => Body::read(&token.hidden_in(bytes)),
+        Whole::TimedOut if succeeded => {
+            let detail = format!("status {}, then no whole answer within the time-out", facts.status);
+            return Reply::Lost(Lost { how: Loss::TimedOut, detail });
         }
+        // Another status than a success says enough by itself.
+        Whole::TimedOut | Whole::CutOff => Body::CutOff,
     };
     Reply::Response(Box::new(facts))
+}
+
+/// What came of a body.
+pub(super) enum Whole {
+    /// All of it.
+    Bytes(Vec<u8>),
+    /// It ended before its announced end, or is far longer than any answer of Graph's: the rest is not waited for.
+    CutOff,
+    /// Its end did not come in time.
+    TimedOut,
+}
+
+/// Reads a body to its end, if that comes within so many bytes.
+pub(super) async fn whole(mut response: reqwest::Response, most: usize) -> Whole {
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if bytes.len() + chunk.len() <= most => bytes.extend_from_slice(&chunk),
+            Ok(Some(_)) => return Whole::CutOff,
+            Ok(None) => return Whole::Bytes(bytes),
+            Err(error) if error.is_timeout() => return Whole::TimedOut,
+            Err(_) => return Whole::CutOff,
+        }
+    }
 }
 
 /// Whether an answer belongs to another request: Graph echoes the `client-request-id`, and where none reached it,
@@ -113,7 +135,7 @@ pub(crate) fn answers_another(headers: &HeaderMap, asked: Uuid) -> bool {
 }
 
 /// What the headers say.
-fn facts(status: u16, headers: &HeaderMap, token: &Token) -> Response {
+pub(super) fn facts(status: u16, headers: &HeaderMap, token: &Token) -> Response {
     let text = |name: &str| {
         let value = token.hidden_in(headers.get(name)?.as_bytes().to_vec());
         let value = String::from_utf8_lossy(&value).trim().to_owned();

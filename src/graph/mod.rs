@@ -1,14 +1,17 @@
-//! Microsoft Graph's wire, behind a trait: one request, one typed answer.
+//! Microsoft Graph's wire, behind a trait: one request, one typed answer, whether it goes alone or in a batch.
 //!
 //! Nothing here decides what an answer means for a user; that is [`crate::dispatch::verdict`]. Here the bytes
 //! become facts: which status, whose answer it was, what it asked for.
 
+mod batch;
 mod body;
 mod client;
+mod priority;
 
 pub use body::Body;
 pub use client::HttpGraph;
 pub(crate) use client::answers_another;
+pub use priority::{Priority, UnknownPriority};
 
 use std::future::Future;
 use std::time::Duration;
@@ -69,8 +72,8 @@ pub enum Reply {
     Response(Box<Response>),
     /// None came, or not in time.
     Lost(Lost),
-    /// The batch around it was refused as a whole, so that nothing was carried out: the request goes again by
-    /// itself, and this says nothing about its user.
+    /// The batch around it was refused as a whole, or this request failed because another in it did: nothing was
+    /// carried out of it. It goes again by itself, and this says nothing about its user.
     Unbatched(Box<Response>),
 }
 
@@ -126,10 +129,10 @@ impl Response {
     pub fn is_graphs_own(&self) -> bool {
         let id = self.request_id.as_deref();
         match &self.body {
-            Body::Truth(_) | Body::OData | Body::Error { .. } => true,
+            body if body.speaks_for_itself() => true,
             Body::Empty | Body::OddJson(_) => id.is_some(),
             Body::Html | Body::Text(_) => id.is_some_and(|id| Uuid::try_parse(id).is_ok()),
-            Body::CutOff => false,
+            _ => false,
         }
     }
 }

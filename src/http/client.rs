@@ -10,7 +10,7 @@ use reqwest::redirect::Policy;
 use tokio_rustls::rustls;
 
 use super::proxy::Proxy;
-use super::{ConnectTo, roots};
+use super::{ConnectTo, roots, tls};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -73,18 +73,24 @@ pub struct HttpClients {
     single: reqwest::Client,
     /// Made when it is asked for: most runs need none.
     direct: Arc<OnceLock<reqwest::Client>>,
+    tls: rustls::ClientConfig,
     options: HttpOptions,
 }
 
 impl HttpClients {
     /// Builds the clients. `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` are taken from the environment.
     pub fn new(options: &HttpOptions) -> Result<HttpClients, ConnectError> {
-        let builder = configured(options)?;
-        let build = |idle: usize| built(builder()?.pool_max_idle_per_host(idle));
+        if !options.plain_http {
+            tls::gather_entropy();
+        }
+        let tls = tls::shared(roots::further(options.ca_cert.as_deref())?)?;
+        let build =
+            |idle: usize| with_tls(options, tls.clone(), |builder| builder.pool_max_idle_per_host(idle));
         Ok(HttpClients {
             pooled: build(usize::MAX)?,
             single: build(0)?,
             direct: Arc::default(),
+            tls,
             options: options.clone(),
         })
     }
@@ -111,40 +117,33 @@ impl HttpClients {
             return Ok(client.clone());
         }
         let timeout = LOCAL_CONNECT_TIMEOUT.min(self.options.timeout);
-        let client = built(configured(&self.options)?()?.no_proxy().connect_timeout(timeout))?;
+        let direct = |builder: reqwest::ClientBuilder| builder.no_proxy().connect_timeout(timeout);
+        let client = with_tls(&self.options, self.tls.clone(), direct)?;
         Ok(self.direct.get_or_init(|| client).clone())
     }
 }
 
-/// Makes builders of one configuration.
-fn configured(
-    options: &HttpOptions,
-) -> Result<impl Fn() -> Result<reqwest::ClientBuilder, ConnectError> + use<'_>, ConnectError> {
-    let roots = roots::further(options.ca_cert.as_deref())?;
+/// The one configuration.
+fn configured(options: &HttpOptions) -> Result<reqwest::ClientBuilder, ConnectError> {
     let proxy = Proxy::of_environment()?;
-    Ok(move || {
-        let mut builder = reqwest::Client::builder()
-            .user_agent(concat!("entra-revoke/", env!("CARGO_PKG_VERSION")))
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(connect_timeout(options.timeout))
-            .timeout(options.timeout)
-            .tcp_nodelay(true);
-        // Where the environment names none, the system may (Windows, macOS).
-        if options.plain_http || proxy.is_some() {
-            builder = builder.no_proxy();
-        }
-        if let Some(proxy) = &proxy {
-            builder = builder.proxy(proxy.for_https()?);
-        }
-        for (host, addresses) in addresses(&options.connect_to) {
-            builder = builder.resolve_to_addrs(host, &addresses);
-        }
-        if !roots.is_empty() {
-            builder = builder.tls_certs_merge(roots.iter().cloned());
-        }
-        Ok(builder)
-    })
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("entra-revoke/", env!("CARGO_PKG_VERSION")))
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
+        .connect_timeout(connect_timeout(options.timeout))
+        .timeout(options.timeout)
+        .tcp_nodelay(true);
+    // Where the environment names none, the system may (Windows, macOS).
+    if options.plain_http || proxy.is_some() {
+        builder = builder.no_proxy();
+    }
+    if let Some(proxy) = &proxy {
+        builder = builder.proxy(proxy.for_https()?);
+    }
+    for (host, addresses) in addresses(&options.connect_to) {
+        builder = builder.resolve_to_addrs(host, &addresses);
+    }
+    Ok(builder)
 }
 
 /// A connection ends its time before the request does: of one that stalls in the TLS handshake it is then known that
@@ -162,15 +161,13 @@ fn addresses(connect_to: &[ConnectTo]) -> std::collections::BTreeMap<&str, Vec<S
     addresses
 }
 
-/// A client with the proxies and time-outs of the others, for a handshake in which `tls` decides.
+/// A client of the one configuration with this TLS, and with what `more` adds.
 pub(super) fn with_tls(
     options: &HttpOptions,
     tls: rustls::ClientConfig,
+    more: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> Result<reqwest::Client, ConnectError> {
-    built(configured(options)?()?.tls_backend_preconfigured(tls).pool_max_idle_per_host(0))
-}
-
-fn built(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, ConnectError> {
+    let builder = more(configured(options)?.tls_backend_preconfigured(tls));
     builder.build().map_err(|error| ConnectError::Client(chain(&error)))
 }
 

@@ -7,6 +7,7 @@ mod probe;
 mod proxy;
 mod retry_after;
 mod roots;
+mod tls;
 mod trouble;
 
 pub use client::{ConnectError, HttpClients, HttpOptions};

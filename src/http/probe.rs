@@ -41,7 +41,7 @@ pub async fn certificate_of(options: &HttpOptions, url: &str) -> Option<Vec<u8>>
         .with_custom_certificate_verifier(Arc::clone(&looker) as Arc<dyn ServerCertVerifier>)
         .with_no_client_auth();
     // It always fails: that is the point.
-    let _ = with_tls(options, tls).ok()?.get(url).send().await;
+    let _ = with_tls(options, tls, |builder| builder.pool_max_idle_per_host(0)).ok()?.get(url).send().await;
     looker.seen.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 

@@ -6,13 +6,13 @@ use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
-use super::client::{ConnectError, chain};
+use super::client::ConnectError;
 
 /// The variable, as OpenSSL and most tools know it.
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 
 /// Roots to trust beside those that the platform's own verifier finds.
-pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<reqwest::Certificate>, ConnectError> {
+pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
     let mut roots = Vec::new();
     if let Some(path) = ca_cert {
         let all = read("--ca-cert", path)?;
@@ -34,10 +34,7 @@ pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<reqwest::Certificate
             roots.extend(good);
         }
     }
-    let certificate = |root: CertificateDer<'static>| {
-        reqwest::Certificate::from_der(&root).map_err(|error| ConnectError::Client(chain(&error)))
-    };
-    roots.into_iter().map(certificate).collect()
+    Ok(roots)
 }
 
 fn fail(given_by: &'static str, path: &Path, reason: String) -> ConnectError {

@@ -33,6 +33,7 @@ mod filter;
 mod layout;
 mod records;
 mod row;
+mod shard;
 mod sniff;
 mod source;
 mod spreadsheet;
@@ -50,6 +51,7 @@ pub use digest::SourceDigest;
 pub use encoding::{EncodingError, TextEncoding};
 pub use error::IntakeError;
 pub use filter::{Filter, FilterError};
+pub use shard::{InvalidShard, Shard, Tenants};
 pub use stream::{Intake, open};
 
 /// Where rows come from.

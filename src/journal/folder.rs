@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+/// What a run is: its settings, and which plan it has.
+pub const RUN_JSON: &str = "run.json";
+
+/// The frozen plan.
+pub const PLAN_CSV: &str = "plan.csv";
+
 /// What can go wrong with a run folder.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
@@ -65,7 +71,7 @@ impl RunFolder {
     /// Opens an existing run folder.
     pub fn open(path: &Path) -> Result<RunFolder, FolderError> {
         let folder = RunFolder { path: path.to_owned() };
-        match fs::metadata(folder.file("run.json")) {
+        match fs::metadata(folder.file(RUN_JSON)) {
             Ok(_) => Ok(folder),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 Err(FolderError::NoRun { path: path.to_owned() })
@@ -86,13 +92,9 @@ impl RunFolder {
         }
     }
 
-    /// Makes the names of the files in it, and its own, durable: a synced file whose name is lost is lost.
-    pub fn sync(&self) -> Result<(), FolderError> {
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
-        for dir in [self.path.as_path(), parent.unwrap_or(Path::new("."))] {
-            sync_dir(dir).map_err(FolderError::io(dir))?;
-        }
-        Ok(())
+    /// Makes all that was written before the first request durable: these files of it, their names, and its own name.
+    pub fn sync(&self, files: &[&str]) -> Result<(), FolderError> {
+        sync_folder(&self.path, files)
     }
 
     /// The folder itself.
@@ -107,13 +109,42 @@ impl RunFolder {
 
     /// `plan.csv`: the frozen plan.
     pub fn plan(&self) -> PathBuf {
-        self.file("plan.csv")
+        self.file(PLAN_CSV)
     }
 
     /// `journal.jsonl`: what happened.
     pub fn journal(&self) -> PathBuf {
         self.file("journal.jsonl")
     }
+}
+
+/// Makes these files of a folder durable, their names, and its own name.
+///
+/// All are synced side by side: a file system with a journal of its own makes them durable in one go, and each by itself
+/// would have to wait for a disk.
+pub fn sync_folder(folder: &Path, files: &[&str]) -> Result<(), FolderError> {
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    let paths: Vec<PathBuf> = files.iter().map(|name| folder.join(name)).collect();
+    std::thread::scope(|scope| {
+        let files: Vec<_> = paths.iter().map(|path| scope.spawn(|| synced(path, sync_file))).collect();
+        let own = scope.spawn(|| synced(folder, sync_dir));
+        let parent = synced(parent, sync_dir);
+        let broken = |_| FolderError::io(folder)(io::Error::other("a sync broke down"));
+        let joined = files.into_iter().chain([own]).map(|one| one.join().map_err(broken).flatten());
+        joined.chain([parent]).collect()
+    })
+}
+
+/// Makes a folder that only its owner can read, unless it is there.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        fs::create_dir_all(parent)?;
+    }
+    private_dir(path)
 }
 
 /// Makes (or empties) a file that only its owner can read. On Windows the run folder's own access list, which
@@ -135,10 +166,19 @@ fn create_or_open_private(path: &Path) -> io::Result<File> {
 /// Replaces a file whole: written beside it, synced, renamed over it, so that a reader sees the old text or the
 /// new one and never half of it.
 pub fn write_private(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace(path, |partial| fill_private(partial, fill)?.sync_all())
+}
+
+/// The same for a file that is made durable later, by [`RunFolder::sync`].
+pub fn write_unsynced(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace(path, |partial| fill_private(partial, fill).map(drop))
+}
+
+fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
     let mut partial = path.as_os_str().to_owned();
     partial.push(".partial");
     let partial = PathBuf::from(partial);
-    let written = write_synced(&partial, fill).and_then(|()| fs::rename(&partial, path));
+    let written = write(&partial).and_then(|()| fs::rename(&partial, path));
     if written.is_err() {
         // Room on a full disk matters more than half a report.
         let _ = fs::remove_file(&partial);
@@ -146,10 +186,19 @@ pub fn write_private(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Resul
     written
 }
 
-fn write_synced(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn fill_private(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<File> {
     let mut file = io::BufWriter::with_capacity(1 << 16, create_private(path)?);
     fill(&mut file)?;
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    file.into_inner().map_err(io::IntoInnerError::into_error)
+}
+
+fn synced(path: &Path, sync: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), FolderError> {
+    sync(path).map_err(FolderError::io(path))
+}
+
+/// Windows flushes a file only through a handle that may write.
+fn sync_file(path: &Path) -> io::Result<()> {
+    OpenOptions::new().write(true).open(path)?.sync_all()
 }
 
 /// Some file systems can't sync a folder, and say so; then its names are as durable as they can be.
@@ -237,8 +286,8 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let (folder, _lock) = create(parent.path());
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        write_private(&folder.file("run.json"), |out| out.write_all(b"{}")).unwrap();
-        assert_eq!((mode(folder.path()), mode(&folder.file("run.json"))), (0o700, 0o600));
+        write_private(&folder.file(RUN_JSON), |out| out.write_all(b"{}")).unwrap();
+        assert_eq!((mode(folder.path()), mode(&folder.file(RUN_JSON))), (0o700, 0o600));
     }
 
     #[test]

@@ -11,11 +11,14 @@ mod record;
 mod tests;
 mod writer;
 
-pub use folder::{FolderError, RunFolder, RunLock, create_private, write_private};
+pub use folder::{
+    FolderError, PLAN_CSV, RUN_JSON, RunFolder, RunLock, create_private, create_private_dir, sync_folder,
+    write_private, write_unsynced,
+};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
     AppRecord, Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
-    SettingsRecord, TenantRecord, Unprotected,
+    SettingsRecord, Sharded, TenantRecord, Unprotected,
 };
 pub use writer::{Journal, JournalError, Synced};
 

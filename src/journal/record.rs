@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::dispatch::{BatchSize, Jobs};
+use crate::graph::Priority;
 use crate::identity::{FurtherApp, Sources};
-use crate::intake::SourceDigest;
+use crate::intake::{Shard, SourceDigest};
 use crate::outcome::{Accepted, Outcome};
 
 /// The contents of `run.json`.
@@ -32,6 +33,9 @@ pub struct RunRecord {
     pub tenant_id: Option<String>,
     /// Who ran it: the first app, or the person.
     pub operator: Operator,
+    /// Whether the rows of the input name their tenants.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_row: bool,
     /// Its tenants, where it has several, in the order of the journal's numbers. Then `tenant` and `tenant_id` are empty,
     /// and `operator` is that of the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -99,6 +103,20 @@ pub struct Decided {
     /// The plan file that was applied, if one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_file: Option<PlanFileRecord>,
+    /// Which part of its input it holds, where it does not hold all of it.
+    #[serde(flatten)]
+    pub sharded: Option<Sharded>,
+}
+
+/// Which part of an input a run holds, and what is known of the whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sharded {
+    /// Which part.
+    pub shard: Shard,
+    /// Rows of the whole input, without those that selections from the directory gave.
+    pub input_rows: u64,
+    /// The names of all sources as lines show them, in order: files, then selections.
+    pub sources: Vec<String>,
 }
 
 /// Somebody who was sent although somebody protects them.
@@ -248,6 +266,9 @@ pub struct SettingsRecord {
     /// The further apps that were named, also those that could not sign in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub further: Vec<FurtherApp>,
+    /// `--throttle-priority`.
+    #[serde(default)]
+    pub throttle_priority: Priority,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
 }

@@ -187,7 +187,8 @@ impl Again {
     fn facts_now(&mut self, now: PlanFacts, drafted: &Drafted) {
         let planned = std::mem::take(&mut self.draft.facts);
         let protected = planned.protected.into_iter().chain(now.protected).collect();
-        self.draft.facts = PlanFacts { selection: planned.selection, protected, ..now };
+        let (selection, sharded) = (planned.selection, planned.sharded);
+        self.draft.facts = PlanFacts { selection, sharded, protected, ..now };
         self.draft.drafted.sends_operator = drafted.sends_operator;
     }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
 use super::drafting::{Drafting, Finished, Rules};
+use super::gathered::Part;
 use super::guard::{EXCLUDED, Guard, GuardError, PROTECTED, for_each_person, members};
 use super::order::First;
 use super::sources::{Place, Sources};
@@ -15,6 +16,7 @@ use super::{Draft, Gathered, Listed, PlanError, PlanFacts, Resolution, Signed, W
 use crate::directory::{Admins, Person, Resolved, Selector, UserReads};
 use crate::event::TenantIndex;
 use crate::intake::{Row, Verdict};
+use crate::journal::Sharded;
 use crate::together::together;
 use crate::user_id::UserId;
 
@@ -53,7 +55,7 @@ pub(super) async fn compose<D: Ask>(
     // Whoever writes `me` means themselves, by whatever name they stand in the list again.
     let include_self = wishes.include_self || gathered.names_me;
     let wishes = &Wishes { include_self, ..wishes.clone() };
-    let mut rows = gathered.rows()?;
+    let (mut rows, elsewhere, part) = (gathered.rows()?, gathered.elsewhere()?, gathered.part.take());
     let first: Vec<Row> = rows.by_ref().take(TRIED).collect::<Result<_, _>>()?;
     let firsts = firsts(&gathered, tenants, &first);
     let mut rows = first.into_iter().map(Ok).chain(rows);
@@ -70,6 +72,12 @@ pub(super) async fn compose<D: Ask>(
     let selections = wishes.selectors.iter().map(Selector::to_string);
     let files = gathered.names.len();
     let names = Sources::new(gathered.names, selections);
+    let sharded = part.as_ref().map(|part| Sharded {
+        shard: part.shard,
+        input_rows: gathered.input_rows,
+        sources: names.all().to_vec(),
+    });
+    let facts = PlanFacts { sharded, ..facts };
     let keys = tenants.all.iter().map(|tenant| tenant.key.clone()).collect();
     let mut drafting = Drafting::new(rules, keys, names, gathered.columns.len(), facts);
     let what = "the users of the input";
@@ -90,8 +98,13 @@ pub(super) async fn compose<D: Ask>(
             tell(&Reading { what, so_far, of });
         }
     }
+    for row in elsewhere {
+        let row = row?;
+        drafting.overhear(&row, tenants.places.of(row.tenant.as_deref()).ok());
+    }
     for (at, selector) in wishes.selectors.iter().enumerate() {
-        select(selector, files + at, wishes, &worlds[0], &mut drafting, tell).await?;
+        let asked = Asked { selector, source: files + at, part: part.as_ref() };
+        select(&asked, wishes, &worlds[0], &mut drafting, tell).await?;
     }
     let Finished { spool, drafted, mut facts, each: counted } = drafting.finish()?;
     joined::facts(&mut facts, each, counted, &drafted, tenants, &closed);
@@ -115,12 +128,12 @@ pub(super) async fn compose<D: Ask>(
 /// The first users of each tenant.
 fn firsts<D>(gathered: &Gathered, tenants: &Tenants<'_, D>, rows: &[Row]) -> Vec<Vec<UserId>> {
     let mut firsts: Vec<Vec<UserId>> = vec![Vec::new(); tenants.all.len()];
-    for named in gathered.tenants.iter().flat_map(|tenants| tenants.all()) {
+    for named in gathered.named.iter().flat_map(|tenants| tenants.all()) {
         if let Ok(place) = tenants.places.of(Some(&named.name.to_string())) {
             firsts[place as usize].extend(named.first.iter().cloned());
         }
     }
-    for row in rows.iter().filter(|row| gathered.tenants.is_none() || row.tenant.is_none()) {
+    for row in rows.iter().filter(|row| gathered.named.is_none() || row.tenant.is_none()) {
         let user = row.id.parse().ok().filter(|id| *id != UserId::Me);
         if let (Ok(place), Some(user)) = (tenants.places.of(row.tenant.as_deref()), user) {
             firsts[place as usize].push(user);
@@ -403,24 +416,36 @@ pub fn check_lists(wishes: &Wishes) -> Result<(), PlanError> {
     Ok(())
 }
 
+/// A selection.
+struct Asked<'a> {
+    selector: &'a Selector,
+    /// Its number among the sources.
+    source: usize,
+    /// The part of it that is wanted, where not all of it is.
+    part: Option<&'a Part>,
+}
+
 /// Takes in whom a selection finds.
 async fn select<D: Ask>(
-    selector: &Selector,
-    source: usize,
+    asked: &Asked<'_>,
     wishes: &Wishes,
     world: &World<'_, D>,
     drafting: &mut Drafting,
     tell: Tell<'_>,
 ) -> Result<(), PlanError> {
     let directory = world.directory.ok_or(PlanError::NoDirectory)?;
-    let mut pages = directory.people(selector).await?;
+    let mut pages = directory.people(asked.selector).await?;
     let what = pages.name().to_owned();
     // A page may give somebody again: that is Graph's paging, and nobody named them twice.
     let mut known = HashSet::new();
     while let Some(page) = pages.next_page().await? {
         for person in &whole(page, world).await? {
-            if known.insert(person.id) {
-                drafting.person(person, Place::new(source, known.len() as u64))?;
+            if !known.insert(person.id) {
+                continue;
+            }
+            match asked.part.is_none_or(|part| part.holds(&UserId::Object(person.id))) {
+                true => drafting.person(person, Place::new(asked.source, known.len() as u64))?,
+                false => drafting.overhear_person(person),
             }
         }
         tell(&Reading { what: &what, so_far: known.len() as u64, of: pages.expected() });

@@ -38,6 +38,8 @@ pub(super) struct Drafted {
     pub(super) rows: u64,
     /// Rows that selections gave.
     pub(super) selected: u64,
+    /// Rows, and users of selections, that are in other shards.
+    pub(super) elsewhere: u64,
     pub(super) left_out: Counted,
     pub(super) external: u64,
     pub(super) first_invalid: Option<String>,
@@ -155,11 +157,8 @@ impl Drafting {
         }
         let left_out = match &row.verdict {
             Verdict::Excluded(why) => {
-                if let (Ok(user), Ok(tenant)) = (row.id.parse(), tenant) {
-                    let others = row.also.iter().chain(&row.perhaps).filter_map(|text| text.parse().ok());
-                    self.rules[tenant as usize]
-                        .guard
-                        .learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
+                if let Ok(tenant) = tenant {
+                    self.learn(row, tenant);
                 }
                 Some(LeftOut::new(Outcome::Excluded, why.clone()))
             }
@@ -170,6 +169,28 @@ impl Drafting {
             },
         };
         self.keep(planned, left_out)
+    }
+
+    /// Takes in what a row of another shard calls its user: whoever is listed is so under that id here, too.
+    pub(super) fn overhear(&mut self, row: &Row, tenant: Option<TenantIndex>) {
+        self.drafted.elsewhere += 1;
+        if let (false, Some(tenant)) = (matches!(row.verdict, Verdict::Unreadable(_)), tenant) {
+            self.learn(row, tenant);
+        }
+    }
+
+    /// The same of a user of another shard.
+    pub(super) fn overhear_person(&mut self, person: &Person) {
+        self.drafted.elsewhere += 1;
+        self.rules[0].guard.learn(&ids_of(person).collect::<Vec<UserId>>());
+    }
+
+    fn learn(&mut self, row: &Row, tenant: TenantIndex) {
+        if let Ok(user) = row.id.parse() {
+            let others = row.also.iter().chain(&row.perhaps).filter_map(|text| text.parse().ok());
+            let guard = &mut self.rules[tenant as usize].guard;
+            guard.learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
+        }
     }
 
     /// Decides what becomes of somebody whom a selection found.

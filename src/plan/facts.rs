@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::TenantFacts;
+use crate::journal::Sharded;
 
 /// Counts and names of a plan. Counts are of targets, unless they say otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +46,9 @@ pub struct PlanFacts {
     pub tenants: Vec<TenantFacts>,
     /// How many users the tenant has, or all of them together, where that was asked.
     pub tenant_users: Option<u64>,
+    /// Which part of the input it is, where it is not all of it.
+    #[serde(flatten)]
+    pub sharded: Option<Sharded>,
 }
 
 /// Whether targets were looked up in the directory.

@@ -259,7 +259,7 @@ fn parse_flag(word: &str) -> Option<Option<bool>> {
     }
 }
 
-/// Copies the spool to `out` with targets' indexes turned into places, syncs it, and gives its SHA-256 in hex.
+/// Copies the spool to `out` with targets' indexes turned into places, and gives its SHA-256 in hex.
 pub(super) fn write_plan(
     spool: csv::Writer<SpooledTempFile>,
     columns: &[String],
@@ -274,7 +274,7 @@ pub(super) fn write_plan(
         other => other,
     })?;
     let (inner, sha256) = out.finish();
-    inner.into_inner().map_err(|error| fail(error.into_error()))?.sync_all().map_err(fail)?;
+    inner.into_inner().map_err(|error| fail(error.into_error()))?;
     Ok(sha256)
 }
 

@@ -6,15 +6,40 @@ use tempfile::SpooledTempFile;
 
 use super::{PlanError, PlanRow};
 use crate::event::Order;
-use crate::intake::{Intake, Row, SourceDigest, Verdict};
+use crate::intake::{Intake, Row, Shard, SourceDigest, Tenants, Verdict};
 use crate::tenant::NamedTenants;
+use crate::user_id::UserId;
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
 const IN_MEMORY: usize = 4 << 20;
 
+/// Rows on the way, as JSON lines.
+type Spool = BufWriter<SpooledTempFile>;
+
+/// A part of an input.
+pub(super) struct Part {
+    pub(super) shard: Shard,
+    tenants: Tenants,
+}
+
+impl Part {
+    /// Whether a user whom a selection found is in it.
+    pub(super) fn holds(&self, id: &UserId) -> bool {
+        self.tenants.is_in(self.shard, None, &id.to_string())
+    }
+}
+
 /// The rows of all inputs.
 pub struct Gathered {
-    spool: BufWriter<SpooledTempFile>,
+    spool: Spool,
+    /// The rows of other shards, without their cells: what they call people counts for the lists.
+    elsewhere: Spool,
+    /// Which part of the input it is, and how the parts are told apart; none where it is all of it.
+    pub(super) part: Option<Part>,
+    /// How many rows were read, of whatever shard.
+    pub(super) input_rows: u64,
+    /// The tenants that they name.
+    tenants: Tenants,
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs' names.
@@ -30,7 +55,7 @@ pub struct Gathered {
     /// Whether some input names its users by mail addresses.
     pub ids_are_mail: bool,
     /// The tenants that rows name; none where no input has a column of them.
-    pub tenants: Option<NamedTenants>,
+    pub named: Option<NamedTenants>,
     /// The column that names them, by the name it has in the first input with one.
     pub tenant_column: Option<String>,
 }
@@ -39,7 +64,11 @@ impl Default for Gathered {
     /// No input at all.
     fn default() -> Gathered {
         Gathered {
-            spool: BufWriter::new(SpooledTempFile::new(IN_MEMORY)),
+            spool: new_spool(),
+            elsewhere: new_spool(),
+            part: None,
+            input_rows: 0,
+            tenants: Tenants::default(),
             columns: Vec::new(),
             names: Vec::new(),
             notices: Vec::new(),
@@ -47,7 +76,7 @@ impl Default for Gathered {
             users: 0,
             ids_are_mail: false,
             names_me: false,
-            tenants: None,
+            named: None,
             tenant_column: None,
         }
     }
@@ -63,22 +92,17 @@ impl Gathered {
             columns: intake.columns().to_vec(),
             names: intake.source_names(),
             ids_are_mail: intake.ids_are_mail(),
-            tenants: intake.tenant_column().map(|_| NamedTenants::default()),
+            named: intake.tenant_column().map(|_| NamedTenants::default()),
             tenant_column: intake.tenant_column().map(str::to_owned),
             ..Gathered::default()
         };
         for row in intake.by_ref() {
             let row = row?;
-            let read = row.verdict == Verdict::Read;
-            gathered.users += u64::from(read);
-            gathered.names_me |= read && row.id.eq_ignore_ascii_case("me");
-            if let Some(tenants) = gathered.tenants.as_mut().filter(|_| read) {
-                tenants.count(row.tenant.as_deref(), &row.id);
-            }
+            gathered.tenants.add(row.tenant.as_deref());
             gathered.keep(&row).map_err(failed)?;
         }
         gathered.notices = intake.notices().to_vec();
-        gathered.notices.extend(gathered.tenants.as_ref().and_then(senseless));
+        gathered.notices.extend(gathered.named.as_ref().and_then(senseless));
         gathered.inputs = intake.finish()?;
         Ok(gathered)
     }
@@ -93,7 +117,6 @@ impl Gathered {
         for row in plan {
             let row = row?;
             let Some(order) = row.order() else { continue };
-            gathered.users += 1;
             gathered.keep(&target(row, order)).map_err(failed)?;
         }
         Ok(gathered)
@@ -106,9 +129,38 @@ impl Gathered {
         }
     }
 
+    /// Leaves the rows of other shards out: of those, only whom they name is kept, for the lists of people.
+    ///
+    /// # Errors
+    /// When the rows can't be read back, or can't be kept.
+    pub fn shard(&mut self, shard: Shard) -> Result<(), PlanError> {
+        let part = Part { shard, tenants: std::mem::take(&mut self.tenants) };
+        let (rows, input_rows) = (self.rows()?, self.input_rows);
+        (self.users, self.names_me) = (0, false);
+        // Only tenants of this part are signed in to.
+        self.named = self.named.as_ref().map(|_| NamedTenants::default());
+        for row in rows {
+            let mut row = row?;
+            if part.tenants.is_in(shard, row.tenant.as_deref(), &row.id) {
+                self.keep(&row).map_err(failed)?;
+            } else {
+                row.cells = Vec::new();
+                put(&mut self.elsewhere, &row).map_err(failed)?;
+            }
+        }
+        (self.part, self.input_rows) = (Some(part), input_rows);
+        Ok(())
+    }
+
     fn keep(&mut self, row: &Row) -> std::io::Result<()> {
-        serde_json::to_writer(&mut self.spool, row)?;
-        self.spool.write_all(b"\n")
+        let read = row.verdict == Verdict::Read;
+        self.input_rows += 1;
+        self.users += u64::from(read);
+        if let Some(named) = self.named.as_mut().filter(|_| read) {
+            named.count(row.tenant.as_deref(), &row.id);
+        }
+        self.names_me |= read && row.id.eq_ignore_ascii_case("me");
+        put(&mut self.spool, row)
     }
 
     /// The rows, in the inputs' order; what else is known stays.
@@ -116,17 +168,34 @@ impl Gathered {
     /// # Errors
     /// When the rows can't be read back.
     pub fn rows(&mut self) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
-        let empty = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
-        let mut spool = std::mem::replace(&mut self.spool, empty)
-            .into_inner()
-            .map_err(|error| failed(error.into_error()))?;
-        spool.rewind().map_err(failed)?;
-        let lines = BufReader::with_capacity(1 << 16, spool).split(b'\n');
-        Ok(lines.map(|line| {
-            let line = line.map_err(failed)?;
-            serde_json::from_slice(&line).map_err(|error| failed(error.into()))
-        }))
+        read_back(std::mem::replace(&mut self.spool, new_spool()))
     }
+
+    /// The rows of other shards.
+    pub(super) fn elsewhere(
+        &mut self,
+    ) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
+        read_back(std::mem::replace(&mut self.elsewhere, new_spool()))
+    }
+}
+
+fn new_spool() -> Spool {
+    BufWriter::new(SpooledTempFile::new(IN_MEMORY))
+}
+
+fn put(spool: &mut Spool, row: &Row) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *spool, row)?;
+    spool.write_all(b"\n")
+}
+
+fn read_back(spool: Spool) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
+    let mut spool = spool.into_inner().map_err(|error| failed(error.into_error()))?;
+    spool.rewind().map_err(failed)?;
+    let lines = BufReader::with_capacity(1 << 16, spool).split(b'\n');
+    Ok(lines.map(|line| {
+        let line = line.map_err(failed)?;
+        serde_json::from_slice(&line).map_err(|error| failed(error.into()))
+    }))
 }
 
 /// What to say of cells in the column of tenants that name none.

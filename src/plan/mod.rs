@@ -90,8 +90,8 @@ pub struct Draft {
 pub struct Signed {
     /// The ids of the signed-in user; none for an app.
     pub operator: Vec<UserId>,
-    /// The app's id.
-    pub app_id: Option<String>,
+    /// The ids of the apps that send, the first one's first.
+    pub app_ids: Vec<String>,
 }
 
 impl Draft {
@@ -191,7 +191,8 @@ impl Draft {
         }
     }
 
-    /// Writes the plan to `path` with the order settled, synced, and gives the targets in sending order.
+    /// Writes the plan to `path` with the order settled, and gives the targets in sending order. It is not synced here:
+    /// [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all that stands before the first request.
     pub fn freeze(self, path: &Path) -> Result<Frozen, PlanError> {
         let mut record = self.record();
         let order = SendingOrder::of(&self.drafted.ranks);

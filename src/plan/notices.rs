@@ -7,10 +7,14 @@ use super::world::lacking;
 use crate::console::wording;
 use crate::directory::Need;
 use crate::harmless::excerpt;
+use crate::journal::Sharded;
 
 /// What to say. `mail` is set where the input names its users by mail addresses, and those are not looked for.
 pub(super) fn of(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> Vec<String> {
     let mut notices = Vec::new();
+    if let Some(sharded) = &facts.sharded {
+        notices.push(part(sharded, drafted));
+    }
     if let Some(why) = impossible(&facts.resolution).filter(|_| !drafted.targets.is_empty()) {
         notices.push(unresolved(why));
     }
@@ -29,6 +33,13 @@ pub(super) fn of(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> Vec<String
             .push(format!("{} priorities are no whole numbers: those users go last", drafted.bad_priorities));
     }
     notices
+}
+
+/// Which part of the input this is.
+fn part(sharded: &Sharded, drafted: &Drafted) -> String {
+    let (rows, all) = (wording::count(drafted.rows), wording::count(drafted.rows + drafted.elsewhere));
+    let nobody = if drafted.rows == 0 { ": there is nobody for this one" } else { "" };
+    format!("shard {}: {rows} of {all} rows{nobody}", sharded.shard)
 }
 
 /// What it costs that ids are compared as they are written, in two sentences.

@@ -27,6 +27,11 @@ impl Sources {
         Sources { names: (count != 1 || names.len() > 1).then_some(names) }
     }
 
+    /// The names of all sources, where lines show them.
+    pub(super) fn all(&self) -> &[String] {
+        self.names.as_deref().unwrap_or_default()
+    }
+
     /// The place's name.
     pub(super) fn name(&self, place: Place) -> impl fmt::Display + '_ {
         let source = self.names.as_ref().and_then(|names| names.get(usize::from(place.source)));

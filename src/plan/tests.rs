@@ -230,7 +230,7 @@ fn group(number: usize) -> Selector {
 
 fn operator(n: u8) -> Signed {
     let operator = vec![upn(n).parse().unwrap(), UserId::Object(object(n)), UserId::Me];
-    Signed { operator, app_id: Some("app".to_owned()) }
+    Signed { operator, app_ids: vec!["app".to_owned()] }
 }
 
 #[test]

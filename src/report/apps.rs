@@ -47,6 +47,24 @@ pub(super) fn shares(record: &RunRecord, ledger: &Ledger, totals: &Totals) -> Ve
     shares
 }
 
+/// The apps of several runs together, each once; `totals` are over the rows of all.
+pub(super) fn joined<'a>(
+    runs: impl Iterator<Item = (&'a RunRecord, &'a Ledger)>,
+    totals: &Totals,
+) -> Vec<AppShare> {
+    let mut all: Vec<AppShare> = Vec::new();
+    for share in runs.flat_map(|(record, ledger)| shares(record, ledger, totals)) {
+        match all.iter_mut().find(|known| known.app_id == share.app_id) {
+            Some(known) => {
+                known.left_out = known.left_out.take().or(share.left_out);
+                known.dropped = known.dropped.take().or(share.dropped);
+            }
+            None => all.push(share),
+        }
+    }
+    all
+}
+
 impl AppShare {
     fn begun(app: &AppRecord) -> AppShare {
         AppShare {

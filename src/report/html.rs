@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use askama::Template;
 
 use super::apps;
+use super::merge::Merged;
 use super::row::time;
 use super::sample::{Group, Sample};
 use super::summary::{Summary, grouped, length, plural};
@@ -12,7 +13,6 @@ use super::tenants::{TenantSummary, worst_first};
 use super::text::share;
 use super::words::{meaning, next_step};
 use crate::harmless::{excerpt, shown};
-use crate::journal::RunRecord;
 use crate::outcome::{Outcome, Standing};
 
 /// The file's name.
@@ -34,7 +34,7 @@ struct Page<'a> {
     shares: Vec<Share>,
     steps: Vec<(Outcome, String, &'static str)>,
     inputs: Vec<Input>,
-    plan_sha256: &'a str,
+    plans: Vec<(String, &'a str)>,
     tenants: Vec<TenantRow>,
     tenants_open: bool,
     groups: [Shown<'a>; 3],
@@ -86,17 +86,12 @@ struct Shown<'a> {
 }
 
 /// Writes the page.
-pub(super) fn write(
-    out: &mut dyn Write,
-    record: &RunRecord,
-    summary: &Summary,
-    sample: &Sample,
-) -> io::Result<()> {
-    Page::new(record, summary, sample).write_into(out)
+pub(super) fn write(out: &mut dyn Write, summary: &Summary, sample: &Sample) -> io::Result<()> {
+    Page::new(summary, sample).write_into(out)
 }
 
 impl<'a> Page<'a> {
-    fn new(record: &RunRecord, summary: &'a Summary, sample: &'a Sample) -> Page<'a> {
+    fn new(summary: &'a Summary, sample: &'a Sample) -> Page<'a> {
         let headline = summary.headline();
         let case = summary.case_id.as_deref().map(|id| format!("{} · ", shown(id))).unwrap_or_default();
         Page {
@@ -105,12 +100,12 @@ impl<'a> Page<'a> {
             tone: tone_of(summary),
             drill: summary.drill,
             warnings: warnings(summary),
-            facts: facts(record, summary),
+            facts: facts(summary),
             outcomes: outcomes(summary),
             shares: shares(summary),
             steps: steps(summary),
             inputs: inputs(summary),
-            plan_sha256: &summary.plan_sha256,
+            plans: plans(summary),
             tenants: tenants(summary),
             tenants_open: summary.tenants.len() as u64 <= OPEN_UP_TO,
             groups: [
@@ -138,7 +133,8 @@ impl<'a> Shown<'a> {
 /// Green only where every user is surely signed out.
 fn tone_of(summary: &Summary) -> &'static str {
     let all = summary.users() == summary.count(Outcome::Revoked) && summary.users() > 0;
-    match (summary.not_done, all && !summary.drill && summary.stopped.is_none()) {
+    let missing = summary.merged.iter().any(|merged| !merged.missing.is_empty());
+    match (summary.not_done + u64::from(missing), all && !summary.drill && summary.stopped.is_none()) {
         (0, true) => "done",
         (0, false) => "out",
         _ => "open",
@@ -161,6 +157,10 @@ fn warnings(summary: &Summary) -> Vec<String> {
     } else if summary.ended_at.is_none() {
         warnings.push("The journal has no end: the process was killed, or still worked.".to_owned());
     }
+    let merged = summary.merged.iter();
+    warnings.extend(
+        merged.flat_map(|merged| merged.missing_sentence().into_iter().chain(merged.twice_sentence())),
+    );
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
         warnings.push(format!("{lines} of the journal could not be read; what they said is not counted."));
@@ -169,7 +169,7 @@ fn warnings(summary: &Summary) -> Vec<String> {
     warnings
 }
 
-fn facts(record: &RunRecord, summary: &Summary) -> Vec<(&'static str, String)> {
+fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
     let operator = &summary.operator;
     let machine = [operator.local_user.as_deref(), operator.host.as_deref()];
     let machine: Vec<&str> = machine.into_iter().flatten().collect();
@@ -204,8 +204,9 @@ fn facts(record: &RunRecord, summary: &Summary) -> Vec<(&'static str, String)> {
             "Processes",
             (summary.processes > 1).then(|| format!("{} (the run was resumed)", summary.processes)),
         ),
-        ("Run", Some(record.id.clone())),
-        ("Program", Some(format!("entra-revoke {}", record.version))),
+        ("Joined", summary.merged.as_ref().map(Merged::joined_in_words)),
+        ("Run", Some(summary.run.clone())),
+        ("Program", Some(format!("entra-revoke {}", summary.version))),
     ];
     let known = facts.into_iter().filter_map(|(name, value)| Some((name, value.filter(|v| !v.is_empty())?)));
     known.map(|(name, value)| (name, shown(&value).into_owned())).collect()
@@ -259,6 +260,14 @@ fn tenants(summary: &Summary) -> Vec<TenantRow> {
         why: tenant.stopped.as_ref().map(|stopped| excerpt(&stopped.sentence, 300)).unwrap_or_default(),
     };
     worst_first(&summary.tenants).into_iter().chain(complete).map(row).collect()
+}
+
+/// The plans, with their SHA-256.
+fn plans(summary: &Summary) -> Vec<(String, &str)> {
+    let own = summary.plan_sha256.as_deref().map(|sha256| ("plan.csv".to_owned(), sha256));
+    let runs = summary.merged.iter().flat_map(|merged| &merged.runs);
+    let joined = runs.map(|run| (format!("plan.csv of shard {}", run.shard), run.plan_sha256.as_str()));
+    own.into_iter().chain(joined).collect()
 }
 
 fn inputs(summary: &Summary) -> Vec<Input> {

@@ -1,18 +1,21 @@
 //! `manifest.json`: size and SHA-256 of every file of the run, so that a copy can be checked against it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ReportError;
 use crate::digest::sha256_of;
-use crate::journal::{FORMAT, RunFolder, write_private};
+use crate::journal::{FORMAT, sync_folder, write_private};
 
 const NAME: &str = "manifest.json";
 
-/// The files that it speaks of, in order: all but itself and the lock.
-const FILES: [&str; 8] = [
+/// The files of a run that it speaks of, in order: all but itself and the lock.
+pub(super) const OF_A_RUN: [&str; 8] = [
     "run.json",
     "plan.csv",
     "journal.jsonl",
@@ -23,43 +26,126 @@ const FILES: [&str; 8] = [
     "remaining.csv",
 ];
 
-#[derive(Serialize)]
-struct Manifest<'a> {
+#[derive(Serialize, Deserialize)]
+struct Manifest {
     format: u32,
-    run: &'a str,
+    run: String,
     files: Vec<Entry>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Deserialize)]
 struct Entry {
-    name: &'static str,
+    name: String,
     bytes: u64,
     sha256: String,
 }
 
+/// Why a folder is not what its manifest says.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// It has none.
+    #[error(
+        "{folder} has no manifest: its run goes on, or was killed. Let it end (entra-revoke resume), or make its reports \
+         again (entra-revoke report)", folder = folder.display()
+    )]
+    Missing {
+        /// Which folder.
+        folder: PathBuf,
+    },
+    /// It can't be read, or makes no sense.
+    #[error("can't read {path}: {reason}", path = path.display())]
+    Unreadable {
+        /// The manifest, or a file that it names.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A file is not the one of which it speaks.
+    #[error(
+        "{path} is not the file of which the folder's manifest speaks: it was changed after the run's end, or copied in \
+         part. It proves nothing as it is", path = path.display()
+    )]
+    Changed {
+        /// Which file.
+        path: PathBuf,
+    },
+    /// It does not speak of a file that it must speak of, or of another run.
+    #[error("{path} is not the manifest of this run: {reason}", path = path.display())]
+    Foreign {
+        /// The manifest.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Checks every file of a run against its manifest, and gives the manifest's own SHA-256, in hex.
+///
+/// # Errors
+/// When there is none, or a file is missing or another one.
+pub fn check(folder: &Path, run: &str) -> Result<String, ManifestError> {
+    let path = folder.join(NAME);
+    let unreadable = |reason: String| ManifestError::Unreadable { path: path.clone(), reason };
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(ManifestError::Missing { folder: folder.to_owned() });
+        }
+        Err(error) => return Err(unreadable(error.to_string())),
+    };
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
+    let foreign = |reason: String| ManifestError::Foreign { path: path.clone(), reason };
+    if manifest.run != run {
+        let theirs = crate::harmless::excerpt(&manifest.run, 40);
+        return Err(foreign(format!("it speaks of run {theirs}, and run.json of {run}")));
+    }
+    let named: HashSet<&str> = manifest.files.iter().map(|entry| entry.name.as_str()).collect();
+    if let Some(missing) = OF_A_RUN.into_iter().find(|name| !named.contains(name)) {
+        return Err(foreign(format!("it does not speak of {missing}")));
+    }
+    // What else it may name is nothing of a run's, and could lie anywhere.
+    for entry in manifest.files.iter().filter(|entry| OF_A_RUN.contains(&entry.name.as_str())) {
+        let path = folder.join(&entry.name);
+        let failed =
+            |error: io::Error| ManifestError::Unreadable { path: path.clone(), reason: error.to_string() };
+        if sha256_of(&path).map_err(failed)? != entry.sha256 {
+            return Err(ManifestError::Changed { path });
+        }
+    }
+    sha256_of(&path).map_err(|error| unreadable(error.to_string()))
+}
+
 /// Takes an earlier manifest away.
-pub(super) fn remove(folder: &RunFolder) -> Result<(), ReportError> {
-    let path = folder.file(NAME);
+pub(super) fn remove(folder: &Path) -> Result<(), ReportError> {
+    let path = folder.join(NAME);
     match fs::remove_file(&path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ReportError::write(&path)(error)),
         _ => Ok(()),
     }
 }
 
-/// Hashes the run's files and writes the manifest. Fails where one of them is missing.
-pub(super) fn write(folder: &RunFolder, run: &str) -> Result<(), ReportError> {
-    let entry = |name: &'static str| {
-        let path = folder.file(name);
-        let bytes = fs::metadata(&path).map_err(ReportError::read(&path))?.len();
-        let sha256 = sha256_of(&path).map_err(ReportError::read(&path))?;
-        Ok(Entry { name, bytes, sha256 })
-    };
-    let files = FILES.into_iter().map(entry).collect::<Result<_, ReportError>>()?;
-    let manifest = Manifest { format: FORMAT, run, files };
-    let path = folder.file(NAME);
+/// Makes these files of a folder durable, hashes them meanwhile, and writes the manifest. Fails where one is missing.
+pub(super) fn write(folder: &Path, run: &str, files: &[&'static str]) -> Result<(), ReportError> {
+    let (synced, files) = thread::scope(|scope| {
+        let hashing: Vec<_> = files.iter().map(|name| scope.spawn(move || entry(folder, name))).collect();
+        let synced = sync_folder(folder, files);
+        let broken = |_| Err(ReportError::read(folder)(io::Error::other("hashing broke down")));
+        let files = hashing.into_iter().map(|one| one.join().unwrap_or_else(broken));
+        (synced, files.collect::<Result<_, _>>())
+    });
+    synced?;
+    let manifest = Manifest { format: FORMAT, run: run.to_owned(), files: files? };
+    let path = folder.join(NAME);
     write_private(&path, |out| {
         serde_json::to_writer_pretty(&mut *out, &manifest)?;
         out.write_all(b"\n")
     })
     .map_err(ReportError::write(&path))
+}
+
+fn entry(folder: &Path, name: &str) -> Result<Entry, ReportError> {
+    let path = folder.join(name);
+    let bytes = fs::metadata(&path).map_err(ReportError::read(&path))?.len();
+    let sha256 = sha256_of(&path).map_err(ReportError::read(&path))?;
+    Ok(Entry { name: name.to_owned(), bytes, sha256 })
 }

@@ -10,6 +10,7 @@ mod csv;
 mod html;
 mod jsonl;
 mod manifest;
+pub mod merge;
 mod pass;
 mod remaining;
 mod row;
@@ -27,6 +28,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use apps::AppShare;
+pub use manifest::{ManifestError, check as check_manifest};
 pub use pass::for_each_row;
 pub use row::{COLUMNS, ReportRow};
 pub use stream::{RowStream, StreamFormat};
@@ -36,7 +38,7 @@ pub use text::render as summary_text;
 pub use totals::Totals;
 pub use words::{meaning, next_step};
 
-use crate::journal::{Ledger, RunFolder, RunRecord, write_private};
+use crate::journal::{FolderError, Ledger, RunFolder, RunRecord, write_unsynced};
 use crate::plan::PlanError;
 
 /// A report can't be made. The run's evidence, plan and journal, is not touched by it.
@@ -53,6 +55,23 @@ pub enum ReportError {
         /// Why.
         source: io::Error,
     },
+    /// A row stands in two folders that are to be joined.
+    #[error(
+        "line {line} of the input stands in {one} and in {other}: the runs did not split the same rows. They must have the \
+         same --column, --skip-rows, --max-rows, --sheet and the like", line = crate::harmless::excerpt(line, 80),
+         one = one.display(), other = other.display()
+    )]
+    Overlap {
+        /// The row's line.
+        line: String,
+        /// One folder.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
+    /// The reports can't be made durable.
+    #[error("{0}; mend that, then make the reports again: the run's journal holds all they need")]
+    Sync(#[from] FolderError),
     /// A report can't be written.
     #[error("can't write {path}: {source}; make room or give access, then make the reports again: the run's journal holds all they need", path = path.display())]
     Write {
@@ -76,23 +95,29 @@ impl ReportError {
 /// Takes the manifest away, since the journal is about to grow: however the process ends, none is left that speaks of
 /// an earlier journal.
 pub fn withdraw_manifest(folder: &RunFolder) -> Result<(), ReportError> {
-    manifest::remove(folder)
+    manifest::remove(folder.path())
 }
 
 /// Writes all reports of a run, the manifest last, and gives the summary. Call it when the journal is closed: the
 /// manifest holds the journal's hash.
 ///
-/// Each file is replaced whole. Fails where the plan or the journal can't be read or a file can't be written; a
+/// Each file is replaced whole, and all are synced before the manifest is there: one that a loss of power took has none
+/// to vouch for it. Fails where the plan or the journal can't be read or a file can't be written; a
 /// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
 pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<Summary, ReportError> {
-    manifest::remove(folder)?;
-    let pass = pass::write_rows(folder, record, ledger)?;
+    manifest::remove(folder.path())?;
+    let rows = |visit: pass::Visit<'_>| for_each_row(folder, record, ledger, visit);
+    let pass = pass::write_rows(folder.path(), &pass::Form::of(record), rows)?;
     let summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
-    let path = folder.file(summary::NAME);
-    write_private(&path, |out| summary.write(out)).map_err(ReportError::write(&path))?;
-    let path = folder.file(html::NAME);
-    write_private(&path, |out| html::write(out, record, &summary, &pass.sample))
-        .map_err(ReportError::write(&path))?;
-    manifest::write(folder, &record.id)?;
+    write_pages(folder.path(), &summary, &pass.sample)?;
+    manifest::write(folder.path(), &record.id, &manifest::OF_A_RUN)?;
     Ok(summary)
+}
+
+/// Writes `summary.json` and `report.html`.
+fn write_pages(folder: &Path, summary: &Summary, sample: &sample::Sample) -> Result<(), ReportError> {
+    let path = folder.join(summary::NAME);
+    write_unsynced(&path, |out| summary.write(out)).map_err(ReportError::write(&path))?;
+    let path = folder.join(html::NAME);
+    write_unsynced(&path, |out| html::write(out, summary, sample)).map_err(ReportError::write(&path))
 }

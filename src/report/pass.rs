@@ -12,12 +12,42 @@ use super::row::ReportRow;
 use super::sample::Sample;
 use super::tenants::{ByTenant, TenantNotes};
 use super::totals::Totals;
-use crate::journal::{Ledger, RunFolder, RunRecord, write_private};
-use crate::outcome::Standing;
+use crate::journal::{Ledger, RunFolder, RunRecord, write_unsynced};
+use crate::outcome::{Accepted, Standing};
 use crate::plan::PlanReader;
 
 /// The files of rows.
 const NAMES: [&str; 3] = ["report.csv", "report.jsonl", "remaining.csv"];
+
+/// What the files of rows must know beside the rows.
+pub(super) struct Form<'a> {
+    /// The inputs' own columns.
+    pub(super) columns: &'a [String],
+    /// How many inputs there are.
+    pub(super) inputs: usize,
+    /// Rows that selections gave.
+    pub(super) selected: u64,
+    /// The words that count as done.
+    pub(super) accepted: &'a Accepted,
+    /// Whether there are several tenants.
+    pub(super) by_tenant: bool,
+}
+
+impl<'a> Form<'a> {
+    /// Of one run.
+    pub(super) fn of(record: &'a RunRecord) -> Form<'a> {
+        Form {
+            columns: &record.columns,
+            inputs: record.inputs.len(),
+            selected: record.plan.selected,
+            accepted: &record.settings.accept,
+            by_tenant: !record.tenants.is_empty(),
+        }
+    }
+}
+
+/// Whoever takes rows in.
+pub(super) type Visit<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), ReportError>;
 
 /// What the pass brings back beside the files.
 pub(super) struct Pass {
@@ -56,25 +86,25 @@ pub fn for_each_row<E: From<ReportError>>(
 
 /// The app of a run whose journal names none, as older versions wrote it: that which began it, where no other process
 /// took it up.
-fn only_app<'a>(record: &'a RunRecord, ledger: &Ledger) -> Option<&'a str> {
+pub(super) fn only_app<'a>(record: &'a RunRecord, ledger: &Ledger) -> Option<&'a str> {
     let by_one = matches!(&ledger.began[..], [only] if only.apps.is_empty());
     record.operator.app_id.as_deref().filter(|_| by_one)
 }
 
-/// Writes `report.csv`, `report.jsonl` and `remaining.csv`.
+/// Writes `report.csv`, `report.jsonl` and `remaining.csv` of the rows that `rows` gives.
 pub(super) fn write_rows(
-    folder: &RunFolder,
-    record: &RunRecord,
-    ledger: &Ledger,
+    folder: &Path,
+    form: &Form<'_>,
+    rows: impl FnOnce(Visit<'_>) -> Result<(), ReportError>,
 ) -> Result<Pass, ReportError> {
-    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.file(name));
+    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.join(name));
     let blame = Blame::default();
     let mut pass = None;
     let written = blame.file(csv_path, |csv| {
         blame.file(json_path, |json| {
             blame.file(remaining_path, |remaining| {
                 let files = Files { csv, json, remaining };
-                pass = Some(fill(folder, record, ledger, files).map_err(|error| blame.on(error))?);
+                pass = Some(fill(folder, form, rows, files).map_err(|error| blame.on(error))?);
                 Ok(())
             })
         })
@@ -96,23 +126,23 @@ struct Files<'a> {
 }
 
 fn fill(
-    folder: &RunFolder,
-    record: &RunRecord,
-    ledger: &Ledger,
+    folder: &Path,
+    form: &Form<'_>,
+    rows: impl FnOnce(Visit<'_>) -> Result<(), ReportError>,
     files: Files<'_>,
 ) -> Result<Pass, ReportError> {
-    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.file(name));
-    let columns = &record.columns;
+    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.join(name));
+    let columns = form.columns;
     let mut csv = CsvRows::new(files.csv, columns).map_err(ReportError::write(csv_path))?;
     let mut json = JsonRows::new(files.json, columns);
-    let mut remaining = Remaining::new(files.remaining, record.inputs.len(), record.plan.selected, columns)
+    let mut remaining = Remaining::new(files.remaining, form.inputs, form.selected, columns)
         .map_err(ReportError::write(remaining_path))?;
     let mut pass = Pass {
-        totals: Totals::new(&record.settings.accept),
-        by_tenant: ByTenant::new(record),
+        totals: Totals::new(form.accepted),
+        by_tenant: form.by_tenant.then(|| ByTenant::new(form.accepted)),
         sample: Sample::default(),
     };
-    for_each_row(folder, record, ledger, |row| {
+    rows(&mut |row| {
         csv.write(row).map_err(ReportError::write(csv_path))?;
         json.write(row).map_err(ReportError::write(json_path))?;
         let standing = pass.totals.count(row);
@@ -123,7 +153,7 @@ fn fill(
             remaining.write(row).map_err(ReportError::write(remaining_path))?;
         }
         pass.sample.take(row, standing);
-        Ok::<(), ReportError>(())
+        Ok(())
     })?;
     csv.flush().map_err(ReportError::write(csv_path))?;
     json.flush().map_err(ReportError::write(json_path))?;
@@ -137,7 +167,7 @@ struct Blame(RefCell<Option<ReportError>>);
 
 impl Blame {
     fn file(&self, path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        write_private(path, fill).map_err(|error| self.on(ReportError::write(path)(error)))
+        write_unsynced(path, fill).map_err(|error| self.on(ReportError::write(path)(error)))
     }
 
     /// Remembers the first error, and gives one that only says that there is one.

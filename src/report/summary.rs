@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::apps::{self, AppShare};
 use super::jsonl::millis;
+use super::merge::Merged;
 use super::tenants::{self, ByTenant, TenantSummary};
 use super::totals::Totals;
 use crate::event::Stop;
@@ -67,8 +68,8 @@ pub struct Summary {
     /// What was decided before it began: for whom it was, and who said yes to what.
     #[serde(flatten)]
     pub decided: Decided,
-    /// SHA-256 of `plan.csv`, in hex.
-    pub plan_sha256: String,
+    /// SHA-256 of `plan.csv`, in hex; none where several runs are joined: each has its own.
+    pub plan_sha256: Option<String>,
     /// Rows of the input.
     pub rows: u64,
     /// Users to revoke.
@@ -96,6 +97,9 @@ pub struct Summary {
     pub requests_per_second: Option<f64>,
     /// Lines of the journal that could not be read.
     pub damaged_lines: u64,
+    /// What it is made of, where it joins several runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merged: Option<Merged>,
 }
 
 /// Why a run stopped early.
@@ -138,7 +142,7 @@ impl Summary {
         totals: &Totals,
         by_tenant: Option<&ByTenant>,
     ) -> Summary {
-        let tenants = tenants::summaries(record, ledger, by_tenant, ledger.stopped.as_ref());
+        let tenants = tenants::summaries(tenants::of_run(record, ledger), by_tenant, ledger.stopped.as_ref());
         let stopped_in = tenants.iter().filter_map(|tenant| Some(&tenant.stopped.as_ref()?.why));
         let ended = ledger.ended_at.or(ledger.last_at).unwrap_or(record.started_at);
         Summary {
@@ -163,7 +167,7 @@ impl Summary {
             apps: apps::shares(record, ledger, totals),
             inputs: record.inputs.clone(),
             decided: record.decided.clone(),
-            plan_sha256: record.plan.sha256.clone(),
+            plan_sha256: Some(record.plan.sha256.clone()),
             rows: totals.rows,
             targets: totals.targets,
             outcomes: totals.outcomes.clone(),
@@ -177,6 +181,7 @@ impl Summary {
             throttled_ms: totals.throttled_ms,
             requests_per_second: rate(ledger, ended, totals.attempts),
             damaged_lines: ledger.damaged,
+            merged: None,
         }
     }
 
@@ -221,6 +226,9 @@ impl Summary {
         if self.left_out > 0 {
             parts.push(format!("{} left out", plural(self.left_out, "row")));
         }
+        if let Some(missing) = self.merged.as_ref().and_then(Merged::missing_in_words) {
+            parts.push(missing);
+        }
         parts.join("; ")
     }
 }
@@ -228,16 +236,21 @@ impl Summary {
 /// Requests a second, over the time of the one process.
 fn rate(ledger: &Ledger, ended: Timestamp, attempts: u64) -> Option<f64> {
     let [began] = &ledger.began[..] else { return None };
-    let millis = millis_between(began.at, ended);
+    rate_between(began.at, ended, attempts)
+}
+
+/// Requests a second between two moments.
+pub(super) fn rate_between(began: Timestamp, ended: Timestamp, attempts: u64) -> Option<f64> {
+    let millis = millis_between(began, ended);
     // Two decimals: more would only pretend.
     (millis > 0).then(|| (attempts as f64 * 100_000.0 / millis as f64).round() / 100.0)
 }
 
-fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
+pub(super) fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or_default()
 }
 
-fn at_millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn at_millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     millis(&Some(*at), serializer)
 }
 

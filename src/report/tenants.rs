@@ -8,7 +8,7 @@ use super::row::ReportRow;
 use super::summary::{Stopped, exit_code};
 use super::totals::Totals;
 use crate::event::{Stop, TenantIndex};
-use crate::journal::{Counted, Ledger, RunRecord};
+use crate::journal::{Counted, Ledger, RunRecord, TenantRecord};
 use crate::outcome::{Accepted, Outcome};
 
 /// What rows don't say of their tenants by themselves.
@@ -36,7 +36,7 @@ impl TenantNotes {
 
     /// Takes in why nothing was sent in some tenants.
     pub fn learn(&mut self, record: &RunRecord, ledger: &Ledger) {
-        let reason = |(place, tenant): (TenantIndex, &crate::journal::TenantRecord)| {
+        let reason = |(place, tenant): (TenantIndex, &TenantRecord)| {
             Some((tenant.tenant.clone(), ledger.stopped_in.get(&place)?.to_string()))
         };
         self.reasons = (0..).zip(&record.tenants).filter_map(reason).collect();
@@ -67,10 +67,9 @@ pub(super) struct ByTenant {
 }
 
 impl ByTenant {
-    /// Nothing yet; none where a run has one tenant.
-    pub(super) fn new(record: &RunRecord) -> Option<ByTenant> {
-        let accepted = record.settings.accept.clone();
-        (!record.tenants.is_empty()).then(|| ByTenant { accepted, totals: HashMap::new() })
+    /// Nothing yet.
+    pub(super) fn new(accepted: &Accepted) -> ByTenant {
+        ByTenant { accepted: accepted.clone(), totals: HashMap::new() }
     }
 
     pub(super) fn count(&mut self, row: &ReportRow<'_>) {
@@ -119,35 +118,75 @@ impl TenantSummary {
     }
 }
 
-/// All tenants of a run, in their order. `stopped` is what stopped the whole run.
+/// A tenant, and why it stopped.
+pub(super) type Tenant = (TenantRecord, Option<Stop>);
+
+/// The tenants of a run, in their order; where it has one only, that one.
+pub(super) fn of_run(record: &RunRecord, ledger: &Ledger) -> Vec<Tenant> {
+    if record.tenants.is_empty() {
+        let only = TenantRecord {
+            tenant: TenantNotes::of_record(record).own,
+            named: record.tenant.iter().cloned().collect(),
+            tenant_id: record.tenant_id.clone(),
+            app_id: record.operator.app_id.clone(),
+            auth: Some(record.operator.auth.clone()),
+            ..TenantRecord::default()
+        };
+        return vec![(only, ledger.stopped.clone())];
+    }
+    let why = |place: TenantIndex| ledger.stopped_in.get(&place).cloned();
+    (0..).zip(&record.tenants).map(|(place, tenant)| (tenant.clone(), why(place))).collect()
+}
+
+/// The tenants of several runs, each once, in the order in which they come.
+pub(super) fn of_runs<'a>(runs: impl Iterator<Item = (&'a RunRecord, &'a Ledger)>) -> Vec<Tenant> {
+    let mut joined: Vec<Tenant> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (tenant, why) in runs.flat_map(|(record, ledger)| of_run(record, ledger)) {
+        match places.get(&tenant.tenant) {
+            Some(place) => {
+                let (known, stopped) = &mut joined[*place];
+                let new = tenant.named.into_iter().filter(|name| !known.named.contains(name));
+                known.named.extend(new.collect::<Vec<_>>());
+                *stopped = stopped.take().or(why);
+            }
+            None => {
+                places.insert(tenant.tenant.clone(), joined.len());
+                joined.push((tenant, why));
+            }
+        }
+    }
+    joined
+}
+
+/// What is said of each tenant; nothing where none was counted by itself. `stopped` is what stopped the whole run.
 pub(super) fn summaries(
-    record: &RunRecord,
-    ledger: &Ledger,
+    tenants: Vec<Tenant>,
     counted: Option<&ByTenant>,
     stopped: Option<&Stop>,
 ) -> Vec<TenantSummary> {
     let Some(counted) = counted else { return Vec::new() };
     let nothing = Totals::new(&counted.accepted);
-    let summary = |(place, tenant): (TenantIndex, &crate::journal::TenantRecord)| {
+    let summary = |(tenant, why): Tenant| {
         let totals = counted.totals.get(&tenant.tenant).unwrap_or(&nothing);
-        let why = ledger.stopped_in.get(&place).filter(|_| totals.not_done > 0);
+        let why = why.filter(|_| totals.not_done > 0);
         let outcomes = totals.outcomes.iter().filter(|(_, count)| **count > 0);
-        let ended_by = why.or(stopped.filter(|_| totals.not_done > 0));
+        let ended_by = why.as_ref().or(stopped.filter(|_| totals.not_done > 0));
         TenantSummary {
-            tenant: tenant.tenant.clone(),
-            named: tenant.named.clone(),
-            app_id: tenant.app_id.clone(),
+            exit_code: exit_code(ended_by, [], totals.not_done),
+            tenant: tenant.tenant,
+            named: tenant.named,
+            app_id: tenant.app_id,
             rows: totals.rows,
             users: totals.targets,
             outcomes: outcomes.map(|(outcome, count)| (*outcome, *count)).collect(),
             done: totals.done,
             not_done: totals.not_done,
             left_out: totals.left_out,
-            stopped: why.cloned().map(Stopped::new),
-            exit_code: exit_code(ended_by, [], totals.not_done),
+            stopped: why.map(Stopped::new),
         }
     };
-    (0..).zip(&record.tenants).map(summary).collect()
+    tenants.into_iter().map(summary).collect()
 }
 
 /// Those that are not complete, the worst first.

@@ -31,6 +31,12 @@ fn fill(out: &mut String, summary: &Summary, folder: &Path, next: &[String]) -> 
     } else if summary.ended_at.is_none() {
         writeln!(out, "The journal has no end: the process was killed, or still works.")?;
     }
+    if let Some(merged) = &summary.merged {
+        writeln!(out, "Joined: {}.", merged.joined_in_words())?;
+        for sentence in merged.missing_sentence().into_iter().chain(merged.twice_sentence()) {
+            writeln!(out, "{}", shown(&sentence))?;
+        }
+    }
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
         writeln!(out, "{lines} of the journal could not be read: what they said is not counted.")?;

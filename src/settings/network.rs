@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli::{NetworkArgs, SignInArgs};
 use crate::error::Error;
+use crate::graph::Priority;
 use crate::http::{ConnectTo, HttpOptions};
 use crate::identity::{Cloud, Endpoint};
 use crate::journal::SettingsRecord;
@@ -30,6 +31,8 @@ pub struct Network {
     pub ca_cert: Option<PathBuf>,
     /// Addresses of hosts that DNS is not asked for.
     pub connect_to: Vec<ConnectTo>,
+    /// How much the requests matter to Graph's throttling.
+    pub priority: Priority,
     /// What was decided by the environment, as sentences to show.
     pub notices: Vec<String>,
 }
@@ -53,6 +56,7 @@ impl Network {
             timeout: network.timeout.unwrap_or(TIMEOUT),
             ca_cert: network.ca_cert.clone(),
             connect_to: network.connect_to.clone(),
+            priority: network.throttle_priority.unwrap_or_default(),
             notices: authority.notice.into_iter().collect(),
         })
     }
@@ -74,6 +78,7 @@ impl Network {
                 .transpose()?,
             timeout: network.timeout.unwrap_or(Duration::from_millis(had.timeout_ms)),
             ca_cert: new.ca_cert.or_else(|| had.ca_cert.clone()),
+            priority: network.throttle_priority.unwrap_or(had.throttle_priority),
             ..new
         })
     }

@@ -64,6 +64,8 @@ pub struct Config {
     pub external: Vec<String>,
     /// Speak TLS with a certificate of an own authority, for `localhost`, 127.0.0.1, and `::1`.
     pub tls: bool,
+    /// Offer HTTP/2 in the TLS handshake; without it HTTP/1.1 alone is spoken there.
+    pub http2: bool,
     /// Further names and addresses for the certificate.
     pub tls_names: Vec<String>,
     /// The token endpoint.
@@ -106,6 +108,7 @@ impl Default for Config {
             deny: Vec::new(),
             external: Vec::new(),
             tls: false,
+            http2: true,
             tls_names: Vec::new(),
             token: TokenConfig::default(),
             managed_identity: ManagedIdentityConfig::default(),

@@ -26,7 +26,7 @@ use super::throttle::Scope;
 use super::world::{Reply, World};
 
 /// The most of a request's body that is read: what Graph takes in a batch.
-const BODY_LIMIT: usize = 4 << 20;
+pub(super) const BODY_LIMIT: usize = 4 << 20;
 
 /// One request to Graph, and all that is needed to answer it.
 pub(super) struct Call<'a> {
@@ -140,7 +140,7 @@ async fn whole(mut body: Incoming) -> Option<Bytes> {
     (length <= BODY_LIMIT).then(|| only.unwrap_or_else(|| kept.into()))
 }
 
-fn too_large(marks: &Marks) -> Response<Body> {
+pub(super) fn too_large(marks: &Marks) -> Response<Body> {
     let text = "The request body is too large.";
     marks.error(&GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", text))
 }

@@ -79,7 +79,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use batch::BatchConfig;
+pub use batch::{BatchConfig, PartIds};
 pub use config::{Config, ConfigError, HeaderCase, LedgerDetail, Success, TokenConfig};
 pub use device_code::{DeviceConfig, DeviceOutcome, RefreshOutcome};
 pub use fault::{Answer, Endpoint, Fault, Inner};
@@ -87,6 +87,8 @@ pub use federated::FederatedConfig;
 pub use ledger::{Asking, Caller, Ledger, Stats, UserRecord, Violation};
 pub use managed_identity::ManagedIdentityConfig;
 pub use particular::{OwnQuota, TenantConfig};
+#[cfg(test)]
+pub(crate) use quota::Meter;
 pub use quota::{Limit, QuotaChange, QuotaConfig, RetryAfter, Style, ThrottleBody};
 pub use session::TokenKind;
 pub use tenant::{
@@ -137,7 +139,7 @@ impl Simulator {
         if !config.listen.ip().is_loopback() && !config.allow_remote {
             return Err(StartError::NotLoopback(config.listen));
         }
-        let tls = config.tls.then(|| tls::make(&config.tls_names)).transpose()?;
+        let tls = config.tls.then(|| tls::make(&config.tls_names, config.http2)).transpose()?;
         let bind = |error| StartError::Bind(config.listen, error);
         let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
         let addr = listener.local_addr().map_err(bind)?;

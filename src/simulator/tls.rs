@@ -19,8 +19,8 @@ pub(super) struct Tls {
     pub(super) acceptor: TlsAcceptor,
 }
 
-/// Makes a fresh authority and a certificate for loopback and `names`.
-pub(super) fn make(names: &[String]) -> Result<Tls, StartError> {
+/// Makes a fresh authority and a certificate for loopback and `names`; offers HTTP/2 where `http2` says so.
+pub(super) fn make(names: &[String], http2: bool) -> Result<Tls, StartError> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
@@ -43,6 +43,9 @@ pub(super) fn make(names: &[String]) -> Result<Tls, StartError> {
             vec![certificate.der().clone()],
             PrivateKeyDer::Pkcs8(leaf_key.serialize_der().into()),
         )?;
-    server.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    server.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if http2 {
+        server.alpn_protocols.insert(0, b"h2".to_vec());
+    }
     Ok(Tls { ca_pem, acceptor: TlsAcceptor::from(Arc::new(server)) })
 }

@@ -57,7 +57,7 @@ fn the_tenants_own_quota_holds_back_all_apps_at_once() {
     let journal = stage.folder().journal();
     let closed: Vec<_> = journal.iter().filter(|line| line["event"] == "throttled").collect();
     assert!(!closed.is_empty());
-    assert!(closed.iter().all(|line| line["whose"].get("app_id").is_none()), "{closed:#?}");
+    assert!(closed.iter().all(|line| line.get("app_id").is_none()), "{closed:#?}");
 }
 
 #[test]
@@ -92,4 +92,21 @@ fn a_plan_is_applied_by_several_apps() {
     stage.finish(verb(&stage, "plan").args(["--profile", "c"]).arg(users)).exits(0);
     stage.finish(verb(&stage, "apply").args(["plan.json", "--profile", "c", "--yes"])).exits(0);
     assert!(work(&stage).iter().all(|(effects, _)| *effects > 0), "{:?}", work(&stage));
+}
+
+#[test]
+fn a_drill_shows_what_three_apps_bring() {
+    let stage = tenant("");
+    let mut drill = stage.bare("drill");
+    drill.args(["--users", "90", "--apps", "3", "--latency", "1ms", "--batch-size", "1", "--max-users", "9"]);
+    stage.finish(&mut drill).exits(5);
+    let folder = stage.folder();
+    let apps = |summary: &serde_json::Value| {
+        let shares = summary["apps"].as_array().unwrap().clone();
+        shares.iter().map(|share| share["users"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    stage.finish(stage.bare("resume").arg(&folder.path).args(["--max-users", "90"])).exits(0);
+    let users = apps(&folder.summary());
+    assert!(users.len() == 3 && users.iter().all(|users| *users > 10), "{users:?}");
+    assert_eq!(users.iter().sum::<u64>(), 90);
 }

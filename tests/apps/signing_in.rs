@@ -103,7 +103,7 @@ fn doctor_looks_at_each_app() {
     config(&stage, three());
     let done = stage.finish(verb(&stage, "doctor").args(["--profile", "c"]));
     done.exits(0);
-    for words in [&format!("{} (app 1 of profile c)", APPS[1]), "3 apps", "59."] {
+    for words in [&format!("{} (app 1 of profile c)", APPS[1]), "3 apps", "60.0/s"] {
         assert!(done.stdout.contains(words), "{words:?} is not in {}", done.stdout);
     }
     spoil(&stage, &[3]);

@@ -203,6 +203,43 @@ async fn answers_of_parts_can_be_lost_or_come_twice() {
 }
 
 #[tokio::test]
+async fn answers_of_parts_can_be_contradicted() {
+    let drill = Drill::new("unknown = ['gone']\n[batch]\ncontradict_parts = 2").await;
+    for (user, expected) in [("ann", [200, 503]), ("gone", [404, 200]), ("ann", [200, 200])] {
+        let mut answered = statuses(&drill.parts(json!([revoke("1", user)])).await);
+        if answered.len() == 1 {
+            answered.push(200);
+        }
+        answered.sort_unstable();
+        let mut expected = expected;
+        expected.sort_unstable();
+        assert_eq!(answered, expected, "{user}");
+    }
+    assert_eq!(drill.simulator.stats().effects, 2, "what was carried out, and nothing else");
+}
+
+#[tokio::test]
+async fn ids_come_back_in_other_spellings() {
+    let ids = async |spelling: &str| {
+        let drill = Drill::new(&format!("[batch]\nshuffle = false\nids = '{spelling}'")).await;
+        let answer = json(drill.batch(json!([revoke("a", "ann"), revoke("2", "bea")])).await).await;
+        json!([answer["responses"][0]["id"], answer["responses"][1]["id"]])
+    };
+    assert_eq!(ids("as_sent").await, json!(["a", "2"]));
+    assert_eq!(ids("uppercase").await, json!(["A", "2"]));
+    assert_eq!(ids("number").await, json!(["a", 2]));
+}
+
+#[tokio::test]
+async fn how_much_a_batch_may_hold_can_be_set() {
+    let drill = Drill::new("[batch]\nmax_bytes = 300").await;
+    assert_eq!(drill.batch(json!([revoke("1", "ann")])).await.status(), 200);
+    let too_much = drill.batch(json!([revoke("1", "ann"), revoke("2", "bea"), revoke("3", "cid")])).await;
+    assert_eq!(too_much.status(), 413);
+    assert_eq!(drill.simulator.stats().effects, 1);
+}
+
+#[tokio::test]
 async fn faults_strike_parts_in_their_place() {
     let drill = Drill::new(
         "[[fault]]\nmatch = 'hang'\nanswer = 'hang-after'\n[[fault]]\nmatch = 'reset'\nanswer = 'reset-before'\n\

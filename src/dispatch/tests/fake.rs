@@ -14,12 +14,21 @@ use crate::event::{Event, Order};
 use crate::graph::{Answer, Body, Graph, Loss, Lost, Reply, Request, Response};
 use crate::identity::{SignInError, TokenAge, TokenState};
 
+/// A tenant and an app there, counted from 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) tenant: usize,
+    pub(super) app: usize,
+}
+
 /// What the script sees of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Seen {
     /// Since the run's start.
     pub(super) at: Duration,
     pub(super) user: Order,
+    /// Where it came, and from which app; both from 0.
+    pub(super) place: Place,
     /// Which request for this user, from 1.
     pub(super) attempt: u32,
     /// Which request of all, from 1.
@@ -55,6 +64,17 @@ impl React {
     pub(super) fn throttled(retry_after: impl Into<Option<u64>>) -> React {
         let retry_after = retry_after.into().map(Duration::from_secs);
         React::response(Response { status: 429, retry_after, ..Response::default() })
+    }
+
+    /// A 429 of one of Graph's limits.
+    pub(super) fn throttled_by(scope: &str, retry_after: u64) -> React {
+        let scope = Some(format!("{scope}/ReadWrite/someone"));
+        React::throttled(retry_after).with(|response| response.throttle_scope = scope)
+    }
+
+    pub(super) fn unbatched(status: u16) -> React {
+        let response = Response { status, ..Response::default() };
+        React { reply: Some(Reply::Unbatched(Box::new(response))), after: None }
     }
 
     pub(super) fn lost(how: Loss) -> React {
@@ -99,6 +119,9 @@ impl React {
 #[derive(Clone, Debug)]
 pub(super) struct Arrival {
     pub(super) seen: Seen,
+    /// Which HTTP request of all, and with how many users.
+    pub(super) post: usize,
+    pub(super) users: usize,
     pub(super) id: Uuid,
     pub(super) react: React,
     pub(super) answered: Option<Duration>,
@@ -120,6 +143,15 @@ impl Arrival {
         self.react.status_of() == Some(429)
     }
 
+    /// The first word of `x-ms-throttle-scope`.
+    pub(super) fn scope(&self) -> &str {
+        let scope = match &self.react.reply {
+            Some(Reply::Response(response)) => response.throttle_scope.as_deref(),
+            _ => None,
+        };
+        scope.and_then(|scope| scope.split('/').next()).unwrap_or("Tenant_Application")
+    }
+
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match &self.react.reply {
             Some(Reply::Response(response)) => response.retry_after,
@@ -132,17 +164,42 @@ impl Arrival {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Renewal {
     pub(super) at: Duration,
+    pub(super) place: Place,
     pub(super) stale: u64,
     pub(super) claims: Option<String>,
 }
 
 pub(super) type Script = Box<dyn Fn(Seen) -> React + Send + Sync>;
-pub(super) type RenewScript = Box<dyn Fn(usize) -> Result<(), SignInError> + Send + Sync>;
+pub(super) type RenewScript = Box<dyn Fn(Place, usize) -> Result<(), SignInError> + Send + Sync>;
+pub(super) type BatchScript = Box<dyn Fn(Batch) -> Carried + Send + Sync>;
+
+/// What the script sees of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Batch {
+    /// Which batch of all, from 1.
+    pub(super) nth: usize,
+    pub(super) users: usize,
+}
+
+/// What becomes of a batch.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Carried {
+    /// Each part is answered by itself.
+    Parts,
+    /// It is refused as a whole, with this status.
+    Refused(u16),
+    /// Only the first so many parts are answered.
+    Few(usize),
+    /// The worker breaks down.
+    Panics,
+}
 
 /// What the fake is told to be.
 pub(super) struct Plot {
     pub(super) script: Script,
-    pub(super) quota: Option<Quota>,
+    pub(super) batch: BatchScript,
+    /// Of each app in each tenant; of each tenant; of each app.
+    pub(super) quotas: [Option<Quota>; 3],
     pub(super) latency: Duration,
     /// After how long a token ages, and ends.
     pub(super) ages: Option<(Duration, Duration)>,
@@ -158,40 +215,76 @@ pub(super) struct Fake {
     state: Mutex<State>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) arrivals: Vec<Arrival>,
+    /// HTTP requests, in any one tenant.
     pub(super) most_in_flight: usize,
     pub(super) renewals: Vec<Renewal>,
-    in_flight: usize,
+    posts: usize,
+    batches: usize,
+    in_flight: HashMap<usize, usize>,
     attempts: HashMap<Order, u32>,
-    quota: Option<Quota>,
-    token: u64,
-    token_since: Instant,
+    quotas: [HashMap<Place, Quota>; 3],
+    /// Serial of each token, and since when there is one; 1 from the start.
+    tokens: HashMap<Place, (u64, Instant)>,
 }
 
 impl Fake {
     pub(super) fn new(plot: Plot, journal: Arc<Mutex<Tail>>) -> Fake {
-        let began = Instant::now();
-        let state = State {
-            arrivals: Vec::new(),
-            most_in_flight: 0,
-            renewals: Vec::new(),
-            in_flight: 0,
-            attempts: HashMap::new(),
-            quota: plot.quota,
-            token: 1,
-            token_since: began,
-        };
-        Fake { began, plot, journal, state: Mutex::new(state) }
+        Fake { began: Instant::now(), plot, journal, state: Mutex::default() }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
 
-    /// Notes a request, and decides what becomes of it. Returns its index.
-    fn arrive(&self, request: &Request) -> (usize, React, u64) {
+    fn token_of(&self, state: &State, place: Place) -> (u64, Instant) {
+        state.tokens.get(&place).copied().unwrap_or((1, self.began))
+    }
+
+    /// Notes an HTTP request, and decides what becomes of each part. Returns their indices.
+    fn arrive(&self, place: Place, requests: &[Request]) -> Vec<(usize, React, u64)> {
+        let carried = if requests.len() > 1 {
+            let nth = {
+                let mut state = self.state();
+                state.batches += 1;
+                state.batches
+            };
+            (self.plot.batch)(Batch { nth, users: requests.len() })
+        } else {
+            Carried::Parts
+        };
+        let mut state = self.state();
+        state.posts += 1;
+        let in_flight = state.in_flight.entry(place.tenant).or_default();
+        *in_flight += 1;
+        let in_flight = *in_flight;
+        state.most_in_flight = state.most_in_flight.max(in_flight);
+        drop(state);
+        let parts = requests.iter().enumerate();
+        let mut arrived: Vec<_> = parts
+            .map(|(index, request)| self.arrive_part(place, request, requests.len(), index, carried))
+            .collect();
+        // A worker that breaks down over one part knows nothing of the others.
+        if arrived.iter().any(|(_, react, _)| react.reply.is_none()) {
+            let mut state = self.state();
+            for (index, react, _) in &mut arrived {
+                react.reply = None;
+                state.arrivals[*index].react.reply = None;
+            }
+        }
+        arrived
+    }
+
+    fn arrive_part(
+        &self,
+        place: Place,
+        request: &Request,
+        users: usize,
+        index: usize,
+        carried: Carried,
+    ) -> (usize, React, u64) {
         assert!(
             self.journal.lock().unwrap().has_sent(request.client_request_id),
             "sent without a `sent` line"
@@ -204,77 +297,102 @@ impl Fake {
         let seen = Seen {
             at: self.began.elapsed(),
             user,
+            place,
             attempt: *attempt,
             nth: state.arrivals.len() + 1,
-            token: state.token,
+            token: self.token_of(&state, place).0,
             new_connection: request.new_connection,
         };
-        let passes = state.quota.as_mut().map_or(Ok(()), |quota| quota.take(seen.at));
-        let react = match passes {
-            Ok(()) => (self.plot.script)(seen),
-            Err(wait) => React::throttled(wait.as_secs()),
+        let react = match carried {
+            Carried::Refused(status) => React::unbatched(status),
+            Carried::Few(few) if index >= few => React::lost(Loss::Broken),
+            Carried::Panics => React::panic(),
+            Carried::Parts | Carried::Few(_) => match self.throttles(&mut state, place, seen.at) {
+                Some(react) => react,
+                None => (self.plot.script)(seen),
+            },
         };
-        state.in_flight += 1;
-        state.most_in_flight = state.most_in_flight.max(state.in_flight);
-        let id = request.client_request_id;
-        state.arrivals.push(Arrival { seen, id, react: react.clone(), answered: None });
+        let (post, id) = (state.posts, request.client_request_id);
+        state.arrivals.push(Arrival { seen, post, users, id, react: react.clone(), answered: None });
         (seen.nth - 1, react, seen.token)
     }
-}
 
-impl Graph for Fake {
-    async fn revoke(&self, request: Request) -> Answer {
-        let (index, react, token) = self.arrive(&request);
-        sleep(react.after.unwrap_or(self.plot.latency)).await;
-        {
-            let mut state = self.state();
-            state.in_flight -= 1;
-            state.arrivals[index].answered = Some(self.began.elapsed());
+    /// Takes from all quotas that bind here; a request that one refuses takes nothing from the others.
+    fn throttles(&self, state: &mut State, place: Place, at: Duration) -> Option<React> {
+        let of_tenant = Place { tenant: place.tenant, app: usize::MAX };
+        let of_app = Place { tenant: usize::MAX, app: place.app };
+        let scopes = [(place, "Tenant_Application"), (of_tenant, "Tenant"), (of_app, "Application")];
+        for ((quotas, quota), (place, scope)) in state.quotas.iter_mut().zip(self.plot.quotas).zip(scopes) {
+            let Some(quota) = quota else { continue };
+            if let Err(wait) = quotas.entry(place).or_insert(quota).take(at) {
+                return Some(React::throttled_by(scope, wait.as_secs()));
+            }
         }
-        match react.reply {
-            Some(reply) => Answer { reply, token },
-            None => panic!("the worker breaks down, as the script asks"),
-        }
+        None
     }
 
-    async fn revoke_batch(&self, requests: Vec<Request>) -> Vec<Answer> {
-        let arrived: Vec<_> = requests.iter().map(|request| self.arrive(request)).collect();
+    async fn carry(&self, place: Place, requests: &[Request]) -> Vec<Answer> {
+        let arrived = self.arrive(place, requests);
         let took = |react: &React| react.after.unwrap_or(self.plot.latency);
         sleep(arrived.iter().map(|(_, react, _)| took(react)).max().unwrap_or_default()).await;
         let answered = Some(self.began.elapsed());
-        let mut state = self.state();
+        {
+            let mut state = self.state();
+            *state.in_flight.entry(place.tenant).or_default() -= 1;
+            arrived.iter().for_each(|(index, ..)| state.arrivals[*index].answered = answered);
+        }
         let mut answers = Vec::new();
-        for (index, react, token) in arrived {
-            state.in_flight -= 1;
-            state.arrivals[index].answered = answered;
-            let reply = react.reply.expect("a worker that breaks down carries no batch");
+        for (_, react, token) in arrived {
+            let Some(reply) = react.reply else { panic!("the worker breaks down, as the script asks") };
             answers.push(Answer { reply, token });
+        }
+        // Of a batch's last parts that are lost, nothing is said at all.
+        let silent = |answer: &Answer| matches!(&answer.reply, Reply::Lost(lost) if lost.how == Loss::Broken);
+        while answers.len() > 1 && answers.last().is_some_and(silent) {
+            answers.pop();
         }
         answers
     }
+}
+
+/// An app's way into a tenant.
+pub(super) struct Door {
+    pub(super) fake: Arc<Fake>,
+    pub(super) place: Place,
+}
+
+impl Graph for Door {
+    async fn revoke(&self, request: Request) -> Answer {
+        self.fake.carry(self.place, &[request]).await.remove(0)
+    }
+
+    async fn revoke_batch(&self, requests: Vec<Request>) -> Vec<Answer> {
+        self.fake.carry(self.place, &requests).await
+    }
 
     fn token(&self) -> TokenState {
-        let state = self.state();
-        let age = match self.plot.ages {
-            Some((_, ends)) if state.token_since.elapsed() >= ends => TokenAge::Ended,
-            Some((ages, _)) if state.token_since.elapsed() >= ages => TokenAge::Aging,
+        let state = self.fake.state();
+        let (serial, since) = self.fake.token_of(&state, self.place);
+        let age = match self.fake.plot.ages {
+            Some((_, ends)) if since.elapsed() >= ends => TokenAge::Ended,
+            Some((ages, _)) if since.elapsed() >= ages => TokenAge::Aging,
             _ => TokenAge::Fresh,
         };
-        TokenState { serial: state.token, age }
+        TokenState { serial, age }
     }
 
     async fn renew(&self, stale: u64, claims: Option<String>) -> Result<(), SignInError> {
+        let (fake, place) = (&self.fake, self.place);
         let nth = {
-            let mut state = self.state();
-            state.renewals.push(Renewal { at: self.began.elapsed(), stale, claims });
+            let mut state = fake.state();
+            state.renewals.push(Renewal { at: fake.began.elapsed(), place, stale, claims });
             state.renewals.len()
         };
-        sleep(self.plot.renew_takes).await;
-        (self.plot.renew)(nth)?;
-        let mut state = self.state();
-        if state.token == stale {
-            state.token += 1;
-            state.token_since = Instant::now();
+        sleep(fake.plot.renew_takes).await;
+        (fake.plot.renew)(place, nth)?;
+        let mut state = fake.state();
+        if fake.token_of(&state, place).0 == stale {
+            state.tokens.insert(place, (stale + 1, Instant::now()));
         }
         Ok(())
     }

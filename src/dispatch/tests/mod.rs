@@ -3,15 +3,23 @@
 //!
 //! [`Stage`] sets a run up and plays it; [`Played::check`] holds every run to what must hold in all of them.
 
+mod apps;
+mod batches;
+mod check;
+mod events;
 mod fake;
+mod foreseen;
 mod halt;
 mod journal;
+mod pacing;
 mod quota;
 mod random;
 mod retry;
 mod stage;
+mod tenants;
 mod throttle;
 mod token;
+mod widths;
 
 use fake::{React, Seen};
 use stage::{Played, Stage, seconds};

@@ -8,10 +8,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fake::{Arrival, Fake, Plot, React, Seen, Tail};
+use super::fake::{Arrival, Batch, Carried, Door, Fake, Place, Plot, React, Seen, Tail};
 use super::quota::Quota;
 use crate::dispatch::{
-    App, BatchSize, Dispatcher, Finished, HaltRule, Jobs, Pace, Pacing, Rate, Settings, Tenant, Work,
+    App, BatchSize, Dispatcher, Everywhere, Finished, HaltRule, Jobs, Pace, Pacing, Rate, Settings, Tenant,
+    Work,
 };
 use crate::event::{Event, Order, Settled, Stop};
 use crate::identity::{SignInError, TokenAge};
@@ -20,7 +21,7 @@ use crate::outcome::{Accepted, Outcome};
 use crate::plan::Target;
 
 /// No run of these tests lasts as long, in virtual time.
-const NEVER: Duration = Duration::from_secs(2 * 86_400);
+pub(super) const NEVER: Duration = Duration::from_secs(2 * 86_400);
 
 pub(super) fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
@@ -29,6 +30,10 @@ pub(super) fn seconds(seconds: f64) -> Duration {
 /// A run to be played.
 pub(super) struct Stage {
     users: u32,
+    tenants: usize,
+    apps: usize,
+    refused: Vec<(usize, Stop)>,
+    held: Vec<(u32, Duration)>,
     settings: Settings,
     plot: Plot,
     interrupts: Vec<(Duration, Stop)>,
@@ -42,11 +47,15 @@ impl Stage {
     pub(super) fn of(users: u32) -> Stage {
         Stage {
             users,
+            tenants: 1,
+            apps: 1,
+            refused: Vec::new(),
+            held: Vec::new(),
             settings: Settings {
                 jobs: Jobs::Fixed(64),
                 batch: BatchSize::Fixed(1),
                 places: usize::MAX,
-                pacing: Pacing::of_app(Pace { per_second: 100.0, burst: 10 }),
+                pacing: Pacing::of_app(Pace::fixed(100.0, 10)),
                 retries: 4,
                 deadline: None,
                 halt: None,
@@ -54,10 +63,11 @@ impl Stage {
             },
             plot: Plot {
                 script: Box::new(|_| React::done()),
-                quota: None,
+                batch: Box::new(|_| Carried::Parts),
+                quotas: [None; 3],
                 latency: seconds(0.1),
                 ages: None,
-                renew: Box::new(|_| Ok(())),
+                renew: Box::new(|_, _| Ok(())),
                 renew_takes: seconds(1.0),
             },
             interrupts: Vec::new(),
@@ -72,8 +82,67 @@ impl Stage {
         self
     }
 
+    /// The users belong to so many tenants, one after the other in turn.
+    pub(super) fn tenants(mut self, tenants: usize) -> Stage {
+        self.tenants = tenants;
+        self
+    }
+
+    /// So many apps, each of them in each tenant.
+    pub(super) fn apps(mut self, apps: usize) -> Stage {
+        self.apps = apps;
+        self
+    }
+
+    /// Nothing may be sent in this tenant.
+    pub(super) fn refused(mut self, tenant: usize, why: Stop) -> Stage {
+        self.refused.push((tenant, why));
+        self
+    }
+
+    /// Graph asked an earlier process to leave this tenant alone for so long.
+    pub(super) fn held(mut self, tenant: u32, wait: Duration) -> Stage {
+        self.held.push((tenant, wait));
+        self
+    }
+
+    /// Each app has such a pace over all its tenants.
+    pub(super) fn everywhere(mut self, per_second: f64) -> Stage {
+        self.settings.pacing.everywhere = Pace::fixed(per_second, 10);
+        self
+    }
+
+    /// What becomes of batches.
+    pub(super) fn batches(mut self, script: impl Fn(Batch) -> Carried + Send + Sync + 'static) -> Stage {
+        self.plot.batch = Box::new(script);
+        self
+    }
+
+    pub(super) fn batch_size(mut self, size: BatchSize) -> Stage {
+        self.settings.batch = size;
+        self
+    }
+
+    pub(super) fn latency(mut self, latency: f64) -> Stage {
+        self.plot.latency = seconds(latency);
+        self
+    }
+
+    /// Each app in each tenant has such a quota.
     pub(super) fn quota(mut self, quota: Quota) -> Stage {
-        self.plot.quota = Some(quota);
+        self.plot.quotas[0] = Some(quota);
+        self
+    }
+
+    /// Each tenant has such a quota.
+    pub(super) fn tenant_quota(mut self, quota: Quota) -> Stage {
+        self.plot.quotas[1] = Some(quota);
+        self
+    }
+
+    /// Each app has such a quota, over all its tenants.
+    pub(super) fn app_quota(mut self, quota: Quota) -> Stage {
+        self.plot.quotas[2] = Some(quota);
         self
     }
 
@@ -83,12 +152,17 @@ impl Stage {
     }
 
     pub(super) fn pace(mut self, per_second: f64, burst: u32) -> Stage {
-        self.settings.pacing = Pacing::of_app(Pace { per_second, burst });
+        self.settings.pacing = Pacing::of_app(Pace::fixed(per_second, burst));
         self
     }
 
     pub(super) fn jobs(mut self, jobs: usize) -> Stage {
         self.settings.jobs = Jobs::Fixed(jobs);
+        self
+    }
+
+    pub(super) fn auto_jobs(mut self) -> Stage {
+        self.settings.jobs = Jobs::Auto;
         self
     }
 
@@ -147,7 +221,16 @@ impl Stage {
         mut self,
         renew: impl Fn(usize) -> Result<(), SignInError> + Send + Sync + 'static,
     ) -> Stage {
-        self.plot.renew = Box::new(renew);
+        self.plot.renew = Box::new(move |_, nth| renew(nth));
+        self
+    }
+
+    /// What becomes of a renewal of the app there.
+    pub(super) fn renew_at(
+        mut self,
+        renew: impl Fn(Place) -> Result<(), SignInError> + Send + Sync + 'static,
+    ) -> Stage {
+        self.plot.renew = Box::new(move |place, _| renew(place));
         self
     }
 
@@ -177,7 +260,7 @@ impl Stage {
         let target = |order: Order| Target {
             user: format!("u{order}@contoso.com").parse().unwrap(),
             external: Some(self.external.contains(&order)),
-            tenant: 0,
+            tenant: (order as usize - 1).rem_euclid(self.tenants) as u32,
         };
         let targets: Arc<[Target]> = (1..=self.users).map(target).collect();
         let all = || (1..=self.users).map(|order| Work { order, ..Work::default() }).collect::<Vec<_>>();
@@ -209,10 +292,38 @@ impl Stage {
             }
         };
         let asked: Vec<Order> = work.iter().map(|work| work.order).collect();
-        let apps = vec![App { graph: Arc::clone(&fake), id: None, everywhere: None }];
-        let tenants = vec![Tenant { apps, work: Box::new(work.into_iter()), refused: None }];
-        let run = Dispatcher::new(tenants, targets, self.settings, journal, listen);
+        let (tenants, apps) = (self.tenants, self.apps);
+        let app = |place: Place| App {
+            graph: Arc::new(Door { fake: Arc::clone(&fake), place }),
+            id: (tenants * apps > 1).then(|| format!("app-{}", place.app).into()),
+            everywhere: (tenants > 1).then_some(Everywhere(place.app)),
+        };
+        let tenant = |tenant: usize| {
+            let of = |work: &&Work| targets[work.order as usize - 1].tenant as usize == tenant;
+            let own: Vec<Work> = work.iter().filter(of).cloned().collect();
+            Tenant {
+                apps: (0..apps).map(|at| app(Place { tenant, app: at })).collect(),
+                work: Box::new(own.into_iter()),
+                refused: self.refused.iter().find(|(at, _)| *at == tenant).map(|(_, why)| why.clone()),
+            }
+        };
+        let all = (0..tenants).map(tenant).collect();
+        let mut run = Dispatcher::new(all, targets, self.settings, journal, listen);
+        self.held.iter().for_each(|(tenant, wait)| run.hold(*tenant, *wait));
+        let forecast = run.forecast();
+        let forecasts = Arc::new(Mutex::new(Vec::new()));
+        let watching = {
+            let forecasts = Arc::clone(&forecasts);
+            tokio::spawn(async move {
+                loop {
+                    sleep(seconds(1.0)).await;
+                    let left = forecast.left().unwrap();
+                    forecasts.lock().unwrap().push((began.elapsed(), left));
+                }
+            })
+        };
         let finished = timeout(NEVER, run.run(interrupts)).await.expect("the run ends");
+        watching.abort();
         let took = began.elapsed();
         interrupting.abort();
 
@@ -220,7 +331,9 @@ impl Stage {
         let journal = std::mem::take(&mut tail.lock().unwrap().events);
         let told = std::mem::take(&mut *told.lock().unwrap());
         let arrivals = fake.state().arrivals.clone();
-        let played = Played { finished, took, arrivals, journal, told, fake, asked, jobs };
+        let forecasts = std::mem::take(&mut *forecasts.lock().unwrap());
+        let played =
+            Played { finished, took, arrivals, journal, told, fake, forecasts, asked, jobs, tenants, apps };
         if followed {
             played.check();
         }
@@ -237,8 +350,12 @@ pub(super) struct Played {
     pub(super) journal: Vec<Event>,
     pub(super) told: Vec<(Duration, Event)>,
     pub(super) fake: Arc<Fake>,
-    asked: Vec<Order>,
-    jobs: usize,
+    /// What was forecast each second.
+    forecasts: Vec<(Duration, Duration)>,
+    pub(super) asked: Vec<Order>,
+    pub(super) jobs: usize,
+    pub(super) tenants: usize,
+    pub(super) apps: usize,
 }
 
 impl Played {
@@ -288,89 +405,39 @@ impl Played {
         self.told.iter().find(|(_, told)| event(told)).map(|(at, _)| *at)
     }
 
-    fn check(&self) {
-        self.check_journal();
-        self.check_outcomes();
-        self.check_gate();
-        assert!(self.fake.state().most_in_flight <= self.jobs, "more in flight than --jobs");
+    /// The tenant of a user.
+    pub(super) fn tenant_of(&self, user: Order) -> usize {
+        (user as usize - 1) % self.tenants
     }
 
-    /// Each request has its line, no line follows the stop, and listeners hear what the journal has.
-    fn check_journal(&self) {
-        let sent = self.journal.iter().filter_map(|event| match event {
-            Event::Sent(sent) => Some(sent.client_request_id),
-            _ => None,
-        });
-        assert!(sent.eq(self.arrivals.iter().map(|arrival| arrival.id)), "sent lines are not the arrivals");
-        let after = self.journal.iter().skip_while(|event| !matches!(event, Event::Stopping { .. }));
-        assert_eq!(after.filter(|event| matches!(event, Event::Sent(_))).count(), 0, "sent after the stop");
-        let stopping = self.journal.iter().find_map(|event| match event {
-            Event::Stopping { why, .. } => Some(why),
-            _ => None,
-        });
-        assert_eq!(stopping, self.stop());
-        let stopped = self.when(|event| matches!(event, Event::Stopping { .. }));
-        assert!(self.arrivals.iter().all(|arrival| stopped.is_none_or(|stopped| arrival.at() <= stopped)));
-        assert!(matches!(self.journal.last(), Some(Event::Ended { .. })));
-        assert!(matches!(self.told.last(), Some((_, Event::Ended { .. }))));
-        let told = self.told.iter().filter_map(|(_, event)| match event {
-            Event::Settled(settled) => Some(&**settled),
-            _ => None,
-        });
-        assert!(told.eq(self.settled()), "listeners did not hear each outcome once, in order");
+    /// How many of a tenant's users ended in which word.
+    pub(super) fn outcomes_in(&self, tenant: usize) -> BTreeMap<Outcome, usize> {
+        let mut outcomes = BTreeMap::new();
+        let own = self.settled().filter(|settled| self.tenant_of(settled.target) == tenant);
+        own.for_each(|settled| *outcomes.entry(settled.outcome).or_default() += 1);
+        outcomes
     }
 
-    /// Whoever was sent has one outcome, which is what the last answer said; the others have none.
-    fn check_outcomes(&self) {
-        let mut outcomes: BTreeMap<Order, Outcome> = BTreeMap::new();
-        for settled in self.settled() {
-            let twice = outcomes.insert(settled.target, settled.outcome);
-            assert_eq!(twice, None, "{} settled twice", settled.target);
-        }
-        let mut last: BTreeMap<Order, &Arrival> = BTreeMap::new();
-        for arrival in &self.arrivals {
-            let before = last.insert(arrival.seen.user, arrival);
-            assert!(!before.is_some_and(Arrival::is_done), "{} revoked twice", arrival.seen.user);
-        }
-        assert!(outcomes.keys().eq(last.keys()), "sent and without outcome, or the other way round");
-        for (user, outcome) in &outcomes {
-            let done = matches!(outcome, Outcome::Revoked | Outcome::AcceptedNoEffect);
-            assert_eq!(done, last[user].is_done(), "{user} is {outcome}");
-            assert_eq!(*outcome == Outcome::ThrottledOut, last[user].is_throttled(), "{user} is {outcome}");
-        }
-        if self.stop().is_none() {
-            assert!(outcomes.keys().copied().eq(self.asked.iter().copied()), "some have no outcome");
-        }
-        for settled in self.settled() {
-            assert!(settled.attempts >= last[&settled.target].seen.attempt, "attempts are missing");
-        }
+    /// When the last answer came in a tenant.
+    pub(super) fn last_answer(&self, tenant: usize) -> Duration {
+        let own = self.arrivals.iter().filter(|arrival| arrival.seen.place.tenant == tenant);
+        own.filter_map(|arrival| arrival.answered).max().unwrap_or_default()
     }
 
-    /// From a 429's answer to its instant nothing arrives; then one probe, and nothing beside it.
-    fn check_gate(&self) {
-        let throttled = self.arrivals.iter().filter(|arrival| arrival.is_throttled());
-        let mut closings: Vec<(Duration, Duration)> = throttled
-            .filter_map(|arrival| {
-                let told = arrival.answered?;
-                Some((told, told + arrival.retry_after().unwrap_or_default().max(seconds(0.5))))
-            })
-            .collect();
-        closings.sort_unstable();
-        let mut until = Duration::ZERO;
-        for (index, (told, its_own)) in closings.iter().enumerate() {
-            until = if *told <= until { until.max(*its_own) } else { *its_own };
-            let first_after = self.arrivals.partition_point(|arrival| arrival.at() <= *told);
-            let probe = self.arrivals.partition_point(|arrival| arrival.at() < until);
-            assert!(first_after == probe, "arrived while the gate was closed ({told:?}..{until:?})");
-            let next = closings.get(index + 1).map_or(NEVER, |(next, _)| *next);
-            if next <= until {
-                continue;
-            }
-            let Some(answered) = self.arrivals.get(probe).and_then(|probe| probe.answered) else { continue };
-            // A straggler's 429 closes the gate beside the probe, and then there is a new one.
-            let beside =
-                self.arrivals[probe + 1..].iter().take_while(|other| other.at() < answered.min(next));
-            assert_eq!(beside.count(), 0, "beside the probe after {until:?}");
-        }
+    /// What was told then.
+    pub(super) fn forecast_at(&self, at: Duration) -> Duration {
+        self.forecasts.iter().find(|(told, _)| *told >= at).unwrap().1
+    }
+
+    /// By which part of the truth the forecast was wrong at most, from the first tenth of the run to its last.
+    pub(super) fn worst_forecast(&self) -> f64 {
+        let within = |at: &Duration| *at >= self.took.mul_f64(0.1) && *at <= self.took.mul_f64(0.9);
+        let told = self.forecasts.iter().filter(|(at, _)| within(at));
+        let wrong = |(at, left): &(Duration, Duration)| {
+            let truth = (self.took - *at).as_secs_f64();
+            (left.as_secs_f64() - truth).abs() / truth
+        };
+        assert!(self.forecasts.len() > 8);
+        told.map(wrong).fold(0.0, f64::max)
     }
 }

@@ -12,12 +12,14 @@ fn documented() -> Quota {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_run_within_the_documented_quota_meets_no_429() {
+async fn a_long_run_within_the_documented_quota_meets_hardly_a_429() {
     let users = 20_000;
     let run = Stage::of(users).auto().quota(documented()).play().await;
     assert!(run.all_revoked());
-    assert_eq!((run.throttles(), run.arrivals.len()), (0, users as usize));
-    // The bucket at once, then its refill; the margin costs seven seconds.
+    // The pacer looks for more than is documented, now and then and carefully.
+    assert!(run.throttles() <= 30, "{} wasted", run.throttles());
+    assert_eq!(run.arrivals.len(), users as usize + run.throttles());
+    // The bucket at once, then its refill.
     let at_best = f64::from(users - 3_000) / 20.0;
     assert!((at_best..at_best + 7.0).contains(&run.took.as_secs_f64()), "{:?}", run.took);
 }
@@ -110,7 +112,7 @@ async fn without_retry_after_the_waits_grow() {
     assert!(run.all_revoked());
     let waits: Vec<f64> =
         run.arrivals.windows(2).map(|pair| (pair[1].at() - pair[0].at()).as_secs_f64()).collect();
-    let expected = [0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 15.0, 15.0];
+    let expected = [0.5, 1.0, 2.0, 4.0, 4.0, 4.0];
     let close = |(found, expected): (&f64, &f64)| (found - 0.1 - expected).abs() < 0.01;
     assert!(waits.iter().zip(&expected).all(close), "{waits:?}");
 }
@@ -141,7 +143,7 @@ async fn one_user_who_is_always_throttled_does_not_starve_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn warnings_slow_before_throttling_begins() {
-    for (used, least, most) in [(0.9, 20.0, 21.0), (1.2, 24.0, 25.0)] {
+    for (used, least, most) in [(0.9, 20.0, 21.0), (1.2, 22.0, 24.0)] {
         let script = move |seen: Seen| {
             React::done().with(|response| {
                 response.throttle_percentage = (seen.at < seconds(2.0)).then_some(used);

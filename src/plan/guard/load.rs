@@ -135,10 +135,13 @@ impl Loaded {
         signed: &Signed,
         world: &World<'_, D>,
     ) -> Result<(), PlanError> {
-        let (Some(directory), Some(app)) = (world.resolving(), &signed.app_id) else { return Ok(()) };
-        match directory.owners(app).await {
-            Ok(owners) => owners.iter().for_each(|owner| self.guard.own.owner(ids_of(owner).collect())),
-            Err(why) => self.passed_over(why, "the app's owners")?,
+        let Some(directory) = world.resolving() else { return Ok(()) };
+        for app in &signed.app_ids {
+            match directory.owners(app).await {
+                Ok(owners) => owners.iter().for_each(|owner| self.guard.own.owner(ids_of(owner).collect())),
+                // What is refused for one app is refused for all.
+                Err(why) => return self.passed_over(why, "the app's owners"),
+            }
         }
         Ok(())
     }

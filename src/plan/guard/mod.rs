@@ -70,7 +70,7 @@ impl Guard {
         self.exclude.check(named, self.resolved)
     }
 
-    /// Takes in what a row that a filter leaves out calls somebody listed.
+    /// Takes in what a row that a filter leaves out, or that is another shard's, calls somebody listed.
     pub(super) fn learn(&mut self, ids: &[UserId]) {
         for list in [&mut self.protect, &mut self.exclude] {
             list.learn(ids);

@@ -3,6 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Deserialize;
+use serde_json::Value;
+
+use crate::simulator::graph::BODY_LIMIT;
 
 /// What `POST /$batch` does beside answering its parts.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,11 +21,50 @@ pub struct BatchConfig {
     pub lose_parts: u64,
     /// So many answers of parts come twice, one in each batch.
     pub duplicate_parts: u64,
+    /// So many answers of parts have another beside them that says the opposite, one in each batch: 503 to what was
+    /// carried out, 200 to what was not.
+    pub contradict_parts: u64,
+    /// How parts' ids are spelled in the answer.
+    pub ids: PartIds,
+    /// The longest body that is taken, in bytes; a longer one is 413. Users report 4 MB, and that is the most here.
+    pub max_bytes: usize,
+}
+
+/// How a part's id is spelled in the answer. Case doesn't count (Graph's json-batching page).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PartIds {
+    /// As it was sent.
+    #[default]
+    AsSent,
+    /// In capitals.
+    Uppercase,
+    /// As a number, if it is one.
+    Number,
+}
+
+impl PartIds {
+    /// The id as it stands in the answer.
+    pub(super) fn spell(self, id: &str) -> Value {
+        match self {
+            PartIds::AsSent => id.into(),
+            PartIds::Uppercase => id.to_uppercase().into(),
+            PartIds::Number => id.parse::<u64>().map_or_else(|_| id.into(), Value::from),
+        }
+    }
 }
 
 impl Default for BatchConfig {
     fn default() -> BatchConfig {
-        BatchConfig { enabled: true, shuffle: true, lose_parts: 0, duplicate_parts: 0 }
+        BatchConfig {
+            enabled: true,
+            shuffle: true,
+            lose_parts: 0,
+            duplicate_parts: 0,
+            contradict_parts: 0,
+            ids: PartIds::default(),
+            max_bytes: BODY_LIMIT,
+        }
     }
 }
 
@@ -31,6 +73,7 @@ impl Default for BatchConfig {
 pub(in crate::simulator) struct Mishaps {
     lost: AtomicU64,
     duplicated: AtomicU64,
+    contradicted: AtomicU64,
 }
 
 impl Mishaps {
@@ -44,10 +87,16 @@ impl Mishaps {
         take(&self.duplicated, config.duplicate_parts)
     }
 
+    /// Whether a part of the next answer is to be contradicted.
+    pub(super) fn contradict(&self, config: &BatchConfig) -> bool {
+        take(&self.contradicted, config.contradict_parts)
+    }
+
     /// Begins to count anew.
     pub(in crate::simulator) fn restart(&self) {
         self.lost.store(0, Ordering::Relaxed);
         self.duplicated.store(0, Ordering::Relaxed);
+        self.contradicted.store(0, Ordering::Relaxed);
     }
 }
 

@@ -19,7 +19,7 @@ use super::answer::GraphError;
 use super::body::Body;
 use super::fault::Endpoint;
 use super::fingerprint;
-use super::graph::{Call, Decision, status};
+use super::graph::{self, Call, Decision, status};
 use super::penalty;
 use super::route;
 use super::throttle::Scope;
@@ -27,8 +27,8 @@ use super::world::Reply;
 use part::Part;
 use payload::{Item, Plan};
 
-pub use config::BatchConfig;
 pub(super) use config::Mishaps;
+pub use config::{BatchConfig, PartIds};
 
 /// What the outer request is called where a user's id would stand.
 const NAME: &str = "$batch";
@@ -39,6 +39,9 @@ pub(super) fn answer(call: &Call<'_>, refused: Option<Response<Body>>) -> Decisi
         return Decision::answer(refused, Duration::ZERO);
     }
     let latency = call.live.latency();
+    if call.body.len() > call.live.config.batch.max_bytes {
+        return Decision::answer(graph::too_large(&call.marks), latency);
+    }
     let session = match call.session() {
         Ok(session) => session,
         Err(error) => return call.unauthorized(&error, NAME),
@@ -121,9 +124,10 @@ fn one(outer: &Call<'_>, item: &Item, failed: bool) -> (Option<Part>, Duration) 
     let recorder = &outer.world.recorder;
     recorder.counters.batch_parts.add();
     recorder.answered(status(&decision.reply));
-    let lost = || part::write(&item.id, call.gateway_timeout(), outer.live.config.header_case);
+    let (id, case) = (outer.live.config.batch.ids.spell(&item.id), outer.live.config.header_case);
+    let lost = || part::write(&id, call.gateway_timeout(), case);
     let written = match decision.reply {
-        Reply::Answer(response) => part::write(&item.id, response, outer.live.config.header_case),
+        Reply::Answer(response) => part::write(&id, response, case),
         Reply::Reset | Reply::Hang => None,
     };
     (written.or_else(lost), decision.delay)
@@ -144,7 +148,7 @@ fn headers(outer: &HeaderMap, item: &Item) -> HeaderMap {
     headers
 }
 
-/// Shuffles the parts, loses one, has one twice: as configured, and decided by the seed and by what was asked, so that
+/// Shuffles the parts, loses one, has one twice, contradicts one: as configured, and decided by the seed and by what was asked, so that
 /// concurrency has no say in it.
 fn mix_up(call: &Call<'_>, plan: &Plan, parts: &mut Vec<Part>) {
     let config = &call.live.config.batch;
@@ -157,8 +161,24 @@ fn mix_up(call: &Call<'_>, plan: &Plan, parts: &mut Vec<Part>) {
         let twice = parts[lot.usize(..parts.len())].clone();
         parts.push(twice);
     }
+    if call.live.mishaps.contradict(config) {
+        let opposite = opposite(call, &parts[lot.usize(..parts.len())]);
+        let place = lot.usize(..=parts.len());
+        parts.splice(place..place, opposite);
+    }
     if call.live.mishaps.lose(config) {
         let id = parts[lot.usize(..parts.len())].id.clone();
         parts.retain(|part| part.id != id);
     }
+}
+
+/// An answer with the id of this one that says the opposite.
+fn opposite(call: &Call<'_>, part: &Part) -> Option<Part> {
+    if failed(Some(part)) {
+        let text = serde_json::json!({"id": part.id, "status": 200, "headers": {}, "body": {"value": true}})
+            .to_string();
+        return Some(Part { id: part.id.clone(), status: 200, text });
+    }
+    let error = GraphError::new(StatusCode::SERVICE_UNAVAILABLE, "serviceNotAvailable", "Try again later.");
+    part::write(&part.id, call.marks.error(&error), call.live.config.header_case)
 }

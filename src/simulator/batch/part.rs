@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::Response;
 use hyper::header::{CONTENT_TYPE, HeaderMap};
+use serde_json::Value;
 
 use crate::simulator::answer;
 use crate::simulator::body::Body;
@@ -17,7 +18,7 @@ use crate::simulator::config::HeaderCase;
 /// The answer of one part.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
-    pub(super) id: String,
+    pub(super) id: Value,
     pub(super) status: u16,
     /// As it stands in the answer.
     pub(super) text: String,
@@ -26,14 +27,14 @@ pub(super) struct Part {
 /// The part with this id; `None` where its body broke off, so that there is no answer to pass on.
 ///
 /// Written as text at once: a tree for each of twenty parts would cost more than all the rest of a batch.
-pub(super) fn write(id: &str, response: Response<Body>, case: HeaderCase) -> Option<Part> {
+pub(super) fn write(id: &Value, response: Response<Body>, case: HeaderCase) -> Option<Part> {
     let (mut head, body) = response.into_parts();
     let body = body.bytes()?;
     answer::unmark_part(&mut head.headers);
     let is_json =
         head.headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
     let status = head.status.as_u16();
-    let mut text = format!(r#"{{"id":{},"status":{status},"headers":{{"#, quoted(id));
+    let mut text = format!(r#"{{"id":{},"status":{status},"headers":{{"#, id);
     write_headers(&mut text, &head.headers, case);
     text.push('}');
     if !body.is_empty() {
@@ -45,7 +46,7 @@ pub(super) fn write(id: &str, response: Response<Body>, case: HeaderCase) -> Opt
         }
     }
     text.push('}');
-    Some(Part { id: id.to_owned(), status, text })
+    Some(Part { id: id.clone(), status, text })
 }
 
 /// Whether a text is JSON from end to end.
@@ -55,7 +56,7 @@ fn is_whole(json: &str) -> bool {
 
 /// A text as JSON has it.
 fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    Value::from(text).to_string()
 }
 
 fn write_headers(text: &mut String, headers: &HeaderMap, case: HeaderCase) {

@@ -56,7 +56,8 @@ impl Default for QuotaConfig {
     }
 }
 
-/// Limits that are others from an instant on. A bucket stays as full as it was; a window remembers what was used in it.
+/// Limits that are others from an instant on. What is left in a bucket stays, as far as there is room; a window remembers
+/// what was used in it.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct QuotaChange {

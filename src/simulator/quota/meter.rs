@@ -7,7 +7,7 @@ use super::{Limit, Style};
 
 /// What is used of one limit, and what it will be.
 #[derive(Debug)]
-pub(in crate::simulator) struct Meter {
+pub(crate) struct Meter {
     limit: Limit,
     /// Tokens left; in a window, requests left in it.
     left: f64,
@@ -24,12 +24,12 @@ pub(in crate::simulator) struct Meter {
 
 impl Meter {
     /// A quota of which nothing is used.
-    pub(in crate::simulator) fn new(limit: &Limit) -> Meter {
+    pub(crate) fn new(limit: &Limit) -> Meter {
         Meter::changing(limit, &[])
     }
 
     /// The same, which becomes another one at each of these simulated instants.
-    pub(in crate::simulator) fn changing(limit: &Limit, changes: &[(Duration, Limit)]) -> Meter {
+    pub(crate) fn changing(limit: &Limit, changes: &[(Duration, Limit)]) -> Meter {
         let mut changes: Vec<_> = changes.to_vec();
         changes.sort_by_key(|(at, _)| *at);
         Meter {
@@ -44,17 +44,17 @@ impl Meter {
     }
 
     /// The limit that holds now, as of the last request.
-    pub(in crate::simulator) fn limit(&self) -> &Limit {
+    pub(crate) fn limit(&self) -> &Limit {
         &self.limit
     }
 
     /// How long a request that arrives at `now` must wait, or `None`. Counts nothing.
-    pub(in crate::simulator) fn wait(&mut self, now: Duration) -> Option<Duration> {
+    pub(crate) fn wait(&mut self, now: Duration) -> Option<Duration> {
         self.wait_for(1, now)
     }
 
     /// The same for a request that costs more than one.
-    pub(in crate::simulator) fn wait_for(&mut self, cost: u32, now: Duration) -> Option<Duration> {
+    pub(crate) fn wait_for(&mut self, cost: u32, now: Duration) -> Option<Duration> {
         self.advance(now);
         if self.limit.style == Style::StrictBucket && now < self.blocked_until {
             return Some(self.penalty.max(self.until(cost)));
@@ -72,12 +72,12 @@ impl Meter {
     }
 
     /// Counts a request that went through; gives the share of the limit now in use.
-    pub(in crate::simulator) fn charge(&mut self) -> f64 {
+    pub(crate) fn charge(&mut self) -> f64 {
         self.charge_for(1)
     }
 
     /// The same for a request that costs more than one.
-    pub(in crate::simulator) fn charge_for(&mut self, cost: u32) -> f64 {
+    pub(crate) fn charge_for(&mut self, cost: u32) -> f64 {
         self.left -= self.price(cost);
         if self.limit.style == Style::SlidingWindow {
             self.log.extend(std::iter::repeat_n(self.at, self.whole_price(cost) as usize));
@@ -86,14 +86,14 @@ impl Meter {
     }
 
     /// Takes back what a request was counted for that turned out to cost nothing.
-    pub(in crate::simulator) fn give_back(&mut self, cost: u32) {
+    pub(crate) fn give_back(&mut self, cost: u32) {
         self.left = (self.left + self.price(cost)).min(f64::from(self.limit.limit));
         let kept = self.log.len().saturating_sub(self.whole_price(cost) as usize);
         self.log.truncate(kept);
     }
 
     /// Counts a request that was throttled for `wait`; gives the wait to announce.
-    pub(in crate::simulator) fn refuse(&mut self, now: Duration, wait: Duration) -> Duration {
+    pub(crate) fn refuse(&mut self, now: Duration, wait: Duration) -> Duration {
         if self.limit.style != Style::StrictBucket {
             return wait;
         }
@@ -102,6 +102,13 @@ impl Meter {
         self.penalty = wait.max(self.until(1));
         self.blocked_until = now + self.penalty;
         self.penalty
+    }
+
+    /// Another limit from `now` on.
+    #[cfg(test)]
+    pub(crate) fn change(&mut self, now: Duration, limit: &Limit) {
+        self.advance(now);
+        self.become_limit(limit.clone());
     }
 
     fn advance(&mut self, now: Duration) {
@@ -139,12 +146,13 @@ impl Meter {
         self.at = now;
     }
 
-    /// From now on another limit holds. A bucket stays as full as it was; a window remembers what was used in it.
+    /// From now on another limit holds. What is left in a bucket stays, as far as there is room; a window remembers what
+    /// was used in it.
     fn become_limit(&mut self, limit: Limit) {
         let (old, new) = (f64::from(self.limit.limit), f64::from(limit.limit));
         let used = old - self.left;
         self.left = match limit.style {
-            Style::TokenBucket | Style::StrictBucket => self.left / old * new,
+            Style::TokenBucket | Style::StrictBucket => self.left.min(new),
             Style::FixedWindow | Style::SlidingWindow => new - used,
         };
         if limit.style != Style::SlidingWindow {

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 pub use config::{QuotaChange, QuotaConfig, RetryAfter, ThrottleBody};
 pub(super) use eater::Eater;
-pub(super) use meter::Meter;
+pub(crate) use meter::Meter;
 
 /// How a quota counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]

@@ -1,0 +1,70 @@
+//! `report --merge`: the run folders of several shards as one report.
+
+use std::path::{Path, PathBuf};
+
+use super::carry_out::{quoted, read_ledger, show_summary};
+use super::report::put_rows;
+use super::resume::read_record;
+use crate::console::{self, Output};
+use crate::error::Error;
+use crate::intake::Shard;
+use crate::journal::{RunFolder, RunLock, RunRecord};
+use crate::report::merge::{self, Part, Set};
+use crate::report::{self, Summary};
+
+/// The exit code where rows of the input are in no folder.
+const ROWS_MISSING: u8 = 3;
+
+pub(super) fn merge(out: &Path, folders: &[PathBuf], output: Output) -> Result<u8, Error> {
+    let target = merge::Output::check(out)?;
+    // All is asked of the folders that costs little, before files are hashed and journals read.
+    let opened = folders.iter().map(|path| open(path, folders)).collect::<Result<Vec<_>, _>>()?;
+    Set::check(opened.iter().map(|(folder, _, record)| (folder, record)))?;
+    let set = Set::new(opened.into_iter().map(part).collect::<Result<_, _>>()?)?;
+    let summary = merge::write(&set, &target)?;
+    put_rows(output, set.columns(), |visit| merge::for_each_row(&set, visit))?;
+    show_summary(&summary, out, &next(&summary, out), output)?;
+    let missing = summary.merged.as_ref().and_then(|merged| merged.missing_sentence());
+    if let Some(sentence) = &missing {
+        console::say(&format!("warning: {sentence}"));
+    }
+    Ok(if missing.is_some() { ROWS_MISSING } else { 0 })
+}
+
+fn open(path: &Path, all: &[PathBuf]) -> Result<(RunFolder, RunLock, RunRecord), Error> {
+    let folder = RunFolder::open(path)?;
+    // Two locks on one folder would wait for each other.
+    let same = |other: &&PathBuf| match (other.canonicalize(), path.canonicalize()) {
+        (Ok(other), Ok(path)) => other == path,
+        _ => *other == path,
+    };
+    if all.iter().filter(same).count() > 1 {
+        let path = path.display();
+        return Err(Error::Usage(format!("{path} is given twice; name each run folder once")));
+    }
+    let lock = folder.lock()?;
+    let record = read_record(&folder)?;
+    Ok((folder, lock, record))
+}
+
+fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<Part, Error> {
+    let manifest_sha256 = report::check_manifest(folder.path(), &record.id)?;
+    let ledger = read_ledger(&folder, &record)?;
+    Ok(Part { folder, lock, record, ledger, manifest_sha256 })
+}
+
+/// What to type next, where something is left to do.
+fn next(summary: &Summary, out: &Path) -> Vec<String> {
+    let Some(merged) = &summary.merged else { return Vec::new() };
+    let files: Vec<String> = summary.inputs.iter().map(|input| quoted(Path::new(&input.name))).collect();
+    let run = |shard: &Shard| format!("entra-revoke run {} --shard {shard}", files.join(" "));
+    // A drill's simulator is gone, and so is whom it knew.
+    if summary.drill {
+        return Vec::new();
+    }
+    let mut next: Vec<String> = merged.missing.iter().map(run).collect();
+    if summary.remaining > 0 {
+        next.push(format!("entra-revoke run {}", quoted(&out.join("remaining.csv"))));
+    }
+    next
+}

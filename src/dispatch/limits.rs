@@ -1,0 +1,152 @@
+//! What the pacers hear of an answer: of each limit that its request was counted by, that it passed, that it was in the
+//! way, or nothing.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::lane::Counted;
+use super::live::Live;
+use super::pacer::Pacer;
+use super::renewal::Whose;
+use super::{Departed, Dispatcher, backoff, now};
+use crate::event::{Event, Scope, Throttled};
+use crate::graph::{Graph, Response};
+
+/// Later closings of the same gate within this time are no news.
+const SAME_CLOSING: Duration = Duration::from_millis(500);
+
+/// Which limit a 429 is about (`x-ms-throttle-scope`: `Tenant_Application`, `Tenant` or `Application` before the first
+/// `/`; learn.microsoft.com/graph/throttling).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Limit {
+    AppInTenant,
+    Tenant,
+    AppEverywhere,
+}
+
+impl Limit {
+    fn of(response: &Response) -> Limit {
+        let scope = response.throttle_scope.as_deref().unwrap_or_default();
+        match scope.split('/').next().unwrap_or_default().trim() {
+            scope if scope.eq_ignore_ascii_case("Tenant") => Limit::Tenant,
+            scope if scope.eq_ignore_ascii_case("Application") => Limit::AppEverywhere,
+            _ => Limit::AppInTenant,
+        }
+    }
+}
+
+impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
+    /// An answer that says nothing about any limit.
+    pub(super) fn lost(&mut self, departed: Departed) {
+        let Counted { app, tenant, everywhere } = departed.counted;
+        self.sender(departed.whose).pacer.lost(&app);
+        self.lanes[departed.whose.lane].pacer.lost(&tenant);
+        if let Some((place, departure)) = everywhere {
+            self.shared.pacer_mut(place).lost(&departure);
+        }
+    }
+
+    /// An answer other than 429: no limit was in the way.
+    pub(super) fn passed(&mut self, departed: Departed, response: &Response) {
+        let Counted { app, tenant, everywhere } = departed.counted;
+        let Whose { lane, sender } = departed.whose;
+        let about = self.limit_of(departed, response).0;
+        let used = |limit: Limit| response.throttle_percentage.filter(|_| about == limit);
+        let mut opened = Vec::new();
+        if self.sender(departed.whose).pacer.passed(&app, used(Limit::AppInTenant)) {
+            opened.push(self.scope(lane, Some(sender)));
+        }
+        if self.lanes[lane].pacer.passed(&tenant, used(Limit::Tenant)) {
+            opened.push(self.scope(lane, None));
+        }
+        if let Some((place, departure)) = everywhere
+            && self.shared.pacer_mut(place).passed(&departure, used(Limit::AppEverywhere))
+        {
+            let app_id = self.sender(departed.whose).id.clone();
+            opened.push(Scope { tenant: None, app_id });
+        }
+        for scope in opened {
+            self.recorder.note(Event::Reopened { at: now(), scope });
+        }
+    }
+
+    /// Which limit an answer speaks of, and whose that is. An app that works in one tenant only has no limit of its own
+    /// over all tenants here, and then its limit in this one stands for it.
+    fn limit_of(&self, departed: Departed, response: &Response) -> (Limit, Scope) {
+        let Whose { lane, sender } = departed.whose;
+        match Limit::of(response) {
+            Limit::Tenant => (Limit::Tenant, self.scope(lane, None)),
+            Limit::AppEverywhere if departed.counted.everywhere.is_some() => {
+                let app_id = self.lanes[lane].senders[sender].id.clone();
+                (Limit::AppEverywhere, Scope { tenant: None, app_id })
+            }
+            _ => (Limit::AppInTenant, self.scope(lane, Some(sender))),
+        }
+    }
+
+    /// Closes the gate that a 429 is about; to the other limits it says nothing. Gives until when it was closed before, and until when it is now.
+    fn close(
+        &mut self,
+        departed: Departed,
+        limit: Limit,
+        retry_after: Option<Duration>,
+    ) -> (Option<Instant>, Instant) {
+        let Counted { app, tenant, everywhere } = departed.counted;
+        let mut result = None;
+        let mut hear = |pacer: &mut Pacer, departure, closes| {
+            if closes {
+                let before = pacer.closed_until();
+                result = Some((before, pacer.throttled(departure, retry_after)));
+            } else {
+                pacer.lost(departure);
+            }
+        };
+        let lane = &mut self.lanes[departed.whose.lane];
+        hear(&mut lane.senders[departed.whose.sender].pacer, &app, limit == Limit::AppInTenant);
+        hear(&mut lane.pacer, &tenant, limit == Limit::Tenant);
+        if let Some((place, departure)) = everywhere {
+            hear(self.shared.pacer_mut(place), &departure, limit == Limit::AppEverywhere);
+        }
+        result.unwrap_or((None, Instant::now()))
+    }
+
+    pub(super) fn take_throttled(
+        &mut self,
+        departed: Departed,
+        mut live: Live,
+        retry_after: Option<Duration>,
+        response: &Response,
+    ) {
+        let (limit, whose) = self.limit_of(departed, response);
+        let (before, until) = self.close(departed, limit, retry_after);
+        live.throttled_since = Some(Instant::now());
+        live.give_try_back();
+        live.throttles += 1;
+        self.record_answered(&live);
+        let queue = &mut self.lanes[departed.whose.lane].queue;
+        match live.throttles {
+            1 => queue.again(live),
+            // It may be throttled for its own sake: others go first, lest it be the probe for ever.
+            again => {
+                let at = until.checked_add(backoff::wait(again - 1)).unwrap_or(until);
+                queue.again_at(at, live);
+            }
+        }
+        // One closing of the gate is told once, however many answers tell of it.
+        if before.is_some_and(|before| until <= before + SAME_CLOSING) {
+            return;
+        }
+        let wait = until.saturating_duration_since(Instant::now());
+        let at = now();
+        let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 200));
+        self.recorder.note(Event::Throttled(Throttled {
+            at,
+            until: at.checked_add(Duration::from_millis(wait.as_millis() as u64 + 1)).unwrap_or(at),
+            retry_after_ms: retry_after.map(|wait| wait.as_millis() as u64),
+            whose,
+            scope: kept(&response.throttle_scope),
+            information: kept(&response.throttle_information),
+        }));
+    }
+}

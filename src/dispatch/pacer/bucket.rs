@@ -1,0 +1,61 @@
+//! Tokens that come at a rate and are taken one by one.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// A bucket of tokens. Pure: the time is an argument, and never runs back.
+#[derive(Clone, Debug)]
+pub(super) struct Bucket {
+    level: f64,
+    most: f64,
+    per_second: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    /// A full one.
+    pub(super) fn full(most: f64, per_second: f64, now: Instant) -> Bucket {
+        Bucket { level: most, most, per_second, at: now }
+    }
+
+    /// Brings the level up to date.
+    pub(super) fn advance(&mut self, now: Instant) {
+        self.level = self.level_at(now);
+        self.at = self.at.max(now);
+    }
+
+    /// The level at an instant, unless anything is taken before it.
+    pub(super) fn level_at(&self, now: Instant) -> f64 {
+        let gained = now.saturating_duration_since(self.at).as_secs_f64() * self.per_second;
+        (self.level + gained).min(self.most)
+    }
+
+    /// Sets the level at an instant.
+    pub(super) fn set_level(&mut self, level: f64, now: Instant) {
+        self.at = self.at.max(now);
+        self.level = level.min(self.most);
+    }
+
+    /// Tokens come at this rate from the last [`Bucket::advance`] on.
+    pub(super) fn set_rate(&mut self, per_second: f64) {
+        self.per_second = per_second;
+    }
+
+    /// Takes so many; what was not there is owed.
+    pub(super) fn take(&mut self, tokens: u32) {
+        self.level -= f64::from(tokens);
+    }
+
+    /// How many may be taken, or the instant from which one may.
+    pub(super) fn ready(&self, now: Instant) -> Result<u32, Instant> {
+        // Timers end on the nanosecond: a hair short of a token is a token.
+        let level = self.level_at(now) + 1e-6;
+        if level >= 1.0 {
+            return Ok(level as u32);
+        }
+        let missing = (1.0 - self.level) / self.per_second.max(1e-6);
+        let wait = Duration::try_from_secs_f64(missing).unwrap_or(Duration::MAX);
+        Err(self.at.checked_add(wait).unwrap_or(now + Duration::from_secs(86_400)))
+    }
+}

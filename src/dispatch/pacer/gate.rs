@@ -1,0 +1,155 @@
+//! The gate that a 429 closes for everybody.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// First wait where a 429 says nothing, or where its wait proved too short; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+
+/// Up to here, and then by a share of the time that the gate has been closed: whoever counts in windows should be
+/// found open soon after it opened.
+const DOUBLED_UP_TO: Duration = Duration::from_secs(4);
+
+/// That share.
+const SHARE: f64 = 0.25;
+
+/// Up to here; the longest documented window is twenty times as long.
+const LONGEST: Duration = Duration::from_secs(15);
+
+/// Closed for longer than any window, the gate waits longer still: whoever punishes those who come early must be
+/// outwaited some day.
+const NO_WINDOW: Duration = Duration::from_secs(330);
+
+/// But not longer than this.
+const LONGEST_OF_ALL: Duration = Duration::from_secs(160);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Open,
+    Closed { until: Instant },
+    Probing { probe: u64 },
+}
+
+/// What a request meets at the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    Open,
+    /// For one request, the probe.
+    ForOne,
+    /// Until then for nobody.
+    Closed(Instant),
+    /// Until the probe is answered.
+    Probing,
+}
+
+/// What a 429 is to the gate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// The first of its episode.
+    Episode,
+    /// The probe's.
+    Strike,
+    /// One more of an episode that is known.
+    Echo,
+}
+
+/// The gate. `until` is an absolute instant that is only raised.
+#[derive(Clone, Debug)]
+pub(super) struct Gate {
+    state: State,
+    /// Requests that left in this episode or later tell of a new one when they are throttled.
+    pub(super) episode: u64,
+    /// When the episode began.
+    pub(super) began: Instant,
+    /// Throttled probes in a row.
+    pub(super) strikes: u32,
+    /// What Graph says of the wait proved too short, or it says nothing.
+    pub(super) vague: bool,
+    /// Until when Graph itself asked to wait; the gate may stay closed longer.
+    asked: Option<Instant>,
+}
+
+impl Gate {
+    pub(super) fn new(now: Instant) -> Gate {
+        Gate { state: State::Open, episode: 0, began: now, strikes: 0, vague: false, asked: None }
+    }
+
+    pub(super) fn way(&self, now: Instant) -> Way {
+        match self.state {
+            State::Open => Way::Open,
+            State::Probing { .. } => Way::Probing,
+            State::Closed { until } if now < until => Way::Closed(until),
+            State::Closed { .. } => Way::ForOne,
+        }
+    }
+
+    /// A request leaves; behind a closed gate it is the probe. Gives whether it is.
+    pub(super) fn depart(&mut self, id: u64) -> bool {
+        let probes = matches!(self.state, State::Closed { .. });
+        if probes {
+            self.state = State::Probing { probe: id };
+        }
+        probes
+    }
+
+    /// The request was answered by something other than a 429. Gives whether that opened the gate.
+    pub(super) fn passed(&mut self, id: u64) -> bool {
+        let opens = self.state == State::Probing { probe: id };
+        if opens {
+            self.state = State::Open;
+            self.strikes = 0;
+        }
+        opens
+    }
+
+    /// Nothing is known of the request: if it was the probe, another one goes.
+    pub(super) fn lost(&mut self, id: u64, now: Instant) {
+        if self.state == (State::Probing { probe: id }) {
+            self.state = State::Closed { until: now };
+        }
+    }
+
+    /// What a 429 to a request that left in `episode` says.
+    pub(super) fn hear(&mut self, id: u64, episode: u64, now: Instant) -> News {
+        if self.state == (State::Probing { probe: id }) {
+            self.strikes += 1;
+            self.vague = true;
+            return News::Strike;
+        }
+        if episode < self.episode {
+            return News::Echo;
+        }
+        self.episode += 1;
+        self.began = now;
+        self.strikes = 0;
+        News::Episode
+    }
+
+    /// How long the gate would stay closed by its own judgement.
+    pub(super) fn own_wait(&self, now: Instant) -> Duration {
+        let closed = now.saturating_duration_since(self.began);
+        let most = if closed < NO_WINDOW { LONGEST } else { LONGEST_OF_ALL };
+        let most = closed.mul_f64(SHARE).clamp(DOUBLED_UP_TO, most);
+        FIRST_WAIT.saturating_mul(1 << self.strikes.min(10)).min(most)
+    }
+
+    /// Closes the gate, or leaves it closed for longer; `asked` is what Graph asked for. Gives until when it is closed.
+    pub(super) fn close(&mut self, until: Instant, asked: Option<Instant>) -> Instant {
+        self.asked = self.asked.max(asked);
+        let until = self.closed_until().map_or(until, |already| already.max(until));
+        self.state = State::Closed { until };
+        until
+    }
+
+    pub(super) fn closed_until(&self) -> Option<Instant> {
+        match self.state {
+            State::Closed { until } => Some(until),
+            State::Open | State::Probing { .. } => None,
+        }
+    }
+
+    pub(super) fn asked_until(&self) -> Option<Instant> {
+        self.asked.filter(|_| self.closed_until().is_some())
+    }
+}

@@ -1,0 +1,307 @@
+//! What is known of the limiter, and what may leave by it.
+
+mod forecast;
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::bucket::Bucket;
+use super::gate::News;
+use super::refill::Refill;
+use super::window::Window;
+use crate::dispatch::rate::{Kind, Pace};
+
+/// In flight on ground that nobody has proved: as many are throttled where the limiter is met by surprise.
+const UNPROVEN: f64 = 16.0;
+
+/// Or this part of the run.
+const UNPROVEN_PART: f64 = 60.0;
+
+/// In flight where the documented quota ends.
+const FEW: f64 = 4.0;
+
+/// This share around the end of the documented quota.
+const EDGE: f64 = 0.01;
+
+/// A gate that was closed for longer, in seconds, may be the end of a window.
+const LONG: f64 = 3.0;
+
+/// A limiter that refills lets somebody through soon after it was found empty.
+const FIRST_LOOK: Duration = Duration::from_millis(500);
+
+/// A window that is interrupted more often than this isn't one.
+const MOST_INTERRUPTIONS: u32 = 12;
+
+#[derive(Clone, Debug)]
+enum Phase {
+    /// The limiter has not been met: the documented quota, and beyond it with care.
+    Unmet(Bucket),
+    /// It refills evenly.
+    Refill,
+    /// It counts in windows, or it may.
+    Window(Window),
+}
+
+/// What is known.
+#[derive(Clone, Debug)]
+pub(super) struct Learned {
+    pace: Pace,
+    phase: Phase,
+    refill: Refill,
+    /// Users in flight.
+    flight: u32,
+    /// As many may be where nothing is proved.
+    most: f64,
+    /// And as many beyond the documented quota.
+    beyond: f64,
+    /// Its end was reached, and so many passed since.
+    at_edge: bool,
+    edge_passed: u32,
+    planned: u64,
+    passed: u64,
+    /// What passed before the limiter was met.
+    first: u32,
+    began: Option<Instant>,
+    answered: Option<Instant>,
+    episodes: u32,
+    /// When a probe was throttled last.
+    struck: Option<Instant>,
+    /// Bursts after a long closure were found not to pay.
+    even: bool,
+    warned: Option<Instant>,
+    second: f64,
+}
+
+impl Learned {
+    pub(super) fn new(pace: Pace, planned: u64, now: Instant) -> Learned {
+        let second = match pace.kind {
+            Kind::Documented { window } => (window.as_secs_f64() / 150.0).min(1.0),
+            Kind::Fixed | Kind::Gate => 1.0,
+        };
+        let most = match pace.kind {
+            Kind::Documented { .. } => UNPROVEN.max(planned as f64 / UNPROVEN_PART),
+            Kind::Fixed | Kind::Gate => f64::INFINITY,
+        };
+        let ceiling = if pace.kind == Kind::Fixed { pace.per_second } else { f64::INFINITY };
+        let bucket = Bucket::full(f64::from(pace.burst), pace.per_second, now);
+        let mut refill = Refill::empty(pace.per_second, f64::from(pace.burst), ceiling, second, now);
+        // Who asks for a smaller burst than the quota's gets no larger one, not even to learn.
+        let bounded = matches!(pace.kind, Kind::Documented { window }
+            if f64::from(pace.burst) + 1.0 < pace.per_second * window.as_secs_f64());
+        let phase = if bounded {
+            refill.fill(now);
+            Phase::Refill
+        } else {
+            Phase::Unmet(bucket)
+        };
+        Learned {
+            pace,
+            phase,
+            refill,
+            flight: 0,
+            most,
+            beyond: FEW,
+            at_edge: false,
+            edge_passed: 0,
+            planned,
+            passed: 0,
+            first: 0,
+            began: None,
+            answered: None,
+            episodes: 0,
+            struck: None,
+            even: bounded,
+            warned: None,
+            second,
+        }
+    }
+
+    /// How many may leave now; `Err(None)` is: not before an answer.
+    pub(super) fn ready(&mut self, now: Instant) -> Result<u32, Option<Instant>> {
+        let (tokens, in_flight) = match &mut self.phase {
+            Phase::Unmet(bucket) => {
+                let level = bucket.level_at(now);
+                self.at_edge |= level <= f64::from(self.pace.burst) * EDGE;
+                let documented = matches!(self.pace.kind, Kind::Documented { .. });
+                let most = if documented && self.at_edge { self.most.min(self.beyond) } else { self.most };
+                (u32::MAX, most)
+            }
+            Phase::Refill => {
+                let left = self.planned.saturating_sub(self.passed) as f64;
+                (self.refill.ready(left, now).map_err(Some)?, self.most)
+            }
+            Phase::Window(window) => (u32::MAX, window.ready(self.most, self.flight, now).map_err(Some)?),
+        };
+        let room = in_flight - f64::from(self.flight);
+        if room < 1.0 && self.flight > 0 {
+            return Err(None);
+        }
+        Ok(tokens.min(room.max(1.0) as u32))
+    }
+
+    /// The probe leaves; what it may tell of a window it tells when it is answered.
+    pub(super) fn probe(&mut self, users: u32) {
+        self.flight += users;
+    }
+
+    pub(super) fn depart(&mut self, users: u32, now: Instant) {
+        self.flight += users;
+        self.began.get_or_insert(now);
+        match &mut self.phase {
+            Phase::Unmet(bucket) => {
+                bucket.advance(now);
+                bucket.take(users);
+            }
+            Phase::Refill => self.refill.depart(users),
+            Phase::Window(window) => window.depart(users, now),
+        }
+    }
+
+    /// Nothing is known of one that was in flight.
+    pub(super) fn lost(&mut self) {
+        self.flight = self.flight.saturating_sub(1);
+    }
+
+    pub(super) fn passed(&mut self, used: Option<f64>, now: Instant) {
+        self.flight = self.flight.saturating_sub(1);
+        self.passed += 1;
+        self.refill.passed();
+        match &mut self.phase {
+            Phase::Unmet(_) => {
+                self.answered = Some(now);
+                self.first += 1;
+                self.edge_passed += u32::from(self.at_edge);
+                if f64::from(self.edge_passed) > f64::from(self.pace.burst) * EDGE * 2.0 {
+                    self.beyond += 0.25;
+                }
+            }
+            Phase::Refill => {}
+            Phase::Window(window) => window.passed(),
+        }
+        if let Some(used) = used.filter(|used| *used >= 0.8) {
+            self.heed(used, now);
+        }
+    }
+
+    /// Graph says how much of its limit is used: as much more may leave as that leaves. Answers come in swarms, so
+    /// one warning counts for a while.
+    fn heed(&mut self, used: f64, now: Instant) {
+        if let Phase::Unmet(bucket) = &mut self.phase {
+            let left = self.passed as f64 * (1.0 - used).max(0.0) / used - f64::from(self.flight);
+            let level = bucket.level_at(now);
+            bucket.set_level(level.min(left.max(0.0)), now);
+        }
+        if self.pace.kind == Kind::Fixed && matches!(self.phase, Phase::Unmet(_)) && used >= 0.9 {
+            self.refill = Refill::empty(self.pace.per_second, 1.0, self.pace.per_second, self.second, now);
+            self.phase = Phase::Refill;
+        }
+        let heeded = |at: Instant| now.saturating_duration_since(at).as_secs_f64() < 5.0 * self.second;
+        if used > 1.0 && !self.warned.is_some_and(heeded) {
+            self.warned = Some(now);
+            self.refill.warn(now);
+        }
+    }
+
+    /// One more was throttled, of an episode that is known.
+    pub(super) fn throttled(&mut self) {
+        self.flight = self.flight.saturating_sub(1);
+        self.refill.throttled();
+        if let Phase::Window(window) = &mut self.phase {
+            window.throttled();
+        }
+    }
+
+    /// The probe was throttled.
+    pub(super) fn struck(&mut self, now: Instant) {
+        self.throttled();
+        self.struck = Some(now);
+        if let Phase::Window(window) = &mut self.phase {
+            window.is_shut(now);
+        }
+    }
+
+    /// How long to wait for the next probe where nobody says how long; `own` is what the gate would do.
+    pub(super) fn look_again(&self, own: Duration, news: News, now: Instant) -> Duration {
+        match &self.phase {
+            Phase::Window(window) => window.look_again(own, now),
+            Phase::Unmet(_) | Phase::Refill if news == News::Strike => own,
+            Phase::Unmet(_) | Phase::Refill => FIRST_LOOK,
+        }
+    }
+
+    /// The limiter is met: one was throttled.
+    pub(super) fn met(&mut self, now: Instant) {
+        self.flight = self.flight.saturating_sub(1);
+        if self.pace.kind == Kind::Gate {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Unmet(_) => {
+                let rate = match self.pace.kind {
+                    Kind::Documented { .. } => self.pace.per_second,
+                    Kind::Fixed | Kind::Gate => self.pace.per_second * 0.7,
+                };
+                let most = (self.passed as f64).max(1.0);
+                let ceiling = match self.pace.kind {
+                    Kind::Fixed => self.pace.per_second,
+                    Kind::Documented { .. } | Kind::Gate => f64::INFINITY,
+                };
+                self.refill = Refill::empty(rate, most, ceiling, self.second, now);
+                self.phase = Phase::Refill;
+            }
+            Phase::Refill => self.refill.met(now),
+            Phase::Window(window) => {
+                window.used_up();
+                self.refill.met(now);
+                if window.is_none() {
+                    self.even = true;
+                    self.phase = Phase::Refill;
+                }
+            }
+        }
+        self.episodes += 1;
+    }
+
+    /// The gate has opened that closed then.
+    pub(super) fn opened(&mut self, closed: Instant, now: Instant) {
+        let long = now.saturating_duration_since(closed).as_secs_f64() >= LONG * self.second;
+        self.refill.opened(now);
+        match &mut self.phase {
+            Phase::Unmet(_) => {}
+            Phase::Refill if long && !self.even => {
+                self.phase = Phase::Window(Window::opening(self.first, self.window(), self.piece(now), now));
+            }
+            Phase::Refill => {}
+            Phase::Window(window) if long => {
+                let none = window.is_none();
+                self.even |= none;
+                window.reopened(now);
+                if none || window.is_even() {
+                    self.phase = Phase::Refill;
+                }
+            }
+            Phase::Window(window) => {
+                if window.interrupted() > MOST_INTERRUPTIONS {
+                    self.phase = Phase::Refill;
+                }
+            }
+        }
+    }
+
+    /// How long a window is believed to be before one was seen.
+    fn window(&self) -> Duration {
+        match self.pace.kind {
+            Kind::Documented { window } => window,
+            Kind::Fixed | Kind::Gate => Duration::from_secs(150),
+        }
+    }
+
+    /// What the run saw of the window that it began in, if this is its first opening: when the last probe was
+    /// throttled and when one passed, in seconds after the first request.
+    fn piece(&self, now: Instant) -> Option<(f64, f64)> {
+        let (began, struck) = (self.began?, self.struck?);
+        let after = |at: Instant| at.saturating_duration_since(began).as_secs_f64();
+        (self.episodes == 1).then(|| (after(struck), after(now)))
+    }
+}

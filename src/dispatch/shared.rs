@@ -1,0 +1,115 @@
+//! Apps that work in several tenants: Graph limits each of them over all of these together.
+//!
+//! Where such a limit binds, the tenants stand in line for it and are called one by one, so that each gets its share,
+//! and a turn of the loop looks at the tenant that may send and not at all that wait.
+
+use std::collections::{HashSet, VecDeque};
+
+use tokio::time::Instant;
+
+use super::lane::Tenant;
+use super::pacer::{Departure, Pacer, Permit};
+use super::rate::Pacing;
+
+/// One of a run's limits that hold for an app over all its tenants, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Everywhere(pub usize);
+
+/// The limits of all such apps.
+pub(super) struct Shared {
+    apps: Vec<SharedApp>,
+    /// Whose turn it is, and in which app's line: a lane.
+    called: Option<(usize, usize)>,
+}
+
+struct SharedApp {
+    pacer: Pacer,
+    /// Lanes that wait, and nothing but this limit is in their way.
+    line: VecDeque<usize>,
+    in_line: HashSet<usize>,
+}
+
+impl Shared {
+    pub(super) fn new<G>(tenants: &[Tenant<G>], pacing: &Pacing) -> Shared {
+        let mut planned: Vec<u64> = Vec::new();
+        for tenant in tenants {
+            for Everywhere(place) in tenant.apps.iter().filter_map(|app| app.everywhere) {
+                planned.resize(planned.len().max(place + 1), 0);
+                planned[place] += tenant.work.len() as u64;
+            }
+        }
+        let app = |planned| SharedApp {
+            pacer: Pacer::new(pacing.everywhere, planned),
+            line: VecDeque::new(),
+            in_line: HashSet::new(),
+        };
+        Shared { apps: planned.into_iter().map(app).collect(), called: None }
+    }
+
+    /// How many users of this lane the app's limit lets go; none where the lane must stand in line.
+    pub(super) fn permit(&mut self, app: Everywhere, lane: usize, wanted: u32) -> Option<u32> {
+        let called = self.called == Some((app.0, lane));
+        let app = &mut self.apps[app.0];
+        if !called && !app.line.is_empty() {
+            return None;
+        }
+        match app.pacer.permit(wanted) {
+            Permit::Go(users) => Some(users),
+            Permit::NotBefore(_) | Permit::AfterAnswer => None,
+        }
+    }
+
+    /// The lane waits for this app, behind the others.
+    pub(super) fn stand_in_line(&mut self, app: Everywhere, lane: usize) {
+        let app = &mut self.apps[app.0];
+        if app.in_line.insert(lane) {
+            app.line.push_back(lane);
+        }
+    }
+
+    /// Calls the next lane, if an app may send. Its turn lasts until [`turn_is_over`](Self::turn_is_over).
+    pub(super) fn call(&mut self) -> Option<usize> {
+        let may_send = |app: &mut SharedApp| matches!(app.pacer.permit(1), Permit::Go(_));
+        let mut lines = self.apps.iter_mut().enumerate();
+        let (place, app) = lines.find_map(|(place, app)| {
+            let calls = !app.line.is_empty() && may_send(app);
+            calls.then_some((place, app))
+        })?;
+        let lane = app.line.pop_front()?;
+        app.in_line.remove(&lane);
+        self.called = Some((place, lane));
+        Some(lane)
+    }
+
+    pub(super) fn turn_is_over(&mut self) {
+        self.called = None;
+    }
+
+    /// When the next lane may be called, as far as it depends on time.
+    pub(super) fn next(&mut self) -> Option<Instant> {
+        let lines = self.apps.iter_mut().filter(|app| !app.line.is_empty());
+        let at = |app: &mut SharedApp| match app.pacer.permit(1) {
+            Permit::NotBefore(at) => Some(at),
+            Permit::Go(_) => Some(Instant::now()),
+            Permit::AfterAnswer => None,
+        };
+        lines.filter_map(at).min()
+    }
+
+    /// Counts users who leave.
+    pub(super) fn depart(&mut self, app: Everywhere, users: u32) -> Departure {
+        self.apps[app.0].pacer.depart(users)
+    }
+
+    pub(super) fn pacer(&self, app: Everywhere) -> &Pacer {
+        &self.apps[app.0].pacer
+    }
+
+    pub(super) fn pacer_mut(&mut self, app: Everywhere) -> &mut Pacer {
+        &mut self.apps[app.0].pacer
+    }
+
+    pub(super) fn pacers(&self) -> impl ExactSizeIterator<Item = &Pacer> {
+        self.apps.iter().map(|app| &app.pacer)
+    }
+}

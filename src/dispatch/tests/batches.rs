@@ -1,0 +1,139 @@
+//! Several users in one request: who shares one, and that each part goes its own way after.
+
+use std::collections::BTreeMap;
+
+use super::fake::{Arrival, Carried};
+use super::quota::Quota;
+use super::*;
+use crate::dispatch::BatchSize;
+use crate::outcome::Outcome;
+
+/// How many users each request carried, in their order.
+fn sizes(run: &Played) -> Vec<usize> {
+    let posts: BTreeMap<usize, usize> = run.arrivals.iter().map(|at: &Arrival| (at.post, at.users)).collect();
+    posts.into_values().collect()
+}
+
+fn by(size: u8) -> Stage {
+    Stage::of(200).pace(1_000.0, 200).batch_size(BatchSize::Fixed(size))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_given_size_fills_requests() {
+    for (size, posts) in [(1, 200), (7, 29), (20, 10)] {
+        let run = by(size).play().await;
+        assert!(run.all_revoked());
+        assert_eq!(sizes(&run).len(), posts, "{size}");
+        assert!(run.took < seconds(0.5), "{:?}", run.took);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_waits_a_second_for_more_users_and_not_longer() {
+    // Five a second: a request of five each second.
+    let run = Stage::of(50).pace(5.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
+    let sizes = sizes(&run);
+    assert_eq!(sizes[0], 20);
+    assert!(sizes[1..].iter().all(|size| (5..=6).contains(size)), "{sizes:?}");
+    assert!(run.took < seconds(7.3), "{:?}", run.took);
+}
+
+/// A full request leaves as soon as it is full: the pace is kept, however small its burst.
+#[tokio::test(start_paused = true)]
+async fn gathering_costs_no_pace() {
+    let run = Stage::of(2_000).pace(100.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
+    assert!(run.took < seconds(21.0), "{:?}", run.took);
+    assert_eq!(sizes(&run), [20; 100]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn auto_sends_one_by_one_as_long_as_places_suffice() {
+    let run = Stage::of(500).pace(50.0, 1).batch_size(BatchSize::Auto).play().await;
+    assert!(run.all_revoked() && sizes(&run).iter().all(|size| *size == 1));
+    // Six places carry six a second one by one; the burst allows ten in each request.
+    let stage = Stage::of(2_000).pace(100.0, 10).jobs(6).latency(1.0).batch_size(BatchSize::Auto);
+    let run = stage.play().await;
+    assert!(run.all_revoked() && run.took < seconds(45.0), "{:?}", run.took);
+    assert!(sizes(&run).len() < 400);
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_part_goes_its_own_way() {
+    let script = |seen: Seen| match (seen.user % 10, seen.attempt) {
+        (1, _) => React::gone(),
+        (2, 1) => React::status(503),
+        (3, 1) => React::throttled(3),
+        (4, _) => React::status(400),
+        (5, 1) => React::status(401),
+        _ => React::done(),
+    };
+    let run = by(20).script(script).play().await;
+    let expected = [(Outcome::Revoked, 160), (Outcome::NotFound, 20), (Outcome::Rejected, 20)];
+    assert_eq!(run.outcomes(), expected.into());
+    assert!((run.fake.state().renewals.len()) == 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_was_in_a_refused_batch_goes_alone() {
+    let run =
+        by(20).jobs(1).batches(|batch| if batch.nth == 2 { Carried::Refused(400) } else { Carried::Parts });
+    let run = run.retries(0).play().await;
+    assert!(run.all_revoked());
+    let sizes = sizes(&run);
+    assert_eq!(sizes.iter().filter(|size| **size == 1).count(), 20, "{sizes:?}");
+    assert_eq!(sizes.iter().filter(|size| **size == 20).count(), 10, "{sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_refusals_in_a_row_end_batches() {
+    let run = by(20).jobs(1).batches(|_| Carried::Refused(405)).retries(0).play().await;
+    assert!(run.all_revoked());
+    assert_eq!(sizes(&run).iter().filter(|size| **size > 1).count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_was_too_large_is_halved() {
+    let script =
+        |batch: super::fake::Batch| if batch.users > 6 { Carried::Refused(413) } else { Carried::Parts };
+    let run = by(20).jobs(1).batches(script).play().await;
+    assert!(run.all_revoked());
+    let sizes = sizes(&run);
+    assert_eq!((sizes[0], sizes.iter().filter(|size| **size > 6).count()), (20, 2), "{sizes:?}");
+    assert!(sizes.contains(&5), "{sizes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_lost_where_an_answer_says_too_little() {
+    let run =
+        by(20).batches(|batch| if batch.nth <= 3 { Carried::Few(13) } else { Carried::Parts }).play().await;
+    assert!(run.all_revoked(), "{:?}", run.outcomes());
+    assert_eq!(run.arrivals.len(), 200 + 3 * 7);
+    let run = by(20).batches(|_| Carried::Few(13)).retries(0).play().await;
+    assert_eq!(run.outcomes()[&Outcome::Failed], 70);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_breaks_down_leaves_all_its_users_in_doubt() {
+    let run =
+        by(20).batches(|batch| if batch.nth == 4 { Carried::Panics } else { Carried::Parts }).play().await;
+    assert_eq!(run.outcomes(), [(Outcome::Revoked, 180), (Outcome::InDoubt, 20)].into());
+    assert_eq!(run.arrivals.len(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_is_one_user_and_waits_for_none() {
+    let script = |seen: Seen| if seen.nth == 30 { React::throttled(20) } else { React::done() };
+    let run = Stage::of(400).pace(100.0, 100).batch_size(BatchSize::Fixed(20)).script(script).play().await;
+    assert!(run.all_revoked());
+    let probe = run.arrivals.iter().find(|arrival| arrival.at() > seconds(15.0)).unwrap();
+    assert_eq!((probe.users, probe.at()), (1, run.arrivals[29].answered.unwrap() + seconds(20.0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn batches_keep_a_quota() {
+    let stage = Stage::of(6_000).auto().quota(Quota::bucket(3_000.0, 150.0)).batch_size(BatchSize::Fixed(20));
+    let run = stage.play().await;
+    assert!(run.all_revoked());
+    assert!(run.throttles() < 30, "{}", run.throttles());
+    assert!(run.took < seconds(160.0), "{:?}", run.took);
+}

@@ -1,0 +1,7 @@
+//! The pacer against models of limiters.
+
+mod driver;
+mod model;
+mod oracle;
+mod sweep;
+mod table;

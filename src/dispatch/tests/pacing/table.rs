@@ -1,0 +1,168 @@
+//! The table of `docs/performance.md`.
+
+use super::driver::{Wire, run};
+use super::model::{Limiter, Says};
+use super::oracle::makespan;
+use crate::dispatch::Pace;
+use crate::simulator::Style::{FixedWindow, SlidingWindow, StrictBucket, TokenBucket};
+
+/// What the table is made over.
+pub(super) const WIRE: Wire = Wire { jobs: 16, latency: 0.08, jitter: 0.02 };
+
+const RUNS: [u64; 3] = [1_000, 10_000, 100_000];
+
+/// The first rows are limiters as they are documented: buckets.
+const DOCUMENTED: usize = 11;
+
+/// And these are of the documented size, counted otherwise.
+const ALL_OF_3_000: usize = 21;
+
+pub(super) fn rows() -> Vec<(&'static str, Limiter)> {
+    let l = Limiter::new;
+    vec![
+        ("token bucket, Retry-After exact", l(3_000, 150.0, TokenBucket, Says::Whole)),
+        ("— decimal", l(3_000, 150.0, TokenBucket, Says::Decimal)),
+        ("— one second", l(3_000, 150.0, TokenBucket, Says::One)),
+        ("— too short", l(3_000, 150.0, TokenBucket, Says::Half)),
+        ("— missing", l(3_000, 150.0, TokenBucket, Says::Nothing)),
+        ("— with x-ms-throttle-limit-percentage", l(3_000, 150.0, TokenBucket, Says::Whole).warning()),
+        ("strict bucket, Retry-After exact", l(3_000, 150.0, StrictBucket, Says::Whole)),
+        ("— decimal", l(3_000, 150.0, StrictBucket, Says::Decimal)),
+        ("— one second", l(3_000, 150.0, StrictBucket, Says::One)),
+        ("— too short", l(3_000, 150.0, StrictBucket, Says::Half)),
+        ("— missing", l(3_000, 150.0, StrictBucket, Says::Nothing)),
+        ("fixed window, Retry-After exact", l(3_000, 150.0, FixedWindow, Says::Whole)),
+        ("— decimal", l(3_000, 150.0, FixedWindow, Says::Decimal)),
+        ("— one second", l(3_000, 150.0, FixedWindow, Says::One)),
+        ("— too short", l(3_000, 150.0, FixedWindow, Says::Half)),
+        ("— missing", l(3_000, 150.0, FixedWindow, Says::Nothing)),
+        ("sliding window, Retry-After exact", l(3_000, 150.0, SlidingWindow, Says::Whole)),
+        ("— decimal", l(3_000, 150.0, SlidingWindow, Says::Decimal)),
+        ("— one second", l(3_000, 150.0, SlidingWindow, Says::One)),
+        ("— too short", l(3_000, 150.0, SlidingWindow, Says::Half)),
+        ("— missing", l(3_000, 150.0, SlidingWindow, Says::Nothing)),
+        ("token bucket, 300 per 15 s, one second", l(300, 15.0, TokenBucket, Says::One)),
+        ("token bucket, 1,000 per 150 s", l(1_000, 150.0, TokenBucket, Says::Whole)),
+        ("token bucket, 6,000 per 150 s", l(6_000, 150.0, TokenBucket, Says::Whole)),
+        ("strict bucket, 300 per 15 s, one second", l(300, 15.0, StrictBucket, Says::One)),
+        ("strict bucket, 1,000 per 150 s", l(1_000, 150.0, StrictBucket, Says::Whole)),
+        ("strict bucket, 6,000 per 150 s", l(6_000, 150.0, StrictBucket, Says::Whole)),
+        ("fixed window, 300 per 15 s, one second", l(300, 15.0, FixedWindow, Says::One)),
+        ("fixed window, 1,000 per 150 s", l(1_000, 150.0, FixedWindow, Says::Whole)),
+        ("fixed window, 6,000 per 150 s", l(6_000, 150.0, FixedWindow, Says::Whole)),
+        ("sliding window, 300 per 15 s, one second", l(300, 15.0, SlidingWindow, Says::One)),
+        ("sliding window, 1,000 per 150 s", l(1_000, 150.0, SlidingWindow, Says::Whole)),
+        ("sliding window, 6,000 per 150 s", l(6_000, 150.0, SlidingWindow, Says::Whole)),
+        ("token bucket, half eaten", l(3_000, 150.0, TokenBucket, Says::Whole).half_eaten()),
+        ("strict bucket, half eaten", l(3_000, 150.0, StrictBucket, Says::Whole).half_eaten()),
+        ("fixed window, half eaten", l(3_000, 150.0, FixedWindow, Says::Whole).half_eaten()),
+        ("sliding window, half eaten", l(3_000, 150.0, SlidingWindow, Says::Whole).half_eaten()),
+        (
+            "token bucket, a third from 200 s on",
+            l(3_000, 150.0, TokenBucket, Says::Whole).changes(200.0, 1_000),
+        ),
+        (
+            "token bucket, thrice from 200 s on",
+            l(1_000, 150.0, TokenBucket, Says::Whole).changes(200.0, 3_000),
+        ),
+        (
+            "strict bucket, a third from 200 s on",
+            l(3_000, 150.0, StrictBucket, Says::Whole).changes(200.0, 1_000),
+        ),
+        (
+            "strict bucket, thrice from 200 s on",
+            l(1_000, 150.0, StrictBucket, Says::Whole).changes(200.0, 3_000),
+        ),
+        (
+            "fixed window, a third from 200 s on",
+            l(3_000, 150.0, FixedWindow, Says::Whole).changes(200.0, 1_000),
+        ),
+        (
+            "fixed window, thrice from 200 s on",
+            l(1_000, 150.0, FixedWindow, Says::Whole).changes(200.0, 3_000),
+        ),
+        (
+            "sliding window, a third from 200 s on",
+            l(3_000, 150.0, SlidingWindow, Says::Whole).changes(200.0, 1_000),
+        ),
+        (
+            "sliding window, thrice from 200 s on",
+            l(1_000, 150.0, SlidingWindow, Says::Whole).changes(200.0, 3_000),
+        ),
+    ]
+}
+
+/// Cells that miss the targets, with the bound that they keep; `docs/performance.md` says why.
+const MISSED: [(&str, u64, f64, f64); 4] = [
+    ("fixed window, 300 per 15 s, one second", 1_000, 1.10, 0.03),
+    ("sliding window, 300 per 15 s, one second", 1_000, 1.12, 0.03),
+    ("fixed window, thrice from 200 s on", 10_000, 1.38, 0.02),
+    ("sliding window, thrice from 200 s on", 10_000, 1.22, 0.02),
+];
+
+/// And one that misses it by a little.
+const STRETCHED: (&str, u64, f64, f64) = ("sliding window, 300 per 15 s, one second", 100_000, 1.17, 0.02);
+
+/// At most so much of the optimum, and so large a share throttled.
+fn target(row: usize, name: &str, users: u64) -> (f64, f64) {
+    let missed = MISSED.iter().chain([&STRETCHED]).find(|missed| (missed.0, missed.1) == (name, users));
+    match missed {
+        Some((.., ratio, wasted)) => (*ratio, *wasted),
+        None if row < DOCUMENTED => (1.02, 0.005),
+        None => (1.10, 0.02),
+    }
+}
+
+/// How far a forecast may be from the truth, from the first tenth of a run to the ninth. A run of 10,000 is a tenth done
+/// before the first window ends: nobody can know of it yet. Where a quota is not as documented nobody can know before it
+/// is met.
+fn forecast_within(row: usize, users: u64) -> f64 {
+    match users {
+        _ if row < DOCUMENTED => 0.10,
+        100_000 if row < ALL_OF_3_000 => 0.10,
+        1_000 | 10_000 if row < ALL_OF_3_000 => 0.30,
+        _ => f64::INFINITY,
+    }
+}
+
+#[test]
+fn table() {
+    println!("| limiter | 1,000 users | 10,000 users | 100,000 users |");
+    println!("| --- | --- | --- | --- |");
+    for (row, (name, limiter)) in rows().into_iter().enumerate() {
+        let cells = RUNS.map(|users| {
+            let ran = run(&limiter, &WIRE, Pace::app_in_tenant(1.0), users, 1);
+            let ratio = ran.seconds / makespan(&limiter, &WIRE, users);
+            assert_eq!(ran.passed, users, "somebody was lost");
+            let (at_most, wasted) = target(row, name, users);
+            assert!(ratio <= at_most, "{name}, {users} users: {ratio}");
+            assert!(ran.wasted() <= wasted, "{name}, {users} users: {} wasted", ran.wasted());
+            assert!(ratio > 0.98, "{name}, {users} users: faster than the oracle: {ratio}");
+            let off = ran.misjudged(users);
+            assert!(off <= forecast_within(row, users), "{name}, {users} users: {off} off");
+            format!("{ratio:.3}, {:.2} %", ran.wasted() * 100.0)
+        });
+        println!("| {name} | {} | {} | {} |", cells[0], cells[1], cells[2]);
+    }
+}
+
+/// The price of care in small runs: with more on the wire than may be in flight on unproven ground.
+#[test]
+fn small_runs() {
+    println!(
+        "| in flight at most | documented bucket, 1,000 users | 3,000 users | 300 per 15 s, 1,000 users |"
+    );
+    println!("| --- | --- | --- | --- |");
+    for jobs in [8, 16, 32, 64] {
+        let wire = Wire { jobs, ..WIRE };
+        let documented = Limiter::new(3_000, 150.0, TokenBucket, Says::Whole);
+        let small = Limiter::new(300, 15.0, TokenBucket, Says::One);
+        let cells = [(&documented, 1_000), (&documented, 3_000), (&small, 1_000)].map(|(limiter, users)| {
+            let ran = run(limiter, &wire, Pace::app_in_tenant(1.0), users, 1);
+            let best = makespan(limiter, &wire, users);
+            assert!(ran.wasted() <= 0.02, "{jobs} jobs, {users} users: {}", ran.wasted());
+            format!("{:.1} s, best {best:.1} s, {:.2} %", ran.seconds, ran.wasted() * 100.0)
+        });
+        println!("| {jobs} | {} | {} | {} |", cells[0], cells[1], cells[2]);
+    }
+}

@@ -1,0 +1,196 @@
+//! `--jobs` and `--batch-size`: `auto`, or a number.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Places that `auto` has at most.
+const MANY: usize = 64;
+
+/// Most parts of a `$batch` (learn.microsoft.com/graph/json-batching).
+pub const MOST_IN_BATCH: u8 = 20;
+
+/// `--jobs`: requests in flight at most, in each tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum Jobs {
+    /// As many as the latency asks for.
+    #[default]
+    Auto,
+    /// So many.
+    Fixed(usize),
+}
+
+impl Jobs {
+    /// As many as there can ever be.
+    pub fn most(self) -> usize {
+        match self {
+            Jobs::Auto => MANY,
+            Jobs::Fixed(jobs) => jobs.max(1),
+        }
+    }
+}
+
+/// `--batch-size`: users in one request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Written", into = "Written")]
+pub enum BatchSize {
+    /// One, and more where requests are what is short.
+    #[default]
+    Auto,
+    /// Up to so many; 1 is a request of its own for everybody.
+    Fixed(u8),
+}
+
+impl BatchSize {
+    /// A request of its own for everybody.
+    pub fn alone() -> BatchSize {
+        BatchSize::Fixed(1)
+    }
+
+    /// How many must be able to leave at once, where full requests are asked for.
+    pub fn burst(self) -> Option<u32> {
+        match self {
+            BatchSize::Fixed(size) if size > 1 => Some(u32::from(size)),
+            _ => None,
+        }
+    }
+}
+
+/// As `run.json` has it: a number, or `auto`.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Number(usize),
+    Word(String),
+}
+
+impl From<Jobs> for Written {
+    fn from(jobs: Jobs) -> Written {
+        match jobs {
+            Jobs::Auto => Written::Word("auto".to_owned()),
+            Jobs::Fixed(jobs) => Written::Number(jobs),
+        }
+    }
+}
+
+impl From<BatchSize> for Written {
+    fn from(size: BatchSize) -> Written {
+        match size {
+            BatchSize::Auto => Written::Word("auto".to_owned()),
+            BatchSize::Fixed(size) => Written::Number(size.into()),
+        }
+    }
+}
+
+impl Written {
+    fn text(self) -> String {
+        match self {
+            Written::Number(number) => number.to_string(),
+            Written::Word(word) => word,
+        }
+    }
+}
+
+impl TryFrom<Written> for Jobs {
+    type Error = InvalidWidth;
+
+    fn try_from(written: Written) -> Result<Self, InvalidWidth> {
+        written.text().parse()
+    }
+}
+
+impl TryFrom<Written> for BatchSize {
+    type Error = InvalidWidth;
+
+    fn try_from(written: Written) -> Result<Self, InvalidWidth> {
+        written.text().parse()
+    }
+}
+
+/// A text that is neither `auto` nor a number in range.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{given}' is neither auto nor a number from 1 to {most}")]
+pub struct InvalidWidth {
+    given: String,
+    most: usize,
+}
+
+/// Most `--jobs`.
+const MOST_JOBS: usize = 4_096;
+
+impl FromStr for Jobs {
+    type Err = InvalidWidth;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWidth> {
+        Ok(number(text, MOST_JOBS)?.map_or(Jobs::Auto, Jobs::Fixed))
+    }
+}
+
+impl FromStr for BatchSize {
+    type Err = InvalidWidth;
+
+    fn from_str(text: &str) -> Result<Self, InvalidWidth> {
+        let size = number(text, usize::from(MOST_IN_BATCH))?;
+        Ok(size.map_or(BatchSize::Auto, |size| BatchSize::Fixed(size as u8)))
+    }
+}
+
+/// None for `auto`.
+fn number(text: &str, most: usize) -> Result<Option<usize>, InvalidWidth> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("auto") {
+        return Ok(None);
+    }
+    match text.parse() {
+        Ok(number) if (1..=most).contains(&number) => Ok(Some(number)),
+        _ => Err(InvalidWidth { given: text.to_owned(), most }),
+    }
+}
+
+impl fmt::Display for Jobs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Jobs::Auto => f.pad("auto"),
+            Jobs::Fixed(jobs) => jobs.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for BatchSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BatchSize::Auto => f.pad("auto"),
+            BatchSize::Fixed(size) => size.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn widths_are_read_and_written() {
+        for text in ["auto", "1", "7", "20"] {
+            assert_eq!(text.parse::<BatchSize>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Jobs>().unwrap().to_string(), text);
+        }
+        for wrong in ["", "0", "21", "-1", "1.5", "many"] {
+            assert!(wrong.parse::<BatchSize>().is_err(), "{wrong}");
+        }
+        assert!("4096".parse::<Jobs>().is_ok() && "4097".parse::<Jobs>().is_err());
+    }
+
+    #[test]
+    fn run_json_has_a_number_or_a_word() {
+        let written = serde_json::to_string(&(Jobs::Fixed(8), BatchSize::Auto)).unwrap();
+        assert_eq!(written, "[8,\"auto\"]");
+        assert_eq!(
+            serde_json::from_str::<(Jobs, BatchSize)>(&written).unwrap(),
+            (Jobs::Fixed(8), BatchSize::Auto)
+        );
+        assert!(serde_json::from_str::<BatchSize>("21").is_err());
+    }
+}

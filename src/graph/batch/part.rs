@@ -1,0 +1,222 @@
+//! One part of a batch's answer, as it was written: an id, a status, headers, a body.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// An answer of one part. A field that comes twice makes it unreadable: it is not known which one is meant.
+#[derive(Deserialize)]
+pub(super) struct Part<'a> {
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    headers: Option<&'a RawValue>,
+    #[serde(borrow)]
+    body: Option<&'a RawValue>,
+}
+
+/// Whose an answer is that can't be read otherwise.
+pub(super) fn id(answer: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
+    }
+    scalar(object::<Named<'_>>(answer)?.id)
+}
+
+/// Reads an object; lists of its values, which would do as well, are none.
+pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
+    json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok())?
+}
+
+impl<'a> Part<'a> {
+    /// Reads an answer; none where it can't be read.
+    pub(super) fn read(answer: &'a RawValue) -> Option<Part<'a>> {
+        object(answer)
+    }
+
+    /// The id. It was sent as a text, and may come back as a number.
+    pub(super) fn id(&self) -> Option<String> {
+        scalar(self.id?)
+    }
+
+    /// The status; none where it is missing or can't be one of a whole answer.
+    pub(super) fn status(&self) -> Option<u16> {
+        scalar(self.status?)?.parse().ok().filter(|status| (200..600).contains(status))
+    }
+
+    /// The headers, names in any case. What can't stand in a header is passed over.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let headers = self.headers.and_then(|headers| serde_json::from_str::<Headers>(headers.get()).ok());
+        headers.unwrap_or_default().0
+    }
+
+    /// The bytes of the body as they would have come by themselves: JSON as it is, what is no JSON from a text or
+    /// from base64 (learn.microsoft.com/graph/json-batching has images so), nothing from `null`.
+    pub(super) fn body(&self) -> Cow<'a, [u8]> {
+        let Some(json) = self.body.map(RawValue::get) else { return Cow::default() };
+        match json.as_bytes().first() {
+            Some(b'n') => Cow::default(),
+            Some(b'"') => Cow::Owned(unwrapped(json)),
+            // Written anew, so that no escape hides a secret from whoever looks for it.
+            _ if json.contains('\\') => match serde_json::from_str::<Value>(json) {
+                Ok(value) => Cow::Owned(value.to_string().into_bytes()),
+                Err(_) => Cow::Borrowed(json.as_bytes()),
+            },
+            _ => Cow::Borrowed(json.as_bytes()),
+        }
+    }
+}
+
+/// What a JSON text holds. Where it is base64 of a text, that one: other texts are hardly ever.
+fn unwrapped(json: &str) -> Vec<u8> {
+    let text: String = serde_json::from_str(json).unwrap_or_default();
+    let decoded = STANDARD.decode(text.trim()).ok().filter(|bytes| std::str::from_utf8(bytes).is_ok());
+    decoded.unwrap_or_else(|| text.into_bytes())
+}
+
+fn scalar(json: &RawValue) -> Option<String> {
+    text(&serde_json::from_str(json.get()).ok()?)
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.trim().to_owned()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        _ => None,
+    }
+}
+
+/// A part's headers. A name may come several times, in one spelling or in several; a value may be a number, or a list.
+#[derive(Default)]
+struct Headers(HeaderMap);
+
+impl Headers {
+    fn add(&mut self, name: &HeaderName, value: &Value) {
+        if let Value::Array(values) = value {
+            return values.iter().filter(|value| !value.is_array()).for_each(|value| self.add(name, value));
+        }
+        let Some(text) = text(value) else { return };
+        self.add_text(name, &text);
+        if name == RETRY_AFTER && text.contains(',') {
+            // Several in one line. The pieces of a date are none that can be read.
+            text.split(',').for_each(|piece| self.add_text(name, piece.trim()));
+        }
+    }
+
+    fn add_text(&mut self, name: &HeaderName, text: &str) {
+        if let Ok(value) = HeaderValue::from_str(text) {
+            // Full only after thousands of names.
+            let _ = self.0.try_append(name, value);
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Headers, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Headers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("headers by their names")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
+                let mut headers = Headers::default();
+                while let Some(name) = map.next_key::<Cow<'_, str>>()? {
+                    match HeaderName::from_bytes(name.trim().as_bytes()) {
+                        Ok(name) => headers.add(&name, &map.next_value()?),
+                        Err(_) => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                Ok(headers)
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(json: &str) -> Box<RawValue> {
+        RawValue::from_string(json.to_owned()).unwrap()
+    }
+
+    fn body(json: &str) -> String {
+        let answer = raw(&format!(r#"{{"body":{json}}}"#));
+        String::from_utf8(Part::read(&answer).unwrap().body().into_owned()).unwrap()
+    }
+
+    #[test]
+    fn ids_come_as_texts_or_as_numbers() {
+        let id = |json: &str| id(&raw(json));
+        assert_eq!(id(r#"{"id":"7","x":[{}]}"#).as_deref(), Some("7"));
+        assert_eq!(id(r#"{"status":1,"id":7}"#).as_deref(), Some("7"));
+        for odd in
+            [r#"{"id":null}"#, r#"{"id":["7"]}"#, "{}", "7", r#""7""#, r#"["7"]"#, r#"{"id":"7","id":"8"}"#]
+        {
+            assert_eq!(id(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_status_is_one_of_a_whole_answer() {
+        let status = |json: &str| Part::read(&raw(&format!(r#"{{"status":{json}}}"#)))?.status();
+        assert_eq!(status("204"), Some(204));
+        assert_eq!(status(r#""429""#), Some(429));
+        for absurd in ["0", "-1", "199", "600", "200.5", "65736", "null", "[200]", "true", r#""OK""#, "{}"] {
+            assert_eq!(status(absurd), None, "{absurd}");
+        }
+        assert!(Part::read(&raw(r#"{"status":200,"status":404}"#)).is_none());
+    }
+
+    #[test]
+    fn headers_are_met_in_any_spelling_and_form() {
+        let headers = |json: &str| {
+            let answer = raw(&format!(r#"{{"headers":{json}}}"#));
+            let headers = Part::read(&answer).unwrap().headers();
+            headers.get_all("retry-after").iter().map(|v| v.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            headers(r#"{"Retry-After":"2","RETRY-AFTER":3,"retry-after":0.249}"#),
+            ["2", "3", "0.249"]
+        );
+        assert_eq!(headers(r#"{"Retry-After":"2","Retry-After":"3"}"#), ["2", "3"]);
+        assert_eq!(headers(r#"{"Retry-After":["2",3,[4],null,{}]}"#), ["2", "3"]);
+        assert_eq!(headers(r#"{"Retry-After":"2, 30"}"#), ["2, 30", "2", "30"]);
+        assert_eq!(headers(r#"{"bad name":{"deep":[1]},"":1,"Retry-After":"4"}"#), ["4"]);
+        for odd in ["null", "[]", "7", r#"{"Retry-After":"a\u0000b"}"#] {
+            assert!(headers(odd).is_empty(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_what_would_have_come_by_itself() {
+        assert_eq!(body(r#"{"value":true}"#), r#"{"value":true}"#);
+        assert_eq!(body("null"), "");
+        assert_eq!(body(r#""""#), "");
+        assert_eq!(body("false"), "false");
+        assert_eq!(body(r#""PGh0bWw+""#), "<html>");
+        assert_eq!(body(r#""false""#), "false");
+        assert_eq!(body(r#""true""#), "true", "base64 of no text is a text");
+        assert_eq!(body(r#""{\"error\":{}}""#), r#"{"error":{}}"#);
+        assert_eq!(
+            body(r#"{"error":{"message":"got fake\u002Btoken\/x"}}"#),
+            r#"{"error":{"message":"got fake+token/x"}}"#
+        );
+    }
+}

@@ -1,0 +1,117 @@
+//! The answer to a batch: what it says of each of its parts.
+//!
+//! Answers come in any order and are matched by their ids. Nothing is believed that is not clearly said: a part
+//! without an answer, with an answer that can't be read, or with two that differ may have been carried out or not.
+
+use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::part::{self, Part};
+use super::payload;
+use crate::graph::client::{answers_another, facts};
+use crate::graph::{Body, Request, Response};
+use crate::identity::Token;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+
+/// What a part that does not say it has from the answer around it. Graph's sample of a batch has no ids and no date
+/// on parts (learn.microsoft.com/graph/json-batching).
+const INHERITED: [HeaderName; 5] = [
+    REQUEST_ID,
+    DATE,
+    RETRY_AFTER,
+    HeaderName::from_static("x-ms-ags-diagnostic"),
+    HeaderName::from_static("x-ms-throttle-limit-percentage"),
+];
+
+/// What is known of one part: its answer, or why there is none.
+pub(super) type Found = Result<Response, String>;
+
+/// A batch that was sent, and the head of its answer.
+pub(super) struct Sent<'a> {
+    /// Its parts.
+    pub(super) requests: &'a [Request],
+    /// Its own `client-request-id`.
+    pub(super) id: Uuid,
+    /// The headers of the answer around the parts'.
+    pub(super) headers: &'a HeaderMap,
+    /// What it was sent with, and what nothing that is kept may show.
+    pub(super) token: &'a Token,
+}
+
+#[derive(Deserialize)]
+struct Answers<'a> {
+    #[serde(borrow)]
+    responses: Vec<&'a RawValue>,
+}
+
+impl Sent<'_> {
+    /// What the answer's body says of each part, in the order of the requests; none where it is not a batch's.
+    pub(super) fn read(&self, body: &[u8]) -> Option<Vec<Found>> {
+        // A character that is none, in somebody's message, is no reason to doubt twenty answers.
+        let body = String::from_utf8_lossy(body);
+        let body: &RawValue = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()?;
+        let Answers { responses } = part::object(body)?;
+        let mut found: Vec<Option<Found>> = vec![None; self.requests.len()];
+        for answer in responses {
+            let part = Part::read(answer);
+            let id = part.as_ref().map_or_else(|| part::id(answer), Part::id);
+            let Some(place) = id.and_then(|id| payload::place(&id, found.len())) else { continue };
+            let this = match part {
+                Some(part) => self.one(place, &part),
+                None => Err("an answer that can't be read".to_owned()),
+            };
+            let before = found[place].take();
+            let agreed = before.is_none_or(|before| before == this);
+            found[place] = Some(if agreed { this } else { Err("two answers that differ".to_owned()) });
+        }
+        Some(found.into_iter().map(|found| found.unwrap_or_else(|| Err("no answer".to_owned()))).collect())
+    }
+
+    fn one(&self, place: usize, part: &Part<'_>) -> Found {
+        let status = part.status().ok_or("an answer without a status")?;
+        let bytes = self.token.hidden_in(part.body().into_owned());
+        let body = Body::read(&bytes);
+        let inner = |name: &str| match body {
+            Body::Error { .. } => Body::inner_text(&bytes, name),
+            _ => None,
+        };
+        let mut headers = part.headers();
+        if !headers.contains_key(REQUEST_ID)
+            && let Some(id) = inner("request-id").and_then(|id| HeaderValue::from_str(&id).ok())
+        {
+            headers.insert(REQUEST_ID, id);
+        }
+        self.inherit(&mut headers);
+        if self.is_anothers(place, &headers, inner("client-request-id")) {
+            return Err("the answer to another request".to_owned());
+        }
+        let mut response = facts(status, &headers, self.token);
+        // An id on a part marks nothing as Graph's where the answer around it bears no mark.
+        if !self.headers.contains_key(REQUEST_ID) && !body.speaks_for_itself() {
+            response.request_id = None;
+        }
+        Ok(Response { body, ..response })
+    }
+
+    fn inherit(&self, headers: &mut HeaderMap) {
+        for name in INHERITED {
+            if let Some(value) = self.headers.get(&name).filter(|_| !headers.contains_key(&name)) {
+                headers.insert(name, value.clone());
+            }
+        }
+    }
+
+    /// Whether an answer belongs to another request: it echoes an id that neither this part nor the batch has, or its
+    /// inner error has that of another part.
+    fn is_anothers(&self, place: usize, headers: &HeaderMap, inner: Option<String>) -> bool {
+        let asked = self.requests[place].client_request_id;
+        if answers_another(headers, asked) && answers_another(headers, self.id) {
+            return true;
+        }
+        let inner = inner.and_then(|id| Uuid::try_parse(id.trim()).ok());
+        inner.is_some_and(|id| id != asked && self.requests.iter().any(|other| other.client_request_id == id))
+    }
+}

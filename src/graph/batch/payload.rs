@@ -1,0 +1,106 @@
+//! The body of a batch: one part a user.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::graph::{Priority, Request};
+
+#[derive(Serialize)]
+struct Payload {
+    requests: Vec<Part>,
+}
+
+/// One request of a batch, as Graph's json-batching page asks for it.
+#[derive(Serialize)]
+struct Part {
+    id: String,
+    method: &'static str,
+    /// Relative to the version root, encoded as in a request of its own.
+    url: String,
+    headers: Headers,
+    body: Nothing,
+}
+
+/// Whatever writes must say what it writes, in this very spelling: without it, or with `content-type`, the whole
+/// batch is refused (microsoftgraph/msgraph-sdk-dotnet issue 2628, microsoft-graph-docs-contrib issue 8032).
+#[derive(Serialize)]
+struct Headers {
+    #[serde(rename = "Content-Type")]
+    content_type: &'static str,
+    #[serde(rename = "client-request-id")]
+    client_request_id: Uuid,
+    /// Each part is throttled by itself.
+    #[serde(rename = "x-ms-throttle-priority")]
+    priority: Priority,
+}
+
+/// `{}`. The action takes nothing, yet a part that writes must have a body.
+#[derive(Serialize)]
+struct Nothing {}
+
+/// The id of the part in this place: `1`, `2`, … Ids are compared without case, and digits have none.
+pub(super) fn id(place: usize) -> String {
+    (place + 1).to_string()
+}
+
+/// The place of the part with this id, among so many.
+pub(super) fn place(given: &str, count: usize) -> Option<usize> {
+    let place = given.parse::<usize>().ok()?.checked_sub(1)?;
+    (place < count && id(place) == given).then_some(place)
+}
+
+/// The body of the batch that holds these requests.
+pub(super) fn write(requests: &[Request], priority: Priority) -> Vec<u8> {
+    let part = |(place, request): (usize, &Request)| Part {
+        id: id(place),
+        method: "POST",
+        url: format!("/{}/revokeSignInSessions", request.user.path()),
+        headers: Headers {
+            content_type: "application/json",
+            client_request_id: request.client_request_id,
+            priority,
+        },
+        body: Nothing {},
+    };
+    let requests = requests.iter().enumerate().map(part).collect();
+    // Texts and ids can always be written.
+    serde_json::to_vec(&Payload { requests }).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn ids_lead_back_to_their_places() {
+        assert!((0..20).all(|at| place(&id(at), 20) == Some(at)));
+        for odd in ["0", "21", "01", "+1", "-1", "1.0", "", "one", "99999999999999999999"] {
+            assert_eq!(place(odd, 20), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn each_part_is_a_request_of_its_own() {
+        let users = ["AdeleVance_adatum.com#EXT#@contoso.com", "$x'y@contoso.com", "me"];
+        let request = |(n, user): (u128, &str)| Request {
+            user: user.parse().unwrap(),
+            client_request_id: Uuid::from_u128(n),
+            new_connection: false,
+        };
+        let requests: Vec<Request> = (0..).zip(users).map(request).collect();
+        let written: Value = serde_json::from_slice(&write(&requests, Priority::High)).unwrap();
+        let part = |id: &str, url: &str, n: u128| {
+            json!({"id": id, "method": "POST", "url": url, "body": {},
+                "headers": {"Content-Type": "application/json", "client-request-id": Uuid::from_u128(n).to_string(),
+                    "x-ms-throttle-priority": "high"}})
+        };
+        let expected = json!({"requests": [
+            part("1", "/users/AdeleVance_adatum.com%23EXT%23@contoso.com/revokeSignInSessions", 0),
+            part("2", "/users('$x''y@contoso.com')/revokeSignInSessions", 1),
+            part("3", "/me/revokeSignInSessions", 2),
+        ]});
+        assert_eq!(written, expected);
+    }
+}

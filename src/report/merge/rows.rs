@@ -1,0 +1,119 @@
+//! The rows of all parts in the input's order, one after the other.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::set::{Part, Set};
+use crate::plan::{PlanReader, PlanRow};
+use crate::report::pass::only_app;
+use crate::report::{ReportError, ReportRow, TenantNotes};
+
+/// Where a row stands in the input: which source, which line of it.
+type Place = (usize, u64);
+
+/// One part while its rows are read: each part has them in the input's order.
+struct Feed<'a> {
+    part: &'a Part,
+    plan: PlanReader,
+    head: Option<PlanRow>,
+    last: Place,
+    notes: TenantNotes,
+}
+
+impl<'a> Feed<'a> {
+    fn open(part: &'a Part) -> Result<Feed<'a>, ReportError> {
+        let plan = PlanReader::open(&part.folder.plan(), &part.record.plan.sha256)?;
+        let notes = TenantNotes::new(&part.record, &part.ledger);
+        Ok(Feed { part, plan, head: None, last: (0, 0), notes })
+    }
+
+    /// Reads the next row, and tells its place; none at the end.
+    fn advance(&mut self) -> Result<Option<Place>, ReportError> {
+        self.head = self.plan.next().transpose()?;
+        let Some(row) = &self.head else { return Ok(None) };
+        let sources = self.part.sharded().map(|sharded| sharded.sources.as_slice()).unwrap_or_default();
+        self.last = place(&row.line, sources, self.last);
+        Ok(Some(self.last))
+    }
+}
+
+/// The place of a line such as `12`, or `users.csv:12` where there are several sources. It stands behind the last one:
+/// where a source is there twice, the name alone does not tell.
+fn place(line: &str, sources: &[String], last: Place) -> Place {
+    let (name, number) = match line.rsplit_once(':') {
+        Some((name, number)) if !sources.is_empty() => (Some(name), number),
+        _ => (None, line),
+    };
+    let number = number.parse().unwrap_or(last.1);
+    let from = if number <= last.1 { last.0 + 1 } else { last.0 };
+    let source = name.map_or(Some(0), |name| {
+        let named = |from: usize| (from..sources.len()).find(|at| sources[*at] == name);
+        named(from).or_else(|| named(0))
+    });
+    (source.unwrap_or(last.0), number)
+}
+
+/// Gives all rows of the set in the input's order, each once; of missing shards none.
+///
+/// # Errors
+/// When a plan or a journal can't be read, when a row of a file stands in two parts, and what `visit` fails with.
+pub fn for_each_row<E: From<ReportError>>(
+    set: &Set,
+    mut visit: impl FnMut(&ReportRow<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut feeds = set.parts.iter().map(Feed::open).collect::<Result<Vec<_>, _>>()?;
+    let mut next = BinaryHeap::new();
+    for (at, feed) in feeds.iter_mut().enumerate() {
+        next.extend(feed.advance()?.map(|place| Reverse((place, at))));
+    }
+    let mut before: Option<(Place, usize)> = None;
+    while let Some(Reverse((place, at))) = next.pop() {
+        let feed = &feeds[at];
+        let Some(row) = &feed.head else { continue };
+        let of_file = place.0 < feed.part.record.inputs.len();
+        if let Some((_, other)) = before.filter(|(last, other)| of_file && *last == place && *other != at) {
+            let (one, other) = (feeds[other].part, feed.part);
+            let [one, other] = [one, other].map(|part| part.folder.path().to_owned());
+            return Err(ReportError::Overlap { line: row.line.clone(), one, other }.into());
+        }
+        visit_row(feed, row, &mut visit)?;
+        before = Some((place, at));
+        next.extend(feeds[at].advance()?.map(|place| Reverse((place, at))));
+    }
+    Ok(())
+}
+
+fn visit_row<E: From<ReportError>>(
+    feed: &Feed<'_>,
+    row: &PlanRow,
+    visit: &mut impl FnMut(&ReportRow<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let (part, notes) = (feed.part, &feed.notes);
+    let case_id = part.record.case_id.as_deref();
+    match row.order() {
+        Some(order) => {
+            let standing = part.ledger.standing(order).map_err(ReportError::read(&part.folder.journal()))?;
+            let only_app = only_app(&part.record, &part.ledger);
+            visit(&notes.complete(ReportRow::of_target(row, &standing, case_id).by_only(only_app)))
+        }
+        None => visit(&notes.complete(ReportRow::left_out(row, case_id))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_follow_the_sources() {
+        let sources = ["a.csv", r"C:\b.csv", "group Finance", "a.csv"].map(str::to_owned);
+        let lines = ["a.csv:2", "a.csv:9", r"C:\b.csv:1", "group Finance:7", "a.csv:2"];
+        let mut last = (0, 0);
+        let places = lines.map(|line| {
+            last = place(line, &sources, last);
+            last
+        });
+        assert_eq!(places, [(0, 2), (0, 9), (1, 1), (2, 7), (3, 2)]);
+        assert_eq!(place("12", &[], (0, 3)), (0, 12));
+    }
+}

@@ -1,0 +1,114 @@
+//! The numbers of several runs as one summary.
+
+use jiff::Timestamp;
+
+use super::merged::Merged;
+use super::set::Set;
+use crate::event::Stop;
+use crate::journal::{Decided, FORMAT};
+use crate::report::summary::{millis_between, rate_between};
+use crate::report::tenants::ByTenant;
+use crate::report::{Stopped, Summary, Totals, apps, exit_code, tenants};
+
+impl Set {
+    /// The summary; none of an empty set. `id` is the joined report's own.
+    pub(super) fn summary(
+        &self,
+        id: &str,
+        totals: &Totals,
+        by_tenant: Option<&ByTenant>,
+        merged: Merged,
+    ) -> Option<Summary> {
+        let first = self.parts.first()?;
+        let record = &first.record;
+        let records = || self.parts.iter().map(|part| &part.record);
+        let ledgers = || self.parts.iter().map(|part| &part.ledger);
+        let started_at = records().map(|record| record.started_at).min()?;
+        let ended_at = ledgers().filter_map(|ledger| ledger.ended_at).max();
+        let ended = ended_at.unwrap_or(started_at);
+        let stopped = self.stopped();
+        let why = stopped.as_ref().map(|stopped| &stopped.why);
+        let tenants = tenants::summaries(self.tenants(), by_tenant, None);
+        let stopped_in = tenants.iter().filter_map(|tenant| Some(&tenant.stopped.as_ref()?.why));
+        let code = exit_code(why, stopped_in, totals.not_done);
+        let missing = !merged.missing.is_empty();
+        Some(Summary {
+            format: FORMAT,
+            run: id.to_owned(),
+            drill: record.drill.is_some(),
+            case_id: record.case_id.clone(),
+            complete: totals.not_done == 0 && !missing,
+            exit_code: if code == 0 && missing { 3 } else { code },
+            started_at,
+            ended_at,
+            last_event_at: ledgers().filter_map(|ledger| ledger.last_at).max(),
+            duration_ms: millis_between(started_at, ended),
+            processes: ledgers().map(|ledger| ledger.began.len() as u64).sum(),
+            stopped,
+            version: record.version.clone(),
+            cloud: record.cloud.clone(),
+            tenant: record.tenant.clone(),
+            tenant_id: record.tenant_id.clone(),
+            tenants,
+            operator: record.operator.clone(),
+            apps: apps::joined(self.parts.iter().map(|part| (&part.record, &part.ledger)), totals),
+            inputs: record.inputs.clone(),
+            decided: self.decided(),
+            plan_sha256: None,
+            rows: totals.rows,
+            targets: totals.targets,
+            outcomes: totals.outcomes.clone(),
+            accepted: self.accepted(),
+            done: totals.done,
+            not_done: totals.not_done,
+            left_out: totals.left_out,
+            remaining: totals.not_done,
+            attempts: totals.attempts,
+            throttled: ledgers().map(|ledger| ledger.throttles).sum(),
+            throttled_ms: totals.throttled_ms,
+            requests_per_second: self.began().and_then(|began| rate_between(began, ended, totals.attempts)),
+            damaged_lines: ledgers().map(|ledger| ledger.damaged).sum(),
+            merged: Some(merged),
+        })
+    }
+
+    /// The tenants of all runs.
+    pub(super) fn tenants(&self) -> Vec<tenants::Tenant> {
+        tenants::of_runs(self.parts.iter().map(|part| (&part.record, &part.ledger)))
+    }
+
+    /// Why the first of the runs that stopped early did.
+    fn stopped(&self) -> Option<Stopped> {
+        let stopped = |part: &super::Part| {
+            let why: Stop = part.ledger.stopped.clone()?;
+            let shard = part.shard()?;
+            Some(Stopped { sentence: format!("shard {shard}: {why}"), why })
+        };
+        self.parts.iter().find_map(stopped)
+    }
+
+    /// When the first of them began to send; none where one was resumed, since a rate would then say nothing.
+    fn began(&self) -> Option<Timestamp> {
+        let began = |part: &super::Part| match &part.ledger.began[..] {
+            [began] => Some(began.at),
+            _ => None,
+        };
+        let all: Option<Vec<Timestamp>> = self.parts.iter().map(began).collect();
+        all?.into_iter().min()
+    }
+
+    /// What was decided for any of them.
+    fn decided(&self) -> Decided {
+        let mut all = Decided::default();
+        for decided in self.parts.iter().map(|part| &part.record.decided) {
+            if all.selection.is_empty() {
+                all.selection.clone_from(&decided.selection);
+            }
+            let news = decided.unprotected.iter().filter(|one| !all.unprotected.contains(one));
+            all.unprotected.extend(news.cloned().collect::<Vec<_>>());
+            let news = decided.confirmed.iter().filter(|one| !all.confirmed.contains(one));
+            all.confirmed.extend(news.cloned().collect::<Vec<_>>());
+        }
+        all
+    }
+}
