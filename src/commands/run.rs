@@ -272,6 +272,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         console::say(&format!("run folder {}", folder.path().display()));
     }
     let closed = draft.closed().clone();
+    let by_row = draft.tenant_column().is_some();
     let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANTS {
         true => given,
         // A number would count other columns in `remaining.csv`.
@@ -295,6 +296,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         tenant: who.tenant.clone().filter(|_| tenants.is_empty()),
         tenant_id,
         operator: operator.clone(),
+        by_row,
         tenants,
         apps,
         inputs: frozen.inputs,

@@ -33,6 +33,9 @@ pub struct RunRecord {
     pub tenant_id: Option<String>,
     /// Who ran it: the first app, or the person.
     pub operator: Operator,
+    /// Whether the rows of the input name their tenants.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_row: bool,
     /// Its tenants, where it has several, in the order of the journal's numbers. Then `tenant` and `tenant_id` are empty,
     /// and `operator` is that of the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -68,15 +68,16 @@ pub(super) async fn compose<D: Ask>(
         rules.push(these);
         each.push(facts);
     }
-    let mut facts = PlanFacts { selection: gathered.names.clone(), ..PlanFacts::default() };
+    let facts = PlanFacts { selection: gathered.names.clone(), ..PlanFacts::default() };
     let selections = wishes.selectors.iter().map(Selector::to_string);
     let files = gathered.names.len();
     let names = Sources::new(gathered.names, selections);
-    facts.sharded = part.as_ref().map(|part| Sharded {
+    let sharded = part.as_ref().map(|part| Sharded {
         shard: part.shard,
         input_rows: gathered.input_rows,
         sources: names.all().to_vec(),
     });
+    let facts = PlanFacts { sharded, ..facts };
     let keys = tenants.all.iter().map(|tenant| tenant.key.clone()).collect();
     let mut drafting = Drafting::new(rules, keys, names, gathered.columns.len(), facts);
     let what = "the users of the input";
@@ -99,7 +100,7 @@ pub(super) async fn compose<D: Ask>(
     }
     for row in elsewhere {
         let row = row?;
-        drafting.overhear(&row, tenants.places.of(row.tenant.as_deref()));
+        drafting.overhear(&row, tenants.places.of(row.tenant.as_deref()).ok());
     }
     for (at, selector) in wishes.selectors.iter().enumerate() {
         let asked = Asked { selector, source: files + at, part: part.as_ref() };
@@ -127,12 +128,12 @@ pub(super) async fn compose<D: Ask>(
 /// The first users of each tenant.
 fn firsts<D>(gathered: &Gathered, tenants: &Tenants<'_, D>, rows: &[Row]) -> Vec<Vec<UserId>> {
     let mut firsts: Vec<Vec<UserId>> = vec![Vec::new(); tenants.all.len()];
-    for named in gathered.tenants.iter().flat_map(|tenants| tenants.all()) {
+    for named in gathered.named.iter().flat_map(|tenants| tenants.all()) {
         if let Ok(place) = tenants.places.of(Some(&named.name.to_string())) {
             firsts[place as usize].extend(named.first.iter().cloned());
         }
     }
-    for row in rows.iter().filter(|row| gathered.tenants.is_none() || row.tenant.is_none()) {
+    for row in rows.iter().filter(|row| gathered.named.is_none() || row.tenant.is_none()) {
         let user = row.id.parse().ok().filter(|id| *id != UserId::Me);
         if let (Ok(place), Some(user)) = (tenants.places.of(row.tenant.as_deref()), user) {
             firsts[place as usize].push(user);

@@ -157,7 +157,9 @@ impl Drafting {
         }
         let left_out = match &row.verdict {
             Verdict::Excluded(why) => {
-                self.learn(row, &tenant);
+                if let Ok(tenant) = tenant {
+                    self.learn(row, tenant);
+                }
                 Some(LeftOut::new(Outcome::Excluded, why.clone()))
             }
             Verdict::Unreadable(why) => Some(LeftOut::new(Outcome::Invalid, why.clone())),
@@ -170,10 +172,10 @@ impl Drafting {
     }
 
     /// Takes in what a row of another shard calls its user: whoever is listed is so under that id here, too.
-    pub(super) fn overhear(&mut self, row: &Row, tenant: Result<TenantIndex, String>) {
+    pub(super) fn overhear(&mut self, row: &Row, tenant: Option<TenantIndex>) {
         self.drafted.elsewhere += 1;
-        if !matches!(row.verdict, Verdict::Unreadable(_)) {
-            self.learn(row, &tenant);
+        if let (false, Some(tenant)) = (matches!(row.verdict, Verdict::Unreadable(_)), tenant) {
+            self.learn(row, tenant);
         }
     }
 
@@ -183,12 +185,11 @@ impl Drafting {
         self.rules[0].guard.learn(&ids_of(person).collect::<Vec<UserId>>());
     }
 
-    fn learn(&mut self, row: &Row, tenant: &Result<TenantIndex, String>) {
-        if let (Ok(user), Ok(tenant)) = (row.id.parse(), tenant) {
+    fn learn(&mut self, row: &Row, tenant: TenantIndex) {
+        if let Ok(user) = row.id.parse() {
             let others = row.also.iter().chain(&row.perhaps).filter_map(|text| text.parse().ok());
-            self.rules[*tenant as usize]
-                .guard
-                .learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
+            let guard = &mut self.rules[tenant as usize].guard;
+            guard.learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
         }
     }
 

@@ -38,8 +38,8 @@ pub struct Gathered {
     pub(super) part: Option<Part>,
     /// How many rows were read, of whatever shard.
     pub(super) input_rows: u64,
-    /// The tenants that they name, as shards are told apart by them.
-    placed: Tenants,
+    /// The tenants that they name.
+    tenants: Tenants,
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs' names.
@@ -55,7 +55,7 @@ pub struct Gathered {
     /// Whether some input names its users by mail addresses.
     pub ids_are_mail: bool,
     /// The tenants that rows name; none where no input has a column of them.
-    pub tenants: Option<NamedTenants>,
+    pub named: Option<NamedTenants>,
     /// The column that names them, by the name it has in the first input with one.
     pub tenant_column: Option<String>,
 }
@@ -68,7 +68,7 @@ impl Default for Gathered {
             elsewhere: new_spool(),
             part: None,
             input_rows: 0,
-            placed: Tenants::default(),
+            tenants: Tenants::default(),
             columns: Vec::new(),
             names: Vec::new(),
             notices: Vec::new(),
@@ -76,7 +76,7 @@ impl Default for Gathered {
             users: 0,
             ids_are_mail: false,
             names_me: false,
-            tenants: None,
+            named: None,
             tenant_column: None,
         }
     }
@@ -92,17 +92,17 @@ impl Gathered {
             columns: intake.columns().to_vec(),
             names: intake.source_names(),
             ids_are_mail: intake.ids_are_mail(),
-            tenants: intake.tenant_column().map(|_| NamedTenants::default()),
+            named: intake.tenant_column().map(|_| NamedTenants::default()),
             tenant_column: intake.tenant_column().map(str::to_owned),
             ..Gathered::default()
         };
         for row in intake.by_ref() {
             let row = row?;
-            gathered.placed.add(row.tenant.as_deref());
+            gathered.tenants.add(row.tenant.as_deref());
             gathered.keep(&row).map_err(failed)?;
         }
         gathered.notices = intake.notices().to_vec();
-        gathered.notices.extend(gathered.tenants.as_ref().and_then(senseless));
+        gathered.notices.extend(gathered.named.as_ref().and_then(senseless));
         gathered.inputs = intake.finish()?;
         Ok(gathered)
     }
@@ -134,10 +134,11 @@ impl Gathered {
     /// # Errors
     /// When the rows can't be read back, or can't be kept.
     pub fn shard(&mut self, shard: Shard) -> Result<(), PlanError> {
-        let part = Part { shard, tenants: std::mem::take(&mut self.placed) };
+        let part = Part { shard, tenants: std::mem::take(&mut self.tenants) };
         let (rows, input_rows) = (self.rows()?, self.input_rows);
         (self.users, self.names_me) = (0, false);
-        self.tenants = self.tenants.as_ref().map(|_| NamedTenants::default());
+        // Only tenants of this part are signed in to.
+        self.named = self.named.as_ref().map(|_| NamedTenants::default());
         for row in rows {
             let mut row = row?;
             if part.tenants.is_in(shard, row.tenant.as_deref(), &row.id) {
@@ -155,10 +156,10 @@ impl Gathered {
         let read = row.verdict == Verdict::Read;
         self.input_rows += 1;
         self.users += u64::from(read);
-        self.names_me |= read && row.id.eq_ignore_ascii_case("me");
-        if let Some(tenants) = self.tenants.as_mut().filter(|_| read) {
-            tenants.count(row.tenant.as_deref(), &row.id);
+        if let Some(named) = self.named.as_mut().filter(|_| read) {
+            named.count(row.tenant.as_deref(), &row.id);
         }
+        self.names_me |= read && row.id.eq_ignore_ascii_case("me");
         put(&mut self.spool, row)
     }
 

@@ -247,14 +247,6 @@ fn steps(summary: &Summary) -> Vec<(Outcome, String, &'static str)> {
     summary.outcomes.iter().filter_map(step).collect()
 }
 
-/// The plans, with their SHA-256.
-fn plans(summary: &Summary) -> Vec<(String, &str)> {
-    let own = summary.plan_sha256.as_deref().map(|sha256| ("plan.csv".to_owned(), sha256));
-    let runs = summary.merged.iter().flat_map(|merged| &merged.runs);
-    let joined = runs.map(|run| (format!("plan.csv of shard {}", run.shard), run.plan_sha256.as_str()));
-    own.into_iter().chain(joined).collect()
-}
-
 /// All tenants, those that are not complete first.
 fn tenants(summary: &Summary) -> Vec<TenantRow> {
     let complete = summary.tenants.iter().filter(|tenant| tenant.not_done == 0);
@@ -268,6 +260,14 @@ fn tenants(summary: &Summary) -> Vec<TenantRow> {
         why: tenant.stopped.as_ref().map(|stopped| excerpt(&stopped.sentence, 300)).unwrap_or_default(),
     };
     worst_first(&summary.tenants).into_iter().chain(complete).map(row).collect()
+}
+
+/// The plans, with their SHA-256.
+fn plans(summary: &Summary) -> Vec<(String, &str)> {
+    let own = summary.plan_sha256.as_deref().map(|sha256| ("plan.csv".to_owned(), sha256));
+    let runs = summary.merged.iter().flat_map(|merged| &merged.runs);
+    let joined = runs.map(|run| (format!("plan.csv of shard {}", run.shard), run.plan_sha256.as_str()));
+    own.into_iter().chain(joined).collect()
 }
 
 fn inputs(summary: &Summary) -> Vec<Input> {

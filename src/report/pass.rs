@@ -29,8 +29,8 @@ pub(super) struct Form<'a> {
     pub(super) selected: u64,
     /// The words that count as done.
     pub(super) accepted: &'a Accepted,
-    /// Whether rows are of several tenants.
-    pub(super) several_tenants: bool,
+    /// Whether there are several tenants.
+    pub(super) by_tenant: bool,
 }
 
 impl<'a> Form<'a> {
@@ -41,12 +41,8 @@ impl<'a> Form<'a> {
             inputs: record.inputs.len(),
             selected: record.plan.selected,
             accepted: &record.settings.accept,
-            several_tenants: !record.tenants.is_empty(),
+            by_tenant: !record.tenants.is_empty(),
         }
-    }
-
-    fn by_tenant(&self) -> Option<ByTenant> {
-        self.several_tenants.then(|| ByTenant::new(self.accepted))
     }
 }
 
@@ -141,8 +137,11 @@ fn fill(
     let mut json = JsonRows::new(files.json, columns);
     let mut remaining = Remaining::new(files.remaining, form.inputs, form.selected, columns)
         .map_err(ReportError::write(remaining_path))?;
-    let mut pass =
-        Pass { totals: Totals::new(form.accepted), by_tenant: form.by_tenant(), sample: Sample::default() };
+    let mut pass = Pass {
+        totals: Totals::new(form.accepted),
+        by_tenant: form.by_tenant.then(|| ByTenant::new(form.accepted)),
+        sample: Sample::default(),
+    };
     rows(&mut |row| {
         csv.write(row).map_err(ReportError::write(csv_path))?;
         json.write(row).map_err(ReportError::write(json_path))?;

@@ -1,6 +1,5 @@
 //! What a report says of each tenant, where a run has several.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -119,67 +118,75 @@ impl TenantSummary {
     }
 }
 
-/// All tenants of a run, or of several that are joined, in their order. `stopped` is what stopped it as a whole.
-pub(super) fn summaries<'a>(
-    runs: impl IntoIterator<Item = (&'a RunRecord, &'a Ledger)>,
+/// A tenant, and why it stopped.
+pub(super) type Tenant = (TenantRecord, Option<Stop>);
+
+/// The tenants of a run, in their order; where it has one only, that one.
+pub(super) fn of_run(record: &RunRecord, ledger: &Ledger) -> Vec<Tenant> {
+    if record.tenants.is_empty() {
+        let only = TenantRecord {
+            tenant: TenantNotes::of_record(record).own,
+            named: record.tenant.iter().cloned().collect(),
+            tenant_id: record.tenant_id.clone(),
+            app_id: record.operator.app_id.clone(),
+            auth: Some(record.operator.auth.clone()),
+            ..TenantRecord::default()
+        };
+        return vec![(only, ledger.stopped.clone())];
+    }
+    let why = |place: TenantIndex| ledger.stopped_in.get(&place).cloned();
+    (0..).zip(&record.tenants).map(|(place, tenant)| (tenant.clone(), why(place))).collect()
+}
+
+/// The tenants of several runs, each once, in the order in which they come.
+pub(super) fn of_runs<'a>(runs: impl Iterator<Item = (&'a RunRecord, &'a Ledger)>) -> Vec<Tenant> {
+    let mut joined: Vec<Tenant> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (tenant, why) in runs.flat_map(|(record, ledger)| of_run(record, ledger)) {
+        match places.get(&tenant.tenant) {
+            Some(place) => {
+                let (known, stopped) = &mut joined[*place];
+                let new = tenant.named.into_iter().filter(|name| !known.named.contains(name));
+                known.named.extend(new.collect::<Vec<_>>());
+                *stopped = stopped.take().or(why);
+            }
+            None => {
+                places.insert(tenant.tenant.clone(), joined.len());
+                joined.push((tenant, why));
+            }
+        }
+    }
+    joined
+}
+
+/// What is said of each tenant; nothing where none was counted by itself. `stopped` is what stopped the whole run.
+pub(super) fn summaries(
+    tenants: Vec<Tenant>,
     counted: Option<&ByTenant>,
     stopped: Option<&Stop>,
 ) -> Vec<TenantSummary> {
     let Some(counted) = counted else { return Vec::new() };
     let nothing = Totals::new(&counted.accepted);
-    let summary = |(tenant, why): (Cow<'_, TenantRecord>, Option<&Stop>)| {
+    let summary = |(tenant, why): Tenant| {
         let totals = counted.totals.get(&tenant.tenant).unwrap_or(&nothing);
         let why = why.filter(|_| totals.not_done > 0);
         let outcomes = totals.outcomes.iter().filter(|(_, count)| **count > 0);
-        let ended_by = why.or(stopped.filter(|_| totals.not_done > 0));
+        let ended_by = why.as_ref().or(stopped.filter(|_| totals.not_done > 0));
         TenantSummary {
-            tenant: tenant.tenant.clone(),
-            named: tenant.named.clone(),
-            app_id: tenant.app_id.clone(),
+            exit_code: exit_code(ended_by, [], totals.not_done),
+            tenant: tenant.tenant,
+            named: tenant.named,
+            app_id: tenant.app_id,
             rows: totals.rows,
             users: totals.targets,
             outcomes: outcomes.map(|(outcome, count)| (*outcome, *count)).collect(),
             done: totals.done,
             not_done: totals.not_done,
             left_out: totals.left_out,
-            stopped: why.cloned().map(Stopped::new),
-            exit_code: exit_code(ended_by, [], totals.not_done),
+            stopped: why.map(Stopped::new),
         }
     };
-    tenants_of(runs).into_iter().map(summary).collect()
-}
-
-/// The tenants of all runs, each once, with the first reason why one of the runs stopped there.
-fn tenants_of<'a>(
-    runs: impl IntoIterator<Item = (&'a RunRecord, &'a Ledger)>,
-) -> Vec<(Cow<'a, TenantRecord>, Option<&'a Stop>)> {
-    let mut places: HashMap<String, usize> = HashMap::new();
-    let mut all: Vec<(Cow<'_, TenantRecord>, Option<&Stop>)> = Vec::new();
-    for (record, ledger) in runs {
-        let only = record.tenants.is_empty().then(|| Cow::Owned(only(record)));
-        let tenants = record.tenants.iter().map(Cow::Borrowed).chain(only);
-        for (index, tenant) in (0..).zip(tenants) {
-            let why = ledger.stopped_in.get(&index);
-            let place = *places.entry(tenant.tenant.clone()).or_insert(all.len());
-            match all.get_mut(place) {
-                Some((_, known)) => *known = known.or(why),
-                None => all.push((tenant, why)),
-            }
-        }
-    }
-    all
-}
-
-/// The tenant of a run that has no other: a shard may hold one of several.
-fn only(record: &RunRecord) -> TenantRecord {
-    let named: Vec<String> = record.tenant.iter().cloned().collect();
-    TenantRecord {
-        tenant: TenantNotes::of_record(record).own,
-        named,
-        tenant_id: record.tenant_id.clone(),
-        app_id: record.operator.app_id.clone(),
-        ..TenantRecord::default()
-    }
+    tenants.into_iter().map(summary).collect()
 }
 
 /// Those that are not complete, the worst first.

@@ -31,7 +31,7 @@ impl Wanted {
         wishes: &Wishes,
     ) -> Result<Wanted, Error> {
         let given = who.tenant.as_deref().and_then(|tenant| tenant.parse::<TenantName>().ok());
-        let Some(named) = &gathered.tenants else {
+        let Some(named) = &gathered.named else {
             let names: Vec<TenantName> = given.into_iter().collect();
             let rows = vec![gathered.users; names.len()];
             return Ok(Wanted { names, rows, by_row: false, own: Some(0) });

@@ -74,7 +74,7 @@ pub fn write(set: &Set, output: &Output) -> Result<Summary, ReportError> {
         inputs: set.parts.first().map_or(0, |part| part.record.inputs.len()),
         selected: set.parts.iter().map(|part| part.record.plan.selected).sum(),
         accepted: &accepted,
-        several_tenants: set.parts.iter().any(|part| part.record.settings.tenant_column.is_some()),
+        by_tenant: set.tenants().len() > 1,
     };
     let mut sent = Sent::default();
     let rows = |visit: Visit<'_>| {
@@ -88,7 +88,7 @@ pub fn write(set: &Set, output: &Output) -> Result<Summary, ReportError> {
     let id = id_of(&merged);
     write_record(folder, &id, &merged)?;
     let nobody = || ReportError::read(folder)(io::Error::other("no run was given"));
-    let summary = set.summary(&id, &pass, merged).ok_or_else(nobody)?;
+    let summary = set.summary(&id, &pass.totals, pass.by_tenant.as_ref(), merged).ok_or_else(nobody)?;
     write_pages(folder, &summary, &pass.sample)?;
     manifest::write(folder, &id, &FILES)?;
     Ok(summary)
@@ -122,10 +122,8 @@ struct Sent {
 
 impl Sent {
     fn take(&mut self, row: &ReportRow<'_>) {
-        let Some(user) = row.order.map(|_| self.hasher.hash_one((row.tenant, row.user_id.to_lowercase())))
-        else {
-            return;
-        };
+        let user = row.order.map(|_| self.hasher.hash_one((row.tenant, row.user_id.to_lowercase())));
+        let Some(user) = user else { return };
         if self.users.insert(user) || !self.again.insert(user) {
             return;
         }

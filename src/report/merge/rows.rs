@@ -6,7 +6,7 @@ use std::collections::BinaryHeap;
 use super::set::{Part, Set};
 use crate::plan::{PlanReader, PlanRow};
 use crate::report::pass::only_app;
-use crate::report::{ReportError, ReportRow};
+use crate::report::{ReportError, ReportRow, TenantNotes};
 
 /// Where a row stands in the input: which source, which line of it.
 type Place = (usize, u64);
@@ -17,12 +17,14 @@ struct Feed<'a> {
     plan: PlanReader,
     head: Option<PlanRow>,
     last: Place,
+    notes: TenantNotes,
 }
 
 impl<'a> Feed<'a> {
     fn open(part: &'a Part) -> Result<Feed<'a>, ReportError> {
         let plan = PlanReader::open(&part.folder.plan(), &part.record.plan.sha256)?;
-        Ok(Feed { part, plan, head: None, last: (0, 0) })
+        let notes = TenantNotes::new(&part.record, &part.ledger);
+        Ok(Feed { part, plan, head: None, last: (0, 0), notes })
     }
 
     /// Reads the next row, and tells its place; none at the end.
@@ -74,7 +76,7 @@ pub fn for_each_row<E: From<ReportError>>(
             let [one, other] = [one, other].map(|part| part.folder.path().to_owned());
             return Err(ReportError::Overlap { line: row.line.clone(), one, other }.into());
         }
-        visit_row(feed.part, row, &mut visit)?;
+        visit_row(feed, row, &mut visit)?;
         before = Some((place, at));
         next.extend(feeds[at].advance()?.map(|place| Reverse((place, at))));
     }
@@ -82,18 +84,19 @@ pub fn for_each_row<E: From<ReportError>>(
 }
 
 fn visit_row<E: From<ReportError>>(
-    part: &Part,
+    feed: &Feed<'_>,
     row: &PlanRow,
     visit: &mut impl FnMut(&ReportRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
+    let (part, notes) = (feed.part, &feed.notes);
     let case_id = part.record.case_id.as_deref();
     match row.order() {
         Some(order) => {
             let standing = part.ledger.standing(order).map_err(ReportError::read(&part.folder.journal()))?;
             let only_app = only_app(&part.record, &part.ledger);
-            visit(&ReportRow::of_target(row, &standing, case_id).by_only(only_app))
+            visit(&notes.complete(ReportRow::of_target(row, &standing, case_id).by_only(only_app)))
         }
-        None => visit(&ReportRow::left_out(row, case_id)),
+        None => visit(&notes.complete(ReportRow::left_out(row, case_id))),
     }
 }
 

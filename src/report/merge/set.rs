@@ -213,11 +213,7 @@ fn difference(one: &RunRecord, other: &RunRecord) -> Option<String> {
     };
     let sharded = |record: &RunRecord| record.decided.sharded.clone();
     let (a, b) = (sharded(one)?, sharded(other)?);
-    // Where rows name their tenants, each shard has its own.
-    let tenant = |record: &RunRecord| {
-        let own = record.tenant_id.as_deref().filter(|_| record.settings.tenant_column.is_none());
-        own.map(str::to_lowercase)
-    };
+    let tenant = |record: &RunRecord| record.tenant_id.as_deref().map(str::to_lowercase);
     let selected =
         |sharded: &Sharded, inputs: usize| sharded.sources.iter().skip(inputs).cloned().collect::<Vec<_>>();
     let what = if inputs(one) != inputs(other) {
@@ -230,7 +226,7 @@ fn difference(one: &RunRecord, other: &RunRecord) -> Option<String> {
         "that one of them is a drill".to_owned()
     } else if one.cloud != other.cloud {
         format!("their cloud: {} and {}", one.cloud, other.cloud)
-    } else if tenant(one) != tenant(other) {
+    } else if tenant(one) != tenant(other) && !(one.by_row && other.by_row) {
         "their tenant".to_owned()
     } else if one.columns != other.columns {
         "the columns of their input".to_owned()

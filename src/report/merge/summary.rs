@@ -6,14 +6,20 @@ use super::merged::Merged;
 use super::set::Set;
 use crate::event::Stop;
 use crate::journal::{Decided, FORMAT};
-use crate::report::pass::Pass;
 use crate::report::summary::{millis_between, rate_between};
-use crate::report::{Stopped, Summary, apps, exit_code, tenants};
+use crate::report::tenants::ByTenant;
+use crate::report::{Stopped, Summary, Totals, apps, exit_code, tenants};
 
 impl Set {
     /// The summary; none of an empty set. `id` is the joined report's own.
-    pub(super) fn summary(&self, id: &str, pass: &Pass, merged: Merged) -> Option<Summary> {
-        let (first, totals) = (self.parts.first()?, &pass.totals);
+    pub(super) fn summary(
+        &self,
+        id: &str,
+        totals: &Totals,
+        by_tenant: Option<&ByTenant>,
+        merged: Merged,
+    ) -> Option<Summary> {
+        let first = self.parts.first()?;
         let record = &first.record;
         let records = || self.parts.iter().map(|part| &part.record);
         let ledgers = || self.parts.iter().map(|part| &part.ledger);
@@ -21,11 +27,10 @@ impl Set {
         let ended_at = ledgers().filter_map(|ledger| ledger.ended_at).max();
         let ended = ended_at.unwrap_or(started_at);
         let stopped = self.stopped();
-        let whole = stopped.as_ref().map(|stopped| &stopped.why);
-        let runs = self.parts.iter().map(|part| (&part.record, &part.ledger));
-        let tenants = tenants::summaries(runs, pass.by_tenant.as_ref(), whole);
+        let why = stopped.as_ref().map(|stopped| &stopped.why);
+        let tenants = tenants::summaries(self.tenants(), by_tenant, None);
         let stopped_in = tenants.iter().filter_map(|tenant| Some(&tenant.stopped.as_ref()?.why));
-        let code = exit_code(whole, stopped_in, totals.not_done);
+        let code = exit_code(why, stopped_in, totals.not_done);
         let missing = !merged.missing.is_empty();
         Some(Summary {
             format: FORMAT,
@@ -65,6 +70,11 @@ impl Set {
             damaged_lines: ledgers().map(|ledger| ledger.damaged).sum(),
             merged: Some(merged),
         })
+    }
+
+    /// The tenants of all runs.
+    pub(super) fn tenants(&self) -> Vec<tenants::Tenant> {
+        tenants::of_runs(self.parts.iter().map(|part| (&part.record, &part.ledger)))
     }
 
     /// Why the first of the runs that stopped early did.
