@@ -134,6 +134,7 @@ async fn batches_keep_a_quota() {
     let stage = Stage::of(6_000).auto().quota(Quota::bucket(3_000.0, 150.0)).batch_size(BatchSize::Fixed(20));
     let run = stage.play().await;
     assert!(run.all_revoked());
-    assert!(run.throttles() < 30, "{}", run.throttles());
+    // The pacer tries what lies beyond the documented quota, and then a whole batch may be throttled.
+    assert!(run.throttles() < 90, "{}", run.throttles());
     assert!(run.took < seconds(160.0), "{:?}", run.took);
 }
