@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Settings;
+
 pub use flags::{BatchSize, InvalidWidth, Jobs, MOST_IN_BATCH};
 
 /// Places that `auto` begins with.
@@ -54,6 +56,8 @@ fn gathered(now_there: u32, full: u32, began: Instant, now: Instant) -> Instant 
 pub(super) struct Width {
     jobs: Jobs,
     batch: BatchSize,
+    /// Users who can ever leave at once; nobody waits for more of them.
+    at_once: u32,
     /// Places now.
     open: usize,
     /// Places at most.
@@ -75,7 +79,8 @@ pub(super) struct Width {
 
 impl Width {
     /// `places` is what the system allows, however many are wanted.
-    pub(super) fn new(jobs: Jobs, batch: BatchSize, places: usize) -> Width {
+    pub(super) fn new(settings: &Settings, places: usize) -> Width {
+        let Settings { jobs, batch, .. } = *settings;
         let most = jobs.most().min(places).max(1);
         let open = match jobs {
             Jobs::Auto => FEW,
@@ -84,6 +89,7 @@ impl Width {
         Width {
             jobs,
             batch,
+            at_once: settings.pacing.app.burst.max(1),
             open: open.clamp(1, most),
             most,
             taken: MOST_IN_BATCH,
@@ -127,7 +133,7 @@ impl Width {
         if self.batch == BatchSize::Auto && !self.is_crowded(now) {
             return Share::Now(may_leave.div_ceil(self.free().max(1) as u32).clamp(1, size));
         }
-        let full = size.min(waiting);
+        let full = size.min(waiting).min(self.at_once);
         let began = *since.get_or_insert(now);
         let until = began + self.linger();
         if may_leave < full && now < until {
