@@ -45,6 +45,16 @@ pub(super) enum Share {
     NotBefore(Instant),
 }
 
+/// Users who gather for one request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gathering {
+    /// Since when.
+    began: Instant,
+    /// When the last of them joined, as far as it was seen, and how many there were.
+    seen: Instant,
+    there: u32,
+}
+
 /// When there will be so many, if they go on to gather as they did since it began.
 fn gathered(now_there: u32, full: u32, began: Instant, now: Instant) -> Instant {
     let each = now.saturating_duration_since(began) / now_there.max(1);
@@ -126,7 +136,7 @@ impl Width {
         &self,
         may_leave: u32,
         waiting: u32,
-        since: &mut Option<Instant>,
+        since: &mut Option<Gathering>,
         now: Instant,
     ) -> Share {
         let size = self.size();
@@ -134,10 +144,16 @@ impl Width {
             return Share::Now(may_leave.div_ceil(self.free().max(1) as u32).clamp(1, size));
         }
         let full = size.min(waiting).min(self.at_once);
-        let began = *since.get_or_insert(now);
-        let until = began + self.linger();
-        if may_leave < full && now < until {
-            return Share::NotBefore(gathered(may_leave, full, began, now).min(until));
+        let first = Gathering { began: now, seen: now, there: may_leave };
+        let before = std::mem::replace(since.get_or_insert(first), first);
+        let until = before.began + self.linger();
+        // Where nobody joins several who are there, the pacer lets no more of them leave at once.
+        let stalled = may_leave > 1 && may_leave <= before.there && now >= before.seen + GATHERING;
+        if may_leave < full && now < until && !stalled {
+            let grew = may_leave > before.there;
+            let seen = if grew { now } else { before.seen };
+            *since = Some(Gathering { began: before.began, seen, there: may_leave });
+            return Share::NotBefore(gathered(may_leave, full, before.began, now).min(until));
         }
         *since = None;
         Share::Now(may_leave.min(size))
