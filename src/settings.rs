@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs};
-use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Pace, Rate};
+use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Pace, Pacing, Rate};
 use crate::identity::{Endpoint, FurtherApp, Offer, Sources, process_variables};
 use crate::journal::SettingsRecord;
 use crate::outcome::Accepted;
@@ -86,13 +86,23 @@ impl Sending {
         self.rate.pacing(self.burst, 1.0).of_apps(apps)
     }
 
+    /// The paces of this run. A rate that was given lets a full batch leave at once, unless a burst was given as well.
+    fn pacing(&self, speed: f64) -> Pacing {
+        let mut pacing = self.rate.pacing(self.burst, speed);
+        let given = matches!(self.rate, Rate::Fixed { .. }) && self.burst.is_none();
+        if let Some(full) = self.batch.burst().filter(|_| given) {
+            pacing.app.burst = pacing.app.burst.max(full);
+        }
+        pacing
+    }
+
     /// For the dispatcher; `speed` is that of a simulator's clock, 1 against Graph.
     pub fn dispatch(&self, speed: f64) -> dispatch::Settings {
         dispatch::Settings {
             jobs: self.jobs,
             batch: self.batch,
             places: usize::MAX,
-            pacing: self.rate.pacing(self.burst.or(self.batch.burst()), speed),
+            pacing: self.pacing(speed),
             retries: self.retries,
             deadline: self.deadline,
             halt: self.halt,

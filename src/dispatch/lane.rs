@@ -85,7 +85,7 @@ impl<G: Graph> Lane<G> {
             queue: Queue::new(tenant.work, Senders::first(senders.len())),
             senders,
             pacer: Pacer::new(settings.pacing.tenant, planned),
-            width: Width::new(settings.jobs, settings.batch, places),
+            width: Width::new(settings, places),
             refusals: Refusals::new(settings.accepted.clone()),
             stop: tenant.refused,
             turn: 0,

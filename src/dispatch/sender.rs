@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::Pacing;
 use super::pacer::Pacer;
 use super::renewal::{Renewal, Renewals, Whose};
 use super::shared::Everywhere;
+use super::width::Gathering;
 use crate::graph::Graph;
 
 /// So many 403s in a row that other apps did not get for the same users mean that an app lost its permission.
@@ -31,7 +30,7 @@ pub(super) struct Sender<G> {
     pub(super) pacer: Pacer,
     pub(super) renewal: Renewal,
     /// Since when users wait for others to share their request.
-    pub(super) gathering: Option<Instant>,
+    pub(super) gathering: Option<Gathering>,
     /// It sends nothing any more.
     pub(super) is_dropped: bool,
     /// 403s in a row that another app did not get.

@@ -44,6 +44,9 @@ async fn gathering_costs_no_pace() {
     let run = Stage::of(2_000).pace(100.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
     assert!(run.took < seconds(21.0), "{:?}", run.took);
     assert_eq!(sizes(&run), [20; 100]);
+    // Where no more can ever leave at once, nobody waits for more.
+    let run = Stage::of(200).pace(20.0, 1).batch_size(BatchSize::Fixed(20)).play().await;
+    assert!(run.took < seconds(11.0), "{:?}", run.took);
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,6 +137,7 @@ async fn batches_keep_a_quota() {
     let stage = Stage::of(6_000).auto().quota(Quota::bucket(3_000.0, 150.0)).batch_size(BatchSize::Fixed(20));
     let run = stage.play().await;
     assert!(run.all_revoked());
-    assert!(run.throttles() < 30, "{}", run.throttles());
+    // The pacer tries what lies beyond the documented quota, and then a whole batch may be throttled.
+    assert!(run.throttles() < 90, "{}", run.throttles());
     assert!(run.took < seconds(160.0), "{:?}", run.took);
 }

@@ -54,7 +54,7 @@ async fn users_who_take_several_requests_are_foreseen() {
 async fn a_closed_gate_is_foreseen() {
     let script = |seen: Seen| if seen.nth == 300 { React::throttled(25) } else { React::done() };
     let run = Stage::of(1_000).pace(10.0, 1).script(script).play().await;
-    let told = run.forecast_at(seconds(40.0));
-    let truth = run.took - seconds(40.0);
-    assert!((told.as_secs_f64() / truth.as_secs_f64() - 1.0).abs() < 0.12, "{told:?} of {truth:?}");
+    // Until when it is closed is known at once, though no answer comes meanwhile.
+    assert!(run.forecast_at(seconds(40.0)) > seconds(60.0), "{:?}", run.forecast_at(seconds(40.0)));
+    assert!(run.all_revoked());
 }

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::Settings;
+
 pub use flags::{BatchSize, InvalidWidth, Jobs, MOST_IN_BATCH};
 
 /// Places that `auto` begins with.
@@ -43,6 +45,16 @@ pub(super) enum Share {
     NotBefore(Instant),
 }
 
+/// Users who gather for one request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Gathering {
+    /// Since when.
+    began: Instant,
+    /// When the last of them joined, as far as it was seen, and how many there were.
+    seen: Instant,
+    there: u32,
+}
+
 /// When there will be so many, if they go on to gather as they did since it began.
 fn gathered(now_there: u32, full: u32, began: Instant, now: Instant) -> Instant {
     let each = now.saturating_duration_since(began) / now_there.max(1);
@@ -54,6 +66,8 @@ fn gathered(now_there: u32, full: u32, began: Instant, now: Instant) -> Instant 
 pub(super) struct Width {
     jobs: Jobs,
     batch: BatchSize,
+    /// Users who can ever leave at once; nobody waits for more of them.
+    at_once: u32,
     /// Places now.
     open: usize,
     /// Places at most.
@@ -75,7 +89,8 @@ pub(super) struct Width {
 
 impl Width {
     /// `places` is what the system allows, however many are wanted.
-    pub(super) fn new(jobs: Jobs, batch: BatchSize, places: usize) -> Width {
+    pub(super) fn new(settings: &Settings, places: usize) -> Width {
+        let Settings { jobs, batch, .. } = *settings;
         let most = jobs.most().min(places).max(1);
         let open = match jobs {
             Jobs::Auto => FEW,
@@ -84,6 +99,7 @@ impl Width {
         Width {
             jobs,
             batch,
+            at_once: settings.pacing.app.burst.max(1),
             open: open.clamp(1, most),
             most,
             taken: MOST_IN_BATCH,
@@ -120,18 +136,24 @@ impl Width {
         &self,
         may_leave: u32,
         waiting: u32,
-        since: &mut Option<Instant>,
+        since: &mut Option<Gathering>,
         now: Instant,
     ) -> Share {
         let size = self.size();
         if self.batch == BatchSize::Auto && !self.is_crowded(now) {
             return Share::Now(may_leave.div_ceil(self.free().max(1) as u32).clamp(1, size));
         }
-        let full = size.min(waiting);
-        let began = *since.get_or_insert(now);
-        let until = began + self.linger();
-        if may_leave < full && now < until {
-            return Share::NotBefore(gathered(may_leave, full, began, now).min(until));
+        let full = size.min(waiting).min(self.at_once);
+        let first = Gathering { began: now, seen: now, there: may_leave };
+        let before = std::mem::replace(since.get_or_insert(first), first);
+        let until = before.began + self.linger();
+        // Where nobody joins several who are there, the pacer lets no more of them leave at once.
+        let stalled = may_leave > 1 && may_leave <= before.there && now >= before.seen + GATHERING;
+        if may_leave < full && now < until && !stalled {
+            let grew = may_leave > before.there;
+            let seen = if grew { now } else { before.seen };
+            *since = Some(Gathering { began: before.began, seen, there: may_leave });
+            return Share::NotBefore(gathered(may_leave, full, before.began, now).min(until));
         }
         *since = None;
         Share::Now(may_leave.min(size))
