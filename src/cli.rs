@@ -401,7 +401,7 @@ pub struct SendingArgs {
     /// Requests in flight at most, in each tenant: a number, or auto (as many as the latency asks for) [default: auto]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<Jobs>,
-    /// Users in one request, 1 to 20 ($batch above 1), or auto (one, and more where requests are short) [default: auto]
+    /// Users in one request: 1 to 20 (above 1 in a $batch), or auto: one, and more where --jobs auto has no place left [default: auto]
     #[arg(long, value_name = "N")]
     pub batch_size: Option<BatchSize>,
     /// How fast users leave, for each app in each tenant: auto (Graph's documented quota), 20/s, 600/m, 3000/150s

@@ -96,11 +96,19 @@ impl Sending {
         pacing
     }
 
+    /// Whoever gives the number of requests means requests of one user: only `auto` puts several into one by itself.
+    fn batch_size(&self) -> BatchSize {
+        match (self.jobs, self.batch) {
+            (Jobs::Fixed(_), BatchSize::Auto) => BatchSize::alone(),
+            (_, size) => size,
+        }
+    }
+
     /// For the dispatcher; `speed` is that of a simulator's clock, 1 against Graph.
     pub fn dispatch(&self, speed: f64) -> dispatch::Settings {
         dispatch::Settings {
             jobs: self.jobs,
-            batch: self.batch,
+            batch: self.batch_size(),
             places: usize::MAX,
             pacing: self.pacing(speed),
             retries: self.retries,

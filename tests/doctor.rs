@@ -523,7 +523,7 @@ fn a_folder_that_can_not_be_written_to_is_red() {
 fn rates_above_the_quota_are_told() {
     let stage = Stage::new("");
     let (_, json) = examine(&stage, as_app(&stage).args(["--rate", "50/s", "-j", "8"]));
-    says(&json, "pace", "warning", &["50.0/s", "8 jobs", "--rate auto"]);
+    says(&json, "pace", "warning", &["50.0/s", "jobs 8", "--rate auto"]);
 }
 
 #[test]

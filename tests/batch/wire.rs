@@ -59,11 +59,13 @@ async fn a_batch_is_sized_and_marked_and_its_parts_are_as_graph_demands() {
     assert_eq!(first.line, "POST /v1.0/$batch HTTP/1.1");
     assert_eq!(first.header("content-length"), first.body.len().to_string());
     assert_eq!(first.header("transfer-encoding"), "");
+    assert_eq!(first.header("x-ms-throttle-priority"), "high");
     assert_eq!(first.header("content-type"), "application/json");
     assert_eq!(first.header("authorization"), format!("Bearer {TOKEN}"));
     let part = |id: &str, user: &str, own: &str| {
         json!({"id": id, "method": "POST", "url": format!("/users/{user}/revokeSignInSessions"), "body": {},
-            "headers": {"Content-Type": "application/json", "client-request-id": own}})
+            "headers": {"Content-Type": "application/json", "client-request-id": own,
+                "x-ms-throttle-priority": "high"}})
     };
     let expected =
         json!({"requests": [part("1", "ann@x.com", &ids[0]), part("2", "a%23EXT%23@x.com", &ids[1])]});
