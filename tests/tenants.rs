@@ -400,3 +400,25 @@ fn a_wait_that_graph_asked_for_holds_for_its_tenant_after_a_restart() {
     assert!(done.stderr.contains("nothing is sent in one tenant for another "), "{}", done.stderr);
     assert_eq!(by_tenant(&folder)["t00.example"], BTreeMap::from([("revoked".to_owned(), 3)]));
 }
+
+#[test]
+fn shards_of_many_tenants_are_joined_by_tenant() {
+    let stage = Stage::new("accept_any_token = false");
+    let input = stage.input("users.csv", users(5, 4));
+    let mut folders = Vec::new();
+    for shard in ["1/2", "2/2"] {
+        stage.finish(run(&stage, &["--shard", shard]).arg(&input)).exits(0);
+        let new: Vec<_> = stage.folders().into_iter().filter(|path| !folders.contains(path)).collect();
+        folders.extend(new);
+    }
+    assert_eq!(stage.stats().revocations, 20, "disjoint, and complete");
+    let mut merge = stage.bare("report");
+    merge.args(["--merge", "joined"]).args(&folders);
+    stage.finish(&mut merge).exits(0);
+    let joined = stage.dir.path().join("joined");
+    let text = std::fs::read(joined.join("summary.json")).unwrap();
+    let summary: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let tenants = summary["tenants"].as_array().unwrap();
+    assert_eq!(tenants.len(), 5);
+    assert!(tenants.iter().all(|tenant| tenant["done"] == 4), "{tenants:?}");
+}
