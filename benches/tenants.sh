@@ -30,7 +30,7 @@ echo "fake-secret" > secret && chmod 600 secret
     echo 'client_id = "00000000-0000-4000-8000-0000000000a0"'
     echo 'client_secret_file = "secret"'
     for tenant in $(seq "$tenants"); do
-        printf '[[profile.fleet.tenant]]\nid = "00000000-0000-4000-8000-%012d"\nclient_id = "00000000-0000-4000-a000-%012d"\nclient_secret_file = "secret"\n' \
+        printf '[[profile.fleet.tenants]]\ntenant = "00000000-0000-4000-8000-%012d"\nclient_id = "00000000-0000-4000-a000-%012d"\nclient_secret_file = "secret"\n' \
             "$tenant" "$tenant"
     done
 } > config.toml

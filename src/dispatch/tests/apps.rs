@@ -17,6 +17,9 @@ fn between(run: &Played, place: impl Fn(Place) -> bool, from: f64, to: f64) -> u
     run.arrivals.iter().filter(|arrival| place(arrival.seen.place) && within.contains(&arrival.at())).count()
 }
 
+/// Whether an app in a tenant is throttled.
+type Throttles = fn(Place) -> bool;
+
 #[tokio::test(start_paused = true)]
 async fn three_apps_reach_the_tenants_pace_and_none_exceeds_its_own() {
     let stage = Stage::of(30_000).apps(3).auto().quota(Quota::bucket(3_000.0, 150.0));
@@ -46,7 +49,7 @@ fn throttled_once(scope: &'static str) -> impl Fn(Seen) -> React + Send + Sync +
 
 #[tokio::test(start_paused = true)]
 async fn each_scope_slows_its_own() {
-    let cases: [(&str, fn(Place) -> bool); 3] = [
+    let cases: [(&str, Throttles); 3] = [
         ("Tenant", |place| place.tenant == 0),
         ("Application", |place| place.app == 0),
         ("Tenant_Application", |place| place == Place { tenant: 0, app: 0 }),

@@ -43,7 +43,7 @@ async fn a_run_that_its_answers_hold_up_is_foreseen() {
 #[tokio::test(start_paused = true)]
 async fn users_who_take_several_requests_are_foreseen() {
     let script = |seen: Seen| match seen.attempt {
-        1 if seen.user % 3 == 0 => React::status(500),
+        1 if seen.user.is_multiple_of(3) => React::status(500),
         _ => React::done(),
     };
     let run = Stage::of(3_000).pace(20.0, 1).script(script).play().await;
