@@ -34,9 +34,12 @@ pub(super) async fn sign_in_to(
     Ok(connection)
 }
 
+/// Longest time that a sign-in to one of several tenants may take: the others wait for it with their first user.
+const LONGEST: Duration = Duration::from_secs(15);
+
 /// How long a sign-in to one of several tenants may take: two answers and a breath between them.
 fn patience(timeout: Duration) -> Duration {
-    timeout.saturating_mul(2).saturating_add(Duration::from_secs(2))
+    timeout.saturating_mul(2).saturating_add(Duration::from_secs(2)).min(LONGEST)
 }
 
 /// A token that was not given for the tenant by its name must say that it is the tenant's: a ready one is good in one
