@@ -47,6 +47,8 @@ pub enum Kind {
     Documented {
         /// The time of the quota. A simulator whose clock runs faster has a shorter one.
         window: Duration,
+        /// Whether several senders share it, each with a limit of its own below it.
+        wide: bool,
     },
     /// What somebody asked for: never faster, and slower where a limiter wants it.
     Fixed,
@@ -58,17 +60,17 @@ impl Pace {
     /// The documented quota of one app in one tenant: 3,000 writes in 150 s. `speed` is how much faster than the real
     /// one a simulator's clock runs; 1 against Graph.
     pub fn app_in_tenant(speed: f64) -> Pace {
-        Pace::documented(APP_IN_TENANT, speed)
+        Pace::documented(APP_IN_TENANT, false, speed)
     }
 
     /// The documented quota of all apps together in one tenant: 18,000 writes in 300 s.
     pub fn tenant(speed: f64) -> Pace {
-        Pace::documented(TENANT, speed)
+        Pace::documented(TENANT, true, speed)
     }
 
     /// The documented quota of one app over all tenants: 35,000 writes in 300 s.
     pub fn app_everywhere(speed: f64) -> Pace {
-        Pace::documented(APP_EVERYWHERE, speed)
+        Pace::documented(APP_EVERYWHERE, true, speed)
     }
 
     /// So many requests a second and never more, and so many at once after a pause.
@@ -81,10 +83,10 @@ impl Pace {
         Pace { per_second: f64::INFINITY, burst: u32::MAX, kind: Kind::Gate }
     }
 
-    fn documented((limit, window): (u32, Duration), speed: f64) -> Pace {
+    fn documented((limit, window): (u32, Duration), wide: bool, speed: f64) -> Pace {
         let window = window.div_f64(speed.clamp(1e-3, 1e6));
         let per_second = f64::from(limit) / window.as_secs_f64();
-        Pace { per_second, burst: limit, kind: Kind::Documented { window } }
+        Pace { per_second, burst: limit, kind: Kind::Documented { window, wide } }
     }
 }
 
@@ -221,7 +223,7 @@ mod tests {
         let fast = Pace::app_in_tenant(60.0);
         assert_eq!(
             (fast.burst, fast.kind),
-            (3_000, Kind::Documented { window: Duration::from_millis(2_500) })
+            (3_000, Kind::Documented { window: Duration::from_millis(2_500), wide: false })
         );
         assert_eq!("20/s".parse::<Rate>().unwrap().pace(None, 1.0), Pace::fixed(20.0, 1));
         assert_eq!("5000/s".parse::<Rate>().unwrap().pace(None, 1.0).burst, 50);

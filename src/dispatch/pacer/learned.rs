@@ -76,18 +76,19 @@ pub(super) struct Learned {
 impl Learned {
     pub(super) fn new(pace: Pace, planned: u64, now: Instant) -> Learned {
         let second = match pace.kind {
-            Kind::Documented { window } => (window.as_secs_f64() / 150.0).min(1.0),
+            Kind::Documented { window, .. } => (window.as_secs_f64() / 150.0).min(1.0),
             Kind::Fixed | Kind::Gate => 1.0,
         };
         let most = match pace.kind {
-            Kind::Documented { .. } => UNPROVEN.max(planned as f64 / UNPROVEN_PART),
-            Kind::Fixed | Kind::Gate => f64::INFINITY,
+            Kind::Documented { wide: false, .. } => UNPROVEN.max(planned as f64 / UNPROVEN_PART),
+            // Where others stand below it, each is careful by itself, and one that hangs must not hold up all.
+            Kind::Documented { wide: true, .. } | Kind::Fixed | Kind::Gate => f64::INFINITY,
         };
         let ceiling = if pace.kind == Kind::Fixed { pace.per_second } else { f64::INFINITY };
         let bucket = Bucket::full(f64::from(pace.burst), pace.per_second, now);
         let mut refill = Refill::empty(pace.per_second, f64::from(pace.burst), ceiling, second, now);
         // Who asks for a smaller burst than the quota's gets no larger one, not even to learn.
-        let bounded = matches!(pace.kind, Kind::Documented { window }
+        let bounded = matches!(pace.kind, Kind::Documented { window, .. }
             if f64::from(pace.burst) + 1.0 < pace.per_second * window.as_secs_f64());
         let phase = if bounded {
             refill.fill(now);
@@ -292,7 +293,7 @@ impl Learned {
     /// How long a window is believed to be before one was seen.
     fn window(&self) -> Duration {
         match self.pace.kind {
-            Kind::Documented { window } => window,
+            Kind::Documented { window, .. } => window,
             Kind::Fixed | Kind::Gate => Duration::from_secs(150),
         }
     }

@@ -141,3 +141,14 @@ async fn batches_keep_a_quota() {
     assert!(run.throttles() < 90, "{}", run.throttles());
     assert!(run.took < seconds(160.0), "{:?}", run.took);
 }
+
+/// One 429 out of nowhere, and from then on everything passes: nobody may wait for a full batch that never comes about.
+#[tokio::test(start_paused = true)]
+async fn an_early_429_does_not_bring_batches_down_to_one_user_a_second() {
+    for size in [2, 5, 20] {
+        let script = |seen: Seen| if seen.nth == 1 { React::throttled(1) } else { React::done() };
+        let run = Stage::of(400).auto().batch_size(BatchSize::Fixed(size)).script(script).play().await;
+        assert!(run.all_revoked());
+        assert!(run.took < seconds(40.0), "{size}: {:?}", run.took);
+    }
+}

@@ -196,3 +196,16 @@ async fn stops_name_their_tenant_and_gates_theirs() {
     };
     assert!(run.journal.iter().all(told));
 }
+
+/// One app in four tenants, and one of these never answers: the others need not wait until its time-out.
+#[tokio::test(start_paused = true)]
+async fn a_tenant_that_hangs_holds_nobody_up_who_shares_its_app() {
+    let script =
+        |seen: Seen| if seen.place.tenant == 0 { React::done().after(seconds(30.0)) } else { React::done() };
+    let stage = Stage::of(240).tenants(4).auto().app_quota(Quota::bucket(35_000.0, 300.0)).script(script);
+    let run = stage.play().await;
+    assert!(run.all_revoked());
+    let others = run.arrivals.iter().filter(|arrival| arrival.seen.place.tenant != 0);
+    let last = others.map(|arrival| arrival.at()).max().unwrap();
+    assert!(last < seconds(5.0), "{last:?}");
+}

@@ -27,6 +27,9 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Users who gather for one request are looked after so often at most.
 const GATHERING: Duration = Duration::from_millis(10);
 
+/// Whoever is alone for so long goes alone, and so does whoever comes next: waiting would slow the run for nothing.
+const ALONE: Duration = Duration::from_millis(250);
+
 /// Where places were lacking, users share requests so long at least.
 const CROWDED: Duration = Duration::from_secs(1);
 
@@ -83,6 +86,8 @@ pub(super) struct Width {
     crowded_until: Option<Instant>,
     /// When places were last taken away.
     halved: Option<Instant>,
+    /// Nobody joined whoever waited last: the pacer lets one leave at a time.
+    one_by_one: bool,
     /// Mean time from leaving to answer, in seconds, and of how many answers.
     latency: (f64, u32),
 }
@@ -108,6 +113,7 @@ impl Width {
             short: false,
             crowded_until: None,
             halved: None,
+            one_by_one: false,
             latency: (0.0, 0),
         }
     }
@@ -133,7 +139,7 @@ impl Width {
     /// How many of the users who may leave now share the next request. `waiting` of them are there at all; `since` is
     /// when the first of them began to wait for the others.
     pub(super) fn share(
-        &self,
+        &mut self,
         may_leave: u32,
         waiting: u32,
         since: &mut Option<Gathering>,
@@ -144,11 +150,18 @@ impl Width {
             return Share::Now(may_leave.div_ceil(self.free().max(1) as u32).clamp(1, size));
         }
         let full = size.min(waiting).min(self.at_once);
+        self.one_by_one &= may_leave == 1;
+        if self.one_by_one {
+            *since = None;
+            return Share::Now(1);
+        }
         let first = Gathering { began: now, seen: now, there: may_leave };
         let before = std::mem::replace(since.get_or_insert(first), first);
         let until = before.began + self.linger();
-        // Where nobody joins several who are there, the pacer lets no more of them leave at once.
-        let stalled = may_leave > 1 && may_leave <= before.there && now >= before.seen + GATHERING;
+        // Where nobody joins those who are there, the pacer lets no more of them leave at once.
+        let long = if may_leave > 1 { GATHERING } else { ALONE };
+        let stalled = may_leave <= before.there && now >= before.seen + long;
+        self.one_by_one = stalled && may_leave == 1;
         if may_leave < full && now < until && !stalled {
             let grew = may_leave > before.there;
             let seen = if grew { now } else { before.seen };

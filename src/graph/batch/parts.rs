@@ -79,6 +79,10 @@ impl Sent<'_> {
             _ => None,
         };
         let mut headers = part.headers();
+        let is_page = matches!(body, Body::Html | Body::Text(_)) && (200..300).contains(&status);
+        if is_page && !headers.contains_key(REQUEST_ID) {
+            return Err("a page or a text where Graph's answer should be".to_owned());
+        }
         if !headers.contains_key(REQUEST_ID)
             && let Some(id) = inner("request-id").and_then(|id| HeaderValue::from_str(&id).ok())
         {
