@@ -18,12 +18,20 @@ fn holds(name: &str, run: &Played) {
 async fn a_run_that_the_quota_binds_is_foreseen() {
     let run = Stage::of(10_000).auto().quota(documented()).play().await;
     holds("one app", &run);
-    let stage = Stage::of(20_000).apps(3).auto().quota(documented());
+    let run = Stage::of(16_000).tenants(4).auto().quota(documented()).play().await;
+    holds("four tenants", &run);
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_apps_are_foreseen() {
+    let stage = Stage::of(16_000).apps(3).auto().quota(documented());
     let run = stage.tenant_quota(Quota::bucket(18_000.0, 300.0)).play().await;
     holds("three apps", &run);
-    let run = Stage::of(24_000).tenants(4).auto().quota(documented()).play().await;
-    holds("four tenants", &run);
-    let stage = Stage::of(60_000).tenants(20).auto().quota(documented());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_app_over_twenty_tenants_is_foreseen() {
+    let stage = Stage::of(45_000).tenants(20).auto().quota(documented());
     let run = stage.app_quota(Quota::bucket(35_000.0, 300.0)).play().await;
     holds("one app over twenty tenants", &run);
 }
