@@ -67,7 +67,7 @@ pub(super) struct Learned {
     episodes: u32,
     /// When a probe was throttled last.
     struck: Option<Instant>,
-    /// Bursts after a long closure were found not to pay.
+    /// Bursts after a long closure are not tried, or were found not to pay.
     even: bool,
     warned: Option<Instant>,
     second: f64,
@@ -112,7 +112,8 @@ impl Learned {
             answered: None,
             episodes: 0,
             struck: None,
-            even: bounded,
+            // What was asked for is a pace: no burst after a closure would be within it, so none is tried.
+            even: bounded || pace.kind == Kind::Fixed,
             warned: None,
             second,
         }

@@ -238,9 +238,14 @@ impl Pacer {
     pub(super) fn forecast_at(&self, users: u64, now: Instant) -> Duration {
         let closed = self.closed_until().map_or(Duration::ZERO, |until| until.saturating_duration_since(now));
         let held = self.closed_until().map(|until| until.saturating_duration_since(self.gate.began));
-        match held.and_then(|held| self.learned.windows_ahead(users, held)) {
-            Some(windows) => closed.saturating_add(windows),
-            None => self.learned.forecast(users, now).max(closed),
+        if let Some(windows) = held.and_then(|held| self.learned.windows_ahead(users, held)) {
+            return closed.saturating_add(windows);
         }
+        // What comes in behind a closed gate is no use to a pace that was asked for: it allows no such burst.
+        let by_ceiling = self.ceiling.as_ref().map(|bucket| {
+            let left = (users as f64 - bucket.level_at(now + closed)).max(0.0);
+            Duration::try_from_secs_f64(left / self.pace.per_second.max(1e-9)).unwrap_or(Duration::MAX)
+        });
+        self.learned.forecast(users, now).max(closed.saturating_add(by_ceiling.unwrap_or_default()))
     }
 }

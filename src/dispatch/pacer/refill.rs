@@ -184,8 +184,8 @@ impl Refill {
         let since = now.saturating_duration_since(self.looked).as_secs_f64() / self.second;
         self.looked = now;
         let calm = now.saturating_duration_since(self.calm_since).as_secs_f64() / self.second;
-        let hungry = std::mem::take(&mut self.hungry);
-        if calm < self.calm || !hungry || !worth {
+        let pays = std::mem::take(&mut self.hungry) && worth;
+        if calm < self.calm || !(pays || self.is_suspicion()) {
             return;
         }
         let step = (STEP / (self.rate * self.second)).clamp(1.0, LONGEST_STEP);
@@ -195,9 +195,15 @@ impl Refill {
         self.bucket.set_rate((self.rate * CALM * GROWTH.powf(steps)).min(self.ceiling));
     }
 
+    /// A pace that was asked for was cut, and nothing measured: it soon comes back unless the limiter is met again.
+    fn is_suspicion(&self) -> bool {
+        !self.measured && self.ceiling.is_finite()
+    }
+
     /// Time until so many more have left.
     pub(super) fn forecast(&self, users: u64, now: Instant) -> Duration {
-        let wait = (users as f64 - self.level(now)).max(0.0) / self.rate.max(1e-9);
+        let rate = if self.is_suspicion() { self.ceiling } else { self.rate };
+        let wait = (users as f64 - self.level(now)).max(0.0) / rate.max(1e-9);
         Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX)
     }
 }

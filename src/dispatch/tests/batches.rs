@@ -134,12 +134,14 @@ async fn a_probe_is_one_user_and_waits_for_none() {
 
 #[tokio::test(start_paused = true)]
 async fn batches_keep_a_quota() {
-    let stage = Stage::of(6_000).auto().quota(Quota::bucket(3_000.0, 150.0)).batch_size(BatchSize::Fixed(20));
-    let run = stage.play().await;
-    assert!(run.all_revoked());
-    // The pacer tries what lies beyond the documented quota, and then a whole batch may be throttled.
-    assert!(run.throttles() < 90, "{}", run.throttles());
-    assert!(run.took < seconds(160.0), "{:?}", run.took);
+    for (size, latency) in [(20, 0.05), (20, 0.08), (20, 0.25), (5, 0.08), (5, 0.6)] {
+        let stage = Stage::of(6_000).auto().auto_jobs().quota(Quota::bucket(3_000.0, 150.0));
+        let run = stage.batch_size(BatchSize::Fixed(size)).latency(latency).play().await;
+        assert!(run.all_revoked());
+        // Half a percent.
+        assert!(run.throttles() <= 30, "{size} at {latency} s: {}", run.throttles());
+        assert!(run.took < seconds(153.0), "{size} at {latency} s: {:?}", run.took);
+    }
 }
 
 /// One 429 out of nowhere, and from then on everything passes: nobody may wait for a full batch that never comes about.

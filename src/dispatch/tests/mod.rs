@@ -19,6 +19,7 @@ mod stage;
 mod tenants;
 mod throttle;
 mod token;
+mod whole;
 mod widths;
 
 use fake::{React, Seen};

@@ -431,7 +431,12 @@ impl Played {
 
     /// By which part of the truth the forecast was wrong at most, from the first tenth of the run to its last.
     pub(super) fn worst_forecast(&self) -> f64 {
-        let within = |at: &Duration| *at >= self.took.mul_f64(0.1) && *at <= self.took.mul_f64(0.9);
+        self.worst_forecast_from(self.took.mul_f64(0.1))
+    }
+
+    /// The same from an instant on.
+    pub(super) fn worst_forecast_from(&self, from: Duration) -> f64 {
+        let within = |at: &Duration| *at >= from && *at <= self.took.mul_f64(0.9);
         let told = self.forecasts.iter().filter(|(at, _)| within(at));
         let wrong = |(at, left): &(Duration, Duration)| {
             let truth = (self.took - *at).as_secs_f64();

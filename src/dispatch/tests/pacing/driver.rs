@@ -12,12 +12,12 @@ use crate::dispatch::{Departure, Pace, Pacer, Permit};
 
 /// The way to the server and back.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Wire {
-    pub(super) jobs: u32,
+pub(in crate::dispatch::tests) struct Wire {
+    pub(in crate::dispatch::tests) jobs: u32,
     /// Seconds there and back.
-    pub(super) latency: f64,
+    pub(in crate::dispatch::tests) latency: f64,
     /// Up to so many seconds more or less.
-    pub(super) jitter: f64,
+    pub(in crate::dispatch::tests) jitter: f64,
 }
 
 /// What came of a run.

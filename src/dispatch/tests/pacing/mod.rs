@@ -1,7 +1,7 @@
 //! The pacer against models of limiters.
 
-mod driver;
-mod model;
-mod oracle;
+pub(super) mod driver;
+pub(super) mod model;
+pub(super) mod oracle;
 mod sweep;
-mod table;
+pub(super) mod table;

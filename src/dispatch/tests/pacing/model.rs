@@ -6,7 +6,7 @@ use crate::simulator::{Limit, Meter, Style};
 
 /// What a 429 says of the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Says {
+pub(in crate::dispatch::tests) enum Says {
     /// Whole seconds, rounded up.
     Whole,
     /// Milliseconds, rounded up.
@@ -21,27 +21,27 @@ pub(super) enum Says {
 
 /// A limiter.
 #[derive(Clone, Debug)]
-pub(super) struct Limiter {
-    pub(super) limit: Limit,
-    pub(super) says: Says,
+pub(in crate::dispatch::tests) struct Limiter {
+    pub(in crate::dispatch::tests) limit: Limit,
+    pub(in crate::dispatch::tests) says: Says,
     /// How far into a window the run begins.
-    pub(super) phase: Duration,
+    pub(in crate::dispatch::tests) phase: Duration,
     /// Requests a second of another program, evenly. In a fixed window whoever comes first gets it; elsewhere it gets
     /// all that it asks for.
-    pub(super) eaten: f64,
+    pub(in crate::dispatch::tests) eaten: f64,
     /// Another limit from then on.
-    pub(super) change: Option<(Duration, Limit)>,
+    pub(in crate::dispatch::tests) change: Option<(Duration, Limit)>,
     /// Tells how much is used, from 0.8 on.
-    pub(super) warns: bool,
+    pub(in crate::dispatch::tests) warns: bool,
 }
 
-pub(super) fn limit(limit: u32, seconds: f64, style: Style) -> Limit {
+pub(in crate::dispatch::tests) fn limit(limit: u32, seconds: f64, style: Style) -> Limit {
     Limit { style, ..Limit::new(limit, Duration::from_secs_f64(seconds)) }
 }
 
 impl Limiter {
     /// So many requests in so many seconds.
-    pub(super) fn new(count: u32, seconds: f64, style: Style, says: Says) -> Limiter {
+    pub(in crate::dispatch::tests) fn new(count: u32, seconds: f64, style: Style, says: Says) -> Limiter {
         Limiter {
             limit: limit(count, seconds, style),
             says,
@@ -52,27 +52,27 @@ impl Limiter {
         }
     }
 
-    pub(super) fn half_eaten(self) -> Limiter {
+    pub(in crate::dispatch::tests) fn half_eaten(self) -> Limiter {
         let eaten = f64::from(self.limit.limit) / self.limit.window.as_secs_f64() / 2.0;
         Limiter { eaten, ..self }
     }
 
-    pub(super) fn warning(self) -> Limiter {
+    pub(in crate::dispatch::tests) fn warning(self) -> Limiter {
         Limiter { warns: true, ..self }
     }
 
-    pub(super) fn changes(self, at: f64, count: u32) -> Limiter {
+    pub(in crate::dispatch::tests) fn changes(self, at: f64, count: u32) -> Limiter {
         let limit = Limit { limit: count, ..self.limit.clone() };
         Limiter { change: Some((Duration::from_secs_f64(at), limit)), ..self }
     }
 
-    pub(super) fn phase(self, seconds: f64) -> Limiter {
+    pub(in crate::dispatch::tests) fn phase(self, seconds: f64) -> Limiter {
         Limiter { phase: Duration::from_secs_f64(seconds), ..self }
     }
 }
 
 /// A limiter at work.
-pub(super) struct Running {
+pub(in crate::dispatch::tests) struct Running {
     limiter: Limiter,
     meter: Meter,
     /// How many requests of the other program came.
@@ -81,18 +81,18 @@ pub(super) struct Running {
 
 /// What it says to a request.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Answer {
+pub(in crate::dispatch::tests) enum Answer {
     Passed { used: Option<f64> },
     Throttled { retry_after: Option<Duration> },
 }
 
 impl Running {
-    pub(super) fn new(limiter: &Limiter) -> Running {
+    pub(in crate::dispatch::tests) fn new(limiter: &Limiter) -> Running {
         Running { meter: Meter::new(&limiter.limit), limiter: limiter.clone(), others: 0 }
     }
 
     /// A request comes, so long after the start.
-    pub(super) fn take(&mut self, at: Duration) -> Answer {
+    pub(in crate::dispatch::tests) fn take(&mut self, at: Duration) -> Answer {
         if let Some((_, limit)) = self.limiter.change.take_if(|(then, _)| *then <= at) {
             self.meter.change(at + self.limiter.phase, &limit);
         }

@@ -24,7 +24,7 @@ struct Known {
 }
 
 /// Seconds from the start until the last of so many users is answered, at best.
-pub(super) fn makespan(limiter: &Limiter, wire: &Wire, users: u64) -> f64 {
+pub(in crate::dispatch::tests) fn makespan(limiter: &Limiter, wire: &Wire, users: u64) -> f64 {
     let mut known = Known::new(limiter);
     let mut slots: VecDeque<f64> = VecDeque::new();
     let mut at = wire.latency / 2.0;

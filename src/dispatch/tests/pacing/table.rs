@@ -7,7 +7,7 @@ use crate::dispatch::Pace;
 use crate::simulator::Style::{FixedWindow, SlidingWindow, StrictBucket, TokenBucket};
 
 /// What the table is made over.
-pub(super) const WIRE: Wire = Wire { jobs: 16, latency: 0.08, jitter: 0.02 };
+pub(in crate::dispatch::tests) const WIRE: Wire = Wire { jobs: 16, latency: 0.08, jitter: 0.02 };
 
 const RUNS: [u64; 3] = [1_000, 10_000, 100_000];
 

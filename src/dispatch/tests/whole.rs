@@ -1,0 +1,131 @@
+//! The whole dispatcher against the best there is: default settings, 80 ms an answer. The tables stand in
+//! `docs/performance.md`, "Pacing".
+
+use std::sync::Mutex;
+
+use super::pacing::driver::Wire;
+use super::pacing::model::{Answer, Limiter, Running, Says};
+use super::pacing::oracle::makespan;
+use super::pacing::table::WIRE;
+use super::quota::Quota;
+use super::*;
+use crate::dispatch::BatchSize;
+use crate::graph::Response;
+use crate::simulator::Style::{FixedWindow, TokenBucket};
+
+/// `auto`, all of it.
+fn default_run(users: u32) -> Stage {
+    Stage::of(users).auto().auto_jobs().batch_size(BatchSize::Auto).latency(WIRE.latency)
+}
+
+/// A Graph with one such limiter.
+fn behind(limiter: &Limiter) -> impl Fn(Seen) -> React + Send + Sync + 'static {
+    let running = Mutex::new(Running::new(limiter));
+    move |seen: Seen| match running.lock().unwrap().take(seen.at) {
+        Answer::Passed { .. } => React::done(),
+        Answer::Throttled { retry_after } => {
+            React::response(Response { status: 429, retry_after, ..Response::default() })
+        }
+    }
+}
+
+/// How long a bucket of `count` in `window` seconds takes at best, which so many senders share.
+fn best(count: u32, window: f64, senders: u32, users: u32) -> f64 {
+    let wire = Wire { jobs: WIRE.jobs * senders, ..WIRE };
+    makespan(&Limiter::new(count, window, TokenBucket, Says::Whole), &wire, users.into())
+}
+
+/// Makespan to optimum, and the share that was throttled.
+#[derive(Debug)]
+struct Cell {
+    ratio: f64,
+    throttled: f64,
+}
+
+impl Cell {
+    fn of(name: &str, run: &Played, best: f64) -> Cell {
+        assert!(run.all_revoked(), "{name}: {:?}", run.outcomes());
+        let cell = Cell {
+            ratio: run.took.as_secs_f64() / best,
+            throttled: run.throttles() as f64 / run.arrivals.len() as f64,
+        };
+        println!(
+            "| {name} | {} | {:.1} s | {best:.1} s | {:.3} | {:.2} % |",
+            run.asked.len(),
+            run.took.as_secs_f64(),
+            cell.ratio,
+            cell.throttled * 100.0
+        );
+        assert!(cell.ratio > 0.98, "{name}: faster than the oracle: {cell:?}");
+        cell
+    }
+
+    fn keeps(&self, name: &str, ratio: f64, throttled: f64) {
+        assert!(self.ratio <= ratio && self.throttled <= throttled, "{name}: {self:?}");
+    }
+}
+
+fn header() {
+    println!("| limits | users | took | at best | ratio | throttled |");
+    println!("| --- | --- | --- | --- | --- | --- |");
+}
+
+async fn one_app(sizes: &[u32]) {
+    let rows = [
+        ("bucket of 3,000 in 150 s", Limiter::new(3_000, 150.0, TokenBucket, Says::Whole), 1.02, 0.005),
+        ("window of 3,000 in 150 s", Limiter::new(3_000, 150.0, FixedWindow, Says::Whole), 1.02, 0.005),
+        ("bucket of 300 in 15 s, one second", Limiter::new(300, 15.0, TokenBucket, Says::One), 1.10, 0.02),
+    ];
+    header();
+    for (name, limiter, ratio, throttled) in rows {
+        for users in sizes {
+            let run = default_run(*users).script(behind(&limiter)).play().await;
+            Cell::of(name, &run, makespan(&limiter, &WIRE, (*users).into())).keeps(name, ratio, throttled);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_app_in_short() {
+    one_app(&[1_000, 10_000]).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "takes a minute; the command for it stands in docs/performance.md"]
+async fn one_app_with_many_users() {
+    one_app(&[50_000]).await;
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "takes a minute; the command for it stands in docs/performance.md"]
+async fn three_apps_in_a_tenant() {
+    header();
+    for users in [30_000, 100_000] {
+        let tenant = Quota::bucket(18_000.0, 300.0);
+        let of_tenant = best(18_000, 300.0, 3, users);
+        let name = "three apps, the tenant's limit alone";
+        let run = default_run(users).apps(3).tenant_quota(tenant).play().await;
+        Cell::of(name, &run, of_tenant).keeps(name, 1.02, 0.005);
+        let name = "three apps, each with its own limit, too";
+        let run =
+            default_run(users).apps(3).tenant_quota(tenant).quota(Quota::bucket(3_000.0, 150.0)).play().await;
+        let best = best(3_000, 150.0, 1, users / 3).max(of_tenant);
+        Cell::of(name, &run, best).keeps(name, 1.02, 0.005);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "takes a minute; the command for it stands in docs/performance.md"]
+async fn one_app_over_twenty_tenants() {
+    header();
+    let name = "one app over twenty tenants";
+    let users = 60_000;
+    let stage = default_run(users).tenants(20).quota(Quota::bucket(3_000.0, 150.0));
+    let run = stage.app_quota(Quota::bucket(35_000.0, 300.0)).play().await;
+    Cell::of(name, &run, best(35_000, 300.0, 20, users)).keeps(name, 1.02, 0.005);
+    // Whoever comes last was not left behind.
+    let ends: Vec<f64> = (0..20).map(|tenant| run.last_answer(tenant).as_secs_f64()).collect();
+    let (first, last) = ends.iter().fold((f64::MAX, 0.0_f64), |(a, b), end| (a.min(*end), b.max(*end)));
+    println!("the first tenant ends after {first:.1} s, the last after {last:.1} s");
+    assert!(first > last * 0.95, "{ends:?}");
+}
