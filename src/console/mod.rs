@@ -267,6 +267,15 @@ fn coloured() -> bool {
     !refused && ::console::colors_enabled_stderr()
 }
 
+/// Writes a sentence to standard error as [`say`] does; on a terminal it breaks between words.
+pub fn say_sentence(text: &str) {
+    say(&broken(text));
+}
+
+fn broken(text: &str) -> String {
+    wrap::hanging(text, 2, question::columns().filter(|_| io::stderr().is_terminal()))
+}
+
 /// What warnings begin with.
 const WARNING: &str = "warning: ";
 
@@ -276,9 +285,10 @@ pub fn say(text: &str) {
     let mut shown = String::new();
     for line in text.lines() {
         let line = crate::harmless::shown(line);
-        match line.starts_with(WARNING) && io::stderr().is_terminal() {
-            true => shown.push_str(&wrap::hanging(&line, 2, question::columns())),
-            false => shown.push_str(&line),
+        if line.starts_with(WARNING) {
+            shown.push_str(&broken(&line));
+        } else {
+            shown.push_str(&line);
         }
         shown.push('\n');
     }
