@@ -1,6 +1,8 @@
 //! Many tenants in one run: who is sent where, what stops alone, and what is said of each.
 
 mod stage;
+#[cfg(unix)]
+mod terminal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
@@ -332,6 +334,45 @@ fn each_tenant_can_have_an_app_of_its_own() {
     }
     let record = folder.text("run.json");
     assert!(!record.contains("secret-of") && record.contains("\"client_id\": \"app-a\""), "{record}");
+    // Hundreds of apps would bury what the summary has to say.
+    assert!(!done.stdout.contains("app app-"), "{}", done.stdout);
+    let page = folder.text("report.html");
+    assert!(page.contains("3 apps, in summary.json") && !page.contains("app-b"), "{page}");
+}
+
+#[test]
+fn a_drill_says_that_it_does_not_tell_tenants_apart() {
+    let stage = Stage::new("");
+    let input = stage.input("users.csv", "id,tenant\nann@a.example,a.example\nann@a.example,b.example\n");
+    let done = stage.finish(stage.bare("drill").arg(&input));
+    done.exits(0);
+    assert!(done.stderr.contains("warning: a drill has one tenant, so column `tenant` counts for nothing"));
+    assert!(done.stdout.contains("duplicate"), "{}", done.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminal_shows_a_failed_tenant_within_its_columns_and_what_to_do() {
+    let stage = Stage::new(
+        "[[fault]]\nendpoint = 'token'\ntenant = 't01.example'\nanswer = 400\ncode = 'AADSTS700016'\n\
+         message = \"AADSTS700016: Application with identifier 'app-1' was not found in the directory 't01.example'. \
+         This can happen if the application has not been installed by the administrator of the tenant or consented to \
+         by any user in the tenant. You may have sent your authentication request to the wrong tenant.\"\n",
+    );
+    let input = stage.input("users.csv", users(3, 4));
+    let mut command = stage.bare("run");
+    with_app(&stage, &mut command);
+    let mut terminal = terminal::Terminal::start(command.arg(&input).args(["--progress", "none"]));
+    terminal.until("can be sent in t01.example (4 users)").until("time").types("yes");
+    let (code, seen) = terminal.ends();
+    assert_eq!(code, 4, "{seen}");
+    let words = seen.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("t01.example 4 of 4 users not done: sign-in: AADSTS700016"), "{seen}");
+    assert_eq!(words.matches("— the tenant does not know this app: check --client-id").count(), 2, "{seen}");
+    // Paths and commands are not broken, so that they can be copied.
+    for line in seen.lines().filter(|line| !line.contains("/")) {
+        assert!(line.trim_end().chars().count() <= 80, "{line}");
+    }
 }
 
 #[test]

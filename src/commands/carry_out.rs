@@ -216,7 +216,8 @@ pub(super) fn show_summary(
     next: &[String],
     output: Output,
 ) -> Result<(), Error> {
-    let text = || report::summary_text(summary, folder, next);
+    let columns = if output == Output::Text { console::columns_out() } else { console::question::columns() };
+    let text = || report::summary_text(summary, folder, next, columns);
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     match output {
         Output::Text => console::put(&text()).map_err(fail),

@@ -170,10 +170,16 @@ fn tenants(records: &[TenantRecord]) -> String {
     if records.len() > NAMED {
         parts.push(format!("and {} more", wording::count((records.len() - NAMED) as u64)));
     }
-    let shut = records.iter().filter(|tenant| tenant.auth.is_none() || tenant.closed.is_some()).count();
-    let shut = match shut {
-        0 => String::new(),
-        some => format!("; nothing can be sent in {}", wording::count(some as u64)),
+    let shut: Vec<&TenantRecord> =
+        records.iter().filter(|tenant| tenant.auth.is_none() || tenant.closed.is_some()).collect();
+    let users = match shut.iter().map(|tenant| tenant.users).sum() {
+        1 => "1 user".to_owned(),
+        users => format!("{} users", wording::count(users)),
+    };
+    let shut = match &shut[..] {
+        [] => String::new(),
+        [only] => format!("; nothing can be sent in {} ({users})", name(only)),
+        some => format!("; nothing can be sent in {} of them ({users})", wording::count(some.len() as u64)),
     };
     format!("{} tenants: {}{shut}", wording::count(records.len() as u64), parts.join(", "))
 }

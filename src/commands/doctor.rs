@@ -68,7 +68,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     findings.add(machine::open_files(sending.jobs.most(), open_files::fitting(sending.jobs.most()).0));
     findings.add(pace::judge(&sending, 1 + apps.further.len()));
     put(&match args.output {
-        Format::Text => text::page(&findings, coloured(), columns()),
+        Format::Text => text::page(&findings, coloured(), console::columns_out()),
         Format::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
     })?;
     Ok(findings.exit_code())
@@ -83,12 +83,6 @@ fn put(text: &str) -> Result<(), Error> {
 fn coloured() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && std::io::stdout().is_terminal() && ::console::colors_enabled()
-}
-
-/// How wide the terminal is, if standard output is one.
-fn columns() -> Option<usize> {
-    let size = ::console::Term::stdout().size_checked().filter(|_| std::io::stdout().is_terminal());
-    size.map(|(_, columns)| columns.into())
 }
 
 fn version() -> Finding {

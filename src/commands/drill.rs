@@ -19,6 +19,7 @@ use crate::console::Output;
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::graph::Priority;
+use crate::harmless::excerpt;
 use crate::identity::{Auth, Cloud, Sources};
 use crate::plan::{Signed, Tenants};
 use crate::settings::profiled;
@@ -130,6 +131,9 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     check_me(draft.names_me(), &connection)?;
     Limits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
     if args.work.output.output != Output::None {
+        if let Some(column) = draft.tenant_column() {
+            console::say(&one_tenant(column));
+        }
         console::say(&banner(&simulator, &drill));
     }
     let sending = Sending::new(&args.work.sending);
@@ -194,6 +198,14 @@ pub(super) fn banner(simulator: &Simulator, drill: &DrillRecord) -> String {
         "DRILL: no tenant is touched. Graph is a simulator at {}, its clock {} times as fast.",
         simulator.url(),
         drill.speed
+    )
+}
+
+/// Says that a drill does not tell tenants apart.
+fn one_tenant(column: &str) -> String {
+    format!(
+        "warning: a drill has one tenant, so column `{}` counts for nothing: one name in two tenants is one user here",
+        excerpt(column, 80)
     )
 }
 

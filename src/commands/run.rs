@@ -190,7 +190,7 @@ pub(super) async fn compose(
     reading.finish();
     let draft = composed?;
     if work.output.output != Output::None {
-        draft.notices().iter().for_each(|notice| console::say(notice));
+        draft.notices().iter().for_each(|notice| console::say_sentence(notice));
     }
     if let Some(invalid) = draft.first_invalid().filter(|_| work.safety.strict) {
         let invalid = crate::harmless::shown(invalid);

@@ -31,7 +31,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use bar::Bar;
-pub use out::{Out, beside, put};
+pub use out::{Out, beside, columns_out, put};
 pub use output::{Output, UnknownOutput};
 use plain::Plain;
 pub use screen::aside;
@@ -267,12 +267,29 @@ fn coloured() -> bool {
     !refused && ::console::colors_enabled_stderr()
 }
 
+/// Writes a sentence to standard error as [`say`] does; on a terminal it breaks between words.
+pub fn say_sentence(text: &str) {
+    say(&broken(text));
+}
+
+fn broken(text: &str) -> String {
+    wrap::hanging(text, 2, question::columns().filter(|_| io::stderr().is_terminal()))
+}
+
+/// What warnings begin with.
+const WARNING: &str = "warning: ";
+
 /// Writes a line to standard error beside the progress, made harmless line by line. That nobody can read it is no
-/// reason to stop.
+/// reason to stop. On a terminal a warning's sentence breaks between words.
 pub fn say(text: &str) {
     let mut shown = String::new();
     for line in text.lines() {
-        shown.push_str(&crate::harmless::shown(line));
+        let line = crate::harmless::shown(line);
+        if line.starts_with(WARNING) {
+            shown.push_str(&broken(&line));
+        } else {
+            shown.push_str(&line);
+        }
         shown.push('\n');
     }
     let _ = aside(|| io::stderr().write_all(shown.as_bytes()));

@@ -55,6 +55,12 @@ pub fn beside<R>(write: impl FnOnce() -> R) -> R {
     if io::stdout().is_terminal() { aside(write) } else { write() }
 }
 
+/// How wide the terminal is that standard output is, in columns; none where it is no terminal.
+pub fn columns_out() -> Option<usize> {
+    let size = ::console::Term::stdout().size_checked().filter(|_| io::stdout().is_terminal());
+    size.map(|(_, columns)| columns.into())
+}
+
 /// Writes to standard output as it is.
 pub fn put(text: &str) -> io::Result<()> {
     beside(|| {

@@ -9,6 +9,9 @@ use super::totals::Totals;
 use crate::harmless::excerpt;
 use crate::journal::{AppRecord, Ledger, RunRecord};
 
+/// So many lost apps are told where there are several tenants.
+const TOLD: usize = 5;
+
 /// What one app had of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct AppShare {
@@ -82,8 +85,11 @@ impl AppShare {
     }
 }
 
-/// `APP 1,000, APP 998`, where there are several.
-pub(super) fn by_app(apps: &[AppShare]) -> Option<String> {
+/// `APP 1,000, APP 998`, where several send in one tenant; how many there are where each of `tenants` may have its own.
+pub(super) fn by_app(apps: &[AppShare], tenants: usize) -> Option<String> {
+    if tenants > 1 {
+        return (apps.len() > 1).then(|| format!("{} apps, in summary.json", grouped(apps.len() as u64)));
+    }
     let each = apps.iter().map(|app| format!("{} {}", app.called(), grouped(app.users)));
     (apps.len() > 1).then(|| each.collect::<Vec<_>>().join(", "))
 }
@@ -100,12 +106,39 @@ pub(super) fn losses(apps: &[AppShare]) -> impl Iterator<Item = String> {
     })
 }
 
-/// The lines of the summary, where there are several apps.
-pub(super) fn lines(apps: &[AppShare]) -> Vec<String> {
+/// The lines of the summary, where there are several apps. Of several `tenants` each may have its own, and those are told
+/// by tenant: what is left to say is which were lost.
+pub(super) fn lines(apps: &[AppShare], tenants: usize) -> Vec<String> {
     if apps.len() < 2 {
         return Vec::new();
+    }
+    if tenants > 1 {
+        return losses(apps).take(TOLD).collect();
     }
     let width = apps.iter().map(|app| app.called().chars().count()).max().unwrap_or_default();
     let share = |app: &AppShare| format!("  app {:width$}  {}", app.called(), plural(app.users, "user"));
     apps.iter().map(share).chain(losses(apps)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn apps_of_many_tenants_are_not_listed() {
+        let app = |number: usize| AppShare {
+            app_id: Some(format!("app-{number}")),
+            users: 50,
+            dropped: (number % 10 == 0).then(|| "gone".to_owned()),
+            ..AppShare::default()
+        };
+        let apps: Vec<AppShare> = (0..500).map(app).collect();
+        assert_eq!(lines(&apps, 500).len(), 5);
+        assert_eq!(by_app(&apps, 500).as_deref(), Some("500 apps, in summary.json"));
+        assert_eq!(
+            lines(&apps[1..4], 0),
+            ["  app app-1  50 users", "  app app-2  50 users", "  app app-3  50 users"]
+        );
+        assert_eq!(by_app(&apps[1..3], 0).as_deref(), Some("app-1 50, app-2 50"));
+    }
 }

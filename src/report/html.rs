@@ -11,7 +11,7 @@ use super::sample::{Group, Sample};
 use super::summary::{Summary, grouped, length, plural};
 use super::tenants::{TenantSummary, worst_first};
 use super::text::share;
-use super::words::{meaning, next_step};
+use super::words::{briefly, meaning, next_step};
 use crate::harmless::{excerpt, shown};
 use crate::outcome::{Outcome, Standing};
 
@@ -192,7 +192,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
         ("Signed in with", Some(operator.auth.clone())),
         ("As user", operator.user.clone()),
         ("As app", operator.app_id.clone().filter(|_| summary.apps.len() < 2)),
-        ("Users by app", apps::by_app(&summary.apps)),
+        ("Users by app", apps::by_app(&summary.apps, summary.tenants.len())),
         ("From", Some(machine.join(" on "))),
         ("Started", Some(time(summary.started_at))),
         ("Ended", Some(ended)),
@@ -257,7 +257,7 @@ fn tenants(summary: &Summary) -> Vec<TenantRow> {
         users: grouped(tenant.users),
         done: grouped(tenant.done),
         not_done: grouped(tenant.not_done),
-        why: tenant.stopped.as_ref().map(|stopped| excerpt(&stopped.sentence, 300)).unwrap_or_default(),
+        why: tenant.stopped.as_ref().map(|stopped| briefly(&stopped.sentence)).unwrap_or_default(),
     };
     worst_first(&summary.tenants).into_iter().chain(complete).map(row).collect()
 }

@@ -6,43 +6,56 @@ use std::path::Path;
 use super::apps;
 use super::summary::{Summary, grouped, length, plural};
 use super::tenants::worst_first;
-use super::words::meaning;
+use super::words::{briefly, meaning};
+use crate::console::wrap::hanging;
 use crate::harmless::{excerpt, shown};
 use crate::outcome::Outcome;
 
 /// The summary as lines of text: what happened, the outcomes that occur, why it stopped, where the evidence lies,
-/// and what to type `next`. No colours, no escapes.
-pub fn render(summary: &Summary, folder: &Path, next: &[String]) -> String {
+/// and what to type `next`. No colours, no escapes. Sentences are broken for a terminal of so many `columns`, if there is
+/// one; paths and commands stay whole, so that they can be copied.
+pub fn render(summary: &Summary, folder: &Path, next: &[String], columns: Option<usize>) -> String {
     let mut out = String::new();
     // Writing to a string never fails.
-    let _ = fill(&mut out, summary, folder, next);
+    let _ = fill(&mut out, summary, folder, next, columns);
     out
 }
 
-fn fill(out: &mut String, summary: &Summary, folder: &Path, next: &[String]) -> std::fmt::Result {
+fn fill(
+    out: &mut String,
+    summary: &Summary,
+    folder: &Path,
+    next: &[String],
+    columns: Option<usize>,
+) -> std::fmt::Result {
     if summary.drill {
         writeln!(out, "DRILL: no tenant was touched.")?;
     }
     writeln!(out, "{}.", summary.headline())?;
     outcomes(out, summary)?;
-    tenants(out, summary)?;
+    tenants(out, summary, columns)?;
     if let Some(stopped) = &summary.stopped {
-        writeln!(out, "Stopped early: {}.", shown(&stopped.sentence).trim_end_matches('.'))?;
+        let sentence = format!("Stopped early: {}.", shown(&stopped.sentence).trim_end_matches('.'));
+        writeln!(out, "{}", hanging(&sentence, 0, columns))?;
     } else if summary.ended_at.is_none() {
         writeln!(out, "The journal has no end: the process was killed, or still works.")?;
     }
     if let Some(merged) = &summary.merged {
         writeln!(out, "Joined: {}.", merged.joined_in_words())?;
         for sentence in merged.missing_sentence().into_iter().chain(merged.twice_sentence()) {
-            writeln!(out, "{}", shown(&sentence))?;
+            writeln!(out, "{}", hanging(&shown(&sentence), 0, columns))?;
         }
     }
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
         writeln!(out, "{lines} of the journal could not be read: what they said is not counted.")?;
     }
-    for line in apps::lines(&summary.apps) {
-        writeln!(out, "{}", shown(&line))?;
+    let apps = apps::lines(&summary.apps, summary.tenants.len());
+    for line in &apps {
+        writeln!(out, "{}", hanging(&shown(line), 0, columns))?;
+    }
+    if !apps.is_empty() {
+        writeln!(out)?;
     }
     writeln!(out, "{}", effort(summary))?;
     writeln!(out, "Evidence: {}", shown(&folder.display().to_string()))?;
@@ -64,7 +77,7 @@ fn fill(out: &mut String, summary: &Summary, folder: &Path, next: &[String]) -> 
 const TENANTS: usize = 5;
 
 /// The tenants that are not complete, the worst first; those that are take one line together.
-fn tenants(out: &mut String, summary: &Summary) -> std::fmt::Result {
+fn tenants(out: &mut String, summary: &Summary, columns: Option<usize>) -> std::fmt::Result {
     if summary.tenants.is_empty() {
         return Ok(());
     }
@@ -73,12 +86,13 @@ fn tenants(out: &mut String, summary: &Summary) -> std::fmt::Result {
     writeln!(out, "Tenants: {} of {} complete.", grouped(complete), grouped(all))?;
     for tenant in open.iter().take(TENANTS) {
         let why = match &tenant.stopped {
-            Some(stopped) => format!(": {}", excerpt(stopped.sentence.trim_end_matches('.'), 300)),
+            Some(stopped) => format!(": {}", briefly(&stopped.sentence)),
             None => String::new(),
         };
         let name = excerpt(tenant.name(), 80);
         let users = plural(tenant.done + tenant.not_done, "user");
-        writeln!(out, "  {name}  {} of {users} not done{why}", grouped(tenant.not_done))?;
+        let line = format!("{name}  {} of {users} not done{why}", grouped(tenant.not_done));
+        writeln!(out, "  {}", hanging(&line, 4, columns))?;
     }
     if open.len() > TENANTS {
         writeln!(
@@ -87,7 +101,7 @@ fn tenants(out: &mut String, summary: &Summary) -> std::fmt::Result {
             grouped((open.len() - TENANTS) as u64)
         )?;
     }
-    Ok(())
+    writeln!(out)
 }
 
 /// The table of the outcomes that occur.

@@ -1,6 +1,17 @@
 //! The outcome words in plain words: what each means, and what to do about it.
 
+use crate::harmless::excerpt;
 use crate::outcome::Outcome;
+
+/// Why something stopped, short enough for a line of many, and safe to show. What to do about it stands behind the last
+/// dash, and is never what is cut.
+pub(super) fn briefly(sentence: &str) -> String {
+    let sentence = sentence.trim_end_matches('.');
+    match sentence.rsplit_once(" — ") {
+        Some((what, advice)) => format!("{} — {}", excerpt(what, 160), excerpt(advice, 240)),
+        None => excerpt(sentence, 500),
+    }
+}
 
 /// What the word means, in a few words.
 pub fn meaning(outcome: Outcome) -> &'static str {
@@ -45,4 +56,18 @@ pub fn next_step(outcome: Outcome) -> Option<&'static str> {
         Outcome::Invalid => "Correct the cell in remaining.csv, and run that file.",
         Outcome::Revoked | Outcome::Protected | Outcome::Excluded | Outcome::Duplicate => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_do_is_never_cut() {
+        let advice = "the tenant does not know this app: check --client-id";
+        let brief = briefly(&format!("sign-in: AADSTS700016: {} — {advice}.", "long ".repeat(100)));
+        assert!(brief.starts_with("sign-in: AADSTS700016: long ") && brief.len() < 260, "{brief}");
+        assert!(brief.ends_with(&format!("… — {advice}")), "{brief}");
+        assert_eq!(briefly("halted\u{1b}[2J."), "halted\\u{1b}[2J");
+    }
 }

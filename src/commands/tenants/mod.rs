@@ -9,6 +9,7 @@
 
 mod again;
 mod sign_in;
+mod waiting;
 mod wanted;
 
 pub(super) use again::{Again, again};
@@ -31,6 +32,7 @@ use crate::settings::{Apps, Credentials, Network, SignIn};
 use crate::tenant::{Places, TenantName};
 use crate::together::together;
 use sign_in::{is_meant, sign_in_to, tell_failed, told_once};
+use waiting::Waiting;
 
 /// Sign-ins that go on at once.
 const AT_ONCE: usize = 32;
@@ -103,19 +105,22 @@ impl Crew {
         }
         let clients = clients(network)?;
         let said = Said::default();
-        let tried = together(
+        let waiting = Waiting::new(wanted.names.len(), output);
+        let signing = together(
             AT_ONCE,
             wanted.names.iter().map(|name| {
-                let (clients, said) = (clients.clone(), &said);
+                let (clients, said, waiting) = (clients.clone(), &said, &waiting);
                 async move {
+                    waiting.begins(name);
                     let who = credentials.of(name);
                     let connection =
                         sign_in_to(name, &who, whose(credentials.is_own(&who)), network, clients, said).await;
+                    waiting.ends(name);
                     (who, connection)
                 }
             }),
-        )
-        .await;
+        );
+        let tried = waiting.tell(signing).await;
         let crew = Crew::joined(&wanted, tried);
         if output != Output::None {
             told_once(said);

@@ -166,7 +166,7 @@ fn nothing_acts_on_the_page() {
     assert!(page.contains("&#60;script&#62;alert(1)") || page.contains("&lt;script&gt;alert(1)"));
     assert!(!page.chars().any(|c| c != '\n' && crate::harmless::is_acting(c)));
     assert!(page.contains("default-src 'none'"));
-    let text = summary_text(&summary, run.folder.path(), &[script.to_owned()]);
+    let text = summary_text(&summary, run.folder.path(), &[script.to_owned()], None);
     assert!(!text.chars().any(|c| c != '\n' && crate::harmless::is_acting(c)));
 }
 
@@ -181,7 +181,7 @@ fn a_stopped_run_says_why() {
     assert_eq!(read["stopped"]["sentence"], "halted: 4 of 10 failed");
     assert_eq!(read["outcomes"].as_object().unwrap().len(), 13);
     assert_eq!(read["inputs"][0]["sha256"], "ab".repeat(32));
-    let text = summary_text(&summary, run.folder.path(), &["entra-revoke resume x".to_owned()]);
+    let text = summary_text(&summary, run.folder.path(), &["entra-revoke resume x".to_owned()], None);
     assert!(text.contains("  revoked    2   40.0%  signed out"), "{text}");
     assert!(text.contains("Stopped early: halted: 4 of 10 failed.\n"), "{text}");
     assert!(text.ends_with("Next:\n  entra-revoke resume x\n"), "{text}");
@@ -194,7 +194,9 @@ fn a_drill_says_so_in_large_letters() {
     let summary = run.report();
     assert!(run.text("report.html").contains("<strong>DRILL: no tenant was touched</strong>"));
     assert!(!run.text("report.html").contains("sheet head tone-done"));
-    assert!(summary_text(&summary, run.folder.path(), &[]).starts_with("DRILL: no tenant was touched.\n"));
+    assert!(
+        summary_text(&summary, run.folder.path(), &[], None).starts_with("DRILL: no tenant was touched.\n")
+    );
 }
 
 #[test]
