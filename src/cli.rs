@@ -401,14 +401,15 @@ pub struct SendingArgs {
     /// Requests in flight at most, in each tenant: a number, or auto (as many as the latency asks for) [default: auto]
     #[arg(short, long, value_name = "N")]
     pub jobs: Option<Jobs>,
-    /// Users in one request: 1 to 20 (above 1 in a $batch), or auto: one, and more where --jobs auto has no place left [default: auto]
+    /// Users in one request: 1 to 20 (above 1 in a $batch), or auto: one, or more where answers are slow and --jobs is auto
+    /// [default: auto]
     #[arg(long, value_name = "N")]
     pub batch_size: Option<BatchSize>,
     /// How fast users leave, for each app in each tenant: auto (Graph's documented quota), 20/s, 600/m, 3000/150s
     /// [default: auto]
     #[arg(long, value_name = "RATE")]
     pub rate: Option<Rate>,
-    /// How many may leave at once after a pause
+    /// How many users may leave at once after a pause, for each app in each tenant
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub burst: Option<u32>,
     /// Tries after the first, where a repeat may help; throttling costs none [default: 5]
@@ -444,7 +445,7 @@ pub struct EvidenceArgs {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Sign-in")]
 pub struct SignInArgs {
-    /// The tenant: its id or one of its domains; or AZURE_TENANT_ID
+    /// The tenant: its id or one of its domains; or AZURE_TENANT_ID. Where a column names tenants, that of rows without one
     #[arg(long, value_name = "TENANT", value_parser = filled)]
     pub tenant: Option<String>,
     /// How to sign in: auto, token, client-secret, certificate, workload-identity, managed-identity, azure-cli,

@@ -10,8 +10,7 @@ use super::run::write_record;
 use super::tenants::{self, Again};
 use super::{apps, forewarn, profiles, progress, standard_input, start_logs};
 use crate::cli::ResumeArgs;
-use crate::console;
-use crate::console::Output;
+use crate::console::{self, Output, wording};
 use crate::dispatch::Work;
 use crate::error::Error;
 use crate::event::{Event, Order, Stop, TenantIndex};
@@ -68,8 +67,9 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         None => Some(reconnect_all(&args, &record, &targets, &outstanding).await?),
     };
     if args.output.output != Output::None {
-        let done = targets.len() - outstanding.len();
-        console::say(&format!("resuming run {}: {done} done, {} to do", record.id, outstanding.len()));
+        let done = wording::count((targets.len() - outstanding.len()) as u64);
+        let open = wording::count(outstanding.len() as u64);
+        console::say(&format!("resuming run {}: {done} done, {open} to do", record.id));
     }
     let holds = if simulator.is_none() { holds(&ledger) } else { Vec::new() };
     if let Some((tenant, wait)) = holds.first().filter(|_| args.output.output != Output::None) {

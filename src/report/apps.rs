@@ -129,7 +129,7 @@ mod tests {
         let app = |number: usize| AppShare {
             app_id: Some(format!("app-{number}")),
             users: 50,
-            dropped: (number % 10 == 0).then(|| "gone".to_owned()),
+            dropped: number.is_multiple_of(10).then(|| "gone".to_owned()),
             ..AppShare::default()
         };
         let apps: Vec<AppShare> = (0..500).map(app).collect();
