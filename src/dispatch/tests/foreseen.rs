@@ -31,7 +31,7 @@ async fn three_apps_are_foreseen() {
 
 #[tokio::test(start_paused = true)]
 async fn an_app_over_twenty_tenants_is_foreseen() {
-    let stage = Stage::of(45_000).tenants(20).auto().quota(documented());
+    let stage = Stage::of(40_000).tenants(20).auto().quota(documented());
     let run = stage.app_quota(Quota::bucket(35_000.0, 300.0)).play().await;
     holds("one app over twenty tenants", &run);
 }
