@@ -26,6 +26,12 @@ const STEP: f64 = 10.0;
 /// And so many seconds at most.
 const LONGEST_STEP: f64 = 5.0;
 
+/// A rate that was measured by fewer than so many is vague: it may be half of the truth, and grows with each request.
+const VAGUE: f64 = 10.0;
+
+/// And is calm for so many seconds only.
+const VAGUE_CALM: f64 = 1.0;
+
 /// A long closure, in seconds.
 const LONG: f64 = 3.0;
 
@@ -185,10 +191,14 @@ impl Refill {
         self.looked = now;
         let calm = now.saturating_duration_since(self.calm_since).as_secs_f64() / self.second;
         let pays = std::mem::take(&mut self.hungry) && worth;
-        if calm < self.calm || !(pays || self.is_suspicion()) {
+        let vague = self.measured && self.evidence.0 < VAGUE;
+        if calm < (if vague { VAGUE_CALM } else { self.calm }) || !(pays || self.is_suspicion()) {
             return;
         }
-        let step = (STEP / (self.rate * self.second)).clamp(1.0, LONGEST_STEP);
+        let step = match vague {
+            true => (1.0 / (self.rate * self.second)).clamp(0.1, LONGEST_STEP),
+            false => (STEP / (self.rate * self.second)).clamp(1.0, LONGEST_STEP),
+        };
         self.grown += since.min(step) / step * if self.measured { 1.0 } else { 2.0 };
         // The longer nothing is met, the further off the rate is believed to be.
         let steps = self.grown + (self.grown / 10.0).powi(2);

@@ -166,3 +166,13 @@ async fn a_fixed_rate_is_kept_at_the_server() {
     }
     assert!(run.took < seconds(30.2), "{:?}", run.took);
 }
+
+/// A quota of a sixth of the documented one, and hardly a request between its first two 429s: what they tell is vague, and
+/// must not hold for the rest of the run.
+#[tokio::test(start_paused = true)]
+async fn a_rate_that_few_requests_tell_is_not_believed_for_long() {
+    let run = Stage::of(200).auto().auto_jobs().quota(Quota::bucket(100.0, 30.0)).latency(0.05).play().await;
+    assert!(run.all_revoked());
+    // Thirty at best.
+    assert!(run.took < seconds(38.0), "{:?}", run.took);
+}
