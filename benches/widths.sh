@@ -26,12 +26,12 @@ serve() { # serve NAME LATENCY [flags]
 # Users that take about two seconds, as far as the machine can.
 cell() { # cell JOBS BATCH PER_SECOND [flags]
     local jobs=$1 batch=$2 users
-    users=$(awk -v rate="$3" 'BEGIN { users = int(2 * rate); print users < 200 ? 200 : users > 40000 ? 40000 : users }')
+    users=$(awk -v rate="$3" 'BEGIN { users = int(2 * rate); if (users < 200) users = 200; if (users > 40000) users = 40000; print users }')
     shift 3
     head -n "$users" all.txt > users.txt
     rm -rf runs
     ENTRA_REVOKE_TOKEN=fake-token "$binary" run users.txt --yes --graph-url "$url" --rate 1000000/s --jobs "$jobs" \
-        --batch-size "$batch" --output none --progress none "$@"
+        --batch-size "$batch" --output none --progress none "$@" 2> /dev/null
     from=$(date -d "$(sed -n 's/.*"started_at": "\(.*\)".*/\1/p' runs/*/summary.json | head -n 1)" +%s.%N)
     to=$(date -d "$(sed -n 's/.*"ended_at": "\(.*\)".*/\1/p' runs/*/summary.json | head -n 1)" +%s.%N)
     awk -v users="$users" -v from="$from" -v to="$to" 'BEGIN { printf " %.0f |", users / (to - from) }'
