@@ -79,10 +79,8 @@ impl Sent<'_> {
             _ => None,
         };
         let mut headers = part.headers();
-        let is_page = matches!(body, Body::Html | Body::Text(_)) && (200..300).contains(&status);
-        if is_page && !headers.contains_key(REQUEST_ID) {
-            return Err("a page or a text where Graph's answer should be".to_owned());
-        }
+        // A page or a text in a part's place is Graph's only where the part bears a mark of its own.
+        let is_page = matches!(body, Body::Html | Body::Text(_)) && !headers.contains_key(REQUEST_ID);
         if !headers.contains_key(REQUEST_ID)
             && let Some(id) = inner("request-id").and_then(|id| HeaderValue::from_str(&id).ok())
         {
@@ -94,7 +92,7 @@ impl Sent<'_> {
         }
         let mut response = facts(status, &headers, self.token);
         // An id on a part marks nothing as Graph's where the answer around it bears no mark.
-        if !self.headers.contains_key(REQUEST_ID) && !body.speaks_for_itself() {
+        if is_page || (!self.headers.contains_key(REQUEST_ID) && !body.speaks_for_itself()) {
             response.request_id = None;
         }
         Ok(Response { body, ..response })
