@@ -152,7 +152,7 @@ fn what_never_heals_ends_in_its_own_word() {
     let (users, faults) = cast("n", &all, None);
     let stage = Stage::new(&faults);
     let input = stage.input("users.txt", users);
-    stage.run(&input, &["--retries", "1"]).exits(3);
+    stage.run(&input, &["--retries", "1", "--batch-size", "1"]).exits(3);
     let folder = stage.folder();
     for case in CASES {
         let row = folder.row(&format!("n-{}@contoso.com", case.name));
@@ -169,7 +169,7 @@ fn what_heals_is_revoked_on_the_next_try() {
     let (users, faults) = cast("h", &repeated, Some(1));
     let stage = Stage::new(&faults);
     let input = stage.input("users.txt", users);
-    stage.run(&input, &["--retries", "1"]).exits(0);
+    stage.run(&input, &["--retries", "1", "--batch-size", "1"]).exits(0);
     let folder = stage.folder();
     for row in folder.rows() {
         let found = [&row["outcome"], &row["http_status"], &row["error_code"], &row["attempts"]];
@@ -200,7 +200,7 @@ fn retries_are_tries_after_the_first() {
 fn without_retries_each_user_is_sent_once() {
     let stage = Stage::new("[[fault]]\nmatch = 'a@*'\nanswer = 503\ntimes = 1\n");
     let input = stage.input("users.txt", "a@contoso.com\nb@contoso.com\n");
-    stage.run(&input, &["--retries", "0"]).exits(3);
+    stage.run(&input, &["--retries", "0", "--batch-size", "1"]).exits(3);
     let folder = stage.folder();
     assert_eq!(folder.row("a@contoso.com")["outcome"], "failed");
     assert_eq!(folder.row("b@contoso.com")["outcome"], "revoked");
@@ -260,7 +260,7 @@ fn every_form_of_success_counts() {
         let stage =
             Stage::new(&format!("success = '{success}'\n[[fault]]\nmatch = 'later@*'\nanswer = 202\n"));
         let input = stage.input("users.txt", "a@contoso.com\nlater@contoso.com\n");
-        stage.run(&input, &[]).exits(0);
+        stage.run(&input, &["--batch-size", "1"]).exits(0);
         let folder = stage.folder();
         let status = if success == "no_content" { "204" } else { "200" };
         let row = folder.row("a@contoso.com");
@@ -274,7 +274,7 @@ fn every_form_of_success_counts() {
 fn what_the_server_asks_for_is_waited_before_a_retry() {
     let stage = Stage::new("[[fault]]\nanswer = 503\ntimes = 1\nretry_after = '1.2'\n");
     let input = stage.input("users.txt", "a@contoso.com\n");
-    stage.run(&input, &["--retries", "1"]).exits(0);
+    stage.run(&input, &["--retries", "1", "--batch-size", "1"]).exits(0);
     let ledger = stage.ledger();
     let user = ledger.user("a@contoso.com").unwrap();
     assert!(user.last_s - user.first_s >= 1.2, "{user:?}");
