@@ -308,9 +308,9 @@ fn each_tenant_can_have_an_app_of_its_own() {
          [[tenant]]\nmatch = 'c.example'\napps = ['app-1']\n",
     );
     for name in ["a", "b"] {
-        let path = stage.input(name, format!("secret-of-{name}"));
+        let _path = stage.input(name, format!("secret-of-{name}"));
         #[cfg(unix)]
-        std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(_path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
     let config = stage.input(
         "config.toml",

@@ -19,9 +19,9 @@ pub(super) fn shared(further: Vec<CertificateDer<'static>>) -> Result<ClientConf
     with_roots(further).map_err(|error| ConnectError::Client(error.to_string()))
 }
 
-/// Has the library gather its entropy now, beside what else there is to do before the first handshake: it measures the
-/// processor's jitter for that, once in a process, and takes tens of milliseconds. Where no thread can be had, the
-/// first handshake does it.
+/// Has the library gather its entropy now, beside what else there is to do before the first handshake. Built elsewhere
+/// than in this repository, whose `.cargo/config.toml` switches that off, it measures the processor's jitter for it,
+/// once in a process, and takes tens of milliseconds. Where no thread can be had, the first handshake does it.
 pub(super) fn gather_entropy() {
     let gather = || aws_lc_rs::rand::fill(&mut [0]).unwrap_or(());
     drop(std::thread::Builder::new().name("entropy".to_owned()).spawn(gather));
