@@ -7,6 +7,7 @@ use super::cell::{is_address, is_guid, is_id_like, trim};
 use super::columns::{Roles, choose_id, find_column, is_known_id, nearest, roles_but_id};
 use super::entry::Entry;
 use super::error::{IntakeError, shown};
+use super::omission::{OmissionReason, Omissions};
 use super::{NO_TENANTS, Options};
 
 /// How many rows are looked at for a header.
@@ -23,6 +24,8 @@ pub(super) struct Layout {
     pub(super) roles: Roles,
     /// What was decided, in words.
     pub(super) said: Vec<String>,
+    /// What stands before the first row of data and is neither the header nor a row.
+    pub(super) omissions: Omissions,
 }
 
 /// The position of the header among the first rows.
@@ -134,7 +137,9 @@ fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> R
             rows_are(at)
         ));
     }
-    Ok(Layout { columns, is_list: false, before: at + 1, roles, said })
+    let mut omissions = Omissions::default();
+    entries[..at].iter().for_each(|entry| omissions.add(OmissionReason::AboveHeader, entry.line));
+    Ok(Layout { columns, is_list: false, before: at + 1, roles, said, omissions })
 }
 
 fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<Layout, IntakeError> {
@@ -188,7 +193,7 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
         format!("ids from {}", columns[roles.id]),
     ];
     said.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
-    Ok(Layout { columns, is_list: false, before: 0, roles, said })
+    Ok(Layout { columns, roles, said, ..Layout::default() })
 }
 
 /// The column by its name, or else by its number from 1.

@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::error::shown;
 use super::filter::Filters;
 use super::layout::Layout;
+use super::omission::{OmissionReason, Omissions};
 use super::{Row, Verdict};
 use crate::user_id::names_external;
 
@@ -20,8 +21,8 @@ pub(super) struct RowMaker {
 }
 
 impl RowMaker {
-    /// The row, unless the record holds nothing: only blanks, or a comment of a plain list.
-    pub(super) fn make(&self, entry: Entry, filters: &Filters) -> Option<Row> {
+    /// The row, unless the record holds nothing but blanks, or is none; then that is counted among the `omissions`.
+    pub(super) fn make(&self, entry: Entry, filters: &Filters, omissions: &mut Omissions) -> Option<Row> {
         let row = |id: String, verdict| Row {
             source: self.source,
             line: entry.line,
@@ -42,7 +43,10 @@ impl RowMaker {
             let line = entry.cells.first().map_or("", String::as_str);
             let id = without_comment(line);
             let verdict = match self.trouble(&entry) {
-                _ if trim(line).starts_with('#') => return None,
+                _ if trim(line).starts_with('#') => {
+                    omissions.add(OmissionReason::Comment, entry.line);
+                    return None;
+                }
                 Some(why) => Verdict::Unreadable(why),
                 None if id.is_empty() => return None,
                 None => Verdict::Read,

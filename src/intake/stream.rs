@@ -6,6 +6,7 @@ use super::digest::SourceDigest;
 use super::error::IntakeError;
 use super::filter::Filters;
 use super::layout::{Layout, no_such_column};
+use super::omission::Omissions;
 use super::row::RowMaker;
 use super::source::{self, Opened};
 use super::{Kind, Options, Row, Source};
@@ -36,7 +37,10 @@ pub struct Intake {
     filters: Filters,
     columns: Vec<String>,
     id_columns: Vec<Option<String>>,
-    notices: Vec<String>,
+    /// For each source, what was decided about it.
+    decisions: Vec<String>,
+    /// For each source, what was not read of it so far.
+    omissions: Vec<Omissions>,
     skip: u64,
     most: u64,
     /// Rows met so far, in all sources and in this one.
@@ -68,14 +72,16 @@ impl Intake {
         }
         let (columns, places) = unite(opened.iter().map(|(_, layout)| &layout.columns[..]));
         let filters = Filters::bind(&options.filters, &columns)?;
-        let notices = opened.iter().map(|(_, layout)| layout.said.join("; ")).collect();
+        let decisions = opened.iter().map(|(_, layout)| layout.said.join("; ")).collect();
         let id_columns =
             opened.iter().map(|(_, layout)| layout.columns.get(layout.roles.id).cloned()).collect();
         let width = columns.len();
         let mut sources = Vec::new();
         let mut makers = Vec::new();
-        for (source, ((opened, layout), places)) in opened.into_iter().zip(places).enumerate() {
+        let mut omissions = Vec::new();
+        for (source, ((opened, mut layout), places)) in opened.into_iter().zip(places).enumerate() {
             sources.push(opened);
+            omissions.push(std::mem::take(&mut layout.omissions));
             makers.push(RowMaker { source, layout, places, width });
         }
         Ok(Self {
@@ -84,7 +90,8 @@ impl Intake {
             filters,
             columns,
             id_columns,
-            notices,
+            decisions,
+            omissions,
             skip: options.skip_rows,
             most: options.max_rows.unwrap_or(u64::MAX),
             met: 0,
@@ -105,9 +112,19 @@ impl Intake {
         &self.id_columns
     }
 
-    /// For each source, what was decided about it, in words for people: safe to show on a terminal.
-    pub fn notices(&self) -> &[String] {
-        &self.notices
+    /// For each source, what was decided about it and what was not read of it so far, in words for people: safe to show
+    /// on a terminal. It is complete only after the last row.
+    pub fn notices(&self) -> Vec<String> {
+        let each = self.decisions.iter().zip(&self.omissions).zip(&self.sources);
+        let each = each.flat_map(|((decision, omissions), source)| {
+            std::iter::once(decision.clone()).chain(omissions.notes(&source.name))
+        });
+        each.collect()
+    }
+
+    /// For each source, what was not read of it so far. It is complete only after the last row.
+    pub fn omissions(&self) -> &[Omissions] {
+        &self.omissions
     }
 
     /// Whether some source names its users by mail addresses, which need not be their ids.
@@ -148,7 +165,7 @@ impl Intake {
                 self.met_here = 0;
                 continue;
             };
-            if let Some(row) = self.makers[self.at].make(entry, &self.filters) {
+            if let Some(row) = self.makers[self.at].make(entry, &self.filters, &mut self.omissions[self.at]) {
                 self.met += 1;
                 self.met_here += 1;
                 if self.met > self.skip {
@@ -178,7 +195,7 @@ impl Iterator for Intake {
 
 impl std::fmt::Debug for Intake {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Intake").field("notices", &self.notices).finish_non_exhaustive()
+        f.debug_struct("Intake").field("notices", &self.notices()).finish_non_exhaustive()
     }
 }
 

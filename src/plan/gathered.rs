@@ -101,7 +101,7 @@ impl Gathered {
             gathered.tenants.add(row.tenant.as_deref());
             gathered.keep(&row).map_err(failed)?;
         }
-        gathered.notices = intake.notices().to_vec();
+        gathered.notices = intake.notices();
         gathered.notices.extend(gathered.named.as_ref().and_then(senseless));
         gathered.inputs = intake.finish()?;
         Ok(gathered)
