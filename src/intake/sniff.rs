@@ -9,7 +9,7 @@ use super::records::{Record, RecordError, Records, Shape};
 use super::{Options, cell};
 
 /// How many rows are looked at.
-const LOOK_AT: usize = 50;
+pub(super) const LOOK_AT: usize = 1_000;
 
 /// What the first bytes of a text say.
 pub(super) struct Sniffed {
