@@ -96,6 +96,9 @@ pub struct InputArgs {
     /// The column of tenants, ids or domains; found by its name otherwise. The word none: no column names tenants
     #[arg(long, value_name = "NAME")]
     pub tenant_column: Option<String>,
+    /// Whether --tenant was given on the command line, which a guessed column of tenants gives way to
+    #[arg(skip)]
+    pub tenant_is_named: bool,
     /// Delimiter of CSV: a character, or comma, semicolon, tab, pipe; found out otherwise
     #[arg(long, value_name = "CHAR", value_parser = intake::parse_delimiter)]
     pub delimiter: Option<u8>,

@@ -33,6 +33,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
         evidence: EvidenceArgs { case_id: args.case_id, output_dir: None },
         output: args.output,
     };
+    work.input.tenant_is_named = sign_in.tenant.is_some();
     let profile = profiled::choose(&profile)?;
     if let Some(profile) = &profile {
         profiles::take(profile, &mut sign_in, &mut network, work.output.output)?;

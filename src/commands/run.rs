@@ -27,6 +27,7 @@ use crate::settings::{self, Apps, Credentials, Evidence, Network, Sending, SignI
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
+    args.work.input.tenant_is_named = args.sign_in.tenant.is_some();
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
         profiles::take(profile, &mut args.sign_in, &mut args.network, args.work.output.output)?;
@@ -218,6 +219,7 @@ fn intake_options(args: &InputArgs) -> Options {
         column: args.column.clone(),
         priority_column: args.priority_column.clone(),
         tenant_column: args.tenant_column.clone(),
+        tenant_is_named: args.tenant_is_named,
         delimiter: args.delimiter,
         encoding: args.encoding,
         skip_rows: args.skip_rows,

@@ -1,100 +1,58 @@
-//! Which column holds what: known names in the order of trust, checked against what the first rows hold.
+//! Where in a row stands what this program looks at beside the user id: tenants, priorities, types; and how a column
+//! that somebody names is found.
 
-use super::cell::is_id_like;
+use super::choice::Table;
 use super::error::shown;
+use super::header::{Header, Promise, squeeze};
+use super::profile::{Fit, is_blank};
+use crate::tenant::TenantName;
 
-/// Names of columns that hold object ids, without case, spaces and signs; the surest first. A bare `id` comes last:
-/// in a log of sign-ins it is the id of the event, and `userId` stands beside it.
-const OBJECT_IDS: [&str; 22] = [
-    "objectid",
-    "userobjectid",
-    "aadobjectid",
-    "azureadobjectid",
-    "azureobjectid",
-    "entraobjectid",
-    "entraidobjectid",
-    "microsoftentraobjectid",
-    "accountobjectid",
-    "externaldirectoryobjectid",
-    "aaduserid",
-    "azureaduserid",
-    "azureuserid",
-    "entrauserid",
-    "entraiduserid",
-    "entraid",
-    "userid",
-    "memberobjectid",
-    "memberobjectidorupn",
-    "memberid",
-    "principalid",
-    "id",
-];
-
-/// Names of columns that hold user principal names, the surest first.
-const UPNS: [&str; 18] = [
-    "userprincipalname",
-    "upn",
-    "userupn",
-    "accountupn",
-    "principalname",
-    "username",
+const OBJECT_TYPES: &[&str] =
+    &["objecttype", "membertype", "principaltype", "odatatype", "recipienttypedetails", "recipienttype"];
+/// The name of a column that holds what a directory object is, if its cells are words of the directory.
+const TYPES: &[&str] = &["type"];
+/// Those words.
+const DIRECTORY_TYPES: &[&str] = &[
     "user",
-    "userlogin",
-    "login",
-    "loginname",
-    "logonname",
-    "signinname",
-    "account",
-    "accountname",
-    "identity",
-    "principal",
     "member",
-    "memberupn",
+    "guest",
+    "group",
+    "device",
+    "serviceprincipal",
+    "application",
+    "contact",
+    "orgcontact",
+    "foreigngroup",
+    "managedidentity",
+    "administrativeunit",
 ];
-
-/// Names of columns that hold mail addresses, which often equal the user principal name, and not always.
-const MAILS: [&str; 9] = [
-    "mail",
-    "email",
-    "mailaddress",
-    "emailaddress",
-    "usermail",
-    "useremail",
-    "workemail",
-    "workmail",
-    "primarysmtpaddress",
-];
-
-const OBJECT_TYPES: [&str; 5] = ["objecttype", "membertype", "principaltype", "odatatype", "type"];
-const USER_TYPES: [&str; 1] = ["usertype"];
-const PRIORITIES: [&str; 1] = ["priority"];
+const USER_TYPES: &[&str] = &["usertype"];
+const PRIORITIES: &[&str] = &["priority"];
 
 /// Names of columns that hold tenants, the surest first: the `TenantId` of Log Analytics is its workspace, and the
-/// tenant stands in `AADTenantId` beside it. Names of customers are no tenants.
-const TENANTS: [&str; 14] = [
+/// tenant stands under another name beside it. Names of customers are no tenants.
+const TENANTS: &[&str] = &[
     "aadtenantid",
     "entratenantid",
     "azuretenantid",
     "azureadtenantid",
     "microsofttenantid",
+    "accounttenantid",
+    "hometenantid",
+    "organizationid",
     "customertenantid",
     "customertenant",
     "tenant",
-    "tenantid",
     "tenantguid",
     "tenantdomain",
     "tenantdomainname",
     "customerdomain",
     "directoryid",
+    "tenantid",
 ];
 
-/// What a known name promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Promise {
-    ObjectId,
-    Upn,
-    Mail,
-}
+/// Columns that stand beside a `TenantId` in exports of Log Analytics and Sentinel, where that is the workspace.
+const LOG_ANALYTICS: &[&str] = &["timegenerated", "timegeneratedutc", "sourcesystem", "aadtenantid"];
 
 /// Where in a row the things stand that this program looks at.
 #[derive(Debug, Clone, Default)]
@@ -103,8 +61,10 @@ pub(super) struct Roles {
     pub(super) id: usize,
     /// Whether the id is a mail address, which says nothing about where a user's home is.
     pub(super) id_is_mail: bool,
-    /// The user principal name to take where the id's cell is empty.
+    /// The user principal name to take where the id's cell is blank.
     pub(super) fallback: Option<usize>,
+    /// Columns that hold the same users as the id's.
+    pub(super) twins: Vec<usize>,
     pub(super) priority: Option<usize>,
     pub(super) tenant: Option<usize>,
     pub(super) object_type: Option<usize>,
@@ -115,121 +75,132 @@ pub(super) struct Roles {
     pub(super) objects: Vec<usize>,
 }
 
-/// The name without case, spaces and signs. Of `Name [property] Required`, as in Entra's templates, the property.
-fn normal(name: &str) -> String {
-    let inner = name.split_once('[').and_then(|(_, rest)| rest.split_once(']')).map(|(inner, _)| inner);
-    inner.unwrap_or(name).chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// Where the column of this name is: as it is written, or else without regard to case, spaces and signs.
+/// Where the column of this name is: as it is written, or else without regard to case, or to case, spaces and signs, if
+/// only one is called like that.
 pub(super) fn find_column(columns: &[String], name: &str) -> Option<usize> {
     let wanted = super::cell::trim(name);
+    let only = |is: &dyn Fn(&str) -> bool| {
+        let mut found = columns.iter().enumerate().filter(|(_, column)| is(super::cell::trim(column)));
+        found.next().filter(|_| found.next().is_none()).map(|(at, _)| at)
+    };
     let exact = columns.iter().position(|column| super::cell::trim(column) == wanted);
-    exact.or_else(|| {
-        let wanted = normal(wanted);
-        columns.iter().position(|column| !wanted.is_empty() && normal(column) == wanted)
-    })
-}
-
-fn find_known(columns: &[String], names: &[&str]) -> Option<usize> {
-    let normals: Vec<String> = columns.iter().map(|column| normal(column)).collect();
-    names.iter().find_map(|name| normals.iter().position(|column| column == name))
+    let lower = wanted.to_lowercase();
+    let (whole, base) = (squeeze(wanted), Header::new(wanted).normal);
+    exact
+        .or_else(|| only(&|column| column.to_lowercase() == lower))
+        .or_else(|| only(&|column| !whole.is_empty() && squeeze(column) == whole))
+        .or_else(|| only(&|column| !base.is_empty() && Header::new(column).normal == base))
 }
 
 /// Whether the name is one that this program knows to hold user ids.
 pub(super) fn is_known_id(name: &str) -> bool {
-    let name = normal(name);
-    [&OBJECT_IDS[..], &UPNS, &MAILS].iter().any(|names| names.contains(&name.as_str()))
+    Header::new(name).is_known()
 }
 
-/// Finds the roles of the columns but the id's, which the caller sets.
-pub(super) fn roles_but_id(columns: &[String]) -> Roles {
-    let named = |known: &[&str]| {
-        let found = columns.iter().enumerate().filter(|(_, name)| known.contains(&normal(name).as_str()));
-        found.map(|(at, _)| at).collect()
+/// Finds the roles of the columns but the id's and the tenants', which the caller sets.
+pub(super) fn roles_but_id(table: &Table<'_>) -> Roles {
+    let find = |names: &[&str]| {
+        let normal = |at: usize| table.headers[at].normal.as_str();
+        names.iter().find_map(|name| (0..table.headers.len()).find(|at| normal(*at) == *name))
+    };
+    let named = |is: fn(Promise) -> bool| -> Vec<usize> {
+        let fits = |at: &usize| {
+            let header = &table.headers[*at];
+            is(header.promise) && header.against.is_none() && table.profiles[*at].fit() != Fit::Bad
+        };
+        (0..table.headers.len()).filter(fits).collect()
     };
     Roles {
-        priority: find_known(columns, &PRIORITIES),
-        tenant: find_known(columns, &TENANTS),
-        object_type: find_known(columns, &OBJECT_TYPES),
-        user_type: find_known(columns, &USER_TYPES),
-        upns: named(&UPNS),
-        objects: named(&OBJECT_IDS),
+        priority: find(PRIORITIES),
+        object_type: find(OBJECT_TYPES).or_else(|| find(TYPES).filter(|at| holds_types(table, *at))),
+        user_type: find(USER_TYPES),
+        upns: named(|promise| matches!(promise, Promise::PrincipalName | Promise::SignInName)),
+        objects: named(|promise| promise <= Promise::AnyId),
         ..Roles::default()
     }
 }
 
-/// The column of user ids and what to say about it.
-pub(super) struct Choice {
-    pub(super) id: usize,
-    pub(super) is_mail: bool,
-    pub(super) fallback: Option<usize>,
-    pub(super) said: Vec<String>,
+/// Whether the cells of a column say what a directory object is: a type of contract, or a table's name, does not.
+fn holds_types(table: &Table<'_>, at: usize) -> bool {
+    let cells = table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell));
+    let mut filled = 0;
+    let mut fit = 0;
+    for cell in cells {
+        filled += 1;
+        let plain = squeeze(cell.rsplit('.').next().unwrap_or(cell));
+        fit += usize::from(DIRECTORY_TYPES.contains(&plain.as_str()));
+    }
+    filled > 0 && fit * 20 >= filled * 19
 }
 
-/// Chooses the column of user ids among those of known names. `cell(row, column)` looks at one of the first `rows`.
-///
-/// A column whose cells are neither GUIDs nor addresses loses against one whose cells are: an `id` of 1, 2, 3 is no
-/// object id.
-pub(super) fn choose_id<'a>(
-    columns: &[String],
-    rows: usize,
-    cell: impl Fn(usize, usize) -> &'a str,
-) -> Option<Choice> {
-    #[derive(PartialEq, Eq)]
-    enum Fit {
-        Good,
-        Empty,
-        Bad,
+/// The column of tenants that a table has by its names and cells, and what to say about it.
+pub(super) struct TenantGuess {
+    pub(super) column: Option<usize>,
+    pub(super) said: Option<String>,
+}
+
+/// Guesses the column of tenants. `is_named` says that the command line names the run's tenant: that is surer than a
+/// guess.
+pub(super) fn guess_tenants(table: &Table<'_>, id: usize, is_named: bool) -> TenantGuess {
+    let has = |names: &[&str]| table.headers.iter().any(|header| names.contains(&header.normal.as_str()));
+    let is_workspace = |at: usize| table.headers[at].normal == "tenantid" && has(LOG_ANALYTICS);
+    let named = TENANTS.iter().flat_map(|name| {
+        (0..table.headers.len()).filter(move |at| *at != id && table.headers[*at].normal == *name)
+    });
+    let named: Vec<usize> = named.collect();
+    let name = |at: usize| shown(&table.names[at]);
+    let found = named.iter().copied().find(|at| !is_workspace(*at) && holds_tenants(table, *at));
+    let filled = |at: &usize| table.profiles[*at].filled > 0;
+    let ignored = found.or_else(|| named.iter().copied().find(filled));
+    match (found, ignored) {
+        (Some(at), _) if !is_named => TenantGuess { column: Some(at), said: None },
+        (Some(at), _) => TenantGuess {
+            column: None,
+            said: Some(format!(
+                "{} is not read as tenants, because --tenant is given (--tenant-column {} reads it)",
+                name(at),
+                quoted(&table.names[at])
+            )),
+        },
+        (None, Some(at)) if is_workspace(at) => TenantGuess {
+            column: None,
+            said: Some(format!("{} is not read as tenants: it is a Log Analytics workspace", name(at))),
+        },
+        (None, Some(at)) => TenantGuess {
+            column: None,
+            said: Some(format!("{} is not read as tenants: its cells are neither ids nor domains", name(at))),
+        },
+        // An empty column may be filled further below.
+        (None, None) => TenantGuess { column: named.first().copied().filter(|_| !is_named), said: None },
     }
-    let groups =
-        [(Promise::ObjectId, &OBJECT_IDS[..]), (Promise::Upn, &UPNS[..]), (Promise::Mail, &MAILS[..])];
-    let ranked = groups.iter().flat_map(|(promise, names)| names.iter().map(move |name| (*promise, *name)));
-    let mut candidates = Vec::new();
-    for (promise, known) in ranked {
-        for (at, _) in columns.iter().enumerate().filter(|(_, name)| normal(name) == known) {
-            let filled: Vec<&str> =
-                (0..rows).map(|row| cell(row, at)).filter(|text| !text.is_empty()).collect();
-            let good = filled.iter().filter(|text| is_id_like(text)).count();
-            let fit = match filled.len() {
-                0 => Fit::Empty,
-                n if good * 2 >= n => Fit::Good,
-                _ => Fit::Bad,
-            };
-            candidates.push((promise, at, fit));
-        }
+}
+
+fn holds_tenants(table: &Table<'_>, at: usize) -> bool {
+    let mut filled = 0;
+    let mut fit = 0;
+    for cell in table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell)) {
+        filled += 1;
+        fit += usize::from(cell.parse::<TenantName>().is_ok());
     }
-    let by_fit = |wanted: Fit| candidates.iter().position(|(.., fit)| *fit == wanted);
-    let chosen = by_fit(Fit::Good).or_else(|| by_fit(Fit::Empty)).or((!candidates.is_empty()).then_some(0))?;
-    let (promise, id, fit) = &candidates[chosen];
-    let name = |at: usize| shown(&columns[at]);
-    let mut said = Vec::new();
-    for (_, at, fit) in &candidates[..chosen] {
-        let why = if *fit == Fit::Empty { "is empty" } else { "holds no user ids" };
-        said.push(format!("passed over {}, which {why}", name(*at)));
+    filled > 0 && fit * 2 >= filled
+}
+
+/// A name as it is written on a command line.
+fn quoted(name: &str) -> String {
+    let shown = shown(name);
+    let bare = shown.trim_matches('`');
+    if bare.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) {
+        bare.to_owned()
+    } else {
+        format!("\"{bare}\"")
     }
-    let others: Vec<String> = candidates[chosen + 1..].iter().map(|(_, at, _)| name(*at)).collect();
-    if !others.is_empty() {
-        said.push(format!("also saw {}", others.join(", ")));
-    }
-    if *promise == Promise::Mail {
-        said.push("a mail address is not always the user principal name".into());
-    }
-    if *fit == Fit::Bad {
-        said.push("its cells do not look like user ids".into());
-    }
-    let fallback = (*promise == Promise::ObjectId)
-        .then(|| candidates.iter().find(|(promise, _, fit)| *promise == Promise::Upn && *fit != Fit::Bad))
-        .flatten()
-        .map(|(_, at, _)| *at);
-    Some(Choice { id: *id, is_mail: *promise == Promise::Mail, fallback, said })
 }
 
 /// The column most like `name`, if one is near enough to be meant.
 pub(super) fn nearest(columns: &[String], name: &str) -> Option<String> {
-    let wanted = normal(name);
+    let wanted = squeeze(name);
     let score = |column: &String| {
-        let column = normal(column);
+        let column = squeeze(column);
         if wanted.len() >= 3 && (column.contains(&wanted) || (column.len() >= 3 && wanted.contains(&column)))
         {
             return Some(1);
@@ -264,29 +235,6 @@ fn edits(a: &str, b: &str) -> usize {
 mod tests {
     use super::*;
 
-    const GUID: &str = "8a0f3c1e-1111-2222-3333-444455556666";
-
-    fn choose(columns: &[&str], row: &[&str]) -> (usize, Option<usize>, String) {
-        let columns: Vec<String> = columns.iter().map(ToString::to_string).collect();
-        let choice = choose_id(&columns, 1, |_, at| row[at]).unwrap();
-        (choice.id, choice.fallback, choice.said.join("; "))
-    }
-
-    #[test]
-    fn object_ids_win_unless_they_are_none() {
-        let columns = ["Display name", "User principal name", "Object Id"];
-        assert_eq!(
-            choose(&columns, &["Ann", "ann@contoso.com", GUID]),
-            (2, Some(1), "also saw `User principal name`".into())
-        );
-        assert_eq!(choose(&["id", "UPN"], &["17", "ann@contoso.com"]).0, 1);
-        assert_eq!(choose(&["id", "userId"], &[GUID, GUID]).0, 1);
-        assert_eq!(choose(&["username", "e-mail"], &["ann", "ann@contoso.com"]).0, 1);
-        assert_eq!(choose(&["id", "UPN"], &["", "ann@contoso.com"]).0, 1);
-        assert_eq!(choose(&["User"], &["Ann Lee"]).2, "its cells do not look like user ids");
-        assert!(choose_id(&["Name".into()], 0, |_, _| "").is_none());
-    }
-
     #[test]
     fn names_are_found_whatever_their_case_and_signs() {
         let columns =
@@ -296,6 +244,10 @@ mod tests {
         assert_eq!(find_column(&columns, "é"), Some(2));
         assert_eq!(find_column(&columns, "--"), None);
         assert!(is_known_id("@Azure_AD_User-ID"));
+        let tables = ["Manager[UPN]".to_owned(), "Employee[UPN]".to_owned()];
+        assert_eq!(find_column(&tables, "Employee[UPN]"), Some(1));
+        assert_eq!(find_column(&tables, "employee upn"), Some(1));
+        assert_eq!(find_column(&tables, "UPN"), None, "it may be either");
     }
 
     #[test]

@@ -97,7 +97,7 @@ pub enum IntakeError {
     SheetWithoutWorkbook,
     /// There is a header row, and no column of it is known to hold user ids.
     #[error(
-        "{name}: no column of the header on line {line} is known to hold user ids: {}. \
+        "{name}: no column of the header on line {line} is known to hold user ids{why}: {}. \
          Say which with --column NAME",
         list(headers)
     )]
@@ -108,6 +108,58 @@ pub enum IntakeError {
         line: u64,
         /// The headers seen.
         headers: Vec<String>,
+        /// What there is to say about the columns that are known, in brackets; it may be empty.
+        why: String,
+    },
+    /// More than one column may name the users, or the one that may is not certain.
+    #[error(
+        "{name}: it is not certain which column of the header on line {line} names the users. It may be {}. \
+         Say which with --column NAME",
+        columns.join(" or ")
+    )]
+    UncertainColumn {
+        /// The source.
+        name: String,
+        /// The line of the header.
+        line: u64,
+        /// The columns that it may be, each with what speaks for or against it.
+        columns: Vec<String>,
+    },
+    /// A report of Microsoft 365 that shows concealed names.
+    #[error(
+        "{name}: {column} holds concealed names (32 hexadecimal digits each), which name no users. Switch concealment off \
+         in the Microsoft 365 admin center (Settings > Org settings > Services > Reports: \"Display concealed user, group, \
+         and site names in all reports\"), and export the report again"
+    )]
+    ConcealedNames {
+        /// The source.
+        name: String,
+        /// The column.
+        column: String,
+    },
+    /// Two exports stand one after the other, and their columns are not the same.
+    #[error(
+        "{name}: line {other} is another header than the one on line {line}: two exports with different columns stand one \
+         after the other. Give them as two files"
+    )]
+    OtherHeader {
+        /// The source.
+        name: String,
+        /// The line of the first header.
+        line: u64,
+        /// The line of the other one.
+        other: u64,
+    },
+    /// A header stands below rows that have none above them.
+    #[error(
+        "{name}: line {other} is a header, and the rows above it have none: two exports stand one after the other. \
+         Give them as two files"
+    )]
+    LateHeader {
+        /// The source.
+        name: String,
+        /// The line of the header.
+        other: u64,
     },
     /// A column named on the command line is not there.
     #[error("{name} has no column {column} ({flag}): it has {}{}", list(headers), did_you_mean(nearest))]

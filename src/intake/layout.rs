@@ -4,14 +4,22 @@
 //! header. A row that holds a user id is never a header; a row of known names is never a person.
 
 use super::cell::{is_address, is_guid, is_id_like, trim};
-use super::columns::{Roles, choose_id, find_column, is_known_id, nearest, roles_but_id};
+use super::choice::{Choice, Doubt, Table};
+use super::columns::{Roles, find_column, guess_tenants, is_known_id, nearest, roles_but_id};
 use super::entry::Entry;
 use super::error::{IntakeError, shown};
+use super::header::Header;
 use super::omission::{OmissionReason, Omissions};
+use super::profile::{go_together, is_blank, profiles};
+use super::repeat::{KnownHeader, Repeat};
+use super::shift::Expectation;
 use super::{NO_TENANTS, Options};
 
 /// How many rows are looked at for a header.
 const HEADER_WITHIN: usize = 10;
+
+/// Any GUID, to ask what a test is for.
+const GUID: &str = "8a0f3c1e-1111-2222-3333-444455556666";
 
 /// How to understand the rows of one source.
 #[derive(Debug, Default)]
@@ -26,6 +34,10 @@ pub(super) struct Layout {
     pub(super) said: Vec<String>,
     /// What stands before the first row of data and is neither the header nor a row.
     pub(super) omissions: Omissions,
+    /// The header, to know it again among the rows.
+    pub(super) header: KnownHeader,
+    /// What the first rows lead to expect of the others.
+    pub(super) expectation: Expectation,
 }
 
 /// The position of the header among the first rows.
@@ -54,6 +66,27 @@ pub(super) fn find_header(entries: &[Entry], options: &Options) -> Option<usize>
     None
 }
 
+/// The position of a header that holds no known name: the widest row above the first one with an id, if its cells look
+/// like names of columns and every row below it has an id in one and the same column.
+fn find_unknown_header(entries: &[Entry]) -> Option<usize> {
+    let first = entries.iter().take(HEADER_WITHIN).position(has_id)?;
+    let at = first.checked_sub(1)?;
+    let (header, below) = (&entries[at], &entries[first..]);
+    let names = (0..header.cells.len()).map(|cell| header.cell(cell)).filter(|cell| !cell.is_empty());
+    let looks_like_names = names.clone().all(|name| {
+        !is_blank(name)
+            && !name.contains('@')
+            && name.chars().any(char::is_alphabetic)
+            && name.chars().count() <= 60
+    });
+    let widest_above = entries[..at].iter().map(Entry::filled).max().unwrap_or(0);
+    let full = |column: usize| below.iter().all(|row| is_id_like(row.cell(column)) || row.trouble.is_some());
+    let column = (0..header.cells.len()).find(|column| full(*column))?;
+    let fits =
+        looks_like_names && header.filled() > widest_above.max(1) && header.filled() >= below[0].filled();
+    (fits && !header.cell(column).is_empty()).then_some(at)
+}
+
 /// Decides how to understand the source `name` from its first rows. `one_column` says that nothing separates cells.
 pub(super) fn decide(
     name: &str,
@@ -77,11 +110,21 @@ pub(super) fn decide(
         (_, false) if holds_id => without_header(name, entries, options),
         (Some(column), false) if column.parse::<usize>().is_ok() => with_header(name, entries, 0, options),
         (Some(column), _) => Err(no_such_column(name, "--column", column, &name_columns(entries, 0))),
-        (None, false) => Err(IntakeError::NoIdColumn {
-            name: name.to_owned(),
-            line: first.line,
-            headers: name_columns(entries, 0),
-        }),
+        (None, false) => with_header(
+            name,
+            entries,
+            find_unknown_header(entries).ok_or_else(|| no_header(name, entries))?,
+            options,
+        ),
+    }
+}
+
+fn no_header(name: &str, entries: &[Entry]) -> IntakeError {
+    IntakeError::NoIdColumn {
+        name: name.to_owned(),
+        line: entries[0].line,
+        headers: name_columns(entries, 0),
+        why: String::new(),
     }
 }
 
@@ -100,19 +143,33 @@ fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> R
     }
     let columns = name_columns(entries, at);
     let rows = &entries[at + 1..];
-    let mut roles = roles_but_id(&columns);
+    let known = KnownHeader::of_entry(header);
+    let table = Table {
+        names: &columns,
+        headers: columns.iter().map(|column| Header::new(column)).collect(),
+        profiles: profiles(columns.len(), rows),
+        rows,
+    };
+    let asked =
+        options.column.as_ref().map(|column| resolve(name, "--column", column, &columns)).transpose()?;
+    let again =
+        rows.iter().find(|row| known.compare(row, asked.unwrap_or(columns.len())) == Some(Repeat::Other));
+    if let Some(again) = again.filter(|_| options.max_rows.is_none()) {
+        return Err(IntakeError::OtherHeader { name: name.to_owned(), line: header.line, other: again.line });
+    }
+    let mut roles = roles_but_id(&table);
     let mut said = Vec::new();
-    if let Some(column) = &options.column {
-        roles.id = resolve(name, "--column", column, &columns)?;
+    if let Some(asked) = asked {
+        if let Some(at) = table.concealed(&[]).filter(|at| *at == asked) {
+            return Err(IntakeError::ConcealedNames { name: name.to_owned(), column: shown(&columns[at]) });
+        }
+        roles.id = asked;
         said.push(format!("ids from column {}, as asked", shown(&columns[roles.id])));
     } else {
-        let choice =
-            choose_id(&columns, rows.len(), |row, column| rows[row].cell(column)).ok_or_else(|| {
-                IntakeError::NoIdColumn { name: name.to_owned(), line: header.line, headers: columns.clone() }
-            })?;
-        (roles.id, roles.fallback, roles.id_is_mail) = (choice.id, choice.fallback, choice.is_mail);
-        let more =
-            if choice.said.is_empty() { String::new() } else { format!(" ({})", choice.said.join("; ")) };
+        let choice = table.choose().map_err(|doubt| doubtful(name, header.line, &columns, doubt))?;
+        let Choice { id, is_mail, fallback, twins, said: more } = choice;
+        (roles.id, roles.fallback, roles.id_is_mail, roles.twins) = (id, fallback, is_mail, twins);
+        let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
         said.push(format!("ids from column {}{more}", shown(&columns[roles.id])));
     }
     if let Some(column) = &options.priority_column {
@@ -121,8 +178,11 @@ fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> R
     match options.tenant_column.as_deref() {
         Some(NO_TENANTS) => roles.tenant = None,
         Some(column) => roles.tenant = Some(resolve(name, "--tenant-column", column, &columns)?),
-        // Whatever names the users does not name their tenants.
-        None => roles.tenant = roles.tenant.filter(|at| *at != roles.id),
+        None => {
+            let guess = guess_tenants(&table, roles.id, options.tenant_is_named);
+            roles.tenant = guess.column;
+            said.extend(guess.said);
+        }
     }
     if let Some(tenant) = roles.tenant {
         said.push(format!("tenants from column {}", shown(&columns[tenant])));
@@ -139,7 +199,8 @@ fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> R
     }
     let mut omissions = Omissions::default();
     entries[..at].iter().for_each(|entry| omissions.add(OmissionReason::AboveHeader, entry.line));
-    Ok(Layout { columns, is_list: false, before: at + 1, roles, said, omissions })
+    let expectation = Expectation::learn(&table, roles.id);
+    Ok(Layout { columns, is_list: false, before: at + 1, roles, said, omissions, header: known, expectation })
 }
 
 fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<Layout, IntakeError> {
@@ -165,13 +226,22 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
             }
         })
     };
+    let table = Table {
+        names: &columns,
+        headers: columns.iter().map(|_| Header::new("")).collect(),
+        profiles: profiles(width, entries),
+        rows: entries,
+    };
     let positions = |is: fn(&str) -> bool| -> Vec<usize> {
-        first.cells.iter().enumerate().filter(|(_, cell)| is(cell)).map(|(at, _)| at).collect()
+        let often = |at: usize, held: usize| held * 2 >= table.profiles[at].rows || is(first.cell(at));
+        let held = |at: usize| if is(GUID) { table.profiles[at].guids } else { table.profiles[at].addresses };
+        (0..width).filter(|at| held(*at) > 0 && often(*at, held(*at))).collect()
     };
     let (guids, addresses) = (positions(is_guid), positions(is_address));
+    let together = |guid: usize| addresses.iter().all(|address| go_together(entries, guid, *address));
     roles.id = match (&options.column, &guids[..], &addresses[..]) {
         (Some(column), ..) => resolve("--column", column)?,
-        (None, [guid], _) => {
+        (None, [guid], _) if together(*guid) => {
             roles.fallback = if let [address] = addresses[..] { Some(address) } else { None };
             *guid
         }
@@ -179,6 +249,7 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
         (None, ..) => {
             let mut columns: Vec<usize> = guids.iter().chain(&addresses).map(|at| at + 1).collect();
             columns.sort_unstable();
+            columns.dedup();
             return Err(IntakeError::SeveralIds { name: name.to_owned(), line: first.line, columns });
         }
     };
@@ -193,7 +264,27 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
         format!("ids from {}", columns[roles.id]),
     ];
     said.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
-    Ok(Layout { columns, roles, said, ..Layout::default() })
+    let expectation = Expectation::learn(&table, roles.id);
+    Ok(Layout { columns, roles, said, expectation, ..Layout::default() })
+}
+
+/// Why a file is refused whose column of users is not certain.
+fn doubtful(name: &str, line: u64, columns: &[String], doubt: Doubt) -> IntakeError {
+    let name = name.to_owned();
+    match doubt {
+        Doubt::NoColumn(why) => {
+            let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+            IntakeError::NoIdColumn { name, line, headers: columns.to_vec(), why }
+        }
+        Doubt::Several(candidates) => {
+            let told = candidates.into_iter().map(|(at, why)| match why.is_empty() {
+                true => shown(&columns[at]),
+                false => format!("{} ({why})", shown(&columns[at])),
+            });
+            IntakeError::UncertainColumn { name, line, columns: told.collect() }
+        }
+        Doubt::Concealed(at) => IntakeError::ConcealedNames { name, column: shown(&columns[at]) },
+    }
 }
 
 /// The column by its name, or else by its number from 1.

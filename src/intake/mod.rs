@@ -24,22 +24,30 @@
 
 mod audit;
 mod cell;
+mod choice;
 mod columns;
 mod delimiter;
 mod digest;
 mod encoding;
 mod entry;
 mod error;
+#[cfg(test)]
+mod exports_tests;
 mod filter;
+mod header;
 mod layout;
 mod omission;
+mod profile;
 mod records;
+mod repeat;
 mod row;
 mod shard;
+mod shift;
 mod sniff;
 mod source;
 mod spreadsheet;
 mod stream;
+mod subject;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -93,6 +101,8 @@ pub struct Options {
     /// The column of tenants, named in the same way; otherwise one of a known name, if there is one. [`NO_TENANTS`] is
     /// none.
     pub tenant_column: Option<String>,
+    /// Whether the command line names the run's tenant: then a column is read as tenants only if `tenant_column` names it.
+    pub tenant_is_named: bool,
     /// The byte between cells; see [`parse_delimiter`].
     pub delimiter: Option<u8>,
     /// The encoding of sources that have no byte order mark.

@@ -2,10 +2,12 @@
 
 use super::cell::{is_id_like, trim, unquote};
 use super::entry::Entry;
-use super::error::shown;
+use super::error::{IntakeError, shown};
 use super::filter::Filters;
 use super::layout::Layout;
 use super::omission::{OmissionReason, Omissions};
+use super::profile::{is_blank, is_same};
+use super::repeat::Repeat;
 use super::template::{has_columns as has_template_columns, is_example};
 use super::{Row, Verdict};
 use crate::user_id::names_external;
@@ -22,6 +24,31 @@ pub(super) struct RowMaker {
 }
 
 impl RowMaker {
+    /// Whether the record is the header once more, or what stands above one: that is no row.
+    ///
+    /// # Errors
+    /// When it is the header of another table: what follows would be read under the wrong columns.
+    pub(super) fn is_header(
+        &self,
+        name: &str,
+        entry: &Entry,
+        omissions: &mut Omissions,
+    ) -> Result<bool, IntakeError> {
+        if self.layout.is_list {
+            return Ok(false);
+        }
+        let header = &self.layout.header;
+        let (name, other) = (name.to_owned(), entry.line);
+        match (header.compare(entry, self.layout.roles.id), header.line) {
+            (None, _) => return Ok(false),
+            (Some(Repeat::Same), _) => omissions.add(OmissionReason::HeaderAgain, entry.line),
+            (Some(Repeat::Preface), _) => omissions.add(OmissionReason::Comment, entry.line),
+            (Some(Repeat::Other), Some(line)) => return Err(IntakeError::OtherHeader { name, line, other }),
+            (Some(Repeat::Other), None) => return Err(IntakeError::LateHeader { name, other }),
+        }
+        Ok(true)
+    }
+
     /// The row, unless the record holds nothing but blanks, or is none; then that is counted among the `omissions`.
     pub(super) fn make(&self, entry: Entry, filters: &Filters, omissions: &mut Omissions) -> Option<Row> {
         let row = |id: String, verdict| Row {
@@ -85,6 +112,12 @@ impl RowMaker {
             row.verdict = Verdict::Unreadable(why);
             return Some(row);
         }
+        let moved = self.layout.expectation.judge(&entry, roles);
+        if let Some(why) = moved.or_else(|| self.twins_differ(&entry)) {
+            row.verdict = Verdict::Unreadable(why);
+            self.filter(&mut row, filters);
+            return Some(row);
+        }
         let shifted = entry.filled_from(columns.len()) > 0;
         if shifted && roles.tenant.is_some() {
             row.verdict = Verdict::Unreadable(format!(
@@ -99,10 +132,13 @@ impl RowMaker {
             row.external_hint = names_external(&row.id).then_some(true);
             row.perhaps = self.other_names(&row.id, &entry);
         } else {
-            if let (true, Some(fallback)) = (row.id.is_empty(), roles.fallback) {
+            if let (true, Some(fallback)) = (is_blank(&row.id), roles.fallback)
+                && (row.id.is_empty() || !is_blank(entry.cell(fallback)))
+            {
+                let what = if row.id.is_empty() { "empty".to_owned() } else { shown(&row.id) };
                 row.id = entry.cell(fallback).to_owned();
                 let (empty, taken) = (shown(&columns[roles.id]), shown(&columns[fallback]));
-                row.note = (!row.id.is_empty()).then(|| format!("{empty} is empty, so {taken} was taken"));
+                row.note = (!row.id.is_empty()).then(|| format!("{empty} is {what}, so {taken} was taken"));
             }
             row.priority =
                 roles.priority.map(|at| entry.cell(at)).filter(|c| !c.is_empty()).map(str::to_owned);
@@ -116,6 +152,23 @@ impl RowMaker {
             row.verdict = Verdict::Unreadable(format!("{what}, not a user"));
         }
         Some(row)
+    }
+
+    /// Why the row's user is not certain: columns that hold the same user in other rows hold different ones here.
+    fn twins_differ(&self, entry: &Entry) -> Option<String> {
+        let roles = &self.layout.roles;
+        let id = entry.cell(roles.id);
+        let differs = |at: &&usize| {
+            let twin = entry.cell(**at);
+            is_id_like(id) && is_id_like(twin) && !is_blank(twin) && !is_blank(id) && !is_same(id, twin)
+        };
+        let twin = roles.twins.iter().find(differs)?;
+        let name = |at: usize| shown(&self.layout.columns[at]);
+        Some(format!(
+            "{} and {} name different users here, and the same one in other rows",
+            name(roles.id),
+            name(*twin)
+        ))
     }
 
     fn filter(&self, row: &mut Row, filters: &Filters) {
@@ -213,7 +266,10 @@ fn not_a_user(kind: &str) -> Option<&'static str> {
         "device" => "a Device",
         "serviceprincipal" => "a ServicePrincipal",
         "application" => "an Application",
-        "contact" | "orgcontact" => "a Contact",
+        "contact" | "orgcontact" | "mailcontact" => "a Contact",
+        "groupmailbox" | "foreigngroup" => "a Group",
+        _ if kind.ends_with("group") && kind.starts_with("mail") => "a Group",
+        _ if kind.ends_with("distributiongroup") => "a Group",
         _ => return None,
     })
 }

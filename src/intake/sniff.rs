@@ -11,7 +11,7 @@ use super::template::is_version;
 use super::{Options, cell};
 
 /// How many rows are looked at.
-const LOOK_AT: usize = 50;
+pub(super) const LOOK_AT: usize = 1_000;
 
 /// What the first bytes of a text say.
 pub(super) struct Sniffed {

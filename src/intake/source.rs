@@ -14,7 +14,7 @@ use super::sniff::{Before, Sample, sniff};
 use super::{Kind, Options, Source, delimiter, spreadsheet};
 
 /// How many bytes are looked at before anything is decided.
-const HEAD: usize = 64 * 1024;
+const HEAD: usize = 1024 * 1024;
 
 /// A source whose nature is known.
 pub(super) struct Opened {

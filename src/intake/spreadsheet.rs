@@ -13,6 +13,7 @@ use super::entry::Entry;
 use super::error::{IntakeError, shown};
 use super::layout::{Layout, decide};
 use super::records::MAX_RECORD;
+use super::sniff::LOOK_AT;
 use super::{Options, zip};
 
 /// The largest file that is taken for a workbook, in bytes.
@@ -22,8 +23,6 @@ const LARGEST_UNPACKED: u64 = 1024 * 1024 * 1024;
 /// The most text that is held of a sheet, in bytes, and the most cells.
 const MOST_TEXT: usize = 256 * 1024 * 1024;
 const MOST_CELLS: usize = 10_000_000;
-/// How many rows are looked at to decide how to read the sheet.
-const LOOK_AT: usize = 50;
 
 /// The rows of a sheet that hold something, in their order.
 pub(super) struct Rows {

@@ -11,7 +11,7 @@ use super::row::RowMaker;
 use super::source::{self, Opened};
 use super::{Kind, Options, Row, Source};
 
-/// Opens the sources and decides how to read each. No row is given yet, and only the first 64 KiB of a text were read.
+/// Opens the sources and decides how to read each. No row is given yet, and only the first MiB of a text was read.
 ///
 /// # Errors
 /// When a source cannot be opened, is neither text nor a workbook, is empty, or has no column of user ids; when a
@@ -165,6 +165,9 @@ impl Intake {
                 self.met_here = 0;
                 continue;
             };
+            if self.makers[self.at].is_header(&source.name, &entry, &mut self.omissions[self.at])? {
+                continue;
+            }
             if let Some(row) = self.makers[self.at].make(entry, &self.filters, &mut self.omissions[self.at]) {
                 self.met += 1;
                 self.met_here += 1;

@@ -4,6 +4,7 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod columns;
 mod lists;
 mod property;
 mod rows;

@@ -1,0 +1,313 @@
+//! Chooses the column of user ids: names and cells decide together, and where they leave a doubt nobody is chosen.
+//!
+//! An object id is surer than a user principal name, and that is surer than a mail address. A column that is as good as
+//! the chosen one and holds other users is a doubt; one that holds the same users is its twin.
+
+use super::entry::Entry;
+use super::error::shown;
+use super::header::{Header, Promise};
+use super::profile::{ColumnProfile, Fit, Pair, go_together};
+use super::subject::{Subject, subjects};
+
+/// The columns of a table, and what is known of them.
+pub(super) struct Table<'a> {
+    pub(super) names: &'a [String],
+    pub(super) headers: Vec<Header>,
+    pub(super) profiles: Vec<ColumnProfile>,
+    /// The first rows.
+    pub(super) rows: &'a [Entry],
+}
+
+/// The column of user ids and what to say about it.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub(super) id: usize,
+    pub(super) is_mail: bool,
+    /// The user principal name to take where the id's cell is blank.
+    pub(super) fallback: Option<usize>,
+    /// Columns that hold the same users as the chosen one.
+    pub(super) twins: Vec<usize>,
+    pub(super) said: Vec<String>,
+}
+
+/// Why no column was chosen.
+#[derive(Debug)]
+pub(super) enum Doubt {
+    /// No column can be meant; what there is to say about that, if anything.
+    NoColumn(Option<String>),
+    /// Any of these may be meant, each with what speaks for or against it.
+    Several(Vec<(usize, String)>),
+    /// The names in this column are concealed.
+    Concealed(usize),
+}
+
+/// How sure a column of addresses is by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// It says that it holds user principal names.
+    Principal,
+    /// It may hold user principal names.
+    SignIn,
+    Mail,
+    Unknown,
+}
+
+impl Table<'_> {
+    /// Chooses the column.
+    pub(super) fn choose(&self) -> Result<Choice, Doubt> {
+        let subjects = subjects(&self.headers);
+        if let Some(at) = self.concealed(&subjects) {
+            return Err(Doubt::Concealed(at));
+        }
+        if self.rows.is_empty() {
+            let first = self.known().next().ok_or(Doubt::NoColumn(None))?;
+            return Ok(self.choice(first, None, Vec::new(), &subjects));
+        }
+        if let Some((id, twins)) = self.object_ids(&subjects)? {
+            self.check_tables(id)?;
+            let fallback = self.fallback(id, &subjects);
+            return Ok(self.choice(id, fallback, twins, &subjects));
+        }
+        let (id, twins) = self.addresses(&subjects)?;
+        self.check_tables(id)?;
+        Ok(self.choice(id, None, twins, &subjects))
+    }
+
+    fn columns(&self) -> std::ops::Range<usize> {
+        0..self.headers.len()
+    }
+
+    /// The columns of known names, the surest first.
+    fn known(&self) -> impl Iterator<Item = usize> {
+        let mut known: Vec<usize> = self.columns().filter(|at| self.headers[*at].is_known()).collect();
+        known.sort_by_key(|at| (self.headers[*at].promise, self.headers[*at].rank));
+        known.into_iter()
+    }
+
+    /// Whether the column may name users, whatever else its name and cells say.
+    fn is_plausible(&self, at: usize, subjects: &[(Subject, usize)]) -> bool {
+        let (header, cells) = (&self.headers[at], &self.profiles[at]);
+        header.against.is_none() && subjects.iter().all(|(subject, _)| subject.leaves(header, cells))
+    }
+
+    /// A column of concealed names, unless object ids stand beside it.
+    pub(super) fn concealed(&self, subjects: &[(Subject, usize)]) -> Option<usize> {
+        let names_people = |at: &usize| {
+            let promise = self.headers[*at].promise;
+            promise >= Promise::PrincipalName && promise != Promise::Nothing
+        };
+        let at = self.columns().find(|at| names_people(at) && self.profiles[*at].is_concealed())?;
+        let has_ids = self.columns().any(|other| {
+            let (header, cells) = (&self.headers[other], &self.profiles[other]);
+            let real = cells.guids > cells.bare_hex && cells.fit() == Fit::Good;
+            real && header.promise <= Promise::ObjectId && self.is_plausible(other, subjects)
+        });
+        (!has_ids).then_some(at)
+    }
+
+    /// The column of object ids and its twins, if there is one.
+    fn object_ids(&self, subjects: &[(Subject, usize)]) -> Result<Option<(usize, Vec<usize>)>, Doubt> {
+        let tier = |at: usize| match self.headers[at].promise {
+            Promise::UserObjectId => Some(0),
+            Promise::ObjectId => Some(1),
+            Promise::AnyId if self.headers[at].normal == "id" => Some(3),
+            Promise::AnyId | Promise::PrincipalName => Some(2),
+            Promise::SignInName if self.headers[at].normal != "identity" => Some(2),
+            _ => None,
+        };
+        let mut candidates: Vec<(u8, usize, usize)> = Vec::new();
+        for at in self.columns() {
+            let cells = &self.profiles[at];
+            let fits = cells.fit() == Fit::Good && cells.holds_guids() && self.is_plausible(at, subjects);
+            candidates.extend(tier(at).filter(|_| fits).map(|tier| (tier, self.headers[at].rank, at)));
+        }
+        candidates.sort_unstable();
+        // A user principal name beside several object ids shows that those are ids of something else.
+        let principal = self.columns().find(|at| {
+            self.class(*at) == Class::Principal
+                && self.is_plausible(*at, subjects)
+                && self.is_of_addresses(*at)
+        });
+        while let Some(&(tier, _, id)) = candidates.first() {
+            let fits = tier == 0 || self.headers[id].normal == "userid";
+            if let Some(principal) = principal.filter(|at| !fits && !go_together(self.rows, id, *at)) {
+                if tier == 1 {
+                    let why = "one user principal name stands beside several of its ids".to_owned();
+                    return Err(Doubt::Several(vec![(id, why), (principal, String::new())]));
+                }
+                candidates.remove(0);
+                continue;
+            }
+            let rivals = candidates[1..].iter().filter(|(other, ..)| *other == tier).map(|(.., at)| *at);
+            return self.twins(id, rivals).map(|twins| Some((id, twins)));
+        }
+        Ok(None)
+    }
+
+    /// The rivals that hold the same users as the column; a doubt where one holds others.
+    fn twins(&self, id: usize, rivals: impl Iterator<Item = usize>) -> Result<Vec<usize>, Doubt> {
+        let mut twins = Vec::new();
+        let mut others = Vec::new();
+        for rival in rivals {
+            let pair = Pair::of_columns(self.rows, id, rival);
+            if pair.agrees() {
+                twins.push(rival);
+            } else if self.profiles[rival].covers(20) || !self.profiles[id].covers(50) {
+                others.push((rival, String::new()));
+            }
+        }
+        if others.is_empty() {
+            return Ok(twins);
+        }
+        others.insert(0, (id, String::new()));
+        Err(Doubt::Several(others))
+    }
+
+    fn class(&self, at: usize) -> Class {
+        let header = &self.headers[at];
+        match header.promise {
+            Promise::UserObjectId | Promise::PrincipalName => Class::Principal,
+            Promise::ObjectId if header.normal != "objectid" => Class::Principal,
+            Promise::ObjectId | Promise::AnyId | Promise::SignInName | Promise::SomePrincipalName => {
+                Class::SignIn
+            }
+            Promise::Mail | Promise::SomeMail => Class::Mail,
+            Promise::Nothing => Class::Unknown,
+        }
+    }
+
+    fn is_of_addresses(&self, at: usize) -> bool {
+        let cells = &self.profiles[at];
+        matches!(cells.fit(), Fit::Good | Fit::Marred) && !cells.holds_guids()
+    }
+
+    /// The columns of addresses that may name users, the surest first.
+    fn plausible_addresses(&self, subjects: &[(Subject, usize)]) -> Vec<(Class, usize)> {
+        let all = self.columns().filter(|at| self.is_of_addresses(*at) && self.is_plausible(*at, subjects));
+        let mut found: Vec<(Class, usize)> = all.map(|at| (self.class(at), at)).collect();
+        found.sort_by_key(|(class, at)| (*class, self.headers[*at].promise, self.headers[*at].rank, *at));
+        found
+    }
+
+    /// The column of user principal names, or else of mail addresses, and its twins.
+    fn addresses(&self, subjects: &[(Subject, usize)]) -> Result<(usize, Vec<usize>), Doubt> {
+        let found = self.plausible_addresses(subjects);
+        let Some(&(class, id)) = found.first() else { return Err(self.no_column(subjects)) };
+        if class == Class::Unknown {
+            return self.by_cells(id, subjects).map(|id| (id, Vec::new()));
+        }
+        let is_sparse = !self.profiles[id].covers(50);
+        let rivals = found[1..].iter().filter(|(other, at)| match class {
+            Class::Principal => *other <= Class::SignIn || is_sparse && self.profiles[*at].covers(80),
+            _ => true,
+        });
+        self.twins(id, rivals.map(|(_, at)| *at)).map(|twins| (id, twins))
+    }
+
+    /// A column of unknown name, if it is the only one that holds ids, and holds one in every row.
+    fn by_cells(&self, id: usize, subjects: &[(Subject, usize)]) -> Result<usize, Doubt> {
+        let alone = self.columns().all(|at| at == id || !self.profiles[at].covers(5));
+        let full = self.profiles[id].covers(95);
+        if alone && full && subjects.is_empty() { Ok(id) } else { Err(self.no_column(subjects)) }
+    }
+
+    /// What to say where no column can be chosen: those that hold addresses, or else why the known ones are not taken.
+    fn no_column(&self, subjects: &[(Subject, usize)]) -> Doubt {
+        let reason = |at: usize| match self.headers[at].against {
+            Some(word) => format!("its name says `{word}`"),
+            None => "its name is not known".to_owned(),
+        };
+        let is_candidate = |at: &usize| {
+            let (header, cells) = (&self.headers[*at], &self.profiles[*at]);
+            let people = cells.addresses > 0 || header.promises_people();
+            people
+                && cells.fit() == Fit::Good
+                && (self.is_plausible(*at, subjects) || header.against.is_some())
+        };
+        let candidates: Vec<_> = self.columns().filter(is_candidate).map(|at| (at, reason(at))).collect();
+        if !candidates.is_empty() && subjects.is_empty() {
+            return Doubt::Several(candidates);
+        }
+        if let Some((subject, at)) = subjects.first() {
+            return Doubt::NoColumn(Some(format!(
+                "{} shows that the rows are {}, whose ids are not users",
+                shown(&self.names[*at]),
+                subject.name()
+            )));
+        }
+        let known: Vec<String> = self.known().map(|at| shown(&self.names[at])).collect();
+        let hold = if known.len() == 1 { "holds none" } else { "hold none" };
+        Doubt::NoColumn((!known.is_empty()).then(|| format!("{} {hold}", known.join(", "))))
+    }
+
+    /// Where names tell a table or a type in brackets, the word before it may or may not be the user: somebody else's ids
+    /// beside them are a doubt.
+    fn check_tables(&self, id: usize) -> Result<(), Doubt> {
+        let header = &self.headers[id];
+        let others = self.columns().filter(|at| {
+            let other = &self.headers[*at];
+            let elsewhere = other.table != header.table && header.table.is_some() && other.table.is_some();
+            *at != id
+                && other.against.is_some()
+                && (elsewhere || header.is_bracketed)
+                && self.profiles[*at].fit() == Fit::Good
+                && !Pair::of_columns(self.rows, id, *at).agrees()
+        });
+        let others: Vec<_> = others.map(|at| (at, String::new())).collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        Err(Doubt::Several(std::iter::once((id, String::new())).chain(others).collect()))
+    }
+
+    /// The user principal name that stands in for a blank object id: the only one there is, or one of several that agree.
+    fn fallback(&self, id: usize, subjects: &[(Subject, usize)]) -> Option<usize> {
+        let found = self.plausible_addresses(subjects);
+        let mut names = found.iter().filter(|(class, at)| *class <= Class::SignIn && *at != id);
+        let &(class, first) = names.next()?;
+        let is_rival = |other: &Class| class == Class::SignIn || *other == Class::Principal;
+        let agree = names
+            .filter(|(other, _)| is_rival(other))
+            .all(|(_, at)| Pair::of_columns(self.rows, first, *at).agrees() || !self.profiles[*at].covers(5));
+        agree.then_some(first)
+    }
+
+    fn choice(
+        &self,
+        id: usize,
+        fallback: Option<usize>,
+        twins: Vec<usize>,
+        subjects: &[(Subject, usize)],
+    ) -> Choice {
+        let is_mail = self.class(id) == Class::Mail;
+        let mut said = Vec::new();
+        let mut also = Vec::new();
+        let mut before = true;
+        for at in self.known() {
+            let name = shown(&self.names[at]);
+            if at == id {
+                before = false;
+                continue;
+            }
+            match self.profiles[at].fit() {
+                Fit::Empty if before => said.push(format!("passed over {name}, which is empty")),
+                Fit::Bad if before => said.push(format!("passed over {name}, which holds no user ids")),
+                Fit::Good | Fit::Marred if self.headers[at].against.is_some() => {}
+                Fit::Good | Fit::Marred if !self.is_plausible(at, subjects) => {
+                    said.push(format!("passed over {name}, which may be the id of something else"));
+                }
+                _ => also.push(name),
+            }
+        }
+        if !also.is_empty() {
+            said.push(format!("also saw {}", also.join(", ")));
+        }
+        if is_mail {
+            said.push("a mail address is not always the user principal name".into());
+        }
+        if !self.headers[id].is_known() {
+            said.push("its name is not known, and its cells look like user principal names".into());
+        }
+        Choice { id, is_mail, fallback, twins, said }
+    }
+}

@@ -1,0 +1,278 @@
+//! What the cells of a column hold, over the first rows: how many are filled, are GUIDs, are addresses.
+
+use super::cell::{is_address, is_guid, trim};
+use super::entry::Entry;
+
+/// What one cell holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CellKind {
+    /// Nothing, or what exports write for nothing.
+    Blank,
+    /// A GUID.
+    Guid,
+    /// Something of the form of an address.
+    Address,
+    /// Anything else.
+    Text,
+}
+
+impl CellKind {
+    pub(super) fn of_text(text: &str) -> CellKind {
+        if is_blank(text) {
+            CellKind::Blank
+        } else if is_guid(text) {
+            CellKind::Guid
+        } else if is_address(text) {
+            CellKind::Address
+        } else {
+            CellKind::Text
+        }
+    }
+
+    pub(super) fn is_id(self) -> bool {
+        matches!(self, CellKind::Guid | CellKind::Address)
+    }
+}
+
+/// The longest of the words below, in bytes.
+const LONGEST_BLANK: usize = 16;
+
+/// Words that exports, spreadsheets and people write where there is nothing, without case.
+const BLANKS: &[&str] = &[
+    "#n/a",
+    "#n/a n/a",
+    "#nv",
+    "#n/d",
+    "#null!",
+    "#ref!",
+    "#value!",
+    "#name?",
+    "#wert!",
+    "#bezug!",
+    "n/a",
+    "na",
+    "n.a.",
+    "n.a",
+    "n/d",
+    "n/v",
+    "k.a.",
+    "nil",
+    "null",
+    "none",
+    "nan",
+    "undefined",
+    "unknown",
+    "empty",
+    "blank",
+    "\\n",
+    "-",
+    "--",
+    "---",
+    "–",
+    "—",
+    ".",
+    "?",
+    "0",
+    "not available",
+    "not applicable",
+    "not set",
+    "no value",
+    "keine",
+    "leer",
+    "aucun",
+    "aucune",
+    "ninguno",
+    "geen",
+    "nessuno",
+    "vacant",
+    "tbd",
+];
+
+/// Whether the cell stands for nothing: empty, `#N/A`, `null`, `-`, the nil GUID.
+pub(super) fn is_blank(text: &str) -> bool {
+    let text = trim(text);
+    let inner = [('(', ')'), ('<', '>'), ('[', ']'), ('{', '}')]
+        .iter()
+        .find_map(|(open, close)| text.strip_prefix(*open).and_then(|rest| rest.strip_suffix(*close)));
+    let text = inner.map_or(text, trim);
+    let is_nil = || is_guid(text) && text.bytes().all(|b| matches!(b, b'0' | b'-'));
+    let is_word = || {
+        let lower = text.to_lowercase();
+        BLANKS.contains(&lower.as_str())
+    };
+    text.is_empty() || text.len() <= LONGEST_BLANK && is_word() || is_nil()
+}
+
+/// What the cells of one column hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ColumnProfile {
+    /// Rows looked at.
+    pub(super) rows: usize,
+    /// Cells that are not blank.
+    pub(super) filled: usize,
+    pub(super) guids: usize,
+    /// Of the GUIDs, those of thirty-two digits without hyphens and braces.
+    pub(super) bare_hex: usize,
+    pub(super) addresses: usize,
+    /// Cells that are no ids, and that a person may have meant as one: they hold an `@`, or begin like an entry of a list.
+    pub(super) marred: usize,
+}
+
+/// How well the cells fit a name that promises users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// Half of them or more are ids.
+    Good,
+    /// With those that were meant as ids they would be.
+    Marred,
+    Empty,
+    Bad,
+}
+
+impl ColumnProfile {
+    fn add(&mut self, text: &str) {
+        self.rows += 1;
+        let kind = CellKind::of_text(text);
+        self.filled += usize::from(kind != CellKind::Blank);
+        match kind {
+            CellKind::Guid => {
+                self.guids += 1;
+                self.bare_hex += usize::from(trim(text).len() == 32);
+            }
+            CellKind::Address => self.addresses += 1,
+            CellKind::Text => {
+                let entry = text.split_once(':').is_some_and(|(head, _)| {
+                    ["group", "role"].iter().any(|word| head.trim().eq_ignore_ascii_case(word))
+                });
+                let marred = entry || text.contains('@') || text.eq_ignore_ascii_case("me");
+                self.marred += usize::from(marred);
+            }
+            CellKind::Blank => {}
+        }
+    }
+
+    pub(super) fn ids(&self) -> usize {
+        self.guids + self.addresses
+    }
+
+    pub(super) fn fit(&self) -> Fit {
+        match self.filled {
+            0 => Fit::Empty,
+            filled if self.ids() * 2 >= filled => Fit::Good,
+            filled if (self.ids() + self.marred) * 2 >= filled => Fit::Marred,
+            _ => Fit::Bad,
+        }
+    }
+
+    /// Whether the ids among the cells are object ids rather than addresses.
+    pub(super) fn holds_guids(&self) -> bool {
+        self.guids > self.addresses + self.marred
+    }
+
+    /// Whether this is what Microsoft 365 writes instead of names that it conceals.
+    pub(super) fn is_concealed(&self) -> bool {
+        self.bare_hex > 0 && self.bare_hex * 2 >= self.filled
+    }
+
+    /// Whether ids stand in at least this share of all rows, in percent.
+    pub(super) fn covers(&self, percent: usize) -> bool {
+        self.ids() > 0 && self.ids() * 100 >= self.rows * percent
+    }
+}
+
+/// The profiles of all columns.
+pub(super) fn profiles(width: usize, rows: &[Entry]) -> Vec<ColumnProfile> {
+    let mut profiles = vec![ColumnProfile::default(); width];
+    for row in rows.iter().filter(|row| row.trouble.is_none()) {
+        for (at, profile) in profiles.iter_mut().enumerate() {
+            profile.add(row.cell(at));
+        }
+    }
+    profiles
+}
+
+/// How two columns stand to each other in the rows where both hold an id.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Pair {
+    pub(super) both: usize,
+    pub(super) differ: usize,
+}
+
+impl Pair {
+    pub(super) fn of_columns(rows: &[Entry], one: usize, other: usize) -> Pair {
+        let mut pair = Pair::default();
+        for row in rows.iter().filter(|row| row.trouble.is_none()) {
+            let (one, other) = (row.cell(one), row.cell(other));
+            if CellKind::of_text(one).is_id() && CellKind::of_text(other).is_id() {
+                pair.both += 1;
+                pair.differ += usize::from(!is_same(one, other));
+            }
+        }
+        pair
+    }
+
+    /// Whether they are the same, but for a row in twenty.
+    pub(super) fn agrees(self) -> bool {
+        self.both > 0 && self.differ * 20 <= self.both
+    }
+}
+
+/// Whether two cells hold the same id.
+pub(super) fn is_same(one: &str, other: &str) -> bool {
+    let plain = |text: &str| -> String {
+        let text = trim(text).to_lowercase();
+        if is_guid(&text) { text.chars().filter(char::is_ascii_hexdigit).collect() } else { text }
+    };
+    plain(one) == plain(other)
+}
+
+/// Whether each id of one column goes with one id of the other, as an object id does with a user principal name; in a
+/// log, one user has many events.
+pub(super) fn go_together(rows: &[Entry], one: usize, other: usize) -> bool {
+    let mut there = std::collections::HashMap::new();
+    let mut back = std::collections::HashMap::new();
+    let (mut pairs, mut against) = (0, 0);
+    for row in rows.iter().filter(|row| row.trouble.is_none()) {
+        let (one, other) = (row.cell(one).to_lowercase(), row.cell(other).to_lowercase());
+        if CellKind::of_text(&one).is_id() && CellKind::of_text(&other).is_id() {
+            pairs += 1;
+            let known = there.entry(one.clone()).or_insert_with(|| other.clone());
+            let known_back = back.entry(other.clone()).or_insert_with(|| one.clone());
+            against += usize::from(*known != other || *known_back != one);
+        }
+    }
+    against * 20 <= pairs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_for_nothing_is_blank() {
+        for text in [
+            "",
+            " ",
+            "#N/A",
+            "null",
+            "NULL",
+            "(null)",
+            "-",
+            "n/a",
+            "None",
+            "(blank)",
+            "0",
+            "—",
+            "<none>",
+            "\\N",
+            "00000000-0000-0000-0000-000000000000",
+            "{00000000-0000-0000-0000-000000000000}",
+        ] {
+            assert!(is_blank(text), "{text:?}");
+        }
+        assert_eq!(BLANKS.iter().map(|blank| blank.len()).max(), Some(LONGEST_BLANK - 2));
+        for text in ["a@b.de", "8a0f3c1e-1111-2222-3333-444455556666", "Ann", "1", "nan@contoso.com"] {
+            assert!(!is_blank(text), "{text:?}");
+        }
+    }
+}

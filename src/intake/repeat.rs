@@ -1,0 +1,90 @@
+//! A second header among the rows: exports that were put one after the other.
+
+use super::cell::{is_id_like, trim, unquote};
+use super::delimiter::{KNOWN, from_sep_line};
+use super::entry::Entry;
+use super::header::{Header, Promise, squeeze};
+
+/// A row that is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repeat {
+    /// The header once more.
+    Same,
+    /// The header of another table.
+    Other,
+    /// What stands above a header: `sep=;`, `#TYPE …`.
+    Preface,
+}
+
+/// The header of a file, to know it again.
+#[derive(Debug, Default)]
+pub(super) struct KnownHeader {
+    /// The physical line, where there is a header.
+    pub(super) line: Option<u64>,
+    /// Its cells, without signs and case; none for a table without a header.
+    cells: Vec<String>,
+}
+
+impl KnownHeader {
+    pub(super) fn of_entry(entry: &Entry) -> KnownHeader {
+        let cells = (0..entry.cells.len()).map(|at| squeeze(plain(entry.cell(at))));
+        let mut cells: Vec<String> = cells.collect();
+        while cells.last().is_some_and(String::is_empty) {
+            cells.pop();
+        }
+        KnownHeader { line: Some(entry.line), cells }
+    }
+
+    /// What the row is, if it is no row of data. `id` is the column of ids.
+    pub(super) fn compare(&self, entry: &Entry, id: usize) -> Option<Repeat> {
+        if is_id_like(entry.cell(id)) || entry.trouble.is_some() {
+            return None;
+        }
+        let first = entry.cells.first().map_or("", |cell| plain(cell));
+        if first.starts_with("#TYPE ") || entry.filled() == 1 && from_sep_line(first).is_some() {
+            return Some(Repeat::Preface);
+        }
+        let cells: Vec<&str> = (0..entry.cells.len()).map(|at| plain(entry.cell(at))).collect();
+        let mut squeezed: Vec<String> = cells.iter().map(|cell| squeeze(cell)).collect();
+        while squeezed.last().is_some_and(String::is_empty) {
+            squeezed.pop();
+        }
+        if self.line.is_some() && squeezed == self.cells {
+            return Some(Repeat::Same);
+        }
+        let filled: Vec<&str> = cells.into_iter().filter(|cell| !cell.is_empty()).collect();
+        let split = |cell: &str| {
+            let split = KNOWN.iter().map(|byte| cell.split(char::from(*byte)).map(plain).collect::<Vec<_>>());
+            split.max_by_key(Vec::len).is_some_and(|parts| parts.len() > 1 && self.is_header(&parts))
+        };
+        let other =
+            self.is_header(&filled) || matches!(filled[..], [cell] if cell.len() < 4096 && split(cell));
+        other.then_some(Repeat::Other)
+    }
+
+    /// Whether the cells are names of columns: half of them, with one that is sure, or two of this file's own.
+    fn is_header(&self, cells: &[&str]) -> bool {
+        if cells.iter().any(|cell| is_id_like(cell)) {
+            return false;
+        }
+        let (mut own, mut known, mut sure) = (0, 0, false);
+        for cell in cells.iter().filter(|cell| cell.len() <= 128) {
+            let header = Header::new(cell);
+            let is_own = self.cells.contains(&squeeze(cell));
+            own += usize::from(is_own);
+            known += usize::from(is_own || header.promises_people() || header.promises_text());
+            sure |= match header.promise {
+                Promise::UserObjectId | Promise::ObjectId | Promise::PrincipalName => true,
+                Promise::SomePrincipalName => is_own || cells.len() > 1,
+                Promise::Mail => cells.len() > 1,
+                _ => false,
+            };
+        }
+        (own >= 2 && own * 2 >= cells.len()) || (sure && known * 2 >= cells.len())
+    }
+}
+
+/// The cell without blanks, a byte order mark and quotes around it.
+fn plain(cell: &str) -> &str {
+    trim(unquote(trim(cell)))
+}

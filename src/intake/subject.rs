@@ -1,0 +1,236 @@
+//! What the rows of an export are about, as far as its columns tell: a GUID of something else is no user.
+
+use super::header::{Header, Promise};
+use super::profile::ColumnProfile;
+
+/// What a row may be about instead of a user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    Device,
+    Group,
+    Application,
+    /// An event or a record of a log.
+    Event,
+    Mailbox,
+    /// An assignment of a role or a license.
+    Assignment,
+}
+
+const DEVICE: &[&str] = &[
+    "deviceid",
+    "azureaddeviceid",
+    "aaddeviceid",
+    "entradeviceid",
+    "manageddeviceid",
+    "intunedeviceid",
+    "devicename",
+    "trusttype",
+    "jointype",
+    "jointypetrusttype",
+    "devicetrusttype",
+    "physicalids",
+    "approximatelastsignindatetime",
+    "approximatelastlogontimestamp",
+    "isrooted",
+    "deviceostype",
+    "deviceosversion",
+    "devicecategory",
+    "serialnumber",
+    "deviceserialnumber",
+    "operatingsystem",
+    "operatingsystemversion",
+    "osversion",
+    "deviceownership",
+    "mdmdisplayname",
+    "enrollmentprofilename",
+    "imei",
+    "compliancestate",
+    "iscompliant",
+    "managementagent",
+    "deviceobjectid",
+    "hostname",
+    "computername",
+    "devicedisplayname",
+    "deviceregistrationstate",
+    "registeredowners",
+];
+
+const GROUP: &[&str] = &[
+    "grouptype",
+    "grouptypes",
+    "groupid",
+    "groupname",
+    "groupobjectid",
+    "groupdisplayname",
+    "membershiptype",
+    "membershiprule",
+    "membershipruleprocessingstate",
+    "mailenabled",
+    "securityenabled",
+    "isassignabletorole",
+    "resourceprovisioningoptions",
+    "teamid",
+    "teamname",
+    "membercount",
+    "groupemail",
+    "groupmail",
+    "groupprimaryemail",
+    "groupmembercount",
+    "managedby",
+    "memberjoinrestriction",
+    "groupvisibility",
+    "teamsenabled",
+    "siteurl",
+    "siteid",
+];
+
+const APPLICATION: &[&str] = &[
+    "appid",
+    "applicationid",
+    "appdisplayname",
+    "applicationname",
+    "serviceprincipalid",
+    "serviceprincipaltype",
+    "serviceprincipalname",
+    "serviceprincipalnames",
+    "serviceprincipalobjectid",
+    "signinaudience",
+    "publisherdomain",
+    "appownerorganizationid",
+    "appownertenantid",
+    "replyurls",
+    "identifieruris",
+    "keycredentials",
+    "passwordcredentials",
+    "applicationobjectid",
+    "approleid",
+    "approleassignmentrequired",
+    "clientappid",
+    "applicationtype",
+    "homepageurl",
+];
+
+const EVENT: &[&str] = &[
+    "recordid",
+    "recordtype",
+    "auditdata",
+    "correlationid",
+    "requestid",
+    "operation",
+    "operations",
+    "timegenerated",
+    "timegeneratedutc",
+    "resultindex",
+    "activitydatetime",
+    "activitydisplayname",
+    "eventid",
+    "eventtime",
+    "loggedbyservice",
+    "runspaceid",
+    "originalrequestid",
+    "uniquetokenidentifier",
+    "reportid",
+    "alertid",
+    "incidentid",
+    "actiontype",
+    "creationtime",
+    "auditeventid",
+    "sessionid",
+    "riskeventtype",
+    "detectedby",
+    "networkmessageid",
+    "internetmessageid",
+    "messageid",
+    "messagetraceid",
+    "riskdetectionid",
+];
+
+const MAILBOX: &[&str] = &[
+    "exchangeguid",
+    "archiveguid",
+    "mailboxguid",
+    "exchangeobjectid",
+    "recipienttype",
+    "recipienttypedetails",
+    "mailboxtype",
+    "mailboxtypedetail",
+    "legacyexchangedn",
+    "prohibitsendquota",
+    "whenmailboxcreated",
+    "mailboxplan",
+    "isinactivemailbox",
+    "archivestatus",
+    "accessrights",
+];
+
+const ASSIGNMENT: &[&str] = &[
+    "roledefinitionid",
+    "roleassignmentid",
+    "roledefinitionname",
+    "directoryscopeid",
+    "rolename",
+    "assignmentid",
+    "assignmenttype",
+    "accessreviewid",
+    "reviewid",
+    "licenseassignmentid",
+    "skuid",
+];
+
+/// What the columns tell that rows are about, each with the column that tells it. Logs tell several.
+pub(super) fn subjects(headers: &[Header]) -> Vec<(Subject, usize)> {
+    let all = [
+        (Subject::Device, DEVICE),
+        (Subject::Group, GROUP),
+        (Subject::Application, APPLICATION),
+        (Subject::Event, EVENT),
+        (Subject::Mailbox, MAILBOX),
+        (Subject::Assignment, ASSIGNMENT),
+    ];
+    let found = all.iter().filter_map(|(subject, names)| {
+        let at = headers.iter().position(|header| names.contains(&header.normal.as_str()))?;
+        Some((*subject, at))
+    });
+    found.collect()
+}
+
+impl Subject {
+    /// In the plural, for a message.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Subject::Device => "devices",
+            Subject::Group => "groups",
+            Subject::Application => "applications",
+            Subject::Event => "events of a log",
+            Subject::Mailbox => "mailboxes",
+            Subject::Assignment => "assignments",
+        }
+    }
+
+    /// Whether a column of this name and these cells may name users all the same.
+    pub(super) fn leaves(self, header: &Header, cells: &ColumnProfile) -> bool {
+        let own = match header.promise {
+            Promise::UserObjectId | Promise::PrincipalName => true,
+            _ => header.normal == "userid" || header.normal == "memberobjectidorupn",
+        };
+        if own {
+            return true;
+        }
+        let guids = cells.holds_guids();
+        match self {
+            // In a log of sign-ins, which has devices and applications too, the user is the `Username`.
+            Subject::Device | Subject::Application => {
+                !guids && matches!(header.promise, Promise::SignInName | Promise::SomePrincipalName)
+            }
+            Subject::Group => {
+                let thing =
+                    ["identity", "principal", "account", "accountname"].contains(&header.normal.as_str());
+                let named = matches!(header.promise, Promise::SignInName | Promise::SomePrincipalName);
+                !guids && named && !thing
+            }
+            Subject::Event => !guids && header.promise != Promise::Nothing && header.normal != "identity",
+            Subject::Mailbox => !guids,
+            Subject::Assignment => header.normal != "id" && header.normal != "identity",
+        }
+    }
+}
