@@ -36,6 +36,7 @@ mod error;
 mod filter;
 mod layout;
 mod omission;
+mod record;
 mod records;
 mod row;
 mod shard;
