@@ -12,11 +12,14 @@
 //! ```
 //!
 //! Nobody is lost in silence. A row that cannot be trusted comes out as [`Verdict::Unreadable`], one left out by a
-//! filter as [`Verdict::Excluded`], and whatever would hide several rows is an [`IntakeError`]. Only blank rows,
-//! comments of plain lists, and the rows before `skip_rows` and after `max_rows` never appear.
+//! filter as [`Verdict::Excluded`], and whatever would hide several rows is an [`IntakeError`]. Blank
+//! rows and the rows before `skip_rows` and after `max_rows` never appear. What else is no row (comments, lines drawn between
+//! rows, what a bulk template holds beside users, end marks) stands in [`Intake::omissions`], and cells whose bytes are no
+//! text, too: they cost a row only where it needs them.
 //!
 //! A quoted cell may run over several lines. Where one of them could be a row with a user id, or text follows the closing
-//! quote, a stray quote has joined rows, and the row is unreadable.
+//! quote, a stray quote has joined rows, and the row is unreadable; so is a row where quotes that do not pair may have split
+//! a cell. Blanks around quotes count for nothing.
 //!
 //! Where a row has more cells than there are columns, a delimiter stands inside a cell without quotes, and cells have
 //! shifted: the row is unreadable, unless the ids stand in the first column and no further id hides in the cells
@@ -38,6 +41,7 @@ mod header;
 mod layout;
 mod omission;
 mod profile;
+mod record;
 mod records;
 mod repeat;
 mod row;

@@ -10,13 +10,8 @@ use std::io::{self, Read};
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 
 use super::audit::{Audit, is_blank};
+pub(super) use super::record::{Defect, MAX_CELLS, MAX_RECORD, Record};
 
-/// The longest record that is held, in bytes.
-pub(super) const MAX_RECORD: usize = 1024 * 1024;
-/// The most cells a record may have, as many as a spreadsheet has columns.
-pub(super) const MAX_CELLS: usize = 16_384;
-/// How many bytes are kept of a record that is too long, to show it.
-const KEPT: usize = 128;
 /// The most bytes of blanks before an opening quote.
 const MAX_BLANKS: usize = 4096;
 /// How many bytes are read, and how many are taken out of `csv-core`, at once.
@@ -29,75 +24,6 @@ pub(super) enum Shape {
     Lines,
     /// Cells with this byte between them, quoted where needed.
     Cells(u8),
-}
-
-/// What is wrong with a record that could be read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Defect {
-    TooLong,
-    TooManyCells,
-    /// Text follows the closing quote of a cell, and that cell ran over several lines or a further quote comes after it.
-    StrayQuote {
-        from: u64,
-        to: u64,
-    },
-}
-
-/// One record. Its memory is used again for the next.
-#[derive(Debug, Default)]
-pub(super) struct Record {
-    /// The physical line where it starts, from 1.
-    pub(super) line: u64,
-    pub(super) defect: Option<Defect>,
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Record {
-    /// The cells, as the bytes they were: not yet known to be UTF-8.
-    pub(super) fn cells(&self) -> impl Iterator<Item = &[u8]> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        self.ends.iter().zip(starts).map(|(&end, start)| &self.bytes[start..end])
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-        self.defect = None;
-    }
-
-    fn push(&mut self, bytes: &[u8]) {
-        if !self.is_cut() && self.bytes.len() + bytes.len() > MAX_RECORD {
-            self.cut(Defect::TooLong);
-        } else if !self.is_cut() {
-            self.bytes.extend_from_slice(bytes);
-        }
-    }
-
-    fn end_cell(&mut self) {
-        if !self.is_cut() && self.ends.len() == MAX_CELLS {
-            self.cut(Defect::TooManyCells);
-        } else if !self.is_cut() {
-            self.ends.push(self.bytes.len());
-        }
-    }
-
-    /// The cell that has not ended yet.
-    fn open_cell(&self) -> &[u8] {
-        &self.bytes[self.ends.last().copied().unwrap_or(0)..]
-    }
-
-    fn is_cut(&self) -> bool {
-        matches!(self.defect, Some(Defect::TooLong | Defect::TooManyCells))
-    }
-
-    fn cut(&mut self, defect: Defect) {
-        self.defect = Some(defect);
-        self.bytes.truncate(KEPT);
-        self.ends.retain(|end| *end < KEPT);
-        self.ends.truncate(KEPT);
-        self.ends.push(self.bytes.len());
-    }
 }
 
 /// What ends the reading of records.
@@ -215,7 +141,7 @@ impl<R: Read> Records<R> {
             };
             if !record.is_cut() {
                 let (blanks, stray) = self.audit.end_cell(record.open_cell(), !is_end);
-                record.bytes.truncate(record.bytes.len() - blanks);
+                record.shorten(blanks);
                 record.defect = record.defect.or(stray.map(|(from, to)| Defect::StrayQuote { from, to }));
             }
             record.end_cell();
