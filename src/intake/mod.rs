@@ -1,4 +1,4 @@
-//! Everything that yields rows: CSV, plain lists, spreadsheets, standard input.
+//! Everything that yields rows: CSV, plain lists, spreadsheets, JSON, standard input.
 //!
 //! A source is told apart by its content, never by its name. [`open`] looks at the first bytes of each, decides
 //! encoding, delimiter, header and column of user ids, and says so in [`Intake::notices`]; then [`Intake`] gives the
@@ -30,9 +30,11 @@ mod encoding;
 mod entry;
 mod error;
 mod filter;
+mod json;
 mod layout;
 mod omission;
 mod records;
+mod refused;
 mod row;
 mod shard;
 mod sniff;
@@ -75,6 +77,8 @@ pub enum Kind {
     List,
     /// An `.xlsx` workbook.
     Xlsx,
+    /// JSON: a list of texts or objects, or such values one after another.
+    Json,
 }
 
 /// The word that says that no column names tenants.
