@@ -4,6 +4,7 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod formats;
 mod lists;
 mod property;
 mod rows;
