@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use entra_revoke::intake::{Intake, Kind, Options, Row, Source, Verdict, open};
+use entra_revoke::intake::{Intake, Kind, Options, Row, Sheets, Source, Verdict, open};
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
@@ -119,10 +119,10 @@ fn offboarding_workbook() {
     assert_eq!(rows.iter().find(|row| row.cells[5].contains('T')).unwrap().cells[5], "2026-06-12T17:30:00");
     assert_eq!(rows[31].cells[0], "Total: 31");
 
-    let options = Options { sheet: Some("joiners".into()), ..Options::default() };
+    let options = Options { sheets: Sheets::Named(vec!["joiners".into()]), ..Options::default() };
     let joiners = open(&[Source::File(path("offboarding.xlsx"))], &options).unwrap();
     assert_eq!(joiners.map(|row| row.unwrap().id).collect::<Vec<_>>(), ["nova.quist@contoso.com"]);
-    let options = Options { sheet: Some("Q3".into()), ..Options::default() };
+    let options = Options { sheets: Sheets::Named(vec!["Q3".into()]), ..Options::default() };
     let error = open(&[Source::File(path("offboarding.xlsx"))], &options).unwrap_err().to_string();
     assert!(error.contains("has no sheet `Q3`: it has `Leavers`, `Joiners`"), "{error}");
 }

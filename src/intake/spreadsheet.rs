@@ -13,7 +13,7 @@ use super::entry::Entry;
 use super::error::{IntakeError, shown};
 use super::layout::{Layout, decide};
 use super::records::MAX_RECORD;
-use super::{Options, zip};
+use super::{Options, Sheets, zip};
 
 /// The largest file that is taken for a workbook, in bytes.
 const LARGEST: u64 = 100 * 1024 * 1024;
@@ -121,7 +121,11 @@ fn read_sheet(
     let mut book = Xlsx::new(io::BufReader::new(file)).map_err(|error| broken(name, &error))?;
     let sheets: Vec<_> =
         book.sheets_metadata().iter().filter(|sheet| sheet.typ == SheetType::WorkSheet).cloned().collect();
-    let wanted = match &options.sheet {
+    let asked = match &options.sheets {
+        Sheets::Named(names) => names.first(),
+        Sheets::Auto | Sheets::All => None,
+    };
+    let wanted = match asked {
         Some(wanted) => {
             let same = |sheet: &&calamine::Sheet| sheet.name.trim().eq_ignore_ascii_case(wanted.trim());
             sheets.iter().find(|sheet| sheet.name == *wanted).or_else(|| sheets.iter().find(same))
@@ -134,7 +138,7 @@ fn read_sheet(
     let Some(sheet) = wanted else {
         return Err(IntakeError::NoSuchSheet {
             name: name.to_owned(),
-            sheet: shown(options.sheet.as_deref().unwrap_or("of cells")),
+            sheet: shown(asked.map_or("of cells", String::as_str)),
             sheets: sheets.into_iter().map(|sheet| sheet.name).collect(),
         });
     };

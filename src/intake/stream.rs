@@ -8,7 +8,7 @@ use super::filter::Filters;
 use super::layout::{Layout, no_such_column};
 use super::row::RowMaker;
 use super::source::{self, Opened};
-use super::{Kind, Options, Row, Source};
+use super::{Kind, Options, Row, SheetFacts, Sheets, Source};
 
 /// Opens the sources and decides how to read each. No row is given yet, and only the first 64 KiB of a text were read.
 ///
@@ -37,6 +37,7 @@ pub struct Intake {
     columns: Vec<String>,
     id_columns: Vec<Option<String>>,
     notices: Vec<String>,
+    sheets: Vec<SheetFacts>,
     skip: u64,
     most: u64,
     /// Rows met so far, in all sources and in this one.
@@ -48,8 +49,13 @@ pub struct Intake {
 
 impl Intake {
     pub(super) fn new(opened: Vec<(Opened, Layout)>, options: &Options) -> Result<Self, IntakeError> {
-        if options.sheet.is_some() && opened.iter().all(|(source, _)| source.kind != Kind::Xlsx) {
-            return Err(IntakeError::SheetWithoutWorkbook);
+        if opened.iter().all(|(source, _)| source.kind != Kind::Xlsx) {
+            if matches!(options.sheets, Sheets::Named(_)) {
+                return Err(IntakeError::WithoutWorkbook { flag: "--sheet" });
+            }
+            if options.visible_only {
+                return Err(IntakeError::WithoutWorkbook { flag: "--visible-only" });
+            }
         }
         if let [(first, _), ..] = &opened[..]
             && opened.iter().all(|(_, layout)| layout.is_list)
@@ -85,6 +91,7 @@ impl Intake {
             columns,
             id_columns,
             notices,
+            sheets: Vec::new(),
             skip: options.skip_rows,
             most: options.max_rows.unwrap_or(u64::MAX),
             met: 0,
@@ -119,6 +126,11 @@ impl Intake {
     pub fn tenant_column(&self) -> Option<&str> {
         let layouts = self.makers.iter().map(|maker| &maker.layout);
         layouts.filter_map(|layout| layout.columns.get(layout.roles.tenant?)).next().map(String::as_str)
+    }
+
+    /// Every sheet of every workbook, also those that are not read.
+    pub fn sheets(&self) -> &[SheetFacts] {
+        &self.sheets
     }
 
     /// The names of all sources, in their order.

@@ -166,8 +166,10 @@ fn errors_say_what_to_do() {
     let by = |column: &str| Options { column: Some(column.into()), ..Options::default() };
     assert!(message(b"a@b.de", &by("UPN")).contains("has no column `UPN` (--column): it has no columns"));
     assert!(message(b"UPN,Mail\na@b.de,b@b.de\n", &by("Mali")).contains("it has `UPN`, `Mail`"));
-    let sheet = Options { sheet: Some("x".into()), ..Options::default() };
+    let sheet = Options { sheets: Sheets::Named(vec!["x".into()]), ..Options::default() };
     assert!(message(b"a@b.de", &sheet).contains("--sheet"));
+    let visible = Options { visible_only: true, ..Options::default() };
+    assert!(message(b"a@b.de", &visible).contains("--visible-only"));
     let priority = Options { priority_column: Some("rank".into()), ..Options::default() };
     assert!(message(b"UPN,Name\na@b.de,b\n", &priority).contains("--priority-column"));
     let files = [Source::File("/nowhere/x.csv".into()), Source::File(std::env::temp_dir())];
