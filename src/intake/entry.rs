@@ -1,5 +1,7 @@
 //! One record as text, whatever it came from, with what is wrong with it.
 
+use serde::{Deserialize, Serialize};
+
 use super::cell::{is_id_like, unquote};
 use super::encoding::{TextEncoding, UNDECODABLE};
 use super::records::{Defect, Record, Shape};
@@ -15,6 +17,17 @@ pub(super) struct Entry {
     pub(super) trouble: Option<String>,
     /// Whether cells are missing, because the record is too long.
     pub(super) cut: bool,
+    /// Cells whose text is not their value.
+    pub(super) faults: Vec<CellFault>,
+}
+
+/// A cell whose text is not its value: a formula without a stored value, for instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CellFault {
+    /// Its column, from 0.
+    pub(super) column: usize,
+    /// What is wrong with it.
+    pub(super) why: String,
 }
 
 impl Entry {
@@ -35,12 +48,17 @@ impl Entry {
             cells.push(cell);
         }
         let cut = matches!(record.defect, Some(Defect::TooLong | Defect::TooManyCells));
-        Self { line: record.line, cells, trouble, cut }
+        Self { line: record.line, cells, trouble, cut, faults: Vec::new() }
     }
 
     /// The cell, trimmed; nothing where the record is shorter.
     pub(super) fn cell(&self, at: usize) -> &str {
         self.cells.get(at).map_or("", |cell| super::cell::trim(cell))
+    }
+
+    /// Why the cell's text is not its value.
+    pub(super) fn fault(&self, at: usize) -> Option<&str> {
+        self.faults.iter().find(|fault| fault.column == at).map(|fault| fault.why.as_str())
     }
 
     /// How many cells hold something.

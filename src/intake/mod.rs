@@ -40,7 +40,6 @@ mod spreadsheet;
 mod stream;
 #[cfg(test)]
 mod tests;
-mod zip;
 
 use std::path::PathBuf;
 

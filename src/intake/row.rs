@@ -41,7 +41,7 @@ impl RowMaker {
         if self.layout.is_list {
             let line = entry.cells.first().map_or("", String::as_str);
             let id = without_comment(line);
-            let verdict = match self.trouble(&entry) {
+            let verdict = match self.trouble(&entry).or_else(|| entry.fault(0).map(str::to_owned)) {
                 _ if trim(line).starts_with('#') => return None,
                 Some(why) => Verdict::Unreadable(why),
                 None if id.is_empty() => return None,
@@ -58,7 +58,7 @@ impl RowMaker {
         for (at, cell) in entry.cells.iter().enumerate().take(columns.len()) {
             row.cells[self.places[at]].clone_from(cell);
         }
-        if let Some(why) = self.trouble(&entry) {
+        if let Some(why) = self.trouble(&entry).or_else(|| self.fault(&entry, filters)) {
             if row.id.is_empty() {
                 let mut cells = (0..entry.cells.len()).map(|at| entry.cell(at));
                 row.id = cells.find(|cell| !cell.is_empty()).unwrap_or_default().to_owned();
@@ -121,6 +121,20 @@ impl RowMaker {
                 if width == 1 { "" } else { "s" }
             )
         })
+    }
+
+    /// Why a cell that decides about the row cannot be trusted. In other cells a fault costs nothing.
+    fn fault(&self, entry: &Entry, filters: &Filters) -> Option<String> {
+        if entry.faults.is_empty() {
+            return None;
+        }
+        let roles = &self.layout.roles;
+        let fallback = roles.fallback.filter(|_| entry.cell(roles.id).is_empty());
+        let deciding =
+            [Some(roles.id), fallback, roles.priority, roles.tenant, roles.object_type, roles.user_type];
+        let filtered = filters.places().filter_map(|at| self.places.iter().position(|place| *place == at));
+        let mut decided = deciding.into_iter().flatten().chain(filtered);
+        decided.find_map(|at| entry.fault(at)).map(str::to_owned)
     }
 
     /// What else the row calls its user.

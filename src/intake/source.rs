@@ -10,7 +10,7 @@ use super::error::{IntakeError, bare};
 use super::layout::Layout;
 use super::records::{Record, RecordError, Records, Shape};
 use super::sniff::{Sample, sniff};
-use super::{Kind, Options, Source, delimiter, spreadsheet};
+use super::{Kind, Options, SheetFacts, Source, delimiter, spreadsheet};
 
 /// How many bytes are looked at before anything is decided.
 const HEAD: usize = 64 * 1024;
@@ -22,15 +22,17 @@ pub(super) struct Opened {
     /// How many records are still to be passed over: what stands before the first row of data.
     before: usize,
     feed: Feed,
+    /// What was found in the sheets of the workbook, if it is one and this is the first of those read.
+    pub(super) sheets: Vec<SheetFacts>,
 }
 
 enum Feed {
     Text { records: Box<Records<Text>>, record: Record, encoding: super::TextEncoding, shape: Shape },
-    Sheet { rows: spreadsheet::Rows, raw: Hashing },
+    Sheet { rows: spreadsheet::Rows, digest: SourceDigest },
 }
 
-/// Opens a source and decides how to read it.
-pub(super) fn open(source: &Source, options: &Options) -> Result<(Opened, Layout), IntakeError> {
+/// Opens a source and decides how to read it. A workbook of which several sheets are read gives each of them.
+pub(super) fn open(source: &Source, options: &Options) -> Result<Vec<(Opened, Layout)>, IntakeError> {
     let (name, reader): (String, Box<dyn Read + Send>) = match source {
         Source::Stdin => ("stdin".into(), Box::new(io::stdin())),
         Source::File(path) => {
@@ -50,11 +52,11 @@ pub(super) fn from_reader(
     name: String,
     reader: Box<dyn Read + Send>,
     options: &Options,
-) -> Result<(Opened, Layout), IntakeError> {
+) -> Result<Vec<(Opened, Layout)>, IntakeError> {
     let mut raw = Hashing::new(reader);
     let head = raw.read_head(HEAD).map_err(|error| IntakeError::Read { name: name.clone(), error })?;
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-        return open_workbook(name, &head, raw, options);
+        return open_workbook(&name, &head, raw, options);
     }
     let whole = head.len() < HEAD;
     let detected = detect(&head, whole, options.encoding).map_err(|no| IntakeError::NotText {
@@ -83,19 +85,24 @@ pub(super) fn from_reader(
     }
     records.set_shape(found.shape);
     let feed = Feed::Text { records, record, encoding, shape: found.shape };
-    Ok((Opened { name, kind, before: layout.before, feed }, layout))
+    Ok(vec![(Opened { name, kind, before: layout.before, feed, sheets: Vec::new() }, layout)])
 }
 
 fn open_workbook(
-    name: String,
+    name: &str,
     head: &[u8],
-    mut raw: Hashing,
+    raw: Hashing,
     options: &Options,
-) -> Result<(Opened, Layout), IntakeError> {
-    let (rows, mut layout) = spreadsheet::open(&name, head, &mut raw, options)?;
-    layout.said.insert(0, format!("{name}: {}", rows.said));
-    let before = layout.before;
-    Ok((Opened { name, kind: Kind::Xlsx, before, feed: Feed::Sheet { rows, raw } }, layout))
+) -> Result<Vec<(Opened, Layout)>, IntakeError> {
+    let mut workbook = spreadsheet::open(name, head, raw, options)?;
+    let mut opened = Vec::new();
+    for sheet in workbook.sheets {
+        let feed = Feed::Sheet { rows: sheet.rows, digest: workbook.digest.clone() };
+        let sheets = std::mem::take(&mut workbook.facts);
+        let before = sheet.layout.before;
+        opened.push((Opened { name: sheet.name, kind: Kind::Xlsx, before, feed, sheets }, sheet.layout));
+    }
+    Ok(opened)
 }
 
 impl Opened {
@@ -103,7 +110,10 @@ impl Opened {
     pub(super) fn next(&mut self) -> Result<Option<Entry>, IntakeError> {
         loop {
             let entry = match &mut self.feed {
-                Feed::Sheet { rows, .. } => rows.next(),
+                Feed::Sheet { rows, .. } => {
+                    let read = |error| IntakeError::Read { name: self.name.clone(), error };
+                    rows.next().map_err(read)?
+                }
                 Feed::Text { records, record, encoding, shape } => {
                     let more = records.read(record).map_err(|error| failed(&self.name, error))?;
                     more.then(|| Entry::from_record(record, *encoding, *shape))
@@ -120,7 +130,7 @@ impl Opened {
     /// Reads what is left, and gives the fingerprint of everything.
     pub(super) fn finish(self) -> Result<SourceDigest, IntakeError> {
         let raw = match self.feed {
-            Feed::Sheet { raw, .. } => raw,
+            Feed::Sheet { digest, .. } => return Ok(digest),
             Feed::Text { records, .. } => records.into_inner().into_raw(),
         };
         let name = self.name;

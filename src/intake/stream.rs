@@ -22,7 +22,10 @@ pub fn open(sources: &[Source], options: &Options) -> Result<Intake, IntakeError
     if sources.iter().filter(|source| matches!(source, Source::Stdin)).count() > 1 {
         return Err(IntakeError::StdinTwice);
     }
-    let opened = sources.iter().map(|source| source::open(source, options)).collect::<Result<_, _>>()?;
+    let mut opened = Vec::new();
+    for source in sources {
+        opened.extend(source::open(source, options)?);
+    }
     Intake::new(opened, options)
 }
 
@@ -78,6 +81,7 @@ impl Intake {
         let id_columns =
             opened.iter().map(|(_, layout)| layout.columns.get(layout.roles.id).cloned()).collect();
         let width = columns.len();
+        let sheets = opened.iter().flat_map(|(source, _)| source.sheets.clone()).collect();
         let mut sources = Vec::new();
         let mut makers = Vec::new();
         for (source, ((opened, layout), places)) in opened.into_iter().zip(places).enumerate() {
@@ -91,7 +95,7 @@ impl Intake {
             columns,
             id_columns,
             notices,
-            sheets: Vec::new(),
+            sheets,
             skip: options.skip_rows,
             most: options.max_rows.unwrap_or(u64::MAX),
             met: 0,
@@ -128,7 +132,7 @@ impl Intake {
         layouts.filter_map(|layout| layout.columns.get(layout.roles.tenant?)).next().map(String::as_str)
     }
 
-    /// Every sheet of every workbook, also those that are not read.
+    /// The sheets of all workbooks, also those that are not read; where sheets are named, those alone.
     pub fn sheets(&self) -> &[SheetFacts] {
         &self.sheets
     }

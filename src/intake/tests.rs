@@ -12,7 +12,7 @@ fn try_read(sources: &[&[u8]], options: &Options) -> Result<(Intake, Vec<Row>), 
     let mut opened = Vec::new();
     for (number, bytes) in sources.iter().enumerate() {
         let reader = Box::new(io::Cursor::new(bytes.to_vec()));
-        opened.push(from_reader(format!("f{number}"), reader, options)?);
+        opened.extend(from_reader(format!("f{number}"), reader, options)?);
     }
     let mut intake = Intake::new(opened, options)?;
     let rows = intake.by_ref().collect::<Result<_, _>>()?;
@@ -184,7 +184,7 @@ fn an_endless_line_is_one_unreadable_row() {
     let endless = io::repeat(b'x').take(100_000_000).chain(&b"\nann@contoso.com\n"[..]);
     let options = Options::default();
     let opened = from_reader("big".into(), Box::new(endless), &options).unwrap();
-    let mut intake = Intake::new(vec![opened], &options).unwrap();
+    let mut intake = Intake::new(opened, &options).unwrap();
     let rows: Vec<Row> = intake.by_ref().map(Result::unwrap).collect();
     assert_eq!(why(&rows[0]), "longer than 1 MiB");
     assert!(rows[0].id.len() < 200);
