@@ -4,9 +4,12 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod bombs;
 mod lists;
 mod property;
 mod rows;
+mod sheets;
+mod workbook;
 
 use std::collections::BTreeSet;
 

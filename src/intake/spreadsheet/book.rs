@@ -13,8 +13,11 @@ const MOST_STRINGS: usize = 8_000_000;
 const MOST_STRING_TEXT: usize = 64 * 1024 * 1024;
 /// The most formats of cells; Excel allows 65,490.
 const MOST_STYLES: usize = 100_000;
-/// The most relations of a part.
+/// The most relations of a part, and the most text in them, in bytes.
 const MOST_RELATIONS: usize = 20_000;
+const MOST_RELATION_TEXT: usize = 4 * 1024 * 1024;
+/// The longest name of a sheet, in bytes; Excel allows 31 characters.
+const LONGEST_NAME: usize = 1_000;
 
 /// A sheet by its name.
 #[derive(Debug, Clone)]
@@ -87,6 +90,7 @@ fn relations(archive: &mut Archive, part: &str) -> Result<Vec<Relation>, Trouble
     let mut relations = Vec::new();
     let Some(part) = archive.part(&format!("{base}_rels/{file}.rels"))? else { return Ok(relations) };
     let mut xml = Xml::new(part)?;
+    let mut length = 0;
     loop {
         let tag = match xml.next()? {
             Node::Open(tag) if name(&tag) == "Relationship" => tag,
@@ -97,13 +101,15 @@ fn relations(archive: &mut Archive, part: &str) -> Result<Vec<Relation>, Trouble
             continue;
         }
         let kind = attribute(&tag, "Type")?.unwrap_or_default();
-        relations.push(Relation {
+        let relation = Relation {
             id: attribute(&tag, "Id")?.unwrap_or_default(),
             kind: kind.rsplit('/').next().unwrap_or_default().to_owned(),
             target: resolve(folder, attribute(&tag, "Target")?.unwrap_or_default().trim()),
-        });
-        if relations.len() > MOST_RELATIONS {
-            return Err(Trouble::TooLarge("over 20,000 relations between its parts".into()));
+        };
+        length += relation.id.len() + relation.kind.len() + relation.target.len();
+        relations.push(relation);
+        if relations.len() > MOST_RELATIONS || length > MOST_RELATION_TEXT {
+            return Err(Trouble::TooLarge("over 20,000 relations or 4 MiB of them between its parts".into()));
         }
     }
 }
@@ -146,6 +152,9 @@ fn read_workbook(
             "workbookPr" => shared.from_1904 = is_on(&tag, "date1904")?,
             "sheet" => {
                 let sheet = attribute(&tag, "name")?.unwrap_or_default();
+                if sheet.len() > LONGEST_NAME {
+                    return Err(Trouble::TooLarge("the name of a sheet has over 1,000 bytes".into()));
+                }
                 let id = attribute(&tag, "id")?.unwrap_or_default();
                 let relation = relations.iter().find(|relation| relation.id == id).ok_or_else(|| {
                     Trouble::Damaged(format!("its sheet {} has no part", super::shown(&sheet)))

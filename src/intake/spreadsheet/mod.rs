@@ -32,9 +32,9 @@ use super::layout::{Layout, decide};
 use super::{Kind, Options, SheetFacts, Sheets};
 use archive::Archive;
 use book::Book;
-use profile::Profile;
+use profile::{First, Profile};
 use sheet::SheetReader;
-use spool::{Spool, SpooledRows};
+use spool::{Spool, Spooled, SpooledRows};
 use xml::Xml;
 
 /// The largest file that is taken for a workbook, in bytes.
@@ -44,6 +44,8 @@ const MOST_TEXT: usize = 256 * 1024 * 1024;
 const MOST_CELLS: usize = 10_000_000;
 /// The most cells, with the empty ones between and before those that hold something.
 const MOST_PLACES: usize = 100_000_000;
+/// The most columns of all sheets together.
+const MOST_COLUMNS: usize = 100_000;
 
 /// Why a workbook cannot be read.
 #[derive(Debug)]
@@ -129,15 +131,19 @@ pub(super) fn open(
         return Err(IntakeError::NoRows { name: name.to_owned(), what: "its sheets are empty" });
     }
     let mut sheets = Vec::new();
+    let (mut columns, mut rows) = (0_usize, 0_usize);
     for at in &chosen {
         let profile = &profiles[*at];
         let sheet_name = &profile.sheet.name;
         let label =
             if chosen.len() == 1 { name.to_owned() } else { format!("{name} [{}]", bare(sheet_name)) };
-        let mut layout = layout(&label, profile, options)?;
-        let places = layout.columns.len().saturating_mul(profile.rows as usize);
-        if places > MOST_PLACES {
-            return Err(Trouble::TooLarge("over 100 million cells, with empty ones".into()).of(name));
+        let first = first(&spooled, profile).map_err(|error| Trouble::Io(error).of(name))?;
+        let mut layout = layout(&label, &first, profile, options)?;
+        columns += layout.columns.len();
+        rows += profile.rows as usize;
+        if columns.saturating_mul(rows) > MOST_PLACES || columns > MOST_COLUMNS {
+            let what = "100,000 columns or 100 million cells, with empty ones";
+            return Err(Trouble::TooLarge(format!("over {what}")).of(name));
         }
         let unread = unread(&all, &profiles, &chosen);
         layout.said.insert(0, format!("{label}: xlsx, sheet {}{unread}", shown(sheet_name)));
@@ -252,15 +258,27 @@ fn read(
     Ok(profile)
 }
 
+/// The sheet's first rows.
+fn first(spooled: &Spooled, profile: &Profile) -> io::Result<Vec<Entry>> {
+    let mut first = First::default();
+    let mut rows = spooled.rows(profile.from, profile.to);
+    while let Some(row) = rows.next()? {
+        if !first.add(row) {
+            break;
+        }
+    }
+    Ok(first.entries)
+}
+
 /// Decides how to read the sheet.
-fn layout(name: &str, profile: &Profile, options: &Options) -> Result<Layout, IntakeError> {
+fn layout(name: &str, first: &[Entry], profile: &Profile, options: &Options) -> Result<Layout, IntakeError> {
     let hidden = profile.hidden_told(options.visible_only);
-    if profile.first.is_empty() {
+    if first.is_empty() {
         let what = if hidden.is_some() { "all rows of the sheet are hidden" } else { "the sheet is empty" };
         return Err(IntakeError::NoRows { name: name.to_owned(), what });
     }
-    let one_column = profile.first.iter().all(|entry| entry.cells.len() < 2);
-    let mut layout = decide(name, &profile.first, one_column, options)?;
+    let one_column = first.iter().all(|entry| entry.cells.len() < 2);
+    let mut layout = decide(name, first, one_column, options)?;
     if profile.sheet.is_hidden {
         layout.said.push("the sheet is hidden".to_owned());
     }

@@ -25,9 +25,7 @@ pub(super) struct Profile {
     /// Where its rows stand in the spool.
     pub(super) from: u64,
     pub(super) to: u64,
-    /// Its first rows.
-    pub(super) first: Vec<Entry>,
-    looked_at: (usize, usize),
+    first: First,
     pub(super) rows: u64,
     id_rows: u64,
     /// Rows with an id that stands behind words such as `Prepared by`.
@@ -47,8 +45,7 @@ impl Profile {
             sheet,
             from,
             to: from,
-            first: Vec::new(),
-            looked_at: (0, 0),
+            first: First::default(),
             rows: 0,
             id_rows: 0,
             signed_rows: 0,
@@ -69,7 +66,6 @@ impl Profile {
     }
 
     pub(super) fn add(&mut self, row: SparseRow) {
-        let (cells, text) = (row.width(), row.length());
         let id = row.cells.iter().position(|(_, cell)| is_id_like(cell));
         self.rows += 1;
         self.id_rows += u64::from(id.is_some());
@@ -77,16 +73,14 @@ impl Profile {
         self.signed_rows += u64::from(words.last().is_some_and(|(_, label)| is_signature(label)));
         self.fault_rows += u64::from(!row.faults.is_empty());
         self.faults += row.faults.len() as u64;
-        self.looked_at = (self.looked_at.0.saturating_add(cells), self.looked_at.1.saturating_add(text));
-        let is_little = self.looked_at.0 <= LOOK_AT_CELLS && self.looked_at.1 <= LOOK_AT_TEXT;
-        if self.first.len() < LOOK_AT && (is_little || self.first.is_empty()) {
-            self.first.push(row.entry());
-        }
+        self.first.add(row);
     }
 
     pub(super) fn end(&mut self, to: u64, options: &Options) {
         self.to = to;
-        self.has_header = find_header(&self.first, options).is_some();
+        // Of many sheets, the first rows would be too much to keep.
+        let first = std::mem::take(&mut self.first).entries;
+        self.has_header = find_header(&first, options).is_some();
     }
 
     /// How many rows hold what could be an id.
@@ -145,6 +139,28 @@ impl Profile {
 
     pub(super) fn is_hidden_column(&self, at: usize) -> bool {
         self.hidden_columns.iter().any(|(from, to)| (*from..=*to).contains(&at))
+    }
+}
+
+/// The first rows of a sheet, as many as are looked at.
+#[derive(Default)]
+pub(super) struct First {
+    pub(super) entries: Vec<Entry>,
+    cells: usize,
+    text: usize,
+}
+
+impl First {
+    /// Takes a row, and says whether it takes more.
+    pub(super) fn add(&mut self, row: SparseRow) -> bool {
+        self.cells = self.cells.saturating_add(row.width());
+        self.text = self.text.saturating_add(row.length());
+        let is_little = self.cells <= LOOK_AT_CELLS && self.text <= LOOK_AT_TEXT;
+        let takes = self.entries.len() < LOOK_AT && (is_little || self.entries.is_empty());
+        if takes {
+            self.entries.push(row.entry());
+        }
+        takes
     }
 }
 

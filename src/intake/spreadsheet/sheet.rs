@@ -17,9 +17,9 @@ use crate::intake::records::{MAX_CELLS, MAX_RECORD};
 /// The most rows of a sheet.
 const MOST_ROWS: u64 = 1_048_576;
 /// The most groups of hidden columns.
-const MOST_GROUPS: usize = 20_000;
+const MOST_GROUPS: usize = 1_000;
 /// The most cells that formulas of several cells leave without a value.
-const MOST_VALUELESS: u64 = 200_000;
+const MOST_VALUELESS: u64 = 100_000;
 
 /// A row's cells that hold something, each with its column.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -142,7 +142,7 @@ impl<'a> SheetReader<'a> {
             self.hidden_columns.push((min.saturating_sub(1), max.saturating_sub(1)));
         }
         if self.hidden_columns.len() > MOST_GROUPS {
-            return Err(Trouble::TooLarge("over 20,000 groups of columns".into()));
+            return Err(Trouble::TooLarge("over 1,000 groups of hidden columns".into()));
         }
         Ok(())
     }
@@ -168,6 +168,7 @@ impl<'a> SheetReader<'a> {
     fn row(&mut self, line: u64, is_hidden: bool) -> Result<(), Trouble> {
         let mut cells: BTreeMap<usize, (String, Option<String>)> = BTreeMap::new();
         let mut next_column = 0;
+        let mut length = 0;
         loop {
             let tag = match self.xml.next()? {
                 Node::Open(tag) if name(&tag) == "c" => tag,
@@ -187,7 +188,12 @@ impl<'a> SheetReader<'a> {
                 return Err(Trouble::Damaged("a cell lies beyond the last column".into()));
             }
             next_column = column + 1;
-            let (text, fault) = self.cell(&tag, line, column)?;
+            let (mut text, fault) = self.cell(&tag, line, column)?;
+            // What is behind the longest record makes it no longer.
+            if length > MAX_RECORD {
+                text = String::new();
+            }
+            length += text.len();
             if cells.contains_key(&column) {
                 let place = address(line, column);
                 return Err(Trouble::Damaged(format!("its cell {place} is given twice")));
@@ -310,7 +316,7 @@ impl<'a> SheetReader<'a> {
             let cells = (bottom + 1).saturating_sub(top) * (right as u64 + 1).saturating_sub(left as u64);
             self.valueless += cells;
             if self.valueless > MOST_VALUELESS {
-                return Err(Trouble::TooLarge("formulas without values over 200,000 cells".into()));
+                return Err(Trouble::TooLarge("formulas without values over 100,000 cells".into()));
             }
             self.areas.push(Area { rows: (top, bottom), columns: (left, right), why: why.clone() });
         }
