@@ -223,7 +223,11 @@ pub(super) fn choose(name: &str, profiles: &[Profile]) -> Result<usize, IntakeEr
     let filled = places(&|profile| is_visible(profile) && profile.rows > 0);
     match (&headed[..], &filled[..]) {
         ([only], _) | ([], [only, ..]) => Ok(*only),
-        ([], []) => Err(IntakeError::NoRows { name: name.to_owned(), what: "its visible sheets are empty" }),
+        ([], []) => {
+            let left_out = profiles.iter().any(|profile| is_visible(profile) && profile.hidden > 0);
+            let what = if left_out { "all its rows are hidden" } else { "its visible sheets are empty" };
+            Err(IntakeError::NoRows { name: name.to_owned(), what })
+        }
         (several, _) => which("several sheets have a column of user ids", several),
     }
 }
