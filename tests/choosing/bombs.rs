@@ -1,4 +1,5 @@
 //! Workbooks that were made to fill memory or to confuse: each is refused with exit code 2, in little memory.
+#![allow(clippy::unwrap_used)]
 
 use super::stage::Stage;
 use super::workbook::{Sheet, parts, row, rows, single, zipped};

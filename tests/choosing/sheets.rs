@@ -1,4 +1,5 @@
 //! Workbooks: which sheet is read, and that no row, cell or id of it is lost or altered.
+#![allow(clippy::unwrap_used)]
 
 use std::path::PathBuf;
 

@@ -1,4 +1,5 @@
 //! A writer of small workbooks, down to the XML.
+#![allow(clippy::unwrap_used)]
 
 use std::io::{Cursor, Write};
 
