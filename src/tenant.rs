@@ -101,7 +101,8 @@ impl NamedTenants {
                 let named = &mut self.names[place];
                 named.rows += 1;
                 if named.first.len() < FIRST {
-                    named.first.extend(user.parse().ok().filter(|user| *user != UserId::Me));
+                    let possible = |user: &UserId| *user != UserId::Me && user.check().is_ok();
+                    named.first.extend(UserId::read(user).ok().filter(possible));
                 }
             }
             Some(Err(NoTenant)) => {

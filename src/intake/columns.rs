@@ -142,6 +142,13 @@ pub(super) fn is_known_id(name: &str) -> bool {
     [&OBJECT_IDS[..], &UPNS, &MAILS].iter().any(|names| names.contains(&name.as_str()))
 }
 
+/// The columns that are known to hold tenants, or organizations, by their names.
+pub(super) fn find_known_tenants(columns: &[String]) -> Vec<usize> {
+    let is_tenant =
+        |name: &str| TENANTS.contains(&name) || name.ends_with("tenantid") || name == "organizationid";
+    columns.iter().enumerate().filter(|(_, name)| is_tenant(&normal(name))).map(|(at, _)| at).collect()
+}
+
 /// Finds the roles of the columns but the id's, which the caller sets.
 pub(super) fn roles_but_id(columns: &[String]) -> Roles {
     let named = |known: &[&str]| {

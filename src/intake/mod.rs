@@ -31,6 +31,7 @@ mod entry;
 mod error;
 mod filter;
 mod layout;
+mod list;
 mod records;
 mod row;
 mod shard;
@@ -51,6 +52,7 @@ pub use digest::SourceDigest;
 pub use encoding::{EncodingError, TextEncoding};
 pub use error::IntakeError;
 pub use filter::{Filter, FilterError};
+pub(crate) use list::{Columns as ListColumns, ListError, Record as ListRecord, read as read_list};
 pub use shard::{InvalidShard, Shard, Tenants};
 pub use stream::{Intake, open};
 

@@ -78,7 +78,7 @@ pub(super) fn open(
     Ok((Rows { rows: rows.into_iter(), said }, layout))
 }
 
-fn copy(name: &str, head: &[u8], raw: &mut Hashing) -> Result<std::fs::File, IntakeError> {
+pub(super) fn copy(name: &str, head: &[u8], raw: &mut Hashing) -> Result<std::fs::File, IntakeError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
     let mut file = tempfile::tempfile().map_err(failed)?;
     let length = io::copy(&mut Cursor::new(head).chain(raw).take(LARGEST + 1), &mut file).map_err(failed)?;
@@ -89,7 +89,7 @@ fn copy(name: &str, head: &[u8], raw: &mut Hashing) -> Result<std::fs::File, Int
 }
 
 /// Refuses archives that are no workbooks, and workbooks that unpack to too much.
-fn check(name: &str, file: &mut std::fs::File) -> Result<(), IntakeError> {
+pub(super) fn check(name: &str, file: &mut std::fs::File) -> Result<(), IntakeError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
     let contents =
         zip::contents(file).map_err(failed)?.ok_or_else(|| broken(name, &"it is cut off or damaged"))?;
@@ -181,7 +181,7 @@ fn read_rows<R: Read + Seek>(
 }
 
 /// The cell as somebody would type it: whole numbers without a point, dates as in RFC 3339 without a zone.
-fn as_text(value: &DataRef<'_>) -> String {
+pub(super) fn as_text(value: &DataRef<'_>) -> String {
     match value {
         DataRef::Empty => String::new(),
         DataRef::String(text) | DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
@@ -207,7 +207,7 @@ fn date(moment: &ExcelDateTime) -> String {
     }
 }
 
-fn broken(name: &str, what: &dyn std::fmt::Display) -> IntakeError {
+pub(super) fn broken(name: &str, what: &dyn std::fmt::Display) -> IntakeError {
     IntakeError::Spreadsheet { name: name.to_owned(), what: super::error::bare(&what.to_string()) }
 }
 
