@@ -51,7 +51,7 @@ pub enum GuardError {
     },
     /// An entry is an id, and there is a file of that name.
     #[error(
-        "the {list} names {entry}, which may be a user or the file of that name. Write ./{entry} for the file, or rename it"
+        "the {list} names {entry}, which may be a user or the file of that name. To mean the file, write ./{entry}, or rename the file"
     )]
     IdAndFile {
         /// Which list.
