@@ -158,7 +158,8 @@ fn write(plan: &Plan) -> (Vec<u8>, BTreeSet<u8>) {
     let plain = matches!(plan.format, Format::Plain);
     let mut rows: Vec<(bool, Vec<String>)> = Vec::new();
     let mut sheets: Vec<Sheet> = Vec::new();
-    if plan.header && !plain {
+    let json = matches!(plan.format, Format::Json | Format::JsonLines);
+    if plan.header && !plain && !json {
         rows.push((false, header.clone()));
     }
     let mut listed = BTreeSet::new();
@@ -197,7 +198,7 @@ fn write(plan: &Plan) -> (Vec<u8>, BTreeSet<u8>) {
                 ids.clear();
             }
             Oddity::Header => {
-                cells = if plain { vec![String::new(); 2] } else { header.clone() };
+                cells = if plain || json { vec![String::new(); 4] } else { header.clone() };
                 ids.clear();
             }
             Oddity::OtherHeader => {
@@ -207,7 +208,10 @@ fn write(plan: &Plan) -> (Vec<u8>, BTreeSet<u8>) {
             Oddity::Nul => cells[1].push('\0'),
             Oddity::BadByte => cells[1].insert(3, '\u{e000}'),
             Oddity::OpenQuote => cells[0] = "\"Ann".to_owned(),
-            Oddity::Formula => cells[1] = FORMULA.to_owned(),
+            Oddity::Formula => {
+                cells[1] = FORMULA.to_owned();
+                ids.clear();
+            }
             Oddity::HiddenRow => hidden = true,
             Oddity::Excel => cells[1].insert(0, '\''),
             Oddity::Hash => cells[2] = "no. #4".to_owned(),
@@ -344,7 +348,7 @@ fn sent(list: &[u8], exclude: bool) -> Option<BTreeSet<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1500) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(400) })]
 
     #[test]
     fn each_id_in_a_list_is_never_sent_or_the_run_stops(plan in plan(), exclude: bool) {
@@ -389,12 +393,11 @@ fn the_same_holds_of_the_program() {
         let flag = if number % 2 == 0 { "--protect" } else { "--exclude-file" };
         let done = stage.run(&users, &[flag, &path]);
         assert!(matches!(done.code, Some(0 | 2)), "{:?}: {}", done.code, done.stderr);
+        let users = stage.ledger().users;
         for n in listed {
-            assert!(
-                stage.ledger().user(&object(n)).is_none(),
-                "{n} past {:?}",
-                String::from_utf8_lossy(&list)
-            );
+            let is_sent = |id: &str| users.iter().any(|user| user.id == id && user.requests > 0);
+            let text = String::from_utf8_lossy(&list);
+            assert!(!is_sent(&object(n)) && !is_sent(&upn(n)), "{n} past {text:?}");
         }
     }
 }

@@ -1,17 +1,24 @@
 //! A small `.xlsx` workbook, made by hand.
 
 /// A sheet: its name, whether it is hidden, and its rows, each with whether it is hidden.
-pub type Sheet = (String, bool, Vec<(bool, Vec<String>)>);
+pub(crate) type Sheet = (String, bool, Vec<(bool, Vec<String>)>);
 
 /// Stands for a formula without a stored value.
-pub const FORMULA: &str = "=FORMULA";
+pub(crate) const FORMULA: &str = "=FORMULA";
 
 /// The workbook's bytes.
-pub fn workbook(sheets: &[Sheet]) -> Vec<u8> {
+pub(crate) fn workbook(sheets: &[Sheet]) -> Vec<u8> {
     let mut files = vec![(
         "[Content_Types].xml".to_owned(),
         "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>".to_owned(),
     )];
+    files.push((
+        "_rels/.rels".to_owned(),
+        "<Relationships xmlns=\"http://schemas.openxmlformats.org/package/2006/relationships\"><Relationship Id=\"rId1\" \
+         Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument\" \
+         Target=\"xl/workbook.xml\"/></Relationships>"
+            .to_owned(),
+    ));
     let (mut names, mut links) = (String::new(), String::new());
     for (at, (name, hidden, rows)) in sheets.iter().enumerate() {
         let number = at + 1;

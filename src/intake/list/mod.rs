@@ -90,8 +90,7 @@ fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<List, ListErr
         what: no.what.to_owned(),
         remedy: no.remedy,
     })?;
-    let mut bytes = Vec::new();
-    Text::new(head, raw, &detected).take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+    let bytes = decode(Text::new(head, raw, &detected)).map_err(failed)?;
     if bytes.len() as u64 > LARGEST {
         return Err(IntakeError::TooLarge { name: name.to_owned(), what: "over 256 MiB".into() }.into());
     }
@@ -103,6 +102,21 @@ fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<List, ListErr
         true => Err(IntakeError::NoRows { name: name.to_owned(), what: "it holds no entry" }.into()),
         false => Ok(list),
     }
+}
+
+/// The whole text, or a little more than the largest. The decoder needs room in its buffer: `read_to_end` would at times offer
+/// too little, and then wait for ever.
+fn decode(mut text: Text) -> std::io::Result<Vec<u8>> {
+    let (mut bytes, mut room) = (Vec::new(), vec![0; 64 * 1024]);
+    while bytes.len() as u64 <= LARGEST {
+        match text.read(&mut room) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&room[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
 }
 
 /// What the columns of a table hold, by the names in its header.
