@@ -8,14 +8,13 @@ use entra_revoke::user_id::UserId;
 use proptest::prelude::*;
 use stage::Stage;
 
-const NASTY: [&str; 7] = [
+const NASTY: [&str; 6] = [
     "a_b.com#EXT#@contoso.com",
     "$dollar@contoso.com",
     "$o'brien#x@contoso.com",
     "o'brien@contoso.com",
     "x!^~-_.y@contoso.com",
     "'t.hooft@contoso.com",
-    "-dash@contoso.com",
 ];
 
 /// What no user principal name is, and what is meant where that is plain.
@@ -73,7 +72,8 @@ fn what_the_directory_knows_exactly_is_a_user() {
         stage.ledger().users.into_iter().filter(|user| user.requests > 0).map(|user| user.id).collect()
     };
     assert_eq!(sent(&stage), ["o'neil+x@contoso.example".to_owned()].into());
-    let detail = stage.folder().row("ann+x@contoso.example")["detail"].clone();
+    let rows = stage.folder().rows();
+    let detail = &rows.iter().find(|row| row["input"] == "ann+x@contoso.example").unwrap()["detail"];
     assert!(detail.contains("knows no such user") && detail.contains("can't hold '+'"), "{detail}");
     let wrapped = stage.input("wrapped.txt", "mailto:ann@contoso.example\nAzureAD\\ann@contoso.example\n");
     stage.run(&wrapped, &["--resolve", "--output-dir", "again"]).exits(0);

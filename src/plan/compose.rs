@@ -131,13 +131,16 @@ fn firsts<D>(gathered: &Gathered, tenants: &Tenants<'_, D>, rows: &[Row]) -> Vec
         }
     }
     for row in rows.iter().filter(|row| gathered.named.is_none() || row.tenant.is_none()) {
-        let possible = |id: &UserId| *id != UserId::Me && id.check().is_ok();
-        let user = UserId::read(&row.id).ok().filter(possible);
+        let user = UserId::read(&row.id).ok().filter(|id| *id != UserId::Me);
         if let (Ok(place), Some(user)) = (tenants.places.of(row.tenant.as_deref()), user) {
             firsts[place as usize].push(user);
         }
     }
-    firsts.iter_mut().for_each(|first| first.truncate(TRIED));
+    for first in &mut firsts {
+        // What can be nobody is tried last: most such ids are slips, and tell nothing of the permission.
+        first.sort_by_key(|id| id.check().is_err());
+        first.truncate(TRIED);
+    }
     firsts
 }
 
