@@ -61,9 +61,9 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     let limits = Limits::new(&work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
     limits.check_count(draft.targets())?;
     let sending = Sending::new(&work.sending);
-    let prepared = Prepared::new(draft, sending, network, credentials, profile);
+    let mut prepared = Prepared::new(draft, sending, network, credentials, profile);
     let connection = crew.first().ok_or_else(|| Error::Usage("nobody signed in".to_owned()))?;
-    let tenant = confirm::tenant(&crew.who().tenant, connection).await;
+    let tenant = confirm::tenant(&mut prepared.draft, &crew.who().tenant, connection).await;
     let head = head(&prepared, connection, tenant, &work, &limits);
     let text = confirm::about(&prepared, &crew, &head.tenant.shown(), |about| text(about, &limits));
     let sha256 = plan_file::write(&head, prepared.draft, &path, overwrite)?;

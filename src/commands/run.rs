@@ -12,7 +12,7 @@ use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
 use crate::console::{TimeLeft, question};
-use crate::directory::{Directory, Selector};
+use crate::directory::{Directory, DirectoryError, Selector};
 use crate::error::Error;
 use crate::event::Stop;
 use crate::identity::FurtherApp;
@@ -21,7 +21,9 @@ use crate::journal::{
     Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord, Unprotected,
     write_private, write_unsynced,
 };
-use crate::plan::{Draft, Gathered, PlanFacts, Signed, Tenants, Wishes, check_lists};
+use crate::plan::{
+    Draft, Gathered, GuardError, PlanError, PlanFacts, Signed, Tenants, Wishes, check_lists,
+};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{self, Apps, Credentials, Evidence, Network, Sending, SignIn, wishes};
 
@@ -188,7 +190,7 @@ pub(super) async fn compose(
     let reading = reading::Shown::new(&work.output);
     let composed = Draft::compose_telling(gathered, wishes, tenants, &|read| reading.tell(read)).await;
     reading.finish();
-    let draft = composed?;
+    let draft = composed.map_err(|why| avoidable(why, wishes, work.choosing.no_lookup))?;
     if work.output.output != Output::None {
         draft.notices().iter().for_each(|notice| console::say_sentence(notice));
     }
@@ -197,6 +199,19 @@ pub(super) async fn compose(
         return Err(Error::Usage(format!("{invalid} (--strict: nothing was sent)")));
     }
     Ok(draft)
+}
+
+/// Names the flag that gets around an error of the directory, where nothing was asked for that only the directory knows.
+fn avoidable(why: PlanError, wishes: &Wishes, no_lookup: bool) -> Error {
+    let by_flag = match &why {
+        PlanError::Directory(error) => !matches!(error, DirectoryError::SignIn(_)),
+        PlanError::Guard(GuardError::Directory { .. } | GuardError::Nobody { .. }) => true,
+        _ => false,
+    };
+    match by_flag && !no_lookup && !wishes.need_directory() {
+        true => Error::Avoidable(why),
+        false => why.into(),
+    }
 }
 
 /// Who signed in, for the plan.
@@ -334,6 +349,7 @@ fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFile
     Decided {
         selection: facts.selection.clone(),
         unprotected: unprotected.map(|(user, because)| Unprotected { user, because }).collect(),
+        unchecked: facts.failed(),
         confirmed,
         plan_file,
         sharded: facts.sharded.clone(),

@@ -97,6 +97,9 @@ pub struct Decided {
     /// Who was sent although somebody protects them (`--unprotect`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unprotected: Vec<Unprotected>,
+    /// What only informs and could not be looked up, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
     /// How the questions were answered: `--yes`, `--yes-i-mean 250`, or what was typed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirmed: Vec<String>,

@@ -51,6 +51,36 @@ pub struct PlanFacts {
     pub sharded: Option<Sharded>,
 }
 
+impl PlanFacts {
+    /// What could not be looked up although it was tried, or may not be read; each in words.
+    pub fn failed(&self) -> Vec<String> {
+        let users = match &self.resolution {
+            Resolution::Impossible(why) => Some(who_exists(Some(why))),
+            Resolution::Full | Resolution::NotAsked => None,
+        };
+        users.into_iter().chain(self.unchecked.iter().cloned()).collect()
+    }
+
+    /// All that nobody could tell, also what was not asked. The guard of Global Administrators is silent where roles can't
+    /// be read, and that is said.
+    pub fn unknown(&self) -> Vec<String> {
+        let mut words: Vec<String> =
+            (self.resolution == Resolution::NotAsked).then(|| who_exists(None)).into_iter().collect();
+        words.extend(self.failed());
+        let told = self.unchecked.iter().any(|word| word.contains("who holds"));
+        if self.global_administrators.is_none() && !told {
+            let at = usize::from(self.resolution != Resolution::Full);
+            words.insert(at, "who of them is an administrator".to_owned());
+        }
+        words
+    }
+}
+
+fn who_exists(why: Option<&String>) -> String {
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("who of them exists, or is a guest{why}")
+}
+
 /// Whether targets were looked up in the directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
