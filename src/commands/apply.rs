@@ -45,7 +45,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
         network.notices.iter().for_each(|notice| console::say(notice));
     }
     let connection = apps::sign_in(&who, &apps, &network).await?;
-    file.head.check_token(connection.claims.tid.as_deref())?;
+    file.head.check_token(connection.tenant_id())?;
     let draft = judge_anew(&mut file, &args, &protect, &connection).await?;
     if args.dry_run {
         return run::dry_run(draft, args.output.output);
@@ -97,7 +97,7 @@ async fn judge_anew(
     let same = |one: &String, other: &String| one.to_lowercase() == other.to_lowercase();
     wishes.include_self &= made_by.iter().zip(operator).any(|(one, other)| same(one, other));
     let targets = Gathered::targets_of(file.rows()?)?;
-    let known = [file.head.tenant.given.as_deref(), connection.claims.tid.as_deref()];
+    let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
     let tenants =
         Tenants::one(run::signed(connection), Some(&connection.directory), known.into_iter().flatten());
     let reading = reading::Shown::new(&args.output);

@@ -146,7 +146,7 @@ pub(super) async fn tenant(draft: &mut Draft, given: &Option<String>, connection
             None
         }
     };
-    Tenant { given: given.clone(), id: connection.claims.tid.clone(), name }
+    Tenant { given: given.clone(), id: connection.tenant.id.clone(), name }
 }
 
 /// So many tenants are named, those with the most users first.

@@ -44,7 +44,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
     if args.work.dry_run && !wishes.need_directory() {
-        let wanted = Wanted::new(&gathered, &who, &wishes)?;
+        let wanted = Wanted::new(&gathered, &who, &wishes).checked(&gathered, &wishes)?;
         let draft = compose(gathered, &wishes, &wanted.unsigned(), &args.work).await?;
         return dry_run(draft, args.work.output.output);
     }
@@ -53,7 +53,8 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    let wanted = Wanted::new(&gathered, &who, &wishes)?;
+    let wanted = Wanted::new(&gathered, &who, &wishes).identified(&network).await?;
+    let wanted = wanted.checked(&gathered, &wishes)?;
     let credentials = Credentials::new(who, profile.as_ref());
     let crew = Crew::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
     let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
@@ -296,7 +297,8 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     let who = crew.who().clone();
     let first = crew.first().filter(|_| !crew.are_several());
     let apps = first.map(|connection| connection.apps.clone()).unwrap_or_default();
-    let tenant_id = first.and_then(|connection| connection.claims.tid.clone());
+    let tenant_id = first.and_then(|connection| connection.tenant.id.clone());
+    let unverified = first.and_then(|connection| connection.tenant.unverified.clone());
     let operator = crew.first().map(|connection| connection.operator.clone()).unwrap_or_default();
     let frozen = draft.freeze(&folder.plan())?;
     // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
@@ -308,7 +310,8 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         version: env!("CARGO_PKG_VERSION").to_owned(),
         case_id: evidence.case_id,
         cloud: network.cloud.to_string(),
-        tenant: who.tenant.clone().filter(|_| tenants.is_empty()),
+        tenant: who.tenant.clone().filter(|_| tenants.is_empty() && unverified.is_none()),
+        unverified_tenant: unverified,
         tenant_id,
         operator: operator.clone(),
         by_row,

@@ -1,7 +1,7 @@
 //! What a plan asks the directory, so that plans can be tried out against made-up tenants.
 
 use crate::directory::{
-    Admins, Budget, Directory, DirectoryError, NotChecked, People, Person, Resolved, Selector, UserReads,
+    Admins, Budget, Directory, DirectoryError, People, Person, Resolved, Selector, UserReads,
 };
 use crate::user_id::UserId;
 
