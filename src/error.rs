@@ -85,7 +85,11 @@ impl Error {
             Error::Plan(PlanError::Directory(error)) | Error::Avoidable(PlanError::Directory(error)) => {
                 error.exit_code()
             }
-            Error::Usage(_) | Error::Plan(_) | Error::Avoidable(_) | Error::Profile(_) | Error::NoTerminal => 2,
+            Error::Usage(_)
+            | Error::Plan(_)
+            | Error::Avoidable(_)
+            | Error::Profile(_)
+            | Error::NoTerminal => 2,
             Error::Merge(_) | Error::Manifest(_) | Error::Report(ReportError::Overlap { .. }) => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. }) => 2,

@@ -219,8 +219,7 @@ async fn reconnect(
 ) -> Result<Connection, Error> {
     let cloud = cloud_of(args, record)?;
     let network = Network::resumed(&args.network, cloud, &record.settings)?;
-    let known =
-        [record.tenant.as_deref(), record.tenant_id.as_deref(), record.unverified_tenant.as_deref()];
+    let known = [record.tenant.as_deref(), record.tenant_id.as_deref(), record.unverified_tenant.as_deref()];
     let tenant = known.into_iter().flatten().next();
     let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
     standard_input::check(&[], &who.sources)?;

@@ -21,9 +21,7 @@ use crate::journal::{
     Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord, Unprotected,
     write_private, write_unsynced,
 };
-use crate::plan::{
-    Draft, Gathered, GuardError, PlanError, PlanFacts, Signed, Tenants, Wishes, check_lists,
-};
+use crate::plan::{Draft, Gathered, GuardError, PlanError, PlanFacts, Signed, Tenants, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{self, Apps, Credentials, Evidence, Network, Sending, SignIn, wishes};
 

@@ -175,7 +175,8 @@ async fn role_by_role(reader: &Reader, names: &BTreeMap<Uuid, String>) -> Found 
         });
     }
     found.missed = missed.map(|first| {
-        let more = if count > 1 { format!(" and {} more of {}", count - 1, roles.len()) } else { String::new() };
+        let more =
+            if count > 1 { format!(" and {} more of {}", count - 1, roles.len()) } else { String::new() };
         Missed { what: format!("who holds role {}{more}", first.what), ..first }
     });
     // Without the roles' names, the others were never asked for.

@@ -35,7 +35,9 @@ pub(super) fn reason(why: &DirectoryError) -> String {
         DirectoryError::Forbidden { need, .. } => format!("needs {}", need.permission()),
         DirectoryError::NotFound { .. } => "Graph knows no such thing".to_owned(),
         DirectoryError::Refused { said, .. } => format!("Graph does not understand it: {said}"),
-        DirectoryError::Unavailable { reason, .. } | DirectoryError::Untrusted { reason, .. } => reason.clone(),
+        DirectoryError::Unavailable { reason, .. } | DirectoryError::Untrusted { reason, .. } => {
+            reason.clone()
+        }
         DirectoryError::Ambiguous { .. } | DirectoryError::SignIn(_) => why.to_string(),
     }
 }

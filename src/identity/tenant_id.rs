@@ -74,8 +74,9 @@ impl Authority {
 
 fn read(status: StatusCode, body: &[u8]) -> Result<Uuid, Unidentified> {
     if status == StatusCode::OK {
-        return tenant_of(body)
-            .ok_or_else(|| Unidentified::Unasked("its answer names no tenant; is a proxy between?".to_owned()));
+        return tenant_of(body).ok_or_else(|| {
+            Unidentified::Unasked("its answer names no tenant; is a proxy between?".to_owned())
+        });
     }
     let said = serde_json::from_slice::<Value>(body).unwrap_or_default();
     match said.get("error").and_then(Value::as_str) {
@@ -131,7 +132,9 @@ mod tests {
             r#"{"issuer":5}"#.to_owned(),
             format!(r#"{{"issuer":"{ID}"}}"#),
             format!(r#"{{"issuer":"https://a/{}/v2.0"}}"#, Uuid::nil()),
-            format!(r#"{{"issuer":"https://a/{ID}/v2.0","token_endpoint":"https://a/{other}/oauth2/v2.0/token"}}"#),
+            format!(
+                r#"{{"issuer":"https://a/{ID}/v2.0","token_endpoint":"https://a/{other}/oauth2/v2.0/token"}}"#
+            ),
         ] {
             assert_eq!(tenant_of(body.as_bytes()), None, "{body}");
         }
@@ -139,10 +142,13 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_from_a_strangers_answer() {
-        let unknown = br#"{"error":"invalid_tenant","error_description":"AADSTS90002: Tenant 'x.example' not found."}"#;
+        let unknown =
+            br#"{"error":"invalid_tenant","error_description":"AADSTS90002: Tenant 'x.example' not found."}"#;
         let Err(Unidentified::Unknown(said)) = read(StatusCode::BAD_REQUEST, unknown) else { panic!() };
         assert!(said.starts_with("AADSTS90002"), "{said}");
-        for (status, body) in [(404, "<html>"), (400, "{}"), (403, r#"{"error":"blocked"}"#), (302, ""), (200, "{}")] {
+        for (status, body) in
+            [(404, "<html>"), (400, "{}"), (403, r#"{"error":"blocked"}"#), (302, ""), (200, "{}")]
+        {
             let read = read(StatusCode::from_u16(status).unwrap(), body.as_bytes());
             assert!(matches!(read, Err(Unidentified::Unasked(_))), "{status} {body}");
         }

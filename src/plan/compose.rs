@@ -12,7 +12,9 @@ use super::order::First;
 use super::sources::{Place, Sources};
 use super::tenants::Tenants;
 use super::world::{Misses, Within, World, lacking};
-use super::{Draft, Gathered, Listed, Only, PlanError, PlanFacts, Resolution, Signed, Wishes, joined, notices};
+use super::{
+    Draft, Gathered, Listed, Only, PlanError, PlanFacts, Resolution, Signed, Wishes, joined, notices,
+};
 use crate::directory::{Admins, Budget, Person, Resolved, Selector, UserReads};
 use crate::event::TenantIndex;
 use crate::intake::{Row, Verdict};
@@ -191,8 +193,9 @@ async fn prepare<'a, D: Ask>(
                     });
                 }
                 let directory = tenant.directory.filter(|_| !nobody);
-                let world = World::find_out(directory, wishes, &known.firsts[at], compares, within, known.budget)
-                    .await?;
+                let world =
+                    World::find_out(directory, wishes, &known.firsts[at], compares, within, known.budget)
+                        .await?;
                 let mut facts = PlanFacts { resolution: world.resolution.clone(), ..PlanFacts::default() };
                 let rules = rules(wishes, &tenant.signed, &world, tell, &mut facts).await?;
                 Ok(Ready { world, rules, facts })

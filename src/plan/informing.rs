@@ -61,9 +61,8 @@ impl Lost {
     /// So many more users are not looked up, for this reason or the one before.
     pub(super) fn add(&self, users: u64, why: Option<NotChecked>) {
         self.users.set(self.users.get() + users);
-        if let (Some(why), None) = (why, &*self.why.borrow()) {
-            self.why.replace(Some(why));
-        }
+        let mut first = self.why.borrow_mut();
+        *first = first.take().or(why);
     }
 
     /// As a line, where there is any.

@@ -163,11 +163,7 @@ impl<'a, D: Ask> World<'a, D> {
 
 impl<'a, D> World<'a, D> {
     /// One in which nobody is looked up.
-    pub(super) fn unasked(
-        directory: Option<&'a D>,
-        allow_empty: bool,
-        within: Within<'a>,
-    ) -> World<'a, D> {
+    pub(super) fn unasked(directory: Option<&'a D>, allow_empty: bool, within: Within<'a>) -> World<'a, D> {
         World {
             directory,
             informing: None,

@@ -108,10 +108,12 @@ impl Loaded {
         let mut ids = signed.operator.clone();
         let named = ids.iter().find(|id| **id != UserId::Me).cloned();
         let found = match (world.informing(), named) {
-            (Some(directory), Some(id)) => directory.resolve(&[id]).await.map(|mut found| match found.pop() {
-                Some(Resolved::Person(person)) => Some(person),
-                _ => None,
-            }),
+            (Some(directory), Some(id)) => {
+                directory.resolve(&[id]).await.map(|mut found| match found.pop() {
+                    Some(Resolved::Person(person)) => Some(person),
+                    _ => None,
+                })
+            }
             // An opaque token does not tell whose it is; Graph does.
             (Some(directory), None) if !ids.is_empty() => directory.me().await,
             _ => Ok(None),

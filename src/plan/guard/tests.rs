@@ -3,7 +3,7 @@
 use super::*;
 use crate::directory::Directory;
 use crate::plan::world::World;
-use crate::plan::{Listed, PlanError, Resolution, Signed, Wishes};
+use crate::plan::{Listed, PlanError, Signed, Wishes};
 
 const BOB: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 const EVE: &str = "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
