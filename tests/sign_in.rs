@@ -524,7 +524,7 @@ fn an_opaque_token_is_good_in_a_tenant_by_its_id_and_nothing_is_claimed_of_it() 
     assert_eq!(record["unverified_tenant"], TENANT);
     assert!(!folder.text("report.html").contains(TENANT), "what was only typed is no evidence");
     // Where Graph tells the tenant, it counts.
-    let stage = Stage::new("");
+    let stage = Stage::new("[token]\nroles = ['User.RevokeSessions.All', 'Organization.Read.All']\n");
     let input = stage.users(2);
     stage.refused(&stage.run(&input, &["--tenant", TENANT]), &[TENANT, "is named"]);
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::TenantFacts;
+use super::notices::lacks_permission;
+use crate::directory::Need;
 use crate::journal::Sharded;
 
 /// Counts and names of a plan. Counts are of targets, unless they say otherwise.
@@ -55,6 +57,9 @@ impl PlanFacts {
     /// What could not be looked up although it was tried, or may not be read; each in words.
     pub fn failed(&self) -> Vec<String> {
         let users = match &self.resolution {
+            Resolution::Impossible(why) if lacks_permission(why) => {
+                Some(who_exists(Some(&format!("needs {}", Need::Users.permission()))))
+            }
             Resolution::Impossible(why) => Some(who_exists(Some(why))),
             Resolution::Full | Resolution::NotAsked => None,
         };
