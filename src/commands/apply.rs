@@ -45,7 +45,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
         network.notices.iter().for_each(|notice| console::say(notice));
     }
     let connection = apps::sign_in(&who, &apps, &network).await?;
-    file.head.check_token(connection.tenant_id())?;
+    file.head.check_token(connection.claims.tid.as_deref())?;
     let draft = judge_anew(&mut file, &args, &protect, &connection).await?;
     if args.dry_run {
         return run::dry_run(draft, args.output.output);

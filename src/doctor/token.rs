@@ -4,7 +4,6 @@ use super::Finding;
 use crate::console::wording;
 use crate::harmless::excerpt;
 use crate::identity::TokenClaims;
-use crate::tenant::TenantName;
 
 /// A token that ends sooner is told, in seconds.
 const SOON: i64 = 600;
@@ -22,10 +21,6 @@ pub fn tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims)
         return Finding::info("tenant", format!("{found}, by the token; none is named (--tenant)"));
     };
     let shown = excerpt(named, 80);
-    if named.parse::<TenantName>().is_err() {
-        let finding = format!("{shown} is neither a tenant's id (a GUID) nor one of its domains");
-        return Finding::fatal("tenant", finding, "name the tenant by its id (--tenant, AZURE_TENANT_ID)", 4);
-    }
     let id = if uuid::Uuid::try_parse(named).is_ok() { Some(named) } else { resolved };
     match id {
         Some(id) if id.eq_ignore_ascii_case(&found) && id.eq_ignore_ascii_case(named) => {

@@ -13,7 +13,7 @@ use crate::harmless::excerpt;
 use crate::http::{HttpClients, Trouble};
 
 /// How long the authority may take for it, with all tries.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Tries, and the first wait between them.
 const TRIES: u32 = 3;

@@ -135,9 +135,13 @@ impl Draft {
         &self.closed.reasons
     }
 
-    /// What could not be checked, in a sentence, where something could not: the question says it by itself.
+    /// What could not be checked, in a sentence, where something could not: the question says it by itself. That the
+    /// sign-in may not read users is a notice of its own.
     pub fn unchecked(&self) -> Option<String> {
-        let unchecked = self.facts.failed();
+        let unchecked = match &self.facts.resolution {
+            Resolution::Impossible(why) if notices::lacks_permission(why) => self.facts.unchecked.clone(),
+            _ => self.facts.failed(),
+        };
         (!unchecked.is_empty()).then(|| format!("not checked: {}", unchecked.join("; ")))
     }
 
