@@ -6,6 +6,7 @@ mod stage;
 
 mod lists;
 mod property;
+mod refused;
 mod rows;
 
 use std::collections::BTreeSet;
