@@ -4,6 +4,7 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod cases;
 mod lists;
 mod property;
 mod refused;
