@@ -34,28 +34,31 @@ pub(crate) fn redact_str(text: String, secret: &str, mark: &str) -> String {
     String::from_utf8(clean).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
+/// The most readings that are tried at one place of a text.
+const MOST_READINGS: usize = 100_000;
+
 /// How many bytes of the text spell the secret, if the text begins with it.
 ///
 /// A secret may itself hold what looks like an escape (`%25`), so that a byte can be read in two ways: each is tried.
 fn occurrence(text: &[u8], secret: &[u8]) -> Option<usize> {
-    [true, false].into_iter().find_map(|escapes_first| {
-        let (mut at, mut found) = (0, 0);
-        while found < secret.len() {
-            let wanted = &secret[found..];
-            let raw = || text.get(at).filter(|byte| **byte == wanted[0]).map(|_| (1, 1));
-            let escaped = || {
-                let (spelled, length) = unescape(&text[at..])?;
-                let mut room = [0; 4];
-                let spelled = spelled.encode_utf8(&mut room).as_bytes();
-                wanted.starts_with(spelled).then_some((length, spelled.len()))
-            };
-            let (read, spelled) =
-                if escapes_first { escaped().or_else(raw) } else { raw().or_else(escaped) }?;
-            at += read;
-            found += spelled;
+    // Where to go on: so many bytes of the text are read, and spell so many of the secret.
+    let mut open = vec![(0, 0)];
+    for _ in 0..MOST_READINGS {
+        let (at, found) = open.pop()?;
+        let Some(wanted) = secret.get(found..).filter(|rest| !rest.is_empty()) else { return Some(at) };
+        let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) else { continue };
+        if rest[0] == wanted[0] {
+            open.push((at + 1, found + 1));
         }
-        Some(at)
-    })
+        if let Some((spelled, length)) = unescape(rest) {
+            let mut room = [0; 4];
+            let spelled = spelled.encode_utf8(&mut room).as_bytes();
+            if wanted.starts_with(spelled) {
+                open.push((at + length, found + spelled.len()));
+            }
+        }
+    }
+    None
 }
 
 /// The character that the text begins with in an escaped form, and how many bytes that form has.

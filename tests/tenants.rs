@@ -44,6 +44,19 @@ fn by_tenant(run: &RunDir) -> BTreeMap<String, BTreeMap<String, u64>> {
     counts
 }
 
+/// Its cell names another tenant of the run by mistake, and no directory can tell.
+#[test]
+fn an_account_on_a_protect_list_is_not_sent_whatever_tenant_the_list_gives() {
+    let stage = Stage::new("accept_any_token = false");
+    let input = stage.input("users.csv", users(2, 2));
+    let list = stage.input("list.csv", "upn,tenant\nu1@t00.example,t01.example\n");
+    let list = list.display().to_string();
+    stage.finish(run(&stage, &["--no-lookup", "--protect", &list]).arg(&input)).exits(0);
+    let row = stage.folder().row("u1@t00.example");
+    assert_eq!(row["outcome"], "protected", "{row:#?}");
+    assert_eq!(stage.ledger().users.len(), 3);
+}
+
 #[test]
 fn each_tenants_users_are_sent_there_and_one_name_in_two_tenants_is_two_users() {
     let stage = Stage::new("accept_any_token = false");

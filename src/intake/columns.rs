@@ -97,11 +97,19 @@ pub(super) fn is_known_id(name: &str) -> bool {
     Header::new(name).is_known()
 }
 
+/// Whether the name stands over ids of people: users', or others'.
+pub(super) fn names_people(name: &str) -> bool {
+    let header = Header::new(name);
+    header.is_known() || header.names_another_person()
+}
+
 /// Where known names stand, by the names alone.
 pub(super) struct Names {
     pub(super) objects: Vec<usize>,
     pub(super) upns: Vec<usize>,
     pub(super) mails: Vec<usize>,
+    /// Those that hold nothing but ids of users.
+    pub(super) sure: Vec<usize>,
     /// The surest column of tenants, and all of them.
     pub(super) tenant: Option<usize>,
     pub(super) tenants: Vec<usize>,
@@ -117,6 +125,9 @@ pub(super) fn understand(names: &[String]) -> Names {
         objects: all(&|header| header.promise <= Promise::AnyId),
         upns: all(&|header| matches!(header.promise, Promise::PrincipalName | Promise::SignInName)),
         mails: all(&|header| header.promise == Promise::Mail),
+        sure: all(&|header| {
+            matches!(header.promise, Promise::UserObjectId | Promise::ObjectId | Promise::PrincipalName)
+        }),
         tenant: find(TENANTS),
         tenants: all(&|header| {
             TENANTS.contains(&header.normal.as_str()) || header.normal.ends_with("tenantid")

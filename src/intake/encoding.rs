@@ -117,7 +117,12 @@ pub(super) fn detect(head: &[u8], whole: bool, chosen: Option<TextEncoding>) -> 
         });
     }
     let (characters, faults) = count_multibyte(head, whole);
-    if faults > characters { found(WINDOWS_1252, Some("it is not UTF-8")) } else { found(UTF_8, None) }
+    // Text in both is read as UTF-8: then what is broken shows, and costs its cells. In Windows-1252 nothing is broken.
+    if faults > 0 && characters == 0 {
+        found(WINDOWS_1252, Some("it is not UTF-8"))
+    } else {
+        found(UTF_8, None)
+    }
 }
 
 /// UTF-16 without a mark: mostly ASCII, so that nearly every other byte is zero.

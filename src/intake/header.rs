@@ -251,6 +251,20 @@ const AGAINST_WORDS: &[&str] = &[
     "author",
     "former",
     "initiator",
+    "director",
+    "teamleiter",
+    "teamleitung",
+    "coordinator",
+    "koordinator",
+    "hrbp",
+    "ansprechpartner",
+    "sachbearbeiter",
+    "contact",
+    "kontakt",
+    "buddy",
+    "assigned",
+    "recipient",
+    "agent",
 ];
 
 /// The properties that Microsoft's own exports write in brackets behind a column's name: Entra's bulk templates.
@@ -325,6 +339,12 @@ impl Header {
     /// Whether the cells below should be ids of people: the user's, or somebody else's.
     pub(super) fn promises_people(&self) -> bool {
         self.promise != Promise::Nothing || self.against.is_some()
+    }
+
+    /// Whether the name is nothing but a word for another person than the user.
+    pub(super) fn names_another_person(&self) -> bool {
+        let name = self.normal.as_str();
+        AGAINST.contains(&name) || AGAINST_WORDS.contains(&name)
     }
 
     /// Whether the cells below should be plain text.

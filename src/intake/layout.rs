@@ -152,7 +152,9 @@ pub(super) fn decide_by_keys(
     entries: &[Entry],
     options: &Options,
 ) -> Result<Layout, IntakeError> {
-    with_header(name, entries, 0, options)
+    let layout = with_header(name, entries, 0, options)?;
+    // Each cell has its key: none can have moved, and no row is a header.
+    Ok(Layout { header: KnownHeader::default(), expectation: Expectation::default(), ..layout })
 }
 
 fn list() -> Layout {

@@ -59,9 +59,23 @@ impl KnownHeader {
             let split = KNOWN.iter().map(|byte| cell.split(char::from(*byte)).map(plain).collect::<Vec<_>>());
             split.max_by_key(Vec::len).is_some_and(|parts| parts.len() > 1 && self.is_header(&parts))
         };
-        let other =
-            self.is_header(&filled) || matches!(filled[..], [cell] if cell.len() < 4096 && split(cell));
+        let other = self.is_header(&filled)
+            || self.is_header_of_others(&squeezed, entry, id)
+            || matches!(filled[..], [cell] if cell.len() < 4096 && split(cell));
         other.then_some(Repeat::Other)
+    }
+
+    /// Whether the row has a name of people where the ids stand, and each of its other cells is one of this file's columns or
+    /// another known name: `Manager,Department` below `UPN,Department`.
+    fn is_header_of_others(&self, squeezed: &[String], entry: &Entry, id: usize) -> bool {
+        let id = if self.line.is_some() { id } else { return false };
+        let names_people = |cell: &str| cell.len() <= 128 && Header::new(cell).promises_people();
+        squeezed.len() == self.cells.len()
+            && names_people(plain(entry.cell(id)))
+            && (0..squeezed.len()).all(|at| {
+                let header = Header::new(plain(entry.cell(at)));
+                self.cells.contains(&squeezed[at]) || header.promises_people() || header.promises_text()
+            })
     }
 
     /// Whether the cells are names of columns: half of them, with one that is sure, or two of this file's own.

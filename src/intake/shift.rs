@@ -168,6 +168,13 @@ impl Expectation {
         // An id where others have none, and under the ids somebody who elsewhere stands beside them.
         let displaced =
             odd.iter().any(|(at, what)| *at != id && *what == Oddity::Id) && self.is_beside(entry, id);
+        // Text behind the ids where others have ids, in a row whose end is missing: all cells from the ids on were pulled left.
+        let is_only_ids = |at: usize| {
+            let cells = self.elsewhere(entry, at, CellKind::Text);
+            cells.ids() > 0 && cells.texts == 0
+        };
+        let pulled = odd.iter().any(|(at, what)| *at > id && *what == Oddity::Text && is_only_ids(*at))
+            && (is_short || self.is_blank_at_end(entry) || self.is_beside(entry, id));
         let nothing_left = behind && !own.is_id() && odd.iter().any(|(_, what)| *what == Oddity::Id);
         let shifted = before(any) && (behind || here)
             || moved_left
@@ -175,6 +182,7 @@ impl Expectation {
             || moved_among_ids
             || other_sort
             || displaced
+            || pulled
             || nothing_left
             || self.is_sure(entry, &odd, id);
         shifted.then(|| self.explain(&odd))
@@ -238,6 +246,15 @@ impl Expectation {
                 && self.elsewhere(entry, at, CellKind::Blank).is_full_of_ids()
         };
         !elsewhere && (id + 1..self.columns.len()).any(from)
+    }
+
+    /// Whether the last column is blank, although nearly every other row has something there.
+    fn is_blank_at_end(&self, entry: &Entry) -> bool {
+        let Some(last) = self.columns.len().checked_sub(1) else { return false };
+        let kind = CellKind::of_text(entry.cell(last));
+        let cells = self.elsewhere(entry, last, kind);
+        let filled = cells.ids() + cells.texts;
+        kind == CellKind::Blank && filled > 0 && cells.blanks * 20 <= filled
     }
 
     /// Whether the row's id stands elsewhere beside the column of ids, and not under it.

@@ -340,7 +340,7 @@ async fn first<D: Ask>(
             first.add(ids, number);
             Ok(())
         };
-        for_each_person(FIRST, entry, world, tell, &mut take).await?;
+        for_each_person(FIRST, entry, world, tell, &mut Vec::new(), &mut take).await?;
     }
     Ok(first)
 }

@@ -31,6 +31,35 @@ fn an_uncertain_column_sends_nobody_until_it_is_named() {
 }
 
 #[test]
+fn a_short_second_header_is_seen_as_well() {
+    for file in [
+        "UPN,Department\nann@c.example,HR\nManager,Department\nboss@c.example,HR\n",
+        "Nr;Login\n1;ann@c.example\nNr;Vorgesetzter\n1;boss@c.example\n",
+        "UPN\nann@c.example\nManager\nboss@c.example\n",
+    ] {
+        let (found, said) = ran(file, &[], 2);
+        assert!(found.is_empty() && said.contains("line 3"), "{said}");
+    }
+}
+
+#[test]
+fn a_row_that_lost_the_users_own_cell_is_invalid() {
+    let full = "Ann,Lee,ann@c.example,boss@c.example,5551\n".repeat(1)
+        + "Cy,Roe,cy@c.example,boss@c.example,5552\nDee,Fox,dee@c.example,boss@c.example,5553\n";
+    let file = format!("First,Last,UPN,Manager,Phone\n{full}Bob,Poe,boss@c.example,5559\n");
+    let (found, said) = ran(&file, &[], 3);
+    assert_eq!(found, people(&["ann", "cy", "dee"]), "{said}");
+    for row in ["boss@c.example,Berlin", "boss@c.example,Berlin,"] {
+        let file = format!(
+            "UPN,Manager,City\nann@c.example,boss@c.example,Ulm\ncy@c.example,boss@c.example,Bonn\n{row}\n"
+        );
+        let (found, said) = ran(&file, &[], 3);
+        assert_eq!(found, people(&["ann", "cy"]), "{said}");
+        assert!(said.contains("seem shifted"), "{said}");
+    }
+}
+
+#[test]
 fn a_list_under_a_word_for_somebody_else_is_refused() {
     let (found, said) = ran("Manager\nann@c.example\n", &[], 2);
     assert!(found.is_empty() && said.contains("`Manager` (its name says `manager`)"), "{said}");

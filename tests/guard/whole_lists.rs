@@ -46,6 +46,17 @@ fn all_ids_of_a_row_are_protected() {
 }
 
 #[test]
+fn a_cell_for_ids_that_names_nobody_stops_the_run() {
+    stops("UPN,Deputy\nbg-admin(at)contoso.com,boss@contoso.com\n", "in column 1 is no object id");
+    stops("UPN,Deputy\nBreak Glass,boss@contoso.com\n", "in column 1 is no object id");
+    stops("Account,Deputy\nCORP\\bg-admin,boss@contoso.com\n", "in column 1 is no object id");
+    stops("bg-admin @contoso.com\n", "is no user id");
+    stops(format!("[\"boss@contoso.com\",\"{BG}"), "can't be read as JSON");
+    protects(format!("id,UPN\n1,{BG}\n"));
+    protects(format!("User,UPN\nBreak Glass,{BG}\n"));
+}
+
+#[test]
 fn all_sheets_and_rows_of_a_workbook_are_read() {
     let row = |cells: &[&str]| (false, cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
     let first = |rows| ("Accounts".to_owned(), false, rows);
@@ -55,7 +66,7 @@ fn all_sheets_and_rows_of_a_workbook_are_read() {
     let hidden = vec![row(&["UPN"]), (true, vec![BG.to_owned()])];
     protects(workbook(&[first(hidden)]));
     let formula = vec![row(&["UPN"]), row(&[super::workbook::FORMULA])];
-    stops(workbook(&[first(formula)]), "a formula without a value");
+    stops(workbook(&[first(formula)]), "has no stored value");
     stops(
         workbook(&[first(vec![row(&["Accounts"]), row(&[BG])])]),
         "sheet Accounts: 'Accounts' names no account",

@@ -15,7 +15,7 @@ enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// Reads the records; none where the text is no JSON.
+/// Reads the records; none where the text does not begin like JSON.
 pub(super) fn read(bytes: &[u8]) -> Option<Result<List, ListError>> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
     if !matches!(first, b'{' | b'[') {
@@ -23,7 +23,15 @@ pub(super) fn read(bytes: &[u8]) -> Option<Result<List, ListError>> {
     }
     let text = std::str::from_utf8(bytes).ok()?.trim_end_matches('\u{1a}');
     let values = serde_json::Deserializer::from_str(text).into_iter::<Json>();
-    let values: Vec<Json> = values.collect::<Result<_, _>>().ok()?;
+    let values: Vec<Json> = match values.collect::<Result<_, serde_json::Error>>() {
+        Ok(values) => values,
+        // Read as text, what is cut off or broken would lose entries.
+        Err(error) => {
+            let reason =
+                format!("it begins like JSON and can't be read as JSON: {error}. Make the list again");
+            return Some(Err(ListError::Line { line: error.line() as u64, reason }));
+        }
+    };
     let mut table = Table::default();
     for value in values {
         if let Err(reason) = read_document(value, &mut table) {

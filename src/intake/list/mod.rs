@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::columns::{is_known_id, understand};
+use super::columns::{names_people, understand};
 use super::digest::Hashing;
 use super::encoding::{Text, detect};
 use super::error::{IntakeError, bare};
@@ -130,6 +130,8 @@ pub(crate) struct Columns {
     pub(crate) upns: Vec<usize>,
     /// Those of mail addresses.
     pub(crate) mails: Vec<usize>,
+    /// Those of both that hold nothing but ids of users.
+    pub(crate) sure: Vec<usize>,
     /// That of the tenant in which an entry holds.
     pub(crate) tenant: Option<usize>,
     /// All those of tenants: a GUID in them is no user's.
@@ -138,9 +140,9 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Reads a header; none where no name in it is known to stand over user ids.
+    /// Reads a header; none where no name in it is known to stand over ids of people.
     pub(crate) fn read(names: &[String]) -> Option<Columns> {
-        names.iter().any(|name| is_known_id(name)).then(|| Columns::named(names))
+        names.iter().any(|name| names_people(name)).then(|| Columns::named(names))
     }
 
     /// What columns of these names hold, whatever they are.
@@ -151,6 +153,7 @@ impl Columns {
             objects: known.objects,
             upns: known.upns,
             mails: known.mails,
+            sure: known.sure,
             tenant: known.tenant,
             tenants: known.tenants,
             object_type: known.object_type,

@@ -70,6 +70,13 @@ fn what_cannot_be_read_ends_the_reading() {
     assert_eq!(line(b"ann@contoso.com\nbob@con\0toso.com"), 2);
     assert!(matches!(read(b"UPN,Note\nann@contoso.com,\"x\nbob@contoso.com,y"), Err(ListError::Source(_))));
     assert!(matches!(read(b"# nothing\n"), Err(ListError::Source(IntakeError::NoRows { .. }))));
+    for cut in [
+        "[\"ann@contoso.com\", \"bob@cont",
+        "{\"value\":[{\"upn\":\"ann@contoso.com\"},",
+        "[ann@contoso.com]",
+    ] {
+        assert_eq!(line(cut.as_bytes()), 1, "{cut}");
+    }
     assert_eq!(line(br#"{"@odata.nextLink": "https://graph.microsoft.com/x", "value": []}"#), 1);
 }
 

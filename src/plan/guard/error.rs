@@ -61,7 +61,7 @@ pub enum GuardError {
     },
     /// An entry holds in a tenant that the run has not: it would protect nobody.
     #[error(
-        "the {list} names {entry} in the tenant {tenant}, which is none of this run's: it would leave nobody out. Take the          entry away, or its tenant"
+        "the {list} names {entry} in the tenant {tenant}, which is none of this run's: it would leave nobody out. Take the entry away, or its tenant"
     )]
     Elsewhere {
         /// Which list.

@@ -45,6 +45,9 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardErro
                     let hint = "a list takes users, and `group:NAME` or `role:NAME`";
                     return Err(wrong(format!("it is {what}, not a user: {hint}")));
                 }
+                if let Some(at) = columns.and_then(|columns| unread_cell(record, &found, columns)) {
+                    return Err(wrong(no_id(record, at)));
+                }
                 entry(list, path, record, found, columns, &mut members)?;
                 continue;
             }
@@ -71,6 +74,29 @@ fn is_same(first: &ListRecord, again: &ListRecord) -> bool {
     let names =
         |record: &ListRecord| record.cells.iter().map(|cell| clean(cell).to_lowercase()).collect::<Vec<_>>();
     names(first) == names(again)
+}
+
+/// A cell in a column of ids that holds something, and no id. Where a surer column of the row has one, a name or a number may
+/// stand in the others.
+fn unread_cell(record: &ListRecord, found: &Harvest, columns: &ListColumns) -> Option<usize> {
+    if !found.selectors.is_empty() || record.cells.iter().skip(columns.width).any(|cell| !is_blank(cell)) {
+        return None;
+    }
+    let has_id = |at: usize| found.ids.iter().any(|(place, _)| *place == at);
+    let is_unread = |at: &usize| !has_id(*at) && record.cells.get(*at).is_some_and(|cell| !is_blank(cell));
+    let is_sure = columns.sure.iter().any(|at| has_id(*at));
+    let others = columns.objects.iter().chain(&columns.upns).filter(|_| !is_sure);
+    columns.sure.iter().chain(others).copied().find(is_unread)
+}
+
+fn no_id(record: &ListRecord, at: usize) -> String {
+    let text = record.cells.get(at).map_or("", |cell| cell.trim());
+    format!(
+        "'{}' in column {} is no object id and no user principal name, and another cell of the line is one: it can't be told \
+         which account is meant",
+        excerpt(text, 120),
+        at + 1
+    )
 }
 
 fn no_entry(record: &ListRecord) -> String {

@@ -67,8 +67,12 @@ impl Harvest {
             if !is_whole {
                 return Err(impossible(text));
             }
+            let spellings = spellings(address);
+            if spellings.is_empty() {
+                return Err(impossible(text));
+            }
             rest = rest.replace(address, " ");
-            self.ids.push((at, spellings(address)));
+            self.ids.push((at, spellings));
         }
         for guid in guids(&rest)? {
             self.ids.push((at, vec![UserId::Object(guid)]));
@@ -182,6 +186,8 @@ mod tests {
             "ann＠contoso.com",
             "ann%40contoso.com",
             "ann @ contoso.com",
+            "ann @contoso.com",
+            "ann\u{a0}@contoso.com",
             "an\u{200b}n@contoso.com",
             "0785ef7c–1c1b–4ff4–9ab1–1a2b3c4d5e6f",
             "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6",

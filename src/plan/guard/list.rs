@@ -114,6 +114,16 @@ impl List {
         }
     }
 
+    /// Adds accounts that the list places in another tenant of the run. If a row here has such an id all the same, the list's cell
+    /// is wrong, and the account is left out. Other rows need not be comparable with them.
+    pub(super) fn add_elsewhere(&mut self, accounts: Vec<Vec<UserId>>, reason: &str) {
+        let comparable = (self.object_only, self.name_only);
+        for ids in accounts {
+            self.add(ids, reason);
+        }
+        (self.object_only, self.name_only) = comparable;
+    }
+
     /// Takes somebody off, by any id that is known of them.
     pub(super) fn take_off(&mut self, unprotected: &mut Unprotected) {
         for id in &unprotected.ids {

@@ -41,8 +41,10 @@ impl Guard {
                     list.add(ids, &reason(outcome, entry, whence));
                     Ok(())
                 };
-                let counts = for_each_person(name, entry, world, tell, &mut add).await?;
+                let mut elsewhere = Vec::new();
+                let counts = for_each_person(name, entry, world, tell, &mut elsewhere, &mut add).await?;
                 list.count(counts);
+                list.add_elsewhere(elsewhere, &format!("{}, for another tenant", source(outcome, entry)));
             }
         }
         let mut loaded = Loaded { guard, unchecked: Vec::new() };
@@ -68,8 +70,10 @@ impl Guard {
                 list.add(ids, &reason(outcome, entry, whence));
                 Ok(())
             };
-            let counts = for_each_person(name, entry, world, tell, &mut add).await?;
+            let mut elsewhere = Vec::new();
+            let counts = for_each_person(name, entry, world, tell, &mut elsewhere, &mut add).await?;
             list.count(counts);
+            list.add_elsewhere(elsewhere, &format!("{}, for another tenant", source(outcome, entry)));
         }
         Ok(())
     }

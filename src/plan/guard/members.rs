@@ -127,12 +127,14 @@ fn of_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
     Ok(members)
 }
 
-/// Gives `take` everybody whom an entry names, with the reason to give for it; and what the entry holds.
+/// Gives `take` every person whom an entry names, with the reason to give for it; and what the entry holds. `elsewhere` gets the ids
+/// that the file places in another tenant of the run.
 pub(in crate::plan) async fn for_each_person<D: Ask>(
     list: &'static str,
     entry: &Listed,
     world: &World<'_, D>,
     tell: Tell<'_>,
+    elsewhere: &mut Vec<Vec<UserId>>,
     take: Take<'_>,
 ) -> Result<Counts, GuardError> {
     let reason = match entry {
@@ -150,6 +152,9 @@ pub(in crate::plan) async fn for_each_person<D: Ask>(
                 tenant: excerpt(tenant.unwrap_or_default(), 80),
             };
             world.within.missed(list, place, why)?;
+            if let Member::Ids(MemberIds { ids, .. }) = member {
+                elsewhere.push(ids);
+            }
             continue;
         }
         match member {
