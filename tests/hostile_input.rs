@@ -199,3 +199,98 @@ fn what_remains_of_a_table_without_header_runs_as_it_is() {
     assert_eq!([of("b@contoso.com"), of("d@contoso.com")], [Some((2, 1)); 2]);
     assert_eq!(ledger.users.len(), 4);
 }
+
+/// What real files hold beside users, and what must come of it: nobody else is sent, nobody is lost, and all is told.
+#[test]
+fn what_is_no_user_is_passed_over_and_told() {
+    let odd = [
+        (
+            "template.csv",
+            &b"version:v1.0\nName [displayName] Required,User name [userPrincipalName] Required\n\
+               Example: Chris Green,chris@contoso.com\nAnn,ann@contoso.com\nBob,bob@contoso.com\n"[..],
+            &["the version of a bulk template (line 1)", "the example row of a bulk template (line 3)"][..],
+        ),
+        (
+            "template-quoted.csv",
+            b"\"version:v1.0\";\r\n\"User name [userPrincipalName] Required\";\"Name\"\r\n\
+              \"Example: chris@contoso.com\";\"\"\r\n\"ann@contoso.com\";\"\"\r\n\"bob@contoso.com\";\"\"\r\n",
+            &["the version of a bulk template (line 1)", "the example row of a bulk template (line 3)"],
+        ),
+        (
+            "drawn.csv",
+            b"| Name | UPN |\n|------|-----|\n| Ann | ann@contoso.com |\n|------|-----|\n| Bob | bob@contoso.com |\n\x1a",
+            &["2 separator lines (lines 2, 4)", "an end mark (0x1A or NUL) (line 6)"],
+        ),
+        (
+            "template.xlsx",
+            include_bytes!("fixtures/bulk-template.xlsx"),
+            &[
+                "the version of a bulk template (line 1)",
+                "the example row of a bulk template (line 3)",
+                "a separator line (line 4)",
+            ],
+        ),
+        ("end-mark.csv", b"UPN,Name\r\nann@contoso.com,Ann\r\nbob@contoso.com,Bob\x1a\r\n", &["an end mark"]),
+        (
+            "bytes.csv",
+            b"UPN,Name,Note\nann@contoso.com,Zo\xc3\xab \xc3\xbc,x\nbob@contoso.com,Zo\xeb,a\0b\n",
+            &["2 cells could not be read (not UTF-8: line 3; with NUL bytes: line 3)", "--encoding windows-1252"],
+        ),
+        (
+            "blanks.csv",
+            b"No, \"Name, first\", UPN, Manager\n1, \"Lee, Ann\", ann@contoso.com, boss@contoso.com\n\
+              2,\t\"Li, Bob\" ,\"bob@contoso.com\" , boss@contoso.com\n",
+            &["ids from column `UPN`"],
+        ),
+        ("cr.csv", b"UPN,Name\rann@contoso.com,\"Lee,\rAnn\"\rbob@contoso.com,Bob\r", &["ids from column `UPN`"]),
+    ];
+    for (name, contents, says) in odd {
+        let stage = Stage::new("");
+        let done = stage.run(&stage.input(name, contents), &[]);
+        done.exits(0);
+        let outcomes = stage.folder().outcomes();
+        let users: Vec<&str> = outcomes.keys().map(String::as_str).collect();
+        assert_eq!(users, ["ann@contoso.com", "bob@contoso.com"], "{name}");
+        for nobody in ["chris@contoso.com", "boss@contoso.com"] {
+            assert!(stage.ledger().user(nobody).is_none(), "{name}: {nobody} was sent");
+        }
+        for said in says {
+            assert!(done.stderr.contains(said), "{name} does not say {said:?}:\n{}", done.stderr);
+        }
+    }
+}
+
+/// Each row of an input is in the report, or a note names its line.
+#[test]
+fn each_row_is_reported_or_named() {
+    let rows: [&[u8]; 10] = [
+        b"ann@contoso.com,Ann",
+        b"Zo\xeb@contoso.com,\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
+        b"-----,-----",
+        b"bob@contoso.com,\"Lee \"Bob\", Jr\"",
+        b",Nobody",
+        b"\x1a",
+        b"Example: chris@contoso.com,",
+        b"version:v1.0",
+        b"cy@contoso.com,'Li, Cy'",
+        b"(8 rows affected)",
+    ];
+    let stage = Stage::new("");
+    let input = [&b"UPN,Name,Note\n"[..], &rows.join(&b'\n')].concat();
+    let done = stage.run(&stage.input("users.csv", input), &[]);
+    done.exits(3);
+    let reported: Vec<String> = stage.folder().rows().iter().map(|row| row["line"].clone()).collect();
+    for line in 2..rows.len() + 2 {
+        let named =
+            [format!("line {line})"), format!("line {line}, ")].iter().any(|name| done.stderr.contains(name));
+        assert!(
+            reported.contains(&line.to_string()) || named,
+            "line {line} is lost: {reported:?}\n{}",
+            done.stderr
+        );
+    }
+    assert_eq!(stage.folder().row("ann@contoso.com")["outcome"], "revoked");
+    for unsure in ["bob@contoso.com", "cy@contoso.com", "chris@contoso.com"] {
+        assert!(stage.ledger().user(unsure).is_none(), "{unsure}");
+    }
+}

@@ -106,8 +106,11 @@ pub(super) fn detect(head: &[u8], whole: bool, chosen: Option<TextEncoding>) -> 
     if let Some(encoding) = utf16_by_zeros(head) {
         return found(encoding, Some("no byte order mark, told by its zero bytes"));
     }
-    let controls = head.iter().filter(|b| b.is_ascii_control() && !b"\t\n\r\x0c\x1a".contains(b)).count();
-    if controls >= 8 && controls * 50 > head.len() {
+    // NUL bytes at the end only fill a file up, and some in notes cost their cells. Of random bytes a ninth are controls.
+    let filled = head.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let text = &head[..filled];
+    let controls = text.iter().filter(|b| b.is_ascii_control() && !b"\t\n\r\x0c\x1a".contains(b)).count();
+    if controls >= 8 && controls * 12 > text.len() {
         return Err(NotText {
             what: "a binary file",
             remedy: "give CSV, a plain list, or an .xlsx workbook",
@@ -257,6 +260,8 @@ mod tests {
         assert_eq!(told(b"UPN;Name\r\nzoe@contoso.com;Zo\xeb\r\n"), "Windows-1252");
         assert_eq!(told(b"a\xff\nZo\xc3\xab \xc3\xbc\n"), "UTF-8");
         assert_eq!(told(b"ann@contoso.com\na\0b\n"), "UTF-8");
+        let notes = "ann@contoso.com,left\0early\n".repeat(20);
+        assert_eq!(told(format!("UPN,Note\n{notes}{}", "\0".repeat(4096)).as_bytes()), "UTF-8");
         assert_eq!(told(b"\x89PNG\r\n\x1a\n"), "a PNG image");
         assert_eq!(told(&(0..=255).collect::<Vec<u8>>().repeat(4)), "a binary file");
         assert!(detect("é".as_bytes().split_last().unwrap().1, false, None).unwrap().encoding.is_utf8());

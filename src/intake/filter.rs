@@ -95,6 +95,11 @@ impl Filters {
         Ok(Self(bound.collect::<Result<_, _>>()?))
     }
 
+    /// The columns that they look at.
+    pub(super) fn columns(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|(at, _)| *at)
+    }
+
     /// Why the row is left out, if it is. `cells` stand in the order of the columns given to [`Filters::bind`].
     pub(super) fn reason(&self, cells: &[String]) -> Option<String> {
         self.0.iter().find_map(|(at, filter)| {

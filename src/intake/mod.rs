@@ -22,6 +22,7 @@
 //! shifted: the row is unreadable, unless the ids stand in the first column and no further id hides in the cells
 //! beyond; then the row is read, with a note, and those cells are dropped. Cells that are missing are empty.
 
+mod audit;
 mod cell;
 mod choice;
 mod columns;
@@ -47,6 +48,7 @@ mod source;
 mod spreadsheet;
 mod stream;
 mod subject;
+mod template;
 #[cfg(test)]
 mod tests;
 mod zip;

@@ -60,46 +60,80 @@ impl Omissions {
         }
     }
 
+    /// Whether something was not read for this reason.
+    pub(super) fn has(&self, reason: OmissionReason) -> bool {
+        self.0.iter().any(|omission| omission.reason == reason)
+    }
+
     /// What was not read, by reason.
     pub fn iter(&self) -> impl Iterator<Item = &Omission> {
         self.0.iter()
     }
 
     /// What to tell people about the source `name`.
-    pub(super) fn notes<'a>(&'a self, name: &'a str) -> impl Iterator<Item = String> + 'a {
-        self.0.iter().filter_map(Omission::note).map(move |note| format!("{name}: {note}"))
+    pub(super) fn notes(&self, name: &str) -> Vec<String> {
+        let passed = self.0.iter().filter_map(Omission::passed_over);
+        passed.chain(self.damage()).map(|note| format!("{name}: {note}")).collect()
+    }
+
+    /// What to tell about all cells that could not be read.
+    fn damage(&self) -> Option<String> {
+        let parts: Vec<(&Omission, String, String)> = self
+            .0
+            .iter()
+            .filter_map(|omission| match omission.reason {
+                OmissionReason::BadBytes(encoding) if encoding.is_utf8() => Some((
+                    omission,
+                    "not UTF-8".to_owned(),
+                    "if the file was saved as Windows-1252, give --encoding windows-1252".to_owned(),
+                )),
+                OmissionReason::BadBytes(encoding) => Some((
+                    omission,
+                    format!("not {encoding}"),
+                    "if the file is in another encoding, give it with --encoding, as in --encoding utf-8"
+                        .to_owned(),
+                )),
+                OmissionReason::Nul => Some((
+                    omission,
+                    "with NUL bytes".to_owned(),
+                    "if the file is UTF-16, give --encoding utf-16le".to_owned(),
+                )),
+                _ => None,
+            })
+            .collect();
+        let count: u64 = parts.iter().map(|(omission, ..)| omission.count).sum();
+        let cells = match count {
+            0 => return None,
+            1 => "1 cell".to_owned(),
+            _ => format!("{count} cells"),
+        };
+        let places: Vec<String> =
+            parts.iter().map(|(omission, what, _)| format!("{what}: {}", omission.places())).collect();
+        let remedies: Vec<&str> = parts.iter().map(|(.., remedy)| remedy.as_str()).collect();
+        Some(format!(
+            "{cells} could not be read ({}), which costs a row only where it needs that cell; {}",
+            places.join("; "),
+            remedies.join("; ")
+        ))
     }
 }
 
 impl Omission {
-    /// In words; nothing where it is told in other words or goes without saying.
-    fn note(&self) -> Option<String> {
-        let passed = |one: &str, many: &str| {
-            let what = if self.count == 1 { one.to_owned() } else { format!("{} {many}", self.count) };
-            Some(format!("passed over {what} ({})", self.places()))
-        };
-        let unread = |why: String| {
-            let cells = if self.count == 1 { "1 cell".to_owned() } else { format!("{} cells", self.count) };
-            Some(format!(
-                "{cells} could not be read, and the rows were read without ({}): {why}",
-                self.places()
-            ))
-        };
-        match self.reason {
-            OmissionReason::Comment | OmissionReason::AboveHeader => None,
-            OmissionReason::HeaderAgain => passed("the header, which comes again", "more headers, all the same"),
-            OmissionReason::Separator => passed("a separator line", "separator lines"),
-            OmissionReason::Version => passed("the version of a bulk template", "versions of bulk templates"),
-            OmissionReason::Example => passed("the example row of a bulk template", "example rows of bulk templates"),
-            OmissionReason::EndMark => passed("an end mark (0x1A or NUL)", "end marks (0x1A or NUL)"),
-            OmissionReason::BadBytes(encoding) if encoding.is_utf8() => unread(
-                "bytes that are not UTF-8. If the file was saved as Windows-1252, give --encoding windows-1252".into(),
-            ),
-            OmissionReason::BadBytes(encoding) => {
-                unread(format!("bytes that are not {encoding}. If the file is in another encoding, give --encoding"))
+    /// What was passed over, in words; nothing where it is told in other words or goes without saying.
+    fn passed_over(&self) -> Option<String> {
+        let (one, many) = match self.reason {
+            OmissionReason::Comment | OmissionReason::AboveHeader => return None,
+            OmissionReason::BadBytes(_) | OmissionReason::Nul => return None,
+            OmissionReason::HeaderAgain => ("the header, which comes again", "headers that come again"),
+            OmissionReason::Separator => ("a separator line", "separator lines"),
+            OmissionReason::Version => ("the version of a bulk template", "versions of bulk templates"),
+            OmissionReason::Example => {
+                ("the example row of a bulk template", "example rows of bulk templates")
             }
-            OmissionReason::Nul => unread("NUL bytes. If the file is UTF-16, give --encoding utf-16le".into()),
-        }
+            OmissionReason::EndMark => ("an end mark (0x1A or NUL)", "end marks (0x1A or NUL)"),
+        };
+        let what = if self.count == 1 { one.to_owned() } else { format!("{} {many}", self.count) };
+        Some(format!("passed over {what} ({})", self.places()))
     }
 
     /// The lines, as people name them.
@@ -123,11 +157,13 @@ mod tests {
         for line in [3, 3, 4, 5, 6, 7, 8] {
             omissions.add(OmissionReason::Nul, line);
         }
-        let notes: Vec<String> = omissions.notes("x").collect();
+        let notes = omissions.notes("x");
         assert_eq!(notes[0], "x: passed over a separator line (line 2)");
-        assert!(notes[1].starts_with(
-            "x: 7 cells could not be read, and the rows were read without (lines 3, 4, 5, 6, 7, …): NUL"
-        ));
+        assert_eq!(
+            notes[1],
+            "x: 7 cells could not be read (with NUL bytes: lines 3, 4, 5, 6, 7, …), which costs a row only where it \
+             needs that cell; if the file is UTF-16, give --encoding utf-16le"
+        );
         (0..1_000).for_each(|line| omissions.add(OmissionReason::Separator, line));
         let separators = omissions.iter().nth(1).unwrap();
         assert_eq!((separators.count, separators.lines.len()), (1_001, MOST_LINES));

@@ -1,10 +1,15 @@
 //! Splits text into records, in bounded memory whatever the text is.
 //!
-//! The rules are those of RFC 4180 read kindly: a quote opens only at the start of a cell, lines may end with LF, CRLF
-//! or CR, lines without a character are passed over. Physical lines are counted, and two things that hide people
-//! are found out: a record too long to hold, and a quote that is not closed.
+//! `csv-core` says where cells and records end: a quote opens only at the start of a cell, lines may end with LF, CRLF or
+//! CR, lines without a character are passed over. Blanks before an opening quote and after a closing one are dropped
+//! here, since with them a delimiter inside the quotes would shift the cells. An [`Audit`] beside it counts physical
+//! lines and finds what hides people: a quote that is not closed, or a stray one. A record too long to hold is cut.
 
 use std::io::{self, Read};
+
+use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
+
+use super::audit::{Audit, is_blank};
 
 /// The longest record that is held, in bytes.
 pub(super) const MAX_RECORD: usize = 1024 * 1024;
@@ -12,6 +17,10 @@ pub(super) const MAX_RECORD: usize = 1024 * 1024;
 pub(super) const MAX_CELLS: usize = 16_384;
 /// How many bytes are kept of a record that is too long, to show it.
 const KEPT: usize = 128;
+/// The most bytes of blanks before an opening quote.
+const MAX_BLANKS: usize = 4096;
+/// How many bytes are read, and how many are taken out of `csv-core`, at once.
+const CHUNK: usize = 32 * 1024;
 
 /// How a line falls into cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +36,7 @@ pub(super) enum Shape {
 pub(super) enum Defect {
     TooLong,
     TooManyCells,
-    /// A quoted cell ran over several lines, and text follows its closing quote: a stray quote.
+    /// Text follows the closing quote of a cell, and that cell ran over several lines or a further quote comes after it.
     StrayQuote {
         from: u64,
         to: u64,
@@ -73,6 +82,11 @@ impl Record {
         }
     }
 
+    /// The cell that has not ended yet.
+    fn open_cell(&self) -> &[u8] {
+        &self.bytes[self.ends.last().copied().unwrap_or(0)..]
+    }
+
     fn is_cut(&self) -> bool {
         matches!(self.defect, Some(Defect::TooLong | Defect::TooManyCells))
     }
@@ -96,37 +110,49 @@ pub(super) enum RecordError {
     },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Nothing of the record was seen.
-    Fresh,
-    CellStart,
-    Plain,
-    Quoted,
-    /// After a quote inside quotes: the end of the cell, or the first of two.
-    Closing,
+impl From<io::Error> for RecordError {
+    fn from(error: io::Error) -> Self {
+        RecordError::Io(error)
+    }
 }
 
 /// Reads records one by one.
 pub(super) struct Records<R> {
     reader: R,
     shape: Shape,
+    splitter: Reader,
+    /// What was read of the text and not yet split.
     chunk: Box<[u8]>,
     start: usize,
     end: usize,
-    line: u64,
-    after_cr: bool,
+    /// What the splitter gives of one cell.
+    text: Box<[u8]>,
+    audit: Audit,
 }
 
 impl<R: Read> Records<R> {
     pub(super) fn new(reader: R, shape: Shape) -> Self {
-        let chunk = vec![0; 32 * 1024].into_boxed_slice();
-        Self { reader, shape, chunk, start: 0, end: 0, line: 1, after_cr: false }
+        let buffer = || vec![0; CHUNK].into_boxed_slice();
+        let mut records = Self {
+            reader,
+            shape,
+            splitter: Reader::new(),
+            chunk: buffer(),
+            start: 0,
+            end: 0,
+            text: buffer(),
+            audit: Audit::new(),
+        };
+        records.set_shape(shape);
+        records
     }
 
     /// From the next record on, lines fall into cells in this way.
     pub(super) fn set_shape(&mut self, shape: Shape) {
         self.shape = shape;
+        if let Shape::Cells(delimiter) = shape {
+            self.splitter = ReaderBuilder::new().delimiter(delimiter).build();
+        }
     }
 
     pub(super) fn into_inner(self) -> R {
@@ -136,100 +162,101 @@ impl<R: Read> Records<R> {
     /// Reads the next record. `false` means that there is none.
     pub(super) fn read(&mut self, record: &mut Record) -> Result<bool, RecordError> {
         record.clear();
-        let delimiter = match self.shape {
-            Shape::Lines => None,
-            Shape::Cells(byte) => Some(byte),
-        };
-        let mut state = State::Fresh;
-        let mut quote = (0, 0); // the line where it opened, and the bytes since
-        loop {
-            if self.start == self.end && !self.fill().map_err(RecordError::Io)? {
-                return match state {
-                    State::Fresh => Ok(false),
-                    State::Quoted => Err(RecordError::OpenQuote { line: quote.0 }),
-                    _ => {
-                        record.end_cell();
-                        Ok(true)
-                    }
-                };
-            }
+        while let Some(byte) = self.peek()?.filter(|byte| matches!(byte, b'\r' | b'\n')) {
+            self.audit.pass(&[byte]);
+            self.start += 1;
+        }
+        if self.peek()?.is_none() {
+            return Ok(false);
+        }
+        record.line = self.audit.line();
+        self.audit.begin_record();
+        match self.shape {
+            Shape::Lines => self.read_line(record)?,
+            Shape::Cells(delimiter) => while !self.read_cell(record, delimiter)? {},
+        }
+        Ok(true)
+    }
+
+    fn read_line(&mut self, record: &mut Record) -> Result<(), RecordError> {
+        while self.peek()?.is_some() {
             let unread = &self.chunk[self.start..self.end];
-            let byte = unread[0];
-            let ends_line = matches!(byte, b'\r' | b'\n');
-            match state {
-                State::Quoted => {
-                    let run = unread.iter().position(|b| matches!(b, b'"' | b'\r' | b'\n'));
-                    let run = run.unwrap_or(unread.len()).max(usize::from(ends_line));
-                    quote.1 += run.max(1);
-                    if quote.1 > MAX_RECORD {
-                        return Err(RecordError::OpenQuote { line: quote.0 });
-                    }
-                    if run == 0 {
-                        state = State::Closing;
-                    } else {
-                        record.push(&unread[..run]);
-                    }
-                    self.pass(run.max(1), byte);
+            let run = unread.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
+            let passed = run.map_or(unread.len(), |run| run + 1);
+            record.push(&unread[..run.unwrap_or(passed)]);
+            self.audit.pass(&unread[..passed]);
+            self.start += passed;
+            if run.is_some() {
+                break;
+            }
+        }
+        record.end_cell();
+        Ok(())
+    }
+
+    /// Reads one cell, and says whether it is the record's last.
+    fn read_cell(&mut self, record: &mut Record, delimiter: u8) -> Result<bool, RecordError> {
+        let quoted = self.skip_to_quote(delimiter)?;
+        self.audit.begin_cell(quoted);
+        loop {
+            let is_end = self.peek()?.is_none();
+            let unread = &self.chunk[self.start..self.end];
+            let (result, read, wrote) = self.splitter.read_field(unread, &mut self.text);
+            self.audit.pass(&unread[..read]);
+            record.push(&self.text[..wrote]);
+            self.start += read;
+            if self.audit.open_bytes() > MAX_RECORD || (is_end && self.audit.is_open()) {
+                return Err(RecordError::OpenQuote { line: self.audit.opened_on() });
+            }
+            let is_last = match result {
+                ReadFieldResult::Field { record_end } => record_end,
+                ReadFieldResult::End => true,
+                ReadFieldResult::InputEmpty | ReadFieldResult::OutputFull => continue,
+            };
+            if !record.is_cut() {
+                let (blanks, stray) = self.audit.end_cell(record.open_cell(), !is_end);
+                record.bytes.truncate(record.bytes.len() - blanks);
+                record.defect = record.defect.or(stray.map(|(from, to)| Defect::StrayQuote { from, to }));
+            }
+            record.end_cell();
+            return Ok(is_last);
+        }
+    }
+
+    /// Whether the next cell is quoted. Blanks before its quote are passed over.
+    fn skip_to_quote(&mut self, delimiter: u8) -> io::Result<bool> {
+        loop {
+            let unread = &self.chunk[self.start..self.end];
+            let is_text = |byte: &u8| {
+                byte.is_ascii() && (*byte == delimiter || !matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | 0x1a))
+            };
+            match unread.iter().position(is_text) {
+                Some(0) => return Ok(unread[0] == b'"'),
+                Some(at) if unread[at] == b'"' && is_blank(&unread[..at]) => {
+                    self.audit.pass(&unread[..at]);
+                    self.start += at;
+                    return Ok(true);
                 }
-                State::Closing if byte == b'"' => {
-                    record.push(b"\"");
-                    self.pass(1, byte);
-                    state = State::Quoted;
-                }
-                _ if ends_line => {
-                    self.pass(1, byte);
-                    if state != State::Fresh {
-                        record.end_cell();
-                        return Ok(true);
-                    }
-                }
-                _ if Some(byte) == delimiter => {
-                    if state == State::Fresh {
-                        record.line = self.line;
-                    }
-                    record.end_cell();
-                    self.pass(1, byte);
-                    state = State::CellStart;
-                }
-                State::Plain => {
-                    let is_end = |b: &u8| matches!(b, b'\r' | b'\n') || Some(*b) == delimiter;
-                    let run = unread.iter().position(is_end).unwrap_or(unread.len());
-                    record.push(&unread[..run]);
-                    self.pass(run, byte);
-                }
-                State::Closing => {
-                    if self.line != quote.0 && record.defect.is_none() {
-                        record.defect = Some(Defect::StrayQuote { from: quote.0, to: self.line });
-                    }
-                    state = State::Plain;
-                }
-                State::Fresh | State::CellStart => {
-                    if state == State::Fresh {
-                        record.line = self.line;
-                    }
-                    state = State::Plain;
-                    if byte == b'"' && delimiter.is_some() {
-                        quote = (self.line, 0);
-                        self.pass(1, byte);
-                        state = State::Quoted;
-                    }
-                }
+                None if unread.len() < MAX_BLANKS && self.fill()? => {}
+                _ => return Ok(false),
             }
         }
     }
 
-    /// Goes on by `count` bytes, of which `first` is the first; a line end comes alone.
-    fn pass(&mut self, count: usize, first: u8) {
-        self.start += count;
-        self.line += u64::from(first == b'\r' || (first == b'\n' && !self.after_cr));
-        self.after_cr = first == b'\r';
+    /// The next byte; nothing at the end of the text.
+    fn peek(&mut self) -> io::Result<Option<u8>> {
+        let more = self.start < self.end || self.fill()?;
+        Ok(more.then(|| self.chunk[self.start]))
     }
 
+    /// Reads more behind what is unread. `false` means that nothing is left.
     fn fill(&mut self) -> io::Result<bool> {
+        self.chunk.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
         loop {
-            match self.reader.read(&mut self.chunk) {
+            match self.reader.read(&mut self.chunk[self.end..]) {
                 Ok(n) => {
-                    (self.start, self.end) = (0, n);
+                    self.end += n;
                     return Ok(n > 0);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -287,6 +314,18 @@ mod tests {
         );
     }
 
+    /// Gives a text in pieces, as pipes and decoders do.
+    struct Drip<'a>(&'a [u8], usize);
+
+    impl Read for Drip<'_> {
+        fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+            let n = self.1.min(self.0.len()).min(out.len());
+            out[..n].copy_from_slice(&self.0[..n]);
+            self.0 = &self.0[n..];
+            Ok(n)
+        }
+    }
+
     #[test]
     fn names_the_line_of_an_open_quote() {
         let mut records = Records::new(&b"a,b\nc,\"d\ne,f\n"[..], Shape::Cells(b','));
@@ -316,6 +355,22 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn how_it_is_read_changes_nothing(text in "[ab,\" \u{a0}\t\n\r]{0,60}", size in 1..9_usize, lines: bool) {
+            let shape = if lines { Shape::Lines } else { Shape::Cells(b',') };
+            let read = |reader: &mut dyn Read| {
+                let (mut records, mut record, mut found) = (Records::new(reader, shape), Record::default(), Vec::new());
+                let end = loop {
+                    match records.read(&mut record) {
+                        Ok(true) => found.push((record.line, record.defect, record.bytes.clone(), record.ends.clone())),
+                        other => break format!("{other:?}"),
+                    }
+                };
+                (found, end)
+            };
+            prop_assert_eq!(read(&mut Drip(text.as_bytes(), size)), read(&mut text.as_bytes()));
+        }
+
         #[test]
         fn agrees_with_the_csv_crate(text in "[ab,\"\n\r]{0,40}") {
             let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());

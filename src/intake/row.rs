@@ -8,6 +8,7 @@ use super::layout::Layout;
 use super::omission::{OmissionReason, Omissions};
 use super::profile::{is_blank, is_same};
 use super::repeat::Repeat;
+use super::template::{has_columns as has_template_columns, is_example};
 use super::{Row, Verdict};
 use crate::user_id::names_external;
 
@@ -69,7 +70,10 @@ impl RowMaker {
         if self.layout.is_list {
             let line = entry.cells.first().map_or("", String::as_str);
             let id = without_comment(line);
-            let verdict = match self.trouble(&entry) {
+            // What is wrong with a comment behind an id costs nobody.
+            let is_damaged = id.contains(['\0', char::REPLACEMENT_CHARACTER]);
+            let damage = entry.damage_in(0).filter(|_| is_damaged || id.is_empty());
+            let verdict = match self.trouble(&entry).or(damage) {
                 _ if trim(line).starts_with('#') => {
                     omissions.add(OmissionReason::Comment, entry.line);
                     return None;
@@ -89,7 +93,18 @@ impl RowMaker {
         for (at, cell) in entry.cells.iter().enumerate().take(columns.len()) {
             row.cells[self.places[at]].clone_from(cell);
         }
-        if let Some(why) = self.trouble(&entry) {
+        if let Some(at) = entry.cells.iter().position(|cell| is_example(cell)) {
+            if has_template_columns(columns) || omissions.has(OmissionReason::Version) {
+                omissions.add(OmissionReason::Example, entry.line);
+                return None;
+            }
+            if (0..at).all(|before| entry.cell(before).is_empty()) {
+                let why = "it begins with `Example:`, like the example row of a bulk template";
+                row.verdict = Verdict::Unreadable(why.to_owned());
+                return Some(row);
+            }
+        }
+        if let Some(why) = self.trouble(&entry).or_else(|| self.needed_damage(&entry, filters)) {
             if row.id.is_empty() {
                 let mut cells = (0..entry.cells.len()).map(|at| entry.cell(at));
                 row.id = cells.find(|cell| !cell.is_empty()).unwrap_or_default().to_owned();
@@ -178,6 +193,19 @@ impl RowMaker {
                 if width == 1 { "" } else { "s" }
             )
         })
+    }
+
+    /// Why a cell that decides on the row could not be read: what names the user, the tenant, the priority, what the
+    /// row is about, or what a filter looks at. Damage in any other cell costs nobody.
+    fn needed_damage(&self, entry: &Entry, filters: &Filters) -> Option<String> {
+        if entry.damage.is_empty() {
+            return None;
+        }
+        let roles = &self.layout.roles;
+        let one = [Some(roles.id), roles.fallback, roles.tenant, roles.priority, roles.object_type];
+        let names = roles.objects.iter().chain(&roles.upns).copied();
+        let filtered = filters.columns().filter_map(|at| self.places.iter().position(|place| *place == at));
+        one.into_iter().flatten().chain(names).chain(filtered).find_map(|at| entry.damage_in(at))
     }
 
     /// What else the row calls its user.

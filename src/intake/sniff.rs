@@ -5,7 +5,9 @@ use super::encoding::TextEncoding;
 use super::entry::Entry;
 use super::error::IntakeError;
 use super::layout::{Layout, decide, find_header};
+use super::omission::OmissionReason;
 use super::records::{Record, RecordError, Records, Shape};
+use super::template::is_version;
 use super::{Options, cell};
 
 /// How many rows are looked at.
@@ -58,6 +60,34 @@ pub(super) fn sniff(name: &str, sample: &Sample<'_>, options: &Options) -> Resul
 /// Whether there is a header, how many of a hundred rows have its width, and that width.
 type Score = (bool, usize, usize);
 
+/// What a line is before the first row.
+pub(super) enum Before {
+    Blank,
+    /// No row, and the delimiter that it names.
+    Aside(OmissionReason, Option<u8>),
+}
+
+impl Before {
+    /// What the line is, if it is neither a row nor the header.
+    pub(super) fn find(line: &Entry) -> Option<Self> {
+        let text = line.cells.first().map_or("", String::as_str);
+        let delimiter = from_sep_line(text);
+        let text = cell::trim(text);
+        let is_comment = text.strip_prefix('#').is_some_and(|rest| {
+            rest.bytes().next().is_none_or(|next| next != b'"' && !KNOWN.contains(&next))
+        });
+        // A version line that a spreadsheet saved has as many delimiters as the table has columns.
+        let is_delimiter = |c: char| matches!(c, ',' | ';' | '\t' | '|' | '"' | ' ');
+        if delimiter.is_some() || is_comment {
+            Some(Before::Aside(OmissionReason::Comment, delimiter))
+        } else if is_version(text.trim_matches(is_delimiter)) {
+            Some(Before::Aside(OmissionReason::Version, None))
+        } else {
+            text.is_empty().then_some(Before::Blank)
+        }
+    }
+}
+
 struct Prelude {
     lines: usize,
     delimiter: Option<u8>,
@@ -73,16 +103,11 @@ impl Sample<'_> {
         let mut prelude = Prelude { lines: 0, delimiter: None, is_all: false };
         while let Ok(true) = records.read(&mut record) {
             let entry = Entry::from_record(&record, self.encoding, Shape::Lines);
-            let line = entry.cells.first().map_or("", String::as_str);
-            let delimiter = from_sep_line(line);
-            let line = cell::trim(line);
-            let comment = line.strip_prefix('#').is_some_and(|rest| {
-                rest.bytes().next().is_none_or(|next| next != b'"' && !KNOWN.contains(&next))
-            });
-            let version = line.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("version:"));
-            if !(delimiter.is_some() || comment || version || line.is_empty()) {
-                return prelude;
-            }
+            let delimiter = match Before::find(&entry) {
+                None => return prelude,
+                Some(Before::Blank) => None,
+                Some(Before::Aside(_, delimiter)) => delimiter,
+            };
             prelude.lines += 1;
             prelude.delimiter = prelude.delimiter.or(delimiter);
         }
@@ -106,7 +131,7 @@ impl Sample<'_> {
                     if shape == Shape::Lines {
                         entry.cells.iter_mut().for_each(|cell| *cell = cell::unquote(cell).to_owned());
                     }
-                    if entry.filled() > 0 {
+                    if entry.filled() > 0 && entry.omission().is_none() {
                         entries.push(entry);
                     }
                 }

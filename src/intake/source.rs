@@ -8,8 +8,9 @@ use super::encoding::{Text, decode_head, detect};
 use super::entry::Entry;
 use super::error::{IntakeError, bare};
 use super::layout::Layout;
+use super::omission::Omissions;
 use super::records::{Record, RecordError, Records, Shape};
-use super::sniff::{Sample, sniff};
+use super::sniff::{Before, Sample, sniff};
 use super::{Kind, Options, Source, delimiter, spreadsheet};
 
 /// How many bytes are looked at before anything is decided.
@@ -80,6 +81,10 @@ pub(super) fn from_reader(
     let mut record = Record::default();
     for _ in 0..found.prelude {
         records.read(&mut record).map_err(|error| failed(&name, error))?;
+        let line = Entry::from_record(&record, encoding, Shape::Lines);
+        if let Some(Before::Aside(reason, _)) = Before::find(&line) {
+            layout.omissions.add(reason, line.line);
+        }
     }
     records.set_shape(found.shape);
     let feed = Feed::Text { records, record, encoding, shape: found.shape };
@@ -99,8 +104,9 @@ fn open_workbook(
 }
 
 impl Opened {
-    /// The next record of data, if there is one. Records that hold only blanks may be among them.
-    pub(super) fn next(&mut self) -> Result<Option<Entry>, IntakeError> {
+    /// The next record of data, if there is one. Records that hold only blanks may be among them; those that are no rows are
+    /// counted among the `omissions`.
+    pub(super) fn next(&mut self, omissions: &mut Omissions) -> Result<Option<Entry>, IntakeError> {
         loop {
             let entry = match &mut self.feed {
                 Feed::Sheet { rows, .. } => rows.next(),
@@ -109,11 +115,17 @@ impl Opened {
                     more.then(|| Entry::from_record(record, *encoding, *shape))
                 }
             };
-            match entry {
-                // What was looked at to decide had no blank records, so they do not count here either.
-                Some(entry) if self.before > 0 => self.before -= usize::from(entry.filled() > 0),
-                entry => return Ok(entry),
+            let Some(entry) = entry else { return Ok(None) };
+            if let Some(reason) = entry.omission() {
+                omissions.add(reason, entry.line);
+                continue;
             }
+            entry.count_losses(omissions);
+            if self.before == 0 {
+                return Ok(Some(entry));
+            }
+            // What was looked at to decide had no blank records, so they do not count here either.
+            self.before -= usize::from(entry.filled() > 0);
         }
     }
 

@@ -52,7 +52,7 @@ impl SparseRow {
         }
         let too_long = self.cells.iter().map(|(_, text)| text.len()).sum::<usize>() > MAX_RECORD;
         let trouble = too_long.then(|| "longer than 1 MiB".to_owned());
-        Entry { line: self.line, cells, trouble, cut: too_long }
+        Entry { line: self.line, cells, trouble, cut: too_long, ..Entry::default() }
     }
 }
 
@@ -68,7 +68,8 @@ pub(super) fn open(
     // A damaged workbook must not end the program, whatever the library makes of it.
     let read = catch_unwind(AssertUnwindSafe(|| read_sheet(name, file, options)));
     let (rows, said) = read.unwrap_or_else(|_| Err(broken(name, &"it is damaged")))?;
-    let first: Vec<Entry> = rows.iter().take(LOOK_AT).map(SparseRow::entry).collect();
+    let entries = rows.iter().map(SparseRow::entry).filter(|entry| entry.omission().is_none());
+    let first: Vec<Entry> = entries.take(LOOK_AT).collect();
     if first.is_empty() {
         return Err(IntakeError::NoRows { name: name.to_owned(), what: "the sheet is empty" });
     }

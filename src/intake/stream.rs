@@ -156,7 +156,7 @@ impl Intake {
             if self.met.saturating_sub(self.skip) >= self.most {
                 return Ok(None);
             }
-            let Some(entry) = source.next()? else {
+            let Some(entry) = source.next(&mut self.omissions[self.at])? else {
                 if self.met_here == 0 {
                     let name = source.name.clone();
                     return Err(IntakeError::NoRows { name, what: "nothing follows its header or comments" });
