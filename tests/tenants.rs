@@ -196,7 +196,7 @@ fn a_column_that_holds_something_else_makes_rows_invalid_and_says_how_to_go_on()
     let stage = Stage::new("");
     let file = "user,tenant\nann@a.example,Contoso Ltd\nbob@a.example,a.example\neve@a.example,\n";
     let input = stage.input("users.csv", file);
-    let done = stage.finish(run(&stage, &["--tenant", "a.example"]).arg(&input));
+    let done = stage.finish(run(&stage, &["--tenant", "a.example", "--tenant-column", "tenant"]).arg(&input));
     done.exits(3);
     assert!(done.stderr.contains("--tenant-column none"), "{}", done.stderr);
     let words: Vec<String> = stage.folder().rows().iter().map(|row| row["outcome"].clone()).collect();
@@ -220,7 +220,8 @@ fn a_row_without_a_tenant_belongs_to_the_runs_own_or_to_none() {
     assert_eq!(stage.folder().row("bob@b.example")["outcome"], "revoked");
     let rows = stage.folder().rows();
     assert!(rows[0]["outcome"] == "invalid" && rows[0]["detail"].contains("--tenant"), "{:?}", rows[0]);
-    stage.finish(run(&stage, &["--tenant", "a.example", "--output-dir", "own"]).arg(&input)).exits(0);
+    let own = ["--tenant", "a.example", "--tenant-column", "tenant", "--output-dir", "own"];
+    stage.finish(run(&stage, &own).arg(&input)).exits(0);
 }
 
 #[test]
@@ -230,7 +231,18 @@ fn what_several_tenants_cannot_mean_is_refused() {
     let me =
         stage.input("me.csv", "user,tenant\nme,a.example\nann@b.example,b.example\n").display().to_string();
     for (args, word) in [
-        (vec![input.as_str(), "--tenant", "t00.example", "--group", "Finance"], "--group"),
+        (
+            vec![
+                input.as_str(),
+                "--tenant",
+                "t00.example",
+                "--tenant-column",
+                "tenant",
+                "--group",
+                "Finance",
+            ],
+            "--group",
+        ),
         (vec![input.as_str(), "--include-self"], "--include-self"),
         (vec![me.as_str()], "`me`"),
     ] {

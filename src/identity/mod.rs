@@ -267,6 +267,18 @@ pub enum SignInError {
         /// What the token says, as "is for tenant 0785…".
         found: String,
     },
+    /// The tenant is named by a column of the input, and the sign-in there failed.
+    #[error(
+        "column `{column}` of the input names tenant {tenant}: {why}. If that column does not name tenants: --tenant-column none"
+    )]
+    TenantOfRows {
+        /// The column.
+        column: String,
+        /// The tenant.
+        tenant: String,
+        /// What happened.
+        why: String,
+    },
     /// A sign-in to one of several tenants took too long.
     #[error("no token came within {} s; others are not kept waiting. Try again, or give --timeout", within.as_secs())]
     TooSlow {
@@ -337,6 +349,18 @@ impl SignInError {
     /// Whether the flags contradict each other, so that nothing was even tried.
     pub fn is_usage(&self) -> bool {
         matches!(self, SignInError::Ambiguous { .. } | SignInError::OtherWay { .. })
+    }
+
+    /// The same where a column of the input named the tenant: the message names that, and not a flag that nobody gave.
+    pub fn named_by_column(self, column: &str, tenant: &str) -> SignInError {
+        let why = match &self {
+            SignInError::OtherTenant { found, .. } => {
+                format!("the token is for tenant {found}, and nothing was sent")
+            }
+            SignInError::Endpoint { .. } => self.to_string().replace("--tenant", "that column"),
+            _ => return self,
+        };
+        SignInError::TenantOfRows { column: column.to_owned(), tenant: tenant.to_owned(), why }
     }
 }
 

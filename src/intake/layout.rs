@@ -365,7 +365,16 @@ mod tests {
         assert!(decided(&["ann@contoso.com"], None).unwrap().is_list);
         let layout = decided(&["Name;Login", "Ann;ann@contoso.com"], None).unwrap();
         assert_eq!((layout.before, layout.roles.id), (1, 1));
-        assert!(matches!(decided(&["Name;Kennung", "A;b@c.de"], None), Err(IntakeError::NoIdColumn { .. })));
+        let layout = decided(&["Name;Kennung", "A;b@c.de"], None).unwrap();
+        assert_eq!((layout.before, layout.roles.id), (1, 1));
+        assert!(layout.said[0].contains("its name is not known"), "{:?}", layout.said);
+        for rows in [["A;", "B;b@c.de"], ["A;17", "B;b@c.de"], ["A;n/a", "B;b@c.de"]] {
+            let error = decided(&rows, None);
+            assert!(
+                matches!(error, Err(IntakeError::NoIdColumn { .. })),
+                "a person without an id is no header: {rows:?}"
+            );
+        }
     }
 
     #[test]

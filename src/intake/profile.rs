@@ -226,22 +226,22 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
     plain(one) == plain(other)
 }
 
-/// Whether each id of one column goes with one id of the other, as an object id does with a user principal name; in a
-/// log, one user has many events.
+/// Whether each object id of one column goes with one name of the other, as a user's does; in a log, one user has many
+/// events.
 pub(super) fn go_together(rows: &[Entry], one: usize, other: usize) -> bool {
     let mut there = std::collections::HashMap::new();
     let mut back = std::collections::HashMap::new();
-    let (mut pairs, mut against) = (0, 0);
+    let (mut pairs, mut several_ids, mut several_names) = (0, 0, 0);
     for row in rows.iter().filter(|row| row.trouble.is_none()) {
         let (one, other) = (row.cell(one).to_lowercase(), row.cell(other).to_lowercase());
         if CellKind::of_text(&one).is_id() && CellKind::of_text(&other).is_id() {
             pairs += 1;
-            let known = there.entry(one.clone()).or_insert_with(|| other.clone());
-            let known_back = back.entry(other.clone()).or_insert_with(|| one.clone());
-            against += usize::from(*known != other || *known_back != one);
+            several_names += usize::from(*there.entry(one.clone()).or_insert_with(|| other.clone()) != other);
+            several_ids += usize::from(*back.entry(other).or_insert_with(|| one.clone()) != one);
         }
     }
-    against * 20 <= pairs
+    // One id with two names may be a user who was renamed.
+    several_ids * 20 <= pairs && (several_names < 2 || several_names * 20 <= pairs)
 }
 
 #[cfg(test)]

@@ -274,7 +274,8 @@ async fn one(
         Some(name) => credentials.of(name),
         None => credentials.own.clone(),
     };
-    let connection = apps::sign_in(&who, apps, network).await?;
+    let connection =
+        apps::sign_in(&who, apps, network).await.map_err(|error| named_by_rows(error, &wanted))?;
     if !wanted.by_row {
         return Ok(Crew::of_one(connection, &who));
     }
@@ -288,6 +289,16 @@ async fn one(
     let rows = wanted.rows.first().copied().unwrap_or_default();
     let station = Station { names: wanted.names, rows, who, connection: Ok(connection) };
     Ok(Crew { stations: vec![station], places })
+}
+
+/// The error of a sign-in, with the column of the input that named the tenant: no flag did.
+fn named_by_rows(error: Error, wanted: &Wanted) -> Error {
+    match (error, &wanted.column, wanted.names.first()) {
+        (Error::SignIn(why), Some(column), Some(tenant)) => {
+            Error::SignIn(why.named_by_column(&crate::harmless::excerpt(column, 60), &tenant.to_string()))
+        }
+        (error, ..) => error,
+    }
 }
 
 /// The environment's secrets are those of the run's own app.

@@ -18,6 +18,8 @@ pub(in crate::commands) struct Wanted {
     pub(super) by_row: bool,
     /// That of rows which name none.
     pub(super) own: Option<TenantIndex>,
+    /// The column that names them, where the rows do and nothing else.
+    pub(super) column: Option<String>,
 }
 
 impl Wanted {
@@ -34,11 +36,12 @@ impl Wanted {
         let Some(named) = &gathered.named else {
             let names: Vec<TenantName> = given.into_iter().collect();
             let rows = vec![gathered.users; names.len()];
-            return Ok(Wanted { names, rows, by_row: false, own: Some(0) });
+            return Ok(Wanted { names, rows, by_row: false, own: Some(0), column: None });
         };
         let mut names: Vec<TenantName> = named.all().iter().map(|named| named.name.clone()).collect();
         let mut rows: Vec<u64> = named.all().iter().map(|named| named.rows).collect();
         let own_is_needed = named.without > 0 || !wishes.selectors.is_empty();
+        let column = gathered.tenant_column.clone().filter(|_| given.is_none());
         let mut own = given.as_ref().and_then(|given| names.iter().position(|name| name == given));
         if let (None, Some(given), true) = (own, given, own_is_needed) {
             names.push(given);
@@ -50,7 +53,7 @@ impl Wanted {
         }
         // Where nobody names any, whoever signs in says which it is.
         let own = if names.is_empty() { Some(0) } else { own };
-        let wanted = Wanted { names, rows, by_row: true, own: own.map(|own| own as TenantIndex) };
+        let wanted = Wanted { names, rows, by_row: true, own: own.map(|own| own as TenantIndex), column };
         if wanted.are_several() {
             wanted.check(gathered, wishes)?;
         }
