@@ -116,7 +116,7 @@ const SIMULATOR_EXAMPLES: &str = "Examples:
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// Files with users: CSV, plain lists, .xlsx; `-` is standard input
+    /// Files with users: CSV, plain lists, .xlsx, JSON; `-` is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     #[command(flatten)]

@@ -25,7 +25,7 @@ pub(super) const APPLY_EXAMPLES: &str = "Examples:
 /// `plan`.
 #[derive(Debug, Args)]
 pub struct PlanArgs {
-    /// Files with users: CSV, plain lists, .xlsx; `-` is standard input
+    /// Files with users: CSV, plain lists, .xlsx, JSON; `-` is standard input
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Where the plan is written

@@ -66,6 +66,16 @@ pub enum IntakeError {
         /// What to do.
         remedy: &'static str,
     },
+    /// The source is JSON that cannot be read to its end, or no whole list of users.
+    #[error("{name} was not read, line {line} of its JSON: {what}")]
+    Json {
+        /// The source.
+        name: String,
+        /// The physical line.
+        line: u64,
+        /// What is wrong, and what to do.
+        what: String,
+    },
     /// The workbook is damaged, encrypted, or no workbook at all.
     #[error("cannot read {name} as an .xlsx workbook: {what}. Save it again as .xlsx, or as CSV UTF-8")]
     Spreadsheet {

@@ -128,6 +128,15 @@ fn no_header(name: &str, entries: &[Entry]) -> IntakeError {
     }
 }
 
+/// Decides how to understand records whose first entry holds the names of their columns, whatever these are.
+pub(super) fn decide_by_keys(
+    name: &str,
+    entries: &[Entry],
+    options: &Options,
+) -> Result<Layout, IntakeError> {
+    with_header(name, entries, 0, options)
+}
+
 fn list() -> Layout {
     Layout { is_list: true, ..Layout::default() }
 }

@@ -1,4 +1,4 @@
-//! Everything that yields rows: CSV, plain lists, spreadsheets, standard input.
+//! Everything that yields rows: CSV, plain lists, spreadsheets, JSON, standard input.
 //!
 //! A source is told apart by its content, never by its name. [`open`] looks at the first bytes of each, decides
 //! encoding, delimiter, header and column of user ids, and says so in [`Intake::notices`]; then [`Intake`] gives the
@@ -38,12 +38,14 @@ mod error;
 mod exports_tests;
 mod filter;
 mod header;
+mod json;
 mod layout;
 mod omission;
 mod profile;
 mod record;
 mod records;
 mod repeat;
+mod refused;
 mod row;
 mod shard;
 mod shift;
@@ -89,6 +91,8 @@ pub enum Kind {
     List,
     /// An `.xlsx` workbook.
     Xlsx,
+    /// JSON: a list of texts or objects, or such values one after another.
+    Json,
 }
 
 /// The word that says that no column names tenants.

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use super::digest::{Hashing, SourceDigest};
-use super::encoding::{Text, decode_head, detect};
+use super::encoding::{Detected, Text, decode_head, detect};
 use super::entry::Entry;
 use super::error::{IntakeError, bare};
 use super::layout::Layout;
 use super::omission::Omissions;
 use super::records::{Record, RecordError, Records, Shape};
 use super::sniff::{Before, Sample, sniff};
-use super::{Kind, Options, Source, delimiter, spreadsheet};
+use super::{Kind, Options, Source, delimiter, json, refused, spreadsheet};
 
 /// How many bytes are looked at before anything is decided.
 const HEAD: usize = 1024 * 1024;
@@ -28,6 +28,7 @@ pub(super) struct Opened {
 enum Feed {
     Text { records: Box<Records<Text>>, record: Record, encoding: super::TextEncoding, shape: Shape },
     Sheet { rows: spreadsheet::Rows, raw: Hashing },
+    Json { rows: json::Rows, raw: Hashing },
 }
 
 /// Opens a source and decides how to read it.
@@ -58,12 +59,21 @@ pub(super) fn from_reader(
         return open_workbook(name, &head, raw, options);
     }
     let whole = head.len() < HEAD;
+    if let Some(format) = refused::find_binary(&head) {
+        return Err(format.into_error(name));
+    }
     let detected = detect(&head, whole, options.encoding).map_err(|no| IntakeError::NotText {
         name: name.clone(),
         what: no.what.to_owned(),
         remedy: no.remedy,
     })?;
     let bytes = decode_head(&head, whole, &detected);
+    if json::begins(&bytes) {
+        return open_json(name, head, raw, &detected, options);
+    }
+    if let Some(format) = refused::find(&bytes, whole, options) {
+        return Err(format.into_error(name));
+    }
     let encoding = detected.encoding;
     let found = sniff(&name, &Sample { bytes: &bytes, whole, encoding }, options)?;
     let mut layout = found.layout;
@@ -91,6 +101,19 @@ pub(super) fn from_reader(
     Ok((Opened { name, kind, before: layout.before, feed }, layout))
 }
 
+fn open_json(
+    name: String,
+    head: Vec<u8>,
+    raw: Hashing,
+    detected: &Detected,
+    options: &Options,
+) -> Result<(Opened, Layout), IntakeError> {
+    let (rows, mut layout, text) = json::open(&name, Text::new(head, raw, detected), options)?;
+    layout.said.insert(0, format!("{name}: JSON, {}", detected.encoding));
+    let feed = Feed::Json { rows, raw: text.into_raw() };
+    Ok((Opened { name, kind: Kind::Json, before: 0, feed }, layout))
+}
+
 fn open_workbook(
     name: String,
     head: &[u8],
@@ -110,6 +133,9 @@ impl Opened {
         loop {
             let entry = match &mut self.feed {
                 Feed::Sheet { rows, .. } => rows.next(),
+                Feed::Json { rows, .. } => {
+                    rows.next().map_err(|error| IntakeError::Read { name: self.name.clone(), error })?
+                }
                 Feed::Text { records, record, encoding, shape } => {
                     let more = records.read(record).map_err(|error| failed(&self.name, error))?;
                     more.then(|| Entry::from_record(record, *encoding, *shape))
@@ -132,7 +158,7 @@ impl Opened {
     /// Reads what is left, and gives the fingerprint of everything.
     pub(super) fn finish(self) -> Result<SourceDigest, IntakeError> {
         let raw = match self.feed {
-            Feed::Sheet { raw, .. } => raw,
+            Feed::Sheet { raw, .. } | Feed::Json { raw, .. } => raw,
             Feed::Text { records, .. } => records.into_inner().into_raw(),
         };
         let name = self.name;

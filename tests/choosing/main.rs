@@ -5,6 +5,7 @@
 mod stage;
 
 mod columns;
+mod formats;
 mod lists;
 mod property;
 mod rows;

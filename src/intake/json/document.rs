@@ -1,0 +1,233 @@
+//! Reads JSON values one after another and hands their records on, one at a time.
+
+use std::fmt;
+use std::io::Read;
+
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::place::Place;
+use super::record::{Part, check_around, explain, may_hold_list, misfit, names_user, refuse_twins};
+use super::table::Table;
+
+/// Why a text is not read, and where.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) line: u64,
+    pub(super) what: String,
+}
+
+/// Reads the whole text into the table.
+pub(super) fn read(reader: impl Read, place: &Place, table: &mut Table) -> Result<(), Fault> {
+    let mut reading = Reading { place, table, fault: None };
+    let mut parser = serde_json::Deserializer::from_reader(reader);
+    loop {
+        match parser.end() {
+            Ok(()) => return Ok(()),
+            // Another value follows.
+            Err(error) if error.is_syntax() => {}
+            Err(error) => return Err(reading.fault_of(&error)),
+        }
+        place.begin_record();
+        let line = place.line();
+        let document = Document { line, reading: &mut reading };
+        if let Err(error) = document.deserialize(&mut parser) {
+            return Err(reading.fault_of(&error));
+        }
+    }
+}
+
+struct Reading<'a> {
+    place: &'a Place,
+    table: &'a mut Table,
+    /// What this program found, where the parser found nothing.
+    fault: Option<Fault>,
+}
+
+impl Reading<'_> {
+    fn fault_of(&mut self, error: &serde_json::Error) -> Fault {
+        if let Some(fault) = self.fault.take() {
+            return fault;
+        }
+        let what = if self.place.is_exhausted() {
+            "one record is longer than 1 MiB: is it the right file?".to_owned()
+        } else if error.is_eof() {
+            "the text ends before its last list or object does: the file is cut off. Make it again".to_owned()
+        } else if explain(error).contains("unicode code point") {
+            "its bytes are not UTF-8. If the file was saved as Windows-1252, give --encoding windows-1252"
+                .to_owned()
+        } else {
+            format!("{}. Make the file again, or correct it there", explain(error))
+        };
+        Fault { line: self.place.line(), what }
+    }
+
+    fn refuse<E: serde::de::Error>(&mut self, line: u64, what: String) -> E {
+        self.fault = Some(Fault { line, what });
+        E::custom("refused")
+    }
+
+    fn add<E: serde::de::Error>(&mut self, line: u64, value: &str) -> Result<(), E> {
+        self.table.add(line, value).map_err(|what| self.refuse(line, what))
+    }
+}
+
+/// One value that stands by itself: a list of records, an object around such a list, or a record.
+struct Document<'a, 'b> {
+    line: u64,
+    reading: &'a mut Reading<'b>,
+}
+
+impl<'de> DeserializeSeed<'de> for Document<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Document<'_, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list or an object")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<(), A::Error> {
+        read_list(self.reading, seq).map(drop)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        self.reading.add(self.line, &serde_json::Value::from(text).to_string())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Document { line, reading } = self;
+        let mut parts: Vec<Part> = Vec::new();
+        let mut list: Option<(String, u64)> = None;
+        while let Some(key) = map.next_key::<String>()? {
+            if !may_hold_list(&key) {
+                parts.push((key, map.next_value::<Box<RawValue>>()?.get().to_owned()));
+                continue;
+            }
+            match map.next_value_seed(Held { reading })? {
+                Content::Value(value) => parts.push((key, value)),
+                Content::List(0) => parts.push((key, "[]".to_owned())),
+                Content::List(count) => {
+                    if let Some((other, _)) = &list {
+                        let what = format!(
+                            "the object holds two lists, {other} and {key}: write one alone to a file"
+                        );
+                        return Err(reading.refuse(line, what));
+                    }
+                    list = Some((key, count));
+                    reading.place.begin_record();
+                }
+            }
+        }
+        refuse_twins(&parts).map_err(|what| reading.refuse(line, what))?;
+        if let Some(what) = misfit(&parts) {
+            return Err(reading.refuse(line, what));
+        }
+        // An empty list is the list, unless it belongs to a user.
+        if list.is_none() && !names_user(&parts) {
+            let empty = |(key, value): &Part| may_hold_list(key) && value == "[]";
+            list = parts.iter().position(empty).map(|at| (parts.remove(at).0, 0));
+        }
+        match list {
+            Some((key, count)) => {
+                check_around(&key, count, &parts).map_err(|what| reading.refuse(line, what))
+            }
+            None => reading.table.add_object(line, &parts).map_err(|what| reading.refuse(line, what)),
+        }
+    }
+}
+
+/// Reads the records of a list, and says how many there are.
+fn read_list<'de, A: SeqAccess<'de>>(reading: &mut Reading<'_>, mut seq: A) -> Result<u64, A::Error> {
+    let mut count = 0;
+    while seq.next_element_seed(Record { reading })?.is_some() {
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// One record of a list.
+struct Record<'a, 'b> {
+    reading: &'a mut Reading<'b>,
+}
+
+impl<'de> DeserializeSeed<'de> for Record<'_, '_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        // The parser has seen the record's first byte, and no more.
+        self.reading.place.begin_record();
+        let line = self.reading.place.line();
+        let value = Box::<RawValue>::deserialize(deserializer)?;
+        self.reading.add(line, value.get())
+    }
+}
+
+/// What stands under a key that may hold the list of users.
+struct Held<'a, 'b> {
+    reading: &'a mut Reading<'b>,
+}
+
+enum Content {
+    /// A list of so many records, which were handed on.
+    List(u64),
+    /// Anything else, as JSON.
+    Value(String),
+}
+
+impl<'de> DeserializeSeed<'de> for Held<'_, '_> {
+    type Value = Content;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Content, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Held<'_, '_> {
+    type Value = Content;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Content, A::Error> {
+        read_list(self.reading, seq).map(Content::List)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content, A::Error> {
+        let value = serde_json::Value::deserialize(MapAccessDeserializer::new(map))?;
+        Ok(Content::Value(value.to_string()))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Content, E> {
+        Ok(Content::Value(serde_json::Value::from(text).to_string()))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Content, E> {
+        Ok(Content::Value(value.to_string()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Content, E> {
+        Ok(Content::Value(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Content, E> {
+        Ok(Content::Value(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Content, E> {
+        Ok(Content::Value(value.to_string()))
+    }
+
+    fn visit_unit<E>(self) -> Result<Content, E> {
+        Ok(Content::Value("null".to_owned()))
+    }
+}

@@ -1,0 +1,87 @@
+//! JSON: a list of texts or of objects, an object around such a list, or such values one after another.
+//!
+//! ```text
+//! text ──▶ place ──▶ document ──▶ record ──▶ table ──▶ entries
+//!          lines,    values, one   keys and   union of   in a second
+//!          bounds    at a time     cells      the keys   pass
+//! ```
+//!
+//! The keys of objects are the columns, by the same rules as the header of a CSV. The text is read to its end before the
+//! first row is given: what is cut off, malformed, or says of itself that it is one page of several is refused whole.
+
+mod document;
+mod place;
+mod record;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::io::BufReader;
+
+use self::document::Fault;
+use self::place::{Place, Placed};
+use self::table::{Form, Table};
+use super::columns::find_column;
+use super::encoding::Text;
+use super::error::IntakeError;
+use super::layout::{Layout, decide_by_keys, no_such_column};
+use super::{NO_TENANTS, Options};
+
+pub(super) use self::table::Rows;
+
+/// The name of the column where the records are texts: one that the reader made up.
+const TEXTS: &str = "column 1";
+
+/// Whether the decoded text begins as JSON does: with a list or an object of double quotes, lists or objects. A GUID in
+/// braces and a name in square brackets do not.
+pub(super) fn begins(text: &[u8]) -> bool {
+    let space = |byte: &&u8| byte.is_ascii_whitespace();
+    let mut bytes = text.iter().skip_while(|byte| byte.is_ascii_whitespace());
+    let first = bytes.next();
+    let next = bytes.find(|byte| !space(byte));
+    match (first, next) {
+        (Some(b'{'), Some(b'"' | b'}')) | (Some(b'['), Some(b'"' | b'{' | b'[' | b']')) => true,
+        // Nothing but an opening: cut off.
+        (Some(b'{' | b'['), None) => true,
+        _ => false,
+    }
+}
+
+/// Reads all of the text, and decides how to understand its records.
+pub(super) fn open(name: &str, text: Text, options: &Options) -> Result<(Rows, Layout, Text), IntakeError> {
+    let mut table = Table::new();
+    let place = Place::new();
+    let mut text = BufReader::with_capacity(32 * 1024, text);
+    document::read(Placed::new(&mut text, &place), &place, &mut table)
+        .map_err(|Fault { line, what }| IntakeError::Json { name: name.to_owned(), line, what })?;
+    if table.count() == 0 {
+        return Err(IntakeError::NoRows { name: name.to_owned(), what: "the list in it is empty" });
+    }
+    let mut layout = match table.form() {
+        Some(Form::Objects) => decide_by_keys(name, &table.look(), options)?,
+        _ => texts(name, options)?,
+    };
+    // The header stands in no record.
+    layout.before = 0;
+    let rows = table.into_rows().map_err(|error| IntakeError::Read { name: name.to_owned(), error })?;
+    Ok((rows, layout, text.into_inner()))
+}
+
+/// How to read records that are texts: as one column.
+fn texts(name: &str, options: &Options) -> Result<Layout, IntakeError> {
+    let columns = vec![TEXTS.to_owned()];
+    let asked = [
+        ("--column", options.column.as_ref().filter(|column| *column != "1")),
+        ("--priority-column", options.priority_column.as_ref()),
+        ("--tenant-column", options.tenant_column.as_ref().filter(|column| *column != NO_TENANTS)),
+    ];
+    for (flag, column) in asked {
+        if let Some(column) = column
+            && find_column(&columns, column).is_none()
+        {
+            return Err(no_such_column(name, flag, column, &[]));
+        }
+    }
+    let said = vec!["a list of texts, each a user id".to_owned()];
+    Ok(Layout { columns, said, ..Layout::default() })
+}

@@ -1,0 +1,200 @@
+//! The records of a JSON text under the union of their keys: a key may appear first in the last record, so all are
+//! read, and kept in a temporary file where they are many, before the first becomes a row.
+
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
+
+use serde::{Deserialize, Serialize};
+use tempfile::SpooledTempFile;
+
+use super::super::cell::trim;
+use super::super::entry::Entry;
+use super::super::records::{MAX_CELLS, MAX_RECORD};
+use super::record::{Part, flatten, parts, scalar, twin};
+
+/// Records are kept in memory up to this size, in bytes, and in a temporary file beyond.
+const IN_MEMORY: usize = 4 << 20;
+/// How many records are looked at to decide which key holds the ids, and the most memory that they take, in bytes.
+const LOOK_AT: usize = 1_000;
+const MOST_LOOKED_AT: usize = 16 << 20;
+
+/// What the records are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    Texts,
+    Objects,
+}
+
+/// A record's line, and its cells that hold something, each with its column.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Kept(u64, Vec<(usize, String)>);
+
+impl Kept {
+    fn entry(self, width: usize) -> Entry {
+        let mut cells = vec![String::new(); width];
+        for (at, text) in self.1 {
+            cells[at] = text;
+        }
+        Entry { line: self.0, cells, ..Entry::default() }
+    }
+}
+
+/// All records.
+pub(super) struct Table {
+    form: Option<Form>,
+    keys: Vec<String>,
+    places: HashMap<String, usize>,
+    /// How many bytes the keys have together.
+    key_bytes: usize,
+    first: Vec<Kept>,
+    first_bytes: usize,
+    /// Whether `first` is complete.
+    looked: bool,
+    spool: BufWriter<SpooledTempFile>,
+    count: u64,
+}
+
+impl Table {
+    pub(super) fn new() -> Self {
+        Self {
+            form: None,
+            keys: Vec::new(),
+            places: HashMap::new(),
+            key_bytes: 0,
+            first: Vec::new(),
+            first_bytes: 0,
+            looked: false,
+            spool: BufWriter::new(SpooledTempFile::new(IN_MEMORY)),
+            count: 0,
+        }
+    }
+
+    pub(super) fn form(&self) -> Option<Form> {
+        self.form
+    }
+
+    /// How many records are no blanks.
+    pub(super) fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// Adds the record that begins on this line, by its JSON.
+    pub(super) fn add(&mut self, line: u64, value: &str) -> Result<(), String> {
+        match value.as_bytes().first() {
+            Some(b'{') => self.add_object(line, &parts(value)?),
+            Some(b'[') => {
+                Err("a list stands within the list: write one list of users, as `jq 'flatten'` does, or \
+                               a table as CSV"
+                    .to_owned())
+            }
+            // A null among users is nobody.
+            Some(b'n') => Ok(()),
+            _ => {
+                self.become_form(Form::Texts)?;
+                let text = scalar(value)?;
+                self.keep(Kept(line, vec![(0, text)]))
+            }
+        }
+    }
+
+    /// Adds an object by its parts.
+    pub(super) fn add_object(&mut self, line: u64, object: &[Part]) -> Result<(), String> {
+        self.become_form(Form::Objects)?;
+        let mut cells: Vec<(usize, String)> = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for (key, text) in flatten(object)? {
+            let at = self.place(&key)?;
+            if !seen.insert(at) {
+                return Err(twin(&key));
+            }
+            if !text.is_empty() {
+                cells.push((at, text));
+            }
+        }
+        self.keep(Kept(line, cells))
+    }
+
+    fn become_form(&mut self, form: Form) -> Result<(), String> {
+        match self.form.replace(form) {
+            Some(before) if before != form => {
+                Err("texts and objects are mixed in the list: write one list of either, as `jq` does"
+                    .to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The column of the key; case does not count, as in a CSV's header.
+    fn place(&mut self, key: &str) -> Result<usize, String> {
+        let name = trim(key).to_lowercase();
+        if let Some(at) = self.places.get(&name) {
+            return Ok(*at);
+        }
+        self.key_bytes += key.len();
+        if self.keys.len() == MAX_CELLS || self.key_bytes > MAX_RECORD {
+            return Err(
+                "the objects have more than 16,384 different keys, or very long ones: is it the right file?"
+                    .to_owned(),
+            );
+        }
+        self.keys.push(key.to_owned());
+        self.places.insert(name, self.keys.len() - 1);
+        Ok(self.keys.len() - 1)
+    }
+
+    fn keep(&mut self, record: Kept) -> Result<(), String> {
+        if record.1.iter().all(|(_, text)| trim(text).is_empty()) {
+            return Ok(());
+        }
+        self.count += 1;
+        let failed = |error: io::Error| format!("the records cannot be kept in a temporary file: {error}");
+        serde_json::to_writer(&mut self.spool, &record).map_err(|error| failed(error.into()))?;
+        self.spool.write_all(b"\n").map_err(failed)?;
+        if !self.looked {
+            let text: usize = record.1.iter().map(|(_, text)| text.len()).sum();
+            let width = record.1.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
+            self.first_bytes += text + width * size_of::<String>();
+            self.looked = self.first.len() + 1 == LOOK_AT || self.first_bytes > MOST_LOOKED_AT;
+            if self.first.is_empty() || self.first_bytes <= MOST_LOOKED_AT {
+                self.first.push(record);
+            }
+        }
+        Ok(())
+    }
+
+    /// The header and the first records, to decide how to read them.
+    pub(super) fn look(&mut self) -> Vec<Entry> {
+        let line = self.first.first().map_or(1, |record| record.0);
+        let header = Entry { line, cells: self.keys.clone(), ..Entry::default() };
+        let width = self.keys.len();
+        let first = std::mem::take(&mut self.first).into_iter().map(|record| record.entry(width));
+        std::iter::once(header).chain(first).collect()
+    }
+
+    /// The records, from the first.
+    pub(super) fn into_rows(self) -> io::Result<Rows> {
+        let width = self.keys.len().max(1);
+        let mut spool = self.spool.into_inner().map_err(io::IntoInnerError::into_error)?;
+        spool.rewind()?;
+        Ok(Rows { spool: BufReader::new(spool), line: Vec::new(), width })
+    }
+}
+
+/// The records of a JSON text, in their order.
+pub(in super::super) struct Rows {
+    spool: BufReader<SpooledTempFile>,
+    line: Vec<u8>,
+    width: usize,
+}
+
+impl Rows {
+    /// The next record, if there is one.
+    pub(in super::super) fn next(&mut self) -> io::Result<Option<Entry>> {
+        self.line.clear();
+        if self.spool.read_until(b'\n', &mut self.line)? == 0 {
+            return Ok(None);
+        }
+        let record: Kept = serde_json::from_slice(&self.line)?;
+        Ok(Some(record.entry(self.width)))
+    }
+}

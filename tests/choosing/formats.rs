@@ -1,0 +1,87 @@
+//! Files of other formats than tables and lists: read whole, or not at all.
+
+use super::stage::{Stage, read_csv};
+
+const RESOLVES_NOBODY: &str = "[token]\nroles = [\"User.RevokeSessions.All\"]\n";
+
+/// Runs over a file, and gives the exit code, who was sent, and what was said.
+fn run(name: &str, contents: &[u8], args: &[&str]) -> (Option<i32>, Vec<String>, String) {
+    let stage = Stage::new(RESOLVES_NOBODY);
+    let input = stage.input(name, contents);
+    let done = stage.run(&input, args);
+    (done.code, super::sent(&stage).into_iter().collect(), done.stderr)
+}
+
+const BOTH: [&str; 2] = ["ann@contoso.example", "bob@contoso.example"];
+
+#[test]
+fn json_is_read_whole() {
+    for text in [
+        "[\n  \"ann@contoso.example\",\n  \"bob@contoso.example\"\n]",
+        "[{\"mail\":null,\"userPrincipalName\":\"ann@contoso.example\"},{\"userPrincipalName\":\"bob@contoso.example\"}]",
+        "{\"@odata.context\":\"x\",\"value\":[{\"userPrincipalName\":\"ann@contoso.example\"},\n\
+         {\"userPrincipalName\":\"bob@contoso.example\"}]}",
+        "{\"upn\":\"ann@contoso.example\"}\n{\"upn\":\"bob@contoso.example\"}\n",
+    ] {
+        let (code, sent, said) = run("users.json", text.as_bytes(), &[]);
+        assert_eq!((code, &sent[..]), (Some(0), &BOTH.map(str::to_owned)[..]), "{text}: {said}");
+    }
+}
+
+#[test]
+fn what_is_not_whole_or_not_read_sends_nothing_and_says_what_to_do() {
+    for (name, text, says) in [
+        ("a.json", "[\"ann@contoso.example\",\n\"bob@contoso.example\"", "cut off"),
+        (
+            "a.json",
+            "{\"value\":[{\"upn\":\"ann@contoso.example\"}],\"@odata.nextLink\":\"https://x\"}",
+            "further pages",
+        ),
+        ("a.xls", "<html><table><tr><td>ann@contoso.example</td></tr></table></html>", "HTML"),
+        ("a.txt", "Id UserPrincipalName\n-- -----------------\n1  ann@contoso.example\n", "Export-Csv"),
+        ("a.txt", "\nUserPrincipalName : ann@contoso.example\n\n", "Format-List"),
+        ("a.ldif", "dn: CN=Ann,DC=contoso\nuserPrincipalName: ann@contoso.example\n", "LDIF"),
+        ("a.vcf", "BEGIN:VCARD\nEMAIL:ann@contoso.example\nEND:VCARD\n", "vCard"),
+        (
+            "a.eml",
+            "From: x@contoso.example\nTo: y@contoso.example\nSubject: x\n\nann@contoso.example\n",
+            "mail",
+        ),
+        ("a.csv", "\"UPN,Name\"\n\"ann@contoso.example,Ann\"\n", "sed"),
+    ] {
+        let (code, sent, said) = run(name, text.as_bytes(), &[]);
+        assert_eq!((code, sent.len()), (Some(2), 0), "{text}: {said}");
+        assert!(said.contains(says), "{text}: {said}");
+    }
+}
+
+#[test]
+fn the_keys_are_the_reports_columns_and_what_remains_can_be_run() {
+    let stage = Stage::new(&format!("{RESOLVES_NOBODY}[[fault]]\nmatch = \"bob@*\"\nanswer = 400\n"));
+    let text = "[{\"upn\":\"ann@contoso.example\",\"manager\":{\"name\":\"Cy\"}},\n{\"upn\":\"bob@contoso.example\",\"n\":7}]";
+    let input = stage.input("users.json", text);
+    stage.run(&input, &[]).exits(3);
+    let folder = stage.folder();
+    let ann = folder.row("ann@contoso.example");
+    assert_eq!((ann["manager.name"].as_str(), ann["n"].as_str(), ann["line"].as_str()), ("Cy", "", "1"));
+    assert_eq!(folder.row("bob@contoso.example")["line"], "2");
+    let remaining = read_csv(&folder.text("remaining.csv"));
+    assert_eq!(
+        (remaining.len(), remaining[0]["upn"].as_str(), remaining[0]["n"].as_str()),
+        (1, "bob@contoso.example", "7")
+    );
+    let inputs = &folder.summary()["inputs"];
+    assert_eq!(inputs[0]["kind"], "json");
+}
+
+#[test]
+fn a_list_that_protects_may_be_json() {
+    for list in ["[\"bob@contoso.example\"]", "{\"value\":[{\"userPrincipalName\":\"BOB@contoso.example\"}]}"]
+    {
+        let stage = Stage::new(RESOLVES_NOBODY);
+        let input = stage.input("users.txt", "ann@contoso.example\nbob@contoso.example\n");
+        let list = stage.input("protect.json", list);
+        stage.run(&input, &["--protect", list.to_str().unwrap()]);
+        assert!(!super::sent(&stage).contains("bob@contoso.example"));
+    }
+}
