@@ -105,9 +105,12 @@ pub struct InputArgs {
     /// Encoding, such as utf-8, utf-16le, windows-1252; found out otherwise
     #[arg(long, value_name = "NAME")]
     pub encoding: Option<TextEncoding>,
-    /// The sheet of an .xlsx file; its first one otherwise
+    /// A sheet of an .xlsx file; otherwise the only one that holds user ids. Repeatable: one is read after another
     #[arg(long, value_name = "NAME")]
-    pub sheet: Option<String>,
+    pub sheet: Vec<String>,
+    /// Leave out rows of .xlsx files that are hidden, by hand or by a filter
+    #[arg(long)]
+    pub visible_only: bool,
     /// Pass over the first N rows of data
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub skip_rows: u64,

@@ -56,7 +56,9 @@ fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<Part,
 /// What to type next, where something is left to do.
 fn next(summary: &Summary, out: &Path) -> Vec<String> {
     let Some(merged) = &summary.merged else { return Vec::new() };
-    let files: Vec<String> = summary.inputs.iter().map(|input| quoted(Path::new(&input.name))).collect();
+    let mut files: Vec<String> = summary.inputs.iter().map(|input| quoted(Path::new(&input.name))).collect();
+    // Of a workbook, each sheet that was read is an input.
+    files.dedup();
     let run = |shard: &Shard| format!("entra-revoke run {} --shard {shard}", files.join(" "));
     // A drill's simulator is gone, and so is whom it knew.
     if summary.drill {

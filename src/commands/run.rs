@@ -16,7 +16,7 @@ use crate::directory::{Directory, Selector};
 use crate::error::Error;
 use crate::event::Stop;
 use crate::identity::FurtherApp;
-use crate::intake::{self, Options, Source};
+use crate::intake::{self, Options, Sheets, Source};
 use crate::journal::{
     Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord, Unprotected,
     write_private, write_unsynced,
@@ -225,7 +225,11 @@ fn intake_options(args: &InputArgs) -> Options {
         skip_rows: args.skip_rows,
         max_rows: args.max_rows,
         filters: args.matches.iter().chain(&args.skips).cloned().collect(),
-        sheet: args.sheet.clone(),
+        sheets: match &args.sheet[..] {
+            [] => Sheets::Auto,
+            names => Sheets::Named(names.to_vec()),
+        },
+        visible_only: args.visible_only,
     }
 }
 

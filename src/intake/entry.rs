@@ -1,5 +1,7 @@
 //! One record as text, whatever it came from, with what is wrong with it.
 
+use serde::{Deserialize, Serialize};
+
 use super::cell::{is_id_like, trim, unquote};
 use super::encoding::{TextEncoding, UNDECODABLE};
 use super::omission::{OmissionReason, Omissions};
@@ -21,6 +23,8 @@ pub(super) struct Entry {
     pub(super) damage: Vec<Damage>,
     /// Whether the end mark of DOS stood at its start or end.
     pub(super) end_mark: bool,
+    /// Cells whose text is not their value.
+    pub(super) faults: Vec<CellFault>,
 }
 
 /// A cell that could not be read.
@@ -31,6 +35,15 @@ pub(super) struct Damage {
     pub(super) reason: OmissionReason,
     /// The first byte that is wrong.
     byte: u8,
+}
+
+/// A cell whose text is not its value: a formula without a stored value, for instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct CellFault {
+    /// Its column, from 0.
+    pub(super) column: usize,
+    /// What is wrong with it.
+    pub(super) why: String,
 }
 
 impl Entry {
@@ -51,7 +64,7 @@ impl Entry {
         }
         let cut = matches!(record.defect, Some(Defect::TooLong | Defect::TooManyCells));
         trouble = trouble.or_else(|| split_quotes(&cells));
-        let mut entry = Self { line: record.line, cells, trouble, cut, damage, end_mark: false };
+        let mut entry = Self { line: record.line, cells, trouble, cut, damage, ..Self::default() };
         entry.take_end_mark();
         entry
     }
@@ -114,6 +127,11 @@ impl Entry {
     /// The cell, trimmed; nothing where the record is shorter.
     pub(super) fn cell(&self, at: usize) -> &str {
         self.cells.get(at).map_or("", |cell| super::cell::trim(cell))
+    }
+
+    /// Why the cell's text is not its value.
+    pub(super) fn fault(&self, at: usize) -> Option<&str> {
+        self.faults.iter().find(|fault| fault.column == at).map(|fault| fault.why.as_str())
     }
 
     /// How many cells hold something.

@@ -102,9 +102,20 @@ pub enum IntakeError {
         /// The sheets that are there.
         sheets: Vec<String>,
     },
-    /// `--sheet` was given, and no source is a workbook.
-    #[error("--sheet was given, but no input is an .xlsx workbook: leave it out")]
-    SheetWithoutWorkbook,
+    /// Several sheets may be the list of users, or only hidden ones.
+    #[error("{name}: {what}. Say which to read with --sheet NAME (repeatable)")]
+    WhichSheet {
+        /// The source.
+        name: String,
+        /// The sheets in question, each with how many rows of ids it holds.
+        what: String,
+    },
+    /// A flag for workbooks was given, and no source is one.
+    #[error("{flag} was given, but no input is an .xlsx workbook: leave it out")]
+    WithoutWorkbook {
+        /// The flag.
+        flag: &'static str,
+    },
     /// There is a header row, and no column of it is known to hold user ids.
     #[error(
         "{name}: no column of the header on line {line} is known to hold user ids{why}: {}. \

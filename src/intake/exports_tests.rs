@@ -16,7 +16,7 @@ fn column(text: &str) -> Result<String, String> {
         text = text.replace(&format!("H{n}"), &format!("FE7CC8C15246EDCCA289C9A4022762F{n}"));
     }
     let opened = from_reader("f".into(), Box::new(io::Cursor::new(text.into_bytes())), &options);
-    let intake = Intake::new(vec![opened.map_err(|error| error.to_string())?], &options);
+    let intake = Intake::new(opened.map_err(|error| error.to_string())?, &options);
     let intake = intake.map_err(|error| error.to_string())?;
     Ok(intake.id_columns()[0].clone().unwrap_or_default())
 }

@@ -44,8 +44,8 @@ mod omission;
 mod profile;
 mod record;
 mod records;
-mod repeat;
 mod refused;
+mod repeat;
 mod row;
 mod shard;
 mod shift;
@@ -57,7 +57,6 @@ mod subject;
 mod template;
 #[cfg(test)]
 mod tests;
-mod zip;
 
 use std::path::PathBuf;
 
@@ -121,8 +120,43 @@ pub struct Options {
     pub max_rows: Option<u64>,
     /// Which rows to leave out by the text of a column.
     pub filters: Vec<Filter>,
-    /// The sheet of workbooks, by name; otherwise the first visible one.
-    pub sheet: Option<String>,
+    /// Which sheets of workbooks to read.
+    pub sheets: Sheets,
+    /// Leaves out rows of workbooks that are hidden, by hand or by a filter.
+    pub visible_only: bool,
+}
+
+/// Which sheets of a workbook are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Sheets {
+    /// The one visible sheet that holds user ids. Where several do, the workbook is refused.
+    #[default]
+    Auto,
+    /// Those of these names, in this order; sheets may be hidden.
+    Named(Vec<String>),
+    /// Every sheet that holds anything, hidden ones too: for lists of which no line may stay unread.
+    All,
+}
+
+/// A sheet of a workbook, as it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SheetFacts {
+    /// The workbook's name.
+    pub workbook: String,
+    /// The sheet's own name.
+    pub name: String,
+    /// Whether the sheet is hidden.
+    pub is_hidden: bool,
+    /// Whether its rows are among those of the input.
+    pub is_read: bool,
+    /// How many rows hold anything.
+    pub rows: u64,
+    /// How many rows hold something that could be a user id.
+    pub id_rows: u64,
+    /// How many of its rows are hidden, by hand, by a filter or by an outline.
+    pub hidden_rows: u64,
+    /// How many cells have a formula without a value that could be read.
+    pub valueless_formulas: u64,
 }
 
 /// One row of input.

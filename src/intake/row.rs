@@ -73,7 +73,8 @@ impl RowMaker {
             // What is wrong with a comment behind an id costs nobody.
             let is_damaged = id.contains(['\0', char::REPLACEMENT_CHARACTER]);
             let damage = entry.damage_in(0).filter(|_| is_damaged || id.is_empty());
-            let verdict = match self.trouble(&entry).or(damage) {
+            let fault = damage.or_else(|| entry.fault(0).map(str::to_owned));
+            let verdict = match self.trouble(&entry).or(fault) {
                 _ if trim(line).starts_with('#') => {
                     omissions.add(OmissionReason::Comment, entry.line);
                     return None;
@@ -104,7 +105,7 @@ impl RowMaker {
                 return Some(row);
             }
         }
-        if let Some(why) = self.trouble(&entry).or_else(|| self.needed_damage(&entry, filters)) {
+        if let Some(why) = self.trouble(&entry).or_else(|| self.needed_fault(&entry, filters)) {
             if row.id.is_empty() {
                 let mut cells = (0..entry.cells.len()).map(|at| entry.cell(at));
                 row.id = cells.find(|cell| !cell.is_empty()).unwrap_or_default().to_owned();
@@ -196,16 +197,24 @@ impl RowMaker {
     }
 
     /// Why a cell that decides on the row could not be read: what names the user, the tenant, the priority, what the
-    /// row is about, or what a filter looks at. Damage in any other cell costs nobody.
-    fn needed_damage(&self, entry: &Entry, filters: &Filters) -> Option<String> {
-        if entry.damage.is_empty() {
+    /// row is about, or what a filter looks at. A fault in any other cell costs nobody.
+    fn needed_fault(&self, entry: &Entry, filters: &Filters) -> Option<String> {
+        if entry.damage.is_empty() && entry.faults.is_empty() {
             return None;
         }
         let roles = &self.layout.roles;
-        let one = [Some(roles.id), roles.fallback, roles.tenant, roles.priority, roles.object_type];
+        let filtered: Vec<usize> =
+            filters.columns().filter_map(|at| self.places.iter().position(|place| *place == at)).collect();
+        let others = [roles.tenant, roles.priority, roles.object_type, roles.user_type];
+        let others = others.into_iter().flatten().chain(filtered);
+        // A name that is damaged may be one that a list protects. A formula without a value gives none.
         let names = roles.objects.iter().chain(&roles.upns).copied();
-        let filtered = filters.columns().filter_map(|at| self.places.iter().position(|place| *place == at));
-        one.into_iter().flatten().chain(names).chain(filtered).find_map(|at| entry.damage_in(at))
+        let fallback = roles.fallback.filter(|_| entry.cell(roles.id).is_empty());
+        let mut deciding = [Some(roles.id), fallback].into_iter().flatten().chain(others);
+        let fault = deciding.clone().find_map(|at| entry.fault(at)).map(str::to_owned);
+        fault
+            .or_else(|| deciding.find_map(|at| entry.damage_in(at)))
+            .or_else(|| names.chain(roles.fallback).find_map(|at| entry.damage_in(at)))
     }
 
     /// What else the row calls its user.

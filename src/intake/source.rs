@@ -11,7 +11,7 @@ use super::layout::Layout;
 use super::omission::Omissions;
 use super::records::{Record, RecordError, Records, Shape};
 use super::sniff::{Before, Sample, sniff};
-use super::{Kind, Options, Source, delimiter, json, refused, spreadsheet};
+use super::{Kind, Options, SheetFacts, Source, delimiter, json, refused, spreadsheet};
 
 /// How many bytes are looked at before anything is decided.
 const HEAD: usize = 1024 * 1024;
@@ -23,16 +23,18 @@ pub(super) struct Opened {
     /// How many records are still to be passed over: what stands before the first row of data.
     before: usize,
     feed: Feed,
+    /// What was found in the sheets of the workbook, if it is one and this is the first of those read.
+    pub(super) sheets: Vec<SheetFacts>,
 }
 
 enum Feed {
     Text { records: Box<Records<Text>>, record: Record, encoding: super::TextEncoding, shape: Shape },
-    Sheet { rows: spreadsheet::Rows, raw: Hashing },
+    Sheet { rows: spreadsheet::Rows, digest: SourceDigest },
     Json { rows: json::Rows, raw: Hashing },
 }
 
-/// Opens a source and decides how to read it.
-pub(super) fn open(source: &Source, options: &Options) -> Result<(Opened, Layout), IntakeError> {
+/// Opens a source and decides how to read it. A workbook of which several sheets are read gives each of them.
+pub(super) fn open(source: &Source, options: &Options) -> Result<Vec<(Opened, Layout)>, IntakeError> {
     let (name, reader): (String, Box<dyn Read + Send>) = match source {
         Source::Stdin => ("stdin".into(), Box::new(io::stdin())),
         Source::File(path) => {
@@ -52,11 +54,11 @@ pub(super) fn from_reader(
     name: String,
     reader: Box<dyn Read + Send>,
     options: &Options,
-) -> Result<(Opened, Layout), IntakeError> {
+) -> Result<Vec<(Opened, Layout)>, IntakeError> {
     let mut raw = Hashing::new(reader);
     let head = raw.read_head(HEAD).map_err(|error| IntakeError::Read { name: name.clone(), error })?;
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
-        return open_workbook(name, &head, raw, options);
+        return open_workbook(&name, &head, raw, options);
     }
     let whole = head.len() < HEAD;
     if let Some(format) = refused::find_binary(&head) {
@@ -69,7 +71,7 @@ pub(super) fn from_reader(
     })?;
     let bytes = decode_head(&head, whole, &detected);
     if json::begins(&bytes) {
-        return open_json(name, head, raw, &detected, options);
+        return open_json(name, head, raw, &detected, options).map(|opened| vec![opened]);
     }
     if let Some(format) = refused::find(&bytes, whole, options) {
         return Err(format.into_error(name));
@@ -98,7 +100,7 @@ pub(super) fn from_reader(
     }
     records.set_shape(found.shape);
     let feed = Feed::Text { records, record, encoding, shape: found.shape };
-    Ok((Opened { name, kind, before: layout.before, feed }, layout))
+    Ok(vec![(Opened { name, kind, before: layout.before, feed, sheets: Vec::new() }, layout)])
 }
 
 fn open_json(
@@ -111,19 +113,24 @@ fn open_json(
     let (rows, mut layout, text) = json::open(&name, Text::new(head, raw, detected), options)?;
     layout.said.insert(0, format!("{name}: JSON, {}", detected.encoding));
     let feed = Feed::Json { rows, raw: text.into_raw() };
-    Ok((Opened { name, kind: Kind::Json, before: 0, feed }, layout))
+    Ok((Opened { name, kind: Kind::Json, before: 0, feed, sheets: Vec::new() }, layout))
 }
 
 fn open_workbook(
-    name: String,
+    name: &str,
     head: &[u8],
-    mut raw: Hashing,
+    raw: Hashing,
     options: &Options,
-) -> Result<(Opened, Layout), IntakeError> {
-    let (rows, mut layout) = spreadsheet::open(&name, head, &mut raw, options)?;
-    layout.said.insert(0, format!("{name}: {}", rows.said));
-    let before = layout.before;
-    Ok((Opened { name, kind: Kind::Xlsx, before, feed: Feed::Sheet { rows, raw } }, layout))
+) -> Result<Vec<(Opened, Layout)>, IntakeError> {
+    let mut workbook = spreadsheet::open(name, head, raw, options)?;
+    let mut opened = Vec::new();
+    for sheet in workbook.sheets {
+        let feed = Feed::Sheet { rows: sheet.rows, digest: workbook.digest.clone() };
+        let sheets = std::mem::take(&mut workbook.facts);
+        let before = sheet.layout.before;
+        opened.push((Opened { name: sheet.name, kind: Kind::Xlsx, before, feed, sheets }, sheet.layout));
+    }
+    Ok(opened)
 }
 
 impl Opened {
@@ -132,7 +139,9 @@ impl Opened {
     pub(super) fn next(&mut self, omissions: &mut Omissions) -> Result<Option<Entry>, IntakeError> {
         loop {
             let entry = match &mut self.feed {
-                Feed::Sheet { rows, .. } => rows.next(),
+                Feed::Sheet { rows, .. } => {
+                    rows.next().map_err(|error| IntakeError::Read { name: self.name.clone(), error })?
+                }
                 Feed::Json { rows, .. } => {
                     rows.next().map_err(|error| IntakeError::Read { name: self.name.clone(), error })?
                 }
@@ -158,7 +167,8 @@ impl Opened {
     /// Reads what is left, and gives the fingerprint of everything.
     pub(super) fn finish(self) -> Result<SourceDigest, IntakeError> {
         let raw = match self.feed {
-            Feed::Sheet { raw, .. } | Feed::Json { raw, .. } => raw,
+            Feed::Sheet { digest, .. } => return Ok(digest),
+            Feed::Json { raw, .. } => raw,
             Feed::Text { records, .. } => records.into_inner().into_raw(),
         };
         let name = self.name;

@@ -9,7 +9,7 @@ use super::layout::{Layout, no_such_column};
 use super::omission::Omissions;
 use super::row::RowMaker;
 use super::source::{self, Opened};
-use super::{Kind, Options, Row, Source};
+use super::{Kind, Options, Row, SheetFacts, Sheets, Source};
 
 /// Opens the sources and decides how to read each. No row is given yet, and only the first MiB of a text was read.
 ///
@@ -23,7 +23,10 @@ pub fn open(sources: &[Source], options: &Options) -> Result<Intake, IntakeError
     if sources.iter().filter(|source| matches!(source, Source::Stdin)).count() > 1 {
         return Err(IntakeError::StdinTwice);
     }
-    let opened = sources.iter().map(|source| source::open(source, options)).collect::<Result<_, _>>()?;
+    let mut opened = Vec::new();
+    for source in sources {
+        opened.extend(source::open(source, options)?);
+    }
     Intake::new(opened, options)
 }
 
@@ -41,6 +44,7 @@ pub struct Intake {
     decisions: Vec<String>,
     /// For each source, what was not read of it so far.
     omissions: Vec<Omissions>,
+    sheets: Vec<SheetFacts>,
     skip: u64,
     most: u64,
     /// Rows met so far, in all sources and in this one.
@@ -52,8 +56,13 @@ pub struct Intake {
 
 impl Intake {
     pub(super) fn new(opened: Vec<(Opened, Layout)>, options: &Options) -> Result<Self, IntakeError> {
-        if options.sheet.is_some() && opened.iter().all(|(source, _)| source.kind != Kind::Xlsx) {
-            return Err(IntakeError::SheetWithoutWorkbook);
+        if opened.iter().all(|(source, _)| source.kind != Kind::Xlsx) {
+            if matches!(options.sheets, Sheets::Named(_)) {
+                return Err(IntakeError::WithoutWorkbook { flag: "--sheet" });
+            }
+            if options.visible_only {
+                return Err(IntakeError::WithoutWorkbook { flag: "--visible-only" });
+            }
         }
         if let [(first, _), ..] = &opened[..]
             && opened.iter().all(|(_, layout)| layout.is_list)
@@ -76,6 +85,7 @@ impl Intake {
         let id_columns =
             opened.iter().map(|(_, layout)| layout.columns.get(layout.roles.id).cloned()).collect();
         let width = columns.len();
+        let sheets = opened.iter().flat_map(|(source, _)| source.sheets.clone()).collect();
         let mut sources = Vec::new();
         let mut makers = Vec::new();
         let mut omissions = Vec::new();
@@ -92,6 +102,7 @@ impl Intake {
             id_columns,
             decisions,
             omissions,
+            sheets,
             skip: options.skip_rows,
             most: options.max_rows.unwrap_or(u64::MAX),
             met: 0,
@@ -136,6 +147,11 @@ impl Intake {
     pub fn tenant_column(&self) -> Option<&str> {
         let layouts = self.makers.iter().map(|maker| &maker.layout);
         layouts.filter_map(|layout| layout.columns.get(layout.roles.tenant?)).next().map(String::as_str)
+    }
+
+    /// The sheets of all workbooks, also those that are not read; where sheets are named, those alone.
+    pub fn sheets(&self) -> &[SheetFacts] {
+        &self.sheets
     }
 
     /// The names of all sources, in their order.

@@ -14,7 +14,7 @@ fn try_read(sources: &[&[u8]], options: &Options) -> Result<(Intake, Vec<Row>), 
     let mut opened = Vec::new();
     for (number, bytes) in sources.iter().enumerate() {
         let reader = Box::new(io::Cursor::new(bytes.to_vec()));
-        opened.push(from_reader(format!("f{number}"), reader, options)?);
+        opened.extend(from_reader(format!("f{number}"), reader, options)?);
     }
     let mut intake = Intake::new(opened, options)?;
     let rows = intake.by_ref().collect::<Result<_, _>>()?;
@@ -168,8 +168,10 @@ fn errors_say_what_to_do() {
     let by = |column: &str| Options { column: Some(column.into()), ..Options::default() };
     assert!(message(b"a@b.de", &by("UPN")).contains("has no column `UPN` (--column): it has no columns"));
     assert!(message(b"UPN,Mail\na@b.de,b@b.de\n", &by("Mali")).contains("it has `UPN`, `Mail`"));
-    let sheet = Options { sheet: Some("x".into()), ..Options::default() };
+    let sheet = Options { sheets: Sheets::Named(vec!["x".into()]), ..Options::default() };
     assert!(message(b"a@b.de", &sheet).contains("--sheet"));
+    let visible = Options { visible_only: true, ..Options::default() };
+    assert!(message(b"a@b.de", &visible).contains("--visible-only"));
     let priority = Options { priority_column: Some("rank".into()), ..Options::default() };
     assert!(message(b"UPN,Name\na@b.de,b\n", &priority).contains("--priority-column"));
     let files = [Source::File("/nowhere/x.csv".into()), Source::File(std::env::temp_dir())];
@@ -184,7 +186,7 @@ fn an_endless_line_is_one_unreadable_row() {
     let endless = io::repeat(b'x').take(100_000_000).chain(&b"\nann@contoso.com\n"[..]);
     let options = Options::default();
     let opened = from_reader("big".into(), Box::new(endless), &options).unwrap();
-    let mut intake = Intake::new(vec![opened], &options).unwrap();
+    let mut intake = Intake::new(opened, &options).unwrap();
     let rows: Vec<Row> = intake.by_ref().map(Result::unwrap).collect();
     assert_eq!(why(&rows[0]), "longer than 1 MiB");
     assert!(rows[0].id.len() < 200);

@@ -4,11 +4,14 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod bombs;
 mod columns;
 mod formats;
 mod lists;
 mod property;
 mod rows;
+mod sheets;
+mod workbook;
 
 use std::collections::BTreeSet;
 

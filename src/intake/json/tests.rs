@@ -10,7 +10,7 @@ use super::begins;
 
 fn read_with(bytes: &[u8], options: &Options) -> Result<(Intake, Vec<Row>), IntakeError> {
     let opened = from_reader("f".into(), Box::new(io::Cursor::new(bytes.to_vec())), options)?;
-    let mut intake = Intake::new(vec![opened], options)?;
+    let mut intake = Intake::new(opened, options)?;
     let rows = intake.by_ref().collect::<Result<_, _>>()?;
     Ok((intake, rows))
 }

@@ -1,0 +1,193 @@
+//! The zip archive of a workbook, unpacked within bounds.
+//!
+//! No size that the archive states of itself is believed: bytes are counted while they are unpacked.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::rc::Rc;
+
+use zip::ZipArchive;
+use zip::read::ZipFile;
+
+use super::Trouble;
+
+/// The most that is read of the file to find its table of contents, in bytes. That of a workbook has some kilobytes.
+const MOST_CONTENTS: u64 = 16 * 1024 * 1024;
+/// The most parts of a workbook.
+const MOST_PARTS: usize = 10_000;
+/// The most that is unpacked of one workbook, in bytes.
+const MOST_UNPACKED: u64 = 1024 * 1024 * 1024;
+/// From so many unpacked bytes of a part on, it may have at most [`MOST_RATIO`] times its packed size. Sheets of real
+/// life stay below 100; a bomb comes near 1,000.
+const RATIO_FROM: u64 = 8 * 1024 * 1024;
+const MOST_RATIO: u64 = 200;
+/// The longest tag or text between tags, in bytes. A cell of Excel's has at most 32,767 characters.
+const LONGEST_NODE: usize = 4 * 1024 * 1024;
+
+/// A workbook's parts.
+pub(super) struct Archive {
+    zip: ZipArchive<Counted>,
+    /// Where each part is, by its name in lower case: names of parts differ in more than case.
+    places: HashMap<String, usize>,
+    length: u64,
+    unpacked: u64,
+}
+
+impl Archive {
+    pub(super) fn open(mut file: File) -> Result<Self, Trouble> {
+        let length = file.seek(SeekFrom::End(0))?;
+        check_end(&mut file, length)?;
+        let left = Rc::new(Cell::new(MOST_CONTENTS));
+        let counted = Counted { file: BufReader::new(file), left: Rc::clone(&left) };
+        let zip = ZipArchive::new(counted)
+            .map_err(|error| Trouble::Damaged(format!("it is cut off or damaged: {error}")))?;
+        // From here on, what is unpacked is counted.
+        left.set(u64::MAX);
+        if zip.len() > MOST_PARTS {
+            return Err(Trouble::TooLarge("over 10,000 parts".into()));
+        }
+        let mut places = HashMap::new();
+        let mut doubled = zip.has_duplicate_names();
+        for (at, name) in zip.file_names_raw().enumerate() {
+            doubled |= places.insert(normal(&String::from_utf8_lossy(name)), at).is_some();
+        }
+        if doubled {
+            return Err(Trouble::Damaged("it holds two parts of the same name".into()));
+        }
+        Ok(Self { zip, places, length, unpacked: 0 })
+    }
+
+    pub(super) fn has(&self, part: &str) -> bool {
+        self.places.contains_key(&normal(part))
+    }
+
+    /// Begins to unpack a part; nothing where there is none of that name.
+    pub(super) fn part(&mut self, name: &str) -> Result<Option<Part<'_>>, Trouble> {
+        let Some(at) = self.places.get(&normal(name)) else { return Ok(None) };
+        let file = self.zip.by_index(*at).map_err(|error| Trouble::Damaged(error.to_string()))?;
+        let packed = file.compressed_size().min(self.length);
+        let unpacked = &mut self.unpacked;
+        Ok(Some(Part { inner: BufReader::new(file), packed, total: unpacked, own: 0, node: 0, over: None }))
+    }
+}
+
+/// The part's name for comparing.
+fn normal(name: &str) -> String {
+    name.replace('\\', "/").trim_start_matches('/').to_lowercase()
+}
+
+/// Refuses a ZIP64 end record that is not where it belongs or claims too many members: the library makes room for as
+/// many as are claimed before it reads the first.
+fn check_end(file: &mut File, length: u64) -> Result<(), Trouble> {
+    const LOCATOR: &[u8] = b"PK\x06\x07";
+    const LOCATOR_LENGTH: usize = 20;
+    const RECORD: &[u8] = b"PK\x06\x06";
+    const RECORD_LENGTH: usize = 56;
+    const LONGEST_COMMENT: usize = 0xffff;
+    let window = (LONGEST_COMMENT + 22 + LOCATOR_LENGTH + RECORD_LENGTH) as u64;
+    let start = length.saturating_sub(window);
+    file.seek(SeekFrom::Start(start))?;
+    let mut tail = Vec::new();
+    (&mut *file).take(window).read_to_end(&mut tail)?;
+    for at in 0..tail.len().saturating_sub(LOCATOR_LENGTH + 4) {
+        let is_locator =
+            tail[at..].starts_with(LOCATOR) && tail[at + LOCATOR_LENGTH..].starts_with(b"PK\x05\x06");
+        if !is_locator {
+            continue;
+        }
+        let record = at.checked_sub(RECORD_LENGTH).map(|from| &tail[from..at]);
+        let number = |bytes: &[u8], from: usize| {
+            bytes.get(from..from + 8).and_then(|eight| eight.try_into().ok()).map(u64::from_le_bytes)
+        };
+        let stated = number(&tail, at + 8);
+        let is_sound = record.is_some_and(|record| {
+            record.starts_with(RECORD)
+                && stated == Some(start + (at - RECORD_LENGTH) as u64)
+                && number(record, 32).is_some_and(|members| members <= MOST_PARTS as u64)
+        });
+        if !is_sound {
+            return Err(Trouble::Damaged("its table of contents makes no sense".into()));
+        }
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(())
+}
+
+/// The file, of which only so much may be read.
+struct Counted {
+    file: BufReader<File>,
+    left: Rc<Cell<u64>>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(out)?;
+        let left = self.left.get().checked_sub(count as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other("its table of contents is too long"))?);
+        Ok(count)
+    }
+}
+
+impl Seek for Counted {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
+}
+
+/// A part while it is unpacked.
+pub(super) struct Part<'a> {
+    inner: BufReader<ZipFile<'a, Counted>>,
+    packed: u64,
+    /// How much was unpacked of the whole workbook, of this part, and since the last tag or text.
+    total: &'a mut u64,
+    own: u64,
+    node: usize,
+    over: Option<&'static str>,
+}
+
+impl Part<'_> {
+    /// Says that another tag or text begins.
+    pub(super) fn begin_node(&mut self) {
+        self.node = 0;
+    }
+
+    /// The bound that ended the reading, if one did.
+    pub(super) fn over(&self) -> Option<&'static str> {
+        self.over
+    }
+}
+
+impl Read for Part<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(out)?;
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for Part<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.over = if *self.total > MOST_UNPACKED {
+            Some("it unpacks to over 1 GiB")
+        } else if self.own > RATIO_FROM && self.own / MOST_RATIO > self.packed {
+            Some("it unpacks to over 200 times its size")
+        } else if self.node > LONGEST_NODE {
+            Some("a text in it has over 4 MiB")
+        } else {
+            None
+        };
+        match self.over {
+            Some(what) => Err(io::Error::other(what)),
+            None => self.inner.fill_buf(),
+        }
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.inner.consume(count);
+        *self.total += count as u64;
+        self.own += count as u64;
+        self.node += count;
+    }
+}

@@ -1,0 +1,314 @@
+//! Workbooks: the rows of sheets of an `.xlsx` file, each cell as text.
+//!
+//! The file is copied to a temporary one while it is hashed, so that standard input works too and what is read is what
+//! was hashed. Its parts are unpacked piece by piece and its rows put away on disk: what stays in memory are the shared
+//! strings and the first rows, within bounds.
+//!
+//! ```text
+//! archive ──▶ xml ──▶ sheet ──▶ spool ──▶ Rows
+//!  bounded     tags    rows      │
+//!  unpacking   book: strings     └▶ profile: which sheets are lists of users
+//! ```
+//!
+//! It reads the XML by itself, because libraries for workbooks keep to themselves what matters here: which rows are
+//! hidden, and which cells have a formula without a value.
+
+mod archive;
+mod book;
+mod profile;
+mod sheet;
+mod spool;
+mod text;
+mod value;
+mod xml;
+
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+
+use super::digest::{Hashing, SourceDigest};
+use super::entry::Entry;
+use super::error::{IntakeError, bare, shown};
+use super::layout::{Layout, decide};
+use super::{Kind, Options, SheetFacts, Sheets};
+use archive::Archive;
+use book::Book;
+use profile::{First, Profile};
+use sheet::SheetReader;
+use spool::{Spool, Spooled, SpooledRows};
+use xml::Xml;
+
+/// The largest file that is taken for a workbook, in bytes.
+const LARGEST: u64 = 100 * 1024 * 1024;
+/// The most text that is read of all sheets together, in bytes, and the most cells.
+const MOST_TEXT: usize = 256 * 1024 * 1024;
+const MOST_CELLS: usize = 10_000_000;
+/// The most cells, with the empty ones between and before those that hold something.
+const MOST_PLACES: usize = 100_000_000;
+/// The most columns of all sheets together.
+const MOST_COLUMNS: usize = 100_000;
+
+/// Why a workbook cannot be read.
+#[derive(Debug)]
+enum Trouble {
+    /// Reading or writing failed.
+    Io(io::Error),
+    /// It is damaged, or no workbook.
+    Damaged(String),
+    /// It breaks a bound; which one.
+    TooLarge(String),
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Trouble::Io(error)
+    }
+}
+
+impl Trouble {
+    fn of(self, name: &str) -> IntakeError {
+        let name = name.to_owned();
+        match self {
+            Trouble::Io(error) => IntakeError::Read { name, error },
+            Trouble::Damaged(what) => IntakeError::Spreadsheet { name, what },
+            Trouble::TooLarge(what) => IntakeError::TooLarge { name, what },
+        }
+    }
+}
+
+/// The rows of a sheet that hold something, in their order.
+pub(super) struct Rows(SpooledRows);
+
+impl Rows {
+    pub(super) fn next(&mut self) -> io::Result<Option<Entry>> {
+        Ok(self.0.next()?.map(sheet::SparseRow::entry))
+    }
+}
+
+/// A sheet that is to be read.
+pub(super) struct OpenedSheet {
+    /// What to call it: the workbook, with the sheet where there are several.
+    pub(super) name: String,
+    pub(super) rows: Rows,
+    pub(super) layout: Layout,
+}
+
+/// A workbook that is to be read.
+pub(super) struct Workbook {
+    pub(super) sheets: Vec<OpenedSheet>,
+    /// What was found in its sheets. Where sheets are named, in those alone.
+    pub(super) facts: Vec<SheetFacts>,
+    pub(super) digest: SourceDigest,
+}
+
+/// Reads the workbook that begins with `head`.
+pub(super) fn open(
+    name: &str,
+    head: &[u8],
+    mut raw: Hashing,
+    options: &Options,
+) -> Result<Workbook, IntakeError> {
+    let file = copy(name, head, &mut raw)?;
+    let failed = |trouble: Trouble| trouble.of(name);
+    let archive = Archive::open(file).map_err(failed)?;
+    check(name, &archive)?;
+    let mut book = Book::open(archive).map_err(failed)?;
+    let all: Vec<String> = book.sheets.iter().map(|sheet| sheet.name.clone()).collect();
+    let asked = asked(name, &book.sheets, options)?;
+    let mut spool = Spool::new();
+    let mut bounds = Bounds::default();
+    let mut profiles = Vec::new();
+    for at in &asked {
+        let sheet = book.sheets[*at].clone();
+        profiles.push(read(&mut book, sheet, &mut spool, &mut bounds, options).map_err(failed)?);
+    }
+    let spooled = spool.finish().map_err(|error| Trouble::Io(error).of(name))?;
+    let chosen: Vec<usize> = match options.sheets {
+        Sheets::Auto => vec![profile::choose(name, &profiles)?],
+        Sheets::Named(_) => (0..profiles.len()).collect(),
+        Sheets::All => (0..profiles.len()).filter(|at| profiles[*at].rows > 0).collect(),
+    };
+    if chosen.is_empty() {
+        return Err(IntakeError::NoRows { name: name.to_owned(), what: "its sheets are empty" });
+    }
+    let mut sheets = Vec::new();
+    let (mut columns, mut rows) = (0_usize, 0_usize);
+    for at in &chosen {
+        let profile = &profiles[*at];
+        let sheet_name = &profile.sheet.name;
+        let label =
+            if chosen.len() == 1 { name.to_owned() } else { format!("{name} [{}]", bare(sheet_name)) };
+        let first = first(&spooled, profile).map_err(|error| Trouble::Io(error).of(name))?;
+        let mut layout = layout(&label, &first, profile, options)?;
+        columns += layout.columns.len();
+        rows += profile.rows as usize;
+        if columns.saturating_mul(rows) > MOST_PLACES || columns > MOST_COLUMNS {
+            let what = "100,000 columns or 100 million cells, with empty ones";
+            return Err(Trouble::TooLarge(format!("over {what}")).of(name));
+        }
+        let unread = unread(&all, &profiles, &chosen);
+        layout.said.insert(0, format!("{label}: xlsx, sheet {}{unread}", shown(sheet_name)));
+        sheets.push(OpenedSheet { name: label, rows: Rows(spooled.rows(profile.from, profile.to)), layout });
+    }
+    let facts = profiles.iter().enumerate().map(|(at, p)| p.facts(name, chosen.contains(&at))).collect();
+    let digest = raw.finish(name.to_owned(), Kind::Xlsx);
+    let digest = digest.map_err(|error| Trouble::Io(error).of(name))?;
+    Ok(Workbook { sheets, facts, digest })
+}
+
+/// Copies the file to a temporary one.
+fn copy(name: &str, head: &[u8], raw: &mut Hashing) -> Result<File, IntakeError> {
+    let failed = |error| IntakeError::Read { name: name.to_owned(), error };
+    let mut file = tempfile::tempfile().map_err(failed)?;
+    let length = io::copy(&mut Cursor::new(head).chain(raw).take(LARGEST + 1), &mut file).map_err(failed)?;
+    if length > LARGEST {
+        return Err(IntakeError::TooLarge { name: name.to_owned(), what: "over 100 MiB".into() });
+    }
+    Ok(file)
+}
+
+/// Refuses archives that are no workbooks.
+fn check(name: &str, archive: &Archive) -> Result<(), IntakeError> {
+    let not = |what: &str, remedy| {
+        Err(IntakeError::NotText { name: name.to_owned(), what: what.to_owned(), remedy })
+    };
+    if archive.has("xl/workbook.bin") {
+        not("an .xlsb workbook", "save it as .xlsx or as CSV UTF-8")
+    } else if archive.has("mimetype") && archive.has("content.xml") {
+        not("an OpenDocument file", "save it as .xlsx or as CSV UTF-8")
+    } else if archive.has("word/document.xml") {
+        not("a Word document", "save the list as plain text")
+    } else if archive.has("ppt/presentation.xml") {
+        not("a presentation", "save the list as plain text")
+    } else if !archive.has("[Content_Types].xml") {
+        not("a zip archive", "unpack it first")
+    } else {
+        Ok(())
+    }
+}
+
+/// The sheets to look into, by their places.
+fn asked(name: &str, sheets: &[book::Sheet], options: &Options) -> Result<Vec<usize>, IntakeError> {
+    let missing = |wanted: &str| IntakeError::NoSuchSheet {
+        name: name.to_owned(),
+        sheet: wanted.to_owned(),
+        sheets: sheets.iter().map(|sheet| sheet.name.clone()).collect(),
+    };
+    let Sheets::Named(names) = &options.sheets else {
+        return if sheets.is_empty() { Err(missing("of cells")) } else { Ok((0..sheets.len()).collect()) };
+    };
+    let mut places = Vec::new();
+    for wanted in names {
+        let same = |sheet: &book::Sheet| sheet.name.trim().to_lowercase() == wanted.trim().to_lowercase();
+        let exact = sheets.iter().position(|sheet| sheet.name == *wanted);
+        let at = exact.or_else(|| sheets.iter().position(same)).ok_or_else(|| missing(&shown(wanted)))?;
+        if !places.contains(&at) {
+            places.push(at);
+        }
+    }
+    Ok(places)
+}
+
+/// How much was read of all sheets together.
+#[derive(Default)]
+struct Bounds {
+    text: usize,
+    cells: usize,
+    places: usize,
+}
+
+impl Bounds {
+    fn add(&mut self, row: &sheet::SparseRow) -> Result<(), Trouble> {
+        self.text += row.length();
+        self.cells += row.cells.len();
+        self.places += row.width();
+        if self.text > MOST_TEXT || self.cells > MOST_CELLS || self.places > MOST_PLACES {
+            let what =
+                "its sheets hold over 256 MiB of text, 10 million cells, or 100 million with empty ones";
+            return Err(Trouble::TooLarge(what.into()));
+        }
+        Ok(())
+    }
+}
+
+/// Reads a sheet and puts its rows away.
+fn read(
+    book: &mut Book,
+    sheet: book::Sheet,
+    spool: &mut Spool,
+    bounds: &mut Bounds,
+    options: &Options,
+) -> Result<Profile, Trouble> {
+    let missing = || Trouble::Damaged(format!("its sheet {} has no part", shown(&sheet.name)));
+    let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
+    let mut reader = SheetReader::new(Xml::new(part)?, &book.shared);
+    let mut profile = Profile::new(sheet, spool.length());
+    while let Some(row) = reader.next()? {
+        if row.is_hidden {
+            profile.count_hidden(row.line);
+            if options.visible_only {
+                continue;
+            }
+        }
+        bounds.add(&row)?;
+        spool.put(&row)?;
+        profile.add(row);
+    }
+    profile.hidden_columns = std::mem::take(&mut reader.hidden_columns);
+    profile.end(spool.length(), options);
+    Ok(profile)
+}
+
+/// The sheet's first rows.
+fn first(spooled: &Spooled, profile: &Profile) -> io::Result<Vec<Entry>> {
+    let mut first = First::default();
+    let mut rows = spooled.rows(profile.from, profile.to);
+    while let Some(row) = rows.next()? {
+        if !first.add(row) {
+            break;
+        }
+    }
+    Ok(first.entries)
+}
+
+/// Decides how to read the sheet.
+fn layout(name: &str, first: &[Entry], profile: &Profile, options: &Options) -> Result<Layout, IntakeError> {
+    let hidden = profile.hidden_told(options.visible_only);
+    if first.is_empty() {
+        let what = if hidden.is_some() { "all rows of the sheet are hidden" } else { "the sheet is empty" };
+        return Err(IntakeError::NoRows { name: name.to_owned(), what });
+    }
+    let one_column = first.iter().all(|entry| entry.cells.len() < 2);
+    let mut layout = decide(name, first, one_column, options)?;
+    if profile.sheet.is_hidden {
+        layout.said.push("the sheet is hidden".to_owned());
+    }
+    if profile.is_hidden_column(layout.roles.id) {
+        layout.said.push("the column of the ids is hidden".to_owned());
+    }
+    layout.said.extend(hidden);
+    match profile.faults {
+        0 => {}
+        1 => layout.said.push("1 cell has a formula without a value".to_owned()),
+        cells => layout.said.push(format!("{cells} cells have formulas without values")),
+    }
+    Ok(layout)
+}
+
+/// The sheets that are not read, in words.
+fn unread(all: &[String], profiles: &[Profile], chosen: &[usize]) -> String {
+    let mut sheets = Vec::new();
+    for name in all {
+        match profiles.iter().position(|profile| profile.sheet.name == *name) {
+            Some(at) if chosen.contains(&at) => {}
+            Some(at) => sheets.push(profiles[at].told()),
+            None => sheets.push(shown(name)),
+        }
+    }
+    const MOST: usize = 12;
+    let more = sheets.len().saturating_sub(MOST);
+    sheets.truncate(MOST);
+    if more > 0 {
+        sheets.push(format!("{more} more"));
+    }
+    if sheets.is_empty() { String::new() } else { format!(" (not read: {})", sheets.join(", ")) }
+}

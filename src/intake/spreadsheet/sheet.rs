@@ -1,0 +1,396 @@
+//! The rows of one sheet, one by one, each cell as text.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use quick_xml::events::BytesStart;
+use serde::{Deserialize, Serialize};
+
+use super::Trouble;
+use super::book::Shared;
+use super::text::{RichText, unescape};
+use super::value::{Style, number};
+use super::xml::{Node, Xml, attribute, is_on, name};
+use crate::intake::cell::trim;
+use crate::intake::entry::{CellFault, Entry};
+use crate::intake::records::{MAX_CELLS, MAX_RECORD};
+
+/// The most rows of a sheet.
+const MOST_ROWS: u64 = 1_048_576;
+/// The most groups of hidden columns.
+const MOST_GROUPS: usize = 1_000;
+/// The most cells that formulas of several cells leave without a value.
+const MOST_VALUELESS: u64 = 100_000;
+
+/// A row's cells that hold something, each with its column.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct SparseRow {
+    /// Its number, from 1.
+    pub(super) line: u64,
+    pub(super) is_hidden: bool,
+    pub(super) cells: Vec<(usize, String)>,
+    pub(super) faults: Vec<CellFault>,
+}
+
+impl SparseRow {
+    /// How many cells it has with the empty ones.
+    pub(super) fn width(&self) -> usize {
+        self.cells.iter().map(|(at, _)| at + 1).max().unwrap_or(0)
+    }
+
+    pub(super) fn length(&self) -> usize {
+        self.cells.iter().map(|(_, text)| text.len()).sum()
+    }
+
+    pub(super) fn entry(self) -> Entry {
+        let mut cells = vec![String::new(); self.width()];
+        let too_long = self.length() > MAX_RECORD;
+        for (at, text) in self.cells {
+            cells[at] = text;
+        }
+        let trouble = too_long.then(|| "longer than 1 MiB".to_owned());
+        Entry { line: self.line, cells, trouble, cut: too_long, faults: self.faults, ..Entry::default() }
+    }
+}
+
+/// Columns of which a formula gives the values in these rows, and gave none.
+struct Area {
+    rows: (u64, u64),
+    columns: (usize, usize),
+    why: String,
+}
+
+/// A sheet while it is read.
+pub(super) struct SheetReader<'a> {
+    xml: Xml<'a>,
+    shared: &'a Shared,
+    /// Whether the rows have begun, and whether they have ended.
+    begun: bool,
+    ended: bool,
+    /// The columns that are hidden: the first and the last of each group.
+    pub(super) hidden_columns: Vec<(usize, usize)>,
+    last_line: u64,
+    areas: Vec<Area>,
+    /// How many cells all of them have had.
+    valueless: u64,
+    ready: VecDeque<SparseRow>,
+}
+
+impl<'a> SheetReader<'a> {
+    pub(super) fn new(xml: Xml<'a>, shared: &'a Shared) -> Self {
+        Self {
+            xml,
+            shared,
+            begun: false,
+            ended: false,
+            hidden_columns: Vec::new(),
+            last_line: 0,
+            areas: Vec::new(),
+            valueless: 0,
+            ready: VecDeque::new(),
+        }
+    }
+
+    /// The next row that holds something.
+    pub(super) fn next(&mut self) -> Result<Option<SparseRow>, Trouble> {
+        loop {
+            if let Some(row) = self.ready.pop_front() {
+                return Ok(Some(row));
+            }
+            if self.ended {
+                return Ok(None);
+            }
+            self.read_on()?;
+        }
+    }
+
+    /// Reads up to the end of a row, or of all.
+    fn read_on(&mut self) -> Result<(), Trouble> {
+        let tag = match self.xml.next()? {
+            Node::Open(tag) => tag,
+            Node::Text(_) | Node::Close => return Ok(()),
+            Node::End => {
+                self.ended = true;
+                return self.fill_areas(MOST_ROWS + 1);
+            }
+        };
+        match name(&tag) {
+            "worksheet" => Ok(()),
+            "sheetData" => {
+                if std::mem::replace(&mut self.begun, true) {
+                    return Err(Trouble::Damaged("its rows are given twice".into()));
+                }
+                Ok(())
+            }
+            "cols" => Ok(()),
+            "col" => self.column(&tag),
+            "row" if self.begun => {
+                let line = self.line(&tag)?;
+                let is_hidden = is_on(&tag, "hidden")? || is_zero(&tag, "ht")?;
+                self.fill_areas(line)?;
+                self.row(line, is_hidden)
+            }
+            _ => self.xml.skip(),
+        }
+    }
+
+    fn column(&mut self, tag: &BytesStart<'_>) -> Result<(), Trouble> {
+        let number =
+            |name| Ok::<_, Trouble>(attribute(tag, name)?.and_then(|n| n.trim().parse::<usize>().ok()));
+        if let (Some(min), Some(max)) = (number("min")?, number("max")?)
+            && (is_on(tag, "hidden")? || is_zero(tag, "width")?)
+        {
+            self.hidden_columns.push((min.saturating_sub(1), max.saturating_sub(1)));
+        }
+        if self.hidden_columns.len() > MOST_GROUPS {
+            return Err(Trouble::TooLarge("over 1,000 groups of hidden columns".into()));
+        }
+        Ok(())
+    }
+
+    /// The row's number, which follows the one before where none is given.
+    fn line(&mut self, tag: &BytesStart<'_>) -> Result<u64, Trouble> {
+        let given = attribute(tag, "r")?.filter(|given| !given.trim().is_empty());
+        let line = match given {
+            Some(given) => {
+                given.trim().parse().map_err(|_| Trouble::Damaged("a row has no number".into()))?
+            }
+            None => self.last_line + 1,
+        };
+        if line == 0 || line > MOST_ROWS {
+            return Err(Trouble::Damaged("a row lies beyond the last one".into()));
+        }
+        if line <= self.last_line {
+            return Err(Trouble::Damaged(format!("its rows are not in order, or row {line} is given twice")));
+        }
+        Ok(line)
+    }
+
+    fn row(&mut self, line: u64, is_hidden: bool) -> Result<(), Trouble> {
+        let mut cells: BTreeMap<usize, (String, Option<String>)> = BTreeMap::new();
+        let mut next_column = 0;
+        let mut length = 0;
+        loop {
+            let tag = match self.xml.next()? {
+                Node::Open(tag) if name(&tag) == "c" => tag,
+                Node::Open(_) => {
+                    self.xml.skip()?;
+                    continue;
+                }
+                Node::Text(_) => continue,
+                Node::Close | Node::End => break,
+            };
+            let column = match attribute(&tag, "r")?.filter(|given| !given.trim().is_empty()) {
+                Some(given) => place(given.trim(), line)
+                    .ok_or_else(|| Trouble::Damaged(format!("a cell of row {line} has no place")))?,
+                None => next_column,
+            };
+            if column >= MAX_CELLS {
+                return Err(Trouble::Damaged("a cell lies beyond the last column".into()));
+            }
+            next_column = column + 1;
+            let (mut text, fault) = self.cell(&tag, line, column)?;
+            // What is behind the longest record makes it no longer.
+            if length > MAX_RECORD {
+                text = String::new();
+            }
+            length += text.len();
+            if cells.contains_key(&column) {
+                let place = address(line, column);
+                return Err(Trouble::Damaged(format!("its cell {place} is given twice")));
+            }
+            cells.insert(column, (text, fault));
+        }
+        // What a formula elsewhere should have filled.
+        for area in self.areas.iter().filter(|area| area.rows.0 <= line && line <= area.rows.1) {
+            for column in area.columns.0..=area.columns.1 {
+                let (text, fault) = cells.entry(column).or_default();
+                if trim(text).is_empty() {
+                    *text = "=".to_owned();
+                    *fault = Some(area.why.clone());
+                }
+            }
+        }
+        self.areas.retain(|area| area.rows.1 > line);
+        self.last_line = line;
+        let mut row = SparseRow { line, is_hidden, ..SparseRow::default() };
+        for (column, (text, fault)) in cells {
+            if let Some(why) = fault {
+                row.faults.push(CellFault { column, why });
+            }
+            if !trim(&text).is_empty() {
+                row.cells.push((column, text));
+            }
+        }
+        if !row.cells.is_empty() {
+            self.ready.push_back(row);
+        }
+        Ok(())
+    }
+
+    /// Makes the rows before `line` that are not written and that a formula without values should have filled.
+    fn fill_areas(&mut self, line: u64) -> Result<(), Trouble> {
+        let first = self.areas.iter().map(|area| area.rows.0).min().unwrap_or(line).max(self.last_line + 1);
+        let last = self.areas.iter().map(|area| area.rows.1).max().unwrap_or(0).min(line - 1);
+        for missing in first..=last {
+            let mut row = SparseRow { line: missing, ..SparseRow::default() };
+            for area in self.areas.iter().filter(|area| area.rows.0 <= missing && missing <= area.rows.1) {
+                for column in area.columns.0..=area.columns.1 {
+                    row.cells.push((column, "=".to_owned()));
+                    row.faults.push(CellFault { column, why: area.why.clone() });
+                }
+            }
+            if !row.cells.is_empty() {
+                self.ready.push_back(row);
+            }
+        }
+        Ok(())
+    }
+
+    /// The cell's text, and why it cannot be trusted.
+    fn cell(
+        &mut self,
+        tag: &BytesStart<'_>,
+        line: u64,
+        column: usize,
+    ) -> Result<(String, Option<String>), Trouble> {
+        let kind = attribute(tag, "t")?.unwrap_or_default();
+        let style = attribute(tag, "s")?
+            .and_then(|s| s.trim().parse().ok())
+            .map_or(Style::Number, |at| self.shared.style(at));
+        let (mut value, mut inline, mut formula, mut area) = (String::new(), String::new(), None, None);
+        loop {
+            let tag = match self.xml.next()? {
+                Node::Open(tag) => tag,
+                Node::Text(_) => continue,
+                Node::Close | Node::End => break,
+            };
+            match name(&tag) {
+                "v" => value = self.text()?,
+                "is" => inline = unescape(&RichText::read(&mut self.xml)?).into_owned(),
+                "f" => {
+                    area = attribute(&tag, "ref")?
+                        .filter(|_| matches!(attribute(&tag, "t"), Ok(Some(kind)) if kind != "shared"));
+                    formula = Some(self.text()?);
+                }
+                _ => self.xml.skip()?,
+            }
+        }
+        let place = || address(line, column);
+        let text = match kind.as_str() {
+            "s" if value.trim().is_empty() => inline,
+            "s" => {
+                let string = value.trim().parse().ok().and_then(|at| self.shared.string(at));
+                let missing =
+                    || Trouble::Damaged(format!("its cell {} names a text that is not there", place()));
+                string.ok_or_else(missing)?.to_owned()
+            }
+            "b" if value.trim() == "1" => "TRUE".to_owned(),
+            "b" if value.trim() == "0" => "FALSE".to_owned(),
+            "inlineStr" if !inline.is_empty() => inline,
+            "str" | "inlineStr" => unescape(&value).into_owned(),
+            "e" | "d" => value.trim().to_owned(),
+            _ if value.trim().is_empty() => inline,
+            _ => number(&value, style, self.shared.from_1904),
+        };
+        let Some(formula) = formula else { return Ok((text, None)) };
+        let shown = if formula.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", super::shown(&format!("={formula}")))
+        };
+        if kind == "e" {
+            let why =
+                format!("the formula in cell {}{shown} ended in the error {}", place(), super::shown(&text));
+            return Ok((text, Some(why)));
+        }
+        if !trim(&text).is_empty() {
+            return Ok((text, None));
+        }
+        let why = format!(
+            "the formula in cell {}{shown} has no stored value: open the workbook in a spreadsheet program and save it, or \
+             put the value in its place",
+            place()
+        );
+        if let Some(((top, left), (bottom, right))) = area.as_deref().and_then(corners) {
+            let (bottom, right) = (bottom.min(MOST_ROWS), right.min(MAX_CELLS - 1));
+            let cells = (bottom + 1).saturating_sub(top) * (right as u64 + 1).saturating_sub(left as u64);
+            self.valueless += cells;
+            if self.valueless > MOST_VALUELESS {
+                return Err(Trouble::TooLarge("formulas without values over 100,000 cells".into()));
+            }
+            self.areas.push(Area { rows: (top, bottom), columns: (left, right), why: why.clone() });
+        }
+        // The cell is not empty: a row must not vanish because of it, here or where what remains is read again.
+        Ok((format!("={formula}"), Some(why)))
+    }
+
+    /// The text within the tag that was opened last.
+    fn text(&mut self) -> Result<String, Trouble> {
+        let mut text = String::new();
+        loop {
+            match self.xml.next()? {
+                Node::Text(piece) if text.len() <= MAX_RECORD => text.push_str(&piece),
+                Node::Text(_) => {}
+                Node::Open(_) => self.xml.skip()?,
+                Node::Close | Node::End => return Ok(text),
+            }
+        }
+    }
+}
+
+fn is_zero(tag: &BytesStart<'_>, wanted: &str) -> Result<bool, Trouble> {
+    Ok(attribute(tag, wanted)?
+        .and_then(|size| size.trim().parse::<f64>().ok())
+        .is_some_and(|size| size <= 0.0))
+}
+
+/// The column of a cell such as `B7` in this row. Some programs leave the number out.
+fn place(cell: &str, line: u64) -> Option<usize> {
+    let (column, digits) = column(cell)?;
+    (digits.is_empty() || digits.parse() == Ok(line)).then_some(column)
+}
+
+/// The column, from 0, and what follows its letters.
+fn column(cell: &str) -> Option<(usize, &str)> {
+    let cell = cell.strip_prefix('$').unwrap_or(cell);
+    let letters = cell.bytes().take_while(u8::is_ascii_alphabetic).count();
+    let number = cell.get(..letters)?.bytes().try_fold(0_usize, |sum, b| {
+        sum.checked_mul(26)?.checked_add(usize::from(b.to_ascii_uppercase() - b'A') + 1)
+    })?;
+    Some((number.checked_sub(1)?, cell.get(letters..)?.trim_start_matches('$')))
+}
+
+type Corner = (u64, usize);
+
+/// The corners of an area such as `A2:B9`.
+fn corners(area: &str) -> Option<(Corner, Corner)> {
+    let (from, to) = area.trim().split_once(':')?;
+    let corner = |cell| column(cell).and_then(|(column, digits)| Some((digits.parse::<u64>().ok()?, column)));
+    Some((corner(from)?, corner(to)?))
+}
+
+/// The cell's name, such as `B7`.
+pub(super) fn address(line: u64, column: usize) -> String {
+    let mut letters = Vec::new();
+    let mut rest = column + 1;
+    while rest > 0 {
+        letters.push(b'A' + ((rest - 1) % 26) as u8);
+        rest = (rest - 1) / 26;
+    }
+    let letters: String = letters.iter().rev().map(|b| char::from(*b)).collect();
+    format!("{letters}{line}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_found_by_their_names() {
+        assert_eq!(place("B7", 7), Some(1));
+        assert_eq!(place("xfd1048576", 1_048_576), Some(16_383));
+        assert_eq!((place("A", 3), place("B7", 8), place("7", 7)), (Some(0), None, None));
+        assert_eq!((address(7, 1), address(1, 16_383)), ("B7".to_owned(), "XFD1".to_owned()));
+        assert_eq!(corners("$A$2:C9"), Some(((2, 0), (9, 2))));
+    }
+}

@@ -1,0 +1,124 @@
+//! What a cell's value is as somebody would type it: whole numbers without a point, dates as in RFC 3339 without a zone.
+
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Unit};
+
+/// How numbers of a format are meant.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Style {
+    #[default]
+    Number,
+    Date,
+}
+
+impl Style {
+    /// That of a format which every workbook knows by its number.
+    pub(super) fn built_in(id: u32) -> Self {
+        match id {
+            14..=22 | 27..=36 | 45 | 47 | 50..=58 => Style::Date,
+            _ => Style::Number,
+        }
+    }
+}
+
+/// What numbers of this format are: dates if it has parts of dates outside of quotes, brackets and escapes.
+pub(super) fn style(format: &str) -> Style {
+    let mut chars = format.chars();
+    // Only the part for positive numbers counts.
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                chars.by_ref().find(|c| *c == '"');
+            }
+            '\\' | '_' | '*' => {
+                chars.next();
+            }
+            '[' => {
+                let within: String = chars.by_ref().take_while(|c| *c != ']').collect();
+                let is_elapsed =
+                    !within.is_empty() && within.chars().all(|c| "hms".contains(c.to_ascii_lowercase()));
+                // Hours gone by, which no date has.
+                if is_elapsed {
+                    return Style::Number;
+                }
+            }
+            ';' => return Style::Number,
+            'G' | 'g' if chars.as_str().get(..6).is_some_and(|rest| rest.eq_ignore_ascii_case("eneral")) => {
+                return Style::Number;
+            }
+            'd' | 'D' | 'm' | 'M' | 'y' | 'Y' | 'h' | 'H' | 's' | 'S' => return Style::Date,
+            _ => {}
+        }
+    }
+    Style::Number
+}
+
+/// The number as text. Digits stay as they are written.
+pub(super) fn number(text: &str, style: Style, from_1904: bool) -> String {
+    let text = text.trim();
+    let Ok(number) = text.parse::<f64>() else { return text.to_owned() };
+    if style == Style::Date
+        && let Some(date) = date(number, from_1904)
+    {
+        return date;
+    }
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.bytes().all(|b| b.is_ascii_digit()) { text.to_owned() } else { number.to_string() }
+}
+
+/// The moment of a number of days.
+fn date(days: f64, from_1904: bool) -> Option<String> {
+    if !(0.0..2_958_466.0).contains(&days) {
+        return None;
+    }
+    let first = match from_1904 {
+        true => DateTime::constant(1904, 1, 1, 0, 0, 0, 0),
+        // The 60th day of 1900 is one that never was.
+        false if days < 60.0 => DateTime::constant(1899, 12, 31, 0, 0, 0, 0),
+        false => DateTime::constant(1899, 12, 30, 0, 0, 0, 0),
+    };
+    let seconds = (days * 86_400.0).round();
+    let moment =
+        first.checked_add(SignedDuration::from_secs(seconds as i64)).ok()?.round(Unit::Second).ok()?;
+    let (date, time) = (moment.date(), moment.time());
+    Some(match seconds {
+        _ if days < 1.0 => time.to_string(),
+        seconds if seconds % 86_400.0 == 0.0 => date.to_string(),
+        _ => format!("{date}T{time}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_dates_are_written_as_people_do() {
+        let plain = |text: &str| number(text, Style::Number, false);
+        assert_eq!(plain("7"), "7");
+        assert_eq!(plain("0.5"), "0.5");
+        assert_eq!(plain("20400.0"), "20400");
+        assert_eq!(plain("1.5E+3"), "1500");
+        assert_eq!(plain("12345678901234567890"), "12345678901234567890");
+        assert_eq!(plain("x"), "x");
+        let date = |text: &str| number(text, Style::Date, false);
+        assert_eq!(date("46000"), "2025-12-09");
+        assert_eq!(date("46000.25"), "2025-12-09T06:00:00");
+        assert_eq!(date("0.5"), "12:00:00");
+        assert_eq!(date("1"), "1900-01-01");
+        assert_eq!(date("-1"), "-1");
+        assert_eq!(number("44538", Style::Date, true), "2025-12-09");
+    }
+
+    #[test]
+    fn formats_of_dates_are_known() {
+        assert_eq!(style("yyyy-mm-dd h:mm:ss"), Style::Date);
+        assert_eq!(style("[$-409]d\\ mmm"), Style::Date);
+        assert_eq!(style("\"days\" 0"), Style::Number);
+        assert_eq!(style("General"), Style::Number);
+        assert_eq!(style("[Red]0.00;[Blue]-0.00"), Style::Number);
+        assert_eq!(style("[h]:mm"), Style::Number);
+        assert_eq!(style("_-* #,##0.00_-"), Style::Number);
+        assert_eq!((Style::built_in(14), Style::built_in(0)), (Style::Date, Style::Number));
+    }
+}
