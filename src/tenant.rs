@@ -101,7 +101,7 @@ impl NamedTenants {
                 let named = &mut self.names[place];
                 named.rows += 1;
                 if named.first.len() < FIRST {
-                    named.first.extend(user.parse().ok().filter(|user| *user != UserId::Me));
+                    named.first.extend(UserId::read(user).ok().filter(|user| *user != UserId::Me));
                 }
             }
             Some(Err(NoTenant)) => {

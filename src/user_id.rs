@@ -3,12 +3,19 @@
 //! Parsing happens once, at the edge; everything behind it passes a [`UserId`]. Comparison follows Entra: the
 //! spellings of one GUID are one user, and UPNs compare without case.
 
+mod rule;
+mod written;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use uuid::Uuid;
+
+pub(crate) use rule::is_unseen;
+pub use written::explain;
+pub(crate) use written::{Mention, clean, mentions, plain, trim, unwrap_address};
 
 /// Longest id that is taken for one, in characters. Entra allows 64 before the `@`, 48 behind it, and guests'
 /// names carry a second address; anything past this is a mistake in the file.
@@ -55,12 +62,44 @@ pub enum InvalidUserId {
     /// White space, a control character or an invisible one inside.
     #[error("it holds white space or an invisible character (U+{0:04X})")]
     Invisible(u32),
-    /// Punctuation of lists and mail headers, which no UPN can hold.
+    /// Punctuation that no UPN can hold.
     #[error("a user principal name can't hold '{0}'")]
     Punctuation(char),
+    /// A letter outside ASCII, or what a word processor made of a quote or a dash.
+    #[error("a user principal name can't hold {0} (U+{code:04X})", code = u32::from(*.0))]
+    Foreign(char),
+    /// Dots that no UPN has.
+    #[error("the name before the '@' can't begin or end with a dot, or hold two in a row")]
+    Dots,
+    /// A character that no domain holds.
+    #[error("a domain can't hold '{0}'")]
+    InDomain(char),
+    /// What else no domain is.
+    #[error("its domain {0}")]
+    Domain(&'static str),
 }
 
 impl UserId {
+    /// Reads an id as people write it: white space and quotes around the whole of it are taken off.
+    ///
+    /// # Errors
+    /// When it has not the form of an id. Whether Entra can have such a user is another question: see [`Self::check`].
+    pub fn read(text: &str) -> Result<UserId, InvalidUserId> {
+        clean(text).parse()
+    }
+
+    /// Whether Entra can have a user of this id. What cannot be is never sent, unless the directory knows it. An id out of a
+    /// run folder or a plan is not asked again.
+    ///
+    /// # Errors
+    /// What no user principal name holds.
+    pub fn check(&self) -> Result<(), InvalidUserId> {
+        match self {
+            UserId::Principal(name) => rule::check(name),
+            UserId::Object(_) | UserId::Me => Ok(()),
+        }
+    }
+
     /// The path below the version root that names this user: `users/{guid}`, `users/{encoded}`,
     /// `users('{encoded}')` for a UPN that begins with `$`, or `me`.
     ///

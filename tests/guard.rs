@@ -1,6 +1,12 @@
 //! Nobody protected is sent, whatever the rows say; where nobody can tell, nothing is sent.
 
+#[path = "guard/random_lists.rs"]
+mod random_lists;
 mod stage;
+#[path = "guard/whole_lists.rs"]
+mod whole_lists;
+#[path = "guard/workbook.rs"]
+mod workbook;
 
 use std::collections::BTreeSet;
 use std::path::Path;

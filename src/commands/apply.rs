@@ -142,6 +142,7 @@ fn wishes(head: &Head, args: &ApplyArgs) -> Result<Wishes, Error> {
 fn told(changes: &Changes) -> Vec<String> {
     let kinds = [
         (&changes.protected, "protected by now, and left out"),
+        (&changes.invalid, "can be nobody, and left out"),
         (&changes.gone, "no longer there, and sent all the same"),
         (&changes.renamed, "called otherwise than in the plan"),
         (&changes.disabled, "disabled since, and sent all the same"),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{ListFormat, NetworkArgs, ProfileArgs, ProfilesArgs, ProfilesCommand, SignInArgs};
 use crate::console;
-use crate::console::Output;
+use crate::console::{Output, wording};
 use crate::error::Error;
 use crate::harmless;
 use crate::identity::{Cloud, FurtherApp, further_variables, process_variables};
@@ -139,6 +139,9 @@ fn check(config: &Config, names: &[String]) -> Result<u8, Error> {
     for profile in profiles {
         let told = tell(&profile.name, problems(profile, config));
         text.push_str(&if told.is_empty() { format!("{}: good\n", profile.name) } else { told });
+        for list in profile::lists(profile) {
+            text.push_str(&format!("{}: {} list {}\n", profile.name, list.list, wording::list(&list, false)));
+        }
     }
     print(&text)?;
     Ok(if good { 0 } else { 2 })

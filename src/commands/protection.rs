@@ -1,5 +1,6 @@
 //! What `doctor` finds of the protect list: whether it can be resolved, or whom it should hold.
 
+use crate::console::wording;
 use crate::directory::{Directory, DirectoryError, Need, Person, Resolved};
 use crate::doctor::{Finding, emergency, permissions};
 use crate::identity::TokenClaims;
@@ -17,7 +18,10 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
     };
     if !lists.is_empty() {
         return match Draft::compose(Gathered::default(), &wishes, &Signed::default(), Some(directory)).await {
-            Ok(_) => emergency::judge(lists, Err("")),
+            Ok(draft) => {
+                let counts = draft.facts().lists.iter().map(|list| wording::list(list, false));
+                emergency::judge(lists, Err("")).with(counts)
+            }
             Err(error) => {
                 let advice = "mend the list: nothing is sent while it can't be read and resolved in full";
                 Finding::fatal("protection", error.to_string(), advice, USAGE)

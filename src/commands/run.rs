@@ -340,6 +340,7 @@ fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFile
     Decided {
         selection: facts.selection.clone(),
         unprotected: unprotected.map(|(user, because)| Unprotected { user, because }).collect(),
+        lists: facts.lists.clone(),
         confirmed,
         plan_file,
         sharded: facts.sharded.clone(),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::harmless;
+use crate::journal::ListRecord;
 
 /// A count with its thousands apart: `1,234`.
 pub fn count(n: u64) -> String {
@@ -62,6 +63,42 @@ pub fn waiting<'a>(apps: impl Iterator<Item = (&'a str, Duration)>) -> Option<St
 /// A part of a whole in percent, rounded down: 100 means all.
 pub fn percent(part: u64, whole: u64) -> u64 {
     part.min(whole).saturating_mul(100).checked_div(whole).unwrap_or(100)
+}
+
+/// A list with its counts: `break-glass.csv: 7 entries, 6 accounts and 1 group, 2 of them in this plan`. Ids in comments
+/// leave nobody out, which is told.
+pub fn list(list: &ListRecord, in_plan: bool) -> String {
+    let some = |number: u64, one: &str, more: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        _ => Some(format!("{} {more}", count(number))),
+    };
+    let kinds = [
+        some(list.accounts, "account", "accounts"),
+        some(list.groups, "group", "groups"),
+        some(list.roles, "role", "roles"),
+    ];
+    let kinds: Vec<String> = kinds.into_iter().flatten().collect();
+    let kinds = match &kinds[..] {
+        [] => String::new(),
+        [one] => format!(", {one}"),
+        [first @ .., last] => format!(", {} and {last}", first.join(", ")),
+    };
+    let entries = some(list.entries, "entry", "entries").unwrap_or_else(|| "no entry".to_owned());
+    let of_them = match in_plan {
+        true => format!(", {} of them in this plan", count(list.in_plan)),
+        false => String::new(),
+    };
+    let comments = match &list.comments[..] {
+        [] => String::new(),
+        [line] => format!("; the id in the comment on line {line} leaves nobody out"),
+        [first, ..] => format!(
+            "; ids in {} comments (line {first} and others) leave nobody out",
+            count(list.comments.len() as u64)
+        ),
+    };
+    let name = crate::harmless::excerpt(&list.name, 80);
+    format!("{name}: {entries}{kinds}{of_them}{comments}")
 }
 
 #[cfg(test)]

@@ -1,19 +1,10 @@
 //! What a single cell looks like: trimmed of what nobody sees, an object id or not, an address or not.
 
-/// Whether the character takes no room on a screen: zero-width, byte order marks, bidirectional controls.
-pub(super) fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-/// The text without white space (no-break spaces too) and invisible characters at its ends.
-pub(super) fn trim(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || is_invisible(c))
-}
+pub(super) use crate::user_id::{is_unseen as is_invisible, trim};
 
 /// Whether the trimmed cell is a GUID, with or without hyphens, with or without braces.
 pub(super) fn is_guid(text: &str) -> bool {
-    let text = trim(text);
+    let text = unquote(text);
     let text = text.strip_prefix('{').and_then(|inner| inner.strip_suffix('}')).unwrap_or(text);
     match text.len() {
         32 => text.bytes().all(|b| b.is_ascii_hexdigit()),
@@ -27,7 +18,7 @@ pub(super) fn is_guid(text: &str) -> bool {
 
 /// Whether the trimmed cell has the form of an address: one `@`, a dot after it, no space.
 pub(super) fn is_address(text: &str) -> bool {
-    let text = trim(text);
+    let text = unquote(text);
     let Some((local, domain)) = text.split_once('@') else { return false };
     let dot = domain.trim_end_matches('.').find('.').is_some_and(|at| at > 0);
     !local.is_empty() && dot && !domain.contains('@') && !text.chars().any(char::is_whitespace)
@@ -38,11 +29,9 @@ pub(super) fn is_id_like(text: &str) -> bool {
     is_guid(text) || is_address(text)
 }
 
-/// The text without one pair of quotes around it.
+/// The text without white space, and without quotes of any kind that surround all of it.
 pub(super) fn unquote(text: &str) -> &str {
-    let trimmed = trim(text);
-    let within = |quote| trimmed.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
-    within('"').or_else(|| within('\'')).map_or(text, trim)
+    crate::user_id::clean(text)
 }
 
 #[cfg(test)]
@@ -60,6 +49,7 @@ mod tests {
         assert!(is_guid("8a0f3c1e111122223333444455556666"));
         assert!(!is_guid("8a0f3c1e-1111-2222-3333-44445555666"));
         assert!(is_address("jane_fabrikam.com#EXT#@contoso.onmicrosoft.com"));
+        assert!(is_address("“ann@contoso.com”") && is_guid("'8a0f3c1e111122223333444455556666'"));
         assert!(!is_address("by admin@contoso.com"));
         assert!(!is_address("@contoso.com"));
         assert!(!is_address("ann@contoso"));

@@ -97,6 +97,34 @@ pub(super) fn is_known_id(name: &str) -> bool {
     Header::new(name).is_known()
 }
 
+/// Where known names stand, by the names alone.
+pub(super) struct Names {
+    pub(super) objects: Vec<usize>,
+    pub(super) upns: Vec<usize>,
+    pub(super) mails: Vec<usize>,
+    /// The surest column of tenants, and all of them.
+    pub(super) tenant: Option<usize>,
+    pub(super) tenants: Vec<usize>,
+    pub(super) object_type: Option<usize>,
+}
+
+/// Understands names of columns without a look at their cells.
+pub(super) fn understand(names: &[String]) -> Names {
+    let headers: Vec<Header> = names.iter().map(|name| Header::new(name)).collect();
+    let find = |known: &[&str]| known.iter().find_map(|name| headers.iter().position(|h| h.normal == *name));
+    let all = |is: &dyn Fn(&Header) -> bool| (0..headers.len()).filter(|at| is(&headers[*at])).collect();
+    Names {
+        objects: all(&|header| header.promise <= Promise::AnyId),
+        upns: all(&|header| matches!(header.promise, Promise::PrincipalName | Promise::SignInName)),
+        mails: all(&|header| header.promise == Promise::Mail),
+        tenant: find(TENANTS),
+        tenants: all(&|header| {
+            TENANTS.contains(&header.normal.as_str()) || header.normal.ends_with("tenantid")
+        }),
+        object_type: find(OBJECT_TYPES).or_else(|| find(TYPES)),
+    }
+}
+
 /// Finds the roles of the columns but the id's and the tenants', which the caller sets.
 pub(super) fn roles_but_id(table: &Table<'_>) -> Roles {
     let find = |names: &[&str]| {

@@ -90,7 +90,7 @@ impl RowMaker {
         }
         let roles = &self.layout.roles;
         let columns = &self.layout.columns;
-        let mut row = row(entry.cell(roles.id).to_owned(), Verdict::Read);
+        let mut row = row(unquote(entry.cell(roles.id)).to_owned(), Verdict::Read);
         for (at, cell) in entry.cells.iter().enumerate().take(columns.len()) {
             row.cells[self.places[at]].clone_from(cell);
         }
@@ -137,7 +137,7 @@ impl RowMaker {
                 && (row.id.is_empty() || !is_blank(entry.cell(fallback)))
             {
                 let what = if row.id.is_empty() { "empty".to_owned() } else { shown(&row.id) };
-                row.id = entry.cell(fallback).to_owned();
+                row.id = unquote(entry.cell(fallback)).to_owned();
                 let (empty, taken) = (shown(&columns[roles.id]), shown(&columns[fallback]));
                 row.note = (!row.id.is_empty()).then(|| format!("{empty} is {what}, so {taken} was taken"));
             }
@@ -222,7 +222,7 @@ impl RowMaker {
         let roles = &self.layout.roles;
         let places = roles.objects.iter().chain(&roles.upns).chain(roles.fallback.iter());
         let mut names: Vec<String> = Vec::new();
-        for name in places.map(|at| entry.cell(*at)).filter(|name| !name.is_empty() && *name != id) {
+        for name in places.map(|at| unquote(entry.cell(*at))).filter(|name| !name.is_empty() && *name != id) {
             if names.iter().all(|known| known != name) {
                 names.push(name.to_owned());
             }
@@ -263,11 +263,11 @@ fn without_comment(line: &str) -> &str {
         before = *c;
         starts
     });
-    trim(unquote(comment.map_or(line, |(at, _)| &line[..at])))
+    unquote(comment.map_or(line, |(at, _)| &line[..at]))
 }
 
 /// What the directory object is, if it is none that can sign in as a user.
-fn not_a_user(kind: &str) -> Option<&'static str> {
+pub(super) fn not_a_user(kind: &str) -> Option<&'static str> {
     let kind = kind.rsplit('.').next().unwrap_or(kind);
     let kind: String = kind.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     Some(match kind.as_str() {

@@ -17,7 +17,7 @@ pub use folder::{
 };
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
-    AppRecord, Counted, Decided, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
+    AppRecord, Counted, Decided, ListRecord, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
     SettingsRecord, Sharded, TenantRecord, Unprotected,
 };
 pub use writer::{Journal, JournalError, Synced};

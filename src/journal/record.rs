@@ -97,6 +97,9 @@ pub struct Decided {
     /// Who was sent although somebody protects them (`--unprotect`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unprotected: Vec<Unprotected>,
+    /// The lists that protect and exclude, with their counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<ListRecord>,
     /// How the questions were answered: `--yes`, `--yes-i-mean 250`, or what was typed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirmed: Vec<String>,
@@ -106,6 +109,31 @@ pub struct Decided {
     /// Which part of its input it holds, where it does not hold all of it.
     #[serde(flatten)]
     pub sharded: Option<Sharded>,
+}
+
+/// A list that protects or excludes, and what it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListRecord {
+    /// `protect` or `exclude`.
+    pub list: String,
+    /// The file's name; `--protect` or `--exclude` for what is named directly.
+    pub name: String,
+    /// Its entries.
+    pub entries: u64,
+    /// Entries that are single accounts.
+    pub accounts: u64,
+    /// Entries that are groups.
+    #[serde(default)]
+    pub groups: u64,
+    /// Entries that are roles.
+    #[serde(default)]
+    pub roles: u64,
+    /// Those whom it names and the plan's rows name, too: they are left out.
+    #[serde(default)]
+    pub in_plan: u64,
+    /// Lines of comments that hold ids: nobody is left out by them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<u64>,
 }
 
 /// Which part of an input a run holds, and what is known of the whole.

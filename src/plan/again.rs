@@ -35,6 +35,8 @@ const TOLD: usize = 5;
 pub struct Changes {
     /// Who is protected by now, and why: left out.
     pub protected: Kind,
+    /// Which ids can be nobody's: left out.
+    pub invalid: Kind,
     /// Whom the directory does not know any more, or has deleted: sent all the same.
     pub gone: Kind,
     /// Whose account was disabled: sent all the same.
@@ -122,6 +124,8 @@ struct Today {
     order: Order,
     index: Option<Order>,
     protected: Option<Box<str>>,
+    /// Why it can name nobody.
+    invalid: Option<Box<str>>,
     /// What there is to say of a user who is not there.
     note: Option<Box<str>>,
     enabled: Option<bool>,
@@ -131,11 +135,15 @@ struct Today {
 
 impl Today {
     fn of(row: &PlanRow) -> Today {
-        let protected = row.left_out.as_ref().filter(|left_out| left_out.outcome == Outcome::Protected);
+        let left_out = |outcome: Outcome| {
+            let left_out = row.left_out.as_ref().filter(|left_out| left_out.outcome == outcome);
+            left_out.map(|left_out| left_out.detail.as_str().into())
+        };
         Today {
             order: row.line.parse().unwrap_or_default(),
             index: row.index,
-            protected: protected.map(|left_out| left_out.detail.as_str().into()),
+            protected: left_out(Outcome::Protected),
+            invalid: left_out(Outcome::Invalid),
             note: Some(row.note.as_str()).filter(|note| !note.is_empty()).map(Into::into),
             enabled: row.enabled,
             names: [&row.user_principal_name, &row.display_name].map(|name| name.as_str().into()),
@@ -206,6 +214,12 @@ impl Again {
         if let Some(why) = is.protected {
             changes.protected.add(|| format!("{} ({why})", name_of(row)));
             row.left_out = Some(LeftOut::new(Outcome::Protected, format!("{why} (since the plan was made)")));
+            row.index = None;
+            return;
+        }
+        if let Some(why) = is.invalid {
+            changes.invalid.add(|| format!("{} ({why})", name_of(row)));
+            row.left_out = Some(LeftOut::new(Outcome::Invalid, why.into()));
             row.index = None;
             return;
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
 use super::drafting::{Drafting, Finished, Rules};
 use super::gathered::Part;
-use super::guard::{EXCLUDED, Guard, GuardError, PROTECTED, for_each_person, members};
+use super::guard::{EXCLUDED, FIRST, Guard, GuardError, PROTECTED, for_each_person, members};
 use super::order::First;
 use super::sources::{Place, Sources};
 use super::tenants::Tenants;
@@ -18,7 +18,7 @@ use crate::event::TenantIndex;
 use crate::intake::{Row, Verdict};
 use crate::journal::Sharded;
 use crate::together::together;
-use crate::user_id::UserId;
+use crate::user_id::{UserId, clean, unwrap_address};
 
 /// So many of the first users are tried to find out whether users can be read: one of them may be gone.
 const TRIED: usize = 3;
@@ -28,9 +28,6 @@ const CHUNK: usize = 2_000;
 
 /// Longest text that is looked for as a name, in characters.
 const LONGEST_NAME: usize = 256;
-
-/// Names of the list of those who go first, in errors.
-const FIRST: &str = "list of those who go first";
 
 /// Tenants that are read side by side.
 const TENANTS_AT_ONCE: usize = 32;
@@ -134,12 +131,16 @@ fn firsts<D>(gathered: &Gathered, tenants: &Tenants<'_, D>, rows: &[Row]) -> Vec
         }
     }
     for row in rows.iter().filter(|row| gathered.named.is_none() || row.tenant.is_none()) {
-        let user = row.id.parse().ok().filter(|id| *id != UserId::Me);
+        let user = UserId::read(&row.id).ok().filter(|id| *id != UserId::Me);
         if let (Ok(place), Some(user)) = (tenants.places.of(row.tenant.as_deref()), user) {
             firsts[place as usize].push(user);
         }
     }
-    firsts.iter_mut().for_each(|first| first.truncate(TRIED));
+    for first in &mut firsts {
+        // What can be nobody is tried last: most such ids are slips, and tell nothing of the permission.
+        first.sort_by_key(|id| id.check().is_err());
+        first.truncate(TRIED);
+    }
     firsts
 }
 
@@ -371,9 +372,9 @@ async fn look_up<D: Ask>(
     let Some(directory) = world.resolving() else { return Ok(found) };
     let (mut ids, mut names) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
     for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.verdict == Verdict::Read) {
-        match row.id.parse::<UserId>() {
+        match UserId::read(&row.id) {
             Ok(UserId::Principal(_)) | Err(_) if by_name && is_name(&row.id) => {
-                names.0.push(row.id.clone());
+                names.0.push(unwrap_address(&row.id).unwrap_or_else(|| clean(&row.id)).to_owned());
                 names.1.push(at);
             }
             Ok(user) => {

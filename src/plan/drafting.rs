@@ -13,9 +13,9 @@ use super::{LeftOut, Only, PlanError, PlanFacts, PlanRow, Target};
 use crate::directory::{Admins, DirectoryError, Need, Person, Resolved};
 use crate::event::TenantIndex;
 use crate::intake::{Row, Verdict};
-use crate::journal::Counted;
+use crate::journal::{Counted, ListRecord};
 use crate::outcome::Outcome;
-use crate::user_id::{InvalidUserId, UserId, names_external};
+use crate::user_id::{InvalidUserId, UserId, explain, names_external, unwrap_address};
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
 pub(super) const SPOOL_IN_MEMORY: usize = 4 << 20;
@@ -186,8 +186,8 @@ impl Drafting {
     }
 
     fn learn(&mut self, row: &Row, tenant: TenantIndex) {
-        if let Ok(user) = row.id.parse() {
-            let others = row.also.iter().chain(&row.perhaps).filter_map(|text| text.parse().ok());
+        if let Ok(user) = UserId::read(&row.id) {
+            let others = row.also.iter().chain(&row.perhaps).filter_map(|text| UserId::read(text).ok());
             let guard = &mut self.rules[tenant as usize].guard;
             guard.learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
         }
@@ -227,6 +227,9 @@ impl Drafting {
             rules.guard.look_back(|id| seen.names_target(tenant, id, targets))?;
         }
         (self.facts.first, self.facts.last) = self.ends.names();
+        for list in self.rules.iter().flat_map(|rules| rules.guard.lists()) {
+            merge(&mut self.facts.lists, list);
+        }
         Ok(Finished { spool: self.spool, drafted: self.drafted, facts: self.facts, each: self.each })
     }
 
@@ -375,6 +378,14 @@ impl Drafting {
     }
 }
 
+/// Joins what a list holds in one tenant to what it holds in others: its entries are the same everywhere.
+fn merge(lists: &mut Vec<ListRecord>, list: ListRecord) {
+    match lists.iter_mut().find(|known| known.list == list.list && known.name == list.name) {
+        Some(known) if known.entries == list.entries => known.in_plan += list.in_plan,
+        _ => lists.push(list),
+    }
+}
+
 /// A plan once all rows are in.
 pub(super) struct Finished {
     pub(super) spool: csv::Writer<SpooledTempFile>,
@@ -410,21 +421,28 @@ fn candidate<'a>(
     tenant: TenantIndex,
     found: Option<&'a Resolved>,
 ) -> Result<Candidate<'a>, String> {
-    let given: Result<UserId, InvalidUserId> = row.id.parse();
+    let given = UserId::read(&row.id);
     let (user, person) = match (found, &given) {
         (Some(Resolved::Person(person)), _) => (UserId::Object(person.id), Some(person)),
         (Some(Resolved::Ambiguous(names)), _) => {
             return Err(format!("ambiguous: it may be any of {}; name one by its id", names.join(", ")));
         }
-        (_, Ok(user)) => (user.clone(), None),
+        (_, Ok(user)) => match (user.check(), found) {
+            (Ok(()), _) => (user.clone(), None),
+            // The directory's word is final: what it does not know and Entra can't have is a slip.
+            (Err(why), Some(_)) => {
+                return Err(format!(
+                    "the directory knows no such user, and there can be none: {}",
+                    explain(&row.id, &why)
+                ));
+            }
+            (Err(why), None) => return Err(not_an_id(&row.id, &why)),
+        },
         (Some(_), Err(_)) => return Err("no user has that name, mail address, alias or number".to_owned()),
-        (None, Err(why @ InvalidUserId::NeitherGuidNorName)) => {
-            return Err(format!("not a user id: {why}; --resolve looks for other names, too"));
-        }
-        (None, Err(why)) => return Err(format!("not a user id: {why}")),
+        (None, Err(why)) => return Err(not_an_id(&row.id, why)),
     };
     let says_me = given == Ok(UserId::Me);
-    let parsed = |texts: &'a [String]| texts.iter().filter_map(|text| text.parse().ok());
+    let parsed = |texts: &'a [String]| texts.iter().filter_map(|text| UserId::read(text).ok());
     let mut ids = vec![user.clone()];
     let others = person.into_iter().flat_map(ids_of).chain(given).chain(parsed(&row.also));
     ids.extend(others.filter(|id: &UserId| *id != user));
@@ -439,6 +457,16 @@ fn candidate<'a>(
         priority: row.priority.as_deref(),
         absent: found.filter(|_| person.is_none()),
     })
+}
+
+/// Why a text is no user id, and that it may be another name.
+fn not_an_id(text: &str, why: &InvalidUserId) -> String {
+    let other = match why {
+        InvalidUserId::NeitherGuidNorName => "; --resolve looks for other names, too",
+        _ if unwrap_address(text).is_some() => "; --resolve looks it up",
+        _ => "",
+    };
+    format!("not a user id: {}{other}", explain(text, why))
 }
 
 impl Only {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::TenantFacts;
-use crate::journal::Sharded;
+use crate::journal::{ListRecord, Sharded};
 
 /// Counts and names of a plan. Counts are of targets, unless they say otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +35,9 @@ pub struct PlanFacts {
     pub protected: Vec<(String, String)>,
     /// Who would be protected and is sent all the same (`--unprotect`), and what protects them.
     pub unprotected: Vec<(String, String)>,
+    /// The lists that protect and exclude, with their counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lists: Vec<ListRecord>,
     /// What could not be checked, in words: the app's owners without the permission.
     pub unchecked: Vec<String>,
     /// The first and the last users in sending order, by names that people know; at most three each.

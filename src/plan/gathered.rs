@@ -159,7 +159,7 @@ impl Gathered {
         if let Some(named) = self.named.as_mut().filter(|_| read) {
             named.count(row.tenant.as_deref(), &row.id);
         }
-        self.names_me |= read && row.id.eq_ignore_ascii_case("me");
+        self.names_me |= read && matches!(UserId::read(&row.id), Ok(UserId::Me));
         put(&mut self.spool, row)
     }
 

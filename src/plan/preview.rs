@@ -75,6 +75,7 @@ impl Draft {
         let record = self.record();
         let looked_up = self.facts.resolution.clone();
         let unchecked = self.unchecked();
+        let lists = self.facts.lists.clone();
         let tenants = self.facts.tenants.len();
         let mut first: Vec<PlanRow> = Vec::new();
         let mut left_out: Vec<PlanRow> = Vec::new();
@@ -96,6 +97,9 @@ impl Draft {
             places(tenants),
             rows(record.rows)
         );
+        for list in &lists {
+            let _ = writeln!(text, "{} list {}.", list.list, wording::list(list, true));
+        }
         if record.external > 0 {
             let _ =
                 writeln!(text, "{} of them external: their home tenant holds the sessions.", record.external);

@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::{GuardError, guard};
+use super::{GuardError, PROTECTED, guard};
 use crate::directory::Selector;
+use crate::journal::ListRecord;
 use crate::user_id::UserId;
 
 /// What a plan is made by, beside the rows of files.
@@ -106,9 +107,9 @@ impl Listed {
         if let Some(name) = of("role") {
             return Listed::Of(Selector::Role { name, eligible });
         }
-        match text.parse() {
-            Ok(user) => Listed::Id(user),
-            Err(_) => Listed::File(PathBuf::from(text)),
+        match UserId::read(text) {
+            Ok(user) if user.check().is_ok() => Listed::Id(user),
+            _ => Listed::File(PathBuf::from(text)),
         }
     }
 }
@@ -119,7 +120,26 @@ impl Listed {
     /// # Errors
     /// When a file can't be read in full. `list` is what to call it, such as "protect list".
     pub fn check(&self, list: &'static str) -> Result<(), GuardError> {
-        guard::members(list, self).map(drop)
+        guard::entries(list, self).map(drop)
+    }
+
+    /// What a file holds, as far as that shows without the directory; none for what is no file.
+    ///
+    /// # Errors
+    /// When it can't be read in full.
+    pub fn count(&self, list: &'static str) -> Result<Option<ListRecord>, GuardError> {
+        let Listed::File(path) = self else { return Ok(None) };
+        let (_, counts) = guard::entries(list, self)?;
+        Ok(Some(ListRecord {
+            list: if list == PROTECTED { "protect" } else { "exclude" }.to_owned(),
+            name: path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+            entries: counts.accounts + counts.groups + counts.roles,
+            accounts: counts.accounts,
+            groups: counts.groups,
+            roles: counts.roles,
+            in_plan: 0,
+            comments: counts.comments,
+        }))
     }
 }
 

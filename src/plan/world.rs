@@ -49,9 +49,10 @@ impl Misses {
 }
 
 impl Within<'_> {
-    /// Whether an entry of a list holds here, by its cell in the list's column of tenants.
+    /// Whether an entry of a list holds here, by its cell in the list's column of tenants. In a run of one tenant, every
+    /// entry does.
     pub(super) fn holds(&self, cell: Option<&str>) -> bool {
-        self.places.is_none_or(|places| places.holds(cell, self.tenant))
+        self.misses.is_none() || self.places.is_none_or(|places| places.holds(cell, self.tenant))
     }
 
     /// Somebody knows the entry.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Profile, TenantEntry};
 use crate::identity::Sources;
+use crate::journal::ListRecord;
 use crate::plan::{EXCLUDED, Listed, PROTECTED};
 use crate::user_id::UserId;
 
@@ -31,6 +32,13 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
     }));
     found.extend(profile.output_dir.as_deref().and_then(output_dir));
     found
+}
+
+/// The lists of a profile, with their counts; those that can be read.
+pub fn lists(profile: &Profile) -> Vec<ListRecord> {
+    let protect = profile.protect.iter().map(|entry| Listed::read(entry, false).count(PROTECTED));
+    let excluded = profile.exclude_file.iter().map(|path| Listed::File(path.to_owned()).count(EXCLUDED));
+    protect.chain(excluded).filter_map(|counted| counted.ok().flatten()).collect()
 }
 
 /// What is wrong with the files that somebody signs in with.
@@ -100,7 +108,7 @@ fn list(key: &str, entry: &str, folder: &Path) -> Option<String> {
     if let Err(error) = Listed::read(entry, false).check(PROTECTED) {
         return Some(format!("{key}: {error}"));
     }
-    let is_id = entry.parse::<UserId>().is_ok();
+    let is_id = UserId::read(entry).is_ok_and(|id| id.check().is_ok());
     let also_a_file = is_id && folder.join(entry).exists();
     also_a_file.then(|| {
         format!("{key}: {entry} is read as a user's name, but there is a file of that name: rename the file")

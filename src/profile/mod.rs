@@ -23,7 +23,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use check::{exposed, problems};
+pub use check::{exposed, lists, problems};
 pub use file::Config;
 pub use place::Place;
 

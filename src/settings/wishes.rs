@@ -4,7 +4,7 @@ use crate::cli::WorkArgs;
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::plan::{Listed, Only, Wishes};
-use crate::user_id::UserId;
+use crate::user_id::{UserId, explain};
 
 /// Parses what the flags ask for.
 ///
@@ -71,8 +71,11 @@ fn role(name: &str, eligible: bool) -> Selector {
 
 fn ids(flag: &str, texts: &[String]) -> Result<Vec<UserId>, Error> {
     let parse = |text: &String| {
-        text.parse().map_err(|why| {
-            Error::Usage(format!("{flag} {}: not a user id: {why}", crate::harmless::excerpt(text, 120)))
+        let user = UserId::read(text).and_then(|user| user.check().map(|()| user));
+        user.map_err(|why| {
+            let why = explain(text, &why);
+            let said = format!("{flag} {text}: not a user id: {why}");
+            Error::Usage(crate::harmless::excerpt(&said, 400))
         })
     };
     texts.iter().map(parse).collect()

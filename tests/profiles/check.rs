@@ -31,7 +31,9 @@ fn good_profiles_are_good() {
     let keys = "protect = ['boss.csv', 'x@y.z', 'group:Board', 'role:Global Administrator']\nexclude_file = 'leave.txt'\noutput_dir = 'not-yet-there'\n";
     let toml = format!("[profile.c]\n{0}{keys}[profile.d]\n{0}", app());
     let done = stage.finish(&mut check(&stage, &toml, &[]));
-    assert_eq!(done.exits(0).stdout, "c: good\nd: good\n");
+    let lists =
+        "c: protect list boss.csv: 1 entry, 1 account\nc: exclude list leave.txt: 1 entry, 1 account\n";
+    assert_eq!(done.exits(0).stdout, format!("c: good\n{lists}d: good\n"));
     assert_eq!(stage.stats().token_requests, 0);
 }
 

@@ -67,6 +67,9 @@ fn people(page: &mut Page, about: &About<'_>) {
     page.count("synced", facts.synced, " from on-premises");
     page.count("not found", facts.missing, " in the directory");
     page.count("deleted", facts.deleted, "");
+    for list in &facts.lists {
+        page.line(&list.list, &wording::list(list, true));
+    }
     if !facts.unprotected.is_empty() {
         let each = facts.unprotected.iter().map(|(name, why)| format!("{name} ({why})"));
         let text = format!("sent although protected: {}", each.collect::<Vec<_>>().join(", "));

@@ -155,6 +155,37 @@ pub(super) fn open(
     Ok(Workbook { sheets, facts, digest })
 }
 
+/// All rows of all sheets of the workbook that begins with `head`, hidden ones too, with the names of the sheets.
+pub(super) fn read_all(
+    name: &str,
+    head: &[u8],
+    raw: &mut Hashing,
+) -> Result<Vec<(String, Vec<Entry>)>, IntakeError> {
+    let failed = |trouble: Trouble| trouble.of(name);
+    let archive = Archive::open(copy(name, head, raw)?).map_err(failed)?;
+    check(name, &archive)?;
+    let mut book = Book::open(archive).map_err(failed)?;
+    let mut bounds = Bounds::default();
+    let mut all = Vec::new();
+    for sheet in book.sheets.clone() {
+        let rows = read_rows(&mut book, &sheet, &mut bounds).map_err(failed)?;
+        all.push((sheet.name, rows));
+    }
+    Ok(all)
+}
+
+fn read_rows(book: &mut Book, sheet: &book::Sheet, bounds: &mut Bounds) -> Result<Vec<Entry>, Trouble> {
+    let missing = || Trouble::Damaged(format!("its sheet {} has no part", shown(&sheet.name)));
+    let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
+    let mut reader = SheetReader::new(Xml::new(part)?, &book.shared);
+    let mut rows = Vec::new();
+    while let Some(row) = reader.next()? {
+        bounds.add(&row)?;
+        rows.push(row.entry());
+    }
+    Ok(rows)
+}
+
 /// Copies the file to a temporary one.
 fn copy(name: &str, head: &[u8], raw: &mut Hashing) -> Result<File, IntakeError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };

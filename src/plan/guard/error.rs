@@ -39,6 +39,38 @@ pub enum GuardError {
         /// Its file.
         path: PathBuf,
     },
+    /// An entry can be no id, and is no file.
+    #[error("the {list} names '{text}', which is no file, and no user id: {why}")]
+    Impossible {
+        /// Which list.
+        list: &'static str,
+        /// What was given.
+        text: String,
+        /// Why it is no id.
+        why: String,
+    },
+    /// An entry is an id, and there is a file of that name.
+    #[error(
+        "the {list} names {entry}, which may be a user or the file of that name. To mean the file, write ./{entry}, or rename the file"
+    )]
+    IdAndFile {
+        /// Which list.
+        list: &'static str,
+        /// Which entry.
+        entry: String,
+    },
+    /// An entry holds in a tenant that the run has not: it would protect nobody.
+    #[error(
+        "the {list} names {entry} in the tenant {tenant}, which is none of this run's: it would leave nobody out. Take the          entry away, or its tenant"
+    )]
+    Elsewhere {
+        /// Which list.
+        list: &'static str,
+        /// Which entry.
+        entry: String,
+        /// Its tenant.
+        tenant: String,
+    },
     /// `me` on a list.
     #[error("the {list} can't hold `me`: name the account by its object id and its user principal name")]
     Me {
@@ -94,6 +126,16 @@ pub enum GuardError {
         entry: String,
         /// Why.
         source: DirectoryError,
+    },
+    /// Only the directory can tell whom an entry names, and it is not read.
+    #[error(
+        "the {list} names {entry}, whose members only the directory knows, and it is not read: take --no-lookup away. Nothing was sent"
+    )]
+    NotRead {
+        /// Which list.
+        list: &'static str,
+        /// Which entry.
+        entry: String,
     },
     /// `--unprotect` names somebody whom nothing protects.
     #[error("--unprotect {id}: nobody of that id is protected; take the flag away, or name the very id")]

@@ -2,18 +2,35 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{GuardError, Named, Unprotected};
+use super::{Counts, GuardError, Named, Unprotected};
+use crate::journal::ListRecord;
 use crate::outcome::Outcome;
 use crate::plan::LeftOut;
 use crate::user_id::UserId;
+
+/// Somebody listed.
+#[derive(Debug)]
+struct Person {
+    /// The number of the reason.
+    reason: u32,
+    /// The number of the source.
+    source: u32,
+}
 
 #[derive(Debug)]
 pub(super) struct List {
     pub(super) name: &'static str,
     outcome: Outcome,
-    /// Each id, with the number of its reason.
-    ids: HashMap<UserId, u32>,
+    /// Each id, with the numbers of those whom it names: one, mostly.
+    ids: HashMap<UserId, Vec<u32>>,
+    people: Vec<Person>,
     reasons: Vec<String>,
+    /// The files, and what is named directly, with what they hold.
+    sources: Vec<ListRecord>,
+    /// The number of the source that is read now.
+    source: usize,
+    /// Those whom rows named, by their numbers.
+    met: HashSet<u32>,
     /// Somebody is known by object id only.
     object_only: bool,
     /// Somebody is known by user principal name only.
@@ -28,7 +45,11 @@ impl List {
             name,
             outcome,
             ids: HashMap::new(),
+            people: Vec::new(),
             reasons: Vec::new(),
+            sources: Vec::new(),
+            source: 0,
+            met: HashSet::new(),
             object_only: false,
             name_only: false,
             learned: HashSet::new(),
@@ -43,6 +64,39 @@ impl List {
         self.ids.is_empty()
     }
 
+    /// Where the next ones come from: a file, or what is named directly.
+    pub(super) fn begin(&mut self, source: &str) {
+        let list = if self.outcome == Outcome::Protected { "protect" } else { "exclude" };
+        let known = self.sources.iter().position(|known| known.name == source);
+        self.source = known.unwrap_or_else(|| {
+            self.sources.push(ListRecord {
+                list: list.to_owned(),
+                name: source.to_owned(),
+                ..ListRecord::default()
+            });
+            self.sources.len() - 1
+        });
+    }
+
+    /// Takes in what the source holds.
+    pub(super) fn count(&mut self, counts: Counts) {
+        let Some(source) = self.sources.get_mut(self.source) else { return };
+        source.accounts += counts.accounts;
+        source.groups += counts.groups;
+        source.roles += counts.roles;
+        source.entries += counts.accounts + counts.groups + counts.roles;
+        source.comments.extend(counts.comments);
+    }
+
+    /// Each source with its counts.
+    pub(super) fn record(&self) -> impl Iterator<Item = ListRecord> + '_ {
+        let mut sources = self.sources.clone();
+        for number in &self.met {
+            sources[self.people[*number as usize].source as usize].in_plan += 1;
+        }
+        sources.into_iter()
+    }
+
     /// Adds one person, by all ids known of them. Who is named twice keeps the first reason.
     pub(super) fn add(&mut self, ids: Vec<UserId>, reason: &str) {
         let (object, name) = kinds(&ids);
@@ -51,33 +105,46 @@ impl List {
         if self.reasons.last().is_none_or(|last| last != reason) {
             self.reasons.push(reason.to_owned());
         }
-        let number = self.reasons.len() as u32 - 1;
+        let reason = self.reasons.len() as u32 - 1;
+        let source = self.source as u32;
+        let number = self.people.len() as u32;
+        self.people.push(Person { reason, source });
         for id in ids {
-            self.ids.entry(id).or_insert(number);
+            self.ids.entry(id).or_default().push(number);
         }
     }
 
     /// Takes somebody off, by any id that is known of them.
     pub(super) fn take_off(&mut self, unprotected: &mut Unprotected) {
         for id in &unprotected.ids {
-            let reason = self.ids.remove(id).and_then(|number| self.reasons.get(number as usize));
-            if let Some(reason) = reason.filter(|reason| !unprotected.reasons.contains(reason)) {
-                unprotected.reasons.push(reason.clone());
+            for number in self.ids.remove(id).unwrap_or_default() {
+                let reason = &self.reasons[self.people[number as usize].reason as usize];
+                if !unprotected.reasons.contains(reason) {
+                    unprotected.reasons.push(reason.clone());
+                }
             }
         }
     }
 
     /// Whether the ids name somebody listed, and why; if so, takes in all of them.
     pub(super) fn learn(&mut self, ids: &[UserId]) -> Option<&str> {
-        let number = *ids.iter().find_map(|id| self.ids.get(id))?;
+        let number = *ids.iter().find_map(|id| self.ids.get(id))?.first()?;
         self.learned.extend(ids.iter().cloned());
-        self.reasons.get(number as usize).map(String::as_str)
+        let reason = self.people.get(number as usize)?.reason;
+        self.reasons.get(reason as usize).map(String::as_str)
+    }
+
+    /// Remembers that a row of the plan names somebody listed.
+    fn meet(&mut self, ids: &[UserId]) {
+        self.met.extend(ids.iter().filter_map(|id| self.ids.get(id)).flatten());
     }
 
     pub(super) fn check(&mut self, named: Named<'_>, resolved: bool) -> Result<Option<LeftOut>, GuardError> {
         let Named { ids, perhaps, .. } = named;
         let (list, outcome) = (self.name, self.outcome);
-        if let Some(reason) = self.learn(&[ids, perhaps].concat()) {
+        let all = [ids, perhaps].concat();
+        self.meet(&all);
+        if let Some(reason) = self.learn(&all) {
             return Ok(Some(LeftOut::new(outcome, reason.to_owned())));
         }
         let (object, name) = kinds(ids);

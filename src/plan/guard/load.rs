@@ -34,13 +34,15 @@ impl Guard {
         {
             for entry in entries {
                 let (name, outcome) = (list.name, list.outcome());
+                list.begin(&source(outcome, entry));
                 let unprotected = &mut guard.unprotected;
                 let mut add = |ids: Vec<UserId>, whence: &str| {
                     unprotected.iter_mut().for_each(|somebody| somebody.learn(&ids));
                     list.add(ids, &reason(outcome, entry, whence));
                     Ok(())
                 };
-                for_each_person(name, entry, world, tell, &mut add).await?;
+                let counts = for_each_person(name, entry, world, tell, &mut add).await?;
+                list.count(counts);
             }
         }
         let mut loaded = Loaded { guard, unchecked: Vec::new() };
@@ -61,11 +63,13 @@ impl Guard {
         let list = &mut self.protect;
         for entry in &wishes.protect_now {
             let (name, outcome) = (list.name, list.outcome());
+            list.begin(&source(outcome, entry));
             let mut add = |ids: Vec<UserId>, whence: &str| {
                 list.add(ids, &reason(outcome, entry, whence));
                 Ok(())
             };
-            for_each_person(name, entry, world, tell, &mut add).await?;
+            let counts = for_each_person(name, entry, world, tell, &mut add).await?;
+            list.count(counts);
         }
         Ok(())
     }
@@ -158,6 +162,15 @@ impl Loaded {
         };
         self.unchecked.push(format!("{what} ({reason})"));
         Ok(())
+    }
+}
+
+/// What a list is called where it is counted: its file, or the flag that names people directly.
+fn source(outcome: Outcome, entry: &Listed) -> String {
+    match entry {
+        Listed::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        Listed::Id(_) | Listed::Of(_) if outcome == Outcome::Protected => "--protect".to_owned(),
+        Listed::Id(_) | Listed::Of(_) => "--exclude".to_owned(),
     }
 }
 

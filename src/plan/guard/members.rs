@@ -2,14 +2,15 @@
 
 use std::path::Path;
 
-use super::GuardError;
+use super::file::Entries;
+use super::{Counts, FIRST, GuardError};
 use crate::directory::{DirectoryError, Resolved, Selector};
 use crate::harmless::excerpt;
 use crate::intake::{self, Options, Source, Verdict};
 use crate::plan::Listed;
 use crate::plan::ask::{Ask, Pages, Reading, Tell, ids_of, resolve};
 use crate::plan::world::World;
-use crate::user_id::UserId;
+use crate::user_id::{UserId, explain};
 
 /// Ids that are looked up at once.
 const CHUNK: usize = 2_000;
@@ -17,26 +18,37 @@ const CHUNK: usize = 2_000;
 /// Part of an entry.
 #[derive(Debug)]
 pub(in crate::plan) enum Member {
-    /// One person, by all ids that are given.
-    Ids {
-        ids: Vec<UserId>,
-        /// Where they are given.
-        place: String,
-        /// In which tenant, as the file says.
-        tenant: Option<String>,
-    },
+    /// One account.
+    Ids(MemberIds),
     /// Those whom the directory names.
     Of {
         selector: Selector,
+        /// Where it is given.
+        place: String,
         /// In which tenant, as the file says.
         tenant: Option<String>,
     },
 }
 
+/// One account, by all ids that are given.
+#[derive(Debug)]
+pub(in crate::plan) struct MemberIds {
+    /// That to look it up by first.
+    pub(in crate::plan) ids: Vec<UserId>,
+    /// Where they are given.
+    pub(in crate::plan) place: String,
+    /// In which tenant, as the file says.
+    pub(in crate::plan) tenant: Option<String>,
+    /// Whether the directory may know no such user: it is a mail address beside an id.
+    pub(in crate::plan) may_miss: bool,
+}
+
 impl Member {
-    fn tenant(&self) -> Option<&str> {
+    fn place(&self) -> (&str, Option<&str>) {
         match self {
-            Member::Ids { tenant, .. } | Member::Of { tenant, .. } => tenant.as_deref(),
+            Member::Ids(MemberIds { place, tenant, .. }) | Member::Of { place, tenant, .. } => {
+                (place, tenant.as_deref())
+            }
         }
     }
 }
@@ -46,21 +58,46 @@ pub(in crate::plan) type Take<'a> = &'a mut dyn FnMut(Vec<UserId>, &str) -> Resu
 
 /// Reads one entry, as far as that can be done without the directory.
 pub(in crate::plan) fn members(list: &'static str, entry: &Listed) -> Result<Vec<Member>, GuardError> {
-    let members = match entry {
-        Listed::Id(user) => {
-            vec![Member::Ids { ids: vec![user.clone()], place: user.to_string(), tenant: None }]
-        }
-        Listed::File(path) => of_file(list, path)?,
-        Listed::Of(selector) => vec![Member::Of { selector: selector.clone(), tenant: None }],
-    };
-    let is_me = |member: &Member| matches!(member, Member::Ids { ids, .. } if ids.contains(&UserId::Me));
-    match members.iter().any(is_me) {
-        true => Err(GuardError::Me { list }),
-        false => Ok(members),
-    }
+    entries(list, entry).map(|(members, _)| members)
 }
 
-fn of_file(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
+/// Reads one entry, and counts what it holds.
+pub(in crate::plan) fn entries(
+    list: &'static str,
+    entry: &Listed,
+) -> Result<(Vec<Member>, Counts), GuardError> {
+    let mut counts = Counts::default();
+    let members = match entry {
+        Listed::Id(UserId::Me) => return Err(GuardError::Me { list }),
+        Listed::Id(user) => {
+            let place = user.to_string();
+            if matches!(user, UserId::Principal(_)) && Path::new(&place).is_file() {
+                return Err(GuardError::IdAndFile { list, entry: place });
+            }
+            vec![Member::Ids(MemberIds { ids: vec![user.clone()], place, tenant: None, may_miss: false })]
+        }
+        // Who goes first is no matter of safety: that list is read as any input is.
+        Listed::File(path) if list == FIRST => of_rows(list, path)?,
+        Listed::File(path) => {
+            let Entries { members, comments } = super::file::read(list, path)?;
+            counts.comments = comments;
+            members
+        }
+        Listed::Of(selector) => {
+            vec![Member::Of { selector: selector.clone(), place: selector.to_string(), tenant: None }]
+        }
+    };
+    for member in &members {
+        match member {
+            Member::Ids(_) => counts.accounts += 1,
+            Member::Of { selector: Selector::Role { .. }, .. } => counts.roles += 1,
+            Member::Of { .. } => counts.groups += 1,
+        }
+    }
+    Ok((members, counts))
+}
+
+fn of_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
     let unreadable = |source| GuardError::Unreadable { list, source: Box::new(source) };
     let rows = intake::open(&[Source::File(path.to_owned())], &Options::default()).map_err(unreadable)?;
     if rows.ids_are_mail() {
@@ -73,50 +110,76 @@ fn of_file(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
         if let Verdict::Unreadable(why) | Verdict::Excluded(why) = &row.verdict {
             return Err(wrong(why.clone()));
         }
+        let place = format!("{} ({}, line {})", row.id, path.display(), row.line);
         if let Listed::Of(selector) = Listed::read(&row.id, false) {
-            members.push(Member::Of { selector, tenant: row.tenant });
+            members.push(Member::Of { selector, place, tenant: row.tenant });
             continue;
         }
-        let id: UserId = row.id.parse().map_err(|why| wrong(format!("'{}' is no user id: {why}", row.id)))?;
-        let also = row.also.iter().filter_map(|text| text.parse().ok());
+        let id = UserId::read(&row.id)
+            .map_err(|why| wrong(format!("'{}' is no user id: {}", row.id, explain(&row.id, &why))))?;
+        if id == UserId::Me {
+            return Err(GuardError::Me { list });
+        }
+        let also = row.also.iter().filter_map(|text| UserId::read(text).ok());
         let ids = std::iter::once(id).chain(also).collect();
-        let place = format!("{} ({}, line {})", row.id, path.display(), row.line);
-        members.push(Member::Ids { ids, place, tenant: row.tenant });
+        members.push(Member::Ids(MemberIds { ids, place, tenant: row.tenant, may_miss: false }));
     }
     Ok(members)
 }
 
-/// Gives `take` everybody whom an entry names, with the reason to give for it.
+/// Gives `take` everybody whom an entry names, with the reason to give for it; and what the entry holds.
 pub(in crate::plan) async fn for_each_person<D: Ask>(
     list: &'static str,
     entry: &Listed,
     world: &World<'_, D>,
     tell: Tell<'_>,
     take: Take<'_>,
-) -> Result<(), GuardError> {
+) -> Result<Counts, GuardError> {
     let reason = match entry {
         Listed::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
         Listed::Id(_) | Listed::Of(_) => String::new(),
     };
     let mut named = Vec::new();
-    let here = members(list, entry)?.into_iter().filter(|member| world.within.holds(member.tenant()));
-    for member in here {
+    let (members, counts) = entries(list, entry)?;
+    for member in members {
+        let (place, tenant) = member.place();
+        if !world.within.holds(tenant) {
+            let why = GuardError::Elsewhere {
+                list,
+                entry: excerpt(place, 200),
+                tenant: excerpt(tenant.unwrap_or_default(), 80),
+            };
+            world.within.missed(list, place, why)?;
+            continue;
+        }
         match member {
-            Member::Ids { ids, place, .. } => named.push((ids, place)),
-            Member::Of { selector, .. } => of_directory(list, &selector, world, tell, take).await?,
+            Member::Ids(ids) => named.push(ids),
+            Member::Of { selector, place, .. } => {
+                of_directory(list, &selector, &place, world, tell, take).await?;
+            }
         }
     }
     let Some(directory) = world.resolving() else {
-        return named.into_iter().try_for_each(|(ids, _)| take(ids, &reason));
+        for MemberIds { ids, place, .. } in named {
+            world.within.found(list, &place);
+            take(ids, &reason)?;
+        }
+        return Ok(counts);
     };
     let mut so_far = 0;
     let of = Some(named.len() as u64);
     for chunk in named.chunks_mut(CHUNK) {
-        let asked: Vec<UserId> = chunk.iter().map(|(ids, _)| ids[0].clone()).collect();
+        let asked: Vec<UserId> = chunk.iter().map(|member| member.ids[0].clone()).collect();
         let failed = |source| GuardError::Directory { list, entry: entry.to_string(), source };
         let found = resolve(directory, &asked).await.map_err(failed)?;
-        for ((ids, place), found) in chunk.iter_mut().zip(found) {
-            match with_found(list, std::mem::take(ids), place, found) {
+        for (member, found) in chunk.iter_mut().zip(found) {
+            let MemberIds { ids, place, may_miss, .. } = member;
+            let ids = std::mem::take(ids);
+            if *may_miss && !matches!(found, Resolved::Person(_)) {
+                take(ids, &reason)?;
+                continue;
+            }
+            match with_found(list, ids, place, found) {
                 Ok(ids) => {
                     world.within.found(list, place);
                     take(ids, &reason)?;
@@ -127,7 +190,7 @@ pub(in crate::plan) async fn for_each_person<D: Ask>(
         so_far += chunk.len() as u64;
         tell(&Reading { what: list, so_far, of });
     }
-    Ok(())
+    Ok(counts)
 }
 
 /// All ids of a person on a list; nobody passes who is nobody in the directory.
@@ -156,15 +219,17 @@ fn with_found(
 async fn of_directory<D: Ask>(
     list: &'static str,
     selector: &Selector,
+    entry: &str,
     world: &World<'_, D>,
     tell: Tell<'_>,
     take: Take<'_>,
 ) -> Result<(), GuardError> {
-    let failed = |source| GuardError::Directory { list, entry: selector.to_string(), source };
-    let Some(directory) = world.directory else { return Ok(()) };
-    let entry = selector.to_string();
+    let failed = |source| GuardError::Directory { list, entry: entry.to_owned(), source };
+    let Some(directory) = world.directory else {
+        return Err(GuardError::NotRead { list, entry: excerpt(entry, 200) });
+    };
     let mut pages = match directory.people(selector).await {
-        Err(why @ DirectoryError::NotFound { .. }) => return world.within.missed(list, &entry, failed(why)),
+        Err(why @ DirectoryError::NotFound { .. }) => return world.within.missed(list, entry, failed(why)),
         asked => asked.map_err(failed)?,
     };
     let what = pages.name().to_owned();
@@ -184,8 +249,8 @@ async fn of_directory<D: Ask>(
     // A group or a role that holds nobody is mostly another one than was meant.
     if so_far == 0 && !world.allow_empty {
         let reason = "which holds no user; --allow-empty goes on".to_owned();
-        return world.within.missed(list, &entry, GuardError::Nobody { list, entry: what, reason });
+        return world.within.missed(list, entry, GuardError::Nobody { list, entry: what, reason });
     }
-    world.within.found(list, &entry);
+    world.within.found(list, entry);
     Ok(())
 }

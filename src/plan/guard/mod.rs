@@ -5,14 +5,18 @@
 //! by the other, the plan is refused.
 
 mod error;
+mod file;
+mod harvest;
 mod list;
 mod load;
 mod members;
 mod own;
 
 pub use error::GuardError;
-pub(super) use members::{for_each_person, members};
+use members::MemberIds;
+pub(super) use members::{entries, for_each_person, members};
 
+use crate::journal::ListRecord;
 use crate::outcome::Outcome;
 use crate::plan::LeftOut;
 use crate::user_id::UserId;
@@ -25,6 +29,19 @@ pub(crate) const PROTECTED: &str = "protect list";
 
 /// What the exclusions are called in errors.
 pub(crate) const EXCLUDED: &str = "list of exclusions";
+
+/// What the list of those who go first is called in errors.
+pub(crate) const FIRST: &str = "list of those who go first";
+
+/// What an entry of a list holds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) accounts: u64,
+    pub(super) groups: u64,
+    pub(super) roles: u64,
+    /// Lines of comments that hold ids: nobody is left out by them.
+    pub(super) comments: Vec<u64>,
+}
 
 /// Everybody who must not be sent.
 #[derive(Debug)]
@@ -75,6 +92,11 @@ impl Guard {
         for list in [&mut self.protect, &mut self.exclude] {
             list.learn(ids);
         }
+    }
+
+    /// Each list with its counts.
+    pub(super) fn lists(&self) -> Vec<ListRecord> {
+        self.protect.record().chain(self.exclude.record()).collect()
     }
 
     /// Whether anybody is on a list.

@@ -1,0 +1,167 @@
+//! A list of accounts that protects or excludes, read in full: every record of every sheet, every cell, and no choice of a
+//! column. What can't be read ends the reading. Which cells name an account is the guard's matter.
+//!
+//! A source of users may be read kindly, since a row that is not understood is only not sent. Here it would be sent.
+
+mod json;
+mod sheets;
+mod text;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::columns::{is_known_id, understand};
+use super::digest::Hashing;
+use super::encoding::{Text, detect};
+use super::error::{IntakeError, bare};
+use super::row::not_a_user;
+
+/// The most that a list may hold, in bytes.
+const LARGEST: u64 = 256 * 1024 * 1024;
+/// How many bytes are looked at to tell what a source is.
+const HEAD: usize = 64 * 1024;
+
+/// A list, in full.
+#[derive(Debug, Default)]
+pub(crate) struct List {
+    pub(crate) tables: Vec<Table>,
+    /// Lines of comments, and what they say.
+    pub(crate) comments: Vec<(u64, String)>,
+}
+
+/// A sheet of a workbook, or the whole of any other source.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    /// The sheet's name.
+    pub(crate) sheet: Option<String>,
+    /// The records that hold something, in order.
+    pub(crate) records: Vec<Record>,
+}
+
+/// One record.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// Its line, its row in the sheet, or its place in the array; from 1.
+    pub(crate) line: u64,
+    pub(crate) cells: Vec<String>,
+    /// What each cell is called, where the record itself says so.
+    pub(crate) names: Option<Vec<String>>,
+}
+
+/// Why a list can't be read in full.
+#[derive(Debug)]
+pub(crate) enum ListError {
+    /// The source as a whole.
+    Source(IntakeError),
+    /// This line.
+    Line { line: u64, reason: String },
+}
+
+impl From<IntakeError> for ListError {
+    fn from(error: IntakeError) -> Self {
+        ListError::Source(error)
+    }
+}
+
+/// Reads the list.
+///
+/// # Errors
+/// When any part of it can't be read.
+pub(crate) fn read(path: &Path) -> Result<List, ListError> {
+    let name = bare(&path.display().to_string());
+    if path.is_dir() {
+        return Err(IntakeError::Directory { name }.into());
+    }
+    let file = File::open(path).map_err(|error| IntakeError::Open { name: name.clone(), error })?;
+    from_reader(&name, Box::new(file))
+}
+
+fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<List, ListError> {
+    let failed = |error| IntakeError::Read { name: name.to_owned(), error };
+    let mut raw = Hashing::new(reader);
+    let head = raw.read_head(HEAD).map_err(failed)?;
+    if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
+        return sheets::read(name, &head, &mut raw);
+    }
+    let whole = head.len() < HEAD;
+    let detected = detect(&head, whole, None).map_err(|no| IntakeError::NotText {
+        name: name.to_owned(),
+        what: no.what.to_owned(),
+        remedy: no.remedy,
+    })?;
+    let bytes = decode(Text::new(head, raw, &detected)).map_err(failed)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(IntakeError::TooLarge { name: name.to_owned(), what: "over 256 MiB".into() }.into());
+    }
+    let list = match json::read(&bytes) {
+        Some(list) => list?,
+        None => text::read(name, &bytes)?,
+    };
+    match list.tables.iter().all(|table| table.records.is_empty()) {
+        true => Err(IntakeError::NoRows { name: name.to_owned(), what: "it holds no entry" }.into()),
+        false => Ok(list),
+    }
+}
+
+/// The whole text, or a little more than the largest. The decoder needs room in its buffer: `read_to_end` would at times offer
+/// too little, and then wait for ever.
+fn decode(mut text: Text) -> std::io::Result<Vec<u8>> {
+    let (mut bytes, mut room) = (Vec::new(), vec![0; 64 * 1024]);
+    while bytes.len() as u64 <= LARGEST {
+        match text.read(&mut room) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&room[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(bytes)
+}
+
+/// What the columns of a table hold, by the names in its header.
+#[derive(Debug, Default)]
+pub(crate) struct Columns {
+    /// How many there are.
+    pub(crate) width: usize,
+    /// Those of object ids.
+    pub(crate) objects: Vec<usize>,
+    /// Those of user principal names.
+    pub(crate) upns: Vec<usize>,
+    /// Those of mail addresses.
+    pub(crate) mails: Vec<usize>,
+    /// That of the tenant in which an entry holds.
+    pub(crate) tenant: Option<usize>,
+    /// All those of tenants: a GUID in them is no user's.
+    pub(crate) tenants: Vec<usize>,
+    object_type: Option<usize>,
+}
+
+impl Columns {
+    /// Reads a header; none where no name in it is known to stand over user ids.
+    pub(crate) fn read(names: &[String]) -> Option<Columns> {
+        names.iter().any(|name| is_known_id(name)).then(|| Columns::named(names))
+    }
+
+    /// What columns of these names hold, whatever they are.
+    pub(crate) fn named(names: &[String]) -> Columns {
+        let known = understand(names);
+        Columns {
+            width: names.len(),
+            objects: known.objects,
+            upns: known.upns,
+            mails: known.mails,
+            tenant: known.tenant,
+            tenants: known.tenants,
+            object_type: known.object_type,
+        }
+    }
+
+    /// What the record is, if it says that it is no user: "a Group".
+    pub(crate) fn not_a_user(&self, cells: &[String]) -> Option<&'static str> {
+        not_a_user(cells.get(self.object_type?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

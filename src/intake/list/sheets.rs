@@ -1,0 +1,39 @@
+//! Lists as workbooks: every sheet, hidden or not, with its hidden rows and columns.
+
+use super::super::digest::Hashing;
+use super::super::error::{IntakeError, shown};
+use super::super::spreadsheet;
+use super::{List, ListError, Record, Table};
+use crate::user_id::trim;
+
+/// Reads the workbook that begins with `head`.
+pub(super) fn read(name: &str, head: &[u8], raw: &mut Hashing) -> Result<List, ListError> {
+    let mut tables = Vec::new();
+    for (sheet, entries) in spreadsheet::read_all(name, head, raw)? {
+        let mut records = Vec::new();
+        for entry in entries {
+            let stop = |reason: String| {
+                Err(ListError::Line {
+                    line: entry.line,
+                    reason: format!("sheet {}: {reason}", shown(&sheet)),
+                })
+            };
+            if let Some(trouble) = entry.trouble {
+                return stop(trouble);
+            }
+            if let Some(fault) = entry.faults.first() {
+                return stop(fault.why.clone());
+            }
+            if entry.cells.iter().any(|cell| !trim(cell).is_empty()) {
+                records.push(Record { line: entry.line, cells: entry.cells, names: None });
+            }
+        }
+        if !records.is_empty() {
+            tables.push(Table { sheet: Some(sheet), records });
+        }
+    }
+    if tables.is_empty() {
+        return Err(IntakeError::NoRows { name: name.to_owned(), what: "its sheets are empty" }.into());
+    }
+    Ok(List { tables, comments: Vec::new() })
+}

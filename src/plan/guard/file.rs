@@ -1,0 +1,154 @@
+//! The entries of a list that protects or excludes, read from its file. Every line is understood, or the list is refused.
+
+use std::path::Path;
+
+use super::harvest::{Harvest, harvest, is_blank};
+use super::members::Member;
+use super::{GuardError, MemberIds};
+use crate::harmless::excerpt;
+use crate::intake::{IntakeError, ListColumns, ListError, ListRecord, read_list};
+use crate::user_id::{UserId, clean, explain};
+
+/// Entries, and lines of comments that hold ids.
+pub(super) struct Entries {
+    pub(super) members: Vec<Member>,
+    pub(super) comments: Vec<u64>,
+}
+
+/// Reads all entries.
+///
+/// # Errors
+/// When the file can't be read in full, or a line of it is not understood.
+pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardError> {
+    let line = |line, reason| GuardError::Line { list, path: path.to_owned(), line, reason };
+    let file = read_list(path).map_err(|error| match error {
+        ListError::Source(source) => unreadable(list, path, source),
+        ListError::Line { line: at, reason } => line(at, reason),
+    })?;
+    let mut members = Vec::new();
+    for table in &file.tables {
+        let mut header: Option<(&ListRecord, ListColumns)> = None;
+        for record in &table.records {
+            let own = record.names.as_ref().map(|names| ListColumns::named(names));
+            let columns = own.as_ref().or(header.as_ref().map(|(_, columns)| columns));
+            let sheet = |reason: String| match &table.sheet {
+                Some(sheet) => format!("sheet {}: {reason}", excerpt(sheet, 60)),
+                None => reason,
+            };
+            let wrong = |reason: String| line(record.line, sheet(reason));
+            let found = harvest(&record.cells, columns).map_err(&wrong)?;
+            if found.says_me {
+                return Err(GuardError::Me { list });
+            }
+            if !found.is_empty() {
+                if let Some(what) = columns.and_then(|columns| columns.not_a_user(&record.cells)) {
+                    let hint = "a list takes users, and `group:NAME` or `role:NAME`";
+                    return Err(wrong(format!("it is {what}, not a user: {hint}")));
+                }
+                entry(list, path, record, found, columns, &mut members)?;
+                continue;
+            }
+            match (&header, ListColumns::read(&record.cells)) {
+                (None, Some(columns)) if own.is_none() => header = Some((record, columns)),
+                (Some((first, _)), Some(_)) if is_same(first, record) => {}
+                _ => return Err(wrong(no_entry(record))),
+            }
+        }
+    }
+    if members.is_empty() {
+        let name = path.display().to_string();
+        let what = "nothing follows its header or comments";
+        return Err(unreadable(list, path, IntakeError::NoRows { name, what }));
+    }
+    let is_entry = |text: &str| harvest(&[text.to_owned()], None).is_ok_and(|found| found.is_empty());
+    let comments = file.comments.iter().filter(|(_, text)| !is_entry(text.trim_start_matches(['#', ' '])));
+    let comments = comments.map(|(line, _)| *line).collect();
+    Ok(Entries { members, comments })
+}
+
+/// Whether two headers name the same columns in the same order.
+fn is_same(first: &ListRecord, again: &ListRecord) -> bool {
+    let names =
+        |record: &ListRecord| record.cells.iter().map(|cell| clean(cell).to_lowercase()).collect::<Vec<_>>();
+    names(first) == names(again)
+}
+
+fn no_entry(record: &ListRecord) -> String {
+    let text: Vec<&str> =
+        record.cells.iter().map(|cell| cell.trim()).filter(|cell| !is_blank(cell)).collect();
+    format!(
+        "'{}' names no account by an object id or a user principal name, and no group: or role:. Take the line away, or begin \
+         it with # if it is a comment",
+        excerpt(&text.join(" "), 120)
+    )
+}
+
+/// Takes in one record with ids: an object id and the user principal name beside it are one account, where the header says
+/// so, and any other id is an account of its own.
+fn entry(
+    list: &'static str,
+    path: &Path,
+    record: &ListRecord,
+    found: Harvest,
+    columns: Option<&ListColumns>,
+    members: &mut Vec<Member>,
+) -> Result<(), GuardError> {
+    let fits = |columns: &&ListColumns| record.cells.iter().skip(columns.width).all(|cell| is_blank(cell));
+    let columns = columns.filter(fits);
+    let tenant = columns.and_then(|columns| record.cells.get(columns.tenant?));
+    let tenant = tenant.map(|cell| clean(cell)).filter(|cell| !is_blank(cell) && !cell.contains('@'));
+    let tenant = tenant.map(str::to_owned);
+    let place = |what: String| format!("{what} ({}, line {})", path.display(), record.line);
+    for selector in found.selectors {
+        let place = place(selector.to_string());
+        members.push(Member::Of { selector, place, tenant: tenant.clone() });
+    }
+    let is_in = |places: fn(&ListColumns) -> &[usize], at: usize| {
+        columns.is_some_and(|columns| places(columns).contains(&at))
+    };
+    let is_mail = |at: usize| is_in(|columns| &columns.mails, at);
+    let mut ids = found.ids;
+    if !ids.is_empty() && ids.iter().all(|(at, _)| is_mail(*at)) {
+        return Err(GuardError::Mail { list, path: path.to_owned() });
+    }
+    let mut push = |ids: Vec<UserId>, may_miss: bool| {
+        let place = place(ids[0].to_string());
+        members.push(Member::Ids(MemberIds { ids, place, tenant: tenant.clone(), may_miss }));
+    };
+    let only = |places: fn(&ListColumns) -> &[usize]| {
+        let mut all = ids.iter().filter(|(at, _)| is_in(places, *at)).flat_map(|(_, ids)| ids);
+        let first = all.next()?.clone();
+        all.all(|id| *id == first).then_some(first)
+    };
+    let object = only(|columns| &columns.objects).filter(|id| matches!(id, UserId::Object(_)));
+    let name = only(|columns| &columns.upns).filter(|id| matches!(id, UserId::Principal(_)));
+    let mut known = Vec::new();
+    if let (Some(object), Some(name)) = (object, name) {
+        known = vec![object, name];
+        push(known.clone(), false);
+    }
+    // The surest first: what stands in a column of mail addresses may be no user's name.
+    ids.sort_by_key(|(at, _)| is_mail(*at));
+    for (at, ids) in ids {
+        if !ids.iter().any(|id| known.contains(id)) {
+            known.extend(ids.iter().cloned());
+            push(ids, is_mail(at));
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(list: &'static str, path: &Path, source: IntakeError) -> GuardError {
+    let text = path.file_name().unwrap_or_default().to_string_lossy();
+    // What was meant for an id and can be none is taken for a file.
+    match UserId::read(&text) {
+        Ok(id) if !path.exists() => {
+            let why = id.check().err().map(|why| explain(&text, &why)).unwrap_or_default();
+            GuardError::Impossible { list, text: excerpt(&text, 120), why }
+        }
+        Err(why) if !path.exists() && text.contains('@') => {
+            GuardError::Impossible { list, text: excerpt(&text, 120), why: explain(&text, &why) }
+        }
+        _ => GuardError::Unreadable { list, source: Box::new(source) },
+    }
+}

@@ -1,0 +1,198 @@
+//! Which accounts a record of a list names: all ids in all of its cells.
+
+use uuid::Uuid;
+
+use crate::directory::Selector;
+use crate::harmless::excerpt;
+use crate::intake::ListColumns;
+use crate::plan::Listed;
+use crate::user_id::{Mention, UserId, clean, explain, is_unseen, mentions, plain};
+
+/// What a cell names, and where it stands in its record.
+#[derive(Debug, Default)]
+pub(super) struct Harvest {
+    /// Each by the spellings that it may have: one, mostly.
+    pub(super) ids: Vec<(usize, Vec<UserId>)>,
+    pub(super) selectors: Vec<Selector>,
+    /// Whether a cell says `me`.
+    pub(super) says_me: bool,
+}
+
+/// Texts that exports write where there is nothing.
+const NOTHING: [&str; 8] = ["-", "--", "n/a", "#n/a", "na", "null", "none", "nil"];
+
+/// Takes in all cells of a record. Where there is no header, there are no `columns`.
+///
+/// # Errors
+/// Why a cell may name an account, and can't be told which, in words.
+pub(super) fn harvest(cells: &[String], columns: Option<&ListColumns>) -> Result<Harvest, String> {
+    let mut harvest = Harvest::default();
+    // With more cells than columns something has shifted, and no column holds what its name says.
+    let columns = columns.filter(|columns| cells.iter().skip(columns.width).all(|cell| is_blank(cell)));
+    for (at, cell) in cells.iter().enumerate() {
+        let text = clean(cell);
+        let is_tenant = columns.is_some_and(|columns| columns.tenants.contains(&at));
+        if is_blank(text) || (is_tenant && !text.contains('@')) {
+            continue;
+        }
+        harvest.cell(at, text)?;
+    }
+    Ok(harvest)
+}
+
+/// Whether nothing stands in a cell, or a word for nothing.
+pub(super) fn is_blank(cell: &str) -> bool {
+    let text = clean(cell);
+    text.is_empty()
+        || NOTHING.iter().any(|nothing| text.eq_ignore_ascii_case(nothing))
+        || Uuid::try_parse(text).is_ok_and(|id| id.is_nil())
+}
+
+impl Harvest {
+    pub(super) fn is_empty(&self) -> bool {
+        self.ids.is_empty() && self.selectors.is_empty()
+    }
+
+    fn cell(&mut self, at: usize, text: &str) -> Result<(), String> {
+        self.says_me |= text.eq_ignore_ascii_case("me");
+        if let Listed::Of(selector) = Listed::read(text, false) {
+            return self.selector(selector, text);
+        }
+        if let Ok(id @ UserId::Object(_)) = text.parse::<UserId>() {
+            self.ids.push((at, vec![id]));
+            return Ok(());
+        }
+        let mut rest = text.to_owned();
+        for Mention { text: address, is_whole } in mentions(text) {
+            if !is_whole {
+                return Err(impossible(text));
+            }
+            rest = rest.replace(address, " ");
+            self.ids.push((at, spellings(address)));
+        }
+        for guid in guids(&rest)? {
+            self.ids.push((at, vec![UserId::Object(guid)]));
+        }
+        // What would be an id once its characters are turned back is one that nobody could compare.
+        let plain = plain(&rest);
+        match plain.contains('@')
+            || !guids(&plain).is_ok_and(|found| found.len() == guids(&rest).map_or(0, |f| f.len()))
+        {
+            true => Err(impossible(text)),
+            false => Ok(()),
+        }
+    }
+
+    fn selector(&mut self, selector: Selector, text: &str) -> Result<(), String> {
+        let name = text.split_once(':').map_or("", |(_, name)| name.trim());
+        let lower = text.to_lowercase();
+        let several = text.contains(['\n', '\r', ';', '|'])
+            || lower.matches("group:").count() + lower.matches("role:").count() > 1;
+        if name.is_empty() || several || text.chars().any(|c| is_unseen(c)) {
+            return Err(format!("'{}' names no single group or role", excerpt(text, 120)));
+        }
+        self.selectors.push(selector);
+        Ok(())
+    }
+}
+
+/// The ways to read an address: Excel marks text by an apostrophe before it, and lists are bulleted.
+fn spellings(address: &str) -> Vec<UserId> {
+    let bare = address.trim_start_matches(['\'', '#', '-', '!', '~', '^']);
+    let both = [address, bare].into_iter().filter_map(|text| text.parse().ok());
+    let mut spellings: Vec<UserId> = both.filter(|id: &UserId| id.check().is_ok()).collect();
+    spellings.dedup();
+    spellings
+}
+
+fn impossible(text: &str) -> String {
+    let id = UserId::read(text);
+    let why = match id {
+        Ok(id) => id.check().err(),
+        Err(why) => Some(why),
+    };
+    let why =
+        why.map_or_else(|| "it can't be told which account it names".to_owned(), |why| explain(text, &why));
+    format!("'{}' is no user id: {why}", excerpt(text, 120))
+}
+
+/// The object ids in a text.
+///
+/// # Errors
+/// When something is nearly one.
+fn guids(text: &str) -> Result<Vec<Uuid>, String> {
+    let mut found = Vec::new();
+    let is_part = |c: char| c.is_alphanumeric() || c == '-';
+    for word in text.split(|c: char| !is_part(c)) {
+        let digits = word.chars().filter(char::is_ascii_hexdigit).count();
+        let dashes = word.chars().filter(|c| *c == '-').count();
+        match Uuid::try_parse(word) {
+            Ok(id) if word.len() == 36 && !id.is_nil() => found.push(id),
+            Err(_) if dashes >= 4 && digits >= 26 => {
+                return Err(format!("'{}' is no object id, and looks like one", excerpt(word, 80)));
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GUID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+
+    fn ids(cells: &[&str]) -> Result<Vec<String>, String> {
+        let cells: Vec<String> = cells.iter().map(|cell| (*cell).to_owned()).collect();
+        let harvest = harvest(&cells, None)?;
+        Ok(harvest.ids.iter().flat_map(|(_, ids)| ids.iter().map(ToString::to_string)).collect())
+    }
+
+    #[test]
+    fn ids_are_found_wherever_they_stand() {
+        assert_eq!(
+            ids(&["“ann@contoso.com”", "Bob <bob@contoso.com>; carl@contoso.com"]).unwrap(),
+            ["ann@contoso.com", "bob@contoso.com", "carl@contoso.com"]
+        );
+        assert_eq!(ids(&["Ann Lee (ann@contoso.com)"]).unwrap(), ["ann@contoso.com"]);
+        assert_eq!(ids(&["mailto:ann@contoso.com", "AzureAD\\bob@contoso.com"]).unwrap().len(), 2);
+        assert_eq!(
+            ids(&[&format!("see {{{GUID}}}"), &GUID.replace('-', "").to_uppercase()]).unwrap(),
+            [GUID, GUID]
+        );
+        assert_eq!(ids(&[&format!("{GUID}@contoso.com")]).unwrap(), [format!("{GUID}@contoso.com")]);
+        assert_eq!(ids(&["'ann@contoso.com"]).unwrap(), ["'ann@contoso.com", "ann@contoso.com"]);
+        assert_eq!(
+            ids(&["#N/A", "Ann Lee", "00000000-0000-0000-0000-000000000000"]).unwrap(),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn what_is_nearly_an_id_is_refused() {
+        let nearly = [
+            "ann@contoso.com.",
+            "O’Brien@contoso.com",
+            "jo+ann@contoso.com",
+            "jörg@contoso.com",
+            "ann@cöntoso.com",
+            "ann@contoso",
+            "ann@@contoso.com",
+            "ann＠contoso.com",
+            "ann%40contoso.com",
+            "ann @ contoso.com",
+            "an\u{200b}n@contoso.com",
+            "0785ef7c–1c1b–4ff4–9ab1–1a2b3c4d5e6f",
+            "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6",
+            "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6O",
+            "0785ef7c-1c1b-4ff4-\u{200b}9ab1-1a2b3c4d5e6f",
+            "group:Board; group:IT",
+            "group:",
+        ];
+        for text in nearly {
+            assert!(ids(&[text]).is_err(), "{text}: {:?}", ids(&[text]));
+            assert!(ids(&["bob@contoso.com", text]).is_err(), "{text}");
+        }
+    }
+}
