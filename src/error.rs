@@ -19,6 +19,9 @@ pub enum Error {
     /// The input can't be read, or the plan can't be made.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The plan can't be made with what the directory says, or does not say; it could be made without.
+    #[error("{}. --no-lookup goes without the directory: ids are then compared as they are written", .0.to_string().trim_end_matches('.'))]
+    Avoidable(#[source] PlanError),
     /// No profile, or none that can be used.
     #[error(transparent)]
     Profile(#[from] ProfileError),
@@ -79,8 +82,14 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Plan(PlanError::Write { .. }) => 1,
-            Error::Plan(PlanError::Directory(error)) => error.exit_code(),
-            Error::Usage(_) | Error::Plan(_) | Error::Profile(_) | Error::NoTerminal => 2,
+            Error::Plan(PlanError::Directory(error)) | Error::Avoidable(PlanError::Directory(error)) => {
+                error.exit_code()
+            }
+            Error::Usage(_)
+            | Error::Plan(_)
+            | Error::Avoidable(_)
+            | Error::Profile(_)
+            | Error::NoTerminal => 2,
             Error::Merge(_) | Error::Manifest(_) | Error::Report(ReportError::Overlap { .. }) => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. }) => 2,

@@ -17,6 +17,9 @@ use stage::Stage;
 
 const TENANT: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 
+/// A domain of the tenant.
+const CONTOSO: &str = "[[tenant]]\nmatch = 'contoso.com'\nid = '0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f'\n";
+
 /// Graph that takes only the tokens it made.
 fn stage(tables: &str) -> Stage {
     Stage::new(&format!("accept_any_token = false\n[token]\ntenant = '{TENANT}'\n{tables}"))
@@ -101,7 +104,7 @@ fn az_is_asked_for_a_token() {
 
 #[test]
 fn azd_is_asked_for_a_token() {
-    let stage = stage("");
+    let stage = stage(CONTOSO);
     let token = stage.simulator.mint_token(TokenKind::App, HOUR);
     install(
         &stage,

@@ -405,3 +405,156 @@ fn a_403_that_asks_for_claims_is_answered_with_a_new_token() {
     stage.finish(as_app(&stage, &input).args(["-j", "1", "--retries", "0"])).exits(0);
     assert_eq!(stage.stats().tokens_issued, 2);
 }
+
+/// A ready token of a tenant, as far as it tells.
+fn token_of(tenant: &str) -> String {
+    let claims = serde_json::json!({
+        "aud": "https://graph.microsoft.com", "tid": tenant, "idtyp": "app", "roles": ["User.RevokeSessions.All"],
+    });
+    format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+/// Two domains of the tenant, and whatever else is asked for is another's.
+const DOMAINS: &str = "[[tenant]]\nmatch = 'contoso.example'\nid = '0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f'\n\
+    [[tenant]]\nmatch = 'contoso.onmicrosoft.example'\nid = '0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f'\n\
+    [[tenant]]\nmatch = 'nowhere.example'\nknown = false\n";
+
+#[test]
+fn a_domain_is_the_tenant_that_the_authority_says() {
+    let stage = Stage::new(DOMAINS);
+    let input = stage.users(2);
+    for (tenant, says) in [
+        ("fabrikam.example", "tenant fabrikam.example (which is "),
+        ("nowhere.example", "there is no tenant nowhere.example"),
+        ("common", "neither a tenant's id"),
+        ("organizations", "neither a tenant's id"),
+        ("consumers", "neither a tenant's id"),
+        ("Contoso", "neither a tenant's id"),
+        ("contoso.example.", "neither a tenant's id"),
+    ] {
+        let done = stage.finish(with_token(&stage, &token_of(TENANT), &input).args(["--tenant", tenant]));
+        stage.refused(&done, &[says]);
+        let by_env =
+            stage.finish(with_token(&stage, &token_of(TENANT), &input).env("AZURE_TENANT_ID", tenant));
+        stage.refused(&by_env, &[says]);
+    }
+    assert_eq!(stage.stats().revocations, 0);
+    let done =
+        stage.finish(with_token(&stage, &token_of(TENANT), &input).args(["--tenant", "Contoso.example"]));
+    done.exits(0);
+    let record: serde_json::Value = serde_json::from_str(&stage.folder().text("run.json")).unwrap();
+    assert_eq!(record["tenant_id"], TENANT);
+    // The same run goes on with a token of the tenant, and of no other.
+    let resume = |token: &str, tenant: &str| {
+        let mut resume = stage.command("resume");
+        resume.env("ENTRA_REVOKE_TOKEN", token).args(["--tenant", tenant]).arg(&stage.folder().path);
+        stage.finish(&mut resume)
+    };
+    resume(&token_of(TENANT), "contoso.example").exits(0);
+}
+
+#[test]
+fn a_run_that_was_cut_short_goes_on_in_its_own_tenant_only() {
+    let stage = Stage::new(&format!("{DOMAINS}[[fault]]\nanswer = 'expired-token'\n"));
+    let input = stage.users(2);
+    stage
+        .finish(with_token(&stage, &token_of(TENANT), &input).args(["--tenant", "contoso.example"]))
+        .exits(4);
+    stage.simulator.change("fault = []").unwrap();
+    let folder = stage.folder();
+    let resume = |tenant: &str| {
+        let mut resume = stage.command("resume");
+        resume.env("ENTRA_REVOKE_TOKEN", token_of(tenant)).arg(&folder.path);
+        stage.finish(&mut resume)
+    };
+    let other = resume("11111111-0000-4000-8000-000000000001");
+    other.exits(4);
+    assert!(other.stderr.contains("contoso.example"), "{}", other.stderr);
+    assert_eq!(stage.stats().effects, 0);
+    resume(TENANT).exits(0);
+    assert_eq!(stage.stats().effects, 2);
+}
+
+#[test]
+fn where_the_authority_is_silent_the_tenants_own_domains_tell() {
+    let readable = "[token]\nroles = ['User.RevokeSessions.All', 'Organization.Read.All']\n\
+                    [directory]\ndomain = 'contoso.example'\n[[directory.user]]\nupn = 'ann@contoso.example'\n";
+    let stage = Stage::new(readable);
+    let input = stage.input("users.txt", "ann@contoso.example\n");
+    let token = stage.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
+    let run = |tenant: &str| {
+        let mut command = stage.bare("run");
+        command.env("ENTRA_REVOKE_TOKEN", &token).arg(&input).args(["--yes", "--tenant", tenant]);
+        // Nobody listens there.
+        command.args(["--graph-url", &stage.simulator.url(), "--authority-url", "http://127.0.0.1:9"]);
+        stage.finish(&mut command)
+    };
+    stage.refused(&run("fabrikam.example"), &["but tenant fabrikam.example is named"]);
+    run("contoso.example").exits(0);
+
+    let stage =
+        Stage::new("[token]\nroles = ['User.RevokeSessions.All']\n[directory]\ndomain = 'contoso.example'\n");
+    let input = stage.users(1);
+    for token in [stage.simulator.mint_token(TokenKind::App, Duration::from_secs(600)), "opaque".to_owned()] {
+        let mut command = stage.bare("run");
+        command.env("ENTRA_REVOKE_TOKEN", token).arg(&input).args(["--yes", "--tenant", "contoso.example"]);
+        command.args(["--graph-url", &stage.simulator.url(), "--authority-url", "http://127.0.0.1:9"]);
+        stage
+            .simulator
+            .change("[[fault]]\nendpoint = 'directory'\nmatch = 'organization*'\nanswer = 403\n")
+            .unwrap();
+        let done = stage.finish(&mut command);
+        stage.refused(&done, &["nothing tells whether contoso.example", "--tenant GUID"]);
+    }
+}
+
+#[test]
+fn an_opaque_token_is_good_in_a_tenant_by_its_id_and_nothing_is_claimed_of_it() {
+    let stage = Stage::new("[[fault]]\nendpoint = 'directory'\nmatch = 'organization*'\nanswer = 403\n");
+    let input = stage.users(2);
+    let done = stage.run(&input, &["--tenant", TENANT]);
+    done.exits(0);
+    assert!(done.stderr.contains("the token does not say its tenant"), "{}", done.stderr);
+    let folder = stage.folder();
+    let record: serde_json::Value = serde_json::from_str(&folder.text("run.json")).unwrap();
+    assert_eq!(
+        (&record["tenant"], &record["tenant_id"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    assert_eq!(record["unverified_tenant"], TENANT);
+    assert!(!folder.text("report.html").contains(TENANT), "what was only typed is no evidence");
+    // Where Graph tells the tenant, it counts.
+    let stage = Stage::new("[token]\nroles = ['User.RevokeSessions.All', 'Organization.Read.All']\n");
+    let input = stage.users(2);
+    stage.refused(&stage.run(&input, &["--tenant", TENANT]), &[TENANT, "is named"]);
+}
+
+#[test]
+fn every_way_to_sign_in_wants_a_tenant_that_is_one() {
+    let stage = Stage::new("");
+    let input = stage.users(1);
+    for way in [
+        &["--auth", "device-code", "--client-id", APP][..],
+        &["--auth", "client-secret", "--client-id", APP],
+        &[
+            "--auth",
+            "certificate",
+            "--client-id",
+            APP,
+            "--certificate-file",
+            "tests/fixtures/certificates/bags.pem",
+        ],
+    ] {
+        let mut command = stage.bare("run");
+        command.env("AZURE_CLIENT_SECRET", SECRET).args(["--graph-url", &stage.simulator.url(), "--yes"]);
+        command.args(["--authority-url", &stage.simulator.url(), "--tenant", "organizations"]).arg(&input);
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .args(["--output-dir"])
+            .arg(stage.dir.path().join("runs"));
+        command.env("AZURE_CLIENT_CERTIFICATE_PASSWORD", "fake-password-CANARY-5d11");
+        let done = stage.finish(command.args(way));
+        done.exits(4);
+        assert_eq!(stage.stats().requests, 0, "{way:?}: {}", done.stderr);
+    }
+}

@@ -475,3 +475,21 @@ fn shards_of_many_tenants_are_joined_by_tenant() {
     assert_eq!(tenants.len(), 5);
     assert!(tenants.iter().all(|tenant| tenant["done"] == 4), "{tenants:?}");
 }
+
+/// Two domains of one tenant are one tenant, before anything is decided by how many there are.
+#[test]
+fn two_domains_of_one_tenant_are_one() {
+    let one = "[[tenant]]\nmatch = '*a.example'\nid = '0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f'\n";
+    let stage = Stage::new(&format!("accept_any_token = false\n{one}"));
+    let file = "id,tenant\nann@a.example,a.example\nann@a.example,mail-a.example\nbob@a.example,A.example\n";
+    let input = stage.input("users.csv", file);
+    stage.finish(run(&stage, &[]).arg(&input)).exits(0);
+    let folder = stage.folder();
+    let words: Vec<String> = folder.rows().iter().map(|row| row["outcome"].clone()).collect();
+    assert_eq!(words, ["revoked", "duplicate", "revoked"]);
+    assert_eq!(folder.summary().get("tenants"), None, "a run of one tenant");
+    assert_eq!(folder.summary()["tenant_id"], "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
+    let mut plan = stage.bare("plan");
+    with_app(&stage, &mut plan);
+    stage.finish(plan.arg(&input).args(["--plan-file", "plan.json"])).exits(0);
+}

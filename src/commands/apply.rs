@@ -97,7 +97,7 @@ async fn judge_anew(
     let same = |one: &String, other: &String| one.to_lowercase() == other.to_lowercase();
     wishes.include_self &= made_by.iter().zip(operator).any(|(one, other)| same(one, other));
     let targets = Gathered::targets_of(file.rows()?)?;
-    let known = [file.head.tenant.given.as_deref(), connection.claims.tid.as_deref()];
+    let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
     let tenants =
         Tenants::one(run::signed(connection), Some(&connection.directory), known.into_iter().flatten());
     let reading = reading::Shown::new(&args.output);

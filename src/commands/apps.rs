@@ -125,7 +125,7 @@ fn join(
     app: Option<&FurtherApp>,
     records: &mut Vec<AppRecord>,
 ) -> Result<(), SignInError> {
-    if let (Some(expected), Some(found)) = (&post.claims.tid, &connection.claims.tid)
+    if let (Some(expected), Some(found)) = (&post.tenant.id, &connection.tenant.id)
         && !expected.eq_ignore_ascii_case(found)
     {
         return Err(SignInError::PartnersTenant { expected: expected.clone(), found: found.clone() });
@@ -137,10 +137,7 @@ fn join(
 
 /// Whether an app may take the first one's place: its tenant is surely the one that was named.
 fn is_sure(who: &SignIn, connection: &Connection) -> bool {
-    let id = |text: &String| uuid::Uuid::try_parse(text).ok();
-    let by_id = who.tenant.as_ref().and_then(id);
-    let same = by_id.is_some() && by_id == connection.claims.tid.as_ref().and_then(id);
-    who.tenant.is_some() && (connection.by_tenant || same)
+    who.tenant.is_some() && connection.tenant.id.is_some()
 }
 
 /// What shows only in tokens: the same app twice, or a person for an app.

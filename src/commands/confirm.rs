@@ -6,10 +6,11 @@ use super::tenants::Crew;
 use crate::cli::{CapArgs, ConsentArgs};
 use crate::console::question::{self, About, Answer, Wanted};
 use crate::console::wording;
+use crate::directory::NotChecked;
 use crate::error::Error;
 use crate::journal::TenantRecord;
 use crate::outcome::Outcome;
-use crate::plan::{Caution, Share, wants_number};
+use crate::plan::{Caution, Draft, Share, wants_number};
 use crate::plan_file::Tenant;
 
 /// What limits a plan, beside `--max-users`.
@@ -52,7 +53,7 @@ impl ConsentArgs {
 /// # Errors
 /// When the plan is refused by a cap, or somebody says no, or nobody says what has to be said.
 pub(super) async fn confirm(
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     crew: &Crew,
     consent: &ConsentArgs,
     limits: &Limits,
@@ -100,7 +101,7 @@ pub(super) async fn confirm(
 
 /// The question, and one more for each thing that wants a number of its own.
 async fn ask(
-    prepared: &Prepared,
+    prepared: &mut Prepared,
     crew: &Crew,
     users: u64,
     cautions: &[Caution],
@@ -136,25 +137,25 @@ fn answer(text: &str, wanted: Wanted) -> Result<String, Error> {
     }
 }
 
-/// The tenant by all that is known of it. That its name can't be read is no reason to stop.
-pub(super) async fn tenant(given: &Option<String>, connection: &Connection) -> Tenant {
-    let name = match connection.directory.tenant().await {
+/// The tenant by all that is known of it. Its name only informs: where it can't be read, that is told.
+pub(super) async fn tenant(draft: &mut Draft, given: &Option<String>, connection: &Connection) -> Tenant {
+    let name = match connection.directory.within(draft.budget()).organization().await {
         Ok(tenant) => tenant.name,
-        Err(error) => {
-            tracing::debug!(%error, "the tenant's name is not known");
+        Err(why) => {
+            draft.note_unchecked(NotChecked::new(why).line("the tenant's name"));
             None
         }
     };
-    Tenant { given: given.clone(), id: connection.claims.tid.clone(), name }
+    Tenant { given: given.clone(), id: connection.tenant.id.clone(), name }
 }
 
 /// So many tenants are named, those with the most users first.
 const NAMED: usize = 5;
 
 /// Where it goes: the tenant by all that is known of it, or the tenants with their users.
-async fn place(prepared: &Prepared, crew: &Crew) -> String {
+async fn place(prepared: &mut Prepared, crew: &Crew) -> String {
     match crew.first().filter(|_| !crew.are_several()) {
-        Some(connection) => tenant(&crew.who().tenant, connection).await.shown(),
+        Some(connection) => tenant(&mut prepared.draft, &crew.who().tenant, connection).await.shown(),
         None => tenants(&prepared.tenants),
     }
 }

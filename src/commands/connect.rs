@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::posts::{Partner, Post};
 use super::prompt;
 use super::secret_files;
+use super::verified::{self, VerifiedTenant};
 use crate::console;
 use crate::directory::Directory;
 use crate::doctor::clock;
@@ -35,14 +36,19 @@ pub(super) struct Connection {
     pub(super) partners: Vec<Partner>,
     /// All apps that were to send, for the evidence.
     pub(super) apps: Vec<AppRecord>,
-    /// Whether the token was given for the tenant by its name, and not for whatever tenant the surroundings belong to.
-    pub(super) by_tenant: bool,
+    /// Which tenant that is, as far as it is known for sure.
+    pub(super) tenant: VerifiedTenant,
 }
 
 impl Connection {
     /// How many apps send.
     pub(super) fn senders(&self) -> usize {
         1 + self.partners.len()
+    }
+
+    /// The tenant's id, as the token or Graph tells it.
+    pub(super) fn tenant_id(&self) -> Option<&str> {
+        self.tenant.id.as_deref()
     }
 
     /// All apps of the tenant, this one first.
@@ -127,6 +133,9 @@ pub(super) async fn connect_as(
     network: &Network,
     clients: HttpClients,
 ) -> Result<Connection, SignInError> {
+    if let Some(given) = &sign_in.tenant {
+        verified::read(given)?;
+    }
     let chosen_here = candidates.is_chain();
     let candidates = candidates.asking(&prompt::on_screen());
     let SignedIn { tokens, auth, passed_over, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
@@ -138,7 +147,6 @@ pub(super) async fn connect_as(
         caller.warn(&end);
     }
     let claims = claims_of(&tokens);
-    check_tenant(sign_in.tenant.as_deref(), &claims)?;
     if let Some(audience) = &claims.aud {
         check_audience(audience, network.cloud, network.graph_root())?;
     }
@@ -149,10 +157,28 @@ pub(super) async fn connect_as(
     let operator = operator(&tokens, &claims, sign_in);
     let credential = tokens.credential();
     let (ends, rereads) = (claims.ends().filter(|_| credential.is_ready()), credential.rereads());
-    let by_tenant = matches!(credential, Credential::App(_));
+    let by_tenant = matches!(credential, Credential::App(_) | Credential::Device(_));
     let (root, tokens) = (network.graph_root(), Arc::new(tokens));
+    let directory = Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims);
+    let asked = verified::Asked {
+        claims: &claims,
+        by_tenant,
+        authority: network.authority(),
+        clients: &clients,
+        directory: &directory,
+    };
+    let tenant = VerifiedTenant::find(sign_in.tenant.as_deref(), asked).await?;
+    if let Some(id) = &tenant.unverified {
+        caller.warn(&format!(
+            "the token does not say its tenant, and Graph does not tell it: nothing was compared with {id}"
+        ));
+    }
+    if let Some(id) = &tenant.id {
+        tokens.stay_in(id);
+    }
     Ok(Connection {
-        directory: Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims),
+        directory,
+        tenant,
         graph: Arc::new(HttpGraph::new(clients, root, tokens).with_priority(network.priority)),
         claims,
         apps: vec![AppRecord::of(&operator)],
@@ -160,7 +186,6 @@ pub(super) async fn connect_as(
         ends,
         rereads,
         partners: Vec::new(),
-        by_tenant,
     })
 }
 
@@ -234,17 +259,6 @@ fn check_permission(caller: &Caller<'_>, claims: &TokenClaims) -> Result<(), Sig
 
 fn host_file() -> Option<String> {
     std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned())
-}
-
-/// A tenant given by its id must be the token's; one given by a domain can't be compared here.
-fn check_tenant(expected: Option<&str>, claims: &TokenClaims) -> Result<(), SignInError> {
-    let (Some(expected), Some(found)) = (expected, claims.tid.as_deref()) else { return Ok(()) };
-    match (uuid::Uuid::try_parse(expected), uuid::Uuid::try_parse(found)) {
-        (Ok(a), Ok(b)) if a != b => {
-            Err(SignInError::OtherTenant { expected: expected.to_owned(), found: found.to_owned() })
-        }
-        _ => Ok(()),
-    }
 }
 
 /// `me` is the signed-in user, and an app has none.

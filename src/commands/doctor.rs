@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::http::HttpClients;
 use crate::identity::{
     Auth, Authority, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
-    process_variables,
+    process_variables, tenant_of,
 };
 use crate::settings::{Apps, Evidence, Network, Sending, SignIn, profiled};
 
@@ -180,7 +180,7 @@ async fn examine(
         }
         return;
     }
-    let resolved = of_authority.seen.ok().and_then(|seen| token::tenant_of(&seen.body));
+    let resolved = of_authority.seen.ok().and_then(|seen| tenant_of(&seen.body).map(|id| id.to_string()));
     let ahead = ahead.unwrap_or_default();
     let place = Place { who, network, protect, resolved: resolved.as_deref(), ahead };
     match candidates.map(|candidates| candidates.asking(&prompt::on_screen())) {

@@ -26,6 +26,7 @@ mod signals;
 mod simulator;
 mod standard_input;
 mod tenants;
+mod verified;
 
 use std::future::Future;
 use std::process::ExitCode;

@@ -48,7 +48,8 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     if work.output.output != Output::None {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
-    let wanted = Wanted::new(&gathered, &who, &wishes)?;
+    let wanted = Wanted::new(&gathered, &who, &wishes).identified(&network).await?;
+    let wanted = wanted.checked(&gathered, &wishes)?;
     wanted.refuse_several("plan")?;
     let credentials = Credentials::new(who, profile.as_ref());
     let crew = Crew::sign_in(wanted, &credentials, &Apps::default(), &network, work.output.output).await?;
@@ -62,9 +63,9 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     let limits = Limits::new(&work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
     limits.check_count(draft.targets())?;
     let sending = Sending::new(&work.sending);
-    let prepared = Prepared::new(draft, sending, network, credentials, profile);
+    let mut prepared = Prepared::new(draft, sending, network, credentials, profile);
     let connection = crew.first().ok_or_else(|| Error::Usage("nobody signed in".to_owned()))?;
-    let tenant = confirm::tenant(&crew.who().tenant, connection).await;
+    let tenant = confirm::tenant(&mut prepared.draft, &crew.who().tenant, connection).await;
     let head = head(&prepared, connection, tenant, &work, &limits);
     let text = confirm::about(&prepared, &crew, &head.tenant.shown(), |about| text(about, &limits));
     let sha256 = plan_file::write(&head, prepared.draft, &path, overwrite)?;

@@ -219,10 +219,10 @@ async fn reconnect(
 ) -> Result<Connection, Error> {
     let cloud = cloud_of(args, record)?;
     let network = Network::resumed(&args.network, cloud, &record.settings)?;
-    let tenant = record.tenant.as_deref().or(record.tenant_id.as_deref());
+    let known = [record.tenant.as_deref(), record.tenant_id.as_deref(), record.unverified_tenant.as_deref()];
+    let tenant = known.into_iter().flatten().next();
     let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
     standard_input::check(&[], &who.sources)?;
-    let known = [record.tenant.as_deref(), record.tenant_id.as_deref()];
     let same = |tenant: &str| known.iter().flatten().any(|known| known.eq_ignore_ascii_case(tenant));
     let other = |tenant: &str| {
         let begun = tenant_name(record);
@@ -236,10 +236,10 @@ async fn reconnect(
     let had = &record.settings.further;
     let apps = Apps::resumed(&args.apps, &args.profile, profile, &who, cloud, had)?;
     let connection = apps::sign_in(&who, &apps, &network).await?;
-    if record.tenant_id.is_some() && connection.claims.tid.is_none() {
+    if record.tenant_id.is_some() && connection.tenant.id.is_none() {
         console::say("warning: the token does not say its tenant; make sure that it is the run's");
     }
-    match (&record.tenant_id, &connection.claims.tid) {
+    match (&record.tenant_id, &connection.tenant.id) {
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => Err(other(now)),
         _ => Ok(connection),
     }

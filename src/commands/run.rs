@@ -12,7 +12,7 @@ use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::Output;
 use crate::console::{TimeLeft, question};
-use crate::directory::{Directory, Selector};
+use crate::directory::{Directory, DirectoryError, Selector};
 use crate::error::Error;
 use crate::event::Stop;
 use crate::identity::FurtherApp;
@@ -21,7 +21,7 @@ use crate::journal::{
     Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord, Unprotected,
     write_private, write_unsynced,
 };
-use crate::plan::{Draft, Gathered, PlanFacts, Signed, Tenants, Wishes, check_lists};
+use crate::plan::{Draft, Gathered, GuardError, PlanError, PlanFacts, Signed, Tenants, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{self, Apps, Credentials, Evidence, Network, Sending, SignIn, wishes};
 
@@ -43,7 +43,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
     if args.work.dry_run && !wishes.need_directory() {
-        let wanted = Wanted::new(&gathered, &who, &wishes)?;
+        let wanted = Wanted::new(&gathered, &who, &wishes).checked(&gathered, &wishes)?;
         let draft = compose(gathered, &wishes, &wanted.unsigned(), &args.work).await?;
         return dry_run(draft, args.work.output.output);
     }
@@ -52,7 +52,8 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    let wanted = Wanted::new(&gathered, &who, &wishes)?;
+    let wanted = Wanted::new(&gathered, &who, &wishes).identified(&network).await?;
+    let wanted = wanted.checked(&gathered, &wishes)?;
     let credentials = Credentials::new(who, profile.as_ref());
     let crew = Crew::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
     let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
@@ -189,7 +190,7 @@ pub(super) async fn compose(
     let reading = reading::Shown::new(&work.output);
     let composed = Draft::compose_telling(gathered, wishes, tenants, &|read| reading.tell(read)).await;
     reading.finish();
-    let draft = composed?;
+    let draft = composed.map_err(|why| avoidable(why, wishes, work.choosing.no_lookup))?;
     if work.output.output != Output::None {
         draft.notices().iter().for_each(|notice| console::say_sentence(notice));
     }
@@ -198,6 +199,19 @@ pub(super) async fn compose(
         return Err(Error::Usage(format!("{invalid} (--strict: nothing was sent)")));
     }
     Ok(draft)
+}
+
+/// Names the flag that gets around an error of the directory, where nothing was asked for that only the directory knows.
+fn avoidable(why: PlanError, wishes: &Wishes, no_lookup: bool) -> Error {
+    let by_flag = match &why {
+        PlanError::Directory(error) => !matches!(error, DirectoryError::SignIn(_)),
+        PlanError::Guard(GuardError::Directory { .. } | GuardError::Nobody { .. }) => true,
+        _ => false,
+    };
+    match by_flag && !no_lookup && !wishes.need_directory() {
+        true => Error::Avoidable(why),
+        false => why.into(),
+    }
 }
 
 /// Who signed in, for the plan.
@@ -287,7 +301,8 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     let who = crew.who().clone();
     let first = crew.first().filter(|_| !crew.are_several());
     let apps = first.map(|connection| connection.apps.clone()).unwrap_or_default();
-    let tenant_id = first.and_then(|connection| connection.claims.tid.clone());
+    let tenant_id = first.and_then(|connection| connection.tenant.id.clone());
+    let unverified = first.and_then(|connection| connection.tenant.unverified.clone());
     let operator = crew.first().map(|connection| connection.operator.clone()).unwrap_or_default();
     let frozen = draft.freeze(&folder.plan())?;
     // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
@@ -299,7 +314,8 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         version: env!("CARGO_PKG_VERSION").to_owned(),
         case_id: evidence.case_id,
         cloud: network.cloud.to_string(),
-        tenant: who.tenant.clone().filter(|_| tenants.is_empty()),
+        tenant: who.tenant.clone().filter(|_| tenants.is_empty() && unverified.is_none()),
+        unverified_tenant: unverified,
         tenant_id,
         operator: operator.clone(),
         by_row,
@@ -341,6 +357,7 @@ fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFile
         selection: facts.selection.clone(),
         unprotected: unprotected.map(|(user, because)| Unprotected { user, because }).collect(),
         lists: facts.lists.clone(),
+        unchecked: facts.failed(),
         confirmed,
         plan_file,
         sharded: facts.sharded.clone(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::item::Item;
+use super::not_checked::reason;
 use super::reader::Reader;
 use super::role::{self, Assignment, Assignments, Hold};
 use super::{Directory, DirectoryError, group};
@@ -25,40 +26,53 @@ pub struct Admins {
     pub global: Vec<Uuid>,
     /// Why some groups that hold roles could not be read, in words, where that is so: their members are missing here.
     pub unread: Option<String>,
+    /// What else is missing here, in words: `who holds role Helpdesk Administrator (…)`.
+    pub gaps: Vec<String>,
+    /// Whether Global Administrators may be missing for such a gap.
+    pub global_unsure: bool,
 }
 
 impl Directory {
     /// Who holds which role, actively. A few requests: the roles' names, the assignments, and the members of each group
-    /// that holds one.
+    /// that holds one. What of it can't be read is a gap, and the rest counts.
     ///
     /// # Errors
-    /// When roles can't be read, or a group that holds one for another reason than a permission.
+    /// When nothing of it can be read.
     pub async fn admins(&self) -> Result<Admins, DirectoryError> {
-        let definitions = role::definitions(&self.reader, WHAT).await?;
-        let names: BTreeMap<Uuid, String> =
-            definitions.into_iter().map(|one| (one.named.id, one.named.name)).collect();
-        let mut groups: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
         let mut admins = Admins::default();
-        for assignment in assignments(&self.reader, &names).await? {
+        // Without the names, the assignments tell their roles by id.
+        let names: BTreeMap<Uuid, String> = match role::definitions(&self.reader, WHAT).await {
+            Ok(roles) => roles.into_iter().map(|one| (one.named.id, one.named.name)).collect(),
+            Err(why @ (DirectoryError::Forbidden { .. } | DirectoryError::SignIn(_))) => return Err(why),
+            Err(why) => {
+                admins.gaps.push(format!("the names of directory roles ({})", reason(&why)));
+                BTreeMap::new()
+            }
+        };
+        let Found { assignments, missed } = assignments(&self.reader, &names).await;
+        match missed {
+            Some(Missed { why, .. }) if assignments.is_empty() => return Err(why),
+            Some(missed) => {
+                admins.gaps.push(format!("{} ({})", missed.what, reason(&missed.why)));
+                admins.global_unsure = missed.global;
+            }
+            None => {}
+        }
+        let mut groups: BTreeMap<Uuid, Vec<Uuid>> = BTreeMap::new();
+        for assignment in assignments {
             match &assignment.principal {
                 Item::User(person) => admins.add(person.id, &assignment, &names),
                 Item::Group(id) => {
                     if !groups.contains_key(id) {
-                        let read = match members(self, *id).await {
-                            // Whoever holds a role by itself is known all the same.
-                            Err(DirectoryError::Forbidden { need, .. }) => {
-                                admins.unread = Some(format!("needs {}", need.permission()));
-                                Vec::new()
+                        // Whoever holds a role by itself is known all the same.
+                        let read = members(self, *id).await.unwrap_or_else(|why| {
+                            // What a permission would mend is told before other causes.
+                            match why {
+                                DirectoryError::Forbidden { .. } => admins.unread = Some(reason(&why)),
+                                _ => drop(admins.unread.get_or_insert_with(|| why.to_string())),
                             }
-                            Err(why @ (DirectoryError::SignIn(_) | DirectoryError::Unavailable { .. })) => {
-                                return Err(why);
-                            }
-                            Err(why) => {
-                                admins.unread.get_or_insert(why.to_string());
-                                Vec::new()
-                            }
-                            Ok(read) => read,
-                        };
+                            Vec::new()
+                        });
                         groups.insert(*id, read);
                     }
                     for member in groups.get(id).into_iter().flatten() {
@@ -95,34 +109,88 @@ impl Admins {
     }
 }
 
-/// All assignments: in one list, or, where Graph refuses a list without a filter, role by role.
-async fn assignments(
-    reader: &Reader,
-    names: &BTreeMap<Uuid, String>,
-) -> Result<Vec<Assignment>, DirectoryError> {
-    let mut list = Assignments::of(reader, WHAT.to_owned(), None, Hold::Active);
-    let mut all = match list.next().await {
-        Err(DirectoryError::Refused { .. }) => return role_by_role(reader, names).await,
-        page => page?.unwrap_or_default(),
-    };
-    while let Some(page) = list.next().await? {
-        all.extend(page);
-    }
-    Ok(all)
+/// Assignments that were read, and what was not.
+#[derive(Default)]
+struct Found {
+    assignments: Vec<Assignment>,
+    missed: Option<Missed>,
 }
 
-async fn role_by_role(
-    reader: &Reader,
-    names: &BTreeMap<Uuid, String>,
-) -> Result<Vec<Assignment>, DirectoryError> {
-    let mut all = Vec::new();
-    for role in names.keys() {
-        let mut list = Assignments::of(reader, WHAT.to_owned(), Some(*role), Hold::Active);
-        while let Some(page) = list.next().await? {
-            all.extend(page);
+/// What could not be read.
+struct Missed {
+    what: String,
+    why: DirectoryError,
+    /// Whether Global Administrators may be among it.
+    global: bool,
+}
+
+impl Found {
+    /// Takes in a list to its end, or as far as it comes; single assignments that make no sense are passed over.
+    async fn take(&mut self, mut list: Assignments) -> Result<(), DirectoryError> {
+        let mut odd = None;
+        while let Some(page) = list.next_each().await? {
+            for assignment in page {
+                match assignment {
+                    Ok(assignment) => self.assignments.push(assignment),
+                    Err(why) => odd = Some(odd.unwrap_or(why)),
+                }
+            }
+        }
+        odd.map_or(Ok(()), Err)
+    }
+}
+
+/// All assignments: in one list, or, where Graph refuses a list without a filter, role by role.
+async fn assignments(reader: &Reader, names: &BTreeMap<Uuid, String>) -> Found {
+    let mut found = Found::default();
+    let all = Assignments::of(reader, WHAT.to_owned(), None, Hold::Active);
+    match found.take(all).await {
+        Ok(()) => found,
+        Err(DirectoryError::Refused { .. }) if found.assignments.is_empty() => {
+            role_by_role(reader, names).await
+        }
+        Err(why) => {
+            let what = "all who hold roles: some are not known".to_owned();
+            found.missed = Some(Missed { what, why, global: true });
+            found
         }
     }
-    Ok(all)
+}
+
+async fn role_by_role(reader: &Reader, names: &BTreeMap<Uuid, String>) -> Found {
+    let (mut found, mut missed, mut count) = (Found::default(), None::<Missed>, 0);
+    let mut roles: Vec<Uuid> = names.keys().copied().collect();
+    if roles.is_empty() {
+        roles.push(GLOBAL_ADMINISTRATOR);
+    }
+    for role in &roles {
+        let list = Assignments::of(reader, WHAT.to_owned(), Some(*role), Hold::Active);
+        let Err(why) = found.take(list).await else { continue };
+        count += 1;
+        let what = names.get(role).cloned().unwrap_or_else(|| role.to_string());
+        let global = *role == GLOBAL_ADMINISTRATOR;
+        missed = Some(match missed {
+            Some(first) => Missed { global: first.global || global, ..first },
+            None => Missed { what, why, global },
+        });
+    }
+    found.missed = missed.map(|first| {
+        let more =
+            if count > 1 { format!(" and {} more of {}", count - 1, roles.len()) } else { String::new() };
+        Missed { what: format!("who holds role {}{more}", first.what), ..first }
+    });
+    // Without the roles' names, the others were never asked for.
+    if let (None, true) = (&found.missed, names.is_empty()) {
+        found.missed = Some(Missed {
+            what: "who holds other roles than Global Administrator".to_owned(),
+            why: DirectoryError::Untrusted {
+                what: WHAT.to_owned(),
+                reason: "Graph lists neither roles nor all assignments".to_owned(),
+            },
+            global: false,
+        });
+    }
+    found
 }
 
 async fn members(directory: &Directory, id: Uuid) -> Result<Vec<Uuid>, DirectoryError> {

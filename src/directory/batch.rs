@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::fault::Fault;
 use super::judge::Judgement;
@@ -94,7 +95,7 @@ struct Again {
 impl Batch {
     fn new(reader: Reader, reads: Vec<Read>) -> Batch {
         let found = reads.iter().map(|_| None).collect();
-        let patience = reader.shared().patience();
+        let patience = reader.patience();
         Batch { reader, reads, found, patience, refused: None }
     }
 
@@ -179,7 +180,7 @@ impl Batch {
 
     /// Waits until what is left may be sent again; what has no try left is settled.
     async fn prepare(&mut self, again: Again) -> Result<(), Fault> {
-        let what = self.what();
+        let (what, began) = (self.what(), Instant::now());
         if let Some((claims, said)) = again.renew {
             let serial = self.reader.shared().serial();
             let renewed = self.reader.renew(&mut self.refused, serial, claims, said).await;
@@ -199,6 +200,7 @@ impl Batch {
                 Some(wait) => {
                     tell(&what, reason, wait);
                     tokio::time::sleep(wait).await;
+                    self.reader.lost(began);
                 }
                 None => {
                     let given_up = again.failed.into_iter();

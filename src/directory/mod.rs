@@ -14,6 +14,7 @@
 mod admins;
 mod alias;
 mod batch;
+mod budget;
 mod error;
 mod exchange;
 mod fault;
@@ -24,6 +25,7 @@ mod item;
 mod judge;
 mod named;
 mod need;
+mod not_checked;
 mod odata;
 mod owners;
 mod pace;
@@ -46,12 +48,14 @@ mod unit;
 mod users;
 
 pub use admins::{Admins, GLOBAL_ADMINISTRATOR};
+pub use budget::Budget;
 pub use error::DirectoryError;
 pub use need::{Need, UserReads};
+pub use not_checked::NotChecked;
 pub use people::People;
 pub use person::{Person, Resolved};
 pub use selector::{RiskLevel, Selector, stated};
-pub use tenant::TenantFacts;
+pub use tenant::{Organization, TenantFacts};
 
 use std::sync::Arc;
 
@@ -70,6 +74,12 @@ impl Directory {
     /// `root` is Graph's root without a trailing slash; `claims` tell what the token may read, where they tell.
     pub fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>, claims: &TokenClaims) -> Directory {
         Directory { reader: Reader::new(clients, root, tokens), users: UserReads::of(claims) }
+    }
+
+    /// The same directory for look-ups that only inform: where they fail, they cost no more time than this.
+    #[must_use]
+    pub fn within(&self, budget: &Budget) -> Directory {
+        Directory { reader: self.reader.within(budget), ..self.clone() }
     }
 
     /// Whether the token may read users, as far as it tells.

@@ -73,6 +73,11 @@ impl Pace {
         }
     }
 
+    /// How long nothing leaves, because Graph throttled.
+    pub(super) fn closed_for(&self) -> Duration {
+        self.locked().closed.saturating_duration_since(Instant::now())
+    }
+
     /// Takes the cost out of the bucket, and says when it will have been there.
     fn take(&self, cost: u32) -> Instant {
         let now = Instant::now();

@@ -19,30 +19,38 @@ pub(super) struct Patience {
     began: Instant,
     /// The first wait of our own choosing.
     step: Duration,
-    /// Whether one try is all there is.
-    hasty: bool,
+    /// Tries that there are.
+    tries: u32,
+    /// No wait goes beyond this.
+    longest: Duration,
     failed: u32,
     throttled: u32,
 }
 
 impl Patience {
     pub(super) fn new(step: Duration) -> Patience {
-        Patience { began: Instant::now(), step, hasty: false, failed: 0, throttled: 0 }
+        let (began, tries, longest) = (Instant::now(), TRIES, PATIENCE);
+        Patience { began, step, tries, longest, failed: 0, throttled: 0 }
     }
 
     /// One that asks once.
     pub(super) fn hasty(self, hasty: bool) -> Patience {
-        Patience { hasty, ..self }
+        if hasty { Patience { tries: 1, longest: Duration::ZERO, ..self } } else { self }
+    }
+
+    /// One for what only informs, which has so much time left: it asks twice.
+    pub(super) fn within(self, left: Duration) -> Patience {
+        Patience { tries: self.tries.min(2), longest: self.longest.min(left), ..self }
     }
 
     /// How long to wait after a failure; none where no try is left.
     pub(super) fn failed(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.failed += 1;
-        if self.failed >= TRIES {
+        if self.failed >= self.tries {
             return None;
         }
         // A failure mostly passes sooner than a throttle.
-        self.within(asked.unwrap_or_default().max(self.own(self.failed) / 2))
+        self.in_time(asked.unwrap_or_default().max(self.own(self.failed) / 2))
     }
 
     /// How long to wait after a 429; none where that is too long. A wait that proved too short is not believed twice.
@@ -53,7 +61,7 @@ impl Patience {
             Some(_) if self.throttled == 1 => Duration::ZERO,
             Some(_) => self.own(self.throttled - 1),
         };
-        self.within(asked.unwrap_or_default().max(own))
+        self.in_time(asked.unwrap_or_default().max(own))
     }
 
     /// Whether it was asked more than once.
@@ -66,8 +74,8 @@ impl Patience {
         full.mul_f64(0.75 + 0.25 * fastrand::f64())
     }
 
-    fn within(&self, wait: Duration) -> Option<Duration> {
-        (!self.hasty && self.began.elapsed() + wait <= PATIENCE).then_some(wait)
+    fn in_time(&self, wait: Duration) -> Option<Duration> {
+        (self.tries > 1 && self.began.elapsed() + wait <= self.longest).then_some(wait)
     }
 }
 
@@ -92,6 +100,17 @@ mod tests {
     fn haste_asks_once() {
         let hasty = || Patience::new(SECOND).hasty(true);
         assert_eq!((hasty().failed(None), hasty().throttled(Some(SECOND))), (None, None));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_only_informs_asks_twice_and_waits_for_nothing_long() {
+        let informing = || Patience::new(SECOND).within(SECOND * 5);
+        let mut patience = informing();
+        assert!(patience.failed(None).is_some());
+        assert_eq!(patience.failed(None), None);
+        assert_eq!(informing().failed(Some(SECOND * 6)), None);
+        assert_eq!(informing().throttled(Some(SECOND * 2)), Some(SECOND * 2));
+        assert_eq!(informing().throttled(Some(SECOND * 6)), None);
     }
 
     #[tokio::test(start_paused = true)]

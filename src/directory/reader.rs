@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use reqwest::Url;
 use serde_json::Value;
+use tokio::time::Instant;
 
+use super::budget::Budget;
 use super::exchange::{self, Question};
 use super::fault::Fault;
 use super::judge::{Answer, Judgement};
@@ -44,6 +46,8 @@ pub(super) struct Fetched {
 pub(super) struct Reader {
     shared: Arc<Shared>,
     hasty: bool,
+    /// The time that failures may cost, where what is read only informs.
+    budget: Option<Budget>,
 }
 
 #[derive(Debug)]
@@ -75,12 +79,33 @@ impl Reader {
             step,
             no_batches: AtomicBool::new(false),
         };
-        Reader { shared: Arc::new(shared), hasty: false }
+        Reader { shared: Arc::new(shared), hasty: false, budget: None }
     }
 
     /// The same, asking each thing once.
     pub(super) fn hasty(&self) -> Reader {
-        Reader { shared: Arc::clone(&self.shared), hasty: true }
+        Reader { hasty: true, ..self.clone() }
+    }
+
+    /// The same for what only informs: failures cost no more time than this.
+    pub(super) fn within(&self, budget: &Budget) -> Reader {
+        Reader { budget: Some(budget.clone()), ..self.clone() }
+    }
+
+    /// A new patience.
+    pub(super) fn patience(&self) -> Patience {
+        let patience = Patience::new(self.shared.step).hasty(self.hasty);
+        match &self.budget {
+            Some(budget) => patience.within(budget.left()),
+            None => patience,
+        }
+    }
+
+    /// Counts the time since `began` as lost, where that counts.
+    pub(super) fn lost(&self, began: Instant) {
+        if let Some(budget) = &self.budget {
+            budget.charge(began);
+        }
     }
 
     /// The answer's body: a JSON object.
@@ -132,9 +157,23 @@ impl Reader {
         self.ask(what, &question, cost, &self.shared.units).await.map(|fetched| fetched.value)
     }
 
-    /// Asks until there is an answer, or no sense in asking.
+    /// Asks until there is an answer, or no sense or no time in asking.
     async fn ask(&self, what: &str, question: &Question, cost: u32, pace: &Pace) -> Result<Fetched, Fault> {
-        let mut patience = Patience::new(self.shared.step).hasty(self.hasty);
+        let asking = self.insist(what, question, cost, pace);
+        match &self.budget {
+            Some(budget) => budget.ask(pace.closed_for(), asking).await,
+            None => asking.await,
+        }
+    }
+
+    async fn insist(
+        &self,
+        what: &str,
+        question: &Question,
+        cost: u32,
+        pace: &Pace,
+    ) -> Result<Fetched, Fault> {
+        let mut patience = self.patience();
         let (mut anew, mut refused) = (false, None);
         loop {
             pace.turn(cost).await;
@@ -215,11 +254,6 @@ impl Shared {
     /// The pace of everything but Identity Protection.
     pub(super) fn units(&self) -> &Pace {
         &self.units
-    }
-
-    /// A new patience.
-    pub(super) fn patience(&self) -> Patience {
-        Patience::new(self.step)
     }
 }
 

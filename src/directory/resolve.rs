@@ -90,8 +90,9 @@ impl Directory {
             resolved.push(match answer {
                 Ok(user) => Resolved::Person(named(id, &user).map_err(|fault| fault.of(read))?),
                 Err(Fault::Missing) => Resolved::Missing,
-                // A name that Graph can't even read is nobody's.
-                Err(Fault::Refused { said, .. }) if matches!(id, UserId::Principal(_)) => {
+                // A name that Graph can't even read is nobody's. One that it could read is another matter: some clouds and
+                // proxies answer 400 to whatever they don't do.
+                Err(Fault::Refused { said, .. }) if is_odd(id) => {
                     tracing::warn!(said, "{}: Graph does not take it for a user's name", read.what);
                     Resolved::Missing
                 }
@@ -140,6 +141,13 @@ impl Directory {
         }
         Ok(())
     }
+}
+
+/// Whether a name holds what no user principal name can hold
+/// (learn.microsoft.com/graph/api/resources/user, `userPrincipalName`).
+fn is_odd(id: &UserId) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "'.-_!#^~@".contains(c);
+    matches!(id, UserId::Principal(name) if !name.chars().all(fits))
 }
 
 fn deleted(id: Uuid) -> Read {

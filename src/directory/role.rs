@@ -119,10 +119,18 @@ impl Assignments {
 
     /// The next page. `None` behind the last one.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Assignment>>, DirectoryError> {
+        let Some(page) = self.next_each().await? else { return Ok(None) };
+        page.into_iter().collect::<Result<_, _>>().map(Some)
+    }
+
+    /// The next page, each assignment by itself: one that makes no sense leaves the others as they are.
+    pub(super) async fn next_each(
+        &mut self,
+    ) -> Result<Option<Vec<Result<Assignment, DirectoryError>>>, DirectoryError> {
         let Some(items) = self.pages.next().await? else { return Ok(None) };
         let mut assignments = Vec::with_capacity(items.len());
         for value in &items {
-            assignments.push(self.assignment(value).await?);
+            assignments.push(self.assignment(value).await);
         }
         Ok(Some(assignments))
     }

@@ -1,6 +1,7 @@
 //! The tenant itself.
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::item::Item;
 use super::reader::Read;
@@ -13,29 +14,66 @@ pub struct TenantFacts {
     pub name: Option<String>,
 }
 
+/// A tenant as it says itself who it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Organization {
+    /// Its id.
+    pub id: Uuid,
+    /// Its display name; harmless to show.
+    pub name: Option<String>,
+    /// The domains that it has proven to be its own, in small letters.
+    pub domains: Vec<String>,
+}
+
+impl Organization {
+    fn read(answer: &Value) -> Result<Organization, &'static str> {
+        let one = answer.pointer("/value/0").ok_or("an answer without a tenant")?;
+        let id = one.get("id").and_then(Value::as_str).and_then(|id| Uuid::try_parse(id).ok());
+        let id = id.filter(|id| !id.is_nil()).ok_or("a tenant without an id")?;
+        let name = one.get("displayName").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
+        let domains = one.get("verifiedDomains").and_then(Value::as_array).into_iter().flatten();
+        let domains = domains.filter_map(|domain| domain.get("name")?.as_str());
+        Ok(Organization {
+            id,
+            name: name.map(|name| crate::harmless::excerpt(name, 256)),
+            domains: domains.map(str::to_lowercase).collect(),
+        })
+    }
+}
+
 fn read(what: &str, url: String, need: Need) -> Read {
     Read { what: what.to_owned(), url, eventual: false, need, cost: 1 }
 }
 
 impl Directory {
-    /// The tenant's name; none where it can't be read, which ends nothing (learn.microsoft.com/graph/api/organization-list).
+    /// The tenant's name; none where it can't be read, which ends nothing.
     ///
     /// # Errors
     /// When there is no token.
     pub async fn tenant(&self) -> Result<TenantFacts, DirectoryError> {
-        let url = "organization?$select=id,displayName".to_owned();
-        match self.reader.get(&read("the tenant's name", url, Need::Organization)).await {
-            Ok(answer) => {
-                let name = answer.pointer("/value/0/displayName").and_then(Value::as_str);
-                let name = name.filter(|name| !name.trim().is_empty());
-                Ok(TenantFacts { name: name.map(|name| crate::harmless::excerpt(name, 256)) })
-            }
+        match self.organization().await {
+            Ok(tenant) => Ok(TenantFacts { name: tenant.name }),
             Err(DirectoryError::SignIn(error)) => Err(DirectoryError::SignIn(error)),
             Err(error) => {
                 tracing::debug!("{error}");
                 Ok(TenantFacts::default())
             }
         }
+    }
+
+    /// The tenant that the token is good in, by its id, its name and its domains
+    /// (learn.microsoft.com/graph/api/organization-list).
+    ///
+    /// # Errors
+    /// When that can't be read.
+    pub async fn organization(&self) -> Result<Organization, DirectoryError> {
+        let what = "the tenant's name";
+        let url = "organization?$select=id,displayName,verifiedDomains".to_owned();
+        let answer = self.reader.get(&read(what, url, Need::Organization)).await?;
+        Organization::read(&answer).map_err(|why| DirectoryError::Untrusted {
+            what: what.to_owned(),
+            reason: format!("the answer holds {why}"),
+        })
     }
 
     /// How many users the tenant has, guests and disabled accounts among them, as Graph's index counts them

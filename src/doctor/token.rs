@@ -8,15 +8,6 @@ use crate::identity::TokenClaims;
 /// A token that ends sooner is told, in seconds.
 const SOON: i64 = 600;
 
-/// The tenant's id, out of the authority's OpenID configuration: its `issuer` has it. None where the document is no
-/// such thing, or is that of no one tenant (`common`, `organizations`).
-pub fn tenant_of(configuration: &[u8]) -> Option<String> {
-    let document: serde_json::Value = serde_json::from_slice(configuration).ok()?;
-    let issuer = document.get("issuer")?.as_str()?;
-    let mut segments = issuer.split('/').filter_map(|segment| uuid::Uuid::try_parse(segment).ok());
-    segments.next().map(|id| id.to_string())
-}
-
 /// Compares the token's tenant with the one that was named; `resolved` is the id that a name stands for, where the
 /// authority told.
 pub fn tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims) -> Finding {
@@ -121,15 +112,6 @@ mod tests {
         assert_eq!(status(None, None), (Status::Info, None));
         assert_eq!(tenant(Some(ID), None, &TokenClaims::default()).status, Status::Info);
         assert!(tenant(Some("contoso.com"), Some(OTHER), &claims(ID)).finding.contains(OTHER));
-    }
-
-    #[test]
-    fn the_issuer_holds_the_tenants_id() {
-        let issuer = |issuer: &str| tenant_of(format!(r#"{{"issuer":"{issuer}"}}"#).as_bytes());
-        assert_eq!(issuer(&format!("https://login.microsoftonline.com/{ID}/v2.0")).as_deref(), Some(ID));
-        assert_eq!(issuer(&format!("https://sts.windows.net/{ID}/")).as_deref(), Some(ID));
-        assert_eq!(issuer("https://login.microsoftonline.com/{tenantid}/v2.0"), None);
-        assert_eq!(tenant_of(b"<html>"), None);
     }
 
     #[test]

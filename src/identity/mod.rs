@@ -34,6 +34,7 @@ mod order;
 mod patience;
 mod ready;
 mod secret_file;
+mod tenant_id;
 mod token_endpoint;
 mod token_service;
 mod tokens;
@@ -54,6 +55,7 @@ pub use further::{FurtherApp, further_variables};
 pub use managed_identity::ManagedIdentity;
 pub use ready::ReadyToken;
 pub use secret_file::SecretFile;
+pub use tenant_id::{Unidentified, tenant_of};
 pub use token_endpoint::Authority;
 pub use tokens::{SignedIn, Token, TokenAge, TokenState, Tokens};
 
@@ -248,13 +250,36 @@ pub enum SignInError {
     },
     /// The token belongs to another tenant than the one that was named.
     #[error(
-        "the token is for tenant {found}, but --tenant says {expected}: nothing was sent. Sign in to that tenant, or correct --tenant"
+        "the token is for tenant {found}, but tenant {expected} is named: nothing was sent. Sign in to that tenant, or correct \
+         --tenant"
     )]
     OtherTenant {
         /// As named.
         expected: String,
         /// As the token says.
         found: String,
+    },
+    /// The authority knows no such tenant.
+    #[error(
+        "there is no tenant {tenant} in this cloud ({said}): nothing was sent. Check the name (--tenant) and --cloud, or name \
+         the tenant by its id"
+    )]
+    NoSuchTenant {
+        /// As named.
+        tenant: String,
+        /// What the authority said.
+        said: String,
+    },
+    /// Nothing tells whether a domain is the token's tenant.
+    #[error(
+        "nothing tells whether {tenant} is the token's tenant ({why}): nothing was sent. Name the tenant by its id \
+         (--tenant GUID)"
+    )]
+    TenantUnverified {
+        /// As named.
+        tenant: String,
+        /// Why it could not be found out.
+        why: String,
     },
     /// Nobody can tell whether a token is good in the tenant that rows name.
     #[error(

@@ -1,6 +1,6 @@
 //! The access token that all workers share: gotten once, renewed beside the work, replaced on a 401.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::header::HeaderValue;
@@ -153,6 +153,8 @@ pub struct Tokens {
     http: HttpClients,
     current: RwLock<Arc<Token>>,
     renewing: tokio::sync::Mutex<()>,
+    /// The tenant that the first token was found to be good in.
+    tenant: OnceLock<String>,
 }
 
 /// The first token, and how it was come by.
@@ -197,12 +199,19 @@ impl Tokens {
 
     fn new(credential: Credential, http: HttpClients, first: Issued) -> Result<Tokens, SignInError> {
         let current = RwLock::new(Arc::new(Token::new(1, first)?));
-        Ok(Tokens { credential, http, current, renewing: tokio::sync::Mutex::new(()) })
+        let (renewing, tenant) = (tokio::sync::Mutex::new(()), OnceLock::new());
+        Ok(Tokens { credential, http, current, renewing, tenant })
     }
 
     /// A ready token may have been lying about for long.
     fn check_end(&self) -> Result<(), SignInError> {
         if self.credential.is_ready() { super::ready::check_end(self.current().claims()) } else { Ok(()) }
+    }
+
+    /// From here on, no token of another tenant is taken.
+    pub fn stay_in(&self, tenant_id: &str) {
+        // Only the first counts.
+        let _ = self.tenant.set(tenant_id.to_owned());
     }
 
     /// What gives them.
@@ -239,6 +248,7 @@ impl Tokens {
     /// repeat itself.
     fn check_new(&self, current: &Token, next: &Token, claims: Option<&str>) -> Result<(), SignInError> {
         check_same_identity(current.claims(), next.claims())?;
+        self.check_same_tenant(next.claims())?;
         if next.text.expose_secret() != current.text.expose_secret() {
             return Ok(());
         }
@@ -249,6 +259,24 @@ impl Tokens {
             return Err(SignInError::Spent { when: super::ready::ended(current.claims()) });
         }
         Ok(())
+    }
+}
+
+impl Tokens {
+    /// The first token may not have said its tenant itself.
+    fn check_same_tenant(&self, next: &TokenClaims) -> Result<(), SignInError> {
+        match (self.tenant.get(), &next.tid) {
+            (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => {
+                let [begun, now] = [begun, now].map(|id| excerpt(id, 120));
+                Err(SignInError::OtherIdentity { what: "tenant", begun, now })
+            }
+            // Whoever rewrites a token file may put a token of any tenant there.
+            (Some(begun), None) if self.credential.is_ready() && self.current().claims().tid.is_some() => {
+                let now = "that it does not tell".to_owned();
+                Err(SignInError::OtherIdentity { what: "tenant", begun: excerpt(begun, 120), now })
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -27,10 +27,13 @@ pub struct RunRecord {
     pub case_id: Option<String>,
     /// The cloud's name.
     pub cloud: String,
-    /// The tenant as it was given: an id or a domain.
+    /// The tenant as it was given and found: an id or a domain.
     pub tenant: Option<String>,
-    /// The tenant's id as the token says it.
+    /// The tenant's id as the token or Graph says it.
     pub tenant_id: Option<String>,
+    /// The id that was given, where nothing told whether it is the token's tenant.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unverified_tenant: Option<String>,
     /// Who ran it: the first app, or the person.
     pub operator: Operator,
     /// Whether the rows of the input name their tenants.
@@ -100,6 +103,9 @@ pub struct Decided {
     /// The lists that protect and exclude, with their counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<ListRecord>,
+    /// What only informs and could not be looked up, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unchecked: Vec<String>,
     /// How the questions were answered: `--yes`, `--yes-i-mean 250`, or what was typed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confirmed: Vec<String>,

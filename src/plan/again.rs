@@ -90,10 +90,10 @@ impl Draft {
         rows: impl Iterator<Item = Result<PlanRow, PlanError>>,
         now: Draft,
     ) -> Result<(Draft, Changes), PlanError> {
-        let Draft { spool, notices, drafted, facts, .. } = now;
+        let Draft { spool, notices, drafted, facts, budget, .. } = now;
         let mut again = Again::of(planned);
         again.facts_now(facts, &drafted);
-        again.draft.notices = notices;
+        (again.draft.notices, again.draft.budget) = (notices, budget);
         let mut changes = Changes::default();
         // Places stay indexes: of each row that is still a target, that of its rank.
         let indexes: Vec<Order> = (0..drafted.targets.len() as Order).collect();
@@ -187,6 +187,7 @@ impl Again {
                 facts,
                 closed: Default::default(),
                 tenant_column: None,
+                budget: Default::default(),
             },
         }
     }

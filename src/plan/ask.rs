@@ -1,6 +1,8 @@
 //! What a plan asks the directory, so that plans can be tried out against made-up tenants.
 
-use crate::directory::{Admins, Directory, DirectoryError, People, Person, Resolved, Selector, UserReads};
+use crate::directory::{
+    Admins, Budget, Directory, DirectoryError, People, Person, Resolved, Selector, UserReads,
+};
 use crate::user_id::UserId;
 
 /// How far a long read has come.
@@ -17,10 +19,12 @@ pub struct Reading<'a> {
 /// Whoever wants to know how far a long read has come.
 pub(super) type Tell<'a> = &'a dyn Fn(&Reading<'_>);
 
-/// A directory.
-pub(super) trait Ask {
+/// A directory, as a plan needs it: where it fails, there is no plan. What only informs is asked of [`Informing`].
+pub(super) trait Ask: Sized {
     /// Its pages of users.
     type People: Pages;
+    /// As [`Directory::within`].
+    fn within(&self, budget: &Budget) -> Self;
     /// As [`Directory::user_reads`].
     fn user_reads(&self) -> UserReads;
     /// As [`Directory::answers`].
@@ -55,6 +59,10 @@ pub(super) trait Pages {
 
 impl Ask for Directory {
     type People = People;
+
+    fn within(&self, budget: &Budget) -> Directory {
+        Directory::within(self, budget)
+    }
 
     fn user_reads(&self) -> UserReads {
         Directory::user_reads(self)

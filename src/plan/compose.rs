@@ -12,8 +12,10 @@ use super::order::First;
 use super::sources::{Place, Sources};
 use super::tenants::Tenants;
 use super::world::{Misses, Within, World, lacking};
-use super::{Draft, Gathered, Listed, PlanError, PlanFacts, Resolution, Signed, Wishes, joined, notices};
-use crate::directory::{Admins, Person, Resolved, Selector, UserReads};
+use super::{
+    Draft, Gathered, Listed, Only, PlanError, PlanFacts, Resolution, Signed, Wishes, joined, notices,
+};
+use crate::directory::{Admins, Budget, Person, Resolved, Selector, UserReads};
 use crate::event::TenantIndex;
 use crate::intake::{Row, Verdict};
 use crate::journal::Sharded;
@@ -57,7 +59,9 @@ pub(super) async fn compose<D: Ask>(
     let firsts = firsts(&gathered, tenants, &first);
     let mut rows = first.into_iter().map(Ok).chain(rows);
     let misses = RefCell::default();
-    let (ready, mut closed) = prepare(&gathered, wishes, tenants, &firsts, &misses, tell).await?;
+    let budget = Budget::default();
+    let known = Known { firsts: &firsts, budget: &budget };
+    let (ready, mut closed) = prepare(&gathered, wishes, tenants, &known, &misses, tell).await?;
     let warnings = unknown_entries(misses.take(), &closed)?;
     let (mut worlds, mut rules, mut each) = (Vec::new(), Vec::new(), Vec::new());
     for Ready { world, rules: these, facts } in ready {
@@ -104,9 +108,12 @@ pub(super) async fn compose<D: Ask>(
         select(&asked, wishes, &worlds[0], &mut drafting, tell).await?;
     }
     let Finished { spool, drafted, mut facts, each: counted } = drafting.finish()?;
+    for (world, facts) in worlds.iter().zip(&mut each) {
+        facts.unchecked.extend(world.lost.line());
+    }
     joined::facts(&mut facts, each, counted, &drafted, tenants, &closed);
     if wishes.max_share.is_some() {
-        facts.tenant_users = count_users(&worlds, &mut closed).await?;
+        facts.tenant_users = count_users(&worlds).await?;
     }
     let mut notices = notices::of(&drafted, &facts, gathered.ids_are_mail && !wishes.resolve);
     notices.extend(warnings);
@@ -119,6 +126,7 @@ pub(super) async fn compose<D: Ask>(
         facts,
         closed,
         tenant_column: gathered.tenant_column,
+        budget,
     })
 }
 
@@ -144,13 +152,21 @@ fn firsts<D>(gathered: &Gathered, tenants: &Tenants<'_, D>, rows: &[Row]) -> Vec
     firsts
 }
 
+/// What is known before any tenant is asked.
+struct Known<'a> {
+    /// The first users of each tenant.
+    firsts: &'a [Vec<UserId>],
+    /// What look-ups that only inform may lose, in all tenants together.
+    budget: &'a Budget,
+}
+
 /// Gets all tenants ready, side by side. One whose directory can't be read is closed where there are others: nothing is
 /// sent there, and they go on.
 async fn prepare<'a, D: Ask>(
     gathered: &Gathered,
     wishes: &Wishes,
     tenants: &'a Tenants<'a, D>,
-    firsts: &[Vec<UserId>],
+    known: &Known<'_>,
     misses: &'a RefCell<Misses>,
     tell: Tell<'_>,
 ) -> Result<(Vec<Ready<'a, D>>, Closed), PlanError> {
@@ -160,12 +176,7 @@ async fn prepare<'a, D: Ask>(
     let compares = gathered.users > 1 || !wishes.protect.is_empty() || !wishes.exclude.is_empty();
     let quietly: Tell<'_> = &|_| {};
     let tell = if several { quietly } else { tell };
-    let unasked = |within| World {
-        directory: None,
-        allow_empty: wishes.allow_empty,
-        within,
-        resolution: Resolution::NotAsked,
-    };
+    let unasked = |within| World::unasked(None, wishes.allow_empty, within);
     let tried = together(
         TENANTS_AT_ONCE,
         tenants.all.iter().enumerate().map(|(at, tenant)| {
@@ -183,7 +194,9 @@ async fn prepare<'a, D: Ask>(
                     });
                 }
                 let directory = tenant.directory.filter(|_| !nobody);
-                let world = World::find_out(directory, wishes, &firsts[at], compares, within).await?;
+                let world =
+                    World::find_out(directory, wishes, &known.firsts[at], compares, within, known.budget)
+                        .await?;
                 let mut facts = PlanFacts { resolution: world.resolution.clone(), ..PlanFacts::default() };
                 let rules = rules(wishes, &tenant.signed, &world, tell, &mut facts).await?;
                 Ok(Ready { world, rules, facts })
@@ -213,10 +226,7 @@ async fn prepare<'a, D: Ask>(
 
 /// Whether an error is that of one tenant's directory, and not of what was asked for.
 fn is_of_one(why: &PlanError) -> bool {
-    matches!(
-        why,
-        PlanError::Directory(_) | PlanError::Guard(GuardError::Directory { .. }) | PlanError::Uncounted(_)
-    )
+    matches!(why, PlanError::Directory(_) | PlanError::Guard(GuardError::Directory { .. }))
 }
 
 /// The tenants in which nothing is sent because nobody could be looked up there.
@@ -282,7 +292,7 @@ async fn look_up_all<D: Ask>(
 }
 
 /// The users of all tenants in which something is sent; none where nobody is asked.
-async fn count_users<D: Ask>(worlds: &[World<'_, D>], closed: &mut Closed) -> Result<Option<u64>, PlanError> {
+async fn count_users<D: Ask>(worlds: &[World<'_, D>]) -> Result<Option<u64>, PlanError> {
     let asked = worlds.iter().map(|world| async move {
         match world.directory {
             Some(directory) => directory.count_users().await.map(Some).map_err(PlanError::Uncounted),
@@ -290,12 +300,9 @@ async fn count_users<D: Ask>(worlds: &[World<'_, D>], closed: &mut Closed) -> Re
         }
     });
     let mut sum = None;
-    for (tenant, counted) in (0..).zip(together(TENANTS_AT_ONCE, asked).await) {
-        match counted {
-            Ok(count) => sum = sum.map_or(count, |sum: u64| Some(sum + count.unwrap_or_default())),
-            Err(why) if worlds.len() > 1 => closed.close(tenant, &why),
-            Err(why) => return Err(why),
-        }
+    for counted in together(TENANTS_AT_ONCE, asked).await {
+        let count = counted?;
+        sum = sum.map_or(count, |sum: u64| Some(sum + count.unwrap_or_default()));
     }
     Ok(sum)
 }
@@ -311,7 +318,7 @@ async fn rules<D: Ask>(
     let loaded = Guard::load(wishes, signed, world, tell).await?;
     facts.unchecked = loaded.unchecked;
     let first = first(&wishes.first, world, tell).await?;
-    let admins = admins(wishes, world, facts).await?;
+    let admins = admins(wishes, world, facts).await;
     let told = world.resolving().is_some_and(|directory| directory.user_reads() != UserReads::Basic);
     let only = wishes.only;
     Ok(Rules { guard: loaded.guard, first, admins, only, told, admins_first: wishes.admins_first })
@@ -338,29 +345,40 @@ async fn first<D: Ask>(
     Ok(first)
 }
 
-/// Who holds roles; none where that is not to be learned, and no wish depends on it.
-async fn admins<D: Ask>(
-    wishes: &Wishes,
-    world: &World<'_, D>,
-    facts: &mut PlanFacts,
-) -> Result<Option<Admins>, PlanError> {
-    let Some(directory) = world.resolving() else { return Ok(None) };
-    match directory.admins().await {
-        Ok(admins) => {
-            facts.admins = Some(Default::default());
-            facts.global_administrators = Some((0, admins.global.len() as u64));
-            if let Some(why) = &admins.unread {
-                facts.unchecked.push(format!("who holds roles through a group ({why})"));
-            }
-            Ok(Some(admins))
+/// Who holds roles, as far as that is to be learned. It informs, also where administrators are to go first: without it
+/// they go in their order, and that is told.
+async fn admins<D: Ask>(wishes: &Wishes, world: &World<'_, D>, facts: &mut PlanFacts) -> Option<Admins> {
+    let order = |line: String| match wishes.admins_first {
+        true => format!("{line}: --admins-first puts nobody first whose role is not known"),
+        false => line,
+    };
+    let Some(directory) = world.informing() else {
+        if wishes.admins_first && matches!(world.resolution, Resolution::Impossible(_)) {
+            facts.unchecked.push(order("who holds roles (users can't be read)".to_owned()));
         }
-        Err(why) if why.is_forbidden() && !wishes.admins_first => {
-            facts.unchecked.push("who holds roles (needs RoleManagement.Read.Directory)".to_owned());
-            Ok(None)
+        return None;
+    };
+    let admins = match directory.admins().await {
+        Ok(admins) => admins,
+        Err(why) => {
+            facts.unchecked.push(order(why.line("who holds roles")));
+            facts.unchecked.push(GLOBAL_UNKNOWN.to_owned());
+            return None;
         }
-        Err(why) => Err(why.into()),
+    };
+    facts.admins = Some(Default::default());
+    if let Some(why) = &admins.unread {
+        facts.unchecked.push(order(format!("who holds roles through a group ({why})")));
     }
+    facts.unchecked.extend(admins.gaps.iter().cloned().map(order));
+    if admins.global_unsure {
+        facts.unchecked.push(GLOBAL_UNKNOWN.to_owned());
+    }
+    Some(admins)
 }
+
+/// What the guard of Global Administrators can't tell without roles.
+const GLOBAL_UNKNOWN: &str = "how many of the Global Administrators are among them";
 
 /// Whom each row names; none for rows that name nobody, and where the directory is not asked.
 async fn look_up<D: Ask>(
@@ -390,12 +408,35 @@ async fn look_up<D: Ask>(
         }
     };
     if !ids.0.is_empty() {
-        put(ids.1, resolve(directory, &ids.0).await?);
+        match world.needs_users {
+            true => put(ids.1, resolve(directory, &ids.0).await?),
+            false => {
+                if let Some(people) = inform(world, &ids.0).await {
+                    put(ids.1, people);
+                }
+            }
+        }
     }
     if !names.0.is_empty() {
         put(names.1, find(directory, &names.0).await?);
     }
     Ok(found)
+}
+
+/// Whom ids name, where nothing depends on it. After a failure nobody more is asked for.
+async fn inform<D: Ask>(world: &World<'_, D>, ids: &[UserId]) -> Option<Vec<Resolved>> {
+    let users = ids.len() as u64;
+    let Some(directory) = world.informing().filter(|_| !world.lost.is_any()) else {
+        world.lost.add(users, None);
+        return None;
+    };
+    match directory.resolve(ids).await {
+        Ok(people) => Some(people),
+        Err(why) => {
+            world.lost.add(users, Some(why));
+            None
+        }
+    }
 }
 
 /// Whether a text can be what somebody is called.
@@ -440,7 +481,7 @@ async fn select<D: Ask>(
     // A page may give somebody again: that is Graph's paging, and nobody named them twice.
     let mut known = HashSet::new();
     while let Some(page) = pages.next_page().await? {
-        for person in &whole(page, world).await? {
+        for person in &whole(page, wishes.only, world).await? {
             if !known.insert(person.id) {
                 continue;
             }
@@ -466,7 +507,12 @@ async fn select<D: Ask>(
 }
 
 /// Looks up those of whom a list tells too little: one of roles or of risk has no kinds of accounts.
-async fn whole<D: Ask>(mut page: Vec<Person>, world: &World<'_, D>) -> Result<Vec<Person>, PlanError> {
+/// Where the plan does not ask for kinds, that only informs.
+async fn whole<D: Ask>(
+    mut page: Vec<Person>,
+    only: Only,
+    world: &World<'_, D>,
+) -> Result<Vec<Person>, PlanError> {
     let Some(directory) = world.resolving().filter(|asked| asked.user_reads() != UserReads::Basic) else {
         return Ok(page);
     };
@@ -480,7 +526,11 @@ async fn whole<D: Ask>(mut page: Vec<Person>, world: &World<'_, D>) -> Result<Ve
     if ids.is_empty() {
         return Ok(page);
     }
-    for (at, found) in places.into_iter().zip(resolve(directory, &ids).await?) {
+    let found = match only == Only::default() {
+        true => inform(world, &ids).await.unwrap_or_default(),
+        false => resolve(directory, &ids).await?,
+    };
+    for (at, found) in places.into_iter().zip(found) {
         if let Resolved::Person(person) = found {
             page[at] = person;
         }

@@ -125,7 +125,12 @@ impl Drafting {
         let spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
         let each = rules.iter().map(|rules| Each {
             users: 0,
-            global_administrators: rules.admins.as_ref().map(|admins| (0, admins.global.len() as u64)),
+            // Of a list with gaps, those who are known count; none of them tells nothing.
+            global_administrators: rules
+                .admins
+                .as_ref()
+                .filter(|admins| !(admins.global_unsure && admins.global.is_empty()))
+                .map(|admins| (0, admins.global.len() as u64)),
         });
         Drafting {
             each: each.collect(),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::TenantFacts;
+use super::notices::lacks_permission;
+use crate::directory::Need;
 use crate::journal::{ListRecord, Sharded};
 
 /// Counts and names of a plan. Counts are of targets, unless they say otherwise.
@@ -52,6 +54,39 @@ pub struct PlanFacts {
     /// Which part of the input it is, where it is not all of it.
     #[serde(flatten)]
     pub sharded: Option<Sharded>,
+}
+
+impl PlanFacts {
+    /// What could not be looked up although it was tried, or may not be read; each in words.
+    pub fn failed(&self) -> Vec<String> {
+        let users = match &self.resolution {
+            Resolution::Impossible(why) if lacks_permission(why) => {
+                Some(who_exists(Some(&format!("needs {}", Need::Users.permission()))))
+            }
+            Resolution::Impossible(why) => Some(who_exists(Some(why))),
+            Resolution::Full | Resolution::NotAsked => None,
+        };
+        users.into_iter().chain(self.unchecked.iter().cloned()).collect()
+    }
+
+    /// All that nobody could tell, also what was not asked. The guard of Global Administrators is silent where roles can't
+    /// be read, and that is said.
+    pub fn unknown(&self) -> Vec<String> {
+        let mut words: Vec<String> =
+            (self.resolution == Resolution::NotAsked).then(|| who_exists(None)).into_iter().collect();
+        words.extend(self.failed());
+        let told = self.unchecked.iter().any(|word| word.contains("who holds"));
+        if self.global_administrators.is_none() && !told {
+            let at = usize::from(self.resolution != Resolution::Full);
+            words.insert(at, "who of them is an administrator".to_owned());
+        }
+        words
+    }
+}
+
+fn who_exists(why: Option<&String>) -> String {
+    let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
+    format!("who of them exists, or is a guest{why}")
 }
 
 /// Whether targets were looked up in the directory.

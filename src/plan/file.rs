@@ -67,7 +67,10 @@ pub enum PlanError {
         selection: String,
     },
     /// The tenant's users can't be counted.
-    #[error("nobody can tell what share of the tenant's users that is (--max-share): {0}")]
+    #[error(
+        "nobody can tell what share of the tenant's users that is (--max-share needs the permission User.Read.All to count \
+         them): {0}"
+    )]
     Uncounted(#[source] DirectoryError),
     /// The plan, or the temporary file behind it, can't be written.
     #[error("can't write {what}: {source}")]

@@ -23,6 +23,7 @@ mod facts;
 mod file;
 mod gathered;
 mod guard;
+mod informing;
 mod joined;
 mod names;
 mod notices;
@@ -54,7 +55,7 @@ use std::path::Path;
 
 use tempfile::SpooledTempFile;
 
-use crate::directory::Directory;
+use crate::directory::{Budget, Directory};
 use crate::event::TenantIndex;
 use crate::intake::{IntakeError, SourceDigest};
 use crate::journal::{PlanRecord, create_private};
@@ -83,6 +84,7 @@ pub struct Draft {
     facts: PlanFacts,
     closed: compose::Closed,
     tenant_column: Option<String>,
+    budget: Budget,
 }
 
 /// Who signed in: nobody is revoked by their own hand unasked.
@@ -133,10 +135,24 @@ impl Draft {
         &self.closed.reasons
     }
 
-    /// What could not be checked, in a sentence, where something could not: the question says it by itself.
+    /// What could not be checked, in a sentence, where something could not: the question says it by itself. That the
+    /// sign-in may not read users is a notice of its own.
     pub fn unchecked(&self) -> Option<String> {
-        let unchecked = &self.facts.unchecked;
+        let unchecked = match &self.facts.resolution {
+            Resolution::Impossible(why) if notices::lacks_permission(why) => self.facts.unchecked.clone(),
+            _ => self.facts.failed(),
+        };
         (!unchecked.is_empty()).then(|| format!("not checked: {}", unchecked.join("; ")))
+    }
+
+    /// The time that look-ups which only inform may still lose.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// Takes in something more that could not be checked.
+    pub fn note_unchecked(&mut self, what: String) {
+        self.facts.unchecked.push(what);
     }
 
     /// What is known of the plan as a whole.

@@ -44,9 +44,7 @@ fn part(sharded: &Sharded, drafted: &Drafted) -> String {
 
 /// What it costs that ids are compared as they are written, in two sentences.
 fn unresolved(why: &str) -> String {
-    // Graph's word for a permission that the token lacks; other refusals have other causes.
-    let lacks = why == lacking().to_string() || why.contains("Authorization_RequestDenied");
-    let why = match lacks {
+    let why = match lacks_permission(why) {
         true => format!("the sign-in lacks {}", Need::Users.permission()),
         false => why.trim_end_matches(". Nothing was sent").replace(". ", "; "),
     };
@@ -54,6 +52,12 @@ fn unresolved(why: &str) -> String {
         "users are not looked up first: {why}. So guests named by object id, users who do not exist, and one person under \
          two ids can't be told beforehand"
     )
+}
+
+/// Whether users were not looked up for want of the permission. Other refusals have other causes than the one for which
+/// Graph has this word.
+pub(super) fn lacks_permission(why: &str) -> bool {
+    why == lacking().to_string() || why.contains("Authorization_RequestDenied")
 }
 
 fn missing(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> String {

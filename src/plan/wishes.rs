@@ -69,7 +69,17 @@ impl Wishes {
 
     /// Whether a plan can't be made without looking up each user.
     pub(super) fn need_users(&self) -> bool {
-        self.admins_first || self.resolve || self.only != Only::default()
+        self.resolve || self.only != Only::default()
+    }
+
+    /// Whether something depends on who the users are, so that a look-up that fails ends the plan: a selection, a list, a
+    /// kind of accounts. Who goes first because of a role is none of that: who holds roles only informs.
+    pub(super) fn depend_on_users(&self) -> bool {
+        let lists = [&self.protect, &self.protect_now, &self.exclude, &self.first];
+        self.need_users()
+            || !self.selectors.is_empty()
+            || !self.unprotect.is_empty()
+            || lists.iter().any(|list| !list.is_empty())
     }
 }
 

@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::ask::Ask;
+use super::informing::{Informing, Lost};
 use super::{GuardError, PlanError, Resolution, Wishes};
-use crate::directory::{DirectoryError, Need, UserReads};
+use crate::directory::{Budget, DirectoryError, Need, UserReads};
 use crate::event::TenantIndex;
 use crate::tenant::Places;
 use crate::user_id::UserId;
@@ -19,6 +20,12 @@ const NOBODY: Uuid = Uuid::from_u128(0xffff_ffff_ffff_4fff_bfff_ffff_ffff_ffff);
 pub(super) struct World<'a, D> {
     /// The directory, where there is one: groups may be readable although users are not.
     pub(super) directory: Option<&'a D>,
+    /// The same, where what is asked only informs.
+    pub(super) informing: Option<Informing<D>>,
+    /// Whether something depends on who the users are; otherwise, that only informs.
+    pub(super) needs_users: bool,
+    /// Users whom that did not tell.
+    pub(super) lost: Lost,
     /// Whether ids are looked up, and if not, why not.
     pub(super) resolution: Resolution,
     /// Whether a list of people may hold nobody.
@@ -78,8 +85,8 @@ impl<'a, D: Ask> World<'a, D> {
     /// Without the permission, ids are compared as they are written: the lists then refuse what can't be compared. Where
     /// the token does not tell, and nothing was asked for that only the directory knows, anything but an answer means the
     /// same: what is wrong with the way to Graph, the run will meet for itself. Where the token says that it may read
-    /// users, a directory that does not answer is another matter: whoever could be protected must not be sent for a bad
-    /// connection.
+    /// users, a directory that does not answer is another matter where something depends on it: whoever could be protected
+    /// must not be sent for a bad connection.
     ///
     /// # Errors
     /// When users can't be read and the wishes can't do without, or when they should be readable and are not.
@@ -89,26 +96,46 @@ impl<'a, D: Ask> World<'a, D> {
         people: &[UserId],
         compares: bool,
         within: Within<'a>,
+        budget: &Budget,
     ) -> Result<World<'a, D>, PlanError> {
-        let allow_empty = wishes.allow_empty;
+        let world = |resolution: Resolution| {
+            let directory = directory.filter(|_| resolution != Resolution::NotAsked);
+            World {
+                informing: directory.map(|directory| Informing::new(directory, budget)),
+                needs_users: wishes.depend_on_users(),
+                resolution,
+                ..World::unasked(directory, wishes.allow_empty, within)
+            }
+        };
         let Some(asked) = directory else {
             return match wishes.need_directory() {
                 true => Err(PlanError::NoDirectory),
-                false => Ok(World { directory, allow_empty, within, resolution: Resolution::NotAsked }),
+                false => Ok(world(Resolution::NotAsked)),
             };
         };
         let somebody = people.first().cloned().unwrap_or(UserId::Object(NOBODY));
         let why = match asked.user_reads() {
             UserReads::Lacking => lacking(),
             UserReads::Unknown if !wishes.need_directory() && !compares => {
-                return Ok(World { directory: None, allow_empty, within, resolution: Resolution::NotAsked });
+                return Ok(world(Resolution::NotAsked));
+            }
+            reads if !wishes.depend_on_users() => {
+                let informing = Informing::new(asked, budget);
+                let answer = match reads {
+                    UserReads::Unknown if !wishes.need_directory() => informing.answers(people).await,
+                    _ => informing.resolve(&[somebody]).await.map(drop),
+                };
+                return Ok(world(match answer {
+                    Ok(()) => Resolution::Full,
+                    Err(why) => Resolution::Impossible(why.sentence()),
+                }));
             }
             UserReads::Unknown if !wishes.need_directory() => match asked.answers(people).await {
-                Ok(()) => return Ok(World { directory, allow_empty, within, resolution: Resolution::Full }),
+                Ok(()) => return Ok(world(Resolution::Full)),
                 Err(why) => why,
             },
             _ => match asked.resolve(&[somebody]).await {
-                Ok(_) => return Ok(World { directory, allow_empty, within, resolution: Resolution::Full }),
+                Ok(_) => return Ok(world(Resolution::Full)),
                 Err(why) if why.is_forbidden() => why,
                 Err(why) => return Err(why.into()),
             },
@@ -116,7 +143,7 @@ impl<'a, D: Ask> World<'a, D> {
         if wishes.need_users() {
             return Err(why.into());
         }
-        Ok(World { directory, allow_empty, within, resolution: Resolution::Impossible(why.to_string()) })
+        Ok(world(Resolution::Impossible(why.to_string())))
     }
 
     /// Whether ids are looked up.
@@ -127,6 +154,26 @@ impl<'a, D: Ask> World<'a, D> {
     /// The directory, where ids are looked up.
     pub(super) fn resolving(&self) -> Option<&'a D> {
         self.directory.filter(|_| self.is_resolved())
+    }
+
+    /// The same for what only informs.
+    pub(super) fn informing(&self) -> Option<&Informing<D>> {
+        self.informing.as_ref().filter(|_| self.is_resolved())
+    }
+}
+
+impl<'a, D> World<'a, D> {
+    /// One in which nobody is looked up.
+    pub(super) fn unasked(directory: Option<&'a D>, allow_empty: bool, within: Within<'a>) -> World<'a, D> {
+        World {
+            directory,
+            informing: None,
+            needs_users: false,
+            lost: Lost::default(),
+            resolution: Resolution::NotAsked,
+            allow_empty,
+            within,
+        }
     }
 }
 

@@ -104,7 +104,12 @@ pub struct Tenant {
 
 impl Tenant {
     /// The tenant for people: its name and its id, as far as they are known.
+    ///
+    /// What was given is said of a tenant that was found to be that one, and never in place of it.
     pub fn shown(&self) -> String {
+        if let (None, None, Some(given)) = (&self.name, &self.id, &self.given) {
+            return format!("not known: the token does not say whether it is {given}");
+        }
         let known = [&self.name, &self.given, &self.id].into_iter().flatten();
         let mut parts: Vec<&str> = Vec::new();
         for part in known.map(String::as_str) {
@@ -150,6 +155,7 @@ mod tests {
             Tenant { name: owned(name), given: owned(given), id: owned(id) }.shown()
         };
         assert_eq!(tenant(None, None, None), "not known: the token does not say");
+        assert_eq!(tenant(None, Some("ab"), None), "not known: the token does not say whether it is ab");
         assert_eq!(tenant(None, Some("ab"), Some("AB")), "ab");
         assert_eq!(tenant(None, Some("contoso.com"), Some("ab")), "contoso.com (ab)");
         assert_eq!(tenant(Some("Contoso"), Some("ab"), Some("ab")), "Contoso (ab)");

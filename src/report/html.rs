@@ -165,6 +165,9 @@ fn warnings(summary: &Summary) -> Vec<String> {
         let lines = plural(summary.damaged_lines, "line");
         warnings.push(format!("{lines} of the journal could not be read; what they said is not counted."));
     }
+    warnings.extend(
+        summary.decided.unchecked.iter().map(|what| format!("Not checked before sending: {}.", shown(what))),
+    );
     warnings.extend(apps::losses(&summary.apps).map(|loss| shown(&loss).into_owned()));
     warnings
 }

@@ -50,6 +50,10 @@ fn fill(
         let lines = plural(summary.damaged_lines, "line");
         writeln!(out, "{lines} of the journal could not be read: what they said is not counted.")?;
     }
+    for what in &summary.decided.unchecked {
+        let line = format!("Not checked: {}.", excerpt(what.trim_end_matches('.'), 300));
+        writeln!(out, "{}", hanging(&line, 0, columns))?;
+    }
     let apps = apps::lines(&summary.apps, summary.tenants.len());
     for line in &apps {
         writeln!(out, "{}", hanging(&shown(line), 0, columns))?;

@@ -74,7 +74,7 @@ impl Callers {
 
     /// The id of a tenant that somebody calls by an id or a domain; a domain is remembered.
     pub(super) fn tenant_called(&self, name: &str, live: &Live) -> Arc<Tenant> {
-        let id = tenant_id(name);
+        let id = live.particulars.tenant_id(name).map_or_else(|| tenant_id(name), |id| id.to_string());
         let domain = Some(name.to_lowercase()).filter(|name| *name != id && !is_guid(name));
         self.tenant(&id, domain, live)
     }

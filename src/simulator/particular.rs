@@ -23,6 +23,8 @@ pub struct TenantConfig {
     pub known: Option<bool>,
     /// Patterns of the client ids that are installed there; others hear AADSTS700016. Any without it.
     pub apps: Option<Vec<String>>,
+    /// The tenant's id, where it is not made from the domain: several domains may be one tenant.
+    pub id: Option<uuid::Uuid>,
     /// The app's secret there, instead of the one in `token`.
     pub secret: Option<String>,
     /// The application permissions in tokens, instead of those in `token`.
@@ -72,6 +74,12 @@ impl Particulars {
     /// Whether there is the tenant.
     pub(super) fn knows_tenant(&self, party: &Party<'_>) -> bool {
         self.about(party).find_map(|block| block.config.known).unwrap_or(true)
+    }
+
+    /// The id of the tenant that somebody calls by this name, where a block says it.
+    pub(super) fn tenant_id(&self, name: &str) -> Option<uuid::Uuid> {
+        let party = Party { tenant: name, domain: None, app: "" };
+        self.0.iter().filter(|block| block.parties.include_tenant(&party)).find_map(|block| block.config.id)
     }
 
     /// Whether the app is installed in the tenant.

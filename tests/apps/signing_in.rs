@@ -93,7 +93,7 @@ fn an_app_of_another_tenant_never_takes_the_first_ones_place() {
     config(&stage, format!("{named}[[profile.c.app]]\ntoken_file = 'token'\n"));
     spoil(&stage, &[1]);
     let done = stage.finish(&mut run(&stage, 5));
-    assert!(done.stderr.contains("can't stand in for the first app"), "{}", done.stderr);
+    assert!(done.stderr.contains("there is no tenant contoso.example"), "{}", done.stderr);
     assert_eq!((done.code, stage.stats().revocations), (Some(4), 0));
 }
 

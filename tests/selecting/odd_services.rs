@@ -234,3 +234,45 @@ fn a_role_whose_group_breaks_off_is_not_taken_for_whole() {
     let admins = desk.wait(desk.directory.admins()).unwrap();
     assert!(admins.unread.unwrap().contains("counted 3 more") && admins.global.is_empty());
 }
+
+/// One role of many: its holders are not known, and those of the others are.
+#[test]
+fn a_role_that_can_not_be_read_leaves_the_others() {
+    const HELPDESK: &str = "729827e3-9c14-49f7-bb1b-9608f156bbb8";
+    for status in [400, 404, 500] {
+        let (desk, _) = serve(move |path| match path {
+            _ if path.contains("roleDefinitions") => list(json!([
+                {"id": GLOBAL_ADMINISTRATOR, "displayName": "Global Administrator"},
+                {"id": HELPDESK, "displayName": "Helpdesk Administrator"},
+            ])),
+            _ if path.contains("roleAssignments?$expand") => unsupported(),
+            _ if path.contains(HELPDESK) => {
+                let code = if status == 404 { "Request_ResourceNotFound" } else { "Request_BadRequest" };
+                Some((status, json!({"error": {"code": code, "message": "no"}})))
+            }
+            _ if path.contains("roleAssignments?$filter") => list(json!([assignment(item("user", ADA))])),
+            _ => None,
+        });
+        let admins = desk.wait(desk.directory.within(&Default::default()).admins()).unwrap();
+        assert_eq!((admins.global.len(), admins.global_unsure), (1, false), "{status}");
+        let gap = admins.gaps.join("; ");
+        assert!(gap.starts_with("who holds role Helpdesk Administrator ("), "{status}: {gap}");
+    }
+}
+
+/// Half a list is known, and that it is half.
+#[test]
+fn a_list_of_assignments_that_breaks_off_is_half_known() {
+    let (desk, _) = serve(|path| match path {
+        _ if path.contains("roleDefinitions") => definitions(),
+        _ if path.contains("roleAssignments") => Some((
+            200,
+            json!({"value": [assignment(item("user", ADA))], "@odata.nextLink": "https://elsewhere.example/x"}),
+        )),
+        _ => None,
+    });
+    let failed = desk.wait(desk.directory.admins());
+    let known = failed.map(|admins| (admins.global.len(), admins.global_unsure));
+    // The link is refused with its page: nothing of it is known.
+    assert!(matches!(known, Ok((0 | 1, true)) | Err(DirectoryError::Untrusted { .. })), "{known:?}");
+}

@@ -169,3 +169,111 @@ fn whoever_says_me_is_one_person_by_all_names() {
     assert_eq!((of("revoked"), of("duplicate"), of("protected")), (2, 3, 0), "{rows:#?}");
     assert_eq!(stage.stats().revocations, 2);
 }
+
+/// What only informs: the simulator's endpoint, and what is read there.
+const INFORMING: [(&str, &str); 4] =
+    [("directory", "roleManagement/*"), ("directory", "applications*"), ("read", "*"), ("directory", "*")];
+
+#[test]
+fn a_look_up_that_only_informs_never_stops_a_run() {
+    for answer in ["302", "400", "403", "404", "500", "'reset-before'", "'portal'"] {
+        for (endpoint, path) in INFORMING {
+            let fault = format!("[[fault]]\nendpoint = '{endpoint}'\nmatch = '{path}'\nanswer = {answer}\n");
+            let stage = stage_with(&fault);
+            let input = stage.input("users.csv", "upn\nada@contoso.example\nbo@contoso.example\n");
+            let done = by_app(&stage, &[input.to_str().unwrap()]);
+            done.exits(0);
+            assert_eq!(stage.stats().effects, 2, "{fault}: {}", done.stderr);
+            // An app from elsewhere has no registration here, and who is not there does not exist: a 404 is an answer.
+            if answer == "404" && (path == "applications*" || endpoint == "read") {
+                continue;
+            }
+            assert!(done.stderr.contains("not checked: "), "{fault}: {}", done.stderr);
+            let folder = stage.folder();
+            let record: serde_json::Value = serde_json::from_str(&folder.text("run.json")).unwrap();
+            for told in [&record["unchecked"], &folder.summary()["unchecked"]] {
+                assert!(!told.as_array().unwrap().is_empty(), "{fault}: {told}");
+            }
+            assert!(done.stdout.contains("Not checked: "), "{fault}: {}", done.stdout);
+        }
+    }
+}
+
+/// A stage of all permissions with these faults.
+fn stage_with(faults: &str) -> Stage {
+    Stage::new(&format!("{ALL}{TENANT}{faults}"))
+}
+
+/// `run` as an app, whose token lists its permissions.
+fn by_app(stage: &Stage, args: &[&str]) -> Done {
+    let token = stage.simulator.mint_token(TokenKind::App, std::time::Duration::from_secs(3600));
+    stage.finish(stage.command("run").env("ENTRA_REVOKE_TOKEN", token).args(args))
+}
+
+#[test]
+fn waiting_for_what_only_informs_ends_soon() {
+    let faults = [
+        "answer = 'hang-before'",
+        "answer = 429\nretry_after = '3600'",
+        "answer = 429",
+        "answer = 503\nretry_after = '60'",
+        "answer = 'drip'",
+    ];
+    for fault in faults {
+        let both = ["directory", "read", "batch"]
+            .map(|endpoint| format!("[[fault]]\nendpoint = '{endpoint}'\nmatch = '*'\n{fault}\n"));
+        let stage = stage_with(&both.concat());
+        let input = stage.input("users.csv", "upn\nada@contoso.example\nbo@contoso.example\n");
+        let began = std::time::Instant::now();
+        let done = by_app(&stage, &[input.to_str().unwrap()]);
+        done.exits(0);
+        let took = began.elapsed();
+        assert!(took.as_secs() < 15, "{fault}: {took:?}");
+        assert_eq!(stage.stats().effects, 2, "{fault}: {}", done.stderr);
+        assert!(done.stderr.contains("not checked"), "{fault}: {}", done.stderr);
+    }
+}
+
+#[test]
+fn a_look_up_that_something_depends_on_stops_the_run_and_names_the_way_around() {
+    let fault = "[[fault]]\nendpoint = 'read'\nmatch = '*'\nanswer = 501\n";
+    let stage = stage_with(fault);
+    let input = stage.input("users.csv", "upn\nada@contoso.example\nbo@contoso.example\n");
+    let input = input.to_str().unwrap();
+    let done = by_app(&stage, &[input, "--protect", "bo@contoso.example"]);
+    done.exits(1);
+    assert!(done.stderr.contains("--no-lookup"), "{}", done.stderr);
+    for needed in ["--enabled-only", "--resolve"] {
+        let done = by_app(&stage, &[input, needed]);
+        done.exits(1);
+        assert!(!done.stderr.contains("--no-lookup"), "it would not help: {}", done.stderr);
+    }
+    assert_eq!(stage.stats().revocations, 0);
+    let done = by_app(&stage, &[input, "--no-lookup", "--protect", "bo@contoso.example"]);
+    done.exits(0);
+    assert_eq!(stage.stats().effects, 1);
+}
+
+#[test]
+fn a_share_that_cannot_be_computed_stops_the_run_and_names_the_permission() {
+    let fault = "[[fault]]\nendpoint = 'directory'\nmatch = '*count'\nanswer = 403\n";
+    for toml in [format!("{ALL}{TENANT}{fault}"), format!("{}{TENANT}", only(&["User.RevokeSessions.All"]))] {
+        let stage = Stage::new(&toml);
+        let input = stage.input("users.csv", "upn\nada@contoso.example\nbo@contoso.example\n");
+        let done = by_app(&stage, &[input.to_str().unwrap(), "--max-share", "90%"]);
+        done.exits(2);
+        assert!(done.stderr.contains("User.Read.All"), "{}", done.stderr);
+        assert_eq!(stage.stats().revocations, 0);
+    }
+}
+
+#[test]
+fn administrators_go_first_where_they_are_known_and_nobody_waits_where_not() {
+    let fault = "[[fault]]\nendpoint = 'directory'\nmatch = 'roleManagement/*'\nanswer = 400\n";
+    let stage = stage_with(fault);
+    let input = stage.input("users.csv", "upn\nada@contoso.example\nbo@contoso.example\n");
+    let done = by_app(&stage, &[input.to_str().unwrap(), "--admins-first"]);
+    done.exits(0);
+    assert!(done.stderr.contains("--admins-first puts nobody first"), "{}", done.stderr);
+    assert_eq!(stage.stats().effects, 2);
+}

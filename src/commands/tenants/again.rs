@@ -111,7 +111,7 @@ async fn one(
     let name =
         who.tenant.as_deref().unwrap_or_default().parse().map_err(|_| unknown("can't be asked for"))?;
     let connection = sign_in_to(&name, who, whose(tenant.sources.is_none()), network, clients, said).await?;
-    match (&tenant.tenant_id, &connection.claims.tid) {
+    match (&tenant.tenant_id, &connection.tenant.id) {
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => {
             Err(SignInError::OtherTenant { expected: begun.clone(), found: now.clone() })
         }

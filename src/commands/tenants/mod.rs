@@ -51,7 +51,7 @@ pub(super) struct Station {
 impl Station {
     /// What the plan calls it.
     fn key(&self) -> String {
-        let id = self.connection.as_ref().ok().and_then(|connection| connection.claims.tid.as_deref());
+        let id = self.connection.as_ref().ok().and_then(|connection| connection.tenant_id());
         let id = id.map(str::to_lowercase);
         id.or_else(|| self.names.first().map(TenantName::to_string)).unwrap_or_default()
     }
@@ -66,7 +66,7 @@ pub(super) struct Crew {
 impl Crew {
     /// One tenant that is signed in to, whatever rows say.
     pub(super) fn of_one(connection: Connection, who: &SignIn) -> Crew {
-        let known = [who.tenant.as_deref(), connection.claims.tid.as_deref()];
+        let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
         let places = Places::one(known.into_iter().flatten());
         let station = Station { names: Vec::new(), rows: 0, who: who.clone(), connection: Ok(connection) };
         Crew { stations: vec![station], places }
@@ -142,7 +142,7 @@ impl Crew {
         let mut by_id: HashMap<String, TenantIndex> = HashMap::new();
         let mut place_of = Vec::new();
         for ((name, rows), (who, connection)) in wanted.names.iter().zip(&wanted.rows).zip(tried) {
-            let id = connection.as_ref().ok().and_then(|connection| connection.claims.tid.as_deref());
+            let id = connection.as_ref().ok().and_then(Connection::tenant_id);
             let next = stations.len() as TenantIndex;
             let place = id.map_or(next, |id| *by_id.entry(id.to_lowercase()).or_insert(next));
             place_of.push(place);
@@ -154,8 +154,13 @@ impl Crew {
                 None => stations.push(Station { names: vec![name.clone()], rows: *rows, who, connection }),
             }
         }
+        for (name, at) in &wanted.others {
+            stations[place_of[*at] as usize].names.push(name.clone());
+        }
         let ids = by_id.iter().filter_map(|(id, place)| Some((id.parse().ok()?, *place)));
-        let names = wanted.names.iter().zip(&place_of).map(|(name, place)| (name.clone(), *place));
+        let others = wanted.others.iter().map(|(name, at)| (name, &place_of[*at]));
+        let names = wanted.names.iter().zip(&place_of).chain(others);
+        let names = names.map(|(name, place)| (name.clone(), *place));
         let own = wanted.own.map(|own| place_of[own as usize]);
         let ids_known = stations
             .iter()
@@ -221,7 +226,7 @@ impl Crew {
         }
         let record = |(at, station): (usize, &Station)| {
             let operator = station.connection.as_ref().ok().map(|connection| &connection.operator);
-            let id = station.connection.as_ref().ok().and_then(|connection| connection.claims.tid.clone());
+            let id = station.connection.as_ref().ok().and_then(|connection| connection.tenant.id.clone());
             // Who could not be compared with the lists is not sent later, either.
             let unseen = station.connection.as_ref().err().filter(|_| !unlisted).map(ToString::to_string);
             let own = credentials.is_own(&station.who);
@@ -282,12 +287,13 @@ async fn one(
     if let Some(name) = wanted.names.first().filter(|_| wanted.own.is_none()) {
         is_meant(name, &connection)?;
     }
-    let tid = connection.claims.tid.as_deref().and_then(|id| id.parse().ok());
+    let tid = connection.tenant_id().and_then(|id| id.parse().ok());
     let ids_known = tid.is_some();
-    let names = wanted.names.iter().cloned().chain(tid).map(|name| (name, 0));
+    let named: Vec<TenantName> = wanted.names_of(0).cloned().collect();
+    let names = named.iter().cloned().chain(tid).map(|name| (name, 0));
     let places = Places::new(names.collect::<Vec<_>>(), wanted.own, ids_known);
     let rows = wanted.rows.first().copied().unwrap_or_default();
-    let station = Station { names: wanted.names, rows, who, connection: Ok(connection) };
+    let station = Station { names: named, rows, who, connection: Ok(connection) };
     Ok(Crew { stations: vec![station], places })
 }
 

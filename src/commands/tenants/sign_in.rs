@@ -42,17 +42,14 @@ fn patience(timeout: Duration) -> Duration {
     timeout.saturating_mul(2).saturating_add(Duration::from_secs(2)).min(LONGEST)
 }
 
-/// A token that was not given for the tenant by its name must say that it is the tenant's: a ready one is good in one
-/// tenant alone, and users of another must not be looked for there.
+/// Rows that name a tenant are sent only where it is known to be the token's: users of another must not be looked for
+/// there. That a domain and an id are one was found out when it was signed in to.
 pub(super) fn is_meant(name: &TenantName, connection: &Connection) -> Result<(), SignInError> {
-    let tid = connection.claims.tid.as_deref().and_then(|id| id.parse::<TenantName>().ok());
-    match (connection.by_tenant, tid) {
-        (true, _) => Ok(()),
-        (false, Some(tid)) if tid == *name => Ok(()),
-        (false, tid) => Err(SignInError::UnknownTenant {
+    match connection.tenant_id() {
+        Some(_) => Ok(()),
+        None => Err(SignInError::UnknownTenant {
             tenant: name.to_string(),
-            found: tid
-                .map_or_else(|| "does not say its tenant".to_owned(), |id| format!("is for tenant {id}")),
+            found: "does not say its tenant".to_owned(),
         }),
     }
 }

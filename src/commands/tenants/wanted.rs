@@ -1,17 +1,28 @@
 //! Which tenants a run is for, as far as its rows and flags say, before anybody signs in.
 
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use uuid::Uuid;
+
+use super::AT_ONCE;
 use crate::console::wording;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::TenantIndex;
+use crate::http::HttpClients;
+use crate::identity::{Authority, Unidentified};
 use crate::plan::{Gathered, Signed, Tenant, Tenants, Wishes};
-use crate::settings::SignIn;
+use crate::settings::{Network, SignIn};
 use crate::tenant::{Places, TenantName};
+use crate::together::together;
 
 /// The tenants that the rows ask for, before anybody signed in.
 pub(in crate::commands) struct Wanted {
     /// Their names, each once; none where nobody named any.
     pub(super) names: Vec<TenantName>,
+    /// Their other names, each with the place of its tenant among `names`.
+    pub(super) others: Vec<(TenantName, usize)>,
     /// Rows that name each.
     pub(super) rows: Vec<u64>,
     /// Whether rows say which tenant they belong to.
@@ -23,20 +34,13 @@ pub(in crate::commands) struct Wanted {
 }
 
 impl Wanted {
-    /// Finds out which tenants a run is for.
-    ///
-    /// # Errors
-    /// When there are several, and something was asked for that only one can mean.
-    pub(in crate::commands) fn new(
-        gathered: &Gathered,
-        who: &SignIn,
-        wishes: &Wishes,
-    ) -> Result<Wanted, Error> {
+    /// Finds out which tenants a run is for, by the names that are given.
+    pub(in crate::commands) fn new(gathered: &Gathered, who: &SignIn, wishes: &Wishes) -> Wanted {
         let given = who.tenant.as_deref().and_then(|tenant| tenant.parse::<TenantName>().ok());
         let Some(named) = &gathered.named else {
             let names: Vec<TenantName> = given.into_iter().collect();
             let rows = vec![gathered.users; names.len()];
-            return Ok(Wanted { names, rows, by_row: false, own: Some(0), column: None });
+            return Wanted { names, others: Vec::new(), rows, by_row: false, own: Some(0), column: None };
         };
         let mut names: Vec<TenantName> = named.all().iter().map(|named| named.name.clone()).collect();
         let mut rows: Vec<u64> = named.all().iter().map(|named| named.rows).collect();
@@ -53,18 +57,86 @@ impl Wanted {
         }
         // Where nobody names any, whoever signs in says which it is.
         let own = if names.is_empty() { Some(0) } else { own };
-        let wanted = Wanted { names, rows, by_row: true, own: own.map(|own| own as TenantIndex), column };
-        if wanted.are_several() {
-            wanted.check(gathered, wishes)?;
+        let own = own.map(|own| own as TenantIndex);
+        Wanted { names, others: Vec::new(), rows, by_row: true, own, column }
+    }
+
+    /// Joins names that the authority gives one id: two domains may be one tenant. A domain of which it does not tell stays
+    /// by itself; signing in says why.
+    ///
+    /// # Errors
+    /// When there can be no HTTPS.
+    pub(in crate::commands) async fn identified(self, network: &Network) -> Result<Wanted, Error> {
+        let is_domain = |name: &TenantName| matches!(name, TenantName::Domain(_));
+        if !self.are_several() || !self.names.iter().any(is_domain) {
+            return Ok(self);
         }
-        Ok(wanted)
+        let (clients, root) = (HttpClients::new(&network.http())?, network.authority());
+        // Whoever can't be reached for one is not asked for all of a thousand.
+        let silent = Cell::new(false);
+        let ids = together(
+            AT_ONCE,
+            self.names.iter().map(|name| async {
+                let domain = match name {
+                    TenantName::Id(id) => return Some(*id),
+                    TenantName::Domain(_) if silent.get() => return None,
+                    TenantName::Domain(domain) => domain.to_string(),
+                };
+                let authority = Authority { root: root.clone(), tenant: domain };
+                let found = authority.tenant_id(&clients).await;
+                silent.set(silent.get() || matches!(found, Err(Unidentified::Unasked(_))));
+                found.ok()
+            }),
+        )
+        .await;
+        Ok(self.joined(&ids))
+    }
+
+    /// The same with names of one id as one tenant.
+    fn joined(self, ids: &[Option<Uuid>]) -> Wanted {
+        let mut joined = Wanted { names: Vec::new(), rows: Vec::new(), own: None, ..self };
+        let mut known: HashMap<Uuid, usize> = HashMap::new();
+        for (at, ((name, rows), id)) in self.names.into_iter().zip(self.rows).zip(ids).enumerate() {
+            let next = joined.names.len();
+            let place = id.map_or(next, |id| *known.entry(id).or_insert(next));
+            match joined.rows.get_mut(place) {
+                Some(so_far) => {
+                    *so_far += rows;
+                    joined.others.push((name, place));
+                }
+                None => {
+                    joined.names.push(name);
+                    joined.rows.push(rows);
+                }
+            }
+            if self.own == Some(at as TenantIndex) {
+                joined.own = Some(place as TenantIndex);
+            }
+        }
+        joined
+    }
+
+    /// Refuses what can't mean anything in several tenants.
+    ///
+    /// # Errors
+    /// When there are several, and something was asked for that only one can mean.
+    pub(in crate::commands) fn checked(self, gathered: &Gathered, wishes: &Wishes) -> Result<Wanted, Error> {
+        if self.are_several() {
+            self.check(gathered, wishes)?;
+        }
+        Ok(self)
+    }
+
+    /// All names of the tenant at a place.
+    pub(super) fn names_of(&self, place: usize) -> impl Iterator<Item = &TenantName> {
+        let others = self.others.iter().filter(move |(_, at)| *at == place).map(|(name, _)| name);
+        self.names.get(place).into_iter().chain(others)
     }
 
     pub(in crate::commands) fn are_several(&self) -> bool {
         self.names.len() > 1
     }
 
-    /// Refuses what can't mean anything in several tenants.
     fn check(&self, gathered: &Gathered, wishes: &Wishes) -> Result<(), Error> {
         let what = if !wishes.selectors.is_empty() {
             "a selection from the directory (--group, --role, …) finds users of one tenant"

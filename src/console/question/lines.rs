@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::console::{TimeLeft, coloured, wording, wrap};
 use crate::harmless;
 use crate::outcome::Outcome;
-use crate::plan::{PlanFacts, Resolution};
+use crate::plan::PlanFacts;
 
 /// How wide the names of lines are.
 const NAMES: usize = 11;
@@ -50,7 +50,7 @@ pub fn lines(about: &About<'_>, columns: Option<usize>) -> String {
     left_out(&mut page, about);
     page.list("first", about.facts.first.iter().cloned());
     page.list("last", about.facts.last.iter().cloned());
-    page.line("not checked", &unchecked(about.facts).join("; "));
+    page.line("not checked", &about.facts.unknown().join("; "));
     if let Some(span) = about.time.span() {
         page.line("time", &format!("about {}", wording::span(span)));
     }
@@ -122,22 +122,6 @@ fn left_out(page: &mut Page, about: &About<'_>) {
     }
 }
 
-/// What nobody could tell. The guard of Global Administrators is silent where roles can't be read, and that is said.
-fn unchecked(facts: &PlanFacts) -> Vec<String> {
-    let mut words = Vec::new();
-    match &facts.resolution {
-        Resolution::Full => {}
-        Resolution::NotAsked => words.push("who of them exists, or is a guest".to_owned()),
-        Resolution::Impossible(why) => words.push(format!("who of them exists, or is a guest ({why})")),
-    }
-    let told = |facts: &PlanFacts| facts.unchecked.iter().any(|word| word.contains("who holds roles"));
-    if facts.global_administrators.is_none() && !told(facts) {
-        words.push("who of them is an administrator".to_owned());
-    }
-    words.extend(facts.unchecked.iter().cloned());
-    words
-}
-
 struct Page {
     text: String,
     columns: Option<usize>,
@@ -184,6 +168,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::plan::Resolution;
 
     fn facts() -> PlanFacts {
         let people = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

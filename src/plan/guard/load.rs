@@ -1,7 +1,7 @@
 //! Whom the guard must know of, before any row is looked at.
 
 use super::{Guard, GuardError, Unprotected, for_each_person};
-use crate::directory::{DirectoryError, Resolved};
+use crate::directory::Resolved;
 use crate::outcome::Outcome;
 use crate::plan::ask::{Ask, Tell, ids_of, resolve};
 use crate::plan::world::{Within, World};
@@ -46,8 +46,8 @@ impl Guard {
             }
         }
         let mut loaded = Loaded { guard, unchecked: Vec::new() };
-        loaded.know_the_operator(wishes, signed, world).await?;
-        loaded.know_the_owners(signed, world).await?;
+        loaded.know_the_operator(wishes, signed, world).await;
+        loaded.know_the_owners(signed, world).await;
         loaded.guard.unprotect(wishes.unprotect_may_miss, &world.within)?;
         loaded.guard.protect_now(wishes, world, tell).await?;
         Ok(loaded)
@@ -105,63 +105,44 @@ async fn wanted<D: Ask>(given: &[UserId], world: &World<'_, D>) -> Result<Vec<Un
     Ok(wanted)
 }
 
+/// Who is protected unasked is looked up to inform: by the names that the token gives, the operator is protected anyway.
+/// What can't be looked up is told.
 impl Loaded {
-    async fn know_the_operator<D: Ask>(
-        &mut self,
-        wishes: &Wishes,
-        signed: &Signed,
-        world: &World<'_, D>,
-    ) -> Result<(), PlanError> {
+    async fn know_the_operator<D: Ask>(&mut self, wishes: &Wishes, signed: &Signed, world: &World<'_, D>) {
         let mut ids = signed.operator.clone();
         let named = ids.iter().find(|id| **id != UserId::Me).cloned();
-        let person = match (world.resolving(), named) {
-            (Some(directory), Some(id)) => match resolve(directory, &[id]).await?.pop() {
-                Some(Resolved::Person(person)) => Some(person),
-                _ => None,
-            },
+        let found = match (world.informing(), named) {
+            (Some(directory), Some(id)) => {
+                directory.resolve(&[id]).await.map(|mut found| match found.pop() {
+                    Some(Resolved::Person(person)) => Some(person),
+                    _ => None,
+                })
+            }
             // An opaque token does not tell whose it is; Graph does.
-            (Some(directory), None) if !ids.is_empty() => match directory.me().await {
-                Ok(person) => person,
-                Err(why) => {
-                    self.passed_over(why, "whose account signs in")?;
-                    None
-                }
-            },
-            _ => None,
+            (Some(directory), None) if !ids.is_empty() => directory.me().await,
+            _ => Ok(None),
         };
+        let person = found.unwrap_or_else(|why| {
+            let what = match ids.iter().any(|id| *id != UserId::Me) {
+                true => "whether your own account is among them under another name",
+                false => "whose account signs in",
+            };
+            self.unchecked.push(why.line(what));
+            None
+        });
         ids.extend(person.iter().flat_map(ids_of));
         self.guard.own.operator(ids, wishes.include_self);
-        Ok(())
     }
 
-    async fn know_the_owners<D: Ask>(
-        &mut self,
-        signed: &Signed,
-        world: &World<'_, D>,
-    ) -> Result<(), PlanError> {
-        let Some(directory) = world.resolving() else { return Ok(()) };
+    async fn know_the_owners<D: Ask>(&mut self, signed: &Signed, world: &World<'_, D>) {
+        let Some(directory) = world.informing() else { return };
         for app in &signed.app_ids {
             match directory.owners(app).await {
                 Ok(owners) => owners.iter().for_each(|owner| self.guard.own.owner(ids_of(owner).collect())),
-                // What is refused for one app is refused for all.
-                Err(why) => return self.passed_over(why, "the app's owners"),
+                // What fails for one app mostly fails for all.
+                Err(why) => return self.unchecked.push(why.line("the app's owners")),
             }
         }
-        Ok(())
-    }
-
-    /// What protects nobody whom the operator named may be passed over where Graph does not give it, and is told. A
-    /// directory that does not answer is another matter.
-    fn passed_over(&mut self, why: DirectoryError, what: &str) -> Result<(), PlanError> {
-        let reason = match &why {
-            DirectoryError::Forbidden { need, .. } => format!("needs {}", need.permission()),
-            DirectoryError::NotFound { .. } | DirectoryError::Refused { .. } => {
-                "Graph does not tell".to_owned()
-            }
-            _ => return Err(why.into()),
-        };
-        self.unchecked.push(format!("{what} ({reason})"));
-        Ok(())
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::directory::Directory;
 use crate::plan::world::World;
-use crate::plan::{Listed, PlanError, Resolution, Signed, Wishes};
+use crate::plan::{Listed, PlanError, Signed, Wishes};
 
 const BOB: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 const EVE: &str = "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -18,12 +18,7 @@ fn check(guard: &mut Guard, id: &str, also: &[&str]) -> Result<Option<Outcome>, 
 fn read(wishes: Wishes, operator: &[&str]) -> Result<Guard, PlanError> {
     let operator = operator.iter().map(|id| id.parse().unwrap()).collect();
     let signed = Signed { operator, ..Signed::default() };
-    let world = World::<Directory> {
-        directory: None,
-        resolution: Resolution::NotAsked,
-        allow_empty: false,
-        within: Default::default(),
-    };
+    let world = World::<Directory>::unasked(None, false, Default::default());
     let loaded = Guard::load(&wishes, &signed, &world, &|_| {});
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     Ok(runtime.block_on(loaded)?.guard)

@@ -106,6 +106,9 @@ impl Set {
             }
             let news = decided.unprotected.iter().filter(|one| !all.unprotected.contains(one));
             all.unprotected.extend(news.cloned().collect::<Vec<_>>());
+            let news = decided.unchecked.iter().filter(|one| !all.unchecked.contains(one));
+            let news: Vec<_> = news.cloned().collect();
+            all.unchecked.extend(news);
             let news = decided.confirmed.iter().filter(|one| !all.confirmed.contains(one));
             all.confirmed.extend(news.cloned().collect::<Vec<_>>());
         }

@@ -1,0 +1,140 @@
+//! How much time look-ups that only inform may lose where they fail: five seconds in all, however many they are.
+//!
+//! What answers costs nothing, also where it takes long; what fails, hangs, or asks to be left alone costs the time that
+//! it took. Once nothing is left, nothing more is asked: only the failures of a server tell that it would fail again.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::fault::Fault;
+use super::reader::Fetched;
+
+/// The time for all look-ups of a run that only inform.
+const ALL: Duration = Duration::from_secs(5);
+
+/// The time that failing look-ups may still take. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Budget(Arc<Mutex<Spent>>);
+
+#[derive(Debug, Default)]
+struct Spent {
+    time: Duration,
+    /// The end of what was charged last: failures side by side cost their time once.
+    until: Option<Instant>,
+}
+
+impl Default for Budget {
+    fn default() -> Budget {
+        Budget(Arc::new(Mutex::new(Spent::default())))
+    }
+}
+
+impl Budget {
+    /// What is left.
+    pub fn left(&self) -> Duration {
+        ALL.saturating_sub(self.locked().time)
+    }
+
+    /// Counts the time since `began` as lost.
+    pub(super) fn charge(&self, began: Instant) {
+        let now = Instant::now();
+        let mut spent = self.locked();
+        let from = spent.until.map_or(began, |until| until.max(began)).min(now);
+        spent.time += now - from;
+        spent.until = Some(now);
+    }
+
+    /// Asks within what is left. `closed` is how long Graph wants to be left alone before that: longer than what is left
+    /// is not waited for at all.
+    pub(super) async fn ask(
+        &self,
+        closed: Duration,
+        ask: impl Future<Output = Result<Fetched, Fault>>,
+    ) -> Result<Fetched, Fault> {
+        let left = self.left();
+        if left.is_zero() {
+            return Err(Fault::Unavailable("the five seconds for look-ups that fail are over".to_owned()));
+        }
+        if closed > left {
+            let reason = format!("Graph throttles, and asks to be left alone for {} s", closed.as_secs());
+            return Err(Fault::Unavailable(reason));
+        }
+        let began = Instant::now();
+        let answer = match tokio::time::timeout(left, ask).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Fault::Unavailable("no answer came in time".to_owned())),
+        };
+        let waited = !closed.is_zero() || answer.as_ref().map_or(true, |fetched| fetched.retried);
+        if waited {
+            self.charge(began);
+        }
+        answer
+    }
+
+    fn locked(&self) -> std::sync::MutexGuard<'_, Spent> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn fails(after: Duration) -> Result<Fetched, Fault> {
+        tokio::time::sleep(after).await;
+        Err(Fault::Unavailable("it fails".to_owned()))
+    }
+
+    async fn answers(after: Duration, retried: bool) -> Result<Fetched, Fault> {
+        tokio::time::sleep(after).await;
+        Ok(Fetched { value: Value::Null, retried })
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_cost_five_seconds_in_all() {
+        let budget = Budget::default();
+        let began = Instant::now();
+        for _ in 0..50 {
+            assert!(budget.ask(Duration::ZERO, fails(SECOND * 2)).await.is_err());
+        }
+        assert_eq!(began.elapsed(), ALL);
+        assert!(budget.ask(Duration::ZERO, answers(Duration::ZERO, false)).await.is_err(), "nothing is left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_hangs_is_cut_off_and_what_answers_costs_nothing() {
+        let budget = Budget::default();
+        for _ in 0..10 {
+            assert!(budget.ask(Duration::ZERO, answers(SECOND * 3, false)).await.is_ok());
+        }
+        assert_eq!(budget.left(), ALL);
+        assert!(budget.ask(Duration::ZERO, answers(SECOND, true)).await.is_ok());
+        assert_eq!(budget.left(), SECOND * 4);
+        let began = Instant::now();
+        assert!(budget.ask(Duration::ZERO, fails(SECOND * 3600)).await.is_err());
+        assert_eq!((began.elapsed(), budget.left()), (SECOND * 4, Duration::ZERO));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn failures_side_by_side_cost_their_time_once() {
+        let budget = Budget::default();
+        let began = Instant::now();
+        let all = (0..32).map(|_| budget.ask(Duration::ZERO, fails(SECOND * 2)));
+        crate::together::together(32, all).await;
+        assert_eq!((began.elapsed(), budget.left()), (SECOND * 2, SECOND * 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttle_beyond_what_is_left_is_not_waited_for() {
+        let budget = Budget::default();
+        let began = Instant::now();
+        assert!(budget.ask(SECOND * 6, answers(Duration::ZERO, false)).await.is_err());
+        assert_eq!((began.elapsed(), budget.left()), (Duration::ZERO, ALL));
+    }
+}

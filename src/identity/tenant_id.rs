@@ -1,0 +1,156 @@
+//! A tenant's id by one of its domains, as the authority publishes it: no credential is needed for that
+//! (learn.microsoft.com/entra/identity-platform/v2-protocols-oidc).
+
+use std::time::Duration;
+
+use reqwest::{StatusCode, Url};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::Authority;
+use super::patience::{is_transient, once};
+use crate::harmless::excerpt;
+use crate::http::{HttpClients, Trouble};
+
+/// How long the authority may take for it, with all tries.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tries, and the first wait between them.
+const TRIES: u32 = 3;
+const STEP: Duration = Duration::from_millis(500);
+
+/// Why a domain's tenant is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unidentified {
+    /// The authority knows no such tenant; what it said.
+    Unknown(String),
+    /// The authority can't be asked, or gives no sense; why.
+    Unasked(String),
+}
+
+impl Authority {
+    /// The id of the tenant.
+    ///
+    /// # Errors
+    /// When there is none of that name, or the authority does not tell.
+    pub async fn tenant_id(&self, http: &HttpClients) -> Result<Uuid, Unidentified> {
+        let none = || Unidentified::Unasked(format!("{} gave no answer in time", self.root));
+        tokio::time::timeout(PATIENCE, self.ask_tenant_id(http)).await.unwrap_or_else(|_| Err(none()))
+    }
+
+    async fn ask_tenant_id(&self, http: &HttpClients) -> Result<Uuid, Unidentified> {
+        let url = self.openid_configuration();
+        let mut wait = STEP;
+        for last in (0..TRIES).map(|number| number + 1 == TRIES) {
+            let reason = match once(http.pooled().get(&url)).await {
+                Ok(answer) if is_transient(answer.status) => format!("it answered {}", answer.status),
+                Ok(answer) => return read(answer.status, &answer.body).map_err(|why| self.named(why)),
+                Err(error) => {
+                    let trouble = Trouble::of(&error);
+                    if trouble.lasting {
+                        return Err(self.named(Unidentified::Unasked(trouble.text)));
+                    }
+                    trouble.text
+                }
+            };
+            if last {
+                return Err(self.named(Unidentified::Unasked(reason)));
+            }
+            tracing::warn!(reason, "asking the authority for a tenant's id: again after a while");
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+        Err(self.named(Unidentified::Unasked("it does not answer".to_owned())))
+    }
+
+    /// With the authority's host before the reason.
+    fn named(&self, why: Unidentified) -> Unidentified {
+        match why {
+            Unidentified::Unasked(reason) => Unidentified::Unasked(format!("{}: {reason}", self.root)),
+            unknown @ Unidentified::Unknown(_) => unknown,
+        }
+    }
+}
+
+fn read(status: StatusCode, body: &[u8]) -> Result<Uuid, Unidentified> {
+    if status == StatusCode::OK {
+        return tenant_of(body).ok_or_else(|| {
+            Unidentified::Unasked("its answer names no tenant; is a proxy between?".to_owned())
+        });
+    }
+    let said = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    match said.get("error").and_then(Value::as_str) {
+        // "AADSTS90002: Tenant 'x' not found", "AADSTS900023: … is neither a valid DNS name, nor …".
+        Some("invalid_tenant" | "invalid_request") if status.is_client_error() => {
+            let text = said.get("error_description").and_then(Value::as_str).unwrap_or_default();
+            Err(Unidentified::Unknown(excerpt(text.lines().next().unwrap_or_default(), 200)))
+        }
+        _ => Err(Unidentified::Unasked(format!("it answered {status}, and not as Entra does"))),
+    }
+}
+
+/// The tenant's id, out of the authority's OpenID configuration: its issuer has it, and its token endpoint must not have
+/// another. None where the document is no such thing, or is that of no one tenant (`common`, `organizations`).
+pub fn tenant_of(configuration: &[u8]) -> Option<Uuid> {
+    let document: Value = serde_json::from_slice(configuration).ok()?;
+    let id_in = |name: &str| {
+        let url = Url::parse(document.get(name)?.as_str()?).ok()?;
+        let mut segments = url.path_segments()?.filter_map(|segment| Uuid::try_parse(segment).ok());
+        segments.next().filter(|id| !id.is_nil())
+    };
+    let issuer = id_in("issuer")?;
+    let other = id_in("token_endpoint").is_some_and(|id| id != issuer);
+    (!other).then_some(issuer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+
+    #[test]
+    fn the_issuer_names_the_tenant_in_every_cloud() {
+        for root in [
+            "https://login.microsoftonline.com/ID/v2.0",
+            "https://sts.windows.net/ID/",
+            "https://login.partner.microsoftonline.cn/ID/v2.0",
+            "https://login.microsoftonline.us/ID/v2.0",
+        ] {
+            let body = serde_json::json!({"issuer": root.replace("ID", ID)}).to_string();
+            assert_eq!(tenant_of(body.as_bytes()).unwrap().to_string(), ID, "{root}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_ones_configuration_names_no_tenant() {
+        let other = "11111111-2222-4333-8444-555555555555";
+        for body in [
+            "<html>".to_owned(),
+            "{}".to_owned(),
+            r#"{"issuer":"https://login.microsoftonline.com/{tenantid}/v2.0"}"#.to_owned(),
+            r#"{"issuer":5}"#.to_owned(),
+            format!(r#"{{"issuer":"{ID}"}}"#),
+            format!(r#"{{"issuer":"https://a/{}/v2.0"}}"#, Uuid::nil()),
+            format!(
+                r#"{{"issuer":"https://a/{ID}/v2.0","token_endpoint":"https://a/{other}/oauth2/v2.0/token"}}"#
+            ),
+        ] {
+            assert_eq!(tenant_of(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_from_a_strangers_answer() {
+        let unknown =
+            br#"{"error":"invalid_tenant","error_description":"AADSTS90002: Tenant 'x.example' not found."}"#;
+        let Err(Unidentified::Unknown(said)) = read(StatusCode::BAD_REQUEST, unknown) else { panic!() };
+        assert!(said.starts_with("AADSTS90002"), "{said}");
+        for (status, body) in
+            [(404, "<html>"), (400, "{}"), (403, r#"{"error":"blocked"}"#), (302, ""), (200, "{}")]
+        {
+            let read = read(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            assert!(matches!(read, Err(Unidentified::Unasked(_))), "{status} {body}");
+        }
+    }
+}
