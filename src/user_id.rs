@@ -71,6 +71,9 @@ pub enum InvalidUserId {
     /// Dots that no UPN has.
     #[error("the name before the '@' can't begin or end with a dot, or hold two in a row")]
     Dots,
+    /// The mark by which Excel keeps a cell as text.
+    #[error("it begins with an apostrophe")]
+    Apostrophe,
     /// A character that no domain holds.
     #[error("a domain can't hold '{0}'")]
     InDomain(char),

@@ -3,10 +3,11 @@
 //! An object id is surer than a user principal name, and that is surer than a mail address. A column that is as good as
 //! the chosen one and holds other users is a doubt; one that holds the same users is its twin.
 
+use super::columns::{find_object_type, is_user};
 use super::entry::Entry;
 use super::error::shown;
 use super::header::{Header, Promise};
-use super::profile::{ColumnProfile, Fit, Pair, go_together};
+use super::profile::{ColumnProfile, Fit, Pair, go_together, is_blank};
 use super::subject::{Subject, subjects};
 
 /// The columns of a table, and what is known of them.
@@ -55,7 +56,7 @@ enum Class {
 impl Table<'_> {
     /// Chooses the column.
     pub(super) fn choose(&self) -> Result<Choice, Doubt> {
-        let subjects = subjects(&self.headers);
+        let subjects = self.subjects();
         if let Some(at) = self.concealed(&subjects) {
             return Err(Doubt::Concealed(at));
         }
@@ -71,6 +72,20 @@ impl Table<'_> {
         let (id, twins) = self.addresses(&subjects)?;
         self.check_tables(id)?;
         Ok(self.choice(id, None, twins, &subjects))
+    }
+
+    /// What the rows may be about beside users. Where a column tells users from other objects, as in the members of a
+    /// group, what only the others have says nothing.
+    fn subjects(&self) -> Vec<(Subject, usize)> {
+        let mut found = subjects(&self.headers);
+        let Some(kind) = find_object_type(&self.headers) else { return found };
+        let users = || self.rows.iter().filter(|row| is_user(row.cell(kind)));
+        let is_users_own =
+            |at: usize| users().any(|row| !matches!(row.cell(at), "[]" | "{}") && !is_blank(row.cell(at)));
+        if users().next().is_some() {
+            found.retain(|(_, at)| is_users_own(*at));
+        }
+        found
     }
 
     fn columns(&self) -> std::ops::Range<usize> {

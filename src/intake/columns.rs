@@ -148,6 +148,16 @@ pub(super) fn roles_but_id(table: &Table<'_>) -> Roles {
     }
 }
 
+/// The column that says what a directory object is by its name.
+pub(super) fn find_object_type(headers: &[Header]) -> Option<usize> {
+    OBJECT_TYPES.iter().find_map(|name| headers.iter().position(|header| header.normal == *name))
+}
+
+/// Whether a type, as such a column has it, is a user's.
+pub(super) fn is_user(kind: &str) -> bool {
+    matches!(squeeze(kind.rsplit('.').next().unwrap_or(kind)).as_str(), "user" | "member" | "guest")
+}
+
 /// Whether the cells of a column say what a directory object is: a type of contract, or a table's name, does not.
 fn holds_types(table: &Table<'_>, at: usize) -> bool {
     let cells = table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell));

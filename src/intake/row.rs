@@ -209,8 +209,10 @@ impl RowMaker {
         let others = others.into_iter().flatten().chain(filtered);
         // A name that is damaged may be one that a list protects. A formula without a value gives none.
         let names = roles.objects.iter().chain(&roles.upns).copied();
-        let fallback = roles.fallback.filter(|_| entry.cell(roles.id).is_empty());
-        let mut deciding = [Some(roles.id), fallback].into_iter().flatten().chain(others);
+        let fallback = roles.fallback.filter(|_| is_blank(entry.cell(roles.id)));
+        // A formula that ended in `#N/A` found no object id: the name beside it stands in, as for `#N/A` in a text.
+        let id = Some(roles.id).filter(|_| fallback.is_none_or(|at| is_blank(entry.cell(at))));
+        let mut deciding = [id, fallback].into_iter().flatten().chain(others);
         let fault = deciding.clone().find_map(|at| entry.fault(at)).map(str::to_owned);
         fault
             .or_else(|| deciding.find_map(|at| entry.damage_in(at)))

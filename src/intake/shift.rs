@@ -163,11 +163,15 @@ impl Expectation {
         let moved_left = before(|what| what == Oddity::Id) && (is_short || !own.is_id());
         let moved_right = before(|what| what == Oddity::Text) && self.is_beside(entry, id);
         let other_sort = here && own.is_id() && (lacks || behind);
+        // An id where others have none, and under the ids somebody who elsewhere stands beside them.
+        let displaced =
+            odd.iter().any(|(at, what)| *at != id && *what == Oddity::Id) && self.is_beside(entry, id);
         let nothing_left = behind && !own.is_id() && odd.iter().any(|(_, what)| *what == Oddity::Id);
         let shifted = before(any) && (behind || here)
             || moved_left
             || moved_right
             || other_sort
+            || displaced
             || nothing_left
             || self.is_sure(entry, &odd, id);
         shifted.then(|| self.explain(&odd))

@@ -12,10 +12,29 @@ pub(super) fn is_version(text: &str) -> bool {
         && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
+/// "Example" in the languages of the admin center in which a name is not written the same.
+const EXAMPLES: [&str; 14] = [
+    "example",
+    "beispiel",
+    "exemple",
+    "ejemplo",
+    "esempio",
+    "exemplo",
+    "voorbeeld",
+    "exempel",
+    "eksempel",
+    "esimerkki",
+    "przykład",
+    "příklad",
+    "пример",
+    "例",
+];
+
 /// Whether the text begins like the example row: `Example: chris@contoso.com`.
 pub(super) fn is_example(text: &str) -> bool {
     let text = trim(unquote(text));
-    text.split_once(':').is_some_and(|(word, _)| word.trim_end().eq_ignore_ascii_case("example"))
+    let word = text.split_once([':', '：']).map(|(word, _)| word.trim_end().to_lowercase());
+    word.is_some_and(|word| EXAMPLES.contains(&word.as_str()))
 }
 
 /// Whether the columns are those of a template: `User name [userPrincipalName] Required`.
@@ -38,7 +57,9 @@ mod tests {
     fn knows_what_microsofts_templates_hold() {
         assert!(is_version("\"version:v1.0\"") && is_version("Version: V2") && is_version("version:1.0"));
         assert!(!is_version("version:ann@contoso.com") && !is_version("version:") && !is_version("v1.0"));
-        assert!(is_example("Example: Chris Green") && is_example("EXAMPLE :x"));
+        assert!(
+            is_example("Example: Chris Green") && is_example("EXAMPLE :x") && is_example("Beispiel: Chris")
+        );
         assert!(!is_example("example@example.com") && !is_example("Examples of users"));
         assert!(has_columns(&["Name".into(), "Email address to invite [inviteeEmail] Required".into()]));
         assert!(!has_columns(&["UPN".into(), "Training required".into()]));

@@ -134,8 +134,11 @@ fn suggest(text: &str) -> Option<Suggestion> {
     }
     // Dots and colons at the end are a sentence's, and those of the domain a slip.
     let ends = |c: char| c.is_whitespace() || ".,;:!>)]}\"".contains(c);
-    let plain =
-        plain.split_whitespace().map(|word| word.trim_end_matches(ends)).collect::<Vec<_>>().join(" ");
+    let plain = plain
+        .split_whitespace()
+        .map(|word| word.trim_end_matches(ends).trim_start_matches('\''))
+        .collect::<Vec<_>>()
+        .join(" ");
     let found: Vec<Mention<'_>> = mentions(&plain).collect();
     if found.is_empty() || found.iter().any(|mention| !mention.is_whole) {
         return None;
