@@ -192,6 +192,9 @@ pub struct ResumeArgs {
     /// The run's folder
     #[arg(value_name = "RUN_FOLDER")]
     pub folder: PathBuf,
+    /// Taken as by `run`; `resume` never asks, since the run was agreed to when it began
+    #[arg(short, long, alias = "force", help_heading = "Safety")]
+    pub yes: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sending: SendingArgs,

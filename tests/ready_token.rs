@@ -111,6 +111,27 @@ fn me_stays_whoever_began_the_run() {
 }
 
 #[test]
+fn a_token_is_read_in_whichever_encoding() {
+    let stage = Stage::new("accept_any_token = false\n");
+    let token = stage.simulator.mint_token(TokenKind::App, Duration::from_secs(600));
+    let input = stage.users(1);
+    let line = format!("Bearer {token}\r\n");
+    let little: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(line.encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    let big: Vec<u8> =
+        [0xfe, 0xff].into_iter().chain(line.encode_utf16().flat_map(u16::to_be_bytes)).collect();
+    for bytes in [little, big, format!("\u{feff}{token}").into_bytes()] {
+        let file = stage.input("token.txt", bytes);
+        let mut command = stage.bare("run");
+        command.args(["--graph-url", &stage.simulator.url(), "--yes", "--token-file"]).arg(&file).arg(&input);
+        stage.finish(&mut command).exits(0);
+    }
+    for end in ["\n", "\r\n", "\r"] {
+        stage.finish(&mut with_token(&stage, &format!("{token}{end}"), &input)).exits(0);
+    }
+}
+
+#[test]
 fn a_token_file_that_can_not_be_used_is_named() {
     let stage = Stage::new("");
     let input = stage.users(1);

@@ -38,7 +38,7 @@ fn each<T: Copy + Send + Sync>(cases: &[T], run: impl Fn(T) + Sync) {
 
 #[test]
 fn every_form_of_a_quotas_retry_after_is_waited_out() {
-    each(&["integer", "decimal", "date"], |form| {
+    each(&["integer", "decimal", "date", "rfc850", "asctime", "joined", "lines"], |form| {
         // One more than the bucket holds; the next token is there after a second.
         let stage =
             Stage::new(&format!("[quota]\nretry_after = '{form}'\napp = {{ limit = 10, window = '10s' }}\n"));
@@ -75,6 +75,8 @@ fn nobody_leaves_before_the_wait_is_over() {
         ("1", "title", 1.0),
         ("1", "lowercase", 1.0),
         ("0.7", "title", 0.7),
+        ("0.1, 0.8", "title", 0.8),
+        ("0.8, Sun, 06 Nov 1994 08:49:37 GMT", "title", 0.8),
         ("0.0004", "title", 0.0),
         ("", "title", 0.3),
         ("soon", "title", 0.3),
@@ -95,6 +97,26 @@ fn nobody_leaves_before_the_wait_is_over() {
         let waited: f64 = row["throttled_ms"].parse().unwrap();
         assert!(waited >= least * 1000.0 - 1.0, "{retry_after:?}: {waited} ms");
         assert_eq!(stage.folder().row("u03@contoso.com")["throttled_ms"], "0");
+    });
+}
+
+/// A 403 that says `TooManyRequests` and how long to wait is no refusal, alone or in a batch: it costs no try.
+#[test]
+fn a_403_that_throttles_is_waited_out() {
+    each(&["1", "20"], |size| {
+        let stage = Stage::new(
+            "[[fault]]\nmatch = 'u00@*'\nanswer = 403\ncode = 'TooManyRequests'\ntimes = 2\nretry_after = '0.4'\n\
+             [[fault]]\nmatch = 'u05@*'\nanswer = 403\ncode = 'TooManyRequests'\n",
+        );
+        let input = stage.input("users.txt", users(6));
+        let done = stage.run(&input, &["--retries", "0", "-j", "1", "--batch-size", size]);
+        done.exits(3);
+        let folder = stage.folder();
+        let row = folder.row("u00@contoso.com");
+        assert_eq!([&row["outcome"], &row["attempts"]], ["revoked", "3"]);
+        assert!(row["throttled_ms"].parse::<f64>().unwrap() >= 800.0, "{row:?}");
+        let row = folder.row("u05@contoso.com");
+        assert_eq!([&row["outcome"], &row["attempts"]], ["forbidden", "1"], "the body alone says nothing");
     });
 }
 

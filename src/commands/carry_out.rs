@@ -1,5 +1,6 @@
 //! What `run`, `drill` and `resume` share: dispatch a planned run, report it, give its exit code.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(super) struct Ready {
     pub(super) resumed: Option<Vec<Work>>,
     /// How long Graph still wants to be left alone in each tenant (or in all), as it told an earlier process.
     pub(super) holds: Vec<(Option<TenantIndex>, Duration)>,
+    /// The tenants in which an earlier process revoked somebody.
+    pub(super) permitted: BTreeSet<TenantIndex>,
     pub(super) settings: Settings,
     /// Why nothing may be sent at all, if that is so.
     pub(super) refused: Option<Stop>,
@@ -88,6 +91,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         let all = 0..several as TenantIndex;
         tenant.map_or(all, |tenant| tenant..tenant + 1).for_each(|tenant| dispatcher.hold(tenant, wait));
     }
+    ready.permitted.into_iter().for_each(|tenant| dispatcher.is_permitted(tenant));
     let finished = dispatcher.run(interrupts).await;
     console.finish();
     let code = report(&ready.folder, &ready.record, shown.output, results, finished.stop.as_ref());

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::dispatch::{App, Everywhere, Fresh, Tenant, Work};
-use crate::event::Stop;
+use crate::event::{Order, Stop};
 use crate::graph::HttpGraph;
 use crate::journal::Operator;
 use crate::plan::Target;
@@ -63,23 +63,22 @@ fn shared_apps(posts: &[Post]) -> HashMap<String, Everywhere> {
 
 /// What is to be done in each tenant. Where there is one only, nothing is written out.
 fn by_tenant(tenants: usize, targets: &[Target], resumed: Option<Vec<Work>>) -> Vec<Fresh> {
-    let fresh = |order| Work { order, ..Work::default() };
     match (tenants, resumed) {
-        (1, Some(work)) => vec![Box::new(work.into_iter())],
-        (1, None) => vec![Box::new((0..targets.len() as u32).map(move |index| fresh(index + 1)))],
+        (1, Some(work)) => vec![Fresh::Work(work)],
+        (1, None) => vec![Fresh::First(targets.len() as Order)],
         (_, Some(work)) => {
             let mut of: Vec<Vec<Work>> = vec![Vec::new(); tenants];
             for work in work {
                 of[targets[work.order as usize - 1].tenant as usize].push(work);
             }
-            of.into_iter().map(|work| Box::new(work.into_iter()) as Fresh).collect()
+            of.into_iter().map(Fresh::Work).collect()
         }
         (_, None) => {
-            let mut of: Vec<Vec<u32>> = vec![Vec::new(); tenants];
+            let mut of: Vec<Vec<Order>> = vec![Vec::new(); tenants];
             for (order, target) in (1..).zip(targets) {
                 of[target.tenant as usize].push(order);
             }
-            of.into_iter().map(|orders| Box::new(orders.into_iter().map(fresh)) as Fresh).collect()
+            of.into_iter().map(Fresh::Orders).collect()
         }
     }
 }

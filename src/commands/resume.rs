@@ -1,6 +1,6 @@
 //! `resume`: go on where a run was cut short, and try again what was not done.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::carry_out::{Ready, Shown, Who, begin, carry_out, read_ledger, report};
@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::event::{Event, Order, Stop, TenantIndex};
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, Operator, RunFolder, RunRecord};
+use crate::outcome::{Accepted, Outcome};
 use crate::plan::{PlanReader, Target};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{Apps, Network, Sending, SignIn};
@@ -37,7 +38,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     record.settings.accept = sending.accepted.clone();
     let targets = read_targets(&folder, &record)?;
     let ledger = read_ledger(&folder, &record)?;
-    let outstanding: Vec<Order> = ledger.outstanding(&sending.accepted).collect();
+    let outstanding = in_turn(&ledger, &sending.accepted);
     if outstanding.is_empty() {
         return nothing_left(&folder, &record, changed, ledger, args.output.output);
     }
@@ -94,6 +95,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         .filter(|allowed| planned > *allowed)
         .map(|allowed| Stop::MaxUsers { planned, allowed });
     let work = work(&ledger, &outstanding, &folder)?;
+    let permitted = permitted(&ledger, &targets);
     let shown = Shown { progress: progress(&args.output), output: args.output.output };
     let (operator, posts) = match (connection, several) {
         (Some(connection), _) => (connection.operator.clone(), vec![connection.post()]),
@@ -109,6 +111,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         targets,
         resumed: Some(work),
         holds,
+        permitted,
         settings: sending.dispatch(drill.map_or(1.0, |drill| drill.pace())),
         refused,
         operator,
@@ -195,7 +198,8 @@ fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, E
         };
         let user: UserId = row.user_id.parse().map_err(|_| broken("a target is no user id"))?;
         let slot = targets.get_mut(order as usize - 1).ok_or_else(|| broken("it has too many targets"))?;
-        *slot = Some(Target { user, external: row.external, tenant });
+        let administrator = row.is_administrator();
+        *slot = Some(Target { user, external: row.external, tenant, administrator });
     }
     targets.into_iter().collect::<Option<_>>().ok_or_else(|| broken("a target is missing"))
 }
@@ -262,6 +266,25 @@ async fn reconnect_all(
         return Err(Error::Usage(format!("the run has {count} tenants: take --tenant {given} away")));
     }
     tenants::again(&args.sign_in, record, &left, &network, args.output.output).await
+}
+
+/// Who is left, in the order in which they are sent: the plan's, but those whom Graph refused for good come last. They
+/// would be refused again, and as the first ones they would keep all others from being sent.
+fn in_turn(ledger: &Ledger, accepted: &Accepted) -> Vec<Order> {
+    let mut left: Vec<Order> = ledger.outstanding(accepted).collect();
+    let refused = |outcome| {
+        use Outcome::{AcceptedNoEffect, Forbidden, NotFound, Rejected};
+        matches!(outcome, Forbidden | NotFound | Rejected | AcceptedNoEffect)
+    };
+    left.sort_by_key(|order| refused(ledger.outcome(*order)));
+    left
+}
+
+/// The tenants in which an earlier process revoked somebody: the permission is there.
+fn permitted(ledger: &Ledger, targets: &[Target]) -> BTreeSet<TenantIndex> {
+    let done = |order: Order| matches!(ledger.outcome(order), Outcome::Revoked | Outcome::AcceptedNoEffect);
+    let targets = (1..).zip(targets).filter(|(order, _)| done(*order));
+    targets.map(|(_, target)| target.tenant).collect()
 }
 
 /// How long Graph still wants to be left alone, in each tenant or in all: a 429 that an earlier process got holds for

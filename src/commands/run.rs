@@ -1,5 +1,6 @@
 //! `run`: rows in, sessions revoked, a report out.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -343,6 +344,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         targets: frozen.targets,
         resumed: None,
         holds: Vec::new(),
+        permitted: BTreeSet::new(),
         settings: sending.dispatch(speed),
         refused,
         operator,

@@ -100,7 +100,12 @@ mod tests {
 
     #[test]
     fn tenants_are_done_wait_or_fail() {
-        let target = |tenant| Target { user: "a@b.com".parse().unwrap(), external: None, tenant };
+        let target = |tenant| Target {
+            user: "a@b.com".parse().unwrap(),
+            external: None,
+            tenant,
+            administrator: false,
+        };
         let targets: Arc<[Target]> = [0, 0, 1, 2, 3].map(target).into();
         let mut tenants = Tenants::new(4, &targets, 1..=5).unwrap();
         let mut of = |tenant: u32, event: Event| {

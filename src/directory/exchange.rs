@@ -1,15 +1,13 @@
 //! One request on the wire, and its answer read to facts.
 
-use std::time::SystemTime;
-
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{StatusCode, Url};
 use uuid::Uuid;
 
 use super::fault::Fault;
 use super::judge::{Answer, Content, Judgement};
 use crate::graph::answers_another;
-use crate::http::{HttpClients, Trouble, parse_retry_after};
+use crate::http::{HttpClients, Trouble, retry_after_of};
 use crate::identity::{Token, challenge};
 
 /// Longest body that is read, in bytes. A page of 999 users has about one million.
@@ -71,7 +69,7 @@ async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Re
         return Err(again("the connection gave the answer to another request"));
     }
     let status = response.status();
-    let (marked, retry_after) = (is_marked(response.headers()), wait(response.headers()));
+    let (marked, retry_after) = (is_marked(response.headers()), retry_after_of(response.headers()));
     let claims = challenge::claims(response.headers());
     let mut bytes = Vec::new();
     loop {
@@ -94,13 +92,6 @@ async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Re
 fn is_marked(headers: &HeaderMap) -> bool {
     let id = headers.get("request-id").map(|id| id.as_bytes().trim_ascii());
     id.is_some_and(|id| Uuid::try_parse_ascii(id).is_ok())
-}
-
-fn wait(headers: &HeaderMap) -> Option<std::time::Duration> {
-    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
-    let now = SystemTime::now();
-    let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
-    values.filter_map(|value| parse_retry_after(value, date, now)).max()
 }
 
 /// Whether a status says that what was asked takes no batches, or not this one.

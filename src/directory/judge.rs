@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::fault::Fault;
 use crate::graph::Body;
 use crate::harmless::excerpt;
+use crate::http::passes;
 
 /// An answer: of a request, or of one part of a batch.
 #[derive(Clone, Debug)]
@@ -126,8 +127,12 @@ impl Answer {
             // Conditional Access wants further claims (learn.microsoft.com/graph/errors, `insufficient_claims`).
             403 if self.claims.is_some() => Judgement::Renew { said: self.said(), claims: self.claims },
             429 => Judgement::Throttled(self.retry_after),
+            403 if self.retry_after.is_some() && self.code().eq_ignore_ascii_case("TooManyRequests") => {
+                Judgement::Throttled(self.retry_after)
+            }
             400..=499 if is_page_lost(&self) => Judgement::Give(Fault::PageLost(self.said())),
-            408 | 423 | 500 | 502 | 503 | 504 | 507 | 509 => later(&self),
+            423 => later(&self),
+            status if passes(status) => later(&self),
             409 if self.code().eq_ignore_ascii_case("Directory_ConcurrencyViolation") => later(&self),
             _ if !own => foreign(self.said()),
             403 => Judgement::Give(Fault::Forbidden(self.said())),
@@ -240,6 +245,16 @@ mod tests {
         assert!(matches!(judged(401, "", false), Judgement::Renew { claims: None, .. }));
         assert!(matches!(judged(429, "", false), Judgement::Throttled(None)));
         assert!(matches!(judged(503, "", false), Judgement::Again { anew: true, .. }));
+        for status in [502, 504, 520, 522, 524, 530] {
+            assert!(matches!(judged(status, "<html>", false), Judgement::Again { .. }), "{status}");
+        }
+        let content = Content::read(403, error("TooManyRequests", "").as_bytes());
+        let busy = Answer { status: 403, content, marked: true, retry_after: None, claims: None };
+        assert!(matches!(busy.clone().judge(), Judgement::Give(Fault::Forbidden(_))));
+        let wait = Some(Duration::from_secs(3));
+        assert!(
+            matches!(Answer { retry_after: wait, ..busy }.judge(), Judgement::Throttled(told) if told == wait)
+        );
         assert!(matches!(judged(501, "", true), Judgement::Give(Fault::Unavailable(_))));
         assert!(matches!(judged(302, "", true), Judgement::Give(Fault::Unavailable(_))));
         let lost = error("DirectoryPageTokenNotFoundException", "");

@@ -56,6 +56,14 @@ fn header(response: &Value, name: &str) -> Option<String> {
     match headers.iter().find(|(given, _)| given.eq_ignore_ascii_case(name))?.1 {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
+        Value::Array(values) => {
+            let texts = values.iter().filter_map(|value| match value {
+                Value::String(text) => Some(text.clone()),
+                Value::Number(number) => Some(number.to_string()),
+                _ => None,
+            });
+            Some(texts.collect::<Vec<_>>().join(", "))
+        }
         _ => None,
     }
 }
@@ -106,12 +114,16 @@ mod tests {
 
     #[test]
     fn a_parts_wait_is_read_in_any_spelling() {
-        for (name, value) in
-            [("Retry-After", json!("2.5")), ("retry-after", json!(" 2.5")), ("RETRY-AFTER", json!(2.5))]
-        {
+        for (name, value) in [
+            ("Retry-After", json!("2.5")),
+            ("retry-after", json!(" 2.5")),
+            ("RETRY-AFTER", json!(2.5)),
+            ("retry-after", json!("1, 2.5")),
+            ("retry-after", json!(["2.5", 1])),
+        ] {
             let answer = json!({"responses": [{"id": "1", "status": 429, "headers": {name: value}}]});
             let part = read_all(&answer).unwrap().remove("1").unwrap();
-            assert_eq!(part.retry_after, Some(Duration::from_millis(2_500)), "{name}");
+            assert_eq!(part.retry_after, Some(Duration::from_millis(2_500)), "{name}, {value}");
         }
     }
 }

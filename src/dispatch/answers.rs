@@ -6,10 +6,12 @@ use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::live::Live;
+use super::refusals::{Consequence, Whom};
 use super::renewal::Whose;
 use super::{Departed, Dispatcher, Flight, Joined, Verdict, backoff, now, verdict};
 use crate::event::{Answered, Event, Settled, Stop};
 use crate::graph::{Answer, Graph, Loss, Lost, Reply};
+use crate::http::is_of_a_gateway;
 use crate::outcome::Outcome;
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
@@ -153,7 +155,11 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Another app carried out what some were refused: whoever is contradicted again and again has lost its permission.
+    /// Administrators prove nothing: not every app may revoke them.
     fn contradict(&mut self, lane: usize, live: &Live) {
+        if self.targets[live.work.order as usize - 1].administrator {
+            return;
+        }
         for sender in live.refused_by.iter() {
             let refused = &mut self.lanes[lane].senders[sender];
             if !refused.is_dropped && refused.contradicted() {
@@ -164,11 +170,14 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    fn retry(&mut self, lane: usize, live: Live, otherwise: Outcome, at_least: Option<Duration>) {
+    fn retry(&mut self, lane: usize, mut live: Live, otherwise: Outcome, at_least: Option<Duration>) {
         if live.tries > self.settings.retries {
             return self.settle(lane, live, otherwise);
         }
         self.record_answered(&live);
+        // The others must not wait for it.
+        let in_vain = self.lanes[lane].refusals.asked_in_vain(std::mem::take(&mut live.from_elsewhere));
+        self.follow(lane, in_vain);
         let wait = backoff::wait(live.tries).max(at_least.unwrap_or_default());
         let now = Instant::now();
         let at = now.checked_add(wait).unwrap_or(now);
@@ -180,10 +189,29 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         if let Some(stop) = self.watch.settled(outcome) {
             self.stop(stop);
         }
-        if let Some(stop) = self.lanes[lane].refusals.settled(outcome) {
-            self.stop_lane(lane, stop);
-        }
+        let administrator = self.targets[live.work.order as usize - 1].administrator;
+        let whom = Whom { from_elsewhere: live.from_elsewhere, administrator };
+        let consequence = self.lanes[lane].refusals.settled(outcome, whom);
+        self.follow(lane, consequence);
         self.settle_quietly(live, outcome);
+    }
+
+    /// Does what follows for a tenant from the refusals that were met there.
+    fn follow(&mut self, lane: usize, consequence: Option<Consequence>) {
+        match consequence {
+            Some(Consequence::AskElsewhere(count)) => {
+                if count > 1 {
+                    tracing::warn!(
+                        tenant = lane,
+                        "the first users were all refused (403): others are asked first"
+                    );
+                }
+                self.lanes[lane].queue.ask_elsewhere(count);
+            }
+            Some(Consequence::GoOnInOrder) => self.lanes[lane].queue.go_on_in_order(),
+            Some(Consequence::Stop(stop)) => self.stop_lane(lane, stop),
+            None => {}
+        }
     }
 
     /// Records an outcome without asking the halt rules.
@@ -223,7 +251,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 fn is_trouble(reply: &Reply) -> bool {
     match reply {
         Reply::Lost(_) => true,
-        Reply::Response(response) => matches!(response.status, 502..=504),
+        Reply::Response(response) => is_of_a_gateway(response.status),
         Reply::Unbatched(_) => false,
     }
 }

@@ -1,4 +1,4 @@
-//! When a run stops itself: `--halt`, and the first users refused in a row.
+//! When a run stops itself by `--halt`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,9 +8,6 @@ use crate::outcome::{Accepted, Outcome, Standing};
 
 /// A share is judged once this many are settled: a few unlucky first ones are no reason to stop.
 const FEW: u64 = 20;
-
-/// So many 403s from the start, without anything else between, mean that the permission is missing.
-const REFUSED_IN_A_ROW: u64 = 20;
 
 /// `--halt fail=N` or `--halt fail=N%`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -66,30 +63,6 @@ pub(super) struct Watch {
     failed: u64,
 }
 
-/// Watches the first users of one tenant: nobody can be revoked there where the permission is missing.
-#[derive(Debug)]
-pub(super) struct Refusals {
-    accepted: Accepted,
-    /// How many were refused with 403, as long as nothing else happened.
-    in_a_row: Option<u64>,
-}
-
-impl Refusals {
-    pub(super) fn new(accepted: Accepted) -> Refusals {
-        Refusals { accepted, in_a_row: Some(0) }
-    }
-
-    /// Takes an outcome; says whether nothing more should be sent in this tenant.
-    pub(super) fn settled(&mut self, outcome: Outcome) -> Option<Stop> {
-        self.in_a_row = match (self.in_a_row, outcome) {
-            (Some(refused), Outcome::Forbidden) => Some(refused + 1),
-            _ => None,
-        };
-        let stops = self.in_a_row == Some(REFUSED_IN_A_ROW) && !self.accepted.settles(Outcome::Forbidden);
-        stops.then(|| Stop::Permission { detail: MISSING_PERMISSION.to_owned() })
-    }
-}
-
 impl Watch {
     pub(super) fn new(rule: Option<HaltRule>, accepted: Accepted, planned: u64) -> Watch {
         Watch { rule, accepted, planned, settled: 0, failed: 0 }
@@ -116,13 +89,6 @@ impl Watch {
         }
     }
 }
-
-/// Who may revoke: learn.microsoft.com/graph/api/user-revokesigninsessions, and "Who can reset passwords" of
-/// Entra's role documentation, which holds for invalidating refresh tokens, too.
-const MISSING_PERMISSION: &str = "Graph refused the first 20 users, one after the other (403). The app needs the \
-     permission User.RevokeSessions.All with an administrator's consent; a signed-in operator needs a role as well: \
-     Helpdesk Administrator for ordinary users, User Administrator for limited administrators, Privileged \
-     Authentication Administrator for all others. Grant it, then `resume` the run";
 
 #[cfg(test)]
 mod tests {
@@ -152,19 +118,6 @@ mod tests {
     fn accepted_words_are_no_failures() {
         let gone = std::iter::repeat_n(Outcome::NotFound, 100);
         assert_eq!(stops_after(watch("fail=1", 100), gone), None);
-    }
-
-    #[test]
-    fn twenty_refusals_from_the_start_stop_the_run() {
-        let refused = || std::iter::repeat_n(Outcome::Forbidden, 40);
-        let stops_after = |mut outcomes: Box<dyn Iterator<Item = Outcome>>| {
-            let mut watch = Refusals::new(Accepted::default());
-            (1..).zip(&mut outcomes).find_map(|(at, outcome)| watch.settled(outcome).map(|stop| (at, stop)))
-        };
-        let (after, stop) = stops_after(Box::new(refused())).unwrap();
-        assert_eq!((after, stop.exit_code()), (20, 4));
-        assert!(stop.to_string().contains("User.RevokeSessions.All"));
-        assert_eq!(stops_after(Box::new(std::iter::once(Outcome::Revoked).chain(refused()))), None);
     }
 
     #[test]

@@ -9,19 +9,23 @@
 //! Work flows to whichever app may send next. A request leaves when its app's pacer, the tenant's, and the app's over
 //! all tenants allow it at once; only then it is counted by all of them.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use super::Settings;
-use super::halt::Refusals;
+use super::fresh::Fresh;
 use super::live::{Live, MOST_APPS, Senders};
 use super::pacer::{Departure, Pacer, Permit};
-use super::queue::{Fresh, Queue};
+use super::queue::Queue;
+use super::refusals::Refusals;
 use super::renewal::{Renewals, Whose};
 use super::sender::{App, Sender};
 use super::shared::{Everywhere, Shared};
 use super::width::{Share, Width};
 use crate::event::Stop;
 use crate::graph::Graph;
+use crate::plan::Target;
 
 /// A tenant to be worked on.
 pub struct Tenant<G> {
@@ -77,16 +81,21 @@ enum Way {
 }
 
 impl<G: Graph> Lane<G> {
-    pub(super) fn new(tenant: Tenant<G>, settings: &Settings, places: usize) -> Lane<G> {
+    pub(super) fn new(
+        tenant: Tenant<G>,
+        targets: Arc<[Target]>,
+        settings: &Settings,
+        places: usize,
+    ) -> Lane<G> {
         let planned = tenant.work.len() as u64;
         let apps = tenant.apps.into_iter().take(MOST_APPS);
         let senders: Vec<_> = apps.map(|app| Sender::new(app, &settings.pacing, planned)).collect();
         Lane {
-            queue: Queue::new(tenant.work, Senders::first(senders.len())),
+            queue: Queue::new(tenant.work, targets, Senders::first(senders.len())),
             senders,
             pacer: Pacer::new(settings.pacing.tenant, planned),
             width: Width::new(settings, places),
-            refusals: Refusals::new(settings.accepted.clone()),
+            refusals: Refusals::new(&settings.accepted, planned),
             stop: tenant.refused,
             turn: 0,
             answered: 0,

@@ -77,6 +77,8 @@ pub(super) struct Live {
     pub(super) alone: bool,
     /// Apps whose 403 another app is to confirm.
     pub(super) refused_by: Senders,
+    /// It was taken out of turn, to learn whether anybody may be revoked.
+    pub(super) from_elsewhere: bool,
     /// The last answer.
     pub(super) last: Evidence,
     /// The word that holds if nothing more comes.
@@ -95,6 +97,7 @@ impl Live {
             new_connection: false,
             alone: false,
             refused_by: Senders::default(),
+            from_elsewhere: false,
             last: Evidence::default(),
             otherwise: Outcome::NotAttempted,
         }

@@ -18,6 +18,7 @@
 mod answers;
 mod backoff;
 mod forecast;
+mod fresh;
 mod halt;
 mod lane;
 mod limits;
@@ -26,6 +27,7 @@ mod pacer;
 mod queue;
 mod rate;
 mod record;
+mod refusals;
 mod renewal;
 mod schedule;
 mod sender;
@@ -39,11 +41,11 @@ mod width;
 mod tests;
 
 pub use forecast::Forecast;
+pub use fresh::Fresh;
 pub use halt::{HaltRule, InvalidHalt};
 pub use lane::Tenant;
 pub use live::{MOST_APPS, Work};
 pub use pacer::{Departure, Pacer, Permit};
-pub use queue::Fresh;
 pub use rate::{InvalidRate, Pace, Pacing, Rate};
 pub use sender::App;
 pub use shared::Everywhere;
@@ -160,7 +162,10 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let planned = tenants.iter().map(|tenant| tenant.work.len() as u64).sum();
         let shared = Shared::new(&tenants, &settings.pacing);
         let places = (settings.places / tenants.len().max(1)).clamp(1, settings.jobs.most());
-        let lanes: Vec<_> = tenants.into_iter().map(|tenant| Lane::new(tenant, &settings, places)).collect();
+        let lanes: Vec<_> = tenants
+            .into_iter()
+            .map(|tenant| Lane::new(tenant, Arc::clone(&targets), &settings, places))
+            .collect();
         Dispatcher {
             schedule: Schedule::new(lanes.len()),
             shared,
@@ -196,6 +201,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             (self.lanes.get_mut(tenant as usize), Instant::now().checked_add(wait))
         {
             lane.pacer.close(until);
+        }
+    }
+
+    /// Users of this tenant were revoked by an earlier process of the run: whoever is refused now is refused alone.
+    pub fn is_permitted(&mut self, tenant: TenantIndex) {
+        if let Some(lane) = self.lanes.get_mut(tenant as usize) {
+            lane.refusals.permitted();
         }
     }
 

@@ -4,19 +4,23 @@
 //! nobody ever waits for one that does not.
 
 use std::collections::BTreeMap;
-use std::iter::Peekable;
+use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::live::{Live, Senders, Work};
+use super::fresh::{Fresh, LAST_RANK, Rest};
+use super::live::{Live, Senders};
 use crate::event::Order;
-
-/// Targets that nobody worked on yet, in sending order.
-pub type Fresh = Box<dyn ExactSizeIterator<Item = Work> + Send>;
+use crate::plan::Target;
 
 /// One tenant's queue.
 pub(super) struct Queue {
-    fresh: Peekable<Fresh>,
+    fresh: Rest,
+    /// Where the first users were all refused: how many more are asked from elsewhere in the plan until it is clear
+    /// whether anybody may be revoked.
+    elsewhere: Option<u32>,
+    /// All of the run's.
+    targets: Arc<[Target]>,
     /// To be sent again as soon as the pacers allow, earliest in the plan first; by the apps that were refused them.
     /// No set is there without anybody, and none holds all working apps.
     ready: BTreeMap<Senders, BTreeMap<Order, Live>>,
@@ -27,8 +31,20 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(fresh: Fresh, working: Senders) -> Queue {
-        Queue { fresh: fresh.peekable(), ready: BTreeMap::new(), delayed: BTreeMap::new(), working }
+    pub(super) fn new(fresh: Fresh, targets: Arc<[Target]>, working: Senders) -> Queue {
+        let (ready, delayed) = (BTreeMap::new(), BTreeMap::new());
+        Queue { fresh: Rest::new(fresh), elsewhere: None, targets, ready, delayed, working }
+    }
+
+    /// From now on only so many more are begun, from all over the plan: those first who hold no role as far as is known, and
+    /// who were never tried.
+    pub(super) fn ask_elsewhere(&mut self, count: u32) {
+        self.elsewhere = Some(self.elsewhere.unwrap_or_default().saturating_add(count));
+    }
+
+    /// The plan's order holds again.
+    pub(super) fn go_on_in_order(&mut self) {
+        self.elsewhere = None;
     }
 
     /// Targets that are not settled and not in flight.
@@ -37,14 +53,28 @@ impl Queue {
         (self.fresh.len() + ready + self.delayed.len()) as u64
     }
 
-    pub(super) fn is_empty(&mut self) -> bool {
-        self.ready.is_empty() && self.delayed.is_empty() && self.fresh.peek().is_none()
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.delayed.is_empty() && self.fresh.len() == 0
     }
 
     /// How many may leave now by this sender as far as the queue is concerned, counted up to `most`.
     pub(super) fn waiting_for(&self, sender: usize, most: u32) -> u32 {
         let again: usize = self.open_to(sender).map(|(_, lives)| lives.len()).sum();
-        u32::try_from(again + self.fresh.len()).unwrap_or(u32::MAX).min(most)
+        let fresh = self.elsewhere.map_or(self.fresh.len(), |most| self.fresh.len().min(most as usize));
+        u32::try_from(again + fresh).unwrap_or(u32::MAX).min(most)
+    }
+
+    /// The next of those that nobody worked on yet.
+    fn next_fresh(&mut self) -> Option<Live> {
+        let Some(left) = &mut self.elsewhere else { return self.fresh.next().map(Live::new) };
+        *left = left.checked_sub(1)?;
+        let targets = &self.targets;
+        let work = self.fresh.pick(|work| match targets[work.order as usize - 1].administrator {
+            true => LAST_RANK,
+            // Whoever an earlier process sent would say the same as before.
+            false => u8::from(work.attempts > 0),
+        })?;
+        Some(Live { from_elsewhere: true, ..Live::new(work) })
     }
 
     fn open_to(&self, sender: usize) -> impl Iterator<Item = (&Senders, &BTreeMap<Order, Live>)> {
@@ -101,7 +131,7 @@ impl Queue {
             lives.first_key_value().map(|(order, live)| (*order, *refused_by, live.alone))
         };
         let Some((order, refused_by, alone)) = self.open_to(sender).filter_map(first).min() else {
-            return self.fresh.next().map(Live::new);
+            return self.next_fresh();
         };
         if alone && !may_be_alone {
             return None;

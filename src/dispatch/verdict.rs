@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::graph::{Body, Loss, Reply, Response};
+use crate::http::passes;
 use crate::outcome::Outcome;
 
 /// What to do after an answer.
@@ -74,11 +75,13 @@ fn of_response(response: &Response) -> Verdict {
         // It is about the sign-in, not about this user: Conditional Access wants further claims
         // (learn.microsoft.com/graph/errors, `insufficient_claims`).
         403 if response.claims.is_some() => Verdict::Unauthorized { claims: response.claims.clone() },
+        _ if response.throttles() => Verdict::Throttled { retry_after: response.retry_after },
         403 => Verdict::Settle(Outcome::Forbidden),
         404 if code.eq_ignore_ascii_case("Request_ResourceNotFound") => Verdict::Settle(Outcome::NotFound),
         409 if code.eq_ignore_ascii_case("Directory_ConcurrencyViolation") => later(response),
         429 => Verdict::Throttled { retry_after: response.retry_after },
-        408 | 423 | 500 | 502 | 503 | 504 | 507 | 509 => later(response),
+        423 => later(response),
+        status if passes(status) => later(response),
         400..=499 => Verdict::Settle(Outcome::Rejected),
         _ => Verdict::Settle(Outcome::Failed),
     }
@@ -157,7 +160,10 @@ mod tests {
                 unusual.push_str(&format!("{status}{found} "));
             }
         }
-        assert_eq!(unusual, "401U 403p 408R 423R 429T 500R 502R 503R 504R 507R 509R ");
+        assert_eq!(
+            unusual,
+            "401U 403p 408R 423R 429T 500R 502R 503R 504R 507R 509R 520R 521R 522R 523R 524R 525R 526R 527R 530R "
+        );
     }
 
     #[test]
@@ -175,6 +181,29 @@ mod tests {
         let response = Response { status: 403, claims: claims.clone(), ..Response::default() };
         assert_eq!(verdict(&Reply::Response(Box::new(response))), Verdict::Unauthorized { claims });
         assert_eq!(letter(&judged(403, error("Authorization_RequestDenied"), None)), 'p');
+    }
+
+    #[test]
+    fn a_403_throttles_where_code_and_headers_say_so() {
+        let judged = |status: u16, code: &str, wait: Option<u64>, scope: Option<&str>| {
+            let response = Response {
+                status,
+                body: error(code),
+                retry_after: wait.map(Duration::from_secs),
+                throttle_scope: scope.map(str::to_owned),
+                ..Response::default()
+            };
+            letter(&verdict(&Reply::Response(Box::new(response))))
+        };
+        let scope = Some("Tenant_Application/Write/app/tenant");
+        assert_eq!(judged(403, "TooManyRequests", Some(7), None), 'T');
+        assert_eq!(judged(403, "tooManyRequests", None, scope), 'T');
+        assert_eq!(judged(403, "UnknownError", None, scope), 'T');
+        assert_eq!(judged(403, "TooManyRequests", None, None), 'p', "a body alone is not enough");
+        assert_eq!(judged(403, "UnknownError", Some(7), None), 'p');
+        assert_eq!(judged(403, "Authorization_RequestDenied", Some(7), scope), 'p');
+        assert_eq!(judged(400, "TooManyRequests", Some(7), scope), 'r');
+        assert_eq!(judged(503, "TooManyRequests", Some(7), scope), 'R');
     }
 
     #[test]

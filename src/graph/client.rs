@@ -1,13 +1,12 @@
 //! Graph over real HTTP: every request with a sized body, every answer read to facts.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use uuid::Uuid;
 
 use super::{Answer, Body, Graph, Loss, Lost, Priority, Reply, Request, Response, priority};
-use crate::http::{HttpClients, describe, parse_retry_after};
+use crate::http::{HttpClients, describe, retry_after_of};
 use crate::identity::{SignInError, Token, TokenState, Tokens, challenge};
 
 /// Longest body that is read, in bytes. Graph's answers here have a few hundred.
@@ -142,14 +141,12 @@ pub(super) fn facts(status: u16, headers: &HeaderMap, token: &Token) -> Response
         (!value.is_empty()).then_some(value)
     };
     let date = text("date");
-    let now = SystemTime::now();
-    let waits = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
     Response {
         status,
         body: Body::Empty,
         request_id: text("request-id"),
         diagnostic: text("x-ms-ags-diagnostic"),
-        retry_after: waits.filter_map(|value| parse_retry_after(value, date.as_deref(), now)).max(),
+        retry_after: retry_after_of(headers),
         throttle_percentage: text("x-ms-throttle-limit-percentage").and_then(|value| value.parse().ok()),
         throttle_scope: text("x-ms-throttle-scope"),
         throttle_information: text("x-ms-throttle-information"),

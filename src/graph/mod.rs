@@ -123,6 +123,19 @@ pub struct Response {
 }
 
 impl Response {
+    /// Whether it is a 403 that means what a 429 does. The body alone does not say so: Graph names the limit, or how long
+    /// to wait, on throttled answers only. What speaks of authorization is about that.
+    pub fn throttles(&self) -> bool {
+        let Body::Error { code, .. } = &self.body else { return false };
+        let (waits, names_limit) = (self.retry_after.is_some(), self.throttle_scope.is_some());
+        self.status == 403
+            && match code.to_ascii_lowercase().as_str() {
+                "toomanyrequests" => waits || names_limit,
+                code if code.starts_with("authorization") || code.ends_with("accessdenied") => false,
+                _ => names_limit,
+            }
+    }
+
     /// Whether Graph itself gave this answer: it carries Graph's `request-id`, or a body in OData's shape. A
     /// proxy's or portal's page has neither. Where the body is none that an API gives (HTML, plain text), the id
     /// must also have the shape that Graph's have.

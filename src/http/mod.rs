@@ -7,6 +7,7 @@ mod probe;
 mod proxy;
 mod retry_after;
 mod roots;
+mod status;
 mod tls;
 mod trouble;
 
@@ -14,6 +15,7 @@ pub use client::{ConnectError, HttpClients, HttpOptions};
 pub use connect_to::{ConnectTo, ConnectToError};
 pub use probe::{certificate_of, proxy_for};
 pub use proxy::overruled;
-pub use retry_after::parse as parse_retry_after;
+pub use retry_after::{of_headers as retry_after_of, parse as parse_retry_after};
+pub use status::{is_of_a_gateway, passes};
 pub use trouble::is_untrusted;
 pub(crate) use trouble::{Trouble, describe};

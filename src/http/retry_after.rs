@@ -1,26 +1,56 @@
-//! `Retry-After`: whole seconds, decimals, or an HTTP date, always rounded up and never cut short.
+//! `Retry-After`: whole seconds, decimals, or a date, always rounded up and never cut short.
 
 use std::time::{Duration, SystemTime};
+
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// The furthest wait that is told apart; anything beyond is "not in this run".
 const FURTHEST: Duration = Duration::from_secs(366 * 24 * 3600);
 
+/// How long an answer with these headers asks to wait. Where it says so several times, in one line or in several, the
+/// longest counts: a proxy has added its own.
+pub fn of_headers(headers: &HeaderMap) -> Option<Duration> {
+    let date = headers.get(DATE).and_then(|date| date.to_str().ok());
+    let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
+    values.filter_map(|value| parse(value, date, SystemTime::now())).max()
+}
+
 /// Reads a `Retry-After` value as a time from now, rounded up to the millisecond.
 ///
 /// A date counts from the response's own `Date` header, so that a wrong clock on this machine does no harm, and
-/// from `now` where there is none. A date in the past is no wait. Unreadable: none, as if the header were missing.
+/// from `now` where there is none. A date in the past is no wait. Of several values, joined by commas as HTTP joins
+/// lines of one name, the longest counts, and what is none is passed over. Unreadable: none, as if the header were
+/// missing.
 ///
 /// Graph sends whole seconds (learn.microsoft.com/graph/throttling); decimals such as `0.249` were seen in the
-/// answers of batches, and the HTTP specification (RFC 9110 §10.2.3) allows dates.
+/// answers of batches, and the HTTP specification (RFC 9110 §10.2.3) allows dates in three forms (§5.6.7), of which two
+/// hold a comma themselves.
 pub fn parse(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
-    let value = value.trim();
-    if let Some(wait) = seconds(value) {
-        return Some(wait.min(FURTHEST));
-    }
-    let until = httpdate::parse_http_date(value).ok()?;
-    let from = date.and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or(now);
-    let wait = until.duration_since(from).unwrap_or_default();
-    Some(round_up(wait).min(FURTHEST))
+    let from = date.and_then(instant).unwrap_or(now);
+    let pieces: Vec<&str> = value.split(',').map(str::trim).collect();
+    let single = pieces.iter().filter_map(|piece| wait(piece, from));
+    let dates = pieces.windows(2).filter_map(|pair| wait(&pair.join(", "), from));
+    single.chain(dates).max()
+}
+
+/// Reads one value.
+fn wait(value: &str, from: SystemTime) -> Option<Duration> {
+    let wait = match seconds(value) {
+        Some(wait) => wait,
+        None => round_up(instant(value)?.duration_since(from).unwrap_or_default()),
+    };
+    Some(wait.min(FURTHEST))
+}
+
+/// Reads a date: as HTTP writes it, or else as mail does (with an offset, or without the day of the week) or as ISO 8601
+/// says.
+fn instant(date: &str) -> Option<SystemTime> {
+    let date = date.trim();
+    let other = || {
+        let mail = jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp());
+        mail.or_else(|| date.parse().ok()).map(SystemTime::from)
+    };
+    httpdate::parse_http_date(date).ok().or_else(other)
 }
 
 fn seconds(value: &str) -> Option<Duration> {
@@ -71,13 +101,60 @@ mod tests {
         assert_eq!(millis(at), Some(30_000));
         let skewed = parse(at, Some("Sun, 22 Nov 2026 03:00:25 GMT"), now());
         assert_eq!(skewed, Some(Duration::from_secs(5)));
-        assert_eq!(millis("Sunday, 22-Nov-26 03:00:30 GMT"), Some(30_000));
         assert_eq!(millis("Sun, 22 Nov 2026 02:00:00 GMT"), Some(0));
     }
 
     #[test]
+    fn a_date_has_many_forms() {
+        for date in [
+            "Sun, 22 Nov 2026 03:00:30 GMT",
+            "Sunday, 22-Nov-26 03:00:30 GMT",
+            "Sun Nov 22 03:00:30 2026",
+            "Sun, 22 Nov 2026 03:00:30 +0000",
+            "Sun, 22 Nov 2026 05:00:30 +0200",
+            "22 Nov 2026 03:00:30 GMT",
+            "2026-11-22T03:00:30Z",
+        ] {
+            assert_eq!(millis(date), Some(30_000), "{date}");
+            // The server's own clock comes in the same forms.
+            let skewed = parse("Sun, 22 Nov 2026 03:00:35 GMT", Some(date), now());
+            assert_eq!(skewed, Some(Duration::from_secs(5)), "{date}");
+        }
+        assert_eq!(millis("Tue Dec  1 03:00:00 2026"), Some(9 * 86_400_000));
+    }
+
+    #[test]
+    fn of_several_values_the_longest_counts() {
+        for (value, wait) in [
+            ("5, 10", 10_000),
+            ("10,5", 10_000),
+            ("1.5, 0.249", 1_500),
+            ("soon, 5", 5_000),
+            ("5,", 5_000),
+            ("Sun, 22 Nov 2026 03:00:30 GMT, 5", 30_000),
+            ("45, Sun, 22 Nov 2026 03:00:30 GMT", 45_000),
+            ("5, Sunday, 22-Nov-26 03:00:30 GMT, 7", 30_000),
+            ("Sun Nov 22 03:00:30 2026, 60", 60_000),
+            ("Sun, 22 Nov 2026 03:00:20 GMT, Sun, 22 Nov 2026 03:00:30 GMT", 30_000),
+        ] {
+            assert_eq!(millis(value), Some(wait), "{value}");
+        }
+    }
+
+    #[test]
+    fn lines_of_one_name_are_several_values() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(of_headers(&headers), None);
+        for value in ["2", "Sun, 22 Nov 2026 03:00:30 GMT", "soon"] {
+            headers.append(RETRY_AFTER, value.parse().unwrap());
+        }
+        headers.insert(DATE, "Sun, 22 Nov 2026 03:00:00 GMT".parse().unwrap());
+        assert_eq!(of_headers(&headers), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
     fn what_is_unreadable_is_missing() {
-        for value in ["", ".", "-1", "1e3", "soon", "NaN", "1,5", "+3"] {
+        for value in ["", ".", "-1", "1e3", "soon", "NaN", ",", "+3", "Sun, 22 Nov 2026", "22 Nov 2026"] {
             assert_eq!(millis(value), None, "{value:?}");
         }
     }

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use super::{
     App, Auth, Authority, Credential, Endpoint, Prompter, Proof, SignInError, certificate, cli_tool,
-    device_code, federated, managed_identity, ready,
+    device_code, federated, managed_identity, ready, secret_text,
 };
 
 /// What flags and profiles name to sign in with: the way, names of files, ids. No secret is among it; those are read
@@ -237,8 +236,8 @@ impl Offer {
             Some(path) => {
                 ("--client-secret-file is given", ready::read_secret("--client-secret-file", path)?)
             }
-            None => match vars("AZURE_CLIENT_SECRET") {
-                Some(secret) => ("AZURE_CLIENT_SECRET is set", SecretString::from(secret)),
+            None => match secret_text::of_variable(vars, "AZURE_CLIENT_SECRET") {
+                Some(secret) => ("AZURE_CLIENT_SECRET is set", secret),
                 None => {
                     return Ok(Found::not(
                         "AZURE_CLIENT_SECRET is not set, and no --client-secret-file is given",

@@ -34,6 +34,7 @@ mod order;
 mod patience;
 mod ready;
 mod secret_file;
+mod secret_text;
 mod tenant_id;
 mod token_endpoint;
 mod token_service;

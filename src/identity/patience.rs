@@ -1,13 +1,13 @@
 //! Asking a service that may be busy: the token endpoint, and whatever else gives tokens and proofs.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use reqwest::header::HeaderMap;
 use secrecy::zeroize::Zeroizing;
 
 use super::SignInError;
-use crate::http::{Trouble, parse_retry_after};
+use crate::http::{Trouble, retry_after_of};
 
 /// How often a service is asked before it is given up, where it is busy or can't be reached.
 const TRIES: u32 = 5;
@@ -58,7 +58,7 @@ impl Answer {
     }
 
     fn wait(&self) -> Option<Duration> {
-        parse_retry_after(self.header(RETRY_AFTER)?, self.header(DATE), SystemTime::now())
+        retry_after_of(&self.headers)
     }
 }
 

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::choice::{Found, Variables};
 use super::tokens::{MAX_TOKEN, usable};
-use super::{Credential, Issued, Offer, SecretFile, SignInError, TokenClaims};
+use super::{Credential, Issued, Offer, SecretFile, SignInError, TokenClaims, secret_text};
 use crate::http::HttpClients;
 
 /// How far this machine's clock and Entra's may be apart, in seconds: as much as Entra itself allows.
@@ -29,8 +29,8 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
     let token = match &offer.sources.token_file {
         Some(path) if is_stdin(path) => ReadyToken::Given(read_secret("--token-file", path)?),
         Some(path) => ReadyToken::File(SecretFile::new("--token-file", path.clone())),
-        None => match vars("ENTRA_REVOKE_TOKEN") {
-            Some(token) => ReadyToken::Given(SecretString::from(token)),
+        None => match secret_text::of_variable(vars, "ENTRA_REVOKE_TOKEN") {
+            Some(token) => ReadyToken::Given(token),
             None => return Ok(Found::not("ENTRA_REVOKE_TOKEN is not set, and no --token-file is given")),
         },
     };
@@ -78,19 +78,25 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// Reads a secret from a file, or from standard input where the path is `-`, without the white space around it.
+/// Reads a secret from a file, or from standard input where the path is `-`, in whichever encoding, without the white space around it.
 pub(super) fn read_secret(flag: &'static str, path: &Path) -> Result<SecretString, SignInError> {
     let fail = |reason: String| SignInError::SecretFile { flag, path: path.to_owned(), reason };
-    let mut text = Zeroizing::new(String::new());
-    let most = MAX_TOKEN as u64 + 1;
+    let mut bytes = Zeroizing::new(Vec::new());
+    // A character of a token takes two bytes where it is UTF-16, and there may be a mark before them.
+    let most = MAX_TOKEN as u64 * 2 + 4;
     let read = if is_stdin(path) {
-        std::io::stdin().lock().take(most).read_to_string(&mut text)
+        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path).and_then(|file| file.take(most).read_to_string(&mut text))
+        std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
     };
     read.map_err(|error| fail(error.to_string()))?;
+    let too_long = || fail("it is far too long".to_owned());
+    if bytes.len() as u64 == most {
+        return Err(too_long());
+    }
+    let text = secret_text::decode(&bytes).map_err(fail)?;
     if text.len() > MAX_TOKEN {
-        return Err(fail("it is far too long".to_owned()));
+        return Err(too_long());
     }
     match text.trim_start_matches('\u{feff}').trim() {
         "" => Err(fail("it is empty".to_owned())),

@@ -246,7 +246,8 @@ impl Again {
             (Some(rank), None) => {
                 let user: UserId = row.user_id.parse().map_err(|_| senseless())?;
                 row.index = Some(drafted.targets.len() as Order);
-                drafted.targets.push(Target { user, external: row.external, tenant: 0 });
+                let administrator = row.is_administrator();
+                drafted.targets.push(Target { user, external: row.external, tenant: 0, administrator });
                 drafted.ranks.push(rank);
                 drafted.external += u64::from(row.external == Some(true));
             }

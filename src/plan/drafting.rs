@@ -297,6 +297,7 @@ impl Drafting {
             user: somebody.user.clone(),
             external: planned.external,
             tenant: somebody.tenant,
+            administrator: planned.is_administrator(),
         });
         self.drafted.ranks.push(rank);
         self.drafted.places.push(place);

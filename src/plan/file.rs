@@ -178,6 +178,11 @@ impl PlanRow {
         self.roles = roles.unwrap_or_default().join("; ");
     }
 
+    /// Whether the user is known to hold a role.
+    pub fn is_administrator(&self) -> bool {
+        !self.roles.is_empty()
+    }
+
     /// `Guest` or `Member`, as Graph writes it; empty where that is not known.
     pub fn user_type(&self) -> &'static str {
         self.guest.map_or("", |guest| if guest { "Guest" } else { "Member" })

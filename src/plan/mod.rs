@@ -72,6 +72,8 @@ pub struct Target {
     pub external: Option<bool>,
     /// In which of the run's tenants.
     pub tenant: TenantIndex,
+    /// Whether the user is known to hold a role.
+    pub administrator: bool,
 }
 
 /// A plan that was read and not frozen yet.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body as _, Incoming};
-use hyper::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER, TRANSFER_ENCODING};
+use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use hyper::{Request, Response, StatusCode, Version};
 
 use super::answer::{self, GraphError, Marks};
@@ -224,8 +224,7 @@ impl Call<'_> {
         response: &Response<Body>,
         sent: Duration,
     ) {
-        let text = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let told = text.and_then(|text| retry_after::read(text, self.world.clock.wall(sent)));
+        let told = retry_after::told(response.headers(), self.world.clock.wall(sent));
         match (response.status(), told) {
             (StatusCode::TOO_MANY_REQUESTS, Some(wait)) if scope == Scope::Reads => {
                 session.app.tell_reads(sent, sent + wait);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use hyper::header::{HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 
@@ -15,22 +15,31 @@ const THROTTLE_SCOPE: HeaderName = HeaderName::from_static("x-ms-throttle-scope"
 const THROTTLE_INFORMATION: HeaderName = HeaderName::from_static("x-ms-throttle-information");
 pub(super) const THROTTLE_PERCENTAGE: HeaderName = HeaderName::from_static("x-ms-throttle-limit-percentage");
 
-/// The header's text for a `wait` in real time that begins at `sent`. Rounded up: whoever obeys is never early (save
-/// under [`RetryAfter::One`] and [`RetryAfter::Short`]).
+/// The header's text for a `wait` in real time that begins at `sent`; of several lines, one below the other. Rounded up:
+/// whoever obeys is never early (save under [`RetryAfter::One`] and [`RetryAfter::Short`]).
 pub(super) fn write(form: RetryAfter, wait: Duration, sent: Timestamp) -> Option<String> {
     match form {
         RetryAfter::Integer => Some(whole_seconds(wait).max(1).to_string()),
         RetryAfter::Decimal => Some(decimal(wait.as_nanos().div_ceil(1_000_000).max(1))),
         RetryAfter::Short => Some(decimal(wait.as_nanos() / 2_000_000)),
-        RetryAfter::Date => {
-            let end = SystemTime::from(sent) + wait;
-            let since = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let date = SystemTime::UNIX_EPOCH + Duration::from_secs(whole_seconds(since));
-            Some(httpdate::fmt_http_date(date))
+        RetryAfter::Date => Some(date(sent, wait, "%a, %d %b %Y %H:%M:%S GMT")),
+        RetryAfter::Rfc850 => Some(date(sent, wait, "%A, %d-%b-%y %H:%M:%S GMT")),
+        RetryAfter::Asctime => Some(date(sent, wait, "%a %b %e %H:%M:%S %Y")),
+        RetryAfter::Joined | RetryAfter::Lines => {
+            let between = if form == RetryAfter::Joined { ", " } else { "\n" };
+            Some(format!("1{between}{}", whole_seconds(wait).max(1)))
         }
         RetryAfter::Missing => None,
         RetryAfter::One => Some("1".into()),
     }
+}
+
+/// When the wait is over, in whole seconds.
+fn date(sent: Timestamp, wait: Duration, form: &str) -> String {
+    let end = SystemTime::from(sent) + wait;
+    let since = end.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let end = i64::try_from(whole_seconds(since)).ok().and_then(|second| Timestamp::from_second(second).ok());
+    end.unwrap_or(Timestamp::MAX).strftime(form).to_string()
 }
 
 fn decimal(millis: u128) -> String {
@@ -43,11 +52,20 @@ fn whole_seconds(time: Duration) -> u64 {
 
 /// How long a client waits that obeys `text`, which it gets at `sent`; `None` if the text says nothing.
 pub(super) fn read(text: &str, sent: Timestamp) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse::<f64>() {
-        return Duration::try_from_secs_f64(seconds).ok();
-    }
-    let date = httpdate::parse_http_date(text.trim()).ok()?;
-    Some(date.duration_since(SystemTime::from(sent)).unwrap_or_default())
+    let one = |text: &str| {
+        if let Ok(seconds) = text.parse::<f64>() {
+            return Duration::try_from_secs_f64(seconds).ok();
+        }
+        let date = httpdate::parse_http_date(text).ok()?;
+        Some(date.duration_since(SystemTime::from(sent)).unwrap_or_default())
+    };
+    one(text.trim()).or_else(|| text.split(',').filter_map(|text| one(text.trim())).max())
+}
+
+/// What an answer with these headers tells, likewise.
+pub(super) fn told(headers: &HeaderMap, sent: Timestamp) -> Option<Duration> {
+    let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
+    lines.filter_map(|text| read(text, sent)).max()
 }
 
 /// A 429 for `app`. Headers and the documented body as in Graph's throttling guidance; the other bodies as users
@@ -82,8 +100,10 @@ pub(super) fn throttled(
         headers.insert(THROTTLE_SCOPE, value);
     }
     headers.insert(THROTTLE_INFORMATION, HeaderValue::from_static(information));
-    if let Some(Ok(value)) = retry_after.map(HeaderValue::from_str) {
-        headers.insert(RETRY_AFTER, value);
+    for line in retry_after.into_iter().flat_map(str::lines) {
+        if let Ok(value) = HeaderValue::from_str(line) {
+            headers.append(RETRY_AFTER, value);
+        }
     }
     response
 }
@@ -103,8 +123,13 @@ mod tests {
         assert_eq!(text(RetryAfter::Integer).as_deref(), Some("1"));
         assert_eq!(text(RetryAfter::Decimal).as_deref(), Some("0.249"));
         assert_eq!(text(RetryAfter::Date).as_deref(), Some("Fri, 02 Jan 2026 03:04:07 GMT"));
+        assert_eq!(text(RetryAfter::Rfc850).as_deref(), Some("Friday, 02-Jan-26 03:04:07 GMT"));
+        assert_eq!(text(RetryAfter::Asctime).as_deref(), Some("Fri Jan  2 03:04:07 2026"));
+        let nine = |form| write(form, Duration::from_secs(9), sent);
+        assert_eq!(nine(RetryAfter::Joined).as_deref(), Some("1, 9"));
+        assert_eq!(nine(RetryAfter::Lines).as_deref(), Some("1\n9"));
         assert_eq!(text(RetryAfter::Missing), None);
-        for form in [RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date] {
+        for form in [RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date, RetryAfter::Rfc850] {
             let told = read(&text(form).unwrap(), sent).unwrap();
             assert!(told >= WAIT, "{form:?}: {told:?}");
         }
@@ -115,7 +140,9 @@ mod tests {
     proptest! {
         #[test]
         fn whoever_obeys_is_never_early(
-            form in prop::sample::select(vec![RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date]),
+            form in prop::sample::select(vec![
+                RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date, RetryAfter::Asctime, RetryAfter::Joined,
+            ]),
             wait in 0u64..10_000_000_000_000, sent in 0i64..4_000_000_000_000_000_000,
         ) {
             let (wait, sent) = (Duration::from_nanos(wait), Timestamp::from_nanosecond(sent.into()).unwrap());

@@ -18,6 +18,8 @@ async fn what_holds_for_all_is_said_to_each() {
         ("answer = 504\nretry_after = '3'\neffect = true", 504, 3),
         ("answer = 500\nretry_after = '3'\nbody = 'truncated'", 500, 0),
         ("answer = 502\nretry_after = '3'\nbody = 'html'\nrequest_id = false", 502, 0),
+        ("answer = 522\nretry_after = '3'\nbody = 'html'\nrequest_id = false", 522, 0),
+        ("answer = 403\nretry_after = '3'\ncode = 'TooManyRequests'", 403, 0),
         ("answer = 302\nretry_after = '3'", 302, 0),
         ("answer = 'expired-token'\nretry_after = '3'", 401, 0),
     ] {

@@ -5,10 +5,12 @@
 mod stage;
 
 mod bombs;
+mod cases;
 mod columns;
 mod formats;
 mod lists;
 mod property;
+mod refused;
 mod rows;
 mod sheets;
 mod workbook;

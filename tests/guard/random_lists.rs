@@ -1,6 +1,8 @@
 //! Random lists in every format, dialect and encoding: each id that stands in a cell of one is either never sent, or the run
 //! stops. To add a format, add a variant to [`Format`]; to add an oddity, one to [`Oddity`].
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeSet;
 
 use entra_revoke::intake::{self, Options, Source};

@@ -102,10 +102,10 @@ async fn whoever_all_apps_are_refused_is_forbidden_and_each_is_asked_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn apps_without_the_permission_stop_the_tenant_after_twenty() {
+async fn apps_without_the_permission_stop_the_tenant_early() {
     let run = Stage::of(600).apps(3).pace(10.0, 1).script(|_| React::status(403)).play().await;
     assert!(matches!(run.stop(), Some(Stop::Permission { .. })), "{:?}", run.stop());
-    assert!((20..30).contains(&run.outcomes()[&Outcome::Forbidden]), "{:?}", run.outcomes());
+    assert!((40..50).contains(&run.outcomes()[&Outcome::Forbidden]), "{:?}", run.outcomes());
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,6 +119,19 @@ async fn an_app_whose_token_is_refused_is_dropped_and_the_last_one_stops_the_run
     let stage = Stage::of(300).apps(2).pace(10.0, 1).script(script).renew_at(renew);
     let run = stage.tokens(4.0, 6.0).play().await;
     assert!(matches!(run.stop(), Some(Stop::SignIn { .. })), "{:?}", run.stop());
+}
+
+/// One app may revoke nobody but ordinary users, which is no reason to leave it.
+#[tokio::test(start_paused = true)]
+async fn an_app_that_is_refused_administrators_goes_on_with_the_others() {
+    let script = |seen: Seen| match (seen.user, seen.place.app) {
+        (1..=60, 1) => React::status(403),
+        _ => React::done(),
+    };
+    let run = Stage::of(600).apps(2).administrators(1..=60).pace(10.0, 1).script(script).play().await;
+    assert!(run.all_revoked(), "{:?}", run.outcomes());
+    assert!(!run.journal.iter().any(|event| matches!(event, Event::Dropped { .. })));
+    assert!(sent_by(&run, 1).len() > 200);
 }
 
 /// The other app refused this user, and then the one that is left to ask loses its token while the user is under way.

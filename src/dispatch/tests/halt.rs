@@ -1,7 +1,8 @@
 //! Everything that ends the sending: halt rules, the deadline, interrupts.
 
 use super::*;
-use crate::event::{Event, Stop};
+use crate::dispatch::BatchSize;
+use crate::event::{Event, Order, Stop};
 use crate::graph::Loss;
 use crate::outcome::Outcome;
 
@@ -35,13 +36,104 @@ async fn a_share_of_failures_halts_the_run() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn twenty_refusals_from_the_start_stop_the_run() {
-    let run = Stage::of(500).jobs(8).script(|_| React::status(403)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Permission { .. })));
-    assert!((20..=28).contains(&run.arrivals.len()), "{}", run.arrivals.len());
+async fn twenty_refusals_and_twenty_elsewhere_stop_the_run() {
+    for (jobs, batch) in [(1, 1), (8, 1), (4, 20), (64, 1)] {
+        let stage = Stage::of(5_000).jobs(jobs).batch_size(BatchSize::Fixed(batch));
+        let run = stage.script(|_| React::status(403)).play().await;
+        assert!(matches!(run.stop(), Some(Stop::Permission { .. })), "{jobs}");
+        // Those that were in flight when the first were refused come on top.
+        let most = 40 + jobs * batch as usize;
+        assert!((40..=most).contains(&run.arrivals.len()), "{jobs}: {}", run.arrivals.len());
+        assert_eq!(run.outcomes(), [(Outcome::Forbidden, run.arrivals.len())].into());
+        // The others lie all over the plan, its last user among them.
+        let mut far: Vec<Order> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
+        far.retain(|user| *user > 1_000);
+        assert!(far.len() >= 15 && far.contains(&5_000), "{far:?}");
+    }
     let script = |seen: Seen| if seen.user == 15 { React::done() } else { React::status(403) };
     let run = Stage::of(500).jobs(8).script(script).play().await;
     assert_eq!((run.stop(), run.arrivals.len()), (None, 500));
+}
+
+/// Administrators are refused, wherever they stand, whether or not anybody knows who they are; all others are revoked.
+#[tokio::test(start_paused = true)]
+async fn refused_administrators_keep_nobody_from_being_sent() {
+    for known in [true, false] {
+        for (jobs, batch) in [(1, 1), (8, 1), (64, 20)] {
+            for (administrators, users) in [(1..=40, 140), (1..=300, 320), (1..=999, 1_000), (2..=900, 1_000)]
+            {
+                let range = administrators.clone();
+                let mut stage = Stage::of(users).jobs(jobs).batch_size(BatchSize::Fixed(batch));
+                if known {
+                    stage = stage.administrators(administrators.clone());
+                }
+                let refuses = move |seen: Seen| range.contains(&seen.user);
+                let script = move |seen| if refuses(seen) { React::status(403) } else { React::done() };
+                let run = stage.script(script).play().await;
+                assert_eq!(run.stop(), None, "{known}, {jobs}, {batch}, {administrators:?}");
+                let refused = administrators.count();
+                let expected = [(Outcome::Revoked, users as usize - refused), (Outcome::Forbidden, refused)];
+                assert_eq!(run.outcomes(), expected.into());
+            }
+        }
+    }
+}
+
+/// Nobody but administrators can be asked, or nobody else is left: each of them is asked.
+#[tokio::test(start_paused = true)]
+async fn administrators_alone_are_all_sent() {
+    let stage = Stage::of(200).jobs(4).administrators(1..=200).script(|_| React::status(403));
+    let run = stage.play().await;
+    assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 200)].into()));
+}
+
+/// Few ordinary users among many administrators: they are asked first, and their refusal counts.
+#[tokio::test(start_paused = true)]
+async fn ordinary_users_are_asked_before_administrators() {
+    let stage = Stage::of(1_000).jobs(1).administrators(1..=997).script(|_| React::status(403));
+    let run = stage.play().await;
+    assert!(matches!(run.stop(), Some(Stop::Permission { .. })));
+    let users: Vec<Order> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
+    let mut others = users[20..23].to_vec();
+    others.sort_unstable();
+    assert_eq!((others, users.len()), (vec![998, 999, 1_000], 40));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_proof_the_plans_order_holds_again() {
+    let script = |seen: Seen| if seen.user <= 30 { React::status(403) } else { React::done() };
+    let run = Stage::of(200).jobs(1).script(script).play().await;
+    let users: Vec<Order> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
+    assert_eq!(users[..20], (1..=20).collect::<Vec<_>>()[..]);
+    assert_eq!(users[20], 200);
+    assert_eq!(users[21..], (21..=199).collect::<Vec<_>>()[..]);
+}
+
+/// A 404 neither proves the permission nor its lack, and a user who has to wait holds up nobody.
+#[tokio::test(start_paused = true)]
+async fn whoever_says_nothing_is_passed_over() {
+    let gone = |seen: Seen| if seen.user <= 20 { React::status(403) } else { React::gone() };
+    let run = Stage::of(500).jobs(8).script(gone).play().await;
+    assert_eq!(run.stop(), None);
+    assert_eq!(run.outcomes(), [(Outcome::NotFound, 480), (Outcome::Forbidden, 20)].into());
+    let script = |seen: Seen| match seen.user {
+        1..=40 => React::status(403),
+        41 => React::done(),
+        _ if seen.attempt > 1 => React::done(),
+        _ => React::status(503).with(|response| response.retry_after = Some(seconds(900.0))),
+    };
+    let run = Stage::of(100).jobs(64).script(script).play().await;
+    assert_eq!(run.stop(), None);
+    assert_eq!(run.outcomes(), [(Outcome::Revoked, 60), (Outcome::Forbidden, 40)].into());
+    assert!(run.arrived(41)[0] < seconds(10.0), "{:?}", run.arrived(41));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_of_an_earlier_process_is_proof() {
+    let run = Stage::of(300).jobs(8).permitted(0).script(|_| React::status(403)).play().await;
+    assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 300)].into()));
+    let run = Stage::of(300).jobs(8).accept(Outcome::Forbidden).script(|_| React::status(403)).play().await;
+    assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 300)].into()));
 }
 
 /// Whoever was begun and not brought to an end keeps the word of the last answer; whoever was never sent has none.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::fake::{Arrival, Batch, Carried, Door, Fake, Place, Plot, React, Seen, Tail};
 use super::quota::Quota;
 use crate::dispatch::{
-    App, BatchSize, Dispatcher, Everywhere, Finished, HaltRule, Jobs, Pace, Pacing, Rate, Settings, Tenant,
-    Work,
+    App, BatchSize, Dispatcher, Everywhere, Finished, Fresh, HaltRule, Jobs, Pace, Pacing, Rate, Settings,
+    Tenant, Work,
 };
 use crate::event::{Event, Order, Settled, Stop};
 use crate::identity::{SignInError, TokenAge};
@@ -38,6 +39,8 @@ pub(super) struct Stage {
     plot: Plot,
     interrupts: Vec<(Duration, Stop)>,
     external: Vec<Order>,
+    administrators: RangeInclusive<Order>,
+    permitted: Vec<u32>,
     work: Option<Vec<Work>>,
     journal: Option<File>,
 }
@@ -72,6 +75,8 @@ impl Stage {
             },
             interrupts: Vec::new(),
             external: Vec::new(),
+            administrators: RangeInclusive::new(1, 0),
+            permitted: Vec::new(),
             work: None,
             journal: None,
         }
@@ -196,6 +201,18 @@ impl Stage {
         self
     }
 
+    /// These are known to hold roles.
+    pub(super) fn administrators(mut self, users: RangeInclusive<Order>) -> Stage {
+        self.administrators = users;
+        self
+    }
+
+    /// An earlier process revoked users of this tenant.
+    pub(super) fn permitted(mut self, tenant: u32) -> Stage {
+        self.permitted.push(tenant);
+        self
+    }
+
     pub(super) fn work(mut self, work: Vec<Work>) -> Stage {
         self.work = Some(work);
         self
@@ -261,6 +278,7 @@ impl Stage {
             user: format!("u{order}@contoso.com").parse().unwrap(),
             external: Some(self.external.contains(&order)),
             tenant: (order as usize - 1).rem_euclid(self.tenants) as u32,
+            administrator: self.administrators.contains(&order),
         };
         let targets: Arc<[Target]> = (1..=self.users).map(target).collect();
         let all = || (1..=self.users).map(|order| Work { order, ..Work::default() }).collect::<Vec<_>>();
@@ -303,13 +321,14 @@ impl Stage {
             let own: Vec<Work> = work.iter().filter(of).cloned().collect();
             Tenant {
                 apps: (0..apps).map(|at| app(Place { tenant, app: at })).collect(),
-                work: Box::new(own.into_iter()),
+                work: Fresh::Work(own),
                 refused: self.refused.iter().find(|(at, _)| *at == tenant).map(|(_, why)| why.clone()),
             }
         };
         let all = (0..tenants).map(tenant).collect();
         let mut run = Dispatcher::new(all, targets, self.settings, journal, listen);
         self.held.iter().for_each(|(tenant, wait)| run.hold(*tenant, *wait));
+        self.permitted.iter().for_each(|tenant| run.is_permitted(*tenant));
         let forecast = run.forecast();
         let forecasts = Arc::new(Mutex::new(Vec::new()));
         let watching = {

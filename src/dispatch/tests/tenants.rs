@@ -87,7 +87,11 @@ async fn a_tenant_without_the_permission_stops_alone() {
     let script = |seen: Seen| if in_tenant(seen, 0) { React::status(403) } else { React::done() };
     let run = three().script(script).play().await;
     assert!(matches!(run.finished.tenants[0], Some(Stop::Permission { .. })));
-    assert!((20..23).contains(&run.outcomes_in(0)[&Outcome::Forbidden]), "{:?}", run.outcomes_in(0));
+    assert!((40..43).contains(&run.outcomes_in(0)[&Outcome::Forbidden]), "{:?}", run.outcomes_in(0));
+    assert_eq!(run.outcomes_in(1), [(Outcome::Revoked, 100)].into());
+    // What an earlier process was allowed holds for its tenant alone.
+    let run = three().permitted(1).script(script).play().await;
+    assert!(matches!(run.finished.tenants[0], Some(Stop::Permission { .. })));
     assert_eq!(run.outcomes_in(1), [(Outcome::Revoked, 100)].into());
 }
 

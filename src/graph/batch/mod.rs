@@ -11,8 +11,8 @@
 //! | 2xx with the parts' answers | its own |
 //! | 2xx without them: a portal's page, a proxy's | lost: may have been carried out |
 //! | a part's is missing, unreadable, contradicted by another or another request's | lost: may have been carried out |
-//! | 429, 401, 403 with a challenge, 3xx | this answer: nothing was carried out |
-//! | 408, 500, 502, 503, 504, 507, 509 | this answer: it passes, and the batch may have been carried out |
+//! | 429, 403 that throttles, 401, 403 with a challenge, 3xx | this answer: nothing was carried out |
+//! | 408, 500, 502 to 504, 507, 509, 520 to 527, 530 | this answer: it passes, and the batch may have been carried out |
 //! | any other | [`Reply::Unbatched`]: one part that can't be understood, or a `$batch` that is closed, says nothing about the others' users |
 //!
 //! A revocation that is carried out twice only moves its time forward, so whatever is in doubt may be sent again.
@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use super::client::{HttpGraph, Whole, answers_another, facts, lost, whole};
 use super::{Answer, Body, Loss, Lost, Reply, Request, Response, priority};
+use crate::http::passes;
 use crate::identity::Token;
 use parts::{Found, Sent};
 
@@ -113,8 +114,9 @@ impl Sent<'_> {
 fn for_all(response: Response) -> Reply {
     let challenged = response.claims.is_some();
     match response.status {
-        300..=399 | 401 | 408 | 429 | 500 | 502 | 503 | 504 | 507 | 509 => Reply::Response(response.into()),
-        403 if challenged => Reply::Response(response.into()),
+        300..=399 | 401 | 429 => Reply::Response(response.into()),
+        status if passes(status) => Reply::Response(response.into()),
+        403 if challenged || response.throttles() => Reply::Response(response.into()),
         _ => Reply::Unbatched(response.into()),
     }
 }

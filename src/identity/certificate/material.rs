@@ -9,6 +9,7 @@ use secrecy::zeroize::Zeroizing;
 use super::facts::Facts;
 use super::key::SigningKey;
 use super::{CertificateProblem, pem, pfx};
+use crate::identity::secret_text;
 
 /// Largest file that is read, in bytes: long chains have some thousand.
 const MAX_FILE: u64 = 1 << 20;
@@ -54,6 +55,10 @@ impl Material {
 
     /// Reads a file's bytes.
     pub(super) fn of(bytes: &[u8], password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
+        // PEM as PowerShell's `>` writes it. DER begins with no byte order mark, and is no text.
+        if let Some(Ok(text)) = secret_text::utf_16(bytes) {
+            return pem::read(text.as_bytes(), password);
+        }
         if pem::is_pem(bytes) {
             return pem::read(bytes, password);
         }

@@ -30,7 +30,7 @@ use material::Material;
 pub use problem::CertificateProblem;
 
 use super::choice::{Found, Variables};
-use super::{Credential, Offer, Proof, SignInError, ready};
+use super::{Credential, Offer, Proof, SignInError, ready, secret_text};
 
 /// An app's certificate with its private key, which nobody gets to see.
 pub struct Certificate {
@@ -59,7 +59,7 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
     };
     let password = match &offer.sources.certificate_password_file {
         Some(path) => Some(ready::read_secret("--certificate-password-file", path)?),
-        None => vars("AZURE_CLIENT_CERTIFICATE_PASSWORD").map(SecretString::from),
+        None => secret_text::of_variable(vars, "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
     };
     let send_chain = vars("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN").is_some_and(|value| is_true(&value));
     let certificate = Certificate::read(&place, password.as_ref(), send_chain)?;

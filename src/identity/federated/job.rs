@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::super::choice::{Found, Variables};
 use super::super::patience::{self, Answer};
+use super::super::secret_text::without_line_end;
 use super::super::token_service::{Near, TokenService, address};
 use super::super::tokens::usable;
 use super::super::{Credential, Offer, Proof, SignInError};
@@ -47,7 +48,8 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
     if let Some(connection) = connection {
         return pipelines(offer, vars, &connection);
     }
-    match (vars("ACTIONS_ID_TOKEN_REQUEST_URL"), vars("ACTIONS_ID_TOKEN_REQUEST_TOKEN")) {
+    let secret = |name: &str| vars(name).map(|token| without_line_end(&token).to_owned());
+    match (vars("ACTIONS_ID_TOKEN_REQUEST_URL"), secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN")) {
         (Some(url), Some(token)) => github(offer, &url, token),
         _ if vars("GITHUB_ACTIONS").is_some() => Ok(Found::nearly(
             "GitHub Actions gives this job no tokens: add `permissions: id-token: write` to it",
@@ -69,7 +71,8 @@ fn pipelines(offer: &Offer, vars: Variables<'_>, connection: &str) -> Result<Fou
     let Some(url) = vars("SYSTEM_OIDCREQUESTURI") else {
         return Ok(Found::nearly("a service connection is named, but this is no job of Azure Pipelines"));
     };
-    let Some(token) = vars("SYSTEM_ACCESSTOKEN") else {
+    let token = vars("SYSTEM_ACCESSTOKEN").map(|token| without_line_end(&token).to_owned());
+    let Some(token) = token else {
         return Ok(Found::nearly(
             "a service connection is named, but SYSTEM_ACCESSTOKEN is not set: map it in the step's env \
              (SYSTEM_ACCESSTOKEN: $(System.AccessToken))",

@@ -88,7 +88,7 @@ impl Harvest {
         let lower = text.to_lowercase();
         let several = text.contains(['\n', '\r', ';', '|'])
             || lower.matches("group:").count() + lower.matches("role:").count() > 1;
-        if name.is_empty() || several || text.chars().any(|c| is_unseen(c)) {
+        if name.is_empty() || several || text.chars().any(is_unseen) {
             return Err(format!("'{}' names no single group or role", excerpt(text, 120)));
         }
         self.selectors.push(selector);

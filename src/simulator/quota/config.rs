@@ -116,6 +116,14 @@ pub enum RetryAfter {
     Decimal,
     /// An HTTP date: no capture shows it, but HTTP allows it.
     Date,
+    /// The same in the form of RFC 850, which HTTP still allows.
+    Rfc850,
+    /// The same as C's `asctime` writes it, likewise.
+    Asctime,
+    /// Two values in one line, as a proxy joins its own to the service's: `1, 7`.
+    Joined,
+    /// The same in two lines.
+    Lines,
     /// No header: as Identity Protection does.
     Missing,
     /// Always `1`, however long it takes: as users saw.

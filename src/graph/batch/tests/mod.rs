@@ -127,6 +127,16 @@ fn a_part_has_its_own_headers_and_else_those_around_it() {
     assert_eq!(part.retry_after, Some(Duration::from_secs(7)), "from the date around it");
     assert_eq!((part.request_id.as_deref(), part.diagnostic.as_deref()), (Some(OUTER_ID), Some("{}")));
     assert!(part.date.is_some());
+    for (value, wait) in [
+        (json!("Sunday, 22-Nov-26 03:00:07 GMT"), 7),
+        (json!("Sun Nov 22 03:00:07 2026"), 7),
+        (json!("5, 10"), 10),
+        (json!("5, Sun, 22 Nov 2026 03:00:07 GMT"), 7),
+        (json!(["5", "2"]), 5),
+    ] {
+        let reply = only(json!({"id": "1", "status": 429, "headers": {"Retry-After": value}}));
+        assert_eq!(response(&reply).retry_after, Some(Duration::from_secs(wait)), "{value}");
+    }
     let inner = json!({"code": "Busy", "innererror": {"innererror": {"request-id": OWN_ID}}});
     let reply = only(json!({"id": "1", "status": 503, "body": {"error": inner}}));
     assert_eq!(response(&reply).request_id.as_deref(), Some(OWN_ID));
@@ -173,7 +183,16 @@ fn what_refuses_a_batch_says_nothing_of_its_users() {
             }
         }
     }
-    assert_eq!(unusual, "401 401 408 408 429 429 500 500 502 502 503 503 504 504 507 507 509 509 ");
+    let passing = [401, 408, 429, 500, 502, 503, 504, 507, 509].into_iter().chain(520..=527).chain([530]);
+    let twice: String = passing.map(|status| format!("{status} {status} ")).collect();
+    assert_eq!(unusual, twice);
+    // Of a 403 that throttles, each user waits; nobody is refused by it.
+    let body = json!({"error": {"code": "TooManyRequests", "message": "m"}}).to_string();
+    let mut around = graphs();
+    around.insert("retry-after", "7".parse().unwrap());
+    for reply in replies(2, 403, &around, Whole::Bytes(body.into_bytes())) {
+        assert!(response(&reply).throttles());
+    }
 }
 
 #[test]

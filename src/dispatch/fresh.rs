@@ -1,0 +1,161 @@
+//! Targets that nobody worked on yet: taken in sending order, or from anywhere in it.
+
+use std::collections::BTreeSet;
+
+use super::live::Work;
+use crate::event::Order;
+
+/// Targets that nobody worked on yet, in sending order. Where all of a plan is to be done, nothing is written out.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fresh {
+    /// The plan's first so many.
+    First(Order),
+    /// These, and nothing was done for them before.
+    Orders(Vec<Order>),
+    /// These, with what earlier processes did for them.
+    Work(Vec<Work>),
+}
+
+impl Fresh {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Fresh::First(count) => *count as usize,
+            Fresh::Orders(orders) => orders.len(),
+            Fresh::Work(work) => work.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn work(&self, index: usize) -> Option<Work> {
+        let order = match self {
+            Fresh::First(count) => Order::try_from(index + 1).ok().filter(|order| order <= count),
+            Fresh::Orders(orders) => orders.get(index).copied(),
+            Fresh::Work(work) => return work.get(index).cloned(),
+        };
+        order.map(|order| Work { order, ..Work::default() })
+    }
+}
+
+/// The same, while it is taken.
+#[derive(Debug)]
+pub(super) struct Rest {
+    fresh: Fresh,
+    /// The first that was not taken in order.
+    next: usize,
+    /// Those behind it that were taken out of order.
+    picked: BTreeSet<usize>,
+    /// How many were taken out of order so far.
+    picks: u32,
+    /// The lowest rank of which some may be left.
+    rank: u8,
+}
+
+/// The rank of those who are picked when all others were.
+pub(super) const LAST_RANK: u8 = 2;
+
+impl Rest {
+    pub(super) fn new(fresh: Fresh) -> Rest {
+        Rest { fresh, next: 0, picked: BTreeSet::new(), picks: 0, rank: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.fresh.len() - self.next - self.picked.len()
+    }
+
+    /// The next in order.
+    pub(super) fn next(&mut self) -> Option<Work> {
+        while self.picked.remove(&self.next) {
+            self.next += 1;
+        }
+        let work = self.fresh.work(self.next)?;
+        self.next += 1;
+        Some(work)
+    }
+
+    /// One of those of the lowest `rank` that there is (from 0 to [`LAST_RANK`]), each as far from the others as can be:
+    /// the last one, then the middle, the quarters, the eighths.
+    pub(super) fn pick(&mut self, rank: impl Fn(&Work) -> u8) -> Option<Work> {
+        let (from, to) = (self.next, self.fresh.len());
+        if from >= to {
+            return None;
+        }
+        let place = from + ((to - from) as f64 * fraction(self.picks)) as usize;
+        let place = place.min(to - 1);
+        let is_left = |index: &usize| !self.picked.contains(index);
+        let suits = |index: &usize| self.fresh.work(*index).is_some_and(|work| rank(&work) <= self.rank);
+        let found = (place..to).chain(from..place).filter(is_left).find(suits);
+        let Some(index) = found else {
+            // None of it is left, and none comes back: it is not looked for again.
+            self.rank += 1;
+            return if self.rank <= LAST_RANK { self.pick(rank) } else { None };
+        };
+        self.picks += 1;
+        self.picked.insert(index);
+        self.fresh.work(index)
+    }
+}
+
+/// 1, 1/2, 1/4, 3/4, 1/8, 5/8, …: the binary digits of the number behind the point, in reverse.
+fn fraction(nth: u32) -> f64 {
+    if nth == 0 { 1.0 } else { f64::from(nth.reverse_bits()) / (f64::from(u32::MAX) + 1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn picks(rest: &mut Rest, count: usize, rank: impl Fn(&Work) -> u8) -> Vec<Order> {
+        (0..count).map_while(|_| rest.pick(&rank)).map(|work| work.order).collect()
+    }
+
+    #[test]
+    fn picks_are_spread_by_halves() {
+        let mut rest = Rest::new(Fresh::First(100));
+        (1..=20).for_each(|order| assert_eq!(rest.next().unwrap().order, order));
+        assert_eq!(picks(&mut rest, 6, |_| 0), [100, 61, 41, 81, 31, 71]);
+        assert_eq!(rest.len(), 74);
+    }
+
+    #[test]
+    fn those_of_a_lower_rank_are_picked_before_all_others() {
+        let mut rest = Rest::new(Fresh::Orders((1..=60).collect()));
+        let rank = |work: &Work| match work.order {
+            20 | 40 | 60 => 0,
+            1..=10 => 1,
+            _ => LAST_RANK,
+        };
+        let mut picked = picks(&mut rest, 99, rank);
+        assert_eq!((picked.len(), rest.len()), (60, 0));
+        picked[..3].sort_unstable();
+        picked[3..13].sort_unstable();
+        assert_eq!(picked[..3], [20, 40, 60]);
+        assert_eq!(picked[3..13], (1..=10).collect::<Vec<_>>()[..]);
+        assert!(rest.next().is_none());
+    }
+
+    proptest! {
+        /// Whatever is taken in which way, each is taken once, and those in order come in order.
+        #[test]
+        fn each_is_taken_once(count in 0u32..60, ways in prop::collection::vec(any::<bool>(), 0..80)) {
+            let mut rest = Rest::new(Fresh::First(count));
+            let (mut all, mut ordered) = (Vec::new(), Vec::new());
+            for picks in ways.into_iter().chain(std::iter::repeat_n(false, 60)) {
+                prop_assert_eq!(rest.len(), count as usize - all.len());
+                let work = if picks { rest.pick(|work| (work.order % 3) as u8) } else { rest.next() };
+                let Some(work) = work else { continue };
+                all.push(work.order);
+                ordered.extend((!picks).then_some(work.order));
+            }
+            prop_assert!(ordered.is_sorted());
+            all.sort_unstable();
+            prop_assert_eq!(all, (1..=count).collect::<Vec<_>>());
+        }
+    }
+}

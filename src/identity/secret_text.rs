@@ -1,0 +1,144 @@
+//! The text of a secret, as files and variables have it: PowerShell's `>` writes UTF-16, editors write a byte order mark,
+//! and many a pipeline leaves a line end behind.
+
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+
+use super::choice::Variables;
+
+/// UTF-8's byte order mark, and those of UTF-16 in both orders.
+const UTF_8: &[u8] = b"\xef\xbb\xbf";
+const LITTLE: &[u8] = b"\xff\xfe";
+const BIG: &[u8] = b"\xfe\xff";
+
+/// Reads a file's bytes as text: UTF-8, or UTF-16 with a byte order mark or, where it is plain ASCII, without one.
+///
+/// # Errors
+/// What is wrong with it, without anything of its content.
+pub(super) fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, String> {
+    if let Some(text) = utf_16(bytes) {
+        return text;
+    }
+    let text = std::str::from_utf8(bytes.strip_prefix(UTF_8).unwrap_or(bytes)).map_err(|_| no_text())?;
+    if text.contains('\0') { Err(no_text()) } else { Ok(Zeroizing::new(text.to_owned())) }
+}
+
+/// The same where it is UTF-16; none where it is anything else.
+pub(super) fn utf_16(bytes: &[u8]) -> Option<Result<Zeroizing<String>, String>> {
+    let unit: fn([u8; 2]) -> u16;
+    let content = if let Some(content) = bytes.strip_prefix(LITTLE) {
+        unit = u16::from_le_bytes;
+        content
+    } else if let Some(content) = bytes.strip_prefix(BIG) {
+        unit = u16::from_be_bytes;
+        content
+    } else if is_ascii_in_pairs(bytes, 0) {
+        unit = u16::from_le_bytes;
+        bytes
+    } else if is_ascii_in_pairs(bytes, 1) {
+        unit = u16::from_be_bytes;
+        bytes
+    } else {
+        return None;
+    };
+    let (pairs, odd) = content.as_chunks::<2>();
+    // Room for all of it from the start: a text that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(content.len() * 3 / 2));
+    for read in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
+        match read {
+            Ok(c) if c != '\0' => text.push(c),
+            _ => return Some(Err(no_text())),
+        }
+    }
+    Some(if odd.is_empty() { Ok(text) } else { Err(no_text()) })
+}
+
+/// Whether these are pairs of an ASCII character, which stands there in each, and a zero.
+fn is_ascii_in_pairs(bytes: &[u8], character: usize) -> bool {
+    let (pairs, odd) = bytes.as_chunks::<2>();
+    let ascii =
+        |pair: &[u8; 2]| pair[character].is_ascii() && pair[character] != 0 && pair[1 - character] == 0;
+    odd.is_empty() && !pairs.is_empty() && pairs.iter().all(ascii)
+}
+
+fn no_text() -> String {
+    "it is no text in UTF-8 or UTF-16: save it as UTF-8".to_owned()
+}
+
+/// A secret that a variable holds, without the line end that `$(cat file)` would have taken and others leave.
+pub(super) fn of_variable(vars: Variables<'_>, name: &str) -> Option<SecretString> {
+    let value = Zeroizing::new(vars(name)?);
+    Some(SecretString::from(without_line_end(&value)))
+}
+
+/// A text without the line ends behind it; blanks may belong to it.
+pub(super) fn without_line_end(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    fn bytes(text: &str, mark: &[u8], unit: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        mark.iter().copied().chain(text.encode_utf16().flat_map(unit)).collect()
+    }
+
+    fn read(bytes: &[u8]) -> Option<String> {
+        decode(bytes).ok().map(|text| text.to_string())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_the_same_in_every_encoding(text in "[^\\x00\u{feff}]{0,40}") {
+            let expected = Some(text.clone());
+            prop_assert_eq!(&read(text.as_bytes()), &expected);
+            prop_assert_eq!(&read(&[UTF_8, text.as_bytes()].concat()), &expected);
+            prop_assert_eq!(&read(&bytes(&text, LITTLE, u16::to_le_bytes)), &expected);
+            prop_assert_eq!(&read(&bytes(&text, BIG, u16::to_be_bytes)), &expected);
+        }
+
+        #[test]
+        fn plain_text_needs_no_mark(text in "[ -~]{1,40}") {
+            let expected = Some(text.clone());
+            prop_assert_eq!(&read(&bytes(&text, b"", u16::to_le_bytes)), &expected);
+            prop_assert_eq!(&read(&bytes(&text, b"", u16::to_be_bytes)), &expected);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let text = decode(&bytes);
+            prop_assert!(text.is_err() || !text.unwrap().contains('\0'));
+        }
+    }
+
+    #[test]
+    fn what_is_no_text_is_told_without_its_content() {
+        let half = b"\xff\xfef\0a\0k";
+        let lone =
+            bytes("fake", LITTLE, u16::to_le_bytes).into_iter().chain([0x00, 0xd8]).collect::<Vec<_>>();
+        let wide = b"\xff\xfe\0\0f\0\0\0";
+        for odd in [&half[..], &lone, wide, b"fa\xe4ke", b"fake\0"] {
+            let said = decode(odd).unwrap_err();
+            assert!(said.contains("save it as UTF-8") && !said.contains("fake"), "{odd:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn variables_lose_their_line_end_and_nothing_else() {
+        for (value, secret) in [
+            ("fake\n", "fake"),
+            ("fake\r\n", "fake"),
+            ("fake\r", "fake"),
+            (" fa ke ", " fa ke "),
+            ("fake", "fake"),
+        ] {
+            let vars = |name: &str| (name == "SECRET").then(|| value.to_owned());
+            assert_eq!(of_variable(&vars, "SECRET").unwrap().expose_secret(), secret, "{value:?}");
+        }
+        assert!(of_variable(&|_: &str| None, "SECRET").is_none());
+    }
+}
