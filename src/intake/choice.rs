@@ -230,6 +230,7 @@ impl Table<'_> {
     fn no_column(&self, subjects: &[(Subject, usize)]) -> Doubt {
         let reason = |at: usize| match self.headers[at].against {
             Some(word) => format!("its name says `{word}`"),
+            None if self.headers[at].is_known() => "its ids may be of something else".to_owned(),
             None => "its name is not known".to_owned(),
         };
         let is_candidate = |at: &usize| {

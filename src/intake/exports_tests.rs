@@ -59,6 +59,16 @@ fn exports_of_users_and_members() {
         "Object Id",
     );
     taken(
+        "Microsoft 365 admin center, in German",
+        "Anzeigename;Objekt-ID;Benutzerprinzipalname;Vorgesetzter\nAnn;G1;ann@c.example;boss@c.example\n",
+        "Objekt-ID",
+    );
+    taken(
+        "Microsoft 365 admin center, in French",
+        "Nom d'affichage;Nom d'utilisateur principal;Responsable\nAnn;ann@c.example;boss@c.example\n",
+        "Nom d'utilisateur principal",
+    );
+    taken(
         "Entra bulk template, members",
         "version:v1.0\nMember object ID or user principal name [memberObjectIdOrUpn] Required\nann@c.example\nG1\n",
         "Member object ID or user principal name [memberObjectIdOrUpn] Required",

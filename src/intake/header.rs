@@ -23,6 +23,30 @@ const USER_OBJECT_IDS: &[&str] = &[
 /// Names of columns of object ids, which other directories and other objects use as well.
 const OBJECT_IDS: &[&str] = &["objectid", "userid", "memberobjectidorupn"];
 
+/// Names of the admin centers in other languages, each with its English one.
+const TRANSLATED: &[(&str, &str)] = &[
+    ("objektid", "objectid"),
+    ("benutzerprinzipalname", "userprincipalname"),
+    ("benutzerid", "userid"),
+    ("benutzername", "username"),
+    ("idobjet", "objectid"),
+    ("iddobjet", "objectid"),
+    ("iddelobjet", "objectid"),
+    ("nomdutilisateurprincipal", "userprincipalname"),
+    ("nomprincipaldelutilisateur", "userprincipalname"),
+    ("nomdutilisateur", "username"),
+    ("idobjeto", "objectid"),
+    ("iddeobjeto", "objectid"),
+    ("iddelobjeto", "objectid"),
+    ("nombreprincipaldeusuario", "userprincipalname"),
+    ("nombredeusuario", "username"),
+    ("principalnaamvangebruiker", "userprincipalname"),
+    ("gebruikersnaam", "username"),
+    ("idoggetto", "objectid"),
+    ("nomeprincipaleutente", "userprincipalname"),
+    ("nomeutente", "username"),
+];
+
 /// Names that may be of anything; a bare `id` is last: in a log it is the id of the event.
 const ANY_IDS: &[&str] = &["entraid", "memberid", "principalid", "id"];
 
@@ -279,7 +303,7 @@ impl Header {
         let parts = Parts::of_name(name);
         let normal = match parts.property {
             Some(property) => property.clone(),
-            None => squeeze(parts.base),
+            None => translated(squeeze(parts.base)),
         };
         let against = against(parts.base).or_else(|| parts.table.and_then(against));
         let (promise, rank) = promise(&normal);
@@ -339,6 +363,13 @@ impl<'a> Parts<'a> {
 /// The text without case, spaces and signs.
 pub(super) fn squeeze(text: &str) -> String {
     text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
+/// The English name of a column, where that of another language is known.
+fn translated(name: String) -> String {
+    let english =
+        TRANSLATED.iter().find(|(foreign, _)| *foreign == name).map(|(_, english)| (*english).to_owned());
+    english.unwrap_or(name)
 }
 
 fn promise(normal: &str) -> (Promise, usize) {

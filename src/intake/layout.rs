@@ -3,7 +3,7 @@
 //! Two mistakes are made impossible here, or at least told: a header taken for a person, and a person taken for a
 //! header. A row that holds a user id is never a header; a row of known names is never a person.
 
-use super::cell::{is_address, is_guid, is_id_like, trim};
+use super::cell::{is_address, is_guid, is_id_like, trim, unquote};
 use super::choice::{Choice, Doubt, Table};
 use super::columns::{Roles, find_column, guess_tenants, is_known_id, nearest, roles_but_id};
 use super::entry::Entry;
@@ -61,6 +61,10 @@ pub(super) fn find_header(entries: &[Entry], options: &Options) -> Option<usize>
         if (named || (by_number && known())) && (at == 0 || entry.filled() > widest.max(1)) {
             return Some(at);
         }
+        // Read with another delimiter, that row would be a person: nobody is passed over as a title.
+        if hides_id(entry) {
+            return None;
+        }
         widest = widest.max(entry.filled());
     }
     None
@@ -100,6 +104,12 @@ pub(super) fn decide(
     }
     let holds_id = has_id(first);
     match (&options.column, one_column) {
+        (None, true) if speaks_of_others(entries) => {
+            let column = shown(first.cell(0));
+            let word = Header::new(first.cell(0)).against.unwrap_or_default();
+            let columns = vec![format!("{column} (its name says `{word}`)")];
+            Err(IntakeError::UncertainColumn { name: name.to_owned(), line: first.line, columns })
+        }
         (None, true) => Ok(list()),
         (Some(column), true) if holds_id || column == "1" => {
             if column.parse::<usize>().is_ok_and(|number| number != 1) {
@@ -117,6 +127,14 @@ pub(super) fn decide(
             options,
         ),
     }
+}
+
+/// Whether a list stands under one word that is a column's name and speaks of somebody else than its users: `Manager`.
+fn speaks_of_others(entries: &[Entry]) -> bool {
+    let first = entries[0].cell(0);
+    let is_name =
+        !first.is_empty() && !first.contains(['@', '#', ':']) && first.split_whitespace().count() <= 3;
+    is_name && Header::new(first).against.is_some() && entries[1..].iter().any(has_id)
 }
 
 fn no_header(name: &str, entries: &[Entry]) -> IntakeError {
@@ -139,6 +157,12 @@ pub(super) fn decide_by_keys(
 
 fn list() -> Layout {
     Layout { is_list: true, ..Layout::default() }
+}
+
+/// Whether a cell holds an id between delimiters.
+fn hides_id(entry: &Entry) -> bool {
+    let mut cells = entry.cells.iter().filter(|cell| cell.len() <= 4096);
+    cells.any(|cell| cell.split([',', ';', '\t', '|']).any(|part| is_id_like(unquote(part))))
 }
 
 fn has_id(entry: &Entry) -> bool {
@@ -285,7 +309,8 @@ fn doubtful(name: &str, line: u64, columns: &[String], doubt: Doubt) -> IntakeEr
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
             IntakeError::NoIdColumn { name, line, headers: columns.to_vec(), why }
         }
-        Doubt::Several(candidates) => {
+        Doubt::Several(mut candidates) => {
+            candidates.sort_by_key(|(at, _)| *at);
             let told = candidates.into_iter().map(|(at, why)| match why.is_empty() {
                 true => shown(&columns[at]),
                 false => format!("{} ({why})", shown(&columns[at])),

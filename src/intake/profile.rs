@@ -151,6 +151,13 @@ impl ColumnProfile {
         }
     }
 
+    /// Counts a cell that could not be read: it may hold anything.
+    fn add_unread(&mut self) {
+        self.rows += 1;
+        self.filled += 1;
+        self.marred += 1;
+    }
+
     pub(super) fn ids(&self) -> usize {
         self.guids + self.addresses
     }
@@ -185,7 +192,11 @@ pub(super) fn profiles(width: usize, rows: &[Entry]) -> Vec<ColumnProfile> {
     let mut profiles = vec![ColumnProfile::default(); width];
     for row in rows.iter().filter(|row| row.trouble.is_none()) {
         for (at, profile) in profiles.iter_mut().enumerate() {
-            profile.add(row.cell(at));
+            if row.damage.iter().any(|damage| damage.cell == at) {
+                profile.add_unread();
+            } else {
+                profile.add(row.cell(at));
+            }
         }
     }
     profiles

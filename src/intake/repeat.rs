@@ -41,7 +41,9 @@ impl KnownHeader {
             return None;
         }
         let first = entry.cells.first().map_or("", |cell| plain(cell));
-        if first.starts_with("#TYPE ") || entry.filled() == 1 && from_sep_line(first).is_some() {
+        if first.starts_with("#TYPE ")
+            || entry.filled() == 1 && (from_sep_line(first).is_some() || first.eq_ignore_ascii_case("sep="))
+        {
             return Some(Repeat::Preface);
         }
         let cells: Vec<&str> = (0..entry.cells.len()).map(|at| plain(entry.cell(at))).collect();

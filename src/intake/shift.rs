@@ -162,6 +162,8 @@ impl Expectation {
         let lacks = is_short || self.is_blank_behind(entry, id);
         let moved_left = before(|what| what == Oddity::Id) && (is_short || !own.is_id());
         let moved_right = before(|what| what == Oddity::Text) && self.is_beside(entry, id);
+        let moved_among_ids =
+            own.is_id() && self.has_id_before(entry, id) && self.comes_from_behind(entry, id);
         let other_sort = here && own.is_id() && (lacks || behind);
         // An id where others have none, and under the ids somebody who elsewhere stands beside them.
         let displaced =
@@ -170,6 +172,7 @@ impl Expectation {
         let shifted = before(any) && (behind || here)
             || moved_left
             || moved_right
+            || moved_among_ids
             || other_sort
             || displaced
             || nothing_left
@@ -191,7 +194,8 @@ impl Expectation {
             // A name that is the user's own address tells nothing.
             let own = at != id && kind.is_id() && is_same_person(text, entry.cell(id));
             let spelled = kind == CellKind::Text && (text.contains('@') || text.eq_ignore_ascii_case("me"));
-            if own || spelled {
+            let unread = entry.damage.iter().any(|damage| damage.cell == at);
+            if own || spelled || unread {
                 continue;
             }
             odd.extend(self.elsewhere(entry, at, kind).oddity(kind).map(|what| (at, what)));
@@ -211,6 +215,29 @@ impl Expectation {
             let kind = CellKind::of_text(entry.cell(at));
             kind == CellKind::Blank && self.elsewhere(entry, at, kind).is_full_of_ids()
         })
+    }
+
+    /// Whether a column before the ids, which holds ids in other rows too, holds one here.
+    fn has_id_before(&self, entry: &Entry, id: usize) -> bool {
+        (0..id).any(|at| {
+            let kind = CellKind::of_text(entry.cell(at));
+            kind.is_id() && self.elsewhere(entry, at, kind).holds_ids()
+        })
+    }
+
+    /// Whether the row's id stands in other rows behind the column of ids, never under it, and the column where it stands
+    /// there is blank here, although it is full.
+    fn comes_from_behind(&self, entry: &Entry, id: usize) -> bool {
+        let text = entry.cell(id).to_lowercase();
+        let own = usize::from(entry.line <= self.last);
+        let elsewhere = self.ids.get(&text).copied().unwrap_or(0) > own;
+        let from = |at: usize| {
+            let is_blank = CellKind::of_text(entry.cell(at)) == CellKind::Blank;
+            is_blank
+                && self.values[at].contains(&text)
+                && self.elsewhere(entry, at, CellKind::Blank).is_full_of_ids()
+        };
+        !elsewhere && (id + 1..self.columns.len()).any(from)
     }
 
     /// Whether the row's id stands elsewhere beside the column of ids, and not under it.
@@ -234,9 +261,9 @@ impl Expectation {
         let told = odd.iter().take(3).map(|(at, what)| {
             let name = shown(&self.names[*at]);
             match what {
-                Oddity::Id => format!("{name} holds a user id, and in other rows none"),
-                Oddity::Text => format!("{name} holds no user id, and in other rows it does"),
-                Oddity::Sort => format!("{name} holds another sort of id than in other rows"),
+                Oddity::Id => format!("{name} holds a user id, which is not expected there"),
+                Oddity::Text => format!("{name} holds no user id, which is expected there"),
+                Oddity::Sort => format!("{name} holds another sort of id than is expected there"),
             }
         });
         let told: Vec<String> = told.collect();

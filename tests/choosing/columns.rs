@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use super::sent;
 use super::stage::Stage;
-use super::{READS, sent};
 
-/// Runs a file; who was sent.
+/// Runs a file; who was sent, and all that was said: on the terminal and in the report.
 fn ran(contents: &str, args: &[&str], code: i32) -> (BTreeSet<String>, String) {
     let stage = Stage::new("");
     let input = stage.input("users.csv", contents);
     let done = stage.run(&input, args);
     done.exits(code);
-    (sent(&stage), format!("{}{}", done.stdout, done.stderr))
+    let report = if code == 2 { String::new() } else { stage.folder().text("report.csv") };
+    (sent(&stage), format!("{}{}{report}", done.stdout, done.stderr))
 }
 
 fn people(names: &[&str]) -> BTreeSet<String> {
@@ -27,6 +28,13 @@ fn an_uncertain_column_sends_nobody_until_it_is_named() {
     assert_eq!(ran(file, &["--column", "Employee[UPN]"], 0).0, people(&["ann", "bob"]));
     let (found, said) = ran(file, &["--column", "UPN"], 2);
     assert!(found.is_empty() && said.contains("no column `UPN`"), "{said}");
+}
+
+#[test]
+fn a_list_under_a_word_for_somebody_else_is_refused() {
+    let (found, said) = ran("Manager\nann@c.example\n", &[], 2);
+    assert!(found.is_empty() && said.contains("`Manager` (its name says `manager`)"), "{said}");
+    assert_eq!(ran("Manager\nann@c.example\n", &["--column", "Manager"], 0).0, people(&["ann"]));
 }
 
 #[test]
@@ -59,6 +67,12 @@ fn a_shifted_row_is_invalid_and_the_others_are_sent() {
             "a cell is missing, and a spreadsheet filled the row up",
             "Name,Dept,UPN,Manager,Note\nAnn,HR,ann@c.example,boss@c.example,x\nCy,IT,cy@c.example,boss@c.example,y\n\
              Bob,bob@c.example,boss@c.example,z,\n",
+            &["ann", "cy"],
+        ),
+        (
+            "a cell is missing among ids",
+            "Manager,UPN,Backup\nboss@c.example,ann@c.example,bk@c.example\n\
+             boss@c.example,cy@c.example,bk@c.example\nbob@c.example,bk@c.example\n",
             &["ann", "cy"],
         ),
         (
@@ -205,7 +219,7 @@ fn concealed_names_are_refused_even_if_their_column_is_named() {
 fn a_slow_standard_input_is_looked_at_in_full() {
     use std::io::Write;
     use std::process::Stdio;
-    let stage = Stage::new(READS);
+    let stage = Stage::new("");
     let mut command = stage.command("run");
     command.arg("-").stdin(Stdio::piped());
     let mut child = stage.start(&mut command);
