@@ -160,7 +160,7 @@ pub(super) fn is_user(kind: &str) -> bool {
 
 /// Whether the cells of a column say what a directory object is: a type of contract, or a table's name, does not.
 fn holds_types(table: &Table<'_>, at: usize) -> bool {
-    let cells = table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell));
+    let cells = table.cells(at).filter(|cell| !is_blank(cell));
     let mut filled = 0;
     let mut fit = 0;
     for cell in cells {
@@ -216,7 +216,7 @@ pub(super) fn guess_tenants(table: &Table<'_>, id: usize, is_named: bool) -> Ten
 fn holds_tenants(table: &Table<'_>, at: usize) -> bool {
     let mut filled = 0;
     let mut fit = 0;
-    for cell in table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell)) {
+    for cell in table.cells(at).filter(|cell| !is_blank(cell)) {
         filled += 1;
         fit += usize::from(cell.parse::<TenantName>().is_ok());
     }
