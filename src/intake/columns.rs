@@ -125,6 +125,13 @@ pub(super) fn understand(names: &[String]) -> Names {
     }
 }
 
+/// Whether the name can only be a column's of people, the user or somebody else: a known one, or one with a type in
+/// brackets, such as `Owner [user]`.
+pub(super) fn is_column_of_people(name: &str) -> bool {
+    let header = Header::new(name);
+    header.is_known() || header.is_bracketed && header.promises_people()
+}
+
 /// Finds the roles of the columns but the id's and the tenants', which the caller sets.
 pub(super) fn roles_but_id(table: &Table<'_>) -> Roles {
     let find = |names: &[&str]| {

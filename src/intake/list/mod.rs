@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::columns::{is_known_id, understand};
+use super::columns::{is_column_of_people, understand};
 use super::digest::Hashing;
 use super::encoding::{Text, detect};
 use super::error::{IntakeError, bare};
@@ -140,7 +140,7 @@ pub(crate) struct Columns {
 impl Columns {
     /// Reads a header; none where no name in it is known to stand over user ids.
     pub(crate) fn read(names: &[String]) -> Option<Columns> {
-        names.iter().any(|name| is_known_id(name)).then(|| Columns::named(names))
+        names.iter().any(|name| is_column_of_people(name)).then(|| Columns::named(names))
     }
 
     /// What columns of these names hold, whatever they are.
