@@ -60,7 +60,7 @@ impl Table<'_> {
         if let Some(at) = self.concealed(&subjects) {
             return Err(Doubt::Concealed(at));
         }
-        if self.rows.is_empty() {
+        if self.rows.iter().all(|row| row.trouble.is_some()) {
             let first = self.known().next().ok_or(Doubt::NoColumn(None))?;
             return Ok(self.choice(first, None, Vec::new(), &subjects));
         }

@@ -160,7 +160,9 @@ pub(super) fn is_user(kind: &str) -> bool {
 
 /// Whether the cells of a column say what a directory object is: a type of contract, or a table's name, does not.
 fn holds_types(table: &Table<'_>, at: usize) -> bool {
-    let cells = table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell));
+    // A cell that could not be read is none against it: rows that need it are refused one by one.
+    let is_damaged = |cell: &str| cell.contains(['\0', char::REPLACEMENT_CHARACTER]);
+    let cells = table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell) && !is_damaged(cell));
     let mut filled = 0;
     let mut fit = 0;
     for cell in cells {
