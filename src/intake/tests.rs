@@ -189,7 +189,7 @@ fn errors_say_what_to_do() {
 
 #[test]
 fn an_endless_line_is_one_unreadable_row() {
-    let endless = io::repeat(b'x').take(100_000_000).chain(&b"\nann@contoso.com\n"[..]);
+    let endless = io::repeat(b'x').take(16_000_000).chain(&b"\nann@contoso.com\n"[..]);
     let options = Options::default();
     let opened = from_reader("big".into(), Box::new(endless), &options).unwrap();
     let mut intake = Intake::new(opened, &options).unwrap();
@@ -197,7 +197,7 @@ fn an_endless_line_is_one_unreadable_row() {
     assert_eq!(why(&rows[0]), "longer than 1 MiB");
     assert!(rows[0].id.len() < 200);
     assert_eq!(ids(&rows[1..]), [(2, "ann@contoso.com")]);
-    assert_eq!(intake.finish().unwrap()[0].bytes, 100_000_017);
+    assert_eq!(intake.finish().unwrap()[0].bytes, 16_000_017);
 }
 
 /// Text in an encoding, as a file would hold it.
