@@ -34,9 +34,10 @@ pub(crate) fn clean(text: &str) -> &str {
     text
 }
 
-/// The text without white space and unseen characters at its ends.
+/// The text without white space and unseen characters at its ends. Control characters stay: a NUL or the end mark of DOS tells of
+/// damage.
 pub(crate) fn trim(text: &str) -> &str {
-    text.trim_matches(|c: char| c.is_whitespace() || is_unseen(c))
+    text.trim_matches(|c: char| c.is_whitespace() || (is_unseen(c) && !c.is_control()))
 }
 
 /// What stands between quotes that surround the whole text.

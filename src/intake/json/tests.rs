@@ -158,7 +158,7 @@ fn what_is_malformed_is_refused_with_its_line() {
 
 #[test]
 fn options_hold_as_for_a_csv() {
-    let text = r#"[{"Kennung": "a@b.de", "d": {"n": "HR"}, "priority": 2, "Tenant": "x.example"},
+    let text = r#"[{"Kennung": "a@b.de", "d": {"n": "HR"}, "priority": 2, "Tenant": "contoso.com"},
 {"Kennung": "c@b.de", "d": {"n": "IT"}},
 {"Kennung": "e@b.de", "d": {"n": "HR"}}]"#;
     let options = Options {
@@ -173,7 +173,7 @@ fn options_hold_as_for_a_csv() {
     assert!(matches!(rows[0].verdict, Verdict::Excluded(_)));
     let rows =
         read_with(text.as_bytes(), &Options { column: Some("1".into()), ..Options::default() }).unwrap().1;
-    assert_eq!((rows[0].priority.as_deref(), rows[0].tenant.as_deref()), (Some("2"), Some("x.example")));
+    assert_eq!((rows[0].priority.as_deref(), rows[0].tenant.as_deref()), (Some("2"), Some("contoso.com")));
     let by = |column: &str| Options { column: Some(column.into()), ..Options::default() };
     assert!(read_with(text.as_bytes(), &by("UPN")).unwrap_err().to_string().contains("no column `UPN`"));
     assert!(read_with(b"[\"a@b.de\"]", &by("UPN")).is_err());

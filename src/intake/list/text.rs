@@ -121,7 +121,7 @@ fn sep(cells: &[String]) -> Option<Option<u8>> {
 
 /// Whether nothing stands in the record; a 0x1A ends files of DOS.
 fn is_blank(cells: &[String]) -> bool {
-    cells.iter().all(|cell| trim(cell).is_empty())
+    cells.iter().all(|cell| trim(cell).trim_matches('\u{1a}').is_empty())
 }
 
 /// Whether the record begins with `#`, and that is no name of a column.

@@ -162,7 +162,6 @@ mod tests {
             [GUID, GUID]
         );
         assert_eq!(ids(&[&format!("{GUID}@contoso.com")]).unwrap(), [format!("{GUID}@contoso.com")]);
-        assert_eq!(ids(&["'ann@contoso.com"]).unwrap(), ["'ann@contoso.com", "ann@contoso.com"]);
         assert_eq!(
             ids(&["#N/A", "Ann Lee", "00000000-0000-0000-0000-000000000000"]).unwrap(),
             Vec::<String>::new()
@@ -173,6 +172,7 @@ mod tests {
     fn what_is_nearly_an_id_is_refused() {
         let nearly = [
             "ann@contoso.com.",
+            "'ann@contoso.com",
             "O’Brien@contoso.com",
             "jo+ann@contoso.com",
             "jörg@contoso.com",
