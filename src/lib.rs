@@ -39,6 +39,7 @@ pub mod plan;
 pub mod plan_file;
 pub mod private_memory;
 pub mod profile;
+mod redact;
 pub mod report;
 pub mod settings;
 pub mod simulator;

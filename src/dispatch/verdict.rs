@@ -87,13 +87,9 @@ fn of_response(response: &Response) -> Verdict {
     }
 }
 
-/// Any 2xx that Graph itself gave is a success: the action's documentation says 204, the service answers 200.
+/// The action's documentation says 204 and the service answers 200, so any 2xx will do; what comes with it decides.
 fn of_success(response: &Response) -> Verdict {
-    match response.body {
-        Body::Truth(false) | Body::Error { .. } | Body::CutOff => again(Outcome::Failed),
-        _ if response.is_graphs_own() => Verdict::Done,
-        _ => again(Outcome::Failed),
-    }
+    if response.confirms() { Verdict::Done } else { again(Outcome::Failed) }
 }
 
 fn again(otherwise: Outcome) -> Verdict {
@@ -208,22 +204,28 @@ mod tests {
 
     #[test]
     fn only_graphs_own_success_counts() {
-        let id = Some("an-id");
         let guid = Some("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
-        assert_eq!(letter(&judged(200, Body::Truth(true), None)), 'D');
-        assert_eq!(letter(&judged(204, Body::Empty, id)), 'D');
-        assert_eq!(letter(&judged(200, Body::OddJson("7".into()), id)), 'D');
-        assert_eq!(letter(&judged(200, Body::Text("ok".into()), guid)), 'D');
-        assert_eq!(letter(&judged(200, Body::OData, None)), 'D');
-        assert_eq!(letter(&judged(200, Body::Html, guid)), 'D');
-        assert_eq!(letter(&judged(204, Body::Empty, None)), 'R');
-        assert_eq!(letter(&judged(200, Body::Html, None)), 'R');
-        assert_eq!(letter(&judged(200, Body::Html, id)), 'R');
-        assert_eq!(letter(&judged(200, Body::OddJson("7".into()), None)), 'R');
-        assert_eq!(letter(&judged(200, Body::Text("blocked".into()), id)), 'R');
-        assert_eq!(letter(&judged(200, Body::Truth(false), guid)), 'R');
-        assert_eq!(letter(&judged(200, Body::CutOff, guid)), 'R');
-        assert_eq!(letter(&judged(200, error("Oops"), guid)), 'R');
+        let text = || "Blocked by policy".to_owned();
+        for status in [200, 201, 202, 204, 299] {
+            let judged = |body, id| letter(&judged(status, body, id));
+            assert_eq!(judged(Body::Truth(true), None), 'D');
+            assert_eq!(judged(Body::OData, None), 'D');
+            for marked in [Body::Empty, Body::Object("{}".into())] {
+                assert_eq!(judged(marked.clone(), guid), 'D');
+                assert_eq!(judged(marked, None), 'R');
+            }
+            for no in [
+                Body::Truth(false),
+                Body::OddJson(text()),
+                Body::Text(text()),
+                Body::Html,
+                Body::Encoded("gzip".into()),
+                Body::CutOff,
+                error("Oops"),
+            ] {
+                assert_eq!((judged(no.clone(), guid), judged(no, None)), ('R', 'R'));
+            }
+        }
     }
 
     #[test]

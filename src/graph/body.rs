@@ -1,5 +1,8 @@
 //! What a body is, judged by its content: Graph and what stands before it send wrong content types.
 
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use crate::harmless::excerpt;
@@ -15,8 +18,10 @@ pub enum Body {
     Empty,
     /// `{"value": true}` or `{"value": false}`: the action's return value.
     Truth(bool),
-    /// Another object with OData's control information (`@odata.…`).
+    /// An object with OData's control information (`@odata.…`), and neither a `value` nor an error.
     OData,
+    /// Another object with neither a `value` nor an error: its beginning.
+    Object(String),
     /// Graph's error object. The code may be empty.
     Error {
         /// `error.code`.
@@ -26,11 +31,13 @@ pub enum Body {
     },
     /// A page in HTML: never Graph's API itself.
     Html,
-    /// JSON of another shape: its beginning.
+    /// JSON that can't be an answer of the API, such as another `value`, or a name given twice: its beginning.
     OddJson(String),
-    /// Text that is no JSON: its beginning.
+    /// Text that is no JSON, or that is not UTF-8: its beginning.
     Text(String),
-    /// It ended before its announced end.
+    /// In a content coding that was not asked for, such as `gzip`.
+    Encoded(String),
+    /// Its end is not proven: it stopped before its announced end, or no end was announced.
     CutOff,
 }
 
@@ -39,40 +46,54 @@ impl Body {
     pub fn read(bytes: &[u8]) -> Body {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
         match bytes.first() {
-            None => Body::Empty,
-            Some(b'<') => Body::Html,
-            Some(_) => match serde_json::from_slice(bytes) {
-                Ok(value) => Body::from_json(&value),
-                // A body whose end is the connection's end says in no other way that something is missing.
-                Err(error) if error.is_eof() && matches!(bytes[0], b'{' | b'[') => Body::CutOff,
-                Err(_) => Body::Text(beginning(bytes)),
-            },
+            None => return Body::Empty,
+            Some(b'<') => return Body::Html,
+            Some(_) => {}
+        }
+        if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {
+            return Body::not_utf8();
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(json) => Body::from_json(&json, bytes),
+            // A body whose end is the connection's end says in no other way that something is missing.
+            Err(error) if error.is_eof() && matches!(bytes[0], b'{' | b'[') => Body::CutOff,
+            Err(_) if matches!(bytes[0], b'{' | b'[') => Body::OddJson(beginning(bytes)),
+            Err(_) => Body::Text(beginning(bytes)),
         }
     }
 
-    fn from_json(value: &Value) -> Body {
-        if value == &Value::Bool(false) {
-            return Body::Truth(false);
-        }
-        let Some(object) = value.as_object() else {
-            return Body::OddJson(beginning(value.to_string().as_bytes()));
+    /// A body that is not UTF-8. None of it is shown: it may hold a secret that the server echoes.
+    pub(super) fn not_utf8() -> Body {
+        Body::Text("an answer that is not UTF-8".to_owned())
+    }
+
+    fn from_json(json: &Json, bytes: &[u8]) -> Body {
+        let odd = || Body::OddJson(beginning(bytes));
+        let object = match json {
+            Json::Object(object) => object,
+            Json::Other(Value::Bool(false)) => return Body::Truth(false),
+            Json::Other(_) => return odd(),
         };
+        if object.is_ambiguous() {
+            return odd();
+        }
         if let Some(error) = object.get("error") {
             return Body::from_error(error, object);
         }
+        if ["errors", "odata.error", "@odata.error"].into_iter().any(|name| object.get(name).is_some()) {
+            return odd();
+        }
         match object.get("value") {
-            Some(Value::Bool(truth)) => return Body::Truth(*truth),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => return Body::Truth(false),
-            _ => {}
+            Some(Value::Bool(truth)) => Body::Truth(*truth),
+            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Body::Truth(false),
+            Some(_) => odd(),
+            None if object.0.iter().any(|(name, _)| name.starts_with("@odata.")) => Body::OData,
+            None => Body::Object(beginning(bytes)),
         }
-        if object.keys().any(|key| key.starts_with("@odata.")) {
-            return Body::OData;
-        }
-        Body::OddJson(beginning(value.to_string().as_bytes()))
     }
 
     /// Graph's own form is an object; OAuth's is a text with an `error_description` beside it.
-    fn from_error(error: &Value, beside: &serde_json::Map<String, Value>) -> Body {
+    fn from_error(error: &Value, beside: &Object) -> Body {
         let text = |value: Option<&Value>| match value {
             Some(Value::String(text)) => text.clone(),
             Some(Value::Number(number)) => number.to_string(),
@@ -95,11 +116,6 @@ impl Body {
         inner_text(body.get("error")?.as_object()?, name)
     }
 
-    /// Whether it is one that only an API like Graph's gives, whatever stands around it.
-    pub(super) fn speaks_for_itself(&self) -> bool {
-        matches!(self, Body::Truth(_) | Body::OData | Body::Error { .. })
-    }
-
     /// The error code and the words that go into the report, made harmless.
     pub(crate) fn said(&self) -> (Option<String>, String) {
         match self {
@@ -109,10 +125,86 @@ impl Body {
             }
             Body::Truth(false) => (None, "Graph answered that the sessions were not revoked".to_owned()),
             Body::Html => (None, "an HTML page".to_owned()),
-            Body::OddJson(text) | Body::Text(text) => (None, text.clone()),
+            Body::Object(text) | Body::OddJson(text) | Body::Text(text) => (None, text.clone()),
+            Body::Encoded(coding) => {
+                (None, format!("an answer in the content coding {}", excerpt(coding, 40)))
+            }
             Body::CutOff => (None, "the answer was cut off".to_owned()),
             Body::Empty | Body::Truth(true) | Body::OData => (None, String::new()),
         }
+    }
+}
+
+/// A JSON text, with every name that its outermost object gives.
+enum Json {
+    Object(Object),
+    Other(Value),
+}
+
+/// The names and values of an object, in their order.
+struct Object(Vec<(String, Value)>);
+
+impl Object {
+    /// The value of a name, in any case: what differs in case alone is nothing that Graph writes, and is not passed over.
+    fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Whether a name comes twice, so that nobody can tell which of the two holds.
+    fn is_ambiguous(&self) -> bool {
+        let mut names: Vec<String> = self.0.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+        names.sort_unstable();
+        names.windows(2).any(|pair| pair[0] == pair[1])
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Json, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
+                let mut object = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    object.push(entry);
+                }
+                Ok(Json::Object(Object(object)))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Json, A::Error> {
+                Value::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(Json::Other)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Other(value.into()))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Other(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Other(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+                Ok(Json::Other(value.into()))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+                Ok(Json::Other(value.into()))
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Other(Value::Null))
+            }
+        }
+        from.deserialize_any(Reader)
     }
 }
 
@@ -149,7 +241,45 @@ mod tests {
         for no in [r#"{"value":false}"#, r#"{"value":"False"}"#, "false"] {
             assert_eq!(read(no), Body::Truth(false));
         }
-        assert_eq!(read(&format!(r#"{{"@odata.context":"{context}","value":null}}"#)), Body::OData);
+        assert_eq!(read(&format!(r#"{{"@odata.context":"{context}"}}"#)), Body::OData);
+        assert_eq!(read("{}"), Body::Object("{}".into()));
+    }
+
+    #[test]
+    fn a_value_is_true_or_nothing() {
+        for odd in [
+            r#"{"value":null}"#,
+            r#"{"value":0}"#,
+            r#"{"value":1}"#,
+            r#"{"value":"true"}"#,
+            r#"{"value":"no"}"#,
+            r#"{"value":[true]}"#,
+            r#"{"value":{}}"#,
+            r#"{"value":true,"value":false}"#,
+            r#"{"value":false,"value":true}"#,
+            r#"{"value":true,"\u0076alue":false}"#,
+            r#"{"value":true,"Value":false}"#,
+            r#"{"value":true,"errors":[{"message":"no"}]}"#,
+            r#"{"value":true,"odata.error":{}}"#,
+            r#"{"value":true} {"value":false}"#,
+            "true",
+            "[true]",
+            "7",
+        ] {
+            assert!(matches!(read(odd), Body::OddJson(_) | Body::Text(_)), "{odd}: {:?}", read(odd));
+        }
+        assert!(matches!(read(r#"{"value":true,"error":null}"#), Body::Error { .. }));
+        assert!(matches!(read(r#"{"Error":{"code":"X"},"value":true}"#), Body::Error { .. }));
+        let deep = format!(r#"{{"value":true,"x":{}1{}}}"#, "[".repeat(300), "]".repeat(300));
+        assert!(matches!(read(&deep), Body::OddJson(_)));
+    }
+
+    #[test]
+    fn only_utf8_is_text() {
+        let utf16: Vec<u8> = r#"{"value":true}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for odd in [&utf16[..], b"{\"value\":true,\"x\":\"\xff\"}", b"\xff\xfe{\0", b"{\"value\":true}\0"] {
+            assert_eq!(Body::read(odd), Body::Text("an answer that is not UTF-8".into()));
+        }
     }
 
     #[test]
@@ -172,7 +302,6 @@ mod tests {
         assert_eq!(read("<HTML><TITLE>Log in</TITLE>"), Body::Html);
         assert_eq!(read("[1]"), Body::OddJson("[1]".into()));
         assert_eq!(read("blocked\u{1b}[31m"), Body::Text("blocked\\u{1b}[31m".into()));
-        assert!(matches!(Body::read(b"\xff\xfe{"), Body::Text(_)));
     }
 
     #[test]

@@ -1,8 +1,15 @@
 //! Graph over real HTTP: every request with a sized body, every answer read to facts.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue,
+    TRANSFER_ENCODING,
+};
+use reqwest::{StatusCode, Version};
 use uuid::Uuid;
 
 use super::{Answer, Body, Graph, Loss, Lost, Priority, Reply, Request, Response, priority};
@@ -19,18 +26,66 @@ pub struct HttpGraph {
     pub(super) version_root: String,
     pub(super) tokens: Arc<Tokens>,
     pub(super) priority: Priority,
+    /// Whether an answer has echoed the `client-request-id` of its request: from then on each must.
+    echoes: AtomicBool,
 }
 
 impl HttpGraph {
     /// `root` is Graph's root without a trailing slash, such as `https://graph.microsoft.com`.
     pub fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>) -> HttpGraph {
-        HttpGraph { clients, version_root: format!("{root}/v1.0"), tokens, priority: Priority::default() }
+        HttpGraph {
+            clients,
+            version_root: format!("{root}/v1.0"),
+            tokens,
+            priority: Priority::default(),
+            echoes: AtomicBool::new(false),
+        }
     }
 
     /// The same, with requests that matter more or less to Graph's throttling.
     #[must_use]
     pub fn with_priority(self, priority: Priority) -> HttpGraph {
         HttpGraph { priority, ..self }
+    }
+
+    /// Why an answer with these headers is not the answer to this request, if it is not.
+    ///
+    /// A server that answers a request twice sends the second answer to whatever request comes next on the connection. Where
+    /// the server echoes `client-request-id`, a success without it may be such an answer.
+    pub(super) fn misdelivery(
+        &self,
+        status: StatusCode,
+        headers: &HeaderMap,
+        asked: Uuid,
+    ) -> Option<&'static str> {
+        if answers_another(headers, asked) {
+            return Some("the connection gave the answer to another request");
+        }
+        if id(headers, "client-request-id") == Some(asked) {
+            self.echoes.store(true, Ordering::Relaxed);
+            return None;
+        }
+        (status.is_success() && self.echoes.load(Ordering::Relaxed))
+            .then_some("the answer does not name its request, as the server's others do")
+    }
+
+    async fn read(&self, response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {
+        let mut facts = facts(response.status().as_u16(), response.headers(), token);
+        if let Some(why) = self.misdelivery(response.status(), response.headers(), asked) {
+            return Reply::Lost(Lost { how: Loss::Broken, detail: why.to_owned() });
+        }
+        let succeeded = response.status().is_success();
+        facts.body = match (content_coding(response.headers()), whole(response, MAX_BODY).await) {
+            (Some(coding), _) => Body::Encoded(coding),
+            (None, Whole::Bytes(bytes)) => Body::read(&token.hidden_in(bytes)),
+            (None, Whole::TimedOut) if succeeded => {
+                let detail = format!("status {}, then no whole answer within the time-out", facts.status);
+                return Reply::Lost(Lost { how: Loss::TimedOut, detail });
+            }
+            // Another status than a success says enough by itself.
+            (None, Whole::TimedOut | Whole::CutOff) => Body::CutOff,
+        };
+        Reply::Response(Box::new(facts))
     }
 }
 
@@ -50,7 +105,7 @@ impl Graph for HttpGraph {
             .send()
             .await;
         let reply = match sent {
-            Ok(response) => read(response, &token, request.client_request_id).await,
+            Ok(response) => self.read(response, &token, request.client_request_id).await,
             Err(error) => Reply::Lost(lost(&error)),
         };
         Answer { reply, token: token.serial() }
@@ -80,57 +135,66 @@ pub(super) fn lost(error: &reqwest::Error) -> Lost {
     Lost { how, detail: describe(error) }
 }
 
-async fn read(response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {
-    let mut facts = facts(response.status().as_u16(), response.headers(), token);
-    if answers_another(response.headers(), asked) {
-        let detail = "the connection gave the answer to another request".to_owned();
-        return Reply::Lost(Lost { how: Loss::Broken, detail });
-    }
-    let succeeded = response.status().is_success();
-    facts.body = match whole(response, MAX_BODY).await {
-        Whole::Bytes(bytes) => Body::read(&token.hidden_in(bytes)),
-        Whole::TimedOut if succeeded => {
-            let detail = format!("status {}, then no whole answer within the time-out", facts.status);
-            return Reply::Lost(Lost { how: Loss::TimedOut, detail });
-        }
-        // Another status than a success says enough by itself.
-        Whole::TimedOut | Whole::CutOff => Body::CutOff,
-    };
-    Reply::Response(Box::new(facts))
-}
-
 /// What came of a body.
 pub(super) enum Whole {
     /// All of it.
     Bytes(Vec<u8>),
-    /// It ended before its announced end, or is far longer than any answer of Graph's: the rest is not waited for.
+    /// Its end is not proven: it ended before its announced end, nothing came and no end was announced, or it is far
+    /// longer than any answer of Graph's, so that the rest is not waited for.
     CutOff,
     /// Its end did not come in time.
     TimedOut,
 }
 
 /// Reads a body to its end, if that comes within so many bytes.
-pub(super) async fn whole(mut response: reqwest::Response, most: usize) -> Whole {
+pub(super) async fn whole(response: reqwest::Response, most: usize) -> Whole {
+    let multiplexed = response.version() >= Version::HTTP_2;
+    let framed = multiplexed || !response.status().is_success() || announces_end(&response);
+    let mut body = reqwest::Body::from(response);
     let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() <= most => bytes.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Whole::CutOff,
-            Ok(None) => return Whole::Bytes(bytes),
+    while let Some(frame) = body.frame().await {
+        match frame.map(|frame| frame.into_data()) {
+            Ok(Ok(chunk)) if bytes.len() + chunk.len() <= most => bytes.extend_from_slice(&chunk),
+            Ok(Ok(_)) => return Whole::CutOff,
+            Ok(Err(_trailers)) => {}
             Err(error) if error.is_timeout() => return Whole::TimedOut,
             Err(_) => return Whole::CutOff,
         }
     }
+    // A stream that the server resets without an error ends like one that it finished: hyper tells them apart only here.
+    let reset = multiplexed && !body.is_end_stream();
+    if reset || (bytes.is_empty() && !framed) { Whole::CutOff } else { Whole::Bytes(bytes) }
+}
+
+/// Whether HTTP/1 says where the body ends. Otherwise it ends with the connection, and one that breaks looks the same.
+fn announces_end(response: &reqwest::Response) -> bool {
+    let headers = response.headers();
+    let (length, coded) = (headers.get(CONTENT_LENGTH), headers.contains_key(TRANSFER_ENCODING));
+    match response.status() {
+        // It has no body. One that announces a body is something else, and that body is not read.
+        StatusCode::NO_CONTENT => !coded && length.is_none_or(|length| length.as_bytes() == b"0"),
+        _ => coded || length.is_some(),
+    }
+}
+
+/// The content coding of an answer that has one, although `identity` was asked for.
+pub(super) fn content_coding(headers: &HeaderMap) -> Option<String> {
+    let codings =
+        headers.get_all(CONTENT_ENCODING).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let codings: Vec<String> = codings.map(|coding| coding.trim().to_owned()).collect();
+    let coding = codings.join(", ");
+    (!coding.is_empty() && !coding.eq_ignore_ascii_case("identity")).then_some(coding)
 }
 
 /// Whether an answer belongs to another request: Graph echoes the `client-request-id`, and where none reached it,
 /// the one it gives is the `request-id` (learn.microsoft.com/graph/best-practices-concept).
 pub(crate) fn answers_another(headers: &HeaderMap, asked: Uuid) -> bool {
-    let id = |name: &str| Uuid::try_parse_ascii(headers.get(name)?.as_bytes().trim_ascii()).ok();
-    match id("client-request-id") {
-        Some(echoed) => echoed != asked && Some(echoed) != id("request-id"),
-        None => false,
-    }
+    id(headers, "client-request-id")
+        .is_some_and(|echoed| echoed != asked && Some(echoed) != id(headers, "request-id"))
+}
+
+fn id(headers: &HeaderMap, name: &str) -> Option<Uuid> {
+    Uuid::try_parse_ascii(headers.get(name)?.as_bytes().trim_ascii()).ok()
 }
 
 /// What the headers say.

@@ -136,15 +136,14 @@ impl Response {
             }
     }
 
-    /// Whether Graph itself gave this answer: it carries Graph's `request-id`, or a body in OData's shape. A
-    /// proxy's or portal's page has neither. Where the body is none that an API gives (HTML, plain text), the id
-    /// must also have the shape that Graph's have.
-    pub fn is_graphs_own(&self) -> bool {
-        let id = self.request_id.as_deref();
+    /// Whether this answer, if its status is a success, is Graph's word that it was carried out.
+    ///
+    /// It is a JSON object without an error whose `value` is `true`; or one without a `value`, or no body, with a mark
+    /// that it was Graph: its `request-id`, or OData's control information. A proxy's or portal's answer has neither.
+    pub fn confirms(&self) -> bool {
         match &self.body {
-            body if body.speaks_for_itself() => true,
-            Body::Empty | Body::OddJson(_) => id.is_some(),
-            Body::Html | Body::Text(_) => id.is_some_and(|id| Uuid::try_parse(id).is_ok()),
+            Body::Truth(true) | Body::OData => true,
+            Body::Empty | Body::Object(_) => self.request_id.is_some(),
             _ => false,
         }
     }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use tokio_rustls::rustls;
 
@@ -128,6 +129,7 @@ fn configured(options: &HttpOptions) -> Result<reqwest::ClientBuilder, ConnectEr
     let proxy = Proxy::of_environment()?;
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("entra-revoke/", env!("CARGO_PKG_VERSION")))
+        .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))
         .redirect(Policy::none())
         .retry(reqwest::retry::never())
         .connect_timeout(connect_timeout(options.timeout))

@@ -13,6 +13,7 @@ use super::aadsts;
 use super::patience::{self, Answer, Waited};
 use super::{Endpoint, Issued, SignInError, TokenClaims};
 use crate::harmless::excerpt;
+use crate::redact::redact_str;
 
 /// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
 const SHORTEST_LIFE: Duration = Duration::from_secs(1);
@@ -106,14 +107,9 @@ impl Form {
     }
 }
 
-/// A text with a secret taken out, as it is and in the ways in which forms and URLs are written.
+/// A text with a secret taken out.
 pub(super) fn hidden(text: String, secret: &str) -> String {
-    let sent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-    let usual = sent.replace("%2D", "-").replace("%2E", ".").replace("%5F", "_");
-    let url = usual.replace("%7E", "~");
-    let form = usual.replace("%20", "+").replace("%2A", "*");
-    let shapes = [secret, sent.as_str(), &usual, &url, &form];
-    shapes.iter().filter(|shape| !shape.is_empty()).fold(text, |text, shape| text.replace(shape, "[secret]"))
+    redact_str(text, secret, "[secret]")
 }
 
 /// What the endpoint gave.

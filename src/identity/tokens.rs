@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::{Auth, Candidates, Credential, Issued, PassedOver, SignInError, TokenClaims, audience};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
+use crate::redact::redact;
 
 /// A token is renewed when this much of its life is left, or a fifth of a shorter life.
 const RENEW_AHEAD: Duration = Duration::from_secs(300);
@@ -101,11 +102,7 @@ impl Token {
 
     /// A server's text, with this token taken out of it: servers and what stands before them may echo what they got.
     pub fn hidden_in(&self, text: Vec<u8>) -> Vec<u8> {
-        let secret = self.text.expose_secret();
-        if text.len() < secret.len() || !text.windows(secret.len()).any(|part| part == secret.as_bytes()) {
-            return text;
-        }
-        String::from_utf8_lossy(&text).replace(secret, "[token]").into_bytes()
+        redact(text, self.text.expose_secret(), "[token]")
     }
 
     fn age(&self) -> TokenAge {

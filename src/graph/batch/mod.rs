@@ -26,7 +26,7 @@ mod tests;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use uuid::Uuid;
 
-use super::client::{HttpGraph, Whole, answers_another, facts, lost, whole};
+use super::client::{HttpGraph, Whole, content_coding, facts, lost, whole};
 use super::{Answer, Body, Loss, Lost, Reply, Request, Response, priority};
 use crate::http::passes;
 use crate::identity::Token;
@@ -54,8 +54,8 @@ impl HttpGraph {
             Ok(response) => response,
             Err(error) => return all(count, &Reply::Lost(of_a_batch(lost(&error), count))),
         };
-        if answers_another(response.headers(), id) {
-            return all(count, &broken("the connection gave the answer to another request", count));
+        if let Some(why) = self.misdelivery(response.status(), response.headers(), id) {
+            return all(count, &broken(why, count));
         }
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -88,14 +88,20 @@ impl Sent<'_> {
     /// What became of each part, when this came.
     fn replies(&self, status: u16, came: Whole) -> Vec<Reply> {
         let count = self.requests.len();
+        let coding = content_coding(self.headers);
         match came {
             came if !(200..300).contains(&status) => {
-                let body = match came {
-                    Whole::Bytes(bytes) => Body::read(&self.token.hidden_in(bytes)),
+                let body = match (coding, came) {
+                    (Some(coding), _) => Body::Encoded(coding),
+                    (None, Whole::Bytes(bytes)) => Body::read(&self.token.hidden_in(bytes)),
                     // The status says enough by itself.
-                    Whole::CutOff | Whole::TimedOut => Body::CutOff,
+                    (None, Whole::CutOff | Whole::TimedOut) => Body::CutOff,
                 };
                 all(count, &for_all(Response { body, ..facts(status, self.headers, self.token) }))
+            }
+            Whole::Bytes(_) if coding.is_some() => {
+                let (_, seen) = Body::Encoded(coding.unwrap_or_default()).said();
+                all(count, &broken(&format!("status {status} with {seen}"), count))
             }
             Whole::Bytes(bytes) => match self.read(&bytes) {
                 Some(found) => found.into_iter().map(|found| of_part(found, count)).collect(),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::part::{self, Part};
 use super::payload;
-use crate::graph::client::{answers_another, facts};
+use crate::graph::client::{answers_another, content_coding, facts};
 use crate::graph::{Body, Request, Response};
 use crate::identity::Token;
 
@@ -50,7 +50,8 @@ struct Answers<'a> {
 impl Sent<'_> {
     /// What the answer's body says of each part, in the order of the requests; none where it is not a batch's.
     pub(super) fn read(&self, body: &[u8]) -> Option<Vec<Found>> {
-        // A character that is none, in somebody's message, is no reason to doubt twenty answers.
+        // Bytes that are no text, in one answer's message, are no reason to doubt the nineteen others.
+        let damaged = std::str::from_utf8(body).is_err();
         let body = String::from_utf8_lossy(body);
         let body: &RawValue = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()?;
         let Answers { responses } = part::object(body)?;
@@ -60,7 +61,7 @@ impl Sent<'_> {
             let id = part.as_ref().map_or_else(|| part::id(answer), Part::id);
             let Some(place) = id.and_then(|id| payload::place(&id, found.len())) else { continue };
             let this = match part {
-                Some(part) => self.one(place, &part),
+                Some(part) => self.one(place, &part, damaged),
                 None => Err("an answer that can't be read".to_owned()),
             };
             let before = found[place].take();
@@ -70,17 +71,22 @@ impl Sent<'_> {
         Some(found.into_iter().map(|found| found.unwrap_or_else(|| Err("no answer".to_owned()))).collect())
     }
 
-    fn one(&self, place: usize, part: &Part<'_>) -> Found {
+    /// `damaged` says that bytes of the whole answer were no text, and now are U+FFFD, perhaps in this part.
+    fn one(&self, place: usize, part: &Part<'_>, damaged: bool) -> Found {
         let status = part.status().ok_or("an answer without a status")?;
         let bytes = self.token.hidden_in(part.body().into_owned());
-        let body = Body::read(&bytes);
+        let mut headers = part.headers();
+        let body = match content_coding(&headers) {
+            Some(coding) => Body::Encoded(coding),
+            None if damaged && String::from_utf8_lossy(&bytes).contains(char::REPLACEMENT_CHARACTER) => {
+                Body::not_utf8()
+            }
+            None => Body::read(&bytes),
+        };
         let inner = |name: &str| match body {
             Body::Error { .. } => Body::inner_text(&bytes, name),
             _ => None,
         };
-        let mut headers = part.headers();
-        // A page or a text in a part's place is Graph's only where the part bears a mark of its own.
-        let is_page = matches!(body, Body::Html | Body::Text(_)) && !headers.contains_key(REQUEST_ID);
         if !headers.contains_key(REQUEST_ID)
             && let Some(id) = inner("request-id").and_then(|id| HeaderValue::from_str(&id).ok())
         {
@@ -92,7 +98,7 @@ impl Sent<'_> {
         }
         let mut response = facts(status, &headers, self.token);
         // An id on a part marks nothing as Graph's where the answer around it bears no mark.
-        if is_page || (!self.headers.contains_key(REQUEST_ID) && !body.speaks_for_itself()) {
+        if !self.headers.contains_key(REQUEST_ID) && matches!(body, Body::Empty | Body::Object(_)) {
             response.request_id = None;
         }
         Ok(Response { body, ..response })

@@ -75,11 +75,31 @@ fn a_bare_success_needs_graphs_mark_around_it() {
         let body = json!({ "responses": [part] }).to_string();
         replies(1, 200, &HeaderMap::new(), Whole::Bytes(body.into_bytes())).remove(0)
     };
-    for body in [Value::Null, json!([7]), json!({}), json!("PGh0bWw+"), json!("ok")] {
+    for body in [Value::Null, json!({})] {
         assert!(is_done(&only(bare(body.clone()))), "{body}");
         assert!(!is_done(&unmarked(bare(body.clone()))), "{body}");
     }
     assert!(is_done(&unmarked(done("1"))), "it speaks for itself");
+    for body in [json!([7]), json!("PGh0bWw+"), json!("ok"), json!({"value": null}), json!({"value": "true"})]
+    {
+        assert!(!is_done(&only(bare(body.clone()))), "{body}");
+    }
+}
+
+#[test]
+fn a_part_in_a_coding_or_in_damaged_text_is_no_success() {
+    let coded =
+        json!({"id": "1", "status": 200, "headers": {"Content-Encoding": "gzip"}, "body": {"value": true}});
+    assert_eq!(response(&only(coded)).body, Body::Encoded("gzip".into()));
+    let twice = br#"{"responses":[{"id":"1","status":200,"body":{"value":true,"\u0076alue":false}}]}"#;
+    assert!(!is_done(&replies(1, 200, &graphs(), Whole::Bytes(twice.to_vec()))[0]));
+    let mut bytes = br#"{"responses":[{"id":"1","status":200,"body":{"value":true,"x":"?"}},
+        {"id":"2","status":200,"body":{"value":true}}]}"#
+        .to_vec();
+    let bad = bytes.iter().position(|byte| *byte == b'?').unwrap();
+    bytes[bad] = 0xff;
+    let replies = replies(2, 200, &graphs(), Whole::Bytes(bytes));
+    assert!(!is_done(&replies[0]) && is_done(&replies[1]), "{replies:?}");
 }
 
 #[test]

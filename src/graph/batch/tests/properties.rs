@@ -52,10 +52,8 @@ impl Fate {
 
     /// Whether its one answer is a success of Graph's own.
     fn succeeded(&self) -> bool {
-        let no = self.body == json!({"value": false}) || self.body.get("error").is_some();
-        // A page, in base64: nobody's success.
-        let no = no || self.body == json!("PGh0bWw+");
-        self.copies > 0 && self.beside.is_none() && (200..300).contains(&self.status) && !no
+        let yes = self.body.is_null() || self.body.get("value") == Some(&json!(true));
+        self.copies > 0 && self.beside.is_none() && (200..300).contains(&self.status) && yes
     }
 }
 
