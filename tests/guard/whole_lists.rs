@@ -55,7 +55,7 @@ fn all_sheets_and_rows_of_a_workbook_are_read() {
     let hidden = vec![row(&["UPN"]), (true, vec![BG.to_owned()])];
     protects(workbook(&[first(hidden)]));
     let formula = vec![row(&["UPN"]), row(&[super::workbook::FORMULA])];
-    stops(workbook(&[first(formula)]), "a formula without a value");
+    stops(workbook(&[first(formula)]), "has no stored value");
     stops(
         workbook(&[first(vec![row(&["Accounts"]), row(&[BG])])]),
         "sheet Accounts: 'Accounts' names no account",
