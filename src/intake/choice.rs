@@ -60,7 +60,8 @@ impl Table<'_> {
         if let Some(at) = self.concealed(&subjects) {
             return Err(Doubt::Concealed(at));
         }
-        if self.rows.iter().all(|row| row.trouble.is_some() || !row.faults.is_empty()) {
+        // Where no row can be trusted, the name alone decides: nobody is sent.
+        if self.rows.iter().all(|row| row.trouble.is_some()) {
             let first = self.known().next().ok_or(Doubt::NoColumn(None))?;
             return Ok(self.choice(first, None, Vec::new(), &subjects));
         }
@@ -86,6 +87,12 @@ impl Table<'_> {
             found.retain(|(_, at)| is_users_own(*at));
         }
         found
+    }
+
+    /// The cells of a column that could be read.
+    pub(super) fn cells(&self, at: usize) -> impl Iterator<Item = &str> {
+        let rows = self.rows.iter().filter(move |row| row.trouble.is_none() && !row.is_unread(at));
+        rows.map(move |row| row.cell(at))
     }
 
     fn columns(&self) -> std::ops::Range<usize> {
@@ -198,7 +205,10 @@ impl Table<'_> {
 
     /// The columns of addresses that may name users, the surest first.
     fn plausible_addresses(&self, subjects: &[(Subject, usize)]) -> Vec<(Class, usize)> {
-        let all = self.columns().filter(|at| self.is_of_addresses(*at) && self.is_plausible(*at, subjects));
+        let all = self.columns().filter(|at| {
+            let fits = self.is_of_addresses(*at) && self.is_plausible(*at, subjects);
+            fits && !self.headers[*at].promises_text()
+        });
         let mut found: Vec<(Class, usize)> = all.map(|at| (self.class(at), at)).collect();
         found.sort_by_key(|(class, at)| (*class, self.headers[*at].promise, self.headers[*at].rank, *at));
         found

@@ -100,7 +100,7 @@ pub(super) fn is_known_id(name: &str) -> bool {
 /// Whether the name stands over ids of people: users', or others'.
 pub(super) fn names_people(name: &str) -> bool {
     let header = Header::new(name);
-    header.is_known() || header.names_another_person()
+    header.is_known() || header.names_another_person() || header.is_bracketed && header.promises_people()
 }
 
 /// Where known names stand, by the names alone.
@@ -171,9 +171,7 @@ pub(super) fn is_user(kind: &str) -> bool {
 
 /// Whether the cells of a column say what a directory object is: a type of contract, or a table's name, does not.
 fn holds_types(table: &Table<'_>, at: usize) -> bool {
-    // A cell that could not be read is none against it: rows that need it are refused one by one.
-    let is_damaged = |cell: &str| cell.contains(['\0', char::REPLACEMENT_CHARACTER]);
-    let cells = table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell) && !is_damaged(cell));
+    let cells = table.cells(at).filter(|cell| !is_blank(cell));
     let mut filled = 0;
     let mut fit = 0;
     for cell in cells {
@@ -229,7 +227,7 @@ pub(super) fn guess_tenants(table: &Table<'_>, id: usize, is_named: bool) -> Ten
 fn holds_tenants(table: &Table<'_>, at: usize) -> bool {
     let mut filled = 0;
     let mut fit = 0;
-    for cell in table.rows.iter().map(|row| row.cell(at)).filter(|cell| !is_blank(cell)) {
+    for cell in table.cells(at).filter(|cell| !is_blank(cell)) {
         filled += 1;
         fit += usize::from(cell.parse::<TenantName>().is_ok());
     }

@@ -102,6 +102,12 @@ impl Entry {
         self.damage.iter().for_each(|damage| omissions.add(damage.reason, self.line));
     }
 
+    /// Whether the text of this cell is not what it holds: bytes that are no text, or a formula without a value.
+    pub(super) fn is_unread(&self, cell: usize) -> bool {
+        self.damage.iter().any(|damage| damage.cell == cell)
+            || self.faults.iter().any(|fault| fault.column == cell)
+    }
+
     /// Why this cell could not be read, if it could not.
     pub(super) fn damage_in(&self, cell: usize) -> Option<String> {
         self.damage.iter().find(|damage| damage.cell == cell).map(Damage::explain)

@@ -143,7 +143,7 @@ fn exports_of_logs() {
     );
     taken(
         "Events with an id of their own",
-        "id,userPrincipalName,createdDateTime\nG1,ann@c.example,1\nG2,ann@c.example,2\nG3,bob@c.example,3\n",
+        "id,userPrincipalName,createdDateTime\nG1,ann@c.example,1\nG2,ann@c.example,2\nG3,ann@c.example,3\nG4,bob@c.example,4\n",
         "userPrincipalName",
     );
     taken(

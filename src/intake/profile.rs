@@ -192,7 +192,7 @@ pub(super) fn profiles(width: usize, rows: &[Entry]) -> Vec<ColumnProfile> {
     let mut profiles = vec![ColumnProfile::default(); width];
     for row in rows.iter().filter(|row| row.trouble.is_none()) {
         for (at, profile) in profiles.iter_mut().enumerate() {
-            if row.damage.iter().any(|damage| damage.cell == at) {
+            if row.is_unread(at) {
                 profile.add_unread();
             } else {
                 profile.add(row.cell(at));
@@ -213,6 +213,9 @@ impl Pair {
     pub(super) fn of_columns(rows: &[Entry], one: usize, other: usize) -> Pair {
         let mut pair = Pair::default();
         for row in rows.iter().filter(|row| row.trouble.is_none()) {
+            if row.is_unread(one) || row.is_unread(other) {
+                continue;
+            }
             let (one, other) = (row.cell(one), row.cell(other));
             if CellKind::of_text(one).is_id() && CellKind::of_text(other).is_id() {
                 pair.both += 1;
@@ -244,6 +247,9 @@ pub(super) fn go_together(rows: &[Entry], one: usize, other: usize) -> bool {
     let mut back = std::collections::HashMap::new();
     let (mut pairs, mut several_ids, mut several_names) = (0, 0, 0);
     for row in rows.iter().filter(|row| row.trouble.is_none()) {
+        if row.is_unread(one) || row.is_unread(other) {
+            continue;
+        }
         let (one, other) = (row.cell(one).to_lowercase(), row.cell(other).to_lowercase());
         if CellKind::of_text(&one).is_id() && CellKind::of_text(&other).is_id() {
             pairs += 1;
@@ -251,8 +257,8 @@ pub(super) fn go_together(rows: &[Entry], one: usize, other: usize) -> bool {
             several_ids += usize::from(*back.entry(other).or_insert_with(|| one.clone()) != one);
         }
     }
-    // One id with two names may be a user who was renamed.
-    several_ids * 20 <= pairs && (several_names < 2 || several_names * 20 <= pairs)
+    // One user who was renamed, or one row that is wrong, proves nothing.
+    [several_ids, several_names].into_iter().all(|count| count < 2 || count * 20 <= pairs)
 }
 
 #[cfg(test)]

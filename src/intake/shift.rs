@@ -202,8 +202,7 @@ impl Expectation {
             // A name that is the user's own address tells nothing.
             let own = at != id && kind.is_id() && is_same_person(text, entry.cell(id));
             let spelled = kind == CellKind::Text && (text.contains('@') || text.eq_ignore_ascii_case("me"));
-            let unread = entry.damage.iter().any(|damage| damage.cell == at);
-            if own || spelled || unread {
+            if own || spelled || entry.is_unread(at) {
                 continue;
             }
             odd.extend(self.elsewhere(entry, at, kind).oddity(kind).map(|what| (at, what)));
