@@ -21,6 +21,7 @@ use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Pace, Pacing, Rate};
 use crate::identity::{Endpoint, FurtherApp, Offer, Sources, process_variables};
 use crate::journal::SettingsRecord;
 use crate::outcome::Accepted;
+use crate::tenant::TenantName;
 
 /// Tries after the first.
 const RETRIES: u32 = 5;
@@ -134,7 +135,11 @@ impl SignIn {
     /// From flags and the environment's names that are no secrets.
     pub fn new(args: &SignInArgs) -> SignIn {
         SignIn {
-            tenant: args.tenant.clone().or_else(|| process_variables("AZURE_TENANT_ID")),
+            tenant: args
+                .tenant
+                .clone()
+                .or_else(|| process_variables("AZURE_TENANT_ID"))
+                .map(normalize_tenant),
             client_id: args.client_id.clone().or_else(|| process_variables("AZURE_CLIENT_ID")),
             sources: Sources {
                 auth: args.auth,
@@ -180,6 +185,11 @@ impl SignIn {
             sources: app.sources.clone(),
         }
     }
+}
+
+/// A tenant's name in the one spelling in which it is compared and shown. What is none is refused where it is used.
+fn normalize_tenant(given: String) -> String {
+    given.parse::<TenantName>().map_or(given, |name| name.to_string())
 }
 
 /// What is kept as evidence, and where.
