@@ -7,6 +7,7 @@ mod stage;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -385,7 +386,8 @@ fn what_a_device_code_brings_shows_nowhere() {
 /// The authority says back what it got, in every refusal.
 #[test]
 fn a_device_code_and_a_refresh_token_that_the_authority_quotes_show_nowhere() {
-    let (root, seen) = serve_seen(|number, seen| {
+    let tokens = AtomicUsize::new(0);
+    let (root, seen) = serve_seen(move |_, seen| {
         let echo = |error: &str| {
             let body = serde_json::json!({
                 "error": error,
@@ -403,7 +405,17 @@ fn a_device_code_and_a_refresh_token_that_the_authority_quotes_show_nowhere() {
                 }),
             );
         }
-        match number {
+        if !seen.line.contains("/token") {
+            let tenant = "https://login.microsoftonline.com/0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+            return json(
+                "200 OK",
+                "x-openid: yes",
+                &serde_json::json!({
+                    "issuer": format!("{tenant}/v2.0"), "token_endpoint": format!("{tenant}/oauth2/v2.0/token"),
+                }),
+            );
+        }
+        match tokens.fetch_add(1, Ordering::Relaxed) + 1 {
             1 => echo("authorization_pending"),
             2 => json(
                 "200 OK",
@@ -444,7 +456,10 @@ fn secrets_from_files_and_standard_input_show_nowhere_else() {
             let input = stage.input("users.txt", USERS);
             let file = (!by_stdin).then(|| stage.input("secret.txt", secret));
             let mut command = stage.bare("run");
-            command.env("AZURE_TENANT_ID", "contoso.com").env("AZURE_CLIENT_ID", "an-app").arg(&input);
+            command
+                .env("AZURE_TENANT_ID", "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f")
+                .env("AZURE_CLIENT_ID", "an-app")
+                .arg(&input);
             command.args(["--yes", "--graph-url", &stage.simulator.url()]);
             command.args(["--authority-url", &stage.simulator.url(), flag]);
             command.arg(file.as_deref().unwrap_or(Path::new("-"))).stdin(std::process::Stdio::piped());

@@ -48,7 +48,7 @@ impl HttpGraph {
         HttpGraph { priority, ..self }
     }
 
-    /// Why an answer with these headers is not the answer to this request, if it is not.
+    /// Why a success with these headers may be the answer to another request, if it may.
     ///
     /// A server that answers a request twice sends the second answer to whatever request comes next on the connection. Where
     /// the server echoes `client-request-id`, a success without it may be such an answer.
@@ -59,7 +59,7 @@ impl HttpGraph {
         asked: Uuid,
     ) -> Option<&'static str> {
         if answers_another(headers, asked) {
-            return Some("the connection gave the answer to another request");
+            return Some(ANOTHERS);
         }
         if id(headers, "client-request-id") == Some(asked) {
             self.echoes.store(true, Ordering::Relaxed);
@@ -71,9 +71,11 @@ impl HttpGraph {
 
     async fn read(&self, response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {
         let mut facts = facts(response.status().as_u16(), response.headers(), token);
-        if let Some(why) = self.misdelivery(response.status(), response.headers(), asked) {
-            return Reply::Lost(Lost { how: Loss::Broken, detail: why.to_owned() });
+        let misdelivered = |why: &str| Reply::Lost(Lost { how: Loss::Broken, detail: why.to_owned() });
+        if answers_another(response.headers(), asked) {
+            return misdelivered(ANOTHERS);
         }
+        let doubt = self.misdelivery(response.status(), response.headers(), asked);
         let succeeded = response.status().is_success();
         facts.body = match (content_coding(response.headers()), whole(response, MAX_BODY).await) {
             (Some(coding), _) => Body::Encoded(coding),
@@ -85,7 +87,11 @@ impl HttpGraph {
             // Another status than a success says enough by itself.
             (None, Whole::TimedOut | Whole::CutOff) => Body::CutOff,
         };
-        Reply::Response(Box::new(facts))
+        match doubt {
+            // A portal's page says more by what it is.
+            Some(why) if facts.confirms() => misdelivered(why),
+            _ => Reply::Response(Box::new(facts)),
+        }
     }
 }
 
@@ -134,6 +140,9 @@ pub(super) fn lost(error: &reqwest::Error) -> Lost {
     };
     Lost { how, detail: describe(error) }
 }
+
+/// Why an answer is not believed that echoes another request's id.
+const ANOTHERS: &str = "the connection gave the answer to another request";
 
 /// What came of a body.
 pub(super) enum Whole {
