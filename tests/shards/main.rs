@@ -17,13 +17,13 @@ use stage::{Done, Stage};
 
 /// So many rows, some of them twice, some of nobody, with a column of their own.
 fn staff(count: usize) -> String {
-    let mut text = "id,userPrincipalName,Department\n".to_owned();
+    let mut text = "userPrincipalName,Note,Department\n".to_owned();
     for n in 0..count {
         let department = ["Sales", "IT", "Board"][n % 3];
         let upn = format!("u{n:03}@contoso.com");
         text += &match n % 10 {
             7 => format!("Total: {n},,{department}\n"),
-            8 => format!(",{},{department}\n", format!("u{:03}@contoso.com", n / 2).to_uppercase()),
+            8 => format!("{},,{department}\n", format!("u{:03}@contoso.com", n / 2).to_uppercase()),
             9 => format!("gone-{upn},,{department}\n"),
             _ => format!("{upn},,{department}\n"),
         };

@@ -18,7 +18,6 @@ fn timeless(folder: &Path) -> Vec<stage::Row> {
 }
 
 #[test]
-#[ignore = "its file has principal names under `id` beside another column of them, which now is refused"]
 fn the_joined_report_is_that_of_one_run() {
     let text = staff(150);
     let whole = Stage::new(GONE);

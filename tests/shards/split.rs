@@ -5,7 +5,6 @@ use super::*;
 use std::collections::BTreeSet;
 
 #[test]
-#[ignore = "its file has principal names under `id` beside another column of them, which now is refused"]
 fn four_parts_send_each_user_once() {
     let stage = Stage::new(GONE);
     let input = stage.input("staff.csv", staff(120));
@@ -35,7 +34,6 @@ fn four_parts_send_each_user_once() {
 }
 
 #[test]
-#[ignore = "its file has principal names under `id` beside another column of them, which now is refused"]
 fn rows_that_name_nobody_stand_in_one_part() {
     let stage = Stage::new("");
     let input = stage.input("staff.csv", staff(60));
