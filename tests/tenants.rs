@@ -329,8 +329,8 @@ fn each_tenant_can_have_an_app_of_its_own() {
     let stage = Stage::new(
         "accept_any_token = false\n\
          [[tenant]]\nmatch = 'a.example'\napps = ['app-a']\nsecret = 'secret-of-a'\n\
-         [[tenant]]\nmatch = 'b.example'\napps = ['app-b']\nsecret = 'secret-of-b'\n\
-         [[tenant]]\nmatch = 'c.example'\napps = ['app-1']\n",
+         [[tenant]]\nmatch = 'b.example'\nid = '0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f'\napps = ['app-b']\n\
+         secret = 'secret-of-b'\n[[tenant]]\nmatch = 'c.example'\napps = ['app-1']\n",
     );
     for name in ["a", "b"] {
         let _path = stage.input(name, format!("secret-of-{name}"));
@@ -363,6 +363,16 @@ fn each_tenant_can_have_an_app_of_its_own() {
     assert!(!done.stdout.contains("app app-"), "{}", done.stdout);
     let page = folder.text("report.html");
     assert!(page.contains("3 apps, in summary.json") && !page.contains("app-b"), "{page}");
+    // The profile names by its domain what the rows name by id.
+    let by_id = stage.input(
+        "ids.csv",
+        "id,tenant\nv@a.example,a.example\nv@b.example,0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f\n",
+    );
+    let alone = stage.input("alone.csv", "id,tenant\nw@b.example,0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f\n");
+    for input in [by_id, alone] {
+        stage.finish(run(&stage, &["--config", &config, "--profile", "all"]).arg(&input)).exits(0);
+    }
+    assert_eq!(stage.ledger().users.len(), 6);
 }
 
 #[test]

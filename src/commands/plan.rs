@@ -48,10 +48,11 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     if work.output.output != Output::None {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
-    let wanted = Wanted::new(&gathered, &who, &wishes).identified(&network).await?;
+    let wanted = Wanted::new(&gathered, &who, &wishes);
+    let credentials = Credentials::new(who, profile.as_ref());
+    let wanted = wanted.identified(&credentials, &network).await?;
     let wanted = wanted.checked(&gathered, &wishes)?;
     wanted.refuse_several("plan")?;
-    let credentials = Credentials::new(who, profile.as_ref());
     let crew = Crew::sign_in(wanted, &credentials, &Apps::default(), &network, work.output.output).await?;
     let draft = run::compose(gathered, &wishes, &crew.tenants(&work), &work).await?;
     if draft.names_me() {

@@ -53,9 +53,10 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    let wanted = Wanted::new(&gathered, &who, &wishes).identified(&network).await?;
-    let wanted = wanted.checked(&gathered, &wishes)?;
+    let wanted = Wanted::new(&gathered, &who, &wishes);
     let credentials = Credentials::new(who, profile.as_ref());
+    let wanted = wanted.identified(&credentials, &network).await?;
+    let wanted = wanted.checked(&gathered, &wishes)?;
     let crew = Crew::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
     let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
     if args.work.dry_run {

@@ -6,13 +6,14 @@ use super::{Directory, DirectoryError, Need, Person, odata};
 
 impl Directory {
     /// The owners of the app and of its service principal, users only. An app that lives in another tenant has no
-    /// registration here, and so no owners of one (learn.microsoft.com/graph/api/application-list-owners,
+    /// registration here, and so no owners of one; each app that signs in has a service principal (learn.microsoft.com/graph/api/application-list-owners,
     /// learn.microsoft.com/graph/api/serviceprincipal-list-owners).
     ///
     /// # Errors
-    /// When apps can't be read.
+    /// When apps can't be read, or Graph knows neither of the two.
     pub async fn owners(&self, app_id: &str) -> Result<Vec<Person>, DirectoryError> {
         let mut owners: Vec<Person> = Vec::new();
+        let mut known = false;
         for collection in ["applications", "servicePrincipals"] {
             let app = odata::encoded(&app_id.replace('\'', "''"));
             let url = format!("{collection}(appId='{app}')/owners?$select={}", self.users.select());
@@ -20,11 +21,12 @@ impl Directory {
             let read = Read { what, url, eventual: false, need: Need::Apps, cost: 1 };
             match Users::among_others(&self.reader, read).all().await {
                 Ok(found) => {
+                    known = true;
                     let new = |person: &Person| !owners.iter().any(|owner| owner.id == person.id);
                     let new: Vec<Person> = found.into_iter().filter(new).collect();
                     owners.extend(new);
                 }
-                Err(DirectoryError::NotFound { .. }) => {}
+                Err(DirectoryError::NotFound { .. }) if collection == "applications" || known => {}
                 Err(error) => return Err(error),
             }
         }

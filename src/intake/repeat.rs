@@ -61,6 +61,7 @@ impl KnownHeader {
         };
         let other = self.is_header(&filled)
             || self.is_header_of_others(&squeezed, entry, id)
+            || self.cells.len() <= 1 && is_word_for_others(&filled)
             || matches!(filled[..], [cell] if cell.len() < 4096 && split(cell));
         other.then_some(Repeat::Other)
     }
@@ -98,6 +99,11 @@ impl KnownHeader {
         }
         (own >= 2 && own * 2 >= cells.len()) || (sure && known * 2 >= cells.len())
     }
+}
+
+/// Whether a line of one word is `Manager`, `Owner` and the like: below it stand other people than above.
+fn is_word_for_others(cells: &[&str]) -> bool {
+    matches!(cells, [cell] if cell.len() <= 128 && Header::new(cell).names_another_person())
 }
 
 /// The cell without blanks, a byte order mark and quotes around it.

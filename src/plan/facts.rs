@@ -57,7 +57,8 @@ pub struct PlanFacts {
 }
 
 impl PlanFacts {
-    /// What could not be looked up although it was tried, or may not be read; each in words.
+    /// What could not be looked up although it was tried, or may not be read; each in words. The guard of Global
+    /// Administrators is silent where roles can't be read, and that is said.
     pub fn failed(&self) -> Vec<String> {
         let users = match &self.resolution {
             Resolution::Impossible(why) if lacks_permission(why) => {
@@ -66,21 +67,26 @@ impl PlanFacts {
             Resolution::Impossible(why) => Some(who_exists(Some(why))),
             Resolution::Full | Resolution::NotAsked => None,
         };
-        users.into_iter().chain(self.unchecked.iter().cloned()).collect()
+        let admins = users.as_ref().and_then(|_| self.administrators_unknown());
+        users.into_iter().chain(admins).chain(self.unchecked.iter().cloned()).collect()
     }
 
-    /// All that nobody could tell, also what was not asked. The guard of Global Administrators is silent where roles can't
-    /// be read, and that is said.
+    /// All that nobody could tell, also what was not asked.
     pub fn unknown(&self) -> Vec<String> {
-        let mut words: Vec<String> =
-            (self.resolution == Resolution::NotAsked).then(|| who_exists(None)).into_iter().collect();
-        words.extend(self.failed());
-        let told = self.unchecked.iter().any(|word| word.contains("who holds"));
-        if self.global_administrators.is_none() && !told {
-            let at = usize::from(self.resolution != Resolution::Full);
-            words.insert(at, "who of them is an administrator".to_owned());
+        match self.resolution {
+            Resolution::Impossible(_) => self.failed(),
+            Resolution::Full => self.administrators_unknown().into_iter().chain(self.failed()).collect(),
+            Resolution::NotAsked => {
+                let admins = self.administrators_unknown();
+                std::iter::once(who_exists(None)).chain(admins).chain(self.failed()).collect()
+            }
         }
-        words
+    }
+
+    /// Where nobody knows who holds roles, and no line says so yet.
+    fn administrators_unknown(&self) -> Option<String> {
+        let told = self.unchecked.iter().any(|word| word.contains("who holds"));
+        (self.global_administrators.is_none() && !told).then(|| "who of them is an administrator".to_owned())
     }
 }
 

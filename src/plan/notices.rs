@@ -49,8 +49,8 @@ fn unresolved(why: &str) -> String {
         false => why.trim_end_matches(". Nothing was sent").replace(". ", "; "),
     };
     format!(
-        "users are not looked up first: {why}. So guests named by object id, users who do not exist, and one person under \
-         two ids can't be told beforehand"
+        "users are not looked up first: {why}. So guests named by object id, users who do not exist, administrators, and one \
+         person under two ids can't be told beforehand"
     )
 }
 

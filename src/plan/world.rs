@@ -151,6 +151,11 @@ impl<'a, D: Ask> World<'a, D> {
         self.resolution == Resolution::Full
     }
 
+    /// Whether ids would be looked up, and can't be.
+    pub(super) fn is_impossible(&self) -> bool {
+        matches!(self.resolution, Resolution::Impossible(_))
+    }
+
     /// The directory, where ids are looked up.
     pub(super) fn resolving(&self) -> Option<&'a D> {
         self.directory.filter(|_| self.is_resolved())

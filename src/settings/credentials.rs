@@ -31,9 +31,11 @@ impl Credentials {
         Credentials { own, special: special.collect() }
     }
 
-    /// How a tenant is signed in to.
-    pub fn of(&self, tenant: &TenantName) -> SignIn {
-        let special = self.special.iter().find(|(name, _)| name == tenant);
+    /// How a tenant is signed in to, by all of its names; the first is that by which it is signed in to.
+    pub fn of<'a>(&self, names: impl IntoIterator<Item = &'a TenantName>) -> SignIn {
+        let names: Vec<&TenantName> = names.into_iter().collect();
+        let Some(tenant) = names.first().copied() else { return self.own.clone() };
+        let special = self.special.iter().find(|(name, _)| names.contains(&name));
         let who = special.map_or(&self.own, |(_, who)| who);
         let given = who.tenant.as_deref().and_then(|given| given.parse::<TenantName>().ok());
         // What was given stays as it was written.

@@ -36,6 +36,7 @@ fn a_short_second_header_is_seen_as_well() {
         "UPN,Department\nann@c.example,HR\nManager,Department\nboss@c.example,HR\n",
         "Nr;Login\n1;ann@c.example\nNr;Vorgesetzter\n1;boss@c.example\n",
         "UPN\nann@c.example\nManager\nboss@c.example\n",
+        "ann@c.example\nbob@c.example\nManager\nboss@c.example\n",
     ] {
         let (found, said) = ran(file, &[], 2);
         assert!(found.is_empty() && said.contains("line 3"), "{said}");

@@ -80,7 +80,7 @@ fn kinds_of_accounts_are_left_out_by_what_the_directory_says() {
 
 /// What a run says that may not read users.
 const NOT_LOOKED_UP: &str = "users are not looked up first: the sign-in lacks User.Read.All. So guests named by object id, \
-                             users who do not exist, and one person under two ids can't be told beforehand\n";
+                             users who do not exist, administrators, and one person under two ids can't be told beforehand\n";
 
 #[test]
 fn without_the_permission_the_run_goes_on_and_says_what_that_costs() {

@@ -1,6 +1,6 @@
 //! The tenant, its users' number, the operator and the app's owners.
 
-use entra_revoke::directory::{Selector, UserReads};
+use entra_revoke::directory::{DirectoryError, Selector, UserReads};
 use entra_revoke::simulator::TokenKind;
 
 use crate::desk::{ALL, Desk, group, only};
@@ -58,13 +58,15 @@ fn an_app_is_nobody_and_a_user_is_somebody() {
 }
 
 #[test]
-fn owners_are_users_of_both_objects_and_an_app_from_elsewhere_has_none() {
+fn owners_are_users_of_both_objects_and_an_unknown_app_is_an_error() {
     let desk = Desk::new(&format!("{ALL}{TENANT}"));
     let owners = desk.wait(desk.directory.owners(APP)).unwrap();
     let names: Vec<&str> = owners.iter().filter_map(|person| person.upn.as_deref()).collect();
     assert_eq!(names, ["bo@contoso.example"]);
-    assert_eq!(desk.wait(desk.directory.owners("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f")).unwrap(), []);
-    assert_eq!(desk.wait(desk.directory.owners("o'brien')/owners?x=#")).unwrap(), []);
+    for unknown in ["0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f", "o'brien')/owners?x=#"] {
+        let error = desk.wait(desk.directory.owners(unknown)).unwrap_err();
+        assert!(matches!(error, DirectoryError::NotFound { .. }), "{error}");
+    }
     let desk = Desk::new(&format!("{}{TENANT}", only(&["User.Read.All"])));
     assert!(desk.wait(desk.directory.owners(APP)).unwrap_err().is_forbidden());
 }

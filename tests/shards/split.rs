@@ -104,13 +104,12 @@ fn resume_keeps_to_its_part() {
 }
 
 #[test]
-#[ignore = "its file has principal names under `id` beside another column of them, which now is refused"]
 fn what_rows_of_other_parts_call_somebody_protected_counts() {
     let stage = Stage::new("");
     let list = stage
         .input("keep.csv", "id,userPrincipalName\n0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f,ann@contoso.com\n");
     // The first row says who old-ann is; only the second would send her.
-    let rows = ["ann@contoso.com,old-ann@contoso.com", "old-ann@contoso.com,"];
+    let rows = ["0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f,old-ann@contoso.com", ",old-ann@contoso.com"];
     let input = stage.input("staff.csv", format!("id,userPrincipalName\n{}\n", rows.join("\n")));
     let whole = stage.run(&input, &["--protect", list.to_str().unwrap()]);
     whole.exits(2);
@@ -119,7 +118,7 @@ fn what_rows_of_other_parts_call_somebody_protected_counts() {
         let part = ["--shard", &format!("{number}/3")];
         let alone = stage.run(&input, &[&part[..], &["--dry-run", "-o", "csv"]].concat());
         if alone.stdout.contains("old-ann@contoso.com,old-ann@contoso.com") {
-            apart += usize::from(!alone.stdout.contains(",ann@contoso.com"));
+            apart += usize::from(!alone.stdout.contains("0785ef7c"));
             let done = stage.run(&input, &[&part[..], &["--protect", list.to_str().unwrap()]].concat());
             assert_eq!(done.exits(2).stderr, whole.stderr);
         }

@@ -108,11 +108,12 @@ impl Crew {
         let waiting = Waiting::new(wanted.names.len(), output);
         let signing = together(
             AT_ONCE,
-            wanted.names.iter().map(|name| {
+            wanted.names.iter().enumerate().map(|(place, name)| {
                 let (clients, said, waiting) = (clients.clone(), &said, &waiting);
+                let wanted = &wanted;
                 async move {
                     waiting.begins(name);
-                    let who = credentials.of(name);
+                    let who = credentials.of(wanted.names_of(place));
                     let connection =
                         sign_in_to(name, &who, whose(credentials.is_own(&who)), network, clients, said).await;
                     waiting.ends(name);
@@ -275,10 +276,7 @@ async fn one(
     apps: &Apps,
     network: &Network,
 ) -> Result<Crew, Error> {
-    let who = match wanted.names.first() {
-        Some(name) => credentials.of(name),
-        None => credentials.own.clone(),
-    };
+    let who = credentials.of(wanted.names_of(0));
     let connection =
         apps::sign_in(&who, apps, network).await.map_err(|error| named_by_rows(error, &wanted))?;
     if !wanted.by_row {

@@ -13,7 +13,7 @@ use crate::event::TenantIndex;
 use crate::http::HttpClients;
 use crate::identity::{Authority, Unidentified};
 use crate::plan::{Gathered, Signed, Tenant, Tenants, Wishes};
-use crate::settings::{Network, SignIn};
+use crate::settings::{Credentials, Network, SignIn};
 use crate::tenant::{Places, TenantName};
 use crate::together::together;
 
@@ -62,13 +62,24 @@ impl Wanted {
     }
 
     /// Joins names that the authority gives one id: two domains may be one tenant. A domain of which it does not tell stays
-    /// by itself; signing in says why.
+    /// by itself; signing in says why. The tenants of `credentials` are matched like that, too: a profile may name by its
+    /// domain what the rows name by id.
     ///
     /// # Errors
     /// When there can be no HTTPS.
-    pub(in crate::commands) async fn identified(self, network: &Network) -> Result<Wanted, Error> {
+    pub(in crate::commands) async fn identified(
+        self,
+        credentials: &Credentials,
+        network: &Network,
+    ) -> Result<Wanted, Error> {
         let is_domain = |name: &TenantName| matches!(name, TenantName::Domain(_));
-        if !self.are_several() || !self.names.iter().any(is_domain) {
+        let has_own = |name: &TenantName| credentials.special.iter().any(|(special, _)| special == name);
+        let special = credentials.special.iter().map(|(name, _)| name.clone());
+        let special: Vec<TenantName> = match self.names.iter().all(has_own) {
+            true => Vec::new(),
+            false => special.filter(|name| !self.names.contains(name)).collect(),
+        };
+        if !self.are_several() && special.is_empty() || !self.names.iter().chain(&special).any(is_domain) {
             return Ok(self);
         }
         let (clients, root) = (HttpClients::new(&network.http())?, network.authority());
@@ -76,7 +87,7 @@ impl Wanted {
         let silent = Cell::new(false);
         let ids = together(
             AT_ONCE,
-            self.names.iter().map(|name| async {
+            self.names.iter().chain(&special).map(|name| async {
                 let domain = match name {
                     TenantName::Id(id) => return Some(*id),
                     TenantName::Domain(_) if silent.get() => return None,
@@ -89,11 +100,13 @@ impl Wanted {
             }),
         )
         .await;
-        Ok(self.joined(&ids))
+        Ok(self.joined(&ids, special))
     }
 
-    /// The same with names of one id as one tenant.
-    fn joined(self, ids: &[Option<Uuid>]) -> Wanted {
+    /// The same with names of one id as one tenant. `ids` are those of its names, and then of the `special` names, which
+    /// add no tenant.
+    fn joined(self, ids: &[Option<Uuid>], special: Vec<TenantName>) -> Wanted {
+        let ids_of_special = &ids[self.names.len()..];
         let mut joined = Wanted { names: Vec::new(), rows: Vec::new(), own: None, ..self };
         let mut known: HashMap<Uuid, usize> = HashMap::new();
         for (at, ((name, rows), id)) in self.names.into_iter().zip(self.rows).zip(ids).enumerate() {
@@ -111,6 +124,11 @@ impl Wanted {
             }
             if self.own == Some(at as TenantIndex) {
                 joined.own = Some(place as TenantIndex);
+            }
+        }
+        for (name, id) in special.into_iter().zip(ids_of_special) {
+            if let Some(place) = id.and_then(|id| known.get(&id)) {
+                joined.others.push((name, *place));
             }
         }
         joined

@@ -1,7 +1,7 @@
 //! Whom the guard must know of, before any row is looked at.
 
 use super::{Guard, GuardError, Unprotected, for_each_person};
-use crate::directory::Resolved;
+use crate::directory::{Need, Resolved};
 use crate::outcome::Outcome;
 use crate::plan::ask::{Ask, Tell, ids_of, resolve};
 use crate::plan::world::{Within, World};
@@ -139,7 +139,13 @@ impl Loaded {
     }
 
     async fn know_the_owners<D: Ask>(&mut self, signed: &Signed, world: &World<'_, D>) {
-        let Some(directory) = world.informing() else { return };
+        let Some(directory) = world.informing() else {
+            if world.is_impossible() && !signed.app_ids.is_empty() {
+                let (users, apps) = (Need::Users.permission(), Need::Apps.permission());
+                self.unchecked.push(format!("who owns the app (needs {users} and {apps})"));
+            }
+            return;
+        };
         for app in &signed.app_ids {
             match directory.owners(app).await {
                 Ok(owners) => owners.iter().for_each(|owner| self.guard.own.owner(ids_of(owner).collect())),
