@@ -252,7 +252,7 @@ pub enum SignInError {
     /// The token belongs to another tenant than the one that was named.
     #[error(
         "the token is for tenant {found}, but tenant {expected} is named: nothing was sent. Sign in to that tenant, or correct \
-         --tenant"
+         the name (--tenant, AZURE_TENANT_ID, or the profile's `tenant`)"
     )]
     OtherTenant {
         /// As named.
@@ -262,8 +262,8 @@ pub enum SignInError {
     },
     /// The authority knows no such tenant.
     #[error(
-        "there is no tenant {tenant} in this cloud ({said}): nothing was sent. Check the name (--tenant) and --cloud, or name \
-         the tenant by its id"
+        "there is no tenant {tenant} in this cloud ({said}): nothing was sent. Check the name (--tenant, AZURE_TENANT_ID, or \
+         the profile's `tenant`) and --cloud, or name the tenant by its id"
     )]
     NoSuchTenant {
         /// As named.

@@ -118,15 +118,14 @@ pub enum IntakeError {
     },
     /// There is a header row, and no column of it is known to hold user ids.
     #[error(
-        "{name}: no column of the header on line {line} is known to hold user ids{why}: {}. \
-         Say which with --column NAME",
-        list(headers)
+        "{name}: no column of {} is known to hold user ids{why}: {}. Say which with --column NAME",
+        header_on(*line), list(headers)
     )]
     NoIdColumn {
         /// The source.
         name: String,
-        /// The line of the header.
-        line: u64,
+        /// The line of the header; none for the keys of JSON.
+        line: Option<u64>,
         /// The headers seen.
         headers: Vec<String>,
         /// What there is to say about the columns that are known, in brackets; it may be empty.
@@ -134,15 +133,14 @@ pub enum IntakeError {
     },
     /// More than one column may name the users, or the one that may is not certain.
     #[error(
-        "{name}: it is not certain which column of the header on line {line} names the users. It may be {}. \
-         Say which with --column NAME",
-        columns.join(" or ")
+        "{name}: it is not certain which column of {} names the users. It may be {}. Say which with --column NAME",
+        header_on(*line), columns.join(" or ")
     )]
     UncertainColumn {
         /// The source.
         name: String,
-        /// The line of the header.
-        line: u64,
+        /// The line of the header; none for the keys of JSON.
+        line: Option<u64>,
         /// The columns that it may be, each with what speaks for or against it.
         columns: Vec<String>,
     },
@@ -310,6 +308,26 @@ pub(super) fn bare(text: &str) -> String {
             escaped.into_iter().flatten().chain((!acts).then_some(c))
         })
         .collect()
+}
+
+impl IntakeError {
+    /// The same where the columns are keys of objects, which stand on no one line.
+    pub(super) fn by_keys(self) -> IntakeError {
+        match self {
+            IntakeError::NoIdColumn { name, headers, why, .. } => {
+                IntakeError::NoIdColumn { name, line: None, headers, why }
+            }
+            IntakeError::UncertainColumn { name, columns, .. } => {
+                IntakeError::UncertainColumn { name, line: None, columns }
+            }
+            other => other,
+        }
+    }
+}
+
+/// The header on this line; the keys of objects stand on none.
+fn header_on(line: Option<u64>) -> String {
+    line.map_or_else(|| "its objects".to_owned(), |line| format!("the header on line {line}"))
 }
 
 /// Names, as `a`, `b` and 3 more.

@@ -108,7 +108,7 @@ pub(super) fn decide(
             let column = shown(first.cell(0));
             let word = Header::new(first.cell(0)).against.unwrap_or_default();
             let columns = vec![format!("{column} (its name says `{word}`)")];
-            Err(IntakeError::UncertainColumn { name: name.to_owned(), line: first.line, columns })
+            Err(IntakeError::UncertainColumn { name: name.to_owned(), line: Some(first.line), columns })
         }
         (None, true) => Ok(list()),
         (Some(column), true) if holds_id || column == "1" => {
@@ -140,7 +140,7 @@ fn speaks_of_others(entries: &[Entry]) -> bool {
 fn no_header(name: &str, entries: &[Entry]) -> IntakeError {
     IntakeError::NoIdColumn {
         name: name.to_owned(),
-        line: entries[0].line,
+        line: Some(entries[0].line),
         headers: name_columns(entries, 0),
         why: String::new(),
     }
@@ -305,7 +305,7 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
 
 /// Why a file is refused whose column of users is not certain.
 fn doubtful(name: &str, line: u64, columns: &[String], doubt: Doubt) -> IntakeError {
-    let name = name.to_owned();
+    let (name, line) = (name.to_owned(), Some(line));
     match doubt {
         Doubt::NoColumn(why) => {
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();

@@ -61,7 +61,6 @@ impl KnownHeader {
         };
         let other = self.is_header(&filled)
             || self.is_header_of_others(&squeezed, entry, id)
-            || self.cells.len() <= 1 && is_word_for_others(&filled)
             || matches!(filled[..], [cell] if cell.len() < 4096 && split(cell));
         other.then_some(Repeat::Other)
     }
@@ -101,9 +100,10 @@ impl KnownHeader {
     }
 }
 
-/// Whether a line of one word is `Manager`, `Owner` and the like: below it stand other people than above.
-fn is_word_for_others(cells: &[&str]) -> bool {
-    matches!(cells, [cell] if cell.len() <= 128 && Header::new(cell).names_another_person())
+/// Whether a line of a plain list is `Manager`, `Owner` and the like: below it stand other people than above.
+pub(super) fn is_header_of_others(line: &str) -> bool {
+    let line = plain(line);
+    line.len() <= 128 && Header::new(line).names_another_person()
 }
 
 /// The cell without blanks, a byte order mark and quotes around it.

@@ -7,7 +7,7 @@ use super::filter::Filters;
 use super::layout::Layout;
 use super::omission::{OmissionReason, Omissions};
 use super::profile::{is_blank, is_same};
-use super::repeat::Repeat;
+use super::repeat::{Repeat, is_header_of_others};
 use super::template::{has_columns as has_template_columns, is_example};
 use super::{Row, Verdict};
 use crate::user_id::names_external;
@@ -34,11 +34,14 @@ impl RowMaker {
         entry: &Entry,
         omissions: &mut Omissions,
     ) -> Result<bool, IntakeError> {
+        let (name, other) = (name.to_owned(), entry.line);
         if self.layout.is_list {
-            return Ok(false);
+            return match entry.cells.first() {
+                Some(line) if is_header_of_others(line) => Err(IntakeError::LateHeader { name, other }),
+                _ => Ok(false),
+            };
         }
         let header = &self.layout.header;
-        let (name, other) = (name.to_owned(), entry.line);
         match (header.compare(entry, self.layout.roles.id), header.line) {
             (None, _) => return Ok(false),
             (Some(Repeat::Same), _) => omissions.add(OmissionReason::HeaderAgain, entry.line),

@@ -85,3 +85,27 @@ fn a_list_that_protects_may_be_json() {
         assert!(!super::sent(&stage).contains("bob@contoso.example"));
     }
 }
+
+#[test]
+fn what_can_be_no_user_stays_unsent_when_json_is_resumed_and_applied() {
+    let text =
+        "[\"ann@contoso.example\",\"cy@contoso.example.\",\"dan*@contoso.example\",\"bob@contoso.example\"]";
+    let stage =
+        Stage::new(&format!("{RESOLVES_NOBODY}[[fault]]\nmatch = \"bob@*\"\nanswer = 400\ntimes = 1\n"));
+    let input = stage.input("users.json", text);
+    stage.run(&input, &[]).exits(3);
+    let folder = stage.folder().path;
+    // The two that can be nobody are left.
+    stage.finish(stage.command("resume").arg(&folder)).exits(3);
+    let outcomes = stage.folder().outcomes();
+    assert_eq!(outcomes.values().filter(|outcome| *outcome == "revoked").count(), 2, "{outcomes:?}");
+    assert_eq!(outcomes.values().filter(|outcome| *outcome == "invalid").count(), 2, "{outcomes:?}");
+    assert_eq!(super::sent(&stage).len(), 2);
+
+    let stage = Stage::new("");
+    let input = stage.input("users.json", text);
+    let plan = stage.dir.path().join("plan.json");
+    stage.finish(stage.command("plan").arg(&input).arg("--plan-file").arg(&plan)).exits(0);
+    stage.finish(stage.command("apply").arg(&plan).arg("--yes")).exits(3);
+    assert_eq!(super::sent(&stage).len(), 2);
+}

@@ -151,6 +151,28 @@ fn hidden_rows_are_told_and_left_out_where_that_is_asked_for() {
 }
 
 #[test]
+fn a_second_header_is_passed_over_or_refuses_the_workbook() {
+    let sheet = |again: &[&str]| {
+        single(rows(&[
+            &["UPN", "Name"],
+            &["ann@contoso.example", "Ann"],
+            again,
+            &["bob@contoso.example", "Bob"],
+        ]))
+    };
+    let (_, done, users) = run(&sheet(&["UPN", "Name"]), &[]);
+    assert_eq!(users, ["ann@contoso.example", "bob@contoso.example"]);
+    assert!(done.exits(0).stderr.contains("the header, which comes again"), "{}", done.stderr);
+    let (_, done, users) = run(&sheet(&["Name", "UPN"]), &[]);
+    assert!(users.is_empty());
+    assert!(
+        done.exits(2).stderr.contains("line 3 is another header than the one on line 1"),
+        "{}",
+        done.stderr
+    );
+}
+
+#[test]
 fn several_sheets_of_ids_are_refused_until_one_is_named() {
     let bytes = workbook(&[
         Sheet("Cover", "visible", rows(&[&["Leavers of May"], &["Prepared by:", "owner@contoso.example"]])),

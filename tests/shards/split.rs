@@ -176,3 +176,13 @@ fn what_is_no_part_is_refused() {
     }
     assert_eq!(stage.stats().requests, 0);
 }
+
+#[test]
+fn json_is_split_as_a_table_is() {
+    let ids: Vec<String> = (0..30).map(|number| format!("{{\"upn\":\"u{number}@contoso.com\"}}")).collect();
+    let stage = Stage::new("");
+    let input = stage.input("staff.json", format!("[{}]", ids.join(",\n")));
+    stage.shards(&input, 3, &[]);
+    let sent = stage.sent();
+    assert_eq!((sent.len(), sent.values().sum::<u64>()), (30, 30));
+}

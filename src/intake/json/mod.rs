@@ -58,7 +58,7 @@ pub(super) fn open(name: &str, text: Text, options: &Options) -> Result<(Rows, L
         return Err(IntakeError::NoRows { name: name.to_owned(), what: "the list in it is empty" });
     }
     let mut layout = match table.form() {
-        Some(Form::Objects) => decide_by_keys(name, &table.look(), options)?,
+        Some(Form::Objects) => decide_by_keys(name, &table.look(), options).map_err(IntakeError::by_keys)?,
         _ => texts(name, options)?,
     };
     // The header stands in no record.

@@ -17,7 +17,7 @@ pub enum GuardError {
         source: Box<IntakeError>,
     },
     /// A line of the file names nobody.
-    #[error("{path}, line {line}: {reason}. Nothing is sent while the {list} can't be read in full", path = path.display())]
+    #[error("{path}, line {line}: {}. Nothing is sent while the {list} can't be read in full", asserted(reason), path = path.display())]
     Line {
         /// Which list.
         list: &'static str,
@@ -129,7 +129,8 @@ pub enum GuardError {
     },
     /// Only the directory can tell whom an entry names, and it is not read.
     #[error(
-        "the {list} names {entry}, whose members only the directory knows, and it is not read: take --no-lookup away. Nothing was sent"
+        "the {list} names {entry}, whose members only the directory knows, and --no-lookup keeps it from being read: take that flag \
+         away, or list the members themselves. Nothing was sent"
     )]
     NotRead {
         /// Which list.
@@ -143,4 +144,12 @@ pub enum GuardError {
         /// The id.
         id: String,
     },
+}
+
+/// A reason as part of a sentence: a question at its end stands in brackets.
+fn asserted(reason: &str) -> String {
+    match reason.strip_suffix('?').and_then(|asked| asked.rsplit_once("; ")) {
+        Some((why, asked)) => format!("{why} ({asked}?)"),
+        None => reason.to_owned(),
+    }
 }
