@@ -16,6 +16,8 @@ pub enum Part {
     /// A folder on the way to a file: not everybody may write to it, unless it is sticky, as `/tmp` is: there nobody can
     /// remove or replace what is another's.
     Above,
+    /// A symbolic link on the way: its owner decides where it leads. It has no mode of its own.
+    Link,
     /// A file or folder that this program makes and reads again, such as a run folder: nobody else may write to it, no
     /// group either, and a sticky folder is no exception, since others could still put files into it.
     Own,
@@ -139,7 +141,7 @@ fn fault(owner: Owner, mode: u32, part: Part, caller: u32) -> Option<Fault> {
     if owner.uid != 0 && owner.uid != caller {
         return Some(Fault::Owner { uid: owner.uid, caller });
     }
-    let is_excused = part == Part::Above && bits & STICKY != 0;
+    let is_excused = part == Part::Link || part == Part::Above && bits & STICKY != 0;
     if bits & 0o002 != 0 && !is_excused {
         return Some(Fault::Everybody { mode: bits });
     }
@@ -164,6 +166,7 @@ mod tests {
                 (0o040_755, Part::Above),
                 (0o040_775, Part::Above),
                 (0o041_777, Part::Above),
+                (0o120_777, Part::Link),
                 (0o040_700, Part::Own),
                 (0o040_755, Part::Own),
                 (0o042_755, Part::Own),
@@ -175,7 +178,7 @@ mod tests {
 
     #[test]
     fn what_is_anothers_is_not() {
-        for part in [Part::File, Part::Above, Part::Own] {
+        for part in [Part::File, Part::Above, Part::Link, Part::Own] {
             for mode in [0o600, 0o1777, 0o400] {
                 assert_eq!(faults(1001, mode, part), Some(Fault::Owner { uid: 1001, caller: 1000 }));
             }
