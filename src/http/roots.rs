@@ -12,6 +12,9 @@ use crate::files::{self, Pipes};
 /// The variable, as OpenSSL and most tools know it.
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
 
+/// The same for a folder of roots.
+const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+
 /// The most that is read of such a file, in bytes: the roots of a whole system have some 250,000.
 const LONGEST: u64 = 16 << 20;
 
@@ -25,6 +28,11 @@ pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<CertificateDer<'stat
             return Err(fail("--ca-cert", path, odd));
         }
         roots.extend(all);
+    }
+    // The platform's verifier reads this folder itself: whoever may put a root there reads the token.
+    let folders = std::env::var_os(SSL_CERT_DIR).filter(|_| cfg!(target_os = "linux")).unwrap_or_default();
+    for folder in std::env::split_paths(&folders).filter(|folder| folder.is_dir()) {
+        files::check(&folder).map_err(|error| fail(SSL_CERT_DIR, &folder, error.to_string()))?;
     }
     if let Some(path) = std::env::var_os(SSL_CERT_FILE).map(PathBuf::from) {
         let all = read(SSL_CERT_FILE, &path)?;
