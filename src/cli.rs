@@ -38,6 +38,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+    /// Take secrets, configuration and protect lists also from files that others than you and root may change
+    #[arg(long, global = true, help_heading = "Safety")]
+    pub insecure_files: bool,
 }
 
 /// The verbs.

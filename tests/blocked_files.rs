@@ -115,6 +115,49 @@ fn a_token_file_that_can_not_be_read_ends_the_run_in_time() {
     assert!(users.len() == 60 && users.iter().all(|user| user.effects == 1), "{users:#?}");
 }
 
+/// A device has no end, and a pipe that nobody writes has no beginning.
+#[test]
+fn only_plain_files_of_a_sensible_length_are_read() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", "a@contoso.com\n");
+    let pipe = stage.dir.path().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let long = stage.input("long", vec![b'x'; (16 << 20) + 1]);
+    let run = |flag: &str, path: &Path| {
+        let mut command = verb(&stage, "run");
+        command.env("AZURE_TENANT_ID", TENANT).env("AZURE_CLIENT_ID", APP).args(["--yes", "--timeout", "5s"]);
+        match flag.starts_with("--") {
+            true => command.arg(flag).arg(path),
+            false => command.env(flag, path).env("AZURE_CLIENT_SECRET", "fake"),
+        };
+        if flag == "--ca-cert" {
+            command.env("AZURE_CLIENT_SECRET", "fake");
+        }
+        let done = end(stage.start(command.arg(&input)));
+        assert!(matches!(done.code, Some(2 | 4)), "{flag} {}: {done:?}", path.display());
+        let name = path.display().to_string();
+        assert!(done.stderr.contains(flag) && done.stderr.contains(&name), "{flag} {name}: {done:?}");
+        done.stderr
+    };
+    for flag in ["--ca-cert", "SSL_CERT_FILE", "--certificate-file", "--client-secret-file", "--token-file"] {
+        let told = run(flag, Path::new("/dev/zero"));
+        assert!(told.contains("it is a device: name a plain file"), "{flag}: {told}");
+        let told = run(flag, &long);
+        assert!(told.contains("far too long") || told.contains("too large"), "{flag}: {told}");
+        // A token or secret may still be about to come.
+        if !["--client-secret-file", "--token-file"].contains(&flag) {
+            assert!(run(flag, &pipe).contains("it is a pipe"), "{flag}");
+        }
+    }
+    assert_eq!(stage.stats().requests, 0);
+    // A run's record, too.
+    let folder = stage.dir.path().join("a-run");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.join("run.json")).unwrap();
+    let done = end(stage.start(stage.bare("report").arg(&folder)));
+    assert!(matches!(done.code, Some(1 | 2)) && done.stderr.contains("run.json"), "{done:?}");
+}
+
 #[test]
 fn an_interrupt_ends_a_run_that_waits_for_a_file() {
     let (stage, file) = with_token_file();

@@ -172,14 +172,28 @@ fn the_authority_of_the_environment_and_the_cloud_must_agree() {
 }
 
 #[test]
-fn an_unknown_authority_of_the_environment_is_used_and_never_taken_from_a_runs_folder() {
+fn an_authority_that_no_cloud_has_is_meant_by_a_flag_alone() {
     let (_, graph, _) = TABLE[0];
     let login = "login.internal.example";
     let site = site(graph, login);
     site.stage.simulator.change("[[fault]]\nmatch = 'u01@*'\nanswer = 400").unwrap();
+    let flag = format!("--authority-url=https://{login}");
+    for host in [login, "login.microsoftonline.com.internal.example", "http://127.0.0.1:8080"] {
+        let mut command = site.run();
+        site.resolve(command.env("AZURE_AUTHORITY_HOST", host));
+        let done = site.stage.finish(&mut command);
+        done.exits(2);
+        for words in ["AZURE_AUTHORITY_HOST", host, "authority of no cloud", "--authority-url"] {
+            assert!(done.stderr.contains(words), "{words:?} is not in {}", done.stderr);
+        }
+    }
+    assert_eq!(site.stage.stats().token_requests, 0);
     let mut command = site.run();
-    site.resolve(command.env("AZURE_AUTHORITY_HOST", login));
-    site.stage.finish(&mut command).exits(3);
+    site.resolve(command.env("AZURE_AUTHORITY_HOST", login).arg(&flag));
+    let done = site.stage.finish(&mut command);
+    done.exits(3);
+    let told = format!("signing in at https://{login}, which is the authority of no cloud");
+    assert!(done.stderr.contains(&told), "{}", done.stderr);
     site.stage.simulator.change("fault = []").unwrap();
     let folder = site.stage.folder();
 
@@ -197,7 +211,9 @@ fn an_unknown_authority_of_the_environment_is_used_and_never_taken_from_a_runs_f
     let done = site.stage.finish(resume().env("AZURE_AUTHORITY_HOST", "login.microsoftonline.us"));
     done.exits(2);
     assert_eq!(site.stage.stats().token_requests, asked, "a secret was sent");
-    site.stage.finish(resume().env("AZURE_AUTHORITY_HOST", login)).exits(0);
+    site.stage.finish(resume().env("AZURE_AUTHORITY_HOST", login)).exits(2);
+    assert_eq!(site.stage.stats().token_requests, asked, "a secret was sent");
+    site.stage.finish(resume().arg(&flag)).exits(0);
     let ledger = site.stage.ledger();
     assert!(ledger.users.iter().all(|user| user.effects == 1));
     assert_eq!(ledger.stats.unexpected_hosts.len(), 0);

@@ -214,7 +214,10 @@ fn made_up_users(users: u32, files: &[PathBuf]) -> Result<Option<tempfile::Named
     if !files.is_empty() {
         return Ok(None);
     }
-    let fail = |source| Error::Io { what: "can't write a temporary file".to_owned(), source };
+    let fail = |error| {
+        let source = crate::files::temporary(error);
+        Error::Io { what: "can't write the made-up users".to_owned(), source }
+    };
     let mut file =
         tempfile::Builder::new().prefix("made-up-users-").suffix(".txt").tempfile().map_err(fail)?;
     let mut out = std::io::BufWriter::new(&mut file);

@@ -35,9 +35,13 @@ use std::time::Duration;
 use crate::cli::{Cli, Command, LogArgs, OutputArgs};
 use crate::console::{self, Progress, log};
 use crate::error::Error;
+use crate::files;
 
 /// Carries out a command line and gives the process's exit code.
 pub fn execute(cli: Cli) -> ExitCode {
+    if cli.insecure_files {
+        files::trust_all();
+    }
     let done = match cli.command {
         Command::Run(args) => block_on(run::run(*args)),
         Command::Drill(args) => block_on(drill::drill(*args)),
@@ -45,7 +49,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Apply(args) => block_on(apply::apply(*args)),
         Command::Resume(args) => block_on(resume::resume(*args)),
         Command::Doctor(args) => block_on(doctor::doctor(*args)),
-        Command::Report(args) => report::report(&args),
+        Command::Report(args) => block_on(async move { report::report(&args) }),
         Command::Profiles(args) => profiles::profiles(args),
         Command::Simulator(args) => block_on(simulator::simulator(args)),
     };
@@ -65,7 +69,10 @@ const LEFT_OVER: Duration = Duration::from_millis(500);
 /// question to DNS that nobody answers. The work itself has written all that must be written.
 fn block_on(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
     let runtime = runtime()?;
-    let done = runtime.block_on(work);
+    let done = runtime.block_on(async {
+        signals::outlive_size_limits();
+        work.await
+    });
     runtime.shutdown_timeout(LEFT_OVER);
     done
 }

@@ -49,7 +49,7 @@ pub(super) fn announce(profile: &Chosen, what_for: &str, output: Output) {
 }
 
 fn read(config: Option<PathBuf>) -> Result<Config, Error> {
-    Ok(profiled::config(&ProfileArgs { config, profile: None })?)
+    Ok(profiled::examined(&ProfileArgs { config, profile: None })?)
 }
 
 fn print(text: &str) -> Result<(), Error> {

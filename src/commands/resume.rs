@@ -169,11 +169,14 @@ fn nothing_left(
     report(folder, record, output, None, None)
 }
 
+/// The most that is read of `run.json`, in bytes: with thousands of tenants it has some millions.
+const LONGEST: u64 = 64 << 20;
+
 /// Reads `run.json`.
 pub(super) fn read_record(folder: &RunFolder) -> Result<RunRecord, Error> {
     let path = folder.file("run.json");
     let unreadable = |reason: String| Error::Usage(format!("can't read {}: {reason}", path.display()));
-    let text = std::fs::read(&path).map_err(|error| unreadable(error.to_string()))?;
+    let text = crate::files::read(&path, LONGEST).map_err(|error| unreadable(error.to_string()))?;
     let record: RunRecord = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
     if record.format > FORMAT {
         return Err(unreadable("it was written by a newer entra-revoke; use that".to_owned()));

@@ -37,23 +37,70 @@ pub(super) fn wait() -> std::io::Result<mpsc::Receiver<Stop>> {
 struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
+    /// None where it is ignored, as under `nohup`: then the run is meant to outlive the terminal.
+    hang_up: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
 impl Signals {
     fn new() -> std::io::Result<Signals> {
         use tokio::signal::unix::{SignalKind, signal};
+        let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
         let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Signals { interrupt: signal(interrupt)?, terminate: signal(terminate)? })
+        Ok(Signals { interrupt: signal(interrupt)?, terminate: signal(terminate)?, hang_up })
     }
 
     async fn next(&mut self) -> Stop {
         tokio::select! {
             _ = self.interrupt.recv() => Stop::Interrupted,
             _ = self.terminate.recv() => Stop::Terminated,
+            Some(_) = hung_up(&mut self.hang_up) => Stop::Terminated,
         }
     }
 }
+
+#[cfg(unix)]
+async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+    match signal {
+        Some(signal) => signal.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whether whoever started the program has it ignore SIGHUP. Linux tells; elsewhere it is taken for so where no stream
+/// is a terminal, which is how `nohup` leaves them. Then the signal does what it did when the program started.
+#[cfg(unix)]
+fn ignores_hang_up() -> bool {
+    use std::io::IsTerminal;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    match status.lines().find_map(|line| line.strip_prefix("SigIgn:")) {
+        Some(mask) => is_ignored(mask, rustix::process::Signal::HUP.as_raw()),
+        None => {
+            !std::io::stdin().is_terminal()
+                && !std::io::stdout().is_terminal()
+                && !std::io::stderr().is_terminal()
+        }
+    }
+}
+
+/// Whether a signal is in a mask as Linux writes it: in hex, the lowest bit for signal 1.
+#[cfg(unix)]
+fn is_ignored(mask: &str, signal: i32) -> bool {
+    u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
+/// Lets a write beyond the limit on the size of files (`ulimit -f`) fail, instead of ending the process (SIGXFSZ): the
+/// error says which file it was, and what was done is reported.
+#[cfg(unix)]
+pub(super) fn outlive_size_limits() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Once heard, the signal stays heard. Where that fails, the process ends as it did before.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
+/// Windows has no such limit.
+#[cfg(not(unix))]
+pub(super) fn outlive_size_limits() {}
 
 #[cfg(windows)]
 struct Signals {
@@ -82,5 +129,18 @@ impl Signals {
             _ = self.close.recv() => Stop::Terminated,
             _ = self.shutdown.recv() => Stop::Terminated,
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::is_ignored;
+
+    #[test]
+    fn an_ignored_signal_is_found_in_the_mask() {
+        assert!(is_ignored("\t0000000000001001", 1));
+        assert!(!is_ignored("\t0000000000001000", 1));
+        assert!(is_ignored("\t0000000000001000", 13));
+        assert!(!is_ignored("", 1));
     }
 }

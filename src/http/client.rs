@@ -1,7 +1,7 @@
 //! The one configuration of all HTTP: reqwest over rustls, no redirects, the environment's proxies, further roots.
 
 use std::error::Error as _;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,6 +10,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::redirect::Policy;
 use tokio_rustls::rustls;
 
+use super::connect_to::LOCALHOST;
 use super::proxy::Proxy;
 use super::{ConnectTo, roots, tls};
 
@@ -154,12 +155,16 @@ fn connect_timeout(timeout: Duration) -> Duration {
     CONNECT_TIMEOUT.min(timeout.mul_f64(0.9))
 }
 
-/// The addresses of each host: one that was named several times has several, tried in turn.
+/// The addresses of each host that DNS is not asked for: one that was named several times has several, tried in turn.
 fn addresses(connect_to: &[ConnectTo]) -> std::collections::BTreeMap<&str, Vec<SocketAddr>> {
     let mut addresses = std::collections::BTreeMap::<&str, Vec<SocketAddr>>::new();
     for one in connect_to {
         addresses.entry(one.host()).or_default().push(one.socket());
     }
+    // Plain HTTP goes there because it is this machine: no DNS may say that it is another.
+    addresses.entry(LOCALHOST).or_insert_with(|| {
+        vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), SocketAddr::from((Ipv6Addr::LOCALHOST, 0))]
+    });
     addresses
 }
 

@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+/// The one name that stands for this machine, and may be spoken to in plain HTTP.
+pub(super) const LOCALHOST: &str = "localhost";
+
 /// A host name, and where to connect to for it. TLS still asks for a certificate of the host name, so that a wrong
 /// address gets nothing but a handshake.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,17 @@ pub enum ConnectToError {
         "'{0}' is no IP address; write 203.0.113.7, or an IPv6 address in brackets, such as [2001:db8::7]"
     )]
     Address(String),
+    /// The host is this machine, and the address is not.
+    #[error(
+        "{host} is this machine, and what is for it may go in plain HTTP: it can't be sent to {address}. Give the service \
+         a name of its own, with HTTPS, or a tunnel to 127.0.0.1"
+    )]
+    Elsewhere {
+        /// The host.
+        host: String,
+        /// Where it was to lead.
+        address: IpAddr,
+    },
     /// The port is none.
     #[error("'{0}' is no port; write a number from 1 to 65535")]
     Port(String),
@@ -83,6 +97,9 @@ impl FromStr for ConnectTo {
             None => return Err(ConnectToError::Address(target.to_owned())),
             Some(digits) => Some(port_number(digits)?),
         };
+        if host == LOCALHOST && !address.to_canonical().is_loopback() {
+            return Err(ConnectToError::Elsewhere { host, address });
+        }
         Ok(ConnectTo { host, address, port })
     }
 }
@@ -117,10 +134,16 @@ mod tests {
             ("graph.microsoft.com=203.0.113.7", "graph.microsoft.com", "203.0.113.7:0"),
             ("Graph.Microsoft.com.=203.0.113.7:8443", "graph.microsoft.com", "203.0.113.7:8443"),
             ("a=[::1]", "a", "[::1]:0"),
+            ("localhost=127.0.0.2:8080", "localhost", "127.0.0.2:8080"),
+            ("localhost=[::ffff:127.0.0.1]", "localhost", "[::ffff:127.0.0.1]:0"),
             ("login_1.example=[2001:db8::7]:443", "login_1.example", "[2001:db8::7]:443"),
         ] {
             assert_eq!(read(text), Ok((host.to_owned(), socket.parse().unwrap())), "{text}");
         }
+    }
+
+    fn elsewhere(address: &str) -> ConnectToError {
+        ConnectToError::Elsewhere { host: LOCALHOST.to_owned(), address: address.parse().unwrap() }
     }
 
     #[test]
@@ -144,6 +167,11 @@ mod tests {
             ("a=1.2.3.4:65536", ConnectToError::Port("65536".into())),
             ("a=1.2.3.4:+1", ConnectToError::Port("+1".into())),
             ("a=[::1]:x", ConnectToError::Port("x".into())),
+            ("localhost=203.0.113.7", elsewhere("203.0.113.7")),
+            ("LocalHost.=203.0.113.7:80", elsewhere("203.0.113.7")),
+            ("localhost=0.0.0.0", elsewhere("0.0.0.0")),
+            ("localhost=[2001:db8::7]", elsewhere("2001:db8::7")),
+            ("localhost=[::ffff:203.0.113.7]", elsewhere("::ffff:203.0.113.7")),
         ] {
             assert_eq!(read(text), Err(error), "{text}");
         }

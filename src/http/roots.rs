@@ -7,9 +7,16 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use super::client::ConnectError;
+use crate::files::{self, Pipes};
 
 /// The variable, as OpenSSL and most tools know it.
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
+
+/// The same for a folder of roots.
+const SSL_CERT_DIR: &str = "SSL_CERT_DIR";
+
+/// The most that is read of such a file, in bytes: the roots of a whole system have some 250,000.
+const LONGEST: u64 = 16 << 20;
 
 /// Roots to trust beside those that the platform's own verifier finds.
 pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, ConnectError> {
@@ -21,6 +28,11 @@ pub(super) fn further(ca_cert: Option<&Path>) -> Result<Vec<CertificateDer<'stat
             return Err(fail("--ca-cert", path, odd));
         }
         roots.extend(all);
+    }
+    // The platform's verifier reads this folder itself: whoever may put a root there reads the token.
+    let folders = std::env::var_os(SSL_CERT_DIR).filter(|_| cfg!(target_os = "linux")).unwrap_or_default();
+    for folder in std::env::split_paths(&folders).filter(|folder| folder.is_dir()) {
+        files::check(&folder).map_err(|error| fail(SSL_CERT_DIR, &folder, error.to_string()))?;
     }
     if let Some(path) = std::env::var_os(SSL_CERT_FILE).map(PathBuf::from) {
         let all = read(SSL_CERT_FILE, &path)?;
@@ -45,9 +57,11 @@ fn read(given_by: &'static str, path: &Path) -> Result<Vec<CertificateDer<'stati
     if path.as_os_str().is_empty() {
         return Err(fail(given_by, path, "it is empty: name a PEM file, or unset it".to_owned()));
     }
-    let pem = std::fs::read(path).map_err(|error| fail(given_by, path, error.to_string()))?;
+    // Whoever may change it reads what is sent, the token first of all.
+    let read = files::read_secret(path, LONGEST, Pipes::Open);
+    let pem = read.map_err(|error| fail(given_by, path, error.to_string()))?;
     // Editors on Windows put a byte order mark before it.
-    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&pem);
+    let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&pem[..]);
     let roots: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|error| fail(given_by, path, error.to_string()))?;

@@ -121,6 +121,14 @@ pub enum SignInError {
         /// Why.
         reason: String,
     },
+    /// Others may change a file with a secret. Nothing was sent.
+    #[error("{by}: {why}")]
+    Insecure {
+        /// What named it.
+        by: &'static str,
+        /// Whose it is, and what to do.
+        why: String,
+    },
     /// A certificate can't be used.
     #[error("{by} {path}: {problem}", path = path.display())]
     Certificate {
@@ -374,7 +382,10 @@ pub enum SignInError {
 impl SignInError {
     /// Whether the flags contradict each other, so that nothing was even tried.
     pub fn is_usage(&self) -> bool {
-        matches!(self, SignInError::Ambiguous { .. } | SignInError::OtherWay { .. })
+        matches!(
+            self,
+            SignInError::Ambiguous { .. } | SignInError::OtherWay { .. } | SignInError::Insecure { .. }
+        )
     }
 
     /// The same where a column of the input named the tenant: the message names that, and not a flag that nobody gave.

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::choice::{Found, Variables};
 use super::tokens::{MAX_TOKEN, usable};
 use super::{Credential, Issued, Offer, SecretFile, SignInError, TokenClaims, secret_text};
+use crate::files::{self, FileError, Pipes};
 use crate::http::HttpClients;
 
 /// How far this machine's clock and Entra's may be apart, in seconds: as much as Entra itself allows.
@@ -78,20 +79,28 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
+fn read_stdin(most: u64) -> std::io::Result<files::Secret> {
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Reads a secret from a file, or from standard input where the path is `-`, in whichever encoding, without the white space around it.
 pub(super) fn read_secret(flag: &'static str, path: &Path) -> Result<SecretString, SignInError> {
     let fail = |reason: String| SignInError::SecretFile { flag, path: path.to_owned(), reason };
-    let mut bytes = Zeroizing::new(Vec::new());
     // A character of a token takes two bytes where it is UTF-16, and there may be a mark before them.
     let most = MAX_TOKEN as u64 * 2 + 4;
-    let read = if is_stdin(path) {
-        std::io::stdin().lock().take(most).read_to_end(&mut bytes)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes))
-    };
-    read.map_err(|error| fail(error.to_string()))?;
     let too_long = || fail("it is far too long".to_owned());
-    if bytes.len() as u64 == most {
+    let bytes = match is_stdin(path) {
+        true => read_stdin(most).map_err(|error| fail(error.to_string()))?,
+        // A pipe in a file system may stand there as well; who reads one anew limits the time.
+        false => files::read_secret(path, most, Pipes::Named).map_err(|error| match error {
+            FileError::Distrust(_) => SignInError::Insecure { by: flag, why: error.to_string() },
+            FileError::TooLong(_) => too_long(),
+            error => fail(error.to_string()),
+        })?,
+    };
+    if bytes.len() as u64 > most {
         return Err(too_long());
     }
     let text = secret_text::decode(&bytes).map_err(fail)?;

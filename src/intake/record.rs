@@ -25,6 +25,8 @@ pub(super) struct Record {
     /// The physical line where it starts, from 1.
     pub(super) line: u64,
     pub(super) defect: Option<Defect>,
+    /// Whether a line end stood behind it. Behind the last record there may be none.
+    pub(super) is_ended: bool,
     pub(super) bytes: Vec<u8>,
     pub(super) ends: Vec<usize>,
 }

@@ -112,7 +112,8 @@ impl<R: Read> Records<R> {
             record.push(&unread[..run.unwrap_or(passed)]);
             self.audit.pass(&unread[..passed]);
             self.start += passed;
-            if run.is_some() {
+            record.is_ended = run.is_some();
+            if record.is_ended {
                 break;
             }
         }
@@ -145,6 +146,7 @@ impl<R: Read> Records<R> {
                 record.defect = record.defect.or(stray.map(|(from, to)| Defect::StrayQuote { from, to }));
             }
             record.end_cell();
+            record.is_ended = !is_end;
             return Ok(is_last);
         }
     }

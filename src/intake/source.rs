@@ -12,9 +12,14 @@ use super::omission::Omissions;
 use super::records::{Record, RecordError, Records, Shape};
 use super::sniff::{Before, Sample, sniff};
 use super::{Kind, Options, SheetFacts, Source, delimiter, json, refused, spreadsheet};
+use crate::files;
 
 /// How many bytes are looked at before anything is decided.
 const HEAD: usize = 1024 * 1024;
+
+/// Why the last line of a stream is not taken.
+pub(super) const CUT: &str = "the last line has no line end: the program that wrote it may have died in the middle of it, \
+                              and the id may be cut off. If it is whole, give it with a line end behind it";
 
 /// A source whose nature is known.
 pub(super) struct Opened {
@@ -22,6 +27,8 @@ pub(super) struct Opened {
     pub(super) kind: Kind,
     /// How many records are still to be passed over: what stands before the first row of data.
     before: usize,
+    /// Whether it comes from a program that may have died while it wrote the last line.
+    is_stream: bool,
     feed: Feed,
     /// What was found in the sheets of the workbook, if it is one and this is the first of those read.
     pub(super) sheets: Vec<SheetFacts>,
@@ -35,18 +42,20 @@ enum Feed {
 
 /// Opens a source and decides how to read it. A workbook of which several sheets are read gives each of them.
 pub(super) fn open(source: &Source, options: &Options) -> Result<Vec<(Opened, Layout)>, IntakeError> {
-    let (name, reader): (String, Box<dyn Read + Send>) = match source {
-        Source::Stdin => ("stdin".into(), Box::new(io::stdin())),
+    let (name, is_stream, reader): (String, bool, Box<dyn Read + Send>) = match source {
+        Source::Stdin => ("stdin".into(), files::stdin_is_stream(), Box::new(io::stdin())),
         Source::File(path) => {
             let name = bare(&path.display().to_string());
             if path.is_dir() {
                 return Err(IntakeError::Directory { name });
             }
             let file = File::open(path).map_err(|error| IntakeError::Open { name: name.clone(), error })?;
-            (name, Box::new(file))
+            (name, files::is_stream(&file), Box::new(file))
         }
     };
-    from_reader(name, reader, options)
+    let mut opened = from_reader(name, reader, options)?;
+    opened.iter_mut().for_each(|(source, _)| source.is_stream = is_stream);
+    Ok(opened)
 }
 
 /// Decides how to read what the reader gives.
@@ -100,7 +109,10 @@ pub(super) fn from_reader(
     }
     records.set_shape(found.shape);
     let feed = Feed::Text { records, record, encoding, shape: found.shape };
-    Ok(vec![(Opened { name, kind, before: layout.before, feed, sheets: Vec::new() }, layout)])
+    Ok(vec![(
+        Opened { name, kind, before: layout.before, is_stream: false, feed, sheets: Vec::new() },
+        layout,
+    )])
 }
 
 fn open_json(
@@ -113,7 +125,7 @@ fn open_json(
     let (rows, mut layout, text) = json::open(&name, Text::new(head, raw, detected), options)?;
     layout.said.insert(0, format!("{name}: JSON, {}", detected.encoding));
     let feed = Feed::Json { rows, raw: text.into_raw() };
-    Ok((Opened { name, kind: Kind::Json, before: 0, feed, sheets: Vec::new() }, layout))
+    Ok((Opened { name, kind: Kind::Json, before: 0, is_stream: false, feed, sheets: Vec::new() }, layout))
 }
 
 fn open_workbook(
@@ -128,7 +140,8 @@ fn open_workbook(
         let feed = Feed::Sheet { rows: sheet.rows, digest: workbook.digest.clone() };
         let sheets = std::mem::take(&mut workbook.facts);
         let before = sheet.layout.before;
-        opened.push((Opened { name: sheet.name, kind: Kind::Xlsx, before, feed, sheets }, sheet.layout));
+        let (name, kind) = (sheet.name, Kind::Xlsx);
+        opened.push((Opened { name, kind, before, is_stream: false, feed, sheets }, sheet.layout));
     }
     Ok(opened)
 }
@@ -150,18 +163,27 @@ impl Opened {
                     more.then(|| Entry::from_record(record, *encoding, *shape))
                 }
             };
-            let Some(entry) = entry else { return Ok(None) };
+            let Some(mut entry) = entry else { return Ok(None) };
             if let Some(reason) = entry.omission() {
                 omissions.add(reason, entry.line);
                 continue;
             }
             entry.count_losses(omissions);
+            if self.is_cut() {
+                entry.trouble.get_or_insert_with(|| CUT.to_owned());
+            }
             if self.before == 0 {
                 return Ok(Some(entry));
             }
             // What was looked at to decide had no blank records, so they do not count here either.
             self.before -= usize::from(entry.filled() > 0);
         }
+    }
+
+    /// Whether the record that was read last may be half of one: it is the end of a stream, and no line end stands behind
+    /// it. Half a user principal name may be another user's. JSON and workbooks show by themselves where they end.
+    fn is_cut(&self) -> bool {
+        self.is_stream && matches!(&self.feed, Feed::Text { record, .. } if !record.is_ended)
     }
 
     /// Reads what is left, and gives the fingerprint of everything.

@@ -3,12 +3,11 @@
 
 use std::io;
 
-use tempfile::SpooledTempFile;
-
 use super::drafting::{Drafted, SPOOL_IN_MEMORY};
 use super::order::Rank;
 use super::{Draft, LeftOut, PlanError, PlanFacts, PlanRow, Target, file};
 use crate::event::Order;
+use crate::files::TemporaryFile;
 use crate::intake::SourceDigest;
 use crate::journal::PlanRecord;
 use crate::outcome::Outcome;
@@ -174,7 +173,7 @@ struct Again {
 impl Again {
     fn of(planned: Planned) -> Again {
         let Planned { columns, inputs, counts, facts } = planned;
-        let spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
+        let spool = TemporaryFile::new(SPOOL_IN_MEMORY);
         let spool = csv::WriterBuilder::new().has_headers(false).from_writer(spool);
         let drafted = Drafted { selected: counts.selected, ..Drafted::default() };
         Again {

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use tempfile::SpooledTempFile;
-
 use super::ask::{ids_of, known_as};
 use super::guard::{Guard, Named, SPARED};
 use super::order::{Ends, First, Rank};
@@ -12,6 +10,7 @@ use super::sources::{Place, Sources};
 use super::{LeftOut, Only, PlanError, PlanFacts, PlanRow, Target};
 use crate::directory::{Admins, DirectoryError, Need, Person, Resolved};
 use crate::event::TenantIndex;
+use crate::files::TemporaryFile;
 use crate::intake::{Row, Verdict};
 use crate::journal::{Counted, ListRecord};
 use crate::outcome::Outcome;
@@ -91,7 +90,7 @@ pub(super) struct Drafting {
     seen: Seen,
     ends: Ends,
     protected: HashSet<(TenantIndex, UserId)>,
-    pub(super) spool: csv::Writer<SpooledTempFile>,
+    pub(super) spool: csv::Writer<TemporaryFile>,
     pub(super) drafted: Drafted,
     pub(super) facts: PlanFacts,
 }
@@ -122,7 +121,7 @@ impl Drafting {
         columns: usize,
         facts: PlanFacts,
     ) -> Drafting {
-        let spool = SpooledTempFile::new(SPOOL_IN_MEMORY);
+        let spool = TemporaryFile::new(SPOOL_IN_MEMORY);
         let each = rules.iter().map(|rules| Each {
             users: 0,
             // Of a list with gaps, those who are known count; none of them tells nothing.
@@ -394,7 +393,7 @@ fn merge(lists: &mut Vec<ListRecord>, list: ListRecord) {
 
 /// A plan once all rows are in.
 pub(super) struct Finished {
-    pub(super) spool: csv::Writer<SpooledTempFile>,
+    pub(super) spool: csv::Writer<TemporaryFile>,
     pub(super) drafted: Drafted,
     pub(super) facts: PlanFacts,
     pub(super) each: Vec<Each>,

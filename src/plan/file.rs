@@ -6,12 +6,12 @@ use std::io::{self, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use tempfile::SpooledTempFile;
 
 use super::GuardError;
 use crate::digest::{Hashing, sha256_of};
 use crate::directory::{DirectoryError, Person};
 use crate::event::Order;
+use crate::files::TemporaryFile;
 use crate::intake::{IntakeError, Row};
 use crate::outcome::Outcome;
 
@@ -269,7 +269,7 @@ fn parse_flag(word: &str) -> Option<Option<bool>> {
 
 /// Copies the spool to `out` with targets' indexes turned into places, and gives its SHA-256 in hex.
 pub(super) fn write_plan(
-    spool: csv::Writer<SpooledTempFile>,
+    spool: csv::Writer<TemporaryFile>,
     columns: &[String],
     place_of: &[Order],
     out: File,
@@ -288,7 +288,7 @@ pub(super) fn write_plan(
 
 /// Copies the spool to `out` with targets' indexes turned into places.
 pub(super) fn print_plan(
-    spool: csv::Writer<SpooledTempFile>,
+    spool: csv::Writer<TemporaryFile>,
     columns: &[String],
     place_of: &[Order],
     out: &mut dyn Write,
@@ -307,7 +307,7 @@ pub(super) fn header(columns: &[String]) -> impl Iterator<Item = &str> {
 
 /// Gives the spool's rows with targets' indexes turned into places.
 pub(super) fn for_each_row(
-    spool: csv::Writer<SpooledTempFile>,
+    spool: csv::Writer<TemporaryFile>,
     place_of: &[Order],
     visit: &mut dyn FnMut(&PlanRow) -> io::Result<()>,
 ) -> Result<(), PlanError> {

@@ -2,10 +2,9 @@
 
 use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 
-use tempfile::SpooledTempFile;
-
 use super::{PlanError, PlanRow};
 use crate::event::Order;
+use crate::files::TemporaryFile;
 use crate::intake::{Intake, Row, Shard, SourceDigest, Tenants, Verdict};
 use crate::tenant::NamedTenants;
 use crate::user_id::UserId;
@@ -14,7 +13,7 @@ use crate::user_id::UserId;
 const IN_MEMORY: usize = 4 << 20;
 
 /// Rows on the way, as JSON lines.
-type Spool = BufWriter<SpooledTempFile>;
+type Spool = BufWriter<TemporaryFile>;
 
 /// A part of an input.
 pub(super) struct Part {
@@ -180,7 +179,7 @@ impl Gathered {
 }
 
 fn new_spool() -> Spool {
-    BufWriter::new(SpooledTempFile::new(IN_MEMORY))
+    BufWriter::new(TemporaryFile::new(IN_MEMORY))
 }
 
 fn put(spool: &mut Spool, row: &Row) -> std::io::Result<()> {

@@ -53,10 +53,9 @@ pub use wishes::{Listed, Only, Share, Wishes};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tempfile::SpooledTempFile;
-
 use crate::directory::{Budget, Directory};
 use crate::event::TenantIndex;
+use crate::files::TemporaryFile;
 use crate::intake::{IntakeError, SourceDigest};
 use crate::journal::{PlanRecord, create_private};
 use crate::user_id::UserId;
@@ -78,7 +77,7 @@ pub struct Target {
 
 /// A plan that was read and not frozen yet.
 pub struct Draft {
-    spool: csv::Writer<SpooledTempFile>,
+    spool: csv::Writer<TemporaryFile>,
     columns: Vec<String>,
     inputs: Vec<SourceDigest>,
     notices: Vec<String>,

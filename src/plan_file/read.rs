@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use tempfile::SpooledTempFile;
 
 use super::canonical::{self, Digest};
 use super::{FORMAT, Head, KIND, PlanFileError, ROWS, SHA256};
+use crate::files::TemporaryFile;
 use crate::plan::{PlanError, PlanRow, Planned};
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
@@ -25,7 +25,7 @@ pub struct PlanFile {
     pub head: Head,
     /// Its hash, in lower-case hex.
     pub sha256: String,
-    rows: SpooledTempFile,
+    rows: TemporaryFile,
 }
 
 impl fmt::Debug for PlanFile {
@@ -82,7 +82,7 @@ impl PlanFile {
 struct Parts {
     members: BTreeMap<String, Value>,
     /// The rows in their one spelling, a line each.
-    rows: Option<BufWriter<SpooledTempFile>>,
+    rows: Option<BufWriter<TemporaryFile>>,
 }
 
 impl Parts {
@@ -117,7 +117,7 @@ impl Parts {
 }
 
 /// The hash over all members and the rows.
-fn hash(members: &BTreeMap<String, Value>, rows: &mut SpooledTempFile) -> io::Result<String> {
+fn hash(members: &BTreeMap<String, Value>, rows: &mut TemporaryFile) -> io::Result<String> {
     let mut digest = Digest::new();
     for (name, value) in members.iter().filter(|(name, _)| name.as_str() < ROWS) {
         digest.member(name, value)?;
@@ -189,7 +189,7 @@ impl<'de> Visitor<'de> for Document<'_> {
                 return Err(A::Error::custom("a member stands in it twice"));
             }
             if name == ROWS {
-                let mut spool = BufWriter::new(SpooledTempFile::new(IN_MEMORY));
+                let mut spool = BufWriter::new(TemporaryFile::new(IN_MEMORY));
                 map.next_value_seed(Rows(&mut spool))?;
                 self.0.rows = Some(spool);
             } else {
@@ -202,7 +202,7 @@ impl<'de> Visitor<'de> for Document<'_> {
 }
 
 /// Writes each row in its one spelling.
-struct Rows<'a>(&'a mut BufWriter<SpooledTempFile>);
+struct Rows<'a>(&'a mut BufWriter<TemporaryFile>);
 
 impl<'de> DeserializeSeed<'de> for Rows<'_> {
     type Value = ();

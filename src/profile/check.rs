@@ -4,6 +4,8 @@ use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use super::{Profile, TenantEntry};
+#[cfg(unix)]
+use crate::files::{self, FileError};
 use crate::identity::Sources;
 use crate::journal::ListRecord;
 use crate::plan::{EXCLUDED, Listed, PROTECTED};
@@ -140,7 +142,12 @@ pub fn exposed(path: &Path) -> Option<String> {
             () => None,
         }
     };
-    let why = reason(path).or_else(|| reason(path.parent()?))?;
+    // The folders further up, and links: what keeps a run from taking it.
+    let further = || match files::check(path) {
+        Err(FileError::Distrust(distrust)) => Some(distrust.to_string()),
+        _ => None,
+    };
+    let why = reason(path).or_else(|| reason(path.parent()?)).or_else(further)?;
     Some(format!("{why}. Whoever can change the config file chooses where secrets go"))
 }
 

@@ -1,6 +1,6 @@
 //! The config file, read as a whole: whatever is wrong in it is told at once, by line, and nothing of it is used.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use toml::Spanned;
@@ -10,6 +10,7 @@ use super::nearest::nearest;
 use super::value::{Field, kind};
 use super::within::Within;
 use super::{NONE, Place, Problem, Profile, ProfileError, keys, secrets};
+use crate::files::{self, FileError, Pipes};
 use crate::harmless::excerpt;
 
 /// No config file is longer than this, in bytes.
@@ -28,12 +29,33 @@ pub struct Config {
 
 impl Config {
     /// Reads the config file that lies there; none where there is no file and nobody named one.
+    ///
+    /// # Errors
+    /// When it is wrong, or others may change it: they would choose where secrets go, and who is protected.
     pub fn find(place: &Place) -> Result<Option<Config>, ProfileError> {
+        Config::read(place, |path| files::read_secret(path, LONGEST, Pipes::Open).map(|bytes| bytes.to_vec()))
+    }
+
+    /// The same for looking at it only: whoever may change it. [`super::exposed`] tells.
+    ///
+    /// # Errors
+    /// When it is wrong.
+    pub fn examine(place: &Place) -> Result<Option<Config>, ProfileError> {
+        Config::read(place, |path| files::read(path, LONGEST))
+    }
+
+    fn read(
+        place: &Place,
+        bytes: impl Fn(&Path) -> Result<Vec<u8>, FileError>,
+    ) -> Result<Option<Config>, ProfileError> {
         let Some(path) = &place.path else { return Ok(None) };
+        let unreadable = |reason: String| ProfileError::Unreadable { path: path.clone(), reason };
         match bytes(path) {
             Ok(bytes) => Config::parse(path, &bytes).map(Some),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !place.named => Ok(None),
-            Err(error) => Err(ProfileError::Unreadable { path: path.clone(), reason: error.to_string() }),
+            Err(FileError::Io(error)) if error.kind() == io::ErrorKind::NotFound && !place.named => Ok(None),
+            Err(FileError::TooLong(_)) => Err(unreadable("it is far too long for a config file".to_owned())),
+            Err(error @ FileError::Distrust(_)) => Err(ProfileError::Insecure(error.to_string())),
+            Err(error) => Err(unreadable(error.to_string())),
         }
     }
 
@@ -70,18 +92,6 @@ impl Config {
     /// The profiles' names.
     pub fn names(&self) -> Vec<&str> {
         self.profiles.iter().map(|profile| profile.name.as_str()).collect()
-    }
-}
-
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    if path.is_dir() {
-        return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a directory: name the file in it"));
-    }
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > LONGEST {
-        true => Err(io::Error::other("it is far too long for a config file")),
-        false => Ok(bytes),
     }
 }
 

@@ -124,6 +124,9 @@ pub enum ProfileError {
         /// Why.
         reason: String,
     },
+    /// Others may change the file: they would choose where secrets go, and who is protected.
+    #[error("the config file is not used: {0}")]
+    Insecure(String),
     /// What stands in the file is wrong.
     #[error("the config file {path} can't be used:{}", listed(.problems), path = path.display())]
     Wrong {

@@ -41,7 +41,7 @@ impl Network {
     /// From flags and the environment.
     ///
     /// # Errors
-    /// When `AZURE_AUTHORITY_HOST` is none, or is the authority of another cloud than the chosen one.
+    /// When `AZURE_AUTHORITY_HOST` is none, or is the authority of another cloud than the chosen one, or of none at all.
     pub fn new(sign_in: &SignInArgs, network: &NetworkArgs) -> Result<Network, Error> {
         Network::in_cloud(sign_in.cloud, network)
     }
@@ -132,7 +132,8 @@ struct Authority {
 
 impl Authority {
     /// `--authority-url` first, then `AZURE_AUTHORITY_HOST`, then the cloud's own. The variable chooses the cloud
-    /// where no flag does, and never contradicts one: the secret would go to one cloud, the token to another.
+    /// where no flag does, and never contradicts one: the secret would go to one cloud, the token to another. A host that
+    /// no cloud has is taken from the flag alone: the secret goes there, and a variable may be left over from other work.
     fn choose(
         cloud: Option<Cloud>,
         flag: Option<&Endpoint>,
@@ -140,21 +141,39 @@ impl Authority {
     ) -> Result<Authority, Error> {
         let variable = variable.map(str::trim).filter(|text| !text.is_empty());
         let (Some(text), None) = (variable, flag) else {
-            return Ok(Authority { cloud: cloud.unwrap_or_default(), url: flag.cloned(), notice: None });
+            let notice = flag.filter(|url| is_strange(url)).map(strange);
+            return Ok(Authority { cloud: cloud.unwrap_or_default(), url: flag.cloned(), notice });
         };
         let named = read(text)?;
         let clouds: Vec<Cloud> = Cloud::of_authority(&named).collect();
         let taken = match (cloud, clouds.first()) {
+            (_, None) => return Err(unmeant(&named)),
             (Some(cloud), Some(_)) if !clouds.contains(&cloud) => {
                 return Err(contradiction(cloud, &named, &clouds));
             }
             (Some(cloud), _) => cloud,
-            (None, first) => first.copied().unwrap_or_default(),
+            (None, Some(first)) => *first,
         };
         let notice = (cloud.is_none() && taken != Cloud::default()).then(|| notice(&named, &clouds));
         let url = (named != taken.authority()).then_some(named);
         Ok(Authority { cloud: taken, url, notice })
     }
+}
+
+/// Whether an authority is no cloud's, and on another machine.
+fn is_strange(authority: &Endpoint) -> bool {
+    !authority.is_loopback() && Cloud::of_authority(authority).next().is_none()
+}
+
+fn strange(authority: &Endpoint) -> String {
+    format!("signing in at {authority}, which is the authority of no cloud (--authority-url)")
+}
+
+fn unmeant(named: &Endpoint) -> Error {
+    Error::Usage(format!(
+        "{AUTHORITY_HOST} says {named}, which is the authority of no cloud, and secrets would go there: unset it, or give \
+         --authority-url {named} if it is meant"
+    ))
 }
 
 /// A host, with or without scheme and slash.
@@ -231,11 +250,26 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_host_is_an_authority_of_its_own() {
-        let own = choose(Some(Cloud::China), "login.example.com").unwrap();
-        assert_eq!((own.cloud, own.url.unwrap().as_str()), (Cloud::China, "https://login.example.com"));
-        let local = choose(None, "http://127.0.0.1:8080/").unwrap();
-        assert_eq!((local.cloud, local.url.unwrap().as_str()), (Cloud::Global, "http://127.0.0.1:8080"));
+    fn an_unknown_host_must_be_meant() {
+        for (cloud, variable, url) in [
+            (Some(Cloud::China), "login.example.com", "https://login.example.com"),
+            (None, "login.example.com", "https://login.example.com"),
+            (None, "login.microsoftonline.com.example.com", "https://login.microsoftonline.com.example.com"),
+            (None, "login.microsoftonline.com:8443", "https://login.microsoftonline.com:8443"),
+            (None, "http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+        ] {
+            let error = choose(cloud, variable).unwrap_err();
+            let flag = format!("--authority-url {url}");
+            assert!(error.exit_code() == 2 && error.to_string().contains(&flag), "{error}");
+        }
+        for (url, is_told) in [
+            ("https://login.example.com", true),
+            ("https://login.microsoftonline.us", false),
+            ("http://127.0.0.1:8080", false),
+        ] {
+            let authority = Authority::choose(None, Some(&url.parse().unwrap()), None).unwrap();
+            assert_eq!(authority.notice.is_some(), is_told, "{url}");
+        }
         for bad in ["http://login.microsoftonline.com", "https://login.example.com/common", "ftp://x", "a b"]
         {
             let error = choose(None, bad).unwrap_err();

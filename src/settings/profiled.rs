@@ -76,6 +76,12 @@ pub fn config(args: &ProfileArgs) -> Result<Config, ProfileError> {
     Config::find(&place)?.ok_or(ProfileError::NoFile(place.path))
 }
 
+/// The config file for looking at it only, whoever may change it.
+pub fn examined(args: &ProfileArgs) -> Result<Config, ProfileError> {
+    let place = Place::find(args.config.as_deref());
+    Config::examine(&place)?.ok_or(ProfileError::NoFile(place.path))
+}
+
 impl Chosen {
     /// A profile as if it had been named.
     pub fn named(profile: &Profile, config: &Config) -> Chosen {

@@ -61,6 +61,9 @@ fn what_is_no_address_is_a_usage_error() {
         ("graph.microsoft.com=localhost", "no IP address"),
         ("https://graph.microsoft.com=127.0.0.1", "no host name"),
         ("graph.microsoft.com=127.0.0.1:0", "no port"),
+        // What is for this machine may go in plain HTTP.
+        ("localhost=203.0.113.7", "localhost is this machine"),
+        ("LOCALHOST.=[2001:db8::7]:80", "localhost is this machine"),
     ] {
         let done = site.stage.finish(site.run().args(["--connect-to", given]));
         done.exits(2);

@@ -7,6 +7,7 @@ mod stage;
 mod check;
 mod choice;
 mod file;
+mod insecure;
 mod precedence;
 
 use std::path::{Path, PathBuf};

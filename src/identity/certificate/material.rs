@@ -1,6 +1,5 @@
 //! What a file holds: certificates and private keys, and which of them belong together.
 
-use std::io::Read;
 use std::path::Path;
 
 use secrecy::SecretString;
@@ -9,6 +8,7 @@ use secrecy::zeroize::Zeroizing;
 use super::facts::Facts;
 use super::key::SigningKey;
 use super::{CertificateProblem, pem, pfx};
+use crate::files::{self, FileError, Pipes};
 use crate::identity::secret_text;
 
 /// Largest file that is read, in bytes: long chains have some thousand.
@@ -42,14 +42,11 @@ pub(super) struct Material {
 impl Material {
     /// Reads a file; what it is, its content says.
     pub(super) fn read(path: &Path, password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
-        let unreadable = |error: std::io::Error| CertificateProblem::Unreadable(error.to_string());
-        // Room for all of it from the start: a buffer that grows leaves copies behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(64 << 10));
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-        if bytes.len() as u64 > MAX_FILE {
-            return Err(CertificateProblem::TooLarge);
-        }
+        let bytes = files::read_secret(path, MAX_FILE, Pipes::Open).map_err(|error| match error {
+            FileError::TooLong(_) => CertificateProblem::TooLarge,
+            FileError::Distrust(_) => CertificateProblem::Insecure(error.to_string()),
+            error => CertificateProblem::Unreadable(error.to_string()),
+        })?;
         Material::of(&bytes, password)
     }
 

@@ -100,7 +100,10 @@ impl Place {
 }
 
 fn refused(by: &'static str, path: &Path, problem: CertificateProblem) -> SignInError {
-    SignInError::Certificate { by, path: path.to_owned(), problem }
+    match problem {
+        CertificateProblem::Insecure(why) => SignInError::Insecure { by, why },
+        problem => SignInError::Certificate { by, path: path.to_owned(), problem },
+    }
 }
 
 impl Certificate {

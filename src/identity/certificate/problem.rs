@@ -12,6 +12,9 @@ pub enum CertificateProblem {
     /// The file can't be read.
     #[error("{0}")]
     Unreadable(String),
+    /// Others may change the file.
+    #[error("{0}")]
+    Insecure(String),
     /// The file is far larger than any certificate.
     #[error("it is too large for a certificate with its key")]
     TooLarge,

@@ -16,6 +16,7 @@ use super::super::secret_file::{self, NotRead};
 use super::super::token_service::TokenService;
 use super::super::{Issued, SignInError};
 use super::{issued, unavailable};
+use crate::files::{self, FileError, Pipes};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
 
@@ -121,7 +122,10 @@ fn read(path: &Path) -> Result<SecretString, ReadError> {
     if std::fs::symlink_metadata(path).map_err(ReadError::Io)?.file_type().is_symlink() {
         return Err(ReadError::NoKey);
     }
-    let file = std::fs::File::open(path).map_err(ReadError::Io)?;
+    let file = files::open(path, Pipes::Open).map_err(|error| match error {
+        FileError::Io(error) => ReadError::Io(error),
+        _ => ReadError::NoKey,
+    })?;
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY as usize + 1));
     file.take(MAX_KEY + 1).read_to_string(&mut text).map_err(ReadError::Io)?;
     if text.len() as u64 > MAX_KEY {

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 
 use serde::{Deserialize, Serialize};
-use tempfile::SpooledTempFile;
 
 use super::super::cell::trim;
 use super::super::entry::Entry;
 use super::super::records::{MAX_CELLS, MAX_RECORD};
 use super::record::{Part, flatten, parts, scalar, twin};
+use crate::files::TemporaryFile;
 
 /// Records are kept in memory up to this size, in bytes, and in a temporary file beyond.
 const IN_MEMORY: usize = 4 << 20;
@@ -50,7 +50,7 @@ pub(super) struct Table {
     first_bytes: usize,
     /// Whether `first` is complete.
     looked: bool,
-    spool: BufWriter<SpooledTempFile>,
+    spool: BufWriter<TemporaryFile>,
     count: u64,
 }
 
@@ -64,7 +64,7 @@ impl Table {
             first: Vec::new(),
             first_bytes: 0,
             looked: false,
-            spool: BufWriter::new(SpooledTempFile::new(IN_MEMORY)),
+            spool: BufWriter::new(TemporaryFile::new(IN_MEMORY)),
             count: 0,
         }
     }
@@ -182,7 +182,7 @@ impl Table {
 
 /// The records of a JSON text, in their order.
 pub(in super::super) struct Rows {
-    spool: BufReader<SpooledTempFile>,
+    spool: BufReader<TemporaryFile>,
     line: Vec<u8>,
     width: usize,
 }

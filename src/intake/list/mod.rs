@@ -7,7 +7,6 @@ mod json;
 mod sheets;
 mod text;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -16,6 +15,8 @@ use super::digest::Hashing;
 use super::encoding::{Text, detect};
 use super::error::{IntakeError, bare};
 use super::row::not_a_user;
+use super::source::CUT;
+use crate::files::{self, FileError, Pipes};
 
 /// The most that a list may hold, in bytes.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -73,11 +74,16 @@ pub(crate) fn read(path: &Path) -> Result<List, ListError> {
     if path.is_dir() {
         return Err(IntakeError::Directory { name }.into());
     }
-    let file = File::open(path).map_err(|error| IntakeError::Open { name: name.clone(), error })?;
-    from_reader(&name, Box::new(file))
+    let file = files::open(path, Pipes::Named).map_err(|error| match error {
+        FileError::Io(error) => IntakeError::Open { name: name.clone(), error },
+        error => IntakeError::Open { name: name.clone(), error: std::io::Error::other(error.to_string()) },
+    })?;
+    from_reader(&name, files::is_stream(&file), Box::new(file))
 }
 
-fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<List, ListError> {
+/// Of a stream the last line must have a line end: whoever wrote it may have died in the middle of it, and half an account
+/// protects nobody.
+fn from_reader(name: &str, is_stream: bool, reader: Box<dyn Read + Send>) -> Result<List, ListError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
     let mut raw = Hashing::new(reader);
     let head = raw.read_head(HEAD).map_err(failed)?;
@@ -96,6 +102,10 @@ fn from_reader(name: &str, reader: Box<dyn Read + Send>) -> Result<List, ListErr
     }
     let list = match json::read(&bytes) {
         Some(list) => list?,
+        None if is_stream && !bytes.ends_with(b"\n") && !bytes.ends_with(b"\r") => {
+            let line = bytes.split(|byte| *byte == b'\n').count() as u64;
+            return Err(ListError::Line { line, reason: CUT.to_owned() });
+        }
         None => text::read(name, &bytes)?,
     };
     match list.tables.iter().all(|table| table.records.is_empty()) {

@@ -1,7 +1,7 @@
 use super::*;
 
 fn read(bytes: &[u8]) -> Result<List, ListError> {
-    from_reader("x", Box::new(std::io::Cursor::new(bytes.to_vec())))
+    from_reader("x", false, Box::new(std::io::Cursor::new(bytes.to_vec())))
 }
 
 fn cells(bytes: &[u8]) -> Vec<Vec<String>> {

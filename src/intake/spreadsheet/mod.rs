@@ -30,6 +30,7 @@ use super::entry::Entry;
 use super::error::{IntakeError, bare, shown};
 use super::layout::{Layout, decide};
 use super::{Kind, Options, SheetFacts, Sheets};
+use crate::files::{Told, temporary};
 use archive::Archive;
 use book::Book;
 use profile::{First, Profile};
@@ -189,8 +190,9 @@ fn read_rows(book: &mut Book, sheet: &book::Sheet, bounds: &mut Bounds) -> Resul
 /// Copies the file to a temporary one.
 fn copy(name: &str, head: &[u8], raw: &mut Hashing) -> Result<File, IntakeError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
-    let mut file = tempfile::tempfile().map_err(failed)?;
-    let length = io::copy(&mut Cursor::new(head).chain(raw).take(LARGEST + 1), &mut file).map_err(failed)?;
+    let mut file = tempfile::tempfile().map_err(temporary).map_err(failed)?;
+    let length = io::copy(&mut Cursor::new(head).chain(raw).take(LARGEST + 1), &mut Told(&mut file))
+        .map_err(failed)?;
     if length > LARGEST {
         return Err(IntakeError::TooLarge { name: name.to_owned(), what: "over 100 MiB".into() });
     }

@@ -3,22 +3,21 @@
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tempfile::SpooledTempFile;
-
 use super::sheet::SparseRow;
+use crate::files::TemporaryFile;
 
 /// How much is kept in memory before a file is made of it, in bytes.
 const IN_MEMORY: usize = 1024 * 1024;
 
 /// Takes the rows of one sheet after another.
 pub(super) struct Spool {
-    file: BufWriter<SpooledTempFile>,
+    file: BufWriter<TemporaryFile>,
     length: u64,
 }
 
 impl Spool {
     pub(super) fn new() -> Self {
-        Self { file: BufWriter::new(SpooledTempFile::new(IN_MEMORY)), length: 0 }
+        Self { file: BufWriter::new(TemporaryFile::new(IN_MEMORY)), length: 0 }
     }
 
     /// Where the next row will stand.
@@ -42,7 +41,7 @@ impl Spool {
 
 /// Rows that were put away.
 #[derive(Clone)]
-pub(super) struct Spooled(Arc<Mutex<SpooledTempFile>>);
+pub(super) struct Spooled(Arc<Mutex<TemporaryFile>>);
 
 impl Spooled {
     /// The rows between two places.

@@ -16,6 +16,14 @@ pub enum GuardError {
         /// Why.
         source: Box<IntakeError>,
     },
+    /// Others may change the file.
+    #[error("the {list} is not used: {why}")]
+    Insecure {
+        /// Which list.
+        list: &'static str,
+        /// Whose it is, and what to do.
+        why: String,
+    },
     /// A line of the file names nobody.
     #[error("{path}, line {line}: {}. Nothing is sent while the {list} can't be read in full", asserted(reason), path = path.display())]
     Line {

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::harvest::{Harvest, harvest, is_blank};
 use super::members::Member;
-use super::{GuardError, MemberIds};
+use super::{FIRST, GuardError, MemberIds};
+use crate::files::{self, FileError};
 use crate::harmless::excerpt;
 use crate::intake::{IntakeError, ListColumns, ListError, ListRecord, read_list};
 use crate::user_id::{UserId, clean, explain};
@@ -21,6 +22,16 @@ pub(super) struct Entries {
 /// When the file can't be read in full, or a line of it is not understood.
 pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardError> {
     let line = |line, reason| GuardError::Line { list, path: path.to_owned(), line, reason };
+    // Whoever may change a list that protects has others revoked. What only orders the sending may be anybody's.
+    if list != FIRST {
+        match files::check(path) {
+            Err(error @ FileError::Distrust(_)) => {
+                return Err(GuardError::Insecure { list, why: error.to_string() });
+            }
+            // What can't be followed can't be read either: that is told below.
+            Ok(()) | Err(_) => {}
+        }
+    }
     let file = read_list(path).map_err(|error| match error {
         ListError::Source(source) => unreadable(list, path, source),
         ListError::Line { line: at, reason } => line(at, reason),

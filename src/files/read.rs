@@ -1,0 +1,200 @@
+//! Reading files that others may have put there: plain ones only, and no more of them than is allowed.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use secrecy::zeroize::Zeroizing;
+
+use super::Distrust;
+use super::way::{check, is_descriptor};
+
+/// A file's bytes, which are overwritten when they are no longer needed.
+pub type Secret = Zeroizing<Vec<u8>>;
+
+/// Why a file is not read. As text it says what is wrong with it; which file it is, the caller tells.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The system says no.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// It is no file, but a folder or a device.
+    #[error("it is {0}: name a plain file")]
+    NotPlain(&'static str),
+    /// It holds more than such a file may.
+    #[error("it is far too long: such a file may have {0} bytes")]
+    TooLong(u64),
+    /// Others may change it.
+    #[error("{0}; or, if it is meant as it is, give --insecure-files")]
+    Distrust(#[from] Distrust),
+}
+
+/// Which pipes may stand in the place of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pipes {
+    /// Only one that is open already, such as a shell's `<(…)` gives as `/dev/fd/63`. One in a file system could keep
+    /// the program waiting for ever.
+    Open,
+    /// Those in a file system, too. Whoever reads them limits the time.
+    Named,
+}
+
+/// Reads a file that only the caller and root may change.
+///
+/// # Errors
+/// When others may change it, when it is no plain file, when it is longer than `most` bytes, or can't be read.
+pub fn read_secret(path: &Path, most: u64, pipes: Pipes) -> Result<Secret, FileError> {
+    // Opened first: that a file is missing is what most people have to be told.
+    let file = open(path, pipes)?;
+    check(path)?;
+    take(&file, most)
+}
+
+/// Reads a file, whoever's it is.
+///
+/// # Errors
+/// When it is no plain file, when it is longer than `most` bytes, or can't be read.
+pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+    Ok(std::mem::take(&mut *take(&open(path, Pipes::Open)?, most)?))
+}
+
+fn take(file: &File, most: u64) -> Result<Secret, FileError> {
+    // Room for all of it from the start: a buffer that grows leaves copies behind.
+    let room = file.metadata().map_or(0, |metadata| metadata.len()).clamp(64 << 10, most.max(64 << 10));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room as usize + 1));
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(FileError::TooLong(most)),
+        false => Ok(bytes),
+    }
+}
+
+/// Opens a plain file, or such a pipe, without waiting for who writes to it.
+///
+/// # Errors
+/// When it is something else, or can't be opened.
+pub fn open(path: &Path, pipes: Pipes) -> Result<File, FileError> {
+    let file = imp::open(path, pipes)?;
+    let metadata = file.metadata()?;
+    if metadata.is_file() || is_descriptor(path) && !metadata.is_dir() {
+        return Ok(file);
+    }
+    match imp::kind(&metadata) {
+        PIPE if pipes == Pipes::Named => Ok(file),
+        kind => Err(FileError::NotPlain(kind)),
+    }
+}
+
+/// Whether an open file is a stream that ends when whoever writes to it ends, for whatever reason: a pipe or a socket,
+/// not a file or a terminal.
+pub fn is_stream(file: &File) -> bool {
+    use std::io::IsTerminal;
+    // Windows tells nothing of a pipe.
+    !file.is_terminal() && file.metadata().map_or(true, |metadata| imp::kind(&metadata) == PIPE)
+}
+
+/// The same for standard input.
+pub fn stdin_is_stream() -> bool {
+    #[cfg(unix)]
+    let owned = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned();
+    #[cfg(windows)]
+    let owned = std::os::windows::io::AsHandle::as_handle(&io::stdin()).try_clone_to_owned();
+    owned.map_or(true, |owned| is_stream(&File::from(owned)))
+}
+
+const PIPE: &str = "a pipe";
+
+#[cfg(unix)]
+mod imp {
+    use std::fs::{File, Metadata, OpenOptions};
+    use std::io;
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    use std::path::Path;
+
+    use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+
+    use super::{PIPE, Pipes};
+
+    pub(super) fn open(path: &Path, pipes: Pipes) -> io::Result<File> {
+        let waits =
+            pipes == Pipes::Named && path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+        let mut options = OpenOptions::new();
+        options.read(true);
+        if !waits {
+            options.custom_flags(OFlags::NONBLOCK.union(OFlags::NOCTTY).bits() as i32);
+        }
+        let file = options.open(path)?;
+        if !waits {
+            // Whoever writes to a pipe may take their time.
+            fcntl_setfl(&file, fcntl_getfl(&file)?.difference(OFlags::NONBLOCK))?;
+        }
+        Ok(file)
+    }
+
+    pub(super) fn kind(metadata: &Metadata) -> &'static str {
+        let kind = metadata.file_type();
+        match () {
+            () if kind.is_dir() => "a directory",
+            () if kind.is_fifo() || kind.is_socket() => PIPE,
+            () if kind.is_char_device() || kind.is_block_device() => "a device",
+            () => "something else",
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod imp {
+    use std::fs::{File, Metadata};
+    use std::io;
+    use std::path::Path;
+
+    use super::Pipes;
+
+    pub(super) fn open(path: &Path, _: Pipes) -> io::Result<File> {
+        if path.is_dir() {
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "it is a directory: name the file in it",
+            ));
+        }
+        File::open(path)
+    }
+
+    pub(super) fn kind(metadata: &Metadata) -> &'static str {
+        if metadata.is_dir() { "a directory" } else { "something else" }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    #[test]
+    fn only_plain_files_within_the_bound_are_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "12345678").unwrap();
+        assert_eq!(read(&file, 8).unwrap(), b"12345678");
+        assert!(matches!(read(&file, 7), Err(FileError::TooLong(7))));
+        assert!(matches!(read(dir.path(), 8), Err(FileError::NotPlain("a directory"))));
+        for device in ["/dev/zero", "/dev/null", "/dev/urandom"] {
+            assert!(matches!(read(Path::new(device), 8), Err(FileError::NotPlain("a device"))), "{device}");
+        }
+        let pipe = dir.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(matches!(read(&pipe, 8), Err(FileError::NotPlain(PIPE))), "it must not wait for a writer");
+    }
+
+    #[test]
+    fn an_open_pipe_is_read_to_its_end() {
+        use std::io::Write;
+        use std::os::fd::AsRawFd;
+        let (reader, mut writer) = io::pipe().unwrap();
+        let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
+        let late = std::thread::spawn(move || writer.write_all(b"12345678").unwrap());
+        assert_eq!(*read_secret(&path, 8, Pipes::Open).unwrap(), b"12345678");
+        late.join().unwrap();
+    }
+}

@@ -1,0 +1,212 @@
+//! The way to a file: every folder that is passed and every link that is followed, from the root on. Whoever may change
+//! one of them decides what is read, whatever the file itself allows.
+//!
+//! Kubernetes mounts secrets as links to links (`token`, `..data/token`), in folders of root with the sticky bit.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::FileError;
+
+/// Whether `--insecure-files` was given. It holds for the whole process, and only a flag sets it: what a file or the
+/// environment could switch off would protect nobody.
+static TRUST_ALL: AtomicBool = AtomicBool::new(false);
+
+/// Takes all files as they are from here on (`--insecure-files`).
+pub fn trust_all() {
+    TRUST_ALL.store(true, Ordering::Relaxed);
+}
+
+/// Checks that only the caller and root decide what a file holds: the file, the folders above it, and the links on the
+/// way belong to one of them, and not everybody may write to them.
+///
+/// A file that is open already (`/dev/fd/63`, as a shell's `<(…)` gives it) is whoever's who opened it: the caller's.
+///
+/// # Errors
+/// When others may change what is read, or the way can't be followed.
+pub fn check(path: &Path) -> Result<(), FileError> {
+    match TRUST_ALL.load(Ordering::Relaxed) {
+        true => Ok(()),
+        false => imp::follow(path).map(drop),
+    }
+}
+
+/// Whether a path names a file that this process has open, and none in a file system.
+pub(super) fn is_descriptor(path: &Path) -> bool {
+    imp::is_descriptor(path)
+}
+
+#[cfg(unix)]
+mod imp {
+    use std::collections::VecDeque;
+    use std::ffi::OsString;
+    use std::fs::Metadata;
+    use std::io;
+    use std::path::{Component, Path, PathBuf};
+
+    use super::super::{Part, judge};
+    use super::FileError;
+
+    /// As many links as Linux follows.
+    const MOST_LINKS: usize = 40;
+
+    /// One step of the way.
+    enum Step {
+        Up,
+        Into(OsString),
+    }
+
+    /// What the way ends at.
+    #[derive(Debug, PartialEq, Eq)]
+    pub(super) enum End {
+        File(PathBuf),
+        /// A file that is open already.
+        Descriptor,
+    }
+
+    pub(super) fn is_descriptor(path: &Path) -> bool {
+        walk(path, |_, _, _| Ok(())).is_ok_and(|end| end == End::Descriptor)
+    }
+
+    /// Follows the way, and judges each part of it.
+    pub(super) fn follow(path: &Path) -> Result<End, FileError> {
+        walk(path, |path, metadata, part| Ok(judge(path, metadata, part)?))
+    }
+
+    fn walk(
+        path: &Path,
+        look: impl Fn(&Path, &Metadata, Part) -> Result<(), FileError>,
+    ) -> Result<End, FileError> {
+        let mut steps = VecDeque::new();
+        // The folder of this process is given without links.
+        let start = if path.is_absolute() { PathBuf::new() } else { std::env::current_dir()? };
+        push(&mut steps, path);
+        push(&mut steps, &start);
+        let mut here = PathBuf::from("/");
+        look(&here, &here.symlink_metadata()?, Part::Above)?;
+        let mut links = 0;
+        while let Some(step) = steps.pop_front() {
+            let Step::Into(name) = step else {
+                here.pop();
+                continue;
+            };
+            let next = here.join(name);
+            let metadata = next.symlink_metadata()?;
+            if is_table(&here) {
+                return Ok(End::Descriptor);
+            }
+            if metadata.is_symlink() {
+                look(&next, &metadata, Part::Link)?;
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(io::Error::from(rustix::io::Errno::LOOP).into());
+                }
+                let target = std::fs::read_link(&next)?;
+                if target.is_absolute() {
+                    here = PathBuf::from("/");
+                }
+                push(&mut steps, &target);
+                continue;
+            }
+            let part = if metadata.is_dir() { Part::Above } else { Part::File };
+            look(&next, &metadata, part)?;
+            here = next;
+        }
+        Ok(End::File(here))
+    }
+
+    /// Puts the steps of a path before those that are left.
+    fn push(steps: &mut VecDeque<Step>, path: &Path) {
+        for component in path.components().rev() {
+            match component {
+                Component::ParentDir => steps.push_front(Step::Up),
+                Component::Normal(name) => steps.push_front(Step::Into(name.to_owned())),
+                Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
+            }
+        }
+    }
+
+    /// Whether a folder lists the open files of this process.
+    fn is_table(folder: &Path) -> bool {
+        let own = Path::new("/proc").join(std::process::id().to_string());
+        folder == Path::new("/dev/fd")
+            || folder.parent().is_some_and(|above| above == own) && folder.ends_with("fd")
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+
+        use super::*;
+        use crate::files::Fault;
+
+        fn mode(path: &Path, mode: u32) {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+
+        fn fault(path: &Path) -> Option<(PathBuf, Fault)> {
+            match follow(path) {
+                Ok(_) => None,
+                Err(FileError::Distrust(distrust)) => Some((distrust.path, distrust.fault)),
+                Err(error) => panic!("{error}"),
+            }
+        }
+
+        #[test]
+        fn links_are_followed_as_kubernetes_lays_them_out() {
+            let dir = tempfile::tempdir().unwrap();
+            let mount = dir.path().canonicalize().unwrap().join("mount");
+            let version = mount.join("..2026_11_30");
+            std::fs::create_dir_all(&version).unwrap();
+            std::fs::write(version.join("token"), "fake").unwrap();
+            symlink("..2026_11_30", mount.join("..data")).unwrap();
+            symlink("..data/token", mount.join("token")).unwrap();
+            mode(&mount, 0o1777);
+            let token = mount.join("token");
+            assert_eq!(follow(&token).unwrap(), End::File(version.join("token")));
+            assert_eq!(follow(&mount.join("..data/../token")).unwrap(), End::File(version.join("token")));
+            for part in [mount.clone(), version.clone(), version.join("token")] {
+                let was = part.metadata().unwrap().permissions();
+                mode(&part, 0o777);
+                assert_eq!(fault(&token), Some((part.clone(), Fault::Everybody { mode: 0o777 })));
+                std::fs::set_permissions(&part, was).unwrap();
+            }
+            assert_eq!(fault(&token), None);
+        }
+
+        #[test]
+        fn a_ring_of_links_and_a_way_that_ends_are_errors() {
+            let dir = tempfile::tempdir().unwrap();
+            let ring = dir.path().join("ring");
+            symlink("ring", &ring).unwrap();
+            assert!(matches!(follow(&ring), Err(FileError::Io(_))));
+            assert!(matches!(follow(&dir.path().join("none")), Err(FileError::Io(_))));
+        }
+
+        #[test]
+        fn what_is_open_already_is_the_callers() {
+            use std::os::fd::AsRawFd;
+            let file = tempfile::tempfile().unwrap();
+            let path = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));
+            assert!(is_descriptor(&path));
+            assert_eq!(follow(&path).unwrap(), End::Descriptor);
+            assert!(!is_descriptor(Path::new("/dev/null")));
+        }
+    }
+}
+
+/// On Windows all is trusted: see [`super::judge`].
+#[cfg(not(unix))]
+mod imp {
+    use std::path::Path;
+
+    use super::FileError;
+
+    pub(super) fn is_descriptor(_: &Path) -> bool {
+        false
+    }
+
+    pub(super) fn follow(_: &Path) -> Result<(), FileError> {
+        Ok(())
+    }
+}
