@@ -28,6 +28,7 @@ pub mod doctor;
 pub mod duration;
 pub mod error;
 pub mod event;
+pub mod files;
 pub mod graph;
 pub mod harmless;
 pub mod http;
