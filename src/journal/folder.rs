@@ -202,7 +202,6 @@ fn notice_of_parent(parent: &Dir) -> Option<String> {
     let who = match distrust.fault {
         Fault::Owner { uid, .. } => format!("{path} belongs to user {uid}"),
         Fault::Everybody { mode } => format!("everybody may write to {path} (mode {mode:04o})"),
-        Fault::Group { gid, .. } if is_private_group(gid) => return None,
         Fault::Group { gid, mode } => format!("the group {gid} may write to {path} (mode {mode:04o})"),
     };
     let what = match distrust.fault {
@@ -213,17 +212,6 @@ fn notice_of_parent(parent: &Dir) -> Option<String> {
     Some(format!(
         "warning: {who}{what}. The run is not misled by that; to keep its evidence, give a folder of your own (--output-dir)"
     ))
-}
-
-/// Whether that is the caller's own group by the custom that it has the caller's number.
-#[cfg(unix)]
-fn is_private_group(gid: u32) -> bool {
-    gid == rustix::process::geteuid().as_raw()
-}
-
-#[cfg(not(unix))]
-fn is_private_group(_gid: u32) -> bool {
-    true
 }
 
 /// Makes these files of a folder durable, their names, and its own name.
@@ -283,5 +271,32 @@ mod tests {
         let mut left: Vec<_> = folder.dir().names().unwrap();
         left.sort();
         assert_eq!(left, ["lock", "notes.partial", "report.csvx.partial"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_file_of_a_run_may_be_a_link_or_lie_open() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let parent = tempfile::tempdir().unwrap();
+        let (folder, _lock) = create(parent.path());
+        fs::write(folder.file(RUN_JSON), "{}").unwrap();
+        let refused = || match RunFolder::open(folder.path()) {
+            Err(FolderError::Refused(refusal)) => refusal.to_string(),
+            other => panic!("{other:?}"),
+        };
+        for name in NAMES.into_iter().chain(["report.csv.partial", "stray"]) {
+            let path = folder.file(name);
+            let _ = fs::remove_file(&path);
+            symlink(RUN_JSON, &path).unwrap();
+            assert!(refused().contains(&format!("{name} is a link")), "{name}");
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, "{}").unwrap();
+            if name != "stray" {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o646)).unwrap();
+                assert!(refused().contains(&format!("{name} (mode 0646)")), "{name}");
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            }
+            RunFolder::open(folder.path()).unwrap();
+        }
     }
 }

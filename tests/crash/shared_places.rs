@@ -130,7 +130,13 @@ fn a_plan_is_written_through_no_link() {
     let shared = folder(&stage, "shared", 0o777);
     let plan = |path: &Path, more: &[&str]| {
         stage.finish(
-            stage.command("plan").arg(&input).arg("--to").arg(path).args(more).args(["--progress", "none"]),
+            stage
+                .command("plan")
+                .arg(&input)
+                .args(["--no-lookup", "--plan-file"])
+                .arg(path)
+                .args(more)
+                .args(["--progress", "none"]),
         )
     };
     let path = shared.join("plan.json");

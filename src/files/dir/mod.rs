@@ -232,8 +232,9 @@ impl Dir {
         }
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        system::rename(&self.handle, &self.path, from, to)
+    /// Gives a file another name, and replaces what has that name.
+    pub fn rename(&self, from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
+        system::rename(&self.handle, &self.path, from.as_ref(), to.as_ref())
     }
 
     /// Removes what an earlier process that was killed left of these files, half written.
@@ -253,6 +254,14 @@ impl Dir {
     /// Whether there is anything of that name.
     pub fn holds(&self, name: impl AsRef<Path>) -> io::Result<bool> {
         system::exists(&self.handle, &self.path, name.as_ref())
+    }
+
+    /// Which file has that name now: two numbers that tell it from all others, where the system has such.
+    ///
+    /// # Errors
+    /// Of the kind [`NotFound`](io::ErrorKind::NotFound) when there is none.
+    pub fn identity(&self, name: impl AsRef<Path>) -> io::Result<Option<(u64, u64)>> {
+        system::identity(&self.handle, &self.path, name.as_ref())
     }
 
     /// Whether that name is a link.
@@ -329,4 +338,104 @@ fn fill_in(file: File, fill: impl Fill) -> io::Result<File> {
 
 fn sync_after(file: File, fill: impl Fill) -> io::Result<()> {
     fill_in(file, fill)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened() -> (tempfile::TempDir, Dir) {
+        let above = tempfile::tempdir().unwrap();
+        let dir = Dir::open(above.path()).unwrap();
+        (above, dir)
+    }
+
+    fn put(text: &'static [u8]) -> impl Fill {
+        move |out: &mut dyn Write| out.write_all(text)
+    }
+
+    #[test]
+    fn a_write_that_fails_leaves_the_old_text() {
+        let (_above, dir) = opened();
+        dir.replace("a", put(b"old")).unwrap();
+        dir.replace("a", |_| Err(io::Error::other("disk full"))).unwrap_err();
+        dir.replace_unsynced("a", |_| Err(io::Error::other("disk full"))).unwrap_err();
+        assert_eq!(fs::read(dir.file("a")).unwrap(), b"old");
+        assert_eq!(dir.names().unwrap(), ["a"]);
+        dir.replace_unsynced("a", put(b"new")).unwrap();
+        dir.sync_file("a").unwrap();
+        assert_eq!(fs::read(dir.file("a")).unwrap(), b"new");
+    }
+
+    #[test]
+    fn what_is_new_replaces_nothing() {
+        let (_above, dir) = opened();
+        dir.put_new("a", put(b"first")).unwrap();
+        assert_eq!(dir.put_new("a", put(b"second")).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(dir.create_file("a").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(dir.file("a")).unwrap(), b"first");
+        assert_eq!(dir.names().unwrap(), ["a"]);
+        let mut log = dir.append("a").unwrap();
+        log.write_all(b", third").unwrap();
+        assert_eq!(fs::read(dir.file("a")).unwrap(), b"first, third");
+    }
+
+    #[test]
+    fn a_folder_is_made_once() {
+        let (above, _) = opened();
+        let parent = above.path().join("b/c");
+        let dir = Dir::create(&parent, "d").unwrap();
+        assert_eq!(dir.parent().unwrap().path(), parent);
+        dir.sync_parent().unwrap();
+        assert_eq!(dir.displaced(), None);
+        assert_eq!(Dir::create(&parent, "d").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+    }
+
+    /// All is done in the folder that was opened, wherever it is by then.
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_was_moved_is_still_the_one() {
+        let (above, _) = opened();
+        let dir = Dir::create(above.path(), "d").unwrap();
+        let moved = above.path().join("moved");
+        fs::rename(dir.path(), &moved).unwrap();
+        fs::create_dir(dir.path()).unwrap();
+        dir.replace("a", put(b"text")).unwrap();
+        dir.create_file("b").unwrap();
+        drop(dir.write("c").unwrap());
+        dir.remove("b").unwrap();
+        assert!(dir.holds("a").unwrap() && dir.read("a").is_ok() && !dir.holds("b").unwrap());
+        assert!(dir.identity("a").unwrap().is_some() && dir.identity("b").is_err());
+        dir.sync_names().unwrap();
+        assert_eq!(fs::read(moved.join("a")).unwrap(), b"text");
+        assert!(moved.join("c").is_file());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+        assert!(dir.displaced().is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn no_link_is_followed_and_no_pipe_waited_for() {
+        let (above, dir) = opened();
+        std::os::unix::fs::symlink("target", dir.file("link")).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, dir.file("pipe"), rustix::fs::Mode::RWXU).unwrap();
+        fs::create_dir(dir.file("folder")).unwrap();
+        std::os::unix::fs::symlink("folder", dir.file("folder-link")).unwrap();
+        for name in ["link", "pipe", "folder"] {
+            let opened = [dir.read(name), dir.write(name), dir.append(name), dir.open_plain(name)];
+            for error in opened.map(Result::unwrap_err) {
+                assert!(Refusal::find(&error).is_some(), "{name}: {error}");
+            }
+            assert_eq!(dir.create_file(name).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        }
+        assert!(!above.path().join("target").exists());
+        // What is replaced is the link.
+        dir.replace("link", put(b"text")).unwrap();
+        assert!(!dir.is_link("link") && !above.path().join("target").exists());
+        for name in ["folder-link", "folder-link/", "folder-link/."] {
+            let error = Dir::open(&dir.file(name)).unwrap_err();
+            assert!(matches!(Refusal::find(&error), Some(Refusal::FolderLink { .. })), "{name}: {error}");
+        }
+        Dir::open_parent(&dir.file("folder-link")).unwrap();
+    }
 }

@@ -101,6 +101,12 @@ pub(super) fn exists(dir: &File, _path: &Path, name: &Path) -> io::Result<bool> 
     }
 }
 
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion)] // These numbers have other types on other systems.
+pub(super) fn identity(dir: &File, _path: &Path, name: &Path) -> io::Result<Option<(u64, u64)>> {
+    let there = stat(dir, name)?;
+    Ok(Some((there.st_dev as u64, there.st_ino as u64)))
+}
+
 pub(super) fn is_link(dir: &File, _path: &Path, name: &Path) -> bool {
     stat(dir, name).is_ok_and(|there| kind(&there) == FileType::Symlink)
 }

@@ -119,6 +119,13 @@ pub(super) fn exists(_dir: &File, path: &Path, name: &Path) -> io::Result<bool> 
     }
 }
 
+pub(super) fn identity(dir: &File, path: &Path, name: &Path) -> io::Result<Option<(u64, u64)>> {
+    match exists(dir, path, name)? {
+        true => Ok(None),
+        false => Err(io::ErrorKind::NotFound.into()),
+    }
+}
+
 pub(super) fn is_link(_dir: &File, path: &Path, name: &Path) -> bool {
     path.join(name).symlink_metadata().is_ok_and(|there| there.is_symlink())
 }
