@@ -1,14 +1,19 @@
 //! SHA-256, by which inputs, plans and reports are known again.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
 /// SHA-256 of a file, in lower-case hex.
 pub fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut reader = BufReader::with_capacity(1 << 16, File::open(path)?);
+    sha256_to_end(File::open(path)?)
+}
+
+/// SHA-256 of all that is left to read, in lower-case hex.
+pub fn sha256_to_end(file: impl Read) -> io::Result<String> {
+    let mut reader = BufReader::with_capacity(1 << 16, file);
     let mut context = Context::new(&SHA256);
     loop {
         let part = reader.fill_buf()?;

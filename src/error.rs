@@ -92,7 +92,7 @@ impl Error {
             | Error::NoTerminal => 2,
             Error::Merge(_) | Error::Manifest(_) | Error::Report(ReportError::Overlap { .. }) => 2,
             Error::Connect(error) if error.is_usage() => 2,
-            Error::Folder(FolderError::NoRun { .. }) => 2,
+            Error::Folder(FolderError::NoRun { .. } | FolderError::Refused(_)) => 2,
             Error::SignIn(error) if error.is_usage() => 2,
             Error::SignIn(_) => 4,
             Error::PlanFile(error) => error.exit_code(),

@@ -14,7 +14,9 @@ use crate::console::{self, Console, log};
 use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
 use crate::event::{Began, Event, Order, Stop, TenantIndex};
-use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint};
+use crate::journal::{
+    FORMAT, FolderError, JOURNAL, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint,
+};
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
 use crate::report::{self, Summary};
@@ -149,22 +151,20 @@ pub(super) fn begin(
 
 /// Opens the journal of a new run.
 pub(super) fn new_journal(folder: &RunFolder) -> Result<Journal, Error> {
-    let path = folder.journal();
-    let fail = |source| Error::Io { what: format!("can't make {}", path.display()), source };
-    let file = crate::journal::create_private(&path).map_err(fail)?;
+    let file = folder.dir().create_file(JOURNAL).map_err(FolderError::io(&folder.journal()))?;
     Ok(Journal::new(file, 0)?)
 }
 
 /// Reads a run's journal back.
 pub(super) fn read_ledger(folder: &RunFolder, record: &RunRecord) -> Result<Ledger, Error> {
     let mut users = vec![0; record.plan.targets as usize];
-    for row in PlanReader::open(&folder.plan(), &record.plan.sha256)? {
+    for row in PlanReader::open(folder.dir(), &record.plan.sha256)? {
         let row = row?;
         if let Some(user) = row.order().and_then(|order| users.get_mut(order as usize - 1)) {
             *user = fingerprint(&row.user_id);
         }
     }
-    Ok(Ledger::read(&folder.journal(), &users, &record.plan.sha256)?)
+    Ok(Ledger::read(folder.dir(), &users, &record.plan.sha256)?)
 }
 
 /// Makes the reports and shows the summary; gives the exit code.
@@ -181,6 +181,9 @@ pub(super) fn report(
         let summary = report::write(folder, record, &ledger)?;
         Ok((ledger, summary))
     });
+    if let Some(text) = folder.displaced() {
+        console::say(&text);
+    }
     let (ledger, summary) = match (made, stop) {
         (Ok(made), _) => made,
         // The run's own end matters more than that its reports can't be made now.

@@ -21,7 +21,7 @@ pub(super) fn merge(out: &Path, folders: &[PathBuf], output: Output) -> Result<u
     let opened = folders.iter().map(|path| open(path, folders)).collect::<Result<Vec<_>, _>>()?;
     Set::check(opened.iter().map(|(folder, _, record)| (folder, record)))?;
     let set = Set::new(opened.into_iter().map(part).collect::<Result<_, _>>()?)?;
-    let summary = merge::write(&set, &target)?;
+    let summary = merge::write(&set, target)?;
     put_rows(output, set.columns(), |visit| merge::for_each_row(&set, visit))?;
     show_summary(&summary, out, &next(&summary, out), output)?;
     let missing = summary.merged.as_ref().and_then(|merged| merged.missing_sentence());
@@ -48,7 +48,7 @@ fn open(path: &Path, all: &[PathBuf]) -> Result<(RunFolder, RunLock, RunRecord),
 }
 
 fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<Part, Error> {
-    let manifest_sha256 = report::check_manifest(folder.path(), &record.id)?;
+    let manifest_sha256 = report::check_manifest(folder.dir(), &record.id)?;
     let ledger = read_ledger(&folder, &record)?;
     Ok(Part { folder, lock, record, ledger, manifest_sha256 })
 }

@@ -130,7 +130,7 @@ impl Rows {
         work: Option<&[Order]>,
         only_app: Option<Arc<str>>,
     ) -> Result<(Rows, Vec<u64>), Error> {
-        let mut plan = PlanReader::open(&folder.plan(), &record.plan.sha256)?;
+        let mut plan = PlanReader::open(folder.dir(), &record.plan.sha256)?;
         let stream = RowStream::new(console::Out::new(), format, plan.columns()).map_err(unwritten)?;
         let mut offsets = vec![None; record.plan.targets as usize];
         let mut left_out = Vec::new();

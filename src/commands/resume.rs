@@ -1,6 +1,7 @@
 //! `resume`: go on where a run was cut short, and try again what was not done.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
 use std::time::Duration;
 
 use super::carry_out::{Ready, Shown, Who, begin, carry_out, read_ledger, report};
@@ -15,7 +16,7 @@ use crate::dispatch::Work;
 use crate::error::Error;
 use crate::event::{Event, Order, Stop, TenantIndex};
 use crate::identity::Cloud;
-use crate::journal::{FORMAT, Ledger, Operator, RunFolder, RunRecord};
+use crate::journal::{FORMAT, Ledger, Operator, RUN_JSON, RunFolder, RunRecord};
 use crate::outcome::{Accepted, Outcome};
 use crate::plan::{PlanReader, Target};
 use crate::settings::profiled::{self, Chosen};
@@ -174,9 +175,14 @@ const LONGEST: u64 = 64 << 20;
 
 /// Reads `run.json`.
 pub(super) fn read_record(folder: &RunFolder) -> Result<RunRecord, Error> {
-    let path = folder.file("run.json");
+    let path = folder.file(RUN_JSON);
     let unreadable = |reason: String| Error::Usage(format!("can't read {}: {reason}", path.display()));
-    let text = crate::files::read(&path, LONGEST).map_err(|error| unreadable(error.to_string()))?;
+    let mut text = Vec::new();
+    let read = folder.dir().read(RUN_JSON).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
+    read.map_err(|error| unreadable(error.to_string()))?;
+    if text.len() as u64 > LONGEST {
+        return Err(unreadable(format!("it has more than {} MB, as no run's has", LONGEST >> 20)));
+    }
     let record: RunRecord = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
     if record.format > FORMAT {
         return Err(unreadable("it was written by a newer entra-revoke; use that".to_owned()));
@@ -190,7 +196,7 @@ fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, E
     let broken = |what: &str| Error::Usage(format!("{}: {what}", folder.plan().display()));
     let places: HashMap<&str, TenantIndex> =
         (0..).zip(&record.tenants).map(|(place, tenant)| (tenant.tenant.as_str(), place)).collect();
-    for row in PlanReader::open(&folder.plan(), &record.plan.sha256)? {
+    for row in PlanReader::open(folder.dir(), &record.plan.sha256)? {
         let row = row?;
         let Some(order) = row.order() else { continue };
         let tenant = match places.is_empty() {

@@ -20,7 +20,6 @@ use crate::identity::FurtherApp;
 use crate::intake::{self, Options, Sheets, Source};
 use crate::journal::{
     Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord, Unprotected,
-    write_private, write_unsynced,
 };
 use crate::plan::{Draft, Gathered, GuardError, PlanError, PlanFacts, Signed, Tenants, Wishes, check_lists};
 use crate::settings::profiled::{self, Chosen};
@@ -292,6 +291,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     let (folder, lock) = RunFolder::create(&evidence.output_dir, started_at, &id)?;
     if work.output.output != Output::None {
         console::say(&format!("run folder {}", folder.path().display()));
+        folder.notices().iter().for_each(|notice| console::say(notice));
     }
     let closed = draft.closed().clone();
     let by_row = draft.tenant_column().is_some();
@@ -306,7 +306,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     let tenant_id = first.and_then(|connection| connection.tenant.id.clone());
     let unverified = first.and_then(|connection| connection.tenant.unverified.clone());
     let operator = crew.first().map(|connection| connection.operator.clone()).unwrap_or_default();
-    let frozen = draft.freeze(&folder.plan())?;
+    let frozen = draft.freeze(folder.dir())?;
     // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
     let own = if tenants.is_empty() { &who } else { &credentials.own };
     let mut record = RunRecord {
@@ -332,8 +332,8 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         drill,
     };
     record.settings.tenant_column = tenant_column;
-    let path = folder.file(RUN_JSON);
-    write_unsynced(&path, |out| put_record(&record, out)).map_err(unwritten(&path))?;
+    let put = folder.dir().replace_unsynced(RUN_JSON, |out| put_record(&record, out));
+    put.map_err(unwritten(&folder.file(RUN_JSON)))?;
     let journal = new_journal(&folder)?;
     folder.sync(&[PLAN_CSV, RUN_JSON])?;
     let shown = Shown { progress: progress(&work.output), output: work.output.output };
@@ -369,8 +369,8 @@ fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFile
 
 /// Writes `run.json`, synced.
 pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
-    let path = folder.file(RUN_JSON);
-    write_private(&path, |out| put_record(record, out)).map_err(unwritten(&path))
+    let put = folder.dir().replace(RUN_JSON, |out| put_record(record, out));
+    put.map_err(unwritten(&folder.file(RUN_JSON)))
 }
 
 fn put_record(record: &RunRecord, out: &mut dyn Write) -> io::Result<()> {

@@ -6,6 +6,7 @@ use super::{signals, start_logs};
 use crate::cli::SimulatorArgs;
 use crate::console;
 use crate::error::Error;
+use crate::files::write_to;
 use crate::simulator::{Config, Fault, Generate, Simulator, StartError};
 
 pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
@@ -20,7 +21,7 @@ pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
         move |source| Error::Io { what, source }
     };
     if let (Some(path), Some(pem)) = (&args.ca_file, simulator.ca_pem()) {
-        std::fs::write(path, pem).map_err(fail(&format!("can't write {}", path.display())))?;
+        write_to(path, pem.as_bytes()).map_err(fail(&format!("can't write {}", path.display())))?;
     }
     console::put(&format!("listening on {}\n", simulator.url()))
         .map_err(fail("can't write to standard output"))?;

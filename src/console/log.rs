@@ -4,9 +4,9 @@
 //! the terminal or forge a second line.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -21,6 +21,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use super::aside;
 use crate::event::{Event, Evidence};
+use crate::files::append_to;
 use crate::harmless;
 use crate::outcome::Outcome;
 
@@ -92,20 +93,11 @@ pub fn init(options: &LogOptions) -> Result<(), LogError> {
     let out = match &options.file {
         None => Out::Stderr,
         Some(path) => {
-            let file = append(path).map_err(|source| LogError::File { path: path.clone(), source })?;
+            let file = append_to(path).map_err(|source| LogError::File { path: path.clone(), source })?;
             Out::File(Arc::new(Mutex::new(file)))
         }
     };
     tracing::subscriber::set_global_default(subscriber(options, out)).map_err(|_| LogError::Twice)
-}
-
-/// Opens a file to append to, readable by its owner alone where it is new.
-fn append(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 fn subscriber(options: &LogOptions, out: Out) -> Box<dyn Subscriber + Send + Sync> {
@@ -344,7 +336,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.log");
         for _ in 0..2 {
-            let out = Out::File(Arc::new(Mutex::new(append(&path).unwrap())));
+            let out = Out::File(Arc::new(Mutex::new(append_to(&path).unwrap())));
             let options = LogOptions::default();
             tracing::subscriber::with_default(subscriber(&options, out), || tracing::warn!("a line"));
         }

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::Finding;
-use crate::journal::create_private;
+use crate::files::Dir;
 
 /// Below this much room, in bytes, it is told. A run of 100,000 users writes about 100 MB.
 const LITTLE: u64 = 1 << 30;
@@ -34,9 +34,10 @@ fn probe(dir: &Path) -> io::Result<()> {
     if !dir.is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
     }
-    let file = dir.join(format!(".entra-revoke-doctor-{}", uuid::Uuid::new_v4().simple()));
-    create_private(&file)?;
-    std::fs::remove_file(&file)
+    let dir = Dir::open_parent(dir)?;
+    let name = format!(".entra-revoke-doctor-{}", uuid::Uuid::new_v4().simple());
+    dir.create_file(&name)?;
+    dir.remove(&name)
 }
 
 /// The folder itself, or the nearest above it that is there.

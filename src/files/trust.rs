@@ -19,7 +19,8 @@ pub enum Part {
     /// A symbolic link on the way: its owner decides where it leads. It has no mode of its own.
     Link,
     /// A file or folder that this program makes and reads again, such as a run folder: nobody else may write to it, no
-    /// group either, and a sticky folder is no exception, since others could still put files into it.
+    /// group either but a user's own, of the same number, and a sticky folder is no exception, since others could still
+    /// put files into it.
     Own,
 }
 
@@ -145,7 +146,10 @@ fn fault(owner: Owner, mode: u32, part: Part, caller: u32) -> Option<Fault> {
     if bits & 0o002 != 0 && !is_excused {
         return Some(Fault::Everybody { mode: bits });
     }
-    (part == Part::Own && bits & 0o020 != 0).then_some(Fault::Group { mode: bits, gid: owner.gid })
+    // By custom a user's own group has the user's number. Root's has other members on some systems.
+    let is_own_group = owner.gid == caller && caller != 0;
+    (part == Part::Own && bits & 0o020 != 0 && !is_own_group)
+        .then_some(Fault::Group { mode: bits, gid: owner.gid })
 }
 
 #[cfg(all(test, unix))]
@@ -197,6 +201,9 @@ mod tests {
         assert_eq!(faults(0, 0o040_777, Part::Above), Some(Fault::Everybody { mode: 0o777 }));
         assert_eq!(faults(1000, 0o041_777, Part::Own), Some(Fault::Everybody { mode: 0o1777 }));
         assert_eq!(faults(1000, 0o040_770, Part::Own), Some(Fault::Group { mode: 0o770, gid: 7 }));
+        let of_own_group = |id| fault(Owner { uid: id, gid: id }, 0o100_660, Part::Own, id);
+        assert_eq!(of_own_group(1000), None);
+        assert_eq!(of_own_group(0), Some(Fault::Group { mode: 0o660, gid: 0 }));
     }
 
     #[test]

@@ -1,16 +1,40 @@
 //! One folder a run: its name, its files, who may read them, and who may write.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
+use std::fs::{File, TryLockError};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+
+use crate::files::{Dir, Fault, Part, Refusal, is_partial, judge};
 
 /// What a run is: its settings, and which plan it has.
 pub const RUN_JSON: &str = "run.json";
 
 /// The frozen plan.
 pub const PLAN_CSV: &str = "plan.csv";
+
+/// What happened.
+pub const JOURNAL: &str = "journal.jsonl";
+
+/// Locked while a process works on the folder. A file of its own: on Windows a lock also keeps others from reading what is
+/// locked.
+const LOCK: &str = "lock";
+
+/// All files of a run folder.
+const NAMES: [&str; 10] = [
+    RUN_JSON,
+    PLAN_CSV,
+    JOURNAL,
+    LOCK,
+    "report.csv",
+    "report.jsonl",
+    "report.html",
+    "summary.json",
+    "remaining.csv",
+    "manifest.json",
+];
 
 /// What can go wrong with a run folder.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +47,9 @@ pub enum FolderError {
         /// Why.
         source: io::Error,
     },
+    /// The folder, or a file in it, may be changed by others, or is a link.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// Another process writes to the run.
     #[error("{path} is in use by another entra-revoke process; wait for it to end", path = path.display())]
     Locked {
@@ -38,15 +65,20 @@ pub enum FolderError {
 }
 
 impl FolderError {
-    fn io(path: &Path) -> impl FnOnce(io::Error) -> FolderError + '_ {
-        move |source| FolderError::Io { path: path.to_owned(), source }
+    /// The error for a file of a run folder.
+    pub fn io(path: &Path) -> impl FnOnce(io::Error) -> FolderError + '_ {
+        move |source| match source.downcast::<Refusal>() {
+            Ok(refusal) => FolderError::Refused(refusal),
+            Err(source) => FolderError::Io { path: path.to_owned(), source },
+        }
     }
 }
 
-/// The folder that holds all evidence of one run.
+/// The folder that holds all evidence of one run. It is held open, and all that is in it is reached through that: another
+/// folder that is put in its place changes nothing.
 #[derive(Clone, Debug)]
 pub struct RunFolder {
-    path: PathBuf,
+    dir: Arc<Dir>,
 }
 
 /// Held while a process writes to a run folder; the operating system frees it when the process ends, however it
@@ -60,51 +92,63 @@ impl RunFolder {
     /// Makes `<UTC start>-<short id>` below `parent`, for the owner alone, and locks it.
     pub fn create(parent: &Path, started: Timestamp, id: &str) -> Result<(RunFolder, RunLock), FolderError> {
         let name = format!("{}-{id}", started.strftime("%Y%m%dT%H%M%SZ"));
-        fs::create_dir_all(parent).map_err(FolderError::io(parent))?;
-        let path = parent.join(name);
-        private_dir(&path).map_err(FolderError::io(&path))?;
-        let folder = RunFolder { path };
+        let dir = Dir::create(parent, &name).map_err(FolderError::io(parent))?;
+        let folder = RunFolder { dir: Arc::new(dir) };
         let lock = folder.lock()?;
         Ok((folder, lock))
     }
 
     /// Opens an existing run folder.
+    ///
+    /// # Errors
+    /// When it is none, when it or a file in it is a link or may be changed by others than the caller and root, or when a
+    /// file in it is no plain file.
     pub fn open(path: &Path) -> Result<RunFolder, FolderError> {
-        let folder = RunFolder { path: path.to_owned() };
-        match fs::metadata(folder.file(RUN_JSON)) {
-            Ok(_) => Ok(folder),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                Err(FolderError::NoRun { path: path.to_owned() })
-            }
-            Err(error) => Err(FolderError::io(path)(error)),
+        let none = || FolderError::NoRun { path: path.to_owned() };
+        let dir = Dir::open(path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => none(),
+            _ => FolderError::io(path)(error),
+        })?;
+        if !dir.holds(RUN_JSON).map_err(FolderError::io(path))? {
+            return Err(none());
         }
+        dir.judge(is_of_a_run).map_err(FolderError::io(path))?;
+        Ok(RunFolder { dir: Arc::new(dir) })
     }
 
-    /// Takes the folder's one writer's place.
+    /// Takes the folder's one writer's place, and removes what an earlier one that was killed left half written.
     pub fn lock(&self) -> Result<RunLock, FolderError> {
-        // A file of its own: on Windows a lock also keeps others from reading what is locked.
-        let path = self.file("lock");
-        let file = create_or_open_private(&path).map_err(FolderError::io(&path))?;
+        let path = self.file(LOCK);
+        let file = self.dir.write(LOCK).map_err(FolderError::io(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(RunLock { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(FolderError::Locked { path: self.path.clone() }),
-            Err(TryLockError::Error(error)) => Err(FolderError::io(&path)(error)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(FolderError::Locked { path: self.path().to_owned() });
+            }
+            Err(TryLockError::Error(error)) => return Err(FolderError::io(&path)(error)),
         }
+        self.dir.sweep(|name| is_partial(name, &NAMES));
+        Ok(RunLock { _file: file })
     }
 
     /// Makes all that was written before the first request durable: these files of it, their names, and its own name.
     pub fn sync(&self, files: &[&str]) -> Result<(), FolderError> {
-        sync_folder(&self.path, files)
+        sync_folder(&self.dir, files)
     }
 
-    /// The folder itself.
+    /// The folder, held open.
+    pub fn dir(&self) -> &Dir {
+        &self.dir
+    }
+
+    /// The folder's name, for messages and commands.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.dir.path()
     }
 
-    /// A file in it.
+    /// The name of a file in it, for messages and commands: it is opened through [`dir`](RunFolder::dir).
     pub fn file(&self, name: &str) -> PathBuf {
-        self.path.join(name)
+        self.dir.file(name)
     }
 
     /// `plan.csv`: the frozen plan.
@@ -114,148 +158,82 @@ impl RunFolder {
 
     /// `journal.jsonl`: what happened.
     pub fn journal(&self) -> PathBuf {
-        self.file("journal.jsonl")
+        self.file(JOURNAL)
     }
+
+    /// What is to be told of a run folder that was just made: who else may write above it, and whether its permissions
+    /// hold at all.
+    pub fn notices(&self) -> Vec<String> {
+        let above = self.dir.parent().and_then(notice_of_parent);
+        let own = self.dir.metadata().ok().and_then(|own| judge(self.path(), &own, Part::Own).err());
+        let own = own.map(|_| {
+            format!(
+                "warning: the file system of {} keeps no permissions, so that others may write to this run folder: report and \
+                 resume will refuse it there. Use a copy on another file system for them, or give --output-dir",
+                self.path().display()
+            )
+        });
+        above.into_iter().chain(own).collect()
+    }
+
+    /// What is to be told where the folder's path no longer leads to it.
+    pub fn displaced(&self) -> Option<String> {
+        let now = match self.dir.displaced()? {
+            Some(place) => format!("the folder with its evidence is now {}", place.display()),
+            None => "the folder with its evidence was removed, or nothing tells where it is".to_owned(),
+        };
+        let path = self.path().display();
+        Some(format!(
+            "warning: {path} was moved or replaced during the run, and whatever has that name now is not of this run: {now}"
+        ))
+    }
+}
+
+/// Whether that is the name of a file that a run folder has.
+fn is_of_a_run(name: &str) -> bool {
+    NAMES.contains(&name) || is_partial(name, &NAMES)
+}
+
+/// What is to be told of the folder above a new run folder. Nothing in it is reached by its name again, so that it need not
+/// be refused; yet who may write to it may take the evidence away.
+fn notice_of_parent(parent: &Dir) -> Option<String> {
+    let distrust = judge(parent.path(), &parent.metadata().ok()?, Part::Own).err()?;
+    let path = parent.path().display();
+    let who = match distrust.fault {
+        Fault::Owner { uid, .. } => format!("{path} belongs to user {uid}"),
+        Fault::Everybody { mode } => format!("everybody may write to {path} (mode {mode:04o})"),
+        Fault::Group { gid, mode } => format!("the group {gid} may write to {path} (mode {mode:04o})"),
+    };
+    let what = match distrust.fault {
+        // In a sticky folder nobody moves what is another's.
+        Fault::Everybody { mode } | Fault::Group { mode, .. } if mode & 0o1000 != 0 => "",
+        _ => ", and could move or remove run folders in it",
+    };
+    Some(format!(
+        "warning: {who}{what}. The run is not misled by that; to keep its evidence, give a folder of your own (--output-dir)"
+    ))
 }
 
 /// Makes these files of a folder durable, their names, and its own name.
 ///
 /// All are synced side by side: a file system with a journal of its own makes them durable in one go, and each by itself
 /// would have to wait for a disk.
-pub fn sync_folder(folder: &Path, files: &[&str]) -> Result<(), FolderError> {
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    let paths: Vec<PathBuf> = files.iter().map(|name| folder.join(name)).collect();
+pub fn sync_folder(dir: &Dir, files: &[&str]) -> Result<(), FolderError> {
     std::thread::scope(|scope| {
-        let files: Vec<_> = paths.iter().map(|path| scope.spawn(|| synced(path, sync_file))).collect();
-        let own = scope.spawn(|| synced(folder, sync_dir));
-        let parent = synced(parent, sync_dir);
-        let broken = |_| FolderError::io(folder)(io::Error::other("a sync broke down"));
+        let sync = |name: &'_ str| dir.sync_file(name).map_err(FolderError::io(&dir.file(name)));
+        let files: Vec<_> = files.iter().map(|name| scope.spawn(move || sync(name))).collect();
+        let own = scope.spawn(|| dir.sync_names().map_err(FolderError::io(dir.path())));
+        let parent = dir.sync_parent().map_err(FolderError::io(dir.path()));
+        let broken = |_| FolderError::io(dir.path())(io::Error::other("a sync broke down"));
         let joined = files.into_iter().chain([own]).map(|one| one.join().map_err(broken).flatten());
         joined.chain([parent]).collect()
     })
 }
 
-/// Makes a folder that only its owner can read, unless it is there.
-pub fn create_private_dir(path: &Path) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        fs::create_dir_all(parent)?;
-    }
-    private_dir(path)
-}
-
-/// Makes (or empties) a file that only its owner can read. On Windows the run folder's own access list, which
-/// files inherit, does that.
-pub fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    owner_only(&mut options);
-    options.open(path)
-}
-
-fn create_or_open_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    owner_only(&mut options);
-    options.open(path)
-}
-
-/// Replaces a file whole: written beside it, synced, renamed over it, so that a reader sees the old text or the
-/// new one and never half of it.
-pub fn write_private(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    replace(path, |partial| fill_private(partial, fill)?.sync_all())
-}
-
-/// The same for a file that is made durable later, by [`RunFolder::sync`].
-pub fn write_unsynced(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    replace(path, |partial| fill_private(partial, fill).map(drop))
-}
-
-fn replace(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    let mut partial = path.as_os_str().to_owned();
-    partial.push(".partial");
-    let partial = PathBuf::from(partial);
-    let written = write(&partial).and_then(|()| fs::rename(&partial, path));
-    if written.is_err() {
-        // Room on a full disk matters more than half a report.
-        let _ = fs::remove_file(&partial);
-    }
-    written
-}
-
-fn fill_private(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<File> {
-    let mut file = io::BufWriter::with_capacity(1 << 16, create_private(path)?);
-    fill(&mut file)?;
-    file.into_inner().map_err(io::IntoInnerError::into_error)
-}
-
-fn synced(path: &Path, sync: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), FolderError> {
-    sync(path).map_err(FolderError::io(path))
-}
-
-/// Windows flushes a file only through a handle that may write.
-fn sync_file(path: &Path) -> io::Result<()> {
-    OpenOptions::new().write(true).open(path)?.sync_all()
-}
-
-/// Some file systems can't sync a folder, and say so; then its names are as durable as they can be.
-#[cfg(unix)]
-fn sync_dir(path: &Path) -> io::Result<()> {
-    match File::open(path)?.sync_all() {
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
-            Ok(())
-        }
-        synced => synced,
-    }
-}
-
-/// On Windows a folder can't be opened like a file, and NTFS keeps its names in a journal of its own.
-#[cfg(not(unix))]
-fn sync_dir(_path: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(unix)]
-pub(super) fn owner_only(options: &mut OpenOptions) {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600);
-}
-
-#[cfg(not(unix))]
-pub(super) fn owner_only(_options: &mut OpenOptions) {}
-
-#[cfg(unix)]
-fn private_dir(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-/// On Windows a folder inherits its parent's access list. `icacls` takes the inheritance away and leaves the
-/// folder to its owner; a run folder that others might read is refused.
-#[cfg(windows)]
-fn private_dir(path: &Path) -> io::Result<()> {
-    fs::create_dir(path)?;
-    let user = std::env::var("USERNAME").map_err(|_| io::Error::other("USERNAME is not set"))?;
-    let owner = match std::env::var("USERDOMAIN") {
-        Ok(domain) => format!("{domain}\\{user}"),
-        Err(_) => user,
-    };
-    let output = std::process::Command::new("icacls")
-        .arg(path)
-        .args(["/inheritance:r", "/grant:r", &format!("{owner}:(OI)(CI)F")])
-        .output()?;
-    if output.status.success() {
-        Ok(())
-    } else {
-        Err(io::Error::other(String::from_utf8_lossy(&output.stderr).into_owned()))
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn create(parent: &Path) -> (RunFolder, RunLock) {
@@ -279,24 +257,46 @@ mod tests {
         assert!(matches!(RunFolder::open(&parent.path().join("gone")), Err(FolderError::NoRun { .. })));
     }
 
-    #[cfg(unix)]
     #[test]
-    fn only_the_owner_reads() {
-        use std::os::unix::fs::PermissionsExt;
+    fn what_a_killed_writer_left_is_removed() {
         let parent = tempfile::tempdir().unwrap();
-        let (folder, _lock) = create(parent.path());
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        write_private(&folder.file(RUN_JSON), |out| out.write_all(b"{}")).unwrap();
-        assert_eq!((mode(folder.path()), mode(&folder.file(RUN_JSON))), (0o700, 0o600));
+        let (folder, lock) = create(parent.path());
+        for name in
+            ["report.csv.partial", "run.json.aB3dE6gH9jK2.partial", "notes.partial", "report.csvx.partial"]
+        {
+            fs::write(folder.file(name), "half").unwrap();
+        }
+        drop(lock);
+        folder.lock().unwrap();
+        let mut left: Vec<_> = folder.dir().names().unwrap();
+        left.sort();
+        assert_eq!(left, ["lock", "notes.partial", "report.csvx.partial"]);
     }
 
+    #[cfg(unix)]
     #[test]
-    fn a_failed_write_leaves_the_old_text() {
+    fn no_file_of_a_run_may_be_a_link_or_lie_open() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
         let parent = tempfile::tempdir().unwrap();
-        let path = parent.path().join("report.csv");
-        write_private(&path, |out| out.write_all(b"old")).unwrap();
-        write_private(&path, |_| Err(io::Error::other("disk full"))).unwrap_err();
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        assert_eq!(fs::read_dir(parent.path()).unwrap().count(), 1);
+        let (folder, _lock) = create(parent.path());
+        fs::write(folder.file(RUN_JSON), "{}").unwrap();
+        let refused = || match RunFolder::open(folder.path()) {
+            Err(FolderError::Refused(refusal)) => refusal.to_string(),
+            other => panic!("{other:?}"),
+        };
+        for name in NAMES.into_iter().chain(["report.csv.partial", "stray"]) {
+            let path = folder.file(name);
+            let _ = fs::remove_file(&path);
+            symlink(RUN_JSON, &path).unwrap();
+            assert!(refused().contains(&format!("{name} is a link")), "{name}");
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, "{}").unwrap();
+            if name != "stray" {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o646)).unwrap();
+                assert!(refused().contains(&format!("{name} (mode 0646)")), "{name}");
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+            }
+            RunFolder::open(folder.path()).unwrap();
+        }
     }
 }

@@ -6,10 +6,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,8 +17,9 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::{FORMAT, Journal, JournalError};
+use super::{FORMAT, JOURNAL, Journal, JournalError};
 use crate::event::{Began, Event, Evidence, Order, Scope, Stop, TenantIndex};
+use crate::files::Dir;
 use crate::outcome::{Accepted, Outcome};
 
 /// Longest line that is read, in bytes. Our own stay far below; a longer one is damage.
@@ -141,18 +142,16 @@ struct Glance<'a> {
 }
 
 impl Ledger {
-    /// Reads the journal of a plan with these users' [`fingerprint`]s, in sending order. A missing journal is an
+    /// Reads the journal in a run folder, of a plan with these users' [`fingerprint`]s, in sending order. A missing journal is an
     /// empty one: the process was killed before its first line.
-    pub fn read(path: &Path, users: &[u32], plan_sha256: &str) -> Result<Ledger, LedgerError> {
-        let fail = |source| LedgerError::Io { path: path.to_owned(), source };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        super::folder::owner_only(&mut options);
-        let file = options.open(path).map_err(fail)?;
+    pub fn read(folder: &Dir, users: &[u32], plan_sha256: &str) -> Result<Ledger, LedgerError> {
+        let path = folder.file(JOURNAL);
+        let fail = |source| LedgerError::Io { path: path.clone(), source };
+        let file = folder.write(JOURNAL).map_err(fail)?;
         // A killed process may have written lines that it never synced; what counts from here on is on disk.
         file.sync_data().map_err(fail)?;
         let mut ledger = Ledger {
-            path: path.to_owned(),
+            path: path.clone(),
             traces: vec![Trace::default(); users.len()],
             began: Vec::new(),
             began_at: Vec::new(),

@@ -11,10 +11,7 @@ mod record;
 mod tests;
 mod writer;
 
-pub use folder::{
-    FolderError, PLAN_CSV, RUN_JSON, RunFolder, RunLock, create_private, create_private_dir, sync_folder,
-    write_private, write_unsynced,
-};
+pub use folder::{FolderError, JOURNAL, PLAN_CSV, RUN_JSON, RunFolder, RunLock, sync_folder};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
     AppRecord, Counted, Decided, ListRecord, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,

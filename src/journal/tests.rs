@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{FORMAT, Journal, Ledger, fingerprint};
 use crate::event::{Answered, Began, Event, Evidence, Order, Scope, Sent, Settled, Stop, Throttled};
+use crate::files::Dir;
 use crate::outcome::{Accepted, Outcome};
 
 const USERS: Order = 5;
@@ -24,9 +25,8 @@ fn marks() -> Vec<u32> {
 
 fn read(bytes: &[u8]) -> Result<Ledger, super::LedgerError> {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("journal.jsonl");
-    fs::write(&path, bytes).unwrap();
-    Ledger::read(&path, &marks(), PLAN)
+    fs::write(dir.path().join("journal.jsonl"), bytes).unwrap();
+    Ledger::read(&Dir::open(dir.path()).unwrap(), &marks(), PLAN)
 }
 
 fn began() -> Event {
@@ -203,7 +203,8 @@ proptest! {
         fs::write(&path, &torn).unwrap();
         let whole = torn.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
 
-        let before = Ledger::read(&path, &marks(), PLAN).unwrap();
+        let folder = Dir::open(dir.path()).unwrap();
+        let before = Ledger::read(&folder, &marks(), PLAN).unwrap();
         let known = words_of(&before);
         let mut journal = before.into_journal().unwrap();
         journal.append(&began()).unwrap();
@@ -212,7 +213,7 @@ proptest! {
         prop_assert!(now.starts_with(&torn[..whole]));
         let added: Event = serde_json::from_slice(&now[whole..]).unwrap();
         prop_assert!(matches!(added, Event::Began(_)) && now.ends_with(b"\n"));
-        let after = Ledger::read(&path, &marks(), PLAN).unwrap();
+        let after = Ledger::read(&folder, &marks(), PLAN).unwrap();
         prop_assert_eq!(words_of(&after), known);
         prop_assert_eq!((after.whole, after.ended_at), (now.len() as u64, None));
     }
@@ -237,7 +238,7 @@ fn a_flush_that_fails_leaves_whole_lines() {
 fn only_what_was_synced_is_called_synced() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");
-    let mut journal = Journal::new(super::create_private(&path).unwrap(), 0).unwrap();
+    let mut journal = Journal::new(fs::File::create(&path).unwrap(), 0).unwrap();
     let end = journal.append(&began()).unwrap();
     let synced = journal.synced();
     assert_eq!(*synced.borrow().as_ref().unwrap(), 0);

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::GuardError;
-use crate::digest::{Hashing, sha256_of};
+use crate::digest::{Hashing, sha256_to_end};
 use crate::directory::{DirectoryError, Person};
 use crate::event::Order;
-use crate::files::TemporaryFile;
+use crate::files::{Dir, TemporaryFile};
 use crate::intake::{IntakeError, Row};
+use crate::journal::PLAN_CSV;
 use crate::outcome::Outcome;
 
 /// The plan's columns before the input's own. The last six are what the directory says. The tenant, where there are
@@ -337,15 +338,17 @@ pub struct PlanReader {
 }
 
 impl PlanReader {
-    /// Opens a plan and checks that it is the one with this SHA-256 (hex): a changed plan is refused.
-    pub fn open(path: &Path, sha256: &str) -> Result<PlanReader, PlanError> {
-        let fail = |reason: String| PlanError::Read { path: path.to_owned(), reason };
+    /// Opens the plan in a run folder and checks that it is the one with this SHA-256 (hex): a changed plan is refused.
+    pub fn open(folder: &Dir, sha256: &str) -> Result<PlanReader, PlanError> {
+        let path = folder.file(PLAN_CSV);
+        let fail = |reason: String| PlanError::Read { path: path.clone(), reason };
         let io = |error: io::Error| fail(error.to_string());
-        if sha256_of(path).map_err(io)? != sha256 {
+        let mut file = folder.read(PLAN_CSV).map_err(io)?;
+        if sha256_to_end(&file).map_err(io)? != sha256 {
             return Err(fail("it was changed after the run began".to_owned()));
         }
-        let file = BufReader::with_capacity(1 << 16, File::open(path).map_err(io)?);
-        let mut rows = csv::Reader::from_reader(file);
+        file.rewind().map_err(io)?;
+        let mut rows = csv::Reader::from_reader(BufReader::with_capacity(1 << 16, file));
         let header = rows.headers().map_err(|error| fail(error.to_string()))?;
         // Runs that an earlier version began have fewer columns, and can be ended and reported all the same.
         let without_tenant =
@@ -356,7 +359,7 @@ impl PlanReader {
             () => COLUMNS_OF_FORMAT_1,
         };
         let columns = header.iter().skip(known).map(str::to_owned).collect();
-        Ok(PlanReader { path: path.to_owned(), rows, record: csv::StringRecord::new(), columns, known })
+        Ok(PlanReader { path, rows, record: csv::StringRecord::new(), columns, known })
     }
 
     /// The inputs' own columns.

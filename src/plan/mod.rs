@@ -51,13 +51,12 @@ pub use tenants::{Tenant, TenantFacts, Tenants};
 pub use wishes::{Listed, Only, Share, Wishes};
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use crate::directory::{Budget, Directory};
 use crate::event::TenantIndex;
-use crate::files::TemporaryFile;
+use crate::files::{Dir, TemporaryFile};
 use crate::intake::{IntakeError, SourceDigest};
-use crate::journal::{PlanRecord, create_private};
+use crate::journal::{PLAN_CSV, PlanRecord};
 use crate::user_id::UserId;
 use drafting::Drafted;
 use order::SendingOrder;
@@ -208,13 +207,14 @@ impl Draft {
         }
     }
 
-    /// Writes the plan to `path` with the order settled, and gives the targets in sending order. It is not synced here:
+    /// Writes the plan into a run folder with the order settled, and gives the targets in sending order. It is not synced here:
     /// [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all that stands before the first request.
-    pub fn freeze(self, path: &Path) -> Result<Frozen, PlanError> {
+    pub fn freeze(self, folder: &Dir) -> Result<Frozen, PlanError> {
         let mut record = self.record();
         let order = SendingOrder::of(&self.drafted.ranks);
-        let out = create_private(path).map_err(|source| PlanError::write(path, source))?;
-        record.sha256 = file::write_plan(self.spool, &self.columns, &order.place_of, out, path)?;
+        let path = folder.file(PLAN_CSV);
+        let out = folder.create_file(PLAN_CSV).map_err(|source| PlanError::write(&path, source))?;
+        record.sha256 = file::write_plan(self.spool, &self.columns, &order.place_of, out, &path)?;
         let mut targets: Vec<Option<Target>> = self.drafted.targets.into_iter().map(Some).collect();
         let targets = order.sequence.iter().filter_map(|index| targets[*index as usize].take()).collect();
         Ok(Frozen { targets, record, columns: self.columns, inputs: self.inputs })

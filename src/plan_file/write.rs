@@ -1,14 +1,15 @@
 //! Writing a plan file: row by row, whole or not at all, for its owner alone.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufWriter, Read, Write};
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use serde_json::Value;
-use tempfile::NamedTempFile;
 
 use super::canonical::{self, Digest};
 use super::{Head, PlanFileError, ROWS, SHA256};
+use crate::files::Dir;
 use crate::harmless;
 use crate::plan::{Draft, PlanRow};
 
@@ -34,7 +35,8 @@ pub fn is_free(path: &Path, overwrite: bool) -> Result<(), PlanFileError> {
 /// Whether a file is a plan, whole or not, or empty.
 fn holds_plan(path: &Path) -> bool {
     let mut head = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let opened = place(path).and_then(|(folder, name)| folder.open_plain(name));
+    let read = opened.and_then(|file| file.take(HEAD).read_to_end(&mut head));
     let head = String::from_utf8_lossy(&head);
     read.is_ok() && (head.trim().is_empty() || head.contains(super::KIND))
 }
@@ -44,26 +46,31 @@ fn holds_plan(path: &Path) -> bool {
 /// # Errors
 /// When it can't be written, or a file is there that must not be replaced.
 pub fn write(head: &Head, draft: Draft, path: &Path, overwrite: bool) -> Result<String, PlanFileError> {
-    let fail = PlanFileError::write;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // A temporary file is its owner's alone, and keeps that under its own name.
-    let mut file = tempfile::Builder::new().prefix(".plan-").tempfile_in(folder).map_err(fail(path))?;
-    let mut out = BufWriter::with_capacity(1 << 16, file.as_file_mut());
-    let sha256 = fill(head, draft, &mut out, path)?;
-    out.into_inner().map_err(|error| fail(path)(error.into_error()))?.sync_all().map_err(fail(path))?;
-    keep(file, path, overwrite)?;
-    Ok(sha256)
-}
-
-fn keep(file: NamedTempFile, path: &Path, overwrite: bool) -> Result<(), PlanFileError> {
-    let kept = if overwrite { file.persist(path) } else { file.persist_noclobber(path) };
-    match kept {
+    let (folder, name) = place(path).map_err(PlanFileError::write(path))?;
+    let mut filled = None;
+    let put = |out: &mut dyn Write| match filled.insert(fill(head, draft, out, path)) {
         Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+        Err(_) => Err(io::Error::other("the plan can't be written")),
+    };
+    let kept = if overwrite { folder.replace(name, put) } else { folder.put_new(name, put) };
+    match (filled, kept) {
+        (Some(Err(error)), _) => Err(error),
+        (Some(Ok(sha256)), Ok(())) => Ok(sha256),
+        (_, Err(error)) if error.kind() == io::ErrorKind::AlreadyExists => {
             Err(PlanFileError::Exists { path: path.to_owned() })
         }
-        Err(error) => Err(PlanFileError::write(path)(error.error)),
+        (_, kept) => {
+            let error = kept.err().unwrap_or_else(|| io::Error::other("nothing was written"));
+            Err(PlanFileError::write(path)(error))
+        }
     }
+}
+
+/// The folder in which the file lies, held open, and its name there: another folder that is put in its place changes
+/// nothing, and no link is followed to the file.
+fn place(path: &Path) -> io::Result<(Dir, &OsStr)> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    Ok((Dir::open_parent(path.parent().unwrap_or(Path::new("")))?, name))
 }
 
 /// A line for each member and for each row, so that the file can be looked at; the hash comes last.

@@ -1,18 +1,19 @@
 //! `manifest.json`: size and SHA-256 of every file of the run, so that a copy can be checked against it.
 
 use std::collections::HashSet;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::thread;
 
 use serde::{Deserialize, Serialize};
 
 use super::ReportError;
-use crate::digest::sha256_of;
-use crate::journal::{FORMAT, sync_folder, write_private};
+use crate::digest::sha256_to_end;
+use crate::files::Dir;
+use crate::journal::{FORMAT, sync_folder};
 
-const NAME: &str = "manifest.json";
+pub(super) const NAME: &str = "manifest.json";
 
 /// The files of a run that it speaks of, in order: all but itself and the lock.
 pub(super) const OF_A_RUN: [&str; 8] = [
@@ -83,16 +84,17 @@ pub enum ManifestError {
 ///
 /// # Errors
 /// When there is none, or a file is missing or another one.
-pub fn check(folder: &Path, run: &str) -> Result<String, ManifestError> {
-    let path = folder.join(NAME);
+pub fn check(folder: &Dir, run: &str) -> Result<String, ManifestError> {
+    let path = folder.file(NAME);
     let unreadable = |reason: String| ManifestError::Unreadable { path: path.clone(), reason };
-    let text = match fs::read(&path) {
-        Ok(text) => text,
+    let mut text = Vec::new();
+    match folder.read(NAME).and_then(|mut file| file.read_to_end(&mut text)) {
+        Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Err(ManifestError::Missing { folder: folder.to_owned() });
+            return Err(ManifestError::Missing { folder: folder.path().to_owned() });
         }
         Err(error) => return Err(unreadable(error.to_string())),
-    };
+    }
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
     let foreign = |reason: String| ManifestError::Foreign { path: path.clone(), reason };
     if manifest.run != run {
@@ -105,47 +107,47 @@ pub fn check(folder: &Path, run: &str) -> Result<String, ManifestError> {
     }
     // What else it may name is nothing of a run's, and could lie anywhere.
     for entry in manifest.files.iter().filter(|entry| OF_A_RUN.contains(&entry.name.as_str())) {
-        let path = folder.join(&entry.name);
+        let path = folder.file(&entry.name);
         let failed =
             |error: io::Error| ManifestError::Unreadable { path: path.clone(), reason: error.to_string() };
-        if sha256_of(&path).map_err(failed)? != entry.sha256 {
+        if folder.read(&entry.name).and_then(sha256_to_end).map_err(failed)? != entry.sha256 {
             return Err(ManifestError::Changed { path });
         }
     }
-    sha256_of(&path).map_err(|error| unreadable(error.to_string()))
+    sha256_to_end(&text[..]).map_err(|error| unreadable(error.to_string()))
 }
 
 /// Takes an earlier manifest away.
-pub(super) fn remove(folder: &Path) -> Result<(), ReportError> {
-    let path = folder.join(NAME);
-    match fs::remove_file(&path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(ReportError::write(&path)(error)),
+pub(super) fn remove(folder: &Dir) -> Result<(), ReportError> {
+    match folder.remove(NAME) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(ReportError::write(&folder.file(NAME))(error))
+        }
         _ => Ok(()),
     }
 }
 
 /// Makes these files of a folder durable, hashes them meanwhile, and writes the manifest. Fails where one is missing.
-pub(super) fn write(folder: &Path, run: &str, files: &[&'static str]) -> Result<(), ReportError> {
+pub(super) fn write(folder: &Dir, run: &str, files: &[&'static str]) -> Result<(), ReportError> {
     let (synced, files) = thread::scope(|scope| {
         let hashing: Vec<_> = files.iter().map(|name| scope.spawn(move || entry(folder, name))).collect();
         let synced = sync_folder(folder, files);
-        let broken = |_| Err(ReportError::read(folder)(io::Error::other("hashing broke down")));
+        let broken = |_| Err(ReportError::read(folder.path())(io::Error::other("hashing broke down")));
         let files = hashing.into_iter().map(|one| one.join().unwrap_or_else(broken));
         (synced, files.collect::<Result<_, _>>())
     });
     synced?;
     let manifest = Manifest { format: FORMAT, run: run.to_owned(), files: files? };
-    let path = folder.join(NAME);
-    write_private(&path, |out| {
+    let put = folder.replace(NAME, |out| {
         serde_json::to_writer_pretty(&mut *out, &manifest)?;
         out.write_all(b"\n")
-    })
-    .map_err(ReportError::write(&path))
+    });
+    put.map_err(ReportError::write(&folder.file(NAME)))
 }
 
-fn entry(folder: &Path, name: &str) -> Result<Entry, ReportError> {
-    let path = folder.join(name);
-    let bytes = fs::metadata(&path).map_err(ReportError::read(&path))?.len();
-    let sha256 = sha256_of(&path).map_err(ReportError::read(&path))?;
+fn entry(folder: &Dir, name: &str) -> Result<Entry, ReportError> {
+    let hash = |file: File| Ok((file.metadata()?.len(), sha256_to_end(file)?));
+    let hashed = folder.read(name).and_then(hash);
+    let (bytes, sha256) = hashed.map_err(ReportError::read(&folder.file(name)))?;
     Ok(Entry { name: name.to_owned(), bytes, sha256 })
 }

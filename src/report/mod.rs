@@ -24,7 +24,7 @@ mod text;
 mod totals;
 mod words;
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use apps::AppShare;
@@ -38,7 +38,8 @@ pub use text::render as summary_text;
 pub use totals::Totals;
 pub use words::{meaning, next_step};
 
-use crate::journal::{FolderError, Ledger, RunFolder, RunRecord, write_unsynced};
+use crate::files::Dir;
+use crate::journal::{FolderError, Ledger, RunFolder, RunRecord};
 use crate::plan::PlanError;
 
 /// A report can't be made. The run's evidence, plan and journal, is not touched by it.
@@ -95,7 +96,7 @@ impl ReportError {
 /// Takes the manifest away, since the journal is about to grow: however the process ends, none is left that speaks of
 /// an earlier journal.
 pub fn withdraw_manifest(folder: &RunFolder) -> Result<(), ReportError> {
-    manifest::remove(folder.path())
+    manifest::remove(folder.dir())
 }
 
 /// Writes all reports of a run, the manifest last, and gives the summary. Call it when the journal is closed: the
@@ -105,19 +106,20 @@ pub fn withdraw_manifest(folder: &RunFolder) -> Result<(), ReportError> {
 /// to vouch for it. Fails where the plan or the journal can't be read or a file can't be written; a
 /// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
 pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<Summary, ReportError> {
-    manifest::remove(folder.path())?;
+    manifest::remove(folder.dir())?;
     let rows = |visit: pass::Visit<'_>| for_each_row(folder, record, ledger, visit);
-    let pass = pass::write_rows(folder.path(), &pass::Form::of(record), rows)?;
+    let pass = pass::write_rows(folder.dir(), &pass::Form::of(record), rows)?;
     let summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
-    write_pages(folder.path(), &summary, &pass.sample)?;
-    manifest::write(folder.path(), &record.id, &manifest::OF_A_RUN)?;
+    write_pages(folder.dir(), &summary, &pass.sample)?;
+    manifest::write(folder.dir(), &record.id, &manifest::OF_A_RUN)?;
     Ok(summary)
 }
 
 /// Writes `summary.json` and `report.html`.
-fn write_pages(folder: &Path, summary: &Summary, sample: &sample::Sample) -> Result<(), ReportError> {
-    let path = folder.join(summary::NAME);
-    write_unsynced(&path, |out| summary.write(out)).map_err(ReportError::write(&path))?;
-    let path = folder.join(html::NAME);
-    write_unsynced(&path, |out| html::write(out, summary, sample)).map_err(ReportError::write(&path))
+fn write_pages(folder: &Dir, summary: &Summary, sample: &sample::Sample) -> Result<(), ReportError> {
+    let put = |name: &str, fill: &dyn Fn(&mut dyn Write) -> io::Result<()>| {
+        folder.replace_unsynced(name, fill).map_err(ReportError::write(&folder.file(name)))
+    };
+    put(summary::NAME, &|out| summary.write(out))?;
+    put(html::NAME, &|out| html::write(out, summary, sample))
 }

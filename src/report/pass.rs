@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
-use std::path::Path;
 
 use super::ReportError;
 use super::csv::CsvRows;
@@ -12,7 +11,8 @@ use super::row::ReportRow;
 use super::sample::Sample;
 use super::tenants::{ByTenant, TenantNotes};
 use super::totals::Totals;
-use crate::journal::{Ledger, RunFolder, RunRecord, write_unsynced};
+use crate::files::{Dir, Fill};
+use crate::journal::{Ledger, RunFolder, RunRecord};
 use crate::outcome::{Accepted, Standing};
 use crate::plan::PlanReader;
 
@@ -69,7 +69,7 @@ pub fn for_each_row<E: From<ReportError>>(
     let case_id = record.case_id.as_deref();
     let notes = TenantNotes::new(record, ledger);
     let only_app = only_app(record, ledger);
-    let plan = PlanReader::open(&folder.plan(), &record.plan.sha256).map_err(ReportError::Plan)?;
+    let plan = PlanReader::open(folder.dir(), &record.plan.sha256).map_err(ReportError::Plan)?;
     for row in plan {
         let row = row.map_err(ReportError::Plan)?;
         match row.order() {
@@ -93,26 +93,26 @@ pub(super) fn only_app<'a>(record: &'a RunRecord, ledger: &Ledger) -> Option<&'a
 
 /// Writes `report.csv`, `report.jsonl` and `remaining.csv` of the rows that `rows` gives.
 pub(super) fn write_rows(
-    folder: &Path,
+    folder: &Dir,
     form: &Form<'_>,
     rows: impl FnOnce(Visit<'_>) -> Result<(), ReportError>,
 ) -> Result<Pass, ReportError> {
-    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.join(name));
-    let blame = Blame::default();
+    let [csv_name, json_name, remaining_name] = NAMES;
+    let blame = Blame { folder, first: RefCell::default() };
     let mut pass = None;
-    let written = blame.file(csv_path, |csv| {
-        blame.file(json_path, |json| {
-            blame.file(remaining_path, |remaining| {
+    let written = blame.file(csv_name, |csv| {
+        blame.file(json_name, |json| {
+            blame.file(remaining_name, |remaining| {
                 let files = Files { csv, json, remaining };
                 pass = Some(fill(folder, form, rows, files).map_err(|error| blame.on(error))?);
                 Ok(())
             })
         })
     });
-    match (blame.0.into_inner(), written, pass) {
+    match (blame.first.into_inner(), written, pass) {
         (Some(error), _, _) => Err(error),
         (None, Ok(()), Some(pass)) => Ok(pass),
-        (None, written, _) => Err(ReportError::write(csv_path)(
+        (None, written, _) => Err(ReportError::write(&folder.file(csv_name))(
             written.err().unwrap_or_else(|| io::Error::other("nothing was written")),
         )),
     }
@@ -126,12 +126,12 @@ struct Files<'a> {
 }
 
 fn fill(
-    folder: &Path,
+    folder: &Dir,
     form: &Form<'_>,
     rows: impl FnOnce(Visit<'_>) -> Result<(), ReportError>,
     files: Files<'_>,
 ) -> Result<Pass, ReportError> {
-    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.join(name));
+    let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.file(name));
     let columns = form.columns;
     let mut csv = CsvRows::new(files.csv, columns).map_err(ReportError::write(csv_path))?;
     let mut json = JsonRows::new(files.json, columns);
@@ -162,17 +162,20 @@ fn fill(
 }
 
 /// The first thing that failed while several files were open, and with which of them.
-#[derive(Default)]
-struct Blame(RefCell<Option<ReportError>>);
+struct Blame<'a> {
+    folder: &'a Dir,
+    first: RefCell<Option<ReportError>>,
+}
 
-impl Blame {
-    fn file(&self, path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-        write_unsynced(path, fill).map_err(|error| self.on(ReportError::write(path)(error)))
+impl Blame<'_> {
+    fn file(&self, name: &str, fill: impl Fill) -> io::Result<()> {
+        let written = self.folder.replace_unsynced(name, fill);
+        written.map_err(|error| self.on(ReportError::write(&self.folder.file(name))(error)))
     }
 
     /// Remembers the first error, and gives one that only says that there is one.
     fn on(&self, error: ReportError) -> io::Error {
-        self.0.borrow_mut().get_or_insert(error);
+        self.first.borrow_mut().get_or_insert(error);
         io::Error::other("another file of the report failed")
     }
 }

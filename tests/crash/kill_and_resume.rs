@@ -92,12 +92,19 @@ fn run_and_kill(stage: &Stage, command: &mut std::process::Command, moment: Mome
     let mut child = stage.start(command);
     let at_work = until_or_gone(&mut child, &format!("{moment:?}"), || match moment {
         Moment::Folder => !stage.folders().is_empty(),
-        Moment::File(name) => stage.folders().first().is_some_and(|folder| folder.join(name).exists()),
+        Moment::File(name) => stage.folders().first().is_some_and(|folder| holds(folder, name)),
         Moment::Requests(more) => stage.stats().revocations >= requests + more,
         Moment::Bytes(more) => journal_bytes(stage) >= bytes + more,
     });
     kill(child);
     KILLED.fetch_add(u64::from(at_work), Ordering::Relaxed);
+}
+
+/// Whether a folder holds a file of that name; of one that is still written, a part in its middle is random.
+fn holds(folder: &Path, name: &str) -> bool {
+    let Some(whole) = name.strip_suffix(".partial") else { return folder.join(name).exists() };
+    let mut names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    names.any(|name| name.to_str().is_some_and(|name| name.starts_with(whole) && name.ends_with(".partial")))
 }
 
 fn journal_bytes(stage: &Stage) -> u64 {

@@ -1,4 +1,5 @@
-//! "Nothing lost": what the program keeps and resumes when it is killed, interrupted, or out of room.
+//! "Nothing lost": what the program keeps and resumes when it is killed, interrupted, or out of room, and when others have a
+//! hand in its folder.
 #![cfg(unix)]
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used)]
 
@@ -7,9 +8,11 @@ mod stage;
 
 mod disk_full;
 mod help;
+mod hostile_folder;
 mod kill_and_resume;
 mod one_writer;
 mod resume_rules;
+mod shared_places;
 mod signals;
 mod standard_output;
 mod torn_journal;

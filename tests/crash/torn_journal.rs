@@ -44,7 +44,7 @@ impl Reader {
         let record = std::fs::read(folder.file("run.json")).unwrap();
         let record: RunRecord = serde_json::from_slice(&record).unwrap();
         let mut users = vec![String::new(); record.plan.targets as usize];
-        for row in PlanReader::open(&folder.plan(), &record.plan.sha256).unwrap() {
+        for row in PlanReader::open(folder.dir(), &record.plan.sha256).unwrap() {
             let row = row.unwrap();
             let place = row.order().unwrap() as usize - 1;
             users[place] = row.user_id;
@@ -55,7 +55,7 @@ impl Reader {
 
     /// Who is done, and who is left.
     fn known(&self) -> (BTreeSet<String>, Vec<String>) {
-        let ledger = Ledger::read(&self.folder.journal(), &self.marks, &self.plan_sha256).unwrap();
+        let ledger = Ledger::read(self.folder.dir(), &self.marks, &self.plan_sha256).unwrap();
         let user = |order: Order| self.users[order as usize - 1].clone();
         let standing = |order: &Order| ledger.standing(*order).unwrap().outcome;
         let done = (1..=self.users.len() as Order).filter(|order| standing(order) == Outcome::Revoked);

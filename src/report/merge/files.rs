@@ -1,7 +1,6 @@
 //! The folder of a joined report.
 
 use std::collections::HashSet;
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +11,8 @@ use serde::Serialize;
 use super::merged::{Merged, NAMED, Several};
 use super::rows::for_each_row;
 use super::set::{MergeError, Set};
-use crate::journal::{FORMAT, create_private_dir, write_private};
+use crate::files::{Dir, is_partial};
+use crate::journal::FORMAT;
 use crate::report::pass::{Form, Visit, write_rows};
 use crate::report::{ReportError, ReportRow, Summary, manifest, write_pages};
 
@@ -24,7 +24,11 @@ const FILES: [&str; 6] = [NAME, "report.csv", "report.jsonl", "report.html", "su
 
 /// Where a joined report is written: a new folder, an empty one, or one that holds such a report already.
 #[derive(Debug)]
-pub struct Output(PathBuf);
+pub struct Output {
+    path: PathBuf,
+    /// The folder, where there is one already.
+    dir: Option<Dir>,
+}
 
 /// `merge.json`.
 #[derive(Serialize)]
@@ -43,20 +47,36 @@ impl Output {
     /// # Errors
     /// When something does, or it can't be looked at.
     pub fn check(path: &Path) -> Result<Output, MergeError> {
-        let entries = match fs::read_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Output(path.to_owned())),
-            Err(source) => return Err(MergeError::Output { folder: path.to_owned(), source }),
-            Ok(mut entries) => entries.next(),
+        let dir = match Dir::open(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Output { path: path.to_owned(), dir: None });
+            }
+            opened => opened.map_err(|source| MergeError::Output { folder: path.to_owned(), source })?,
         };
-        match entries.is_some() && !path.join(NAME).exists() {
-            true => Err(MergeError::Occupied { folder: path.to_owned() }),
-            false => Ok(Output(path.to_owned())),
+        let checked = dir.names().and_then(|names| {
+            let is_free = names.is_empty() || dir.holds(NAME)?;
+            dir.judge(|name| FILES.contains(&name) || name == manifest::NAME || is_partial(name, &FILES))?;
+            Ok(is_free)
+        });
+        match checked {
+            Ok(true) => Ok(Output { path: path.to_owned(), dir: Some(dir) }),
+            Ok(false) => Err(MergeError::Occupied { folder: path.to_owned() }),
+            Err(source) => Err(MergeError::Output { folder: path.to_owned(), source }),
+        }
+    }
+
+    /// The folder, made where it is not there.
+    fn make(self) -> io::Result<Dir> {
+        match (self.dir, self.path.parent(), self.path.file_name()) {
+            (Some(dir), _, _) => Ok(dir),
+            (None, Some(parent), Some(name)) => Dir::create(parent, name),
+            (None, ..) => Err(io::ErrorKind::InvalidFilename.into()),
         }
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
@@ -64,9 +84,10 @@ impl Output {
 ///
 /// # Errors
 /// When a plan or a journal can't be read, a file can't be written, or the runs hold the same row.
-pub fn write(set: &Set, output: &Output) -> Result<Summary, ReportError> {
-    let folder = output.path();
-    create_private_dir(folder).map_err(ReportError::write(folder))?;
+pub fn write(set: &Set, output: Output) -> Result<Summary, ReportError> {
+    let path = output.path().to_owned();
+    let folder = &output.make().map_err(ReportError::write(&path))?;
+    folder.sweep(|name| is_partial(name, &FILES));
     manifest::remove(folder)?;
     let accepted = set.accepted();
     let form = Form {
@@ -87,21 +108,20 @@ pub fn write(set: &Set, output: &Output) -> Result<Summary, ReportError> {
     let merged = Merged::new(set, &sent.several);
     let id = id_of(&merged);
     write_record(folder, &id, &merged)?;
-    let nobody = || ReportError::read(folder)(io::Error::other("no run was given"));
+    let nobody = || ReportError::read(&path)(io::Error::other("no run was given"));
     let summary = set.summary(&id, &pass.totals, pass.by_tenant.as_ref(), merged).ok_or_else(nobody)?;
     write_pages(folder, &summary, &pass.sample)?;
     manifest::write(folder, &id, &FILES)?;
     Ok(summary)
 }
 
-fn write_record(folder: &Path, id: &str, merged: &Merged) -> Result<(), ReportError> {
-    let path = folder.join(NAME);
+fn write_record(folder: &Dir, id: &str, merged: &Merged) -> Result<(), ReportError> {
     let record = MergeRecord { format: FORMAT, id, version: env!("CARGO_PKG_VERSION"), merged };
-    write_private(&path, |out| {
+    let put = folder.replace(NAME, |out| {
         let json = serde_json::to_string_pretty(&record)?;
         writeln!(out, "{}", crate::harmless::json(&json))
-    })
-    .map_err(ReportError::write(&path))
+    });
+    put.map_err(ReportError::write(&folder.file(NAME)))
 }
 
 fn id_of(merged: &Merged) -> String {

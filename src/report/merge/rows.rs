@@ -22,7 +22,7 @@ struct Feed<'a> {
 
 impl<'a> Feed<'a> {
     fn open(part: &'a Part) -> Result<Feed<'a>, ReportError> {
-        let plan = PlanReader::open(&part.folder.plan(), &part.record.plan.sha256)?;
+        let plan = PlanReader::open(part.folder.dir(), &part.record.plan.sha256)?;
         let notes = TenantNotes::new(&part.record, &part.ledger);
         Ok(Feed { part, plan, head: None, last: (0, 0), notes })
     }

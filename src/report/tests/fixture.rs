@@ -167,7 +167,7 @@ impl Run {
     pub(super) fn report(&self) -> Summary {
         fs::write(self.folder.journal(), &self.journal).unwrap();
         let users: Vec<u32> = self.users.iter().map(|user| fingerprint(user)).collect();
-        let ledger = Ledger::read(&self.folder.journal(), &users, &self.record.plan.sha256).unwrap();
+        let ledger = Ledger::read(self.folder.dir(), &users, &self.record.plan.sha256).unwrap();
         report::write(&self.folder, &self.record, &ledger).unwrap()
     }
 

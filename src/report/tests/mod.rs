@@ -234,7 +234,7 @@ fn a_report_that_cannot_be_written_is_named() {
     run.report();
     fs::remove_file(run.folder.file("report.jsonl")).unwrap();
     fs::create_dir(run.folder.file("report.jsonl")).unwrap();
-    let ledger = crate::journal::Ledger::read(&run.folder.journal(), &[], &run.record.plan.sha256).unwrap();
+    let ledger = crate::journal::Ledger::read(run.folder.dir(), &[], &run.record.plan.sha256).unwrap();
     let error = super::write(&run.folder, &run.record, &ledger).unwrap_err();
     assert!(error.to_string().contains("report.jsonl: "), "{error}");
     assert!(!run.folder.file("manifest.json").exists());
