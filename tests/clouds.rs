@@ -185,7 +185,7 @@ fn an_unknown_authority_of_the_environment_is_used_and_never_taken_from_a_runs_f
 
     let resume = || {
         let mut command = site.stage.bare("resume");
-        command.env("AZURE_CLIENT_SECRET", SECRET).arg(&folder.path);
+        command.env("AZURE_CLIENT_SECRET", SECRET).arg("--ca-cert").arg(&site.ca).arg(&folder.path);
         site.resolve(&mut command);
         command
     };

@@ -39,6 +39,9 @@ fn began() -> Event {
         resumed: false,
         operator: None,
         apps: Vec::new(),
+        approved: None,
+        drill: false,
+        confirmed: Vec::new(),
     })
 }
 

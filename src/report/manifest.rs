@@ -12,7 +12,7 @@ use super::ReportError;
 use crate::digest::sha256_of;
 use crate::journal::{FORMAT, sync_folder, write_private};
 
-const NAME: &str = "manifest.json";
+pub(super) const NAME: &str = "manifest.json";
 
 /// The files of a run that it speaks of, in order: all but itself and the lock.
 pub(super) const OF_A_RUN: [&str; 8] = [
@@ -27,17 +27,20 @@ pub(super) const OF_A_RUN: [&str; 8] = [
 ];
 
 #[derive(Serialize, Deserialize)]
-struct Manifest {
+pub(super) struct Manifest {
     format: u32,
-    run: String,
-    files: Vec<Entry>,
+    pub(super) run: String,
+    pub(super) files: Vec<Entry>,
+    /// What was found against the run's files when they were compared with earlier manifests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) altered: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry {
-    name: String,
-    bytes: u64,
-    sha256: String,
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
 }
 
 /// Why a folder is not what its manifest says.
@@ -125,7 +128,12 @@ pub(super) fn remove(folder: &Path) -> Result<(), ReportError> {
 }
 
 /// Makes these files of a folder durable, hashes them meanwhile, and writes the manifest. Fails where one is missing.
-pub(super) fn write(folder: &Path, run: &str, files: &[&'static str]) -> Result<(), ReportError> {
+pub(super) fn write(
+    folder: &Path,
+    run: &str,
+    files: &[&'static str],
+    altered: &[String],
+) -> Result<(), ReportError> {
     let (synced, files) = thread::scope(|scope| {
         let hashing: Vec<_> = files.iter().map(|name| scope.spawn(move || entry(folder, name))).collect();
         let synced = sync_folder(folder, files);
@@ -134,7 +142,8 @@ pub(super) fn write(folder: &Path, run: &str, files: &[&'static str]) -> Result<
         (synced, files.collect::<Result<_, _>>())
     });
     synced?;
-    let manifest = Manifest { format: FORMAT, run: run.to_owned(), files: files? };
+    let altered = altered.to_vec();
+    let manifest = Manifest { format: FORMAT, run: run.to_owned(), files: files?, altered };
     let path = folder.join(NAME);
     write_private(&path, |out| {
         serde_json::to_writer_pretty(&mut *out, &manifest)?;

@@ -5,6 +5,8 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod agreed;
+mod altered;
 mod disk_full;
 mod help;
 mod kill_and_resume;

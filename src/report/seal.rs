@@ -1,0 +1,230 @@
+//! Whether a run's files are still those of which its manifest speaks. What is found is told and kept: the manifest that
+//! it was found by stays beside as `manifest-1.json`, and the new one carries the finding on.
+//!
+//! A run that was killed has no manifest, and a journal that only grew was taken up again: neither is a finding.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use super::ReportError;
+use super::manifest::{Entry, Manifest, NAME, OF_A_RUN};
+use crate::digest::{Hashing, sha256_of};
+use crate::event::Event;
+use crate::journal::{Ledger, RunFolder, RunRecord};
+
+const JOURNAL: &str = "journal.jsonl";
+
+/// Longest manifest that is read, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// So many manifests are kept at most.
+const MOST_KEPT: u32 = 1_000;
+
+/// What stands against a run's files.
+#[derive(Clone, Debug, Default)]
+pub struct Seal {
+    /// In sentences without their full stop, in order, each once.
+    pub findings: Vec<String>,
+    /// Whether `run.json` is not what the run wrote.
+    pub record_changed: bool,
+    /// Whether the manifest that is there was contradicted, and must be kept.
+    broken: bool,
+}
+
+impl Seal {
+    /// Compares the files of a folder with its manifest, and with those that were kept before.
+    pub fn of(folder: &RunFolder, record: &RunRecord) -> Seal {
+        let folder = folder.path();
+        let mut seal = Seal::default();
+        let kept = kept(folder);
+        let next = name_of(kept.len() as u32 + 1);
+        if let Some(found) = contradictions(folder, NAME, &next, &record.id, &OF_A_RUN) {
+            seal.broken = !found.new.is_empty();
+            seal.take(found);
+        }
+        // Reports were made again since; what they are made of was not.
+        let evidence = &OF_A_RUN[..3];
+        for name in kept {
+            match contradictions(folder, &name, &name, &record.id, evidence) {
+                Some(found) if !found.new.is_empty() => seal.take(found),
+                _ => seal.findings.push(format!("{name} was kept: a file was not as it says")),
+            }
+        }
+        seal.tidy();
+        seal
+    }
+
+    /// Takes in what the journal's own lines say.
+    #[must_use]
+    pub fn with_journal(mut self, record: &RunRecord, ledger: &Ledger) -> Seal {
+        self.findings.extend(ledger.oddities());
+        let approved = record.approved();
+        if ledger.began.iter().filter_map(|began| began.approved.as_ref()).any(|mark| *mark != approved) {
+            self.record_changed = true;
+            self.findings.push(
+                "run.json is not as it was approved: where it sends, the app, the plan or the lists were changed"
+                    .to_owned(),
+            );
+        }
+        let first = ledger.began.first().filter(|began| !began.resumed);
+        if first.is_some_and(|began| began.targets != record.plan.targets) {
+            self.record_changed = true;
+            self.findings
+                .push("run.json and the journal's first line tell different numbers of users".to_owned());
+        }
+        match (record.drill.is_some(), was_drill(ledger)) {
+            (false, true) => self.findings.push("run.json does not say that this was a drill".to_owned()),
+            (true, false) if ledger.began.iter().any(|began| began.approved.is_some()) => {
+                self.findings
+                    .push("run.json says that this was a drill, and the journal does not".to_owned());
+            }
+            _ => {}
+        }
+        self.tidy();
+        self
+    }
+
+    fn take(&mut self, found: Found) {
+        self.record_changed |= found.record;
+        self.findings.extend(found.carried.into_iter().chain(found.new));
+    }
+
+    fn tidy(&mut self) {
+        let mut seen = std::collections::HashSet::new();
+        self.findings.retain(|finding| seen.insert(finding.clone()));
+    }
+
+    /// Takes the manifest away, since files are about to change; keeps it beside where it was contradicted.
+    pub(super) fn break_open(&self, folder: &Path) -> Result<(), ReportError> {
+        if !self.broken {
+            return super::manifest::remove(folder);
+        }
+        let path = folder.join(NAME);
+        let beside = folder.join(name_of(kept(folder).len() as u32 + 1));
+        fs::rename(&path, &beside).map_err(ReportError::write(&beside))
+    }
+}
+
+/// Whether the journal says that the run was a drill, whatever its record says.
+pub fn was_drill(ledger: &Ledger) -> bool {
+    ledger.began.iter().any(|began| began.drill)
+}
+
+fn name_of(number: u32) -> String {
+    format!("manifest-{number}.json")
+}
+
+/// The manifests that were kept, the oldest first.
+fn kept(folder: &Path) -> Vec<String> {
+    (1..=MOST_KEPT).map(name_of).take_while(|name| folder.join(name).symlink_metadata().is_ok()).collect()
+}
+
+/// What a manifest is contradicted by.
+#[derive(Default)]
+struct Found {
+    /// What it carries on from earlier ones.
+    carried: Vec<String>,
+    new: Vec<String>,
+    /// Whether `run.json` is among it.
+    record: bool,
+}
+
+/// Compares these files with a manifest; none where there is no manifest. `called` is what the manifest is called from
+/// here on.
+fn contradictions(folder: &Path, name: &str, called: &str, run: &str, files: &[&str]) -> Option<Found> {
+    let path = folder.join(name);
+    let text = match read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+        Err(error) => return Some(Found::one(format!("{called} can't be read: {error}"))),
+    };
+    let manifest: Manifest = match serde_json::from_slice(&text) {
+        Ok(manifest) => manifest,
+        Err(_) => return Some(Found::one(format!("{called} makes no sense: it was changed"))),
+    };
+    let mut found = Found { carried: manifest.altered, ..Found::default() };
+    if manifest.run != run {
+        found.new.push(format!("{called} is the manifest of another run"));
+        return Some(found);
+    }
+    let entries: Vec<&Entry> =
+        manifest.files.iter().filter(|entry| files.contains(&entry.name.as_str())).collect();
+    for file in files.iter().filter(|file| !entries.iter().any(|entry| entry.name == **file)) {
+        found.new.push(format!("{called} does not speak of {file}"));
+    }
+    let judged = thread::scope(|scope| {
+        let judging: Vec<_> =
+            entries.iter().map(|entry| scope.spawn(|| judge(folder, entry, called))).collect();
+        judging.into_iter().map(|one| one.join().unwrap_or(None)).collect::<Vec<_>>()
+    });
+    for (entry, why) in entries.iter().zip(judged) {
+        if let Some(why) = why {
+            found.record |= entry.name == OF_A_RUN[0];
+            found.new.push(why);
+        }
+    }
+    Some(found)
+}
+
+impl Found {
+    fn one(what: String) -> Found {
+        Found { new: vec![what], ..Found::default() }
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    File::open(path)?.take(LONGEST).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// Why a file is not the one of which a manifest speaks, if it is not.
+fn judge(folder: &Path, entry: &Entry, called: &str) -> Option<String> {
+    let name = &entry.name;
+    let path = folder.join(name);
+    let bytes = match fs::metadata(&path) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Some(format!("{name} is missing, and {called} speaks of it"));
+        }
+        Err(error) => return Some(format!("{name} can't be compared with {called}: {error}")),
+    };
+    let same = |hash: io::Result<String>| hash.is_ok_and(|hash| hash == entry.sha256);
+    if bytes < entry.bytes {
+        return Some(format!("{name} is shorter than {called} says: something was cut off"));
+    }
+    if name == JOURNAL && bytes > entry.bytes {
+        return match same(sha256_of_first(&path, entry.bytes)) {
+            true if is_taken_up(&path, entry.bytes) => None,
+            true => Some(format!("{name} holds lines behind the end that {called} speaks of")),
+            false => Some(format!("{name} is not the journal of which {called} speaks: lines were changed")),
+        };
+    }
+    match same(sha256_of(&path)) {
+        true => None,
+        false => Some(format!("{name} is not the file of which {called} speaks: it was changed")),
+    }
+}
+
+fn sha256_of_first(path: &PathBuf, bytes: u64) -> io::Result<String> {
+    let mut out = Hashing::new(io::sink());
+    io::copy(&mut File::open(path)?.take(bytes), &mut out)?;
+    Ok(out.finish().1)
+}
+
+/// Whether the journal goes on, behind so many bytes, with a process that took up the run; a line that was torn there
+/// was never whole.
+fn is_taken_up(path: &PathBuf, from: u64) -> bool {
+    let line = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        file.seek(SeekFrom::Start(from))?;
+        let mut line = Vec::new();
+        BufReader::new(file.take(LONGEST)).read_until(b'\n', &mut line)?;
+        Ok(line)
+    };
+    let Ok(line) = line() else { return false };
+    !line.ends_with(b"\n")
+        || matches!(serde_json::from_slice(&line), Ok(Event::Began(began)) if began.resumed)
+}
