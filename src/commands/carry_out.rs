@@ -191,7 +191,7 @@ pub(super) fn new_journal(folder: &RunFolder) -> Result<Journal, Error> {
     let path = folder.journal();
     let fail = |source| Error::Io { what: format!("can't make {}", path.display()), source };
     let file = crate::journal::create_private(&path).map_err(fail)?;
-    Ok(Journal::new(file, 0)?.at(&path))
+    Ok(Journal::new(file, 0)?.at(&path)?)
 }
 
 /// Reads a run's journal back.

@@ -428,7 +428,7 @@ impl Ledger {
         let mut file = self.file;
         file.set_len(self.whole)?;
         file.seek(SeekFrom::Start(self.whole))?;
-        Ok(Journal::new(file, self.whole)?.at(&self.path))
+        Journal::new(file, self.whole)?.at(&self.path)
     }
 }
 

@@ -1,46 +1,69 @@
 //! Whether the journal that is written still lies where it was made: lines in a file that nobody finds again are lost.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long one look holds.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Where a journal lies, and which file it is.
+/// Where a journal lies, which file it is, and how long it must be by now. The file is held open: so its number can't
+/// become another file's.
 #[derive(Clone, Debug)]
 pub struct Place {
     path: PathBuf,
-    file: Option<FileId>,
+    file: Arc<File>,
+    /// Whether the file system gives the open file and its name one number; some network file systems don't.
+    has_number: bool,
+    written: Arc<AtomicU64>,
     looked: Option<Instant>,
 }
 
-/// What tells one file from another on this machine.
-type FileId = (u64, u64);
-
 impl Place {
-    /// The place of an open file. Where the file system gives a file no lasting number, only a file that is gone is
-    /// noticed.
-    pub fn new(path: &Path, file: &File) -> Place {
-        let lies_there = id_at(path).flatten();
-        Place { path: path.to_owned(), file: id_of(file).filter(|id| lies_there == Some(*id)), looked: None }
+    /// The place of an open file of so many bytes.
+    ///
+    /// # Errors
+    /// When the file can't be held open once more.
+    pub fn new(path: &Path, file: &File, written: u64) -> io::Result<Place> {
+        let file = Arc::new(file.try_clone()?);
+        let own = file.metadata().ok().as_ref().and_then(number);
+        let found = std::fs::symlink_metadata(path).ok().as_ref().and_then(number);
+        Ok(Place {
+            path: path.to_owned(),
+            file,
+            has_number: own.is_some() && own == found,
+            written: Arc::new(AtomicU64::new(written)),
+            looked: None,
+        })
     }
 
-    /// Whether the file is gone from its place, or another lies there. Most calls cost nothing: one look holds for some
-    /// milliseconds.
-    pub fn is_lost_now(&mut self, file: &File) -> bool {
+    /// Takes in how long the file is by now.
+    pub(super) fn is_written_up_to(&self, written: u64) {
+        self.written.store(written, Ordering::Relaxed);
+    }
+
+    /// The same as [`is_lost`](Self::is_lost), at little cost: one look holds for some milliseconds.
+    pub(super) fn is_lost_by_now(&mut self) -> bool {
         if self.looked.is_some_and(|at| at.elapsed() < LOOK_EVERY) {
             return false;
         }
         self.looked = Some(Instant::now());
-        is_unlinked(file) || self.is_lost()
+        self.is_lost()
     }
 
-    /// The same of the place alone, looked at in any case.
+    /// Whether the file is gone from its place, another lies there, or it was cut. What can't be looked at now may still
+    /// be there.
     pub fn is_lost(&self) -> bool {
-        match id_at(&self.path) {
-            None => true,
-            Some(found) => self.file.is_some() && found.is_some() && found != self.file,
+        let Ok(own) = self.file.metadata() else { return false };
+        if is_unlinked(&own) || own.is_file() && own.len() < self.written.load(Ordering::Relaxed) {
+            return true;
+        }
+        match std::fs::symlink_metadata(&self.path) {
+            Ok(found) => self.has_number && number(&own) != number(&found),
+            Err(error) => error.kind() == io::ErrorKind::NotFound,
         }
     }
 
@@ -50,38 +73,26 @@ impl Place {
     }
 }
 
-/// The number of the file that lies there; none where nothing does. What can't be looked at now may still be there.
-fn id_at(path: &Path) -> Option<Option<FileId>> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) => Some(id(&found)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(_) => Some(None),
-    }
-}
-
-fn id_of(file: &File) -> Option<FileId> {
-    file.metadata().ok().as_ref().and_then(id)
-}
-
+/// What tells one file from another on this machine.
 #[cfg(unix)]
-fn id(metadata: &std::fs::Metadata) -> Option<FileId> {
+fn number(metadata: &Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
     Some((metadata.dev(), metadata.ino()))
 }
 
 #[cfg(not(unix))]
-fn id(_metadata: &std::fs::Metadata) -> Option<FileId> {
+fn number(_metadata: &Metadata) -> Option<(u64, u64)> {
     None
 }
 
 #[cfg(unix)]
-fn is_unlinked(file: &File) -> bool {
+fn is_unlinked(metadata: &Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
-    file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
+    metadata.nlink() == 0
 }
 
 #[cfg(not(unix))]
-fn is_unlinked(_file: &File) -> bool {
+fn is_unlinked(_metadata: &Metadata) -> bool {
     false
 }
 
@@ -90,15 +101,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_removed_or_replaced_is_lost() {
+    fn a_file_that_is_removed_replaced_or_cut_is_lost() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
-        let file = File::create(&path).unwrap();
-        let place = Place::new(&path, &file);
-        assert!(!place.is_lost() && !place.clone().is_lost_now(&file));
+        std::fs::write(&path, "one line\n").unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        let place = Place::new(&path, &file, 9).unwrap();
+        assert!(!place.is_lost() && !place.clone().is_lost_by_now());
+        file.set_len(8).unwrap();
+        assert!(place.is_lost());
+        file.set_len(9).unwrap();
         std::fs::rename(&path, dir.path().join("elsewhere")).unwrap();
-        assert!(place.is_lost() && place.clone().is_lost_now(&file));
-        std::fs::write(&path, "").unwrap();
+        assert!(place.is_lost() && place.clone().is_lost_by_now());
+        std::fs::write(&path, "one line\n").unwrap();
         assert_eq!(place.is_lost(), cfg!(unix));
     }
 }

@@ -24,8 +24,8 @@ pub enum JournalError {
         /// Why.
         reason: String,
     },
-    /// It was removed, or another file lies in its place: nobody would find what is written to it.
-    #[error("the journal {path} was removed or replaced while the run went on", path = path.display())]
+    /// It was removed or cut, or another file lies in its place: nobody would find what is written to it.
+    #[error("the journal {path} was removed or replaced while the run went on, or cut", path = path.display())]
     Lost {
         /// Where it lay.
         path: PathBuf,
@@ -85,10 +85,12 @@ impl Journal {
     }
 
     /// The same, of the file that lies there: once it is removed or replaced, nothing can be written.
-    #[must_use]
-    pub fn at(mut self, path: &Path) -> Journal {
-        self.place = Some(Place::new(path, &self.file));
-        self
+    ///
+    /// # Errors
+    /// When the file can't be held open once more.
+    pub fn at(mut self, path: &Path) -> Result<Journal, JournalError> {
+        self.place = Some(Place::new(path, &self.file, self.written)?);
+        Ok(self)
     }
 
     /// Where it lies, as far as that is watched.
@@ -114,7 +116,7 @@ impl Journal {
             return Ok(());
         }
         if let Some(place) = &mut self.place
-            && place.is_lost_now(&self.file)
+            && place.is_lost_by_now()
         {
             self.gathered.clear();
             return Err(JournalError::Lost { path: place.path().to_owned() });
@@ -122,6 +124,9 @@ impl Journal {
         let result = self.file.write_all(&self.gathered);
         if result.is_ok() {
             self.written += self.gathered.len() as u64;
+            if let Some(place) = &self.place {
+                place.is_written_up_to(self.written);
+            }
         } else {
             // A torn line would be cut at the next start anyway; cutting it now keeps the evidence clean.
             let _ = self.file.set_len(self.written);

@@ -97,7 +97,7 @@ impl ReportError {
 /// Takes the manifest away, since the journal is about to grow: however the process ends, none is left that speaks of
 /// an earlier journal. One that the files contradict is kept beside.
 pub fn withdraw_manifest(folder: &RunFolder, seal: &Seal) -> Result<(), ReportError> {
-    seal.break_open(folder.path())
+    seal.break_open(folder.path(), true)
 }
 
 /// Writes all reports of a run, the manifest last, and gives the summary. Call it when the journal is closed: the
@@ -109,7 +109,7 @@ pub fn withdraw_manifest(folder: &RunFolder, seal: &Seal) -> Result<(), ReportEr
 /// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
 pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<Summary, ReportError> {
     let seal = Seal::of(folder, record).with_journal(record, ledger);
-    seal.break_open(folder.path())?;
+    seal.break_open(folder.path(), false)?;
     let rows = |visit: pass::Visit<'_>| for_each_row(folder, record, ledger, visit);
     let pass = pass::write_rows(folder.path(), &pass::Form::of(record), rows)?;
     let mut summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());

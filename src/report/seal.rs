@@ -44,10 +44,15 @@ impl Seal {
             seal.broken = !found.new.is_empty();
             seal.take(found);
         }
-        // Reports were made again since; what they are made of was not.
-        let evidence = &OF_A_RUN[..3];
-        for name in kept {
-            match contradictions(folder, &name, &name, &record.id, evidence) {
+        // What was found by a kept one is carried on by a later one, unless a process was killed between.
+        for name in &kept {
+            seal.findings.extend(read(&folder.join(name)).ok().and_then(carried_by).unwrap_or_default());
+        }
+        for name in &kept {
+            if seal.findings.iter().any(|finding| finding.contains(name.as_str())) {
+                continue;
+            }
+            match contradictions(folder, name, name, &record.id, &OF_A_RUN[1..3]) {
                 Some(found) if !found.new.is_empty() => seal.take(found),
                 _ => seal.findings.push(format!("{name} was kept: a file was not as it says")),
             }
@@ -61,8 +66,12 @@ impl Seal {
     pub fn with_journal(mut self, record: &RunRecord, ledger: &Ledger) -> Seal {
         self.findings.extend(ledger.oddities());
         let approved = record.approved();
-        if ledger.began.iter().filter_map(|began| began.approved.as_ref()).any(|mark| *mark != approved) {
-            self.record_changed = true;
+        let marks: Vec<&String> = ledger.began.iter().filter_map(|began| began.approved.as_ref()).collect();
+        if !marks.is_empty() {
+            // Settings may have been changed beside: that is told, and is no other run.
+            self.record_changed = marks.iter().any(|mark| **mark != approved);
+        }
+        if self.record_changed && !marks.is_empty() {
             self.findings.push(
                 "run.json is not as it was approved: where it sends, the app, the plan or the lists were changed"
                     .to_owned(),
@@ -96,9 +105,11 @@ impl Seal {
         self.findings.retain(|finding| seen.insert(finding.clone()));
     }
 
-    /// Takes the manifest away, since files are about to change; keeps it beside where it was contradicted.
-    pub(super) fn break_open(&self, folder: &Path) -> Result<(), ReportError> {
-        if !self.broken {
+    /// Takes the manifest away, since files are about to change; keeps it beside where it was contradicted, or where no
+    /// new one is made soon (`for_long`) and it carries on what was found.
+    pub(super) fn break_open(&self, folder: &Path, for_long: bool) -> Result<(), ReportError> {
+        let carries = for_long && !self.findings.is_empty() && folder.join(NAME).exists();
+        if !self.broken && !carries {
             return super::manifest::remove(folder);
         }
         let path = folder.join(NAME);
@@ -172,6 +183,11 @@ impl Found {
     fn one(what: String) -> Found {
         Found { new: vec![what], ..Found::default() }
     }
+}
+
+/// What a manifest carries on from earlier ones.
+fn carried_by(text: Vec<u8>) -> Option<Vec<String>> {
+    serde_json::from_slice::<Manifest>(&text).ok().map(|manifest| manifest.altered)
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
