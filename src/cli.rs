@@ -94,9 +94,18 @@ const DRILL_EXAMPLES: &str = "Examples:
       entra-revoke drill --group Finance --exclude-group IT --dry-run
       entra-revoke drill samples/list.txt --fault 'answer=503;chance=0.2' --fault 'match=p*;answer=404'";
 
-const RESUME_EXAMPLES: &str = "Examples:
+const RESUME_EXAMPLES: &str = "Of how to sign in and of addresses, only the cloud, the tenant and the app's id are taken from the folder. Give
+again what names a way to sign in, a certificate authority or an address; the end of the run prints the
+whole command.
+
+Examples:
+  With the secret or the token in the environment, as for the run:
       entra-revoke resume runs/20261122T030000Z-1a2b3c4d
-      entra-revoke resume runs/20261122T030000Z-1a2b3c4d --rate 10/s --accept not_found";
+  As a run with these flags was begun:
+      entra-revoke resume runs/20261122T030000Z-1a2b3c4d --certificate-file app.pem
+      entra-revoke resume runs/20261122T030000Z-1a2b3c4d --profile contoso
+  With another pace, and with somebody more to protect:
+      entra-revoke resume runs/20261122T030000Z-1a2b3c4d --rate 10/s --protect ann@contoso.com";
 
 const REPORT_EXAMPLES: &str = "Examples:
       entra-revoke report runs/20261122T030000Z-1a2b3c4d
@@ -195,9 +204,14 @@ pub struct ResumeArgs {
     /// The run's folder
     #[arg(value_name = "RUN_FOLDER")]
     pub folder: PathBuf,
-    /// Taken as by `run`; `resume` never asks, since the run was agreed to when it began
+    /// Go on without a question where something differs from what was approved: the tenant, the app, the person, the
+    /// protect lists, or who is on them
     #[arg(short, long, alias = "force", help_heading = "Safety")]
     pub yes: bool,
+    /// Protect these, too, from now on: an id, a file of ids, group:ID or role:ID. The lists of the run are read again in
+    /// any case, and those of the profile. Repeatable
+    #[arg(long, value_name = "FILE|ID|group:ID|role:ID", help_heading = "Safety")]
+    pub protect: Vec<String>,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub sending: SendingArgs,

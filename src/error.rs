@@ -91,6 +91,7 @@ impl Error {
             | Error::Profile(_)
             | Error::NoTerminal => 2,
             Error::Merge(_) | Error::Manifest(_) | Error::Report(ReportError::Overlap { .. }) => 2,
+            Error::Ledger(LedgerError::OtherRun { .. }) => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. } | FolderError::Refused(_)) => 2,
             Error::SignIn(error) if error.is_usage() => 2,

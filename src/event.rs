@@ -104,6 +104,15 @@ pub struct Began {
     /// The ids of the apps that send, as far as they are known. A line that names no app is of the only one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<Arc<str>>,
+    /// The mark of what was approved ([`crate::journal::RunRecord::approved`]); none in journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved: Option<String>,
+    /// Whether the run is a drill: `run.json` must say the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drill: bool,
+    /// What differs from what was approved, and how this process was allowed to go on all the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confirmed: Vec<String>,
 }
 
 /// A request is about to leave.

@@ -16,10 +16,10 @@ pub use wishes::wishes;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs};
+use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs, WorkArgs};
 use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Pace, Pacing, Rate};
 use crate::identity::{Endpoint, FurtherApp, Offer, Sources, process_variables};
-use crate::journal::SettingsRecord;
+use crate::journal::{ProtectEntry, ProtectRecord, SettingsRecord};
 use crate::outcome::Accepted;
 use crate::tenant::TenantName;
 
@@ -155,14 +155,14 @@ impl SignIn {
         }
     }
 
-    /// From flags, and from what the run had where a flag is missing. Flags that name a way are meant instead of what
-    /// the run had, not beside it.
+    /// From flags and the environment; of what the run had, the tenant and the app alone. A run's folder may come from
+    /// another person: it does not say how to sign in, nor where a secret lies.
     pub fn resumed(args: &SignInArgs, tenant: Option<&str>, had: &SettingsRecord) -> SignIn {
         let new = SignIn::new(args);
         SignIn {
             tenant: new.tenant.or_else(|| tenant.map(str::to_owned)),
             client_id: new.client_id.or_else(|| had.client_id.clone()),
-            sources: if new.sources.is_empty() { had.sources.clone() } else { new.sources },
+            sources: new.sources,
         }
     }
 
@@ -237,5 +237,18 @@ pub fn record(
         further: further.to_vec(),
         throttle_priority: network.priority,
         ca_cert: network.ca_cert.clone(),
+        protect: None,
+    }
+}
+
+/// Whom a run protects, for its record.
+pub fn protect_record(work: &WorkArgs) -> ProtectRecord {
+    let eligible = work.choosing.eligible;
+    ProtectRecord {
+        entries: work.safety.protect.iter().map(|text| ProtectEntry::new(text, eligible)).collect(),
+        unprotect: work.safety.unprotect.clone(),
+        eligible,
+        allow_empty: work.choosing.allow_empty,
+        no_lookup: work.choosing.no_lookup,
     }
 }

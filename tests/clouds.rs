@@ -199,7 +199,7 @@ fn an_authority_that_no_cloud_has_is_meant_by_a_flag_alone() {
 
     let resume = || {
         let mut command = site.stage.bare("resume");
-        command.env("AZURE_CLIENT_SECRET", SECRET).arg(&folder.path);
+        command.env("AZURE_CLIENT_SECRET", SECRET).arg("--ca-cert").arg(&site.ca).arg(&folder.path);
         site.resolve(&mut command);
         command
     };

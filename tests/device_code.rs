@@ -364,9 +364,12 @@ mod signals {
         let folder = stage.folder();
         assert_eq!(folder.summary()["exit_code"], 130);
 
-        // The run knows how it was signed in to; only the person is asked again.
+        // The person is asked again; the way to sign in is named again, and is never taken from the folder.
         stage.simulator.change("[token.device]\ninterval = 0.1\npolls_before_approval = 0\n").unwrap();
-        let resumed = stage.finish(stage.bare("resume").arg(&folder.path).args(["--rate", "1000/s"]));
+        let url = stage.simulator.url();
+        let mut resume = stage.bare("resume");
+        resume.args(["--auth", "device-code", "--graph-url", &url, "--authority-url", &url]);
+        let resumed = stage.finish(resume.arg(&folder.path).args(["--rate", "1000/s"]));
         resumed.exits(0);
         assert_eq!(prompts(&resumed), 1, "{}", resumed.stderr);
         assert_eq!(stage.ledger().users.len(), 60);

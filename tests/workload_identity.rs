@@ -145,6 +145,8 @@ fn a_file_that_was_not_rotated_ends_the_run() {
     // Fresh again, `resume` goes on where it ended.
     std::fs::write(&file, stage.simulator.mint_assertion(Duration::from_secs(600))).unwrap();
     let mut resume = stage.bare("resume");
+    let url = stage.simulator.url();
+    resume.args(["--graph-url", &url, "--authority-url", &url]);
     resume.env("AZURE_FEDERATED_TOKEN_FILE", &file).arg(&stage.folder().path);
     stage.finish(&mut resume).exits(0);
     assert!(stage.ledger().users.iter().all(|user| user.effects == 1));

@@ -5,7 +5,7 @@ use super::connect::{Connection, check_me};
 use super::run::{self, Prepared};
 use super::tenants::Crew;
 use super::{apps, profiles, reading, standard_input, start_logs};
-use crate::cli::{ApplyArgs, InputArgs, WorkArgs};
+use crate::cli::{ApplyArgs, ChoosingArgs, InputArgs, SafetyArgs, WorkArgs};
 use crate::console::question;
 use crate::console::{self, Output, wording};
 use crate::error::Error;
@@ -165,11 +165,16 @@ fn record(file: &PlanFile) -> PlanFileRecord {
 }
 
 fn work(args: ApplyArgs, head: Head) -> WorkArgs {
+    let protect = head.protect.into_iter().chain(args.protect).collect();
     WorkArgs {
-        choosing: Default::default(),
+        choosing: ChoosingArgs {
+            eligible: head.eligible,
+            allow_empty: head.allow_empty || args.allow_empty,
+            ..ChoosingArgs::default()
+        },
         input: InputArgs { column: head.column, ..InputArgs::default() },
         order: Default::default(),
-        safety: Default::default(),
+        safety: SafetyArgs { protect, unprotect: head.unprotect, ..SafetyArgs::default() },
         dry_run: false,
         sending: args.sending,
         evidence: args.evidence,

@@ -3,19 +3,22 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::open_files;
 use super::posts::{Post, at_work};
 use super::results::Results;
+use super::resume_flags::ResumeFlags;
 use super::signals;
 use crate::console::Output;
 use crate::console::{self, Console, log};
 use crate::dispatch::{Dispatcher, Settings, Work};
 use crate::error::Error;
-use crate::event::{Began, Event, Order, Stop, TenantIndex};
+use crate::event::{Began, Event, Order, Settled, Stop, TenantIndex};
 use crate::journal::{
-    FORMAT, FolderError, JOURNAL, Journal, Ledger, Operator, RunFolder, RunLock, RunRecord, fingerprint,
+    FORMAT, FolderError, JOURNAL, Journal, JournalError, Ledger, Operator, PLAN_CSV, Place, RunFolder,
+    RunLock, RunRecord, fingerprint,
 };
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
@@ -41,6 +44,12 @@ pub(super) struct Ready {
     pub(super) refused: Option<Stop>,
     /// Who sends, in each of the plan's tenants.
     pub(super) posts: Vec<Post>,
+    /// Who is protected by now and not sent: what the journal is to say of them.
+    pub(super) protected: Vec<Settled>,
+    /// What differs from what was approved, and who agreed to it.
+    pub(super) confirmed: Vec<String>,
+    /// What to give `resume` if something is left.
+    pub(super) flags: ResumeFlags,
 }
 
 /// How it is shown.
@@ -56,10 +65,23 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     let orders: Option<Vec<Order>> =
         ready.resumed.as_ref().map(|work| work.iter().map(|work| work.order).collect());
     let apps = app_ids(&ready.posts);
-    let results = Results::start(shown.output, &ready.folder, &ready.record, orders.as_deref(), &apps)?;
+    let told: Option<Vec<Order>> = orders.as_ref().map(|orders| {
+        orders.iter().copied().chain(ready.protected.iter().map(|settled| settled.target)).collect()
+    });
+    let results = Results::start(shown.output, &ready.folder, &ready.record, told.as_deref(), &apps)?;
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
-    let who = Who { operator: Some(&ready.operator), apps };
+    let who = Who { operator: Some(&ready.operator), apps, confirmed: std::mem::take(&mut ready.confirmed) };
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), who)?;
+    for settled in std::mem::take(&mut ready.protected) {
+        if let Some(results) = &results {
+            results.settled(&settled);
+        }
+        ready.journal.append(&Event::Settled(Box::new(settled)))?;
+    }
+    ready.journal.flush()?;
+    ready.journal.request_sync();
+    let place = ready.journal.place().cloned();
+    let revoked = Arc::new(AtomicU64::new(0));
 
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
     let several = ready.posts.len();
@@ -75,12 +97,16 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
         ..console::Options::default()
     };
     let console = Console::start(options, u64::from(left));
+    let counted = Arc::clone(&revoked);
     let listen = |event: &Event| {
         console.on(event);
         say_dropped(event);
         log::record(event);
-        if let (Some(results), Event::Settled(settled)) = (&results, event) {
-            results.settled(settled);
+        if let Event::Settled(settled) = event {
+            counted.fetch_add(u64::from(settled.outcome == Outcome::Revoked), Ordering::Relaxed);
+            if let Some(results) = &results {
+                results.settled(settled);
+            }
         }
     };
     let tenants = at_work(ready.posts, &targets, ready.resumed.take());
@@ -96,7 +122,14 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     ready.permitted.into_iter().for_each(|tenant| dispatcher.is_permitted(tenant));
     let finished = dispatcher.run(interrupts).await;
     console.finish();
-    let code = report(&ready.folder, &ready.record, shown.output, results, finished.stop.as_ref());
+    let ending = Ending {
+        results,
+        stop: finished.stop.as_ref(),
+        revoked: revoked.load(Ordering::Relaxed),
+        place,
+        flags: &ready.flags,
+    };
+    let code = report(&ready.folder, &ready.record, shown.output, ending);
     drop(ready.lock);
     code
 }
@@ -117,6 +150,8 @@ pub(super) struct Who<'a> {
     pub(super) operator: Option<&'a Operator>,
     /// The ids of the apps that send.
     pub(super) apps: Vec<Arc<str>>,
+    /// What differs from what was approved, and who agreed to it.
+    pub(super) confirmed: Vec<String>,
 }
 
 /// The apps that send, each once.
@@ -143,6 +178,9 @@ pub(super) fn begin(
         resumed,
         operator: who.operator.map(|operator| operator.in_short()),
         apps: who.apps,
+        approved: Some(record.approved()),
+        drill: record.drill.is_some(),
+        confirmed: who.confirmed,
     }))?;
     journal.flush()?;
     journal.request_sync();
@@ -152,19 +190,53 @@ pub(super) fn begin(
 /// Opens the journal of a new run.
 pub(super) fn new_journal(folder: &RunFolder) -> Result<Journal, Error> {
     let file = folder.dir().create_file(JOURNAL).map_err(FolderError::io(&folder.journal()))?;
-    Ok(Journal::new(file, 0)?)
+    Ok(Journal::new(file, 0)?.at(folder)?)
 }
 
 /// Reads a run's journal back.
 pub(super) fn read_ledger(folder: &RunFolder, record: &RunRecord) -> Result<Ledger, Error> {
+    check_counts(folder, record)?;
     let mut users = vec![0; record.plan.targets as usize];
     for row in PlanReader::open(folder.dir(), &record.plan.sha256)? {
         let row = row?;
-        if let Some(user) = row.order().and_then(|order| users.get_mut(order as usize - 1)) {
+        let place = row.order().map(|order| (order as usize).wrapping_sub(1));
+        if let Some(user) = place.and_then(|place| users.get_mut(place)) {
             *user = fingerprint(&row.user_id);
         }
     }
-    Ok(Ledger::read(folder.dir(), &users, &record.plan.sha256)?)
+    let mut ledger = Ledger::read(folder.dir(), &users, &record.plan.sha256)?;
+    ledger.check_run(&record.id)?;
+    Ok(ledger)
+}
+
+/// No target's row is shorter than this, in bytes: its place, its line, its id and the commas between.
+const SHORTEST_ROW: u64 = 8;
+
+/// Refuses a number of users that the plan can't hold, before room is made for so many.
+pub(super) fn check_counts(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
+    let path = folder.plan();
+    let bytes = folder.dir().read(PLAN_CSV).and_then(|file| file.metadata());
+    let bytes = bytes
+        .map_err(|error| crate::plan::PlanError::Read { path: path.clone(), reason: error.to_string() })?;
+    let targets = record.plan.targets;
+    match u64::from(targets) > bytes.len() / SHORTEST_ROW {
+        true => Err(Error::Usage(format!(
+            "run.json says that the plan holds {targets} users, and {} is too short for so many: one of them was changed",
+            path.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// How a process came to its end.
+pub(super) struct Ending<'a> {
+    pub(super) results: Option<Results>,
+    pub(super) stop: Option<&'a Stop>,
+    /// Users whom it signed out.
+    pub(super) revoked: u64,
+    /// Where it wrote its journal.
+    pub(super) place: Option<Place>,
+    pub(super) flags: &'a ResumeFlags,
 }
 
 /// Makes the reports and shows the summary; gives the exit code.
@@ -172,32 +244,42 @@ pub(super) fn report(
     folder: &RunFolder,
     record: &RunRecord,
     output: Output,
-    results: Option<Results>,
-    stop: Option<&Stop>,
+    ending: Ending<'_>,
 ) -> Result<u8, Error> {
-    let made = read_ledger(folder, record).and_then(|mut ledger| {
-        // A journal that can't be written can't hold why the run stopped.
-        ledger.stopped = ledger.stopped.or_else(|| stop.cloned());
-        let summary = report::write(folder, record, &ledger)?;
-        Ok((ledger, summary))
-    });
+    let Ending { results, stop, revoked, place, flags } = ending;
+    let made =
+        own_journal(place.as_ref()).and_then(|()| read_ledger(folder, record)).and_then(|mut ledger| {
+            // A journal that can't be written can't hold why the run stopped.
+            ledger.stopped = ledger.stopped.or_else(|| stop.cloned());
+            let summary = report::write(folder, record, &ledger)?;
+            Ok((ledger, summary))
+        });
     if let Some(text) = folder.displaced() {
         console::say(&text);
     }
-    let (ledger, summary) = match (made, stop) {
-        (Ok(made), _) => made,
+    let (ledger, summary) = match made {
+        Ok(made) => made,
         // The run's own end matters more than that its reports can't be made now.
-        (Err(error), Some(stop)) => {
-            console::say(&format!("error: {stop}"));
-            console::say(&format!("The reports could not be made, either: {error}"));
-            console::say(&format!("Once that is mended: entra-revoke resume {}", folder.path().display()));
-            return Ok(stop.exit_code());
+        Err(error) => {
+            let users = console::wording::users(revoked);
+            match stop {
+                Some(stop) => {
+                    console::say(&format!("error: {stop}"));
+                    console::say(&format!("The reports could not be made, either: {error}"));
+                }
+                None => console::say(&format!("error: the reports could not be made: {error}")),
+            }
+            console::say(&format!("Signed out by this process all the same: {users}."));
+            console::say(&format!("Once that is mended: {}", flags.command(folder.path())));
+            return Ok(stop.map_or(1, Stop::exit_code));
         }
-        (Err(error), None) => return Err(error),
     };
+    if output != Output::Text {
+        warn_altered(&summary);
+    }
     let code = stop.map_or(summary.exit_code, Stop::exit_code);
     let rows_out = results.is_none_or(|results| results.finish(ledger));
-    let shown = show(&summary, folder, record, output);
+    let shown = show(&summary, folder, record, flags, output);
     if let Err(error) = &shown {
         console::say(&format!("error: {error}"));
     }
@@ -206,14 +288,30 @@ pub(super) fn report(
     Ok(if matches!(code, 0 | 3) && !all_shown { 1 } else { code })
 }
 
+/// The journal that this process wrote, and no other, says what it did.
+fn own_journal(place: Option<&Place>) -> Result<(), Error> {
+    match place.filter(|place| place.is_lost()) {
+        Some(place) => Err(JournalError::Lost { path: place.path().to_owned() }.into()),
+        None => Ok(()),
+    }
+}
+
+/// Says that the run's files were changed, where the summary is not shown as text.
+pub(super) fn warn_altered(summary: &Summary) {
+    for finding in &summary.altered {
+        console::say(&format!("warning: ALTERED: {}", crate::harmless::excerpt(finding, 400)));
+    }
+}
+
 /// The summary to standard output, or to standard error where standard output has the results.
 pub(super) fn show(
     summary: &Summary,
     folder: &RunFolder,
     record: &RunRecord,
+    flags: &ResumeFlags,
     output: Output,
 ) -> Result<(), Error> {
-    show_summary(summary, folder.path(), &next_commands(summary, folder, record), output)
+    show_summary(summary, folder.path(), &next_commands(summary, folder, record, flags), output)
 }
 
 /// The same of a summary in any folder, with what to type next.
@@ -241,7 +339,12 @@ pub(super) fn show_summary(
 }
 
 /// What to type next, where something is left to do.
-fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> Vec<String> {
+fn next_commands(
+    summary: &Summary,
+    folder: &RunFolder,
+    record: &RunRecord,
+    flags: &ResumeFlags,
+) -> Vec<String> {
     let mut next = Vec::new();
     if summary.complete {
         return next;
@@ -255,7 +358,7 @@ fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> V
             }
             _ => String::new(),
         };
-        next.push(format!("entra-revoke resume {}{raised}", quoted(folder.path())));
+        next.push(format!("{}{raised}", flags.command(folder.path())));
     }
     if record.drill.is_none() {
         let column = record.settings.column.as_ref().filter(|_| record.inputs.len() == 1);

@@ -148,6 +148,11 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
 }
 
 impl DrillRecord {
+    /// Whether its users are in a directory that can be read.
+    pub(super) fn reads_directory(&self) -> bool {
+        self.tenant.is_some()
+    }
+
     /// How much faster than Graph's the simulated quota is.
     pub(super) fn pace(&self) -> f64 {
         if self.no_quota { 1e6 } else { self.speed }

@@ -50,7 +50,8 @@ fn open(path: &Path, all: &[PathBuf]) -> Result<(RunFolder, RunLock, RunRecord),
 fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<Part, Error> {
     let manifest_sha256 = report::check_manifest(folder.dir(), &record.id)?;
     let ledger = read_ledger(&folder, &record)?;
-    Ok(Part { folder, lock, record, ledger, manifest_sha256 })
+    let altered = report::Seal::of(&folder, &record).with_journal(&record, &ledger).findings;
+    Ok(Part { folder, lock, record, ledger, manifest_sha256, altered })
 }
 
 /// What to type next, where something is left to do.

@@ -20,6 +20,7 @@ mod reading;
 mod report;
 mod results;
 mod resume;
+mod resume_flags;
 mod run;
 mod secret_files;
 mod signals;

@@ -1,7 +1,8 @@
 //! `report`: a run's reports once more, from its journal.
 
-use super::carry_out::{read_ledger, show};
+use super::carry_out::{read_ledger, show, warn_altered};
 use super::resume::read_record;
+use super::resume_flags::ResumeFlags;
 use super::{merge, start_logs};
 use crate::cli::ReportArgs;
 use crate::console;
@@ -27,7 +28,10 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
     let ledger = read_ledger(&folder, &record)?;
     let summary = report::write(&folder, &record, &ledger)?;
     put_rows(args.output, &record.columns, |visit| report::for_each_row(&folder, &record, &ledger, visit))?;
-    show(&summary, &folder, &record, args.output)?;
+    if args.output != Output::Text {
+        warn_altered(&summary);
+    }
+    show(&summary, &folder, &record, &ResumeFlags::recorded(&record), args.output)?;
     Ok(0)
 }
 

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use super::carry_out::check_counts;
 use crate::console;
 use crate::console::Output;
 use crate::error::Error;
@@ -132,13 +133,18 @@ impl Rows {
     ) -> Result<(Rows, Vec<u64>), Error> {
         let mut plan = PlanReader::open(folder.dir(), &record.plan.sha256)?;
         let stream = RowStream::new(console::Out::new(), format, plan.columns()).map_err(unwritten)?;
+        check_counts(folder, record)?;
         let mut offsets = vec![None; record.plan.targets as usize];
         let mut left_out = Vec::new();
         loop {
             let offset = plan.offset();
             let Some(row) = plan.next().transpose()? else { break };
             match row.order() {
-                Some(order) => offsets[order as usize - 1] = Some(offset),
+                Some(order) => {
+                    if let Some(place) = offsets.get_mut((order as usize).wrapping_sub(1)) {
+                        *place = Some(offset);
+                    }
+                }
                 None => left_out.push(offset),
             }
         }

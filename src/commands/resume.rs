@@ -1,27 +1,40 @@
 //! `resume`: go on where a run was cut short, and try again what was not done.
+//!
+//! A run's folder may come from another person. It says which users are left, and in which cloud and tenant; how to sign in
+//! and where secrets go is said by this command line alone. Whatever differs from what was approved is agreed to first.
 
-use std::collections::{BTreeSet, HashMap};
+mod differences;
+mod lists;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::time::Duration;
 
-use super::carry_out::{Ready, Shown, Who, begin, carry_out, read_ledger, report};
+use super::carry_out::{Ending, Ready, Shown, Who, begin, carry_out, check_counts, read_ledger, report};
 use super::connect::{Connection, check_me};
 use super::drill::{self, DrillRecord};
-use super::run::write_record;
+use super::resume_flags::ResumeFlags;
+use super::run::{self, write_record};
 use super::tenants::{self, Again};
 use super::{apps, forewarn, profiles, progress, standard_input, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console::{self, Output, wording};
+use crate::directory::Directory;
 use crate::dispatch::Work;
 use crate::error::Error;
-use crate::event::{Event, Order, Stop, TenantIndex};
+use crate::event::{Event, Order, Settled, Stop, TenantIndex};
+use crate::harmless::excerpt;
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, Operator, RUN_JSON, RunFolder, RunRecord};
 use crate::outcome::{Accepted, Outcome};
-use crate::plan::{PlanReader, Target};
+use crate::plan::{PlanReader, Target, Tenants};
+use crate::report::{Seal, was_drill};
 use crate::settings::profiled::{self, Chosen};
 use crate::settings::{Apps, Network, Sending, SignIn};
+use crate::simulator::Simulator;
 use crate::user_id::UserId;
+use differences::{Differences, same_person};
+use lists::{Judged, Lists};
 
 pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
@@ -36,76 +49,87 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     let mut record = read_record(&folder)?;
     let sending = Sending::resumed(&args.sending, &record.settings);
     let changed = record.settings.accept != sending.accepted;
+    let seal = Seal::of(&folder, &record);
     record.settings.accept = sending.accepted.clone();
     let targets = read_targets(&folder, &record)?;
     let ledger = read_ledger(&folder, &record)?;
+    let seal = seal.with_journal(&record, &ledger);
+    seal.findings.iter().for_each(|what| console::say(&format!("warning: ALTERED: {}", excerpt(what, 400))));
+    let drill = drill_of(&record, &ledger)?;
     let outstanding = in_turn(&ledger, &sending.accepted);
+    let whole = Whole { folder, record, targets, ledger, seal, changed };
     if outstanding.is_empty() {
-        return nothing_left(&folder, &record, changed, ledger, args.output.output);
+        return nothing_left(whole, args.output.output);
     }
-    let drill: Option<DrillRecord> =
-        record.drill.clone().and_then(|drill| serde_json::from_value(drill).ok());
     let simulator = match &drill {
         Some(drill) => Some(drill::start(drill).await?),
         None => None,
     };
-    let connection = match (&simulator, &drill) {
-        _ if !record.tenants.is_empty() => None,
-        (Some(simulator), Some(drill)) => {
-            if args.output.output != Output::None {
+    let lists = lists::of_profiles(&whole.record, &args.profile, profile.as_ref());
+    let lists = Lists::find(&whole.record, &args.protect, &lists)?;
+    let shows = args.output.output != Output::None;
+    let hands = match (&simulator, &drill) {
+        (Some(simulator), Some(drill)) if whole.record.tenants.is_empty() => {
+            if shows {
                 console::say(&drill::banner(simulator, drill));
             }
-            let timeout = args.network.timeout.unwrap_or(Duration::from_millis(record.settings.timeout_ms));
-            Some(drill::sign_in(simulator, drill, timeout).await?.2)
+            Hands::of_a_drill(&args, &whole.record, simulator, drill).await?
         }
-        _ => Some(reconnect(&args, profile.as_ref(), &record).await?),
+        _ => {
+            if shows {
+                console::say(&destination(&whole.record));
+            }
+            Hands::sign_in(&args, profile.as_ref(), &whole, &outstanding).await?
+        }
     };
-    if let Some(connection) = &connection {
-        let left = outstanding.iter().map(|order| &targets[*order as usize - 1].user);
-        check_myself(left.into_iter().any(|user| *user == UserId::Me), &record.operator, connection)?;
+    let Hands { way, mut differences, flags } = hands;
+    if let Way::One(connection) = &way {
+        let mut left = outstanding.iter().map(|order| &whole.targets[*order as usize - 1].user);
+        check_myself(left.any(|user| *user == UserId::Me), &whole.record.operator, connection)?;
     }
-    let several = match &connection {
-        Some(_) => None,
-        None => Some(reconnect_all(&args, &record, &targets, &outstanding).await?),
-    };
-    if args.output.output != Output::None {
-        let done = wording::count((targets.len() - outstanding.len()) as u64);
+    if shows {
+        let done = wording::count((whole.targets.len() - outstanding.len()) as u64);
         let open = wording::count(outstanding.len() as u64);
-        console::say(&format!("resuming run {}: {done} done, {open} to do", record.id));
+        console::say(&format!("resuming run {}: {done} done, {open} to do", whole.record.id));
     }
-    let holds = if simulator.is_none() { holds(&ledger) } else { Vec::new() };
-    if let Some((tenant, wait)) = holds.first().filter(|_| args.output.output != Output::None) {
-        let wait = console::wording::wait(*wait);
-        let place = match (tenant, holds.len()) {
-            (None, _) => String::new(),
-            (Some(_), 1) => " in one tenant".to_owned(),
-            (Some(_), several) => format!(" in {several} tenants"),
-        };
-        console::say(&format!("Graph asked this run to wait: nothing is sent{place} for another {wait}"));
+    differences.extend(lists.changed.iter().cloned());
+    if whole.seal.record_changed {
+        differences.add("run.json was changed since the run began");
     }
-    if let (None, Some(connection)) = (&simulator, &connection) {
+    let reads = drill.as_ref().is_none_or(|drill| drill.reads_directory());
+    let Judged { protected, closed } = judge(lists, &whole, &outstanding, &way, reads).await?;
+    differences.protected(protected.iter(), &whole.targets);
+    let outstanding: Vec<Order> =
+        outstanding.into_iter().filter(|order| !protected.contains_key(order)).collect();
+    let holds = if simulator.is_none() { holds(&whole.ledger) } else { Vec::new() };
+    if shows {
+        say_holds(&holds);
+    }
+    if let (None, Way::One(connection)) = (&simulator, &way) {
         let own = forewarn::own_ids(&connection.claims);
-        let whose = |order: &Order| &targets[*order as usize - 1].user;
+        let whose = |order: &Order| &whole.targets[*order as usize - 1].user;
         forewarn::of_oneself(outstanding.iter().any(|order| own.contains(whose(order))), false);
         let pace = sending.pace(connection.senders());
         forewarn::of_the_tokens_end(connection, pace.time_for(outstanding.len() as u64));
     }
+    let confirmed = differences.agree(args.yes)?;
     let planned = outstanding.len() as u32;
     let refused = sending
         .max_users
         .filter(|allowed| planned > *allowed)
         .map(|allowed| Stop::MaxUsers { planned, allowed });
+    let Whole { folder, record, targets, ledger, seal, changed } = whole;
     let work = work(&ledger, &outstanding, &folder)?;
+    let protected = settled(&ledger, &protected, &targets, &folder)?;
     let permitted = permitted(&ledger, &targets);
     let shown = Shown { progress: progress(&args.output), output: args.output.output };
-    let (operator, posts) = match (connection, several) {
-        (Some(connection), _) => (connection.operator.clone(), vec![connection.post()]),
-        (None, Some(Again { operator, posts })) => (operator, posts),
-        (None, None) => (record.operator.clone(), Vec::new()),
+    let (operator, posts) = match way {
+        Way::One(connection) => (connection.operator.clone(), vec![connection.post()]),
+        Way::Several(again) => (again.operator.clone(), again.posts(&closed)),
     };
-    take_over(&folder, &record, changed)?;
+    take_over(&folder, &record, changed, &seal)?;
     let ready = Ready {
-        journal: ledger.into_journal()?,
+        journal: ledger.into_journal(&folder)?,
         folder,
         lock,
         record,
@@ -117,12 +141,197 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         refused,
         operator,
         posts,
+        protected,
+        confirmed,
+        flags,
     };
     let code = carry_out(ready, shown).await;
     if let Some(simulator) = simulator {
         simulator.stop().await;
     }
     code
+}
+
+/// A run as its folder has it.
+struct Whole {
+    folder: RunFolder,
+    record: RunRecord,
+    targets: Vec<Target>,
+    ledger: Ledger,
+    seal: Seal,
+    /// Whether other words count as done from here on.
+    changed: bool,
+}
+
+/// Who goes on with it.
+struct Hands {
+    way: Way,
+    differences: Differences,
+    flags: ResumeFlags,
+}
+
+enum Way {
+    One(Box<Connection>),
+    Several(Again),
+}
+
+impl Hands {
+    async fn of_a_drill(
+        args: &ResumeArgs,
+        record: &RunRecord,
+        simulator: &Simulator,
+        drill: &DrillRecord,
+    ) -> Result<Hands, Error> {
+        let timeout = args.network.timeout.unwrap_or(Duration::from_millis(record.settings.timeout_ms));
+        let connection = drill::sign_in(simulator, drill, timeout).await?.2;
+        let (differences, flags) = Default::default();
+        Ok(Hands { way: Way::One(Box::new(connection)), differences, flags })
+    }
+
+    /// Signs in again, to the same cloud and tenants and no others.
+    async fn sign_in(
+        args: &ResumeArgs,
+        profile: Option<&Chosen>,
+        whole: &Whole,
+        outstanding: &[Order],
+    ) -> Result<Hands, Error> {
+        let record = &whole.record;
+        let network = Network::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
+        if args.output.output != Output::None {
+            network.notices.iter().for_each(|notice| console::say(notice));
+        }
+        let mut differences = Differences::default();
+        differences.place(record, &network);
+        let own = SignIn::resumed(&args.sign_in, None, &record.settings);
+        if record.tenants.is_empty() {
+            let (connection, further) = reconnect(args, profile, record, &network).await?;
+            differences.connection(record, &connection);
+            let flags = ResumeFlags::new(&own.sources, &network, profile, &further.further);
+            return Ok(Hands { way: Way::One(Box::new(connection)), differences, flags });
+        }
+        let again = reconnect_all(args, profile, whole, outstanding, &network).await?;
+        differences.connections(record, &again);
+        let flags = ResumeFlags::new(&own.sources, &network, profile, &[]);
+        Ok(Hands { way: Way::Several(again), differences, flags })
+    }
+}
+
+/// The drill's settings, where the run is one. A drill that does not say so, or a run that says that it is one, would be
+/// sent to the wrong place.
+fn drill_of(record: &RunRecord, ledger: &Ledger) -> Result<Option<DrillRecord>, Error> {
+    let refuse = |what: &str| Err(Error::Usage(format!("run.json {what}: it was changed. Nothing was sent")));
+    let journal_knows = ledger.began.iter().any(|began| began.approved.is_some());
+    match &record.drill {
+        None if was_drill(ledger) => refuse("does not say that this was a drill, and the journal does"),
+        Some(_) if journal_knows && !was_drill(ledger) => {
+            refuse("says that this was a drill, and the journal does not")
+        }
+        None => Ok(None),
+        Some(drill) => match serde_json::from_value(drill.clone()) {
+            Ok(drill) => Ok(Some(drill)),
+            Err(_) => refuse("says that this was a drill, and its settings can't be read"),
+        },
+    }
+}
+
+/// Where the run is sent, as its folder says: all that is taken from there.
+fn destination(record: &RunRecord) -> String {
+    let one = || {
+        let known = [&record.tenant, &record.tenant_id, &record.unverified_tenant];
+        let known = known.into_iter().flatten().next();
+        known.map_or_else(
+            || "the sign-in's tenant".to_owned(),
+            |tenant| format!("tenant {}", excerpt(tenant, 80)),
+        )
+    };
+    let place = match record.tenants.len() {
+        0 => one(),
+        several => format!("{several} tenants"),
+    };
+    let app = record.settings.client_id.as_ref().map(|app| format!(", app {}", excerpt(app, 80)));
+    format!("from the run's folder: cloud {}, {place}{}", excerpt(&record.cloud, 20), app.unwrap_or_default())
+}
+
+/// Who is protected by now.
+async fn judge(
+    lists: Lists,
+    whole: &Whole,
+    outstanding: &[Order],
+    way: &Way,
+    reads: bool,
+) -> Result<Judged, Error> {
+    let left: HashSet<Order> = outstanding.iter().copied().collect();
+    let (folder, record) = (&whole.folder, &whole.record);
+    let begun = record.operator.user.as_deref();
+    let no_lookup = lists.no_lookup || !reads;
+    match way {
+        Way::One(connection) => {
+            let same = same_person(begun, connection.operator.user.as_deref());
+            let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
+            let directory: Option<&Directory> = Some(&connection.directory).filter(|_| !no_lookup);
+            let tenants = Tenants::one(run::signed(connection), directory, known.into_iter().flatten());
+            let mut judged = lists.judge(folder, record, &left, &tenants, same).await?;
+            if !same {
+                let own = forewarn::own_ids(&connection.claims);
+                let why = "you are signed in with this account, and another person began the run";
+                for order in outstanding {
+                    let user = &whole.targets[*order as usize - 1].user;
+                    if *user != UserId::Me && own.contains(user) {
+                        judged.protected.entry(*order).or_insert_with(|| why.to_owned());
+                    }
+                }
+            }
+            Ok(judged)
+        }
+        Way::Several(again) => {
+            let same = same_person(begun, again.operator.user.as_deref());
+            let tenants = again.tenants(record, no_lookup);
+            lists.judge(folder, record, &left, &tenants, same).await
+        }
+    }
+}
+
+/// What the journal is to say of those who are protected by now, with what is known of them so far.
+fn settled(
+    ledger: &Ledger,
+    protected: &BTreeMap<Order, String>,
+    targets: &[Target],
+    folder: &RunFolder,
+) -> Result<Vec<Settled>, Error> {
+    let fail = |source| Error::Io { what: format!("can't read {}", folder.journal().display()), source };
+    let settled = |(order, why): (&Order, &String)| {
+        let standing = ledger.standing(*order).map_err(fail)?;
+        let mut evidence = standing.evidence;
+        let before = match standing.attempts {
+            0 => String::new(),
+            _ => format!("; sent before that, and then {}", standing.outcome),
+        };
+        let said = if evidence.detail.is_empty() { String::new() } else { format!(": {}", evidence.detail) };
+        evidence.detail = format!("{why} (since the run began{before}{said})");
+        Ok(Settled {
+            at: crate::dispatch::now(),
+            target: *order,
+            user: targets[*order as usize - 1].user.to_string(),
+            outcome: Outcome::Protected,
+            evidence,
+            attempts: standing.attempts,
+            throttled_ms: standing.throttled_ms,
+            first_sent_at: standing.first_sent_at,
+            client_request_id: standing.client_request_id,
+        })
+    };
+    protected.iter().map(settled).collect()
+}
+
+fn say_holds(holds: &[(Option<TenantIndex>, Duration)]) {
+    let Some((tenant, wait)) = holds.first() else { return };
+    let wait = console::wording::wait(*wait);
+    let place = match (tenant, holds.len()) {
+        (None, _) => String::new(),
+        (Some(_), 1) => " in one tenant".to_owned(),
+        (Some(_), several) => format!(" in {several} tenants"),
+    };
+    console::say(&format!("Graph asked this run to wait: nothing is sent{place} for another {wait}"));
 }
 
 /// `me` means whoever began the run, and Graph takes it for whoever goes on with it.
@@ -143,8 +352,8 @@ fn check_myself(names_me: bool, begun: &Operator, connection: &Connection) -> Re
 
 /// The last step before the run's files change: the manifest no longer fits. Where other words count as done from
 /// here on, that is a fact of the run, and `report` must say the same later.
-fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool) -> Result<(), Error> {
-    crate::report::withdraw_manifest(folder)?;
+fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool, seal: &Seal) -> Result<(), Error> {
+    crate::report::withdraw_manifest(folder, seal)?;
     if changed {
         write_record(folder, record)?;
     }
@@ -152,22 +361,20 @@ fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool) -> Result<()
 }
 
 /// A complete run needs no token: it only says so once more.
-fn nothing_left(
-    folder: &RunFolder,
-    record: &RunRecord,
-    changed: bool,
-    ledger: Ledger,
-    output: Output,
-) -> Result<u8, Error> {
+fn nothing_left(whole: Whole, output: Output) -> Result<u8, Error> {
+    let Whole { folder, record, ledger, seal, changed, .. } = whole;
     if output != Output::None {
         console::say(&format!("run {} has nothing left to do", record.id));
     }
-    take_over(folder, record, changed)?;
-    let mut journal = ledger.into_journal()?;
-    begin(&mut journal, record, 0, true, Who::default())?;
+    take_over(&folder, &record, changed, &seal)?;
+    let mut journal = ledger.into_journal(&folder)?;
+    let place = journal.place().cloned();
+    begin(&mut journal, &record, 0, true, Who::default())?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
     journal.close()?;
-    report(folder, record, output, None, None)
+    let flags = ResumeFlags::recorded(&record);
+    let ending = Ending { results: None, stop: None, revoked: 0, place, flags: &flags };
+    report(&folder, &record, output, ending)
 }
 
 /// The most that is read of `run.json`, in bytes: with thousands of tenants it has some millions.
@@ -192,6 +399,7 @@ pub(super) fn read_record(folder: &RunFolder) -> Result<RunRecord, Error> {
 
 /// The plan's targets, in sending order.
 fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, Error> {
+    check_counts(folder, record)?;
     let mut targets = vec![None; record.plan.targets as usize];
     let broken = |what: &str| Error::Usage(format!("{}: {what}", folder.plan().display()));
     let places: HashMap<&str, TenantIndex> =
@@ -206,7 +414,9 @@ fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, E
                 .ok_or_else(|| broken("a target is in no tenant of the run"))?,
         };
         let user: UserId = row.user_id.parse().map_err(|_| broken("a target is no user id"))?;
-        let slot = targets.get_mut(order as usize - 1).ok_or_else(|| broken("it has too many targets"))?;
+        let slot = targets
+            .get_mut((order as usize).wrapping_sub(1))
+            .ok_or_else(|| broken("it has too many targets"))?;
         let administrator = row.is_administrator();
         *slot = Some(Target { user, external: row.external, tenant, administrator });
     }
@@ -224,14 +434,13 @@ fn cloud_of(args: &ResumeArgs, record: &RunRecord) -> Result<Cloud, Error> {
     }
 }
 
-/// Signs in again, to the same tenant and cloud and no other.
+/// Signs in again, to the same tenant and no other; gives the further apps as well.
 async fn reconnect(
     args: &ResumeArgs,
     profile: Option<&Chosen>,
     record: &RunRecord,
-) -> Result<Connection, Error> {
-    let cloud = cloud_of(args, record)?;
-    let network = Network::resumed(&args.network, cloud, &record.settings)?;
+    network: &Network,
+) -> Result<(Connection, Apps), Error> {
     let known = [record.tenant.as_deref(), record.tenant_id.as_deref(), record.unverified_tenant.as_deref()];
     let tenant = known.into_iter().flatten().next();
     let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
@@ -246,26 +455,33 @@ async fn reconnect(
     {
         return Err(other(given));
     }
-    let had = &record.settings.further;
-    let apps = Apps::resumed(&args.apps, &args.profile, profile, &who, cloud, had)?;
-    let connection = apps::sign_in(&who, &apps, &network).await?;
+    let apps = Apps::new(&args.apps, &args.profile, profile, &who, network.cloud)?;
+    let had = record.settings.further.len();
+    if had > apps.further.len() && args.apps.app.is_empty() && args.output.output != Output::None {
+        console::say(&format!(
+            "note: the run had {had} further apps, and {} are named now: --app or --profile names them",
+            apps.further.len()
+        ));
+    }
+    let connection = apps::sign_in(&who, &apps, network).await?;
     if record.tenant_id.is_some() && connection.tenant.id.is_none() {
         console::say("warning: the token does not say its tenant; make sure that it is the run's");
     }
     match (&record.tenant_id, &connection.tenant.id) {
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => Err(other(now)),
-        _ => Ok(connection),
+        _ => Ok((connection, apps)),
     }
 }
 
 /// The same for a run of several tenants: in those that have users left, and each to the same as before.
 async fn reconnect_all(
     args: &ResumeArgs,
-    record: &RunRecord,
-    targets: &[Target],
+    profile: Option<&Chosen>,
+    whole: &Whole,
     outstanding: &[Order],
+    network: &Network,
 ) -> Result<Again, Error> {
-    let network = Network::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
+    let Whole { record, targets, .. } = whole;
     let mut left = vec![0; record.tenants.len()];
     for order in outstanding {
         left[targets[*order as usize - 1].tenant as usize] += 1;
@@ -274,7 +490,7 @@ async fn reconnect_all(
         let count = record.tenants.len();
         return Err(Error::Usage(format!("the run has {count} tenants: take --tenant {given} away")));
     }
-    tenants::again(&args.sign_in, record, &left, &network, args.output.output).await
+    tenants::again(&args.sign_in, profile, record, &left, network, args.output.output).await
 }
 
 /// Who is left, in the order in which they are sent: the plan's, but those whom Graph refused for good come last. They

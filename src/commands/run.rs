@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::carry_out::{Ready, Shown, carry_out, new_journal};
 use super::confirm::{Limits, confirm};
 use super::connect::{Connection, check_me};
+use super::resume_flags::ResumeFlags;
 use super::tenants::{Crew, Wanted};
 use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
 use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
@@ -295,6 +296,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     }
     let closed = draft.closed().clone();
     let by_row = draft.tenant_column().is_some();
+    let protect = settings::protect_record(&work);
     let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANTS {
         true => given,
         // A number would count other columns in `remaining.csv`.
@@ -309,6 +311,10 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     let frozen = draft.freeze(folder.dir())?;
     // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
     let own = if tenants.is_empty() { &who } else { &credentials.own };
+    let flags = match drill {
+        Some(_) => ResumeFlags::default(),
+        None => ResumeFlags::new(&own.sources, &network, profile.as_ref(), &further),
+    };
     let mut record = RunRecord {
         format: FORMAT,
         id,
@@ -332,6 +338,7 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         drill,
     };
     record.settings.tenant_column = tenant_column;
+    record.settings.protect = Some(protect);
     let put = folder.dir().replace_unsynced(RUN_JSON, |out| put_record(&record, out));
     put.map_err(unwritten(&folder.file(RUN_JSON)))?;
     let journal = new_journal(&folder)?;
@@ -350,6 +357,9 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         refused,
         operator,
         posts: crew.posts(&closed),
+        protected: Vec::new(),
+        confirmed: Vec::new(),
+        flags,
     };
     carry_out(ready, shown).await
 }

@@ -14,7 +14,21 @@ pub(super) fn at(ms: i64) -> Timestamp {
 pub(super) fn began(targets: u32) -> Event {
     let (run, plan_sha256) = ("run".to_owned(), "0".to_owned());
     let (resumed, operator, apps) = (false, None, Vec::new());
-    Event::Began(Began { at: at(0), format: 1, run, plan_sha256, targets, resumed, operator, apps })
+    let (approved, drill, confirmed) = (None, false, Vec::new());
+    let at = at(0);
+    Event::Began(Began {
+        at,
+        format: 1,
+        run,
+        plan_sha256,
+        targets,
+        resumed,
+        operator,
+        apps,
+        approved,
+        drill,
+        confirmed,
+    })
 }
 
 pub(super) fn sent(target: Order) -> Event {

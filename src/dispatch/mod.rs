@@ -332,7 +332,11 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
 /// What to tell where nothing can be recorded any more.
 fn unrecorded(error: &JournalError) -> String {
-    format!("{error}; nothing more is sent. Make room, then `resume` the run")
+    let advice = match error {
+        JournalError::Unwritten { .. } => "Make room, then `resume` the run",
+        JournalError::Lost { .. } => "Put the journal back if it still exists, then `resume` the run",
+    };
+    format!("{error}; nothing more is sent. {advice}")
 }
 
 /// An instant that no run reaches; the branch that would wait for it is switched off.

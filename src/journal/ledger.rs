@@ -17,7 +17,8 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::{FORMAT, JOURNAL, Journal, JournalError};
+use super::proof::{Last, Odd, Origins, Said};
+use super::{FORMAT, JOURNAL, Journal, JournalError, RunFolder};
 use crate::event::{Began, Event, Evidence, Order, Scope, Stop, TenantIndex};
 use crate::files::Dir;
 use crate::outcome::{Accepted, Outcome};
@@ -43,6 +44,19 @@ pub enum LedgerError {
         path: PathBuf,
         /// Its format.
         found: u32,
+    },
+    /// It belongs to another run.
+    #[error(
+        "{path} is the journal of run {found}, and run.json beside it is of run {run}: put this run's own journal back",
+        path = path.display(), found = crate::harmless::excerpt(found, 40), run = crate::harmless::excerpt(run, 40)
+    )]
+    OtherRun {
+        /// The journal.
+        path: PathBuf,
+        /// The run that it names.
+        found: String,
+        /// The folder's.
+        run: String,
     },
     /// It belongs to another plan.
     #[error("{path} was written for another plan.csv: the plan was changed after the run began", path = path.display())]
@@ -80,6 +94,9 @@ struct Trace {
     last: u64,
     attempts: u32,
     outcome: Option<Outcome>,
+    /// What its last line was, and of which process; both only tell lines that can't be.
+    said: Last,
+    process: u16,
 }
 
 /// A journal, read.
@@ -92,6 +109,10 @@ pub struct Ledger {
     pub began: Vec<Began>,
     /// Where their lines start.
     began_at: Vec<u64>,
+    /// The same lines, and damaged ones, as they stand there.
+    origins: Origins,
+    /// Lines that can't stand as the program wrote them.
+    odd: Odd,
     /// The apps that the last process lost on the way, and why.
     pub dropped: Vec<(Scope, Stop)>,
     /// Why the last process stopped early, if it did.
@@ -139,6 +160,8 @@ struct Glance<'a> {
     attempts: Option<u32>,
     #[serde(default)]
     outcome: Option<Outcome>,
+    #[serde(default)]
+    http_status: Option<u16>,
 }
 
 impl Ledger {
@@ -155,6 +178,8 @@ impl Ledger {
             traces: vec![Trace::default(); users.len()],
             began: Vec::new(),
             began_at: Vec::new(),
+            origins: Origins::default(),
+            odd: Odd::default(),
             dropped: Vec::new(),
             stopped: None,
             ended_at: None,
@@ -172,6 +197,7 @@ impl Ledger {
         while let Some((start, line)) = lines.next().map_err(fail)? {
             if line.is_none_or(|line| ledger.take(start, line, users).is_none()) {
                 ledger.damaged += 1;
+                ledger.origins.damaged(line.unwrap_or_default());
             }
         }
         ledger.whole = lines.whole;
@@ -180,44 +206,101 @@ impl Ledger {
         Ok(ledger)
     }
 
-    fn belongs_to(&self, plan_sha256: &str) -> Result<(), LedgerError> {
-        match self.began.iter().find(|began| began.format > FORMAT || began.plan_sha256 != plan_sha256) {
-            Some(began) if began.format > FORMAT => {
-                Err(LedgerError::Newer { path: self.path.clone(), found: began.format })
+    /// Refuses a newer journal and that of another plan. One bit that was damaged in a line makes it neither.
+    fn belongs_to(&mut self, plan_sha256: &str) -> Result<(), LedgerError> {
+        let path = || self.path.clone();
+        let mut damaged = 0;
+        for (place, began) in self.began.iter().enumerate() {
+            let nearly = |member: String| self.origins.nearly_says(place, &member);
+            if began.format > FORMAT {
+                match nearly(format!("\"format\":{FORMAT},")) {
+                    true => damaged += 1,
+                    false => return Err(LedgerError::Newer { path: path(), found: began.format }),
+                }
             }
-            Some(_) => Err(LedgerError::OtherPlan { path: self.path.clone() }),
-            None => Ok(()),
+            if began.plan_sha256 != plan_sha256 {
+                match nearly(format!("\"plan_sha256\":\"{plan_sha256}\"")) {
+                    true => damaged += 1,
+                    false => return Err(LedgerError::OtherPlan { path: path() }),
+                }
+            }
         }
+        self.damaged += damaged;
+        Ok(())
+    }
+
+    /// Refuses the journal of another run, whichever of its processes names that: another run over the same input has the
+    /// same plan. One bit that was damaged in a line makes it no other run's.
+    ///
+    /// # Errors
+    /// When a line names another run.
+    pub fn check_run(&mut self, run: &str) -> Result<(), LedgerError> {
+        let member = format!("\"run\":\"{run}\"");
+        for (place, began) in self.began.iter().enumerate() {
+            if began.run == run {
+                continue;
+            }
+            if !self.origins.nearly_says(place, &member) {
+                let (found, run) = (began.run.clone(), run.to_owned());
+                return Err(LedgerError::OtherRun { path: self.path.clone(), found, run });
+            }
+            self.damaged += 1;
+        }
+        let is_named = !self.began.is_empty() || self.origins.damaged_says(&member);
+        if !is_named && self.traces.iter().any(|trace| trace.said != Last::Nothing) {
+            self.odd.nameless();
+        }
+        Ok(())
+    }
+
+    /// Which lines can't stand as the program wrote them, in sentences without their full stop.
+    pub fn oddities(&self) -> Vec<String> {
+        self.odd.sentences()
     }
 
     /// Takes one line in; none where it makes no sense.
     fn take(&mut self, start: u64, line: &[u8], users: &[u32]) -> Option<()> {
         let glance: Glance = serde_json::from_slice(line).ok()?;
+        let behind_the_end = self.ended_at.is_some();
         match glance.target {
             Some(target) => {
                 let index = (target as usize).checked_sub(1)?;
                 if *users.get(index)? != fingerprint(glance.user.as_deref()?) {
                     return None;
                 }
-                self.traces[index].take(start, &glance)?;
+                let process = self.began.len() as u16;
+                let all_read = self.damaged == 0;
+                self.traces[index].take(start, &glance, Context { process, all_read }, &mut self.odd)?;
             }
-            None => self.take_event(start, serde_json::from_slice(line).ok()?),
+            None => match serde_json::from_slice(line).ok()? {
+                Event::Began(began) => {
+                    self.take_began(start, began);
+                    self.origins.read(line);
+                }
+                event => self.take_event(event),
+            },
+        }
+        if behind_the_end && &*glance.event != "began" {
+            self.odd.behind_the_end();
         }
         self.last_line_at.clear();
         self.last_line_at.push_str(&glance.at);
         Some(())
     }
 
-    fn take_event(&mut self, start: u64, event: Event) {
+    fn take_began(&mut self, start: u64, began: Began) {
+        let left = self.outstanding(&Accepted::default()).count();
+        self.odd.began(&began, self.began.last(), left);
+        self.began.push(began);
+        self.began_at.push(start);
+        self.dropped.clear();
+        self.stopped = None;
+        self.stopped_in.clear();
+        self.ended_at = None;
+    }
+
+    fn take_event(&mut self, event: Event) {
         match event {
-            Event::Began(began) => {
-                self.began.push(began);
-                self.began_at.push(start);
-                self.dropped.clear();
-                self.stopped = None;
-                self.stopped_in.clear();
-                self.ended_at = None;
-            }
             Event::Throttled(throttled) => {
                 self.throttles += 1;
                 let until = self.closed_until.entry(throttled.whose.tenant).or_insert(throttled.until);
@@ -340,28 +423,40 @@ impl Ledger {
     }
 
     /// Cuts the torn tail off and goes on writing behind the last whole line.
-    pub fn into_journal(self) -> Result<Journal, JournalError> {
+    pub fn into_journal(self, folder: &RunFolder) -> Result<Journal, JournalError> {
         let mut file = self.file;
         file.set_len(self.whole)?;
         file.seek(SeekFrom::Start(self.whole))?;
-        Journal::new(file, self.whole)
+        Journal::new(file, self.whole)?.at(folder)
     }
 }
 
+/// Where in the journal a target's line stands.
+#[derive(Clone, Copy)]
+struct Context {
+    /// How many processes took up the run before it.
+    process: u16,
+    /// Whether every line so far could be read.
+    all_read: bool,
+}
+
 impl Trace {
-    fn take(&mut self, start: u64, glance: &Glance<'_>) -> Option<()> {
-        let outcome = match &*glance.event {
-            "sent" => {
-                self.attempts = self.attempts.max(glance.attempt?);
-                self.first = if self.first == 0 { start } else { self.first };
-                Outcome::InDoubt
-            }
-            "answered" | "settled" => {
-                self.attempts = self.attempts.max(glance.attempts.or(glance.attempt)?);
-                glance.outcome?
-            }
+    fn take(&mut self, start: u64, glance: &Glance<'_>, context: Context, odd: &mut Odd) -> Option<()> {
+        let (last, attempt, outcome) = match &*glance.event {
+            "sent" => (Last::Sent, glance.attempt?, Outcome::InDoubt),
+            "answered" => (Last::Answered, glance.attempts.or(glance.attempt)?, glance.outcome?),
+            "settled" => (Last::Settled, glance.attempts.or(glance.attempt)?, glance.outcome?),
             _ => return None,
         };
+        let Context { process, all_read } = context;
+        let same_process = self.process == process;
+        let said = Said { last, attempt, outcome, http_status: glance.http_status, all_read, same_process };
+        odd.compare(&said, self.said, self.attempts);
+        (self.said, self.process) = (last, process);
+        self.attempts = self.attempts.max(attempt);
+        if last == Last::Sent && self.first == 0 {
+            self.first = start;
+        }
         // What is done stays done: nothing that stands behind it can take it back.
         if self.outcome != Some(Outcome::Revoked) {
             self.outcome = Some(outcome);

@@ -4,15 +4,21 @@
 //! request leaves; a `settled` line is synced to disk before anybody hears of it. What is lost with a torn tail
 //! is therefore only knowledge of requests that can be sent again: revoking twice does no harm.
 
+mod approved;
 mod folder;
 mod ledger;
+mod place;
+mod proof;
 mod record;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub(crate) use approved::plain_sha256;
+pub use approved::{ProtectEntry, ProtectRecord};
 pub use folder::{FolderError, JOURNAL, PLAN_CSV, RUN_JSON, RunFolder, RunLock, sync_folder};
 pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
+pub use place::Place;
 pub use record::{
     AppRecord, Counted, Decided, ListRecord, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
     SettingsRecord, Sharded, TenantRecord, Unprotected,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ProtectRecord;
 use crate::dispatch::{BatchSize, Jobs};
 use crate::graph::Priority;
 use crate::identity::{FurtherApp, Sources};
@@ -305,4 +306,7 @@ pub struct SettingsRecord {
     pub throttle_priority: Priority,
     /// `--ca-cert`.
     pub ca_cert: Option<PathBuf>,
+    /// Whom the run protects, so that `resume` can look again; none in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub protect: Option<ProtectRecord>,
 }

@@ -6,7 +6,7 @@ use std::fs::{self, OpenOptions};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{FORMAT, Journal, Ledger, fingerprint};
+use super::{FORMAT, Journal, Ledger, RunFolder, fingerprint};
 use crate::event::{Answered, Began, Event, Evidence, Order, Scope, Sent, Settled, Stop, Throttled};
 use crate::files::Dir;
 use crate::outcome::{Accepted, Outcome};
@@ -39,6 +39,9 @@ fn began() -> Event {
         resumed: false,
         operator: None,
         apps: Vec::new(),
+        approved: None,
+        drill: false,
+        confirmed: Vec::new(),
     })
 }
 
@@ -203,17 +206,20 @@ proptest! {
         fs::write(&path, &torn).unwrap();
         let whole = torn.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
 
-        let folder = Dir::open(dir.path()).unwrap();
-        let before = Ledger::read(&folder, &marks(), PLAN).unwrap();
+        // What makes it a run folder.
+        fs::write(dir.path().join("run.json"), "{}").unwrap();
+        let run = RunFolder::open(dir.path()).unwrap();
+        let folder = run.dir();
+        let before = Ledger::read(folder, &marks(), PLAN).unwrap();
         let known = words_of(&before);
-        let mut journal = before.into_journal().unwrap();
+        let mut journal = before.into_journal(&run).unwrap();
         journal.append(&began()).unwrap();
         journal.close().unwrap();
         let now = fs::read(&path).unwrap();
         prop_assert!(now.starts_with(&torn[..whole]));
         let added: Event = serde_json::from_slice(&now[whole..]).unwrap();
         prop_assert!(matches!(added, Event::Began(_)) && now.ends_with(b"\n"));
-        let after = Ledger::read(&folder, &marks(), PLAN).unwrap();
+        let after = Ledger::read(folder, &marks(), PLAN).unwrap();
         prop_assert_eq!(words_of(&after), known);
         prop_assert_eq!((after.whole, after.ended_at), (now.len() as u64, None));
     }

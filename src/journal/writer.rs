@@ -2,27 +2,45 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+use super::{Place, RunFolder};
 use crate::event::Event;
 
 /// How long the sync thread gathers before it syncs: outcomes that settle within this time share one `fsync`.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// The journal can't be written. Nothing may be sent from here on.
+/// Nothing may be sent from here on.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the journal can't be written: {reason}")]
-pub struct JournalError {
-    reason: String,
+pub enum JournalError {
+    /// The journal can't be written.
+    #[error("the journal can't be written: {reason}")]
+    Unwritten {
+        /// Why.
+        reason: String,
+    },
+    /// It was removed or cut, or another file lies in its place: nobody would find what is written to it.
+    #[error("the journal {path} was removed or replaced while the run went on, or cut", path = path.display())]
+    Lost {
+        /// Where it lay.
+        path: PathBuf,
+    },
+}
+
+impl JournalError {
+    fn unwritten(reason: impl ToString) -> JournalError {
+        JournalError::Unwritten { reason: reason.to_string() }
+    }
 }
 
 impl From<io::Error> for JournalError {
     fn from(error: io::Error) -> Self {
-        JournalError { reason: error.to_string() }
+        JournalError::unwritten(error)
     }
 }
 
@@ -37,6 +55,7 @@ pub type Synced = Result<u64, JournalError>;
 #[derive(Debug)]
 pub struct Journal {
     file: File,
+    place: Option<Place>,
     gathered: Vec<u8>,
     written: u64,
     requests: Option<Sender<u64>>,
@@ -56,6 +75,7 @@ impl Journal {
             .spawn(move || sync_in_groups(&own, &receive, &publish))?;
         Ok(Journal {
             file,
+            place: None,
             gathered: Vec::with_capacity(1 << 14),
             written: length,
             requests: Some(requests),
@@ -64,12 +84,26 @@ impl Journal {
         })
     }
 
+    /// The same, of the journal in that folder: once it is removed or replaced, nothing can be written.
+    ///
+    /// # Errors
+    /// When the file can't be held open once more.
+    pub fn at(mut self, folder: &RunFolder) -> Result<Journal, JournalError> {
+        self.place = Some(Place::new(folder, &self.file, self.written)?);
+        Ok(self)
+    }
+
+    /// Where it lies, as far as that is watched.
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
     /// Gathers a line; returns where it ends, in bytes from the journal's start.
     pub fn append(&mut self, event: &Event) -> Result<u64, JournalError> {
         let start = self.gathered.len();
         if let Err(error) = serde_json::to_writer(&mut self.gathered, event) {
             self.gathered.truncate(start);
-            return Err(JournalError { reason: error.to_string() });
+            return Err(JournalError::unwritten(error));
         }
         self.gathered.push(b'\n');
         Ok(self.written + self.gathered.len() as u64)
@@ -81,9 +115,18 @@ impl Journal {
         if self.gathered.is_empty() {
             return Ok(());
         }
+        if let Some(place) = &mut self.place
+            && place.is_lost_by_now()
+        {
+            self.gathered.clear();
+            return Err(JournalError::Lost { path: place.path() });
+        }
         let result = self.file.write_all(&self.gathered);
         if result.is_ok() {
             self.written += self.gathered.len() as u64;
+            if let Some(place) = &self.place {
+                place.is_written_up_to(self.written);
+            }
         } else {
             // A torn line would be cut at the next start anyway; cutting it now keeps the evidence clean.
             let _ = self.file.set_len(self.written);
@@ -113,7 +156,7 @@ impl Journal {
         self.join();
         let upto = self.synced.borrow().clone()?;
         if upto < self.written {
-            return Err(JournalError { reason: "its last lines were never synced".to_owned() });
+            return Err(JournalError::unwritten("its last lines were never synced"));
         }
         Ok(())
     }

@@ -118,6 +118,24 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Who of an earlier plan's targets is protected today, by the place in that plan's sending order, and why. The draft
+    /// is of those targets ([`super::Gathered::targets_of`]).
+    ///
+    /// # Errors
+    /// When a row can't be read back.
+    pub fn protected_today(self) -> Result<Vec<(Order, String)>, PlanError> {
+        let indexes: Vec<Order> = (0..self.drafted.targets.len() as Order).collect();
+        let mut protected = Vec::new();
+        file::for_each_row(self.spool, &indexes, &mut |row| {
+            let Today { order, protected: why, .. } = Today::of(row);
+            protected.extend(why.map(|why| (order, why.into_string())));
+            Ok(())
+        })?;
+        Ok(protected)
+    }
+}
+
 /// What a target is today, as far as it matters.
 struct Today {
     order: Order,

@@ -218,7 +218,7 @@ fn target(row: PlanRow, order: Order) -> Row {
         also: Some(row.user_principal_name).into_iter().filter(|name| !name.is_empty()).collect(),
         perhaps: Vec::new(),
         priority: Some(order.to_string()),
-        tenant: None,
+        tenant: Some(row.tenant).filter(|tenant| !tenant.is_empty()),
         external_hint: row.external,
         cells: Vec::new(),
         note: None,

@@ -134,7 +134,8 @@ impl<'a> Shown<'a> {
 fn tone_of(summary: &Summary) -> &'static str {
     let all = summary.users() == summary.count(Outcome::Revoked) && summary.users() > 0;
     let missing = summary.merged.iter().any(|merged| !merged.missing.is_empty());
-    match (summary.not_done + u64::from(missing), all && !summary.drill && summary.stopped.is_none()) {
+    let doubtful = missing || !summary.altered.is_empty();
+    match (summary.not_done + u64::from(doubtful), all && !summary.drill && summary.stopped.is_none()) {
         (0, true) => "done",
         (0, false) => "out",
         _ => "open",
@@ -150,7 +151,11 @@ fn tone(summary: &Summary, outcome: Outcome) -> &'static str {
 }
 
 fn warnings(summary: &Summary) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let altered = |finding: &String| {
+        let finding = excerpt(finding.trim_end_matches('.'), 400);
+        format!("Altered: {finding}. What this page says proves nothing by itself.")
+    };
+    let mut warnings: Vec<String> = summary.altered.iter().map(altered).collect();
     if let Some(stopped) = &summary.stopped {
         let sentence = shown(&stopped.sentence);
         warnings.push(format!("The run stopped early: {}.", sentence.trim_end_matches('.')));

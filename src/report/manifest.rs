@@ -28,17 +28,20 @@ pub(super) const OF_A_RUN: [&str; 8] = [
 ];
 
 #[derive(Serialize, Deserialize)]
-struct Manifest {
+pub(super) struct Manifest {
     format: u32,
-    run: String,
-    files: Vec<Entry>,
+    pub(super) run: String,
+    pub(super) files: Vec<Entry>,
+    /// What was found against the run's files when they were compared with earlier manifests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) altered: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct Entry {
-    name: String,
-    bytes: u64,
-    sha256: String,
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: String,
 }
 
 /// Why a folder is not what its manifest says.
@@ -128,7 +131,12 @@ pub(super) fn remove(folder: &Dir) -> Result<(), ReportError> {
 }
 
 /// Makes these files of a folder durable, hashes them meanwhile, and writes the manifest. Fails where one is missing.
-pub(super) fn write(folder: &Dir, run: &str, files: &[&'static str]) -> Result<(), ReportError> {
+pub(super) fn write(
+    folder: &Dir,
+    run: &str,
+    files: &[&'static str],
+    altered: &[String],
+) -> Result<(), ReportError> {
     let (synced, files) = thread::scope(|scope| {
         let hashing: Vec<_> = files.iter().map(|name| scope.spawn(move || entry(folder, name))).collect();
         let synced = sync_folder(folder, files);
@@ -137,7 +145,8 @@ pub(super) fn write(folder: &Dir, run: &str, files: &[&'static str]) -> Result<(
         (synced, files.collect::<Result<_, _>>())
     });
     synced?;
-    let manifest = Manifest { format: FORMAT, run: run.to_owned(), files: files? };
+    let altered = altered.to_vec();
+    let manifest = Manifest { format: FORMAT, run: run.to_owned(), files: files?, altered };
     let put = folder.replace(NAME, |out| {
         serde_json::to_writer_pretty(&mut *out, &manifest)?;
         out.write_all(b"\n")

@@ -15,6 +15,7 @@ mod pass;
 mod remaining;
 mod row;
 mod sample;
+mod seal;
 mod stream;
 mod summary;
 mod tenants;
@@ -31,6 +32,7 @@ pub use apps::AppShare;
 pub use manifest::{ManifestError, check as check_manifest};
 pub use pass::for_each_row;
 pub use row::{COLUMNS, ReportRow};
+pub use seal::{Seal, was_drill};
 pub use stream::{RowStream, StreamFormat};
 pub use summary::{Stopped, Summary, exit_code};
 pub use tenants::{TenantNotes, TenantSummary};
@@ -94,24 +96,27 @@ impl ReportError {
 }
 
 /// Takes the manifest away, since the journal is about to grow: however the process ends, none is left that speaks of
-/// an earlier journal.
-pub fn withdraw_manifest(folder: &RunFolder) -> Result<(), ReportError> {
-    manifest::remove(folder.dir())
+/// an earlier journal. One that the files contradict is kept beside.
+pub fn withdraw_manifest(folder: &RunFolder, seal: &Seal) -> Result<(), ReportError> {
+    seal.break_open(folder.dir(), true)
 }
 
 /// Writes all reports of a run, the manifest last, and gives the summary. Call it when the journal is closed: the
 /// manifest holds the journal's hash.
 ///
 /// Each file is replaced whole, and all are synced before the manifest is there: one that a loss of power took has none
-/// to vouch for it. Fails where the plan or the journal can't be read or a file can't be written; a
+/// to vouch for it. The manifest that is there is compared with the files first: what was changed is told in the summary
+/// and on the page, and that manifest is kept beside. Fails where the plan or the journal can't be read or a file can't be written; a
 /// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
 pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<Summary, ReportError> {
-    manifest::remove(folder.dir())?;
+    let seal = Seal::of(folder, record).with_journal(record, ledger);
+    seal.break_open(folder.dir(), false)?;
     let rows = |visit: pass::Visit<'_>| for_each_row(folder, record, ledger, visit);
     let pass = pass::write_rows(folder.dir(), &pass::Form::of(record), rows)?;
-    let summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
+    let mut summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
+    summary.altered.clone_from(&seal.findings);
     write_pages(folder.dir(), &summary, &pass.sample)?;
-    manifest::write(folder.dir(), &record.id, &manifest::OF_A_RUN)?;
+    manifest::write(folder.dir(), &record.id, &manifest::OF_A_RUN, &seal.findings)?;
     Ok(summary)
 }
 

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 use super::apps::{self, AppShare};
 use super::jsonl::millis;
 use super::merge::Merged;
+use super::seal::was_drill;
 use super::tenants::{self, ByTenant, TenantSummary};
 use super::totals::Totals;
 use crate::event::Stop;
@@ -97,6 +98,9 @@ pub struct Summary {
     pub requests_per_second: Option<f64>,
     /// Lines of the journal that could not be read.
     pub damaged_lines: u64,
+    /// What shows that the run's files were changed, in sentences without their full stop.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub altered: Vec<String>,
     /// What it is made of, where it joins several runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub merged: Option<Merged>,
@@ -148,7 +152,7 @@ impl Summary {
         Summary {
             format: FORMAT,
             run: record.id.clone(),
-            drill: record.drill.is_some(),
+            drill: record.drill.is_some() || was_drill(ledger),
             case_id: record.case_id.clone(),
             complete: totals.not_done == 0,
             exit_code: exit_code(ledger.stopped.as_ref(), stopped_in, totals.not_done),
@@ -181,6 +185,7 @@ impl Summary {
             throttled_ms: totals.throttled_ms,
             requests_per_second: rate(ledger, ended, totals.attempts),
             damaged_lines: ledger.damaged,
+            altered: Vec::new(),
             merged: None,
         }
     }

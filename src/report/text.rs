@@ -32,6 +32,10 @@ fn fill(
         writeln!(out, "DRILL: no tenant was touched.")?;
     }
     writeln!(out, "{}.", summary.headline())?;
+    for finding in &summary.altered {
+        let line = format!("ALTERED: {}.", excerpt(finding.trim_end_matches('.'), 400));
+        writeln!(out, "{}", hanging(&line, 0, columns))?;
+    }
     outcomes(out, summary)?;
     tenants(out, summary, columns)?;
     if let Some(stopped) = &summary.stopped {

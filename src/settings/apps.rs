@@ -1,5 +1,5 @@
-//! Which further apps send beside the first one: those that `--app` names, else those of the profile, and for `resume`
-//! else those that the run had. What they contradict is found before anybody signs in.
+//! Which further apps send beside the first one: those that `--app` names, else those of the profile. What they contradict
+//! is found before anybody signs in.
 
 use std::collections::HashSet;
 
@@ -41,24 +41,6 @@ impl Apps {
             }
         };
         apps.checked(who)
-    }
-
-    /// Those of the flags, else of a profile that a flag names, else those that the run had.
-    ///
-    /// # Errors
-    /// As for [`Apps::new`].
-    pub fn resumed(
-        args: &AppArgs,
-        profiles: &ProfileArgs,
-        chosen: Option<&Chosen>,
-        who: &SignIn,
-        cloud: Cloud,
-        had: &[FurtherApp],
-    ) -> Result<Apps, Error> {
-        if !args.app.is_empty() || chosen.is_some() {
-            return Apps::new(args, profiles, chosen, who, cloud);
-        }
-        Apps { further: had.to_vec(), exposed: None }.checked(who)
     }
 
     fn checked(self, who: &SignIn) -> Result<Apps, Error> {

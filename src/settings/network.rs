@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::cli::{NetworkArgs, SignInArgs};
 use crate::error::Error;
 use crate::graph::Priority;
+use crate::harmless::excerpt;
 use crate::http::{ConnectTo, HttpOptions};
 use crate::identity::{Cloud, Endpoint};
 use crate::journal::SettingsRecord;
@@ -61,24 +62,28 @@ impl Network {
         })
     }
 
-    /// From flags and the environment, and from what the run had where neither says anything. Addresses of hosts are
-    /// not kept: they are a matter of the place, and a run's folder must not say where a secret goes.
+    /// From flags and the environment; of what the run had, times and priorities alone. No address and no certificate is
+    /// taken from a run's folder, which may come from another person and would then say where a secret goes.
     ///
     /// # Errors
-    /// As for [`Network::new`], and when the run used a Graph or an authority elsewhere that is not given again: a
-    /// run's folder may come from somebody else, and the secret goes there.
+    /// As for [`Network::new`], and when the run used another Graph or authority than the cloud's and it is not given
+    /// again.
     pub fn resumed(network: &NetworkArgs, cloud: Cloud, had: &SettingsRecord) -> Result<Network, Error> {
         let new = Network::in_cloud(Some(cloud), network)?;
+        given_again("--graph-url", new.graph_url.is_some(), had.graph_url.as_deref())?;
+        given_again("--authority-url", new.authority_url.is_some(), had.authority_url.as_deref())?;
+        let mut notices = new.notices;
+        if let (None, Some(path)) = (&new.ca_cert, &had.ca_cert) {
+            let path = excerpt(&path.display().to_string(), 200);
+            notices.push(format!(
+                "note: the run trusted the certificates of --ca-cert {path}; they are not trusted now unless the flag is \
+                 given again"
+            ));
+        }
         Ok(Network {
-            graph_url: new.graph_url.map(Ok).or_else(|| kept("--graph-url", &had.graph_url)).transpose()?,
-            authority_url: new
-                .authority_url
-                .map(Ok)
-                .or_else(|| kept("--authority-url", &had.authority_url))
-                .transpose()?,
             timeout: network.timeout.unwrap_or(Duration::from_millis(had.timeout_ms)),
-            ca_cert: new.ca_cert.or_else(|| had.ca_cert.clone()),
             priority: network.throttle_priority.unwrap_or(had.throttle_priority),
+            notices,
             ..new
         })
     }
@@ -94,7 +99,7 @@ impl Network {
     }
 
     /// The authority as `run.json` keeps it: one that is the cloud's own under another name need not be given again.
-    pub(super) fn kept_authority(&self) -> Option<String> {
+    pub fn kept_authority(&self) -> Option<String> {
         let elsewhere = self.authority_url.as_ref().filter(|url| !self.cloud.has_authority(url));
         elsewhere.map(Endpoint::to_string)
     }
@@ -111,14 +116,15 @@ impl Network {
     }
 }
 
-/// An address that a run's folder names: loopback alone is taken from it.
-fn kept(flag: &str, had: &Option<String>) -> Option<Result<Endpoint, Error>> {
-    let url = had.as_ref()?.parse::<Endpoint>().ok()?;
-    Some(if url.is_loopback() {
-        Ok(url)
-    } else {
-        Err(Error::Usage(format!("the run used {flag} {url}: give it again to use it again")))
-    })
+/// Refuses to go on elsewhere than the run was sent to because a flag is missing.
+fn given_again(flag: &str, is_given: bool, had: Option<&str>) -> Result<(), Error> {
+    match had.filter(|_| !is_given) {
+        Some(url) => Err(Error::Usage(format!(
+            "the run used {flag} {}: give it again to use it again, if you trust that address",
+            excerpt(url, 200)
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The authority, and the cloud that goes with it.

@@ -1,4 +1,4 @@
-//! `resume` signs in with the apps that the run had, or with those that flags name.
+//! `resume` signs in with the apps that flags and profiles name, and with none that only the run's folder names.
 
 use super::*;
 
@@ -25,7 +25,7 @@ fn resume(stage: &Stage, folder: &str) -> Command {
 fn a_run_goes_on_with_the_apps_that_it_had() {
     let stage = tenant(FAILING);
     let folder = half(&stage);
-    stage.finish(&mut resume(&stage, &folder)).exits(0);
+    stage.finish(resume(&stage, &folder).args(["--profile", "c", "--config", "c.toml"])).exits(0);
     let work = work(&stage).map(|(effects, _)| effects);
     assert!(work.iter().all(|effects| *effects > 0), "{work:?}");
     assert_eq!(work.iter().sum::<u64>(), 40);
@@ -37,12 +37,12 @@ fn a_run_goes_on_with_the_apps_that_it_had() {
 #[test]
 fn it_goes_on_with_fewer_or_others() {
     for (flags, sends) in [
-        (&["--app", "none"][..], [true, false, false]),
-        (&["--app", "third", "--config", "c.toml"], [true, false, true]),
+        (&["--app", "none", "--profile", "c"][..], [true, false, false]),
+        (&["--app", "third", "--profile", "c"], [true, false, true]),
     ] {
         let stage = tenant(FAILING);
         let folder = half(&stage);
-        stage.finish(resume(&stage, &folder).args(flags)).exits(0);
+        stage.finish(resume(&stage, &folder).args(["--config", "c.toml"]).args(flags)).exits(0);
         let work = work(&stage).map(|(effects, _)| effects);
         assert_eq!(work.map(|effects| effects > 0), sends, "{flags:?}");
         // Who was answered by whom is known of both halves.

@@ -6,6 +6,8 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod agreed;
+mod altered;
 mod disk_full;
 mod help;
 mod hostile_folder;

@@ -129,7 +129,7 @@ fn a_drill_takes_only_a_profile_that_a_flag_names() {
 }
 
 #[test]
-fn a_run_is_resumed_without_its_profile_or_with_another() {
+fn a_run_is_resumed_with_a_profile_that_is_named_again_or_with_another() {
     let stage = tenant();
     stage.input("users.txt", "a@contoso.com\nb@contoso.com\n");
     let file = usual(&stage, format!("[profile.c]\n{}", app().replace("'secret'", "'../secret'")));
@@ -140,13 +140,19 @@ fn a_run_is_resumed_without_its_profile_or_with_another() {
     };
     let resume = |folder: &Path, args: &[&str]| {
         let mut command = stage.bare("resume");
+        let url = stage.simulator.url();
+        command.args(["--graph-url", &url, "--authority-url", &url]);
         stage.finish(command.arg(folder).args(args))
     };
-    // The run knows all it needs; whatever the file holds by now, and whichever profile is the default.
+    // How to sign in is not taken from the folder, and no default is.
     let folder = cut();
+    resume(&folder, &[]).exits(4);
+    assert_eq!(stage.stats().effects, 0);
+    // By flags, whatever the file holds by now.
     std::fs::write(&file, "default_profile = 'broken'\n").unwrap();
-    let done = resume(&folder, &[]);
-    assert!(!done.exits(0).stderr.contains("profile"), "{}", done.stderr);
+    let secret = stage.dir.path().join("secret");
+    let done = resume(&folder, &["--client-secret-file", secret.to_str().unwrap()]);
+    assert!(done.exits(0).stderr.contains("the profile c, with which the run was begun"), "{}", done.stderr);
     assert_eq!(stage.stats().effects, 2);
 
     std::fs::remove_dir_all(&folder).unwrap();

@@ -91,7 +91,11 @@ fn tinyproxy_dies_in_the_middle_of_a_run_and_resume_does_the_rest() {
 
     let again = Tinyproxy::start(&site).unwrap();
     let mut resume = site.stage.bare("resume");
-    resume.arg(site.stage.folder().path).env("AZURE_CLIENT_SECRET", crate::site::SECRET);
+    resume
+        .arg("--ca-cert")
+        .arg(&site.ca)
+        .arg(site.stage.folder().path)
+        .env("AZURE_CLIENT_SECRET", crate::site::SECRET);
     site.stage.finish(resume.env("HTTPS_PROXY", again.url())).exits(0);
     assert_eq!(site.honest(&["revoked"]).len(), 12);
     site.all_revoked(12);

@@ -31,8 +31,10 @@ fn pod(stage: &Stage, container: &Yaml, (name, value): (&str, u32)) -> Done {
     let url = stage.simulator.url();
     let script = container["args"][0].as_str().unwrap();
     let script = script.replace("/evidence", stage.dir.path().to_str().unwrap());
-    let script = script
-        .replace("entra-revoke run", &format!("entra-revoke run --graph-url {url} --authority-url {url}"));
+    let script = ["run", "resume"].iter().fold(script, |script, verb| {
+        let verb = format!("entra-revoke {verb}");
+        script.replace(&verb, &format!("{verb} --graph-url {url} --authority-url {url}"))
+    });
     let words: Vec<&str> =
         container["command"].as_vec().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
     let bin = Path::new(env!("CARGO_BIN_EXE_entra-revoke")).parent().unwrap();

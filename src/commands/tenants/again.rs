@@ -1,25 +1,77 @@
 //! Signing in again to the tenants of a run that have users left.
 
+use std::collections::BTreeMap;
+
 use super::sign_in::{sign_in_to, tell_failed, told_once};
 use super::{AT_ONCE, closed, whose};
 use crate::cli::SignInArgs;
 use crate::commands::connect::{Connection, Said, clients};
 use crate::commands::posts::Post;
-use crate::commands::secret_files;
+use crate::commands::{run, secret_files};
 use crate::console::Output;
+use crate::directory::Directory;
 use crate::error::Error;
-use crate::event::Stop;
-use crate::identity::{SignInError, process_variables};
+use crate::event::{Stop, TenantIndex};
+use crate::identity::{SignInError, further_variables, process_variables};
 use crate::journal::{Operator, RunRecord, TenantRecord};
-use crate::settings::{Network, SignIn};
+use crate::plan::{Tenant, Tenants};
+use crate::settings::profiled::Chosen;
+use crate::settings::{Credentials, Network, SignIn};
+use crate::tenant::{Places, TenantName};
 use crate::together::together;
 
-/// Who goes on with a run of several tenants.
+/// Who goes on with a run of several tenants, in the order of these.
 pub(in crate::commands) struct Again {
-    /// In the order of the run's tenants.
-    pub(in crate::commands) posts: Vec<Post>,
+    stations: Vec<Station>,
     /// The first who signed in.
     pub(in crate::commands) operator: Operator,
+}
+
+/// One of them.
+struct Station {
+    /// None where nothing is left, or nothing can be sent.
+    connection: Option<Connection>,
+    /// Why nothing can be sent, where something is left.
+    refused: Option<Stop>,
+}
+
+impl Again {
+    /// Who signed in, in each tenant.
+    pub(in crate::commands) fn connections(&self) -> impl Iterator<Item = Option<&Connection>> {
+        self.stations.iter().map(|station| station.connection.as_ref())
+    }
+
+    /// For the lists: the tenants by all names that the run knows of them.
+    pub(in crate::commands) fn tenants(&self, record: &RunRecord, no_lookup: bool) -> Tenants<'_, Directory> {
+        let all = record.tenants.iter().zip(self.connections()).map(|(tenant, connection)| Tenant {
+            key: tenant.tenant.clone(),
+            signed: connection.map(run::signed).unwrap_or_default(),
+            directory: connection.map(|connection| &connection.directory).filter(|_| !no_lookup),
+            closed: connection.is_none(),
+        });
+        let names = (0..).zip(&record.tenants).flat_map(|(place, tenant)| {
+            let names = names_of(tenant).filter_map(|name| name.parse::<TenantName>().ok());
+            names.map(move |name| (name, place)).collect::<Vec<_>>()
+        });
+        let ids_known = record.tenants.iter().all(|tenant| tenant.tenant_id.is_some());
+        Tenants { places: Places::new(names.collect::<Vec<_>>(), None, ids_known), all: all.collect() }
+    }
+
+    /// Who sends where; nothing is sent where users could not be compared with the lists.
+    pub(in crate::commands) fn posts(self, unseen: &BTreeMap<TenantIndex, String>) -> Vec<Post> {
+        let post = |(place, station): (TenantIndex, Station)| match station.connection {
+            Some(connection) => {
+                Post { refused: unseen.get(&place).map(|why| closed(why)), ..connection.post() }
+            }
+            None => Post { apps: Vec::new(), refused: station.refused },
+        };
+        (0..).zip(self.stations).map(post).collect()
+    }
+}
+
+/// All names that a run knows of a tenant.
+fn names_of(tenant: &TenantRecord) -> impl Iterator<Item = &String> {
+    std::iter::once(&tenant.tenant).chain(&tenant.tenant_id).chain(&tenant.named)
 }
 
 /// Signs in to each tenant that has users left (`left`, in the order of the run's tenants).
@@ -28,31 +80,42 @@ pub(in crate::commands) struct Again {
 /// When none of them can be signed in to.
 pub(in crate::commands) async fn again(
     args: &SignInArgs,
+    profile: Option<&Chosen>,
     record: &RunRecord,
     left: &[u64],
     network: &Network,
     output: Output,
 ) -> Result<Again, Error> {
-    let own = SignIn::resumed(args, None, &record.settings);
-    if own.sources.reads_stdin() {
+    let credentials = Credentials::new(SignIn::resumed(args, None, &record.settings), profile);
+    if let Some(lost) = without_its_way(record, left, &credentials).filter(|_| profile.is_none()) {
+        return Err(Error::Usage(format!(
+            "tenant {} has its own way to sign in, and a run's folder is not asked for that: name the profile that has it \
+             (--profile)",
+            crate::harmless::excerpt(&lost.tenant, 80)
+        )));
+    }
+    if credentials.own.sources.reads_stdin() {
         return Err(Error::Usage(
             "the run has several tenants, and standard input can be read once: give the secret in a file or in the \
              environment"
                 .to_owned(),
         ));
     }
-    secret_files::warn(&own.sources, &process_variables);
+    secret_files::warn(&credentials.own.sources, &process_variables);
+    for (_, who) in &credentials.special {
+        secret_files::warn(&who.sources, &further_variables);
+    }
     let clients = clients(network)?;
     let said = Said::default();
     let tried = together(
         AT_ONCE,
         record.tenants.iter().zip(left).map(|(tenant, left)| {
             let (clients, said) = (clients.clone(), &said);
-            let own = &own;
+            let credentials = &credentials;
             async move {
                 match (*left, &tenant.closed) {
                     (0, _) | (_, Some(_)) => None,
-                    _ => Some(one(tenant, &who(tenant, own), network, clients, said).await),
+                    _ => Some(one(tenant, credentials, network, clients, said).await),
                 }
             }
         }),
@@ -61,56 +124,66 @@ pub(in crate::commands) async fn again(
     if output != Output::None {
         told_once(said);
     }
-    let (mut posts, mut failed, mut first_error, mut operator) = (Vec::new(), Vec::new(), None, None);
+    let (mut stations, mut failed, mut first_error, mut operator) = (Vec::new(), Vec::new(), None, None);
     for ((tenant, left), tried) in record.tenants.iter().zip(left).zip(tried) {
-        posts.push(match tried {
+        stations.push(match tried {
             Some(Ok(connection)) => {
                 operator.get_or_insert_with(|| connection.operator.clone());
-                connection.post()
+                Station { connection: Some(connection), refused: None }
             }
             Some(Err(why)) => {
                 failed.push((tenant.tenant.clone(), *left, why.to_string()));
                 let refused = Some(Stop::SignIn { detail: why.to_string() });
                 first_error.get_or_insert(why);
-                Post { apps: Vec::new(), refused }
+                Station { connection: None, refused }
             }
             None => {
-                Post { apps: Vec::new(), refused: tenant.closed.as_deref().filter(|_| *left > 0).map(closed) }
+                let refused = tenant.closed.as_deref().filter(|_| *left > 0).map(closed);
+                Station { connection: None, refused }
             }
         });
     }
     tell_failed(failed);
     match (operator, first_error) {
-        (Some(operator), _) => Ok(Again { posts, operator }),
+        (Some(operator), _) => Ok(Again { stations, operator }),
         (None, Some(why)) => Err(why.into()),
         // Whoever is left stands in tenants that this run never sends in: it only says so once more.
-        (None, None) => Ok(Again { posts, operator: record.operator.clone() }),
+        (None, None) => Ok(Again { stations, operator: record.operator.clone() }),
     }
 }
 
-/// How a tenant was signed in to, unless a flag says otherwise.
-fn who(tenant: &TenantRecord, own: &SignIn) -> SignIn {
-    let name = tenant.tenant_id.as_ref().unwrap_or(&tenant.tenant);
-    SignIn {
-        tenant: Some(name.clone()),
-        client_id: tenant.client_id.clone().or_else(|| own.client_id.clone()),
-        sources: tenant.sources.clone().unwrap_or_else(|| own.sources.clone()),
-    }
+/// A tenant with users left that had its own way to sign in, and has none now.
+fn without_its_way<'a>(
+    record: &'a RunRecord,
+    left: &[u64],
+    credentials: &Credentials,
+) -> Option<&'a TenantRecord> {
+    let mut all = record.tenants.iter().zip(left).filter(|(_, left)| **left > 0).map(|(tenant, _)| tenant);
+    all.find(|tenant| tenant.sources.is_some() && special(tenant, credentials).is_none())
+}
+
+/// The way to sign in that the profile has for a tenant alone.
+fn special<'a>(tenant: &TenantRecord, credentials: &'a Credentials) -> Option<&'a SignIn> {
+    let names: Vec<TenantName> = names_of(tenant).filter_map(|name| name.parse().ok()).collect();
+    credentials.special.iter().find(|(name, _)| names.contains(name)).map(|(_, who)| who)
 }
 
 /// Signs in to the same tenant as before, and no other.
 async fn one(
     tenant: &TenantRecord,
-    who: &SignIn,
+    credentials: &Credentials,
     network: &Network,
     clients: crate::http::HttpClients,
     said: &Said,
 ) -> Result<Connection, SignInError> {
+    let special = special(tenant, credentials);
+    let name = tenant.tenant_id.as_ref().unwrap_or(&tenant.tenant);
+    let who = &SignIn { tenant: Some(name.clone()), ..special.unwrap_or(&credentials.own).clone() };
     let unknown =
         |found: &str| SignInError::UnknownTenant { tenant: tenant.tenant.clone(), found: found.to_owned() };
     let name =
         who.tenant.as_deref().unwrap_or_default().parse().map_err(|_| unknown("can't be asked for"))?;
-    let connection = sign_in_to(&name, who, whose(tenant.sources.is_none()), network, clients, said).await?;
+    let connection = sign_in_to(&name, who, whose(special.is_none()), network, clients, said).await?;
     match (&tenant.tenant_id, &connection.tenant.id) {
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => {
             Err(SignInError::OtherTenant { expected: begun.clone(), found: now.clone() })

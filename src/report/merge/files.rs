@@ -111,7 +111,7 @@ pub fn write(set: &Set, output: Output) -> Result<Summary, ReportError> {
     let nobody = || ReportError::read(&path)(io::Error::other("no run was given"));
     let summary = set.summary(&id, &pass.totals, pass.by_tenant.as_ref(), merged).ok_or_else(nobody)?;
     write_pages(folder, &summary, &pass.sample)?;
-    manifest::write(folder, &id, &FILES)?;
+    manifest::write(folder, &id, &FILES, &summary.altered)?;
     Ok(summary)
 }
 

@@ -98,6 +98,8 @@ pub struct Part {
     pub ledger: Ledger,
     /// SHA-256 of its manifest, in hex, with which its files were compared.
     pub manifest_sha256: String,
+    /// What shows that its files were changed before that manifest was made.
+    pub altered: Vec<String>,
 }
 
 /// Runs that belong together, in the order of their shards.

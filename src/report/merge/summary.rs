@@ -68,8 +68,18 @@ impl Set {
             throttled_ms: totals.throttled_ms,
             requests_per_second: self.began().and_then(|began| rate_between(began, ended, totals.attempts)),
             damaged_lines: ledgers().map(|ledger| ledger.damaged).sum(),
+            altered: self.altered(),
             merged: Some(merged),
         })
+    }
+
+    /// What shows that files of any of them were changed.
+    fn altered(&self) -> Vec<String> {
+        let of_one = |part: &super::Part| {
+            let run = part.record.id.clone();
+            part.altered.iter().map(move |what| format!("run {run}: {what}")).collect::<Vec<_>>()
+        };
+        self.parts.iter().flat_map(of_one).collect()
     }
 
     /// The tenants of all runs.

@@ -92,6 +92,9 @@ impl Run {
             resumed: false,
             operator: None,
             apps: Vec::new(),
+            approved: None,
+            drill: false,
+            confirmed: Vec::new(),
         }));
         run
     }

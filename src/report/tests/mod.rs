@@ -104,6 +104,7 @@ fn lists_and_several_inputs_get_a_column_of_ids() {
 #[test]
 fn a_finished_run_leaves_a_header_alone() {
     let mut run = Run::new(&["upn"], &[Line::target(ANN, &[ANN])]);
+    run.sent(ANN);
     run.settled(ANN, Outcome::Revoked, "");
     run.ended();
     let summary = run.report();

@@ -1,0 +1,154 @@
+//! What differs from what was approved when the run began, and who agrees to it.
+
+use crate::commands::connect::Connection;
+use crate::commands::tenants::Again;
+use crate::console::question::{self, Answer, Wanted};
+use crate::console::{self, wording};
+use crate::error::Error;
+use crate::event::Order;
+use crate::harmless::excerpt;
+use crate::journal::RunRecord;
+use crate::plan::Target;
+use crate::settings::Network;
+
+/// So many users are named.
+const NAMED: usize = 5;
+
+/// What differs, in sentences without their full stop.
+#[derive(Default)]
+pub(super) struct Differences(Vec<String>);
+
+impl Differences {
+    pub(super) fn add(&mut self, what: impl Into<String>) {
+        self.0.push(what.into());
+    }
+
+    pub(super) fn extend(&mut self, what: impl IntoIterator<Item = String>) {
+        self.0.extend(what);
+    }
+
+    /// Where it is sent now: an address that the run did not use.
+    pub(super) fn place(&mut self, record: &RunRecord, network: &Network) {
+        let had = &record.settings;
+        let authority = network.kept_authority();
+        let graph = network.graph_url.as_ref().map(ToString::to_string);
+        for (flag, had, now) in
+            [("--graph-url", &had.graph_url, graph), ("--authority-url", &had.authority_url, authority)]
+        {
+            if let (None, Some(now)) = (had, now) {
+                self.add(format!("the run used no {flag}, and now {now} is given"));
+            }
+        }
+    }
+
+    /// The apps and the person.
+    pub(super) fn connection(&mut self, record: &RunRecord, now: &Connection) {
+        // Another tenant is refused elsewhere. What nothing tells can't be compared: that is warned of, and is no difference.
+        let begun = std::iter::once(&record.operator.app_id).chain(record.apps.iter().map(|app| &app.app_id));
+        let begun: Vec<&str> = begun.flatten().map(String::as_str).collect();
+        let partners = now.partners.iter().map(|partner| &partner.operator);
+        for operator in std::iter::once(&now.operator).chain(partners) {
+            self.app(&begun, operator.app_id.as_deref());
+        }
+        self.person(record.operator.user.as_deref(), now.operator.user.as_deref());
+    }
+
+    /// The same in each of several tenants.
+    pub(super) fn connections(&mut self, record: &RunRecord, again: &Again) {
+        for (tenant, now) in record.tenants.iter().zip(again.connections()) {
+            if let Some(now) = now {
+                let begun: Vec<&str> = tenant.app_id.as_deref().into_iter().collect();
+                self.app(&begun, now.operator.app_id.as_deref());
+            }
+        }
+        if let Some(first) = again.connections().flatten().next() {
+            self.person(record.operator.user.as_deref(), first.operator.user.as_deref());
+        }
+        self.0.dedup();
+    }
+
+    fn app(&mut self, begun: &[&str], now: Option<&str>) {
+        let same = |app: &&str| now.is_some_and(|now| now.eq_ignore_ascii_case(app));
+        if begun.is_empty() || begun.iter().any(same) {
+            return;
+        }
+        let begun = excerpt(&begun.join(", "), 200);
+        match now {
+            Some(now) => {
+                let now = excerpt(now, 80);
+                self.add(format!("the run was begun by app {begun}, and app {now} signs in now"));
+            }
+            None => console::say(&format!(
+                "warning: nothing tells which app signs in; make sure that it is the run's, {begun}"
+            )),
+        }
+    }
+
+    fn person(&mut self, begun: Option<&str>, now: Option<&str>) {
+        if let (Some(begun), Some(now)) = (begun, now)
+            && !begun.eq_ignore_ascii_case(now)
+        {
+            let (begun, now) = (excerpt(begun, 120), excerpt(now, 120));
+            self.add(format!("the run was begun by {begun}, and {now} signs in now"));
+        }
+    }
+
+    /// Who is not sent any more.
+    pub(super) fn protected<'a>(
+        &mut self,
+        protected: impl ExactSizeIterator<Item = (&'a Order, &'a String)>,
+        targets: &[Target],
+    ) {
+        let users = protected.len();
+        if users == 0 {
+            return;
+        }
+        let named: Vec<String> = protected
+            .take(NAMED)
+            .map(|(order, why)| excerpt(&format!("{} ({why})", targets[*order as usize - 1].user), 200))
+            .collect();
+        let more = users.saturating_sub(named.len());
+        let more =
+            if more > 0 { format!(" and {} more", wording::count(more as u64)) } else { String::new() };
+        let users = wording::users(users as u64);
+        self.add(format!("{users} protected by now, and not sent: {}{more}", named.join(", ")));
+    }
+
+    /// Shows what differs and asks, unless `--yes` says that it is meant; gives it for the evidence.
+    ///
+    /// # Errors
+    /// When the answer is no, or nobody can be asked.
+    pub(super) fn agree(self, yes: bool) -> Result<Vec<String>, Error> {
+        if self.0.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.0.iter().for_each(|what| console::say(&format!("differs from what was approved: {what}")));
+        if yes {
+            return Ok(self.kept("--yes"));
+        }
+        if !question::is_possible() {
+            return Err(Error::Usage(format!(
+                "nothing was sent: something differs from what was approved when the run began ({}). If that is meant, \
+                 give --yes",
+                self.0.join("; ")
+            )));
+        }
+        match question::ask("Go on with the run all the same? [y/N] ", Wanted::Yes) {
+            Ok(Answer::Yes) => Ok(self.kept("answered yes")),
+            Ok(Answer::No) => Err(Error::Declined),
+            Err(_) => Err(Error::NoTerminal),
+        }
+    }
+
+    fn kept(self, how: &str) -> Vec<String> {
+        self.0.into_iter().map(|what| format!("{what}: {how}")).collect()
+    }
+}
+
+/// Whether the same person signs in, or an app both times.
+pub(super) fn same_person(begun: Option<&str>, now: Option<&str>) -> bool {
+    match (begun, now) {
+        (Some(begun), Some(now)) => begun.eq_ignore_ascii_case(now),
+        (begun, now) => begun.is_none() && now.is_none(),
+    }
+}

@@ -1,0 +1,129 @@
+//! The flags that `resume` needs beside the folder: it takes no way to sign in and no address from there.
+
+use std::path::{Path, PathBuf};
+
+use super::carry_out::quoted;
+use crate::identity::{Auth, Endpoint, FurtherApp, Sources};
+use crate::journal::RunRecord;
+use crate::profile::{NONE, Place};
+use crate::settings::Network;
+use crate::settings::profiled::Chosen;
+
+/// Flags, ready for a shell.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ResumeFlags {
+    words: Vec<String>,
+}
+
+impl ResumeFlags {
+    /// Those by which this process signs in and finds its way.
+    pub(super) fn new(
+        sources: &Sources,
+        network: &Network,
+        profile: Option<&Chosen>,
+        further: &[FurtherApp],
+    ) -> ResumeFlags {
+        let mut flags = ResumeFlags::default();
+        let of_profile = profile.map(Chosen::profile);
+        if let Some(chosen) = profile {
+            flags.profile(&chosen.profile().name, &chosen.record().config);
+        }
+        if of_profile.is_none_or(|profile| profile.sources != *sources) {
+            flags.sources(sources);
+        }
+        match of_profile.filter(|profile| !profile.apps.is_empty() && further.is_empty()) {
+            Some(_) => flags.add("--app", NONE),
+            None => flags.apps(further),
+        }
+        if of_profile.is_none_or(|profile| profile.ca_cert != network.ca_cert) {
+            flags.path("--ca-cert", network.ca_cert.as_ref());
+        }
+        flags.url("--graph-url", network.graph_url.as_ref().map(Endpoint::as_str));
+        flags.url("--authority-url", network.authority_url.as_ref().map(Endpoint::as_str));
+        network.connect_to.iter().for_each(|to| flags.add("--connect-to", &to.to_string()));
+        flags
+    }
+
+    /// Those that a run's folder tells. It may come from another person, so that an address and a certificate authority
+    /// are only asked for, and must be known from elsewhere.
+    pub(super) fn recorded(record: &RunRecord) -> ResumeFlags {
+        let mut flags = ResumeFlags::default();
+        if record.drill.is_some() {
+            return flags;
+        }
+        let settings = &record.settings;
+        if let Some(profile) = &record.profile {
+            flags.profile(&profile.name, &profile.config);
+        }
+        flags.sources(&settings.sources);
+        flags.apps(&settings.further);
+        if settings.ca_cert.is_some() {
+            flags.add("--ca-cert", "FILE");
+        }
+        for (flag, url) in
+            [("--graph-url", &settings.graph_url), ("--authority-url", &settings.authority_url)]
+        {
+            let known = url.as_ref().and_then(|url| url.parse::<Endpoint>().ok());
+            match known.filter(Endpoint::is_loopback) {
+                Some(url) => flags.url(flag, Some(url.as_str())),
+                None => flags.url(flag, url.as_ref().map(|_| "URL")),
+            }
+        }
+        flags
+    }
+
+    /// The command that goes on with the run.
+    pub(super) fn command(&self, folder: &Path) -> String {
+        let words = self.words.iter().map(String::as_str);
+        let command = ["entra-revoke resume".to_owned(), quoted(folder)];
+        command.iter().map(String::as_str).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    fn profile(&mut self, name: &str, config: &Path) {
+        self.add("--profile", name);
+        if Place::find(None).path.as_deref() != Some(config) {
+            self.path("--config", Some(&config.to_owned()));
+        }
+    }
+
+    fn sources(&mut self, sources: &Sources) {
+        if let Some(auth) = sources.auth.filter(|auth| *auth != Auth::Auto) {
+            self.add("--auth", auth.word());
+        }
+        for (flag, path) in [
+            ("--token-file", &sources.token_file),
+            ("--client-secret-file", &sources.client_secret_file),
+            ("--certificate-file", &sources.certificate_file),
+            ("--certificate-key-file", &sources.certificate_key_file),
+            ("--certificate-password-file", &sources.certificate_password_file),
+            ("--federated-token-file", &sources.federated_token_file),
+        ] {
+            self.path(flag, path.as_ref());
+        }
+        self.url("--service-connection", sources.service_connection.as_deref());
+        self.url("--identity", sources.identity.as_deref());
+    }
+
+    /// Those of profiles by their names; those that stand in a profile come with it.
+    fn apps(&mut self, further: &[FurtherApp]) {
+        for name in further.iter().filter_map(|app| app.name.strip_prefix("profile ")) {
+            self.add("--app", name);
+        }
+    }
+
+    fn path(&mut self, flag: &str, path: Option<&PathBuf>) {
+        if let Some(path) = path {
+            self.words.extend([flag.to_owned(), quoted(path)]);
+        }
+    }
+
+    fn url(&mut self, flag: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.add(flag, text);
+        }
+    }
+
+    fn add(&mut self, flag: &str, text: &str) {
+        self.words.extend([flag.to_owned(), quoted(Path::new(text))]);
+    }
+}
