@@ -42,11 +42,12 @@ impl Seal {
             seal.take(found);
         }
         // What was found by a kept one is carried on by a later one, unless a process was killed between.
-        for name in &kept {
-            seal.findings.extend(read(folder, name).ok().and_then(carried_by).unwrap_or_default());
-        }
-        for name in &kept {
-            if seal.findings.iter().any(|finding| finding.contains(name.as_str())) {
+        let carried = |name: &String| read(folder, name).ok().and_then(carried_by).unwrap_or_default();
+        let carried: Vec<Vec<String>> = kept.iter().map(carried).collect();
+        seal.findings.extend(carried.iter().flatten().cloned());
+        for (name, carried) in kept.iter().zip(&carried) {
+            let is_told = seal.findings.iter().any(|finding| finding.contains(name.as_str()));
+            if is_told || !carried.is_empty() {
                 continue;
             }
             match contradictions(folder, name, name, &record.id, &OF_A_RUN[1..3]) {

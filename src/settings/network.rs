@@ -70,8 +70,20 @@ impl Network {
     /// again.
     pub fn resumed(network: &NetworkArgs, cloud: Cloud, had: &SettingsRecord) -> Result<Network, Error> {
         let new = Network::in_cloud(Some(cloud), network)?;
-        given_again("--graph-url", new.graph_url.is_some(), had.graph_url.as_deref())?;
-        given_again("--authority-url", new.authority_url.is_some(), had.authority_url.as_deref())?;
+        let addresses = [
+            ("--graph-url", new.graph_url.is_some(), &had.graph_url),
+            ("--authority-url", new.authority_url.is_some(), &had.authority_url),
+        ];
+        let missing = addresses.into_iter().filter(|(_, is_given, _)| !is_given);
+        let missing: Vec<String> = missing
+            .filter_map(|(flag, _, had)| Some(format!("{flag} {}", excerpt(had.as_ref()?, 200))))
+            .collect();
+        if !missing.is_empty() {
+            return Err(Error::Usage(format!(
+                "the run used {}: give it again to use it again, if you trust that address",
+                missing.join(" and ")
+            )));
+        }
         let mut notices = new.notices;
         if let (None, Some(path)) = (&new.ca_cert, &had.ca_cert) {
             let path = excerpt(&path.display().to_string(), 200);
@@ -113,17 +125,6 @@ impl Network {
             connect_to: self.connect_to.clone(),
             plain_http: plain(&self.graph_url) || plain(&self.authority_url),
         }
-    }
-}
-
-/// Refuses to go on elsewhere than the run was sent to because a flag is missing.
-fn given_again(flag: &str, is_given: bool, had: Option<&str>) -> Result<(), Error> {
-    match had.filter(|_| !is_given) {
-        Some(url) => Err(Error::Usage(format!(
-            "the run used {flag} {}: give it again to use it again, if you trust that address",
-            excerpt(url, 200)
-        ))),
-        None => Ok(()),
     }
 }
 

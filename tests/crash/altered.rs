@@ -174,7 +174,7 @@ fn lines_of_a_killed_run_must_agree() {
 #[test]
 fn a_run_that_was_cut_short_and_taken_up_is_not_called_altered() {
     let stage = Stage::new(
-        "[[fault]]\nanswer = 503\ntimes = 4\n[[fault]]\nanswer = 429\nretry_after = '1'\nfirst = 1",
+        "[[fault]]\nanswer = 503\nmatch = 'user000*'\n[[fault]]\nanswer = 429\nretry_after = '1'\nfirst = 1",
     );
     end(start_run(
         &stage,
@@ -184,6 +184,7 @@ fn a_run_that_was_cut_short_and_taken_up_is_not_called_altered() {
     .exits(5);
     let folder = stage.folder();
     resume(&stage, &folder.path, &["--retries", "0"]).exits(3);
+    stage.simulator.change("fault = []").unwrap();
     resume(&stage, &folder.path, &[]).exits(0);
     report(&stage, &folder.path).exits(0);
     assert_eq!(altered(&folder), Vec::<String>::new());

@@ -310,7 +310,8 @@ fn a_resume_that_can_not_sign_in_leaves_the_manifest_true() {
     manifest_holds(&folder);
     let before = (folder.text("run.json"), folder.text("journal.jsonl"), folder.text("manifest.json"));
     let mut command = stage.bare("resume");
-    command.arg(&folder.path).args(["--accept", "not_found"]);
+    let url = stage.simulator.url();
+    command.arg(&folder.path).args(["--accept", "not_found", "--graph-url", &url, "--authority-url", &url]);
     stage.finish(&mut command).exits(4);
     manifest_holds(&folder);
     let after = (folder.text("run.json"), folder.text("journal.jsonl"), folder.text("manifest.json"));
