@@ -153,8 +153,8 @@ fn several_files_and_standard_input_are_one_run() {
 fn piped(stage: &Stage, command: &mut std::process::Command, text: &str) -> Done {
     let mut run = stage.start(command.stdin(Stdio::piped()));
     // Whoever is refused before reading closes the pipe.
-    let _ = run.stdin.take().unwrap().write_all(text.as_bytes());
-    Done::from(run.wait_with_output().unwrap())
+    let _ = run.stdin.take().expect("it is piped").write_all(text.as_bytes());
+    Done::from(run.wait_with_output().expect("the binary ends"))
 }
 
 #[test]
