@@ -149,6 +149,61 @@ fn several_files_and_standard_input_are_one_run() {
     assert_eq!(words.len(), 6);
 }
 
+/// Gives standard input this text through a pipe, and ends it.
+fn piped(stage: &Stage, command: &mut std::process::Command, text: &str) -> Done {
+    let mut run = stage.start(command.stdin(Stdio::piped()));
+    // Whoever is refused before reading closes the pipe.
+    let _ = run.stdin.take().expect("it is piped").write_all(text.as_bytes());
+    Done::from(run.wait_with_output().expect("the binary ends"))
+}
+
+#[test]
+fn a_last_line_of_a_pipe_without_a_line_end_may_be_half_an_id() {
+    for (text, cut) in [
+        ("a@contoso.com\nann@contoso.co", true),
+        ("a@contoso.com\nann@contoso.co\n", false),
+        ("a@contoso.com\r\nann@contoso.co\r\n", false),
+        ("upn,dept\na@contoso.com,IT\nann@contoso.co,Sal", true),
+        ("upn\n\"a@contoso.com\"\n\"ann@contoso.co\"", true),
+        ("[\"a@contoso.com\", \"ann@contoso.co\"]", false),
+    ] {
+        let stage = Stage::new("");
+        let done = piped(&stage, stage.command("run").arg("-"), text);
+        let rows = stage.folder().outcomes();
+        assert_eq!(rows["a@contoso.com"], "revoked", "{text:?}");
+        assert_eq!(rows["ann@contoso.co"], if cut { "invalid" } else { "revoked" }, "{text:?}");
+        done.exits(if cut { 3 } else { 0 });
+        assert_eq!(done.stderr.contains("the last line has no line end"), cut, "{done:?}");
+        // Run again as it stands, it must not become somebody's id.
+        if cut && !text.contains(',') {
+            let remaining = stage.folder().path.join("remaining.csv");
+            let again = stage.run(&remaining, &["--output-dir", "again"]);
+            assert!(matches!(again.code, Some(2 | 3)), "{again:?}");
+            assert_eq!(stage.ledger().users.len(), 1, "{text:?}");
+        }
+    }
+    // A file is whole where it ends.
+    let stage = Stage::new("");
+    let file = stage.input("users.txt", "a@contoso.com\nann@contoso.co");
+    let redirected = Stdio::from(std::fs::File::open(&file).unwrap());
+    stage.finish(stage.command("run").arg("-").stdin(redirected)).exits(0);
+    assert_eq!(stage.ledger().users.len(), 2);
+    stage.run(&file, &[]).exits(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_protect_list_through_a_pipe_must_end_with_a_line_end() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", "ann@contoso.com\nb@contoso.com\n");
+    let mut command = stage.command("run");
+    command.arg(&input).args(["--no-lookup", "--protect", "/dev/stdin"]);
+    let done = piped(&stage, &mut command, "boss@contoso.com\nann@contoso.co");
+    done.exits(2);
+    assert!(done.stderr.contains("line 2") && done.stderr.contains("no line end"), "{}", done.stderr);
+    assert_eq!(stage.stats().requests, 0);
+}
+
 #[test]
 fn rows_are_chosen_by_place_and_by_content() {
     let table: String = std::iter::once("upn,dept\n".to_owned())

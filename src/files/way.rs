@@ -44,7 +44,7 @@ mod imp {
     use std::io;
     use std::path::{Component, Path, PathBuf};
 
-    use super::super::{Part, judge};
+    use super::super::{Distrust, Fault, Part, judge};
     use super::FileError;
 
     /// As many links as Linux follows.
@@ -70,7 +70,17 @@ mod imp {
 
     /// Follows the way, and judges each part of it.
     pub(super) fn follow(path: &Path) -> Result<End, FileError> {
-        walk(path, |path, metadata, part| Ok(judge(path, metadata, part)?))
+        walk(path, |path, metadata, part| match judge(path, metadata, part) {
+            // Kubernetes mounts config maps as folders of mode 0777, read-only: nobody here can write to them.
+            Err(Distrust { fault: Fault::Everybody { .. }, .. }) if is_read_only(path) => Ok(()),
+            judged => Ok(judged?),
+        })
+    }
+
+    /// Whether the file system is mounted so that nobody can write to it.
+    fn is_read_only(path: &Path) -> bool {
+        let flags = rustix::fs::statvfs(path).map(|found| found.f_flag);
+        flags.is_ok_and(|flags| flags.contains(rustix::fs::StatVfsMountFlags::RDONLY))
     }
 
     fn walk(
@@ -138,7 +148,6 @@ mod imp {
         use std::os::unix::fs::{PermissionsExt, symlink};
 
         use super::*;
-        use crate::files::Fault;
 
         fn mode(path: &Path, mode: u32) {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();

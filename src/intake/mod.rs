@@ -71,6 +71,7 @@ pub use filter::{Filter, FilterError};
 pub(crate) use list::{Columns as ListColumns, ListError, Record as ListRecord, read as read_list};
 pub use omission::{Omission, OmissionReason, Omissions};
 pub use shard::{InvalidShard, Shard, Tenants};
+pub(crate) use source::CUT;
 pub use stream::{Intake, open};
 
 /// Where rows come from.

@@ -18,7 +18,7 @@ use crate::files;
 const HEAD: usize = 1024 * 1024;
 
 /// Why the last line of a stream is not taken.
-pub(super) const CUT: &str = "the last line has no line end: the program that wrote it may have died in the middle of it, \
+pub(crate) const CUT: &str = "the last line has no line end: the program that wrote it may have died in the middle of it, \
                               and the id may be cut off. If it is whole, give it with a line end behind it";
 
 /// A source whose nature is known.
@@ -29,6 +29,8 @@ pub(super) struct Opened {
     before: usize,
     /// Whether it comes from a program that may have died while it wrote the last line.
     is_stream: bool,
+    /// The line that may be half of one, once it is reached.
+    cut_line: Option<u64>,
     feed: Feed,
     /// What was found in the sheets of the workbook, if it is one and this is the first of those read.
     pub(super) sheets: Vec<SheetFacts>,
@@ -109,10 +111,7 @@ pub(super) fn from_reader(
     }
     records.set_shape(found.shape);
     let feed = Feed::Text { records, record, encoding, shape: found.shape };
-    Ok(vec![(
-        Opened { name, kind, before: layout.before, is_stream: false, feed, sheets: Vec::new() },
-        layout,
-    )])
+    Ok(vec![(Opened::new(name, kind, layout.before, feed), layout)])
 }
 
 fn open_json(
@@ -125,7 +124,7 @@ fn open_json(
     let (rows, mut layout, text) = json::open(&name, Text::new(head, raw, detected), options)?;
     layout.said.insert(0, format!("{name}: JSON, {}", detected.encoding));
     let feed = Feed::Json { rows, raw: text.into_raw() };
-    Ok((Opened { name, kind: Kind::Json, before: 0, is_stream: false, feed, sheets: Vec::new() }, layout))
+    Ok((Opened::new(name, Kind::Json, 0, feed), layout))
 }
 
 fn open_workbook(
@@ -140,13 +139,22 @@ fn open_workbook(
         let feed = Feed::Sheet { rows: sheet.rows, digest: workbook.digest.clone() };
         let sheets = std::mem::take(&mut workbook.facts);
         let before = sheet.layout.before;
-        let (name, kind) = (sheet.name, Kind::Xlsx);
-        opened.push((Opened { name, kind, before, is_stream: false, feed, sheets }, sheet.layout));
+        let source = Opened { sheets, ..Opened::new(sheet.name, Kind::Xlsx, before, feed) };
+        opened.push((source, sheet.layout));
     }
     Ok(opened)
 }
 
 impl Opened {
+    fn new(name: String, kind: Kind, before: usize, feed: Feed) -> Opened {
+        Opened { name, kind, before, is_stream: false, cut_line: None, feed, sheets: Vec::new() }
+    }
+
+    /// What is to be told of its end, safe to show.
+    pub(super) fn note(&self) -> Option<String> {
+        self.cut_line.map(|line| format!("{}: line {line} is not sent: {CUT}", self.name))
+    }
+
     /// The next record of data, if there is one. Records that hold only blanks may be among them; those that are no rows are
     /// counted among the `omissions`.
     pub(super) fn next(&mut self, omissions: &mut Omissions) -> Result<Option<Entry>, IntakeError> {
@@ -170,7 +178,8 @@ impl Opened {
             }
             entry.count_losses(omissions);
             if self.is_cut() {
-                entry.trouble.get_or_insert_with(|| CUT.to_owned());
+                self.cut_line = Some(entry.line);
+                entry.trouble = Some(CUT.to_owned());
             }
             if self.before == 0 {
                 return Ok(Some(entry));

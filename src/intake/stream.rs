@@ -128,7 +128,8 @@ impl Intake {
     pub fn notices(&self) -> Vec<String> {
         let each = self.decisions.iter().zip(&self.omissions).zip(&self.sources);
         let each = each.flat_map(|((decision, omissions), source)| {
-            std::iter::once(decision.clone()).chain(omissions.notes(&source.name))
+            let notes = omissions.notes(&source.name).into_iter().chain(source.note());
+            std::iter::once(decision.clone()).chain(notes)
         });
         each.collect()
     }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use super::row::ReportRow;
+use crate::intake;
 use crate::outcome::Outcome;
 
 /// The rows that are not done, with their cells exactly as they stood: what a spreadsheet would take for a
@@ -30,7 +31,21 @@ impl<W: Write> Remaining<W> {
     /// Writes one row.
     pub(super) fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         let id = if row.outcome == Outcome::Invalid { row.input } else { row.user_id };
+        if row.detail.contains(intake::CUT) {
+            return self.write_cut(id, row.cells);
+        }
         self.record(id, row.cells)
+    }
+
+    /// Writes a row that may be cut off, with a mark that no id can hold: taken as it is, half an id could be another
+    /// user's.
+    fn write_cut(&mut self, id: &str, cells: &[String]) -> io::Result<()> {
+        let mut cells = cells.to_vec();
+        let last = cells.iter_mut().rfind(|cell| !cell.is_empty());
+        let is_id = last.as_ref().is_none_or(|cell| cell.as_str() == id);
+        last.into_iter().for_each(|cell| cell.push('…'));
+        let id = if is_id { format!("{id}…") } else { id.to_owned() };
+        self.record(&id, &cells)
     }
 
     /// Hands on all that was written.

@@ -61,6 +61,29 @@ fn a_termination_ends_the_sending_and_waits_for_what_is_in_flight() {
     stopped_by(Signal::TERM, 143);
 }
 
+#[test]
+fn a_hang_up_ends_the_sending_and_waits_for_what_is_in_flight() {
+    stopped_by(Signal::HUP, 143);
+}
+
+/// Under `nohup` a run is meant to outlive its terminal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hang_up_that_is_ignored_stays_ignored() {
+    let stage = Stage::new("latency = '300ms'");
+    let input = stage.input("users.txt", crate::help::users(12));
+    let mut run = stage.command("run");
+    run.arg(input).args(["-j", "4", "--rate", "1000/s", "--progress", "none"]);
+    let mut nohup = std::process::Command::new("sh");
+    nohup.args(["-c", "trap '' HUP; exec \"$0\" \"$@\""]).arg(run.get_program()).args(run.get_args());
+    nohup.current_dir(stage.dir.path()).env("ENTRA_REVOKE_TOKEN", crate::stage::TOKEN);
+    let child = stage.start(&mut nohup);
+    until("requests are in flight", || stage.stats().in_flight == 4);
+    signal(&child, Signal::HUP);
+    end(child).exits(0);
+    all_were_revoked(&stage, 12);
+}
+
 /// Reads standard error until it says that a first signal came.
 #[track_caller]
 fn first_signal_is_heard(child: &mut Child) -> BufReader<impl Read + use<>> {

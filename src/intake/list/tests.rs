@@ -105,3 +105,16 @@ fn a_decoded_list_of_any_length_is_read_to_its_end() {
         assert_eq!(cells(&utf16).len(), length + 1);
     }
 }
+
+#[test]
+fn a_stream_ends_with_a_line_end() {
+    let read = |bytes: &'static [u8]| from_reader("x", true, Box::new(bytes));
+    for whole in
+        [&b"a@contoso.com\n"[..], b"a@contoso.com\r", b"upn,x\na@contoso.com,1\r\n", b"[\"a@contoso.com\"]"]
+    {
+        assert!(read(whole).is_ok());
+    }
+    for cut in [&b"b@contoso.com\na@contoso.co"[..], b"upn,x\na@contoso.com,1", b"\xff\xfea\0\n\0b\0"] {
+        assert!(matches!(read(cut), Err(ListError::Line { line: 2, .. })));
+    }
+}

@@ -23,14 +23,10 @@ pub(super) struct Entries {
 pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardError> {
     let line = |line, reason| GuardError::Line { list, path: path.to_owned(), line, reason };
     // Whoever may change a list that protects has others revoked. What only orders the sending may be anybody's.
-    if list != FIRST {
-        match files::check(path) {
-            Err(error @ FileError::Distrust(_)) => {
-                return Err(GuardError::Insecure { list, why: error.to_string() });
-            }
-            // What can't be followed can't be read either: that is told below.
-            Ok(()) | Err(_) => {}
-        }
+    // One that can't be followed can't be read either: that is told below.
+    let judged = if list == FIRST { Ok(()) } else { files::check(path) };
+    if let Err(error @ FileError::Distrust(_)) = judged {
+        return Err(GuardError::Insecure { list, why: error.to_string() });
     }
     let file = read_list(path).map_err(|error| match error {
         ListError::Source(source) => unreadable(list, path, source),
