@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::approval::ApprovalRecord;
 use crate::dispatch::{BatchSize, Jobs};
 use crate::graph::Priority;
 use crate::identity::{FurtherApp, Sources};
@@ -173,6 +174,9 @@ pub struct PlanFileRecord {
     pub made_at: Timestamp,
     /// Who made it.
     pub made_by: Operator,
+    /// Who approved it, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<ApprovalRecord>,
 }
 
 /// Which profile filled the settings.

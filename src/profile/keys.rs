@@ -32,7 +32,7 @@ fn in_batch(size: u8) -> Result<BatchSize, String> {
 }
 
 /// All keys.
-pub(super) static KEYS: [Key; 28] = [
+pub(super) static KEYS: [Key; 29] = [
     key("tenant", "\"contoso.onmicrosoft.com\"", |to, field| put(&mut to.tenant, field.text())),
     key("cloud", "\"usgov\"", |to, field| put(&mut to.cloud, field.parsed::<Cloud>())),
     key("client_id", "\"00000000-…\"", |to, field| put(&mut to.client_id, field.text())),
@@ -56,6 +56,7 @@ pub(super) static KEYS: [Key; 28] = [
     }),
     key("identity", "\"00000000-…\"", |to, field| put(&mut to.sources.identity, field.text())),
     key("protect", "[\"break-glass.csv\"]", |to, field| put(&mut to.protect, field.ids_or_paths())),
+    key("approvers", "\"approvers\"", |to, field| put(&mut to.approvers, field.path())),
     key("exclude_file", "[\"on-leave.csv\"]", |to, field| put(&mut to.exclude_file, field.paths())),
     key("case_id", "\"INC-4711\"", |to, field| put(&mut to.case_id, field.text())),
     key("output_dir", "\"~/runs\"", |to, field| put(&mut to.output_dir, field.path())),

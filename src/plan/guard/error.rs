@@ -16,6 +16,17 @@ pub enum GuardError {
         /// Why.
         source: Box<IntakeError>,
     },
+    /// Nobody can tell which column of the file names people.
+    #[error(
+        "the {list} can't be read: it can't be told which column of {path} names users. Write the ids alone, a line each, or \
+         call their column id or userPrincipalName", path = path.display()
+    )]
+    Columns {
+        /// Which list.
+        list: &'static str,
+        /// Its file.
+        path: PathBuf,
+    },
     /// A line of the file names nobody.
     #[error("{path}, line {line}: {reason}. Nothing is sent while the {list} can't be read in full", path = path.display())]
     Line {
