@@ -40,7 +40,8 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
         Now { cloud: network.cloud.name(), graph_url: graph_url.as_deref(), tenant: who.tenant.as_deref() };
     file.head.check_place(&now)?;
     let tenant = &file.head.tenant;
-    who.tenant = who.tenant.or_else(|| tenant.given.clone()).or_else(|| tenant.id.clone());
+    // What was found goes before what somebody typed.
+    who.tenant = who.tenant.or_else(|| tenant.id.clone()).or_else(|| tenant.given.clone());
     let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&[], &who.sources)?;
     let asks = !args.consent.is_given() && !args.dry_run && file.head.counts.targets > 0;
@@ -98,6 +99,8 @@ async fn judge_anew(
     // What protects now goes before what the plan was made with.
     wishes.protect_now = protect.iter().map(|text| Listed::read(text, file.head.eligible)).collect();
     wishes.unprotect_may_miss = true;
+    // Whom each id names today is compared with the plan.
+    wishes.look_up = true;
     wishes.allow_empty = file.head.allow_empty || args.allow_empty;
     // To be revoked, too, was one person's wish for themselves.
     let (made_by, operator) = (&file.head.made_by.user, &connection.operator.user);

@@ -147,11 +147,14 @@ impl Recount {
             }
             Ok(user) => user,
         };
-        // An object id in the input is the account itself, whatever the directory calls it.
-        if let Ok(UserId::Object(given)) = UserId::read(&row.input)
-            && user != UserId::Object(given)
-        {
-            return Err(Difference::new(field("user_id"), given.to_string(), &row.user_id));
+        // An id in the input is the account itself, whatever the directory calls it; and without the directory, what is
+        // sent is what the input says.
+        let given = UserId::read(&row.input).ok();
+        let is_given = given.as_ref() == Some(&user);
+        let by_input = matches!(user, UserId::Principal(_)) || matches!(given, Some(UserId::Object(_)));
+        if by_input && !is_given {
+            let expected = given.map_or_else(|| "an object id".to_owned(), |given| given.to_string());
+            return Err(Difference::new(field("user_id"), expected, &row.user_id));
         }
         if !self.users.insert(user) {
             return Err(Difference::new(field("user_id"), "a user whom no other row sends", &row.user_id));

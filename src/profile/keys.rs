@@ -179,6 +179,9 @@ pub(super) fn advice_of_app(unknown: &str) -> String {
     }
 }
 
+/// The key that is no flag of `run`.
+const OF_APPLY: &str = "approvers";
+
 /// What to do about an unknown key (as [`plain`] has it).
 pub(super) fn advice(unknown: &str) -> String {
     if FLAGS_ONLY.contains(&unknown) {
@@ -188,6 +191,9 @@ pub(super) fn advice(unknown: &str) -> String {
     let names = || KEYS.iter().map(|key| key.name);
     match other.or_else(|| nearest(unknown, names())) {
         Some(meant) => format!("did you mean {meant}?"),
-        None => format!("the keys are {}", names().collect::<Vec<_>>().join(", ")),
+        None => {
+            let of_run: Vec<&str> = names().filter(|name| *name != OF_APPLY).collect();
+            format!("beside {OF_APPLY}, which is for `apply`, the keys are {}", of_run.join(", "))
+        }
     }
 }
