@@ -1,5 +1,6 @@
 //! What ends a run: typed, with its exit code and what to do next.
 
+use crate::approval::ApprovalError;
 use crate::console::log::LogError;
 use crate::http::ConnectError;
 use crate::identity::SignInError;
@@ -43,6 +44,9 @@ pub enum Error {
     /// No plan file, or none that can be applied.
     #[error(transparent)]
     PlanFile(#[from] PlanFileError),
+    /// A plan that nobody else approved.
+    #[error(transparent)]
+    Approval(#[from] ApprovalError),
     /// No question could be asked.
     #[error("there is no terminal to ask on; give --yes to go on without a question")]
     NoTerminal,
@@ -89,6 +93,7 @@ impl Error {
             | Error::Plan(_)
             | Error::Avoidable(_)
             | Error::Profile(_)
+            | Error::Approval(_)
             | Error::NoTerminal => 2,
             Error::Merge(_) | Error::Manifest(_) | Error::Report(ReportError::Overlap { .. }) => 2,
             Error::Ledger(LedgerError::OtherRun { .. }) => 2,

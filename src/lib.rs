@@ -18,6 +18,7 @@
 //! [`simulator`] is a Graph of its own on loopback, which shares no code with the client. [`commands`] wires the
 //! rooms together, a file a verb.
 
+pub mod approval;
 pub mod cli;
 pub mod commands;
 pub mod console;
@@ -35,6 +36,7 @@ pub mod http;
 pub mod identity;
 pub mod intake;
 pub mod journal;
+mod json;
 pub mod outcome;
 pub mod plan;
 pub mod plan_file;

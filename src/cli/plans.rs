@@ -19,8 +19,10 @@ pub(super) const PLAN_EXAMPLES: &str = "Examples:
 
 pub(super) const APPLY_EXAMPLES: &str = "Examples:
       entra-revoke apply plan.json --expect-sha256 …
-  See what changed since the plan was made, and send nothing:
-      entra-revoke apply plan.json --dry-run";
+  Before you approve it: each id with the name that the directory has for it, and what changed; nothing is sent:
+      entra-revoke apply plan.json --dry-run
+  Only with the signature of an approver, in plan.json.sig (docs/safety.md):
+      entra-revoke apply plan.json --approvers approvers";
 
 /// `plan`.
 #[derive(Debug, Args)]
@@ -78,6 +80,13 @@ pub struct ApplyArgs {
     /// Send nothing if the plan is older
     #[arg(long, value_name = "TIME", value_parser = duration::parse_positive, default_value = "24h", help_heading = "Plan")]
     pub max_age: Duration,
+    /// Send nothing without PLAN.sig, the signature (ssh-keygen -Y sign -n entra-revoke) of somebody on this list of approvers
+    /// (OpenSSH's allowed_signers) who is not the sender. Repeatable: all lists must hold the key
+    #[arg(long, value_name = "FILE", help_heading = "Plan")]
+    pub approvers: Vec<PathBuf>,
+    /// Go on where the directory now calls an id otherwise than the plan does
+    #[arg(long, help_heading = "Plan")]
+    pub allow_renamed: bool,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub consent: ConsentArgs,
@@ -90,7 +99,7 @@ pub struct ApplyArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub caps: CapArgs,
-    /// Show the plan as it would be sent now, and send nothing
+    /// Show the plan as it would be sent now, each id with the directory's name, and send nothing
     #[arg(long, alias = "what-if", help_heading = "Safety")]
     pub dry_run: bool,
     #[command(flatten)]

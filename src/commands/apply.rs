@@ -1,5 +1,6 @@
 //! `apply`: send exactly what a plan file holds, if it is the plan that was approved, fresh, and of this tenant.
 
+use super::approvals::Approved;
 use super::confirm::Limits;
 use super::connect::{Connection, check_me};
 use super::run::{self, Prepared};
@@ -10,10 +11,10 @@ use crate::console::question;
 use crate::console::{self, Output, wording};
 use crate::error::Error;
 use crate::identity::Cloud;
-use crate::journal::PlanFileRecord;
-use crate::plan::{Changes, Draft, Gathered, Listed, Share, Tenants, Wishes};
-use crate::plan_file::{Age, Head, Now, PlanFile};
-use crate::settings::profiled;
+use crate::journal::{ListRecord, PlanFileRecord};
+use crate::plan::{Changes, Draft, Gathered, Kind, Listed, Share, Tenants, Wishes};
+use crate::plan_file::{Age, Head, Now, PlanFile, PlanFileError};
+use crate::settings::profiled::{self, Chosen};
 use crate::settings::{Apps, Credentials, Network, Sending, SignIn};
 
 pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
@@ -27,6 +28,11 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     let mut file = PlanFile::open(&args.plan)?;
     file.check(args.expect_sha256.as_deref(), Age { now: crate::dispatch::now(), allowed: args.max_age })?;
     take_from_plan(&mut args, &file.head)?;
+    let approved = Approved::find(&file, &args.approvers, args.dry_run)?;
+    let tell = args.output.output != Output::None;
+    if tell {
+        unused_profile(&file.head, profile.as_ref()).iter().for_each(|sentence| console::say(sentence));
+    }
     let network = Network::new(&args.sign_in, &args.network)?;
     let mut who = SignIn::new(&args.sign_in);
     let graph_url = network.graph_url.as_ref().map(ToString::to_string);
@@ -34,18 +40,20 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
         Now { cloud: network.cloud.name(), graph_url: graph_url.as_deref(), tenant: who.tenant.as_deref() };
     file.head.check_place(&now)?;
     let tenant = &file.head.tenant;
-    who.tenant = who.tenant.or_else(|| tenant.given.clone()).or_else(|| tenant.id.clone());
+    // What was found goes before what somebody typed.
+    who.tenant = who.tenant.or_else(|| tenant.id.clone()).or_else(|| tenant.given.clone());
     let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&[], &who.sources)?;
     let asks = !args.consent.is_given() && !args.dry_run && file.head.counts.targets > 0;
     if asks && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    if args.output.output != Output::None {
+    if tell {
         network.notices.iter().for_each(|notice| console::say(notice));
     }
     let connection = apps::sign_in(&who, &apps, &network).await?;
     file.head.check_token(connection.claims.tid.as_deref())?;
+    let approved_by = approved.by_another(&file.head, &connection, tell, args.dry_run).await?;
     let draft = judge_anew(&mut file, &args, &protect, &connection).await?;
     if args.dry_run {
         return run::dry_run(draft, args.output.output);
@@ -57,7 +65,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     let crew = Crew::of_one(connection, &who);
     let mut prepared = Prepared::new(draft, sending, network, Credentials::of_one(who), profile);
     prepared.further = apps.further;
-    prepared.plan_file = Some(record(&file));
+    prepared.plan_file = Some(PlanFileRecord { approved_by, ..record(&file) });
     prepared.agree(&crew, &args.consent, &limits, &args.evidence).await?;
     run::send(prepared, crew, work(args, file.head), 1.0).await
 }
@@ -91,6 +99,8 @@ async fn judge_anew(
     // What protects now goes before what the plan was made with.
     wishes.protect_now = protect.iter().map(|text| Listed::read(text, file.head.eligible)).collect();
     wishes.unprotect_may_miss = true;
+    // Whom each id names today is compared with the plan.
+    wishes.look_up = true;
     wishes.allow_empty = file.head.allow_empty || args.allow_empty;
     // To be revoked, too, was one person's wish for themselves.
     let (made_by, operator) = (&file.head.made_by.user, &connection.operator.user);
@@ -113,8 +123,12 @@ async fn judge_anew(
             file.head.made_at,
             maker(&file.head)
         ));
-        told(&changes).iter().for_each(|change| console::say(&format!("since then: {change}")));
+        let lists = changed_lists(&file.planned().facts.lists, &draft.facts().lists, args);
+        for change in told(&changes).iter().chain(&lists) {
+            console::say(&format!("since then: {change}"));
+        }
     }
+    refuse_renamed(file, &changes.renamed, args)?;
     Ok(draft)
 }
 
@@ -125,7 +139,9 @@ fn maker(head: &Head) -> String {
 }
 
 fn wishes(head: &Head, args: &ApplyArgs) -> Result<Wishes, Error> {
-    let lists = head.protect.iter().chain(&args.protect);
+    // The profile of now is mostly that of the plan: its lists are read once.
+    let more = args.protect.iter().filter(|text| !head.protect.contains(text));
+    let lists = head.protect.iter().chain(more);
     let unprotect = head.unprotect.iter().map(|id| {
         id.parse().map_err(|why| Error::Usage(format!("the plan's --unprotect: not a user id: {why}")))
     });
@@ -138,6 +154,55 @@ fn wishes(head: &Head, args: &ApplyArgs) -> Result<Wishes, Error> {
     })
 }
 
+/// The first users of a kind, and how many more there are.
+fn names(kind: &Kind) -> String {
+    let more = kind.users.saturating_sub(kind.names.len() as u64);
+    let more = if more > 0 { format!(" and {} more", wording::count(more)) } else { String::new() };
+    format!("{}{more}", kind.names.join(", "))
+}
+
+/// An id that the directory calls otherwise than the plan may be somebody else than who was approved.
+fn refuse_renamed(file: &PlanFile, renamed: &Kind, args: &ApplyArgs) -> Result<(), Error> {
+    if renamed.users == 0 || args.allow_renamed {
+        return Ok(());
+    }
+    let users = match renamed.users {
+        1 => "1 user is".to_owned(),
+        several => format!("{} are", wording::users(several)),
+    };
+    let why = PlanFileError::Renamed { path: file.path.clone(), users, names: names(renamed) };
+    match args.dry_run {
+        true => {
+            console::say(&format!("apply would stop here: {why}"));
+            Ok(())
+        }
+        false => Err(why.into()),
+    }
+}
+
+/// The files that protect and hold something else than when the plan was made.
+fn changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &ApplyArgs) -> Vec<String> {
+    let names_more = |name: &str| args.protect.iter().any(|text| std::path::Path::new(text).ends_with(name));
+    let sentence = |list: &ListRecord| {
+        let is = now.iter().find(|is| is.list == list.list && is.name == list.name)?;
+        let parts = |list: &ListRecord| (list.accounts, list.groups, list.roles);
+        (parts(is) != parts(list) && !names_more(&list.name)).then(|| {
+            let (now, then) = (wording::list(is, false), wording::count(list.entries));
+            format!("a list that protects holds something else: {now}; in the plan {then}")
+        })
+    };
+    planned.iter().filter(|list| list.name != "--protect").filter_map(sentence).collect()
+}
+
+/// Says that what a profile asked for when the plan was made is not asked for now.
+fn unused_profile(head: &Head, now: Option<&Chosen>) -> Option<String> {
+    let planned = &head.profile.as_ref()?.name;
+    (now.map(|now| now.profile().name.as_str()) != Some(planned)).then(|| {
+        let planned = crate::harmless::excerpt(planned, 60);
+        format!("the plan was made with profile {planned}, which is not used here: its approvers and its caps do not hold")
+    })
+}
+
 /// What changed, a sentence for each kind.
 fn told(changes: &Changes) -> Vec<String> {
     let kinds = [
@@ -146,11 +211,12 @@ fn told(changes: &Changes) -> Vec<String> {
         (&changes.gone, "no longer there, and sent all the same"),
         (&changes.renamed, "called otherwise than in the plan"),
         (&changes.disabled, "disabled since, and sent all the same"),
+        (&changes.other_kind, "of another kind than in the plan"),
+        (&changes.other_roles, "with other roles than in the plan"),
+        (&changes.unprotected, "protected, and sent all the same (--unprotect)"),
     ];
     let sentence = |(kind, what): &(&crate::plan::Kind, &str)| {
-        let more = kind.users.saturating_sub(kind.names.len() as u64);
-        let more = if more > 0 { format!(" and {} more", wording::count(more)) } else { String::new() };
-        format!("{} {what}: {}{more}", wording::users(kind.users), kind.names.join(", "))
+        format!("{} {what}: {}", wording::users(kind.users), names(kind))
     };
     kinds.iter().filter(|(kind, _)| kind.users > 0).map(sentence).collect()
 }
@@ -161,6 +227,7 @@ fn record(file: &PlanFile) -> PlanFileRecord {
         sha256: file.sha256.clone(),
         made_at: file.head.made_at,
         made_by: file.head.made_by.clone(),
+        approved_by: None,
     }
 }
 

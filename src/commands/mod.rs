@@ -1,6 +1,7 @@
 //! A file a verb; each wires the rooms together and holds no logic of its own.
 
 mod apply;
+mod approvals;
 mod apps;
 mod carry_out;
 mod confirm;

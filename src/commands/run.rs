@@ -33,6 +33,9 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     if let Some(profile) = &profile {
         profiles::take(profile, &mut args.sign_in, &mut args.network, args.work.output.output)?;
         profile.work(&mut args.work);
+        if !args.work.dry_run {
+            profile.refuse_unapproved()?;
+        }
     }
     let network = Network::new(&args.sign_in, &args.network)?;
     let who = SignIn::new(&args.sign_in);

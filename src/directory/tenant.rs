@@ -86,6 +86,26 @@ impl Directory {
         self.reader.count(&Read { eventual: true, ..read }).await
     }
 
+    /// The mail addresses of the signed-in user; none for an app.
+    ///
+    /// # Errors
+    /// When they can't be read.
+    pub async fn own_addresses(&self) -> Result<Vec<String>, DirectoryError> {
+        let url = "me?$select=mail,otherMails,proxyAddresses".to_owned();
+        let me = match self.reader.get(&read("your own mail addresses", url, Need::Users)).await {
+            Ok(me) => me,
+            Err(DirectoryError::Refused { .. }) => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let lists = ["otherMails", "proxyAddresses"].into_iter().filter_map(|name| me.get(name)?.as_array());
+        let all = me.get("mail").into_iter().chain(lists.flatten()).filter_map(Value::as_str);
+        let bare = |address: &str| match address.split_once(':') {
+            Some((kind, address)) if kind.eq_ignore_ascii_case("smtp") => address.to_owned(),
+            _ => address.to_owned(),
+        };
+        Ok(all.map(bare).collect())
+    }
+
     /// The signed-in user; none for an app.
     ///
     /// # Errors

@@ -1,11 +1,7 @@
 //! What a body is, judged by its content: Graph and what stands before it send wrong content types.
 
-use std::fmt;
-
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::Value;
-
 use crate::harmless::excerpt;
+use crate::json::Json;
 
 /// Longest text that is kept of a body, in characters.
 const KEPT: usize = 300;
@@ -71,49 +67,51 @@ impl Body {
         let odd = || Body::OddJson(beginning(bytes));
         let object = match json {
             Json::Object(object) => object,
-            Json::Other(Value::Bool(false)) => return Body::Truth(false),
-            Json::Other(_) => return odd(),
+            Json::Bool(false) => return Body::Truth(false),
+            _ => return odd(),
         };
-        if object.is_ambiguous() {
+        if is_ambiguous(object) {
             return odd();
         }
-        if let Some(error) = object.get("error") {
+        if let Some(error) = member(object, "error") {
             return Body::from_error(error, object);
         }
-        if ["errors", "odata.error", "@odata.error"].into_iter().any(|name| object.get(name).is_some()) {
+        if ["errors", "odata.error", "@odata.error"].into_iter().any(|name| member(object, name).is_some()) {
             return odd();
         }
-        match object.get("value") {
-            Some(Value::Bool(truth)) => Body::Truth(*truth),
-            Some(Value::String(text)) if text.eq_ignore_ascii_case("false") => Body::Truth(false),
+        match member(object, "value") {
+            Some(Json::Bool(truth)) => Body::Truth(*truth),
+            Some(Json::Text(text)) if text.eq_ignore_ascii_case("false") => Body::Truth(false),
             Some(_) => odd(),
-            None if object.0.iter().any(|(name, _)| name.starts_with("@odata.")) => Body::OData,
+            None if object.iter().any(|(name, _)| name.starts_with("@odata.")) => Body::OData,
             None => Body::Object(beginning(bytes)),
         }
     }
 
     /// Graph's own form is an object; OAuth's is a text with an `error_description` beside it.
-    fn from_error(error: &Value, beside: &Object) -> Body {
-        let text = |value: Option<&Value>| match value {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
+    fn from_error(error: &Json, beside: &[(String, Json)]) -> Body {
+        let text = |value: Option<&Json>| match value {
+            Some(Json::Text(text)) => text.clone(),
+            Some(Json::Number(number)) => number.to_string(),
             _ => String::new(),
         };
         match error {
-            Value::Object(error) => {
+            Json::Object(_) => {
                 let message = text(error.get("message"));
                 let inner = || inner_text(error, "message").unwrap_or_default();
                 let message = if message.is_empty() { inner() } else { message };
                 Body::Error { code: text(error.get("code")), message }
             }
-            other => Body::Error { code: text(Some(other)), message: text(beside.get("error_description")) },
+            other => {
+                Body::Error { code: text(Some(other)), message: text(member(beside, "error_description")) }
+            }
         }
     }
 
     /// A text of the inner error, such as `request-id`, where a body is Graph's error object.
     pub(super) fn inner_text(bytes: &[u8], name: &str) -> Option<String> {
-        let body: Value = serde_json::from_slice(bytes).ok()?;
-        inner_text(body.get("error")?.as_object()?, name)
+        let body: Json = serde_json::from_slice(bytes).ok()?;
+        inner_text(body.get("error")?, name)
     }
 
     /// The error code and the words that go into the report, made harmless.
@@ -135,77 +133,16 @@ impl Body {
     }
 }
 
-/// A JSON text, with every name that its outermost object gives.
-enum Json {
-    Object(Object),
-    Other(Value),
+/// The member of a name, in any case: what differs in case alone is nothing that Graph writes, and is not passed over.
+fn member<'a>(object: &'a [(String, Json)], name: &str) -> Option<&'a Json> {
+    object.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
 }
 
-/// The names and values of an object, in their order.
-struct Object(Vec<(String, Value)>);
-
-impl Object {
-    /// The value of a name, in any case: what differs in case alone is nothing that Graph writes, and is not passed over.
-    fn get(&self, name: &str) -> Option<&Value> {
-        self.0.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
-    /// Whether a name comes twice, so that nobody can tell which of the two holds.
-    fn is_ambiguous(&self) -> bool {
-        let mut names: Vec<String> = self.0.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
-        names.sort_unstable();
-        names.windows(2).any(|pair| pair[0] == pair[1])
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Json, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Json;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-                let mut object = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    object.push(entry);
-                }
-                Ok(Json::Object(Object(object)))
-            }
-
-            fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Json, A::Error> {
-                Value::deserialize(de::value::SeqAccessDeserializer::new(seq)).map(Json::Other)
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-                Ok(Json::Other(value.into()))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-                Ok(Json::Other(value.into()))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-                Ok(Json::Other(value.into()))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-                Ok(Json::Other(value.into()))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-                Ok(Json::Other(value.into()))
-            }
-
-            fn visit_unit<E>(self) -> Result<Json, E> {
-                Ok(Json::Other(Value::Null))
-            }
-        }
-        from.deserialize_any(Reader)
-    }
+/// Whether a name comes twice, so that nobody can tell which of the two holds.
+fn is_ambiguous(object: &[(String, Json)]) -> bool {
+    let mut names: Vec<String> = object.iter().map(|(name, _)| name.to_ascii_lowercase()).collect();
+    names.sort_unstable();
+    names.windows(2).any(|pair| pair[0] == pair[1])
 }
 
 fn beginning(bytes: &[u8]) -> String {
@@ -213,11 +150,11 @@ fn beginning(bytes: &[u8]) -> String {
 }
 
 /// Both spellings of the inner error are in Graph's documentation, and it may nest.
-fn inner_text(error: &serde_json::Map<String, Value>, name: &str) -> Option<String> {
+fn inner_text(error: &Json, name: &str) -> Option<String> {
     let mut at = error;
     for _ in 0..8 {
-        at = at.get("innerError").or_else(|| at.get("innererror"))?.as_object()?;
-        if let Some(text) = at.get(name).and_then(Value::as_str) {
+        at = at.get("innerError").or_else(|| at.get("innererror"))?;
+        if let Some(text) = at.get(name).and_then(Json::text) {
             return Some(text.to_owned());
         }
     }

@@ -64,7 +64,8 @@ fn read(given_by: &'static str, path: &Path) -> Result<Vec<CertificateDer<'stati
     let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&pem[..]);
     let roots: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
-        .map_err(|error| fail(given_by, path, error.to_string()))?;
+        // Not the parser's own words: they show the line.
+        .map_err(|_| fail(given_by, path, "its PEM is damaged".to_owned()))?;
     if roots.is_empty() {
         return Err(fail(given_by, path, "it holds no certificate in PEM form".to_owned()));
     }

@@ -280,6 +280,23 @@ pub enum IntakeError {
     Delimiter(#[from] DelimiterError),
 }
 
+impl IntakeError {
+    /// Whether the message shows what stands in the source, such as its columns: that is for whoever chose the source.
+    pub(crate) fn shows_content(&self) -> bool {
+        !matches!(
+            self,
+            IntakeError::NoSources
+                | IntakeError::StdinTwice
+                | IntakeError::Open { .. }
+                | IntakeError::Directory { .. }
+                | IntakeError::Read { .. }
+                | IntakeError::NoRows { .. }
+                | IntakeError::NotText { .. }
+                | IntakeError::TooLarge { .. }
+        )
+    }
+}
+
 /// Somebody's text inside a message: in back quotes, short, and with nothing that could act on a terminal.
 pub(super) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ProtectRecord;
+use crate::approval::ApprovalRecord;
 use crate::dispatch::{BatchSize, Jobs};
 use crate::graph::Priority;
 use crate::identity::{FurtherApp, Sources};
@@ -174,6 +175,9 @@ pub struct PlanFileRecord {
     pub made_at: Timestamp,
     /// Who made it.
     pub made_by: Operator,
+    /// Who approved it, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approved_by: Option<ApprovalRecord>,
 }
 
 /// Which profile filled the settings.

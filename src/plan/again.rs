@@ -3,15 +3,15 @@
 
 use std::io;
 
-use super::drafting::{Drafted, SPOOL_IN_MEMORY};
+use super::drafting::{Drafted, SPOOL_IN_MEMORY, UNPROTECTED};
 use super::order::Rank;
-use super::{Draft, LeftOut, PlanError, PlanFacts, PlanRow, Target, file};
+use super::{Draft, LeftOut, PlanError, PlanFacts, PlanRow, Resolution, Target, file};
 use crate::event::Order;
 use crate::files::TemporaryFile;
 use crate::intake::SourceDigest;
 use crate::journal::PlanRecord;
 use crate::outcome::Outcome;
-use crate::user_id::UserId;
+use crate::user_id::{UserId, names_external};
 
 /// What was known of a plan when it was made, beside its rows.
 #[derive(Clone, Debug)]
@@ -40,8 +40,14 @@ pub struct Changes {
     pub gone: Kind,
     /// Whose account was disabled: sent all the same.
     pub disabled: Kind,
-    /// Who has another name than the plan says: sent, and shown by the name of today.
+    /// Whom the directory calls otherwise than the plan: whoever approved it may have meant somebody else.
     pub renamed: Kind,
+    /// Who has another kind of account than the plan says: a guest who was a member, or the other way round.
+    pub other_kind: Kind,
+    /// Who holds other roles than the plan says.
+    pub other_roles: Kind,
+    /// Who is sent although somebody is protected, which the plan's row does not say.
+    pub unprotected: Kind,
 }
 
 /// Users with the same change.
@@ -93,6 +99,7 @@ impl Draft {
         let mut again = Again::of(planned);
         again.facts_now(facts, &drafted);
         (again.draft.notices, again.draft.budget) = (notices, budget);
+        again.roles_are_known = again.draft.facts.admins.is_some();
         let mut changes = Changes::default();
         // Places stay indexes: of each row that is still a target, that of its rank.
         let indexes: Vec<Order> = (0..drafted.targets.len() as Order).collect();
@@ -146,6 +153,8 @@ struct Today {
     /// What there is to say of a user who is not there.
     note: Option<Box<str>>,
     enabled: Option<bool>,
+    guest: Option<bool>,
+    roles: Box<str>,
     /// User principal name and display name.
     names: [Box<str>; 2],
 }
@@ -163,6 +172,8 @@ impl Today {
             invalid: left_out(Outcome::Invalid),
             note: Some(row.note.as_str()).filter(|note| !note.is_empty()).map(Into::into),
             enabled: row.enabled,
+            guest: row.guest,
+            roles: row.roles.as_str().into(),
             names: [&row.user_principal_name, &row.display_name].map(|name| name.as_str().into()),
         }
     }
@@ -186,6 +197,10 @@ impl ByPlace {
 /// The plan while its rows come in.
 struct Again {
     draft: Draft,
+    /// Whether each target was looked up when the plan was made.
+    were_looked_up: bool,
+    /// Whether today's roles are known.
+    roles_are_known: bool,
 }
 
 impl Again {
@@ -195,6 +210,8 @@ impl Again {
         let spool = csv::WriterBuilder::new().has_headers(false).from_writer(spool);
         let drafted = Drafted { selected: counts.selected, ..Drafted::default() };
         Again {
+            were_looked_up: facts.resolution == Resolution::Full,
+            roles_are_known: false,
             draft: Draft {
                 spool,
                 columns,
@@ -220,14 +237,15 @@ impl Again {
 
     /// Takes in what a target is today.
     fn judge(&mut self, row: &mut PlanRow, is: Today, changes: &mut Changes) {
+        if let Some(told) = self.renamed(row, &is.names) {
+            changes.renamed.add(|| told);
+        }
         let [upn, name] = &is.names;
         if !upn.is_empty() {
             // Whoever approves must see whom the id names, and not what a file calls them.
-            if !same_name(&row.user_principal_name, upn) {
-                changes.renamed.add(|| format!("{} is {upn}", name_of(row)));
-            }
             row.user_principal_name = upn.as_ref().into();
             row.display_name = name.as_ref().into();
+            row.external = Some(names_external(upn));
         }
         if let Some(why) = is.protected {
             changes.protected.add(|| format!("{} ({why})", name_of(row)));
@@ -241,7 +259,12 @@ impl Again {
             row.index = None;
             return;
         }
+        self.judge_account(row, &is, changes);
         match is.note {
+            Some(note) if note.starts_with(UNPROTECTED) && !row.note.starts_with(UNPROTECTED) => {
+                changes.unprotected.add(|| format!("{} ({note})", name_of(row)));
+                row.note = note.into();
+            }
             Some(note) if row.note.is_empty() => {
                 changes.gone.add(|| format!("{} ({note})", name_of(row)));
                 row.note = note.into();
@@ -254,6 +277,53 @@ impl Again {
             }
             row.enabled = Some(false);
         }
+    }
+
+    /// What kind of account it is today, and what roles it holds.
+    fn judge_account(&self, row: &mut PlanRow, is: &Today, changes: &mut Changes) {
+        if is.guest.is_some() && row.guest != is.guest {
+            if row.guest.is_some() {
+                let kind = if is.guest == Some(true) { "a guest" } else { "a member" };
+                changes.other_kind.add(|| format!("{} is {kind}", name_of(row)));
+            }
+            row.guest = is.guest;
+        }
+        if self.roles_are_known && *row.roles != *is.roles {
+            let now = if is.roles.is_empty() { "none" } else { &is.roles };
+            changes.other_roles.add(|| format!("{} ({now})", name_of(row)));
+            row.roles = is.roles.as_ref().into();
+        }
+    }
+
+    /// Whom the plan calls its user and whom the directory knows by the id, where that is not the same.
+    fn renamed(&self, row: &PlanRow, [upn, name]: &[Box<str>; 2]) -> Option<String> {
+        let is_known = !upn.is_empty() || !name.is_empty();
+        let by_id = matches!(row.user_id.parse(), Ok(UserId::Object(_)));
+        let (mut planned_upn, planned_name) = (row.user_principal_name.as_str(), row.display_name.as_str());
+        if planned_upn.is_empty() && planned_name.is_empty() && by_id {
+            match UserId::read(&row.input) {
+                // The row names somebody, and nothing says that the id is theirs.
+                Ok(UserId::Principal(_)) => planned_upn = &row.input,
+                _ if self.were_looked_up && is_known => {
+                    return Some(format!(
+                        "{}, whom the plan calls nothing, is {}",
+                        row.user_id,
+                        called(upn, name)
+                    ));
+                }
+                _ => return None,
+            }
+            if !is_known {
+                return Some(format!("{planned_upn} is {}, and nobody can tell whose that is", row.user_id));
+            }
+        }
+        let differs = |planned: &str, now: &str| !planned.is_empty() && !now.is_empty() && planned != now;
+        // Names of accounts compare as ids do: without case.
+        if differs(&planned_upn.to_lowercase(), &upn.to_lowercase()) {
+            return Some(format!("{planned_upn} is {}", if upn.is_empty() { name } else { upn }));
+        }
+        differs(planned_name, name)
+            .then(|| format!("{} is {}", called(planned_upn, planned_name), called(upn, name)))
     }
 
     fn keep(&mut self, mut row: PlanRow, rank: Option<Rank>) -> Result<(), PlanError> {
@@ -288,14 +358,16 @@ fn rank_of(order: Order) -> Rank {
     Rank::new(None, false, i64::from(order))
 }
 
-/// Names compare as ids do: without case.
-fn same_name(one: &str, other: &str) -> bool {
-    one.is_empty() || one.to_lowercase() == other.to_lowercase()
+/// A user by both names.
+fn called(upn: &str, name: &str) -> String {
+    match (upn, name) {
+        ("", only) | (only, "") => only.to_owned(),
+        (upn, name) => format!("{name} ({upn})"),
+    }
 }
 
 fn name_of(row: &PlanRow) -> String {
-    let named = [&row.user_principal_name, &row.display_name].into_iter().find(|name| !name.is_empty());
-    named.unwrap_or(&row.user_id).clone()
+    row.known_as().to_owned()
 }
 
 fn senseless() -> PlanError {

@@ -173,7 +173,8 @@ async fn prepare<'a, D: Ask>(
     let several = tenants.all.len() > 1;
     let nobody = gathered.users == 0 && !wishes.name_anybody();
     // There is nothing to compare one user with.
-    let compares = gathered.users > 1 || !wishes.protect.is_empty() || !wishes.exclude.is_empty();
+    let compares =
+        wishes.look_up || gathered.users > 1 || !wishes.protect.is_empty() || !wishes.exclude.is_empty();
     let quietly: Tell<'_> = &|_| {};
     let tell = if several { quietly } else { tell };
     let unasked = |within| World::unasked(None, wishes.allow_empty, within);

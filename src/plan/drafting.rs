@@ -23,7 +23,12 @@ pub(super) const SPOOL_IN_MEMORY: usize = 4 << 20;
 const NO_PRIORITY: i64 = i64::MAX;
 
 /// Protected persons whom the facts name; the plan has them all.
-const PROTECTED_SHOWN: usize = 1_000;
+pub(super) const PROTECTED_SHOWN: usize = 1_000;
+
+/// What is said of a target whom the directory does not know, or has deleted, or who is sent although protected.
+pub(super) const MISSING: &str = "the directory knows no such user";
+pub(super) const DELETED: &str = "this user is deleted";
+pub(super) const UNPROTECTED: &str = "sent although it is protected (--unprotect): ";
 
 /// Missing users whom the notice names.
 const MISSING_SHOWN: usize = 3;
@@ -329,17 +334,17 @@ impl Drafting {
     fn note(&mut self, somebody: &Candidate<'_>, planned: &PlanRow) -> String {
         let mut notes = Vec::new();
         if let Some(reasons) = self.rules[somebody.tenant as usize].guard.unprotected(&somebody.ids) {
-            notes.push(format!("sent although it is protected (--unprotect): {reasons}"));
+            notes.push(format!("{UNPROTECTED}{reasons}"));
             self.facts.unprotected.push((somebody.known_as(), reasons));
         }
         let unknown = match somebody.absent {
             Some(Resolved::Missing) => {
                 self.facts.missing += 1;
-                "the directory knows no such user"
+                MISSING
             }
             Some(Resolved::Deleted(_)) => {
                 self.facts.deleted += 1;
-                "this user is deleted"
+                DELETED
             }
             _ => return notes.join("; "),
         };

@@ -103,6 +103,7 @@ impl PlanError {
 
 /// Why a row is never sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LeftOut {
     /// `protected`, `excluded`, `duplicate` or `invalid`.
     pub outcome: Outcome,
@@ -118,6 +119,7 @@ impl LeftOut {
 
 /// One row of the input, as the plan holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PlanRow {
     /// Its place in the sending order, from 1; none for a row that is left out. While the plan is drafted, the
     /// index of its target.
@@ -177,6 +179,12 @@ impl PlanRow {
         self.display_name = person.name.as_deref().unwrap_or_default().to_owned();
         (self.guest, self.enabled, self.synced) = (person.guest, person.enabled, person.synced);
         self.roles = roles.unwrap_or_default().join("; ");
+    }
+
+    /// What people know the user by: the name that the directory has, or the id.
+    pub fn known_as(&self) -> &str {
+        let names = [&self.user_principal_name, &self.display_name].into_iter().find(|name| !name.is_empty());
+        names.unwrap_or(&self.user_id)
     }
 
     /// Whether the user is known to hold a role.

@@ -29,6 +29,7 @@ mod names;
 mod notices;
 mod order;
 mod preview;
+mod recount;
 mod seen;
 mod sources;
 mod tenants;
@@ -47,6 +48,7 @@ pub use gathered::Gathered;
 pub use guard::GuardError;
 pub(crate) use guard::{EXCLUDED, PROTECTED};
 pub(crate) use names::distinct;
+pub use recount::{Difference, Recount};
 pub use tenants::{Tenant, TenantFacts, Tenants};
 pub use wishes::{Listed, Only, Share, Wishes};
 

@@ -6,7 +6,7 @@ use crate::event::Order;
 use crate::user_id::UserId;
 
 /// Names that the question shows of each end.
-const SHOWN: usize = 3;
+pub(super) const SHOWN: usize = 3;
 
 /// What a target is ordered by; equals keep the input's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -20,6 +20,8 @@ pub struct Wishes {
     pub protect_now: Vec<Listed>,
     /// Whether `unprotect` may name somebody whom nothing protects (any more).
     pub unprotect_may_miss: bool,
+    /// Whether each user is looked up although there is nobody to compare with.
+    pub look_up: bool,
     /// Sent although they are protected: the very ids.
     pub unprotect: Vec<UserId>,
     /// Left out.

@@ -97,7 +97,7 @@ impl Head {
                 Err(elsewhere(self.tenant_words(), format!("tenant {now}"), ""))
             }
             (Some(_), None) if self.tenant.id.is_some() => {
-                Err(PlanFileError::UnknownTenant { planned: self.tenant.shown() })
+                Err(PlanFileError::UnknownTenant { planned: self.tenant.certain() })
             }
             _ => Ok(()),
         }
@@ -117,7 +117,7 @@ impl Head {
     }
 
     fn tenant_words(&self) -> String {
-        format!("tenant {}", self.tenant.shown())
+        format!("tenant {}", self.tenant.certain())
     }
 }
 

@@ -121,6 +121,20 @@ pub enum PlanFileError {
         /// What to do, with a separator before it; or nothing.
         hint: String,
     },
+    /// The directory calls somebody otherwise than the plan.
+    #[error(
+        "{path}: {users} called otherwise in the directory than in the plan: {names}. Whoever approved the plan may have \
+         meant somebody else, so nothing is sent. Make the plan again; or look at `entra-revoke apply --dry-run`, and give \
+         --allow-renamed if these are meant", path = path.display()
+    )]
+    Renamed {
+        /// Which plan.
+        path: PathBuf,
+        /// How many.
+        users: String,
+        /// Which of them, as far as they are told.
+        names: String,
+    },
     /// The token does not tell its tenant, and the plan does.
     #[error(
         "the plan was made for tenant {planned}, and the token does not say its tenant: sign in with one that does, so \

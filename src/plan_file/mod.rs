@@ -9,12 +9,15 @@
 
 mod canonical;
 mod check;
+mod claims;
 mod error;
+mod raw;
 mod read;
 mod write;
 
 pub use check::{Age, Now};
 pub use error::PlanFileError;
+pub use raw::RawDigest;
 pub use read::PlanFile;
 pub use write::{is_free, write};
 
@@ -110,7 +113,10 @@ impl Tenant {
         if let (None, None, Some(given)) = (&self.name, &self.id, &self.given) {
             return format!("not known: the token does not say whether it is {given}");
         }
-        let known = [&self.name, &self.given, &self.id].into_iter().flatten();
+        // Where the id is known, an id that was typed is no more to say, in whatever spelling.
+        let is_id = |given: &&String| uuid::Uuid::try_parse(given.trim()).is_ok();
+        let given = self.given.as_ref().filter(|given| self.id.is_none() || !is_id(given));
+        let known = [self.name.as_ref(), given, self.id.as_ref()].into_iter().flatten();
         let mut parts: Vec<&str> = Vec::new();
         for part in known.map(String::as_str) {
             if !parts.iter().any(|said| said.eq_ignore_ascii_case(part)) {
@@ -121,6 +127,17 @@ impl Tenant {
             None => "not known: the token does not say".to_owned(),
             Some((first, [])) => (*first).to_owned(),
             Some((first, rest)) => format!("{first} ({})", rest.join(", ")),
+        }
+    }
+}
+
+impl Tenant {
+    /// The tenant by what can't be mistaken: its id, or what was typed where the token told none.
+    pub fn certain(&self) -> String {
+        match (&self.id, &self.given) {
+            (Some(id), _) => id.clone(),
+            (None, Some(given)) => format!("{given} (as it was typed)"),
+            (None, None) => "that nobody knows".to_owned(),
         }
     }
 }
@@ -158,6 +175,8 @@ mod tests {
         assert_eq!(tenant(None, Some("ab"), None), "not known: the token does not say whether it is ab");
         assert_eq!(tenant(None, Some("ab"), Some("AB")), "ab");
         assert_eq!(tenant(None, Some("contoso.com"), Some("ab")), "contoso.com (ab)");
+        let (id, typed) = ("2f1c7a9e-6f0b-4f0e-9a51-0c8f5a7d1b22", "{2F1C7A9E-6F0B-4F0E-9A51-0C8F5A7D1B22}");
+        assert_eq!(tenant(Some("Contoso"), Some(typed), Some(id)), format!("Contoso ({id})"));
         assert_eq!(tenant(Some("Contoso"), Some("ab"), Some("ab")), "Contoso (ab)");
         assert_eq!(tenant(Some("Contoso"), Some("contoso.com"), Some("ab")), "Contoso (contoso.com, ab)");
     }

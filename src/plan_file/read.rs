@@ -6,13 +6,17 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_json::error::Category;
 
 use super::canonical::{self, Digest};
+use super::raw::{Hashing, RawDigest};
 use super::{FORMAT, Head, KIND, PlanFileError, ROWS, SHA256};
 use crate::files::TemporaryFile;
-use crate::plan::{PlanError, PlanRow, Planned};
+use crate::json::{Doubled, Json};
+use crate::plan::{Difference, PlanError, PlanRow, Planned, Recount};
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
 const IN_MEMORY: usize = 4 << 20;
@@ -25,6 +29,8 @@ pub struct PlanFile {
     pub head: Head,
     /// Its hash, in lower-case hex.
     pub sha256: String,
+    /// The hashes of its very bytes, for a signature beside it.
+    pub raw: RawDigest,
     rows: TemporaryFile,
 }
 
@@ -43,15 +49,23 @@ impl PlanFile {
         let file =
             File::open(path).map_err(|source| PlanFileError::Read { path: path.to_owned(), source })?;
         let mut parts = Parts::default();
-        let mut json = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 16, file));
+        let mut hashing = Hashing::new(file);
+        let reader = BufReader::with_capacity(1 << 16, &mut hashing);
+        let mut json = serde_json::Deserializer::from_reader(reader);
         let read = Document(&mut parts).deserialize(&mut json).and_then(|()| json.end());
         read.map_err(|error| match error.classify() {
-            serde_json::error::Category::Io => {
-                PlanFileError::Read { path: path.to_owned(), source: error.into() }
+            Category::Io => PlanFileError::Read { path: path.to_owned(), source: error.into() },
+            // Never the parser's own words: they quote the file, which may be any file of this machine.
+            _ if parts.is_doubled => PlanFileError::no_plan(
+                path,
+                format!("line {}: a name stands twice in one object", error.line()),
+            ),
+            Category::Data => {
+                PlanFileError::no_plan(path, format!("line {}: this is not what a plan holds", error.line()))
             }
-            _ => PlanFileError::no_plan(path, error.to_string()),
+            _ => PlanFileError::no_plan(path, format!("line {}: this is not JSON", error.line())),
         })?;
-        parts.judge(path)
+        parts.judge(path, hashing.finish())
     }
 
     /// What the plan says of itself, for a [`crate::plan::Draft`] of it.
@@ -83,10 +97,14 @@ struct Parts {
     members: BTreeMap<String, Value>,
     /// The rows in their one spelling, a line each.
     rows: Option<BufWriter<TemporaryFile>>,
+    /// How many they are.
+    counted: u64,
+    /// Whether a name stands twice in an object.
+    is_doubled: bool,
 }
 
 impl Parts {
-    fn judge(mut self, path: &Path) -> Result<PlanFile, PlanFileError> {
+    fn judge(mut self, path: &Path, raw: RawDigest) -> Result<PlanFile, PlanFileError> {
         let no_plan = |reason: &str| PlanFileError::no_plan(path, reason);
         if self.members.get("kind").and_then(Value::as_str) != Some(KIND) {
             return Err(no_plan(&format!("it does not say \"kind\": \"{KIND}\"")));
@@ -97,7 +115,7 @@ impl Parts {
             return Err(PlanFileError::Newer { path: path.to_owned(), format });
         }
         let said = match self.members.remove(SHA256) {
-            Some(Value::String(said)) => said,
+            Some(Value::String(said)) if is_sha256(&said) => said,
             _ => return Err(no_plan("it holds no hash")),
         };
         let rows = self.rows.take().ok_or_else(|| no_plan("it holds no rows"))?;
@@ -105,13 +123,17 @@ impl Parts {
         let mut rows = rows.into_inner().map_err(|error| unread(error.into_error()))?;
         let found = hash(&self.members, &mut rows).map_err(unread)?;
         if found != said {
-            let said = crate::harmless::excerpt(&said, 64);
             return Err(PlanFileError::Changed { path: path.to_owned(), found, said });
         }
-        let head: Head = serde_json::from_value(Value::Object(self.members.into_iter().collect()))
-            .map_err(|error| no_plan(&error.to_string()))?;
-        let mut file = PlanFile { path: path.to_owned(), head, sha256: found, rows };
-        file.check_rows()?;
+        let members = Value::Object(self.members.into_iter().collect());
+        let head: Head = Deserialize::deserialize(&members)
+            .map_err(|_| no_plan("a member beside its rows is missing, unknown, or of another form"))?;
+        let known = serde_json::to_value(&head).map_err(|error| unread(error.into()))?;
+        if let Some(name) = unknown_member(&members, &known, "") {
+            return Err(no_plan(&format!("this version knows no {name}")));
+        }
+        let mut file = PlanFile { path: path.to_owned(), head, sha256: found, raw, rows };
+        file.check_rows(self.counted)?;
         Ok(file)
     }
 }
@@ -135,32 +157,67 @@ fn hash(members: &BTreeMap<String, Value>, rows: &mut TemporaryFile) -> io::Resu
     digest.finish()
 }
 
+/// A SHA-256 in lower-case hex.
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The first member that is not among those that are known, by its path: it would be passed over here, and read by
+/// whoever approves.
+fn unknown_member(given: &Value, known: &Value, path: &str) -> Option<String> {
+    match (given, known) {
+        (Value::Object(given), Value::Object(known)) => given.iter().find_map(|(name, member)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            match known.get(name) {
+                Some(known) => unknown_member(member, known, &path),
+                // What is empty may be left away.
+                None if is_empty(member) => None,
+                None => Some(path),
+            }
+        }),
+        (Value::Array(given), Value::Array(known)) => {
+            let pairs = given.iter().zip(known).enumerate();
+            let mut unknown = pairs
+                .filter_map(|(at, (given, known))| unknown_member(given, known, &format!("{path}[{at}]")));
+            unknown.next()
+        }
+        _ => None,
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Bool(truth) => !truth,
+        Value::Number(number) => number.as_u64() == Some(0),
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(members) => members.is_empty(),
+    }
+}
+
 impl PlanFile {
-    /// The rows must be what the counts say: each place of the sending order once, and each row sent or left out.
-    fn check_rows(&mut self) -> Result<(), PlanFileError> {
+    /// The rows must be what the counts and the facts say: each place of the sending order once, and each row sent or
+    /// left out.
+    fn check_rows(&mut self, counted: u64) -> Result<(), PlanFileError> {
         let path = self.path.clone();
-        let wrong = |what: &str| PlanFileError::no_plan(&path, what);
-        let mut taken = vec![false; self.head.counts.targets as usize];
-        let mut rows = 0_u64;
-        for line in BufReader::with_capacity(1 << 16, &mut self.rows).split(b'\n') {
+        let differs = |difference: Difference| PlanFileError::no_plan(&path, difference.to_string());
+        let wrong = |what: String| PlanFileError::no_plan(&path, what);
+        let planned = self.planned();
+        let mut recount = Recount::new(&planned, counted).map_err(differs)?;
+        for (at, line) in BufReader::with_capacity(1 << 16, &mut self.rows).split(b'\n').enumerate() {
             let line = line.map_err(|source| PlanFileError::Read { path: path.clone(), source })?;
-            let row: PlanRow = serde_json::from_slice(&line).map_err(|error| wrong(&error.to_string()))?;
-            rows += 1;
-            if row.order().is_some() == row.left_out.is_some() || row.cells.len() != self.head.columns.len() {
-                return Err(wrong("a row makes no sense"));
+            let row: PlanRow = serde_json::from_slice(&line)
+                .map_err(|_| wrong(format!("rows[{at}] is not what a row holds")))?;
+            if row.cells.len() != planned.columns.len() {
+                let (cells, columns) = (row.cells.len(), planned.columns.len());
+                return Err(wrong(format!("rows[{at}].cells: expected {columns}, found {cells}")));
             }
-            let Some(order) = row.order() else { continue };
-            let place = taken.get_mut((order as usize).wrapping_sub(1));
-            match place.filter(|taken| !**taken) {
-                Some(place) => *place = true,
-                None => return Err(wrong("two rows have one place, or a place is none")),
-            }
+            recount.add(&row).map_err(differs)?;
         }
         self.rows.rewind().map_err(|source| PlanFileError::Read { path: path.clone(), source })?;
-        if rows != self.head.counts.rows || taken.contains(&false) {
-            return Err(wrong("its rows are not those that it counts"));
-        }
-        Ok(())
+        recount.compare(&planned).map_err(differs)?;
+        self.head.check_claims().map_err(differs)
     }
 }
 
@@ -186,14 +243,15 @@ impl<'de> Visitor<'de> for Document<'_> {
         while let Some(name) = map.next_key::<String>()? {
             // What stands twice could be read in two ways.
             if self.0.members.contains_key(&name) || (name == ROWS && self.0.rows.is_some()) {
-                return Err(A::Error::custom("a member stands in it twice"));
+                return Err(self.0.doubled());
             }
             if name == ROWS {
-                let mut spool = BufWriter::new(TemporaryFile::new(IN_MEMORY));
-                map.next_value_seed(Rows(&mut spool))?;
+                let spool = BufWriter::new(TemporaryFile::new(IN_MEMORY));
                 self.0.rows = Some(spool);
+                map.next_value_seed(Rows(&mut *self.0))?;
             } else {
-                let value = map.next_value()?;
+                let value: Json = map.next_value()?;
+                let value = value.into_value().map_err(|Doubled| self.0.doubled())?;
                 self.0.members.insert(name, value);
             }
         }
@@ -201,8 +259,15 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 }
 
+impl Parts {
+    fn doubled<E: serde::de::Error>(&mut self) -> E {
+        self.is_doubled = true;
+        E::custom("doubled")
+    }
+}
+
 /// Writes each row in its one spelling.
-struct Rows<'a>(&'a mut BufWriter<TemporaryFile>);
+struct Rows<'a>(&'a mut Parts);
 
 impl<'de> DeserializeSeed<'de> for Rows<'_> {
     type Value = ();
@@ -220,9 +285,12 @@ impl<'de> Visitor<'de> for Rows<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
-        while let Some(row) = rows.next_element::<Value>()? {
-            let kept = canonical::write(&row, self.0).and_then(|()| self.0.write_all(b"\n"));
+        while let Some(row) = rows.next_element::<Json>()? {
+            let row = row.into_value().map_err(|Doubled| self.0.doubled())?;
+            let Some(spool) = &mut self.0.rows else { continue };
+            let kept = canonical::write(&row, spool).and_then(|()| spool.write_all(b"\n"));
             kept.map_err(A::Error::custom)?;
+            self.0.counted += 1;
         }
         Ok(())
     }

@@ -27,6 +27,8 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
     }
     found.extend(profile.ca_cert.as_deref().and_then(|path| file("ca_cert", path).err()));
     found.extend(profile.protect.iter().filter_map(|entry| list("protect", entry, folder)));
+    let approvers = profile.approvers.as_deref().map(crate::approval::check_list);
+    found.extend(approvers.and_then(Result::err).map(|error| format!("approvers: {error}")));
     let excluded = profile.exclude_file.iter().map(|path| path.as_path());
     found.extend(excluded.filter_map(|path| {
         let read = Listed::File(path.to_owned()).check(EXCLUDED);

@@ -69,8 +69,12 @@ impl Config {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| unreadable("it is no UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut reading =
-            Reading { text, folder: path.parent().unwrap_or(Path::new("")), problems: Vec::new() };
+        let mut reading = Reading {
+            text,
+            folder: path.parent().unwrap_or(Path::new("")),
+            is_config: false,
+            problems: Vec::new(),
+        };
         let (default, profiles) = reading.file();
         let mut problems = reading.problems;
         problems.sort_by_key(|problem| problem.line);
@@ -108,6 +112,8 @@ fn hint(name: &str, names: &[&str]) -> String {
 pub(super) struct Reading<'a> {
     text: &'a str,
     folder: &'a Path,
+    /// Whether it has a profile, or names one.
+    is_config: bool,
     problems: Vec<Problem>,
 }
 
@@ -116,13 +122,15 @@ impl<'a> Reading<'a> {
         let table = match DeTable::parse(self.text) {
             Ok(table) => table.into_inner(),
             Err(error) => {
-                // Not the error's own words for the place: they show the line, and a secret may stand in it.
+                // Not the error's own words: they show what stands there, and it may be any file, with a secret in it.
                 let at = error.span().map_or(0, |span| span.start);
-                self.wrong(at, format!("this is no TOML: {}", excerpt(error.message(), 200)));
+                self.wrong(at, "this is no TOML".to_owned());
                 return (None, Vec::new());
             }
         };
         let (mut default, mut profiles) = (None, Vec::new());
+        let is_own = |key: &str| ["profile", "default_profile", "default-profile"].contains(&key);
+        self.is_config = table.keys().any(|key| is_own(key.get_ref()));
         for (key, value) in by_place(&table) {
             let at = key.span().start;
             match (key.get_ref().as_ref(), value.get_ref()) {
@@ -248,7 +256,12 @@ impl<'a> Reading<'a> {
                 None => "only default_profile stands there".to_owned(),
             },
         };
-        self.wrong(at, format!("there is no key {}{place}: {advice}", shown(key)));
+        // A file without a profile may be any file: of that, only what may be a profile's header is shown.
+        let named = match self.is_config || value.get_ref().is_table() {
+            true => format!("no key {}", shown(key)),
+            false => "no such key".to_owned(),
+        };
+        self.wrong(at, format!("there is {named}{place}: {advice}"));
     }
 
     /// Whether a key is one for a secret, or something in its value looks like one: that is told, without the value.

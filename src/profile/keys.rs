@@ -32,7 +32,7 @@ fn in_batch(size: u8) -> Result<BatchSize, String> {
 }
 
 /// All keys.
-pub(super) static KEYS: [Key; 28] = [
+pub(super) static KEYS: [Key; 29] = [
     key("tenant", "\"contoso.onmicrosoft.com\"", |to, field| put(&mut to.tenant, field.text())),
     key("cloud", "\"usgov\"", |to, field| put(&mut to.cloud, field.parsed::<Cloud>())),
     key("client_id", "\"00000000-…\"", |to, field| put(&mut to.client_id, field.text())),
@@ -56,6 +56,7 @@ pub(super) static KEYS: [Key; 28] = [
     }),
     key("identity", "\"00000000-…\"", |to, field| put(&mut to.sources.identity, field.text())),
     key("protect", "[\"break-glass.csv\"]", |to, field| put(&mut to.protect, field.ids_or_paths())),
+    key("approvers", "\"approvers\"", |to, field| put(&mut to.approvers, field.path())),
     key("exclude_file", "[\"on-leave.csv\"]", |to, field| put(&mut to.exclude_file, field.paths())),
     key("case_id", "\"INC-4711\"", |to, field| put(&mut to.case_id, field.text())),
     key("output_dir", "\"~/runs\"", |to, field| put(&mut to.output_dir, field.path())),
@@ -178,6 +179,9 @@ pub(super) fn advice_of_app(unknown: &str) -> String {
     }
 }
 
+/// The key that is no flag of `run`.
+const OF_APPLY: &str = "approvers";
+
 /// What to do about an unknown key (as [`plain`] has it).
 pub(super) fn advice(unknown: &str) -> String {
     if FLAGS_ONLY.contains(&unknown) {
@@ -187,6 +191,9 @@ pub(super) fn advice(unknown: &str) -> String {
     let names = || KEYS.iter().map(|key| key.name);
     match other.or_else(|| nearest(unknown, names())) {
         Some(meant) => format!("did you mean {meant}?"),
-        None => format!("the keys are {}", names().collect::<Vec<_>>().join(", ")),
+        None => {
+            let of_run: Vec<&str> = names().filter(|name| *name != OF_APPLY).collect();
+            format!("beside {OF_APPLY}, which is for `apply`, the keys are {}", of_run.join(", "))
+        }
     }
 }

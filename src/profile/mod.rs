@@ -55,6 +55,8 @@ pub struct Profile {
     pub tenants: Vec<TenantEntry>,
     /// Who is never sent: ids, and files of ids.
     pub protect: Vec<String>,
+    /// The list of those who approve plans: without the signature of one, nothing is sent.
+    pub approvers: Option<PathBuf>,
     /// Files of users to leave out.
     pub exclude_file: Vec<PathBuf>,
     /// The case's id.

@@ -8,6 +8,7 @@ use crate::cli::{
     ApplyArgs, CapArgs, DoctorArgs, EvidenceArgs, NetworkArgs, ProfileArgs, SendingArgs, SignInArgs, WorkArgs,
 };
 use crate::dispatch::Jobs;
+use crate::error::Error;
 use crate::identity::{Auth, Variables};
 use crate::journal::ProfileRecord;
 use crate::profile::{self, Config, Place, Profile, ProfileError};
@@ -188,9 +189,26 @@ impl Chosen {
     /// Fills what the flags leave open for a plan that is applied: it adds to the lists that protect, and chooses nobody.
     pub fn applied(&self, args: &mut ApplyArgs) {
         args.protect.extend(self.profile.protect.iter().cloned());
+        // A flag adds a list, and never takes the profile's away.
+        args.approvers.extend(self.profile.approvers.iter().cloned());
         self.caps(&mut args.caps);
         self.sending(&mut args.sending);
         self.evidence(&mut args.evidence);
+    }
+
+    /// Refuses to send what nobody can have approved, where the profile wants that.
+    ///
+    /// # Errors
+    /// When the profile has a list of approvers.
+    pub fn refuse_unapproved(&self) -> Result<(), Error> {
+        match &self.profile.approvers {
+            Some(_) => Err(Error::Usage(format!(
+                "profile {} has a list of approvers, so that only a plan is sent that one of them signed: make it with \
+                 `entra-revoke plan`, and send it with `entra-revoke apply`. Nothing was sent",
+                self.profile.name
+            ))),
+            None => Ok(()),
+        }
     }
 
     fn caps(&self, args: &mut CapArgs) {

@@ -26,6 +26,7 @@ pub fn wishes(work: &WorkArgs) -> Result<Wishes, Error> {
         unprotect: ids("--unprotect", &safety.unprotect)?,
         protect_now: Vec::new(),
         unprotect_may_miss: false,
+        look_up: false,
         exclude,
         include_self: safety.include_self,
         only: Only {

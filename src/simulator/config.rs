@@ -174,7 +174,7 @@ impl Config {
     /// # Errors
     /// When the text is not TOML, names something unknown, or gives a value that can't be.
     pub fn from_toml_str(text: &str) -> Result<Config, ConfigError> {
-        let config: Config = toml::from_str(text)?;
+        let config: Config = toml::from_str(text).map_err(|error| ConfigError::at(text, &error))?;
         config.check()?;
         Ok(config)
     }
@@ -292,11 +292,28 @@ impl Default for TokenConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// Not TOML, or not of this shape.
-    #[error("the simulator's configuration can't be read: {0}")]
-    Toml(#[from] toml::de::Error),
+    #[error("the simulator's configuration can't be read: line {line}: {what}")]
+    Toml {
+        /// The line.
+        line: usize,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A value that can't be: its name, and why.
     #[error("the simulator's configuration has a bad `{0}`: {1}")]
     Value(&'static str, String),
+}
+
+impl ConfigError {
+    /// Of the parser's words only what it expected: the rest shows what stands in the file.
+    pub(super) fn at(text: &str, error: &toml::de::Error) -> ConfigError {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1;
+        let expected = error.message().rsplit_once("expected ").map(|(_, expected)| expected);
+        let what =
+            expected.map_or("it is no TOML of this form".to_owned(), |what| format!("expected {what}"));
+        ConfigError::Toml { line, what }
+    }
 }
 
 #[cfg(test)]

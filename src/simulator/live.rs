@@ -138,7 +138,7 @@ struct Span(#[serde(deserialize_with = "super::duration::deserialize")] Duration
 
 impl Changes {
     pub(super) fn from_toml_str(text: &str) -> Result<Changes, ConfigError> {
-        Ok(toml::from_str(text)?)
+        toml::from_str(text).map_err(|error| ConfigError::at(text, &error))
     }
 
     /// Whether the quotas are among what changes.

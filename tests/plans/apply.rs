@@ -12,18 +12,18 @@ use super::terminal::Terminal;
 use super::{TENANT, finish, list, nothing_sent, tenant, verb};
 
 /// Writes a plan for these users and gives its path.
-fn plan(stage: &Stage, names: &[&str], args: &[&str]) -> PathBuf {
+pub(super) fn plan(stage: &Stage, names: &[&str], args: &[&str]) -> PathBuf {
     let input = stage.input("users.txt", list(names));
     finish(stage, "plan", &input, &[args, &["-o", "none", "--overwrite"]].concat()).exits(0);
     stage.dir.path().join("plan.json")
 }
 
-fn read(path: &Path) -> Value {
+pub(super) fn read(path: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
 /// Makes a plan say something else, and be whole all the same.
-fn remake(path: &Path, change: impl FnOnce(&mut Value)) {
+pub(super) fn remake(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut plan = read(path);
     change(&mut plan);
     plan.as_object_mut().unwrap().remove("sha256");
@@ -33,7 +33,7 @@ fn remake(path: &Path, change: impl FnOnce(&mut Value)) {
 
 /// Refused with this code and these words, and nothing was sent.
 #[track_caller]
-fn refused(stage: &Stage, path: &Path, args: &[&str], code: i32, says: &str) {
+pub(super) fn refused(stage: &Stage, path: &Path, args: &[&str], code: i32, says: &str) {
     let done = finish(stage, "apply", path, &[args, &["--yes"]].concat());
     done.exits(code);
     assert!(done.stderr.contains(says), "{says:?} is not in: {}", done.stderr);
@@ -336,12 +336,24 @@ fn selections_are_frozen_too() {
 fn whoever_approves_sees_whom_an_id_names_and_not_what_the_file_calls_them() {
     let stage = tenant();
     let path = plan(&stage, &["ann", "bob"], &[]);
-    remake(&path, |plan| plan["rows"][0]["user_principal_name"] = "cyd@contoso.com".into());
+    remake(&path, |plan| {
+        plan["rows"][0]["user_principal_name"] = "cyd@contoso.com".into();
+        plan["facts"]["first"][0] = "cyd@contoso.com".into();
+    });
     let done = finish(&stage, "apply", &path, &["--dry-run"]);
     done.exits(0);
     let told = "1 user called otherwise than in the plan: cyd@contoso.com is ann@contoso.com";
     assert!(done.stderr.contains(told), "{}", done.stderr);
     assert!(done.stdout.contains("ann@contoso.com") && !done.stdout.contains("cyd@"), "{}", done.stdout);
+    assert!(done.stderr.contains("apply would stop here"), "{}", done.stderr);
+    // Whoever sends it sends nobody who was not approved.
+    refused(
+        &stage,
+        &path,
+        &[],
+        2,
+        "1 user is called otherwise in the directory than in the plan: cyd@contoso.com",
+    );
 }
 
 #[test]

@@ -8,9 +8,12 @@ mod stage;
 mod terminal;
 
 mod apply;
+mod approvers;
 mod caps;
+mod facts;
 mod file;
 mod question;
+mod quoting;
 
 use std::path::Path;
 use std::process::Command;

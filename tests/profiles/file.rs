@@ -169,6 +169,8 @@ fn every_key_is_a_flag_of_run() {
     let help = stage.finish(stage.bare("run").arg("--help")).stdout;
     let keys: Vec<&str> = keys.trim().split(", ").collect();
     assert!(keys.len() > 20);
+    assert!(done.stderr.contains("beside approvers, which is for `apply`"), "{}", done.stderr);
+    assert!(stage.finish(stage.bare("apply").arg("--help")).stdout.contains("--approvers "));
     for key in keys {
         assert!(help.contains(&format!("--{} ", key.replace('_', "-"))), "{key} is no flag");
         assert!(

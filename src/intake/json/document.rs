@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use super::place::Place;
 use super::record::{Part, check_around, explain, may_hold_list, misfit, names_user, refuse_twins};
 use super::table::Table;
+use crate::json::Json;
 
 /// Why a text is not read, and where.
 #[derive(Debug)]
@@ -203,8 +204,9 @@ impl<'de> Visitor<'de> for Held<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content, A::Error> {
-        let value = serde_json::Value::deserialize(MapAccessDeserializer::new(map))?;
-        Ok(Content::Value(value.to_string()))
+        // A name that comes twice is kept, so that the record is refused for it.
+        let value = Json::deserialize(MapAccessDeserializer::new(map))?;
+        serde_json::to_string(&value).map(Content::Value).map_err(serde::de::Error::custom)
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Content, E> {

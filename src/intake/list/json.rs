@@ -1,19 +1,7 @@
 //! Lists as JSON: an array, Graph's `{"value": […]}`, or one value after another.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-
 use super::{List, ListError, Record, Table};
-
-/// A value that keeps each member of an object, also where a name comes twice: programs differ in which one they take.
-enum Json {
-    Nothing,
-    Text(String),
-    List(Vec<Json>),
-    Object(Vec<(String, Json)>),
-}
+use crate::json::Json;
 
 /// Reads the records; none where the text does not begin like JSON.
 pub(super) fn read(bytes: &[u8]) -> Option<Result<List, ListError>> {
@@ -23,12 +11,13 @@ pub(super) fn read(bytes: &[u8]) -> Option<Result<List, ListError>> {
     }
     let text = std::str::from_utf8(bytes).ok()?.trim_end_matches('\u{1a}');
     let values = serde_json::Deserializer::from_str(text).into_iter::<Json>();
+    // A name that comes twice names twice: programs differ in which of the two they take.
     let values: Vec<Json> = match values.collect::<Result<_, serde_json::Error>>() {
         Ok(values) => values,
         // Read as text, what is cut off or broken would lose entries.
         Err(error) => {
-            let reason =
-                format!("it begins like JSON and can't be read as JSON: {error}. Make the list again");
+            // The parser's own words may quote the text.
+            let reason = "it begins like JSON and can't be read as JSON. Make the list again".to_owned();
             return Some(Err(ListError::Line { line: error.line() as u64, reason }));
         }
     };
@@ -85,12 +74,15 @@ fn push(item: &Json, table: &mut Table) {
 
 /// All texts within a value, with the names of their members; names that are ids themselves, too.
 fn collect(name: &str, value: &Json, cells: &mut Vec<String>, names: &mut Vec<String>) {
+    let mut put = |text: String| {
+        cells.push(text);
+        names.push(name.to_owned());
+    };
     match value {
-        Json::Nothing => {}
-        Json::Text(text) => {
-            cells.push(text.clone());
-            names.push(name.to_owned());
-        }
+        Json::Null => {}
+        Json::Text(text) => put(text.clone()),
+        Json::Bool(truth) => put(truth.to_string()),
+        Json::Number(number) => put(number.to_string()),
         Json::List(items) => items.iter().for_each(|item| collect(name, item, cells, names)),
         Json::Object(members) => {
             for (key, value) in members {
@@ -101,59 +93,5 @@ fn collect(name: &str, value: &Json, cells: &mut Vec<String>, names: &mut Vec<St
                 collect(key, value, cells, names);
             }
         }
-    }
-}
-
-impl<'de> Deserialize<'de> for Json {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Json, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Json;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("JSON")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
-                }
-                Ok(Json::Object(members))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
-                let mut items = Vec::new();
-                while let Some(item) = seq.next_element()? {
-                    items.push(item);
-                }
-                Ok(Json::List(items))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-                Ok(Json::Text(text.to_owned()))
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-                Ok(Json::Text(value.to_string()))
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
-                Ok(Json::Text(value.to_string()))
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
-                Ok(Json::Text(value.to_string()))
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
-                Ok(Json::Text(value.to_string()))
-            }
-
-            fn visit_unit<E>(self) -> Result<Json, E> {
-                Ok(Json::Nothing)
-            }
-        }
-        from.deserialize_any(Reader)
     }
 }

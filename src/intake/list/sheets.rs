@@ -1,7 +1,7 @@
 //! Lists as workbooks: every sheet, hidden or not, with its hidden rows and columns.
 
 use super::super::digest::Hashing;
-use super::super::error::{IntakeError, bare};
+use super::super::error::IntakeError;
 use super::super::spreadsheet;
 use super::{List, ListError, Record, Table};
 use crate::user_id::trim;
@@ -13,7 +13,7 @@ pub(super) fn read(name: &str, head: &[u8], raw: &mut Hashing) -> Result<List, L
         let mut records = Vec::new();
         for entry in entries {
             let stop = |reason: String| {
-                Err(ListError::Line { line: entry.line, reason: format!("sheet {}: {reason}", bare(&sheet)) })
+                Err(ListError::Line { line: entry.line, reason: format!("of a sheet: {reason}") })
             };
             if let Some(trouble) = entry.trouble {
                 return stop(trouble);

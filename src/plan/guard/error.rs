@@ -24,6 +24,17 @@ pub enum GuardError {
         /// Whose it is, and what to do.
         why: String,
     },
+    /// Nobody can tell which column of the file names people.
+    #[error(
+        "the {list} can't be read: it can't be told which column of {path} names users. Write the ids alone, a line each, or \
+         call their column id or userPrincipalName", path = path.display()
+    )]
+    Columns {
+        /// Which list.
+        list: &'static str,
+        /// Its file.
+        path: PathBuf,
+    },
     /// A line of the file names nobody.
     #[error("{path}, line {line}: {}. Nothing is sent while the {list} can't be read in full", asserted(reason), path = path.display())]
     Line {

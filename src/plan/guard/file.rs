@@ -33,13 +33,13 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardErro
         ListError::Line { line: at, reason } => line(at, reason),
     })?;
     let mut members = Vec::new();
-    for table in &file.tables {
+    for (number, table) in file.tables.iter().enumerate() {
         let mut header: Option<(&ListRecord, ListColumns)> = None;
         for record in &table.records {
             let own = record.names.as_ref().map(|names| ListColumns::named(names));
             let columns = own.as_ref().or(header.as_ref().map(|(_, columns)| columns));
             let sheet = |reason: String| match &table.sheet {
-                Some(sheet) => format!("sheet {}: {reason}", excerpt(sheet, 60)),
+                Some(_) => format!("of sheet {}: {reason}", number + 1),
                 None => reason,
             };
             let wrong = |reason: String| line(record.line, sheet(reason));
@@ -53,7 +53,7 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardErro
                     return Err(wrong(format!("it is {what}, not a user: {hint}")));
                 }
                 if let Some(at) = columns.and_then(|columns| unread_cell(record, &found, columns)) {
-                    return Err(wrong(no_id(record, at)));
+                    return Err(wrong(no_id(at)));
                 }
                 entry(list, path, record, found, columns, &mut members)?;
                 continue;
@@ -61,7 +61,7 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardErro
             match (&header, ListColumns::read(&record.cells)) {
                 (None, Some(columns)) if own.is_none() => header = Some((record, columns)),
                 (Some((first, _)), Some(_)) if is_same(first, record) => {}
-                _ => return Err(wrong(no_entry(record))),
+                _ => return Err(wrong(NO_ENTRY.to_owned())),
             }
         }
     }
@@ -96,25 +96,18 @@ fn unread_cell(record: &ListRecord, found: &Harvest, columns: &ListColumns) -> O
     columns.sure.iter().chain(others).copied().find(is_unread)
 }
 
-fn no_id(record: &ListRecord, at: usize) -> String {
-    let text = record.cells.get(at).map_or("", |cell| cell.trim());
+// What stands in a list is never shown: a plan or a profile of somebody else may name any file of this machine as one.
+
+fn no_id(at: usize) -> String {
     format!(
-        "'{}' in column {} is no object id and no user principal name, and another cell of the line is one: it can't be told \
-         which account is meant",
-        excerpt(text, 120),
+        "what stands in column {} is no object id and no user principal name, and another cell of the line is one: it can't \
+         be told which account is meant",
         at + 1
     )
 }
 
-fn no_entry(record: &ListRecord) -> String {
-    let text: Vec<&str> =
-        record.cells.iter().map(|cell| cell.trim()).filter(|cell| !is_blank(cell)).collect();
-    format!(
-        "'{}' names no account by an object id or a user principal name, and no group: or role:. Take the line away, or begin \
-         it with # if it is a comment",
-        excerpt(&text.join(" "), 120)
-    )
-}
+const NO_ENTRY: &str = "it names no account by an object id or a user principal name, and no group: or role:. Take the line \
+                        away, or begin it with # if it is a comment";
 
 /// Takes in one record with ids: an object id and the user principal name beside it are one account, where the header says
 /// so, and any other id is an account of its own.
@@ -145,7 +138,7 @@ fn entry(
         return Err(GuardError::Mail { list, path: path.to_owned() });
     }
     let mut push = |ids: Vec<UserId>, may_miss: bool| {
-        let place = place(ids[0].to_string());
+        let place = place(format!("account {}", members.len() + 1));
         members.push(Member::Ids(MemberIds { ids, place, tenant: tenant.clone(), may_miss }));
     };
     let only = |places: fn(&ListColumns) -> &[usize]| {

@@ -3,10 +3,9 @@
 use uuid::Uuid;
 
 use crate::directory::Selector;
-use crate::harmless::excerpt;
 use crate::intake::ListColumns;
 use crate::plan::Listed;
-use crate::user_id::{Mention, UserId, clean, explain, is_unseen, mentions, plain};
+use crate::user_id::{Mention, UserId, clean, is_unseen, mentions, plain};
 
 /// What a cell names, and where it stands in its record.
 #[derive(Debug, Default)]
@@ -93,7 +92,7 @@ impl Harvest {
         let several = text.contains(['\n', '\r', ';', '|'])
             || lower.matches("group:").count() + lower.matches("role:").count() > 1;
         if name.is_empty() || several || text.chars().any(is_unseen) {
-            return Err(format!("'{}' names no single group or role", excerpt(text, 120)));
+            return Err("it names no single group or role".to_owned());
         }
         self.selectors.push(selector);
         Ok(())
@@ -115,9 +114,9 @@ fn impossible(text: &str) -> String {
         Ok(id) => id.check().err(),
         Err(why) => Some(why),
     };
-    let why =
-        why.map_or_else(|| "it can't be told which account it names".to_owned(), |why| explain(text, &why));
-    format!("'{}' is no user id: {why}", excerpt(text, 120))
+    // Without the text, and without what may be meant by it: any file may be named as a list.
+    let why = why.map_or_else(|| "it can't be told which account it names".to_owned(), |why| why.to_string());
+    format!("an entry is no user id: {why}")
 }
 
 /// The object ids in a text.
@@ -133,7 +132,7 @@ fn guids(text: &str) -> Result<Vec<Uuid>, String> {
         match Uuid::try_parse(word) {
             Ok(id) if word.len() == 36 && !id.is_nil() => found.push(id),
             Err(_) if dashes >= 4 && digits >= 26 => {
-                return Err(format!("'{}' is no object id, and looks like one", excerpt(word, 80)));
+                return Err("an entry is no object id, and looks like one".to_owned());
             }
             _ => {}
         }

@@ -6,11 +6,11 @@ use super::file::Entries;
 use super::{Counts, FIRST, GuardError};
 use crate::directory::{DirectoryError, Resolved, Selector};
 use crate::harmless::excerpt;
-use crate::intake::{self, Options, Source, Verdict};
+use crate::intake::{self, IntakeError, Options, Source, Verdict};
 use crate::plan::Listed;
 use crate::plan::ask::{Ask, Pages, Reading, Tell, ids_of, resolve};
 use crate::plan::world::World;
-use crate::user_id::{UserId, explain};
+use crate::user_id::UserId;
 
 /// Ids that are looked up at once.
 const CHUNK: usize = 2_000;
@@ -98,7 +98,10 @@ pub(in crate::plan) fn entries(
 }
 
 fn of_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
-    let unreadable = |source| GuardError::Unreadable { list, source: Box::new(source) };
+    let unreadable = |source: IntakeError| match source.shows_content() {
+        true => GuardError::Columns { list, path: path.to_owned() },
+        false => GuardError::Unreadable { list, source: Box::new(source) },
+    };
     let rows = intake::open(&[Source::File(path.to_owned())], &Options::default()).map_err(unreadable)?;
     if rows.ids_are_mail() {
         return Err(GuardError::Mail { list, path: path.to_owned() });
@@ -106,17 +109,17 @@ fn of_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
     let mut members = Vec::new();
     for row in rows {
         let row = row.map_err(unreadable)?;
+        let number = members.len() + 1;
         let wrong = |reason: String| GuardError::Line { list, path: path.to_owned(), line: row.line, reason };
-        if let Verdict::Unreadable(why) | Verdict::Excluded(why) = &row.verdict {
-            return Err(wrong(why.clone()));
+        if let Verdict::Unreadable(_) | Verdict::Excluded(_) = &row.verdict {
+            return Err(wrong("it names no user".to_owned()));
         }
-        let place = format!("{} ({}, line {})", row.id, path.display(), row.line);
+        let place = format!("account {number} ({}, line {})", path.display(), row.line);
         if let Listed::Of(selector) = Listed::read(&row.id, false) {
             members.push(Member::Of { selector, place, tenant: row.tenant });
             continue;
         }
-        let id = UserId::read(&row.id)
-            .map_err(|why| wrong(format!("'{}' is no user id: {}", row.id, explain(&row.id, &why))))?;
+        let id = UserId::read(&row.id).map_err(|why| wrong(format!("an entry is no user id: {why}")))?;
         if id == UserId::Me {
             return Err(GuardError::Me { list });
         }

@@ -1,0 +1,214 @@
+//! The public keys that approvers sign with.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents, UnparsedPublicKey,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use super::wire::{Wire, padded};
+
+/// Somebody touched the security key.
+const TOUCHED: u8 = 1;
+
+/// Why a key is none that this program checks signatures with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum KeyProblem {
+    #[error("its key can't be read")]
+    Unreadable,
+    #[error("its key is a certificate, and certificates are not supported: list the approver's own key")]
+    Certificate,
+    #[error("its key is of a kind that is not supported: use ed25519, ecdsa, RSA, or a security key (sk-)")]
+    Unsupported,
+    #[error("its RSA key is shorter than 2048 bits or longer than 8192")]
+    Length,
+}
+
+/// A public key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    /// As it stands on the wire: two keys are the same if that is.
+    blob: Vec<u8>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Ed25519(Vec<u8>),
+    Ecdsa(Curve, Vec<u8>),
+    Rsa {
+        e: Vec<u8>,
+        n: Vec<u8>,
+    },
+    /// A security key: what is signed names its application.
+    Sk(Box<Kind>, String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Curve {
+    P256,
+    P384,
+    P521,
+}
+
+impl Curve {
+    const ALL: [Curve; 3] = [Curve::P256, Curve::P384, Curve::P521];
+
+    fn name(self) -> &'static str {
+        match self {
+            Curve::P256 => "nistp256",
+            Curve::P384 => "nistp384",
+            Curve::P521 => "nistp521",
+        }
+    }
+
+    /// How many bytes a coordinate has.
+    fn width(self) -> usize {
+        match self {
+            Curve::P256 => 32,
+            Curve::P384 => 48,
+            Curve::P521 => 66,
+        }
+    }
+}
+
+/// Whether a word is what a key's type begins like.
+pub(super) fn is_type(word: &str) -> bool {
+    ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|begin| word.starts_with(begin))
+}
+
+impl Key {
+    /// Reads a key as it stands on the wire.
+    pub(super) fn read(blob: &[u8]) -> Result<Key, KeyProblem> {
+        let mut wire = Wire(blob);
+        let name = wire.text().ok_or(KeyProblem::Unreadable)?;
+        if name.contains("-cert-v0") {
+            return Err(KeyProblem::Certificate);
+        }
+        let kind = Kind::read(name, &mut wire)?;
+        match wire.is_over() {
+            true => Ok(Key { blob: blob.to_vec(), kind }),
+            false => Err(KeyProblem::Unreadable),
+        }
+    }
+
+    /// The type's name, as it stands before the key in a file.
+    pub(super) fn type_name(&self) -> &str {
+        Wire(&self.blob).text().unwrap_or_default()
+    }
+
+    /// As `ssh-keygen -l` shows it.
+    pub(super) fn fingerprint(&self) -> String {
+        format!("SHA256:{}", STANDARD_NO_PAD.encode(digest(&SHA256, &self.blob)))
+    }
+
+    /// Whether this key made the signature over the data. `signature` is as it stands on the wire.
+    pub(super) fn verifies(&self, data: &[u8], signature: &[u8]) -> bool {
+        self.kind.verifies(data, signature).is_some()
+    }
+}
+
+impl Kind {
+    fn read(name: &str, wire: &mut Wire<'_>) -> Result<Kind, KeyProblem> {
+        let unreadable = KeyProblem::Unreadable;
+        match name {
+            "ssh-ed25519" => {
+                let key = wire.string().filter(|key| key.len() == 32).ok_or(unreadable)?;
+                Ok(Kind::Ed25519(key.to_vec()))
+            }
+            "ssh-rsa" => {
+                let (e, n) = wire.positive().zip(wire.positive()).ok_or(unreadable)?;
+                // The primitives take these lengths alone.
+                match n.len() {
+                    256..=1024 if !e.is_empty() => Ok(Kind::Rsa { e: e.to_vec(), n: n.to_vec() }),
+                    _ => Err(KeyProblem::Length),
+                }
+            }
+            "sk-ssh-ed25519@openssh.com" => {
+                let key = Kind::read("ssh-ed25519", wire)?;
+                let application = wire.text().ok_or(unreadable)?;
+                Ok(Kind::Sk(Box::new(key), application.to_owned()))
+            }
+            "sk-ecdsa-sha2-nistp256@openssh.com" => {
+                let key = Kind::read("ecdsa-sha2-nistp256", wire)?;
+                let application = wire.text().ok_or(unreadable)?;
+                Ok(Kind::Sk(Box::new(key), application.to_owned()))
+            }
+            _ => {
+                let curve = name.strip_prefix("ecdsa-sha2-");
+                let curve = Curve::ALL.into_iter().find(|known| Some(known.name()) == curve);
+                let curve = curve.ok_or(KeyProblem::Unsupported)?;
+                let (named, point) = wire.text().zip(wire.string()).ok_or(unreadable)?;
+                let fits = named == curve.name()
+                    && point.len() == 2 * curve.width() + 1
+                    && point.first() == Some(&4);
+                if fits { Ok(Kind::Ecdsa(curve, point.to_vec())) } else { Err(unreadable) }
+            }
+        }
+    }
+
+    fn verifies(&self, data: &[u8], signature: &[u8]) -> Option<()> {
+        let mut wire = Wire(signature);
+        let (algorithm, bytes) = (wire.text()?, wire.string()?);
+        let checked = match self {
+            Kind::Sk(key, application) => {
+                let (flags, counter) = (wire.byte()?, wire.take(4)?);
+                let expected = format!("sk-{}@openssh.com", key.algorithm());
+                if algorithm != expected || flags & TOUCHED == 0 {
+                    return None;
+                }
+                let mut signed = digest(&SHA256, application.as_bytes()).as_ref().to_vec();
+                signed.push(flags);
+                signed.extend_from_slice(counter);
+                signed.extend_from_slice(digest(&SHA256, data).as_ref());
+                key.check(key.algorithm(), &signed, bytes)
+            }
+            _ => self.check(algorithm, data, bytes),
+        };
+        checked.filter(|()| wire.is_over())
+    }
+
+    /// The algorithm of its signatures; that of RSA's is one of two.
+    fn algorithm(&self) -> &'static str {
+        match self {
+            Kind::Ed25519(_) => "ssh-ed25519",
+            Kind::Ecdsa(Curve::P256, _) => "ecdsa-sha2-nistp256",
+            Kind::Ecdsa(Curve::P384, _) => "ecdsa-sha2-nistp384",
+            Kind::Ecdsa(Curve::P521, _) => "ecdsa-sha2-nistp521",
+            Kind::Rsa { .. } | Kind::Sk(..) => "",
+        }
+    }
+
+    fn check(&self, algorithm: &str, data: &[u8], signature: &[u8]) -> Option<()> {
+        match self {
+            Kind::Rsa { e, n } => {
+                // SHA-1 (`ssh-rsa`) proves nothing any more.
+                let parameters = match algorithm {
+                    "rsa-sha2-256" => &RSA_PKCS1_2048_8192_SHA256,
+                    "rsa-sha2-512" => &RSA_PKCS1_2048_8192_SHA512,
+                    _ => return None,
+                };
+                let signature = padded(signature, n.len())?;
+                RsaPublicKeyComponents { n, e }.verify(parameters, data, &signature).ok()
+            }
+            Kind::Sk(..) => None,
+            _ if algorithm != self.algorithm() => None,
+            Kind::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(data, signature).ok(),
+            Kind::Ecdsa(curve, point) => {
+                let mut wire = Wire(signature);
+                let (r, s) = (wire.positive()?, wire.positive()?);
+                let width = curve.width();
+                let fixed = [padded(r, width)?, padded(s, width)?].concat();
+                let way = match curve {
+                    Curve::P256 => &ECDSA_P256_SHA256_FIXED,
+                    Curve::P384 => &ECDSA_P384_SHA384_FIXED,
+                    Curve::P521 => &ECDSA_P521_SHA512_FIXED,
+                };
+                let verified = UnparsedPublicKey::new(way, point).verify(data, &fixed).ok();
+                verified.filter(|()| wire.is_over())
+            }
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! SSH's wire format (RFC 4251, section 5), as far as keys and signatures need it.
+
+/// Bytes that are read from their beginning.
+pub(super) struct Wire<'a>(pub(super) &'a [u8]);
+
+impl<'a> Wire<'a> {
+    pub(super) fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    pub(super) fn byte(&mut self) -> Option<u8> {
+        self.take(1).map(|taken| taken[0])
+    }
+
+    pub(super) fn number(&mut self) -> Option<u32> {
+        self.take(4)?.try_into().ok().map(u32::from_be_bytes)
+    }
+
+    pub(super) fn string(&mut self) -> Option<&'a [u8]> {
+        let count = self.number()?;
+        self.take(usize::try_from(count).ok()?)
+    }
+
+    pub(super) fn text(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.string()?).ok()
+    }
+
+    /// A positive whole number, without zeros before it.
+    pub(super) fn positive(&mut self) -> Option<&'a [u8]> {
+        let bytes = self.string()?;
+        if bytes.first().is_some_and(|first| first & 0x80 != 0) {
+            return None;
+        }
+        let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+        Some(&bytes[zeros..])
+    }
+
+    /// Whether nothing is left.
+    pub(super) fn is_over(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Appends a string with its length before it.
+pub(super) fn put(out: &mut Vec<u8>, string: &[u8]) {
+    // Nothing here is longer than a hash or a name.
+    out.extend_from_slice(&(string.len() as u32).to_be_bytes());
+    out.extend_from_slice(string);
+}
+
+/// A number in so many bytes, with zeros before it; none where it is longer.
+pub(super) fn padded(number: &[u8], width: usize) -> Option<Vec<u8>> {
+    let mut bytes = vec![0; width.checked_sub(number.len())?];
+    bytes.extend_from_slice(number);
+    Some(bytes)
+}

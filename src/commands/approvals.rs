@@ -1,0 +1,113 @@
+//! Whether a plan has the signature of a second person: an approver who is not the sender.
+
+use std::path::PathBuf;
+
+use super::connect::Connection;
+use crate::approval::{Approval, ApprovalError, ApprovalRecord, Sender};
+use crate::console;
+use crate::directory::NotChecked;
+use crate::error::Error;
+use crate::plan_file::{Head, PlanFile};
+
+/// What is known of the approval before anybody signs in.
+pub(super) enum Approved {
+    /// Nobody asks for one.
+    Unasked,
+    /// There is a good signature of an approver.
+    By(Approval),
+    /// There is none, and nothing will be sent: the plan is only shown.
+    No(ApprovalError),
+}
+
+impl Approved {
+    /// Looks for the signature of an approver on all of these lists. Without one, a plan may still be shown: whoever
+    /// approves it looks first.
+    ///
+    /// # Errors
+    /// When there is none, and the plan is to be sent.
+    pub(super) fn find(file: &PlanFile, lists: &[PathBuf], dry_run: bool) -> Result<Approved, Error> {
+        if lists.is_empty() {
+            return Ok(Approved::Unasked);
+        }
+        match Approval::find(&file.path, &file.raw, lists, crate::dispatch::now()) {
+            Ok(approval) => Ok(Approved::By(approval)),
+            Err(why) if dry_run => Ok(Approved::No(why)),
+            Err(why) => Err(why.into()),
+        }
+    }
+
+    /// Refuses the sender's own signature, and gives who approved.
+    ///
+    /// # Errors
+    /// When the sender signed, and the plan is to be sent.
+    pub(super) async fn by_another(
+        self,
+        head: &Head,
+        connection: &Connection,
+        tell: bool,
+        dry_run: bool,
+    ) -> Result<Option<ApprovalRecord>, Error> {
+        let approval = match self {
+            Approved::Unasked => return Ok(None),
+            Approved::By(approval) => approval,
+            Approved::No(why) => {
+                console::say(&format!("apply would stop here: {why}"));
+                return Ok(None);
+            }
+        };
+        let sender = sender(head, connection, tell).await;
+        match approval.refuse_own(&sender) {
+            Err(why) if dry_run => console::say(&format!("apply would stop here: {why}")),
+            refused => refused?,
+        }
+        let record = approval.record();
+        if tell {
+            console::say(&format!("approved by {} ({})", record.principals, record.key));
+        }
+        Ok(Some(record))
+    }
+}
+
+/// Who sends. The sign-in of a person names them; that of an app names nobody: then whoever made the plan, the account
+/// on this machine, and the app itself count as the sender.
+async fn sender(head: &Head, connection: &Connection, tell: bool) -> Sender {
+    let claims = &connection.claims;
+    let is_app = claims.app_only() == Some(true);
+    let mut sender = Sender::default();
+    if !is_app {
+        sender.names.extend([&claims.upn, &claims.oid].into_iter().flatten().cloned());
+        let mut unchecked = Vec::new();
+        // A token without claims does not tell whose it is; Graph does.
+        match connection.directory.me().await {
+            Ok(Some(me)) => {
+                sender.names.push(me.id.to_string());
+                sender.names.extend(me.upn.map(String::from));
+            }
+            Ok(None) => {}
+            Err(why) => unchecked.push(NotChecked::new(why).line("who signs in, beside what the token says")),
+        }
+        if !sender.names.is_empty() {
+            match connection.directory.own_addresses().await {
+                Ok(addresses) => sender.names.extend(addresses),
+                Err(why) => unchecked.push(NotChecked::new(why).line("your own mail addresses")),
+            }
+        }
+        if !unchecked.is_empty() && tell {
+            console::say(&format!("not checked: {}", unchecked.join("; ")));
+        }
+    }
+    if sender.names.is_empty() {
+        let (made_by, own) = (&head.made_by, &connection.operator);
+        let names = [&made_by.user, &made_by.app_id, &own.app_id];
+        sender.names.extend(names.into_iter().flatten().cloned());
+        sender.accounts.extend([&made_by.local_user, &own.local_user].into_iter().flatten().cloned());
+        if tell {
+            console::say(
+                "the sign-in names no person: who made the plan, and the account on this machine, count as the sender",
+            );
+        }
+    }
+    sender.names.retain(|name| !name.trim().is_empty());
+    sender.accounts.retain(|name| !name.trim().is_empty());
+    sender
+}

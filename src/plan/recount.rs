@@ -1,0 +1,320 @@
+//! What a plan's own rows say of its counts and its facts: a plan that was read back is compared with that, so that
+//! nobody approves numbers and names that are not those of the ids that are sent.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt::Debug;
+
+use super::drafting::{DELETED, MISSING, PROTECTED_SHOWN, UNPROTECTED};
+use super::order::SHOWN;
+use super::{PlanFacts, PlanRow, Planned, TenantFacts};
+use crate::event::Order;
+use crate::journal::Counted;
+use crate::outcome::Outcome;
+use crate::user_id::{UserId, names_external};
+
+/// Something that a plan says and its rows do not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: expected {expected} by its rows, found {found}")]
+pub struct Difference {
+    /// Where it stands, as `facts.guests`.
+    pub field: String,
+    /// What the rows make it.
+    pub expected: String,
+    /// What the plan says.
+    pub found: String,
+}
+
+impl Difference {
+    /// The same for what is not derived from rows, but can't be.
+    pub(crate) fn new(
+        field: impl Into<String>,
+        expected: impl Into<String>,
+        found: impl Debug,
+    ) -> Difference {
+        Difference { field: field.into(), expected: expected.into(), found: format!("{found:?}") }
+    }
+}
+
+/// Counts and names of rows that come in one after another.
+#[derive(Debug, Default)]
+pub struct Recount {
+    /// How many targets the plan says that it has; places beyond are none.
+    targets: u32,
+    /// The places of the sending order that are taken.
+    taken: Vec<bool>,
+    /// The users who are sent.
+    users: HashSet<UserId>,
+    /// The users of rows that are left out as duplicates.
+    duplicates: HashSet<UserId>,
+    rows: u64,
+    sent: u32,
+    left_out: Counted,
+    external: u64,
+    /// Rows by the source that their line names.
+    sources: BTreeMap<String, u64>,
+    guests: u64,
+    synced: u64,
+    disabled: u64,
+    missing: u64,
+    deleted: u64,
+    administrators: u64,
+    /// The texts of roles, and how many targets have each.
+    roles: BTreeMap<String, u64>,
+    protected: Vec<(String, String)>,
+    protected_users: HashSet<String>,
+    unprotected: Vec<(String, String)>,
+    ends: BTreeMap<Order, String>,
+}
+
+impl Recount {
+    /// For a plan that says that it has so many targets in so many rows. The rows are counted already, so that nothing
+    /// is set aside for more than there are.
+    ///
+    /// # Errors
+    /// When there can't be so many.
+    pub fn new(planned: &Planned, rows: u64) -> Result<Recount, Difference> {
+        let counts = &planned.counts;
+        differ("counts.rows", rows, counts.rows)?;
+        if u64::from(counts.targets) > rows {
+            return Err(Difference::new("counts.targets", format!("{rows} at most"), counts.targets));
+        }
+        let taken = vec![false; counts.targets as usize];
+        Ok(Recount { targets: counts.targets, taken, ..Recount::default() })
+    }
+
+    /// Takes in the next row.
+    ///
+    /// # Errors
+    /// When it contradicts itself or another row.
+    pub fn add(&mut self, row: &PlanRow) -> Result<(), Difference> {
+        self.rows += 1;
+        let field = |name: &str| format!("rows[{}].{name}", self.rows - 1);
+        let source = row.line.rsplit_once(':').map_or("", |(source, _)| source);
+        *self.sources.entry(source.to_owned()).or_default() += 1;
+        if !row.tenant.is_empty() {
+            return Err(Difference::new(
+                field("tenant"),
+                "none, since a plan is for one tenant",
+                &row.tenant,
+            ));
+        }
+        match (row.order(), &row.left_out) {
+            (Some(order), None) => self.target(row, order),
+            (None, Some(left_out)) => {
+                let outcome = left_out.outcome;
+                if !matches!(
+                    outcome,
+                    Outcome::Protected | Outcome::Excluded | Outcome::Duplicate | Outcome::Invalid
+                ) {
+                    let expected = "protected, excluded, duplicate or invalid";
+                    return Err(Difference::new(field("left_out.outcome"), expected, outcome.word()));
+                }
+                *self.left_out.entry(outcome).or_default() += 1;
+                match outcome {
+                    Outcome::Protected => self.protect(row, &left_out.detail),
+                    Outcome::Duplicate => {
+                        let user = row.user_id.parse();
+                        let user = user.map_err(|_| {
+                            Difference::new(field("user_id"), "that of another row", &row.user_id)
+                        })?;
+                        self.duplicates.insert(user);
+                    }
+                    _ => {}
+                }
+                Ok(())
+            }
+            (order, left_out) => {
+                let found = (order, left_out.as_ref().map(|left_out| left_out.outcome.word()));
+                Err(Difference::new(field("order"), "a place, or a reason why the row is left out", found))
+            }
+        }
+    }
+
+    fn target(&mut self, row: &PlanRow, order: Order) -> Result<(), Difference> {
+        let field = |name: &str| format!("rows[{}].{name}", self.rows - 1);
+        let place = (order as usize).checked_sub(1).and_then(|at| self.taken.get_mut(at));
+        match place.filter(|taken| !**taken) {
+            Some(place) => *place = true,
+            None => {
+                let expected = format!("a place from 1 to {} that no other row has", self.targets);
+                return Err(Difference::new(field("order"), expected, order));
+            }
+        }
+        self.sent += 1;
+        let user: UserId = match row.user_id.parse() {
+            Ok(UserId::Me) | Err(_) => {
+                return Err(Difference::new(field("user_id"), "a user id", &row.user_id));
+            }
+            Ok(user) => user,
+        };
+        // An id in the input is the account itself, whatever the directory calls it; and without the directory, what is
+        // sent is what the input says.
+        let given = UserId::read(&row.input).ok();
+        let is_given = given.as_ref() == Some(&user);
+        let by_input = matches!(user, UserId::Principal(_)) || matches!(given, Some(UserId::Object(_)));
+        if by_input && !is_given {
+            let expected = given.map_or_else(|| "an object id".to_owned(), |given| given.to_string());
+            return Err(Difference::new(field("user_id"), expected, &row.user_id));
+        }
+        if !self.users.insert(user) {
+            return Err(Difference::new(field("user_id"), "a user whom no other row sends", &row.user_id));
+        }
+        if !row.user_principal_name.is_empty() {
+            let external = names_external(&row.user_principal_name);
+            if row.external != Some(external) {
+                return Err(Difference::new(field("external"), external.to_string(), row.external));
+            }
+        }
+        self.external += u64::from(row.external == Some(true));
+        self.guests += u64::from(row.guest == Some(true));
+        self.synced += u64::from(row.synced == Some(true));
+        self.disabled += u64::from(row.enabled == Some(false));
+        if row.is_administrator() {
+            self.administrators += 1;
+            *self.roles.entry(row.roles.clone()).or_default() += 1;
+        }
+        let mut note = row.note.as_str();
+        for (end, count) in [(MISSING, &mut self.missing), (DELETED, &mut self.deleted)] {
+            if let Some(before) = note.strip_suffix(end) {
+                *count += 1;
+                note = before.trim_end_matches("; ");
+            }
+        }
+        if let Some(reasons) = note.strip_prefix(UNPROTECTED) {
+            self.unprotected.push((row.known_as().to_owned(), reasons.to_owned()));
+        }
+        let shown = SHOWN as u32;
+        if order <= shown || order > self.targets.saturating_sub(shown) {
+            self.ends.insert(order, row.known_as().to_owned());
+        }
+        Ok(())
+    }
+
+    fn protect(&mut self, row: &PlanRow, why: &str) {
+        if self.protected.len() < PROTECTED_SHOWN && self.protected_users.insert(row.user_id.clone()) {
+            self.protected.push((row.known_as().to_owned(), why.to_owned()));
+        }
+    }
+
+    /// Compares what the plan says with what its rows said.
+    ///
+    /// # Errors
+    /// With the first thing that differs.
+    pub fn compare(self, planned: &Planned) -> Result<(), Difference> {
+        let Planned { counts, facts, inputs, .. } = planned;
+        differ("counts.rows", self.rows, counts.rows)?;
+        differ("counts.targets", self.sent, counts.targets)?;
+        differ("counts.left_out", &self.left_out, &counts.left_out)?;
+        differ("counts.external", self.external, counts.external)?;
+        differ("counts.sha256", "", counts.sha256.as_str())?;
+        let inputs: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
+        let files: Vec<&str> = facts.selection.iter().take(inputs.len()).map(String::as_str).collect();
+        differ("facts.selection", &inputs, &files)?;
+        differ("counts.selected", self.selected(&inputs, facts), counts.selected)?;
+        if let Some(user) = self.duplicates.iter().find(|user| !self.users.contains(user)) {
+            return Err(Difference::new(
+                "rows",
+                "a row that sends the user of a duplicate",
+                user.to_string(),
+            ));
+        }
+        differ("facts.missing", self.missing, facts.missing)?;
+        differ("facts.deleted", self.deleted, facts.deleted)?;
+        differ("facts.guests", self.guests, facts.guests)?;
+        differ("facts.synced", self.synced, facts.synced)?;
+        differ("facts.disabled", self.disabled, facts.disabled)?;
+        differ("facts.administrators", self.administrators, facts.administrators)?;
+        self.compare_roles(facts)?;
+        differ("facts.protected", &self.protected, &facts.protected)?;
+        differ("facts.unprotected", &self.unprotected, &facts.unprotected)?;
+        let names = |from: Order, to: Order| -> Vec<&String> {
+            self.ends.range(from..to).map(|(_, name)| name).collect()
+        };
+        let first = SHOWN as u32 + 1;
+        differ("facts.first", names(1, first), facts.first.iter().collect::<Vec<_>>())?;
+        differ("facts.last", names(first, Order::MAX), facts.last.iter().collect::<Vec<_>>())?;
+        differ("facts.tenants", &Vec::<TenantFacts>::new(), &facts.tenants)?;
+        self.compare_lists(facts)
+    }
+
+    /// Rows that selections gave: those whose line names none of the inputs.
+    fn selected(&self, inputs: &[&str], facts: &PlanFacts) -> u64 {
+        // The lines of one input alone are bare numbers.
+        if inputs.len() == 1 && facts.selection.len() == 1 {
+            return 0;
+        }
+        let other = self.sources.iter().filter(|(source, _)| !inputs.contains(&source.as_str()));
+        other.map(|(_, rows)| rows).sum()
+    }
+
+    /// The roles of targets are one text in a row; they were read, or none has any.
+    fn compare_roles(&self, facts: &PlanFacts) -> Result<(), Difference> {
+        let Some(said) = &facts.admins else {
+            return match self.roles.is_empty() {
+                true => Ok(()),
+                false => Err(Difference::new("facts.admins", format!("{:?}", self.roles), "none")),
+            };
+        };
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        for (text, users) in &self.roles {
+            for role in roles(text, said) {
+                *found.entry(role.to_owned()).or_default() += users;
+            }
+        }
+        differ("facts.admins", &found, said)?;
+        match facts.global_administrators {
+            Some((among, all)) if among > all || among > u64::from(self.sent) => {
+                let expected = format!("{all} and {} at most", self.sent);
+                Err(Difference::new("facts.global_administrators", expected, among))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn compare_lists(&self, facts: &PlanFacts) -> Result<(), Difference> {
+        for (at, list) in facts.lists.iter().enumerate() {
+            let field = |name: &str| format!("facts.lists[{at}].{name}");
+            let entries = list.accounts.checked_add(list.groups).and_then(|sum| sum.checked_add(list.roles));
+            let expected = entries.map_or("a sum that is a number".to_owned(), |sum| sum.to_string());
+            if entries != Some(list.entries) {
+                return Err(Difference::new(field("entries"), expected, list.entries));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The roles in the text of a row. A role's own name may hold what stands between two.
+fn roles<'a>(text: &'a str, known: &BTreeMap<String, u64>) -> Vec<&'a str> {
+    let (mut rest, mut found) = (text, Vec::new());
+    while !rest.is_empty() {
+        let ends = |role: &&String| rest[role.len()..].is_empty() || rest[role.len()..].starts_with("; ");
+        let begun = known.keys().filter(|role| !role.is_empty() && rest.starts_with(role.as_str()));
+        let length = begun.filter(ends).map(String::len).max();
+        let length = length.unwrap_or_else(|| rest.find("; ").unwrap_or(rest.len()));
+        found.push(&rest[..length]);
+        rest = rest[length..].strip_prefix("; ").unwrap_or_default();
+    }
+    found
+}
+
+fn differ<T: PartialEq + Debug>(field: &str, expected: T, found: T) -> Result<(), Difference> {
+    match expected == found {
+        true => Ok(()),
+        false => Err(Difference::new(field, format!("{expected:?}"), found)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_roles_name_may_hold_what_stands_between_roles() {
+        let known = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 1)).collect();
+        assert_eq!(roles("A; B", &known(&["A", "B"])), ["A", "B"]);
+        assert_eq!(roles("A; B; C", &known(&["A; B", "C", "A"])), ["A; B", "C"]);
+        assert_eq!(roles("AB; B", &known(&["A"])), ["AB", "B"]);
+        assert!(roles("", &known(&["A"])).is_empty());
+    }
+}
