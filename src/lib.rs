@@ -34,6 +34,7 @@ pub mod http;
 pub mod identity;
 pub mod intake;
 pub mod journal;
+mod number;
 pub mod outcome;
 pub mod plan;
 pub mod plan_file;

@@ -27,7 +27,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     let mut file = PlanFile::open(&args.plan)?;
     file.check(args.expect_sha256.as_deref(), Age { now: crate::dispatch::now(), allowed: args.max_age })?;
     take_from_plan(&mut args, &file.head)?;
-    let network = Network::new(&args.sign_in, &args.network)?;
+    let network = Network::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
     let mut who = SignIn::new(&args.sign_in);
     let graph_url = network.graph_url.as_ref().map(ToString::to_string);
     let now =

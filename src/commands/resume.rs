@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::event::{Event, Order, Stop, TenantIndex};
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, Operator, RunFolder, RunRecord};
+use crate::number;
 use crate::outcome::{Accepted, Outcome};
 use crate::plan::{PlanReader, Target};
 use crate::settings::profiled::{self, Chosen};
@@ -54,7 +55,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
             if args.output.output != Output::None {
                 console::say(&drill::banner(simulator, drill));
             }
-            let timeout = args.network.timeout.unwrap_or(Duration::from_millis(record.settings.timeout_ms));
+            let timeout = args.network.timeout.unwrap_or(number::millis(record.settings.timeout_ms));
             Some(drill::sign_in(simulator, drill, timeout).await?.2)
         }
         _ => Some(reconnect(&args, profile.as_ref(), &record).await?),
@@ -72,7 +73,8 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         let open = wording::count(outstanding.len() as u64);
         console::say(&format!("resuming run {}: {done} done, {open} to do", record.id));
     }
-    let holds = if simulator.is_none() { holds(&ledger) } else { Vec::new() };
+    let settings = sending.dispatch(drill.as_ref().map_or(1.0, |drill| drill.pace()));
+    let holds = if simulator.is_none() { holds(&ledger, settings.max_wait) } else { Vec::new() };
     if let Some((tenant, wait)) = holds.first().filter(|_| args.output.output != Output::None) {
         let wait = console::wording::wait(*wait);
         let place = match (tenant, holds.len()) {
@@ -112,7 +114,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         resumed: Some(work),
         holds,
         permitted,
-        settings: sending.dispatch(drill.map_or(1.0, |drill| drill.pace())),
+        settings,
         refused,
         operator,
         posts,
@@ -222,7 +224,7 @@ async fn reconnect(
     record: &RunRecord,
 ) -> Result<Connection, Error> {
     let cloud = cloud_of(args, record)?;
-    let network = Network::resumed(&args.network, cloud, &record.settings)?;
+    let network = Network::resumed(&args.network, cloud, &record.settings)?.waiting(max_wait(args, record));
     let known = [record.tenant.as_deref(), record.tenant_id.as_deref(), record.unverified_tenant.as_deref()];
     let tenant = known.into_iter().flatten().next();
     let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
@@ -257,6 +259,7 @@ async fn reconnect_all(
     outstanding: &[Order],
 ) -> Result<Again, Error> {
     let network = Network::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
+    let network = network.waiting(max_wait(args, record));
     let mut left = vec![0; record.tenants.len()];
     for order in outstanding {
         left[targets[*order as usize - 1].tenant as usize] += 1;
@@ -288,14 +291,20 @@ fn permitted(ledger: &Ledger, targets: &[Target]) -> BTreeSet<TenantIndex> {
 }
 
 /// How long Graph still wants to be left alone, in each tenant or in all: a 429 that an earlier process got holds for
-/// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing.
-fn holds(ledger: &Ledger) -> Vec<(Option<TenantIndex>, Duration)> {
+/// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing. A wait for which nobody
+/// would have waited is not waited for now either: whoever goes on with the run asks again.
+fn holds(ledger: &Ledger, max_wait: Duration) -> Vec<(Option<TenantIndex>, Duration)> {
     let now = crate::dispatch::now();
-    let left = ledger.closed_until.iter().filter_map(|(tenant, until)| {
-        let left = Duration::try_from(until.duration_since(now)).ok()?;
-        (!left.is_zero()).then_some((*tenant, left))
+    let left = ledger.closings.iter().filter_map(|(tenant, closings)| {
+        let left = closings.iter().filter_map(|closing| closing.left(now));
+        Some((*tenant, left.filter(|left| *left <= max_wait).max()?))
     });
     left.collect()
+}
+
+/// The longest wait that a server may ask for: what is given now, or what the run had.
+fn max_wait(args: &ResumeArgs, record: &RunRecord) -> Option<Duration> {
+    Sending::resumed(&args.sending, &record.settings).max_wait
 }
 
 fn tenant_name(record: &RunRecord) -> &str {
@@ -313,7 +322,7 @@ fn work(ledger: &Ledger, outstanding: &[Order], folder: &RunFolder) -> Result<Ve
         Ok(Work {
             order: *order,
             attempts: standing.attempts,
-            throttled: Duration::from_millis(standing.throttled_ms),
+            throttled: number::millis(standing.throttled_ms),
             first_sent_at: standing.first_sent_at,
         })
     };

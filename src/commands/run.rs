@@ -34,7 +34,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         profiles::take(profile, &mut args.sign_in, &mut args.network, args.work.output.output)?;
         profile.work(&mut args.work);
     }
-    let network = Network::new(&args.sign_in, &args.network)?;
+    let network = Network::new(&args.sign_in, &args.network)?.waiting(args.work.sending.max_wait);
     let who = SignIn::new(&args.sign_in);
     let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&args.files, &who.sources)?;

@@ -15,7 +15,7 @@ pub use folder::{
     FolderError, PLAN_CSV, RUN_JSON, RunFolder, RunLock, create_private, create_private_dir, sync_folder,
     write_private, write_unsynced,
 };
-pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
+pub use ledger::{Closing, Ledger, LedgerError, Standing, fingerprint};
 pub use record::{
     AppRecord, Counted, Decided, ListRecord, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
     SettingsRecord, Sharded, TenantRecord, Unprotected,
