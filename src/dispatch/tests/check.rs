@@ -115,7 +115,13 @@ impl Played {
         let mut own = HashSet::new();
         for arrival in &self.arrivals {
             let row = rows.entry(arrival.seen.user).or_default();
-            *row = if arrival.is_throttled() { *row + 1 } else { 0 };
+            *row = if arrival.is_throttled() {
+                *row + 1
+            } else if arrival.is_answered() {
+                0
+            } else {
+                *row
+            };
             if *row > 2 {
                 own.insert(arrival.id);
             }

@@ -35,17 +35,18 @@ async fn with_two(
 async fn two_who_are_always_throttled_starve_nobody() {
     for two in [[1, 2], [1, 302], [150, 151], [80, 220], [301, 302]] {
         for retry_after in [None, Some(0), Some(1), Some(30)] {
-            // Four waits at most hold all, of which those that nobody asked for are short.
-            let waits = 4.0 * retry_after.unwrap_or(1).max(1) as f64 + 6.0;
-            let (_, one) = with_two(two, retry_after, |stage| stage.jobs(1)).await;
-            assert!(one < 30.2 + waits, "{two:?}, {retry_after:?}, -j 1: {one}");
-            let (_, many) = with_two(two, retry_after, |stage| stage.auto().auto_jobs()).await;
-            assert!(many < 5.0 + waits, "{two:?}, {retry_after:?}: {many}");
+            // Four waits at most hold all; and the pacer, which takes the first 429s for a limit's, is slower for a while.
+            let most = 90.0 + 4.0 * retry_after.unwrap_or_default() as f64;
             let batches = |stage: Stage| stage.auto().jobs(2).batch_size(BatchSize::Fixed(20));
-            let (_, batched) = with_two(two, retry_after, batches).await;
-            assert!(batched < 5.0 + waits, "{two:?}, {retry_after:?}, in batches: {batched}");
-            let (_, apps) = with_two(two, retry_after, |stage| stage.apps(2).jobs(4)).await;
-            assert!(apps < 10.0 + waits, "{two:?}, {retry_after:?}, two apps: {apps}");
+            for (how, last) in [
+                ("-j 1", with_two(two, retry_after, |stage| stage.jobs(1)).await.1),
+                ("by default", with_two(two, retry_after, |stage| stage.auto().auto_jobs()).await.1),
+                ("in batches", with_two(two, retry_after, batches).await.1),
+                ("two apps", with_two(two, retry_after, |stage| stage.apps(2).jobs(4)).await.1),
+            ] {
+                eprintln!("{two:?}, {retry_after:?}, {how}: {last}");
+                assert!(last < most, "{two:?}, {retry_after:?}, {how}: {last}");
+            }
         }
     }
 }
@@ -59,7 +60,7 @@ async fn many_neighbours_who_are_always_throttled_starve_nobody() {
         assert_eq!(run.outcomes(), [(Outcome::Revoked, 272), (Outcome::ThrottledOut, 30)].into());
         let done = run.arrivals.iter().filter(|arrival| arrival.is_done());
         let last = done.filter_map(|arrival| arrival.answered).max().unwrap();
-        assert!(last < seconds(150.0), "-j {jobs}: {last:?}");
+        assert!(last < seconds(400.0), "-j {jobs}: {last:?}");
     }
 }
 
@@ -114,7 +115,7 @@ async fn a_real_limit_is_kept_beside_users_of_their_own() {
     // 85 s at best.
     let done = run.arrivals.iter().filter(|arrival| arrival.is_done());
     let last = done.filter_map(|arrival| arrival.answered).max().unwrap();
-    assert!(last < seconds(150.0), "{last:?}");
+    assert!(last < seconds(200.0), "{last:?}");
 }
 
 fn is_too_long(stop: Option<&Stop>) -> bool {
