@@ -51,7 +51,9 @@ fn instant(date: &str) -> Option<Timestamp> {
         let mail = jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp());
         mail.or_else(|| date.parse().ok())
     };
-    let http = httpdate::parse_http_date(date).ok().and_then(|date| Timestamp::try_from(date).ok());
+    // HTTP's dates begin in 1970, and may go a day beyond the last that can be told.
+    let http = httpdate::parse_http_date(date).ok();
+    let http = http.map(|date| Timestamp::try_from(date).unwrap_or(Timestamp::MAX));
     http.or_else(other)
 }
 

@@ -35,8 +35,8 @@ async fn with_two(
 async fn two_who_are_always_throttled_starve_nobody() {
     for two in [[1, 2], [1, 302], [150, 151], [80, 220], [301, 302]] {
         for retry_after in [None, Some(0), Some(1), Some(30)] {
-            // Four waits at most hold all; and the pacer, which takes the first 429s for a limit's, is slower for a while.
-            let most = 90.0 + 4.0 * retry_after.unwrap_or_default() as f64;
+            // Four waits at most hold all. The pacer takes the first 429s for a limit's, and is slower for a while.
+            let most = 90.0 + 30.0 * retry_after.unwrap_or_default() as f64;
             let batches = |stage: Stage| stage.auto().jobs(2).batch_size(BatchSize::Fixed(20));
             for (how, last) in [
                 ("-j 1", with_two(two, retry_after, |stage| stage.jobs(1)).await.1),
