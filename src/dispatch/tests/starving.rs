@@ -44,7 +44,6 @@ async fn two_who_are_always_throttled_starve_nobody() {
                 ("in batches", with_two(two, retry_after, batches).await.1),
                 ("two apps", with_two(two, retry_after, |stage| stage.apps(2).jobs(4)).await.1),
             ] {
-                eprintln!("{two:?}, {retry_after:?}, {how}: {last}");
                 assert!(last < most, "{two:?}, {retry_after:?}, {how}: {last}");
             }
         }
