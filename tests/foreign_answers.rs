@@ -329,7 +329,7 @@ fn no_wait_is_too_long_to_be_understood() {
                     done.exits(0);
                     assert_eq!((row["outcome"].as_str(), count), ("revoked", 2), "{wait}");
                 }
-                assert!(began.elapsed() < Duration::from_secs(30), "{wait}: {:?}", began.elapsed());
+                assert!(began.elapsed() < Duration::from_secs(90), "{wait}: {:?}", began.elapsed());
             });
         }
     });
@@ -499,7 +499,7 @@ fn one_user_does_not_starve_the_rest() {
                 );
                 let users: String = (0..302).map(|n| format!("u{n:03}@contoso.com\n")).collect();
                 let input = stage.input("users.txt", users);
-                let done = stage.run(&input, &[args, &["--deadline", "9s", "--rate", "1000/s"]].concat());
+                let done = stage.run(&input, &[args, &["--deadline", "45s", "--rate", "1000/s"]].concat());
                 let outcomes = stage.folder().outcomes();
                 let count = |word: &str| outcomes.values().filter(|outcome| *outcome == word).count();
                 assert_eq!((count("revoked"), count("throttled_out")), (300, 2), "{args:?}: {done:#?}");
