@@ -347,6 +347,7 @@ fn what_was_too_long_a_wait_is_asked_again_by_resume() {
     let mut command = stage.bare("run");
     command.env("ENTRA_REVOKE_TOKEN", stage::TOKEN).arg(input).args([
         "--yes",
+        "--no-lookup",
         "-j",
         "1",
         "--graph-url",
