@@ -435,6 +435,10 @@ pub struct SendingArgs {
     /// Tries after the first, where a repeat may help; throttling costs none [default: 5]
     #[arg(long, value_name = "N")]
     pub retries: Option<u32>,
+    /// Longest wait that a server may ask for (Retry-After): whoever is asked to wait longer is throttled_out, for resume
+    /// [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    pub max_wait: Option<Duration>,
     /// End the sending after this time, such as 10m
     #[arg(long, value_name = "TIME", value_parser = duration::parse)]
     pub deadline: Option<Duration>,

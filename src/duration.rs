@@ -2,13 +2,15 @@
 
 use std::time::Duration;
 
+use crate::number;
+
 /// A text that is no duration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no duration: write 250ms, 3s, 2m or 1h30m")]
+#[error("'{0}' is no duration: write 250ms, 3s, 2m or 1h30m, 366d at most")]
 pub struct InvalidDuration(String);
 
 /// Reads a duration: one or more numbers, each with its unit (`ms`, `s`, `m`, `h`, `d`), the larger first. A bare
-/// number has no unit and is refused.
+/// number has no unit and is refused, and so is what is longer than 366 days.
 pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
     let invalid = || InvalidDuration(text.to_owned());
     let mut rest = text.trim();
@@ -31,12 +33,16 @@ pub fn parse(text: &str) -> Result<Duration, InvalidDuration> {
             _ => return Err(invalid()),
         };
         let number: f64 = number.parse().map_err(|_| invalid())?;
-        let part = Duration::try_from_secs_f64(number * unit).map_err(|_| invalid())?;
+        let part = number::seconds(number * unit).ok_or_else(invalid)?;
         if unit >= last_unit {
             return Err(invalid());
         }
         (last_unit, rest) = (unit, next);
-        sum = sum.checked_add(part).ok_or_else(invalid)?;
+        // Whatever is longer was cut to the longest, and is refused with what stands beside it.
+        sum = sum.saturating_add(part);
+        if number * unit > number::LONGEST.as_secs_f64() || sum > number::LONGEST {
+            return Err(invalid());
+        }
     }
     Ok(sum)
 }
@@ -60,13 +66,26 @@ mod tests {
         assert_eq!(seconds("1.5s"), 1.5);
         assert_eq!(seconds("1d"), 86_400.0);
         assert_eq!(seconds("0s"), 0.0);
+        assert_eq!(seconds("366d"), number::LONGEST.as_secs_f64());
     }
 
     #[test]
     fn what_is_no_duration_is_refused() {
-        for wrong in
-            ["", "3", "s", "3x", "-3s", "1m1h", "3s3s", "1e9s", "..s", "3 s", "99999999999999999999d"]
-        {
+        for wrong in [
+            "",
+            "3",
+            "s",
+            "3x",
+            "-3s",
+            "1m1h",
+            "3s3s",
+            "1e9s",
+            "..s",
+            "3 s",
+            "99999999999999999999d",
+            "367d",
+            "366d1ms",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -251,6 +251,11 @@ pub enum Stop {
         /// Users allowed.
         allowed: u32,
     },
+    /// Graph asked to wait for longer than `--max-wait`.
+    MaxWait {
+        /// How long, and what to do.
+        detail: String,
+    },
     /// SIGINT, or Ctrl-C.
     Interrupted,
     /// SIGTERM, or its Windows twins.
@@ -277,6 +282,8 @@ impl Stop {
     pub fn exit_code(&self) -> u8 {
         match self {
             Stop::Halt { .. } | Stop::Deadline { .. } | Stop::MaxUsers { .. } => 5,
+            // Users are left, as after a run that came to its end.
+            Stop::MaxWait { .. } => 3,
             Stop::Interrupted => 130,
             Stop::Terminated => 143,
             Stop::SignIn { .. } | Stop::Permission { .. } => 4,
@@ -293,6 +300,7 @@ impl std::fmt::Display for Stop {
             Stop::MaxUsers { planned, allowed } => {
                 write!(f, "the plan holds {planned} users, --max-users allows {allowed}: nothing was sent")
             }
+            Stop::MaxWait { detail } => write!(f, "throttled: {detail}"),
             Stop::Interrupted => f.write_str("interrupted"),
             Stop::Terminated => f.write_str("terminated"),
             Stop::SignIn { detail } => write!(f, "sign-in: {detail}"),

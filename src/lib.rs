@@ -37,6 +37,7 @@ pub mod identity;
 pub mod intake;
 pub mod journal;
 mod json;
+mod number;
 pub mod outcome;
 pub mod plan;
 pub mod plan_file;

@@ -18,8 +18,10 @@ use std::time::Duration;
 
 use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs, WorkArgs};
 use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Pace, Pacing, Rate};
+use crate::http::MAX_WAIT;
 use crate::identity::{Endpoint, FurtherApp, Offer, Sources, process_variables};
 use crate::journal::{ProtectEntry, ProtectRecord, SettingsRecord};
+use crate::number;
 use crate::outcome::Accepted;
 use crate::tenant::TenantName;
 
@@ -39,6 +41,8 @@ pub struct Sending {
     pub burst: Option<u32>,
     /// Tries after the first.
     pub retries: u32,
+    /// The longest wait that a server may ask for, where it was given.
+    pub max_wait: Option<Duration>,
     /// When sending ends.
     pub deadline: Option<Duration>,
     /// When to stop by itself.
@@ -58,6 +62,7 @@ impl Sending {
             rate: args.rate.unwrap_or_default(),
             burst: args.burst,
             retries: args.retries.unwrap_or(RETRIES),
+            max_wait: args.max_wait,
             deadline: args.deadline,
             halt: args.halt,
             max_users: args.max_users,
@@ -76,6 +81,7 @@ impl Sending {
             burst: args.burst.or(had.burst.filter(|_| args.rate.is_none())),
             retries: args.retries.unwrap_or(had.retries),
             max_users: args.max_users.or(had.max_users),
+            max_wait: args.max_wait.or(had.max_wait_ms.map(number::millis)),
             halt: args.halt.or_else(|| had.halt.as_ref()?.parse().ok()),
             accepted: if args.accept.is_empty() { had.accept.clone() } else { new.accepted },
             ..new
@@ -113,6 +119,7 @@ impl Sending {
             places: usize::MAX,
             pacing: self.pacing(speed),
             retries: self.retries,
+            max_wait: self.max_wait.unwrap_or(MAX_WAIT),
             deadline: self.deadline,
             halt: self.halt,
             accepted: self.accepted.clone(),
@@ -224,6 +231,7 @@ pub fn record(
         burst: sending.burst,
         retries: sending.retries,
         timeout_ms: network.timeout.as_millis() as u64,
+        max_wait_ms: sending.max_wait.map(|wait| wait.as_millis() as u64),
         deadline_ms: sending.deadline.map(|deadline| deadline.as_millis() as u64),
         halt: sending.halt.map(|halt| halt.to_string()),
         max_users: sending.max_users,

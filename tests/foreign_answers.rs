@@ -280,3 +280,233 @@ fn a_429_whose_body_stalls_closes_the_gate_and_costs_no_try() {
     assert_eq!(throttled.len(), 1, "{throttled:#?}");
     assert_eq!(throttled[0]["retry_after_ms"], 2000);
 }
+
+/// Times to wait at the edges of u64, i64 and the calendar.
+const TOO_LONG: [&str; 6] = [
+    "18446744073709551615.9999",
+    "18446744073709551616",
+    "9223372036854775807",
+    "9223372037",
+    "31622400.9999",
+    "Fri, 31 Dec 9999 23:59:59 GMT",
+];
+
+/// What is no time to wait.
+const NO_NUMBERS: [&str; 8] = ["1e308", "1.8e19", "NaN", "inf", "-0", "-9223372036854775808", "+5", " "];
+
+fn asks_for(wait: &str) -> String {
+    answer("429 Too Many Requests", &[own(), format!("retry-after: {wait}")], "")
+}
+
+#[track_caller]
+fn no_panic(what: &str, done: &Done) {
+    let broken = done.stderr.contains("panicked") || done.stderr.contains("broke down");
+    assert!(!broken && done.code != Some(101), "{what}: {done:#?}");
+}
+
+#[test]
+fn no_wait_is_too_long_to_be_understood() {
+    std::thread::scope(|scope| {
+        for wait in TOO_LONG.into_iter().chain(NO_NUMBERS) {
+            scope.spawn(move || {
+                let began = Instant::now();
+                let (stage, done, count) = against(
+                    move |number, _| {
+                        if number == 0 { asks_for(wait) } else { answer("204 No Content", &[own()], "") }
+                    },
+                    &["--retries", "0"],
+                );
+                no_panic(wait, &done);
+                let row = stage.folder().row("a@contoso.com");
+                if TOO_LONG.contains(&wait) {
+                    done.exits(3);
+                    assert_eq!((row["outcome"].as_str(), count), ("throttled_out", 1), "{wait}");
+                    assert!(done.stdout.contains("entra-revoke resume"), "{}", done.stdout);
+                    let stopped = stage.folder().summary()["stopped"].clone();
+                    assert_eq!(stopped["reason"], "max_wait", "{stopped}");
+                } else {
+                    // It is as if it were missing.
+                    done.exits(0);
+                    assert_eq!((row["outcome"].as_str(), count), ("revoked", 2), "{wait}");
+                }
+                assert!(began.elapsed() < Duration::from_secs(90), "{wait}: {:?}", began.elapsed());
+            });
+        }
+    });
+}
+
+#[test]
+fn what_was_too_long_a_wait_is_asked_again_by_resume() {
+    let stage = Stage::new("");
+    let (root, seen) = serve_seen(|number, _| match number {
+        0 => asks_for("7200"),
+        1 => answer("503 Service Unavailable", &[own(), "retry-after: 7200".to_owned()], ""),
+        _ => answer("204 No Content", &[own()], ""),
+    });
+    let input = stage.input("users.txt", "a@contoso.com\nb@contoso.com\nc@contoso.com\n");
+    let mut command = stage.bare("run");
+    command.env("ENTRA_REVOKE_TOKEN", stage::TOKEN).arg(input).args([
+        "--yes",
+        "--no-lookup",
+        "-j",
+        "1",
+        "--graph-url",
+        &root,
+    ]);
+    let done = stage.finish(&mut command);
+    done.exits(3);
+    assert!(done.stdout.contains("--max-wait is 1h"), "{}", done.stdout);
+    let folder = stage.folder();
+    let words = |folder: &stage::RunDir| folder.outcomes().into_values().collect::<Vec<_>>();
+    assert_eq!(words(&folder), ["throttled_out", "not_attempted", "not_attempted"]);
+    let resume = |args: &[&str]| {
+        let mut command = stage.bare("resume");
+        command.env("ENTRA_REVOKE_TOKEN", stage::TOKEN).arg(&folder.path).args(["--graph-url", &root]);
+        stage.finish(command.args(["-j", "1"]).args(args))
+    };
+    // A failure that asks for so long a wait is not waited for either, and the others go on.
+    resume(&[]).exits(3);
+    assert_eq!(words(&folder), ["failed", "revoked", "revoked"]);
+    resume(&["--max-wait", "0s"]).exits(0);
+    assert_eq!(seen.lock().expect("nobody panicked").len(), 5);
+}
+
+/// `run` as an app against a server that is Graph and the authority.
+fn as_app(stage: &Stage, root: &str, args: &[&str]) -> Done {
+    let input = stage.input("users.txt", "a@contoso.com\n");
+    let mut command = stage.bare("run");
+    command.args(["--tenant", ID, "--client-id", OTHER, "--graph-url", root, "--authority-url", root]);
+    command.arg(input).args(["--yes", "--no-lookup"]);
+    stage.finish(command.args(args))
+}
+
+#[test]
+fn no_number_of_a_sign_in_is_too_large() {
+    let lives = ["1.8e19", "18446744073709551615", "\"18446744073709551615\"", "1e308", "253402300800"];
+    let none = ["-1", "\"NaN\"", "\"inf\"", "\"+5\"", "\" \"", "-1.8e19", "true", "\"1e308\""];
+    std::thread::scope(|scope| {
+        for number in lives.into_iter().chain(none) {
+            scope.spawn(move || {
+                let stage = Stage::new("");
+                let (root, _) = serve_seen(move |_, seen| {
+                    let token = format!(r#"{{"access_token":"fake","expires_in":{number}}}"#);
+                    let code = format!(
+                        r#"{{"device_code":"d","user_code":"U","verification_uri":"https://microsoft.com/x",
+                            "expires_in":{number},"interval":0.1}}"#
+                    );
+                    match &seen.line {
+                        line if line.contains("/devicecode") => answer("200 OK", &[], &code),
+                        line if line.contains("/token") => answer("200 OK", &[], &token),
+                        _ => answer("204 No Content", &[own()], ""),
+                    }
+                });
+                let code = if lives.contains(&number) { 0 } else { 4 };
+                for auth in ["client-secret", "device-code"] {
+                    let mut command = stage.bare("run");
+                    command.env("AZURE_CLIENT_SECRET", "fake-secret").args([
+                        "--auth",
+                        auth,
+                        "--yes",
+                        "--no-lookup",
+                    ]);
+                    command.args(["--tenant", ID, "--client-id", OTHER, "--graph-url", &root]);
+                    command.args(["--authority-url", &root]).arg(stage.input("users.txt", "a@contoso.com\n"));
+                    let done = stage.finish(&mut command);
+                    no_panic(number, &done);
+                    done.exits(code);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_sign_in_does_not_wait_for_long() {
+    std::thread::scope(|scope| {
+        for (number, max_wait) in [("18446744073709551615.9999", "1h"), ("1.8e19", "1h"), ("3", "2s")] {
+            scope.spawn(move || {
+                let stage = Stage::new("");
+                let began = Instant::now();
+                // The poll of a device code waits for as long as it is told to, but not beyond the code's end.
+                let (root, _) = serve_seen(move |_, seen| {
+                    let code = format!(
+                        r#"{{"device_code":"d","user_code":"U","verification_uri":"https://microsoft.com/x",
+                            "expires_in":1,"interval":{}}}"#,
+                        number.trim_end_matches(".9999")
+                    );
+                    match &seen.line {
+                        line if line.contains("/devicecode") => answer("200 OK", &[], &code),
+                        _ => asks_for(number),
+                    }
+                });
+                let done = as_app(&stage, &root, &["--auth", "device-code"]);
+                no_panic(number, &done);
+                done.exits(4);
+                if number != "1.8e19" {
+                    let mut command = stage.bare("run");
+                    command.env("AZURE_CLIENT_SECRET", "fake-secret").args([
+                        "--auth",
+                        "client-secret",
+                        "--yes",
+                    ]);
+                    command.args(["--tenant", ID, "--client-id", OTHER, "--graph-url", &root]);
+                    command.args(["--authority-url", &root, "--max-wait", max_wait]);
+                    let done = stage.finish(command.arg(stage.input("users.txt", "a@contoso.com\n")));
+                    no_panic(number, &done);
+                    done.exits(4);
+                    assert!(done.stderr.contains("asks to be left alone for"), "{}", done.stderr);
+                }
+                assert!(began.elapsed() < Duration::from_secs(25), "{number}: {:?}", began.elapsed());
+            });
+        }
+    });
+}
+
+#[test]
+fn a_read_that_is_needed_does_not_wait_for_long() {
+    std::thread::scope(|scope| {
+        for (number, max_wait) in [("18446744073709551615.9999", "1h"), ("5", "4s")] {
+            scope.spawn(move || {
+                let stage = Stage::new("");
+                let (root, _) = serve_seen(move |_, _| asks_for(number));
+                let began = Instant::now();
+                let mut command = stage.bare("run");
+                command.env("ENTRA_REVOKE_TOKEN", stage::TOKEN).args([
+                    "--group",
+                    ID,
+                    "--yes",
+                    "--graph-url",
+                    &root,
+                ]);
+                let done = stage.finish(command.args(["--max-wait", max_wait]));
+                no_panic(number, &done);
+                done.exits(1);
+                assert!(done.stderr.contains("asks to be left alone for"), "{}", done.stderr);
+                assert!(began.elapsed() < Duration::from_secs(15), "{number}: {:?}", began.elapsed());
+            });
+        }
+    });
+}
+
+/// Two users who always answer 429 keep nobody else from being sent.
+#[test]
+fn one_user_does_not_starve_the_rest() {
+    std::thread::scope(|scope| {
+        for args in [&["-j", "1"][..], &[], &["--batch-size", "1"]] {
+            scope.spawn(move || {
+                let stage = Stage::new(
+                    "[[fault]]\nmatch = 'u000@*'\nanswer = 429\nretry_after = '0.3'\n\
+                                        [[fault]]\nmatch = 'u001@*'\nanswer = 429\nretry_after = '0.3'\n",
+                );
+                let users: String = (0..302).map(|n| format!("u{n:03}@contoso.com\n")).collect();
+                let input = stage.input("users.txt", users);
+                let done = stage.run(&input, &[args, &["--deadline", "45s", "--rate", "1000/s"]].concat());
+                let outcomes = stage.folder().outcomes();
+                let count = |word: &str| outcomes.values().filter(|outcome| *outcome == word).count();
+                assert_eq!((count("revoked"), count("throttled_out")), (300, 2), "{args:?}: {done:#?}");
+                // The deadline may come before the two have had all of their tries.
+                assert!(matches!(done.code, Some(3 | 5)), "{done:#?}");
+            });
+        }
+    });
+}

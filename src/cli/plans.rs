@@ -51,6 +51,9 @@ pub struct PlanArgs {
     /// Send nothing if the plan holds more users than this: `apply` heeds it
     #[arg(long, value_name = "N", help_heading = "Safety")]
     pub max_users: Option<u32>,
+    /// Longest wait that a server may ask for (Retry-After) while the directory is read [default: 1h]
+    #[arg(long, value_name = "TIME", value_parser = duration::parse, help_heading = "Network")]
+    pub max_wait: Option<Duration>,
     /// Your case's id: it stands in the plan, and in every row of the report
     #[arg(long, value_name = "TEXT", help_heading = "Evidence")]
     pub case_id: Option<String>,

@@ -33,7 +33,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     if tell {
         unused_profile(&file.head, profile.as_ref()).iter().for_each(|sentence| console::say(sentence));
     }
-    let network = Network::new(&args.sign_in, &args.network)?;
+    let network = Network::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
     let mut who = SignIn::new(&args.sign_in);
     let graph_url = network.graph_url.as_ref().map(ToString::to_string);
     let now =

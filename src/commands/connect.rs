@@ -76,7 +76,7 @@ pub(super) async fn connect(
 
 /// The HTTP clients, which all apps of a process share.
 pub(super) fn clients(network: &Network) -> Result<HttpClients, Error> {
-    let clients = HttpClients::new(&network.http())?;
+    let clients = network.clients()?;
     for loss in http::overruled(&network.connect_to) {
         console::say(&format!("warning: {loss}"));
     }

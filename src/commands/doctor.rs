@@ -43,7 +43,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
         profiles::take(profile, &mut args.sign_in, &mut args.network, Output::Text)?;
         profile.examined(&mut args);
     }
-    let network = Network::new(&args.sign_in, &args.network)?;
+    let network = Network::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
     let who = SignIn::new(&args.sign_in);
     let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&[], &who.sources)?;
@@ -55,7 +55,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     secret_files::warn(&who.sources, &process_variables);
     let mut findings = Findings::default();
     findings.add(version());
-    match HttpClients::new(&network.http()) {
+    match network.clients() {
         Ok(clients) => {
             examine(&who, &network, &args.protect, clients.clone(), &mut findings).await;
             further_apps(&who, &apps, &network, &clients, &mut findings).await;

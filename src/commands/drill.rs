@@ -20,6 +20,7 @@ use crate::directory::Selector;
 use crate::error::Error;
 use crate::graph::Priority;
 use crate::harmless::excerpt;
+use crate::http::MAX_WAIT;
 use crate::identity::{Auth, Cloud, Sources};
 use crate::plan::{Signed, Tenants};
 use crate::settings::profiled;
@@ -176,6 +177,7 @@ pub(super) async fn sign_in(
         graph_url: Some(url),
         authority_url: simulator.url().parse().ok(),
         timeout,
+        max_wait: MAX_WAIT,
         ca_cert: None,
         connect_to: Vec::new(),
         priority: Priority::default(),

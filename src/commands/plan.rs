@@ -29,7 +29,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
         order: args.order,
         safety: args.safety,
         dry_run: false,
-        sending: SendingArgs { max_users: args.max_users, ..SendingArgs::default() },
+        sending: SendingArgs { max_users: args.max_users, max_wait: args.max_wait, ..SendingArgs::default() },
         evidence: EvidenceArgs { case_id: args.case_id, output_dir: None },
         output: args.output,
     };
@@ -39,7 +39,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
         profiles::take(profile, &mut sign_in, &mut network, work.output.output)?;
         profile.work(&mut work);
     }
-    let network = Network::new(&sign_in, &network)?;
+    let network = Network::new(&sign_in, &network)?.waiting(work.sending.max_wait);
     let who = SignIn::new(&sign_in);
     standard_input::check(&files, &who.sources)?;
     plan_file::is_free(&path, overwrite)?;

@@ -26,6 +26,7 @@ use crate::event::{Event, Order, Settled, Stop, TenantIndex};
 use crate::harmless::excerpt;
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, Ledger, Operator, RUN_JSON, RunFolder, RunRecord};
+use crate::number;
 use crate::outcome::{Accepted, Outcome};
 use crate::plan::{PlanReader, Target, Tenants};
 use crate::report::{Seal, was_drill};
@@ -101,7 +102,8 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     differences.protected(protected.iter(), &whole.targets);
     let outstanding: Vec<Order> =
         outstanding.into_iter().filter(|order| !protected.contains_key(order)).collect();
-    let holds = if simulator.is_none() { holds(&whole.ledger) } else { Vec::new() };
+    let settings = sending.dispatch(drill.as_ref().map_or(1.0, |drill| drill.pace()));
+    let holds = if simulator.is_none() { holds(&whole.ledger, settings.max_wait) } else { Vec::new() };
     if shows {
         say_holds(&holds);
     }
@@ -137,7 +139,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         resumed: Some(work),
         holds,
         permitted,
-        settings: sending.dispatch(drill.map_or(1.0, |drill| drill.pace())),
+        settings,
         refused,
         operator,
         posts,
@@ -182,7 +184,7 @@ impl Hands {
         simulator: &Simulator,
         drill: &DrillRecord,
     ) -> Result<Hands, Error> {
-        let timeout = args.network.timeout.unwrap_or(Duration::from_millis(record.settings.timeout_ms));
+        let timeout = args.network.timeout.unwrap_or(number::millis(record.settings.timeout_ms));
         let connection = drill::sign_in(simulator, drill, timeout).await?.2;
         let (differences, flags) = Default::default();
         Ok(Hands { way: Way::One(Box::new(connection)), differences, flags })
@@ -197,6 +199,7 @@ impl Hands {
     ) -> Result<Hands, Error> {
         let record = &whole.record;
         let network = Network::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
+        let network = network.waiting(max_wait(args, record));
         if args.output.output != Output::None {
             network.notices.iter().for_each(|notice| console::say(notice));
         }
@@ -513,14 +516,20 @@ fn permitted(ledger: &Ledger, targets: &[Target]) -> BTreeSet<TenantIndex> {
 }
 
 /// How long Graph still wants to be left alone, in each tenant or in all: a 429 that an earlier process got holds for
-/// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing.
-fn holds(ledger: &Ledger) -> Vec<(Option<TenantIndex>, Duration)> {
+/// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing. A wait for which nobody
+/// would have waited is not waited for now either: whoever goes on with the run asks again.
+fn holds(ledger: &Ledger, max_wait: Duration) -> Vec<(Option<TenantIndex>, Duration)> {
     let now = crate::dispatch::now();
-    let left = ledger.closed_until.iter().filter_map(|(tenant, until)| {
-        let left = Duration::try_from(until.duration_since(now)).ok()?;
-        (!left.is_zero()).then_some((*tenant, left))
+    let left = ledger.closings.iter().filter_map(|(tenant, closings)| {
+        let left = closings.iter().filter_map(|closing| closing.left(now));
+        Some((*tenant, left.filter(|left| *left <= max_wait).max()?))
     });
     left.collect()
+}
+
+/// The longest wait that a server may ask for: what is given now, or what the run had.
+fn max_wait(args: &ResumeArgs, record: &RunRecord) -> Option<Duration> {
+    Sending::resumed(&args.sending, &record.settings).max_wait
 }
 
 fn tenant_name(record: &RunRecord) -> &str {
@@ -538,7 +547,7 @@ fn work(ledger: &Ledger, outstanding: &[Order], folder: &RunFolder) -> Result<Ve
         Ok(Work {
             order: *order,
             attempts: standing.attempts,
-            throttled: Duration::from_millis(standing.throttled_ms),
+            throttled: number::millis(standing.throttled_ms),
             first_sent_at: standing.first_sent_at,
         })
     };

@@ -37,7 +37,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
             profile.refuse_unapproved()?;
         }
     }
-    let network = Network::new(&args.sign_in, &args.network)?;
+    let network = Network::new(&args.sign_in, &args.network)?.waiting(args.work.sending.max_wait);
     let who = SignIn::new(&args.sign_in);
     let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&args.files, &who.sources)?;

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::number::after;
+
 /// Resource units a second: an app has 3,500 in 10 s in a tenant of the smallest size
 /// (learn.microsoft.com/graph/throttling-limits, "Identity and access service limits"), and other work of the same app
 /// gets a little of it.
@@ -104,7 +106,7 @@ impl Pace {
         }
         // Graph's bucket is empty, so this one is.
         state.left = state.left.min(0.0);
-        state.closed = state.closed.max(now + wait);
+        state.closed = state.closed.max(after(now, wait));
     }
 
     fn locked(&self) -> std::sync::MutexGuard<'_, State> {

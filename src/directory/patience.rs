@@ -23,6 +23,8 @@ pub(super) struct Patience {
     tries: u32,
     /// No wait goes beyond this.
     longest: Duration,
+    /// No server may ask for more than this.
+    asked: Duration,
     failed: u32,
     throttled: u32,
 }
@@ -30,7 +32,12 @@ pub(super) struct Patience {
 impl Patience {
     pub(super) fn new(step: Duration) -> Patience {
         let (began, tries, longest) = (Instant::now(), TRIES, PATIENCE);
-        Patience { began, step, tries, longest, failed: 0, throttled: 0 }
+        Patience { began, step, tries, longest, asked: PATIENCE, failed: 0, throttled: 0 }
+    }
+
+    /// One that no server may ask to wait longer than this.
+    pub(super) fn at_most(self, max_wait: Duration) -> Patience {
+        Patience { asked: max_wait, ..self }
     }
 
     /// One that asks once.
@@ -50,7 +57,7 @@ impl Patience {
             return None;
         }
         // A failure mostly passes sooner than a throttle.
-        self.in_time(asked.unwrap_or_default().max(self.own(self.failed) / 2))
+        self.in_time(asked, self.own(self.failed) / 2)
     }
 
     /// How long to wait after a 429; none where that is too long. A wait that proved too short is not believed twice.
@@ -61,7 +68,7 @@ impl Patience {
             Some(_) if self.throttled == 1 => Duration::ZERO,
             Some(_) => self.own(self.throttled - 1),
         };
-        self.in_time(asked.unwrap_or_default().max(own))
+        self.in_time(asked, own)
     }
 
     /// Whether it was asked more than once.
@@ -74,8 +81,11 @@ impl Patience {
         full.mul_f64(0.75 + 0.25 * fastrand::f64())
     }
 
-    fn in_time(&self, wait: Duration) -> Option<Duration> {
-        (self.tries > 1 && self.began.elapsed() + wait <= self.longest).then_some(wait)
+    fn in_time(&self, asked: Option<Duration>, own: Duration) -> Option<Duration> {
+        let asked = asked.unwrap_or_default();
+        let wait = asked.max(own);
+        let ends = self.began.elapsed().saturating_add(wait);
+        (self.tries > 1 && asked <= self.asked && ends <= self.longest).then_some(wait)
     }
 }
 
@@ -118,6 +128,10 @@ mod tests {
         let mut patience = Patience::new(SECOND);
         assert_eq!(patience.throttled(Some(SECOND * 90)), Some(SECOND * 90));
         assert_eq!(patience.throttled(Some(SECOND * 601)), None);
+        assert_eq!(Patience::new(SECOND).at_most(SECOND).throttled(Some(SECOND * 2)), None);
+        assert_eq!(Patience::new(SECOND).at_most(SECOND).failed(Some(SECOND * 2)), None);
+        assert!(Patience::new(SECOND).at_most(SECOND).throttled(Some(SECOND)).is_some());
+        assert_eq!(Patience::new(SECOND).at_most(SECOND).throttled(Some(Duration::MAX)), None);
         let mut waited = Duration::ZERO;
         while let Some(wait) = patience.throttled(None) {
             tokio::time::sleep(wait).await;

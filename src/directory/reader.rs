@@ -94,7 +94,8 @@ impl Reader {
 
     /// A new patience.
     pub(super) fn patience(&self) -> Patience {
-        let patience = Patience::new(self.shared.step).hasty(self.hasty);
+        let patience =
+            Patience::new(self.shared.step).at_most(self.shared.clients.max_wait()).hasty(self.hasty);
         match &self.budget {
             Some(budget) => patience.within(budget.left()),
             None => patience,

@@ -12,6 +12,7 @@ use super::{Departed, Dispatcher, Flight, Joined, Verdict, backoff, now, verdict
 use crate::event::{Answered, Event, Settled, Stop};
 use crate::graph::{Answer, Graph, Loss, Lost, Reply};
 use crate::http::is_of_a_gateway;
+use crate::number::after;
 use crate::outcome::Outcome;
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
@@ -87,7 +88,10 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             // Which limit it is about is still to be found.
             (Verdict::Throttled { .. }, _) => {}
             (_, Reply::Lost(_) | Reply::Unbatched(_)) => self.lost(departed),
-            (_, Reply::Response(response)) => self.passed(departed, response),
+            (_, Reply::Response(response)) => {
+                self.passed(departed, response);
+                self.take_evidence(departed, &mut live, &judged);
+            }
         }
         // Neither a lost answer nor a 429 says that the token was looked at.
         let silent = matches!(answer.reply, Reply::Lost(_) | Reply::Unbatched(_))
@@ -97,6 +101,17 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             self.sender(whose).renewal.proved(answer.token);
         }
         self.judge(departed, live, judged, answer);
+    }
+
+    /// An answer other than 429 tells of others' throttles, too.
+    fn take_evidence(&mut self, departed: Departed, live: &mut Live, judged: &Verdict) {
+        let evidence = &mut self.lanes[departed.whose.lane].evidence;
+        evidence.tried(live.work.order, departed.at);
+        // Whoever was throttled itself until now says nothing of those who still are.
+        if live.throttles == 0 && matches!(judged, Verdict::Done | Verdict::Settle(_)) {
+            evidence.passed(departed.at);
+        }
+        live.end_throttles();
     }
 
     fn judge(&mut self, departed: Departed, mut live: Live, judged: Verdict, answer: Answer) {
@@ -171,7 +186,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     fn retry(&mut self, lane: usize, mut live: Live, otherwise: Outcome, at_least: Option<Duration>) {
-        if live.tries > self.settings.retries {
+        let too_long = at_least.is_some_and(|wait| wait > self.settings.max_wait);
+        if live.tries > self.settings.retries || too_long {
             return self.settle(lane, live, otherwise);
         }
         self.record_answered(&live);
@@ -179,12 +195,12 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let in_vain = self.lanes[lane].refusals.asked_in_vain(std::mem::take(&mut live.from_elsewhere));
         self.follow(lane, in_vain);
         let wait = backoff::wait(live.tries).max(at_least.unwrap_or_default());
-        let now = Instant::now();
-        let at = now.checked_add(wait).unwrap_or(now);
-        self.lanes[lane].queue.again_at(at, live);
+        let at = after(Instant::now(), wait);
+        let queue = &mut self.lanes[lane].queue;
+        if live.apart.is_some() { queue.set_apart(at, live) } else { queue.again_at(at, live) }
     }
 
-    fn settle(&mut self, lane: usize, live: Live, outcome: Outcome) {
+    pub(super) fn settle(&mut self, lane: usize, live: Live, outcome: Outcome) {
         self.lanes[lane].settled += 1;
         if let Some(stop) = self.watch.settled(outcome) {
             self.stop(stop);
@@ -224,7 +240,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             outcome,
             evidence: live.last,
             attempts: live.work.attempts,
-            throttled_ms: live.work.throttled.as_millis() as u64,
+            throttled_ms: millis_of(live.work.throttled),
             first_sent_at: live.work.first_sent_at,
             client_request_id: live.client_request_id,
         }));
@@ -240,11 +256,16 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             user,
             attempt: live.work.attempts,
             outcome: live.otherwise,
-            throttled_ms: live.work.throttled.as_millis() as u64,
+            throttled_ms: millis_of(live.work.throttled),
             client_request_id: live.client_request_id,
             evidence: live.last.clone(),
         }));
     }
+}
+
+/// A time as the journal keeps it.
+fn millis_of(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether a server or the way to it is overburdened: no answer came, or none of the service's own.

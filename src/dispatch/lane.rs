@@ -14,6 +14,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::Settings;
+use super::apart::Evidence;
 use super::fresh::Fresh;
 use super::live::{Live, MOST_APPS, Senders};
 use super::pacer::{Departure, Pacer, Permit};
@@ -45,6 +46,8 @@ pub(super) struct Lane<G> {
     pub(super) pacer: Pacer,
     pub(super) width: Width,
     pub(super) refusals: Refusals,
+    /// What tells a user's own throttle from a limit.
+    pub(super) evidence: Evidence,
     /// Why nothing more is sent in this tenant.
     pub(super) stop: Option<Stop>,
     /// The sender that is asked first.
@@ -96,6 +99,7 @@ impl<G: Graph> Lane<G> {
             pacer: Pacer::new(settings.pacing.tenant, planned),
             width: Width::new(settings, places),
             refusals: Refusals::new(&settings.accepted, planned),
+            evidence: Evidence::default(),
             stop: tenant.refused,
             turn: 0,
             answered: 0,
@@ -127,7 +131,10 @@ impl<G: Graph> Lane<G> {
             match self.way(Whose { lane, sender }, shared, renewals, now) {
                 Way::Free(users) => {
                     self.turn = (sender + 1) % self.senders.len();
-                    return Step::Leave { sender, lives: self.queue.take(sender, users) };
+                    let again = self.is_probing_again(sender, shared);
+                    let queue = &mut self.queue;
+                    let lives = if again { queue.take_other(sender) } else { queue.take(sender, users) };
+                    return Step::Leave { sender, lives };
                 }
                 Way::NotBefore(at) => until = Some(until.map_or(at, |before| before.min(at))),
                 Way::Closed => {}
@@ -177,6 +184,13 @@ impl<G: Graph> Lane<G> {
         let sender = &self.senders[sender];
         let everywhere = sender.everywhere.and_then(|app| shared.pacer(app).closed_until());
         everywhere.or(sender.pacer.closed_until()).or(self.pacer.closed_until()).is_some()
+    }
+
+    /// Whether it does so after a probe was throttled.
+    fn is_probing_again(&self, sender: usize, shared: &Shared) -> bool {
+        let sender = &self.senders[sender];
+        let everywhere = sender.everywhere.is_some_and(|app| shared.pacer(app).is_probing_again());
+        everywhere || sender.pacer.is_probing_again() || self.pacer.is_probing_again()
     }
 
     /// Counts a request that leaves.

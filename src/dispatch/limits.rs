@@ -3,18 +3,24 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::lane::Counted;
+use super::lane::{Counted, Lane};
 use super::live::Live;
 use super::pacer::Pacer;
 use super::renewal::Whose;
 use super::{Departed, Dispatcher, backoff, now};
-use crate::event::{Event, Scope, Throttled};
+use crate::event::{Event, Scope, Stop, Throttled};
 use crate::graph::{Graph, Response};
+use crate::number::after;
+use crate::outcome::Outcome;
 
 /// Later closings of the same gate within this time are no news.
 const SAME_CLOSING: Duration = Duration::from_millis(500);
+
+/// Whoever is set apart has no fewer tries than this after the first, since they take what is left of a real limit, too.
+const LEAST_TRIES: u32 = 5;
 
 /// Which limit a 429 is about (`x-ms-throttle-scope`: `Tenant_Application`, `Tenant` or `Application` before the first
 /// `/`; learn.microsoft.com/graph/throttling).
@@ -33,6 +39,23 @@ impl Limit {
             scope if scope.eq_ignore_ascii_case("Application") => Limit::AppEverywhere,
             _ => Limit::AppInTenant,
         }
+    }
+}
+
+impl<G: Graph> Lane<G> {
+    /// Counts a 429 to a user; says whether it seems to be the user's own.
+    fn count_throttle(&mut self, live: &mut Live, departed: Instant) -> bool {
+        let now = Instant::now();
+        let before = live.throttled_at.replace(now);
+        live.throttled_since = Some(now);
+        live.throttles += 1;
+        let order = live.work.order;
+        let own = before.is_some_and(|before| self.evidence.is_own(order, before, now));
+        if before.is_none() {
+            live.passes_before = self.evidence.passes;
+        }
+        self.evidence.tried(order, departed);
+        own
     }
 }
 
@@ -118,20 +141,34 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         retry_after: Option<Duration>,
         response: &Response,
     ) {
+        if live.apart.is_some() {
+            return self.take_throttled_apart(departed, live, retry_after);
+        }
         let (limit, whose) = self.limit_of(departed, response);
         let (before, until) = self.close(departed, limit, retry_after);
-        live.throttled_since = Some(Instant::now());
         live.give_try_back();
-        live.throttles += 1;
+        let lane = &mut self.lanes[departed.whose.lane];
+        let own = lane.count_throttle(&mut live, departed.at);
+        let cleared = !own && lane.evidence.clears(departed.at);
         self.record_answered(&live);
         let queue = &mut self.lanes[departed.whose.lane].queue;
+        if cleared {
+            queue.clear_apart();
+        }
         match live.throttles {
             1 => queue.again(live),
-            // It may be throttled for its own sake: others go first, lest it be the probe for ever.
             again => {
-                let at = until.checked_add(backoff::wait(again - 1)).unwrap_or(until);
-                queue.again_at(at, live);
+                // It may be throttled for its own sake: others go first, lest it be the probe for ever.
+                let at = after(until, backoff::wait(again - 1));
+                if own {
+                    queue.set_apart(at, Live { apart: Some(0), ..live });
+                } else {
+                    queue.again_at(at, live);
+                }
             }
+        }
+        if retry_after.is_some_and(|wait| wait > self.settings.max_wait) {
+            self.check_waits();
         }
         // One closing of the gate is told once, however many answers tell of it.
         if before.is_some_and(|before| until <= before + SAME_CLOSING) {
@@ -149,4 +186,56 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             information: kept(&response.throttle_information),
         }));
     }
+
+    /// A 429 to somebody who is set apart: its wait holds for those set apart alone. While others pass, it has so many
+    /// tries as failures have.
+    fn take_throttled_apart(&mut self, departed: Departed, mut live: Live, retry_after: Option<Duration>) {
+        self.lost(departed);
+        live.give_try_back();
+        let lane = &mut self.lanes[departed.whose.lane];
+        lane.count_throttle(&mut live, departed.at);
+        let asked = retry_after.unwrap_or_default();
+        let now = Instant::now();
+        lane.queue.hold_apart(after(now, asked));
+        let own = lane.evidence.passes > live.passes_before;
+        let tries = live.apart.map_or(0, |tries| tries + u32::from(own));
+        live.apart = Some(tries);
+        if tries > self.settings.retries.max(LEAST_TRIES) || asked > self.settings.max_wait {
+            live.count_throttled();
+            return self.settle(departed.whose.lane, live, Outcome::ThrottledOut);
+        }
+        self.record_answered(&live);
+        // Where nobody else passes, all of them are tried in turn, as often as the server lets them.
+        let wait = if own { backoff::wait(tries) } else { backoff::wait(live.throttles - 1) };
+        let wait = if own || retry_after.is_none() { wait.max(asked) } else { asked };
+        self.lanes[departed.whose.lane].queue.set_apart(after(now, wait), live);
+    }
+
+    /// Ends the sending where Graph asked all apps of a tenant to wait for longer than anybody is ready to.
+    pub(super) fn check_waits(&mut self) {
+        let now = Instant::now();
+        let Some(latest) = now.checked_add(self.settings.max_wait) else { return };
+        for lane in 0..self.lanes.len() {
+            let until = self.lanes[lane].asked_until(&self.shared).filter(|until| *until > latest);
+            if let Some(until) = until.filter(|_| self.lanes[lane].is_left()) {
+                let asked = until.saturating_duration_since(now);
+                let detail = too_long(asked, self.settings.max_wait);
+                self.stop_lane(lane, Stop::MaxWait { detail });
+            }
+        }
+    }
+}
+
+/// What to tell of a wait that is too long.
+fn too_long(asked: Duration, most: Duration) -> String {
+    let text = |time: Duration| {
+        let seconds = Duration::from_secs(time.as_millis().div_ceil(1_000) as u64);
+        SignedDuration::try_from(seconds).map_or_else(|_| "very long".to_owned(), |time| format!("{time:#}"))
+    };
+    format!(
+        "Graph asked to be left alone for {}, and --max-wait is {}; nothing more is sent. `resume` the run then, or give \
+         a longer --max-wait",
+        text(asked),
+        text(most)
+    )
 }

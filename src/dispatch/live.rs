@@ -66,8 +66,14 @@ pub(super) struct Live {
     pub(super) work: Work,
     /// Tries that count against `--retries`.
     pub(super) tries: u32,
-    /// 429s so far.
+    /// 429s in turn: since it was last answered otherwise.
     pub(super) throttles: u32,
+    /// When the last of them came.
+    pub(super) throttled_at: Option<Instant>,
+    /// How many others had passed when the first of them came.
+    pub(super) passes_before: u64,
+    /// It is set apart, and was throttled so many times since then.
+    pub(super) apart: Option<u32>,
     /// Serial of the token with which Graph last answered 401.
     pub(super) unauthorized: Option<u64>,
     pub(super) throttled_since: Option<Instant>,
@@ -91,6 +97,9 @@ impl Live {
             work,
             tries: 0,
             throttles: 0,
+            throttled_at: None,
+            passes_before: 0,
+            apart: None,
             unauthorized: None,
             throttled_since: None,
             client_request_id: None,
@@ -106,7 +115,7 @@ impl Live {
     /// Counts an attempt and makes its request.
     pub(super) fn depart(&mut self, user: UserId) -> Request {
         self.count_throttled();
-        self.work.attempts += 1;
+        self.work.attempts = self.work.attempts.saturating_add(1);
         self.tries += 1;
         let client_request_id = super::new_request_id();
         self.client_request_id = Some(client_request_id);
@@ -127,10 +136,15 @@ impl Live {
         self.tries = self.tries.saturating_sub(1);
     }
 
+    /// It was answered otherwise than by a 429.
+    pub(super) fn end_throttles(&mut self) {
+        (self.throttles, self.throttled_at, self.apart) = (0, None, None);
+    }
+
     /// Adds the time since the last 429.
     pub(super) fn count_throttled(&mut self) {
         if let Some(since) = self.throttled_since.take() {
-            self.work.throttled += since.elapsed();
+            self.work.throttled = self.work.throttled.saturating_add(since.elapsed());
         }
     }
 }

@@ -16,6 +16,7 @@
 //! leaves, and an outcome is told to anybody only once its line is synced.
 
 mod answers;
+mod apart;
 mod backoff;
 mod forecast;
 mod fresh;
@@ -65,6 +66,7 @@ use uuid::Uuid;
 use crate::event::{Event, Scope, Stop, TenantIndex};
 use crate::graph::{Answer, Graph, Request};
 use crate::journal::{Journal, JournalError};
+use crate::number::after;
 use crate::outcome::Accepted;
 use crate::plan::Target;
 use lane::{Counted, Lane};
@@ -87,6 +89,8 @@ pub struct Settings {
     pub pacing: Pacing,
     /// Tries after the first one, for answers that a repeat may mend.
     pub retries: u32,
+    /// Whoever is asked to wait for longer is not waited for.
+    pub max_wait: Duration,
     /// When sending ends, counted from the dispatcher's start.
     pub deadline: Option<Duration>,
     /// When to stop by itself.
@@ -198,9 +202,10 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// Sends nothing in this tenant for so long: Graph asked an earlier process of the run to wait.
     pub fn hold(&mut self, tenant: TenantIndex, wait: Duration) {
         if let (Some(lane), Some(until)) =
-            (self.lanes.get_mut(tenant as usize), Instant::now().checked_add(wait))
+            (self.lanes.get_mut(tenant as usize), Some(after(Instant::now(), wait)))
         {
-            lane.pacer.close(until);
+            // What nobody would wait for is asked again: somebody went on with the run.
+            lane.pacer.close(if wait > self.settings.max_wait { Instant::now() } else { until });
         }
     }
 

@@ -1,4 +1,5 @@
-//! What is left to do in one tenant, in the plan's order: not begun, to be sent again, to be sent again later.
+//! What is left to do in one tenant, in the plan's order: not begun, to be sent again, to be sent again later; and behind
+//! all of these, who is set apart.
 //!
 //! Whoever an app was refused (403) waits for another app of the tenant. The queue knows which apps work, so that
 //! nobody ever waits for one that does not.
@@ -8,6 +9,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::apart::Apart;
 use super::fresh::{Fresh, LAST_RANK, Rest};
 use super::live::{Live, Senders};
 use crate::event::Order;
@@ -26,6 +28,8 @@ pub(super) struct Queue {
     ready: BTreeMap<Senders, BTreeMap<Order, Live>>,
     /// To be sent again at an instant of their own.
     delayed: BTreeMap<(Instant, Order), Live>,
+    /// Who seems to be throttled for its own sake.
+    apart: Apart,
     /// The apps that work.
     working: Senders,
 }
@@ -33,7 +37,15 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(fresh: Fresh, targets: Arc<[Target]>, working: Senders) -> Queue {
         let (ready, delayed) = (BTreeMap::new(), BTreeMap::new());
-        Queue { fresh: Rest::new(fresh), elsewhere: None, targets, ready, delayed, working }
+        Queue {
+            fresh: Rest::new(fresh),
+            elsewhere: None,
+            targets,
+            ready,
+            delayed,
+            apart: Apart::default(),
+            working,
+        }
     }
 
     /// From now on only so many more are begun, from all over the plan: those first who hold no role as far as is known, and
@@ -50,31 +62,38 @@ impl Queue {
     /// Targets that are not settled and not in flight.
     pub(super) fn len(&self) -> u64 {
         let ready: usize = self.ready.values().map(BTreeMap::len).sum();
-        (self.fresh.len() + ready + self.delayed.len()) as u64
+        (self.fresh.len() + ready + self.delayed.len() + self.apart.len()) as u64
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.delayed.is_empty() && self.fresh.len() == 0
+        self.ready.is_empty() && self.delayed.is_empty() && self.fresh.len() == 0 && self.apart.len() == 0
     }
 
     /// How many may leave now by this sender as far as the queue is concerned, counted up to `most`.
     pub(super) fn waiting_for(&self, sender: usize, most: u32) -> u32 {
         let again: usize = self.open_to(sender).map(|(_, lives)| lives.len()).sum();
         let fresh = self.elsewhere.map_or(self.fresh.len(), |most| self.fresh.len().min(most as usize));
-        u32::try_from(again + fresh).unwrap_or(u32::MAX).min(most)
+        let first = again + fresh;
+        let waiting = if first > 0 { first } else { self.apart.due_for(sender) };
+        u32::try_from(waiting).unwrap_or(u32::MAX).min(most)
     }
 
     /// The next of those that nobody worked on yet.
     fn next_fresh(&mut self) -> Option<Live> {
         let Some(left) = &mut self.elsewhere else { return self.fresh.next().map(Live::new) };
         *left = left.checked_sub(1)?;
+        Some(Live { from_elsewhere: true, ..self.pick()? })
+    }
+
+    /// Somebody from anywhere in the plan.
+    fn pick(&mut self) -> Option<Live> {
         let targets = &self.targets;
         let work = self.fresh.pick(|work| match targets[work.order as usize - 1].administrator {
             true => LAST_RANK,
             // Whoever an earlier process sent would say the same as before.
             false => u8::from(work.attempts > 0),
         })?;
-        Some(Live { from_elsewhere: true, ..Live::new(work) })
+        Some(Live::new(work))
     }
 
     fn open_to(&self, sender: usize) -> impl Iterator<Item = (&Senders, &BTreeMap<Order, Live>)> {
@@ -95,9 +114,27 @@ impl Queue {
         self.delayed.insert((at, live.work.order), live);
     }
 
+    /// Puts a target behind all others, to leave not before then.
+    pub(super) fn set_apart(&mut self, at: Instant, live: Live) {
+        self.apart.push(at, live);
+    }
+
+    /// Nobody who is set apart leaves before then.
+    pub(super) fn hold_apart(&mut self, until: Instant) {
+        self.apart.hold(until);
+    }
+
+    /// Those who are set apart are as all others again.
+    pub(super) fn clear_apart(&mut self) {
+        for live in self.apart.drain() {
+            self.again(Live { apart: None, ..live });
+        }
+    }
+
     /// When the first of those who wait for an instant of their own may leave.
     pub(super) fn next_delayed(&self) -> Option<Instant> {
-        self.delayed.keys().next().map(|(at, _)| *at)
+        let delayed = self.delayed.keys().next().map(|(at, _)| *at);
+        [delayed, self.apart.next()].into_iter().flatten().min()
     }
 
     /// Brings back those whose instant has come.
@@ -109,13 +146,27 @@ impl Queue {
             let live = entry.remove();
             self.again(live);
         }
+        self.apart.wake(now);
     }
 
-    /// Takes up to `most` targets for one request by this sender: those who go again first. One that must go alone does.
+    /// Takes somebody who was not tried yet, from anywhere in the plan: a gate that one user keeps closed may be open to
+    /// another. Where there is none, whoever is next.
+    pub(super) fn take_other(&mut self, sender: usize) -> Vec<Live> {
+        let other = if self.elsewhere.is_none() { self.pick() } else { None };
+        other.map_or_else(|| self.take(sender, 1), |live| vec![live])
+    }
+
+    /// Takes up to `most` targets for one request by this sender: those who go again first, and those set apart where
+    /// there is nobody else. One that must go alone does.
     pub(super) fn take(&mut self, sender: usize, most: u32) -> Vec<Live> {
+        let first = self.take_by(most, |queue, first| queue.take_next(sender, first));
+        if first.is_empty() { self.take_by(most, |queue, _| queue.apart.take(sender)) } else { first }
+    }
+
+    fn take_by(&mut self, most: u32, next: impl Fn(&mut Queue, bool) -> Option<Live>) -> Vec<Live> {
         let mut taken: Vec<Live> = Vec::with_capacity(most.min(20) as usize);
         while taken.len() < most as usize {
-            let Some(live) = self.take_next(sender, taken.is_empty()) else { break };
+            let Some(live) = next(self, taken.is_empty()) else { break };
             let alone = live.alone;
             taken.push(live);
             if alone {
@@ -149,11 +200,14 @@ impl Queue {
         self.working.remove(sender);
         let all = std::mem::take(&mut self.ready);
         all.into_values().flatten().for_each(|(_, live)| self.again(live));
+        let working = self.working;
+        let all_asked = self.apart.iter_mut().filter(|live| live.refused_by.contains_all(working));
+        all_asked.for_each(|live| live.refused_by = Senders::default());
     }
 
     /// Takes those who were begun, in no order that matters.
     pub(super) fn take_begun(&mut self) -> Vec<Live> {
         let ready = std::mem::take(&mut self.ready).into_values().flat_map(BTreeMap::into_values);
-        ready.chain(std::mem::take(&mut self.delayed).into_values()).collect()
+        ready.chain(std::mem::take(&mut self.delayed).into_values()).chain(self.apart.drain()).collect()
     }
 }

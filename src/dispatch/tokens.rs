@@ -92,5 +92,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.lanes[lane].drop_sender(sender);
         let scope = self.scope(lane, Some(sender));
         self.recorder.note(Event::Dropped { at: now(), scope, why });
+        // The others may all be throttled for longer than is worth waiting.
+        self.check_waits();
     }
 }

@@ -51,6 +51,7 @@ mod tests {
             rate: rate.parse().unwrap(),
             burst: None,
             retries: 5,
+            max_wait: None,
             deadline: None,
             halt: None,
             max_users: None,

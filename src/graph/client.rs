@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::{Answer, Body, Graph, Loss, Lost, Priority, Reply, Request, Response, priority};
 use crate::http::{HttpClients, describe, retry_after_of};
 use crate::identity::{SignInError, Token, TokenState, Tokens, challenge};
+use crate::number;
 
 /// Longest body that is read, in bytes. Graph's answers here have a few hundred.
 const MAX_BODY: usize = 64 << 10;
@@ -220,7 +221,7 @@ pub(super) fn facts(status: u16, headers: &HeaderMap, token: &Token) -> Response
         request_id: text("request-id"),
         diagnostic: text("x-ms-ags-diagnostic"),
         retry_after: retry_after_of(headers),
-        throttle_percentage: text("x-ms-throttle-limit-percentage").and_then(|value| value.parse().ok()),
+        throttle_percentage: text("x-ms-throttle-limit-percentage").and_then(|value| number::share(&value)),
         throttle_scope: text("x-ms-throttle-scope"),
         throttle_information: text("x-ms-throttle-information"),
         claims: challenge::claims(headers),

@@ -17,6 +17,9 @@ use super::{ConnectTo, roots, tls};
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The longest wait that a server may ask for, where nothing else is said (`--max-wait`).
+pub const MAX_WAIT: Duration = Duration::from_secs(3_600);
+
 /// What all connections of the program share.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
@@ -77,6 +80,7 @@ pub struct HttpClients {
     direct: Arc<OnceLock<reqwest::Client>>,
     tls: rustls::ClientConfig,
     options: HttpOptions,
+    max_wait: Duration,
 }
 
 impl HttpClients {
@@ -94,7 +98,19 @@ impl HttpClients {
             direct: Arc::default(),
             tls,
             options: options.clone(),
+            max_wait: MAX_WAIT,
         })
+    }
+
+    /// The same, where a server may ask for no longer a wait than this.
+    #[must_use]
+    pub fn waiting(self, max_wait: Duration) -> HttpClients {
+        HttpClients { max_wait, ..self }
+    }
+
+    /// The longest wait that a server may ask for (`--max-wait`).
+    pub fn max_wait(&self) -> Duration {
+        self.max_wait
     }
 
     /// The client that keeps its connections.

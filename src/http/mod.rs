@@ -11,7 +11,7 @@ mod status;
 mod tls;
 mod trouble;
 
-pub use client::{ConnectError, HttpClients, HttpOptions};
+pub use client::{ConnectError, HttpClients, HttpOptions, MAX_WAIT};
 pub use connect_to::{ConnectTo, ConnectToError};
 pub use probe::{certificate_of, proxy_for};
 pub use proxy::overruled;

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use jiff::Timestamp;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
-/// The furthest wait that is told apart; anything beyond is "not in this run".
-const FURTHEST: Duration = Duration::from_secs(366 * 24 * 3600);
+use crate::number;
 
 /// How long an answer with these headers asks to wait. Where it says so several times, in one line or in several, the
 /// longest counts: a proxy has added its own.
@@ -26,7 +26,8 @@ pub fn of_headers(headers: &HeaderMap) -> Option<Duration> {
 /// answers of batches, and the HTTP specification (RFC 9110 §10.2.3) allows dates in three forms (§5.6.7), of which two
 /// hold a comma themselves.
 pub fn parse(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duration> {
-    let from = date.and_then(instant).unwrap_or(now);
+    let now = || Timestamp::try_from(now).unwrap_or_default();
+    let from = date.and_then(instant).unwrap_or_else(now);
     let pieces: Vec<&str> = value.split(',').map(str::trim).collect();
     let single = pieces.iter().filter_map(|piece| wait(piece, from));
     let dates = pieces.windows(2).filter_map(|pair| wait(&pair.join(", "), from));
@@ -34,23 +35,26 @@ pub fn parse(value: &str, date: Option<&str>, now: SystemTime) -> Option<Duratio
 }
 
 /// Reads one value.
-fn wait(value: &str, from: SystemTime) -> Option<Duration> {
+fn wait(value: &str, from: Timestamp) -> Option<Duration> {
     let wait = match seconds(value) {
         Some(wait) => wait,
-        None => round_up(instant(value)?.duration_since(from).unwrap_or_default()),
+        None => round_up(number::between(from, instant(value)?).unwrap_or_default()),
     };
-    Some(wait.min(FURTHEST))
+    Some(wait.min(number::LONGEST))
 }
 
 /// Reads a date: as HTTP writes it, or else as mail does (with an offset, or without the day of the week) or as ISO 8601
 /// says.
-fn instant(date: &str) -> Option<SystemTime> {
+fn instant(date: &str) -> Option<Timestamp> {
     let date = date.trim();
     let other = || {
         let mail = jiff::fmt::rfc2822::parse(date).ok().map(|date| date.timestamp());
-        mail.or_else(|| date.parse().ok()).map(SystemTime::from)
+        mail.or_else(|| date.parse().ok())
     };
-    httpdate::parse_http_date(date).ok().or_else(other)
+    // HTTP's dates begin in 1970, and may go a day beyond the last that can be told.
+    let http = httpdate::parse_http_date(date).ok();
+    let http = http.map(|date| Timestamp::try_from(date).unwrap_or(Timestamp::MAX));
+    http.or_else(other)
 }
 
 fn seconds(value: &str) -> Option<Duration> {
@@ -59,7 +63,9 @@ fn seconds(value: &str) -> Option<Duration> {
     if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
         return None;
     }
-    let whole = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(FURTHEST.as_secs()) };
+    let most = number::LONGEST.as_secs();
+    // Digits alone: what can't be read is too large.
+    let whole = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(most).min(most) };
     let thousandths: u64 = format!("{fraction:0<3}")[..3].parse().ok()?;
     let more = fraction.bytes().skip(3).any(|digit| digit != b'0');
     Some(Duration::from_secs(whole) + Duration::from_millis(thousandths + u64::from(more)))
@@ -92,7 +98,15 @@ mod tests {
         assert_eq!(millis("1."), Some(1_000));
         assert_eq!(millis(".5"), Some(500));
         assert_eq!(millis("0"), Some(0));
-        assert_eq!(millis("99999999999999999999999"), Some(FURTHEST.as_millis() as u64));
+        for longest in [
+            "18446744073709551615.9999",
+            "18446744073709551616",
+            "31622400.9999",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+        ] {
+            assert_eq!(millis(longest), Some(number::LONGEST.as_millis() as u64), "{longest}");
+        }
+        assert_eq!(millis("99999999999999999999999"), Some(number::LONGEST.as_millis() as u64));
     }
 
     #[test]
@@ -165,6 +179,12 @@ mod tests {
             let wait = parse(&format!("{seconds}"), None, now()).unwrap();
             prop_assert!(wait.as_secs_f64() >= seconds - 1e-9);
             prop_assert!(wait.as_secs_f64() <= seconds + 0.001_000_1);
+        }
+
+        #[test]
+        fn no_number_makes_it_panic(whole in any::<u64>(), decimals in "[0-9]{0,9}", sign in "[-+ ]?") {
+            let wait = parse(&format!("{sign}{whole}.{decimals}"), None, now());
+            prop_assert!(wait.is_none_or(|wait| wait <= number::LONGEST));
         }
 
         #[test]

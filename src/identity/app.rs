@@ -54,7 +54,7 @@ impl App {
             Proof::Certificate(certificate) => self.assert(&mut form, Arc::clone(certificate)),
             Proof::Federated(federation) => federation.prove(http, &mut form).await?,
         }
-        match token_endpoint::token(http.pooled(), &self.authority, &form).await? {
+        match token_endpoint::token(http, &self.authority, &form).await? {
             Ok(grant) => Ok(grant.issued),
             Err(refusal) => Err(refusal.explained()),
         }

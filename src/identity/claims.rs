@@ -6,6 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
+use crate::number;
+
 /// The claims that matter here. All are absent from an opaque token.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -38,8 +40,8 @@ pub struct TokenClaims {
 /// A claim that is of another form than it should be must not hide the others.
 fn whole_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     let value = serde_json::Value::deserialize(from)?;
-    let decimal = || value.as_f64().filter(|seconds| seconds.abs() < 1e15).map(|seconds| seconds as i64);
-    Ok(value.as_i64().or_else(decimal))
+    let seconds = value.as_f64().filter(|_| value.is_number());
+    Ok(seconds.and_then(number::instant).map(Timestamp::as_second))
 }
 
 impl TokenClaims {
@@ -105,7 +107,14 @@ mod tests {
         let ends = |claims: &str| TokenClaims::of(&token(claims)).ends().map(Timestamp::as_second);
         assert_eq!(ends(r#"{"exp":1800000000}"#), Some(1_800_000_000));
         assert_eq!(ends(r#"{"exp":1800000000.5}"#), Some(1_800_000_000));
-        for none in ["{}", r#"{"exp":"soon"}"#, r#"{"exp":null}"#, r#"{"exp":1e300}"#, r#"{"exp":[1]}"#] {
+        for none in [
+            "{}",
+            r#"{"exp":"soon"}"#,
+            r#"{"exp":null}"#,
+            r#"{"exp":1e300}"#,
+            r#"{"exp":[1]}"#,
+            r#"{"exp":9223372036854775807}"#,
+        ] {
             assert_eq!(ends(none), None, "{none}");
         }
         let odd = TokenClaims::of(&token(r#"{"exp":"soon","tid":"a-tenant"}"#));

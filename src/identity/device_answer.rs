@@ -5,11 +5,11 @@ use std::time::Duration;
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use serde_json::Value;
 
-use super::token_endpoint::Lifetime;
+use super::token_endpoint::usable_life;
 use super::{Endpoint, Prompt};
 use crate::harmless::excerpt;
+use crate::number::Number;
 
 /// Time between two polls where the server names none, and what `slow_down` adds to it (RFC 8628, 3.2 and 3.5).
 pub(super) const INTERVAL: Duration = Duration::from_secs(5);
@@ -30,9 +30,9 @@ struct CodeBody {
     user_code: String,
     #[serde(alias = "verification_url")]
     verification_uri: String,
-    expires_in: Lifetime,
+    expires_in: Number,
     #[serde(default)]
-    interval: Value,
+    interval: Number,
 }
 
 impl Code {
@@ -40,7 +40,7 @@ impl Code {
     pub(super) fn read(body: &[u8]) -> Result<Code, String> {
         let useless = || "its answer holds no device code; is a proxy or a portal between?".to_owned();
         let body: CodeBody = serde_json::from_slice(body).map_err(|_| useless())?;
-        let good_for = body.expires_in.usable().ok_or_else(useless)?;
+        let good_for = usable_life(&body.expires_in).ok_or_else(useless)?;
         if body.user_code.trim().is_empty() || body.device_code.expose_secret().is_empty() {
             return Err(useless());
         }
@@ -51,10 +51,8 @@ impl Code {
 }
 
 /// The time between two polls, in seconds as a number or a text.
-fn interval(said: &Value) -> Duration {
-    let seconds = said.as_f64().or_else(|| said.as_str()?.trim().parse().ok());
-    let seconds = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    match seconds.filter(|seconds| !seconds.is_zero()) {
+fn interval(said: &Number) -> Duration {
+    match said.seconds().filter(|seconds| !seconds.is_zero()) {
         Some(seconds) => seconds.max(SHORTEST_INTERVAL),
         None => INTERVAL,
     }
@@ -75,9 +73,10 @@ fn trusted(address: &str) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::number::LONGEST;
 
     fn body(change: impl FnOnce(&mut Value)) -> Vec<u8> {
         let mut body = json!({
@@ -148,10 +147,15 @@ mod tests {
             (json!(0.001), 0.1),
             (json!(600), 600.0),
         ] {
-            assert_eq!(interval(&said), Duration::from_secs_f64(seconds), "{said}");
+            assert_eq!(interval(&said.clone().into()), Duration::from_secs_f64(seconds), "{said}");
         }
-        for none in [json!(null), json!(0), json!(-1), json!("soon"), json!(1e300)] {
-            assert_eq!(interval(&none), INTERVAL, "{none}");
+        for none in [json!(null), json!(0), json!(-1), json!("soon"), json!("NaN"), json!("+5")] {
+            assert_eq!(interval(&none.clone().into()), INTERVAL, "{none}");
+        }
+        for endless in [json!(1.8e19), json!(1e300), json!(u64::MAX), json!("18446744073709551615")] {
+            assert_eq!(interval(&endless.clone().into()), LONGEST, "{endless}");
+            let code = Code::read(&body(|body| body["expires_in"] = endless.clone()));
+            assert!(code.is_ok_and(|code| code.prompt.good_for == LONGEST), "{endless}");
         }
     }
 }

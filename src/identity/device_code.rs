@@ -17,6 +17,7 @@ use super::token_endpoint::{self, Authority, Form, Grant, Refusal};
 use super::{Auth, Credential, Issued, Offer, SignInError, TokenClaims};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
+use crate::number::after;
 
 /// The grant type of a poll.
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -142,7 +143,7 @@ impl DeviceCode {
         let Some(refresh) = self.kept().refresh.clone() else { return Ok(None) };
         let mut form = self.form(Some("refresh_token"), claims);
         form.add_secret("refresh_token", &refresh);
-        let refusal = match token_endpoint::token(http.pooled(), &self.authority, &form).await? {
+        let refusal = match token_endpoint::token(http, &self.authority, &form).await? {
             Ok(grant) => return Ok(Some(grant)),
             Err(refusal) => refusal,
         };
@@ -167,16 +168,14 @@ impl DeviceCode {
         let began = Instant::now();
         let root = &self.authority.root;
         let form = self.form(None, claims);
-        let body = match token_endpoint::post(http.pooled(), root, &self.authority.url("devicecode"), &form)
-            .await?
-        {
+        let body = match token_endpoint::post(http, root, &self.authority.url("devicecode"), &form).await? {
             Ok(body) => body,
             Err(refusal) => return Err(refusal.explained()),
         };
         let code = Code::read(&body)
             .map_err(|reason| SignInError::Unreachable { host: root.to_string(), reason })?;
         (prompter.0)(&Prompt { why: self.why(), ..code.prompt.clone() });
-        self.wait(http, claims, &code, began + code.prompt.good_for).await
+        self.wait(http, claims, &code, after(began, code.prompt.good_for)).await
     }
 
     /// Why a person is asked again; none at the first time.
@@ -200,12 +199,12 @@ impl DeviceCode {
         let late = || SignInError::CodeExpired { minutes: code.prompt.good_for.as_secs().div_ceil(60) };
         let mut interval = code.interval;
         loop {
-            let next = Instant::now() + interval;
+            let next = after(Instant::now(), interval);
             sleep_until(next.min(until)).await;
             if next >= until {
                 return Err(late());
             }
-            let polled = token_endpoint::token(http.pooled(), &self.authority, &form);
+            let polled = token_endpoint::token(http, &self.authority, &form);
             let answer = timeout_at(until, polled).await.map_err(|_| late())?;
             match judge(answer) {
                 Polled::Granted(grant) => return Ok(*grant),
@@ -279,8 +278,8 @@ impl Pace {
         match self {
             Pace::Same => interval,
             // The server's wish is never cut short.
-            Pace::Slower => interval + INTERVAL,
-            Pace::Doubled => (interval * 2).min(LONGEST_INTERVAL.max(interval)),
+            Pace::Slower => interval.saturating_add(INTERVAL),
+            Pace::Doubled => interval.saturating_mul(2).min(LONGEST_INTERVAL.max(interval)),
         }
     }
 }

@@ -63,13 +63,14 @@ impl Answer {
 }
 
 /// Sends a request, and again as long as the service is busy or can't be reached. `what` names it in logs; `busy` says
-/// of an answer whether it is worth asking again; `request` is made anew for each try; `given_up` makes the error of a
+/// of an answer whether it is worth asking again; `max_wait` is the longest wait that it may ask for; `request` is made anew for each try; `given_up` makes the error of a
 /// reason, which holds no secret.
 ///
 /// # Errors
 /// When it could not be reached, or said to the end that it was busy.
 pub(super) async fn ask(
     what: &str,
+    max_wait: Duration,
     busy: impl Fn(&Answer, Waited) -> bool,
     mut request: impl FnMut() -> Result<reqwest::RequestBuilder, SignInError>,
     given_up: impl Fn(String) -> SignInError,
@@ -95,7 +96,7 @@ pub(super) async fn ask(
             }
         };
         let wait = wait.unwrap_or_default().max(backoff);
-        if again && wait > LONGEST_WAIT {
+        if again && wait > LONGEST_WAIT.min(max_wait.max(backoff)) {
             let wait = wait.as_secs();
             return Err(given_up(format!(
                 "{reason}, and asks to be left alone for {wait} s: try again then"

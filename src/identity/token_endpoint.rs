@@ -8,11 +8,14 @@ use reqwest::header::CONTENT_TYPE;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::aadsts;
 use super::patience::{self, Answer, Waited};
 use super::{Endpoint, Issued, SignInError, TokenClaims};
 use crate::harmless::excerpt;
+use crate::http::HttpClients;
+use crate::number::{self, Number};
 use crate::redact::redact_str;
 
 /// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
@@ -142,7 +145,7 @@ impl Refusal {
 
 /// Asks for a token; a busy or unreachable endpoint is asked again.
 pub(super) async fn token(
-    http: &reqwest::Client,
+    http: &HttpClients,
     authority: &Authority,
     form: &Form,
 ) -> Result<Result<Grant, Refusal>, SignInError> {
@@ -161,7 +164,7 @@ pub(super) async fn token(
 
 /// Posts a form to one of the authority's endpoints and gives the body of a success, or the refusal.
 pub(super) async fn post(
-    http: &reqwest::Client,
+    http: &HttpClients,
     root: &Endpoint,
     url: &str,
     form: &Form,
@@ -169,7 +172,7 @@ pub(super) async fn post(
     let mut made = None;
     let request = || {
         let form = form.made()?;
-        let post = http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let post = http.pooled().post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let post = post.body(form.text.as_str().to_owned());
         made = Some(form);
         Ok(post)
@@ -178,7 +181,7 @@ pub(super) async fn post(
         patience::usually(answer, waited) || (waited.has_tries() && passes(&answer.body))
     };
     let given_up = |reason| unreachable(root, reason);
-    let answer = patience::ask("the token endpoint", busy, request, given_up).await?;
+    let answer = patience::ask("the token endpoint", http.max_wait(), busy, request, given_up).await?;
     if answer.status.is_success() {
         return Ok(Ok(answer.body.to_vec()));
     }
@@ -201,33 +204,19 @@ fn unreachable(root: &Endpoint, reason: String) -> SignInError {
 #[derive(Deserialize)]
 struct GrantBody {
     access_token: SecretString,
-    expires_in: Option<Lifetime>,
+    expires_in: Option<Number>,
     refresh_token: Option<SecretString>,
 }
 
-/// Seconds, as a number; some clouds and services write it as a text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-pub(super) enum Lifetime {
-    Number(f64),
-    Text(String),
-}
-
-impl Lifetime {
-    /// As a time; none where it is no number, or too short for a token to be of use.
-    pub(super) fn usable(&self) -> Option<Duration> {
-        let seconds = match self {
-            Lifetime::Number(seconds) => *seconds,
-            Lifetime::Text(text) => text.trim().parse().ok()?,
-        };
-        Duration::try_from_secs_f64(seconds).ok().filter(|life| *life >= SHORTEST_LIFE)
-    }
+/// How long a token lives that has so many seconds; none where that is no time, or too short to be of use.
+pub(super) fn usable_life(seconds: &Number) -> Option<Duration> {
+    seconds.seconds().filter(|life| *life >= SHORTEST_LIFE)
 }
 
 fn granted(body: &[u8]) -> Option<Grant> {
     let grant: GrantBody = serde_json::from_slice(body).ok()?;
     let lifetime = match &grant.expires_in {
-        Some(life) => life.usable()?,
+        Some(life) => usable_life(life)?,
         // OAuth only recommends it (RFC 6749 §5.1); the token itself may tell.
         None => left(&grant.access_token)?,
     };
@@ -239,7 +228,7 @@ fn granted(body: &[u8]) -> Option<Grant> {
 /// How long a token lives from now on, as it says itself.
 fn left(token: &SecretString) -> Option<Duration> {
     let end = TokenClaims::of(token.expose_secret()).ends()?;
-    Duration::try_from(end.duration_since(jiff::Timestamp::now())).ok().filter(|life| *life >= SHORTEST_LIFE)
+    number::between(jiff::Timestamp::now(), end).filter(|life| *life >= SHORTEST_LIFE)
 }
 
 #[derive(Default, Deserialize)]
@@ -247,7 +236,8 @@ fn left(token: &SecretString) -> Option<Duration> {
 struct RefusalBody {
     error: String,
     error_description: String,
-    error_codes: Vec<u64>,
+    /// Whatever else it may be, the words beside it count.
+    error_codes: Value,
 }
 
 /// A refusal in OAuth's form, with the form's secrets taken out: the endpoint may say back what it got.
@@ -260,7 +250,7 @@ fn refusal(body: &[u8], form: &Form) -> Option<Refusal> {
     let description = form.hide(body.error_description);
     let description = description.lines().next().unwrap_or_default();
     let named = description.split(':').next().filter(|code| code.starts_with("AADSTS"));
-    let number = body.error_codes.first().map(|code| format!("AADSTS{code}"));
+    let number = body.error_codes.get(0).and_then(Value::as_u64).map(|code| format!("AADSTS{code}"));
     let code = named.map(str::to_owned).or(number).unwrap_or_else(|| error.clone());
     let message = description.strip_prefix(&code).map_or(description, |rest| rest.trim_start_matches(':'));
     let message = if message.trim().is_empty() { error.clone() } else { message.trim().to_owned() };

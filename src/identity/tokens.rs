@@ -96,8 +96,8 @@ impl Token {
     /// token ends and how long it lives; a ready token does not tell.
     fn skew(&self, now: i64) -> Option<i64> {
         let (_, life) = self.life?;
-        let issued = self.claims.exp? - i64::try_from(life.as_secs()).ok()?;
-        Some(now - issued)
+        let issued = self.claims.exp?.checked_sub(i64::try_from(life.as_secs()).ok()?)?;
+        now.checked_sub(issued)
     }
 
     /// A server's text, with this token taken out of it: servers and what stands before them may echo what they got.

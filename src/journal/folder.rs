@@ -191,7 +191,8 @@ impl RunFolder {
 
 /// Whether that is the name of a file that a run folder has.
 fn is_of_a_run(name: &str) -> bool {
-    NAMES.contains(&name) || is_partial(name, &NAMES)
+    let is_kept_manifest = name.starts_with("manifest-") && name.ends_with(".json");
+    NAMES.contains(&name) || is_kept_manifest || is_partial(name, &NAMES)
 }
 
 /// What is to be told of the folder above a new run folder. Nothing in it is reached by its name again, so that it need not

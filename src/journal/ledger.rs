@@ -11,6 +11,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -19,8 +20,9 @@ use uuid::Uuid;
 
 use super::proof::{Last, Odd, Origins, Said};
 use super::{FORMAT, JOURNAL, Journal, JournalError, RunFolder};
-use crate::event::{Began, Event, Evidence, Order, Scope, Stop, TenantIndex};
+use crate::event::{Began, Event, Evidence, Order, Scope, Stop, TenantIndex, Throttled};
 use crate::files::Dir;
+use crate::number;
 use crate::outcome::{Accepted, Outcome};
 
 /// Longest line that is read, in bytes. Our own stay far below; a longer one is damage.
@@ -125,14 +127,47 @@ pub struct Ledger {
     last_line_at: String,
     /// How often the gate closed.
     pub throttles: u64,
-    /// Until when Graph asked to wait, at the latest: in each tenant, where a run has several, or in all.
-    pub closed_until: BTreeMap<Option<TenantIndex>, Timestamp>,
+    /// What Graph asked for: in each tenant, where a run has several, or in all.
+    pub closings: BTreeMap<Option<TenantIndex>, Vec<Closing>>,
     /// Why the last process stopped early in single tenants.
     pub stopped_in: BTreeMap<TenantIndex, Stop>,
     /// Lines that could not be read, the torn tail not counted.
     pub damaged: u64,
     /// Where the last whole line ends, in bytes.
     pub(super) whole: u64,
+}
+
+/// A wait that Graph asked for, by the clock of then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    at: Timestamp,
+    until: Timestamp,
+    asked: Duration,
+}
+
+/// So many waits of a tenant are kept; later ones mostly make earlier ones count for nothing.
+const CLOSINGS: usize = 64;
+
+/// Where Graph did not say how long, not more than this of our own wait holds for another process.
+const OWN: Duration = Duration::from_secs(15);
+
+impl Closing {
+    fn new(throttled: &Throttled) -> Closing {
+        let asked = throttled.retry_after_ms.map_or(OWN, number::millis);
+        Closing { at: throttled.at, until: throttled.until, asked }
+    }
+
+    /// What is left of it now, which is never more than what was asked for: a clock that was wrong then, or is now,
+    /// makes no wait longer.
+    pub fn left(&self, now: Timestamp) -> Option<Duration> {
+        let most = number::between(self.at, self.until)?.min(self.asked);
+        number::between(now, self.until).map(|left| left.min(most))
+    }
+
+    /// Whether nothing of an earlier one is left when this one is over, whatever the clock says.
+    fn covers(&self, earlier: Closing) -> bool {
+        self.until >= earlier.until && self.asked >= earlier.asked
+    }
 }
 
 /// A short mark of a user id, by which a line is known to speak of the plan's user.
@@ -186,7 +221,7 @@ impl Ledger {
             last_at: None,
             last_line_at: String::new(),
             throttles: 0,
-            closed_until: BTreeMap::new(),
+            closings: BTreeMap::new(),
             stopped_in: BTreeMap::new(),
             damaged: 0,
             whole: 0,
@@ -303,8 +338,14 @@ impl Ledger {
         match event {
             Event::Throttled(throttled) => {
                 self.throttles += 1;
-                let until = self.closed_until.entry(throttled.whose.tenant).or_insert(throttled.until);
-                *until = throttled.until.max(*until);
+                let closing = Closing::new(&throttled);
+                let closings = self.closings.entry(throttled.whose.tenant).or_default();
+                closings.retain(|earlier| !closing.covers(*earlier));
+                closings.push(closing);
+                // A journal of any length keeps no more than the last ones.
+                if closings.len() > CLOSINGS {
+                    closings.remove(0);
+                }
             }
             Event::Dropped { scope, why, .. } => self.dropped.push((scope, why)),
             Event::Stopping { why, tenant: None, .. } => self.stopped = Some(why),

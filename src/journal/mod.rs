@@ -17,7 +17,7 @@ mod writer;
 pub(crate) use approved::plain_sha256;
 pub use approved::{ProtectEntry, ProtectRecord};
 pub use folder::{FolderError, JOURNAL, PLAN_CSV, RUN_JSON, RunFolder, RunLock, sync_folder};
-pub use ledger::{Ledger, LedgerError, Standing, fingerprint};
+pub use ledger::{Closing, Ledger, LedgerError, Standing, fingerprint};
 pub use place::Place;
 pub use record::{
     AppRecord, Counted, Decided, ListRecord, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,

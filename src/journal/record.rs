@@ -280,6 +280,9 @@ pub struct SettingsRecord {
     pub retries: u32,
     /// `--timeout`, in milliseconds.
     pub timeout_ms: u64,
+    /// `--max-wait`, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_wait_ms: Option<u64>,
     /// `--deadline`, in milliseconds.
     pub deadline_ms: Option<u64>,
     /// `--halt`, as written.

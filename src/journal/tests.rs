@@ -270,3 +270,43 @@ fn a_sync_that_fails_is_told_and_ends_the_syncing() {
     assert!(synced.borrow().is_err());
     drop(reader);
 }
+
+/// What is left of a wait, in seconds, where the journal tells of it with these times (in seconds since 1970).
+fn left(at: i64, until: i64, retry_after: Option<u64>, now: i64) -> Option<u64> {
+    let time = |seconds: i64| jiff::Timestamp::from_second(seconds).unwrap();
+    let event = Event::Throttled(Throttled {
+        at: time(at),
+        until: time(until),
+        retry_after_ms: retry_after.map(|seconds| seconds.saturating_mul(1_000)),
+        whose: Scope::default(),
+        scope: None,
+        information: None,
+    });
+    let mut lines = Vec::new();
+    for event in [began(), event] {
+        lines.extend(serde_json::to_vec(&event).unwrap());
+        lines.push(b'\n');
+    }
+    let ledger = read(&lines).unwrap();
+    let closings = ledger.closings.get(&None)?;
+    closings.iter().filter_map(|closing| closing.left(time(now))).max().map(|left| left.as_secs())
+}
+
+#[test]
+fn no_clock_makes_a_wait_longer_than_what_was_asked_for() {
+    const NOW: i64 = 1_800_000_000;
+    const YEARS: i64 = 100_000_000;
+    assert_eq!(left(NOW - 10, NOW + 50, Some(60), NOW), Some(50));
+    assert_eq!(left(NOW - 70, NOW - 10, Some(60), NOW), None);
+    // The clock was years ahead then, or is years behind now.
+    assert_eq!(left(NOW + YEARS, NOW + YEARS + 60, Some(60), NOW), Some(60));
+    assert_eq!(left(NOW - YEARS, NOW - YEARS + 60, Some(60), NOW), None);
+    // What was written of its end is not what was asked for.
+    assert_eq!(left(NOW, NOW + YEARS, Some(60), NOW), Some(60));
+    assert_eq!(left(NOW, NOW + YEARS, None, NOW), Some(15), "nobody asked for anything");
+    assert_eq!(left(NOW, NOW + 3, None, NOW), Some(3));
+    assert_eq!(left(NOW, NOW + 60, Some(u64::MAX), NOW), Some(60));
+    assert_eq!(left(NOW + 60, NOW, Some(60), NOW), None);
+    let longest = 253_402_207_200;
+    assert_eq!(left(-377_705_023_201, longest, Some(u64::MAX), -377_705_023_201), Some(366 * 86_400));
+}

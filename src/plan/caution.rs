@@ -45,7 +45,7 @@ pub enum Caution {
 /// Tenants that could lose most of their Global Administrators.
 fn of_tenants(facts: &PlanFacts) -> Option<Caution> {
     let most = facts.tenants.iter().filter_map(|tenant| {
-        let (among, of) = tenant.global_administrators.filter(|(among, of)| among * 2 > *of)?;
+        let (among, of) = tenant.global_administrators.filter(|(among, of)| among.saturating_mul(2) > *of)?;
         Some((tenant.tenant.clone(), among, of))
     });
     let most: Vec<_> = most.collect();
@@ -80,7 +80,9 @@ impl Caution {
         }
         if !facts.tenants.is_empty() {
             found.extend(of_tenants(facts));
-        } else if let Some((among, of)) = facts.global_administrators.filter(|(among, of)| among * 2 > *of) {
+        } else if let Some((among, of)) =
+            facts.global_administrators.filter(|(among, of)| among.saturating_mul(2) > *of)
+        {
             found.push(Caution::GlobalAdministrators { among, of });
         }
         Ok(found)

@@ -32,7 +32,7 @@ fn in_batch(size: u8) -> Result<BatchSize, String> {
 }
 
 /// All keys.
-pub(super) static KEYS: [Key; 29] = [
+pub(super) static KEYS: [Key; 30] = [
     key("tenant", "\"contoso.onmicrosoft.com\"", |to, field| put(&mut to.tenant, field.text())),
     key("cloud", "\"usgov\"", |to, field| put(&mut to.cloud, field.parsed::<Cloud>())),
     key("client_id", "\"00000000-…\"", |to, field| put(&mut to.client_id, field.text())),
@@ -65,6 +65,7 @@ pub(super) static KEYS: [Key; 29] = [
     key("rate", "\"20/s\"", |to, field| put(&mut to.rate, field.parsed::<Rate>())),
     key("burst", "100", |to, field| put(&mut to.burst, field.number::<u32>(1))),
     key("retries", "5", |to, field| put(&mut to.retries, field.number::<u32>(0))),
+    key("max_wait", "\"1h\"", |to, field| put(&mut to.max_wait, field.read(duration::parse))),
     key("deadline", "\"10m\"", |to, field| put(&mut to.deadline, field.read(duration::parse))),
     key("halt", "\"fail=10%\"", |to, field| put(&mut to.halt, field.parsed::<HaltRule>())),
     key("max_users", "500", |to, field| put(&mut to.max_users, field.number::<u32>(0))),

@@ -73,6 +73,8 @@ pub struct Profile {
     pub burst: Option<u32>,
     /// Tries after the first.
     pub retries: Option<u32>,
+    /// The longest wait that a server may ask for.
+    pub max_wait: Option<Duration>,
     /// When the sending ends.
     pub deadline: Option<Duration>,
     /// When to stop by itself.

@@ -59,7 +59,7 @@ impl Totals {
             Standing::LeftOut => self.left_out += 1,
         }
         self.attempts += u64::from(row.attempts);
-        self.throttled_ms += row.throttled_ms;
+        self.throttled_ms = self.throttled_ms.saturating_add(row.throttled_ms);
         if let Some(app) = row.app_id {
             match self.by_app.get_mut(app) {
                 Some(users) => *users += 1,

@@ -49,7 +49,7 @@ pub fn next_step(outcome: Outcome) -> Option<&'static str> {
         Outcome::Rejected => {
             "Read the code and the detail of each row, correct the input, and run remaining.csv."
         }
-        Outcome::ThrottledOut => "Resume the run, with a later deadline.",
+        Outcome::ThrottledOut => "Resume the run later, or with a later deadline.",
         Outcome::Failed => "Resume the run. If it fails again, give the request ids to Microsoft's support.",
         Outcome::InDoubt => "Resume the run: revoking twice does no harm.",
         Outcome::NotAttempted => "Resume the run.",

@@ -7,9 +7,10 @@ use crate::cli::{NetworkArgs, SignInArgs};
 use crate::error::Error;
 use crate::graph::Priority;
 use crate::harmless::excerpt;
-use crate::http::{ConnectTo, HttpOptions};
+use crate::http::{ConnectError, ConnectTo, HttpClients, HttpOptions, MAX_WAIT};
 use crate::identity::{Cloud, Endpoint};
 use crate::journal::SettingsRecord;
+use crate::number;
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,6 +29,8 @@ pub struct Network {
     pub authority_url: Option<Endpoint>,
     /// Time-out of a request.
     pub timeout: Duration,
+    /// The longest wait that a server may ask for.
+    pub max_wait: Duration,
     /// Further roots to trust.
     pub ca_cert: Option<PathBuf>,
     /// Addresses of hosts that DNS is not asked for.
@@ -55,6 +58,7 @@ impl Network {
             graph_url: network.graph_url.clone(),
             authority_url: authority.url,
             timeout: network.timeout.unwrap_or(TIMEOUT),
+            max_wait: MAX_WAIT,
             ca_cert: network.ca_cert.clone(),
             connect_to: network.connect_to.clone(),
             priority: network.throttle_priority.unwrap_or_default(),
@@ -93,7 +97,7 @@ impl Network {
             ));
         }
         Ok(Network {
-            timeout: network.timeout.unwrap_or(Duration::from_millis(had.timeout_ms)),
+            timeout: network.timeout.unwrap_or(number::millis(had.timeout_ms)),
             priority: network.throttle_priority.unwrap_or(had.throttle_priority),
             notices,
             ..new
@@ -114,6 +118,20 @@ impl Network {
     pub fn kept_authority(&self) -> Option<String> {
         let elsewhere = self.authority_url.as_ref().filter(|url| !self.cloud.has_authority(url));
         elsewhere.map(Endpoint::to_string)
+    }
+
+    /// The same, waiting for no longer than this where it was given.
+    #[must_use]
+    pub fn waiting(self, max_wait: Option<Duration>) -> Network {
+        Network { max_wait: max_wait.unwrap_or(self.max_wait), ..self }
+    }
+
+    /// The HTTP clients.
+    ///
+    /// # Errors
+    /// As for [`HttpClients::new`].
+    pub fn clients(&self) -> Result<HttpClients, ConnectError> {
+        Ok(HttpClients::new(&self.http())?.waiting(self.max_wait))
     }
 
     /// For the HTTP client.

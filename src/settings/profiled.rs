@@ -178,6 +178,7 @@ impl Chosen {
         args.jobs = args.jobs.or(profile.jobs.map(|jobs| Jobs::Fixed(jobs.into())));
         args.batch_size = args.batch_size.or(profile.batch_size);
         args.retries = args.retries.or(profile.retries);
+        args.max_wait = args.max_wait.or(profile.max_wait);
         args.deadline = args.deadline.or(profile.deadline);
         args.halt = args.halt.or(profile.halt);
         args.max_users = args.max_users.or(profile.max_users);

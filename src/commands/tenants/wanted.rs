@@ -10,7 +10,6 @@ use crate::console::wording;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::TenantIndex;
-use crate::http::HttpClients;
 use crate::identity::{Authority, Unidentified};
 use crate::plan::{Gathered, Signed, Tenant, Tenants, Wishes};
 use crate::settings::{Credentials, Network, SignIn};
@@ -82,7 +81,7 @@ impl Wanted {
         if !self.are_several() && special.is_empty() || !self.names.iter().chain(&special).any(is_domain) {
             return Ok(self);
         }
-        let (clients, root) = (HttpClients::new(&network.http())?, network.authority());
+        let (clients, root) = (network.clients()?, network.authority());
         // Whoever can't be reached for one is not asked for all of a thousand.
         let silent = Cell::new(false);
         let ids = together(

@@ -64,6 +64,7 @@ use self::bucket::Bucket;
 use self::gate::{Gate, News, Way};
 use self::learned::Learned;
 use super::rate::{Kind, Pace};
+use crate::number::after;
 
 /// Whether requests may leave now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,6 +135,11 @@ impl Pacer {
     /// Until when the gate is closed, if it is.
     pub fn closed_until(&self) -> Option<Instant> {
         self.gate.closed_until()
+    }
+
+    /// Whether the gate is closed, and a probe was throttled since it was open.
+    pub fn is_probing_again(&self) -> bool {
+        self.closed_until().is_some() && self.gate.strikes > 0
     }
 
     /// Until when Graph itself asked to wait, if the gate is closed.
@@ -226,8 +232,8 @@ impl Pacer {
             _ if self.gate.vague => asked.unwrap_or_default().max(self.learned.look_again(own, news, now)),
             _ => asked.unwrap_or(own),
         };
-        let until = now.checked_add(wait).unwrap_or(now);
-        self.gate.close(until, asked.and_then(|asked| now.checked_add(asked)).or(Some(now)))
+        let until = after(now, wait);
+        self.gate.close(until, asked.map(|asked| after(now, asked)).or(Some(now)))
     }
 
     pub(super) fn lost_at(&mut self, departure: &Departure, now: Instant) {

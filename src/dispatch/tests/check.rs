@@ -1,7 +1,9 @@
 //! What must hold in every run, of each tenant and each app.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
+
+use uuid::Uuid;
 
 use super::fake::{Arrival, Place};
 use super::stage::{NEVER, Played, seconds};
@@ -107,10 +109,32 @@ impl Played {
         }
     }
 
+    /// The third 429 in turn of one user, and those behind it: they may be the user's own, and then hold nobody else.
+    fn own_throttles(&self) -> HashSet<Uuid> {
+        let mut rows: BTreeMap<Order, u32> = BTreeMap::new();
+        let mut own = HashSet::new();
+        for arrival in &self.arrivals {
+            let row = rows.entry(arrival.seen.user).or_default();
+            *row = if arrival.is_throttled() {
+                *row + 1
+            } else if arrival.is_answered() {
+                0
+            } else {
+                *row
+            };
+            if *row > 2 {
+                own.insert(arrival.id);
+            }
+        }
+        own
+    }
+
     /// From a 429's answer to its instant nothing arrives; then one probe, and nothing beside it.
     fn check_gate(&self, its: impl Fn(&Arrival) -> bool, closes: impl Fn(&str) -> bool) {
         let arrivals: Vec<&Arrival> = self.arrivals.iter().filter(|arrival| its(arrival)).collect();
+        let own = self.own_throttles();
         let throttled = arrivals.iter().filter(|arrival| arrival.is_throttled() && closes(arrival.scope()));
+        let throttled = throttled.filter(|arrival| !own.contains(&arrival.id));
         let mut closings: Vec<(Duration, Duration)> = throttled
             .filter_map(|arrival| {
                 let told = arrival.answered?;

@@ -143,6 +143,11 @@ impl Arrival {
         self.react.status_of() == Some(429)
     }
 
+    /// Whether an answer comes to this user itself.
+    pub(super) fn is_answered(&self) -> bool {
+        matches!(self.react.reply, Some(Reply::Response(_)))
+    }
+
     /// The first word of `x-ms-throttle-scope`.
     pub(super) fn scope(&self) -> &str {
         let scope = match &self.react.reply {

@@ -16,6 +16,7 @@ mod quota;
 mod random;
 mod retry;
 mod stage;
+mod starving;
 mod tenants;
 mod throttle;
 mod token;

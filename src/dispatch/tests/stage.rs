@@ -60,6 +60,7 @@ impl Stage {
                 places: usize::MAX,
                 pacing: Pacing::of_app(Pace::fixed(100.0, 10)),
                 retries: 4,
+                max_wait: seconds(3_600.0),
                 deadline: None,
                 halt: None,
                 accepted: Accepted::default(),
@@ -173,6 +174,11 @@ impl Stage {
 
     pub(super) fn retries(mut self, retries: u32) -> Stage {
         self.settings.retries = retries;
+        self
+    }
+
+    pub(super) fn max_wait(mut self, max_wait: Duration) -> Stage {
+        self.settings.max_wait = max_wait;
         self
     }
 

@@ -10,6 +10,7 @@ use serde::Deserialize;
 
 use super::super::Issued;
 use super::super::tokens::usable;
+use crate::number::{self, Number};
 
 /// `az`: `accessToken`, `expires_on` (seconds since 1970, from 2.54 on), `expiresOn` (local time, without a zone).
 /// `azd`: `token`, `expiresOn` (RFC 3339).
@@ -17,7 +18,7 @@ use super::super::tokens::usable;
 struct Printed {
     #[serde(alias = "accessToken")]
     token: SecretString,
-    expires_on: Option<i64>,
+    expires_on: Option<Number>,
     #[serde(rename = "expiresOn")]
     expires_at: Option<String>,
 }
@@ -27,9 +28,9 @@ pub(super) fn issued(stdout: &[u8], now: Timestamp) -> Option<Issued> {
     let text = std::str::from_utf8(stdout).ok()?.trim_start_matches('\u{feff}');
     let printed: Printed = serde_json::from_str(text).ok()?;
     usable(printed.token.expose_secret()).ok()?;
-    let epoch = printed.expires_on.and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let epoch = printed.expires_on.and_then(|seconds| seconds.instant());
     let lifetime = match epoch.or_else(|| moment(printed.expires_at.as_deref()?)) {
-        Some(end) => Some(Duration::try_from(end.duration_since(now)).ok()?),
+        Some(end) => Some(number::between(now, end)?),
         None => None,
     };
     if lifetime.is_some_and(|life| life < Duration::from_secs(1)) {
@@ -70,6 +71,11 @@ mod tests {
         assert_eq!(lifetime(r#","expiresOn":"2023-11-14T23:13:20Z""#), Some(Some(3600)));
         assert_eq!(lifetime(""), Some(None));
         assert_eq!(lifetime(r#","expiresOn":"soon""#), Some(None));
+        assert_eq!(lifetime(r#","expires_on":"1700003600""#), Some(Some(3600)));
+        for unreadable in ["18446744073709551615", "-1e300", "true", "[1]", "\"NaN\""] {
+            assert_eq!(lifetime(&format!(r#","expires_on":{unreadable}"#)), Some(None), "{unreadable}");
+        }
+        assert_eq!(lifetime(r#","expiresOn":"9999-12-30T00:00:00Z""#), Some(Some(number::LONGEST.as_secs())));
     }
 
     #[test]

@@ -143,7 +143,8 @@ impl JobService {
         let bearer = self.bearer()?;
         let request = || Ok(self.request(&client, &bearer));
         let given_up = |reason| self.service.error(reason, "");
-        let answer = patience::ask(self.service.name, patience::usually, request, given_up).await?;
+        let answer =
+            patience::ask(self.service.name, http.max_wait(), patience::usually, request, given_up).await?;
         if !answer.status.is_success() {
             return Err(self.service.refused(&answer, self.kind.advice()));
         }

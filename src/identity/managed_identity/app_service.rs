@@ -37,7 +37,8 @@ impl AppService {
         let url = self.service.with(&parameters);
         let request = || Ok(client.get(url.clone()).header("X-IDENTITY-HEADER", header.clone()));
         let given_up = |reason| self.service.error(reason, "");
-        let answer = patience::ask(self.service.name, patience::usually, request, given_up).await?;
+        let answer =
+            patience::ask(self.service.name, http.max_wait(), patience::usually, request, given_up).await?;
         match answer.status {
             status if status.is_success() => issued::issued(&self.service, &answer),
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(self.service.refused(

@@ -4,6 +4,7 @@
 
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{RequestBuilder, StatusCode, Url};
@@ -52,7 +53,7 @@ impl Arc {
         let client = self.service.direct(http)?;
         let url = self.service.with(&[("api-version", "2020-06-01"), ("resource", resource)]);
         let request = || client.get(url.clone()).header("Metadata", "true");
-        let challenge = self.ask(request).await?;
+        let challenge = self.ask(http.max_wait(), request).await?;
         if challenge.status != StatusCode::UNAUTHORIZED {
             return Err(self.service.refused(&challenge, "the agent was expected to ask for a key (401)"));
         }
@@ -60,7 +61,7 @@ impl Arc {
         let mut basic = HeaderValue::from_str(&format!("Basic {}", key.expose_secret()))
             .map_err(|_| self.service.error("its key holds characters that no header has".to_owned(), ""))?;
         basic.set_sensitive(true);
-        let answer = self.ask(|| request().header(AUTHORIZATION, basic.clone())).await?;
+        let answer = self.ask(http.max_wait(), || request().header(AUTHORIZATION, basic.clone())).await?;
         if answer.status.is_success() {
             return issued::issued(&self.service, &answer);
         }
@@ -68,9 +69,13 @@ impl Arc {
         Err(echoing.refused(&answer, "look at the agent (azcmagent show)"))
     }
 
-    async fn ask(&self, request: impl Fn() -> RequestBuilder) -> Result<Answer, SignInError> {
+    async fn ask(
+        &self,
+        max_wait: Duration,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Result<Answer, SignInError> {
         let given_up = |reason| self.service.error(reason, "is the agent running? (azcmagent show)");
-        patience::ask(self.service.name, patience::usually, || Ok(request()), given_up).await
+        patience::ask(self.service.name, max_wait, patience::usually, || Ok(request()), given_up).await
     }
 
     async fn key(&self, http: &HttpClients, challenge: &Answer) -> Result<SecretString, SignInError> {

@@ -66,7 +66,7 @@ impl Imds {
         let advice = "is this a machine of Azure's, with a managed identity?";
         let given_up = |reason| self.service.error(reason, advice);
         let busy = |answer: &Answer, waited| is_busy(answer.status, waited);
-        let answer = patience::ask(self.service.name, busy, request, given_up).await?;
+        let answer = patience::ask(self.service.name, http.max_wait(), busy, request, given_up).await?;
         if !answer.status.is_success() {
             return Err(self.refused(&answer));
         }

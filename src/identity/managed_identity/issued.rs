@@ -1,23 +1,25 @@
 //! The token that these services give. They write its end as seconds since 1970 or as seconds from now, as numbers or
 //! as text.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
+use jiff::Timestamp;
 use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::super::patience::Answer;
-use super::super::token_endpoint::Lifetime;
+use super::super::token_endpoint::usable_life;
 use super::super::token_service::TokenService;
 use super::super::tokens::usable;
 use super::super::{Issued, SignInError};
+use crate::number::{self, Number};
 
 #[derive(Deserialize)]
 struct Given {
     access_token: SecretString,
-    expires_on: Option<Lifetime>,
-    expires_in: Option<Lifetime>,
+    expires_on: Option<Number>,
+    expires_in: Option<Number>,
 }
 
 /// The token of a success.
@@ -31,17 +33,17 @@ pub(super) fn issued(service: &TokenService, answer: &Answer) -> Result<Issued, 
 }
 
 /// The server's clock where it tells it: `expires_on` is by that one.
-fn clock(answer: &Answer) -> SystemTime {
+fn clock(answer: &Answer) -> Timestamp {
     let date = answer.header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
-    date.unwrap_or_else(SystemTime::now)
+    date.and_then(|date| Timestamp::try_from(date).ok()).unwrap_or_else(Timestamp::now)
 }
 
-fn read(body: &[u8], now: SystemTime) -> Option<Issued> {
+fn read(body: &[u8], now: Timestamp) -> Option<Issued> {
     let given: Given = serde_json::from_slice(body).ok()?;
     usable(given.access_token.expose_secret()).ok()?;
-    let until = |end: Duration| (UNIX_EPOCH + end).duration_since(now).unwrap_or_default();
-    let on = given.expires_on.and_then(|on| on.usable()).map(until);
-    let within = given.expires_in.and_then(|within| within.usable());
+    let until = |end: Timestamp| number::between(now, end).unwrap_or_default();
+    let on = given.expires_on.and_then(|on| on.instant()).map(until);
+    let within = given.expires_in.and_then(|within| usable_life(&within));
     // A token from a cache may have less time left than when it was made: the shorter of both is right.
     let lifetime = [on, within].into_iter().flatten().min()?;
     if lifetime < Duration::from_secs(1) {
@@ -55,7 +57,7 @@ mod tests {
     use super::*;
 
     fn lifetime(ends: &str) -> Option<u64> {
-        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let now = Timestamp::from_second(1_000_000).unwrap();
         let body = format!(r#"{{"access_token":"fake"{ends}}}"#);
         read(body.as_bytes(), now).map(|issued| issued.lifetime.unwrap().as_secs())
     }
@@ -71,10 +73,18 @@ mod tests {
 
     #[test]
     fn a_token_without_an_end_or_behind_it_is_none() {
+        for none in ["18446744073709551615", "1.8e19", "-1", "1e300"] {
+            assert_eq!(lifetime(&format!(r#","expires_on":{none}"#)), None, "{none}");
+            assert_eq!(lifetime(&format!(r#","expires_on":"{none}""#)), None, "{none}");
+        }
+        let longest = number::LONGEST.as_secs();
+        assert_eq!(lifetime(r#","expires_in":18446744073709551615,"expires_on":1003600"#), Some(3600));
+        assert_eq!(lifetime(r#","expires_in":1.8e19"#), Some(longest));
+        assert_eq!(lifetime(r#","expires_on":253402207200"#), Some(longest));
         for ends in ["", r#","expires_on":"999999""#, r#","expires_in":0"#, r#","expires_on":"soon""#] {
             assert_eq!(lifetime(ends), None, "{ends}");
         }
-        assert!(read(b"<html>", SystemTime::now()).is_none());
-        assert!(read(br#"{"access_token":"a b","expires_in":9}"#, SystemTime::now()).is_none());
+        assert!(read(b"<html>", Timestamp::now()).is_none());
+        assert!(read(br#"{"access_token":"a b","expires_in":9}"#, Timestamp::now()).is_none());
     }
 }
