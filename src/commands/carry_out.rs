@@ -18,6 +18,7 @@ use crate::journal::{FORMAT, Journal, Ledger, Operator, RunFolder, RunLock, RunR
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
 use crate::report::{self, Summary};
+use crate::shell;
 
 /// A run that is ready to be sent.
 pub(super) struct Ready {
@@ -187,7 +188,7 @@ pub(super) fn report(
         (Err(error), Some(stop)) => {
             console::say(&format!("error: {stop}"));
             console::say(&format!("The reports could not be made, either: {error}"));
-            console::say(&format!("Once that is mended: entra-revoke resume {}", folder.path().display()));
+            console::say(&format!("Once that is mended: entra-revoke resume {}", shell::path(folder.path())));
             return Ok(stop.exit_code());
         }
         (Err(error), None) => return Err(error),
@@ -252,21 +253,18 @@ fn next_commands(summary: &Summary, folder: &RunFolder, record: &RunRecord) -> V
             }
             _ => String::new(),
         };
-        next.push(format!("entra-revoke resume {}{raised}", quoted(folder.path())));
+        next.push(format!("entra-revoke resume {}{raised}", shell::path(folder.path())));
     }
     if record.drill.is_none() {
         let column = record.settings.column.as_ref().filter(|_| record.inputs.len() == 1);
-        let column = column.map(|column| format!(" --column \"{column}\"")).unwrap_or_default();
+        let column = column.map(|column| format!(" --column {}", shell::word(column))).unwrap_or_default();
         let tenants = record.settings.tenant_column.as_ref();
-        let tenants = tenants.map(|column| format!(" --tenant-column \"{column}\"")).unwrap_or_default();
-        next.push(format!("entra-revoke run {}{column}{tenants}", quoted(&folder.file("remaining.csv"))));
+        let tenants =
+            tenants.map(|column| format!(" --tenant-column {}", shell::word(column))).unwrap_or_default();
+        next.push(format!(
+            "entra-revoke run {}{column}{tenants}",
+            shell::path(&folder.file("remaining.csv"))
+        ));
     }
     next
-}
-
-/// A path as a shell takes it for one word.
-pub(super) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "-_./\\:".contains(c);
-    if text.chars().all(plain) { text } else { format!("\"{text}\"") }
 }
