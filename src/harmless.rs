@@ -5,13 +5,17 @@
 
 use std::borrow::Cow;
 
-/// Whether a character acts on a terminal or hides what stands beside it: controls (C0, DEL, C1), zero-width
-/// characters, bidirectional marks and overrides, and tag characters.
+use unicode_security::mixed_script::AugmentedScriptSet;
+
+/// Whether a character acts on a terminal, hides what stands beside it, or is not seen at all: controls (C0, DEL, C1),
+/// zero-width characters, bidirectional marks and overrides, tag characters, variation selectors, and the other
+/// characters that Unicode lets a renderer ignore (Default_Ignorable_Code_Point) or that are blank without being spaces.
 pub fn is_acting(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{1680}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'
+            | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// Whether a byte is ASCII that is shown as it is: most text is, and is known to be harmless by a glance.
@@ -64,17 +68,44 @@ pub fn excerpt(text: &str, max: usize) -> String {
     }
 }
 
-/// The text for a cell of CSV that people look at: formulas are disarmed (an apostrophe goes before a cell that a
-/// spreadsheet would take for one), and what would act on a terminal that shows the file becomes a visible escape.
-/// Line breaks and tabs stay, and so do the joiners that words of some scripts need.
+/// Names of people are not shown wider than this, in columns of a terminal.
+const WIDEST_NAME: usize = 60;
+
+/// The name of a person or of a thing in the directory, for people: [`shown`], cut to a width, and marked where it mixes
+/// scripts as no language does, since letters of two scripts can look alike. Latin beside Japanese, Chinese or Korean is
+/// usual (UTS #39, "highly restrictive").
+pub fn name(text: &str) -> String {
+    let text = text.trim();
+    let cut = console::truncate_str(&shown(text), WIDEST_NAME, "…").into_owned();
+    match mixes_scripts(text) {
+        true => format!("{cut} (mixed scripts)"),
+        false => cut,
+    }
+}
+
+fn mixes_scripts(text: &str) -> bool {
+    if text.is_ascii() || !AugmentedScriptSet::for_str(text).is_empty() {
+        return false;
+    }
+    let latin = AugmentedScriptSet::for_char('a');
+    let others: String = text.chars().filter(|c| AugmentedScriptSet::for_char(*c) != latin).collect();
+    let others = AugmentedScriptSet::for_str(&others);
+    !(others.jpan || others.hanb || others.kore)
+}
+
+/// The text for a cell of CSV that people look at: formulas are [disarmed], and what would act on a terminal that shows
+/// the file becomes a visible escape. A line break is LF. Tabs stay, and so do the joiners that words of some scripts need.
 pub fn csv_cell(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| is_acting(c) && !matches!(c, '\t' | '\r' | '\n' | '\u{200c}' | '\u{200d}');
+    let acts = |c: char| is_acting(c) && !matches!(c, '\t' | '\n' | '\u{200c}' | '\u{200d}');
     if text.bytes().all(is_plain) || !text.chars().any(acts) {
         return disarmed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if acts(c) {
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c == '\r' && rest.peek() == Some(&'\n') {
+            continue;
+        } else if acts(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -83,15 +114,78 @@ pub fn csv_cell(text: &str) -> Cow<'_, str> {
     Cow::Owned(disarmed(&out).into_owned())
 }
 
-/// A formula starts with `=`, `+`, `-`, `@`, a tab or a line break, also behind white space.
-fn disarmed(text: &str) -> Cow<'_, str> {
-    let risky = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
-    let first = text.chars().next().is_some_and(risky);
-    if first || text.trim_start().chars().next().is_some_and(risky) {
-        Cow::Owned(format!("'{text}"))
-    } else {
-        Cow::Borrowed(text)
+/// Whether a cell that begins with it is a formula to some spreadsheet.
+fn begins_formula(c: char) -> bool {
+    matches!(c, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
+}
+
+/// Whether a spreadsheet that splits a file in its own way could begin a cell behind it.
+fn begins_cell(c: char) -> bool {
+    matches!(
+        c,
+        ';' | ',' | '|' | '\t' | '\n' | '\r' | '"' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
+}
+
+/// The text with an apostrophe before each formula in it: where it begins, and behind whatever a spreadsheet may take for
+/// the end of a cell (`;` where that is the list separator, a tab, a quote, a line break), with blanks and quotes between.
+pub fn disarmed(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(begins_formula) {
+        return Cow::Borrowed(text);
     }
+    let mut out = String::with_capacity(text.len() + 8);
+    // A spreadsheet may take blanks off before it looks.
+    let inner = text.trim_start_matches(|c: char| c == '\'' || c.is_whitespace());
+    if begins_blank(text) && inner.starts_with(begins_formula) {
+        out.push('\'');
+    }
+    let mut fresh = true;
+    for c in text.chars() {
+        if fresh && begins_formula(c) {
+            out.push('\'');
+        }
+        out.push(c);
+        fresh = stays_fresh(c, fresh);
+    }
+    if out.len() == text.len() { Cow::Borrowed(text) } else { Cow::Owned(out) }
+}
+
+/// What [`disarmed`] was made of. A text that it never gives stays as it is.
+pub fn rearmed(text: &str) -> Cow<'_, str> {
+    if !text.contains('\'') {
+        return Cow::Borrowed(text);
+    }
+    let without_first = text.strip_prefix('\'').filter(|rest| begins_blank(rest));
+    let made_of = without_first.into_iter().chain([text]).map(without_apostrophes);
+    made_of.into_iter().find(|made_of| disarmed(made_of) == text).map_or(Cow::Borrowed(text), Cow::Owned)
+}
+
+/// The text without each apostrophe that stands before a formula where a cell could begin.
+fn without_apostrophes(text: &str) -> String {
+    let mut made_of = String::with_capacity(text.len());
+    let mut fresh = true;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        if fresh && c == '\'' && rest.peek().copied().is_some_and(begins_formula) {
+            // Only the one formula behind it is disarmed by it.
+            made_of.extend(rest.next());
+            fresh = false;
+            continue;
+        }
+        made_of.push(c);
+        fresh = stays_fresh(c, fresh);
+    }
+    made_of
+}
+
+/// Whether a cell could begin behind the character.
+fn stays_fresh(c: char, fresh: bool) -> bool {
+    begins_cell(c) || fresh && (c.is_whitespace() || c == '\'')
+}
+
+/// Whether it begins with a blank, but for apostrophes.
+fn begins_blank(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(char::is_whitespace)
 }
 
 #[cfg(test)]
@@ -112,11 +206,59 @@ mod tests {
 
     #[test]
     fn formulas_are_disarmed() {
-        for risky in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\r=1", "＝1"] {
+        for risky in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\n=1", "＝1"] {
             assert!(csv_cell(risky).starts_with('\''), "{risky:?}");
         }
         assert_eq!(csv_cell("jo@contoso.com"), "jo@contoso.com");
         assert_eq!(csv_cell(""), "");
+    }
+
+    #[test]
+    fn formulas_are_disarmed_wherever_a_cell_could_begin() {
+        for (text, expected) in [
+            ("a;=1+1", "a;'=1+1"),
+            ("a;\" =1", "a;\" '=1"),
+            ("a\t@x", "a\t'@x"),
+            ("a\n-1\n+2", "a\n'-1\n'+2"),
+            ("\"=1\"", "\"'=1\""),
+            ("O'-Brien; a-b", "O'-Brien; a-b"),
+            ("'=1", "''=1"),
+        ] {
+            assert_eq!(csv_cell(text), expected);
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_acts_nowhere() {
+        assert_eq!(csv_cell("two\r\nlines\rover"), "two\nlines\\rover");
+        assert_eq!(shown("a\rb"), "a\\rb");
+    }
+
+    #[test]
+    fn what_is_not_seen_is_shown() {
+        for c in ['\u{2800}', '\u{3164}', '\u{115f}', '\u{34f}', '\u{fe0f}', '\u{e0100}', '\u{2003}'] {
+            assert_eq!(shown(&format!("a{c}b")), format!("a{}b", c.escape_unicode()));
+        }
+        assert_eq!(shown("山田\u{3000}太郎"), "山田\u{3000}太郎");
+    }
+
+    #[test]
+    fn names_are_cut_to_a_width_and_mixed_scripts_are_marked() {
+        assert_eq!(name("Åsa Öberg"), "Åsa Öberg");
+        for usual in ["Анна Петрова", "山田 太郎 Taro", "Ελένη", "김민수 Kim"] {
+            assert_eq!(name(usual), usual);
+        }
+        assert_eq!(name("Аnn Lee"), "Аnn Lee (mixed scripts)");
+        assert_eq!(console::measure_text_width(&name(&"山".repeat(200))), 59);
+        assert!(name(&format!("a{}", "\u{301}".repeat(5000))).len() < 300);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn what_was_disarmed_is_found_again(text in "[=+@a'\" ;\t\n-]{0,12}|\\PC{0,12}") {
+            let safe = disarmed(&text).into_owned();
+            proptest::prop_assert_eq!(rearmed(&safe).into_owned(), text);
+        }
     }
 
     #[test]

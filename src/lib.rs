@@ -46,6 +46,7 @@ pub mod profile;
 mod redact;
 pub mod report;
 pub mod settings;
+pub mod shell;
 pub mod simulator;
 pub mod tenant;
 mod together;

@@ -30,26 +30,50 @@ fn acting() -> String {
     ACTING.iter().map(|c| format!("x{c}[31m")).collect()
 }
 
+/// No part of a cell that a spreadsheet could take for a cell of its own is a formula.
+#[track_caller]
+fn calculates_nothing(cell: &str) {
+    for part in cell.split([';', ',', '|', '\t', '\n', '\r', '"']) {
+        assert!(!part.trim_start().starts_with(['=', '+', '-', '@']), "{part:?} of {cell:?}");
+    }
+}
+
 #[test]
 fn formulas_are_disarmed_in_the_report_and_exact_in_what_remains() {
     let stage = Stage::new("deny = ['*']");
-    let cells =
-        ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "=cmd|' /C calc'!A0", "a,\"b\"\nc", "plain"];
+    let cells = [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "=cmd|' /C calc'!A0",
+        "a,\"b\"\nc",
+        "plain",
+        "a;=1",
+        "a; \" @x",
+        "b\t+1",
+        "c\n-1",
+        "d\r\n=1",
+        "e\"=1\"",
+        "over\rwritten",
+    ];
     let mut input = csv::Writer::from_writer(Vec::new());
-    input.write_record(["upn", "=note"]).unwrap();
+    input.write_record(["upn", "=note", "n;=1"]).unwrap();
     for (number, cell) in cells.iter().enumerate() {
-        input.write_record([format!("u{number}@contoso.com").as_str(), cell]).unwrap();
+        input.write_record([format!("u{number}@contoso.com").as_str(), cell, ""]).unwrap();
     }
-    input.write_record(["=HYPERLINK(1)", "invalid"]).unwrap();
-    input.write_record(["-dash@contoso.com", "an id"]).unwrap();
+    input.write_record(["=HYPERLINK(1)", "invalid", ""]).unwrap();
+    input.write_record(["-dash@contoso.com", "an id", ""]).unwrap();
     let input = stage.input("users.csv", input.into_inner().unwrap());
     stage.run(&input, &["--case-id", "=2+2", "--column", "upn"]).exits(3);
     let folder = stage.folder();
+    assert!(!folder.text("report.csv").contains('\r'));
     for row in folder.rows() {
-        for (column, cell) in &row {
-            let first = cell.trim_start().chars().next();
-            let risky = first.is_some_and(|c| "=+-@".contains(c)) || cell.starts_with(['\t', '\r', '\n']);
-            assert!(!risky, "{column}: {cell:?}");
+        for cell in row.iter().flat_map(|(column, cell)| [column, cell]) {
+            calculates_nothing(cell);
         }
         assert_eq!(row["case_id"], "'=2+2");
     }
@@ -293,4 +317,81 @@ fn each_row_is_reported_or_named() {
     for unsure in ["bob@contoso.com", "cy@contoso.com", "chris@contoso.com"] {
         assert!(stage.ledger().user(unsure).is_none(), "{unsure}");
     }
+}
+
+#[test]
+fn a_directorys_names_act_nowhere_and_calculate_nothing() {
+    let names = [
+        "=HYPERLINK(1)",
+        "x;@y",
+        "over\rwritten",
+        "Аnn Lee",
+        "\u{2800}\u{3164}",
+        "long long ".repeat(30).trim(),
+    ]
+    .map(str::to_owned);
+    let quoted = |text: &String| serde_json::to_string(text).unwrap();
+    let users: String = (0..)
+        .zip(&names)
+        .map(|(at, name)| format!("[[directory.user]]\nupn = 'u{at}@contoso.com'\nname = {}\n", quoted(name)))
+        .collect();
+    let stage =
+        Stage::new(&format!("[token]\nroles = ['User.RevokeSessions.All', 'User.Read.All']\n{users}"));
+    let ids: String = (0..names.len()).map(|at| format!("u{at}@contoso.com\n")).collect();
+    let input = stage.input("users.txt", ids);
+    let shown = stage.run(&input, &["--dry-run"]).exits(0).stdout.clone();
+    harmless("the dry run", &shown);
+    for says in ["Аnn Lee (mixed scripts)", "\\u{2800}\\u{3164}", "over\\rwritten", "long long long"] {
+        assert!(shown.contains(says), "{says:?} is not in: {shown}");
+    }
+    assert!(shown.lines().all(|line| line.chars().count() < 160), "{shown}");
+    let done = stage.run(&input, &[]);
+    done.exits(0);
+    let folder = stage.folder();
+    all_harmless(&done, &folder);
+    for file in ["plan.csv", "report.csv"] {
+        let text = folder.text(file);
+        assert!(!text.contains('\r'), "{file}");
+        for cell in read_csv(&text).iter().flat_map(|row| row.values()) {
+            calculates_nothing(cell);
+        }
+    }
+    // Programs get the name as it is.
+    assert!(folder.text("report.jsonl").contains("\"=HYPERLINK(1)\""));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_printed_command_runs_nothing_else() {
+    let stage = Stage::new("deny = ['*']");
+    let column = "$(touch pwned)`touch pwned`';touch pwned;'[tenantId]";
+    let text = format!("id,\"{column}\"\nann@contoso.com,\nbob@contoso.com,\n");
+    let folder = stage.dir.path().join("$(touch pwned) dir");
+    std::fs::create_dir(&folder).unwrap();
+    let input = stage.input("$(touch pwned).csv", text);
+    let done = stage.run(
+        &input,
+        &["--tenant-column", column, "--column", "id", "--output-dir", folder.to_str().unwrap()],
+    );
+    done.exits(3);
+    let commands: Vec<&str> =
+        done.stdout.lines().filter(|line| line.starts_with("  entra-revoke ")).collect();
+    assert_eq!(commands.len(), 2, "{}", done.stdout);
+    let empty = tempfile::tempdir().unwrap();
+    for command in commands {
+        // What a shell hands on is one word for each: nothing is run, and nothing is cut apart.
+        let script = format!("entra-revoke() {{ printf '%s\\n' \"$@\"; }}\n{command}");
+        let sh = std::process::Command::new("bash")
+            .arg("-c")
+            .arg(script)
+            .current_dir(empty.path())
+            .output()
+            .unwrap();
+        let words = String::from_utf8(sh.stdout).unwrap();
+        assert!(words.contains("$(touch pwned) dir"), "{command}: {words}");
+        if command.contains("--tenant-column") {
+            assert!(words.lines().any(|word| word == column), "{command}: {words}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);
 }

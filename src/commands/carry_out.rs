@@ -23,6 +23,7 @@ use crate::journal::{
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
 use crate::report::{self, Summary};
+use crate::shell;
 
 /// A run that is ready to be sent.
 pub(super) struct Ready {
@@ -362,17 +363,14 @@ fn next_commands(
     }
     if record.drill.is_none() {
         let column = record.settings.column.as_ref().filter(|_| record.inputs.len() == 1);
-        let column = column.map(|column| format!(" --column \"{column}\"")).unwrap_or_default();
+        let column = column.map(|column| format!(" --column {}", shell::word(column))).unwrap_or_default();
         let tenants = record.settings.tenant_column.as_ref();
-        let tenants = tenants.map(|column| format!(" --tenant-column \"{column}\"")).unwrap_or_default();
-        next.push(format!("entra-revoke run {}{column}{tenants}", quoted(&folder.file("remaining.csv"))));
+        let tenants =
+            tenants.map(|column| format!(" --tenant-column {}", shell::word(column))).unwrap_or_default();
+        next.push(format!(
+            "entra-revoke run {}{column}{tenants}",
+            shell::path(&folder.file("remaining.csv"))
+        ));
     }
     next
-}
-
-/// A path as a shell takes it for one word.
-pub(super) fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |c: char| c.is_alphanumeric() || "-_./\\:".contains(c);
-    if text.chars().all(plain) { text } else { format!("\"{text}\"") }
 }

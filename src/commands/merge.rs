@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::carry_out::{quoted, read_ledger, show_summary};
+use super::carry_out::{read_ledger, show_summary};
 use super::report::put_rows;
 use super::resume::read_record;
 use crate::console::{self, Output};
@@ -11,6 +11,7 @@ use crate::intake::Shard;
 use crate::journal::{RunFolder, RunLock, RunRecord};
 use crate::report::merge::{self, Part, Set};
 use crate::report::{self, Summary};
+use crate::shell;
 
 /// The exit code where rows of the input are in no folder.
 const ROWS_MISSING: u8 = 3;
@@ -57,7 +58,8 @@ fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<Part,
 /// What to type next, where something is left to do.
 fn next(summary: &Summary, out: &Path) -> Vec<String> {
     let Some(merged) = &summary.merged else { return Vec::new() };
-    let mut files: Vec<String> = summary.inputs.iter().map(|input| quoted(Path::new(&input.name))).collect();
+    let mut files: Vec<String> =
+        summary.inputs.iter().map(|input| shell::path(Path::new(&input.name))).collect();
     // Of a workbook, each sheet that was read is an input.
     files.dedup();
     let run = |shard: &Shard| format!("entra-revoke run {} --shard {shard}", files.join(" "));
@@ -67,7 +69,7 @@ fn next(summary: &Summary, out: &Path) -> Vec<String> {
     }
     let mut next: Vec<String> = merged.missing.iter().map(run).collect();
     if summary.remaining > 0 {
-        next.push(format!("entra-revoke run {}", quoted(&out.join("remaining.csv"))));
+        next.push(format!("entra-revoke run {}", shell::path(&out.join("remaining.csv"))));
     }
     next
 }

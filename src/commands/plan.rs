@@ -19,6 +19,7 @@ use crate::plan::{Caution, Draft, PlanFacts};
 use crate::plan_file::{self, Caps, Head, PlanFile, Tenant};
 use crate::settings::profiled;
 use crate::settings::{Apps, Credentials, Network, Sending, SignIn, wishes};
+use crate::shell;
 
 pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
@@ -150,8 +151,9 @@ fn protected(facts: &PlanFacts) -> String {
 fn show(head: &Head, path: &Path, sha256: &str, text: &str, output: Output) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let shown = harmless::shown(&path.display().to_string()).into_owned();
+    let word = shell::path(path);
     let next = format!(
-        "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was sent. To send it within 24 hours:\n  entra-revoke apply {shown} --expect-sha256 \\\n  \
+        "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was sent. To send it within 24 hours:\n  entra-revoke apply {word} --expect-sha256 \\\n  \
          {sha256}"
     );
     match output {

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::carry_out::quoted;
 use crate::identity::{Auth, Endpoint, FurtherApp, Sources};
 use crate::journal::RunRecord;
 use crate::profile::{NONE, Place};
 use crate::settings::Network;
 use crate::settings::profiled::Chosen;
+use crate::shell;
 
 /// Flags, ready for a shell.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +75,7 @@ impl ResumeFlags {
     /// The command that goes on with the run.
     pub(super) fn command(&self, folder: &Path) -> String {
         let words = self.words.iter().map(String::as_str);
-        let command = ["entra-revoke resume".to_owned(), quoted(folder)];
+        let command = ["entra-revoke resume".to_owned(), shell::path(folder)];
         command.iter().map(String::as_str).chain(words).collect::<Vec<_>>().join(" ")
     }
 
@@ -113,7 +113,7 @@ impl ResumeFlags {
 
     fn path(&mut self, flag: &str, path: Option<&PathBuf>) {
         if let Some(path) = path {
-            self.words.extend([flag.to_owned(), quoted(path)]);
+            self.words.extend([flag.to_owned(), shell::path(path)]);
         }
     }
 
@@ -124,6 +124,6 @@ impl ResumeFlags {
     }
 
     fn add(&mut self, flag: &str, text: &str) {
-        self.words.extend([flag.to_owned(), quoted(Path::new(text))]);
+        self.words.extend([flag.to_owned(), shell::word(text)]);
     }
 }

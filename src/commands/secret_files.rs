@@ -13,8 +13,8 @@ pub(super) fn warn(sources: &Sources, vars: Variables<'_>) {
     for (by, path) in holders(sources, vars) {
         let public = CERTIFICATES.contains(&by) && is_certificate_alone(&path);
         if !public && others_can_read(&path) && !told.contains(&path) {
-            let name = path.display();
-            console::say(&format!("warning: others can read {name} ({by}): chmod 600 {name}"));
+            let (name, word) = (path.display(), crate::shell::path(&path));
+            console::say(&format!("warning: others can read {name} ({by}): chmod 600 {word}"));
             told.push(path);
         }
     }

@@ -64,35 +64,35 @@ impl std::error::Error for Distrust {}
 impl fmt::Display for Distrust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.is_folder { "the folder" } else { "the file" };
-        let path = self.path.display();
+        let (path, word) = (self.path.display(), crate::shell::path(&self.path));
         match self.fault {
             Fault::Owner { uid, caller: 0 } => {
                 write!(
                     f,
                     "{what} {path} belongs to user {uid}, not to root, who runs this: see what is in it, then "
                 )?;
-                write!(f, "chown root {path}")
+                write!(f, "chown root {word}")
             }
             Fault::Owner { uid, caller } => {
                 write!(
                     f,
                     "{what} {path} belongs to user {uid}, neither to you (user {caller}) nor to root: see what "
                 )?;
-                write!(f, "is in it, then chown {caller} {path}, or use a copy of your own")
+                write!(f, "is in it, then chown {caller} {word}, or use a copy of your own")
             }
             Fault::Everybody { mode } => {
                 write!(
                     f,
                     "everybody may write to {what} {path} (mode {mode:04o}): see what is in it, then "
                 )?;
-                write!(f, "chmod o-w {path}")
+                write!(f, "chmod o-w {word}")
             }
             Fault::Group { mode, gid } => {
                 write!(
                     f,
                     "the group {gid} may write to {what} {path} (mode {mode:04o}): see what is in it, then "
                 )?;
-                write!(f, "chmod go-w {path}")
+                write!(f, "chmod go-w {word}")
             }
         }
     }

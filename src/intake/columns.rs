@@ -208,7 +208,7 @@ pub(super) fn guess_tenants(table: &Table<'_>, id: usize, is_named: bool) -> Ten
             said: Some(format!(
                 "{} is not read as tenants, because --tenant is given (--tenant-column {} reads it)",
                 name(at),
-                quoted(&table.names[at])
+                crate::shell::word(&table.names[at])
             )),
         },
         (None, Some(at)) if is_workspace(at) => TenantGuess {
@@ -232,17 +232,6 @@ fn holds_tenants(table: &Table<'_>, at: usize) -> bool {
         fit += usize::from(cell.parse::<TenantName>().is_ok());
     }
     filled > 0 && fit * 2 >= filled
-}
-
-/// A name as it is written on a command line.
-fn quoted(name: &str) -> String {
-    let shown = shown(name);
-    let bare = shown.trim_matches('`');
-    if bare.chars().all(|c| c.is_alphanumeric() || "-_.".contains(c)) {
-        bare.to_owned()
-    } else {
-        format!("\"{bare}\"")
-    }
 }
 
 /// The column most like `name`, if one is near enough to be meant.

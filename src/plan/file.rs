@@ -12,6 +12,7 @@ use crate::digest::{Hashing, sha256_to_end};
 use crate::directory::{DirectoryError, Person};
 use crate::event::Order;
 use crate::files::{Dir, TemporaryFile};
+use crate::harmless::{disarmed, rearmed, shown};
 use crate::intake::{IntakeError, Row};
 use crate::journal::PLAN_CSV;
 use crate::outcome::Outcome;
@@ -175,8 +176,9 @@ impl PlanRow {
 
     /// Takes in what the directory says.
     pub(super) fn know(&mut self, person: &Person, roles: Option<&[String]>) {
-        self.user_principal_name = person.upn.as_deref().unwrap_or_default().to_owned();
-        self.display_name = person.name.as_deref().unwrap_or_default().to_owned();
+        // Nothing in the plan's file acts on a terminal that shows it.
+        let told = |text: &Option<Box<str>>| shown(text.as_deref().unwrap_or_default()).into_owned();
+        (self.user_principal_name, self.display_name) = (told(&person.upn), told(&person.name));
         (self.guest, self.enabled, self.synced) = (person.guest, person.enabled, person.synced);
         self.roles = roles.unwrap_or_default().join("; ");
     }
@@ -211,12 +213,12 @@ impl PlanRow {
             flag(self.external),
             &self.priority,
             &self.tenant,
-            &self.user_principal_name,
-            &self.display_name,
+            &disarmed(&self.user_principal_name),
+            &disarmed(&self.display_name),
             self.user_type(),
             flag(self.enabled),
             flag(self.synced),
-            &self.roles,
+            &disarmed(&self.roles),
         ];
         for cell in cells {
             out.write_field(cell)?;
@@ -229,6 +231,7 @@ impl PlanRow {
         let text = |at: usize| record.get(at).map(str::to_owned);
         let shift = usize::from(known == COLUMNS.len());
         let fact = |at: usize| if at + shift < known { record.get(at + shift) } else { Some("") };
+        let name = |at: usize| fact(at).map(|text| rearmed(text).into_owned());
         let (left_out, note) = match record.get(4)? {
             "" => (None, text(5)?),
             word => (Some(LeftOut { outcome: word.parse().ok()?, detail: text(5)? }), String::new()),
@@ -248,8 +251,8 @@ impl PlanRow {
             external: parse_flag(record.get(6)?)?,
             priority: text(7)?,
             note,
-            user_principal_name: fact(8)?.to_owned(),
-            display_name: fact(9)?.to_owned(),
+            user_principal_name: name(8)?,
+            display_name: name(9)?,
             guest: match fact(10)? {
                 "" => None,
                 "Guest" => Some(true),
@@ -258,7 +261,7 @@ impl PlanRow {
             },
             enabled: parse_flag(fact(11)?)?,
             synced: parse_flag(fact(12)?)?,
-            roles: fact(13)?.to_owned(),
+            roles: name(13)?,
             tenant: if shift == 1 { text(TENANT)? } else { String::new() },
             cells: record.iter().skip(known).map(str::to_owned).collect(),
         })

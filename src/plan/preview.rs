@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::file::COLUMNS;
 use super::{Draft, LeftOut, PlanError, PlanRow, Resolution, distinct};
 use crate::console::wording;
-use crate::harmless::{csv_cell, excerpt, shown};
+use crate::harmless::{self, csv_cell, excerpt, shown};
 
 /// Rows that the text shows.
 const SHOWN: usize = 20;
@@ -109,7 +109,7 @@ impl Draft {
             let external = if row.external == Some(true) { "  (external)" } else { "" };
             let name = match (&*row.user_principal_name, &*row.display_name) {
                 ("", "") => String::new(),
-                ("", name) | (name, _) => format!("  {}", excerpt(name, 70)),
+                ("", name) | (name, _) => format!("  {}", harmless::name(name)),
             };
             let tenant = match &*row.tenant {
                 "" => String::new(),

@@ -97,9 +97,9 @@ fn secret_file(key: &str, path: &Path) -> Option<String> {
 fn open_to_others(key: &str, path: &Path, metadata: &Metadata) -> Option<String> {
     use std::os::unix::fs::PermissionsExt;
     let mode = metadata.permissions().mode() & 0o777;
-    let path = path.display();
+    let (name, word) = (path.display(), crate::shell::path(path));
     (mode & 0o066 != 0)
-        .then(|| format!("{key}: others can read or write {path} (mode {mode:03o}): chmod 600 {path}"))
+        .then(|| format!("{key}: others can read or write {name} (mode {mode:03o}): chmod 600 {word}"))
 }
 
 /// Windows keeps access lists, not modes; those of a home are its owner's alone.
@@ -139,7 +139,7 @@ pub fn exposed(path: &Path) -> Option<String> {
         match () {
             () if owner != 0 && owner != user => Some(format!("{} belongs to somebody else", path.display())),
             () if (group || mode & 0o002 != 0) && !sticky => {
-                Some(format!("others can write {0}: chmod go-w {0}", path.display()))
+                Some(format!("others can write {}: chmod go-w {}", path.display(), crate::shell::path(path)))
             }
             () => None,
         }

@@ -126,3 +126,16 @@ fn whoever_is_sent_although_protected_is_told_loudly() {
     assert_eq!(stage.folder().summary()["unprotected"][0]["user"], "ann@contoso.com");
     assert_eq!(stage.folder().summary()["selection"][0], input.display().to_string());
 }
+
+#[test]
+fn what_was_typed_before_the_question_is_no_answer() {
+    let stage = tenant();
+    let input = stage.input("users.txt", list(&["ann", "bob"]));
+    let mut terminal = Terminal::start(verb(&stage, "run").arg(&input).args(["--progress", "none"]));
+    // The terminal has it before the program has even begun to read the list.
+    terminal.types("y").types("yes");
+    terminal.until("? [y/N] ").types("n");
+    let (ended, text) = terminal.ends();
+    assert_eq!(ended, 5, "{text}");
+    nothing_sent(&stage);
+}

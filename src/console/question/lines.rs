@@ -48,8 +48,8 @@ pub fn lines(about: &About<'_>, columns: Option<usize>) -> String {
     page.line("users", &wording::count(about.users));
     people(&mut page, about);
     left_out(&mut page, about);
-    page.list("first", about.facts.first.iter().cloned());
-    page.list("last", about.facts.last.iter().cloned());
+    page.list("first", about.facts.first.iter().map(|name| harmless::name(name)));
+    page.list("last", about.facts.last.iter().map(|name| harmless::name(name)));
     page.line("not checked", &about.facts.unknown().join("; "));
     if let Some(span) = about.time.span() {
         page.line("time", &format!("about {}", wording::span(span)));
@@ -71,7 +71,7 @@ fn people(page: &mut Page, about: &About<'_>) {
         page.line(&list.list, &wording::list(list, true));
     }
     if !facts.unprotected.is_empty() {
-        let each = facts.unprotected.iter().map(|(name, why)| format!("{name} ({why})"));
+        let each = facts.unprotected.iter().map(|(name, why)| format!("{} ({why})", harmless::name(name)));
         let text = format!("sent although protected: {}", each.collect::<Vec<_>>().join(", "));
         page.loud("UNPROTECTED", &text);
     }
@@ -84,8 +84,11 @@ fn admins(facts: &PlanFacts) -> String {
     let mut roles: Vec<(&String, &u64)> = facts.admins.iter().flatten().collect();
     // Global Administrators first: nobody else can take as much with them.
     roles.sort_by_key(|(name, count)| (!name.starts_with("Global Admin"), std::cmp::Reverse(**count)));
-    let mut words: Vec<String> =
-        roles.iter().take(TOLD).map(|(name, count)| format!("{} {name}", wording::count(**count))).collect();
+    let mut words: Vec<String> = roles
+        .iter()
+        .take(TOLD)
+        .map(|(name, count)| format!("{} {}", wording::count(**count), harmless::name(name)))
+        .collect();
     if roles.len() > TOLD {
         let others = roles.len() - TOLD;
         words.push(format!("{others} other {}", if others == 1 { "role" } else { "roles" }));
@@ -102,7 +105,7 @@ fn left_out(page: &mut Page, about: &About<'_>) {
     if protected > 0 {
         let shown = TOLD.min(usize::try_from(protected).unwrap_or(TOLD));
         let mut names: Vec<String> =
-            about.facts.protected.iter().take(shown).map(|(name, _)| name.clone()).collect();
+            about.facts.protected.iter().take(shown).map(|(name, _)| harmless::name(name)).collect();
         let more = protected.saturating_sub(names.len() as u64);
         if more > 0 && !names.is_empty() {
             names.push(format!("{} more", wording::count(more)));

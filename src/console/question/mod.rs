@@ -8,6 +8,7 @@ pub use wanted::{Answer, Wanted};
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::time::{Duration, Instant};
 
 use super::{aside, wording};
 
@@ -21,17 +22,19 @@ pub struct NoTerminal;
 
 /// Shows the text on standard error and reads one line from the person at the terminal: from standard input where that
 /// is a terminal, or else (it may be the list of users) from the terminal itself. It blocks; ask before signals are
-/// taken over, so that Ctrl-C still ends it.
+/// taken over, so that Ctrl-C still ends it. What was typed before the question appeared does not answer it.
 pub fn ask(prompt: &str, wanted: Wanted) -> Result<Answer, NoTerminal> {
     if !io::stderr().is_terminal() {
         return Err(NoTerminal);
     }
     let mut shown = io::stderr();
     if io::stdin().is_terminal() {
-        return Ok(converse(prompt, wanted, &mut io::stdin().lock(), &mut shown));
+        drop_typed(&io::stdin());
+        return Ok(converse(prompt, wanted, SOONEST, &mut io::stdin().lock(), &mut shown));
     }
     let typed = terminal_to_read().ok_or(NoTerminal)?;
-    Ok(converse(prompt, wanted, &mut BufReader::new(typed), &mut shown))
+    drop_typed(&typed);
+    Ok(converse(prompt, wanted, SOONEST, &mut BufReader::new(typed), &mut shown))
 }
 
 /// Whether there is somebody to ask: standard error is a terminal, and so is standard input or what is behind it.
@@ -49,14 +52,41 @@ fn terminal_to_read() -> Option<File> {
     OpenOptions::new().read(true).open(name).ok().filter(File::is_terminal)
 }
 
-/// One question, one line of answer. What can't be read is a no.
-fn converse(prompt: &str, wanted: Wanted, typed: &mut dyn BufRead, shown: &mut dyn Write) -> Answer {
+/// Drops what the terminal holds that nobody has read yet.
+#[cfg(unix)]
+fn drop_typed(terminal: &impl std::os::fd::AsFd) {
+    // Where it can't, the terminal is gone, and reading the answer will tell.
+    let _ = rustix::termios::tcflush(terminal, rustix::termios::QueueSelector::IFlush);
+}
+
+/// The console has no call for that which is safe: [`converse`] passes over an answer that comes too soon to be one.
+#[cfg(not(unix))]
+fn drop_typed<T>(_: &T) {}
+
+/// An answer that comes sooner was typed before the question could be read.
+const SOONEST: Duration = Duration::from_millis(if cfg!(unix) { 0 } else { 100 });
+
+/// One question, one line of answer. What can't be read is a no, and what comes before `soonest` is no answer.
+fn converse(
+    prompt: &str,
+    wanted: Wanted,
+    soonest: Duration,
+    typed: &mut dyn BufRead,
+    shown: &mut dyn Write,
+) -> Answer {
     let asked = aside(|| shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()));
     if asked.is_err() {
         return Answer::No;
     }
+    let appeared = Instant::now();
     let mut line = Vec::new();
-    let read = typed.take(LONGEST).read_until(b'\n', &mut line);
+    let read = loop {
+        line.clear();
+        let read = (&mut *typed).take(LONGEST).read_until(b'\n', &mut line);
+        if !matches!(read, Ok(1..)) || appeared.elapsed() >= soonest {
+            break read;
+        }
+    };
     if read.is_err() || !line.ends_with(b"\n") {
         // Nobody pressed Enter: the terminal still stands behind the question.
         let _ = shown.write_all(b"\n");
@@ -89,7 +119,7 @@ mod tests {
 
     fn answered(typed: &[u8], wanted: Wanted) -> (Answer, String) {
         let mut shown = Vec::new();
-        let answer = converse("Really? ", wanted, &mut &*typed, &mut shown);
+        let answer = converse("Really? ", wanted, Duration::ZERO, &mut &*typed, &mut shown);
         (answer, String::from_utf8(shown).unwrap())
     }
 

@@ -65,7 +65,7 @@ pub enum MergeError {
     },
     /// A run that was cut off, or goes on.
     #[error(
-        "{folder}: the run has not ended. Let it end first: entra-revoke resume {folder}", folder = folder.display()
+        "{folder}: the run has not ended. Let it end first: entra-revoke resume {command}", folder = folder.display(), command = crate::shell::path(folder)
     )]
     NotEnded {
         /// Which folder.
