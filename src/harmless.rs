@@ -76,7 +76,8 @@ const WIDEST_NAME: usize = 60;
 /// usual (UTS #39, "highly restrictive").
 pub fn name(text: &str) -> String {
     let text = text.trim();
-    let cut = console::truncate_str(&shown(text), WIDEST_NAME, "…").into_owned();
+    // Combining marks have no width.
+    let cut = console::truncate_str(&excerpt(text, 2 * WIDEST_NAME), WIDEST_NAME, "…").into_owned();
     match mixes_scripts(text) {
         true => format!("{cut} (mixed scripts)"),
         false => cut,

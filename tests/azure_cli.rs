@@ -125,11 +125,9 @@ fn azd_is_asked_for_a_token() {
 #[test]
 fn a_token_that_grows_old_is_asked_for_again_while_the_run_goes_on() {
     let stage = stage("");
-    install(&stage, "az", &prints(&stage, TokenKind::App, &[Duration::from_secs(3), HOUR]));
+    install(&stage, "az", &prints(&stage, TokenKind::App, &[Duration::from_secs(8), HOUR]));
     let input = stage.users(60);
-    stage
-        .finish(run(&stage, &input).args(["--auth", "azure-cli", "--rate", "20/s", "--burst", "1"]))
-        .exits(0);
+    stage.finish(run(&stage, &input).args(["--auth", "azure-cli", "--rate", "5/s", "--burst", "1"])).exits(0);
     assert_eq!(calls(&stage, "az"), 2);
     assert_eq!(stage.stats().bad_auth, 0, "it was renewed ahead of its end");
     assert!(stage.ledger().users.iter().all(|user| user.effects == 1));
@@ -141,7 +139,7 @@ fn a_token_that_grows_old_is_asked_for_again_while_the_run_goes_on() {
 #[test]
 fn a_token_of_azd_is_asked_for_again_as_well() {
     let stage = stage("");
-    let answers: Vec<String> = [Duration::from_secs(3), HOUR]
+    let answers: Vec<String> = [Duration::from_secs(8), HOUR]
         .iter()
         .map(|life| {
             let token = stage.simulator.mint_token(TokenKind::App, *life);
@@ -153,7 +151,7 @@ fn a_token_of_azd_is_asked_for_again_as_well() {
     install(&stage, "azd", &script);
     let input = stage.users(60);
     let mut command = run(&stage, &input);
-    stage.finish(command.args(["--auth", "azure-developer-cli", "--rate", "20/s", "--burst", "1"])).exits(0);
+    stage.finish(command.args(["--auth", "azure-developer-cli", "--rate", "5/s", "--burst", "1"])).exits(0);
     assert_eq!(calls(&stage, "azd"), 2);
     assert_eq!(stage.stats().bad_auth, 0, "it was renewed ahead of its end");
     assert!(stage.ledger().users.iter().all(|user| user.effects == 1));

@@ -202,6 +202,11 @@ fn a_protect_list_through_a_pipe_must_end_with_a_line_end() {
     done.exits(2);
     assert!(done.stderr.contains("line 2") && done.stderr.contains("no line end"), "{}", done.stderr);
     assert_eq!(stage.stats().requests, 0);
+    // A whole one protects, although a pipe can be read once alone.
+    let mut command = stage.command("run");
+    command.arg(&input).args(["--no-lookup", "--protect", "/dev/stdin"]);
+    piped(&stage, &mut command, "boss@contoso.com\nann@contoso.com\n").exits(0);
+    assert_eq!(stage.stats().revocations, 1);
 }
 
 #[test]

@@ -146,6 +146,13 @@ fn nothing_with_an_end_that_is_not_proven_is_none() {
             "HTTP/1.1 200 OK\r\nrequest-id: {ID}\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
         )
     });
+    for coding in ["identity", "chunked, identity", "xyz"] {
+        disbelieved(coding, move |_, _| {
+            format!(
+                "HTTP/1.1 200 OK\r\nrequest-id: {ID}\r\nconnection: close\r\ntransfer-encoding: {coding}\r\n\r\n"
+            )
+        });
+    }
     believed("the last chunk", |_, _| {
         format!("HTTP/1.1 200 OK\r\nrequest-id: {ID}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n")
     });

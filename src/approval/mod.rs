@@ -16,13 +16,13 @@ mod signers;
 mod tests;
 mod wire;
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::files::{FileError, Pipes};
 use crate::plan_file::RawDigest;
 use signature::Signature;
 use signers::Signer;
@@ -186,9 +186,11 @@ impl Approval {
         let path = signature_path(plan);
         let unreadable =
             |why: String| ApprovalError::Unreadable { what: "signature", path: path.clone(), why };
-        let bytes = bytes(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => ApprovalError::Unsigned { path: path.clone(), plan: plan.to_owned() },
-            _ => unreadable(error.to_string()),
+        let bytes = bytes(&path).map_err(|error| match error {
+            FileError::Io(error) if error.kind() == io::ErrorKind::NotFound => {
+                ApprovalError::Unsigned { path: path.clone(), plan: plan.to_owned() }
+            }
+            error => unreadable(error.to_string()),
         })?;
         let signature = Signature::read(&bytes).map_err(unreadable)?;
         let fingerprint = signature.key.fingerprint();
@@ -267,7 +269,9 @@ fn read_list(path: &Path) -> Result<Vec<Signer>, ApprovalError> {
         path: path.to_owned(),
         why: why.to_owned(),
     };
-    let bytes = bytes(path).map_err(|error| unreadable(&error.to_string()))?;
+    // Whoever may write to the list makes approvers of whom they like.
+    let bytes = crate::files::read_secret(path, LONGEST, Pipes::Open)
+        .map_err(|error| unreadable(&error.to_string()))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unreadable("it is not UTF-8: save it as UTF-8"))?;
     let signers = signers::read(text.trim_start_matches('\u{feff}'))
         .map_err(|bad| ApprovalError::BadLine { path: path.to_owned(), line: bad.line, why: bad.why })?;
@@ -277,11 +281,7 @@ fn read_list(path: &Path) -> Result<Vec<Signer>, ApprovalError> {
     }
 }
 
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(LONGEST + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 > LONGEST {
-        true => Err(io::Error::other("it is far too long")),
-        false => Ok(bytes),
-    }
+/// All of a plain file.
+fn bytes(path: &Path) -> Result<Vec<u8>, FileError> {
+    crate::files::read(path, LONGEST)
 }

@@ -229,6 +229,18 @@ pub(super) fn check_counts(folder: &RunFolder, record: &RunRecord) -> Result<(),
     }
 }
 
+/// Writes `run.json` again where it is not what this process began with; gives what there is to say of that.
+fn restored(folder: &RunFolder, record: &RunRecord) -> Result<Vec<String>, Error> {
+    // A drill's numbers may come back in another spelling.
+    let plain = |record: &RunRecord| serde_json::to_value(RunRecord { drill: None, ..record.clone() }).ok();
+    let now = super::resume::read_record(folder)?;
+    if plain(&now) == plain(record) && now.drill.is_some() == record.drill.is_some() {
+        return Ok(Vec::new());
+    }
+    super::run::write_record(folder, record)?;
+    Ok(vec!["run.json was changed while the run went on; it was written again as it was".to_owned()])
+}
+
 /// How a process came to its end.
 pub(super) struct Ending<'a> {
     pub(super) results: Option<Results>,
@@ -252,7 +264,8 @@ pub(super) fn report(
         own_journal(place.as_ref()).and_then(|()| read_ledger(folder, record)).and_then(|mut ledger| {
             // A journal that can't be written can't hold why the run stopped.
             ledger.stopped = ledger.stopped.or_else(|| stop.cloned());
-            let summary = report::write(folder, record, &ledger)?;
+            let found = restored(folder, record)?;
+            let summary = report::write_finding(folder, record, &ledger, &found)?;
             Ok((ledger, summary))
         });
     if let Some(text) = folder.displaced() {
@@ -270,7 +283,11 @@ pub(super) fn report(
                 }
                 None => console::say(&format!("error: the reports could not be made: {error}")),
             }
-            console::say(&format!("Signed out by this process all the same: {users}."));
+            let more = match stop {
+                Some(Stop::Runtime { .. }) => " There may be more, whose answers could not be recorded.",
+                _ => "",
+            };
+            console::say(&format!("Signed out by this process all the same: {users}.{more}"));
             console::say(&format!("Once that is mended: {}", flags.command(folder.path())));
             return Ok(stop.map_or(1, Stop::exit_code));
         }
@@ -367,10 +384,8 @@ fn next_commands(
         let tenants = record.settings.tenant_column.as_ref();
         let tenants =
             tenants.map(|column| format!(" --tenant-column {}", shell::word(column))).unwrap_or_default();
-        next.push(format!(
-            "entra-revoke run {}{column}{tenants}",
-            shell::path(&folder.file("remaining.csv"))
-        ));
+        let command = flags.command_for_remaining(&folder.file("remaining.csv"), record);
+        next.push(format!("{command}{column}{tenants}"));
     }
     next
 }

@@ -79,6 +79,20 @@ impl ResumeFlags {
         command.iter().map(String::as_str).chain(words).collect::<Vec<_>>().join(" ")
     }
 
+    /// The command that sends what remains, once its rows are corrected: it protects whom the run protected.
+    pub(super) fn command_for_remaining(&self, remaining: &Path, record: &RunRecord) -> String {
+        let mut flags = self.clone();
+        for entry in record.settings.protect.iter().flat_map(|protect| &protect.entries) {
+            flags.add("--protect", &entry.entry);
+        }
+        if let Some(case_id) = &record.case_id {
+            flags.add("--case-id", case_id);
+        }
+        let words = flags.words.iter().map(String::as_str);
+        let command = ["entra-revoke run".to_owned(), shell::path(remaining)];
+        command.iter().map(String::as_str).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
     fn profile(&mut self, name: &str, config: &Path) {
         self.add("--profile", name);
         if Place::find(None).path.as_deref() != Some(config) {

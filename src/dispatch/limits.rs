@@ -150,11 +150,15 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let lane = &mut self.lanes[departed.whose.lane];
         let own = lane.count_throttle(&mut live, departed.at);
         let cleared = !own && lane.evidence.clears(departed.at);
+        if cleared {
+            self.lanes[departed.whose.lane].queue.clear_apart();
+        }
+        if self.is_hopeless(departed.whose.lane, &live) {
+            self.settle(departed.whose.lane, live, Outcome::ThrottledOut);
+            return self.note_closing(before, until, whose, retry_after, response);
+        }
         self.record_answered(&live);
         let queue = &mut self.lanes[departed.whose.lane].queue;
-        if cleared {
-            queue.clear_apart();
-        }
         match live.throttles {
             1 => queue.again(live),
             again => {
@@ -170,6 +174,27 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         if retry_after.is_some_and(|wait| wait > self.settings.max_wait) {
             self.check_waits();
         }
+        self.note_closing(before, until, whose, retry_after, response);
+    }
+
+    /// Whether a user was throttled again and again, for longer than one wait may last, when all others were tried: where
+    /// nobody is left who could pass, nothing else tells that this one never will. A tenant in which nobody passed yet
+    /// throttles all.
+    fn is_hopeless(&self, lane: usize, live: &Live) -> bool {
+        let lane = &self.lanes[lane];
+        let is_long = live.throttles > 2 && live.work.throttled > self.settings.max_wait;
+        is_long && lane.evidence.passes > 0 && lane.queue.is_all_tried()
+    }
+
+    /// Tells of a gate that was closed.
+    fn note_closing(
+        &mut self,
+        before: Option<Instant>,
+        until: Instant,
+        whose: Scope,
+        retry_after: Option<Duration>,
+        response: &Response,
+    ) {
         // One closing of the gate is told once, however many answers tell of it.
         if before.is_some_and(|before| until <= before + SAME_CLOSING) {
             return;
@@ -200,7 +225,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let own = lane.evidence.passes > live.passes_before;
         let tries = live.apart.map_or(0, |tries| tries + u32::from(own));
         live.apart = Some(tries);
-        if tries > self.settings.retries.max(LEAST_TRIES) || asked > self.settings.max_wait {
+        let max_wait = self.settings.max_wait;
+        let is_enough = tries > self.settings.retries.max(LEAST_TRIES) || asked > max_wait;
+        if is_enough || self.is_hopeless(departed.whose.lane, &live) {
             live.count_throttled();
             return self.settle(departed.whose.lane, live, Outcome::ThrottledOut);
         }

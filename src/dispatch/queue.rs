@@ -65,6 +65,11 @@ impl Queue {
         (self.fresh.len() + ready + self.delayed.len() + self.apart.len()) as u64
     }
 
+    /// Whether all were tried in this process.
+    pub(super) fn is_all_tried(&self) -> bool {
+        self.fresh.len() == 0
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.delayed.is_empty() && self.fresh.len() == 0 && self.apart.len() == 0
     }

@@ -48,7 +48,7 @@ fn suggest(administrators: &[Person]) -> Finding {
             .to_owned(),
         _ => {
             let each: Vec<String> =
-                ranked[..likely.min(SHOWN)].iter().map(|person| format!("--protect {}", called(person))).collect();
+                ranked[..likely.min(SHOWN)].iter().map(|person| format!("--protect {}", crate::shell::word(&called(person)))).collect();
             format!("{}, or protect = […] in the profile", each.join(" "))
         }
     };

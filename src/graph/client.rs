@@ -180,10 +180,15 @@ pub(super) async fn whole(response: reqwest::Response, most: usize) -> Whole {
 fn announces_end(response: &reqwest::Response) -> bool {
     let headers = response.headers();
     let (length, coded) = (headers.get(CONTENT_LENGTH), headers.contains_key(TRANSFER_ENCODING));
+    // Another coding than chunked, as the last, ends with the connection (RFC 9112, section 6.3).
+    let last = headers.get_all(TRANSFER_ENCODING).iter().next_back().and_then(|coding| coding.to_str().ok());
+    let chunked = last.and_then(|codings| codings.rsplit(',').next());
+    let chunked = chunked.is_some_and(|coding| coding.trim().eq_ignore_ascii_case("chunked"));
     match response.status() {
         // It has no body. One that announces a body is something else, and that body is not read.
         StatusCode::NO_CONTENT => !coded && length.is_none_or(|length| length.as_bytes() == b"0"),
-        _ => coded || length.is_some(),
+        _ if coded => chunked,
+        _ => length.is_some(),
     }
 }
 

@@ -60,7 +60,7 @@ pub use tenant_id::{Unidentified, tenant_of};
 pub use token_endpoint::Authority;
 pub use tokens::{SignedIn, Token, TokenAge, TokenState, Tokens};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// There is no usable token. Ends a run with exit code 4.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -112,7 +112,7 @@ pub enum SignInError {
         missing: &'static str,
     },
     /// A file with a secret can't be used.
-    #[error("{flag} {path}: {reason}", path = path.display())]
+    #[error("{flag} {path}: {reason}", path = named_file(path))]
     SecretFile {
         /// What named it.
         flag: &'static str,
@@ -398,6 +398,16 @@ impl SignInError {
             _ => return self,
         };
         SignInError::TenantOfRows { column: column.to_owned(), tenant: tenant.to_owned(), why }
+    }
+}
+
+/// A file's name, unless it may be the secret itself, given in the place of the file that holds it.
+fn named_file(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let is_long = text.chars().count() >= 32 && !text.contains(['/', '\\']);
+    match (text.starts_with("eyJ") || is_long) && !path.exists() {
+        true => "(hidden: it may be the secret itself, and this flag wants a file that holds it)".to_owned(),
+        false => text.into_owned(),
     }
 }
 

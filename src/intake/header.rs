@@ -209,6 +209,39 @@ const AGAINST: &[&str] = &[
     "vervang",
     "propietario",
     "aprobador",
+    "administrator",
+    "admin",
+    "amministrator",
+    "technician",
+    "technicien",
+    "techniker",
+    "analyst",
+    "investigator",
+    "reporter",
+    "submitter",
+    "operator",
+    "organizer",
+    "organiser",
+    "handler",
+    "custodian",
+    "notif",
+    "escalat",
+    "nextofkin",
+    "dottedline",
+    "replacement",
+    "remplaçant",
+    "remplacant",
+    "suppléant",
+    "suppleant",
+    "predecessor",
+    "nachfolg",
+    "vorgänger",
+    "vorgaenger",
+    "betreuer",
+    "bearbeiter",
+    "auftraggeber",
+    "secretary",
+    "recipient",
 ];
 
 /// Whole words of names that do the same.
@@ -263,8 +296,32 @@ const AGAINST_WORDS: &[&str] = &[
     "kontakt",
     "buddy",
     "assigned",
-    "recipient",
     "agent",
+    "editor",
+    "editors",
+    "host",
+    "hosts",
+    "mentors",
+    "buddies",
+    "coordinators",
+    "contacts",
+    "actors",
+    "kin",
+];
+
+/// Those of both that often stand over something else than people: `Host`, `Is admin`, `Notify`. Text below them is no sign that
+/// the cells of a row have moved.
+const OFTEN_TEXT: &[&str] = &[
+    "administrator",
+    "admin",
+    "operator",
+    "recipient",
+    "notif",
+    "escalat",
+    "replacement",
+    "editor",
+    "host",
+    "hosts",
 ];
 
 /// The properties that Microsoft's own exports write in brackets behind a column's name: Entra's bulk templates.
@@ -339,6 +396,11 @@ impl Header {
     /// Whether the cells below should be ids of people: the user's, or somebody else's.
     pub(super) fn promises_people(&self) -> bool {
         self.promise != Promise::Nothing || self.against.is_some()
+    }
+
+    /// Whether the cells below should be ids of people rather than anything else.
+    pub(super) fn holds_people(&self) -> bool {
+        self.promise != Promise::Nothing || self.against.is_some_and(|word| !OFTEN_TEXT.contains(&word))
     }
 
     /// Whether the name is nothing but a word for another person than the user.
@@ -493,6 +555,40 @@ mod tests {
             "onPremisesUserPrincipalName",
             "Approver[UPN]",
             "CC",
+            "Administrator",
+            "AdminUPN",
+            "IT admin email",
+            "Technician",
+            "Analyst",
+            "Investigator",
+            "Reporter",
+            "Submitter UPN",
+            "LastEditor",
+            "Operator",
+            "Host",
+            "Meeting host",
+            "Notify",
+            "Escalated to",
+            "Next of Kin",
+            "Next-of-kin e-mail",
+            "Dotted Line",
+            "Replacement",
+            "Nachfolger",
+            "Betreuer",
+            "Sachbearbeiterin",
+            "Auftraggeber",
+            "Suppléant",
+            "Supple\u{301}ant",
+            "Remplaçante",
+            "Remplac\u{327}ant",
+            "Custodian",
+            "Handler",
+            "Resolved by",
+            "Initiated by (actor)",
+            "Delegate",
+            "Deputy",
+            "Secretary",
+            "RecipientAddress",
         ] {
             assert!(Header::new(name).against.is_some(), "{name}");
         }
@@ -505,6 +601,10 @@ mod tests {
             "Work Email",
             "Employee UPN",
             "Benutzer",
+            "Contractor UPN",
+            "Multifactor",
+            "Hostname",
+            "Guest UPN",
         ] {
             assert_eq!(Header::new(name).against, None, "{name}");
         }

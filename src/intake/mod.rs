@@ -58,6 +58,7 @@ mod subject;
 mod template;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use std::path::PathBuf;
 

@@ -112,7 +112,7 @@ impl Expectation {
     pub(super) fn learn(table: &Table<'_>, id: usize) -> Expectation {
         let mut columns = vec![Cells::default(); table.names.len()];
         for (cells, header) in columns.iter_mut().zip(&table.headers) {
-            cells.people_by_name = header.promises_people();
+            cells.people_by_name = header.holds_people();
             cells.text_by_name = header.promises_text();
         }
         let mut values = vec![HashSet::new(); columns.len()];

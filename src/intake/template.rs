@@ -2,13 +2,18 @@
 
 use super::cell::{trim, unquote};
 
+/// The longest version, in bytes: 32 digits could be an object id.
+const LONGEST_VERSION: usize = 16;
+
 /// Whether the text is the version of a template: `version:v1.0`.
 pub(super) fn is_version(text: &str) -> bool {
     let text = trim(unquote(text));
     let Some((word, number)) = text.split_once(':') else { return false };
-    let number = number.trim_start().trim_start_matches(['v', 'V']);
+    let number = number.trim_start();
+    let number = number.strip_prefix(['v', 'V']).unwrap_or(number);
     word.trim_end().eq_ignore_ascii_case("version")
         && number.starts_with(|c: char| c.is_ascii_digit())
+        && number.len() <= LONGEST_VERSION
         && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
 }
 
@@ -57,6 +62,8 @@ mod tests {
     fn knows_what_microsofts_templates_hold() {
         assert!(is_version("\"version:v1.0\"") && is_version("Version: V2") && is_version("version:1.0"));
         assert!(!is_version("version:ann@contoso.com") && !is_version("version:") && !is_version("v1.0"));
+        assert!(!is_version("version: see ann@contoso.com") && !is_version("version: 1 of 2"));
+        assert!(!is_version(&format!("version:{}", "1".repeat(32))));
         assert!(
             is_example("Example: Chris Green") && is_example("EXAMPLE :x") && is_example("Beispiel: Chris")
         );

@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
 
 use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
 use super::drafting::{Drafting, Finished, Rules};
@@ -337,7 +338,7 @@ async fn first<D: Ask>(
             let entry = entry.to_string();
             return Err(GuardError::Directory { list: FIRST, entry, source: lacking() });
         }
-        let mut take = |ids: Vec<UserId>, _: &str| {
+        let mut take = |ids: Vec<UserId>, _: &str, _: &str| {
             first.add(ids, number);
             Ok(())
         };
@@ -445,7 +446,8 @@ fn is_name(text: &str) -> bool {
     !text.is_empty() && text.chars().count() <= LONGEST_NAME && !text.chars().any(crate::harmless::is_acting)
 }
 
-/// Reads the files of all lists, before anybody signs in: a file that can't be read is known first.
+/// Reads the files of all lists, before anybody signs in: a file that can't be read is known first. A pipe can be read once
+/// alone, which is when the plan is made.
 ///
 /// # Errors
 /// When a list can't be read, or holds a line that names nobody.
@@ -453,7 +455,11 @@ pub fn check_lists(wishes: &Wishes) -> Result<(), PlanError> {
     let lists = [(PROTECTED, &wishes.protect), (EXCLUDED, &wishes.exclude), (FIRST, &wishes.first)];
     for (list, entries) in lists {
         for entry in entries {
-            members(list, entry)?;
+            let is_pipe =
+                |path: &Path| std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+            if !matches!(entry, Listed::File(path) if is_pipe(path)) {
+                members(list, entry)?;
+            }
         }
     }
     Ok(())

@@ -472,8 +472,8 @@ fn candidate<'a>(
 /// Why a text is no user id, and that it may be another name.
 fn not_an_id(text: &str, why: &InvalidUserId) -> String {
     let other = match why {
-        InvalidUserId::NeitherGuidNorName => "; --resolve looks for other names, too",
-        _ if unwrap_address(text).is_some() => "; --resolve looks it up",
+        InvalidUserId::NeitherGuidNorName => " (--resolve looks for other names, too)",
+        _ if unwrap_address(text).is_some() => " (--resolve looks it up)",
         _ => "",
     };
     format!("not a user id: {}{other}", explain(text, why))

@@ -90,6 +90,11 @@ impl PlanFacts {
     }
 }
 
+/// What is not checked of an app that may read no users.
+pub(super) fn owners_unread() -> String {
+    format!("who owns the app (needs {} and {})", Need::Users.permission(), Need::Apps.permission())
+}
+
 fn who_exists(why: Option<&String>) -> String {
     let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
     format!("who of them exists, or is a guest{why}")

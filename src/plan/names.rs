@@ -1,6 +1,6 @@
 //! Names for the input's own columns that stand beside one another without a clash.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The columns' names made distinct, without regard to case, from one another and from `taken`: a name that is
 /// used already gets ` (2)`, ` (3)` … behind it, and a column without a name is called by its place, `column 4`.
@@ -10,6 +10,8 @@ pub(crate) fn distinct(columns: &[String], taken: &[&str]) -> Vec<String> {
     let own = columns.iter().map(|name| name.to_lowercase());
     let known: HashSet<String> = own.chain(taken.iter().map(|name| name.to_lowercase())).collect();
     let mut used: HashSet<String> = taken.iter().map(|name| name.to_lowercase()).collect();
+    // Where the search for a number went on to, so that thousands of equal names cost no square of them.
+    let mut next: HashMap<String, u32> = HashMap::new();
     let mut names = Vec::with_capacity(columns.len());
     for (place, column) in columns.iter().enumerate() {
         let plain = match column.trim() {
@@ -17,11 +19,13 @@ pub(crate) fn distinct(columns: &[String], taken: &[&str]) -> Vec<String> {
             _ => column.clone(),
         };
         let mut name = plain.clone();
-        let mut number = 2_u32;
+        let next = next.entry(plain.to_lowercase()).or_insert(2);
+        let mut number = *next;
         while used.contains(&name.to_lowercase()) || (number > 2 && known.contains(&name.to_lowercase())) {
             name = format!("{plain} ({number})");
             number += 1;
         }
+        *next = number;
         used.insert(name.to_lowercase());
         names.push(name);
     }
@@ -41,6 +45,8 @@ mod tests {
         assert_eq!(names(&["upn", "dept"], &["line"]), ["upn", "dept"]);
         assert_eq!(names(&["x", "X", "x"], &[]), ["x", "X (2)", "x (3)"]);
         assert_eq!(names(&["Line", ""], &["line"]), ["Line (2)", "column 2"]);
+        let many = names(&["a"; 16_000], &[]);
+        assert_eq!((many.len(), many[15_999].as_str()), (16_000, "a (16000)"));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use std::path::{Path, PathBuf};
 
@@ -14,7 +13,7 @@ use serde_json::error::Category;
 use super::canonical::{self, Digest};
 use super::raw::{Hashing, RawDigest};
 use super::{FORMAT, Head, KIND, PlanFileError, ROWS, SHA256};
-use crate::files::TemporaryFile;
+use crate::files::{FileError, Pipes, TemporaryFile};
 use crate::json::{Doubled, Json};
 use crate::plan::{Difference, PlanError, PlanRow, Planned, Recount};
 
@@ -46,8 +45,13 @@ impl PlanFile {
     /// # Errors
     /// When it can't be read, is something else, is of a newer format, or was changed.
     pub fn open(path: &Path) -> Result<PlanFile, PlanFileError> {
-        let file =
-            File::open(path).map_err(|source| PlanFileError::Read { path: path.to_owned(), source })?;
+        let unread = |error: FileError| match error {
+            FileError::Io(source) => PlanFileError::Read { path: path.to_owned(), source },
+            error => {
+                PlanFileError::Read { path: path.to_owned(), source: io::Error::other(error.to_string()) }
+            }
+        };
+        let file = crate::files::open(path, Pipes::Open).map_err(unread)?;
         let mut parts = Parts::default();
         let mut hashing = Hashing::new(file);
         let reader = BufReader::with_capacity(1 << 16, &mut hashing);

@@ -109,7 +109,18 @@ pub fn withdraw_manifest(folder: &RunFolder, seal: &Seal) -> Result<(), ReportEr
 /// and on the page, and that manifest is kept beside. Fails where the plan or the journal can't be read or a file can't be written; a
 /// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
 pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<Summary, ReportError> {
-    let seal = Seal::of(folder, record).with_journal(record, ledger);
+    write_finding(folder, record, ledger, &[])
+}
+
+/// The same, where something was found against the run's files beside.
+pub fn write_finding(
+    folder: &RunFolder,
+    record: &RunRecord,
+    ledger: &Ledger,
+    found: &[String],
+) -> Result<Summary, ReportError> {
+    let mut seal = Seal::of(folder, record).with_journal(record, ledger);
+    seal.findings.extend_from_slice(found);
     seal.break_open(folder.dir(), false)?;
     let rows = |visit: pass::Visit<'_>| for_each_row(folder, record, ledger, visit);
     let pass = pass::write_rows(folder.dir(), &pass::Form::of(record), rows)?;

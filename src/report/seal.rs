@@ -17,7 +17,11 @@ use crate::journal::{JOURNAL, Ledger, RunFolder, RunRecord};
 const LONGEST: u64 = 1 << 20;
 
 /// So many manifests are kept at most.
-const MOST_KEPT: u32 = 1_000;
+const MOST_KEPT: u32 = 50;
+
+/// So many findings are told at most, and each with so many characters.
+const MOST_TOLD: usize = 50;
+const LONGEST_TOLD: usize = 400;
 
 /// What stands against a run's files.
 #[derive(Clone, Debug, Default)]
@@ -101,6 +105,12 @@ impl Seal {
     fn tidy(&mut self) {
         let mut seen = std::collections::HashSet::new();
         self.findings.retain(|finding| seen.insert(finding.clone()));
+        self.findings.truncate(MOST_TOLD);
+        for finding in &mut self.findings {
+            if let Some((end, _)) = finding.char_indices().nth(LONGEST_TOLD) {
+                finding.truncate(end);
+            }
+        }
     }
 
     /// Takes the manifest away, since files are about to change; keeps it beside where it was contradicted, or where no

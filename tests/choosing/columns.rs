@@ -68,6 +68,73 @@ fn a_list_under_a_word_for_somebody_else_is_refused() {
 }
 
 #[test]
+fn whoever_has_to_do_with_a_user_is_not_taken_for_them() {
+    for word in [
+        "Administrator",
+        "Admin",
+        "Technician",
+        "Analyst",
+        "Investigator",
+        "Reporter",
+        "Submitter",
+        "Editor",
+        "Operator",
+        "Host",
+        "Notify",
+        "Escalated to",
+        "Next of kin",
+        "Dotted line",
+        "Replacement",
+        "Supervisor",
+        "Successor",
+        "Betreuer",
+        "Bearbeiter",
+        "Auftraggeber",
+        "Suppléant",
+        "Remplaçant",
+        "Responsable",
+        "Mentor",
+        "Sponsor",
+        "Buddy",
+        "Coordinator",
+        "Custodian",
+        "Handler",
+        "Modified by",
+        "Updated by",
+        "Closed by",
+        "Resolved by",
+        "Performed by",
+        "Initiated by",
+        "Actor",
+        "Recipient",
+        "CC",
+        "Contact",
+        "Delegate",
+        "Deputy",
+        "Assistant",
+        "Secretary",
+    ] {
+        let file = format!("Employee,{word}\nAnn Lee,tech1@c.example\nBob Roe,tech2@c.example\n");
+        for file in [file, format!("{word}\ntech1@c.example\n")] {
+            let (found, said) = ran(&file, &[], 2);
+            assert!(found.is_empty() && said.contains(&format!("`{word}` (its name says")), "{word}: {said}");
+        }
+        let beside = format!("UPN,{word}\nann@c.example,tech1@c.example\nbob@c.example,tech2@c.example\n");
+        assert_eq!(ran(&beside, &[], 0).0, people(&["ann", "bob"]), "{word}");
+    }
+    let named = ran("Employee,Admin\nAnn Lee,tech1@c.example\n", &["--column", "Admin"], 0);
+    assert_eq!(named.0, people(&["tech1"]));
+    // Such a word over cells that name nobody moves no row.
+    for file in [
+        "Is admin,UPN,Host\nyes,ann@c.example,pc1\nno,bob@c.example,pc2\n",
+        "Notify,UPN,Editor\nyes,ann@c.example,vim\n,bob@c.example,\n",
+    ] {
+        let sent = ran(file, &[], 0).0;
+        assert_eq!(sent, people(&["ann", "bob"]), "{file}");
+    }
+}
+
+#[test]
 fn a_shifted_row_is_invalid_and_the_others_are_sent() {
     for (what, file, sends) in [
         (

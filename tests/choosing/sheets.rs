@@ -372,3 +372,59 @@ fn odd_packages_are_read() {
     };
     assert!(refusal(&utf16).contains("not in UTF-8"));
 }
+
+#[test]
+fn what_can_be_read_in_two_ways_is_refused() {
+    const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+    let refused = |what: &str, bytes: &[u8]| {
+        let why = refusal(bytes);
+        assert!(why.contains("can be read in two ways"), "{what}: {why:?}");
+    };
+    for cell in [
+        "<c t=\"str\"><v>a@contoso.example</v><v>b@contoso.example</v></c>",
+        "<c t=\"str\"><v>a@contoso.example</v><x:v xmlns:x=\"urn:x\">b@contoso.example</x:v></c>",
+        "<c t=\"str\"><x:v xmlns:x=\"urn:x\">b@contoso.example</x:v></c>",
+        "<c t=\"str\"><v xmlns=\"urn:x\">b@contoso.example</v></c>",
+        "<c t=\"str\"><v>a@contoso.example<v>x</v></v></c>",
+        "<c t=\"str\"><f>X2</f><f>X3</f><v>a@contoso.example</v></c>",
+        "<c t=\"inlineStr\"><is><t>a@contoso.example</t></is><is><t>b@contoso.example</t></is></c>",
+        "<c t=\"inlineStr\"><is><t>a@contoso.example</t><t>b</t></is></c>",
+        "<c t=\"inlineStr\"><is><x:t xmlns:x=\"urn:x\">a@contoso.example</x:t></is></c>",
+        "<c t=\"inlineStr\"><is><t>a@contoso.example</t></is><v>b@contoso.example</v></c>",
+        "<c t=\"str\"><AlternateContent><v>b@contoso.example</v></AlternateContent></c>",
+    ] {
+        refused(cell, &single(rows(&[&["UPN"], &[cell]])));
+    }
+    let first = format!("{}{}", row(1, "", &["UPN"]), row(2, "", &["ann@contoso.example"]));
+    let third = row(3, "", &["bob@contoso.example"]);
+    let cell = "<c t=\"str\"><v>bob@contoso.example</v></c>";
+    for more in [
+        format!(
+            "<mc:AlternateContent xmlns:mc=\"urn:mc\"><mc:Choice>{third}</mc:Choice></mc:AlternateContent>"
+        ),
+        format!("<AlternateContent>{third}</AlternateContent>"),
+        format!("<x:row xmlns:x=\"urn:x\" r=\"3\">{cell}</x:row>"),
+        format!("<row xmlns=\"urn:x\" r=\"3\">{cell}</row>"),
+        format!("<row r=\"3\"><AlternateContent>{cell}</AlternateContent></row>"),
+        "<row r=\"3\"><x:c xmlns:x=\"urn:x\" t=\"str\"><v>bob@contoso.example</v></x:c></row>".to_owned(),
+        format!("</sheetData>{third}<sheetData>"),
+    ] {
+        refused(&more, &single(format!("<sheetData>{first}{more}</sheetData>")));
+    }
+    let beside = format!("<sheetData>{first}</sheetData><AlternateContent>{third}</AlternateContent>");
+    refused("beside", &single(beside));
+    for strings in [
+        "<si><AlternateContent><t>UPN</t></AlternateContent></si>",
+        "<si><x:t xmlns:x=\"urn:x\">UPN</x:t></si>",
+        "<x:si xmlns:x=\"urn:x\"><t>UPN</t></x:si>",
+    ] {
+        let sheet = Sheet("S", "visible", rows(&[&["UPN"], &["ann@contoso.example"]]));
+        refused(strings, &zipped(&parts(&[sheet], Some(strings))));
+    }
+    // Prefixes of the spreadsheet's own namespace, and what others add beside the rows, are read as ever.
+    let own = format!(
+        "<sheetData>{first}<y:row xmlns:y=\"{MAIN}\" xmlns:z=\"urn:z\" z:r=\"9\" r=\"3\">{cell}<extLst><z:row/>\
+         </extLst></y:row></sheetData><extLst><x:row xmlns:x=\"urn:x\">5</x:row></extLst>"
+    );
+    assert_eq!(ids(&single(own)), ["ann@contoso.example", "bob@contoso.example"]);
+}

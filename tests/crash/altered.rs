@@ -259,6 +259,23 @@ fn a_journal_that_is_removed_or_replaced_stops_the_sending() {
 }
 
 #[test]
+fn a_record_that_is_rewritten_during_the_run_is_noticed_and_put_right() {
+    let (stage, done) = with_its_folder_changed(|folder| {
+        let path = folder.join("run.json");
+        let mut run: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        run["case_id"] = "FAKE".into();
+        run["settings"]["accept"] = serde_json::json!(["forbidden"]);
+        std::fs::write(&path, run.to_string()).unwrap();
+    });
+    done.exits(0);
+    assert!(done.stdout.contains("run.json was changed while the run went on"), "{}", done.stdout);
+    let folder = stage.folder();
+    assert!(!folder.text("run.json").contains("FAKE"));
+    assert!(folder.summary()["altered"][0].as_str().unwrap().contains("run.json"));
+}
+
+#[test]
 fn files_that_can_not_be_read_at_the_end_are_exit_1_with_the_number_of_users() {
     for name in ["plan.csv", "run.json"] {
         let (_stage, done) =

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::stage::Stage;
-use super::workbook::workbook;
+use super::workbook::{workbook, workbook_with};
 
 const BG: &str = "bg-admin@contoso.com";
 
@@ -69,20 +69,14 @@ fn all_sheets_and_rows_of_a_workbook_are_read() {
     stops(workbook(&[first(formula)]), "has no stored value");
     stops(
         workbook(&[first(vec![row(&["Accounts"]), row(&[BG])])]),
-        "sheet Accounts: 'Accounts' names no account",
+        "line 1: on sheet 1, it names no account",
     );
 }
 
 #[test]
 fn what_is_not_understood_stops_the_run() {
-    stops(
-        format!("Accounts for emergencies\nUPN,Note\n{BG},x\n"),
-        "line 1: 'Accounts for emergencies' names no account",
-    );
-    stops(
-        format!("UPN,Note\nboss@contoso.com,x\nBG Admin,y\n{BG},z\n"),
-        "line 3: 'BG Admin y' names no account",
-    );
+    stops(format!("Accounts for emergencies\nUPN,Note\n{BG},x\n"), "line 1: it names no account");
+    stops(format!("UPN,Note\nboss@contoso.com,x\nBG Admin,y\n{BG},z\n"), "line 3: it names no account");
     stops(format!("UPN,Note\nboss@contoso.com,x\nNote,UPN\nx,{BG}\n"), "line 3");
     stops(format!("{BG}.\n"), "did you mean bg-admin@contoso.com?");
     stops("bg–admin@contoso.com\n", "did you mean bg-admin@contoso.com?");
@@ -96,6 +90,65 @@ fn what_is_not_understood_stops_the_run() {
         format!("{{\"@odata.nextLink\": \"https://x\", \"value\": [{{\"userPrincipalName\": \"{BG}\"}}]}}"),
         "one page",
     );
+}
+
+/// Without a directory, one id beside two of the other kind shows that the pairs are of no accounts.
+#[test]
+fn a_list_that_contradicts_itself_stops_the_run() {
+    let (one, other) = ("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f", "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
+    let head = "id,userPrincipalName\n";
+    for (rows, says) in [
+        (format!("{one},{BG}\n{other},BG-Admin@contoso.com\n"), "beside two object ids"),
+        (format!("{one},{BG}\n{one},boss@contoso.com\n"), "beside two user principal names"),
+    ] {
+        let stage = Stage::new("");
+        let list = stage.input("list", format!("{head}{rows}")).display().to_string();
+        let users = stage.input("users.csv", "id\n22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f\n");
+        for flag in ["--protect", "--exclude", "--exclude-file"] {
+            let done = stage.run(&users, &[flag, &list, "--no-lookup"]);
+            done.exits(2);
+            for says in [says, "line 2)", "line 3)"] {
+                assert!(done.stderr.contains(says), "{says:?} is not in: {}", done.stderr);
+            }
+            assert!(!done.stderr.contains(one) && !done.stderr.contains(BG), "{}", done.stderr);
+        }
+        assert!(stage.ledger().users.is_empty() && stage.folders().is_empty());
+    }
+    // Two files are no better than one, and the same pair twice is nothing.
+    let stage = Stage::new("");
+    let users = stage.input("users.csv", "id\n22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f\n");
+    let first = stage.input("first", format!("{head}{one},{BG}\n{one},BG-ADMIN@contoso.com\n"));
+    let second = stage.input("second", format!("{head}{other},{BG}\n")).display().to_string();
+    let first = first.display().to_string();
+    let done = stage.run(&users, &["--protect", &first, "--exclude", &second, "--no-lookup"]);
+    done.exits(2);
+    assert!(done.stderr.contains("beside two object ids"), "{}", done.stderr);
+    stage.run(&users, &["--protect", &first, "--no-lookup"]).exits(0);
+}
+
+#[test]
+fn ids_inside_a_cell_count_without_hyphens_and_nearly_ids_stop_the_run() {
+    let id = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+    let bare = id.replace('-', "");
+    let other = "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+    for list in [format!("UPN,Note\n{BG},oid {bare}\n"), format!("{other} {bare}\n{BG}\n")] {
+        let stage = Stage::new("");
+        let list = stage.input("list", list).display().to_string();
+        let sent = "22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
+        let users =
+            stage.input("users.csv", format!("id,UPN\n{id},ann@contoso.com\n{sent},eve@contoso.com\n"));
+        stage.run(&users, &["--protect", &list, "--no-lookup"]).exits(0);
+        assert_eq!(stage.folder().row(id)["outcome"], "protected");
+        let sent_to: Vec<String> = stage.ledger().users.into_iter().map(|user| user.id).collect();
+        assert_eq!(sent_to, [sent]);
+    }
+    for joint in [" ", " - ", "_", "."] {
+        stops(format!("{BG}\n{}\n", id.replace('-', joint)), "looks like one");
+        stops(format!("UPN,Note\n{BG},see {}\n", id.replace('-', joint)), "looks like one");
+    }
+    protects(format!("version:v1.0\nUPN\n{BG}\n"));
+    protects(format!("version: see {BG}\nboss@contoso.com\n"));
+    stops(format!("version: of spring\n{BG}\n"), "line 1: it names no account");
 }
 
 #[test]
@@ -131,4 +184,49 @@ fn each_list_is_shown_with_its_counts() {
     let counts = "protect list break-glass.txt: 2 entries, 2 accounts, 1 of them in this plan; the id in the comment on line 1 \
                   leaves nobody out.";
     assert!(done.exits(0).stdout.contains(counts), "{}", done.stdout);
+}
+
+#[test]
+fn a_page_of_a_list_stops_the_run() {
+    let bob = "{\"userPrincipalName\":\"bob@contoso.com\"}";
+    for page in [
+        "{\"@odata.count\":2,\"value\":[B]}",
+        "{\"totalResults\":2,\"Resources\":[B]}",
+        "{\"records\":[B],\"hasMore\":true}",
+        "{\"items\":[B],\"next_cursor\":\"abc\"}",
+        "{\"results\":[B],\"next\":\"https://x/?page=2\"}",
+        "{\"d\":{\"results\":[B],\"__next\":\"https://x\"}}",
+        "[{\"value\":[B],\"@odata.nextLink\":\"https://x\"}]",
+        "{\"data\":{\"value\":[B],\"@odata.nextLink\":\"https://x\"}}",
+        "{\"value\":[B],\"_links\":{\"next\":{\"href\":\"https://x\"}}}",
+        "{\"users\":[B],\"page\":1,\"total_pages\":2}",
+        "{\"people\":[B],\"meta\":{\"total\":\"2\"}}",
+    ] {
+        stops(page.replace('B', bob), "it is one page of several");
+    }
+    protects(format!(
+        "{{\"@odata.count\":1,\"@odata.nextLink\":null,\"value\":[{{\"userPrincipalName\":\"{BG}\"}}]}}"
+    ));
+}
+
+#[test]
+fn a_key_that_only_looks_like_odata_is_an_id() {
+    let stage = Stage::new("");
+    let list = stage.input("list", "{\"ann@odata.contoso.com\": {\"name\": \"Ann\"}}");
+    let users = stage.input("users.csv", "UPN\nann@odata.contoso.com\nbob@contoso.com\n");
+    stage.run(&users, &["--protect", &list.display().to_string()]).exits(0);
+    let sent: Vec<String> = stage.ledger().users.into_iter().map(|user| user.id).collect();
+    assert_eq!(sent, ["bob@contoso.com"]);
+}
+
+#[test]
+fn a_workbook_that_can_be_read_in_two_ways_stops_the_run() {
+    let row = |cells: &[&str]| (false, cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
+    let rows = vec![row(&["UPN"]), row(&["boss@contoso.com"])];
+    let bytes = workbook_with(&[("Accounts".to_owned(), false, rows)], |xml| {
+        let (more, end) = ("<row r=\"3\"><c t=\"str\"><v>bg-admin@contoso.com</v></c></row>", "</sheetData>");
+        let more = format!("<AlternateContent xmlns=\"urn:mc\"><Choice>{more}</Choice></AlternateContent>");
+        xml.replace(end, &format!("{more}{end}"))
+    });
+    stops(bytes, "can be read in two ways");
 }

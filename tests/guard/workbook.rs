@@ -8,6 +8,11 @@ pub(crate) const FORMULA: &str = "=FORMULA";
 
 /// The workbook's bytes.
 pub(crate) fn workbook(sheets: &[Sheet]) -> Vec<u8> {
+    workbook_with(sheets, |xml| xml)
+}
+
+/// The bytes of a workbook of which the XML of each sheet was altered.
+pub(crate) fn workbook_with(sheets: &[Sheet], alter: impl Fn(String) -> String) -> Vec<u8> {
     let mut files = vec![(
         "[Content_Types].xml".to_owned(),
         "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\"/>".to_owned(),
@@ -28,7 +33,7 @@ pub(crate) fn workbook(sheets: &[Sheet]) -> Vec<u8> {
             "<Relationship Id=\"rId{number}\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet\" \
              Target=\"worksheets/sheet{number}.xml\"/>"
         ));
-        files.push((format!("xl/worksheets/sheet{number}.xml"), sheet(rows)));
+        files.push((format!("xl/worksheets/sheet{number}.xml"), alter(sheet(rows))));
     }
     files.push((
         "xl/workbook.xml".to_owned(),

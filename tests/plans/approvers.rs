@@ -78,6 +78,24 @@ fn a_plan_that_an_approver_signed_is_sent() {
 }
 
 #[test]
+fn a_list_that_everybody_may_write_to_approves_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let stage = tenant();
+    let path = plan(&stage, &["ann"], &[]);
+    let key = Key::new(1);
+    let list = stage.input("approvers", format!("zoe@contoso.com {}\n", key.line()));
+    key.sign(&path, "entra-revoke");
+    std::fs::set_permissions(&list, std::fs::Permissions::from_mode(0o666)).unwrap();
+    refused(&stage, &path, &APPROVERS, 2, "everybody may write to the file");
+    std::fs::set_permissions(&list, std::fs::Permissions::from_mode(0o600)).unwrap();
+    // A pipe in the signature's place is not waited for.
+    let signature = format!("{}.sig", path.display());
+    std::fs::remove_file(&signature).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, signature.as_str(), rustix::fs::Mode::RUSR).unwrap();
+    refused(&stage, &path, &APPROVERS, 2, "name a plain file");
+}
+
+#[test]
 fn no_other_signature_will_do() {
     let stage = tenant();
     let path = plan(&stage, &["ann"], &[]);

@@ -92,6 +92,7 @@ fn tinyproxy_dies_in_the_middle_of_a_run_and_resume_does_the_rest() {
     let again = Tinyproxy::start(&site).unwrap();
     let mut resume = site.stage.bare("resume");
     resume
+        .args(["--graph-url", &site.stage.simulator.url(), "--authority-url", &site.stage.simulator.url()])
         .arg("--ca-cert")
         .arg(&site.ca)
         .arg(site.stage.folder().path)

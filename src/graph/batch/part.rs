@@ -24,6 +24,45 @@ pub(super) struct Part<'a> {
     body: Option<&'a RawValue>,
 }
 
+/// An object's members as they stand, also where a name comes twice.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Members<'de>, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry::<String, &RawValue>()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        from.deserialize_map(Reader)
+    }
+}
+
+/// Whether one of the object's own names comes twice, in whatever spelling: it is not known which one is meant.
+pub(super) fn is_ambiguous(json: &RawValue, own: &[&str]) -> bool {
+    let Some(Members(members)) = object(json) else { return true };
+    let count = |own: &str| members.iter().filter(|(name, _)| name.eq_ignore_ascii_case(own)).count();
+    own.iter().any(|own| count(own) > 1)
+}
+
+/// Whether an error, or an action's return value, stands beside the object's own members.
+pub(super) fn says_more(json: &RawValue) -> bool {
+    const SAYING: [&str; 5] = ["error", "errors", "value", "odata.error", "@odata.error"];
+    let Some(Members(members)) = object(json) else { return true };
+    members.iter().any(|(name, _)| SAYING.iter().any(|saying| name.eq_ignore_ascii_case(saying)))
+}
+
 /// Whose an answer is that can't be read otherwise.
 pub(super) fn id(answer: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
@@ -40,9 +79,13 @@ pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
 }
 
 impl<'a> Part<'a> {
-    /// Reads an answer; none where it can't be read.
+    /// Reads an answer; none where it can't be read, or says two things.
     pub(super) fn read(answer: &'a RawValue) -> Option<Part<'a>> {
-        object(answer)
+        let part: Part<'a> = object(answer)?;
+        let is_success = part.status().is_some_and(|status| (200..300).contains(&status));
+        let is_odd =
+            is_ambiguous(answer, &["id", "status", "headers", "body"]) || is_success && says_more(answer);
+        (!is_odd).then_some(part)
     }
 
     /// The id. It was sent as a text, and may come back as a number.

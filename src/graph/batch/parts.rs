@@ -54,6 +54,9 @@ impl Sent<'_> {
         let damaged = std::str::from_utf8(body).is_err();
         let body = String::from_utf8_lossy(body);
         let body: &RawValue = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()?;
+        if part::is_ambiguous(body, &["responses"]) || part::says_more(body) {
+            return None;
+        }
         let Answers { responses } = part::object(body)?;
         let mut found: Vec<Option<Found>> = vec![None; self.requests.len()];
         for answer in responses {

@@ -8,8 +8,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::super::whole::may_hold_list;
 use super::place::Place;
-use super::record::{Part, check_around, explain, may_hold_list, misfit, names_user, refuse_twins};
+use super::record::{Part, check_around, explain, misfit, names_user, refuse_twins};
 use super::table::Table;
 use crate::json::Json;
 

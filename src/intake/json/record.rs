@@ -9,78 +9,14 @@ use serde_json::value::RawValue;
 use super::super::cell::{is_id_like, trim};
 use super::super::columns::is_known_id;
 use super::super::error::shown;
+use super::super::whole::{LISTS, is_description, normal, says_more, text_says_more, told_count};
+use crate::json::Json;
 
 /// How deep objects may stand in one another.
 const DEEPEST: usize = 32;
 
-/// Keys under which a list of users stands within an object, without case and signs.
-const LISTS: [&str; 13] = [
-    "value",
-    "values",
-    "results",
-    "resources",
-    "users",
-    "members",
-    "transitivemembers",
-    "items",
-    "records",
-    "data",
-    "accounts",
-    "entries",
-    "principals",
-];
-
-/// Keys beside a list that describe it.
-const DESCRIPTIONS: [&str; 10] = [
-    "schema",
-    "schemas",
-    "columns",
-    "stats",
-    "statistics",
-    "warnings",
-    "errors",
-    "links",
-    "meta",
-    "metadata",
-];
-
-/// Keys that name the next page of a list, or say that there is one.
-const NEXT: [&str; 12] = [
-    "nextlink",
-    "next",
-    "nextpage",
-    "nexturl",
-    "nexturi",
-    "nextpagetoken",
-    "nextcursor",
-    "skiptoken",
-    "continuationtoken",
-    "hasmore",
-    "hasnextpage",
-    "resulttruncated",
-];
-
-/// Keys that say how many records a list has.
-const COUNTS: [&str; 7] =
-    ["count", "total", "totalcount", "totalresults", "totalrecords", "totalitems", "totalrecordcount"];
-
 /// A key and the text of its value, as it stands.
 pub(super) type Part = (String, String);
-
-/// The key without case and signs.
-fn normal(key: &str) -> String {
-    key.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
-/// The last word of a key: `nextLink` of `@odata.nextLink`.
-fn last_word(key: &str) -> String {
-    normal(key.rsplit('.').next().unwrap_or(key))
-}
-
-/// Whether a list of users may stand under this key of an object.
-pub(super) fn may_hold_list(key: &str) -> bool {
-    LISTS.contains(&normal(key).as_str())
-}
 
 /// Whether one of the keys names a user.
 pub(super) fn names_user(parts: &[Part]) -> bool {
@@ -222,23 +158,24 @@ pub(super) fn check_around(list: &str, count: u64, parts: &[Part]) -> Result<(),
         ));
     }
     let is_list = |value: &str| value.starts_with('[') && compact(value) != "[]";
-    if let Some((key, _)) =
-        parts.iter().find(|(key, value)| is_list(value) && !DESCRIPTIONS.contains(&normal(key).as_str()))
-    {
+    if let Some((key, _)) = parts.iter().find(|(key, value)| is_list(value) && !is_description(key)) {
         return Err(format!(
             "the object holds two lists, {} and {}: write the one that is meant to a file, as `jq '.value'` does",
             shown(list),
             shown(key)
         ));
     }
-    let described = parts.iter().filter(|(key, _)| !DESCRIPTIONS.contains(&normal(key).as_str()));
-    let around = described.cloned().collect::<Vec<_>>();
-    for (key, value) in parts.iter().filter(|(key, _)| normal(key) == "links" || normal(key) == "meta") {
+    let around = parts.iter().filter(|(key, _)| !is_description(key)).cloned().collect::<Vec<_>>();
+    let told = ["links", "meta", "metadata"];
+    for (key, value) in parts.iter().filter(|(key, _)| told.contains(&normal(key).as_str())) {
+        if serde_json::from_str::<Json>(value).is_ok_and(|value| says_more(&value)) {
+            return Err(further_pages(list, key));
+        }
         if value.starts_with('{') {
-            check_pages(list, count, &flatten(&parts_or_none(value))?, key)?;
+            check_pages(list, count, &flatten(&parts_or_none(value))?)?;
         }
     }
-    check_pages(list, count, &flatten(&around)?, "")
+    check_pages(list, count, &flatten(&around)?)
 }
 
 fn parts_or_none(object: &str) -> Vec<Part> {
@@ -246,19 +183,12 @@ fn parts_or_none(object: &str) -> Vec<Part> {
 }
 
 /// Refuses what is not the whole list.
-fn check_pages(list: &str, count: u64, cells: &[(String, String)], within: &str) -> Result<(), String> {
+fn check_pages(list: &str, count: u64, cells: &[(String, String)]) -> Result<(), String> {
     for (key, text) in cells {
-        let word = last_word(key);
-        let blank = matches!(text.as_str(), "" | "false" | "0");
-        if NEXT.contains(&word.as_str()) && !blank {
-            return Err(format!(
-                "{} says that further pages follow, so {} is not the whole list. Fetch all pages, and put their \
-                 lists together as `jq -s '[.[].value[]]'` does",
-                shown(if within.is_empty() { key } else { within }),
-                shown(list)
-            ));
+        if text_says_more(key, text) {
+            return Err(further_pages(list, key));
         }
-        if COUNTS.contains(&word.as_str()) && text.parse::<u64>().is_ok_and(|told| told > count) {
+        if told_count(key, text).is_some_and(|told| told > count as f64) {
             return Err(format!(
                 "{} says {text} and {} holds {count}, so it is not the whole list. Fetch all of it",
                 shown(key),
@@ -267,6 +197,15 @@ fn check_pages(list: &str, count: u64, cells: &[(String, String)], within: &str)
         }
     }
     Ok(())
+}
+
+fn further_pages(list: &str, key: &str) -> String {
+    format!(
+        "{} says that further pages follow, so {} is not the whole list. Fetch all pages, and put their lists \
+         together as `jq -s '[.[].value[]]'` does",
+        shown(key),
+        shown(list)
+    )
 }
 
 /// What the object is, if it is none of users and no list of them.
@@ -374,6 +313,9 @@ mod tests {
         assert!(around(r#"{"totalResults": 3}"#, 2).unwrap_err().contains("holds 2"));
         assert!(around(r#"{"paging": {"next": "x"}}"#, 2).is_err());
         assert!(around(r#"{"links": {"next": "x"}}"#, 2).is_err());
+        assert!(around(r#"{"links": [{"rel": "next", "href": "x"}]}"#, 2).is_err());
+        assert!(around(r#"{"_links": {"next": {"href": "x"}}}"#, 2).is_err());
+        assert!(around(r#"{"page": 1, "total_pages": 2}"#, 2).is_err());
         assert!(around(r#"{"hasMore": true}"#, 2).is_err());
         assert!(around(r#"{"hasMore": false}"#, 2).is_ok());
         assert!(around(r#"{"guests": ["x"]}"#, 2).unwrap_err().contains("two lists"));

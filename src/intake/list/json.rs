@@ -1,5 +1,6 @@
 //! Lists as JSON: an array, Graph's `{"value": […]}`, or one value after another.
 
+use super::super::whole::{is_annotation, says_more, tells_more};
 use super::{List, ListError, Record, Table};
 use crate::json::Json;
 
@@ -30,14 +31,25 @@ pub(super) fn read(bytes: &[u8]) -> Option<Result<List, ListError>> {
     Some(Ok(List { tables: vec![table], comments: Vec::new() }))
 }
 
-/// Takes in a value that stands alone.
+/// Takes in a value that stands alone. What stands in it is never shown, not even a key.
 fn read_document(value: Json, table: &mut Table) -> Result<(), String> {
+    if says_more(&value) {
+        return Err(
+            "it is one page of several: it says that more follows, as by an @odata.nextLink. Fetch all \
+                    pages"
+                .to_owned(),
+        );
+    }
+    if tells_more(&value) {
+        return Err(
+            "it is one page of several, or cut: it says that it has more entries than it holds. Fetch \
+                    all of it"
+                .to_owned(),
+        );
+    }
     match value {
         Json::List(items) => items.iter().for_each(|item| push(item, table)),
         Json::Object(members) => {
-            if members.iter().any(|(name, _)| name.to_ascii_lowercase().ends_with("nextlink")) {
-                return Err("it is one page of several: there is an @odata.nextLink".to_owned());
-            }
             let holds_list =
                 |(name, value): &(String, Json)| name == "value" && matches!(value, Json::List(_));
             if !members.iter().any(holds_list) {
@@ -86,7 +98,7 @@ fn collect(name: &str, value: &Json, cells: &mut Vec<String>, names: &mut Vec<St
         Json::List(items) => items.iter().for_each(|item| collect(name, item, cells, names)),
         Json::Object(members) => {
             for (key, value) in members {
-                if !key.starts_with('@') && !key.contains("@odata.") && super::super::cell::is_id_like(key) {
+                if !is_annotation(key) && super::super::cell::is_id_like(key) {
                     cells.push(key.clone());
                     names.push(String::new());
                 }

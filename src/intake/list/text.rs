@@ -4,6 +4,7 @@ use super::super::delimiter::{KNOWN, from_sep_line};
 use super::super::error::IntakeError;
 use super::super::record;
 use super::super::records::{Defect, RecordError, Records, Shape};
+use super::super::template::is_version;
 use super::{List, ListError, Record, Table};
 use crate::user_id::trim;
 
@@ -145,10 +146,9 @@ fn trailing_comment(line: &str) -> Option<usize> {
     (!line[..at].contains([',', ';', '\t', '|'])).then_some(at)
 }
 
-/// The first line of Entra's templates.
+/// The first line of Entra's templates, and nothing else that begins like it: an account may stand behind the word.
 fn is_template_version(cells: &[String]) -> bool {
-    let first = crate::user_id::clean(&cells[0]);
-    first.get(..8).is_some_and(|start| start.eq_ignore_ascii_case("version:")) && is_blank(&cells[1..])
+    is_version(cells[0].trim_end_matches([',', ';', '\t', '|', ' '])) && is_blank(&cells[1..])
 }
 
 /// Whether the record is a line drawn under a header.

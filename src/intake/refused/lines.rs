@@ -1,9 +1,5 @@
 //! Formats of one thing a line, and of a name and a value a line.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::super::cell::{is_id_like, trim, unquote};
 use super::super::columns::is_known_id;
 use super::super::delimiter::KNOWN;
@@ -58,18 +54,85 @@ const BLANKS: Format = Format::new(
     "put tabs or commas there, save it as CSV, or give one user id on each line",
 );
 
-fn matches(regex: &LazyLock<Option<Regex>>, line: &str) -> bool {
-    regex.as_ref().is_some_and(|regex| regex.is_match(line))
+/// The name before the first of these signs and what stands behind it.
+fn split(line: &str, sign: char) -> Option<(&str, &str)> {
+    line.split_once(sign).map(|(name, value)| (name.trim_start(), value))
+}
+
+/// Whether a value stands apart from the sign before it, or is none.
+fn is_apart(value: &str) -> bool {
+    value.is_empty() || value.starts_with(char::is_whitespace)
+}
+
+/// Whether it is a name as properties and settings have one: up to 64 letters, digits and these signs, a letter or one of
+/// the first signs in front. By hand, since the tables of a regular expression for it take longer to build than most inputs
+/// take to be read.
+pub(super) fn is_word(name: &str, first: &str, signs: &str) -> bool {
+    let mut chars = name.chars();
+    chars.next().is_some_and(|c| c.is_alphabetic() || first.contains(c))
+        && name.chars().count() <= 64
+        && chars.all(|c| c.is_alphanumeric() || signs.contains(c))
+}
+
+/// A header of a mail.
+fn is_mail_header(line: &str) -> bool {
+    const NAMES: [&str; 16] = [
+        "from",
+        "to",
+        "cc",
+        "bcc",
+        "sent",
+        "date",
+        "subject",
+        "received",
+        "return-path",
+        "reply-to",
+        "delivered-to",
+        "mime-version",
+        "message-id",
+        "authentication-results",
+        "dkim-signature",
+        "arc-seal",
+    ];
+    const FAMILIES: [&str; 4] = ["content-", "arc-", "thread-", "x-"];
+    let Some((name, value)) = line.split_once(':') else { return false };
+    let name = name.to_ascii_lowercase();
+    let rest = FAMILIES.iter().find_map(|family| name.strip_prefix(family));
+    let of_family = rest.is_some_and(|rest| {
+        !rest.is_empty() && rest.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    });
+    is_apart(value) && (NAMES.contains(&name.as_str()) || of_family)
+}
+
+/// `CN=Ann,OU=Staff,…`
+fn is_distinguished_name(line: &str) -> bool {
+    let is_one = |key: &str, keys: &[&str]| keys.iter().any(|known| key.eq_ignore_ascii_case(known));
+    let Some((key, rest)) = line.split_once('=') else { return false };
+    let next = rest.split_once('=').and_then(|(value, _)| value.rsplit_once(','));
+    is_one(key, &["cn", "ou", "uid"])
+        && next.is_some_and(|(value, key)| !value.is_empty() && is_one(key.trim_start(), &["cn", "ou", "dc"]))
+}
+
+/// `USER=ann@contoso.com`
+fn is_setting(line: &str) -> bool {
+    let Some((name, value)) = split(line, '=') else { return false };
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || c == '$')
+        && is_word(name.trim_end(), "_$", "_.$-")
+        && !value.trim().is_empty()
+        && !line.trim_start().starts_with("sep=")
+}
+
+/// `user: ann@contoso.com`, as YAML has it, too.
+fn is_pair(line: &str) -> bool {
+    let Some((name, value)) = split(line, ':') else { return false };
+    let name = name.strip_prefix("- ").unwrap_or(name);
+    let name = name.strip_prefix(['\'', '"']).unwrap_or(name);
+    let name = name.strip_suffix(['\'', '"']).unwrap_or(name);
+    is_apart(value) && is_word(name, "_@", "_.@ -") && !is_selector(trim(name))
 }
 
 /// Formats that are told by their first lines.
 pub(super) fn find_by_first(lines: &[&str]) -> Option<Format> {
-    static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r"(?i)^(from|to|cc|bcc|sent|date|subject|received|return-path|reply-to|delivered-to|mime-version|message-id|content-[a-z-]+|authentication-results|dkim-signature|arc-[a-z-]+|thread-[a-z]+|x-[a-z0-9-]+):(\s|$)",
-        )
-        .ok()
-    });
     let first = trim(lines.first()?);
     if ["BEGIN:VCARD", "BEGIN:VCALENDAR"].iter().any(|begin| first.eq_ignore_ascii_case(begin)) {
         return Some(CARDS);
@@ -84,9 +147,9 @@ pub(super) fn find_by_first(lines: &[&str]) -> Option<Format> {
     if content.iter().take(3).any(is_dn) {
         return Some(LDIF);
     }
-    let headers = content.iter().filter(|line| matches(&HEADER, line)).count();
+    let headers = content.iter().filter(|line| is_mail_header(line)).count();
     let mbox = first.starts_with("From ") && first.contains('@');
-    if headers >= 3 && (mbox || matches(&HEADER, first)) {
+    if headers >= 3 && (mbox || is_mail_header(first)) {
         return Some(MAIL);
     }
     // `['ann@contoso.com', …`, `{'id': …`
@@ -100,21 +163,10 @@ pub(super) fn find_by_first(lines: &[&str]) -> Option<Format> {
 
 /// Formats that are told by what nearly all lines look like.
 pub(super) fn find(lines: &[&str]) -> Option<Format> {
-    static NAME: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?i)^(cn|ou|uid)=[^=]+,\s*(cn|ou|dc)=").ok());
-    static SETTING: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"^\s*[A-Za-z_$][\w.$-]{0,63}\s*=\s*\S").ok());
-    static PAIR: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r#"^\s*(- )?['"]?[\p{L}_@][\p{L}\p{N}_.@ -]{0,63}['"]?:(\s|$)"#).ok());
     let lines: Vec<&str> = lines.iter().copied().filter(|line| !trim(line).starts_with('#')).collect();
     let lines = &lines[..];
-    let is_name = |line: &str| matches(&NAME, unquote(trim(line)));
-    let is_setting = |line: &str| matches(&SETTING, line) && !line.trim_start().starts_with("sep=");
+    let is_name = |line: &str| is_distinguished_name(unquote(trim(line)));
     let is_section = |line: &str| trim(line).starts_with('[') && trim(line).ends_with(']');
-    let is_pair = |line: &str| {
-        let name = line.split(':').next().map(trim).unwrap_or_default();
-        matches(&PAIR, line) && !is_selector(name)
-    };
     let is_item = |line: &str| bullet(line).is_some();
     let some = |is_like: &dyn Fn(&str) -> bool| lines.iter().any(|line| is_like(line));
     if are_quoted_rows(lines) {

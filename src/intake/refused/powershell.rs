@@ -1,10 +1,7 @@
 //! What PowerShell prints for people, and what it writes for itself.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
-
 use super::super::cell::{trim, unquote};
+use super::lines::is_word;
 use super::{Format, mostly};
 
 pub(super) const CLIXML: Format = Format::new(
@@ -90,11 +87,11 @@ fn underlines(header: &str, rule: &str) -> bool {
 
 /// `UserPrincipalName : ann@contoso.com`, with further lines of a value set in. `group : x` is an entry of a list.
 fn is_list(lines: &[&str]) -> bool {
-    static PROPERTY: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"^\s*[\p{L}_][\p{L}\p{N}_.@ -]{0,63}?\s+:(\s|$)").ok());
     let is_property = |line: &str| {
-        let name = line.split(':').next().map(trim).unwrap_or_default();
-        PROPERTY.as_ref().is_some_and(|property| property.is_match(line)) && !is_selector(name)
+        let Some((name, value)) = line.split_once(':') else { return false };
+        let is_apart = name.ends_with(char::is_whitespace)
+            && (value.is_empty() || value.starts_with(char::is_whitespace));
+        is_apart && is_word(trim(name), "_", "_.@ -") && !is_selector(trim(name))
     };
     let properties = lines.iter().filter(|line| is_property(line)).count();
     properties * 2 >= lines.len() && mostly(lines, |line| is_property(line) || line.starts_with(' '))

@@ -4,7 +4,7 @@ use super::Trouble;
 use super::archive::Archive;
 use super::text::{RichText, unescape};
 use super::value::{Style, style};
-use super::xml::{Node, Xml, attribute, is_on, name};
+use super::xml::{Node, Xml, attribute, is_on, name, prefixed_attribute};
 
 /// The most sheets of a workbook.
 const MOST_SHEETS: usize = 1_000;
@@ -150,12 +150,13 @@ fn read_workbook(
         };
         match name(&tag) {
             "workbookPr" => shared.from_1904 = is_on(&tag, "date1904")?,
+            "sheet" if !xml.is_own(&tag) => return Err(Trouble::two_ways("its list of sheets")),
             "sheet" => {
                 let sheet = attribute(&tag, "name")?.unwrap_or_default();
                 if sheet.len() > LONGEST_NAME {
                     return Err(Trouble::TooLarge("the name of a sheet has over 1,000 bytes".into()));
                 }
-                let id = attribute(&tag, "id")?.unwrap_or_default();
+                let id = prefixed_attribute(&tag, "id")?.unwrap_or_default();
                 let relation = relations.iter().find(|relation| relation.id == id).ok_or_else(|| {
                     Trouble::Damaged(format!("its sheet {} has no part", super::shown(&sheet)))
                 })?;
@@ -186,7 +187,10 @@ fn read_strings(archive: &mut Archive, part: &str, shared: &mut Shared) -> Resul
     let mut xml = Xml::new(part)?;
     loop {
         match xml.next()? {
-            Node::Open(tag) if name(&tag) == "si" => {}
+            Node::Open(tag) if name(&tag) == "si" && xml.is_own(&tag) => {}
+            Node::Open(tag) if matches!(name(&tag), "si" | "AlternateContent") => {
+                return Err(Trouble::two_ways("its list of texts"));
+            }
             Node::End => return Ok(()),
             _ => continue,
         }

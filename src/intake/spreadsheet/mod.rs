@@ -66,6 +66,11 @@ impl From<io::Error> for Trouble {
 }
 
 impl Trouble {
+    /// Other programs would show something else for it than this one reads.
+    fn two_ways(what: &str) -> Self {
+        Trouble::Damaged(format!("{what} can be read in two ways"))
+    }
+
     fn of(self, name: &str) -> IntakeError {
         let name = name.to_owned();
         match self {

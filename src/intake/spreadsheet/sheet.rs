@@ -63,8 +63,9 @@ struct Area {
 pub(super) struct SheetReader<'a> {
     xml: Xml<'a>,
     shared: &'a Shared,
-    /// Whether the rows have begun, and whether they have ended.
+    /// Whether the rows have begun, whether they go on, and whether the part has ended.
     begun: bool,
+    within: bool,
     ended: bool,
     /// The columns that are hidden: the first and the last of each group.
     pub(super) hidden_columns: Vec<(usize, usize)>,
@@ -81,6 +82,7 @@ impl<'a> SheetReader<'a> {
             xml,
             shared,
             begun: false,
+            within: false,
             ended: false,
             hidden_columns: Vec::new(),
             last_line: 0,
@@ -107,29 +109,42 @@ impl<'a> SheetReader<'a> {
     fn read_on(&mut self) -> Result<(), Trouble> {
         let tag = match self.xml.next()? {
             Node::Open(tag) => tag,
-            Node::Text(_) | Node::Close => return Ok(()),
+            Node::Text(_) => return Ok(()),
+            Node::Close => {
+                // Of rows, and of all else within the rows, the ends were read with them.
+                self.within = false;
+                return Ok(());
+            }
             Node::End => {
                 self.ended = true;
                 return self.fill_areas(MOST_ROWS + 1);
             }
         };
+        let is_own = self.xml.is_own(&tag);
         match name(&tag) {
-            "worksheet" => Ok(()),
-            "sheetData" => {
-                if std::mem::replace(&mut self.begun, true) {
-                    return Err(Trouble::Damaged("its rows are given twice".into()));
-                }
-                Ok(())
-            }
-            "cols" => Ok(()),
-            "col" => self.column(&tag),
-            "row" if self.begun => {
+            "row" if self.within && is_own => {
                 let line = self.line(&tag)?;
                 let is_hidden = is_on(&tag, "hidden")? || is_zero(&tag, "ht")?;
                 self.fill_areas(line)?;
                 self.row(line, is_hidden)
             }
-            _ => self.xml.skip(),
+            // Of another namespace, or a choice between two forms: other programs show no such row.
+            _ if self.within => {
+                Err(Trouble::two_ways(&format!("what follows row {} of a sheet", self.last_line)))
+            }
+            "worksheet" | "sheetData" | "row" if !is_own => Err(Trouble::two_ways("a sheet")),
+            "row" => Err(Trouble::two_ways("a row beside the others")),
+            "worksheet" => Ok(()),
+            "sheetData" => {
+                if std::mem::replace(&mut self.begun, true) {
+                    return Err(Trouble::Damaged("its rows are given twice".into()));
+                }
+                self.within = true;
+                Ok(())
+            }
+            "cols" if is_own => Ok(()),
+            "col" if is_own => self.column(&tag),
+            _ => self.xml.skip_beside_rows(),
         }
     }
 
@@ -171,6 +186,9 @@ impl<'a> SheetReader<'a> {
         let mut length = 0;
         loop {
             let tag = match self.xml.next()? {
+                Node::Open(tag) if !self.is_sound(&tag) => {
+                    return Err(Trouble::two_ways(&format!("row {line} of a sheet")));
+                }
                 Node::Open(tag) if name(&tag) == "c" => tag,
                 Node::Open(_) => {
                     self.xml.skip()?;
@@ -257,16 +275,26 @@ impl<'a> SheetReader<'a> {
         let style = attribute(tag, "s")?
             .and_then(|s| s.trim().parse().ok())
             .map_or(Style::Number, |at| self.shared.style(at));
-        let (mut value, mut inline, mut formula, mut area) = (String::new(), String::new(), None, None);
+        let (mut value, mut inline, mut formula, mut area) = (None, None, None, None);
+        let two_ways = || Trouble::two_ways(&format!("cell {}", address(line, column)));
         loop {
             let tag = match self.xml.next()? {
                 Node::Open(tag) => tag,
                 Node::Text(_) => continue,
                 Node::Close | Node::End => break,
             };
+            let is_again = match name(&tag) {
+                "v" => value.is_some(),
+                "is" => inline.is_some(),
+                "f" => formula.is_some(),
+                _ => false,
+            };
+            if is_again || !self.is_sound(&tag) {
+                return Err(two_ways());
+            }
             match name(&tag) {
-                "v" => value = self.text()?,
-                "is" => inline = unescape(&RichText::read(&mut self.xml)?).into_owned(),
+                "v" => value = Some(self.text()?),
+                "is" => inline = Some(unescape(&RichText::read(&mut self.xml)?).into_owned()),
                 "f" => {
                     area = attribute(&tag, "ref")?
                         .filter(|_| matches!(attribute(&tag, "t"), Ok(Some(kind)) if kind != "shared"));
@@ -274,6 +302,10 @@ impl<'a> SheetReader<'a> {
                 }
                 _ => self.xml.skip()?,
             }
+        }
+        let (value, inline) = (value.unwrap_or_default(), inline.unwrap_or_default());
+        if !trim(&value).is_empty() && !trim(&inline).is_empty() && value != inline {
+            return Err(two_ways());
         }
         let place = || address(line, column);
         let text = match kind.as_str() {
@@ -324,6 +356,11 @@ impl<'a> SheetReader<'a> {
         Ok((format!("={formula}"), Some(why)))
     }
 
+    /// Whether every program takes the tag for what its name says.
+    fn is_sound(&self, tag: &BytesStart<'_>) -> bool {
+        self.xml.is_own(tag) && name(tag) != "AlternateContent"
+    }
+
     /// The text within the tag that was opened last.
     fn text(&mut self) -> Result<String, Trouble> {
         let mut text = String::new();
@@ -331,7 +368,7 @@ impl<'a> SheetReader<'a> {
             match self.xml.next()? {
                 Node::Text(piece) if text.len() <= MAX_RECORD => text.push_str(&piece),
                 Node::Text(_) => {}
-                Node::Open(_) => self.xml.skip()?,
+                Node::Open(_) => return Err(Trouble::two_ways("a value with a tag within")),
                 Node::Close | Node::End => return Ok(text),
             }
         }

@@ -11,22 +11,33 @@ impl RichText {
     /// The text within the tag that was opened last. Text of more than [`MAX_RECORD`] bytes is cut behind that.
     pub(super) fn read(xml: &mut Xml<'_>) -> Result<String, Trouble> {
         let mut text = String::new();
-        // The tags within: a run, or what holds text.
-        let mut open = 0;
-        let mut takes = false;
+        // Whether a run is open, and whether a text in it or outside of one.
+        let (mut in_run, mut takes) = (false, false);
+        // Whether there was a text outside of runs, and in this run.
+        let (mut had_plain, mut had_run) = (false, false);
         loop {
             match xml.next()? {
+                Node::Open(_) if takes => return Err(Trouble::two_ways("a text with a tag within")),
+                Node::Open(tag) if !xml.is_own(&tag) || name(&tag) == "AlternateContent" => {
+                    return Err(Trouble::two_ways("a text with a tag of another namespace"));
+                }
                 Node::Open(tag) => match name(&tag) {
-                    "r" if open == 0 => open = 1,
-                    "t" if open <= 1 => (takes, open) = (true, open + 1),
+                    "r" if !in_run => (in_run, had_run) = (true, false),
+                    "t" => {
+                        let had = if in_run { &mut had_run } else { &mut had_plain };
+                        if std::mem::replace(had, true) {
+                            return Err(Trouble::two_ways("a text that is given twice"));
+                        }
+                        takes = true;
+                    }
                     // How it is pronounced (rPh), how a run looks (rPr), and whatever else there may be.
                     _ => xml.skip()?,
                 },
-                Node::Close if open == 0 => return Ok(text),
-                Node::Close => (takes, open) = (false, open - 1),
+                Node::Close if takes => takes = false,
+                Node::Close if in_run => in_run = false,
+                Node::Close | Node::End => return Ok(text),
                 Node::Text(piece) if takes && text.len() <= MAX_RECORD => text.push_str(&piece),
                 Node::Text(_) => {}
-                Node::End => return Ok(text),
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::PrefixDeclaration;
 use std::io::BufRead;
 
 use super::Trouble;
@@ -9,6 +10,13 @@ use super::archive::Part;
 
 /// How deep tags may stand within each other. A workbook's need not ten.
 const DEEPEST: usize = 64;
+/// The most prefixes that are declared at one place. Excel declares some twenty.
+const MOST_PREFIXES: usize = 1_000;
+/// The namespaces of spreadsheets: the usual and the strict one.
+const MAIN: [&str; 2] = [
+    "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+    "http://purl.oclc.org/ooxml/spreadsheetml/main",
+];
 
 /// What stands next in a part.
 pub(super) enum Node {
@@ -26,6 +34,18 @@ pub(super) struct Xml<'a> {
     reader: Reader<Part<'a>>,
     buffer: Vec<u8>,
     depth: usize,
+    /// The namespace of the outermost tag, if it is one of spreadsheets or none at all.
+    home: Option<String>,
+    /// The prefixes in force, the innermost last.
+    prefixes: Vec<Declared>,
+}
+
+/// A prefix, the empty one too, with the depth of the tag that declares it.
+struct Declared {
+    depth: usize,
+    prefix: String,
+    /// Whether it stands for the namespace of the outermost tag.
+    is_own: bool,
 }
 
 impl<'a> Xml<'a> {
@@ -36,7 +56,7 @@ impl<'a> Xml<'a> {
         }
         let mut reader = Reader::from_reader(part);
         reader.config_mut().expand_empty_elements = true;
-        Ok(Self { reader, buffer: Vec::new(), depth: 0 })
+        Ok(Self { reader, buffer: Vec::new(), depth: 0, home: None, prefixes: Vec::new() })
     }
 
     pub(super) fn next(&mut self) -> Result<Node, Trouble> {
@@ -58,9 +78,13 @@ impl<'a> Xml<'a> {
                     if self.depth > DEEPEST {
                         return Err(Trouble::Damaged("its XML is nested too deeply".into()));
                     }
+                    self.declare(&tag)?;
                     Node::Open(tag)
                 }
                 Event::End(_) => {
+                    while self.prefixes.last().is_some_and(|declared| declared.depth >= self.depth) {
+                        self.prefixes.pop();
+                    }
                     self.depth = self.depth.saturating_sub(1);
                     Node::Close
                 }
@@ -97,6 +121,51 @@ impl<'a> Xml<'a> {
         }
     }
 
+    /// Takes in the prefixes that the tag declares.
+    fn declare(&mut self, tag: &BytesStart<'_>) -> Result<(), Trouble> {
+        let declared = declarations(tag)?;
+        if self.depth == 1 {
+            let own = prefix(tag);
+            let home = declared.iter().find(|(prefix, _)| *prefix == own).map(|(_, space)| space.clone());
+            self.home = match home {
+                Some(space) => Some(space).filter(|space| MAIN.contains(&space.as_str())),
+                None => own.is_empty().then(String::new),
+            };
+            let is_own = self.home.as_ref().is_some_and(String::is_empty);
+            self.prefixes = vec![Declared { depth: 0, prefix: String::new(), is_own }];
+        }
+        for (prefix, space) in declared {
+            let is_own = self.home.as_ref() == Some(&space);
+            self.prefixes.push(Declared { depth: self.depth, prefix, is_own });
+        }
+        if self.prefixes.len() > MOST_PREFIXES {
+            return Err(Trouble::TooLarge("over 1,000 namespaces in its XML".into()));
+        }
+        Ok(())
+    }
+
+    /// Whether the tag, which was opened last, is of the spreadsheet's own namespace, whatever its prefix.
+    pub(super) fn is_own(&self, tag: &BytesStart<'_>) -> bool {
+        let wanted = prefix(tag);
+        let declared = self.prefixes.iter().rev().find(|declared| declared.prefix == wanted);
+        declared.is_some_and(|declared| declared.is_own)
+    }
+
+    /// Passes over all that stands in the tag that was opened last, among which there may be no rows of the sheet.
+    pub(super) fn skip_beside_rows(&mut self) -> Result<(), Trouble> {
+        let outside = self.depth.saturating_sub(1);
+        while self.depth > outside {
+            match self.next()? {
+                Node::Open(tag) if matches!(name(&tag), "sheetData" | "row") && self.is_own(&tag) => {
+                    return Err(Trouble::two_ways("a sheet with rows beside the others"));
+                }
+                Node::End => break,
+                Node::Open(_) | Node::Close | Node::Text(_) => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Passes over all that stands in the tag that was opened last.
     pub(super) fn skip(&mut self) -> Result<(), Trouble> {
         let outside = self.depth.saturating_sub(1);
@@ -114,12 +183,51 @@ pub(super) fn name<'t>(tag: &'t BytesStart<'_>) -> &'t str {
     tag.local_name().into_inner()
 }
 
-/// The value of the tag's attribute of this name, whatever its prefix.
-pub(super) fn attribute(tag: &BytesStart<'_>, wanted: &str) -> Result<Option<String>, Trouble> {
+/// The tag's prefix; empty where it has none.
+fn prefix<'t>(tag: &'t BytesStart<'_>) -> &'t str {
+    let name: &'t str = tag.name().into_inner();
+    name.split_once(':').map_or("", |(prefix, _)| prefix)
+}
+
+/// The prefixes that the tag declares, each with its namespace.
+fn declarations(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, Trouble> {
+    let mut declared = Vec::new();
+    if !tag.attributes_raw().contains("xmlns") {
+        return Ok(declared);
+    }
     for attribute in tag.attributes().with_checks(false) {
         let attribute =
             attribute.map_err(|error| Trouble::Damaged(format!("its XML is damaged: {error}")))?;
-        if attribute.key.local_name().as_ref() == wanted {
+        let prefix = match attribute.key.as_namespace_binding() {
+            Some(PrefixDeclaration::Default) => String::new(),
+            Some(PrefixDeclaration::Named(prefix)) => prefix.to_owned(),
+            None => continue,
+        };
+        let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
+        let value = value.map_err(|error| Trouble::Damaged(format!("its XML is damaged: {error}")))?;
+        if declared.iter().any(|(known, _)| *known == prefix) || declared.len() > MOST_PREFIXES {
+            return Err(Trouble::Damaged("its XML declares a prefix twice, or too many".into()));
+        }
+        declared.push((prefix, value.into_owned()));
+    }
+    Ok(declared)
+}
+
+/// The value of the tag's attribute of this name. One with a prefix is another attribute.
+pub(super) fn attribute(tag: &BytesStart<'_>, wanted: &str) -> Result<Option<String>, Trouble> {
+    find_attribute(tag, |key| key == wanted)
+}
+
+/// The value of the tag's attribute of this name, whatever its prefix.
+pub(super) fn prefixed_attribute(tag: &BytesStart<'_>, wanted: &str) -> Result<Option<String>, Trouble> {
+    find_attribute(tag, |key| key.rsplit(':').next() == Some(wanted))
+}
+
+fn find_attribute(tag: &BytesStart<'_>, is_wanted: impl Fn(&str) -> bool) -> Result<Option<String>, Trouble> {
+    for attribute in tag.attributes().with_checks(false) {
+        let attribute =
+            attribute.map_err(|error| Trouble::Damaged(format!("its XML is damaged: {error}")))?;
+        if is_wanted(attribute.key.into_inner()) {
             let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
             let value = value.map_err(|error| Trouble::Damaged(format!("its XML is damaged: {error}")))?;
             return Ok(Some(value.into_owned()));

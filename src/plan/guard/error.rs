@@ -115,6 +115,21 @@ pub enum GuardError {
         /// The row's id.
         user: String,
     },
+    /// Lists pair one id with two of the other kind: what they pair are no ids of one account.
+    #[error(
+        "the {list} can't be compared with anybody: {what}: {first}, and {second}: it can't be told which is the account's. The \
+         ids of a log are mostly those of its events: give each person's own object id. Nothing is sent until that is mended"
+    )]
+    TwoPairs {
+        /// Which list.
+        list: &'static str,
+        /// What stands beside what, in words.
+        what: &'static str,
+        /// Where the id stands beside one.
+        first: String,
+        /// Where it stands beside the other.
+        second: String,
+    },
     /// A row and a listed person can't be compared.
     #[error(
         "'{user}' can't be compared with the {list}: one is known by object id only, the other by user principal \

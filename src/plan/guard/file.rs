@@ -39,7 +39,7 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardErro
             let own = record.names.as_ref().map(|names| ListColumns::named(names));
             let columns = own.as_ref().or(header.as_ref().map(|(_, columns)| columns));
             let sheet = |reason: String| match &table.sheet {
-                Some(_) => format!("of sheet {}: {reason}", number + 1),
+                Some(_) => format!("on sheet {}, {reason}", number + 1),
                 None => reason,
             };
             let wrong = |reason: String| line(record.line, sheet(reason));

@@ -119,26 +119,85 @@ fn impossible(text: &str) -> String {
     format!("an entry is no user id: {why}")
 }
 
-/// The object ids in a text.
+/// The object ids in a text, with hyphens or without.
 ///
 /// # Errors
 /// When something is nearly one.
 fn guids(text: &str) -> Result<Vec<Uuid>, String> {
+    const NEARLY: &str = "an entry is no object id, and looks like one";
     let mut found = Vec::new();
     let is_part = |c: char| c.is_alphanumeric() || c == '-';
-    for word in text.split(|c: char| !is_part(c)) {
+    // What is left without them: none of it may be an id that is cut into pieces.
+    let mut rest = String::new();
+    for word in text.split_inclusive(|c: char| !is_part(c)) {
+        let end = word.trim_start_matches(is_part);
+        let word = &word[..word.len() - end.len()];
         let digits = word.chars().filter(char::is_ascii_hexdigit).count();
         let dashes = word.chars().filter(|c| *c == '-').count();
         match Uuid::try_parse(word) {
-            Ok(id) if word.len() == 36 && !id.is_nil() => found.push(id),
-            Err(_) if dashes >= 4 && digits >= 26 => {
-                return Err("an entry is no object id, and looks like one".to_owned());
+            Ok(id) => {
+                found.push(id);
+                rest.push(BARRIER);
             }
-            _ => {}
+            Err(_) if dashes >= 4 && digits >= 26 => return Err(NEARLY.to_owned()),
+            Err(_) => rest.push_str(word),
+        }
+        rest.push_str(end);
+    }
+    // Hyphens may join one without any to a word: `oid-…`.
+    for word in rest.split(|c: char| !c.is_alphanumeric()) {
+        found.extend(Uuid::try_parse(word));
+    }
+    found.retain(|id| !id.is_nil());
+    if is_in_pieces(&rest) { Err(NEARLY.to_owned()) } else { Ok(found) }
+}
+
+/// What stands in place of an object id that is found: no piece of another one goes on over it.
+const BARRIER: char = '|';
+
+/// How many hexadecimal digits an object id has, and how many in each group.
+const DIGITS: usize = 32;
+const GROUPS: [usize; 5] = [8, 4, 4, 4, 12];
+
+/// Whether an object id stands in the text whose groups, or other pieces, are not joined by single hyphens: by blanks, ` - `, `_`
+/// or dots. Numbers, as of telephones, are pieces only in groups of the right length.
+fn is_in_pieces(text: &str) -> bool {
+    let mut pieces: Vec<&str> = Vec::new();
+    let joins = |c: char| c.is_whitespace() || is_unseen(c) || "-_./\\–—‐‑‒−".contains(c);
+    for run in text.split(|c: char| !c.is_alphanumeric() && !joins(c)) {
+        pieces.clear();
+        for piece in run.split(|c: char| !c.is_alphanumeric()).filter(|piece| !piece.is_empty()) {
+            if !piece.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                pieces.clear();
+                continue;
+            }
+            pieces.push(piece);
+            if ends_one(&pieces) {
+                return true;
+            }
         }
     }
-    Ok(found)
+    false
 }
+
+/// Whether the last of the pieces, two or more, make an object id together.
+fn ends_one(pieces: &[&str]) -> bool {
+    let mut digits = 0;
+    for (count, at) in (1_usize..).zip((0..pieces.len()).rev()) {
+        digits += pieces[at].len();
+        if digits >= DIGITS || count == MOST_PIECES {
+            let found = &pieces[at..];
+            let is_shaped = found.iter().map(|piece| piece.len()).eq(GROUPS);
+            let has = |is: fn(&u8) -> bool| found.iter().any(|piece| piece.as_bytes().iter().any(is));
+            let is_mixed = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+            return digits == DIGITS && count > 1 && (is_shaped || is_mixed);
+        }
+    }
+    false
+}
+
+/// Into how many pieces an id is cut at most.
+const MOST_PIECES: usize = 8;
 
 #[cfg(test)]
 mod tests {
@@ -165,6 +224,20 @@ mod tests {
             [GUID, GUID]
         );
         assert_eq!(ids(&[&format!("{GUID}@contoso.com")]).unwrap(), [format!("{GUID}@contoso.com")]);
+        let bare = GUID.replace('-', "");
+        for text in
+            [format!("oid {bare}"), format!("oid-{bare}; x"), format!("oid_{bare}"), format!("({bare})")]
+        {
+            assert_eq!(ids(&[&text]).unwrap(), [GUID], "{text}");
+        }
+        let other = GUID.replace('0', "1");
+        assert_eq!(ids(&[&format!("{other} {bare}")]).unwrap(), [other.as_str(), GUID]);
+        assert_eq!(ids(&[&format!("{other} {GUID} {other}")]).unwrap(), [other.as_str(), GUID, &other]);
+        for text in
+            ["tel. 0049 89 1234567 890 / 0049 89 7654321 89", "2026-11-20 added 2026-11-21", "fee: 12 cafe"]
+        {
+            assert_eq!(ids(&[text]).unwrap(), Vec::<String>::new(), "{text}");
+        }
         assert_eq!(
             ids(&["#N/A", "Ann Lee", "00000000-0000-0000-0000-000000000000"]).unwrap(),
             Vec::<String>::new()
@@ -192,6 +265,11 @@ mod tests {
             "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6",
             "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6O",
             "0785ef7c-1c1b-4ff4-\u{200b}9ab1-1a2b3c4d5e6f",
+            "0785ef7c 1c1b 4ff4 9ab1 1a2b3c4d5e6f",
+            "0785ef7c - 1c1b - 4ff4 - 9ab1 - 1a2b3c4d5e6f",
+            "see 0785ef7c-1c1b-4ff4-9ab1 -1a2b3c4d5e6f.",
+            "0785ef7c_1c1b_4ff4_9ab1_1a2b3c4d5e6f",
+            "2 0785ef7c1c1b4ff4 9ab11a2b3c4d5e6f",
             "group:Board; group:IT",
             "group:",
         ];

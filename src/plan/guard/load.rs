@@ -1,9 +1,10 @@
 //! Whom the guard must know of, before any row is looked at.
 
 use super::{Guard, GuardError, Unprotected, for_each_person};
-use crate::directory::{Need, Resolved};
+use crate::directory::Resolved;
 use crate::outcome::Outcome;
 use crate::plan::ask::{Ask, Tell, ids_of, resolve};
+use crate::plan::facts::owners_unread;
 use crate::plan::world::{Within, World};
 use crate::plan::{Listed, PlanError, Signed, Wishes};
 use crate::user_id::UserId;
@@ -30,13 +31,17 @@ impl Guard {
     ) -> Result<Loaded, PlanError> {
         let mut guard = Guard { resolved: world.is_resolved(), ..Guard::default() };
         guard.unprotected = wanted(&wishes.unprotect, world).await?;
+        let resolved = guard.resolved;
         for (list, entries) in [(&mut guard.protect, &wishes.protect), (&mut guard.exclude, &wishes.exclude)]
         {
             for entry in entries {
                 let (name, outcome) = (list.name, list.outcome());
                 list.begin(&source(outcome, entry));
-                let unprotected = &mut guard.unprotected;
-                let mut add = |ids: Vec<UserId>, whence: &str| {
+                let (unprotected, pairs) = (&mut guard.unprotected, &mut guard.pairs);
+                let mut add = |ids: Vec<UserId>, whence: &str, place: &str| -> Result<(), GuardError> {
+                    if !resolved {
+                        pairs.learn(name, &ids, place)?;
+                    }
                     unprotected.iter_mut().for_each(|somebody| somebody.learn(&ids));
                     list.add(ids, &reason(outcome, entry, whence));
                     Ok(())
@@ -62,11 +67,15 @@ impl Guard {
         world: &World<'_, D>,
         tell: Tell<'_>,
     ) -> Result<(), GuardError> {
-        let list = &mut self.protect;
+        let resolved = self.resolved;
+        let (list, pairs) = (&mut self.protect, &mut self.pairs);
         for entry in &wishes.protect_now {
             let (name, outcome) = (list.name, list.outcome());
             list.begin(&source(outcome, entry));
-            let mut add = |ids: Vec<UserId>, whence: &str| {
+            let mut add = |ids: Vec<UserId>, whence: &str, place: &str| -> Result<(), GuardError> {
+                if !resolved {
+                    pairs.learn(name, &ids, place)?;
+                }
                 list.add(ids, &reason(outcome, entry, whence));
                 Ok(())
             };
@@ -141,8 +150,7 @@ impl Loaded {
     async fn know_the_owners<D: Ask>(&mut self, signed: &Signed, world: &World<'_, D>) {
         let Some(directory) = world.informing() else {
             if world.is_impossible() && !signed.app_ids.is_empty() {
-                let (users, apps) = (Need::Users.permission(), Need::Apps.permission());
-                self.unchecked.push(format!("who owns the app (needs {users} and {apps})"));
+                self.unchecked.push(owners_unread());
             }
             return;
         };

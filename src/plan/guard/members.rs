@@ -53,8 +53,8 @@ impl Member {
     }
 }
 
-/// One person on a list: all ids that are known.
-pub(in crate::plan) type Take<'a> = &'a mut dyn FnMut(Vec<UserId>, &str) -> Result<(), GuardError>;
+/// One person on a list: all ids that are known, the reason to give, and where the ids are given.
+pub(in crate::plan) type Take<'a> = &'a mut dyn FnMut(Vec<UserId>, &str, &str) -> Result<(), GuardError>;
 
 /// Reads one entry, as far as that can be done without the directory.
 pub(in crate::plan) fn members(list: &'static str, entry: &Listed) -> Result<Vec<Member>, GuardError> {
@@ -170,7 +170,7 @@ pub(in crate::plan) async fn for_each_person<D: Ask>(
     let Some(directory) = world.resolving() else {
         for MemberIds { ids, place, .. } in named {
             world.within.found(list, &place);
-            take(ids, &reason)?;
+            take(ids, &reason, &place)?;
         }
         return Ok(counts);
     };
@@ -184,13 +184,13 @@ pub(in crate::plan) async fn for_each_person<D: Ask>(
             let MemberIds { ids, place, may_miss, .. } = member;
             let ids = std::mem::take(ids);
             if *may_miss && !matches!(found, Resolved::Person(_)) {
-                take(ids, &reason)?;
+                take(ids, &reason, place)?;
                 continue;
             }
             match with_found(list, ids, place, found) {
                 Ok(ids) => {
                     world.within.found(list, place);
-                    take(ids, &reason)?;
+                    take(ids, &reason, place)?;
                 }
                 Err(why) => world.within.missed(list, place, why)?,
             }
@@ -245,7 +245,7 @@ async fn of_directory<D: Ask>(
     while let Some(page) = pages.next_page().await.map_err(failed)? {
         so_far += page.len() as u64;
         for person in &page {
-            take(ids_of(person).collect(), &what)?;
+            take(ids_of(person).collect(), &what, entry)?;
         }
         tell(&Reading { what: &what, so_far, of: pages.expected() });
     }

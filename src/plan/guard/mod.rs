@@ -2,7 +2,8 @@
 //!
 //! Where the directory is read, everybody on a list is looked up first, and compared by object id. Otherwise an object id
 //! and a UPN can name the same person, and nobody can tell: where a protected person is known only by one and a row only
-//! by the other, the plan is refused.
+//! by the other, the plan is refused. So it is where the lists pair one id with two of the other kind: such a pair proves
+//! nothing.
 
 mod error;
 mod file;
@@ -11,6 +12,7 @@ mod list;
 mod load;
 mod members;
 mod own;
+mod pairs;
 
 pub use error::GuardError;
 use members::MemberIds;
@@ -23,6 +25,7 @@ use crate::user_id::UserId;
 use list::List;
 pub(super) use own::OPERATOR as SPARED;
 use own::Own;
+use pairs::Pairs;
 
 /// What the protect list is called in errors.
 pub(crate) const PROTECTED: &str = "protect list";
@@ -50,6 +53,8 @@ pub(super) struct Guard {
     exclude: List,
     own: Own,
     unprotected: Vec<Unprotected>,
+    /// Which ids the lists call one account, where nobody is looked up.
+    pairs: Pairs,
     /// Whether everybody was looked up: then ids of two kinds are no riddle.
     resolved: bool,
 }
@@ -129,6 +134,7 @@ impl Default for Guard {
             exclude: List::new(EXCLUDED, Outcome::Excluded),
             own: Own::default(),
             unprotected: Vec::new(),
+            pairs: Pairs::default(),
             resolved: false,
         }
     }

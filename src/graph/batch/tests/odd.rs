@@ -68,6 +68,30 @@ fn a_success_that_holds_no_answers_is_nobodys() {
 }
 
 #[test]
+fn an_answer_that_says_two_things_is_no_success() {
+    let part = r#"{"id":"1","status":200,"headers":{"request-id":"0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f"},"body":{"value":true}}"#;
+    let around = |beside: &str| format!(r#"{{{beside}"responses":[{part}]}}"#);
+    let within = |beside: &str| format!(r#"{{"responses":[{{{beside}{}]}}"#, &part[1..]);
+    let good = replies(1, 200, &graphs(), Whole::Bytes(around("").into())).remove(0);
+    assert!(is_done(&good), "{good:?}");
+    for beside in [
+        r#""error":{"code":"Authorization_RequestDenied"},"#,
+        r#""Error":"no","#,
+        r#""value":false,"#,
+        r#""Responses":[{"id":"1","status":403}],"#,
+    ] {
+        let reply = replies(1, 200, &graphs(), Whole::Bytes(around(beside).into())).remove(0);
+        assert!(!is_done(&reply), "{beside}: {reply:?}");
+    }
+    for beside in
+        [r#""error":{"code":"no"},"#, r#""Status":403,"#, r#""Body":{"error":{}},"#, r#""value":false,"#]
+    {
+        let reply = replies(1, 200, &graphs(), Whole::Bytes(within(beside).into())).remove(0);
+        assert!(!is_done(&reply), "{beside}: {reply:?}");
+    }
+}
+
+#[test]
 fn a_bare_success_needs_graphs_mark_around_it() {
     let bare =
         |body: Value| json!({"id": "1", "status": 200, "headers": {"request-id": OWN_ID}, "body": body});
