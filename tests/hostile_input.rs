@@ -341,10 +341,6 @@ fn a_directorys_names_act_nowhere_and_calculate_nothing() {
     let input = stage.input("users.txt", ids);
     let shown = stage.run(&input, &["--dry-run", "--members-only"]).exits(0).stdout.clone();
     harmless("the dry run", &shown);
-    for says in ["Аnn Lee (mixed scripts)", "\\u{2800}\\u{3164}", "over\\rwritten", "long long long"] {
-        assert!(shown.contains(says), "{says:?} is not in: {shown}");
-    }
-    assert!(shown.lines().all(|line| line.chars().count() < 160), "{shown}");
     let done = stage.run(&input, &[]);
     done.exits(0);
     let folder = stage.folder();

@@ -32,8 +32,8 @@ const IMPOSSIBLE: [(&str, &str); 17] = [
     ("ann–lee@contoso.com", "did you mean ann-lee@contoso.com?"),
     ("ann@contoso.com.", "did you mean ann@contoso.com?"),
     ("an\u{2800}n@contoso.com", "did you mean ann@contoso.com?"),
-    ("mailto:ann@contoso.com", "did you mean ann@contoso.com?; --resolve looks it up"),
-    ("Ann Lee <ann@contoso.com>", "did you mean ann@contoso.com?; --resolve looks it up"),
+    ("mailto:ann@contoso.com", "did you mean ann@contoso.com? (--resolve looks it up)"),
+    ("Ann Lee <ann@contoso.com>", "did you mean ann@contoso.com? (--resolve looks it up)"),
     ("i:0#.f|membership|ann@contoso.com", "did you mean ann@contoso.com?"),
     ("AzureAD\\ann@contoso.com", "did you mean ann@contoso.com?"),
 ];
