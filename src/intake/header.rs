@@ -312,6 +312,7 @@ const AGAINST_WORDS: &[&str] = &[
 /// Those of both that often stand over something else than people: `Host`, `Is admin`, `Notify`. Text below them is no sign that
 /// the cells of a row have moved.
 const OFTEN_TEXT: &[&str] = &[
+    "agent",
     "administrator",
     "admin",
     "operator",

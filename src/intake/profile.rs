@@ -116,6 +116,8 @@ pub(super) struct ColumnProfile {
     pub(super) addresses: usize,
     /// Cells that are no ids, and that a person may have meant as one: they hold an `@`, or begin like an entry of a list.
     pub(super) marred: usize,
+    /// Cells that could not be read.
+    unread: usize,
 }
 
 /// How well the cells fit a name that promises users.
@@ -151,11 +153,10 @@ impl ColumnProfile {
         }
     }
 
-    /// Counts a cell that could not be read: it may hold anything.
+    /// Counts a cell that could not be read: it may hold anything, and no column is judged by it.
     fn add_unread(&mut self) {
         self.rows += 1;
-        self.filled += 1;
-        self.marred += 1;
+        self.unread += 1;
     }
 
     pub(super) fn ids(&self) -> usize {
@@ -164,6 +165,7 @@ impl ColumnProfile {
 
     pub(super) fn fit(&self) -> Fit {
         match self.filled {
+            0 if self.unread > 0 => Fit::Marred,
             0 => Fit::Empty,
             filled if self.ids() * 2 >= filled => Fit::Good,
             filled if (self.ids() + self.marred) * 2 >= filled => Fit::Marred,

@@ -150,6 +150,10 @@ impl Expectation {
 
     /// Why the row's cells seem to have moved, if they do.
     pub(super) fn judge(&self, entry: &Entry, roles: &Roles) -> Option<String> {
+        // Keys of objects stay with their values: there is nothing that could move.
+        if self.columns.is_empty() {
+            return None;
+        }
         let id = self.place(entry, roles);
         let odd = self.oddities(entry, id);
         let before = |is: fn(Oddity) -> bool| odd.iter().any(|(at, what)| *at < id && is(*what));

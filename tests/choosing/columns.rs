@@ -329,3 +329,11 @@ fn a_slow_standard_input_is_looked_at_in_full() {
     assert!(child.wait().unwrap().success());
     assert_eq!(sent(&stage), people(&["ann", "bob"]));
 }
+
+/// The sign-in log of Entra has such columns beside its users.
+#[test]
+fn a_browser_and_a_display_name_are_no_sign_of_a_shift() {
+    let file = "Date,User,Username,User agent\n2026-11-01,Ann Lee,ann@c.example,Mozilla/5.0\n\
+                2026-11-02,Bob Poe,bob@c.example,curl/8\n";
+    assert_eq!(ran(file, &[], 0).0, people(&["ann", "bob"]));
+}

@@ -109,3 +109,15 @@ fn what_can_be_no_user_stays_unsent_when_json_is_resumed_and_applied() {
     stage.finish(stage.command("apply").arg(&plan).arg("--yes")).exits(3);
     assert_eq!(super::sent(&stage).len(), 2);
 }
+
+#[test]
+fn an_expanded_manager_before_the_user_is_not_the_user() {
+    let one = |name: &str| {
+        format!(
+            "{{\"manager\":{{\"id\":\"9f4c1a2b-0000-4000-8000-0000000000f0\"}},\"userPrincipalName\":\"{name}@contoso.example\"}}"
+        )
+    };
+    let text = format!("[{},{}]", one("ann"), one("bob"));
+    let (code, users, said) = run("users.json", text.as_bytes(), &[]);
+    assert_eq!((code, users.len()), (Some(0), 2), "{said}");
+}

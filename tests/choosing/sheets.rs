@@ -428,3 +428,18 @@ fn what_can_be_read_in_two_ways_is_refused() {
     );
     assert_eq!(ids(&single(own)), ["ann@contoso.example", "bob@contoso.example"]);
 }
+
+/// What a formula came to in a column of object ids does not make the column one of something else.
+#[test]
+fn an_error_of_a_formula_costs_its_row_and_not_the_column() {
+    let error = "<c t=\"e\"><f>VLOOKUP(1,2,3)</f><v>#N/A</v></c>";
+    let id = "9f4c1a2b-0000-4000-8000-00000000000a";
+    let bytes = single(rows(&[
+        &["Object Id", "User principal name"],
+        &[id, "ann@contoso.example"],
+        &[error, "bob@contoso.example"],
+        &[error, "cy@contoso.example"],
+    ]));
+    let (_, _, users) = run(&bytes, &[]);
+    assert_eq!(users, [id, "bob@contoso.example", "cy@contoso.example"]);
+}
