@@ -5,7 +5,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::program::{Running, find, free, open_folder, run_through};
+use crate::program::{Running, find, free, run_through};
 use crate::site::Site;
 
 struct Mitmproxy {
@@ -42,7 +42,7 @@ def request(flow):
 impl Mitmproxy {
     fn start(site: &Site, script: &str) -> Option<Mitmproxy> {
         let program = find("mitmdump")?;
-        let (folder, addr) = (open_folder(), free());
+        let (folder, addr) = (tempfile::tempdir().unwrap(), free());
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("script.py"), format!("{STAY_HERE}{script}")).unwrap();
         let mut command = Command::new(program);
