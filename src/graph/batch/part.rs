@@ -11,21 +11,34 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// An answer of one part. A field that comes twice makes it unreadable: it is not known which one is meant.
-#[derive(Deserialize)]
-pub(super) struct Part<'a> {
-    #[serde(borrow)]
-    id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    headers: Option<&'a RawValue>,
-    #[serde(borrow)]
-    body: Option<&'a RawValue>,
-}
+/// An object's members as they stand.
+pub(super) struct Members<'a>(Vec<(String, &'a RawValue)>);
 
-/// An object's members as they stand, also where a name comes twice.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+/// A name comes twice in one object, perhaps in two spellings: it is not known which one is meant.
+pub(super) struct Ambiguous;
+
+impl<'a> Members<'a> {
+    /// Reads an object; none where it is something else.
+    pub(super) fn read(json: &'a RawValue) -> Option<Members<'a>> {
+        serde_json::from_str(json.get()).ok()
+    }
+
+    /// The member of this name; none where it is missing or `null`.
+    pub(super) fn get(&self, name: &str) -> Result<Option<&'a RawValue>, Ambiguous> {
+        let mut alike = self.0.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
+        let found = alike.next();
+        if alike.next().is_some() {
+            return Err(Ambiguous);
+        }
+        Ok(found.filter(|(given, value)| given == name && value.get() != "null").map(|(_, value)| *value))
+    }
+
+    /// Whether an error, or an action's return value, is among them.
+    pub(super) fn say_more(&self) -> bool {
+        const SAYING: [&str; 5] = ["error", "errors", "value", "odata.error", "@odata.error"];
+        self.0.iter().any(|(name, _)| SAYING.iter().any(|saying| name.eq_ignore_ascii_case(saying)))
+    }
+}
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Members<'de>, D::Error> {
@@ -49,43 +62,28 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
-/// Whether one of the object's own names comes twice, in whatever spelling: it is not known which one is meant.
-pub(super) fn is_ambiguous(json: &RawValue, own: &[&str]) -> bool {
-    let Some(Members(members)) = object(json) else { return true };
-    let count = |own: &str| members.iter().filter(|(name, _)| name.eq_ignore_ascii_case(own)).count();
-    own.iter().any(|own| count(own) > 1)
-}
-
-/// Whether an error, or an action's return value, stands beside the object's own members.
-pub(super) fn says_more(json: &RawValue) -> bool {
-    const SAYING: [&str; 5] = ["error", "errors", "value", "odata.error", "@odata.error"];
-    let Some(Members(members)) = object(json) else { return true };
-    members.iter().any(|(name, _)| SAYING.iter().any(|saying| name.eq_ignore_ascii_case(saying)))
-}
-
-/// Whose an answer is that can't be read otherwise.
+/// The id of an answer that can't be read otherwise.
 pub(super) fn id(answer: &RawValue) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Named<'a> {
-        #[serde(borrow)]
-        id: &'a RawValue,
-    }
-    scalar(object::<Named<'_>>(answer)?.id)
+    scalar(Members::read(answer)?.get("id").ok()??)
 }
 
-/// Reads an object; lists of its values, which would do as well, are none.
-pub(super) fn object<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
-    json.get().starts_with('{').then(|| serde_json::from_str(json.get()).ok())?
+/// An answer of one part.
+pub(super) struct Part<'a> {
+    id: Option<&'a RawValue>,
+    status: Option<&'a RawValue>,
+    headers: Option<&'a RawValue>,
+    body: Option<&'a RawValue>,
 }
 
 impl<'a> Part<'a> {
     /// Reads an answer; none where it can't be read, or says two things.
     pub(super) fn read(answer: &'a RawValue) -> Option<Part<'a>> {
-        let part: Part<'a> = object(answer)?;
+        let members = Members::read(answer)?;
+        let get = |name| members.get(name).ok();
+        let part =
+            Part { id: get("id")?, status: get("status")?, headers: get("headers")?, body: get("body")? };
         let is_success = part.status().is_some_and(|status| (200..300).contains(&status));
-        let is_odd =
-            is_ambiguous(answer, &["id", "status", "headers", "body"]) || is_success && says_more(answer);
-        (!is_odd).then_some(part)
+        (!is_success || !members.say_more()).then_some(part)
     }
 
     /// The id. It was sent as a text, and may come back as a number.

@@ -4,11 +4,10 @@
 //! without an answer, with an answer that can't be read, or with two that differ may have been carried out or not.
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::part::{self, Part};
+use super::part::{self, Members, Part};
 use super::payload;
 use crate::graph::client::{answers_another, content_coding, facts};
 use crate::graph::{Body, Request, Response};
@@ -41,12 +40,6 @@ pub(super) struct Sent<'a> {
     pub(super) token: &'a Token,
 }
 
-#[derive(Deserialize)]
-struct Answers<'a> {
-    #[serde(borrow)]
-    responses: Vec<&'a RawValue>,
-}
-
 impl Sent<'_> {
     /// What the answer's body says of each part, in the order of the requests; none where it is not a batch's.
     pub(super) fn read(&self, body: &[u8]) -> Option<Vec<Found>> {
@@ -54,10 +47,8 @@ impl Sent<'_> {
         let damaged = std::str::from_utf8(body).is_err();
         let body = String::from_utf8_lossy(body);
         let body: &RawValue = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()?;
-        if part::is_ambiguous(body, &["responses"]) || part::says_more(body) {
-            return None;
-        }
-        let Answers { responses } = part::object(body)?;
+        let around = Members::read(body).filter(|around| !around.say_more())?;
+        let responses: Vec<&RawValue> = serde_json::from_str(around.get("responses").ok()??.get()).ok()?;
         let mut found: Vec<Option<Found>> = vec![None; self.requests.len()];
         for answer in responses {
             let part = Part::read(answer);
