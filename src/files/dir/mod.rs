@@ -38,6 +38,21 @@ pub fn is_partial(name: &str, names: &[&str]) -> bool {
     name.ends_with(PARTIAL) && names.iter().any(of)
 }
 
+/// What a file is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Reading.
+    Read,
+    /// Reading and writing what is there, or a new file.
+    Write,
+    /// Writing a new file.
+    Create,
+    /// Writing behind the end of what is there, or of a new file.
+    Append,
+    /// Making it durable. Windows flushes a file only through a handle that may write.
+    Sync,
+}
+
 /// How often another random name is tried where one is taken.
 const TRIES: u32 = 16;
 
@@ -136,7 +151,7 @@ impl Dir {
     /// # Errors
     /// When it can't be opened, is no plain file, or others may write to it.
     pub fn read(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), system::Way::Read)?)
+        self.judged(name.as_ref(), self.open_file(name.as_ref(), Way::Read)?)
     }
 
     /// Opens a file to read and write it, and makes it where it is not there; nothing in it is lost.
@@ -144,7 +159,7 @@ impl Dir {
     /// # Errors
     /// As [`read`](Dir::read).
     pub fn write(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), system::Way::Write)?)
+        self.judged(name.as_ref(), self.open_file(name.as_ref(), Way::Write)?)
     }
 
     /// Makes a file that is not there yet, for its owner alone.
@@ -152,7 +167,7 @@ impl Dir {
     /// # Errors
     /// When there is anything of that name.
     pub fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        self.open_file(name.as_ref(), system::Way::Create)
+        self.open_file(name.as_ref(), Way::Create)
     }
 
     /// Opens a file to write behind its end, and makes it where it is not there. A group may write to it as well.
@@ -160,7 +175,7 @@ impl Dir {
     /// # Errors
     /// When it can't be opened, is no plain file, or everybody may write to it.
     pub fn append(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let file = self.open_file(name.as_ref(), system::Way::Append)?;
+        let file = self.open_file(name.as_ref(), Way::Append)?;
         judge_plain(&self.file(name), &file.metadata()?, Part::File)?;
         Ok(file)
     }
@@ -170,7 +185,7 @@ impl Dir {
     /// # Errors
     /// When it can't be opened, or is no plain file.
     pub fn open_plain(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let file = self.open_file(name.as_ref(), system::Way::Read)?;
+        let file = self.open_file(name.as_ref(), Way::Read)?;
         match file.metadata()?.is_file() {
             true => Ok(file),
             false => Err(Refusal::Special { path: self.file(name) }.into()),
@@ -276,7 +291,7 @@ impl Dir {
 
     /// Makes a file durable.
     pub fn sync_file(&self, name: impl AsRef<Path>) -> io::Result<()> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), system::Way::Sync)?)?.sync_all()
+        self.judged(name.as_ref(), self.open_file(name.as_ref(), Way::Sync)?)?.sync_all()
     }
 
     /// Makes the names in it durable.
@@ -294,7 +309,7 @@ impl Dir {
         system::displaced(&self.handle, &self.path)
     }
 
-    fn open_file(&self, name: &Path, way: system::Way) -> io::Result<File> {
+    fn open_file(&self, name: &Path, way: Way) -> io::Result<File> {
         let opened = system::open_file(&self.handle, &self.path, name, way);
         opened.map_err(|error| match error.kind() {
             // Why a link, a pipe or a socket could not be opened is told in a different way by each system.

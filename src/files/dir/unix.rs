@@ -10,27 +10,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::Way;
+
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
 /// A link is not followed, and a pipe that nobody writes to makes nobody wait.
 const FILE: OFlags = OFlags::NOFOLLOW.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
 
 const PRIVATE_FILE: Mode = Mode::RUSR.union(Mode::WUSR);
-
-/// What a file is opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// Reading.
-    Read,
-    /// Reading and writing what is there, or a new file.
-    Write,
-    /// Writing a new file.
-    Create,
-    /// Writing behind the end of what is there, or of a new file.
-    Append,
-    /// Making it durable.
-    Sync,
-}
 
 pub(super) fn open_dir(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, FOLDER | OFlags::NOFOLLOW, Mode::empty())?.into())

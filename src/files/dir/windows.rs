@@ -8,6 +8,8 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::Way;
+
 /// Needed to open a folder.
 const BACKUP_SEMANTICS: u32 = 0x0200_0000;
 
@@ -16,21 +18,6 @@ const OPEN_REPARSE_POINT: u32 = 0x0020_0000;
 
 /// Others may read and write meanwhile, and may not remove or rename.
 const SHARE_READ_WRITE: u32 = 0x1 | 0x2;
-
-/// What a file is opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
-    /// Reading.
-    Read,
-    /// Reading and writing what is there, or a new file.
-    Write,
-    /// Writing a new file.
-    Create,
-    /// Writing behind the end of what is there, or of a new file.
-    Append,
-    /// Making it durable: Windows flushes a file only through a handle that may write.
-    Sync,
-}
 
 pub(super) fn open_dir(path: &Path) -> io::Result<File> {
     let dir = hold(path, OPEN_REPARSE_POINT)?;
