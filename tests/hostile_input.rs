@@ -365,9 +365,20 @@ fn a_printed_command_runs_nothing_else() {
     let folder = stage.dir.path().join("$(touch pwned) dir");
     std::fs::create_dir(&folder).unwrap();
     let input = stage.input("$(touch pwned).csv", text);
+    let keep = stage.input("keep.txt", "cy@contoso.com\n").display().to_string();
+    let keep = keep.as_str();
     let done = stage.run(
         &input,
-        &["--tenant-column", column, "--column", "id", "--output-dir", folder.to_str().unwrap()],
+        &[
+            "--tenant-column",
+            column,
+            "--column",
+            "id",
+            "--output-dir",
+            folder.to_str().unwrap(),
+            "--protect",
+            keep,
+        ],
     );
     done.exits(3);
     let commands: Vec<&str> =
@@ -387,6 +398,8 @@ fn a_printed_command_runs_nothing_else() {
         assert!(words.contains("$(touch pwned) dir"), "{command}: {words}");
         if command.contains("--tenant-column") {
             assert!(words.lines().any(|word| word == column), "{command}: {words}");
+            // What is corrected there must not send a protected user.
+            assert!(words.contains(&format!("--protect\n{keep}\n")), "{command}: {words}");
         }
     }
     assert_eq!(std::fs::read_dir(empty.path()).unwrap().count(), 0);

@@ -61,6 +61,23 @@ fn a_ready_token_shows_nowhere() {
 }
 
 #[test]
+fn a_secret_in_the_place_of_its_file_shows_nowhere() {
+    let stage = Stage::new("");
+    let input = stage.input("users.txt", USERS);
+    let token = format!("eyJhbGciOiJub25lIn0.{SECRET}.c2ln");
+    let secret = format!("abc8Q~{SECRET}0123456789");
+    for (flag, value) in [("--token-file", &token), ("--client-secret-file", &secret)] {
+        let mut command = stage.bare("run");
+        command.arg(&input).args(["--yes", "--graph-url", &stage.simulator.url()]);
+        command.args(["--authority-url", &stage.simulator.url(), "--tenant", "contoso.com"]);
+        let done = stage.finish(command.args(["--client-id", "app-1", flag, value]));
+        assert!(matches!(done.code, Some(2 | 4)), "{done:?}");
+        assert!(done.stderr.contains("it may be the secret itself"), "{}", done.stderr);
+        assert!(!holds(done.stderr.as_bytes(), SECRET), "{}", done.stderr);
+    }
+}
+
+#[test]
 fn a_token_file_shows_only_in_itself() {
     let stage = Stage::new(FAULTS);
     let input = stage.input("users.txt", USERS);

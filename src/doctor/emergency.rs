@@ -96,6 +96,14 @@ mod tests {
         assert!(found.advice.unwrap().starts_with("--protect breakglass1@"));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_name_of_the_directory_is_one_word_of_the_command() {
+        let people = [person("breakglass$(touch pwned)@contoso.onmicrosoft.com", false)];
+        let advice = judge(&[], Ok(&people)).advice.unwrap();
+        assert!(advice.starts_with("--protect 'breakglass$(touch pwned)@"), "{advice}");
+    }
+
     #[test]
     fn otherwise_all_global_administrators_are_named() {
         let people = [person("ann@contoso.example", true), person("bob@contoso.onmicrosoft.com", false)];

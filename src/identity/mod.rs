@@ -404,8 +404,9 @@ impl SignInError {
 /// A file's name, unless it may be the secret itself, given in the place of the file that holds it.
 fn named_file(path: &Path) -> String {
     let text = path.to_string_lossy();
-    let is_long = text.chars().count() >= 32 && !text.contains(['/', '\\']);
-    match (text.starts_with("eyJ") || is_long) && !path.exists() {
+    // No token or secret is shorter, and none has a separator of paths in it.
+    let may_be_secret = text.chars().count() >= 32 && !text.contains(['/', '\\']);
+    match may_be_secret && !path.exists() {
         true => "(hidden: it may be the secret itself, and this flag wants a file that holds it)".to_owned(),
         false => text.into_owned(),
     }
