@@ -1,6 +1,6 @@
 //! The room against a server of a few lines, for what the simulator does not show: lies, loops, and what stands between.
 
-#[path = "../../../tests/plain_server/mod.rs"]
+#[path = "../../../tests/it/support/plain_server.rs"]
 mod plain_server;
 
 mod batch;

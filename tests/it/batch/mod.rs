@@ -1,0 +1,133 @@
+//! Batches over real sockets: the library's wire against the simulator, and against servers of other manners.
+
+mod around;
+mod doubt;
+mod parts;
+mod wire;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use entra_revoke::dispatch::{Verdict, verdict};
+use entra_revoke::graph::{Answer, Graph, HttpGraph, Loss, Reply, Request, Response};
+use entra_revoke::http::{HttpClients, HttpOptions};
+use entra_revoke::identity::{Offer, Sources, Tokens};
+use entra_revoke::simulator::{Config, Simulator};
+use uuid::Uuid;
+
+/// An obvious fake, to be found in nothing that is kept.
+const TOKEN: &str = "fake-token-CANARY-9f2c";
+
+/// A simulator, and the wire to it.
+struct Line {
+    simulator: Simulator,
+    graph: HttpGraph,
+}
+
+impl Line {
+    /// Quotas are off unless the configuration names them.
+    async fn new(toml: &str) -> Line {
+        let mut config = Config::from_toml_str(toml).unwrap();
+        config.quota.enabled = toml.contains("[quota]");
+        let simulator = Simulator::start(config).await.unwrap();
+        let graph = graph(&simulator.url(), Duration::from_secs(20)).await;
+        Line { simulator, graph }
+    }
+
+    /// A wire that waits only so long.
+    async fn impatient(toml: &str, timeout: Duration) -> Line {
+        let line = Line::new(toml).await;
+        Line { graph: graph(&line.simulator.url(), timeout).await, ..line }
+    }
+
+    async fn revoke(&self, users: &[&str]) -> Vec<Reply> {
+        revoke(&self.graph, users).await
+    }
+
+    fn effects(&self, user: &str) -> u64 {
+        self.simulator.ledger().user(user).map_or(0, |record| record.effects)
+    }
+}
+
+/// The wire to a server.
+async fn graph(url: &str, timeout: Duration) -> HttpGraph {
+    let options = HttpOptions { timeout, ca_cert: None, connect_to: Vec::new(), plain_http: true };
+    let clients = HttpClients::new(&options).unwrap();
+    let offer = Offer {
+        authority: url.parse().unwrap(),
+        scope: format!("{url}/.default"),
+        tenant: None,
+        client_id: None,
+        sources: Sources { auth: Some("token".parse().unwrap()), ..Sources::default() },
+    };
+    let variables = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| TOKEN.to_owned());
+    let signed = Tokens::sign_in(offer.candidates(&variables).unwrap(), clients.clone()).await.unwrap();
+    HttpGraph::new(clients, url, Arc::new(signed.tokens))
+}
+
+fn requests(users: &[&str]) -> Vec<Request> {
+    let request = |user: &&str| Request {
+        user: user.parse().unwrap(),
+        client_request_id: Uuid::new_v4(),
+        new_connection: false,
+    };
+    users.iter().map(request).collect()
+}
+
+/// Sends these users in one batch; what became of each.
+async fn revoke(graph: &HttpGraph, users: &[&str]) -> Vec<Reply> {
+    send(graph, requests(users)).await
+}
+
+async fn send(graph: &HttpGraph, requests: Vec<Request>) -> Vec<Reply> {
+    let count = requests.len();
+    let answers: Vec<Answer> = graph.revoke_batch(requests).await;
+    assert_eq!(answers.len(), count, "one for each");
+    assert!(answers.iter().all(|answer| answer.token == 1));
+    assert!(!format!("{answers:?}").contains("CANARY"), "a secret shows: {answers:?}");
+    answers.into_iter().map(|answer| answer.reply).collect()
+}
+
+/// So many users.
+fn users(count: usize) -> Vec<String> {
+    (0..count).map(|n| format!("u{n:02}@contoso.com")).collect()
+}
+
+fn named(users: &[String]) -> Vec<&str> {
+    users.iter().map(String::as_str).collect()
+}
+
+fn is_done(reply: &Reply) -> bool {
+    verdict(reply) == Verdict::Done
+}
+
+#[track_caller]
+fn response(reply: &Reply) -> &Response {
+    match reply {
+        Reply::Response(response) => response,
+        other => panic!("no response: {other:?}"),
+    }
+}
+
+#[track_caller]
+fn unbatched(reply: &Reply) -> &Response {
+    match reply {
+        Reply::Unbatched(response) => response,
+        other => panic!("not refused as a whole: {other:?}"),
+    }
+}
+
+/// How it was lost, and what is said of it.
+#[track_caller]
+fn lost(reply: &Reply) -> (Loss, &str) {
+    match reply {
+        Reply::Lost(lost) => (lost.how, &lost.detail),
+        other => panic!("not lost: {other:?}"),
+    }
+}
+
+/// The statuses of replies that all are responses.
+#[track_caller]
+fn statuses(replies: &[Reply]) -> Vec<u16> {
+    replies.iter().map(|reply| response(reply).status).collect()
+}

@@ -1,0 +1,6 @@
+//! Whom ids and names mean, read from the simulator's directory over real sockets.
+
+mod contoso;
+mod names;
+mod resolving;
+mod troubles;

@@ -1,0 +1,13 @@
+//! Whom groups, roles, units, risk, filters and managers name, read from the simulator's directory over real sockets.
+
+pub(crate) mod desk;
+mod doctor;
+mod filters;
+mod groups;
+mod odd_services;
+mod reports;
+mod risk;
+mod roles;
+mod runs;
+mod tenant;
+mod units;

@@ -1,0 +1,8 @@
+//! What several subjects need beside the context: servers, proxies, a terminal, a search for secrets.
+
+pub(crate) mod env;
+pub(crate) mod plain_server;
+pub(crate) mod proxies;
+pub(crate) mod secret_leak;
+pub(crate) mod site;
+pub(crate) mod terminal;
