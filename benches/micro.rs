@@ -9,9 +9,9 @@ use std::path::Path;
 
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use entra_revoke::event::{Event, Evidence, Sent, Settled};
+use entra_revoke::event::{AnswerEvidence, Event, SentEvent, SettledEvent};
 use entra_revoke::files::Dir;
-use entra_revoke::journal::{Journal, Ledger, fingerprint};
+use entra_revoke::journal::{Journal, JournalIndex, fingerprint};
 use entra_revoke::outcome::Outcome;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -29,30 +29,30 @@ fn user(number: u32) -> String {
 
 mod intake {
     use super::*;
-    use entra_revoke::intake::{Options, Source, open};
-    use entra_revoke::plan::Gathered;
+    use entra_revoke::intake::{InputSource, IntakeOptions, open};
+    use entra_revoke::plan::InputRows;
 
     /// A file with rows that `row` writes.
-    fn list(folder: &Path, header: &str, row: impl Fn(u32) -> String) -> [Source; 1] {
+    fn list(folder: &Path, header: &str, row: impl Fn(u32) -> String) -> [InputSource; 1] {
         let mut text = header.to_owned();
         for number in 0..USERS {
             writeln!(text, "{}", row(number)).unwrap();
         }
         let path = folder.join("users");
         std::fs::write(&path, text).unwrap();
-        [Source::File(path)]
+        [InputSource::File(path)]
     }
 
-    fn of_four_columns(folder: &Path) -> [Source; 1] {
+    fn of_four_columns(folder: &Path) -> [InputSource; 1] {
         list(folder, "UPN,Name,Department,Notes\n", |number| {
             format!("{},Given Surname {number},Department,Some notes about {number}", user(number))
         })
     }
 
-    fn read(bencher: Bencher, sources: &[Source]) {
+    fn read(bencher: Bencher, sources: &[InputSource]) {
         bencher
             .counter(ItemsCount::new(USERS))
-            .bench_local(|| open(sources, &Options::default()).unwrap().map(Result::unwrap).count());
+            .bench_local(|| open(sources, &IntakeOptions::default()).unwrap().map(Result::unwrap).count());
     }
 
     #[divan::bench]
@@ -72,9 +72,9 @@ mod intake {
     fn gathered(bencher: Bencher) {
         let folder = tempfile::tempdir().unwrap();
         let sources = of_four_columns(folder.path());
-        bencher
-            .counter(ItemsCount::new(USERS))
-            .bench_local(|| Gathered::read(open(&sources, &Options::default()).unwrap()).unwrap().users);
+        bencher.counter(ItemsCount::new(USERS)).bench_local(|| {
+            InputRows::read(open(&sources, &IntakeOptions::default()).unwrap()).unwrap().users
+        });
     }
 }
 
@@ -103,7 +103,7 @@ mod user_id {
 
 mod pacer {
     use super::*;
-    use entra_revoke::dispatch::{Pacer, Permit, Rate};
+    use entra_revoke::dispatch::{Pacer, PacerDecision, Rate};
 
     /// All that is asked of it for one request that goes well.
     #[divan::bench]
@@ -111,7 +111,7 @@ mod pacer {
         let rate: Rate = "1000000000/s".parse().unwrap();
         let mut pacer = Pacer::new(rate.pace(None, 1.0), u64::MAX);
         bencher.bench_local(|| match pacer.permit(1) {
-            Permit::Go(users) => {
+            PacerDecision::Go(users) => {
                 let departure = pacer.depart(users);
                 pacer.passed(&departure, Some(0.1))
             }
@@ -123,37 +123,37 @@ mod pacer {
 mod answers {
     use super::*;
     use entra_revoke::dispatch::{Verdict, verdict};
-    use entra_revoke::graph::{Body, Reply, Response};
+    use entra_revoke::graph::{ErrorBody, HttpResponse, UserReply};
 
     const TRUE: &str =
         r#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#Edm.Boolean","value":true}"#;
     const THROTTLED: &str = r#"{"error":{"code":"TooManyRequests","message":"Please retry again later.","innerError":{"code":"429","date":"2026-11-22T20:00:00","message":"Please retry after","request-id":"3f2504e0-4f89-41d3-9a0c-0305e82c3301","status":"429"}}}"#;
 
     #[divan::bench(args = [TRUE, THROTTLED])]
-    fn body(text: &str) -> Body {
-        Body::read(black_box(text).as_bytes())
+    fn body(text: &str) -> ErrorBody {
+        ErrorBody::read(black_box(text).as_bytes())
     }
 
     #[divan::bench(args = [(200, TRUE), (429, THROTTLED)])]
     fn judged(bencher: Bencher, (status, text): (u16, &str)) {
-        let reply = Reply::Response(Box::new(Response {
+        let reply = UserReply::Response(Box::new(HttpResponse {
             status,
-            body: Body::read(text.as_bytes()),
-            ..Response::default()
+            body: ErrorBody::read(text.as_bytes()),
+            ..HttpResponse::default()
         }));
         bencher.bench(|| -> Verdict { verdict(black_box(&reply)) });
     }
 
     #[divan::bench]
     fn evidence(bencher: Bencher) {
-        let response = Response {
+        let response = HttpResponse {
             status: 200,
-            body: Body::Truth(true),
+            body: ErrorBody::Truth(true),
             request_id: Some("3f2504e0-4f89-41d3-9a0c-0305e82c3301".to_owned()),
             date: Some("Sun, 22 Nov 2026 20:00:00 GMT".to_owned()),
-            ..Response::default()
+            ..HttpResponse::default()
         };
-        let reply = Reply::Response(Box::new(response));
+        let reply = UserReply::Response(Box::new(response));
         bencher.bench(|| black_box(&reply).evidence());
     }
 }
@@ -163,7 +163,7 @@ mod journal {
 
     fn sent(target: u32) -> Event {
         let at = "2026-11-22T20:00:00.123Z".parse().unwrap();
-        Event::Sent(Sent {
+        Event::Sent(SentEvent {
             at,
             target,
             user: user(target),
@@ -175,16 +175,16 @@ mod journal {
 
     fn settled(target: u32) -> Event {
         let at: Timestamp = "2026-11-22T20:00:00.456Z".parse().unwrap();
-        Event::Settled(Box::new(Settled {
+        Event::Settled(Box::new(SettledEvent {
             at,
             target,
             user: user(target),
             outcome: Outcome::Revoked,
-            evidence: Evidence {
+            evidence: AnswerEvidence {
                 http_status: Some(200),
                 request_id: Some(Uuid::from_u128(8).to_string()),
                 server_date: Some("Sun, 22 Nov 2026 20:00:00 GMT".to_owned()),
-                ..Evidence::default()
+                ..AnswerEvidence::default()
             },
             attempts: 1,
             throttled_ms: 0,
@@ -234,6 +234,6 @@ mod journal {
         let dir = Dir::open(folder.path()).unwrap();
         bencher
             .counter(ItemsCount::new(USERS))
-            .bench_local(|| Ledger::read(&dir, &marks, "").unwrap().attempts(1));
+            .bench_local(|| JournalIndex::read(&dir, &marks, "").unwrap().attempts(1));
     }
 }

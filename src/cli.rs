@@ -15,7 +15,7 @@ use crate::console::Output;
 use crate::console::Progress;
 use crate::console::log::LogFormat;
 use crate::dispatch::{BatchSize, HaltRule, Jobs, Rate};
-use crate::doctor::text::Format;
+use crate::doctor::text::DoctorFormat;
 use crate::duration;
 use crate::graph::Priority;
 use crate::http::ConnectTo;
@@ -247,7 +247,7 @@ pub struct DoctorArgs {
         conflicts_with = "setup",
         help_heading = "Output"
     )]
-    pub output: Format,
+    pub output: DoctorFormat,
     /// Whom the run will protect: an id, a file of ids, group:ID or role:ID; checked in full. Repeatable
     #[arg(long, value_name = "FILE|ID|group:ID|role:ID", help_heading = "Safety")]
     pub protect: Vec<String>,

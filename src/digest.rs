@@ -27,15 +27,15 @@ pub fn sha256_to_end(file: impl Read) -> io::Result<String> {
 }
 
 /// A writer that hashes what passes through.
-pub struct Hashing<W> {
+pub struct HashingWriter<W> {
     context: Context,
     inner: W,
 }
 
-impl<W: Write> Hashing<W> {
+impl<W: Write> HashingWriter<W> {
     /// Hashes from here on.
-    pub fn new(inner: W) -> Hashing<W> {
-        Hashing { context: Context::new(&SHA256), inner }
+    pub fn new(inner: W) -> HashingWriter<W> {
+        HashingWriter { context: Context::new(&SHA256), inner }
     }
 
     /// The writer, and the SHA-256 of all that passed, in lower-case hex.
@@ -44,7 +44,7 @@ impl<W: Write> Hashing<W> {
     }
 }
 
-impl<W: Write> Write for Hashing<W> {
+impl<W: Write> Write for HashingWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.inner.write(bytes)?;
         self.context.update(&bytes[..written]);
@@ -64,7 +64,7 @@ mod tests {
     fn a_file_and_its_stream_hash_alike() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("abc");
-        let mut out = Hashing::new(File::create(&path).unwrap());
+        let mut out = HashingWriter::new(File::create(&path).unwrap());
         out.write_all(b"abc").unwrap();
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(out.finish().1, known);

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::outcome::Outcome;
 
 /// A target's place in the plan's sending order, counted from 1.
-pub type Order = u32;
+pub type TargetNo = u32;
 
 /// A tenant's place among those of its run, counted from 0.
 pub type TenantIndex = u32;
@@ -20,20 +20,20 @@ pub type TenantIndex = u32;
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// A process took up the run: its first line, and one more for each `resume`.
-    Began(Began),
+    Began(BeganEvent),
     /// A request is about to leave. In the journal before the first byte is on the wire.
-    Sent(Sent),
+    Sent(SentEvent),
     /// An answer that did not settle its target: it will be tried again.
-    Answered(Answered),
+    Answered(AnsweredEvent),
     /// A pacer's gate closed.
-    Throttled(Throttled),
+    Throttled(ThrottledEvent),
     /// A probe went through; the gate is open again.
     Reopened {
         /// When.
         at: Timestamp,
         /// Whose gate.
         #[serde(flatten)]
-        scope: Scope,
+        scope: EventScope,
     },
     /// An access token was renewed.
     Renewed {
@@ -41,7 +41,7 @@ pub enum Event {
         at: Timestamp,
         /// Whose.
         #[serde(flatten)]
-        scope: Scope,
+        scope: EventScope,
     },
     /// An app sends nothing more in its tenant; others go on with its work.
     Dropped {
@@ -49,18 +49,18 @@ pub enum Event {
         at: Timestamp,
         /// Which.
         #[serde(flatten)]
-        scope: Scope,
+        scope: EventScope,
         /// Why.
-        why: Stop,
+        why: StopReason,
     },
     /// It ended for one target.
-    Settled(Box<Settled>),
+    Settled(Box<SettledEvent>),
     /// Sending stops ahead of the plan's end.
     Stopping {
         /// When.
         at: Timestamp,
         /// Why.
-        why: Stop,
+        why: StopReason,
         /// In which tenant alone, where the others go on.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         tenant: Option<TenantIndex>,
@@ -74,7 +74,7 @@ pub enum Event {
 
 /// For whom something holds, where a run has several tenants or apps.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Scope {
+pub struct EventScope {
     /// The tenant; none where there is one only, or where it holds for all of an app's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<TenantIndex>,
@@ -85,7 +85,7 @@ pub struct Scope {
 
 /// A process takes up a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Began {
+pub struct BeganEvent {
     /// When.
     pub at: Timestamp,
     /// Version of the journal's format; see [`crate::journal::FORMAT`].
@@ -117,11 +117,11 @@ pub struct Began {
 
 /// A request is about to leave.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sent {
+pub struct SentEvent {
     /// When.
     pub at: Timestamp,
     /// Whose sessions.
-    pub target: Order,
+    pub target: TargetNo,
     /// The user id, so that a line stands by itself.
     pub user: String,
     /// Counted from 1, over all processes of the run.
@@ -135,7 +135,7 @@ pub struct Sent {
 
 /// What an answer said of itself: kept for the report and for Microsoft's support.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct AnswerEvidence {
     /// HTTP status; none where no answer came.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_status: Option<u16>,
@@ -161,11 +161,11 @@ pub struct Evidence {
 
 /// An answer after which the target waits for another try.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answered {
+pub struct AnsweredEvent {
     /// When.
     pub at: Timestamp,
     /// Whose.
-    pub target: Order,
+    pub target: TargetNo,
     /// The user id.
     pub user: String,
     /// Which attempt it answers.
@@ -180,12 +180,12 @@ pub struct Answered {
     pub client_request_id: Option<Uuid>,
     /// The answer.
     #[serde(flatten)]
-    pub evidence: Evidence,
+    pub evidence: AnswerEvidence,
 }
 
 /// The gate closed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Throttled {
+pub struct ThrottledEvent {
     /// When.
     pub at: Timestamp,
     /// When the next request may leave.
@@ -195,7 +195,7 @@ pub struct Throttled {
     pub retry_after_ms: Option<u64>,
     /// Whose gate closed.
     #[serde(flatten)]
-    pub whose: Scope,
+    pub whose: EventScope,
     /// The `x-ms-throttle-scope` header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
@@ -206,18 +206,18 @@ pub struct Throttled {
 
 /// How it ended for one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Settled {
+pub struct SettledEvent {
     /// When.
     pub at: Timestamp,
     /// Whose.
-    pub target: Order,
+    pub target: TargetNo,
     /// The user id.
     pub user: String,
     /// The word.
     pub outcome: Outcome,
     /// The last answer.
     #[serde(flatten)]
-    pub evidence: Evidence,
+    pub evidence: AnswerEvidence,
     /// Requests sent for this target, over all processes of the run.
     pub attempts: u32,
     /// How long the target waited because of 429s, in milliseconds.
@@ -233,7 +233,7 @@ pub struct Settled {
 /// Why a run stopped ahead of its plan's end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
-pub enum Stop {
+pub enum StopReason {
     /// `--halt` tripped.
     Halt {
         /// What tripped it.
@@ -277,42 +277,42 @@ pub enum Stop {
     },
 }
 
-impl Stop {
+impl StopReason {
     /// The process's exit code for this reason.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Stop::Halt { .. } | Stop::Deadline { .. } | Stop::MaxUsers { .. } => 5,
+            StopReason::Halt { .. } | StopReason::Deadline { .. } | StopReason::MaxUsers { .. } => 5,
             // Users are left, as after a run that came to its end.
-            Stop::MaxWait { .. } => 3,
-            Stop::Interrupted => 130,
-            Stop::Terminated => 143,
-            Stop::SignIn { .. } | Stop::Permission { .. } => 4,
-            Stop::Runtime { .. } => 1,
+            StopReason::MaxWait { .. } => 3,
+            StopReason::Interrupted => 130,
+            StopReason::Terminated => 143,
+            StopReason::SignIn { .. } | StopReason::Permission { .. } => 4,
+            StopReason::Runtime { .. } => 1,
         }
     }
 }
 
-impl std::fmt::Display for Stop {
+impl std::fmt::Display for StopReason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Stop::Halt { detail } => write!(f, "halted: {detail}"),
-            Stop::Deadline { detail } => write!(f, "the deadline came: {detail}"),
-            Stop::MaxUsers { planned, allowed } => {
+            StopReason::Halt { detail } => write!(f, "halted: {detail}"),
+            StopReason::Deadline { detail } => write!(f, "the deadline came: {detail}"),
+            StopReason::MaxUsers { planned, allowed } => {
                 write!(f, "the plan holds {planned} users, --max-users allows {allowed}: nothing was sent")
             }
-            Stop::MaxWait { detail } => write!(f, "throttled: {detail}"),
-            Stop::Interrupted => f.write_str("interrupted"),
-            Stop::Terminated => f.write_str("terminated"),
-            Stop::SignIn { detail } => write!(f, "sign-in: {detail}"),
-            Stop::Permission { detail } => write!(f, "permission: {detail}"),
-            Stop::Runtime { detail } => f.write_str(detail),
+            StopReason::MaxWait { detail } => write!(f, "throttled: {detail}"),
+            StopReason::Interrupted => f.write_str("interrupted"),
+            StopReason::Terminated => f.write_str("terminated"),
+            StopReason::SignIn { detail } => write!(f, "sign-in: {detail}"),
+            StopReason::Permission { detail } => write!(f, "permission: {detail}"),
+            StopReason::Runtime { detail } => f.write_str(detail),
         }
     }
 }
 
 impl Event {
     /// The target that a line speaks of, if any.
-    pub fn target(&self) -> Option<Order> {
+    pub fn target(&self) -> Option<TargetNo> {
         match self {
             Event::Sent(sent) => Some(sent.target),
             Event::Answered(answered) => Some(answered.target),

@@ -21,11 +21,11 @@ pub(crate) enum Json {
 /// A name stands twice in one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a name stands twice in one object")]
-pub(crate) struct Doubled;
+pub(crate) struct DuplicateMember;
 
 impl Json {
     /// The value, if no object at any depth gives a name twice.
-    pub(crate) fn into_value(self) -> Result<Value, Doubled> {
+    pub(crate) fn into_value(self) -> Result<Value, DuplicateMember> {
         Ok(match self {
             Json::Null => Value::Null,
             Json::Bool(truth) => Value::Bool(truth),
@@ -38,7 +38,7 @@ impl Json {
                 let mut object = serde_json::Map::new();
                 for (name, member) in members {
                     if object.insert(name, member.into_value()?).is_some() {
-                        return Err(Doubled);
+                        return Err(DuplicateMember);
                     }
                 }
                 Value::Object(object)
@@ -67,7 +67,7 @@ impl Json {
 
 impl<'de> Deserialize<'de> for Json {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Json, D::Error> {
-        from.deserialize_any(Reader)
+        from.deserialize_any(DepthReader)
     }
 }
 
@@ -84,9 +84,9 @@ impl Serialize for Json {
     }
 }
 
-struct Reader;
+struct DepthReader;
 
-impl<'de> Visitor<'de> for Reader {
+impl<'de> Visitor<'de> for DepthReader {
     type Value = Json;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,7 +154,7 @@ mod tests {
             r#"[{"b":[{"a":1,"c":2,"a":3}]}]"#,
             r#"{"a":{"b":{"c":{"d":null,"d":null}}}}"#,
         ] {
-            assert_eq!(read(doubled).into_value(), Err(Doubled), "{doubled}");
+            assert_eq!(read(doubled).into_value(), Err(DuplicateMember), "{doubled}");
         }
         assert!(read(r#"[{"a":1},{"a":1},{"b":{"a":1},"a":1,"A":1}]"#).into_value().is_ok());
     }

@@ -40,7 +40,7 @@ pub enum Outcome {
 
 /// What an outcome counts as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum OutcomeClass {
     /// The job is done for this user.
     Done,
     /// It is not done; `--accept` may count the word as done.
@@ -87,11 +87,11 @@ impl Outcome {
     }
 
     /// What the word counts as by itself, before `--accept`.
-    pub fn standing(self) -> Standing {
+    pub fn standing(self) -> OutcomeClass {
         match self {
-            Outcome::Revoked => Standing::Done,
-            Outcome::Protected | Outcome::Excluded | Outcome::Duplicate => Standing::LeftOut,
-            _ => Standing::NotDone,
+            Outcome::Revoked => OutcomeClass::Done,
+            Outcome::Protected | Outcome::Excluded | Outcome::Duplicate => OutcomeClass::LeftOut,
+            _ => OutcomeClass::NotDone,
         }
     }
 }
@@ -123,16 +123,16 @@ pub struct Accepted(BTreeSet<Outcome>);
 
 impl Accepted {
     /// What `outcome` counts as once the accepted words are taken as done.
-    pub fn standing(&self, outcome: Outcome) -> Standing {
+    pub fn standing(&self, outcome: Outcome) -> OutcomeClass {
         match outcome.standing() {
-            Standing::NotDone if self.0.contains(&outcome) => Standing::Done,
+            OutcomeClass::NotDone if self.0.contains(&outcome) => OutcomeClass::Done,
             standing => standing,
         }
     }
 
     /// Whether nothing is left to do for a row with this outcome.
     pub fn settles(&self, outcome: Outcome) -> bool {
-        self.standing(outcome) != Standing::NotDone
+        self.standing(outcome) != OutcomeClass::NotDone
     }
 
     /// The accepted words.
@@ -163,9 +163,9 @@ mod tests {
     #[test]
     fn accepting_turns_not_done_into_done_and_nothing_else() {
         let accepted: Accepted = [Outcome::NotFound, Outcome::Duplicate].into_iter().collect();
-        assert_eq!(accepted.standing(Outcome::NotFound), Standing::Done);
-        assert_eq!(accepted.standing(Outcome::Duplicate), Standing::LeftOut);
-        assert_eq!(accepted.standing(Outcome::Forbidden), Standing::NotDone);
+        assert_eq!(accepted.standing(Outcome::NotFound), OutcomeClass::Done);
+        assert_eq!(accepted.standing(Outcome::Duplicate), OutcomeClass::LeftOut);
+        assert_eq!(accepted.standing(Outcome::Forbidden), OutcomeClass::NotDone);
         assert!(!accepted.settles(Outcome::Invalid));
     }
 }

@@ -8,18 +8,18 @@ mod credentials;
 mod network;
 mod wishes;
 
-pub use apps::Apps;
-pub use credentials::Credentials;
-pub use network::Network;
+pub use apps::AppSettings;
+pub use credentials::CredentialSettings;
+pub use network::NetworkSettings;
 pub use wishes::wishes;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::{EvidenceArgs, SendingArgs, SignInArgs, WorkArgs};
-use crate::dispatch::{self, BatchSize, HaltRule, Jobs, Pace, Pacing, Rate};
+use crate::dispatch::{self, BatchSize, HaltRule, Jobs, PacingSettings, Rate, RatePolicy};
 use crate::http::MAX_WAIT;
-use crate::identity::{Endpoint, FurtherApp, Offer, Sources, process_variables};
+use crate::identity::{AdditionalApp, CredentialConfig, CredentialSources, Endpoint, process_variables};
 use crate::journal::{ProtectEntry, ProtectRecord, SettingsRecord};
 use crate::number;
 use crate::outcome::Accepted;
@@ -30,7 +30,7 @@ const RETRIES: u32 = 5;
 
 /// How requests are sent.
 #[derive(Clone, Debug)]
-pub struct Sending {
+pub struct SendingSettings {
     /// Requests in flight at most, in each tenant.
     pub jobs: Jobs,
     /// Users in one request.
@@ -53,10 +53,10 @@ pub struct Sending {
     pub accepted: Accepted,
 }
 
-impl Sending {
+impl SendingSettings {
     /// From flags alone.
-    pub fn new(args: &SendingArgs) -> Sending {
-        Sending {
+    pub fn new(args: &SendingArgs) -> SendingSettings {
+        SendingSettings {
             jobs: args.jobs.unwrap_or_default(),
             batch: args.batch_size.unwrap_or_default(),
             rate: args.rate.unwrap_or_default(),
@@ -72,9 +72,9 @@ impl Sending {
 
     /// From flags, and from what the run had where a flag is missing. The deadline was about the run's beginning and
     /// is not taken over; the cap on users is: a run that it refused must not be sent by going on with it.
-    pub fn resumed(args: &SendingArgs, had: &SettingsRecord) -> Sending {
-        let new = Sending::new(args);
-        Sending {
+    pub fn resumed(args: &SendingArgs, had: &SettingsRecord) -> SendingSettings {
+        let new = SendingSettings::new(args);
+        SendingSettings {
             jobs: args.jobs.unwrap_or(had.jobs),
             batch: args.batch_size.unwrap_or(had.batch_size),
             rate: args.rate.or_else(|| had.rate.parse().ok()).unwrap_or_default(),
@@ -89,12 +89,12 @@ impl Sending {
     }
 
     /// How fast so many apps send together in one tenant.
-    pub fn pace(&self, apps: usize) -> Pace {
+    pub fn pace(&self, apps: usize) -> RatePolicy {
         self.rate.pacing(self.burst, 1.0).of_apps(apps)
     }
 
     /// The paces of this run. A rate that was given lets a full batch leave at once, unless a burst was given as well.
-    fn pacing(&self, speed: f64) -> Pacing {
+    fn pacing(&self, speed: f64) -> PacingSettings {
         let mut pacing = self.rate.pacing(self.burst, speed);
         let given = matches!(self.rate, Rate::Fixed { .. }) && self.burst.is_none();
         if let Some(full) = self.batch.burst().filter(|_| given) {
@@ -112,8 +112,8 @@ impl Sending {
     }
 
     /// For the dispatcher; `speed` is that of a simulator's clock, 1 against Graph.
-    pub fn dispatch(&self, speed: f64) -> dispatch::Settings {
-        dispatch::Settings {
+    pub fn dispatch(&self, speed: f64) -> dispatch::DispatchSettings {
+        dispatch::DispatchSettings {
             jobs: self.jobs,
             batch: self.batch_size(),
             places: usize::MAX,
@@ -129,26 +129,26 @@ impl Sending {
 
 /// Who signs in.
 #[derive(Clone, Debug, Default)]
-pub struct SignIn {
+pub struct SignInSettings {
     /// The tenant, as given.
     pub tenant: Option<String>,
     /// The app's id.
     pub client_id: Option<String>,
     /// What is named to sign in with.
-    pub sources: Sources,
+    pub sources: CredentialSources,
 }
 
-impl SignIn {
+impl SignInSettings {
     /// From flags and the environment's names that are no secrets.
-    pub fn new(args: &SignInArgs) -> SignIn {
-        SignIn {
+    pub fn new(args: &SignInArgs) -> SignInSettings {
+        SignInSettings {
             tenant: args
                 .tenant
                 .clone()
                 .or_else(|| process_variables("AZURE_TENANT_ID"))
                 .map(normalize_tenant),
             client_id: args.client_id.clone().or_else(|| process_variables("AZURE_CLIENT_ID")),
-            sources: Sources {
+            sources: CredentialSources {
                 auth: args.auth,
                 token_file: args.token_file.clone(),
                 client_secret_file: args.client_secret_file.clone(),
@@ -164,9 +164,9 @@ impl SignIn {
 
     /// From flags and the environment; of what the run had, the tenant and the app alone. A run's folder may come from
     /// another person: it does not say how to sign in, nor where a secret lies.
-    pub fn resumed(args: &SignInArgs, tenant: Option<&str>, had: &SettingsRecord) -> SignIn {
-        let new = SignIn::new(args);
-        SignIn {
+    pub fn resumed(args: &SignInArgs, tenant: Option<&str>, had: &SettingsRecord) -> SignInSettings {
+        let new = SignInSettings::new(args);
+        SignInSettings {
             tenant: new.tenant.or_else(|| tenant.map(str::to_owned)),
             client_id: new.client_id.or_else(|| had.client_id.clone()),
             sources: new.sources,
@@ -174,8 +174,8 @@ impl SignIn {
     }
 
     /// What there is to sign in with.
-    pub fn offer(&self, network: &Network) -> Offer {
-        Offer {
+    pub fn offer(&self, network: &NetworkSettings) -> CredentialConfig {
+        CredentialConfig {
             authority: network.authority(),
             scope: network.cloud.scope(),
             tenant: self.tenant.clone(),
@@ -185,8 +185,8 @@ impl SignIn {
     }
 
     /// Who signs in as a further app, beside this one in the same tenant.
-    pub fn further(&self, app: &FurtherApp) -> SignIn {
-        SignIn {
+    pub fn further(&self, app: &AdditionalApp) -> SignInSettings {
+        SignInSettings {
             tenant: self.tenant.clone().or_else(|| app.tenant.clone()),
             client_id: app.client_id.clone(),
             sources: app.sources.clone(),
@@ -201,28 +201,28 @@ fn normalize_tenant(given: String) -> String {
 
 /// What is kept as evidence, and where.
 #[derive(Clone, Debug)]
-pub struct Evidence {
+pub struct EvidenceSettings {
     /// The case's id.
     pub case_id: Option<String>,
     /// Where run folders are made.
     pub output_dir: PathBuf,
 }
 
-impl Evidence {
+impl EvidenceSettings {
     /// From flags alone.
-    pub fn new(args: &EvidenceArgs) -> Evidence {
+    pub fn new(args: &EvidenceArgs) -> EvidenceSettings {
         let output_dir = args.output_dir.clone().unwrap_or_else(|| PathBuf::from("runs"));
-        Evidence { case_id: args.case_id.clone(), output_dir }
+        EvidenceSettings { case_id: args.case_id.clone(), output_dir }
     }
 }
 
 /// What `run.json` keeps of the settings.
 pub fn record(
-    sending: &Sending,
-    network: &Network,
-    sign_in: &SignIn,
+    sending: &SendingSettings,
+    network: &NetworkSettings,
+    sign_in: &SignInSettings,
     column: Option<String>,
-    further: &[FurtherApp],
+    further: &[AdditionalApp],
 ) -> SettingsRecord {
     SettingsRecord {
         jobs: sending.jobs,

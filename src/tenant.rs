@@ -28,15 +28,15 @@ pub enum TenantName {
 /// A text that is neither a tenant's id nor a domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("neither a tenant's id (a GUID) nor a domain, such as contoso.com")]
-pub struct NoTenant;
+pub struct UnresolvedTenant;
 
 impl FromStr for TenantName {
-    type Err = NoTenant;
+    type Err = UnresolvedTenant;
 
-    fn from_str(text: &str) -> Result<TenantName, NoTenant> {
+    fn from_str(text: &str) -> Result<TenantName, UnresolvedTenant> {
         let text = text.trim();
         if let Ok(id) = Uuid::try_parse(text) {
-            return if id.is_nil() { Err(NoTenant) } else { Ok(TenantName::Id(id)) };
+            return if id.is_nil() { Err(UnresolvedTenant) } else { Ok(TenantName::Id(id)) };
         }
         let label = |label: &str| {
             let edges = label.starts_with('-') || label.ends_with('-');
@@ -47,7 +47,7 @@ impl FromStr for TenantName {
         let named = text.rsplit('.').next().is_some_and(|top| top.chars().any(char::is_alphabetic));
         match text.len() <= LONGEST && text.contains('.') && named && text.split('.').all(label) {
             true => Ok(TenantName::Domain(text.to_lowercase().into())),
-            false => Err(NoTenant),
+            false => Err(UnresolvedTenant),
         }
     }
 }
@@ -66,7 +66,7 @@ const FIRST: usize = 3;
 
 /// A tenant that rows name.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct NamedTenant {
     /// By what name.
     pub name: TenantName,
     /// How many rows.
@@ -77,8 +77,8 @@ pub struct Named {
 
 /// The tenants that rows name, in the order of their first rows, with how many rows name each.
 #[derive(Clone, Debug, Default)]
-pub struct NamedTenants {
-    names: Vec<Named>,
+pub struct TenantCounts {
+    names: Vec<NamedTenant>,
     places: HashMap<TenantName, usize>,
     /// Rows that name none.
     pub without: u64,
@@ -88,14 +88,14 @@ pub struct NamedTenants {
     pub first_senseless: Option<String>,
 }
 
-impl NamedTenants {
+impl TenantCounts {
     /// Takes in a row's cell, and its user.
     pub fn count(&mut self, cell: Option<&str>, user: &str) {
         match cell.map(TenantName::from_str) {
             None => self.without += 1,
             Some(Ok(name)) => {
                 let place = *self.places.entry(name).or_insert_with_key(|name| {
-                    self.names.push(Named { name: name.clone(), rows: 0, first: Vec::new() });
+                    self.names.push(NamedTenant { name: name.clone(), rows: 0, first: Vec::new() });
                     self.names.len() - 1
                 });
                 let named = &mut self.names[place];
@@ -104,7 +104,7 @@ impl NamedTenants {
                     named.first.extend(UserId::read(user).ok().filter(|user| *user != UserId::Me));
                 }
             }
-            Some(Err(NoTenant)) => {
+            Some(Err(UnresolvedTenant)) => {
                 self.senseless += 1;
                 if self.first_senseless.is_none() {
                     self.first_senseless = cell.map(str::to_owned);
@@ -114,14 +114,14 @@ impl NamedTenants {
     }
 
     /// The tenants, those of the first rows first.
-    pub fn all(&self) -> &[Named] {
+    pub fn all(&self) -> &[NamedTenant] {
         &self.names
     }
 }
 
 /// Which of a run's tenants each row belongs to.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
+pub struct TenantResolver {
     /// Whether rows are asked; otherwise all belong to the one tenant there is.
     by_row: bool,
     by_name: HashMap<TenantName, TenantIndex>,
@@ -131,13 +131,13 @@ pub struct Places {
     ids_known: bool,
 }
 
-impl Places {
+impl TenantResolver {
     /// One tenant, whatever rows say. `names` are those that are known of it, for lists that hold several tenants.
-    pub fn one<'a>(names: impl IntoIterator<Item = &'a str>) -> Places {
+    pub fn one<'a>(names: impl IntoIterator<Item = &'a str>) -> TenantResolver {
         let names = names.into_iter().filter_map(|name| name.parse().ok()).map(|name| (name, 0));
         let by_name: HashMap<TenantName, TenantIndex> = names.collect();
         let ids_known = by_name.keys().any(|name| matches!(name, TenantName::Id(_)));
-        Places { by_row: false, by_name, own: Some(0), ids_known }
+        TenantResolver { by_row: false, by_name, own: Some(0), ids_known }
     }
 
     /// These tenants by these names; `own` is that of rows that name none, and `ids_known` says whether every tenant's id
@@ -146,8 +146,8 @@ impl Places {
         names: impl IntoIterator<Item = (TenantName, TenantIndex)>,
         own: Option<TenantIndex>,
         ids_known: bool,
-    ) -> Places {
-        Places { by_row: true, by_name: names.into_iter().collect(), own, ids_known }
+    ) -> TenantResolver {
+        TenantResolver { by_row: true, by_name: names.into_iter().collect(), own, ids_known }
     }
 
     /// The tenant of a row with this cell.
@@ -162,7 +162,7 @@ impl Places {
             let none = "no tenant is named, and the run has none of its own (--tenant)";
             return self.own.ok_or_else(|| none.to_owned());
         };
-        let name: TenantName = cell.parse().map_err(|why: NoTenant| {
+        let name: TenantName = cell.parse().map_err(|why: UnresolvedTenant| {
             let shown = crate::harmless::excerpt(cell, 60);
             format!("tenant {shown}: {why}; --tenant-column none if that column names no tenants")
         })?;
@@ -207,31 +207,33 @@ mod tests {
             "a/b.com",
         ];
         for none in none {
-            assert_eq!(none.parse::<TenantName>(), Err(NoTenant), "{none:?}");
+            assert_eq!(none.parse::<TenantName>(), Err(UnresolvedTenant), "{none:?}");
         }
     }
 
     #[test]
     fn rows_without_a_name_belong_to_the_runs_own_tenant() {
-        let places = Places::new([(name("a.com"), 0), (name("b.com"), 1)], Some(1), false);
+        let places = TenantResolver::new([(name("a.com"), 0), (name("b.com"), 1)], Some(1), false);
         assert_eq!(places.of(None), Ok(1));
         assert_eq!(places.of(Some("A.com")), Ok(0));
         assert!(places.of(Some("A Ltd")).unwrap_err().contains("--tenant-column none"));
-        assert!(Places::new([], None, false).of(None).is_err());
-        assert_eq!(Places::one([]).of(Some("A Ltd")), Ok(0));
+        assert!(TenantResolver::new([], None, false).of(None).is_err());
+        assert_eq!(TenantResolver::one([]).of(Some("A Ltd")), Ok(0));
     }
 
     #[test]
     fn an_entry_holds_wherever_it_is_not_known_to_belong_elsewhere() {
         const ID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
-        let places = Places::new([(name("a.com"), 0), (name("b.com"), 1)], None, true);
+        let places = TenantResolver::new([(name("a.com"), 0), (name("b.com"), 1)], None, true);
         for everywhere in [None, Some("A Ltd"), Some("c.com")] {
             assert!(places.holds(everywhere, 0) && places.holds(everywhere, 1), "{everywhere:?}");
         }
         assert!(places.holds(Some("b.com"), 1) && !places.holds(Some("b.com"), 0));
         assert!(!places.holds(Some(ID), 0));
-        assert!(Places::new([], None, false).holds(Some(ID), 0));
-        assert!(Places::one([ID]).holds(Some(ID), 0) && Places::one(["a.com"]).holds(Some(ID), 0));
-        assert!(!Places::one(["0785ef7c-1c1b-4ff4-9ab1-000000000000"]).holds(Some(ID), 0));
+        assert!(TenantResolver::new([], None, false).holds(Some(ID), 0));
+        assert!(
+            TenantResolver::one([ID]).holds(Some(ID), 0) && TenantResolver::one(["a.com"]).holds(Some(ID), 0)
+        );
+        assert!(!TenantResolver::one(["0785ef7c-1c1b-4ff4-9ab1-000000000000"]).holds(Some(ID), 0));
     }
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::Poll;
 
 /// A future that is waited for, with its place among the results.
-type Waiting<'a, T> = (usize, Pin<Box<dyn Future<Output = T> + 'a>>);
+type PendingFuture<'a, T> = (usize, Pin<Box<dyn Future<Output = T> + 'a>>);
 
 /// Runs the futures side by side, at most so many at once, and gives what each comes to in their order.
 ///
@@ -15,7 +15,7 @@ where
     F: Future<Output = T> + 'a,
 {
     let mut coming = futures.into_iter();
-    let mut waiting: Vec<Waiting<'a, T>> = Vec::new();
+    let mut waiting: Vec<PendingFuture<'a, T>> = Vec::new();
     let mut results: Vec<Option<T>> = Vec::new();
     poll_fn(|context| {
         loop {

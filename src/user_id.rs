@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub(crate) use rule::is_unseen;
 pub use written::explain;
-pub(crate) use written::{Mention, clean, mentions, plain, trim, unwrap_address};
+pub(crate) use written::{WrittenId, clean, mentions, plain, trim, unwrap_address};
 
 /// Longest id that is taken for one, in characters. Entra allows 64 before the `@`, 48 behind it, and guests'
 /// names carry a second address; anything past this is a mistake in the file.

@@ -28,48 +28,48 @@ pub(super) enum KeyProblem {
 
 /// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Key {
+pub(super) struct PublicKey {
     /// As it stands on the wire: two keys are the same if that is.
     blob: Vec<u8>,
-    kind: Kind,
+    kind: PublicKeyKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Kind {
+enum PublicKeyKind {
     Ed25519(Vec<u8>),
-    Ecdsa(Curve, Vec<u8>),
+    Ecdsa(KeyCurve, Vec<u8>),
     Rsa {
         e: Vec<u8>,
         n: Vec<u8>,
     },
     /// A security key: what is signed names its application.
-    Sk(Box<Kind>, String),
+    Sk(Box<PublicKeyKind>, String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Curve {
+enum KeyCurve {
     P256,
     P384,
     P521,
 }
 
-impl Curve {
-    const ALL: [Curve; 3] = [Curve::P256, Curve::P384, Curve::P521];
+impl KeyCurve {
+    const ALL: [KeyCurve; 3] = [KeyCurve::P256, KeyCurve::P384, KeyCurve::P521];
 
     fn name(self) -> &'static str {
         match self {
-            Curve::P256 => "nistp256",
-            Curve::P384 => "nistp384",
-            Curve::P521 => "nistp521",
+            KeyCurve::P256 => "nistp256",
+            KeyCurve::P384 => "nistp384",
+            KeyCurve::P521 => "nistp521",
         }
     }
 
     /// How many bytes a coordinate has.
     fn width(self) -> usize {
         match self {
-            Curve::P256 => 32,
-            Curve::P384 => 48,
-            Curve::P521 => 66,
+            KeyCurve::P256 => 32,
+            KeyCurve::P384 => 48,
+            KeyCurve::P521 => 66,
         }
     }
 }
@@ -79,17 +79,17 @@ pub(super) fn is_type(word: &str) -> bool {
     ["ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-"].iter().any(|begin| word.starts_with(begin))
 }
 
-impl Key {
+impl PublicKey {
     /// Reads a key as it stands on the wire.
-    pub(super) fn read(blob: &[u8]) -> Result<Key, KeyProblem> {
+    pub(super) fn read(blob: &[u8]) -> Result<PublicKey, KeyProblem> {
         let mut wire = Wire(blob);
         let name = wire.text().ok_or(KeyProblem::Unreadable)?;
         if name.contains("-cert-v0") {
             return Err(KeyProblem::Certificate);
         }
-        let kind = Kind::read(name, &mut wire)?;
+        let kind = PublicKeyKind::read(name, &mut wire)?;
         match wire.is_over() {
-            true => Ok(Key { blob: blob.to_vec(), kind }),
+            true => Ok(PublicKey { blob: blob.to_vec(), kind }),
             false => Err(KeyProblem::Unreadable),
         }
     }
@@ -110,41 +110,41 @@ impl Key {
     }
 }
 
-impl Kind {
-    fn read(name: &str, wire: &mut Wire<'_>) -> Result<Kind, KeyProblem> {
+impl PublicKeyKind {
+    fn read(name: &str, wire: &mut Wire<'_>) -> Result<PublicKeyKind, KeyProblem> {
         let unreadable = KeyProblem::Unreadable;
         match name {
             "ssh-ed25519" => {
                 let key = wire.string().filter(|key| key.len() == 32).ok_or(unreadable)?;
-                Ok(Kind::Ed25519(key.to_vec()))
+                Ok(PublicKeyKind::Ed25519(key.to_vec()))
             }
             "ssh-rsa" => {
                 let (e, n) = wire.positive().zip(wire.positive()).ok_or(unreadable)?;
                 // The primitives take these lengths alone.
                 match n.len() {
-                    256..=1024 if !e.is_empty() => Ok(Kind::Rsa { e: e.to_vec(), n: n.to_vec() }),
+                    256..=1024 if !e.is_empty() => Ok(PublicKeyKind::Rsa { e: e.to_vec(), n: n.to_vec() }),
                     _ => Err(KeyProblem::Length),
                 }
             }
             "sk-ssh-ed25519@openssh.com" => {
-                let key = Kind::read("ssh-ed25519", wire)?;
+                let key = PublicKeyKind::read("ssh-ed25519", wire)?;
                 let application = wire.text().ok_or(unreadable)?;
-                Ok(Kind::Sk(Box::new(key), application.to_owned()))
+                Ok(PublicKeyKind::Sk(Box::new(key), application.to_owned()))
             }
             "sk-ecdsa-sha2-nistp256@openssh.com" => {
-                let key = Kind::read("ecdsa-sha2-nistp256", wire)?;
+                let key = PublicKeyKind::read("ecdsa-sha2-nistp256", wire)?;
                 let application = wire.text().ok_or(unreadable)?;
-                Ok(Kind::Sk(Box::new(key), application.to_owned()))
+                Ok(PublicKeyKind::Sk(Box::new(key), application.to_owned()))
             }
             _ => {
                 let curve = name.strip_prefix("ecdsa-sha2-");
-                let curve = Curve::ALL.into_iter().find(|known| Some(known.name()) == curve);
+                let curve = KeyCurve::ALL.into_iter().find(|known| Some(known.name()) == curve);
                 let curve = curve.ok_or(KeyProblem::Unsupported)?;
                 let (named, point) = wire.text().zip(wire.string()).ok_or(unreadable)?;
                 let fits = named == curve.name()
                     && point.len() == 2 * curve.width() + 1
                     && point.first() == Some(&4);
-                if fits { Ok(Kind::Ecdsa(curve, point.to_vec())) } else { Err(unreadable) }
+                if fits { Ok(PublicKeyKind::Ecdsa(curve, point.to_vec())) } else { Err(unreadable) }
             }
         }
     }
@@ -153,7 +153,7 @@ impl Kind {
         let mut wire = Wire(signature);
         let (algorithm, bytes) = (wire.text()?, wire.string()?);
         let checked = match self {
-            Kind::Sk(key, application) => {
+            PublicKeyKind::Sk(key, application) => {
                 let (flags, counter) = (wire.byte()?, wire.take(4)?);
                 let expected = format!("sk-{}@openssh.com", key.algorithm());
                 if algorithm != expected || flags & TOUCHED == 0 {
@@ -173,17 +173,17 @@ impl Kind {
     /// The algorithm of its signatures; that of RSA's is one of two.
     fn algorithm(&self) -> &'static str {
         match self {
-            Kind::Ed25519(_) => "ssh-ed25519",
-            Kind::Ecdsa(Curve::P256, _) => "ecdsa-sha2-nistp256",
-            Kind::Ecdsa(Curve::P384, _) => "ecdsa-sha2-nistp384",
-            Kind::Ecdsa(Curve::P521, _) => "ecdsa-sha2-nistp521",
-            Kind::Rsa { .. } | Kind::Sk(..) => "",
+            PublicKeyKind::Ed25519(_) => "ssh-ed25519",
+            PublicKeyKind::Ecdsa(KeyCurve::P256, _) => "ecdsa-sha2-nistp256",
+            PublicKeyKind::Ecdsa(KeyCurve::P384, _) => "ecdsa-sha2-nistp384",
+            PublicKeyKind::Ecdsa(KeyCurve::P521, _) => "ecdsa-sha2-nistp521",
+            PublicKeyKind::Rsa { .. } | PublicKeyKind::Sk(..) => "",
         }
     }
 
     fn check(&self, algorithm: &str, data: &[u8], signature: &[u8]) -> Option<()> {
         match self {
-            Kind::Rsa { e, n } => {
+            PublicKeyKind::Rsa { e, n } => {
                 // SHA-1 (`ssh-rsa`) proves nothing any more.
                 let parameters = match algorithm {
                     "rsa-sha2-256" => &RSA_PKCS1_2048_8192_SHA256,
@@ -193,18 +193,18 @@ impl Kind {
                 let signature = padded(signature, n.len())?;
                 RsaPublicKeyComponents { n, e }.verify(parameters, data, &signature).ok()
             }
-            Kind::Sk(..) => None,
+            PublicKeyKind::Sk(..) => None,
             _ if algorithm != self.algorithm() => None,
-            Kind::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(data, signature).ok(),
-            Kind::Ecdsa(curve, point) => {
+            PublicKeyKind::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(data, signature).ok(),
+            PublicKeyKind::Ecdsa(curve, point) => {
                 let mut wire = Wire(signature);
                 let (r, s) = (wire.positive()?, wire.positive()?);
                 let width = curve.width();
                 let fixed = [padded(r, width)?, padded(s, width)?].concat();
                 let way = match curve {
-                    Curve::P256 => &ECDSA_P256_SHA256_FIXED,
-                    Curve::P384 => &ECDSA_P384_SHA384_FIXED,
-                    Curve::P521 => &ECDSA_P521_SHA512_FIXED,
+                    KeyCurve::P256 => &ECDSA_P256_SHA256_FIXED,
+                    KeyCurve::P384 => &ECDSA_P384_SHA384_FIXED,
+                    KeyCurve::P521 => &ECDSA_P521_SHA512_FIXED,
                 };
                 let verified = UnparsedPublicKey::new(way, point).verify(data, &fixed).ok();
                 verified.filter(|()| wire.is_over())

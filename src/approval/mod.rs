@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::files::{FileError, Pipes};
+use crate::files::{FileError, PipePolicy};
 use crate::plan_file::RawDigest;
 use signature::Signature;
 use signers::Signer;
@@ -129,7 +129,7 @@ pub enum ApprovalError {
 
 /// Who sends, as far as that is known.
 #[derive(Clone, Debug, Default)]
-pub struct Sender {
+pub struct PlanSender {
     /// Names and ids.
     pub names: Vec<String>,
     /// Names of accounts on machines: each may be the beginning of a principal.
@@ -235,7 +235,7 @@ impl Approval {
     ///
     /// # Errors
     /// When it is.
-    pub fn refuse_own(&self, sender: &Sender) -> Result<(), ApprovalError> {
+    pub fn refuse_own(&self, sender: &PlanSender) -> Result<(), ApprovalError> {
         for (path, signers) in &self.lists {
             for signer in signers {
                 let named = sender.names.iter().find(|name| signer.is_called(name));
@@ -270,7 +270,7 @@ fn read_list(path: &Path) -> Result<Vec<Signer>, ApprovalError> {
         why: why.to_owned(),
     };
     // Whoever may write to the list makes approvers of whom they like.
-    let bytes = crate::files::read_secret(path, LONGEST, Pipes::Open)
+    let bytes = crate::files::read_secret(path, LONGEST, PipePolicy::Open)
         .map_err(|error| unreadable(&error.to_string()))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| unreadable("it is not UTF-8: save it as UTF-8"))?;
     let signers = signers::read(text.trim_start_matches('\u{feff}'))

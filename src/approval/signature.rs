@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::NAMESPACE;
-use super::key::Key;
+use super::key::PublicKey;
 use super::wire::{Wire, put};
 use crate::plan_file::RawDigest;
 
@@ -15,13 +15,13 @@ const MAGIC: &[u8] = b"SSHSIG";
 /// A signature that can be read; whether it is good is another question.
 #[derive(Debug)]
 pub(super) struct Signature {
-    pub(super) key: Key,
-    hash: Hash,
+    pub(super) key: PublicKey,
+    hash: SignatureHash,
     bytes: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Hash {
+enum SignatureHash {
     Sha256,
     Sha512,
 }
@@ -57,19 +57,19 @@ impl Signature {
             return Err(format!("it is for another purpose: sign with `-n {NAMESPACE}`"));
         }
         let hash = match hash {
-            "sha256" => Hash::Sha256,
-            "sha512" => Hash::Sha512,
+            "sha256" => SignatureHash::Sha256,
+            "sha512" => SignatureHash::Sha512,
             _ => return Err("its hash is neither sha256 nor sha512".to_owned()),
         };
-        let key = Key::read(key).map_err(|why| why.to_string())?;
+        let key = PublicKey::read(key).map_err(|why| why.to_string())?;
         Ok(Signature { key, hash, bytes: bytes.to_vec() })
     }
 
     /// Whether its key signed a file with these hashes.
     pub(super) fn is_of(&self, file: &RawDigest) -> bool {
         let (name, hash): (&[u8], &[u8]) = match self.hash {
-            Hash::Sha256 => (b"sha256", &file.sha256),
-            Hash::Sha512 => (b"sha512", &file.sha512),
+            SignatureHash::Sha256 => (b"sha256", &file.sha256),
+            SignatureHash::Sha512 => (b"sha512", &file.sha512),
         };
         let mut data = MAGIC.to_vec();
         for part in [NAMESPACE.as_bytes(), b"", name, hash] {

@@ -7,7 +7,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 use super::NAMESPACE;
-use super::key::{self, Key, KeyProblem};
+use super::key::{self, KeyProblem, PublicKey};
 use super::pattern::list_fits;
 
 /// A line of the list.
@@ -16,7 +16,7 @@ pub(super) struct Signer {
     pub(super) line: usize,
     /// Whose key it is: names, or patterns of them.
     pub(super) principals: String,
-    pub(super) key: Key,
+    pub(super) key: PublicKey,
     namespaces: Option<String>,
     valid_after: Option<Timestamp>,
     valid_before: Option<Timestamp>,
@@ -88,10 +88,10 @@ fn signer(line: usize, text: &str) -> Result<Option<Signer>, String> {
     }
     let first = rest.split([' ', '\t']).next().unwrap_or_default();
     let (options, rest) = match key::is_type(first) {
-        true => (Options::default(), rest),
+        true => (SignerOptions::default(), rest),
         false => {
             let (options, rest) = split_options(rest).ok_or_else(form)?;
-            (Options::read(options)?, rest)
+            (SignerOptions::read(options)?, rest)
         }
     };
     let elsewhere = options.namespaces.as_deref().is_some_and(|list| !list_fits(list, NAMESPACE));
@@ -102,7 +102,7 @@ fn signer(line: usize, text: &str) -> Result<Option<Signer>, String> {
     let mut words = rest.split_ascii_whitespace();
     let (kind, key) = words.next().zip(words.next()).ok_or_else(form)?;
     let blob = STANDARD.decode(key).map_err(|_| KeyProblem::Unreadable.to_string())?;
-    let key = match Key::read(&blob) {
+    let key = match PublicKey::read(&blob) {
         Ok(key) => key,
         Err(_) if elsewhere => return Ok(None),
         Err(why) => return Err(why.to_string()),
@@ -110,7 +110,7 @@ fn signer(line: usize, text: &str) -> Result<Option<Signer>, String> {
     if key.type_name() != kind {
         return Err("its key is of another type than it says".to_owned());
     }
-    let Options { namespaces, valid_after, valid_before, .. } = options;
+    let SignerOptions { namespaces, valid_after, valid_before, .. } = options;
     let principals = principals.to_owned();
     Ok(Some(Signer { line, principals, key, namespaces, valid_after, valid_before }))
 }
@@ -128,16 +128,16 @@ fn split_options(text: &str) -> Option<(&str, &str)> {
 }
 
 #[derive(Debug, Default)]
-struct Options {
+struct SignerOptions {
     is_authority: bool,
     namespaces: Option<String>,
     valid_after: Option<Timestamp>,
     valid_before: Option<Timestamp>,
 }
 
-impl Options {
-    fn read(mut text: &str) -> Result<Options, String> {
-        let mut options = Options::default();
+impl SignerOptions {
+    fn read(mut text: &str) -> Result<SignerOptions, String> {
+        let mut options = SignerOptions::default();
         loop {
             let end = text.find([',', '=']).unwrap_or(text.len());
             let (name, mut rest) = text.split_at(end);

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
-use super::key::Key;
+use super::key::PublicKey;
 use super::signature::Signature;
 use super::signers;
 use super::wire::put;
@@ -101,7 +101,7 @@ fn by_security_key(flags: u8) -> (Vec<u8>, Vec<u8>) {
 fn a_security_key_signs_when_somebody_touches_it() {
     let (public, touched) = by_security_key(1);
     let read = Signature::read(&touched).unwrap();
-    assert_eq!(read.key, Key::read(&public).unwrap());
+    assert_eq!(read.key, PublicKey::read(&public).unwrap());
     assert!(read.is_of(&hashes(SIGNED)) && !read.is_of(&hashes(b"")));
     assert!(!Signature::read(&by_security_key(0).1).unwrap().is_of(&hashes(SIGNED)));
 }
@@ -164,7 +164,7 @@ proptest::proptest! {
     fn no_list_and_no_signature_makes_it_panic(text in ".{0,200}", bytes: Vec<u8>) {
         let _ = signers::read(&text);
         let _ = Signature::read(&bytes);
-        let _ = Key::read(&bytes);
+        let _ = PublicKey::read(&bytes);
         let armored = STANDARD.encode([b"SSHSIG\0\0\0\x01".as_slice(), &bytes].concat());
         let text = format!("-----BEGIN SSH SIGNATURE-----\n{armored}\n-----END SSH SIGNATURE-----");
         let _ = Signature::read(text.as_bytes());

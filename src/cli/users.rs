@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::directory::{RiskLevel, stated};
 use crate::intake::{self, Filter, Shard, TextEncoding};
-use crate::plan::Share;
+use crate::plan::MaxShare;
 
 /// Whom the directory names. What is chosen adds up, files included.
 #[derive(Debug, Default, Args)]
@@ -138,7 +138,7 @@ pub struct CapArgs {
     pub expect_count: Option<u32>,
     /// Above this share of the tenant's users, such as 10%, the number of users must be confirmed by itself
     #[arg(long, value_name = "PERCENT")]
-    pub max_share: Option<Share>,
+    pub max_share: Option<MaxShare>,
 }
 
 /// Who answers the question.

@@ -1,10 +1,10 @@
 //! `apply`: send exactly what a plan file holds, if it is the plan that was approved, fresh, and of this tenant.
 
-use super::approvals::Approved;
-use super::confirm::Limits;
-use super::connect::{Connection, check_me};
-use super::run::{self, Prepared};
-use super::tenants::Crew;
+use super::approvals::ApprovedPlan;
+use super::confirm::ConfirmationLimits;
+use super::connect::{SignedInApp, check_me};
+use super::run::{self, PreparedRun};
+use super::tenants::TenantSessions;
 use super::{apps, profiles, reading, standard_input, start_logs};
 use crate::cli::{ApplyArgs, ChoosingArgs, InputArgs, SafetyArgs, WorkArgs};
 use crate::console::question;
@@ -12,10 +12,10 @@ use crate::console::{self, Output, wording};
 use crate::error::Error;
 use crate::identity::Cloud;
 use crate::journal::{ListRecord, PlanFileRecord};
-use crate::plan::{Changes, Draft, Gathered, Kind, Listed, Share, Tenants, Wishes};
-use crate::plan_file::{Age, Head, Now, PlanFile, PlanFileError};
-use crate::settings::profiled::{self, Chosen};
-use crate::settings::{Apps, Credentials, Network, Sending, SignIn};
+use crate::plan::{ChangeKind, Draft, InputRows, ListEntry, MaxShare, PlanChanges, PlanOptions, PlanTenants};
+use crate::plan_file::{Age, CurrentRun, PlanFile, PlanFileError, PlanFileHead};
+use crate::settings::profiled::{self, ChosenProfile};
+use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings};
 
 pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
@@ -28,21 +28,24 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     let mut file = PlanFile::open(&args.plan)?;
     file.check(args.expect_sha256.as_deref(), Age { now: crate::dispatch::now(), allowed: args.max_age })?;
     take_from_plan(&mut args, &file.head)?;
-    let approved = Approved::find(&file, &args.approvers, args.dry_run)?;
+    let approved = ApprovedPlan::find(&file, &args.approvers, args.dry_run)?;
     let tell = args.output.output != Output::None;
     if tell {
         unused_profile(&file.head, profile.as_ref()).iter().for_each(|sentence| console::say(sentence));
     }
-    let network = Network::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
-    let mut who = SignIn::new(&args.sign_in);
+    let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
+    let mut who = SignInSettings::new(&args.sign_in);
     let graph_url = network.graph_url.as_ref().map(ToString::to_string);
-    let now =
-        Now { cloud: network.cloud.name(), graph_url: graph_url.as_deref(), tenant: who.tenant.as_deref() };
+    let now = CurrentRun {
+        cloud: network.cloud.name(),
+        graph_url: graph_url.as_deref(),
+        tenant: who.tenant.as_deref(),
+    };
     file.head.check_place(&now)?;
     let tenant = &file.head.tenant;
     // What was found goes before what somebody typed.
     who.tenant = who.tenant.or_else(|| tenant.id.clone()).or_else(|| tenant.given.clone());
-    let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
+    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&[], &who.sources)?;
     let asks = !args.consent.is_given() && !args.dry_run && file.head.counts.targets > 0;
     if asks && !question::is_possible() {
@@ -60,10 +63,10 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     }
     run::say_unchecked(&draft, args.consent.is_given(), args.output.output);
     check_me(draft.names_me(), &connection)?;
-    let limits = Limits::new(&args.caps, file.head.all_users);
-    let sending = Sending::new(&args.sending);
-    let crew = Crew::of_one(connection, &who);
-    let mut prepared = Prepared::new(draft, sending, network, Credentials::of_one(who), profile);
+    let limits = ConfirmationLimits::new(&args.caps, file.head.all_users);
+    let sending = SendingSettings::new(&args.sending);
+    let crew = TenantSessions::of_one(connection, &who);
+    let mut prepared = PreparedRun::new(draft, sending, network, CredentialSettings::of_one(who), profile);
     prepared.further = apps.further;
     prepared.plan_file = Some(PlanFileRecord { approved_by, ..record(&file) });
     prepared.agree(&crew, &args.consent, &limits, &args.evidence).await?;
@@ -72,13 +75,13 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
 
 /// What the plan says holds where no flag says otherwise. Its cloud is one of a few that are known; an address is never
 /// taken from it.
-fn take_from_plan(args: &mut ApplyArgs, head: &Head) -> Result<(), Error> {
+fn take_from_plan(args: &mut ApplyArgs, head: &PlanFileHead) -> Result<(), Error> {
     if args.sign_in.cloud.is_none() {
         let cloud: Cloud = head.cloud.parse().map_err(|error| Error::Usage(format!("the plan: {error}")))?;
         args.sign_in.cloud = Some(cloud);
     }
     if args.caps.max_share.is_none() {
-        let share = head.caps.max_share.as_deref().map(str::parse::<Share>).transpose();
+        let share = head.caps.max_share.as_deref().map(str::parse::<MaxShare>).transpose();
         args.caps.max_share =
             share.map_err(|error| Error::Usage(format!("the plan's --max-share: {error}")))?;
     }
@@ -93,11 +96,11 @@ async fn judge_anew(
     file: &mut PlanFile,
     args: &ApplyArgs,
     protect: &[String],
-    connection: &Connection,
+    connection: &SignedInApp,
 ) -> Result<Draft, Error> {
     let mut wishes = wishes(&file.head, args)?;
     // What protects now goes before what the plan was made with.
-    wishes.protect_now = protect.iter().map(|text| Listed::read(text, file.head.eligible)).collect();
+    wishes.protect_now = protect.iter().map(|text| ListEntry::read(text, file.head.eligible)).collect();
     wishes.unprotect_may_miss = true;
     // Whom each id names today is compared with the plan.
     wishes.look_up = true;
@@ -106,11 +109,11 @@ async fn judge_anew(
     let (made_by, operator) = (&file.head.made_by.user, &connection.operator.user);
     let same = |one: &String, other: &String| one.to_lowercase() == other.to_lowercase();
     wishes.include_self &= made_by.iter().zip(operator).any(|(one, other)| same(one, other));
-    let targets = Gathered::targets_of(file.rows()?)?;
+    let targets = InputRows::targets_of(file.rows()?)?;
     let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
     let tenants =
-        Tenants::one(run::signed(connection), Some(&connection.directory), known.into_iter().flatten());
-    let reading = reading::Shown::new(&args.output);
+        PlanTenants::one(run::signed(connection), Some(&connection.directory), known.into_iter().flatten());
+    let reading = reading::ProgressLine::new(&args.output);
     let now = Draft::compose_telling(targets, &wishes, &tenants, &|read| reading.tell(read)).await;
     reading.finish();
     let now = now?;
@@ -132,37 +135,37 @@ async fn judge_anew(
     Ok(draft)
 }
 
-fn maker(head: &Head) -> String {
+fn maker(head: &PlanFileHead) -> String {
     let by = &head.made_by;
     let by = by.user.as_ref().or(by.local_user.as_ref()).or(by.app_id.as_ref());
     by.map_or_else(String::new, |by| format!(" by {by}"))
 }
 
-fn wishes(head: &Head, args: &ApplyArgs) -> Result<Wishes, Error> {
+fn wishes(head: &PlanFileHead, args: &ApplyArgs) -> Result<PlanOptions, Error> {
     // The profile of now is mostly that of the plan: its lists are read once.
     let more = args.protect.iter().filter(|text| !head.protect.contains(text));
     let lists = head.protect.iter().chain(more);
     let unprotect = head.unprotect.iter().map(|id| {
         id.parse().map_err(|why| Error::Usage(format!("the plan's --unprotect: not a user id: {why}")))
     });
-    Ok(Wishes {
-        protect: lists.map(|text| Listed::read(text, head.eligible)).collect(),
+    Ok(PlanOptions {
+        protect: lists.map(|text| ListEntry::read(text, head.eligible)).collect(),
         unprotect: unprotect.collect::<Result<_, _>>()?,
         include_self: head.include_self,
         max_share: args.caps.max_share,
-        ..Wishes::default()
+        ..PlanOptions::default()
     })
 }
 
 /// The first users of a kind, and how many more there are.
-fn names(kind: &Kind) -> String {
+fn names(kind: &ChangeKind) -> String {
     let more = kind.users.saturating_sub(kind.names.len() as u64);
     let more = if more > 0 { format!(" and {} more", wording::count(more)) } else { String::new() };
     format!("{}{more}", kind.names.join(", "))
 }
 
 /// An id that the directory calls otherwise than the plan may be somebody else than who was approved.
-fn refuse_renamed(file: &PlanFile, renamed: &Kind, args: &ApplyArgs) -> Result<(), Error> {
+fn refuse_renamed(file: &PlanFile, renamed: &ChangeKind, args: &ApplyArgs) -> Result<(), Error> {
     if renamed.users == 0 || args.allow_renamed {
         return Ok(());
     }
@@ -195,7 +198,7 @@ fn changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &ApplyArgs) -
 }
 
 /// Says that what a profile asked for when the plan was made is not asked for now.
-fn unused_profile(head: &Head, now: Option<&Chosen>) -> Option<String> {
+fn unused_profile(head: &PlanFileHead, now: Option<&ChosenProfile>) -> Option<String> {
     let planned = &head.profile.as_ref()?.name;
     (now.map(|now| now.profile().name.as_str()) != Some(planned)).then(|| {
         let planned = crate::harmless::excerpt(planned, 60);
@@ -204,7 +207,7 @@ fn unused_profile(head: &Head, now: Option<&Chosen>) -> Option<String> {
 }
 
 /// What changed, a sentence for each kind.
-fn told(changes: &Changes) -> Vec<String> {
+fn told(changes: &PlanChanges) -> Vec<String> {
     let kinds = [
         (&changes.protected, "protected by now, and left out"),
         (&changes.invalid, "can be nobody, and left out"),
@@ -215,7 +218,7 @@ fn told(changes: &Changes) -> Vec<String> {
         (&changes.other_roles, "with other roles than in the plan"),
         (&changes.unprotected, "protected, and sent all the same (--unprotect)"),
     ];
-    let sentence = |(kind, what): &(&crate::plan::Kind, &str)| {
+    let sentence = |(kind, what): &(&crate::plan::ChangeKind, &str)| {
         format!("{} {what}: {}", wording::users(kind.users), names(kind))
     };
     kinds.iter().filter(|(kind, _)| kind.users > 0).map(sentence).collect()
@@ -231,7 +234,7 @@ fn record(file: &PlanFile) -> PlanFileRecord {
     }
 }
 
-fn work(args: ApplyArgs, head: Head) -> WorkArgs {
+fn work(args: ApplyArgs, head: PlanFileHead) -> WorkArgs {
     let protect = head.protect.into_iter().chain(args.protect).collect();
     WorkArgs {
         choosing: ChoosingArgs {

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::connect::Connection;
-use crate::approval::{Approval, ApprovalError, ApprovalRecord, Sender};
+use super::connect::SignedInApp;
+use crate::approval::{Approval, ApprovalError, ApprovalRecord, PlanSender};
 use crate::console;
-use crate::directory::NotChecked;
+use crate::directory::UncheckedRead;
 use crate::error::Error;
-use crate::plan_file::{Head, PlanFile};
+use crate::plan_file::{PlanFile, PlanFileHead};
 
 /// What is known of the approval before anybody signs in.
-pub(super) enum Approved {
+pub(super) enum ApprovedPlan {
     /// Nobody asks for one.
     Unasked,
     /// There is a good signature of an approver.
@@ -19,19 +19,19 @@ pub(super) enum Approved {
     No(ApprovalError),
 }
 
-impl Approved {
+impl ApprovedPlan {
     /// Looks for the signature of an approver on all of these lists. Without one, a plan may still be shown: whoever
     /// approves it looks first.
     ///
     /// # Errors
     /// When there is none, and the plan is to be sent.
-    pub(super) fn find(file: &PlanFile, lists: &[PathBuf], dry_run: bool) -> Result<Approved, Error> {
+    pub(super) fn find(file: &PlanFile, lists: &[PathBuf], dry_run: bool) -> Result<ApprovedPlan, Error> {
         if lists.is_empty() {
-            return Ok(Approved::Unasked);
+            return Ok(ApprovedPlan::Unasked);
         }
         match Approval::find(&file.path, &file.raw, lists, crate::dispatch::now()) {
-            Ok(approval) => Ok(Approved::By(approval)),
-            Err(why) if dry_run => Ok(Approved::No(why)),
+            Ok(approval) => Ok(ApprovedPlan::By(approval)),
+            Err(why) if dry_run => Ok(ApprovedPlan::No(why)),
             Err(why) => Err(why.into()),
         }
     }
@@ -42,15 +42,15 @@ impl Approved {
     /// When the sender signed, and the plan is to be sent.
     pub(super) async fn by_another(
         self,
-        head: &Head,
-        connection: &Connection,
+        head: &PlanFileHead,
+        connection: &SignedInApp,
         tell: bool,
         dry_run: bool,
     ) -> Result<Option<ApprovalRecord>, Error> {
         let approval = match self {
-            Approved::Unasked => return Ok(None),
-            Approved::By(approval) => approval,
-            Approved::No(why) => {
+            ApprovedPlan::Unasked => return Ok(None),
+            ApprovedPlan::By(approval) => approval,
+            ApprovedPlan::No(why) => {
                 console::say(&format!("apply would stop here: {why}"));
                 return Ok(None);
             }
@@ -70,10 +70,10 @@ impl Approved {
 
 /// Who sends. The sign-in of a person names them; that of an app names nobody: then whoever made the plan, the account
 /// on this machine, and the app itself count as the sender.
-async fn sender(head: &Head, connection: &Connection, tell: bool) -> Sender {
+async fn sender(head: &PlanFileHead, connection: &SignedInApp, tell: bool) -> PlanSender {
     let claims = &connection.claims;
     let is_app = claims.app_only() == Some(true);
-    let mut sender = Sender::default();
+    let mut sender = PlanSender::default();
     if !is_app {
         sender.names.extend([&claims.upn, &claims.oid].into_iter().flatten().cloned());
         let mut unchecked = Vec::new();
@@ -84,12 +84,14 @@ async fn sender(head: &Head, connection: &Connection, tell: bool) -> Sender {
                 sender.names.extend(me.upn.map(String::from));
             }
             Ok(None) => {}
-            Err(why) => unchecked.push(NotChecked::new(why).line("who signs in, beside what the token says")),
+            Err(why) => {
+                unchecked.push(UncheckedRead::new(why).line("who signs in, beside what the token says"))
+            }
         }
         if !sender.names.is_empty() {
             match connection.directory.own_addresses().await {
                 Ok(addresses) => sender.names.extend(addresses),
-                Err(why) => unchecked.push(NotChecked::new(why).line("your own mail addresses")),
+                Err(why) => unchecked.push(UncheckedRead::new(why).line("your own mail addresses")),
             }
         }
         if !unchecked.is_empty() && tell {

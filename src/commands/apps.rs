@@ -6,30 +6,34 @@
 
 use tokio::task::JoinSet;
 
-use super::connect::{self, Caller, Connection, clients, connect_as};
-use super::posts::Partner;
+use super::connect::{self, AppRole, SignedInApp, clients, connect_as};
+use super::posts::AppClient;
 use super::secret_files;
 use crate::console;
 use crate::error::Error;
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
-use crate::identity::{FurtherApp, SignInError, further_variables, process_variables};
+use crate::identity::{AdditionalApp, SignInError, further_variables, process_variables};
 use crate::journal::AppRecord;
-use crate::settings::{Apps, Network, SignIn};
+use crate::settings::{AppSettings, NetworkSettings, SignInSettings};
 
 /// An app that tried to sign in.
-struct Tried<'a> {
+struct SignInAttempts<'a> {
     /// None for the first.
-    app: Option<&'a FurtherApp>,
-    who: SignIn,
-    result: Result<Connection, SignInError>,
+    app: Option<&'a AdditionalApp>,
+    who: SignInSettings,
+    result: Result<SignedInApp, SignInError>,
 }
 
 /// Signs in with what the flags and the environment offer, and all further apps with what is their own.
 ///
 /// # Errors
 /// When nobody is left to send: what is wrong with the first. When apps contradict each other.
-pub(super) async fn sign_in(who: &SignIn, apps: &Apps, network: &Network) -> Result<Connection, Error> {
+pub(super) async fn sign_in(
+    who: &SignInSettings,
+    apps: &AppSettings,
+    network: &NetworkSettings,
+) -> Result<SignedInApp, Error> {
     if let Some(why) = &apps.exposed {
         console::say(&format!("warning: {why}"));
     }
@@ -51,7 +55,7 @@ pub(super) async fn sign_in(who: &SignIn, apps: &Apps, network: &Network) -> Res
         others.spawn(async move { (place, further(&app, &who, &network, clients).await) });
     }
     let result = match candidates {
-        Ok(candidates) => connect_as(&Caller::First, candidates, who, network, clients).await,
+        Ok(candidates) => connect_as(&AppRole::First, candidates, who, network, clients).await,
         Err(error) => Err(error),
     };
     let mut results: Vec<_> = apps.further.iter().map(|_| Err(SignInError::Broken)).collect();
@@ -63,30 +67,30 @@ pub(super) async fn sign_in(who: &SignIn, apps: &Apps, network: &Network) -> Res
         }
     }
     let others = apps.further.iter().zip(results);
-    let others = others.map(|(app, result)| Tried { app: Some(app), who: who.further(app), result });
-    together(std::iter::once(Tried { app: None, who: who.clone(), result }).chain(others).collect())
+    let others = others.map(|(app, result)| SignInAttempts { app: Some(app), who: who.further(app), result });
+    together(std::iter::once(SignInAttempts { app: None, who: who.clone(), result }).chain(others).collect())
 }
 
 /// Signs a further app in.
 pub(super) async fn further(
-    app: &FurtherApp,
-    who: &SignIn,
-    network: &Network,
+    app: &AdditionalApp,
+    who: &SignInSettings,
+    network: &NetworkSettings,
     clients: HttpClients,
-) -> Result<Connection, SignInError> {
+) -> Result<SignedInApp, SignInError> {
     secret_files::warn(&who.sources, &further_variables);
-    let caller = Caller::Further(excerpt(&app.called(), 160));
+    let caller = AppRole::Further(excerpt(&app.called(), 160));
     let candidates = who.offer(network).candidates(&further_variables)?;
     connect_as(&caller, candidates, who, network, clients).await
 }
 
 /// Joins the apps that signed in, the first of them first, and says who is left out.
-fn together(tried: Vec<Tried<'_>>) -> Result<Connection, Error> {
+fn together(tried: Vec<SignInAttempts<'_>>) -> Result<SignedInApp, Error> {
     contradictions(&tried)?;
-    let mut post: Option<Connection> = None;
+    let mut post: Option<SignedInApp> = None;
     let mut records = Vec::new();
     let mut first_error = None;
-    for Tried { app, who, result } in tried {
+    for SignInAttempts { app, who, result } in tried {
         let joined = match (result, &mut post) {
             (Err(error), _) => Err(error),
             (Ok(connection), None) if app.is_none() || is_sure(&who, &connection) => {
@@ -111,7 +115,7 @@ fn together(tried: Vec<Tried<'_>>) -> Result<Connection, Error> {
                 let lead = lead.app_id.as_deref().unwrap_or("the next app");
                 console::say(&format!("warning: {} takes the first app's place", excerpt(lead, 100)));
             }
-            Ok(Connection { apps: records, ..post })
+            Ok(SignedInApp { apps: records, ..post })
         }
         (None, Some(error)) => Err(error.into()),
         (None, None) => Err(SignInError::Broken.into()),
@@ -120,9 +124,9 @@ fn together(tried: Vec<Tried<'_>>) -> Result<Connection, Error> {
 
 /// Adds a partner, unless its token is for another tenant.
 fn join(
-    post: &mut Connection,
-    connection: Connection,
-    app: Option<&FurtherApp>,
+    post: &mut SignedInApp,
+    connection: SignedInApp,
+    app: Option<&AdditionalApp>,
     records: &mut Vec<AppRecord>,
 ) -> Result<(), SignInError> {
     if let (Some(expected), Some(found)) = (&post.tenant.id, &connection.tenant.id)
@@ -131,19 +135,19 @@ fn join(
         return Err(SignInError::PartnersTenant { expected: expected.clone(), found: found.clone() });
     }
     records.push(record(app, Ok(&connection)));
-    post.partners.push(Partner { graph: connection.graph, operator: connection.operator });
+    post.partners.push(AppClient { graph: connection.graph, operator: connection.operator });
     Ok(())
 }
 
 /// Whether an app may take the first one's place: its tenant is surely the one that was named.
-fn is_sure(who: &SignIn, connection: &Connection) -> bool {
+fn is_sure(who: &SignInSettings, connection: &SignedInApp) -> bool {
     who.tenant.is_some() && connection.tenant.id.is_some()
 }
 
 /// What shows only in tokens: the same app twice, or a person for an app.
-fn contradictions(tried: &[Tried<'_>]) -> Result<(), Error> {
+fn contradictions(tried: &[SignInAttempts<'_>]) -> Result<(), Error> {
     let mut seen: Vec<String> = Vec::new();
-    for Tried { app, result, .. } in tried {
+    for SignInAttempts { app, result, .. } in tried {
         let Ok(connection) = result else { continue };
         let name = || app.map_or("the first app".to_owned(), |app| excerpt(&app.called(), 160));
         if app.is_some() && connection.claims.app_only() == Some(false) {
@@ -166,7 +170,10 @@ fn contradictions(tried: &[Tried<'_>]) -> Result<(), Error> {
 }
 
 /// For the evidence.
-fn record(app: Option<&FurtherApp>, result: Result<&Connection, (&SignIn, &SignInError)>) -> AppRecord {
+fn record(
+    app: Option<&AdditionalApp>,
+    result: Result<&SignedInApp, (&SignInSettings, &SignInError)>,
+) -> AppRecord {
     let name = app.map(|app| app.name.clone());
     match result {
         Ok(connection) => AppRecord { name, ..AppRecord::of(&connection.operator) },
@@ -179,7 +186,7 @@ fn record(app: Option<&FurtherApp>, result: Result<&Connection, (&SignIn, &SignI
     }
 }
 
-fn say_left_out(app: Option<&FurtherApp>, who: &SignIn, error: &SignInError) {
+fn say_left_out(app: Option<&AdditionalApp>, who: &SignInSettings, error: &SignInError) {
     let name = match (app, &who.client_id) {
         (Some(app), _) => app.called(),
         (None, Some(id)) => format!("{id} (the first)"),

@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::open_files;
-use super::posts::{Post, at_work};
-use super::results::Results;
+use super::posts::{TenantClients, at_work};
+use super::results::RunResults;
 use super::resume_flags::ResumeFlags;
 use super::signals;
 use crate::console::Output;
 use crate::console::{self, Console, log};
-use crate::dispatch::{Dispatcher, Settings, Work};
+use crate::dispatch::{DispatchSettings, Dispatcher, TargetProgress};
 use crate::error::Error;
-use crate::event::{Began, Event, Order, Settled, Stop, TenantIndex};
+use crate::event::{BeganEvent, Event, SettledEvent, StopReason, TargetNo, TenantIndex};
 use crate::journal::{
-    FORMAT, FolderError, JOURNAL, Journal, JournalError, Ledger, Operator, PLAN_CSV, Place, RunFolder,
-    RunLock, RunRecord, fingerprint,
+    FORMAT, FolderError, JOURNAL, Journal, JournalError, JournalIndex, JournalPosition, OperatorRecord,
+    PLAN_CSV, RunFolder, RunLock, RunRecord, fingerprint,
 };
 use crate::outcome::Outcome;
 use crate::plan::{PlanReader, Target};
@@ -26,27 +26,27 @@ use crate::report::{self, Summary};
 use crate::shell;
 
 /// A run that is ready to be sent.
-pub(super) struct Ready {
+pub(super) struct RunSession {
     pub(super) folder: RunFolder,
     pub(super) lock: RunLock,
     pub(super) record: RunRecord,
     /// Who carries it out: where a run is resumed, perhaps another than who began it.
-    pub(super) operator: Operator,
+    pub(super) operator: OperatorRecord,
     pub(super) journal: Journal,
     pub(super) targets: Vec<Target>,
     /// What is to be done; all targets where there is none.
-    pub(super) resumed: Option<Vec<Work>>,
+    pub(super) resumed: Option<Vec<TargetProgress>>,
     /// How long Graph still wants to be left alone in each tenant (or in all), as it told an earlier process.
     pub(super) holds: Vec<(Option<TenantIndex>, Duration)>,
     /// The tenants in which an earlier process revoked somebody.
     pub(super) permitted: BTreeSet<TenantIndex>,
-    pub(super) settings: Settings,
+    pub(super) settings: DispatchSettings,
     /// Why nothing may be sent at all, if that is so.
-    pub(super) refused: Option<Stop>,
+    pub(super) refused: Option<StopReason>,
     /// Who sends, in each of the plan's tenants.
-    pub(super) posts: Vec<Post>,
+    pub(super) posts: Vec<TenantClients>,
     /// Who is protected by now and not sent: what the journal is to say of them.
-    pub(super) protected: Vec<Settled>,
+    pub(super) protected: Vec<SettledEvent>,
     /// What differs from what was approved, and who agreed to it.
     pub(super) confirmed: Vec<String>,
     /// What to give `resume` if something is left.
@@ -54,24 +54,25 @@ pub(super) struct Ready {
 }
 
 /// How it is shown.
-pub(super) struct Shown {
+pub(super) struct OutputMode {
     pub(super) progress: console::Progress,
     pub(super) output: Output,
 }
 
 /// Sends, reports, and gives the exit code.
-pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Error> {
+pub(super) async fn carry_out(mut ready: RunSession, shown: OutputMode) -> Result<u8, Error> {
     let interrupts = signals::listen()
         .map_err(|source| Error::Io { what: "can't listen for signals".to_owned(), source })?;
-    let orders: Option<Vec<Order>> =
+    let orders: Option<Vec<TargetNo>> =
         ready.resumed.as_ref().map(|work| work.iter().map(|work| work.order).collect());
     let apps = app_ids(&ready.posts);
-    let told: Option<Vec<Order>> = orders.as_ref().map(|orders| {
+    let told: Option<Vec<TargetNo>> = orders.as_ref().map(|orders| {
         orders.iter().copied().chain(ready.protected.iter().map(|settled| settled.target)).collect()
     });
-    let results = Results::start(shown.output, &ready.folder, &ready.record, told.as_deref(), &apps)?;
+    let results = RunResults::start(shown.output, &ready.folder, &ready.record, told.as_deref(), &apps)?;
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
-    let who = Who { operator: Some(&ready.operator), apps, confirmed: std::mem::take(&mut ready.confirmed) };
+    let who =
+        SignedInAs { operator: Some(&ready.operator), apps, confirmed: std::mem::take(&mut ready.confirmed) };
     begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), who)?;
     for settled in std::mem::take(&mut ready.protected) {
         if let Some(results) = &results {
@@ -87,15 +88,15 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
     let several = ready.posts.len();
     let targets: Arc<[Target]> = ready.targets.into();
-    let to_do: Box<dyn Iterator<Item = Order>> = match &orders {
+    let to_do: Box<dyn Iterator<Item = TargetNo>> = match &orders {
         Some(orders) => Box::new(orders.iter().copied()),
-        None => Box::new(1..=targets.len() as Order),
+        None => Box::new(1..=targets.len() as TargetNo),
     };
-    let options = console::Options {
+    let options = console::ConsoleOptions {
         progress: shown.progress,
         accepted: ready.settings.accepted.clone(),
-        tenants: console::Tenants::new(several, &targets, to_do),
-        ..console::Options::default()
+        tenants: console::TenantTable::new(several, &targets, to_do),
+        ..console::ConsoleOptions::default()
     };
     let console = Console::start(options, u64::from(left));
     let counted = Arc::clone(&revoked);
@@ -123,7 +124,7 @@ pub(super) async fn carry_out(mut ready: Ready, shown: Shown) -> Result<u8, Erro
     ready.permitted.into_iter().for_each(|tenant| dispatcher.is_permitted(tenant));
     let finished = dispatcher.run(interrupts).await;
     console.finish();
-    let ending = Ending {
+    let ending = RunEnd {
         results,
         stop: finished.stop.as_ref(),
         revoked: revoked.load(Ordering::Relaxed),
@@ -147,8 +148,8 @@ fn say_dropped(event: &Event) {
 
 /// Who takes up a run.
 #[derive(Default)]
-pub(super) struct Who<'a> {
-    pub(super) operator: Option<&'a Operator>,
+pub(super) struct SignedInAs<'a> {
+    pub(super) operator: Option<&'a OperatorRecord>,
     /// The ids of the apps that send.
     pub(super) apps: Vec<Arc<str>>,
     /// What differs from what was approved, and who agreed to it.
@@ -156,7 +157,7 @@ pub(super) struct Who<'a> {
 }
 
 /// The apps that send, each once.
-fn app_ids(posts: &[Post]) -> Vec<Arc<str>> {
+fn app_ids(posts: &[TenantClients]) -> Vec<Arc<str>> {
     let ids = posts.iter().flat_map(|post| &post.apps).filter_map(|app| app.operator.app_id.as_deref());
     let mut seen = std::collections::HashSet::new();
     ids.filter(|id| seen.insert(*id)).map(Arc::from).collect()
@@ -168,9 +169,9 @@ pub(super) fn begin(
     record: &RunRecord,
     left: u32,
     resumed: bool,
-    who: Who<'_>,
+    who: SignedInAs<'_>,
 ) -> Result<(), Error> {
-    journal.append(&Event::Began(Began {
+    journal.append(&Event::Began(BeganEvent {
         at: crate::dispatch::now(),
         format: FORMAT,
         run: record.id.clone(),
@@ -195,7 +196,7 @@ pub(super) fn new_journal(folder: &RunFolder) -> Result<Journal, Error> {
 }
 
 /// Reads a run's journal back.
-pub(super) fn read_ledger(folder: &RunFolder, record: &RunRecord) -> Result<Ledger, Error> {
+pub(super) fn read_ledger(folder: &RunFolder, record: &RunRecord) -> Result<JournalIndex, Error> {
     check_counts(folder, record)?;
     let mut users = vec![0; record.plan.targets as usize];
     for row in PlanReader::open(folder.dir(), &record.plan.sha256)? {
@@ -205,7 +206,7 @@ pub(super) fn read_ledger(folder: &RunFolder, record: &RunRecord) -> Result<Ledg
             *user = fingerprint(&row.user_id);
         }
     }
-    let mut ledger = Ledger::read(folder.dir(), &users, &record.plan.sha256)?;
+    let mut ledger = JournalIndex::read(folder.dir(), &users, &record.plan.sha256)?;
     ledger.check_run(&record.id)?;
     Ok(ledger)
 }
@@ -242,13 +243,13 @@ fn restored(folder: &RunFolder, record: &RunRecord) -> Result<Vec<String>, Error
 }
 
 /// How a process came to its end.
-pub(super) struct Ending<'a> {
-    pub(super) results: Option<Results>,
-    pub(super) stop: Option<&'a Stop>,
+pub(super) struct RunEnd<'a> {
+    pub(super) results: Option<RunResults>,
+    pub(super) stop: Option<&'a StopReason>,
     /// Users whom it signed out.
     pub(super) revoked: u64,
     /// Where it wrote its journal.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<JournalPosition>,
     pub(super) flags: &'a ResumeFlags,
 }
 
@@ -257,9 +258,9 @@ pub(super) fn report(
     folder: &RunFolder,
     record: &RunRecord,
     output: Output,
-    ending: Ending<'_>,
+    ending: RunEnd<'_>,
 ) -> Result<u8, Error> {
-    let Ending { results, stop, revoked, place, flags } = ending;
+    let RunEnd { results, stop, revoked, place, flags } = ending;
     let made =
         own_journal(place.as_ref()).and_then(|()| read_ledger(folder, record)).and_then(|mut ledger| {
             // A journal that can't be written can't hold why the run stopped.
@@ -284,18 +285,20 @@ pub(super) fn report(
                 None => console::say(&format!("error: the reports could not be made: {error}")),
             }
             let more = match stop {
-                Some(Stop::Runtime { .. }) => " There may be more, whose answers could not be recorded.",
+                Some(StopReason::Runtime { .. }) => {
+                    " There may be more, whose answers could not be recorded."
+                }
                 _ => "",
             };
             console::say(&format!("Signed out by this process all the same: {users}.{more}"));
             console::say(&format!("Once that is mended: {}", flags.command(folder.path())));
-            return Ok(stop.map_or(1, Stop::exit_code));
+            return Ok(stop.map_or(1, StopReason::exit_code));
         }
     };
     if output != Output::Text {
         warn_altered(&summary);
     }
-    let code = stop.map_or(summary.exit_code, Stop::exit_code);
+    let code = stop.map_or(summary.exit_code, StopReason::exit_code);
     let rows_out = results.is_none_or(|results| results.finish(ledger));
     let shown = show(&summary, folder, record, flags, output);
     if let Err(error) = &shown {
@@ -307,7 +310,7 @@ pub(super) fn report(
 }
 
 /// The journal that this process wrote, and no other, says what it did.
-fn own_journal(place: Option<&Place>) -> Result<(), Error> {
+fn own_journal(place: Option<&JournalPosition>) -> Result<(), Error> {
     match place.filter(|place| place.is_lost()) {
         Some(place) => Err(JournalError::Lost { path: place.path().to_owned() }.into()),
         None => Ok(()),
@@ -371,7 +374,7 @@ fn next_commands(
     let hopeless = summary.count(Outcome::Invalid) + summary.count(Outcome::AcceptedNoEffect);
     if summary.not_done > hopeless {
         let raised = match &summary.stopped {
-            Some(report::Stopped { why: Stop::MaxUsers { planned, .. }, .. }) => {
+            Some(report::StopRecord { why: StopReason::MaxUsers { planned, .. }, .. }) => {
                 format!(" --max-users {planned}")
             }
             _ => String::new(),

@@ -1,32 +1,32 @@
 //! Caps and consent: whether a plan may be sent, and who said so. All of it before a run folder exists.
 
-use super::connect::Connection;
-use super::run::Prepared;
-use super::tenants::Crew;
+use super::connect::SignedInApp;
+use super::run::PreparedRun;
+use super::tenants::TenantSessions;
 use crate::cli::{CapArgs, ConsentArgs};
-use crate::console::question::{self, About, Answer, Wanted};
+use crate::console::question::{self, ConfirmationSummary, ExpectedAnswer, TypedAnswer};
 use crate::console::wording;
-use crate::directory::NotChecked;
+use crate::directory::UncheckedRead;
 use crate::error::Error;
 use crate::journal::TenantRecord;
 use crate::outcome::Outcome;
-use crate::plan::{Caution, Draft, Share, wants_number};
-use crate::plan_file::Tenant;
+use crate::plan::{Draft, ExtraConfirmation, MaxShare, wants_number};
+use crate::plan_file::PlanFileTenant;
 
 /// What limits a plan, beside `--max-users`.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Limits {
+pub(super) struct ConfirmationLimits {
     /// `--expect-count`.
     pub(super) expect_count: Option<u32>,
     /// `--max-share`.
-    pub(super) max_share: Option<Share>,
+    pub(super) max_share: Option<MaxShare>,
     /// Whether every user of the tenant is chosen.
     pub(super) all_users: bool,
 }
 
-impl Limits {
-    pub(super) fn new(caps: &CapArgs, all_users: bool) -> Limits {
-        Limits { expect_count: caps.expect_count, max_share: caps.max_share, all_users }
+impl ConfirmationLimits {
+    pub(super) fn new(caps: &CapArgs, all_users: bool) -> ConfirmationLimits {
+        ConfirmationLimits { expect_count: caps.expect_count, max_share: caps.max_share, all_users }
     }
 
     /// Refuses a plan of another size than the one expected.
@@ -53,10 +53,10 @@ impl ConsentArgs {
 /// # Errors
 /// When the plan is refused by a cap, or somebody says no, or nobody says what has to be said.
 pub(super) async fn confirm(
-    prepared: &mut Prepared,
-    crew: &Crew,
+    prepared: &mut PreparedRun,
+    crew: &TenantSessions,
     consent: &ConsentArgs,
-    limits: &Limits,
+    limits: &ConfirmationLimits,
 ) -> Result<Vec<String>, Error> {
     let users = prepared.draft.targets() as u64;
     limits.check_count(prepared.draft.targets())?;
@@ -70,7 +70,8 @@ pub(super) async fn confirm(
         };
     }
     let facts = prepared.draft.facts();
-    let cautions = Caution::of(facts, users, limits.all_users, limits.max_share).map_err(Error::Usage)?;
+    let cautions =
+        ExtraConfirmation::of(facts, users, limits.all_users, limits.max_share).map_err(Error::Usage)?;
     if let Some(caution) = cautions.first().filter(|_| consent.yes) {
         return Err(Error::Usage(format!(
             "{}. --yes is not enough for that: give --yes-i-mean {users} if these {} are meant. Nothing was sent",
@@ -101,23 +102,23 @@ pub(super) async fn confirm(
 
 /// The question, and one more for each thing that wants a number of its own.
 async fn ask(
-    prepared: &mut Prepared,
-    crew: &Crew,
+    prepared: &mut PreparedRun,
+    crew: &TenantSessions,
     users: u64,
-    cautions: &[Caution],
+    cautions: &[ExtraConfirmation],
 ) -> Result<Vec<String>, Error> {
     let columns = question::columns();
     let number = wants_number(prepared.draft.facts(), users);
-    let wanted = if number { Wanted::Number(users) } else { Wanted::Yes };
+    let wanted = if number { ExpectedAnswer::Number(users) } else { ExpectedAnswer::Yes };
     let place = place(prepared, crew).await;
     let text = about(prepared, crew, &place, |about| question::confirmation(about, wanted, columns));
     let mut confirmed = vec![answer(&text, wanted)?];
     for caution in cautions {
         let wanted = match caution {
-            Caution::AllUsers | Caution::Share { .. } | Caution::GlobalAdministratorsOf { .. } => {
-                Wanted::Number(users)
-            }
-            Caution::GlobalAdministrators { among, of } => Wanted::Of(*among, *of),
+            ExtraConfirmation::AllUsers
+            | ExtraConfirmation::Share { .. }
+            | ExtraConfirmation::GlobalAdministratorsOf { .. } => ExpectedAnswer::Number(users),
+            ExtraConfirmation::GlobalAdministrators { among, of } => ExpectedAnswer::Of(*among, *of),
         };
         let sentence = caution.sentence();
         let typed = answer(&question::caution(&sentence, wanted, columns), wanted)?;
@@ -127,33 +128,37 @@ async fn ask(
 }
 
 /// Asks one question; gives what was typed.
-fn answer(text: &str, wanted: Wanted) -> Result<String, Error> {
+fn answer(text: &str, wanted: ExpectedAnswer) -> Result<String, Error> {
     match (question::ask(text, wanted), wanted) {
-        (Ok(Answer::Yes), Wanted::Yes) => Ok("answered yes".to_owned()),
-        (Ok(Answer::Yes), wanted) => Ok(format!("typed {wanted}")),
-        (Ok(Answer::No), Wanted::Yes) => Err(Error::Declined),
-        (Ok(Answer::No), wanted) => Err(Error::Refused(format!("what was typed is not {wanted}"))),
+        (Ok(TypedAnswer::Yes), ExpectedAnswer::Yes) => Ok("answered yes".to_owned()),
+        (Ok(TypedAnswer::Yes), wanted) => Ok(format!("typed {wanted}")),
+        (Ok(TypedAnswer::No), ExpectedAnswer::Yes) => Err(Error::Declined),
+        (Ok(TypedAnswer::No), wanted) => Err(Error::Refused(format!("what was typed is not {wanted}"))),
         (Err(_), _) => Err(Error::NoTerminal),
     }
 }
 
 /// The tenant by all that is known of it. Its name only informs: where it can't be read, that is told.
-pub(super) async fn tenant(draft: &mut Draft, given: &Option<String>, connection: &Connection) -> Tenant {
+pub(super) async fn tenant(
+    draft: &mut Draft,
+    given: &Option<String>,
+    connection: &SignedInApp,
+) -> PlanFileTenant {
     let name = match connection.directory.within(draft.budget()).organization().await {
         Ok(tenant) => tenant.name,
         Err(why) => {
-            draft.note_unchecked(NotChecked::new(why).line("the tenant's name"));
+            draft.note_unchecked(UncheckedRead::new(why).line("the tenant's name"));
             None
         }
     };
-    Tenant { given: given.clone(), id: connection.tenant.id.clone(), name }
+    PlanFileTenant { given: given.clone(), id: connection.tenant.id.clone(), name }
 }
 
 /// So many tenants are named, those with the most users first.
 const NAMED: usize = 5;
 
 /// Where it goes: the tenant by all that is known of it, or the tenants with their users.
-async fn place(prepared: &mut Prepared, crew: &Crew) -> String {
+async fn place(prepared: &mut PreparedRun, crew: &TenantSessions) -> String {
     match crew.first().filter(|_| !crew.are_several()) {
         Some(connection) => tenant(&mut prepared.draft, &crew.who().tenant, connection).await.shown(),
         None => tenants(&prepared.tenants),
@@ -187,10 +192,10 @@ fn tenants(records: &[TenantRecord]) -> String {
 
 /// Shows a prepared plan: where it goes, and what is known of it.
 pub(super) fn about<R>(
-    prepared: &Prepared,
-    crew: &Crew,
+    prepared: &PreparedRun,
+    crew: &TenantSessions,
     place: &str,
-    show: impl FnOnce(&About<'_>) -> R,
+    show: impl FnOnce(&ConfirmationSummary<'_>) -> R,
 ) -> R {
     let record = prepared.draft.record();
     let left_out: Vec<(Outcome, u64)> = record.left_out.into_iter().collect();
@@ -199,7 +204,7 @@ pub(super) fn about<R>(
         None => prepared.network.cloud.to_string(),
     };
     let identity = identity(crew);
-    show(&About {
+    show(&ConfirmationSummary {
         cloud: &cloud,
         tenant: place,
         identity: identity.as_deref(),
@@ -212,10 +217,10 @@ pub(super) fn about<R>(
 }
 
 /// Who sends: the app or the person, or how many apps.
-fn identity(crew: &Crew) -> Option<String> {
+fn identity(crew: &TenantSessions) -> Option<String> {
     let mut known: Vec<String> = crew
         .connections()
-        .map(|Connection { operator, partners, .. }| {
+        .map(|SignedInApp { operator, partners, .. }| {
             let whom = operator.user.as_ref().or(operator.app_id.as_ref());
             let one =
                 whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth));

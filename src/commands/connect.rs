@@ -4,43 +4,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::posts::{Partner, Post};
+use super::posts::{AppClient, TenantClients};
 use super::prompt;
 use super::secret_files;
 use super::verified::{self, VerifiedTenant};
 use crate::console;
 use crate::directory::Directory;
 use crate::doctor::clock;
-use crate::doctor::permissions::{self, Permissions, Revoking};
+use crate::doctor::permissions::{self, Permissions, RevokePermission};
 use crate::error::Error;
 use crate::graph::HttpGraph;
 use crate::http::{self, HttpClients};
 use crate::identity::{
-    Auth, Candidates, Credential, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
-    process_variables,
+    Auth, Credential, CredentialChain, SignInError, SignedIn, SkippedCredential, TokenClaims, Tokens,
+    check_audience, process_variables,
 };
-use crate::journal::{AppRecord, Operator};
-use crate::settings::{Network, SignIn};
+use crate::journal::{AppRecord, OperatorRecord};
+use crate::settings::{NetworkSettings, SignInSettings};
 
 /// A signed-in connection to Graph.
-pub(super) struct Connection {
+pub(super) struct SignedInApp {
     pub(super) graph: Arc<HttpGraph>,
     pub(super) directory: Directory,
     pub(super) claims: TokenClaims,
-    pub(super) operator: Operator,
+    pub(super) operator: OperatorRecord,
     /// When a ready token ends, as far as it tells; others are renewed.
     pub(super) ends: Option<Timestamp>,
     /// Whether a new ready token may come by itself, in its file.
     pub(super) rereads: bool,
     /// Further apps that send in the same tenant.
-    pub(super) partners: Vec<Partner>,
+    pub(super) partners: Vec<AppClient>,
     /// All apps that were to send, for the evidence.
     pub(super) apps: Vec<AppRecord>,
     /// Which tenant that is, as far as it is known for sure.
     pub(super) tenant: VerifiedTenant,
 }
 
-impl Connection {
+impl SignedInApp {
     /// How many apps send.
     pub(super) fn senders(&self) -> usize {
         1 + self.partners.len()
@@ -52,30 +52,33 @@ impl Connection {
     }
 
     /// All apps of the tenant, this one first.
-    pub(super) fn post(self) -> Post {
-        let first = Partner { graph: self.graph, operator: self.operator };
-        Post { apps: std::iter::once(first).chain(self.partners).collect(), refused: None }
+    pub(super) fn post(self) -> TenantClients {
+        let first = AppClient { graph: self.graph, operator: self.operator };
+        TenantClients { apps: std::iter::once(first).chain(self.partners).collect(), refused: None }
     }
 }
 
 /// Signs in with what the flags and the environment offer, and checks that the token fits the tenant and the cloud.
-pub(super) async fn sign_in(sign_in: &SignIn, network: &Network) -> Result<Connection, Error> {
+pub(super) async fn sign_in(
+    sign_in: &SignInSettings,
+    network: &NetworkSettings,
+) -> Result<SignedInApp, Error> {
     secret_files::warn(&sign_in.sources, &process_variables);
     connect(sign_in.offer(network).candidates(&process_variables)?, sign_in, network).await
 }
 
 /// Signs in with one of these candidates.
 pub(super) async fn connect(
-    candidates: Candidates,
-    sign_in: &SignIn,
-    network: &Network,
-) -> Result<Connection, Error> {
+    candidates: CredentialChain,
+    sign_in: &SignInSettings,
+    network: &NetworkSettings,
+) -> Result<SignedInApp, Error> {
     let clients = clients(network)?;
-    Ok(connect_as(&Caller::First, candidates, sign_in, network, clients).await?)
+    Ok(connect_as(&AppRole::First, candidates, sign_in, network, clients).await?)
 }
 
 /// The HTTP clients, which all apps of a process share.
-pub(super) fn clients(network: &Network) -> Result<HttpClients, Error> {
+pub(super) fn clients(network: &NetworkSettings) -> Result<HttpClients, Error> {
     let clients = network.clients()?;
     for loss in http::overruled(&network.connect_to) {
         console::say(&format!("warning: {loss}"));
@@ -85,9 +88,9 @@ pub(super) fn clients(network: &Network) -> Result<HttpClients, Error> {
 
 /// What was said while several tenants were signed in to.
 #[derive(Default)]
-pub(super) struct Said(Mutex<Vec<String>>);
+pub(super) struct MessageLog(Mutex<Vec<String>>);
 
-impl Said {
+impl MessageLog {
     fn add(&self, sentence: String) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(sentence);
     }
@@ -99,40 +102,40 @@ impl Said {
 }
 
 /// Who signs in, for what is said of it.
-pub(super) enum Caller<'a> {
+pub(super) enum AppRole<'a> {
     /// The one app, or the first of several.
     First,
     /// A further one, by what it is called.
     Further(String),
     /// The app in one of several tenants: what is said is kept, since most of them say the same.
-    Tenant(&'a Said),
+    Tenant(&'a MessageLog),
 }
 
-impl Caller<'_> {
+impl AppRole<'_> {
     fn warn(&self, what: &str) {
         match self {
-            Caller::First => console::say(&format!("warning: {what}")),
-            Caller::Further(name) => console::say(&format!("warning: app {name}: {what}")),
-            Caller::Tenant(said) => said.add(format!("warning: {what}")),
+            AppRole::First => console::say(&format!("warning: {what}")),
+            AppRole::Further(name) => console::say(&format!("warning: app {name}: {what}")),
+            AppRole::Tenant(said) => said.add(format!("warning: {what}")),
         }
     }
 
     fn say(&self, what: String) {
         match self {
-            Caller::First | Caller::Further(_) => console::say(&what),
-            Caller::Tenant(said) => said.add(what),
+            AppRole::First | AppRole::Further(_) => console::say(&what),
+            AppRole::Tenant(said) => said.add(what),
         }
     }
 }
 
 /// Signs in with one of these candidates, by clients that are there already.
 pub(super) async fn connect_as(
-    caller: &Caller<'_>,
-    candidates: Candidates,
-    sign_in: &SignIn,
-    network: &Network,
+    caller: &AppRole<'_>,
+    candidates: CredentialChain,
+    sign_in: &SignInSettings,
+    network: &NetworkSettings,
     clients: HttpClients,
-) -> Result<Connection, SignInError> {
+) -> Result<SignedInApp, SignInError> {
     if let Some(given) = &sign_in.tenant {
         verified::read(given)?;
     }
@@ -151,7 +154,7 @@ pub(super) async fn connect_as(
         check_audience(audience, network.cloud, network.graph_root())?;
     }
     check_permission(caller, &claims)?;
-    if let (Caller::First | Caller::Tenant(_), Some(off)) = (caller, skew.and_then(clock::off)) {
+    if let (AppRole::First | AppRole::Tenant(_), Some(off)) = (caller, skew.and_then(clock::off)) {
         caller.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
     }
     let operator = operator(&tokens, &claims, sign_in);
@@ -160,7 +163,7 @@ pub(super) async fn connect_as(
     let by_tenant = matches!(credential, Credential::App(_) | Credential::Device(_));
     let (root, tokens) = (network.graph_root(), Arc::new(tokens));
     let directory = Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims);
-    let asked = verified::Asked {
+    let asked = verified::VerificationRequest {
         claims: &claims,
         by_tenant,
         authority: network.authority(),
@@ -176,7 +179,7 @@ pub(super) async fn connect_as(
     if let Some(id) = &tenant.id {
         tokens.stay_in(id);
     }
-    Ok(Connection {
+    Ok(SignedInApp {
         directory,
         tenant,
         graph: Arc::new(HttpGraph::new(clients, root, tokens).with_priority(network.priority)),
@@ -190,8 +193,8 @@ pub(super) async fn connect_as(
 }
 
 /// Who signed in, as far as the token and the machine tell.
-fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignIn) -> Operator {
-    Operator {
+fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignInSettings) -> OperatorRecord {
+    OperatorRecord {
         auth: tokens.credential().word().to_owned(),
         app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
         user: claims.user().map(str::to_owned),
@@ -201,7 +204,7 @@ fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignIn) -> Operator
 }
 
 /// Says which way was taken, and why not the ones before it.
-fn say_choice(caller: &Caller<'_>, auth: Auth, passed_over: &[PassedOver]) {
+fn say_choice(caller: &AppRole<'_>, auth: Auth, passed_over: &[SkippedCredential]) {
     for way in passed_over {
         tracing::info!(way = way.auth.word(), why = way.why, "way to sign in passed over");
     }
@@ -209,7 +212,7 @@ fn say_choice(caller: &Caller<'_>, auth: Auth, passed_over: &[PassedOver]) {
 }
 
 /// One line: what is simply not set up is only named, for there is always some of it.
-fn choice(auth: Auth, passed_over: &[PassedOver]) -> String {
+fn choice(auth: Auth, passed_over: &[SkippedCredential]) -> String {
     let (notable, absent): (Vec<_>, Vec<_>) = passed_over.iter().partition(|way| way.notable);
     let absent: Vec<&str> = absent.iter().map(|way| way.auth.word()).collect();
     let mut parts: Vec<String> = notable.iter().map(|way| format!("{}: {}", way.auth, way.why)).collect();
@@ -233,15 +236,15 @@ pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
 
 /// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
 /// One that lists none may still be good; Graph tells.
-fn check_permission(caller: &Caller<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
+fn check_permission(caller: &AppRole<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
     let found = Permissions::of(claims);
     let app_only = claims.app_only() != Some(false);
     match found.revoking {
-        Revoking::Missing => Err(SignInError::NoPermission {
+        RevokePermission::Missing => Err(SignInError::NoPermission {
             listed: found.listed.join(", "),
             advice: permissions::advice(app_only),
         }),
-        Revoking::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
+        RevokePermission::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
             caller.warn(&format!(
                 "the token lists no permission; if Graph refuses, {}",
                 permissions::advice(app_only)
@@ -262,7 +265,7 @@ fn host_file() -> Option<String> {
 }
 
 /// `me` is the signed-in user, and an app has none.
-pub(super) fn check_me(names_me: bool, connection: &Connection) -> Result<(), Error> {
+pub(super) fn check_me(names_me: bool, connection: &SignedInApp) -> Result<(), Error> {
     if names_me && !connection.partners.is_empty() {
         return Err(Error::Usage(
             "the input names `me`, and several apps would send, which are no user: name the user by id, or leave the \

@@ -9,16 +9,18 @@ use super::{open_files, profiles, prompt, protection, secret_files, standard_inp
 use crate::cli::DoctorArgs;
 use crate::console::{self, Output};
 use crate::directory::Directory;
-use crate::doctor::network::{self, Server, Sight};
-use crate::doctor::text::{self, Format};
+use crate::doctor::network::{self, ProbedServer, ServerView};
+use crate::doctor::text::{self, DoctorFormat};
 use crate::doctor::{Finding, Findings, certificate, clock, machine, pace, permissions, roles, setup, token};
 use crate::error::Error;
 use crate::http::HttpClients;
 use crate::identity::{
-    Auth, Authority, Candidates, PassedOver, SignInError, SignedIn, TokenClaims, Tokens, check_audience,
-    process_variables, tenant_of,
+    Auth, Authority, CredentialChain, SignInError, SignedIn, SkippedCredential, TokenClaims, Tokens,
+    check_audience, process_variables, tenant_of,
 };
-use crate::settings::{Apps, Evidence, Network, Sending, SignIn, profiled};
+use crate::settings::{
+    AppSettings, EvidenceSettings, NetworkSettings, SendingSettings, SignInSettings, profiled,
+};
 
 /// How long the sign-in may take. A run is more patient with a busy token endpoint; here somebody waits.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -43,14 +45,14 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
         profiles::take(profile, &mut args.sign_in, &mut args.network, Output::Text)?;
         profile.examined(&mut args);
     }
-    let network = Network::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
-    let who = SignIn::new(&args.sign_in);
-    let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
+    let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
+    let who = SignInSettings::new(&args.sign_in);
+    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&[], &who.sources)?;
     if args.setup {
         return put(&setup::script(network.cloud, who.sources.auth.unwrap_or_default())).map(|()| 0);
     }
-    let sending = Sending::new(&args.sending);
+    let sending = SendingSettings::new(&args.sending);
     network.notices.iter().for_each(|notice| console::say(notice));
     secret_files::warn(&who.sources, &process_variables);
     let mut findings = Findings::default();
@@ -62,14 +64,14 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
         }
         Err(error) => no_https(error.into(), &mut findings),
     }
-    let dir = &Evidence::new(&args.evidence).output_dir;
+    let dir = &EvidenceSettings::new(&args.evidence).output_dir;
     findings.add(machine::run_folder(dir));
     findings.add(machine::disk(dir));
     findings.add(machine::open_files(sending.jobs.most(), open_files::fitting(sending.jobs.most()).0));
     findings.add(pace::judge(&sending, 1 + apps.further.len()));
     put(&match args.output {
-        Format::Text => text::page(&findings, coloured(), console::columns_out()),
-        Format::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
+        DoctorFormat::Text => text::page(&findings, coloured(), console::columns_out()),
+        DoctorFormat::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
     })?;
     Ok(findings.exit_code())
 }
@@ -102,9 +104,9 @@ fn no_https(error: Error, findings: &mut Findings) {
 
 /// Signs each further app in. One that can't is left out of a run, which starts all the same.
 async fn further_apps(
-    who: &SignIn,
-    apps: &Apps,
-    network: &Network,
+    who: &SignInSettings,
+    apps: &AppSettings,
+    network: &NetworkSettings,
     clients: &HttpClients,
     findings: &mut Findings,
 ) {
@@ -129,8 +131,8 @@ async fn further_apps(
 
 /// Looks at both servers, signs in, and looks at the token.
 async fn examine(
-    who: &SignIn,
-    network: &Network,
+    who: &SignInSettings,
+    network: &NetworkSettings,
     protect: &[String],
     clients: HttpClients,
     findings: &mut Findings,
@@ -142,7 +144,7 @@ async fn examine(
     let tenant = who.tenant.clone().unwrap_or_else(|| "common".to_owned());
     let configuration = Authority { root: authority_root.clone(), tenant }.openid_configuration();
     let graph_url = format!("{graph_root}/v1.0/");
-    let graph = Server {
+    let graph = ProbedServer {
         name_check: "graph-name",
         tls_check: "graph-tls",
         root: graph_root,
@@ -152,7 +154,7 @@ async fn examine(
         own: graph_root == network.cloud.graph_root(),
         ends_with: Some(RUNTIME),
     };
-    let authority = Server {
+    let authority = ProbedServer {
         name_check: "authority-name",
         tls_check: "authority-tls",
         root: authority_root.as_str(),
@@ -182,7 +184,7 @@ async fn examine(
     }
     let resolved = of_authority.seen.ok().and_then(|seen| tenant_of(&seen.body).map(|id| id.to_string()));
     let ahead = ahead.unwrap_or_default();
-    let place = Place { who, network, protect, resolved: resolved.as_deref(), ahead };
+    let place = DoctorTarget { who, network, protect, resolved: resolved.as_deref(), ahead };
     match candidates.map(|candidates| candidates.asking(&prompt::on_screen())) {
         Ok(candidates) => credential(&place, candidates, clients, findings).await,
         Err(error) => no_token(&error, findings),
@@ -190,7 +192,7 @@ async fn examine(
 }
 
 /// Which roots the verifier takes.
-fn roots(network: &Network) -> String {
+fn roots(network: &NetworkSettings) -> String {
     // Beside the system's store on Windows and Apple's systems, in its place elsewhere.
     let beside = cfg!(any(windows, target_vendor = "apple"));
     let variables: &[&str] = if beside { &["SSL_CERT_FILE"] } else { &["SSL_CERT_FILE", "SSL_CERT_DIR"] };
@@ -207,14 +209,14 @@ fn roots(network: &Network) -> String {
     roots
 }
 
-fn ahead(sight: &Sight) -> Option<i64> {
+fn ahead(sight: &ServerView) -> Option<i64> {
     sight.seen.as_ref().ok()?.ahead
 }
 
 /// What a token is compared with.
-struct Place<'a> {
-    who: &'a SignIn,
-    network: &'a Network,
+struct DoctorTarget<'a> {
+    who: &'a SignInSettings,
+    network: &'a NetworkSettings,
     /// The protect list that the run will have.
     protect: &'a [String],
     /// The id of the tenant that is named.
@@ -225,8 +227,8 @@ struct Place<'a> {
 
 /// Signs in for real.
 async fn credential(
-    place: &Place<'_>,
-    candidates: Candidates,
+    place: &DoctorTarget<'_>,
+    candidates: CredentialChain,
     clients: HttpClients,
     findings: &mut Findings,
 ) {
@@ -261,7 +263,7 @@ async fn credential(
 }
 
 /// Ways that were passed over, a line each.
-fn listed(ways: &[PassedOver]) -> impl Iterator<Item = String> {
+fn listed(ways: &[SkippedCredential]) -> impl Iterator<Item = String> {
     ways.iter().map(|way| format!("passed over {}: {}", way.auth, way.why))
 }
 
@@ -290,7 +292,7 @@ fn skip_token(findings: &mut Findings) {
     }
 }
 
-fn look_at_token(place: &Place<'_>, signed_in: &SignedIn, findings: &mut Findings) {
+fn look_at_token(place: &DoctorTarget<'_>, signed_in: &SignedIn, findings: &mut Findings) {
     let claims = claims_of(&signed_in.tokens);
     if let Some(certificate) = signed_in.tokens.credential().certificate() {
         let (subject, thumbprint) = (certificate.subject(), certificate.thumbprint());
@@ -309,7 +311,7 @@ fn look_at_token(place: &Place<'_>, signed_in: &SignedIn, findings: &mut Finding
     }
 }
 
-fn audience(network: &Network, claims: &TokenClaims) -> Finding {
+fn audience(network: &NetworkSettings, claims: &TokenClaims) -> Finding {
     let Some(audience) = claims.aud.as_deref() else {
         return Finding::info("audience", "the token does not tell whom it is for");
     };

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::confirm::Limits;
-use super::connect::{Connection, check_me, connect};
-use super::made_up::{self, MadeUp};
-use super::posts::Partner;
-use super::run::{self, Prepared};
-use super::tenants::Crew;
+use super::confirm::ConfirmationLimits;
+use super::connect::{SignedInApp, check_me, connect};
+use super::made_up::{self, SyntheticTenant};
+use super::posts::AppClient;
+use super::run::{self, PreparedRun};
+use super::tenants::TenantSessions;
 use super::{profiles, start_logs};
 use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
@@ -21,10 +21,10 @@ use crate::error::Error;
 use crate::graph::Priority;
 use crate::harmless::excerpt;
 use crate::http::MAX_WAIT;
-use crate::identity::{Auth, Cloud, Sources};
-use crate::plan::{Signed, Tenants};
+use crate::identity::{Auth, Cloud, CredentialSources};
+use crate::plan::{Operator, PlanTenants};
 use crate::settings::profiled;
-use crate::settings::{Credentials, Network, Sending, SignIn, wishes};
+use crate::settings::{CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, wishes};
 use crate::simulator::{Config, Simulator};
 
 /// The simulated tenant.
@@ -51,7 +51,7 @@ pub(super) struct DrillRecord {
     apps: u8,
     /// The made-up tenant, where the drill reads one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    tenant: Option<MadeUp>,
+    tenant: Option<SyntheticTenant>,
 }
 
 /// Drills of older versions had one app.
@@ -60,7 +60,7 @@ fn one() -> u8 {
 }
 
 impl DrillRecord {
-    fn new(args: DrillSimulatorArgs, tenant: Option<MadeUp>) -> DrillRecord {
+    fn new(args: DrillSimulatorArgs, tenant: Option<SyntheticTenant>) -> DrillRecord {
         DrillRecord {
             speed: args.speed,
             latency_ms: args.latency.as_millis() as u64,
@@ -98,7 +98,9 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     }
     let mut wishes = wishes(&args.work)?;
     let tenant = match wishes.need_directory() {
-        true => Some(MadeUp::new(args.users, args.simulator.seed, &args.files, &args.work, &wishes)?),
+        true => {
+            Some(SyntheticTenant::new(args.users, args.simulator.seed, &args.files, &args.work, &wishes)?)
+        }
         false => None,
     };
     if tenant.is_some() && args.files.is_empty() && wishes.selectors.is_empty() {
@@ -114,7 +116,8 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     }
     if args.work.dry_run && tenant.is_none() {
         let draft =
-            run::compose(gathered, &wishes, &Tenants::one(Signed::default(), None, []), &args.work).await?;
+            run::compose(gathered, &wishes, &PlanTenants::one(Operator::default(), None, []), &args.work)
+                .await?;
         return run::dry_run(draft, args.work.output.output);
     }
     let drill = DrillRecord::new(args.simulator, tenant);
@@ -122,26 +125,26 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     let (network, who, connection) = sign_in(&simulator, &drill, args.timeout).await?;
     let (signed, directory) = match &drill.tenant {
         Some(_) => (run::signed(&connection), Some(&connection.directory)),
-        None => (Signed::default(), None),
+        None => (Operator::default(), None),
     };
     let directory = directory.filter(|_| !args.work.choosing.no_lookup);
-    let draft = run::compose(gathered, &wishes, &Tenants::one(signed, directory, []), &args.work).await?;
+    let draft = run::compose(gathered, &wishes, &PlanTenants::one(signed, directory, []), &args.work).await?;
     if args.work.dry_run {
         return run::dry_run(draft, args.work.output.output);
     }
     check_me(draft.names_me(), &connection)?;
-    Limits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
+    ConfirmationLimits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
     if args.work.output.output != Output::None {
         if let Some(column) = draft.tenant_column() {
             console::say(&one_tenant(column));
         }
         console::say(&banner(&simulator, &drill));
     }
-    let sending = Sending::new(&args.work.sending);
+    let sending = SendingSettings::new(&args.work.sending);
     let speed = drill.pace();
     let drill = serde_json::to_value(&drill).ok();
-    let crew = Crew::of_one(connection, &who);
-    let mut prepared = Prepared::new(draft, sending, network, Credentials::of_one(who), profile);
+    let crew = TenantSessions::of_one(connection, &who);
+    let mut prepared = PreparedRun::new(draft, sending, network, CredentialSettings::of_one(who), profile);
     prepared.drill = drill;
     let code = run::send(prepared, crew, args.work, speed).await;
     simulator.stop().await;
@@ -170,9 +173,9 @@ pub(super) async fn sign_in(
     simulator: &Simulator,
     drill: &DrillRecord,
     timeout: Duration,
-) -> Result<(Network, SignIn, Connection), Error> {
+) -> Result<(NetworkSettings, SignInSettings, SignedInApp), Error> {
     let url = simulator.url().parse().map_err(|error| Error::Simulator(format!("{error}")))?;
-    let network = Network {
+    let network = NetworkSettings {
         cloud: Cloud::Global,
         graph_url: Some(url),
         authority_url: simulator.url().parse().ok(),
@@ -183,18 +186,18 @@ pub(super) async fn sign_in(
         priority: Priority::default(),
         notices: Vec::new(),
     };
-    let who = SignIn {
+    let who = SignInSettings {
         tenant: Some(TENANT.to_owned()),
         client_id: Some(app(0)),
-        sources: Sources { auth: Some(Auth::ClientSecret), ..Sources::default() },
+        sources: CredentialSources { auth: Some(Auth::ClientSecret), ..CredentialSources::default() },
     };
     let secret = |name: &str| (name == "AZURE_CLIENT_SECRET").then(|| SECRET.to_owned());
     let mut connection = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;
     for number in 1..drill.apps {
-        let who = SignIn { client_id: Some(app(number)), ..who.clone() };
+        let who = SignInSettings { client_id: Some(app(number)), ..who.clone() };
         let partner = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;
         connection.apps.extend(partner.apps);
-        connection.partners.push(Partner { graph: partner.graph, operator: partner.operator });
+        connection.partners.push(AppClient { graph: partner.graph, operator: partner.operator });
     }
     Ok((network, who, connection))
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::connect::Connection;
+use super::connect::SignedInApp;
 use crate::console::{self, TimeLeft, wording};
-use crate::doctor::{Status, machine, pace};
+use crate::doctor::{CheckStatus, machine, pace};
 use crate::identity::TokenClaims;
-use crate::settings::Sending;
+use crate::settings::SendingSettings;
 use crate::user_id::UserId;
 
 /// The ids of whoever signed in; none for an app.
@@ -23,9 +23,9 @@ pub(super) fn own_ids(claims: &TokenClaims) -> Vec<UserId> {
 }
 
 /// Says what `doctor` would not find well of the disk and of the pace.
-pub(super) fn of_the_machine(output_dir: &Path, sending: &Sending) {
+pub(super) fn of_the_machine(output_dir: &Path, sending: &SendingSettings) {
     for found in [machine::disk(output_dir), pace::judge(sending, 1)] {
-        if matches!(found.status, Status::Warning | Status::Failed) {
+        if matches!(found.status, CheckStatus::Warning | CheckStatus::Failed) {
             let advice = found.advice.map(|advice| format!(" — {advice}")).unwrap_or_default();
             console::say(&format!("warning: {}: {}{advice}", found.check, found.finding));
         }
@@ -43,7 +43,7 @@ pub(super) fn of_oneself(names_operator: bool, comes_last: bool) {
 }
 
 /// Says that a ready token ends before a run of this length does.
-pub(super) fn of_the_tokens_end(connection: &Connection, takes: TimeLeft) {
+pub(super) fn of_the_tokens_end(connection: &SignedInApp, takes: TimeLeft) {
     let (Some(ends), Some(takes)) = (connection.ends, takes.span()) else { return };
     if let Some(text) = too_short(ends, Timestamp::now(), takes, connection.rereads) {
         console::say(&text);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::run;
 use crate::cli::WorkArgs;
 use crate::error::Error;
-use crate::plan::Wishes;
+use crate::plan::PlanOptions;
 use crate::simulator::{DirectoryConfig, Generate, UserConfig};
 use crate::user_id::UserId;
 
@@ -30,22 +30,22 @@ pub(super) const PERMISSIONS: [&str; 8] = [
 
 /// A made-up tenant, as `run.json` keeps it for `resume`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct MadeUp {
+pub(super) struct SyntheticTenant {
     users: u32,
     seed: u64,
     /// Whom the files name: they exist, too.
     named: Vec<String>,
 }
 
-impl MadeUp {
+impl SyntheticTenant {
     /// With so many users from this seed. Standard input can't be read twice, so its users must be made-up ones.
     pub(super) fn new(
         users: u32,
         seed: u64,
         files: &[PathBuf],
         work: &WorkArgs,
-        wishes: &Wishes,
-    ) -> Result<MadeUp, Error> {
+        wishes: &PlanOptions,
+    ) -> Result<SyntheticTenant, Error> {
         let files: Vec<PathBuf> = files.iter().filter(|path| *path != Path::new("-")).cloned().collect();
         let mut named = BTreeSet::new();
         if !files.is_empty() {
@@ -54,7 +54,7 @@ impl MadeUp {
             }
         }
         named.retain(|id| !id.ends_with(&format!("@{DOMAIN}")));
-        Ok(MadeUp { users, seed, named: named.into_iter().collect() })
+        Ok(SyntheticTenant { users, seed, named: named.into_iter().collect() })
     }
 
     /// The simulator's directory.

@@ -9,7 +9,7 @@ use crate::console::{self, Output};
 use crate::error::Error;
 use crate::intake::Shard;
 use crate::journal::{RunFolder, RunLock, RunRecord};
-use crate::report::merge::{self, Part, Set};
+use crate::report::merge::{self, ShardRun, ShardSet};
 use crate::report::{self, Summary};
 use crate::shell;
 
@@ -17,11 +17,11 @@ use crate::shell;
 const ROWS_MISSING: u8 = 3;
 
 pub(super) fn merge(out: &Path, folders: &[PathBuf], output: Output) -> Result<u8, Error> {
-    let target = merge::Output::check(out)?;
+    let target = merge::MergeOutput::check(out)?;
     // All is asked of the folders that costs little, before files are hashed and journals read.
     let opened = folders.iter().map(|path| open(path, folders)).collect::<Result<Vec<_>, _>>()?;
-    Set::check(opened.iter().map(|(folder, _, record)| (folder, record)))?;
-    let set = Set::new(opened.into_iter().map(part).collect::<Result<_, _>>()?)?;
+    ShardSet::check(opened.iter().map(|(folder, _, record)| (folder, record)))?;
+    let set = ShardSet::new(opened.into_iter().map(part).collect::<Result<_, _>>()?)?;
     let summary = merge::write(&set, target)?;
     put_rows(output, set.columns(), |visit| merge::for_each_row(&set, visit))?;
     show_summary(&summary, out, &next(&summary, out), output)?;
@@ -48,11 +48,11 @@ fn open(path: &Path, all: &[PathBuf]) -> Result<(RunFolder, RunLock, RunRecord),
     Ok((folder, lock, record))
 }
 
-fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<Part, Error> {
+fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<ShardRun, Error> {
     let manifest_sha256 = report::check_manifest(folder.dir(), &record.id)?;
     let ledger = read_ledger(&folder, &record)?;
-    let altered = report::Seal::of(&folder, &record).with_journal(&record, &ledger).findings;
-    Ok(Part { folder, lock, record, ledger, manifest_sha256, altered })
+    let altered = report::ReportSeal::of(&folder, &record).with_journal(&record, &ledger).findings;
+    Ok(ShardRun { folder, lock, record, ledger, manifest_sha256, altered })
 }
 
 /// What to type next, where something is left to do.

@@ -4,21 +4,23 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::confirm::{self, Limits};
-use super::connect::Connection;
-use super::run::{self, Prepared};
-use super::tenants::{Crew, Wanted};
+use super::confirm::{self, ConfirmationLimits};
+use super::connect::SignedInApp;
+use super::run::{self, PreparedRun};
+use super::tenants::{TenantSessions, Wanted};
 use super::{profiles, standard_input, start_logs};
 use crate::cli::{EvidenceArgs, PlanArgs, SendingArgs, WorkArgs};
-use crate::console::question::{About, lines};
+use crate::console::question::{ConfirmationSummary, lines};
 use crate::console::{self, Output, wording, wrap};
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::harmless;
-use crate::plan::{Caution, Draft, PlanFacts};
-use crate::plan_file::{self, Caps, Head, PlanFile, Tenant};
+use crate::plan::{Draft, ExtraConfirmation, PlanSummary};
+use crate::plan_file::{self, PlanCaps, PlanFile, PlanFileHead, PlanFileTenant};
 use crate::settings::profiled;
-use crate::settings::{Apps, Credentials, Network, Sending, SignIn, wishes};
+use crate::settings::{
+    AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, wishes,
+};
 use crate::shell;
 
 pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
@@ -40,8 +42,8 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
         profiles::take(profile, &mut sign_in, &mut network, work.output.output)?;
         profile.work(&mut work);
     }
-    let network = Network::new(&sign_in, &network)?.waiting(work.sending.max_wait);
-    let who = SignIn::new(&sign_in);
+    let network = NetworkSettings::new(&sign_in, &network)?.waiting(work.sending.max_wait);
+    let who = SignInSettings::new(&sign_in);
     standard_input::check(&files, &who.sources)?;
     plan_file::is_free(&path, overwrite)?;
     let wishes = wishes(&work)?;
@@ -50,11 +52,13 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
     }
     let wanted = Wanted::new(&gathered, &who, &wishes);
-    let credentials = Credentials::new(who, profile.as_ref());
+    let credentials = CredentialSettings::new(who, profile.as_ref());
     let wanted = wanted.identified(&credentials, &network).await?;
     let wanted = wanted.checked(&gathered, &wishes)?;
     wanted.refuse_several("plan")?;
-    let crew = Crew::sign_in(wanted, &credentials, &Apps::default(), &network, work.output.output).await?;
+    let crew =
+        TenantSessions::sign_in(wanted, &credentials, &AppSettings::default(), &network, work.output.output)
+            .await?;
     let draft = run::compose(gathered, &wishes, &crew.tenants(&work), &work).await?;
     if draft.names_me() {
         return Err(Error::Usage(
@@ -62,10 +66,10 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
                 .to_owned(),
         ));
     }
-    let limits = Limits::new(&work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
+    let limits = ConfirmationLimits::new(&work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
     limits.check_count(draft.targets())?;
-    let sending = Sending::new(&work.sending);
-    let mut prepared = Prepared::new(draft, sending, network, credentials, profile);
+    let sending = SendingSettings::new(&work.sending);
+    let mut prepared = PreparedRun::new(draft, sending, network, credentials, profile);
     let connection = crew.first().ok_or_else(|| Error::Usage("nobody signed in".to_owned()))?;
     let tenant = confirm::tenant(&mut prepared.draft, &crew.who().tenant, connection).await;
     let head = head(&prepared, connection, tenant, &work, &limits);
@@ -76,17 +80,17 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
 
 /// All that the file says beside its rows.
 fn head(
-    prepared: &Prepared,
-    connection: &Connection,
-    tenant: Tenant,
+    prepared: &PreparedRun,
+    connection: &SignedInApp,
+    tenant: PlanFileTenant,
     work: &WorkArgs,
-    limits: &Limits,
-) -> Head {
-    let (kind, format) = Head::kind();
+    limits: &ConfirmationLimits,
+) -> PlanFileHead {
+    let (kind, format) = PlanFileHead::kind();
     let counts = prepared.draft.record();
     let pace = prepared.sending.rate.pace(prepared.sending.burst, 1.0);
     let now = crate::dispatch::now();
-    Head {
+    PlanFileHead {
         kind,
         format,
         made_at: Timestamp::from_second(now.as_second()).unwrap_or(now),
@@ -103,7 +107,7 @@ fn head(
         allow_empty: work.choosing.allow_empty,
         eligible: work.choosing.eligible,
         all_users: limits.all_users,
-        caps: Caps {
+        caps: PlanCaps {
             max_users: work.sending.max_users,
             expect_count: limits.expect_count,
             max_share: limits.max_share.map(|share| share.to_string()),
@@ -121,11 +125,11 @@ fn head(
 const COLUMNS: usize = 80;
 
 /// The plan for people: the question's lines, who is protected and why, and what sending it will ask for.
-fn text(about: &About<'_>, limits: &Limits) -> String {
+fn text(about: &ConfirmationSummary<'_>, limits: &ConfirmationLimits) -> String {
     let columns = Some(COLUMNS);
     let mut text = lines(about, columns);
     text.push_str(&protected(about.facts));
-    let cautions = Caution::of(about.facts, about.users, limits.all_users, limits.max_share);
+    let cautions = ExtraConfirmation::of(about.facts, about.users, limits.all_users, limits.max_share);
     for caution in cautions.unwrap_or_default() {
         let sentence = format!("Careful: {}. `apply` asks for that by itself.", caution.sentence());
         text.push_str(&format!("\n{}\n", wrap::hanging(&sentence, 0, columns)));
@@ -136,7 +140,7 @@ fn text(about: &About<'_>, limits: &Limits) -> String {
 /// How many protected people are told.
 const TOLD: usize = 20;
 
-fn protected(facts: &PlanFacts) -> String {
+fn protected(facts: &PlanSummary) -> String {
     let mut text = String::new();
     for (name, why) in facts.protected.iter().take(TOLD) {
         text.push_str(&format!("  {}  {}\n", harmless::excerpt(name, 60), harmless::excerpt(why, 100)));
@@ -148,7 +152,7 @@ fn protected(facts: &PlanFacts) -> String {
     if text.is_empty() { text } else { format!("\nProtected:\n{text}") }
 }
 
-fn show(head: &Head, path: &Path, sha256: &str, text: &str, output: Output) -> Result<u8, Error> {
+fn show(head: &PlanFileHead, path: &Path, sha256: &str, text: &str, output: Output) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let shown = harmless::shown(&path.display().to_string()).into_owned();
     let word = shell::path(path);

@@ -3,45 +3,45 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::dispatch::{App, Everywhere, Fresh, Tenant, Work};
-use crate::event::{Order, Stop};
+use crate::dispatch::{AppLimitId, LaneTenant, PendingTargets, SendingApp, TargetProgress};
+use crate::event::{StopReason, TargetNo};
 use crate::graph::HttpGraph;
-use crate::journal::Operator;
+use crate::journal::OperatorRecord;
 use crate::plan::Target;
 
 /// An app that is signed in to a tenant.
-pub(super) struct Partner {
+pub(super) struct AppClient {
     pub(super) graph: Arc<HttpGraph>,
-    pub(super) operator: Operator,
+    pub(super) operator: OperatorRecord,
 }
 
 /// A tenant's apps.
-pub(super) struct Post {
+pub(super) struct TenantClients {
     /// At least one, unless nothing can be sent there.
-    pub(super) apps: Vec<Partner>,
+    pub(super) apps: Vec<AppClient>,
     /// Why nothing can be sent there, if that is so.
-    pub(super) refused: Option<Stop>,
+    pub(super) refused: Option<StopReason>,
 }
 
 /// Joins the tenants' apps, in the order of the plan's tenants, with what is to be done there; all targets where `resumed`
 /// says nothing else.
 pub(super) fn at_work(
-    posts: Vec<Post>,
+    posts: Vec<TenantClients>,
     targets: &[Target],
-    resumed: Option<Vec<Work>>,
-) -> Vec<Tenant<HttpGraph>> {
+    resumed: Option<Vec<TargetProgress>>,
+) -> Vec<LaneTenant<HttpGraph>> {
     let shared = shared_apps(&posts);
     let several = posts.len() > 1 || posts.iter().any(|post| post.apps.len() > 1);
-    let app = |partner: Partner| {
+    let app = |partner: AppClient| {
         let id = partner.operator.app_id.as_deref();
-        App {
+        SendingApp {
             everywhere: id.and_then(|id| shared.get(id).copied()),
             id: id.filter(|_| several).map(Arc::from),
             graph: partner.graph,
         }
     };
     let work = by_tenant(posts.len(), targets, resumed);
-    let tenant = |(post, work): (Post, Fresh)| Tenant {
+    let tenant = |(post, work): (TenantClients, PendingTargets)| LaneTenant {
         apps: post.apps.into_iter().map(app).collect(),
         work,
         refused: post.refused,
@@ -50,7 +50,7 @@ pub(super) fn at_work(
 }
 
 /// The apps that work in more than one tenant: Graph limits them over all of these together.
-fn shared_apps(posts: &[Post]) -> HashMap<String, Everywhere> {
+fn shared_apps(posts: &[TenantClients]) -> HashMap<String, AppLimitId> {
     let mut tenants: HashMap<&str, usize> = HashMap::new();
     for app in posts.iter().flat_map(|post| &post.apps).filter_map(|app| app.operator.app_id.as_deref()) {
         *tenants.entry(app).or_default() += 1;
@@ -58,27 +58,31 @@ fn shared_apps(posts: &[Post]) -> HashMap<String, Everywhere> {
     let mut shared: Vec<&str> =
         tenants.iter().filter(|(_, count)| **count > 1).map(|(app, _)| *app).collect();
     shared.sort_unstable();
-    shared.into_iter().enumerate().map(|(place, app)| (app.to_owned(), Everywhere(place))).collect()
+    shared.into_iter().enumerate().map(|(place, app)| (app.to_owned(), AppLimitId(place))).collect()
 }
 
 /// What is to be done in each tenant. Where there is one only, nothing is written out.
-fn by_tenant(tenants: usize, targets: &[Target], resumed: Option<Vec<Work>>) -> Vec<Fresh> {
+fn by_tenant(
+    tenants: usize,
+    targets: &[Target],
+    resumed: Option<Vec<TargetProgress>>,
+) -> Vec<PendingTargets> {
     match (tenants, resumed) {
-        (1, Some(work)) => vec![Fresh::Work(work)],
-        (1, None) => vec![Fresh::First(targets.len() as Order)],
+        (1, Some(work)) => vec![PendingTargets::Work(work)],
+        (1, None) => vec![PendingTargets::First(targets.len() as TargetNo)],
         (_, Some(work)) => {
-            let mut of: Vec<Vec<Work>> = vec![Vec::new(); tenants];
+            let mut of: Vec<Vec<TargetProgress>> = vec![Vec::new(); tenants];
             for work in work {
                 of[targets[work.order as usize - 1].tenant as usize].push(work);
             }
-            of.into_iter().map(Fresh::Work).collect()
+            of.into_iter().map(PendingTargets::Work).collect()
         }
         (_, None) => {
-            let mut of: Vec<Vec<Order>> = vec![Vec::new(); tenants];
+            let mut of: Vec<Vec<TargetNo>> = vec![Vec::new(); tenants];
             for (order, target) in (1..).zip(targets) {
                 of[target.tenant as usize].push(order);
             }
-            of.into_iter().map(Fresh::Orders).collect()
+            of.into_iter().map(PendingTargets::Orders).collect()
         }
     }
 }

@@ -7,11 +7,11 @@ use crate::console;
 use crate::console::{Output, wording};
 use crate::error::Error;
 use crate::harmless;
-use crate::identity::{Cloud, FurtherApp, further_variables, process_variables};
-use crate::profile::{self, Config, Profile};
+use crate::identity::{AdditionalApp, Cloud, further_variables, process_variables};
+use crate::profile::{self, ConfigFile, Profile};
 use crate::settings::apps;
-use crate::settings::profiled::{self, Chosen};
-use crate::settings::{Network, SignIn};
+use crate::settings::profiled::{self, ChosenProfile};
+use crate::settings::{NetworkSettings, SignInSettings};
 
 pub(super) fn profiles(args: ProfilesArgs) -> Result<u8, Error> {
     match args.command {
@@ -22,14 +22,14 @@ pub(super) fn profiles(args: ProfilesArgs) -> Result<u8, Error> {
 
 /// Takes from the profile what the flags leave open of signing in, and says where that leads.
 pub(super) fn take(
-    profile: &Chosen,
+    profile: &ChosenProfile,
     sign_in: &mut SignInArgs,
     network: &mut NetworkArgs,
     output: Output,
 ) -> Result<(), Error> {
     let overruled = profile.sign_in(sign_in, &process_variables)?;
     profile.network(network);
-    let tenant = SignIn::new(sign_in).tenant.map(|tenant| format!("tenant {tenant}"));
+    let tenant = SignInSettings::new(sign_in).tenant.map(|tenant| format!("tenant {tenant}"));
     let cloud = sign_in.cloud.map(|cloud| format!("cloud {cloud}"));
     let whither: Vec<String> = tenant.into_iter().chain(cloud).collect();
     announce(profile, &whither.join(", "), output);
@@ -38,7 +38,7 @@ pub(super) fn take(
 }
 
 /// Says which profile is used, and for what.
-pub(super) fn announce(profile: &Chosen, what_for: &str, output: Output) {
+pub(super) fn announce(profile: &ChosenProfile, what_for: &str, output: Output) {
     if output != Output::None {
         let separator = if what_for.is_empty() { "" } else { ": " };
         console::say(&format!("{}{separator}{what_for}", profile.sentence()));
@@ -48,7 +48,7 @@ pub(super) fn announce(profile: &Chosen, what_for: &str, output: Output) {
     }
 }
 
-fn read(config: Option<PathBuf>) -> Result<Config, Error> {
+fn read(config: Option<PathBuf>) -> Result<ConfigFile, Error> {
     Ok(profiled::examined(&ProfileArgs { config, profile: None })?)
 }
 
@@ -57,7 +57,7 @@ fn print(text: &str) -> Result<(), Error> {
         .map_err(|source| Error::Io { what: "can't write to standard output".to_owned(), source })
 }
 
-fn list(config: &Config, format: ListFormat) -> Result<u8, Error> {
+fn list(config: &ConfigFile, format: ListFormat) -> Result<u8, Error> {
     match format {
         ListFormat::Text => print(&table(config))?,
         ListFormat::Json => print(&format!("{}\n", harmless::json(&format!("{:#}", json(config)))))?,
@@ -65,7 +65,7 @@ fn list(config: &Config, format: ListFormat) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn json(config: &Config) -> serde_json::Value {
+fn json(config: &ConfigFile) -> serde_json::Value {
     let profile = |profile: &Profile| {
         serde_json::json!({
             "name": profile.name,
@@ -85,11 +85,11 @@ fn json(config: &Config) -> serde_json::Value {
     })
 }
 
-fn is_default(config: &Config, profile: &Profile) -> bool {
+fn is_default(config: &ConfigFile, profile: &Profile) -> bool {
     config.default.as_ref() == Some(&profile.name)
 }
 
-fn table(config: &Config) -> String {
+fn table(config: &ConfigFile) -> String {
     let mut rows = vec![["", "name", "tenant", "cloud", "auth", "protect"].map(str::to_owned)];
     rows.extend(config.profiles.iter().map(|profile| row(config, profile)));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
@@ -107,7 +107,7 @@ fn table(config: &Config) -> String {
     text
 }
 
-fn row(config: &Config, profile: &Profile) -> [String; 6] {
+fn row(config: &ConfigFile, profile: &Profile) -> [String; 6] {
     let or_dash = |text: Option<&str>| harmless::excerpt(text.unwrap_or("-"), 60);
     [
         if is_default(config, profile) { "*" } else { "" }.to_owned(),
@@ -120,7 +120,7 @@ fn row(config: &Config, profile: &Profile) -> [String; 6] {
 }
 
 /// A line for each profile that is good, and for each problem of one that is not.
-fn check(config: &Config, names: &[String]) -> Result<u8, Error> {
+fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
     let profiles: Vec<&Profile> = match names {
         [] => config.profiles.iter().collect(),
         names => names.iter().map(|name| config.profile(name)).collect::<Result<_, _>>()?,
@@ -147,7 +147,7 @@ fn check(config: &Config, names: &[String]) -> Result<u8, Error> {
     Ok(if good { 0 } else { 2 })
 }
 
-fn problems(profile: &Profile, config: &Config) -> Vec<String> {
+fn problems(profile: &Profile, config: &ConfigFile) -> Vec<String> {
     let mut problems = profile::problems(profile, config.path.parent().unwrap_or(Path::new("")));
     // The sign-in reads the same files: what is wrong with them is told once.
     if problems.is_empty() {
@@ -157,18 +157,18 @@ fn problems(profile: &Profile, config: &Config) -> Vec<String> {
 }
 
 /// What keeps `--profile NAME` from signing in here, as far as that is known without asking anybody.
-fn sign_in_problem(profile: &Profile, config: &Config) -> Option<String> {
+fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
     let (mut sign_in, mut network) = (SignInArgs::default(), NetworkArgs::default());
-    let chosen = Chosen::named(profile, config);
+    let chosen = ChosenProfile::named(profile, config);
     if let Err(error) = chosen.sign_in(&mut sign_in, &process_variables) {
         return Some(error.to_string());
     }
     chosen.network(&mut network);
-    let network = match Network::new(&sign_in, &network) {
+    let network = match NetworkSettings::new(&sign_in, &network) {
         Ok(network) => network,
         Err(error) => return Some(error.to_string()),
     };
-    let who = SignIn::new(&sign_in);
+    let who = SignInSettings::new(&sign_in);
     // What comes through standard input is not there yet.
     if who.sources.reads_stdin() {
         return None;
@@ -176,7 +176,7 @@ fn sign_in_problem(profile: &Profile, config: &Config) -> Option<String> {
     if let Err(error) = apps::check(&who, &profile.apps) {
         return Some(error.to_string());
     }
-    let further = |app: &FurtherApp| {
+    let further = |app: &AdditionalApp| {
         let candidates = who.further(app).offer(&network).candidates(&further_variables);
         candidates.err().map(|error| format!("{}: {error}", app.name))
     };

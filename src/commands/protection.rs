@@ -1,10 +1,10 @@
 //! What `doctor` finds of the protect list: whether it can be resolved, or whom it should hold.
 
 use crate::console::wording;
-use crate::directory::{Directory, DirectoryError, Need, Person, Resolved};
+use crate::directory::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::doctor::{Finding, emergency, permissions};
 use crate::identity::TokenClaims;
-use crate::plan::{Draft, Gathered, Listed, Signed, Wishes};
+use crate::plan::{Draft, InputRows, ListEntry, Operator, PlanOptions};
 use crate::user_id::UserId;
 
 /// The exit code of a run whose protect list can't be used.
@@ -12,12 +12,14 @@ const USAGE: u8 = 2;
 
 /// Whether the protect list can be resolved; where there is none, whom it should hold.
 pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Directory) -> Finding {
-    let wishes = Wishes {
-        protect: lists.iter().map(|entry| Listed::read(entry, false)).collect(),
-        ..Wishes::default()
+    let wishes = PlanOptions {
+        protect: lists.iter().map(|entry| ListEntry::read(entry, false)).collect(),
+        ..PlanOptions::default()
     };
     if !lists.is_empty() {
-        return match Draft::compose(Gathered::default(), &wishes, &Signed::default(), Some(directory)).await {
+        return match Draft::compose(InputRows::default(), &wishes, &Operator::default(), Some(directory))
+            .await
+        {
             Ok(draft) => {
                 let counts = draft.facts().lists.iter().map(|list| wording::list(list, false));
                 emergency::judge(lists, Err("")).with(counts)
@@ -29,7 +31,7 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
         };
     }
     if !permissions::reads_roles(claims) {
-        return emergency::judge(lists, Err(&format!("it needs {}", Need::Roles)));
+        return emergency::judge(lists, Err(&format!("it needs {}", Permission::Roles)));
     }
     match administrators(directory).await {
         Ok(people) => emergency::judge(lists, Ok(&people)),
@@ -38,8 +40,10 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
 }
 
 /// The tenant's Global Administrators, as far as users can be read.
-async fn administrators(directory: &Directory) -> Result<Vec<Person>, DirectoryError> {
+async fn administrators(directory: &Directory) -> Result<Vec<DirectoryUser>, DirectoryError> {
     let ids: Vec<UserId> = directory.admins().await?.global.into_iter().map(UserId::Object).collect();
     let known = directory.resolve(&ids).await?.into_iter();
-    Ok(known.filter_map(|one| if let Resolved::Person(person) = one { Some(person) } else { None }).collect())
+    Ok(known
+        .filter_map(|one| if let ResolvedId::Person(person) = one { Some(person) } else { None })
+        .collect())
 }

@@ -8,7 +8,7 @@ use super::progress;
 use crate::cli::OutputArgs;
 use crate::console::{self, Output, Progress, wording};
 use crate::harmless::excerpt;
-use crate::plan::Reading;
+use crate::plan::ReadProgress;
 
 /// Reads shorter than this are not spoken of, and no line comes sooner after another.
 const EVERY: Duration = Duration::from_secs(1);
@@ -17,24 +17,24 @@ const EVERY: Duration = Duration::from_secs(1);
 const EVERY_LINE: Duration = Duration::from_secs(10);
 
 /// Shows how far reads have come.
-pub(super) struct Shown {
+pub(super) struct ProgressLine {
     way: Progress,
     last: Cell<Instant>,
     drawn: Cell<bool>,
 }
 
-impl Shown {
-    pub(super) fn new(output: &OutputArgs) -> Shown {
+impl ProgressLine {
+    pub(super) fn new(output: &OutputArgs) -> ProgressLine {
         let way = match (progress(output), output.output) {
             (_, Output::None) | (Progress::None, _) => Progress::None,
             (Progress::Auto | Progress::Bar, _) if io::stderr().is_terminal() => Progress::Bar,
             _ => Progress::Plain,
         };
-        Shown { way, last: Cell::new(Instant::now()), drawn: Cell::new(false) }
+        ProgressLine { way, last: Cell::new(Instant::now()), drawn: Cell::new(false) }
     }
 
     /// Takes in how far a read has come.
-    pub(super) fn tell(&self, reading: &Reading<'_>) {
+    pub(super) fn tell(&self, reading: &ReadProgress<'_>) {
         let every = if self.way == Progress::Bar { EVERY } else { EVERY_LINE };
         if self.way == Progress::None || self.last.get().elapsed() < every {
             return;
@@ -58,7 +58,7 @@ impl Shown {
     }
 }
 
-fn line(reading: &Reading<'_>) -> String {
+fn line(reading: &ReadProgress<'_>) -> String {
     let (what, so_far) = (excerpt(reading.what, 60), wording::count(reading.so_far));
     match reading.of {
         Some(of) => format!("reading {what}: {so_far} of {}", wording::count(of)),
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_it_came() {
-        let reading = |of| line(&Reading { what: "group Fin\u{1b}ance", so_far: 12_000, of });
+        let reading = |of| line(&ReadProgress { what: "group Fin\u{1b}ance", so_far: 12_000, of });
         assert_eq!(reading(Some(100_000)), "reading group Fin\\u{1b}ance: 12,000 of 100,000");
         assert_eq!(reading(None), "reading group Fin\\u{1b}ance: 12,000");
     }

@@ -36,13 +36,13 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
 }
 
 /// Whoever takes rows in.
-pub(super) type Visit<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), Error>;
+pub(super) type StreamVisitor<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), Error>;
 
 /// Puts all rows out, where that is wanted.
 pub(super) fn put_rows(
     output: Output,
     columns: &[String],
-    for_each: impl FnOnce(Visit<'_>) -> Result<(), Error>,
+    for_each: impl FnOnce(StreamVisitor<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let format = match output {
         Output::Jsonl => StreamFormat::Jsonl,
@@ -50,7 +50,7 @@ pub(super) fn put_rows(
         Output::Text | Output::Json | Output::None => return Ok(()),
     };
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
-    let mut rows = RowStream::new(console::Out::new(), format, columns).map_err(fail)?;
+    let mut rows = RowStream::new(console::StdoutWriter::new(), format, columns).map_err(fail)?;
     for_each(&mut |row| rows.write(row).map_err(fail))?;
     rows.finish().map_err(fail)
 }

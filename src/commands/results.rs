@@ -13,8 +13,8 @@ use super::carry_out::check_counts;
 use crate::console;
 use crate::console::Output;
 use crate::error::Error;
-use crate::event::{Order, Settled};
-use crate::journal::{Ledger, RunFolder, RunRecord};
+use crate::event::{SettledEvent, TargetNo};
+use crate::journal::{JournalIndex, RunFolder, RunRecord};
 use crate::plan::{PlanReader, PlanRow};
 use crate::report::{ReportRow, RowStream, StreamFormat, TenantNotes};
 
@@ -22,7 +22,7 @@ use crate::report::{ReportRow, RowStream, StreamFormat, TenantNotes};
 const SILENCE: Duration = Duration::from_secs(2);
 
 /// The rows that standard output gets. Dropping it waits until those that are there already are out.
-pub(super) struct Results {
+pub(super) struct RunResults {
     /// None once nothing more comes.
     queue: Option<Sender<Item>>,
     /// Tells at the end whether all rows are out.
@@ -31,28 +31,28 @@ pub(super) struct Results {
 
 /// What goes to the thread.
 enum Item {
-    Settled(Box<Settled>),
+    Settled(Box<SettledEvent>),
     /// It is over: what never settled goes out, as this ledger has it.
-    Rest(Box<Ledger>),
+    Rest(Box<JournalIndex>),
 }
 
-impl Results {
+impl RunResults {
     /// Starts the stream if the output wants one. Rows that are never sent go out at once, unless the run was
     /// `resumed` and they went out before; so do the rows of targets that are not in `work` then.
     pub(super) fn start(
         output: Output,
         folder: &RunFolder,
         record: &RunRecord,
-        work: Option<&[Order]>,
+        work: Option<&[TargetNo]>,
         apps: &[Arc<str>],
-    ) -> Result<Option<Results>, Error> {
+    ) -> Result<Option<RunResults>, Error> {
         let format = match output {
             Output::Jsonl => StreamFormat::Jsonl,
             Output::Csv => StreamFormat::Csv,
             Output::Text | Output::Json | Output::None => return Ok(None),
         };
         let only_app = if let [only] = apps { Some(only.clone()) } else { None };
-        let (rows, left_out) = Rows::open(format, folder, record, work, only_app)?;
+        let (rows, left_out) = ResultRows::open(format, folder, record, work, only_app)?;
         let (queue, items) = channel();
         let (tell, ended) = channel();
         let write = move || {
@@ -68,17 +68,17 @@ impl Results {
             .name("results".to_owned())
             .spawn(write)
             .map_err(|source| Error::Io { what: "can't start".to_owned(), source })?;
-        Ok(Some(Results { queue: Some(queue), ended }))
+        Ok(Some(RunResults { queue: Some(queue), ended }))
     }
 
     /// Puts a settled target's row out. It does not wait.
-    pub(super) fn settled(&self, settled: &Settled) {
+    pub(super) fn settled(&self, settled: &SettledEvent) {
         self.send(Item::Settled(Box::new(settled.clone())));
     }
 
     /// Puts out the rows of all targets that never settled, and waits for the reader. Says whether all rows are out;
     /// why they are not was told.
-    pub(super) fn finish(mut self, ledger: Ledger) -> bool {
+    pub(super) fn finish(mut self, ledger: JournalIndex) -> bool {
         self.send(Item::Rest(Box::new(ledger)));
         self.wait()
     }
@@ -103,7 +103,7 @@ impl Results {
     }
 }
 
-impl Drop for Results {
+impl Drop for RunResults {
     fn drop(&mut self) {
         if self.queue.is_some() {
             self.wait();
@@ -112,8 +112,8 @@ impl Drop for Results {
 }
 
 /// What the thread holds.
-struct Rows {
-    stream: RowStream<console::Out>,
+struct ResultRows {
+    stream: RowStream<console::StdoutWriter>,
     plan: PlanReader,
     /// For each target, where its row stands in the plan; taken once the row is out.
     offsets: Vec<Option<u64>>,
@@ -122,17 +122,18 @@ struct Rows {
     only_app: Option<Arc<str>>,
 }
 
-impl Rows {
+impl ResultRows {
     /// Finds each row's place in the plan; gives those that go out first, too.
     fn open(
         format: StreamFormat,
         folder: &RunFolder,
         record: &RunRecord,
-        work: Option<&[Order]>,
+        work: Option<&[TargetNo]>,
         only_app: Option<Arc<str>>,
-    ) -> Result<(Rows, Vec<u64>), Error> {
+    ) -> Result<(ResultRows, Vec<u64>), Error> {
         let mut plan = PlanReader::open(folder.dir(), &record.plan.sha256)?;
-        let stream = RowStream::new(console::Out::new(), format, plan.columns()).map_err(unwritten)?;
+        let stream =
+            RowStream::new(console::StdoutWriter::new(), format, plan.columns()).map_err(unwritten)?;
         check_counts(folder, record)?;
         let mut offsets = vec![None; record.plan.targets as usize];
         let mut left_out = Vec::new();
@@ -156,7 +157,7 @@ impl Rows {
             offsets = kept;
             left_out.clear();
         }
-        Ok((Rows { stream, plan, offsets, record: record.clone(), only_app }, left_out))
+        Ok((ResultRows { stream, plan, offsets, record: record.clone(), only_app }, left_out))
     }
 
     /// Writes all that comes, to the end.
@@ -183,10 +184,10 @@ impl Rows {
         console::beside(|| self.stream.finish()).map_err(unwritten)
     }
 
-    fn put_rest(&mut self, ledger: &Ledger, case_id: Option<&str>) -> Result<(), Error> {
+    fn put_rest(&mut self, ledger: &JournalIndex, case_id: Option<&str>) -> Result<(), Error> {
         let notes = TenantNotes::new(&self.record, ledger);
         let unread = |source| Error::Io { what: "can't read the journal".to_owned(), source };
-        for order in 1..=self.offsets.len() as Order {
+        for order in 1..=self.offsets.len() as TargetNo {
             if let Some(row) = self.take(order) {
                 let standing = ledger.standing(order).map_err(unread)?;
                 self.put(&notes.complete(ReportRow::of_target(&row, &standing, case_id)))?;
@@ -195,7 +196,7 @@ impl Rows {
         Ok(())
     }
 
-    fn take(&mut self, order: Order) -> Option<PlanRow> {
+    fn take(&mut self, order: TargetNo) -> Option<PlanRow> {
         let offset = self.offsets.get_mut(order as usize - 1)?.take()?;
         self.row_at(offset)
     }

@@ -10,8 +10,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::time::Duration;
 
-use super::carry_out::{Ending, Ready, Shown, Who, begin, carry_out, check_counts, read_ledger, report};
-use super::connect::{Connection, check_me};
+use super::carry_out::{
+    OutputMode, RunEnd, RunSession, SignedInAs, begin, carry_out, check_counts, read_ledger, report,
+};
+use super::connect::{SignedInApp, check_me};
 use super::drill::{self, DrillRecord};
 use super::resume_flags::ResumeFlags;
 use super::run::{self, write_record};
@@ -20,22 +22,22 @@ use super::{apps, forewarn, profiles, progress, standard_input, start_logs};
 use crate::cli::ResumeArgs;
 use crate::console::{self, Output, wording};
 use crate::directory::Directory;
-use crate::dispatch::Work;
+use crate::dispatch::TargetProgress;
 use crate::error::Error;
-use crate::event::{Event, Order, Settled, Stop, TenantIndex};
+use crate::event::{Event, SettledEvent, StopReason, TargetNo, TenantIndex};
 use crate::harmless::excerpt;
 use crate::identity::Cloud;
-use crate::journal::{FORMAT, Ledger, Operator, RUN_JSON, RunFolder, RunRecord};
+use crate::journal::{FORMAT, JournalIndex, OperatorRecord, RUN_JSON, RunFolder, RunRecord};
 use crate::number;
 use crate::outcome::{Accepted, Outcome};
-use crate::plan::{PlanReader, Target, Tenants};
-use crate::report::{Seal, was_drill};
-use crate::settings::profiled::{self, Chosen};
-use crate::settings::{Apps, Network, Sending, SignIn};
+use crate::plan::{PlanReader, PlanTenants, Target};
+use crate::report::{ReportSeal, was_drill};
+use crate::settings::profiled::{self, ChosenProfile};
+use crate::settings::{AppSettings, NetworkSettings, SendingSettings, SignInSettings};
 use crate::simulator::Simulator;
 use crate::user_id::UserId;
-use differences::{Differences, same_person};
-use lists::{Judged, Lists};
+use differences::{ResumeDifferences, same_person};
+use lists::{CurrentLists, ListVerdict};
 
 pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     start_logs(&args.output.log)?;
@@ -48,9 +50,9 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     let folder = RunFolder::open(&args.folder)?;
     let lock = folder.lock()?;
     let mut record = read_record(&folder)?;
-    let sending = Sending::resumed(&args.sending, &record.settings);
+    let sending = SendingSettings::resumed(&args.sending, &record.settings);
     let changed = record.settings.accept != sending.accepted;
-    let seal = Seal::of(&folder, &record);
+    let seal = ReportSeal::of(&folder, &record);
     record.settings.accept = sending.accepted.clone();
     let targets = read_targets(&folder, &record)?;
     let ledger = read_ledger(&folder, &record)?;
@@ -58,7 +60,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     seal.findings.iter().for_each(|what| console::say(&format!("warning: ALTERED: {}", excerpt(what, 400))));
     let drill = drill_of(&record, &ledger)?;
     let outstanding = in_turn(&ledger, &sending.accepted);
-    let whole = Whole { folder, record, targets, ledger, seal, changed };
+    let whole = ResumedPlan { folder, record, targets, ledger, seal, changed };
     if outstanding.is_empty() {
         return nothing_left(whole, args.output.output);
     }
@@ -67,24 +69,24 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         None => None,
     };
     let lists = lists::of_profiles(&whole.record, &args.profile, profile.as_ref());
-    let lists = Lists::find(&whole.record, &args.protect, &lists)?;
+    let lists = CurrentLists::find(&whole.record, &args.protect, &lists)?;
     let shows = args.output.output != Output::None;
     let hands = match (&simulator, &drill) {
         (Some(simulator), Some(drill)) if whole.record.tenants.is_empty() => {
             if shows {
                 console::say(&drill::banner(simulator, drill));
             }
-            Hands::of_a_drill(&args, &whole.record, simulator, drill).await?
+            OperatorChange::of_a_drill(&args, &whole.record, simulator, drill).await?
         }
         _ => {
             if shows {
                 console::say(&destination(&whole.record));
             }
-            Hands::sign_in(&args, profile.as_ref(), &whole, &outstanding).await?
+            OperatorChange::sign_in(&args, profile.as_ref(), &whole, &outstanding).await?
         }
     };
-    let Hands { way, mut differences, flags } = hands;
-    if let Way::One(connection) = &way {
+    let OperatorChange { way, mut differences, flags } = hands;
+    if let ResumeMode::One(connection) = &way {
         let mut left = outstanding.iter().map(|order| &whole.targets[*order as usize - 1].user);
         check_myself(left.any(|user| *user == UserId::Me), &whole.record.operator, connection)?;
     }
@@ -98,18 +100,18 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         differences.add("run.json was changed since the run began");
     }
     let reads = drill.as_ref().is_none_or(|drill| drill.reads_directory());
-    let Judged { protected, closed } = judge(lists, &whole, &outstanding, &way, reads).await?;
+    let ListVerdict { protected, closed } = judge(lists, &whole, &outstanding, &way, reads).await?;
     differences.protected(protected.iter(), &whole.targets);
-    let outstanding: Vec<Order> =
+    let outstanding: Vec<TargetNo> =
         outstanding.into_iter().filter(|order| !protected.contains_key(order)).collect();
     let settings = sending.dispatch(drill.as_ref().map_or(1.0, |drill| drill.pace()));
     let holds = if simulator.is_none() { holds(&whole.ledger, settings.max_wait) } else { Vec::new() };
     if shows {
         say_holds(&holds);
     }
-    if let (None, Way::One(connection)) = (&simulator, &way) {
+    if let (None, ResumeMode::One(connection)) = (&simulator, &way) {
         let own = forewarn::own_ids(&connection.claims);
-        let whose = |order: &Order| &whole.targets[*order as usize - 1].user;
+        let whose = |order: &TargetNo| &whole.targets[*order as usize - 1].user;
         forewarn::of_oneself(outstanding.iter().any(|order| own.contains(whose(order))), false);
         let pace = sending.pace(connection.senders());
         forewarn::of_the_tokens_end(connection, pace.time_for(outstanding.len() as u64));
@@ -119,18 +121,18 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     let refused = sending
         .max_users
         .filter(|allowed| planned > *allowed)
-        .map(|allowed| Stop::MaxUsers { planned, allowed });
-    let Whole { folder, record, targets, ledger, seal, changed } = whole;
+        .map(|allowed| StopReason::MaxUsers { planned, allowed });
+    let ResumedPlan { folder, record, targets, ledger, seal, changed } = whole;
     let work = work(&ledger, &outstanding, &folder)?;
     let protected = settled(&ledger, &protected, &targets, &folder)?;
     let permitted = permitted(&ledger, &targets);
-    let shown = Shown { progress: progress(&args.output), output: args.output.output };
+    let shown = OutputMode { progress: progress(&args.output), output: args.output.output };
     let (operator, posts) = match way {
-        Way::One(connection) => (connection.operator.clone(), vec![connection.post()]),
-        Way::Several(again) => (again.operator.clone(), again.posts(&closed)),
+        ResumeMode::One(connection) => (connection.operator.clone(), vec![connection.post()]),
+        ResumeMode::Several(again) => (again.operator.clone(), again.posts(&closed)),
     };
     take_over(&folder, &record, changed, &seal)?;
-    let ready = Ready {
+    let ready = RunSession {
         journal: ledger.into_journal(&folder)?,
         folder,
         lock,
@@ -155,73 +157,73 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
 }
 
 /// A run as its folder has it.
-struct Whole {
+struct ResumedPlan {
     folder: RunFolder,
     record: RunRecord,
     targets: Vec<Target>,
-    ledger: Ledger,
-    seal: Seal,
+    ledger: JournalIndex,
+    seal: ReportSeal,
     /// Whether other words count as done from here on.
     changed: bool,
 }
 
 /// Who goes on with it.
-struct Hands {
-    way: Way,
-    differences: Differences,
+struct OperatorChange {
+    way: ResumeMode,
+    differences: ResumeDifferences,
     flags: ResumeFlags,
 }
 
-enum Way {
-    One(Box<Connection>),
+enum ResumeMode {
+    One(Box<SignedInApp>),
     Several(Again),
 }
 
-impl Hands {
+impl OperatorChange {
     async fn of_a_drill(
         args: &ResumeArgs,
         record: &RunRecord,
         simulator: &Simulator,
         drill: &DrillRecord,
-    ) -> Result<Hands, Error> {
+    ) -> Result<OperatorChange, Error> {
         let timeout = args.network.timeout.unwrap_or(number::millis(record.settings.timeout_ms));
         let connection = drill::sign_in(simulator, drill, timeout).await?.2;
         let (differences, flags) = Default::default();
-        Ok(Hands { way: Way::One(Box::new(connection)), differences, flags })
+        Ok(OperatorChange { way: ResumeMode::One(Box::new(connection)), differences, flags })
     }
 
     /// Signs in again, to the same cloud and tenants and no others.
     async fn sign_in(
         args: &ResumeArgs,
-        profile: Option<&Chosen>,
-        whole: &Whole,
-        outstanding: &[Order],
-    ) -> Result<Hands, Error> {
+        profile: Option<&ChosenProfile>,
+        whole: &ResumedPlan,
+        outstanding: &[TargetNo],
+    ) -> Result<OperatorChange, Error> {
         let record = &whole.record;
-        let network = Network::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
+        let network = NetworkSettings::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
         let network = network.waiting(max_wait(args, record));
         if args.output.output != Output::None {
             network.notices.iter().for_each(|notice| console::say(notice));
         }
-        let mut differences = Differences::default();
+        let mut differences = ResumeDifferences::default();
         differences.place(record, &network);
-        let own = SignIn::resumed(&args.sign_in, None, &record.settings);
+        let own = SignInSettings::resumed(&args.sign_in, None, &record.settings);
         if record.tenants.is_empty() {
             let (connection, further) = reconnect(args, profile, record, &network).await?;
             differences.connection(record, &connection);
             let flags = ResumeFlags::new(&own.sources, &network, profile, &further.further);
-            return Ok(Hands { way: Way::One(Box::new(connection)), differences, flags });
+            return Ok(OperatorChange { way: ResumeMode::One(Box::new(connection)), differences, flags });
         }
         let again = reconnect_all(args, profile, whole, outstanding, &network).await?;
         differences.connections(record, &again);
         let flags = ResumeFlags::new(&own.sources, &network, profile, &[]);
-        Ok(Hands { way: Way::Several(again), differences, flags })
+        Ok(OperatorChange { way: ResumeMode::Several(again), differences, flags })
     }
 }
 
 /// The drill's settings, where the run is one. A drill that does not say so, or a run that says that it is one, would be
 /// sent to the wrong place.
-fn drill_of(record: &RunRecord, ledger: &Ledger) -> Result<Option<DrillRecord>, Error> {
+fn drill_of(record: &RunRecord, ledger: &JournalIndex) -> Result<Option<DrillRecord>, Error> {
     let refuse = |what: &str| Err(Error::Usage(format!("run.json {what}: it was changed. Nothing was sent")));
     let journal_knows = ledger.began.iter().any(|began| began.approved.is_some());
     match &record.drill {
@@ -257,22 +259,22 @@ fn destination(record: &RunRecord) -> String {
 
 /// Who is protected by now.
 async fn judge(
-    lists: Lists,
-    whole: &Whole,
-    outstanding: &[Order],
-    way: &Way,
+    lists: CurrentLists,
+    whole: &ResumedPlan,
+    outstanding: &[TargetNo],
+    way: &ResumeMode,
     reads: bool,
-) -> Result<Judged, Error> {
-    let left: HashSet<Order> = outstanding.iter().copied().collect();
+) -> Result<ListVerdict, Error> {
+    let left: HashSet<TargetNo> = outstanding.iter().copied().collect();
     let (folder, record) = (&whole.folder, &whole.record);
     let begun = record.operator.user.as_deref();
     let no_lookup = lists.no_lookup || !reads;
     match way {
-        Way::One(connection) => {
+        ResumeMode::One(connection) => {
             let same = same_person(begun, connection.operator.user.as_deref());
             let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
             let directory: Option<&Directory> = Some(&connection.directory).filter(|_| !no_lookup);
-            let tenants = Tenants::one(run::signed(connection), directory, known.into_iter().flatten());
+            let tenants = PlanTenants::one(run::signed(connection), directory, known.into_iter().flatten());
             let mut judged = lists.judge(folder, record, &left, &tenants, same).await?;
             if !same {
                 let own = forewarn::own_ids(&connection.claims);
@@ -286,7 +288,7 @@ async fn judge(
             }
             Ok(judged)
         }
-        Way::Several(again) => {
+        ResumeMode::Several(again) => {
             let same = same_person(begun, again.operator.user.as_deref());
             let tenants = again.tenants(record, no_lookup);
             lists.judge(folder, record, &left, &tenants, same).await
@@ -296,13 +298,13 @@ async fn judge(
 
 /// What the journal is to say of those who are protected by now, with what is known of them so far.
 fn settled(
-    ledger: &Ledger,
-    protected: &BTreeMap<Order, String>,
+    ledger: &JournalIndex,
+    protected: &BTreeMap<TargetNo, String>,
     targets: &[Target],
     folder: &RunFolder,
-) -> Result<Vec<Settled>, Error> {
+) -> Result<Vec<SettledEvent>, Error> {
     let fail = |source| Error::Io { what: format!("can't read {}", folder.journal().display()), source };
-    let settled = |(order, why): (&Order, &String)| {
+    let settled = |(order, why): (&TargetNo, &String)| {
         let standing = ledger.standing(*order).map_err(fail)?;
         let mut evidence = standing.evidence;
         let before = match standing.attempts {
@@ -311,7 +313,7 @@ fn settled(
         };
         let said = if evidence.detail.is_empty() { String::new() } else { format!(": {}", evidence.detail) };
         evidence.detail = format!("{why} (since the run began{before}{said})");
-        Ok(Settled {
+        Ok(SettledEvent {
             at: crate::dispatch::now(),
             target: *order,
             user: targets[*order as usize - 1].user.to_string(),
@@ -338,7 +340,7 @@ fn say_holds(holds: &[(Option<TenantIndex>, Duration)]) {
 }
 
 /// `me` means whoever began the run, and Graph takes it for whoever goes on with it.
-fn check_myself(names_me: bool, begun: &Operator, connection: &Connection) -> Result<(), Error> {
+fn check_myself(names_me: bool, begun: &OperatorRecord, connection: &SignedInApp) -> Result<(), Error> {
     check_me(names_me, connection)?;
     let now = connection.operator.user.as_deref();
     match (names_me, begun.user.as_deref()) {
@@ -355,7 +357,7 @@ fn check_myself(names_me: bool, begun: &Operator, connection: &Connection) -> Re
 
 /// The last step before the run's files change: the manifest no longer fits. Where other words count as done from
 /// here on, that is a fact of the run, and `report` must say the same later.
-fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool, seal: &Seal) -> Result<(), Error> {
+fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool, seal: &ReportSeal) -> Result<(), Error> {
     crate::report::withdraw_manifest(folder, seal)?;
     if changed {
         write_record(folder, record)?;
@@ -364,19 +366,19 @@ fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool, seal: &Seal)
 }
 
 /// A complete run needs no token: it only says so once more.
-fn nothing_left(whole: Whole, output: Output) -> Result<u8, Error> {
-    let Whole { folder, record, ledger, seal, changed, .. } = whole;
+fn nothing_left(whole: ResumedPlan, output: Output) -> Result<u8, Error> {
+    let ResumedPlan { folder, record, ledger, seal, changed, .. } = whole;
     if output != Output::None {
         console::say(&format!("run {} has nothing left to do", record.id));
     }
     take_over(&folder, &record, changed, &seal)?;
     let mut journal = ledger.into_journal(&folder)?;
     let place = journal.place().cloned();
-    begin(&mut journal, &record, 0, true, Who::default())?;
+    begin(&mut journal, &record, 0, true, SignedInAs::default())?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
     journal.close()?;
     let flags = ResumeFlags::recorded(&record);
-    let ending = Ending { results: None, stop: None, revoked: 0, place, flags: &flags };
+    let ending = RunEnd { results: None, stop: None, revoked: 0, place, flags: &flags };
     report(&folder, &record, output, ending)
 }
 
@@ -440,13 +442,13 @@ fn cloud_of(args: &ResumeArgs, record: &RunRecord) -> Result<Cloud, Error> {
 /// Signs in again, to the same tenant and no other; gives the further apps as well.
 async fn reconnect(
     args: &ResumeArgs,
-    profile: Option<&Chosen>,
+    profile: Option<&ChosenProfile>,
     record: &RunRecord,
-    network: &Network,
-) -> Result<(Connection, Apps), Error> {
+    network: &NetworkSettings,
+) -> Result<(SignedInApp, AppSettings), Error> {
     let known = [record.tenant.as_deref(), record.tenant_id.as_deref(), record.unverified_tenant.as_deref()];
     let tenant = known.into_iter().flatten().next();
-    let who = SignIn::resumed(&args.sign_in, tenant, &record.settings);
+    let who = SignInSettings::resumed(&args.sign_in, tenant, &record.settings);
     standard_input::check(&[], &who.sources)?;
     let same = |tenant: &str| known.iter().flatten().any(|known| known.eq_ignore_ascii_case(tenant));
     let other = |tenant: &str| {
@@ -458,7 +460,7 @@ async fn reconnect(
     {
         return Err(other(given));
     }
-    let apps = Apps::new(&args.apps, &args.profile, profile, &who, network.cloud)?;
+    let apps = AppSettings::new(&args.apps, &args.profile, profile, &who, network.cloud)?;
     let had = record.settings.further.len();
     if had > apps.further.len() && args.apps.app.is_empty() && args.output.output != Output::None {
         console::say(&format!(
@@ -479,12 +481,12 @@ async fn reconnect(
 /// The same for a run of several tenants: in those that have users left, and each to the same as before.
 async fn reconnect_all(
     args: &ResumeArgs,
-    profile: Option<&Chosen>,
-    whole: &Whole,
-    outstanding: &[Order],
-    network: &Network,
+    profile: Option<&ChosenProfile>,
+    whole: &ResumedPlan,
+    outstanding: &[TargetNo],
+    network: &NetworkSettings,
 ) -> Result<Again, Error> {
-    let Whole { record, targets, .. } = whole;
+    let ResumedPlan { record, targets, .. } = whole;
     let mut left = vec![0; record.tenants.len()];
     for order in outstanding {
         left[targets[*order as usize - 1].tenant as usize] += 1;
@@ -498,8 +500,8 @@ async fn reconnect_all(
 
 /// Who is left, in the order in which they are sent: the plan's, but those whom Graph refused for good come last. They
 /// would be refused again, and as the first ones they would keep all others from being sent.
-fn in_turn(ledger: &Ledger, accepted: &Accepted) -> Vec<Order> {
-    let mut left: Vec<Order> = ledger.outstanding(accepted).collect();
+fn in_turn(ledger: &JournalIndex, accepted: &Accepted) -> Vec<TargetNo> {
+    let mut left: Vec<TargetNo> = ledger.outstanding(accepted).collect();
     let refused = |outcome| {
         use Outcome::{AcceptedNoEffect, Forbidden, NotFound, Rejected};
         matches!(outcome, Forbidden | NotFound | Rejected | AcceptedNoEffect)
@@ -509,8 +511,9 @@ fn in_turn(ledger: &Ledger, accepted: &Accepted) -> Vec<Order> {
 }
 
 /// The tenants in which an earlier process revoked somebody: the permission is there.
-fn permitted(ledger: &Ledger, targets: &[Target]) -> BTreeSet<TenantIndex> {
-    let done = |order: Order| matches!(ledger.outcome(order), Outcome::Revoked | Outcome::AcceptedNoEffect);
+fn permitted(ledger: &JournalIndex, targets: &[Target]) -> BTreeSet<TenantIndex> {
+    let done =
+        |order: TargetNo| matches!(ledger.outcome(order), Outcome::Revoked | Outcome::AcceptedNoEffect);
     let targets = (1..).zip(targets).filter(|(order, _)| done(*order));
     targets.map(|(_, target)| target.tenant).collect()
 }
@@ -518,7 +521,7 @@ fn permitted(ledger: &Ledger, targets: &[Target]) -> BTreeSet<TenantIndex> {
 /// How long Graph still wants to be left alone, in each tenant or in all: a 429 that an earlier process got holds for
 /// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing. A wait for which nobody
 /// would have waited is not waited for now either: whoever goes on with the run asks again.
-fn holds(ledger: &Ledger, max_wait: Duration) -> Vec<(Option<TenantIndex>, Duration)> {
+fn holds(ledger: &JournalIndex, max_wait: Duration) -> Vec<(Option<TenantIndex>, Duration)> {
     let now = crate::dispatch::now();
     let left = ledger.closings.iter().filter_map(|(tenant, closings)| {
         let left = closings.iter().filter_map(|closing| closing.left(now));
@@ -529,7 +532,7 @@ fn holds(ledger: &Ledger, max_wait: Duration) -> Vec<(Option<TenantIndex>, Durat
 
 /// The longest wait that a server may ask for: what is given now, or what the run had.
 fn max_wait(args: &ResumeArgs, record: &RunRecord) -> Option<Duration> {
-    Sending::resumed(&args.sending, &record.settings).max_wait
+    SendingSettings::resumed(&args.sending, &record.settings).max_wait
 }
 
 fn tenant_name(record: &RunRecord) -> &str {
@@ -537,14 +540,18 @@ fn tenant_name(record: &RunRecord) -> &str {
 }
 
 /// What earlier processes did for the targets that are left.
-fn work(ledger: &Ledger, outstanding: &[Order], folder: &RunFolder) -> Result<Vec<Work>, Error> {
+fn work(
+    ledger: &JournalIndex,
+    outstanding: &[TargetNo],
+    folder: &RunFolder,
+) -> Result<Vec<TargetProgress>, Error> {
     let fail = |source| Error::Io { what: format!("can't read {}", folder.journal().display()), source };
-    let work = |order: &Order| {
+    let work = |order: &TargetNo| {
         if ledger.attempts(*order) == 0 {
-            return Ok(Work { order: *order, ..Work::default() });
+            return Ok(TargetProgress { order: *order, ..TargetProgress::default() });
         }
         let standing = ledger.standing(*order).map_err(fail)?;
-        Ok(Work {
+        Ok(TargetProgress {
             order: *order,
             attempts: standing.attempts,
             throttled: number::millis(standing.throttled_ms),

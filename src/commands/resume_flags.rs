@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::identity::{Auth, Endpoint, FurtherApp, Sources};
+use crate::identity::{AdditionalApp, Auth, CredentialSources, Endpoint};
 use crate::journal::RunRecord;
-use crate::profile::{NONE, Place};
-use crate::settings::Network;
-use crate::settings::profiled::Chosen;
+use crate::profile::{ConfigLocation, NONE};
+use crate::settings::NetworkSettings;
+use crate::settings::profiled::ChosenProfile;
 use crate::shell;
 
 /// Flags, ready for a shell.
@@ -18,13 +18,13 @@ pub(super) struct ResumeFlags {
 impl ResumeFlags {
     /// Those by which this process signs in and finds its way.
     pub(super) fn new(
-        sources: &Sources,
-        network: &Network,
-        profile: Option<&Chosen>,
-        further: &[FurtherApp],
+        sources: &CredentialSources,
+        network: &NetworkSettings,
+        profile: Option<&ChosenProfile>,
+        further: &[AdditionalApp],
     ) -> ResumeFlags {
         let mut flags = ResumeFlags::default();
-        let of_profile = profile.map(Chosen::profile);
+        let of_profile = profile.map(ChosenProfile::profile);
         if let Some(chosen) = profile {
             flags.profile(&chosen.profile().name, &chosen.record().config);
         }
@@ -95,12 +95,12 @@ impl ResumeFlags {
 
     fn profile(&mut self, name: &str, config: &Path) {
         self.add("--profile", name);
-        if Place::find(None).path.as_deref() != Some(config) {
+        if ConfigLocation::find(None).path.as_deref() != Some(config) {
             self.path("--config", Some(&config.to_owned()));
         }
     }
 
-    fn sources(&mut self, sources: &Sources) {
+    fn sources(&mut self, sources: &CredentialSources) {
         if let Some(auth) = sources.auth.filter(|auth| *auth != Auth::Auto) {
             self.add("--auth", auth.word());
         }
@@ -119,7 +119,7 @@ impl ResumeFlags {
     }
 
     /// Those of profiles by their names; those that stand in a profile come with it.
-    fn apps(&mut self, further: &[FurtherApp]) {
+    fn apps(&mut self, further: &[AdditionalApp]) {
         for name in further.iter().filter_map(|app| app.name.strip_prefix("profile ")) {
             self.add("--app", name);
         }

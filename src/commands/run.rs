@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::carry_out::{Ready, Shown, carry_out, new_journal};
-use super::confirm::{Limits, confirm};
-use super::connect::{Connection, check_me};
+use super::carry_out::{OutputMode, RunSession, carry_out, new_journal};
+use super::confirm::{ConfirmationLimits, confirm};
+use super::connect::{SignedInApp, check_me};
 use super::resume_flags::ResumeFlags;
-use super::tenants::{Crew, Wanted};
+use super::tenants::{TenantSessions, Wanted};
 use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
 use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
@@ -16,15 +16,21 @@ use crate::console::Output;
 use crate::console::{TimeLeft, question};
 use crate::directory::{Directory, DirectoryError, Selector};
 use crate::error::Error;
-use crate::event::Stop;
-use crate::identity::FurtherApp;
-use crate::intake::{self, Options, Sheets, Source};
+use crate::event::StopReason;
+use crate::identity::AdditionalApp;
+use crate::intake::{self, InputSource, IntakeOptions, SheetChoice};
 use crate::journal::{
-    Decided, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord, Unprotected,
+    ApprovalDecision, FORMAT, PLAN_CSV, PlanFileRecord, RUN_JSON, RunFolder, RunRecord, TenantRecord,
+    UnprotectedRecord,
 };
-use crate::plan::{Draft, Gathered, GuardError, PlanError, PlanFacts, Signed, Tenants, Wishes, check_lists};
-use crate::settings::profiled::{self, Chosen};
-use crate::settings::{self, Apps, Credentials, Evidence, Network, Sending, SignIn, wishes};
+use crate::plan::{
+    Draft, GuardError, InputRows, Operator, PlanError, PlanOptions, PlanSummary, PlanTenants, check_lists,
+};
+use crate::settings::profiled::{self, ChosenProfile};
+use crate::settings::{
+    self, AppSettings, CredentialSettings, EvidenceSettings, NetworkSettings, SendingSettings,
+    SignInSettings, wishes,
+};
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     start_logs(&args.work.output.log)?;
@@ -37,9 +43,9 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
             profile.refuse_unapproved()?;
         }
     }
-    let network = Network::new(&args.sign_in, &args.network)?.waiting(args.work.sending.max_wait);
-    let who = SignIn::new(&args.sign_in);
-    let apps = Apps::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
+    let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.work.sending.max_wait);
+    let who = SignInSettings::new(&args.sign_in);
+    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&args.files, &who.sources)?;
     let wishes = wishes(&args.work)?;
     let gathered = gather(&args.files, &args.work, &wishes)?;
@@ -51,16 +57,17 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         let draft = compose(gathered, &wishes, &wanted.unsigned(), &args.work).await?;
         return dry_run(draft, args.work.output.output);
     }
-    let sending = Sending::new(&args.work.sending);
+    let sending = SendingSettings::new(&args.work.sending);
     let somebody = gathered.users > 0 || !wishes.selectors.is_empty();
     if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
     let wanted = Wanted::new(&gathered, &who, &wishes);
-    let credentials = Credentials::new(who, profile.as_ref());
+    let credentials = CredentialSettings::new(who, profile.as_ref());
     let wanted = wanted.identified(&credentials, &network).await?;
     let wanted = wanted.checked(&gathered, &wishes)?;
-    let crew = Crew::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
+    let crew =
+        TenantSessions::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
     let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
     if args.work.dry_run {
         return dry_run(draft, args.work.output.output);
@@ -69,8 +76,9 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     for connection in crew.connections() {
         check_me(draft.names_me(), connection)?;
     }
-    let limits = Limits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
-    let mut prepared = Prepared::new(draft, sending, network, credentials, profile);
+    let limits =
+        ConfirmationLimits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
+    let mut prepared = PreparedRun::new(draft, sending, network, credentials, profile);
     prepared.further = apps.further;
     prepared.tenants = crew.records(&prepared.draft, &prepared.credentials, !wishes.name_lists());
     prepared.agree(&crew, &args.consent, &limits, &args.work.evidence).await?;
@@ -85,16 +93,16 @@ pub(super) fn say_unchecked(draft: &Draft, consented: bool, output: Output) {
 }
 
 /// All that is known before a run folder exists.
-pub(super) struct Prepared {
+pub(super) struct PreparedRun {
     pub(super) draft: Draft,
-    pub(super) sending: Sending,
-    pub(super) network: Network,
-    pub(super) credentials: Credentials,
+    pub(super) sending: SendingSettings,
+    pub(super) network: NetworkSettings,
+    pub(super) credentials: CredentialSettings,
     /// The tenants, where there are several.
     pub(super) tenants: Vec<TenantRecord>,
     /// The further apps that were named.
-    pub(super) further: Vec<FurtherApp>,
-    pub(super) profile: Option<Chosen>,
+    pub(super) further: Vec<AdditionalApp>,
+    pub(super) profile: Option<ChosenProfile>,
     pub(super) drill: Option<serde_json::Value>,
     /// How the questions were answered.
     pub(super) confirmed: Vec<String>,
@@ -102,16 +110,16 @@ pub(super) struct Prepared {
     pub(super) plan_file: Option<PlanFileRecord>,
 }
 
-impl Prepared {
+impl PreparedRun {
     pub(super) fn new(
         draft: Draft,
-        sending: Sending,
-        network: Network,
-        credentials: Credentials,
-        profile: Option<Chosen>,
-    ) -> Prepared {
+        sending: SendingSettings,
+        network: NetworkSettings,
+        credentials: CredentialSettings,
+        profile: Option<ChosenProfile>,
+    ) -> PreparedRun {
         let (confirmed, tenants, further) = (Vec::new(), Vec::new(), Vec::new());
-        Prepared {
+        PreparedRun {
             draft,
             sending,
             network,
@@ -126,23 +134,23 @@ impl Prepared {
     }
 
     /// How long it will take, as far as that is known. Tenants are sent side by side: the largest takes longest.
-    pub(super) fn time(&self, crew: &Crew) -> TimeLeft {
+    pub(super) fn time(&self, crew: &TenantSessions) -> TimeLeft {
         let tenants = &self.draft.facts().tenants;
         let largest = tenants.iter().map(|tenant| tenant.users).max();
-        let senders = crew.connections().map(Connection::senders).max().unwrap_or(1);
+        let senders = crew.connections().map(SignedInApp::senders).max().unwrap_or(1);
         self.sending.pace(senders).time_for(largest.unwrap_or(self.draft.targets() as u64))
     }
 
     /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
     pub(super) async fn agree(
         &mut self,
-        crew: &Crew,
+        crew: &TenantSessions,
         consent: &ConsentArgs,
-        limits: &Limits,
+        limits: &ConfirmationLimits,
         evidence: &EvidenceArgs,
     ) -> Result<(), Error> {
         if self.sending.max_users.is_none_or(|most| self.draft.targets() <= most as usize) {
-            self.forewarn(crew, &Evidence::new(evidence).output_dir);
+            self.forewarn(crew, &EvidenceSettings::new(evidence).output_dir);
         }
         self.confirmed = confirm(self, crew, consent, limits).await?;
         Ok(())
@@ -150,7 +158,7 @@ impl Prepared {
 
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
-    fn forewarn(&self, crew: &Crew, output_dir: &Path) {
+    fn forewarn(&self, crew: &TenantSessions, output_dir: &Path) {
         forewarn::of_oneself(self.draft.sends_operator(), true);
         let takes = self.time(crew);
         crew.connections().for_each(|connection| forewarn::of_the_tokens_end(connection, takes));
@@ -159,7 +167,7 @@ impl Prepared {
 }
 
 /// Reads the inputs in full, and keeps the part of them that is asked for.
-pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Result<Gathered, Error> {
+pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &PlanOptions) -> Result<InputRows, Error> {
     let mut gathered = gather_all(files, work, wishes)?;
     if let Some(shard) = work.input.shard {
         gathered.shard(shard)?;
@@ -168,10 +176,14 @@ pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Res
 }
 
 /// Reads the inputs in full.
-pub(super) fn gather_all(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) -> Result<Gathered, Error> {
+pub(super) fn gather_all(
+    files: &[PathBuf],
+    work: &WorkArgs,
+    wishes: &PlanOptions,
+) -> Result<InputRows, Error> {
     check_lists(wishes)?;
     if files.is_empty() && !wishes.selectors.is_empty() {
-        return Ok(Gathered::default());
+        return Ok(InputRows::default());
     }
     if files.is_empty() {
         return Err(Error::Usage(
@@ -179,20 +191,20 @@ pub(super) fn gather_all(files: &[PathBuf], work: &WorkArgs, wishes: &Wishes) ->
                 .to_owned(),
         ));
     }
-    let sources: Vec<Source> = files.iter().map(|path| source(path)).collect();
+    let sources: Vec<InputSource> = files.iter().map(|path| source(path)).collect();
     let intake =
         intake::open(&sources, &intake_options(&work.input)).map_err(crate::plan::PlanError::from)?;
-    Ok(Gathered::read(intake)?)
+    Ok(InputRows::read(intake)?)
 }
 
 /// Makes the plan, and says what was decided on the way.
 pub(super) async fn compose(
-    gathered: Gathered,
-    wishes: &Wishes,
-    tenants: &Tenants<'_, Directory>,
+    gathered: InputRows,
+    wishes: &PlanOptions,
+    tenants: &PlanTenants<'_, Directory>,
     work: &WorkArgs,
 ) -> Result<Draft, Error> {
-    let reading = reading::Shown::new(&work.output);
+    let reading = reading::ProgressLine::new(&work.output);
     let composed = Draft::compose_telling(gathered, wishes, tenants, &|read| reading.tell(read)).await;
     reading.finish();
     let draft = composed.map_err(|why| avoidable(why, wishes, work.choosing.no_lookup))?;
@@ -207,7 +219,7 @@ pub(super) async fn compose(
 }
 
 /// Names the flag that gets around an error of the directory, where nothing was asked for that only the directory knows.
-fn avoidable(why: PlanError, wishes: &Wishes, no_lookup: bool) -> Error {
+fn avoidable(why: PlanError, wishes: &PlanOptions, no_lookup: bool) -> Error {
     let by_flag = match &why {
         PlanError::Directory(error) => !matches!(error, DirectoryError::SignIn(_)),
         PlanError::Guard(GuardError::Directory { .. } | GuardError::Nobody { .. }) => true,
@@ -220,21 +232,21 @@ fn avoidable(why: PlanError, wishes: &Wishes, no_lookup: bool) -> Error {
 }
 
 /// Who signed in, for the plan.
-pub(super) fn signed(connection: &Connection) -> Signed {
+pub(super) fn signed(connection: &SignedInApp) -> Operator {
     let partners = connection.partners.iter().map(|partner| &partner.operator);
     let apps = std::iter::once(&connection.operator).chain(partners);
-    Signed {
+    Operator {
         operator: forewarn::own_ids(&connection.claims),
         app_ids: apps.filter_map(|app| app.app_id.clone()).collect(),
     }
 }
 
-fn source(path: &Path) -> Source {
-    if path == Path::new("-") { Source::Stdin } else { Source::File(path.to_owned()) }
+fn source(path: &Path) -> InputSource {
+    if path == Path::new("-") { InputSource::Stdin } else { InputSource::File(path.to_owned()) }
 }
 
-fn intake_options(args: &InputArgs) -> Options {
-    Options {
+fn intake_options(args: &InputArgs) -> IntakeOptions {
+    IntakeOptions {
         column: args.column.clone(),
         priority_column: args.priority_column.clone(),
         tenant_column: args.tenant_column.clone(),
@@ -245,8 +257,8 @@ fn intake_options(args: &InputArgs) -> Options {
         max_rows: args.max_rows,
         filters: args.matches.iter().chain(&args.skips).cloned().collect(),
         sheets: match &args.sheet[..] {
-            [] => Sheets::Auto,
-            names => Sheets::Named(names.to_vec()),
+            [] => SheetChoice::Auto,
+            names => SheetChoice::Named(names.to_vec()),
         },
         visible_only: args.visible_only,
     }
@@ -257,8 +269,8 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let record = draft.record();
     match output {
-        Output::Csv => draft.print_csv(&mut console::Out::new())?,
-        Output::Jsonl => draft.print_json(&mut console::Out::new())?,
+        Output::Csv => draft.print_csv(&mut console::StdoutWriter::new())?,
+        Output::Jsonl => draft.print_json(&mut console::StdoutWriter::new())?,
         Output::Json => {
             let json = serde_json::to_string_pretty(&record).map_err(|error| fail(error.into()))?;
             console::put(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)?;
@@ -270,8 +282,13 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
 }
 
 /// Makes the run folder, freezes the plan in it, and carries the run out.
-pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: f64) -> Result<u8, Error> {
-    let Prepared {
+pub(super) async fn send(
+    prepared: PreparedRun,
+    crew: TenantSessions,
+    work: WorkArgs,
+    speed: f64,
+) -> Result<u8, Error> {
+    let PreparedRun {
         draft,
         sending,
         network,
@@ -284,12 +301,12 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
         plan_file,
     } = prepared;
     let decided = decided(draft.facts(), confirmed, plan_file);
-    let evidence = Evidence::new(&work.evidence);
+    let evidence = EvidenceSettings::new(&work.evidence);
     let planned = draft.targets() as u32;
     let refused = sending
         .max_users
         .filter(|allowed| planned > *allowed)
-        .map(|allowed| Stop::MaxUsers { planned, allowed });
+        .map(|allowed| StopReason::MaxUsers { planned, allowed });
     let started_at = crate::dispatch::now();
     let id = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
     let (folder, lock) = RunFolder::create(&evidence.output_dir, started_at, &id)?;
@@ -346,8 +363,8 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     put.map_err(unwritten(&folder.file(RUN_JSON)))?;
     let journal = new_journal(&folder)?;
     folder.sync(&[PLAN_CSV, RUN_JSON])?;
-    let shown = Shown { progress: progress(&work.output), output: work.output.output };
-    let ready = Ready {
+    let shown = OutputMode { progress: progress(&work.output), output: work.output.output };
+    let ready = RunSession {
         folder,
         lock,
         record,
@@ -367,11 +384,15 @@ pub(super) async fn send(prepared: Prepared, crew: Crew, work: WorkArgs, speed: 
     carry_out(ready, shown).await
 }
 
-fn decided(facts: &PlanFacts, confirmed: Vec<String>, plan_file: Option<PlanFileRecord>) -> Decided {
+fn decided(
+    facts: &PlanSummary,
+    confirmed: Vec<String>,
+    plan_file: Option<PlanFileRecord>,
+) -> ApprovalDecision {
     let unprotected = facts.unprotected.iter().cloned();
-    Decided {
+    ApprovalDecision {
         selection: facts.selection.clone(),
-        unprotected: unprotected.map(|(user, because)| Unprotected { user, because }).collect(),
+        unprotected: unprotected.map(|(user, because)| UnprotectedRecord { user, because }).collect(),
         lists: facts.lists.clone(),
         unchecked: facts.failed(),
         confirmed,

@@ -4,11 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::console;
-use crate::identity::{Auth, Sources, Variables};
+use crate::identity::{Auth, CredentialSources, EnvVariables};
 
 /// Says of each file with a secret that the group or everybody can read it, if so. The token files of a cluster are no
 /// part of it: they are laid out like that, and live for minutes.
-pub(super) fn warn(sources: &Sources, vars: Variables<'_>) {
+pub(super) fn warn(sources: &CredentialSources, vars: EnvVariables<'_>) {
     let mut told: Vec<PathBuf> = Vec::new();
     for (by, path) in holders(sources, vars) {
         let public = CERTIFICATES.contains(&by) && is_certificate_alone(&path);
@@ -32,7 +32,7 @@ fn is_certificate_alone(path: &Path) -> bool {
 }
 
 /// The files that hold secrets, with what names them.
-fn holders(sources: &Sources, vars: Variables<'_>) -> Vec<(&'static str, PathBuf)> {
+fn holders(sources: &CredentialSources, vars: EnvVariables<'_>) -> Vec<(&'static str, PathBuf)> {
     // With the key in a file of its own the certificate's file is no secret.
     let certificate = sources.certificate_file.as_ref().filter(|_| sources.certificate_key_file.is_none());
     let named = [
@@ -51,7 +51,7 @@ fn holders(sources: &Sources, vars: Variables<'_>) -> Vec<(&'static str, PathBuf
 }
 
 /// Whether a certificate may be taken that only the environment names.
-fn takes_environment(sources: &Sources) -> bool {
+fn takes_environment(sources: &CredentialSources) -> bool {
     let others = sources.certificate_file.is_some()
         || sources.token_file.is_some()
         || sources.client_secret_file.is_some();
@@ -78,7 +78,7 @@ fn others_can_read(_: &Path) -> bool {
 mod tests {
     use super::*;
 
-    fn names(sources: &Sources) -> Vec<&'static str> {
+    fn names(sources: &CredentialSources) -> Vec<&'static str> {
         let vars = |name: &str| (name == "AZURE_CLIENT_CERTIFICATE_PATH").then(|| "env.pem".to_owned());
         holders(sources, &vars).into_iter().map(|(by, _)| by).collect()
     }
@@ -104,21 +104,24 @@ mod tests {
     fn only_what_holds_a_secret_and_may_be_read_is_looked_at() {
         let path = || Some(PathBuf::from("a"));
         let environment = "AZURE_CLIENT_CERTIFICATE_PATH";
-        assert_eq!(names(&Sources::default()), [environment]);
-        assert_eq!(names(&Sources { token_file: path(), ..Sources::default() }), ["--token-file"]);
-        let both = Sources {
+        assert_eq!(names(&CredentialSources::default()), [environment]);
+        assert_eq!(
+            names(&CredentialSources { token_file: path(), ..CredentialSources::default() }),
+            ["--token-file"]
+        );
+        let both = CredentialSources {
             certificate_file: path(),
             certificate_key_file: path(),
             certificate_password_file: path(),
-            ..Sources::default()
+            ..CredentialSources::default()
         };
         assert_eq!(names(&both), ["--certificate-key-file", "--certificate-password-file"]);
-        let other = Sources { auth: Some(Auth::AzureCli), ..Sources::default() };
+        let other = CredentialSources { auth: Some(Auth::AzureCli), ..CredentialSources::default() };
         assert!(names(&other).is_empty());
-        let federated = Sources {
+        let federated = CredentialSources {
             auth: Some(Auth::WorkloadIdentity),
             federated_token_file: path(),
-            ..Sources::default()
+            ..CredentialSources::default()
         };
         assert!(names(&federated).is_empty());
     }

@@ -2,14 +2,14 @@
 
 use tokio::sync::mpsc;
 
-use crate::event::Stop;
+use crate::event::StopReason;
 
 /// Listens from here on. What comes through the channel is to be handed to the dispatcher.
 ///
 /// The process ends on the second signal whatever it is doing: the journal survives that, and `resume` goes on.
-pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Stop>> {
+pub(super) fn listen() -> std::io::Result<mpsc::Receiver<StopReason>> {
     let (tell, told) = mpsc::channel(1);
-    let mut signals = Signals::new()?;
+    let mut signals = StopSignals::new()?;
     tokio::spawn(async move {
         let first = signals.next().await;
         let said = format!("{first}: waiting for what is in flight; once more ends at once");
@@ -26,15 +26,15 @@ pub(super) fn listen() -> std::io::Result<mpsc::Receiver<Stop>> {
 }
 
 /// Listens from here on, and says so only: the first signal comes through the channel.
-pub(super) fn wait() -> std::io::Result<mpsc::Receiver<Stop>> {
+pub(super) fn wait() -> std::io::Result<mpsc::Receiver<StopReason>> {
     let (tell, told) = mpsc::channel(1);
-    let mut signals = Signals::new()?;
+    let mut signals = StopSignals::new()?;
     tokio::spawn(async move { tell.send(signals.next().await).await });
     Ok(told)
 }
 
 #[cfg(unix)]
-struct Signals {
+struct StopSignals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     /// None where it is ignored, as under `nohup`: then the run is meant to outlive the terminal.
@@ -42,19 +42,19 @@ struct Signals {
 }
 
 #[cfg(unix)]
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
+impl StopSignals {
+    fn new() -> std::io::Result<StopSignals> {
         use tokio::signal::unix::{SignalKind, signal};
         let hang_up = if ignores_hang_up() { None } else { Some(signal(SignalKind::hangup())?) };
         let (interrupt, terminate) = (SignalKind::interrupt(), SignalKind::terminate());
-        Ok(Signals { interrupt: signal(interrupt)?, terminate: signal(terminate)?, hang_up })
+        Ok(StopSignals { interrupt: signal(interrupt)?, terminate: signal(terminate)?, hang_up })
     }
 
-    async fn next(&mut self) -> Stop {
+    async fn next(&mut self) -> StopReason {
         tokio::select! {
-            _ = self.interrupt.recv() => Stop::Interrupted,
-            _ = self.terminate.recv() => Stop::Terminated,
-            Some(_) = hung_up(&mut self.hang_up) => Stop::Terminated,
+            _ = self.interrupt.recv() => StopReason::Interrupted,
+            _ = self.terminate.recv() => StopReason::Terminated,
+            Some(_) = hung_up(&mut self.hang_up) => StopReason::Terminated,
         }
     }
 }
@@ -111,10 +111,10 @@ struct Signals {
 }
 
 #[cfg(windows)]
-impl Signals {
-    fn new() -> std::io::Result<Signals> {
+impl StopSignals {
+    fn new() -> std::io::Result<StopSignals> {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
-        Ok(Signals {
+        Ok(StopSignals {
             ctrl_c: ctrl_c()?,
             ctrl_break: ctrl_break()?,
             close: ctrl_close()?,
@@ -122,7 +122,7 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) -> Stop {
+    async fn next(&mut self) -> StopReason {
         tokio::select! {
             _ = self.ctrl_c.recv() => Stop::Interrupted,
             _ = self.ctrl_break.recv() => Stop::Terminated,

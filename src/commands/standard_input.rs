@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
-use crate::identity::Sources;
+use crate::identity::CredentialSources;
 
 /// Refuses a command line on which two things are `-`: the second would find nothing, or a part of the first.
-pub(super) fn check(files: &[PathBuf], sources: &Sources) -> Result<(), Error> {
+pub(super) fn check(files: &[PathBuf], sources: &CredentialSources) -> Result<(), Error> {
     let users = files.iter().map(|path| ("the input", Some(path)));
     let secrets = [
         ("--token-file", sources.token_file.as_ref()),
@@ -36,16 +36,16 @@ mod tests {
         for bits in 0..16_u32 {
             let from = |bit: u32| here(bits & (1 << bit) != 0);
             let files: Vec<PathBuf> = [PathBuf::from("a.csv")].into_iter().chain(from(0)).collect();
-            let sources = Sources {
+            let sources = CredentialSources {
                 token_file: from(1),
                 client_secret_file: from(2),
                 certificate_password_file: from(3),
                 certificate_file: Some("a.pem".into()),
-                ..Sources::default()
+                ..CredentialSources::default()
             };
             assert_eq!(check(&files, &sources).is_ok(), bits.count_ones() < 2, "{bits:04b}");
         }
         let twice = ["-".into(), "-".into()];
-        assert!(check(&twice, &Sources::default()).is_err());
+        assert!(check(&twice, &CredentialSources::default()).is_err());
     }
 }

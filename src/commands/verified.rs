@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::directory::{Directory, Organization};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
-use crate::identity::{Authority, Endpoint, SignInError, TokenClaims, Unidentified};
+use crate::identity::{Authority, Endpoint, SignInError, TenantIdError, TokenClaims};
 use crate::tenant::TenantName;
 
 /// The tenant that a token is good in.
@@ -28,7 +28,7 @@ pub(super) struct VerifiedTenant {
 }
 
 /// What there is to compare with.
-pub(super) struct Asked<'a> {
+pub(super) struct VerificationRequest<'a> {
     /// What the token says.
     pub(super) claims: &'a TokenClaims,
     /// Whether the authority gave the token for the tenant by its name.
@@ -57,7 +57,10 @@ impl VerifiedTenant {
     ///
     /// # Errors
     /// When it is another, or nothing tells whether a domain is the token's tenant.
-    pub(super) async fn find(given: Option<&str>, asked: Asked<'_>) -> Result<VerifiedTenant, SignInError> {
+    pub(super) async fn find(
+        given: Option<&str>,
+        asked: VerificationRequest<'_>,
+    ) -> Result<VerifiedTenant, SignInError> {
         let tid = asked.claims.tid.clone();
         let Some(given) = given else { return Ok(VerifiedTenant { id: tid, ..VerifiedTenant::default() }) };
         match read(given)? {
@@ -71,7 +74,7 @@ impl VerifiedTenant {
     }
 }
 
-impl Asked<'_> {
+impl VerificationRequest<'_> {
     async fn by_id(&self, id: Uuid, given: &str) -> Result<VerifiedTenant, SignInError> {
         match &self.claims.tid {
             Some(found) => same(id, found, given).map(|()| VerifiedTenant::new(id, None)),
@@ -102,10 +105,10 @@ impl Asked<'_> {
                 same(id, &found, &format!("{domain} (which is {id})"))?;
                 Ok(VerifiedTenant::new(id, Some(domain)))
             }
-            Err(Unidentified::Unknown(said)) => {
+            Err(TenantIdError::Unknown(said)) => {
                 Err(SignInError::NoSuchTenant { tenant: domain.to_owned(), said })
             }
-            Err(Unidentified::Unasked(why)) => self.by_verified_domain(domain, why).await,
+            Err(TenantIdError::Unasked(why)) => self.by_verified_domain(domain, why).await,
         }
     }
 

@@ -6,10 +6,10 @@ use ::console::{Style, Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::tally::{Gate, Tally, TimeLeft};
+use super::tally::{GateState, Tally, TimeLeft};
 use super::{screen, wording};
 use crate::harmless;
-use crate::outcome::{Accepted, Standing};
+use crate::outcome::{Accepted, OutcomeClass};
 
 /// Wider than this the block does not grow.
 const WIDEST: usize = 100;
@@ -19,28 +19,28 @@ const INDENT: &str = "  ";
 const GAP: &str = "   ";
 
 /// The block, drawn by indicatif, which moves it aside for log lines and clears it at the end.
-pub(super) struct Bar {
+pub(super) struct LiveBar {
     bar: ProgressBar,
-    look: Look,
+    look: BarStyle,
     /// Speed and time left are worked out once a second: numbers that change five times a second can't be read.
-    speed: Option<(i64, Speed)>,
+    speed: Option<(i64, SpeedEstimate)>,
 }
 
-impl Bar {
-    pub(super) fn new(accepted: Accepted) -> Bar {
+impl LiveBar {
+    pub(super) fn new(accepted: Accepted) -> LiveBar {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template("{msg}") {
             bar.set_style(style);
         }
         screen::set(Some(bar.clone()));
-        Bar { bar, look: Look { colour: super::coloured(), accepted }, speed: None }
+        LiveBar { bar, look: BarStyle { colour: super::coloured(), accepted }, speed: None }
     }
 
     /// Draws the block as it is now.
     pub(super) fn show(&mut self, tally: &Tally, foreseen: Option<Duration>, now: Timestamp) {
         let speed = match self.speed {
             Some((second, speed)) if second == now.as_second() => speed,
-            _ => Speed::of(tally, foreseen, now),
+            _ => SpeedEstimate::of(tally, foreseen, now),
         };
         self.speed = Some((now.as_second(), speed));
         let (_, columns) = Term::stderr().size();
@@ -49,7 +49,7 @@ impl Bar {
     }
 }
 
-impl Drop for Bar {
+impl Drop for LiveBar {
     /// Leaves the terminal as it was: what comes next is the summary.
     fn drop(&mut self) {
         screen::set(None);
@@ -59,25 +59,25 @@ impl Drop for Bar {
 
 /// The two numbers that are worked out once a second.
 #[derive(Clone, Copy)]
-struct Speed {
+struct SpeedEstimate {
     rate: Option<f64>,
     left: TimeLeft,
 }
 
-impl Speed {
-    fn of(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> Speed {
-        Speed { rate: tally.rate(now), left: tally.time_left(foreseen) }
+impl SpeedEstimate {
+    fn of(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> SpeedEstimate {
+        SpeedEstimate { rate: tally.rate(now), left: tally.time_left(foreseen) }
     }
 }
 
 /// How the block looks: a pure function of the tally, the instant and the width.
-struct Look {
+struct BarStyle {
     colour: bool,
     accepted: Accepted,
 }
 
-impl Look {
-    fn block(&self, tally: &Tally, speed: Speed, now: Timestamp, columns: usize) -> Vec<String> {
+impl BarStyle {
+    fn block(&self, tally: &Tally, speed: SpeedEstimate, now: Timestamp, columns: usize) -> Vec<String> {
         // The last column stays free: some terminals wrap once it is written.
         let width = columns.saturating_sub(1).min(WIDEST);
         let mut lines = vec![self.bar_line(tally, width)];
@@ -107,9 +107,9 @@ impl Look {
         let mut lines: Vec<String> = Vec::new();
         for (outcome, n) in tally.outcomes() {
             let style = match self.accepted.standing(outcome) {
-                Standing::Done => self.style().green(),
-                Standing::NotDone => self.style().yellow(),
-                Standing::LeftOut => self.style().dim(),
+                OutcomeClass::Done => self.style().green(),
+                OutcomeClass::NotDone => self.style().yellow(),
+                OutcomeClass::LeftOut => self.style().dim(),
             };
             let words = format!("{} {}", style.apply_to(outcome), wording::count(n));
             match lines.last_mut() {
@@ -123,10 +123,10 @@ impl Look {
         lines
     }
 
-    fn speed_line(&self, tally: &Tally, speed: Speed, now: Timestamp) -> String {
+    fn speed_line(&self, tally: &Tally, speed: SpeedEstimate, now: Timestamp) -> String {
         let rate = match tally.gate(now) {
-            Gate::Open => speed.rate.map_or_else(|| "–/s".to_owned(), wording::rate),
-            Gate::Closed(_) => "waiting".to_owned(),
+            GateState::Open => speed.rate.map_or_else(|| "–/s".to_owned(), wording::rate),
+            GateState::Closed(_) => "waiting".to_owned(),
         };
         let elapsed = format!("{} so far", wording::span(tally.elapsed(now)));
         let left =
@@ -141,13 +141,13 @@ impl Look {
                 let why = harmless::excerpt(&why.to_string(), WIDEST);
                 format!("stopping: {why}; waiting for what is in flight")
             }
-            (None, Gate::Closed(Duration::ZERO)) => {
+            (None, GateState::Closed(Duration::ZERO)) => {
                 "throttled: Graph asked to wait, trying one request".to_owned()
             }
-            (None, Gate::Closed(wait)) => {
+            (None, GateState::Closed(wait)) => {
                 format!("throttled: Graph asked to wait, next request in {}", wording::wait(wait))
             }
-            (None, Gate::Open) => wording::waiting(tally.waiting(now))?,
+            (None, GateState::Open) => wording::waiting(tally.waiting(now))?,
         };
         Some(format!("{INDENT}{}", self.style().yellow().apply_to(words)))
     }
@@ -161,11 +161,11 @@ impl Look {
 mod tests {
     use super::*;
     use crate::console::sample::{self, at};
-    use crate::event::Stop;
+    use crate::event::StopReason;
     use crate::outcome::Outcome;
 
-    fn look(colour: bool) -> Look {
-        Look { colour, accepted: [Outcome::NotFound].into_iter().collect() }
+    fn look(colour: bool) -> BarStyle {
+        BarStyle { colour, accepted: [Outcome::NotFound].into_iter().collect() }
     }
 
     fn busy() -> Tally {
@@ -182,7 +182,7 @@ mod tests {
         let (tally, now) = (busy(), at(4_000));
         for columns in 1..=200 {
             for colour in [false, true] {
-                let block = look(colour).block(&tally, Speed::of(&tally, None, now), now, columns);
+                let block = look(colour).block(&tally, SpeedEstimate::of(&tally, None, now), now, columns);
                 assert!(
                     block.iter().all(|line| measure_text_width(line) < columns.max(2)),
                     "{columns}: {block:?}"
@@ -202,7 +202,7 @@ mod tests {
         }
         let foreseen = Some(Duration::from_secs(190));
         let now = at(60_000);
-        let block = look(false).block(&tally, Speed::of(&tally, foreseen, now), now, 61);
+        let block = look(false).block(&tally, SpeedEstimate::of(&tally, foreseen, now), now, 61);
         let expected = [
             "  revoking   ━━━━━──────────────────   1,200 / 5,000    24 %",
             "  revoked 1,180   not_found 20",
@@ -212,11 +212,11 @@ mod tests {
 
         tally.note(&sample::throttled(at(72_000)), now);
         let foreseen = Some(Duration::from_secs(202));
-        let block = look(false).block(&tally, Speed::of(&tally, foreseen, now), now, 80);
+        let block = look(false).block(&tally, SpeedEstimate::of(&tally, foreseen, now), now, 80);
         assert_eq!(block[2], "  waiting   3m22s left   1m00s so far");
         assert_eq!(block[3], "  throttled: Graph asked to wait, next request in 12s");
-        tally.note(&sample::stopping(Stop::Halt { detail: "10 %\u{1b}[2J\nof 50".to_owned() }), now);
-        let block = look(false).block(&tally, Speed::of(&tally, foreseen, now), now, 80);
+        tally.note(&sample::stopping(StopReason::Halt { detail: "10 %\u{1b}[2J\nof 50".to_owned() }), now);
+        let block = look(false).block(&tally, SpeedEstimate::of(&tally, foreseen, now), now, 80);
         assert_eq!(block[3], "  stopping: halted: 10 %\\u{1b}[2J\\nof 50; waiting for what is in flight");
     }
 
@@ -224,7 +224,10 @@ mod tests {
     fn colours_are_used_only_where_they_may_be() {
         let (tally, now) = (busy(), at(4_000));
         let escapes = |colour| {
-            look(colour).block(&tally, Speed::of(&tally, None, now), now, 80).concat().contains('\u{1b}')
+            look(colour)
+                .block(&tally, SpeedEstimate::of(&tally, None, now), now, 80)
+                .concat()
+                .contains('\u{1b}')
         };
         assert_eq!((escapes(false), escapes(true)), (false, true));
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::event::Scope;
+use crate::event::EventScope;
 
 /// Which gates are closed, and until when.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gates {
+pub(super) struct ThrottleStatus {
     /// Apps that send, where there are several.
     apps: BTreeSet<Arc<str>>,
     /// Of one app each.
@@ -19,14 +19,14 @@ pub(super) struct Gates {
     of_all: Option<Timestamp>,
 }
 
-impl Gates {
+impl ThrottleStatus {
     /// These apps send.
     pub(super) fn began(&mut self, apps: &[Arc<str>]) {
-        *self = Gates { apps: apps.iter().cloned().collect(), ..Gates::default() };
+        *self = ThrottleStatus { apps: apps.iter().cloned().collect(), ..ThrottleStatus::default() };
     }
 
     /// A gate closed, or closes for longer.
-    pub(super) fn close(&mut self, whose: &Scope, until: Timestamp) {
+    pub(super) fn close(&mut self, whose: &EventScope, until: Timestamp) {
         // One of several tenants waits by itself.
         if whose.tenant.is_some() {
             return;
@@ -40,7 +40,7 @@ impl Gates {
     }
 
     /// A gate is open again.
-    pub(super) fn open(&mut self, whose: &Scope) {
+    pub(super) fn open(&mut self, whose: &EventScope) {
         if whose.tenant.is_some() {
             return;
         }
@@ -51,7 +51,7 @@ impl Gates {
     }
 
     /// An app sends nothing more.
-    pub(super) fn drop_app(&mut self, whose: &Scope) {
+    pub(super) fn drop_app(&mut self, whose: &EventScope) {
         if let (Some(app), None) = (&whose.app_id, whose.tenant) {
             self.apps.remove(app);
             self.of_apps.remove(app);
@@ -83,12 +83,12 @@ mod tests {
     use super::super::sample::at;
     use super::*;
 
-    fn scope(app: &str) -> Scope {
-        Scope { tenant: None, app_id: (!app.is_empty()).then(|| app.into()) }
+    fn scope(app: &str) -> EventScope {
+        EventScope { tenant: None, app_id: (!app.is_empty()).then(|| app.into()) }
     }
 
-    fn three() -> Gates {
-        let mut gates = Gates::default();
+    fn three() -> ThrottleStatus {
+        let mut gates = ThrottleStatus::default();
         gates.began(&["a", "b", "c"].map(Arc::from));
         gates
     }
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_app_alone_has_no_name() {
-        let mut gates = Gates::default();
+        let mut gates = ThrottleStatus::default();
         gates.began(&["a".into()]);
         gates.close(&scope(""), at(1_000));
         assert_eq!(gates.closed_until(), Some(at(1_000)));

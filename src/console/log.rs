@@ -20,7 +20,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 
 use super::aside;
-use crate::event::{Event, Evidence};
+use crate::event::{AnswerEvidence, Event};
 use crate::files::append_to;
 use crate::harmless;
 use crate::outcome::Outcome;
@@ -91,17 +91,17 @@ pub enum LogError {
 /// Sets up logging for the process. Once, before anything is logged.
 pub fn init(options: &LogOptions) -> Result<(), LogError> {
     let out = match &options.file {
-        None => Out::Stderr,
+        None => LogSink::Stderr,
         Some(path) => {
             let file = append_to(path).map_err(|source| LogError::File { path: path.clone(), source })?;
-            Out::File(Arc::new(Mutex::new(file)))
+            LogSink::File(Arc::new(Mutex::new(file)))
         }
     };
     tracing::subscriber::set_global_default(subscriber(options, out)).map_err(|_| LogError::Twice)
 }
 
-fn subscriber(options: &LogOptions, out: Out) -> Box<dyn Subscriber + Send + Sync> {
-    let lines = Lines { out, format: options.format };
+fn subscriber(options: &LogOptions, out: LogSink) -> Box<dyn Subscriber + Send + Sync> {
+    let lines = LogLines { out, format: options.format };
     let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_timer(Utc).with_writer(lines);
     let registry = tracing_subscriber::registry().with(levels(options.verbosity));
     match options.format {
@@ -139,7 +139,7 @@ impl FormatTime for Utc {
 
 /// Where lines go.
 #[derive(Clone)]
-enum Out {
+enum LogSink {
     Stderr,
     File(Arc<Mutex<File>>),
     #[cfg(test)]
@@ -148,20 +148,20 @@ enum Out {
 
 /// Takes one whole line a write, as tracing-subscriber hands them over, and makes it harmless.
 #[derive(Clone)]
-struct Lines {
-    out: Out,
+struct LogLines {
+    out: LogSink,
     format: LogFormat,
 }
 
-impl<'a> MakeWriter<'a> for Lines {
-    type Writer = &'a Lines;
+impl<'a> MakeWriter<'a> for LogLines {
+    type Writer = &'a LogLines;
 
-    fn make_writer(&'a self) -> &'a Lines {
+    fn make_writer(&'a self) -> &'a LogLines {
         self
     }
 }
 
-impl Write for &Lines {
+impl Write for &LogLines {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(line);
         let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -171,12 +171,12 @@ impl Write for &Lines {
         };
         clean.push('\n');
         match &self.out {
-            Out::Stderr => aside(|| io::stderr().lock().write_all(clean.as_bytes()))?,
-            Out::File(file) => {
+            LogSink::Stderr => aside(|| io::stderr().lock().write_all(clean.as_bytes()))?,
+            LogSink::File(file) => {
                 file.lock().unwrap_or_else(PoisonError::into_inner).write_all(clean.as_bytes())?
             }
             #[cfg(test)]
-            Out::Memory(bytes) => {
+            LogSink::Memory(bytes) => {
                 bytes.lock().unwrap_or_else(PoisonError::into_inner).extend(clean.as_bytes())
             }
         }
@@ -206,7 +206,8 @@ pub fn record(event: &Event) {
             "request sent"
         ),
         Event::Answered(answered) => {
-            let Evidence { http_status, error_code, detail, request_id, diagnostic, .. } = &answered.evidence;
+            let AnswerEvidence { http_status, error_code, detail, request_id, diagnostic, .. } =
+                &answered.evidence;
             debug!(target: RUN,
                 user = answered.user,
                 order = answered.target,
@@ -233,7 +234,8 @@ pub fn record(event: &Event) {
             info!(target: RUN, app = scope.app_id.as_deref(), %why, "an app sends nothing more; others go on with its work");
         }
         Event::Settled(settled) => {
-            let Evidence { http_status, error_code, detail, request_id, diagnostic, .. } = &settled.evidence;
+            let AnswerEvidence { http_status, error_code, detail, request_id, diagnostic, .. } =
+                &settled.evidence;
             // The level of a tracing event is fixed where it stands, so the fields stand twice.
             macro_rules! settled {
                 ($log:ident) => {
@@ -274,7 +276,7 @@ mod tests {
 
     fn logged(options: &LogOptions, act: impl FnOnce()) -> Vec<String> {
         let bytes = Arc::new(Mutex::new(Vec::new()));
-        tracing::subscriber::with_default(subscriber(options, Out::Memory(Arc::clone(&bytes))), act);
+        tracing::subscriber::with_default(subscriber(options, LogSink::Memory(Arc::clone(&bytes))), act);
         let bytes = bytes.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap().lines().map(str::to_owned).collect()
     }
@@ -336,7 +338,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.log");
         for _ in 0..2 {
-            let out = Out::File(Arc::new(Mutex::new(append_to(&path).unwrap())));
+            let out = LogSink::File(Arc::new(Mutex::new(append_to(&path).unwrap())));
             let options = LogOptions::default();
             tracing::subscriber::with_default(subscriber(&options, out), || tracing::warn!("a line"));
         }

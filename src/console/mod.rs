@@ -30,13 +30,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use bar::Bar;
-pub use out::{Out, beside, columns_out, put};
+use bar::LiveBar;
+pub use out::{StdoutWriter, beside, columns_out, put};
 pub use output::{Output, UnknownOutput};
-use plain::Plain;
+use plain::PlainProgress;
 pub use screen::aside;
-pub use tally::{Gate, Tally, TimeLeft};
-pub use tenants::Tenants;
+pub use tally::{GateState, Tally, TimeLeft};
+pub use tenants::TenantTable;
 
 use crate::dispatch::Forecast;
 use crate::event::Event;
@@ -107,7 +107,7 @@ impl FromStr for Progress {
 
 /// How a [`Console`] behaves.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct ConsoleOptions {
     /// How progress is shown.
     pub progress: Progress,
     /// How often a plain line is written.
@@ -115,12 +115,12 @@ pub struct Options {
     /// Which words beside `revoked` count as done: they are not shown as a warning.
     pub accepted: Accepted,
     /// The tenants, where there are several.
-    pub tenants: Option<Tenants>,
+    pub tenants: Option<TenantTable>,
 }
 
-impl Default for Options {
+impl Default for ConsoleOptions {
     fn default() -> Self {
-        Options {
+        ConsoleOptions {
             progress: Progress::Auto,
             every: Duration::from_secs(5),
             accepted: Accepted::default(),
@@ -131,69 +131,71 @@ impl Default for Options {
 
 /// Listens to a run and shows how it goes. [`Console::on`] only counts; a thread of its own draws.
 pub struct Console {
-    shared: Arc<Shared>,
+    shared: Arc<ConsoleShared>,
     drawing: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the listener and the drawing thread share.
-struct Shared {
-    state: Mutex<State>,
+struct ConsoleShared {
+    state: Mutex<ConsoleState>,
     /// There is something to show at once, or it is over.
     news: Condvar,
 }
 
-struct State {
+struct ConsoleState {
     tally: Tally,
     /// How long the rest will take, once the dispatcher says so.
     forecast: Option<Forecast>,
     over: bool,
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl ConsoleShared {
+    fn state(&self) -> MutexGuard<'_, ConsoleState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The way of showing that was chosen.
-enum Face {
-    Bar(Bar),
-    Plain(Plain),
+enum ProgressRenderer {
+    Bar(LiveBar),
+    Plain(PlainProgress),
 }
 
-impl Face {
+impl ProgressRenderer {
     fn show(&mut self, tally: &Tally, foreseen: Option<Duration>, now: Timestamp) {
         match self {
-            Face::Bar(bar) => bar.show(tally, foreseen, now),
-            Face::Plain(plain) => plain.show(tally, foreseen, now),
+            ProgressRenderer::Bar(bar) => bar.show(tally, foreseen, now),
+            ProgressRenderer::Plain(plain) => plain.show(tally, foreseen, now),
         }
     }
 
     fn end(self, tally: &Tally, now: Timestamp) {
         match self {
-            Face::Bar(bar) => drop(bar),
-            Face::Plain(mut plain) => plain.end(tally, now),
+            ProgressRenderer::Bar(bar) => drop(bar),
+            ProgressRenderer::Plain(mut plain) => plain.end(tally, now),
         }
     }
 }
 
 impl Console {
     /// Begins to show a run over `total` users on standard error.
-    pub fn start(options: Options, total: u64) -> Console {
+    pub fn start(options: ConsoleOptions, total: u64) -> Console {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let face = match options.progress.resolved(io::stderr().is_terminal(), dumb) {
             Progress::None => None,
-            Progress::Bar => Some(Face::Bar(Bar::new(options.accepted))),
-            Progress::Auto | Progress::Plain => {
-                Some(Face::Plain(Plain::new(Box::new(io::stderr()), options.every, Timestamp::now())))
-            }
+            Progress::Bar => Some(ProgressRenderer::Bar(LiveBar::new(options.accepted))),
+            Progress::Auto | Progress::Plain => Some(ProgressRenderer::Plain(PlainProgress::new(
+                Box::new(io::stderr()),
+                options.every,
+                Timestamp::now(),
+            ))),
         };
         Console::with(face, Tally::new(total).of_tenants(options.tenants))
     }
 
-    fn with(face: Option<Face>, tally: Tally) -> Console {
-        let state = State { tally, forecast: None, over: false };
-        let shared = Arc::new(Shared { state: Mutex::new(state), news: Condvar::new() });
+    fn with(face: Option<ProgressRenderer>, tally: Tally) -> Console {
+        let state = ConsoleState { tally, forecast: None, over: false };
+        let shared = Arc::new(ConsoleShared { state: Mutex::new(state), news: Condvar::new() });
         let drawing = face.and_then(|face| {
             let shared = Arc::clone(&shared);
             // Without a thread there is no progress to see, and nothing else is lost.
@@ -244,7 +246,7 @@ impl fmt::Debug for Console {
 }
 
 /// The drawing thread: wakes on every tick and on news, and draws from a copy, so that a slow terminal holds up nobody.
-fn draw(shared: &Shared, mut face: Face) {
+fn draw(shared: &ConsoleShared, mut face: ProgressRenderer) {
     let mut state = shared.state();
     while !state.over {
         let waited = shared.news.wait_timeout(state, TICK);
@@ -319,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_console_counts_from_any_thread_and_ends_once() {
-        let options = Options { progress: Progress::None, ..Options::default() };
+        let options = ConsoleOptions { progress: Progress::None, ..ConsoleOptions::default() };
         let console = Console::start(options, 400);
         thread::scope(|scope| {
             for part in 0..4 {
@@ -337,9 +339,9 @@ mod tests {
     }
 
     /// Hands on what is written, so that a test can wait for it.
-    struct Teller(std::sync::mpsc::Sender<String>);
+    struct StatusPrinter(std::sync::mpsc::Sender<String>);
 
-    impl Write for Teller {
+    impl Write for StatusPrinter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             // Nobody listens any more once the test is over.
             let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
@@ -354,8 +356,9 @@ mod tests {
     #[test]
     fn plain_lines_are_written_by_the_thread() {
         let (tell, told) = std::sync::mpsc::channel();
-        let plain = Plain::new(Box::new(Teller(tell)), Duration::from_millis(1), Timestamp::now());
-        let console = Console::with(Some(Face::Plain(plain)), Tally::new(2));
+        let plain =
+            PlainProgress::new(Box::new(StatusPrinter(tell)), Duration::from_millis(1), Timestamp::now());
+        let console = Console::with(Some(ProgressRenderer::Plain(plain)), Tally::new(2));
         console.on(&sample::began(2));
         console.on(&sample::settled(1, Outcome::Revoked));
         console.on(&sample::throttled(Timestamp::now() + Duration::from_secs(9)));

@@ -7,16 +7,16 @@ use super::aside;
 /// Standard output. Once nobody reads it any more, what is written goes nowhere: that is no failure, and nothing
 /// else ends because of it. Whatever else goes wrong is one.
 #[derive(Debug)]
-pub struct Out {
+pub struct StdoutWriter {
     out: Stdout,
     gone: bool,
 }
 
-impl Out {
+impl StdoutWriter {
     /// Takes standard output.
     #[allow(clippy::new_without_default)]
-    pub fn new() -> Out {
-        Out { out: io::stdout(), gone: false }
+    pub fn new() -> StdoutWriter {
+        StdoutWriter { out: io::stdout(), gone: false }
     }
 
     fn forgive<T>(&mut self, done: io::Result<T>, instead: T) -> io::Result<T> {
@@ -31,7 +31,7 @@ impl Out {
     }
 }
 
-impl Write for Out {
+impl Write for StdoutWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.gone {
             return Ok(bytes.len());
@@ -64,7 +64,7 @@ pub fn columns_out() -> Option<usize> {
 /// Writes to standard output as it is.
 pub fn put(text: &str) -> io::Result<()> {
     beside(|| {
-        let mut out = Out::new();
+        let mut out = StdoutWriter::new();
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::tally::{Gate, Tally};
+use super::tally::{GateState, Tally};
 use super::wording;
 use crate::harmless;
 
@@ -14,7 +14,7 @@ use crate::harmless;
 const QUIET: Duration = Duration::from_secs(1);
 
 /// Writes a line at the start, one every few seconds, and one whenever the gate closes or sending stops.
-pub(super) struct Plain {
+pub(super) struct PlainProgress {
     out: Box<dyn Write + Send>,
     every: Duration,
     started: Timestamp,
@@ -23,9 +23,9 @@ pub(super) struct Plain {
     stopped: bool,
 }
 
-impl Plain {
-    pub(super) fn new(out: Box<dyn Write + Send>, every: Duration, now: Timestamp) -> Plain {
-        Plain { out, every, started: now, last: None, closings: 0, stopped: false }
+impl PlainProgress {
+    pub(super) fn new(out: Box<dyn Write + Send>, every: Duration, now: Timestamp) -> PlainProgress {
+        PlainProgress { out, every, started: now, last: None, closings: 0, stopped: false }
     }
 
     /// Writes what is due.
@@ -118,9 +118,11 @@ fn counts(tally: &Tally) -> String {
 
 fn throttled(tally: &Tally, now: Timestamp) -> Option<String> {
     match tally.gate(now) {
-        Gate::Open => None,
-        Gate::Closed(Duration::ZERO) => Some("throttled by Graph; trying one request".to_owned()),
-        Gate::Closed(wait) => Some(format!("throttled by Graph; next request in {}", wording::wait(wait))),
+        GateState::Open => None,
+        GateState::Closed(Duration::ZERO) => Some("throttled by Graph; trying one request".to_owned()),
+        GateState::Closed(wait) => {
+            Some(format!("throttled by Graph; next request in {}", wording::wait(wait)))
+        }
     }
 }
 
@@ -139,13 +141,13 @@ mod tests {
 
     use super::*;
     use crate::console::sample::{self, at};
-    use crate::event::Stop;
+    use crate::event::StopReason;
     use crate::outcome::Outcome;
 
     #[derive(Clone, Default)]
-    struct Page(Arc<Mutex<Vec<u8>>>);
+    struct PlainPage(Arc<Mutex<Vec<u8>>>);
 
-    impl Page {
+    impl PlainPage {
         fn lines(&self) -> Vec<String> {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
             assert!(text.chars().all(|c| c == '\n' || !harmless::is_acting(c)), "{text:?}");
@@ -153,7 +155,7 @@ mod tests {
         }
     }
 
-    impl Write for Page {
+    impl Write for PlainPage {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
@@ -167,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_run_is_told_in_few_lines() {
-        let page = Page::default();
-        let mut plain = Plain::new(Box::new(page.clone()), EVERY, at(0));
+        let page = PlainPage::default();
+        let mut plain = PlainProgress::new(Box::new(page.clone()), EVERY, at(0));
         let mut tally = Tally::new(300);
         tally.note(&sample::began(300), at(0));
         for i in 0..120 {
@@ -183,7 +185,10 @@ mod tests {
             let left = Duration::from_millis(27_000 - tick as u64 * 200);
             plain.show(&tally, Some(left), at(tick * 200));
         }
-        tally.note(&sample::stopping(Stop::Halt { detail: "by \u{1b}[31meve\r\n50".to_owned() }), at(18_000));
+        tally.note(
+            &sample::stopping(StopReason::Halt { detail: "by \u{1b}[31meve\r\n50".to_owned() }),
+            at(18_000),
+        );
         plain.show(&tally, None, at(18_000));
         plain.end(&tally, at(18_400));
         let expected = [
@@ -200,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_short_run_shows_its_end_only() {
-        let page = Page::default();
-        let mut plain = Plain::new(Box::new(page.clone()), EVERY, at(0));
+        let page = PlainPage::default();
+        let mut plain = PlainProgress::new(Box::new(page.clone()), EVERY, at(0));
         let mut tally = Tally::new(1);
         tally.note(&sample::began(1), at(0));
         plain.show(&tally, None, at(200));

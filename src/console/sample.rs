@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::event::{Began, Event, Evidence, Order, Scope, Sent, Settled, Stop, Throttled};
+use crate::event::{
+    AnswerEvidence, BeganEvent, Event, EventScope, SentEvent, SettledEvent, StopReason, TargetNo,
+    ThrottledEvent,
+};
 use crate::outcome::Outcome;
 
 /// An instant, in milliseconds of tests.
@@ -16,7 +19,7 @@ pub(super) fn began(targets: u32) -> Event {
     let (resumed, operator, apps) = (false, None, Vec::new());
     let (approved, drill, confirmed) = (None, false, Vec::new());
     let at = at(0);
-    Event::Began(Began {
+    Event::Began(BeganEvent {
         at,
         format: 1,
         run,
@@ -31,18 +34,25 @@ pub(super) fn began(targets: u32) -> Event {
     })
 }
 
-pub(super) fn sent(target: Order) -> Event {
+pub(super) fn sent(target: TargetNo) -> Event {
     let user = format!("user{target}@contoso.com");
-    Event::Sent(Sent { at: at(0), target, user, attempt: 1, client_request_id: Uuid::nil(), app_id: None })
+    Event::Sent(SentEvent {
+        at: at(0),
+        target,
+        user,
+        attempt: 1,
+        client_request_id: Uuid::nil(),
+        app_id: None,
+    })
 }
 
-pub(super) fn settled(target: Order, outcome: Outcome) -> Event {
-    Event::Settled(Box::new(Settled {
+pub(super) fn settled(target: TargetNo, outcome: Outcome) -> Event {
+    Event::Settled(Box::new(SettledEvent {
         at: at(0),
         target,
         user: format!("user{target}@contoso.com"),
         outcome,
-        evidence: Evidence::default(),
+        evidence: AnswerEvidence::default(),
         attempts: 1,
         throttled_ms: 0,
         first_sent_at: None,
@@ -51,20 +61,20 @@ pub(super) fn settled(target: Order, outcome: Outcome) -> Event {
 }
 
 pub(super) fn throttled(until: Timestamp) -> Event {
-    Event::Throttled(Throttled {
+    Event::Throttled(ThrottledEvent {
         at: at(0),
         until,
         retry_after_ms: None,
-        whose: Scope::default(),
+        whose: EventScope::default(),
         scope: None,
         information: None,
     })
 }
 
 pub(super) fn reopened() -> Event {
-    Event::Reopened { at: at(0), scope: Scope::default() }
+    Event::Reopened { at: at(0), scope: EventScope::default() }
 }
 
-pub(super) fn stopping(why: Stop) -> Event {
+pub(super) fn stopping(why: StopReason) -> Event {
     Event::Stopping { at: at(0), why, tenant: None }
 }

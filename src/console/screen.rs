@@ -20,7 +20,7 @@ pub fn aside<R>(write: impl FnOnce() -> R) -> R {
     match bar {
         Some(bar) if !ASIDE.get() => {
             ASIDE.set(true);
-            let _back = Back;
+            let _back = ProgressGuard;
             bar.suspend(write)
         }
         _ => write(),
@@ -28,9 +28,9 @@ pub fn aside<R>(write: impl FnOnce() -> R) -> R {
 }
 
 /// Takes the mark off again, whatever happens in between.
-struct Back;
+struct ProgressGuard;
 
-impl Drop for Back {
+impl Drop for ProgressGuard {
     fn drop(&mut self) {
         ASIDE.set(false);
     }

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::gates::Gates;
-use super::tenants::Tenants;
+use super::gates::ThrottleStatus;
+use super::tenants::TenantTable;
 use super::wording;
-use crate::dispatch::Pace;
-use crate::event::{Event, Stop, Throttled};
+use crate::dispatch::RatePolicy;
+use crate::event::{Event, StopReason, ThrottledEvent};
 use crate::outcome::Outcome;
 
 /// How long a slot of the rate's window lasts, in milliseconds.
@@ -25,7 +25,7 @@ const LEAST: f64 = 1.0;
 /// first estimate rests on it; what is measured takes its place.
 const NETWORK: f64 = 200.0;
 
-impl Pace {
+impl RatePolicy {
     /// How long a run over that many users will take, before anything has been measured: the burst at the network's
     /// speed, the rest at the quota's.
     pub fn time_for(&self, users: u64) -> TimeLeft {
@@ -75,7 +75,7 @@ impl fmt::Display for TimeLeft {
 
 /// The pacer's gate, as the events tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gate {
+pub enum GateState {
     /// Requests leave.
     Open,
     /// Graph asked to wait; the next request leaves after this long (zero: a probe is on its way).
@@ -84,7 +84,7 @@ pub enum Gate {
 
 /// A stretch of time in which the gate was closed; without an end while it still is.
 #[derive(Clone, Copy, Debug)]
-struct Closure {
+struct GateClosure {
     from: Timestamp,
     to: Option<Timestamp>,
 }
@@ -101,12 +101,12 @@ pub struct Tally {
     first: Option<Timestamp>,
     /// Slot number and how many users settled in it, oldest first.
     slots: VecDeque<(i64, u64)>,
-    closures: VecDeque<Closure>,
-    gates: Gates,
+    closures: VecDeque<GateClosure>,
+    gates: ThrottleStatus,
     closings: u64,
-    stopping: Option<Stop>,
+    stopping: Option<StopReason>,
     ended: bool,
-    tenants: Option<Tenants>,
+    tenants: Option<TenantTable>,
 }
 
 impl Tally {
@@ -116,7 +116,7 @@ impl Tally {
     }
 
     /// The same, of these tenants.
-    pub fn of_tenants(self, tenants: Option<Tenants>) -> Tally {
+    pub fn of_tenants(self, tenants: Option<TenantTable>) -> Tally {
         Tally { tenants, ..self }
     }
 
@@ -184,7 +184,7 @@ impl Tally {
         }
     }
 
-    fn close(&mut self, throttled: &Throttled, now: Timestamp) -> bool {
+    fn close(&mut self, throttled: &ThrottledEvent, now: Timestamp) -> bool {
         self.gates.close(&throttled.whose, throttled.until);
         self.wait(now)
     }
@@ -195,7 +195,7 @@ impl Tally {
         let news = self.gates.closed_until().is_some() && !waits;
         if news {
             self.closures.retain(|closure| closure.to.is_some_and(|to| slot(to) >= slot(now) - SLOTS));
-            self.closures.push_back(Closure { from: now, to: None });
+            self.closures.push_back(GateClosure { from: now, to: None });
             self.closings += 1;
         }
         news
@@ -237,7 +237,7 @@ impl Tally {
     }
 
     /// Why sending stopped, if it did.
-    pub fn stopping(&self) -> Option<&Stop> {
+    pub fn stopping(&self) -> Option<&StopReason> {
         self.stopping.as_ref()
     }
 
@@ -252,8 +252,8 @@ impl Tally {
     }
 
     /// Whether requests may leave.
-    pub fn gate(&self, now: Timestamp) -> Gate {
-        self.gates.closed_until().map_or(Gate::Open, |until| Gate::Closed(since(now, until)))
+    pub fn gate(&self, now: Timestamp) -> GateState {
+        self.gates.closed_until().map_or(GateState::Open, |until| GateState::Closed(since(now, until)))
     }
 
     /// The apps that wait while others send, and for how long.
@@ -266,7 +266,7 @@ impl Tally {
     pub fn rate(&self, now: Timestamp) -> Option<f64> {
         let (from, settled) = self.window(now)?;
         let closed =
-            |closure: &Closure| since(closure.from.max(from), closure.to.unwrap_or(now)).as_secs_f64();
+            |closure: &GateClosure| since(closure.from.max(from), closure.to.unwrap_or(now)).as_secs_f64();
         let span = since(from, now).as_secs_f64() - self.closures.iter().map(closed).sum::<f64>();
         (span >= LEAST).then(|| settled as f64 / span)
     }
@@ -332,7 +332,7 @@ mod tests {
         let tally = Tally::new(5_000);
         assert_eq!(tally.time_left(None), TimeLeft::Unknown);
         assert_eq!(TimeLeft::Unknown.to_string(), "–");
-        let pace = Pace::fixed(20.0, 1_000);
+        let pace = RatePolicy::fixed(20.0, 1_000);
         let left = tally.time_left(Some(Duration::from_secs(200)));
         assert_eq!(left, TimeLeft::About(Duration::from_secs(200)));
         assert_eq!(left.to_string(), "about 3m20s");
@@ -342,13 +342,13 @@ mod tests {
         // Nothing that the pacers hold up, and nothing measured yet.
         assert_eq!(tally.time_left(Some(Duration::ZERO)), TimeLeft::Unknown);
         assert_eq!(tally.time_left(Some(Duration::MAX)), TimeLeft::Unknown);
-        assert_eq!((tally.rate(at(0)), tally.gate(at(0))), (None, Gate::Open));
+        assert_eq!((tally.rate(at(0)), tally.gate(at(0))), (None, GateState::Open));
     }
 
     #[test]
     fn a_pace_of_nothing_promises_nothing() {
         for per_second in [0.0, -1.0, f64::NAN] {
-            let pace = Pace::fixed(per_second, 0);
+            let pace = RatePolicy::fixed(per_second, 0);
             assert_eq!(pace.time_for(10), TimeLeft::Unknown, "{per_second}");
         }
     }
@@ -388,10 +388,10 @@ mod tests {
         // It is raised, never lowered, and that is no news.
         assert!(!tally.note(&sample::throttled(at(35_000)), at(10_100)));
         assert!(!tally.note(&sample::throttled(at(42_000)), at(10_200)));
-        assert_eq!(tally.gate(at(30_000)), Gate::Closed(Duration::from_secs(12)));
-        assert_eq!(tally.gate(at(43_000)), Gate::Closed(Duration::ZERO));
+        assert_eq!(tally.gate(at(30_000)), GateState::Closed(Duration::from_secs(12)));
+        assert_eq!(tally.gate(at(43_000)), GateState::Closed(Duration::ZERO));
         tally.note(&sample::reopened(), at(43_000));
-        assert_eq!((tally.gate(at(43_000)), tally.closings()), (Gate::Open, 1));
+        assert_eq!((tally.gate(at(43_000)), tally.closings()), (GateState::Open, 1));
         for i in 200..260 {
             tally.note(&sample::settled(i, Outcome::Revoked), at(43_000 + i64::from(i - 199) * 50));
         }
@@ -404,7 +404,7 @@ mod tests {
         for (i, outcome) in [Outcome::NotFound, Outcome::Revoked, Outcome::Revoked].into_iter().enumerate() {
             tally.note(&sample::settled(i as u32, outcome), at(0));
         }
-        assert!(tally.note(&sample::stopping(Stop::Interrupted), at(1_000)));
+        assert!(tally.note(&sample::stopping(StopReason::Interrupted), at(1_000)));
         assert_eq!(tally.time_left(None), TimeLeft::Unknown);
         for i in 3..6 {
             tally.note(&sample::settled(i, Outcome::NotAttempted), at(1_000));

@@ -5,20 +5,20 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::wording;
-use crate::event::{Event, Stop, TenantIndex};
+use crate::event::{Event, StopReason, TenantIndex};
 use crate::outcome::Outcome;
 use crate::plan::Target;
 
 /// How far the tenants have come.
 #[derive(Clone, Debug)]
-pub struct Tenants {
+pub struct TenantTable {
     targets: Arc<[Target]>,
-    each: Vec<Each>,
+    each: Vec<TenantProgress>,
 }
 
 /// One of them.
 #[derive(Clone, Debug, Default)]
-struct Each {
+struct TenantProgress {
     left: u32,
     /// Until when Graph asked to wait.
     until: Option<Timestamp>,
@@ -26,13 +26,17 @@ struct Each {
     failed: bool,
 }
 
-impl Tenants {
+impl TenantTable {
     /// Tenants of which these users are left (places in the sending order, from 1); none where there is one only.
-    pub fn new(tenants: usize, targets: &Arc<[Target]>, left: impl Iterator<Item = u32>) -> Option<Tenants> {
+    pub fn new(
+        tenants: usize,
+        targets: &Arc<[Target]>,
+        left: impl Iterator<Item = u32>,
+    ) -> Option<TenantTable> {
         if tenants < 2 {
             return None;
         }
-        let mut each = vec![Each::default(); tenants];
+        let mut each = vec![TenantProgress::default(); tenants];
         for order in left {
             if let Some(tenant) =
                 targets.get(order as usize - 1).and_then(|user| each.get_mut(user.tenant as usize))
@@ -40,7 +44,7 @@ impl Tenants {
                 tenant.left += 1;
             }
         }
-        Some(Tenants { targets: Arc::clone(targets), each })
+        Some(TenantTable { targets: Arc::clone(targets), each })
     }
 
     /// Takes in what happened; `true` where it is the matter of one tenant alone, and not of the run.
@@ -59,13 +63,13 @@ impl Tenants {
             }),
             Event::Reopened { scope, .. } => self.one(scope.tenant, |tenant| tenant.until = None),
             Event::Stopping { why, tenant, .. } => self.one(*tenant, |tenant| {
-                tenant.failed |= !matches!(why, Stop::Interrupted);
+                tenant.failed |= !matches!(why, StopReason::Interrupted);
             }),
             _ => false,
         }
     }
 
-    fn one(&mut self, tenant: Option<TenantIndex>, change: impl FnOnce(&mut Each)) -> bool {
+    fn one(&mut self, tenant: Option<TenantIndex>, change: impl FnOnce(&mut TenantProgress)) -> bool {
         let Some(tenant) = tenant else { return false };
         self.each.get_mut(tenant as usize).map(change);
         true
@@ -73,7 +77,9 @@ impl Tenants {
 
     /// `12 of 500 tenants done, 3 wait for Graph, 1 failed`.
     pub(super) fn sentence(&self, now: Timestamp) -> String {
-        let count = |is: &dyn Fn(&Each) -> bool| self.each.iter().filter(|tenant| is(tenant)).count() as u64;
+        let count = |is: &dyn Fn(&TenantProgress) -> bool| {
+            self.each.iter().filter(|tenant| is(tenant)).count() as u64
+        };
         let all = self.each.len() as u64;
         let done = count(&|tenant| tenant.left == 0 && !tenant.failed);
         let wait = count(&|tenant| {
@@ -107,7 +113,7 @@ mod tests {
             administrator: false,
         };
         let targets: Arc<[Target]> = [0, 0, 1, 2, 3].map(target).into();
-        let mut tenants = Tenants::new(4, &targets, 1..=5).unwrap();
+        let mut tenants = TenantTable::new(4, &targets, 1..=5).unwrap();
         let mut of = |tenant: u32, event: Event| {
             let event = match event {
                 Event::Throttled(mut event) => {
@@ -121,9 +127,9 @@ mod tests {
         assert!(!of(0, settled(1, Outcome::Revoked)) && !of(1, settled(3, Outcome::NotFound)));
         assert!(of(0, throttled(at(5_000))) && of(2, throttled(at(1_000))));
         let detail = "no".to_owned();
-        assert!(of(3, Event::Stopping { at: at(0), why: Stop::SignIn { detail }, tenant: Some(3) }));
+        assert!(of(3, Event::Stopping { at: at(0), why: StopReason::SignIn { detail }, tenant: Some(3) }));
         assert_eq!(tenants.sentence(at(2_000)), "1 of 4 tenants done, 1 waits for Graph, 1 failed");
         assert_eq!(tenants.sentence(at(0)), "1 of 4 tenants done, 2 wait for Graph, 1 failed");
-        assert!(Tenants::new(1, &targets, 1..=5).is_none());
+        assert!(TenantTable::new(1, &targets, 1..=5).is_none());
     }
 }

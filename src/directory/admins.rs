@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::item::Item;
 use super::not_checked::reason;
-use super::reader::Reader;
-use super::role::{self, Assignment, Assignments, Hold};
+use super::reader::GraphReader;
+use super::role::{self, RoleAssignment, RoleAssignments, RoleHold};
 use super::{Directory, DirectoryError, group};
 
 /// The template of the role Global Administrator (learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference).
@@ -19,7 +19,7 @@ const WHAT: &str = "the holders of directory roles";
 /// Everybody who holds a directory role, by itself or through a group. Any role counts, also one that lets its holder
 /// only read: who asks for a role for somebody means to be told of them.
 #[derive(Clone, Debug, Default)]
-pub struct Admins {
+pub struct PrivilegedUsers {
     /// The roles' display names, by person: in the whole tenant or in an administrative unit. Sorted, each once.
     pub roles: BTreeMap<Uuid, Vec<String>>,
     /// Who holds Global Administrator in the whole tenant. Sorted, each once.
@@ -38,8 +38,8 @@ impl Directory {
     ///
     /// # Errors
     /// When nothing of it can be read.
-    pub async fn admins(&self) -> Result<Admins, DirectoryError> {
-        let mut admins = Admins::default();
+    pub async fn admins(&self) -> Result<PrivilegedUsers, DirectoryError> {
+        let mut admins = PrivilegedUsers::default();
         // Without the names, the assignments tell their roles by id.
         let names: BTreeMap<Uuid, String> = match role::definitions(&self.reader, WHAT).await {
             Ok(roles) => roles.into_iter().map(|one| (one.named.id, one.named.name)).collect(),
@@ -49,9 +49,9 @@ impl Directory {
                 BTreeMap::new()
             }
         };
-        let Found { assignments, missed } = assignments(&self.reader, &names).await;
+        let AdminSearch { assignments, missed } = assignments(&self.reader, &names).await;
         match missed {
-            Some(Missed { why, .. }) if assignments.is_empty() => return Err(why),
+            Some(UnreadAdmins { why, .. }) if assignments.is_empty() => return Err(why),
             Some(missed) => {
                 admins.gaps.push(format!("{} ({})", missed.what, reason(&missed.why)));
                 admins.global_unsure = missed.global;
@@ -87,8 +87,8 @@ impl Directory {
     }
 }
 
-impl Admins {
-    fn add(&mut self, person: Uuid, assignment: &Assignment, names: &BTreeMap<Uuid, String>) {
+impl PrivilegedUsers {
+    fn add(&mut self, person: Uuid, assignment: &RoleAssignment, names: &BTreeMap<Uuid, String>) {
         let name = match assignment.role {
             Some(role) => names.get(&role).cloned().unwrap_or_else(|| format!("role {role}")),
             None => "a role without an id".to_owned(),
@@ -111,22 +111,22 @@ impl Admins {
 
 /// Assignments that were read, and what was not.
 #[derive(Default)]
-struct Found {
-    assignments: Vec<Assignment>,
-    missed: Option<Missed>,
+struct AdminSearch {
+    assignments: Vec<RoleAssignment>,
+    missed: Option<UnreadAdmins>,
 }
 
 /// What could not be read.
-struct Missed {
+struct UnreadAdmins {
     what: String,
     why: DirectoryError,
     /// Whether Global Administrators may be among it.
     global: bool,
 }
 
-impl Found {
+impl AdminSearch {
     /// Takes in a list to its end, or as far as it comes; single assignments that make no sense are passed over.
-    async fn take(&mut self, mut list: Assignments) -> Result<(), DirectoryError> {
+    async fn take(&mut self, mut list: RoleAssignments) -> Result<(), DirectoryError> {
         let mut odd = None;
         while let Some(page) = list.next_each().await? {
             for assignment in page {
@@ -141,9 +141,9 @@ impl Found {
 }
 
 /// All assignments: in one list, or, where Graph refuses a list without a filter, role by role.
-async fn assignments(reader: &Reader, names: &BTreeMap<Uuid, String>) -> Found {
-    let mut found = Found::default();
-    let all = Assignments::of(reader, WHAT.to_owned(), None, Hold::Active);
+async fn assignments(reader: &GraphReader, names: &BTreeMap<Uuid, String>) -> AdminSearch {
+    let mut found = AdminSearch::default();
+    let all = RoleAssignments::of(reader, WHAT.to_owned(), None, RoleHold::Active);
     match found.take(all).await {
         Ok(()) => found,
         Err(DirectoryError::Refused { .. }) if found.assignments.is_empty() => {
@@ -151,37 +151,37 @@ async fn assignments(reader: &Reader, names: &BTreeMap<Uuid, String>) -> Found {
         }
         Err(why) => {
             let what = "all who hold roles: some are not known".to_owned();
-            found.missed = Some(Missed { what, why, global: true });
+            found.missed = Some(UnreadAdmins { what, why, global: true });
             found
         }
     }
 }
 
-async fn role_by_role(reader: &Reader, names: &BTreeMap<Uuid, String>) -> Found {
-    let (mut found, mut missed, mut count) = (Found::default(), None::<Missed>, 0);
+async fn role_by_role(reader: &GraphReader, names: &BTreeMap<Uuid, String>) -> AdminSearch {
+    let (mut found, mut missed, mut count) = (AdminSearch::default(), None::<UnreadAdmins>, 0);
     let mut roles: Vec<Uuid> = names.keys().copied().collect();
     if roles.is_empty() {
         roles.push(GLOBAL_ADMINISTRATOR);
     }
     for role in &roles {
-        let list = Assignments::of(reader, WHAT.to_owned(), Some(*role), Hold::Active);
+        let list = RoleAssignments::of(reader, WHAT.to_owned(), Some(*role), RoleHold::Active);
         let Err(why) = found.take(list).await else { continue };
         count += 1;
         let what = names.get(role).cloned().unwrap_or_else(|| role.to_string());
         let global = *role == GLOBAL_ADMINISTRATOR;
         missed = Some(match missed {
-            Some(first) => Missed { global: first.global || global, ..first },
-            None => Missed { what, why, global },
+            Some(first) => UnreadAdmins { global: first.global || global, ..first },
+            None => UnreadAdmins { what, why, global },
         });
     }
     found.missed = missed.map(|first| {
         let more =
             if count > 1 { format!(" and {} more of {}", count - 1, roles.len()) } else { String::new() };
-        Missed { what: format!("who holds role {}{more}", first.what), ..first }
+        UnreadAdmins { what: format!("who holds role {}{more}", first.what), ..first }
     });
     // Without the roles' names, the others were never asked for.
     if let (None, true) = (&found.missed, names.is_empty()) {
-        found.missed = Some(Missed {
+        found.missed = Some(UnreadAdmins {
             what: "who holds other roles than Global Administrator".to_owned(),
             why: DirectoryError::Untrusted {
                 what: WHAT.to_owned(),

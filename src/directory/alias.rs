@@ -9,19 +9,19 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::fault::Fault;
-use super::pages::{Pages, link};
-use super::probe::{Probe, probes};
-use super::reader::Read;
-use super::{Directory, DirectoryError, Need, Person, Resolved};
+use super::fault::ReadError;
+use super::pages::{GraphPages, link};
+use super::probe::{ReadProbe, probes};
+use super::reader::ReadRequest;
+use super::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::user_id::UserId;
 
 /// Persons by their ids.
-type Persons = BTreeMap<Uuid, Candidate>;
+type UserCandidates = BTreeMap<Uuid, AliasCandidate>;
 
 /// Whom a name may mean.
-struct Candidate {
-    person: Person,
+struct AliasCandidate {
+    person: DirectoryUser,
     /// Why it is not sure, though it is the only one.
     doubt: Option<String>,
 }
@@ -32,7 +32,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the directory can't be read.
-    pub async fn find(&self, names: &[String]) -> Result<Vec<Resolved>, DirectoryError> {
+    pub async fn find(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
         let mut unique: Vec<&str> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
@@ -46,17 +46,21 @@ impl Directory {
         Ok(names.iter().map(|name| found[places[&name.to_lowercase()]].clone()).collect())
     }
 
-    async fn find_unique(&self, names: &[&str]) -> Result<Vec<Resolved>, DirectoryError> {
+    async fn find_unique(&self, names: &[&str]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let mut resolved = self.find_by_key(names).await?;
-        let mut persons: Vec<Persons> = resolved.iter().map(by_key).collect();
-        let probes: Vec<(usize, Probe)> = names
+        let mut persons: Vec<UserCandidates> = resolved.iter().map(by_key).collect();
+        let probes: Vec<(usize, ReadProbe)> = names
             .iter()
             .enumerate()
             .flat_map(|(place, name)| probes(name).into_iter().map(move |probe| (place, probe)))
             .collect();
-        let reads: Vec<Read> = probes.iter().map(|(_, probe)| probe.read(self.users.select())).collect();
-        let answers =
-            self.reader.batch(reads.clone()).await.map_err(|fault| fault.about("users", Need::Users))?;
+        let reads: Vec<ReadRequest> =
+            probes.iter().map(|(_, probe)| probe.read(self.users.select())).collect();
+        let answers = self
+            .reader
+            .batch(reads.clone())
+            .await
+            .map_err(|fault| fault.about("users", Permission::Users))?;
         for (((place, probe), read), answer) in probes.iter().zip(reads).zip(answers) {
             let page = answer.map_err(|fault| fault.of(&read))?;
             for user in self.whole(&read, page).await? {
@@ -73,13 +77,13 @@ impl Directory {
     }
 
     /// Those names that are object ids or user principal names.
-    async fn find_by_key(&self, names: &[&str]) -> Result<Vec<Resolved>, DirectoryError> {
+    async fn find_by_key(&self, names: &[&str]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let (places, ids): (Vec<usize>, Vec<UserId>) = names
             .iter()
             .enumerate()
             .filter_map(|(place, name)| Some((place, name.parse::<UserId>().ok()?)))
             .unzip();
-        let mut found = vec![Resolved::Missing; names.len()];
+        let mut found = vec![ResolvedId::Missing; names.len()];
         for (place, resolved) in places.into_iter().zip(self.resolve(&ids).await?) {
             found[place] = resolved;
         }
@@ -87,14 +91,14 @@ impl Directory {
     }
 
     /// All users of an answer: an empty page may have others behind it.
-    async fn whole(&self, read: &Read, page: Value) -> Result<Vec<Value>, DirectoryError> {
+    async fn whole(&self, read: &ReadRequest, page: Value) -> Result<Vec<Value>, DirectoryError> {
         if link(&page).map_err(|fault| fault.of(read))?.is_none() {
             return match page.get("value") {
                 Some(Value::Array(users)) => Ok(users.clone()),
-                _ => Err(Fault::Untrusted("a page without a list".to_owned()).of(read)),
+                _ => Err(ReadError::Untrusted("a page without a list".to_owned()).of(read)),
             };
         }
-        let (mut pages, mut users) = (Pages::new(self.reader.clone(), read.clone()), Vec::new());
+        let (mut pages, mut users) = (GraphPages::new(self.reader.clone(), read.clone()), Vec::new());
         while let Some(more) = pages.next().await? {
             users.extend(more);
         }
@@ -103,38 +107,39 @@ impl Directory {
 }
 
 /// A user whom a question found, if they bear what was asked for.
-fn candidate(probe: &Probe, user: &Value) -> Result<Candidate, Fault> {
-    let person = Person::read(user).map_err(|why| Fault::Untrusted(format!("the answer holds {why}")))?;
+fn candidate(probe: &ReadProbe, user: &Value) -> Result<AliasCandidate, ReadError> {
+    let person =
+        DirectoryUser::read(user).map_err(|why| ReadError::Untrusted(format!("the answer holds {why}")))?;
     if !probe.holds_for(user) {
         let reason = format!("the answer names {}, who has another {}", person.id, probe.property());
-        return Err(Fault::Untrusted(reason));
+        return Err(ReadError::Untrusted(reason));
     }
-    Ok(Candidate { doubt: probe.doubt(user), person })
+    Ok(AliasCandidate { doubt: probe.doubt(user), person })
 }
 
-fn by_key(resolved: &Resolved) -> Persons {
+fn by_key(resolved: &ResolvedId) -> UserCandidates {
     match resolved {
-        Resolved::Person(person) => {
-            let candidate = Candidate { person: person.clone(), doubt: None };
-            Persons::from([(person.id, candidate)])
+        ResolvedId::Person(person) => {
+            let candidate = AliasCandidate { person: person.clone(), doubt: None };
+            UserCandidates::from([(person.id, candidate)])
         }
-        _ => Persons::new(),
+        _ => UserCandidates::new(),
     }
 }
 
 /// One who is sure, or several.
-fn decide(persons: Persons) -> Resolved {
-    let mut persons: Vec<Candidate> = persons.into_values().collect();
+fn decide(persons: UserCandidates) -> ResolvedId {
+    let mut persons: Vec<AliasCandidate> = persons.into_values().collect();
     if persons.len() == 1 && persons[0].doubt.is_none() {
-        return Resolved::Person(persons.remove(0).person);
+        return ResolvedId::Person(persons.remove(0).person);
     }
-    let name = |candidate: &Candidate| {
+    let name = |candidate: &AliasCandidate| {
         let person = &candidate.person;
         let name = person.upn.as_deref().or(person.name.as_deref()).unwrap_or("a user without a name");
         let doubt = candidate.doubt.as_ref().map(|doubt| format!(", {doubt}")).unwrap_or_default();
         format!("{name} ({}{doubt})", person.id)
     };
-    Resolved::Ambiguous(persons.iter().map(name).collect())
+    ResolvedId::Ambiguous(persons.iter().map(name).collect())
 }
 
 #[cfg(test)]
@@ -143,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    fn persons(name: &str, users: &[Value]) -> Persons {
+    fn persons(name: &str, users: &[Value]) -> UserCandidates {
         let probe = &probes(name)[0];
         let candidates = users.iter().map(|user| candidate(probe, user).unwrap());
         candidates.map(|candidate| (candidate.person.id, candidate)).collect()
@@ -158,21 +163,21 @@ mod tests {
             })
         };
         let corp = user(1, json!("corp.contoso.local"));
-        assert!(matches!(decide(persons("jo", std::slice::from_ref(&corp))), Resolved::Person(_)));
-        assert!(matches!(decide(persons(r"CORP\jo", std::slice::from_ref(&corp))), Resolved::Person(_)));
-        let Resolved::Ambiguous(names) = decide(persons(r"OTHER\jo", std::slice::from_ref(&corp))) else {
+        assert!(matches!(decide(persons("jo", std::slice::from_ref(&corp))), ResolvedId::Person(_)));
+        assert!(matches!(decide(persons(r"CORP\jo", std::slice::from_ref(&corp))), ResolvedId::Person(_)));
+        let ResolvedId::Ambiguous(names) = decide(persons(r"OTHER\jo", std::slice::from_ref(&corp))) else {
             panic!()
         };
         assert!(names[0].contains("corp.contoso.local"), "{names:?}");
         let two = decide(persons("jo", &[corp, user(2, Value::Null)]));
-        assert!(matches!(two, Resolved::Ambiguous(names) if names.len() == 2));
+        assert!(matches!(two, ResolvedId::Ambiguous(names) if names.len() == 2));
     }
 
     #[test]
     fn a_filter_that_was_not_applied_finds_nobody() {
         let stranger = json!({"id": Uuid::from_u128(1), "mail": "stranger@contoso.com"});
         for probe in probes("jo@contoso.com").iter().chain(&probes("jo")) {
-            assert!(matches!(candidate(probe, &stranger), Err(Fault::Untrusted(_))), "{probe:?}");
+            assert!(matches!(candidate(probe, &stranger), Err(ReadError::Untrusted(_))), "{probe:?}");
         }
     }
 }

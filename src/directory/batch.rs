@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::fault::Fault;
-use super::judge::Judgement;
+use super::fault::ReadError;
+use super::judge::ResponseClass;
 use super::part;
-use super::patience::Patience;
-use super::reader::{Read, Reader, busy, tell};
+use super::patience::ReadRetryPolicy;
+use super::reader::{GraphReader, ReadRequest, busy, tell};
 
 /// Most reads in one batch.
 const MOST: usize = 20;
@@ -24,18 +24,18 @@ const MOST: usize = 20;
 const IN_FLIGHT: usize = 4;
 
 /// What became of one read.
-pub(super) type Found = Result<Value, Fault>;
+pub(super) type PartAnswer = Result<Value, ReadError>;
 
-impl Reader {
+impl GraphReader {
     /// Reads all of these; as many answers, in their order.
     ///
     /// # Errors
     /// When there is no token, or no sense in what answers to the batch as a whole.
-    pub(super) async fn batch(&self, reads: Vec<Read>) -> Result<Vec<Found>, Fault> {
+    pub(super) async fn batch(&self, reads: Vec<ReadRequest>) -> Result<Vec<PartAnswer>, ReadError> {
         let count = reads.len();
-        let mut chunks: VecDeque<(usize, Vec<Read>)> =
+        let mut chunks: VecDeque<(usize, Vec<ReadRequest>)> =
             reads.chunks(MOST).enumerate().map(|(place, chunk)| (place, chunk.to_vec())).collect();
-        let mut found: Vec<Vec<Found>> = chunks.iter().map(|_| Vec::new()).collect();
+        let mut found: Vec<Vec<PartAnswer>> = chunks.iter().map(|_| Vec::new()).collect();
         let mut flying = JoinSet::new();
         loop {
             while flying.len() < IN_FLIGHT
@@ -48,17 +48,17 @@ impl Reader {
                 None => break,
                 Some(Ok((place, one))) => found[place] = one?,
                 Some(Err(error)) => {
-                    return Err(Fault::Unavailable(format!("a fault of this program: {error}")));
+                    return Err(ReadError::Unavailable(format!("a fault of this program: {error}")));
                 }
             }
         }
-        let found: Vec<Found> = found.into_iter().flatten().collect();
+        let found: Vec<PartAnswer> = found.into_iter().flatten().collect();
         debug_assert_eq!(found.len(), count);
         Ok(found)
     }
 
-    async fn chunk(self, reads: Vec<Read>) -> Result<Vec<Found>, Fault> {
-        let mut batch = Batch::new(self, reads);
+    async fn chunk(self, reads: Vec<ReadRequest>) -> Result<Vec<PartAnswer>, ReadError> {
+        let mut batch = ReadBatch::new(self, reads);
         while !batch.open().is_empty() {
             if batch.reads.len() == 1 || batch.reader.shared().no_batches.load(Ordering::Relaxed) {
                 batch.one_by_one().await?;
@@ -71,18 +71,18 @@ impl Reader {
 }
 
 /// One batch, until all of its parts are settled.
-struct Batch {
-    reader: Reader,
-    reads: Vec<Read>,
-    found: Vec<Option<Found>>,
-    patience: Patience,
+struct ReadBatch {
+    reader: GraphReader,
+    reads: Vec<ReadRequest>,
+    found: Vec<Option<PartAnswer>>,
+    patience: ReadRetryPolicy,
     /// The serial of the token that was refused before.
     refused: Option<u64>,
 }
 
 /// What one round leaves to be done again.
 #[derive(Default)]
-struct Again {
+struct PendingParts {
     throttled: Vec<usize>,
     /// The longest wait that a throttled part asked for.
     asked: Option<Duration>,
@@ -92,11 +92,11 @@ struct Again {
     renew: Option<(Option<String>, String)>,
 }
 
-impl Batch {
-    fn new(reader: Reader, reads: Vec<Read>) -> Batch {
+impl ReadBatch {
+    fn new(reader: GraphReader, reads: Vec<ReadRequest>) -> ReadBatch {
         let found = reads.iter().map(|_| None).collect();
         let patience = reader.patience();
-        Batch { reader, reads, found, patience, refused: None }
+        ReadBatch { reader, reads, found, patience, refused: None }
     }
 
     /// The reads that are not settled.
@@ -112,24 +112,24 @@ impl Batch {
         }
     }
 
-    async fn one_by_one(&mut self) -> Result<(), Fault> {
+    async fn one_by_one(&mut self) -> Result<(), ReadError> {
         for place in self.open() {
             let found = self.reader.fetch(&self.reads[place]).await;
             self.found[place] = Some(match found {
-                Err(fault @ Fault::SignIn(_)) => return Err(fault),
+                Err(fault @ ReadError::SignIn(_)) => return Err(fault),
                 found => found.map(|fetched| fetched.value),
             });
         }
         Ok(())
     }
 
-    async fn round(&mut self) -> Result<(), Fault> {
+    async fn round(&mut self) -> Result<(), ReadError> {
         let open = self.open();
         let parts: Vec<Value> = open.iter().map(|place| as_part(*place, &self.reads[*place])).collect();
         let cost = open.iter().map(|place| self.reads[*place].cost).sum();
         let body = json!({ "requests": parts }).to_string();
         let answer = match self.reader.post(&self.what(), body, cost).await {
-            Err(Fault::Refused { code, said }) => {
+            Err(ReadError::Refused { code, said }) => {
                 tracing::info!(said, "batches are refused: reading one by one");
                 // One that was misunderstood may be only this one.
                 if code != "400" {
@@ -144,13 +144,13 @@ impl Batch {
     }
 
     /// Settles what the answer settles.
-    fn settle(&mut self, open: &[usize], answer: &Value) -> Result<Again, Fault> {
+    fn settle(&mut self, open: &[usize], answer: &Value) -> Result<PendingParts, ReadError> {
         let mut parts = part::read_all(answer)?;
-        let mut again = Again::default();
+        let mut again = PendingParts::default();
         for &place in open {
             let answer = parts.remove(&place.to_string());
             let judgement = match answer {
-                None => Judgement::Again {
+                None => ResponseClass::Again {
                     reason: "the batch came back without an answer to it".to_owned(),
                     wait: None,
                     anew: false,
@@ -158,33 +158,33 @@ impl Batch {
                 Some(part) => part.judge(),
             };
             match judgement {
-                Judgement::Take(value) if value.is_object() => self.found[place] = Some(Ok(value)),
-                Judgement::Take(_) => {
-                    let fault = Fault::Untrusted("the answer is no JSON object".to_owned());
+                ResponseClass::Take(value) if value.is_object() => self.found[place] = Some(Ok(value)),
+                ResponseClass::Take(_) => {
+                    let fault = ReadError::Untrusted("the answer is no JSON object".to_owned());
                     self.found[place] = Some(Err(fault));
                 }
-                Judgement::Give(fault) => self.found[place] = Some(Err(fault)),
-                Judgement::Throttled(asked) => {
+                ResponseClass::Give(fault) => self.found[place] = Some(Err(fault)),
+                ResponseClass::Throttled(asked) => {
                     again.throttled.push(place);
                     again.asked = again.asked.max(asked);
                 }
-                Judgement::Again { reason, wait, .. } => {
+                ResponseClass::Again { reason, wait, .. } => {
                     again.failed.push((place, reason));
                     again.wait = again.wait.max(wait);
                 }
-                Judgement::Renew { claims, said } => again.renew = Some((claims, said)),
+                ResponseClass::Renew { claims, said } => again.renew = Some((claims, said)),
             }
         }
         Ok(again)
     }
 
     /// Waits until what is left may be sent again; what has no try left is settled.
-    async fn prepare(&mut self, again: Again) -> Result<(), Fault> {
+    async fn prepare(&mut self, again: PendingParts) -> Result<(), ReadError> {
         let (what, began) = (self.what(), Instant::now());
         if let Some((claims, said)) = again.renew {
             let serial = self.reader.shared().serial();
             let renewed = self.reader.renew(&mut self.refused, serial, claims, said).await;
-            renewed.map_err(Fault::SignIn)?;
+            renewed.map_err(ReadError::SignIn)?;
         }
         if !again.throttled.is_empty() {
             match self.patience.throttled(again.asked) {
@@ -204,14 +204,14 @@ impl Batch {
                 }
                 None => {
                     let given_up = again.failed.into_iter();
-                    self.give_up(given_up.map(|(place, reason)| (place, Fault::Unavailable(reason))));
+                    self.give_up(given_up.map(|(place, reason)| (place, ReadError::Unavailable(reason))));
                 }
             }
         }
         Ok(())
     }
 
-    fn give_up(&mut self, parts: impl IntoIterator<Item = (usize, Fault)>) {
+    fn give_up(&mut self, parts: impl IntoIterator<Item = (usize, ReadError)>) {
         for (place, fault) in parts {
             self.found[place] = Some(Err(fault));
         }
@@ -219,7 +219,7 @@ impl Batch {
 }
 
 /// A read as a part: its address is relative to the version root, its headers are its own.
-fn as_part(place: usize, read: &Read) -> Value {
+fn as_part(place: usize, read: &ReadRequest) -> Value {
     let mut part = json!({ "id": place.to_string(), "method": "GET", "url": format!("/{}", read.url) });
     if read.eventual {
         part["headers"] = json!({ "ConsistencyLevel": "eventual" });

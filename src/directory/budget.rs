@@ -8,18 +8,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fault::Fault;
-use super::reader::Fetched;
+use super::fault::ReadError;
+use super::reader::FetchedPage;
 
 /// The time for all look-ups of a run that only inform.
 const ALL: Duration = Duration::from_secs(5);
 
 /// The time that failing look-ups may still take. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Mutex<Spent>>);
+pub struct Budget(Arc<Mutex<BudgetExceeded>>);
 
 #[derive(Debug, Default)]
-struct Spent {
+struct BudgetExceeded {
     time: Duration,
     /// The end of what was charged last: failures side by side cost their time once.
     until: Option<Instant>,
@@ -27,7 +27,7 @@ struct Spent {
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget(Arc::new(Mutex::new(Spent::default())))
+        Budget(Arc::new(Mutex::new(BudgetExceeded::default())))
     }
 }
 
@@ -51,20 +51,22 @@ impl Budget {
     pub(super) async fn ask(
         &self,
         closed: Duration,
-        ask: impl Future<Output = Result<Fetched, Fault>>,
-    ) -> Result<Fetched, Fault> {
+        ask: impl Future<Output = Result<FetchedPage, ReadError>>,
+    ) -> Result<FetchedPage, ReadError> {
         let left = self.left();
         if left.is_zero() {
-            return Err(Fault::Unavailable("the five seconds for look-ups that fail are over".to_owned()));
+            return Err(ReadError::Unavailable(
+                "the five seconds for look-ups that fail are over".to_owned(),
+            ));
         }
         if closed > left {
             let reason = format!("Graph throttles, and asks to be left alone for {} s", closed.as_secs());
-            return Err(Fault::Unavailable(reason));
+            return Err(ReadError::Unavailable(reason));
         }
         let began = Instant::now();
         let answer = match tokio::time::timeout(left, ask).await {
             Ok(answer) => answer,
-            Err(_) => Err(Fault::Unavailable("no answer came in time".to_owned())),
+            Err(_) => Err(ReadError::Unavailable("no answer came in time".to_owned())),
         };
         let waited = !closed.is_zero() || answer.as_ref().map_or(true, |fetched| fetched.retried);
         if waited {
@@ -73,7 +75,7 @@ impl Budget {
         answer
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, Spent> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, BudgetExceeded> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -84,14 +86,14 @@ mod tests {
 
     use super::*;
 
-    async fn fails(after: Duration) -> Result<Fetched, Fault> {
+    async fn fails(after: Duration) -> Result<FetchedPage, ReadError> {
         tokio::time::sleep(after).await;
-        Err(Fault::Unavailable("it fails".to_owned()))
+        Err(ReadError::Unavailable("it fails".to_owned()))
     }
 
-    async fn answers(after: Duration, retried: bool) -> Result<Fetched, Fault> {
+    async fn answers(after: Duration, retried: bool) -> Result<FetchedPage, ReadError> {
         tokio::time::sleep(after).await;
-        Ok(Fetched { value: Value::Null, retried })
+        Ok(FetchedPage { value: Value::Null, retried })
     }
 
     const SECOND: Duration = Duration::from_secs(1);

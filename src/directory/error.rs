@@ -1,6 +1,6 @@
 //! Why the directory could not be read.
 
-use super::Need;
+use super::Permission;
 use crate::identity::SignInError;
 
 /// The directory could not be read. Texts of the server's in it are harmless to show.
@@ -12,7 +12,7 @@ pub enum DirectoryError {
         /// What was asked for, in words: `group Finance`.
         what: String,
         /// What it needs.
-        need: Need,
+        need: Permission,
         /// What Graph said.
         said: String,
     },

@@ -4,18 +4,18 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValu
 use reqwest::{StatusCode, Url};
 use uuid::Uuid;
 
-use super::fault::Fault;
-use super::judge::{Answer, Content, Judgement};
+use super::fault::ReadError;
+use super::judge::{ContentKind, ReadAnswer, ResponseClass};
 use crate::graph::answers_another;
-use crate::http::{HttpClients, Trouble, retry_after_of};
-use crate::identity::{Token, challenge};
+use crate::http::{HttpClients, TransportError, retry_after_of};
+use crate::identity::{AccessToken, challenge};
 
 /// Longest body that is read, in bytes. A page of 999 users has about one million.
 const MAX_BODY: usize = 16 << 20;
 
 /// What is sent.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct ReadQuery {
     pub(super) url: Url,
     /// Whether `ConsistencyLevel: eventual` goes with it.
     pub(super) eventual: bool,
@@ -26,10 +26,10 @@ pub(super) struct Question {
 /// Sends it once. What gives no answer is judged at once.
 pub(super) async fn send(
     clients: &HttpClients,
-    question: &Question,
-    token: &Token,
+    question: &ReadQuery,
+    token: &AccessToken,
     anew: bool,
-) -> Result<Answer, Judgement> {
+) -> Result<ReadAnswer, ResponseClass> {
     let client = if anew { clients.single() } else { clients.pooled() };
     let id = Uuid::new_v4();
     let mut request = match &question.body {
@@ -55,16 +55,20 @@ pub(super) async fn send(
 }
 
 /// No answer: a certificate or a proxy's password is not mended by asking again.
-fn lost(error: &reqwest::Error) -> Judgement {
-    let Trouble { text, lasting } = Trouble::of(error);
+fn lost(error: &reqwest::Error) -> ResponseClass {
+    let TransportError { text, lasting } = TransportError::of(error);
     match lasting {
-        true => Judgement::Give(Fault::Unavailable(text)),
-        false => Judgement::Again { reason: text, wait: None, anew: true },
+        true => ResponseClass::Give(ReadError::Unavailable(text)),
+        false => ResponseClass::Again { reason: text, wait: None, anew: true },
     }
 }
 
-async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Result<Answer, Judgement> {
-    let again = |reason: &str| Judgement::Again { reason: reason.to_owned(), wait: None, anew: true };
+async fn read(
+    mut response: reqwest::Response,
+    token: &AccessToken,
+    asked: Uuid,
+) -> Result<ReadAnswer, ResponseClass> {
+    let again = |reason: &str| ResponseClass::Again { reason: reason.to_owned(), wait: None, anew: true };
     if answers_another(response.headers(), asked) {
         return Err(again("the connection gave the answer to another request"));
     }
@@ -77,7 +81,7 @@ async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Re
             Ok(Some(chunk)) if bytes.len() + chunk.len() <= MAX_BODY => bytes.extend_from_slice(&chunk),
             Ok(Some(_)) => {
                 let reason = "the answer is far too long";
-                return Err(Judgement::Give(Fault::Untrusted(reason.to_owned())));
+                return Err(ResponseClass::Give(ReadError::Untrusted(reason.to_owned())));
             }
             Ok(None) => break,
             Err(_) if status.is_success() => return Err(again("the answer was cut off")),
@@ -85,8 +89,8 @@ async fn read(mut response: reqwest::Response, token: &Token, asked: Uuid) -> Re
             Err(_) => break,
         }
     }
-    let content = Content::read(status.as_u16(), &token.hidden_in(bytes));
-    Ok(Answer { status: status.as_u16(), content, marked, retry_after, claims })
+    let content = ContentKind::read(status.as_u16(), &token.hidden_in(bytes));
+    Ok(ReadAnswer { status: status.as_u16(), content, marked, retry_after, claims })
 }
 
 fn is_marked(headers: &HeaderMap) -> bool {

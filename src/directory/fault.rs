@@ -1,12 +1,12 @@
 //! Why one request found nothing, before it is said of what.
 
-use super::reader::Read;
-use super::{DirectoryError, Need};
+use super::reader::ReadRequest;
+use super::{DirectoryError, Permission};
 use crate::identity::SignInError;
 
 /// Why one request found nothing.
 #[derive(Clone, Debug)]
-pub(super) enum Fault {
+pub(super) enum ReadError {
     /// Graph knows no such thing.
     Missing,
     /// A permission is missing.
@@ -28,26 +28,26 @@ pub(super) enum Fault {
     SignIn(SignInError),
 }
 
-impl Fault {
+impl ReadError {
     /// As the directory's error of this read.
-    pub(super) fn of(self, read: &Read) -> DirectoryError {
+    pub(super) fn of(self, read: &ReadRequest) -> DirectoryError {
         self.about(&read.what, read.need)
     }
 
     /// As the directory's error of what was asked for.
-    pub(super) fn about(self, what: &str, need: Need) -> DirectoryError {
+    pub(super) fn about(self, what: &str, need: Permission) -> DirectoryError {
         let what = what.to_owned();
         match self {
-            Fault::Missing => DirectoryError::NotFound { what },
-            Fault::Forbidden(said) => DirectoryError::Forbidden { what, need, said },
-            Fault::Refused { said, .. } => DirectoryError::Refused { what, said },
-            Fault::PageLost(said) => DirectoryError::Unavailable {
+            ReadError::Missing => DirectoryError::NotFound { what },
+            ReadError::Forbidden(said) => DirectoryError::Forbidden { what, need, said },
+            ReadError::Refused { said, .. } => DirectoryError::Refused { what, said },
+            ReadError::PageLost(said) => DirectoryError::Unavailable {
                 what,
                 reason: format!("Graph lost its place in the list again and again ({said}); try again"),
             },
-            Fault::Unavailable(reason) => DirectoryError::Unavailable { what, reason },
-            Fault::Untrusted(reason) => DirectoryError::Untrusted { what, reason },
-            Fault::SignIn(error) => DirectoryError::SignIn(error),
+            ReadError::Unavailable(reason) => DirectoryError::Unavailable { what, reason },
+            ReadError::Untrusted(reason) => DirectoryError::Untrusted { what, reason },
+            ReadError::SignIn(error) => DirectoryError::SignIn(error),
         }
     }
 }

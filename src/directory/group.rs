@@ -2,17 +2,21 @@
 
 use uuid::Uuid;
 
-use super::named::{Kind, Named};
-use super::reader::Reader;
+use super::named::{NamedObject, NamedObjectKind};
+use super::reader::GraphReader;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, odata};
+use super::{Directory, DirectoryError, Permission, odata};
 
 /// Groups, as they are looked up.
-const GROUPS: Kind =
-    Kind { noun: "group", path: "groups", select: "id,displayName,mail,visibility", need: Need::Groups };
+const GROUPS: NamedObjectKind = NamedObjectKind {
+    noun: "group",
+    path: "groups",
+    select: "id,displayName,mail,visibility",
+    need: Permission::Groups,
+};
 
 /// The group with this id, or of this name; a text with an `@` may also be its mail address.
-pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, DirectoryError> {
+pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject, DirectoryError> {
     let text = text.trim();
     if let Ok(id) = Uuid::try_parse(text) {
         return GROUPS.by_id(reader, id).await;
@@ -34,5 +38,5 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
 pub(super) fn members(directory: &Directory, what: String, id: Uuid, direct: bool) -> Users {
     // Costs: learn.microsoft.com/graph/throttling-limits, 5 and 3 resource units, one less with $select.
     let (relationship, cost) = if direct { ("members", 2) } else { ("transitiveMembers", 4) };
-    Users::at(directory, what, &format!("groups/{id}/{relationship}"), Need::Groups, cost)
+    Users::at(directory, what, &format!("groups/{id}/{relationship}"), Permission::Groups, cost)
 }

@@ -5,29 +5,31 @@ use std::collections::{HashSet, VecDeque};
 use uuid::Uuid;
 
 use super::item::Item;
-use super::role::{Assignments, Hold};
+use super::role::{RoleAssignments, RoleHold};
 use super::users::Users;
-use super::{Directory, DirectoryError, Person, group};
+use super::{Directory, DirectoryError, DirectoryUser, group};
 
 /// The users that hold a role. Assignments within an administrative unit count like those in the whole tenant.
 /// Service principals are passed over: they have no sessions. Who may only become a member of a group that holds the
 /// role (PIM for Groups) is not among them.
 #[derive(Debug)]
-pub(super) struct Holders {
+pub(super) struct RoleMembers {
     directory: Directory,
     what: String,
-    lists: VecDeque<Assignments>,
+    lists: VecDeque<RoleAssignments>,
     groups: VecDeque<Uuid>,
     /// Groups that were met: several assignments may name one.
     met: HashSet<Uuid>,
     members: Option<Users>,
 }
 
-impl Holders {
-    pub(super) fn of(directory: &Directory, what: &str, role: Uuid, eligible: bool) -> Holders {
-        let holds: &[Hold] = if eligible { &[Hold::Active, Hold::Eligible] } else { &[Hold::Active] };
-        let list = |hold: &Hold| Assignments::of(&directory.reader, what.to_owned(), Some(role), *hold);
-        Holders {
+impl RoleMembers {
+    pub(super) fn of(directory: &Directory, what: &str, role: Uuid, eligible: bool) -> RoleMembers {
+        let holds: &[RoleHold] =
+            if eligible { &[RoleHold::Active, RoleHold::Eligible] } else { &[RoleHold::Active] };
+        let list =
+            |hold: &RoleHold| RoleAssignments::of(&directory.reader, what.to_owned(), Some(role), *hold);
+        RoleMembers {
             directory: directory.clone(),
             what: what.to_owned(),
             lists: holds.iter().map(list).collect(),
@@ -38,7 +40,7 @@ impl Holders {
     }
 
     /// The next users. `None` behind the last ones.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         loop {
             if let Some(members) = &mut self.members {
                 match members.next().await? {
@@ -66,7 +68,7 @@ impl Holders {
     }
 
     /// Users now, groups later.
-    fn sort(&mut self, principals: impl Iterator<Item = Item>) -> Vec<Person> {
+    fn sort(&mut self, principals: impl Iterator<Item = Item>) -> Vec<DirectoryUser> {
         let mut people = Vec::new();
         for principal in principals {
             match principal {

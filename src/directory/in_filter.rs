@@ -9,8 +9,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::odata::{encoded, literal};
-use super::reader::Read;
-use super::{Directory, DirectoryError, Need, Person, UserReads};
+use super::reader::ReadRequest;
+use super::{Directory, DirectoryError, DirectoryUser, Permission, UserReadScope};
 use crate::user_id::UserId;
 
 /// Most values of an `in` (Graph answers "Max allowed: 15" to more, learn.microsoft.com/graph/filter-query-parameter).
@@ -21,19 +21,23 @@ const LONGEST: usize = 1_800;
 
 impl Directory {
     /// The persons of those ids that filters find, by the ids' places.
-    pub(super) async fn filter(&self, ids: &[&UserId]) -> Result<HashMap<usize, Person>, DirectoryError> {
+    pub(super) async fn filter(
+        &self,
+        ids: &[&UserId],
+    ) -> Result<HashMap<usize, DirectoryUser>, DirectoryError> {
         let groups = groups(ids);
         let reads = groups.iter().map(|group| group.read(ids, self.users)).collect();
         let mut persons = HashMap::new();
-        let answers = self.reader.batch(reads).await.map_err(|fault| fault.about("users", Need::Users))?;
+        let answers =
+            self.reader.batch(reads).await.map_err(|fault| fault.about("users", Permission::Users))?;
         for (group, answer) in groups.iter().zip(answers) {
             match answer {
                 Ok(page) => group.take(ids, &page, &mut persons),
-                Err(fault @ (super::fault::Fault::Forbidden(_) | super::fault::Fault::SignIn(_))) => {
-                    return Err(fault.about("users", Need::Users));
+                Err(fault @ (super::fault::ReadError::Forbidden(_) | super::fault::ReadError::SignIn(_))) => {
+                    return Err(fault.about("users", Permission::Users));
                 }
                 Err(fault) => {
-                    let reason = fault.about("a filter over users", Need::Users);
+                    let reason = fault.about("a filter over users", Permission::Users);
                     tracing::info!(%reason, "users are asked for one by one");
                 }
             }
@@ -44,14 +48,15 @@ impl Directory {
 
 /// Ids of one kind that go into one filter.
 #[derive(Debug, Default)]
-struct Group {
+struct FilterGroup {
     property: &'static str,
     places: Vec<usize>,
     length: usize,
 }
 
-fn groups(ids: &[&UserId]) -> Vec<Group> {
-    let (mut full, mut objects, mut names) = (Vec::new(), Group::of("id"), Group::of("userPrincipalName"));
+fn groups(ids: &[&UserId]) -> Vec<FilterGroup> {
+    let (mut full, mut objects, mut names) =
+        (Vec::new(), FilterGroup::of("id"), FilterGroup::of("userPrincipalName"));
     for (place, id) in ids.iter().enumerate() {
         let (group, value) = match id {
             UserId::Object(id) => (&mut objects, value(&id.hyphenated().to_string())),
@@ -61,7 +66,7 @@ fn groups(ids: &[&UserId]) -> Vec<Group> {
         let is_full = group.places.len() == MOST || group.length + value.len() > LONGEST;
         if is_full && !group.places.is_empty() {
             let property = group.property;
-            full.push(std::mem::replace(group, Group::of(property)));
+            full.push(std::mem::replace(group, FilterGroup::of(property)));
         }
         group.places.push(place);
         group.length += value.len();
@@ -75,29 +80,29 @@ fn value(text: &str) -> String {
     encoded(&format!("{},", literal(text)))
 }
 
-impl Group {
-    fn of(property: &'static str) -> Group {
-        Group { property, ..Group::default() }
+impl FilterGroup {
+    fn of(property: &'static str) -> FilterGroup {
+        FilterGroup { property, ..FilterGroup::default() }
     }
 
-    fn read(&self, ids: &[&UserId], users: UserReads) -> Read {
+    fn read(&self, ids: &[&UserId], users: UserReadScope) -> ReadRequest {
         let values: Vec<String> = self.places.iter().map(|place| literal(&ids[*place].to_string())).collect();
         let filter = encoded(&format!("{} in ({})", self.property, values.join(",")));
-        Read {
+        ReadRequest {
             what: format!("a set of {} users", self.places.len()),
             url: format!("users?$select={}&$filter={filter}", users.select()),
             eventual: false,
-            need: Need::Users,
+            need: Permission::Users,
             cost: 1,
         }
     }
 
     /// Takes those persons who were asked for here; two who bear one name are nobody.
-    fn take(&self, ids: &[&UserId], page: &Value, persons: &mut HashMap<usize, Person>) {
+    fn take(&self, ids: &[&UserId], page: &Value, persons: &mut HashMap<usize, DirectoryUser>) {
         let users = page.get("value").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let mut by_id: HashMap<Uuid, Vec<Person>> = HashMap::new();
-        let mut by_name: HashMap<UserId, Vec<Person>> = HashMap::new();
-        for person in users.iter().filter_map(|user| Person::read(user).ok()) {
+        let mut by_id: HashMap<Uuid, Vec<DirectoryUser>> = HashMap::new();
+        let mut by_name: HashMap<UserId, Vec<DirectoryUser>> = HashMap::new();
+        for person in users.iter().filter_map(|user| DirectoryUser::read(user).ok()) {
             if let Some(name) = &person.upn {
                 by_name.entry(UserId::Principal(name.clone())).or_default().push(person.clone());
             }
@@ -164,7 +169,7 @@ mod tests {
             places.sort();
             prop_assert_eq!(places, (0..asked.len()).collect::<Vec<_>>());
             for group in &groups {
-                let read = group.read(&asked, UserReads::Allowed);
+                let read = group.read(&asked, UserReadScope::Allowed);
                 prop_assert!(group.places.len() <= MOST && read.url.len() < 2_048, "{}", read.url);
                 prop_assert!(!read.url.contains(['#', ' ', '\'']));
             }

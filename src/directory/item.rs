@@ -3,13 +3,13 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{DirectoryError, Person};
+use super::{DirectoryError, DirectoryUser};
 
 /// An object of the directory, as far as it matters here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Item {
     /// A user.
-    User(Person),
+    User(DirectoryUser),
     /// A group.
     Group(Uuid),
     /// Something that has no sessions of its own: a device, a service principal, a contact.
@@ -40,8 +40,8 @@ impl Item {
     ///
     /// # Errors
     /// When it is no user.
-    pub(super) fn user(value: &Value, what: &str) -> Result<Person, DirectoryError> {
-        let person = Person::read(value).map_err(|reason| DirectoryError::Untrusted {
+    pub(super) fn user(value: &Value, what: &str) -> Result<DirectoryUser, DirectoryError> {
+        let person = DirectoryUser::read(value).map_err(|reason| DirectoryError::Untrusted {
             what: what.to_owned(),
             reason: format!("Graph's answer holds {reason}"),
         })?;
@@ -49,7 +49,7 @@ impl Item {
         // (learn.microsoft.com/graph/permissions-overview, "Limited information returned for inaccessible objects").
         Ok(match person.upn {
             Some(_) => person,
-            None => Person { id: person.id, ..Person::default() },
+            None => DirectoryUser { id: person.id, ..DirectoryUser::default() },
         })
     }
 }

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::fault::Fault;
-use crate::graph::Body;
+use super::fault::ReadError;
+use crate::graph::ErrorBody;
 use crate::harmless::excerpt;
 use crate::http::passes;
 
 /// An answer: of a request, or of one part of a batch.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(super) struct ReadAnswer {
     pub(super) status: u16,
-    pub(super) content: Content,
+    pub(super) content: ContentKind,
     /// Whether it bears the `request-id` that Graph puts on all of its answers.
     pub(super) marked: bool,
     /// `Retry-After`.
@@ -24,16 +24,16 @@ pub(super) struct Answer {
 
 /// A body.
 #[derive(Clone, Debug)]
-pub(super) enum Content {
+pub(super) enum ContentKind {
     /// The JSON of a success.
     Json(Value),
     /// Anything else.
-    Other(Body),
+    Other(ErrorBody),
 }
 
 /// What to do with an answer.
 #[derive(Clone, Debug)]
-pub(super) enum Judgement {
+pub(super) enum ResponseClass {
     /// It is what was asked for.
     Take(Value),
     /// Ask again: Graph throttles.
@@ -55,56 +55,58 @@ pub(super) enum Judgement {
         said: String,
     },
     /// It is over.
-    Give(Fault),
+    Give(ReadError),
 }
 
-impl Content {
+impl ContentKind {
     /// Reads a body. Of a success, JSON without an `error` is what was asked for.
-    pub(super) fn read(status: u16, bytes: &[u8]) -> Content {
+    pub(super) fn read(status: u16, bytes: &[u8]) -> ContentKind {
         // 206 is a part of it only.
         if status == 200 {
             // `/$count` answers with a byte order mark before the number.
             let plain = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
             match serde_json::from_slice::<Value>(plain) {
-                Ok(value) if value.get("error").is_none() => return Content::Json(value),
+                Ok(value) if value.get("error").is_none() => return ContentKind::Json(value),
                 _ => {}
             }
         }
-        Content::Other(Body::read(bytes))
+        ContentKind::Other(ErrorBody::read(bytes))
     }
 
     /// The same of a part's body, which is JSON already, or is missing.
-    pub(super) fn of_part(status: u16, body: Option<Value>) -> Content {
+    pub(super) fn of_part(status: u16, body: Option<Value>) -> ContentKind {
         match body {
-            Some(value) if status == 200 && value.get("error").is_none() => Content::Json(value),
-            Some(value) => Content::Other(Body::read(value.to_string().as_bytes())),
-            None => Content::Other(Body::Empty),
+            Some(value) if status == 200 && value.get("error").is_none() => ContentKind::Json(value),
+            Some(value) => ContentKind::Other(ErrorBody::read(value.to_string().as_bytes())),
+            None => ContentKind::Other(ErrorBody::Empty),
         }
     }
 }
 
-impl Answer {
+impl ReadAnswer {
     /// Whether Graph itself gave it: a proxy's or portal's page has neither Graph's id nor OData's shape.
     fn is_graphs_own(&self) -> bool {
         self.marked
             || match &self.content {
-                Content::Json(value) => value
+                ContentKind::Json(value) => value
                     .as_object()
                     .is_some_and(|object| object.keys().any(|key| key.starts_with("@odata."))),
-                Content::Other(body) => matches!(body, Body::Error { .. } | Body::OData | Body::Truth(_)),
+                ContentKind::Other(body) => {
+                    matches!(body, ErrorBody::Error { .. } | ErrorBody::OData | ErrorBody::Truth(_))
+                }
             }
     }
 
     fn code(&self) -> &str {
         match &self.content {
-            Content::Other(Body::Error { code, .. }) => code,
+            ContentKind::Other(ErrorBody::Error { code, .. }) => code,
             _ => "",
         }
     }
 
     /// What was said: code and words, made harmless.
     fn said(&self) -> String {
-        let Content::Other(body) = &self.content else { return format!("status {}", self.status) };
+        let ContentKind::Other(body) = &self.content else { return format!("status {}", self.status) };
         let (code, words) = body.said();
         match (code, words.is_empty()) {
             (Some(code), false) => format!("{}, {code}: {words}", self.status),
@@ -115,79 +117,79 @@ impl Answer {
     }
 
     /// What it means.
-    pub(super) fn judge(self) -> Judgement {
+    pub(super) fn judge(self) -> ResponseClass {
         let own = self.is_graphs_own();
-        let later = |answer: &Answer| {
+        let later = |answer: &ReadAnswer| {
             let reason = format!("Graph answered {}", answer.said());
-            Judgement::Again { reason, wait: answer.retry_after, anew: answer.status == 503 }
+            ResponseClass::Again { reason, wait: answer.retry_after, anew: answer.status == 503 }
         };
         match self.status {
             200..=299 => self.success(own),
-            401 => Judgement::Renew { said: self.said(), claims: self.claims },
+            401 => ResponseClass::Renew { said: self.said(), claims: self.claims },
             // Conditional Access wants further claims (learn.microsoft.com/graph/errors, `insufficient_claims`).
-            403 if self.claims.is_some() => Judgement::Renew { said: self.said(), claims: self.claims },
-            429 => Judgement::Throttled(self.retry_after),
+            403 if self.claims.is_some() => ResponseClass::Renew { said: self.said(), claims: self.claims },
+            429 => ResponseClass::Throttled(self.retry_after),
             403 if self.retry_after.is_some() && self.code().eq_ignore_ascii_case("TooManyRequests") => {
-                Judgement::Throttled(self.retry_after)
+                ResponseClass::Throttled(self.retry_after)
             }
-            400..=499 if is_page_lost(&self) => Judgement::Give(Fault::PageLost(self.said())),
+            400..=499 if is_page_lost(&self) => ResponseClass::Give(ReadError::PageLost(self.said())),
             423 => later(&self),
             status if passes(status) => later(&self),
             409 if self.code().eq_ignore_ascii_case("Directory_ConcurrencyViolation") => later(&self),
             _ if !own => foreign(self.said()),
-            403 => Judgement::Give(Fault::Forbidden(self.said())),
+            403 => ResponseClass::Give(ReadError::Forbidden(self.said())),
             404 => self.missing(),
             400..=499 => {
                 let code = excerpt(self.code(), 100);
-                Judgement::Give(Fault::Refused { code, said: self.said() })
+                ResponseClass::Give(ReadError::Refused { code, said: self.said() })
             }
-            _ => Judgement::Give(Fault::Unavailable(format!("Graph answered {}", self.said()))),
+            _ => ResponseClass::Give(ReadError::Unavailable(format!("Graph answered {}", self.said()))),
         }
     }
 
-    fn success(self, own: bool) -> Judgement {
+    fn success(self, own: bool) -> ResponseClass {
         let said = self.said();
         match self.content {
-            Content::Json(value) if own => Judgement::Take(value),
-            Content::Json(_) => foreign(said),
-            Content::Other(Body::Error { .. } | Body::CutOff | Body::Empty) => {
-                Judgement::Again { reason: format!("Graph answered {said}"), wait: None, anew: false }
+            ContentKind::Json(value) if own => ResponseClass::Take(value),
+            ContentKind::Json(_) => foreign(said),
+            ContentKind::Other(ErrorBody::Error { .. } | ErrorBody::CutOff | ErrorBody::Empty) => {
+                ResponseClass::Again { reason: format!("Graph answered {said}"), wait: None, anew: false }
             }
-            Content::Other(_) => foreign(said),
+            ContentKind::Other(_) => foreign(said),
         }
     }
 
     /// Nobody is missing on the word of a proxy, or because an address was wrong.
-    fn missing(self) -> Judgement {
+    fn missing(self) -> ResponseClass {
         let (code, said) = (self.code().to_ascii_lowercase(), self.said());
         let known = matches!(
             code.as_str(),
             "request_resourcenotfound" | "resourcenotfound" | "directory_objectnotfound"
         );
         if code == "resourcenotfound" && said.contains("for the segment") {
-            return Judgement::Give(Fault::Refused { code, said });
+            return ResponseClass::Give(ReadError::Refused { code, said });
         }
         if known || (self.marked && code.ends_with("notfound")) {
-            return Judgement::Give(Fault::Missing);
+            return ResponseClass::Give(ReadError::Missing);
         }
-        Judgement::Again { reason: format!("Graph answered {said}"), wait: None, anew: false }
+        ResponseClass::Again { reason: format!("Graph answered {said}"), wait: None, anew: false }
     }
 }
 
-fn foreign(said: String) -> Judgement {
+fn foreign(said: String) -> ResponseClass {
     let reason = format!("what answered is not Graph ({said}): does a proxy or portal stand before it?");
-    Judgement::Again { reason, wait: None, anew: false }
+    ResponseClass::Again { reason, wait: None, anew: false }
 }
 
 /// Graph does not know a page's token any more (learn.microsoft.com/graph/paging).
-fn is_page_lost(answer: &Answer) -> bool {
+fn is_page_lost(answer: &ReadAnswer) -> bool {
     let known = |text: &str| {
         ["DirectoryPageTokenNotFoundException", "Directory_PageTokenNotFound", "Directory_ExpiredPageToken"]
             .iter()
             .any(|name| text.contains(name))
     };
     match &answer.content {
-        Content::Other(Body::Error { code, message }) => known(code) || known(message),
+        ContentKind::Other(ErrorBody::Error { code, message }) => known(code) || known(message),
         _ => false,
     }
 }
@@ -196,9 +198,9 @@ fn is_page_lost(answer: &Answer) -> bool {
 mod tests {
     use super::*;
 
-    fn judged(status: u16, body: &str, marked: bool) -> Judgement {
-        let content = Content::read(status, body.as_bytes());
-        Answer { status, content, marked, retry_after: None, claims: None }.judge()
+    fn judged(status: u16, body: &str, marked: bool) -> ResponseClass {
+        let content = ContentKind::read(status, body.as_bytes());
+        ReadAnswer { status, content, marked, retry_after: None, claims: None }.judge()
     }
 
     fn error(code: &str, message: &str) -> String {
@@ -207,9 +209,9 @@ mod tests {
 
     #[test]
     fn only_graphs_own_answers_are_taken() {
-        assert!(matches!(judged(200, r#"{"@odata.context":"x","value":[]}"#, false), Judgement::Take(_)));
-        assert!(matches!(judged(200, r#"{"responses":[]}"#, true), Judgement::Take(_)));
-        assert!(matches!(judged(200, "\u{feff}17", true), Judgement::Take(Value::Number(_))));
+        assert!(matches!(judged(200, r#"{"@odata.context":"x","value":[]}"#, false), ResponseClass::Take(_)));
+        assert!(matches!(judged(200, r#"{"responses":[]}"#, true), ResponseClass::Take(_)));
+        assert!(matches!(judged(200, "\u{feff}17", true), ResponseClass::Take(Value::Number(_))));
         for (body, marked) in [
             (r#"{"value":[]}"#, false),
             ("17", false),
@@ -218,7 +220,7 @@ mod tests {
             (r#"{"@odata.context":"x","value":["#, true),
             (r#"{"error":{"code":"UnknownError"}}"#, true),
         ] {
-            assert!(matches!(judged(200, body, marked), Judgement::Again { .. }), "{body}");
+            assert!(matches!(judged(200, body, marked), ResponseClass::Again { .. }), "{body}");
         }
     }
 
@@ -226,41 +228,41 @@ mod tests {
     fn nobody_is_missing_on_a_proxys_word() {
         for code in ["Request_ResourceNotFound", "ResourceNotFound", "Directory_ObjectNotFound"] {
             assert!(
-                matches!(judged(404, &error(code, ""), false), Judgement::Give(Fault::Missing)),
+                matches!(judged(404, &error(code, ""), false), ResponseClass::Give(ReadError::Missing)),
                 "{code}"
             );
         }
         for body in ["<html>404</html>", "", "{}", r#"{"error":"Not Found"}"#, &error("NotFound", "")] {
-            assert!(matches!(judged(404, body, false), Judgement::Again { .. }), "{body}");
+            assert!(matches!(judged(404, body, false), ResponseClass::Again { .. }), "{body}");
         }
         let wrong = error("ResourceNotFound", "Resource not found for the segment 'user'.");
-        assert!(matches!(judged(404, &wrong, true), Judgement::Give(Fault::Refused { .. })));
+        assert!(matches!(judged(404, &wrong, true), ResponseClass::Give(ReadError::Refused { .. })));
     }
 
     #[test]
     fn every_other_answer_has_its_meaning() {
         let forbidden = error("Authorization_RequestDenied", "Insufficient privileges");
-        assert!(matches!(judged(403, &forbidden, false), Judgement::Give(Fault::Forbidden(_))));
-        assert!(matches!(judged(403, "<html>blocked</html>", false), Judgement::Again { .. }));
-        assert!(matches!(judged(401, "", false), Judgement::Renew { claims: None, .. }));
-        assert!(matches!(judged(429, "", false), Judgement::Throttled(None)));
-        assert!(matches!(judged(503, "", false), Judgement::Again { anew: true, .. }));
+        assert!(matches!(judged(403, &forbidden, false), ResponseClass::Give(ReadError::Forbidden(_))));
+        assert!(matches!(judged(403, "<html>blocked</html>", false), ResponseClass::Again { .. }));
+        assert!(matches!(judged(401, "", false), ResponseClass::Renew { claims: None, .. }));
+        assert!(matches!(judged(429, "", false), ResponseClass::Throttled(None)));
+        assert!(matches!(judged(503, "", false), ResponseClass::Again { anew: true, .. }));
         for status in [502, 504, 520, 522, 524, 530] {
-            assert!(matches!(judged(status, "<html>", false), Judgement::Again { .. }), "{status}");
+            assert!(matches!(judged(status, "<html>", false), ResponseClass::Again { .. }), "{status}");
         }
-        let content = Content::read(403, error("TooManyRequests", "").as_bytes());
-        let busy = Answer { status: 403, content, marked: true, retry_after: None, claims: None };
-        assert!(matches!(busy.clone().judge(), Judgement::Give(Fault::Forbidden(_))));
+        let content = ContentKind::read(403, error("TooManyRequests", "").as_bytes());
+        let busy = ReadAnswer { status: 403, content, marked: true, retry_after: None, claims: None };
+        assert!(matches!(busy.clone().judge(), ResponseClass::Give(ReadError::Forbidden(_))));
         let wait = Some(Duration::from_secs(3));
         assert!(
-            matches!(Answer { retry_after: wait, ..busy }.judge(), Judgement::Throttled(told) if told == wait)
+            matches!(ReadAnswer { retry_after: wait, ..busy }.judge(), ResponseClass::Throttled(told) if told == wait)
         );
-        assert!(matches!(judged(501, "", true), Judgement::Give(Fault::Unavailable(_))));
-        assert!(matches!(judged(302, "", true), Judgement::Give(Fault::Unavailable(_))));
+        assert!(matches!(judged(501, "", true), ResponseClass::Give(ReadError::Unavailable(_))));
+        assert!(matches!(judged(302, "", true), ResponseClass::Give(ReadError::Unavailable(_))));
         let lost = error("DirectoryPageTokenNotFoundException", "");
-        assert!(matches!(judged(400, &lost, true), Judgement::Give(Fault::PageLost(_))));
+        assert!(matches!(judged(400, &lost, true), ResponseClass::Give(ReadError::PageLost(_))));
         let odd = error("Request_UnsupportedQuery", "\u{1b}[2J");
-        let Judgement::Give(Fault::Refused { said, .. }) = judged(400, &odd, true) else { panic!() };
+        let ResponseClass::Give(ReadError::Refused { said, .. }) = judged(400, &odd, true) else { panic!() };
         assert!(!said.contains('\u{1b}'), "{said}");
     }
 }

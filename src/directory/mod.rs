@@ -47,33 +47,33 @@ mod tests;
 mod unit;
 mod users;
 
-pub use admins::{Admins, GLOBAL_ADMINISTRATOR};
+pub use admins::{GLOBAL_ADMINISTRATOR, PrivilegedUsers};
 pub use budget::Budget;
 pub use error::DirectoryError;
-pub use need::{Need, UserReads};
-pub use not_checked::NotChecked;
-pub use people::People;
-pub use person::{Person, Resolved};
+pub use need::{Permission, UserReadScope};
+pub use not_checked::UncheckedRead;
+pub use people::UserSelection;
+pub use person::{DirectoryUser, ResolvedId};
 pub use selector::{RiskLevel, Selector, stated};
-pub use tenant::{Organization, TenantFacts};
+pub use tenant::{Organization, OrganizationFacts};
 
 use std::sync::Arc;
 
 use crate::http::HttpClients;
 use crate::identity::{TokenClaims, Tokens};
-use reader::Reader;
+use reader::GraphReader;
 
 /// The directory of the tenant that the program is signed in to.
 #[derive(Clone, Debug)]
 pub struct Directory {
-    reader: Reader,
-    users: UserReads,
+    reader: GraphReader,
+    users: UserReadScope,
 }
 
 impl Directory {
     /// `root` is Graph's root without a trailing slash; `claims` tell what the token may read, where they tell.
     pub fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>, claims: &TokenClaims) -> Directory {
-        Directory { reader: Reader::new(clients, root, tokens), users: UserReads::of(claims) }
+        Directory { reader: GraphReader::new(clients, root, tokens), users: UserReadScope::of(claims) }
     }
 
     /// The same directory for look-ups that only inform: where they fail, they cost no more time than this.
@@ -83,7 +83,7 @@ impl Directory {
     }
 
     /// Whether the token may read users, as far as it tells.
-    pub fn user_reads(&self) -> UserReads {
+    pub fn user_reads(&self) -> UserReadScope {
         self.users
     }
 }

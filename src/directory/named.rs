@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::pages::Pages;
-use super::reader::{Read, Reader};
-use super::{DirectoryError, Need, item, odata};
+use super::pages::GraphPages;
+use super::reader::{GraphReader, ReadRequest};
+use super::{DirectoryError, Permission, item, odata};
 use crate::harmless;
 
 /// How many of those that have one name are told.
@@ -15,7 +15,7 @@ const TOLD: usize = 20;
 
 /// A kind of things with names.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
+pub(super) struct NamedObjectKind {
     /// In words.
     pub(super) noun: &'static str,
     /// Its collection.
@@ -23,12 +23,12 @@ pub(super) struct Kind {
     /// What is asked for of each.
     pub(super) select: &'static str,
     /// What reading needs.
-    pub(super) need: Need,
+    pub(super) need: Permission,
 }
 
 /// One thing.
 #[derive(Clone, Debug)]
-pub(super) struct Named {
+pub(super) struct NamedObject {
     /// Object id.
     pub(super) id: Uuid,
     /// Display name, harmless to show; the id where there is none.
@@ -37,17 +37,17 @@ pub(super) struct Named {
     pub(super) hidden: bool,
 }
 
-impl Named {
+impl NamedObject {
     /// Reads one.
     ///
     /// # Errors
     /// When it has no object id.
-    pub(super) fn read(value: &Value, what: &str) -> Result<Named, DirectoryError> {
+    pub(super) fn read(value: &Value, what: &str) -> Result<NamedObject, DirectoryError> {
         let id = item::id(value, what)?;
         let name = value.get("displayName").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
         let hidden = value.get("visibility").and_then(Value::as_str) == Some("HiddenMembership");
         let name = name.map_or_else(|| id.to_string(), |name| harmless::excerpt(name, 256));
-        Ok(Named { id, name, hidden })
+        Ok(NamedObject { id, name, hidden })
     }
 
     /// Name and id: `Finance (0785ef7c-…)`.
@@ -57,22 +57,22 @@ impl Named {
     }
 }
 
-impl Kind {
+impl NamedObjectKind {
     /// In words: `group Finance`.
     pub(super) fn what(&self, text: &str) -> String {
         format!("{} {}", self.noun, harmless::excerpt(text, 256))
     }
 
-    fn ask(&self, text: &str, url: String) -> Read {
-        Read { what: self.what(text), url, eventual: false, need: self.need, cost: 1 }
+    fn ask(&self, text: &str, url: String) -> ReadRequest {
+        ReadRequest { what: self.what(text), url, eventual: false, need: self.need, cost: 1 }
     }
 
     /// The one with this object id.
-    pub(super) async fn by_id(&self, reader: &Reader, id: Uuid) -> Result<Named, DirectoryError> {
+    pub(super) async fn by_id(&self, reader: &GraphReader, id: Uuid) -> Result<NamedObject, DirectoryError> {
         let text = id.to_string();
         let url = format!("{}/{id}?$select={}", self.path, self.select);
         let found = reader.get(&self.ask(&text, url)).await?;
-        let found = Named::read(&found, &self.what(&text))?;
+        let found = NamedObject::read(&found, &self.what(&text))?;
         if found.id == id { Ok(found) } else { Err(self.another(&text)) }
     }
 
@@ -82,20 +82,20 @@ impl Kind {
     /// Also when there are none, or several.
     pub(super) async fn by_filter(
         &self,
-        reader: &Reader,
+        reader: &GraphReader,
         text: &str,
         filter: &str,
         fields: &[&str],
-    ) -> Result<Named, DirectoryError> {
+    ) -> Result<NamedObject, DirectoryError> {
         let url = format!("{}?$filter={}&$select={}", self.path, odata::encoded(filter), self.select);
-        let mut pages = Pages::new(reader.clone(), self.ask(text, url));
-        let mut found: Vec<Named> = Vec::new();
+        let mut pages = GraphPages::new(reader.clone(), self.ask(text, url));
+        let mut found: Vec<NamedObject> = Vec::new();
         while let Some(items) = pages.next().await? {
             for value in &items {
                 if !fields.iter().any(|field| is_called(value, field, text)) {
                     return Err(self.another(text));
                 }
-                found.push(Named::read(value, &self.what(text))?);
+                found.push(NamedObject::read(value, &self.what(text))?);
             }
         }
         only(found, self.what(text))
@@ -118,7 +118,7 @@ fn is_called(value: &Value, field: &str, name: &str) -> bool {
 ///
 /// # Errors
 /// When there are none, or several.
-pub(super) fn only(mut found: Vec<Named>, what: String) -> Result<Named, DirectoryError> {
+pub(super) fn only(mut found: Vec<NamedObject>, what: String) -> Result<NamedObject, DirectoryError> {
     let mut met = HashSet::new();
     found.retain(|one| met.insert(one.id));
     match found.len() {
@@ -128,8 +128,8 @@ pub(super) fn only(mut found: Vec<Named>, what: String) -> Result<Named, Directo
     }
 }
 
-fn candidates(found: &[Named]) -> Vec<String> {
-    let mut told: Vec<String> = found.iter().take(TOLD).map(Named::shown).collect();
+fn candidates(found: &[NamedObject]) -> Vec<String> {
+    let mut told: Vec<String> = found.iter().take(TOLD).map(NamedObject::shown).collect();
     if found.len() > TOLD {
         told.push(format!("and {} more", found.len() - TOLD));
     }

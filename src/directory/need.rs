@@ -7,7 +7,7 @@ use crate::identity::TokenClaims;
 
 /// A permission that a read needs: the least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Need {
+pub enum Permission {
     /// Users and what is known of them.
     Users,
     /// Groups and their members.
@@ -28,27 +28,27 @@ pub enum Need {
     Organization,
 }
 
-impl Need {
+impl Permission {
     /// The least permission's name.
     pub fn permission(self) -> &'static str {
         match self {
-            Need::Users => "User.Read.All",
-            Need::Groups => "GroupMember.Read.All",
-            Need::HiddenMembers => "Member.Read.Hidden",
-            Need::Roles => "RoleManagement.Read.Directory",
-            Need::Eligibility => "RoleEligibilitySchedule.Read.Directory",
-            Need::Units => "AdministrativeUnit.Read.All",
-            Need::Risk => "IdentityRiskyUser.Read.All",
-            Need::Apps => "Application.Read.All",
-            Need::Organization => "Organization.Read.All",
+            Permission::Users => "User.Read.All",
+            Permission::Groups => "GroupMember.Read.All",
+            Permission::HiddenMembers => "Member.Read.Hidden",
+            Permission::Roles => "RoleManagement.Read.Directory",
+            Permission::Eligibility => "RoleEligibilitySchedule.Read.Directory",
+            Permission::Units => "AdministrativeUnit.Read.All",
+            Permission::Risk => "IdentityRiskyUser.Read.All",
+            Permission::Apps => "Application.Read.All",
+            Permission::Organization => "Organization.Read.All",
         }
     }
 }
 
-impl fmt::Display for Need {
+impl fmt::Display for Permission {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "the permission {}", self.permission())?;
-        if *self == Need::Risk {
+        if *self == Permission::Risk {
             f.write_str(" (and a licence of Entra ID P2)")?;
         }
         Ok(())
@@ -69,7 +69,7 @@ const BASIC: &str = "User.ReadBasic.All";
 
 /// Whether a token may read users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserReads {
+pub enum UserReadScope {
     /// It lists a permission that does.
     Allowed,
     /// It lists one for users' basic profiles only: who they are, not whether they are enabled, guests or synced.
@@ -80,26 +80,26 @@ pub enum UserReads {
     Unknown,
 }
 
-impl UserReads {
+impl UserReadScope {
     /// As the token's claims tell.
-    pub fn of(claims: &TokenClaims) -> UserReads {
+    pub fn of(claims: &TokenClaims) -> UserReadScope {
         let listed = claims.permissions();
         if listed.is_empty() {
-            return UserReads::Unknown;
+            return UserReadScope::Unknown;
         }
         let lists = |name: &str| listed.iter().any(|permission| permission.eq_ignore_ascii_case(name));
         if USERS.iter().any(|name| lists(name)) {
-            UserReads::Allowed
+            UserReadScope::Allowed
         } else if lists(BASIC) {
-            UserReads::Basic
+            UserReadScope::Basic
         } else {
-            UserReads::Lacking
+            UserReadScope::Lacking
         }
     }
 
     /// What of a user may be asked for (`$select`).
     pub(super) fn select(self) -> &'static str {
-        if self == UserReads::Basic { person::BASIC_SELECT } else { person::SELECT }
+        if self == UserReadScope::Basic { person::BASIC_SELECT } else { person::SELECT }
     }
 }
 
@@ -111,12 +111,12 @@ mod tests {
     fn a_token_tells_what_may_be_read() {
         let of = |roles: &[&str]| {
             let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-            UserReads::of(&TokenClaims { roles: Some(roles), ..TokenClaims::default() })
+            UserReadScope::of(&TokenClaims { roles: Some(roles), ..TokenClaims::default() })
         };
-        assert_eq!(of(&[]), UserReads::Unknown);
-        assert_eq!(of(&["User.RevokeSessions.All", "user.read.all"]), UserReads::Allowed);
-        assert_eq!(of(&["User.ReadBasic.All"]), UserReads::Basic);
-        assert_eq!(of(&["User.ReadBasic.All", "Directory.Read.All"]), UserReads::Allowed);
-        assert_eq!(of(&["User.RevokeSessions.All"]), UserReads::Lacking);
+        assert_eq!(of(&[]), UserReadScope::Unknown);
+        assert_eq!(of(&["User.RevokeSessions.All", "user.read.all"]), UserReadScope::Allowed);
+        assert_eq!(of(&["User.ReadBasic.All"]), UserReadScope::Basic);
+        assert_eq!(of(&["User.ReadBasic.All", "Directory.Read.All"]), UserReadScope::Allowed);
+        assert_eq!(of(&["User.RevokeSessions.All"]), UserReadScope::Lacking);
     }
 }

@@ -5,12 +5,12 @@ use super::DirectoryError;
 /// Something that would only have informed could not be looked up. No error is made of it: the plan goes on without, and
 /// says so.
 #[derive(Debug)]
-pub struct NotChecked(DirectoryError);
+pub struct UncheckedRead(DirectoryError);
 
-impl NotChecked {
+impl UncheckedRead {
     /// What an error means where nothing depends on the answer.
-    pub fn new(why: DirectoryError) -> NotChecked {
-        NotChecked(why)
+    pub fn new(why: DirectoryError) -> UncheckedRead {
+        UncheckedRead(why)
     }
 
     /// Why, in a few words that stand in brackets.

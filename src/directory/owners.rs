@@ -1,8 +1,8 @@
 //! Who owns the app that signs in.
 
-use super::reader::Read;
+use super::reader::ReadRequest;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, Person, odata};
+use super::{Directory, DirectoryError, DirectoryUser, Permission, odata};
 
 impl Directory {
     /// The owners of the app and of its service principal, users only. An app that lives in another tenant has no
@@ -11,19 +11,19 @@ impl Directory {
     ///
     /// # Errors
     /// When apps can't be read, or Graph knows neither of the two.
-    pub async fn owners(&self, app_id: &str) -> Result<Vec<Person>, DirectoryError> {
-        let mut owners: Vec<Person> = Vec::new();
+    pub async fn owners(&self, app_id: &str) -> Result<Vec<DirectoryUser>, DirectoryError> {
+        let mut owners: Vec<DirectoryUser> = Vec::new();
         let mut known = false;
         for collection in ["applications", "servicePrincipals"] {
             let app = odata::encoded(&app_id.replace('\'', "''"));
             let url = format!("{collection}(appId='{app}')/owners?$select={}", self.users.select());
             let what = format!("the owners of app {}", crate::harmless::excerpt(app_id, 64));
-            let read = Read { what, url, eventual: false, need: Need::Apps, cost: 1 };
+            let read = ReadRequest { what, url, eventual: false, need: Permission::Apps, cost: 1 };
             match Users::among_others(&self.reader, read).all().await {
                 Ok(found) => {
                     known = true;
-                    let new = |person: &Person| !owners.iter().any(|owner| owner.id == person.id);
-                    let new: Vec<Person> = found.into_iter().filter(new).collect();
+                    let new = |person: &DirectoryUser| !owners.iter().any(|owner| owner.id == person.id);
+                    let new: Vec<DirectoryUser> = found.into_iter().filter(new).collect();
                     owners.extend(new);
                 }
                 Err(DirectoryError::NotFound { .. }) if collection == "applications" || known => {}

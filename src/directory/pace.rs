@@ -30,14 +30,14 @@ const QUIET: Duration = Duration::from_secs(10);
 
 /// One quota's pace.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct ReadRateLimiter {
     full: f64,
     at_once: f64,
-    state: Mutex<State>,
+    state: Mutex<LimiterState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct LimiterState {
     per_second: f64,
     /// What is left in the bucket; below zero, it is owed.
     left: f64,
@@ -48,21 +48,21 @@ struct State {
     closed: Instant,
 }
 
-impl Pace {
+impl ReadRateLimiter {
     /// That of most reads, in resource units.
-    pub(super) fn of_units() -> Pace {
-        Pace::new(UNITS, UNITS_AT_ONCE)
+    pub(super) fn of_units() -> ReadRateLimiter {
+        ReadRateLimiter::new(UNITS, UNITS_AT_ONCE)
     }
 
     /// That of Identity Protection, in requests.
-    pub(super) fn of_risk() -> Pace {
-        Pace::new(RISK, 1.0)
+    pub(super) fn of_risk() -> ReadRateLimiter {
+        ReadRateLimiter::new(RISK, 1.0)
     }
 
-    fn new(full: f64, at_once: f64) -> Pace {
+    fn new(full: f64, at_once: f64) -> ReadRateLimiter {
         let now = Instant::now();
-        let state = State { per_second: full, left: at_once, at: now, changed: now, closed: now };
-        Pace { full, at_once, state: Mutex::new(state) }
+        let state = LimiterState { per_second: full, left: at_once, at: now, changed: now, closed: now };
+        ReadRateLimiter { full, at_once, state: Mutex::new(state) }
     }
 
     /// Waits until so much may leave.
@@ -109,12 +109,12 @@ impl Pace {
         state.closed = state.closed.max(after(now, wait));
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, State> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, LimiterState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl LimiterState {
     fn recover(&mut self, now: Instant, full: f64) {
         if self.per_second < full && now.saturating_duration_since(self.changed.max(self.closed)) >= QUIET {
             self.per_second = (self.per_second * 2.0).min(full);
@@ -129,7 +129,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_documented_quota_is_kept_behind_the_first_burst() {
-        let (pace, began) = (Pace::of_units(), Instant::now());
+        let (pace, began) = (ReadRateLimiter::of_units(), Instant::now());
         for _ in 0..3_000 {
             pace.turn(1).await;
         }
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn identity_protection_is_asked_once_a_second() {
-        let (pace, began) = (Pace::of_risk(), Instant::now());
+        let (pace, began) = (ReadRateLimiter::of_risk(), Instant::now());
         for _ in 0..11 {
             pace.turn(1).await;
         }
@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_429_holds_back_everybody_and_slows_until_it_is_quiet() {
-        let (pace, began) = (std::sync::Arc::new(Pace::of_units()), Instant::now());
+        let (pace, began) = (std::sync::Arc::new(ReadRateLimiter::of_units()), Instant::now());
         pace.throttled(Duration::from_secs(7));
         let waiting = tokio::spawn({
             let pace = std::sync::Arc::clone(&pace);
@@ -170,7 +170,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_costs_more_than_the_bucket_holds_still_leaves() {
-        let pace = Pace::of_risk();
+        let pace = ReadRateLimiter::of_risk();
         pace.turn(20).await;
         pace.turn(20).await;
     }

@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use serde_json::Value;
 
 use super::DirectoryError;
-use super::fault::Fault;
-use super::reader::{Fetched, Read, Reader, is_whole};
+use super::fault::ReadError;
+use super::reader::{FetchedPage, GraphReader, ReadRequest, is_whole};
 
 /// How often a list is begun anew because Graph lost its place in it.
 const BEGINNINGS: u32 = 4;
@@ -24,10 +24,10 @@ const EMPTY_PAGES: u32 = 1_000;
 /// good: the page is asked for once more, and the link of that answer is followed. So whoever reads must expect the same
 /// item twice. Of a list of any length only the links' hashes are kept.
 #[derive(Debug)]
-pub(super) struct Pages {
-    reader: Reader,
-    first: Read,
-    next: Option<Read>,
+pub(super) struct GraphPages {
+    reader: GraphReader,
+    first: ReadRequest,
+    next: Option<ReadRequest>,
     hasher: RandomState,
     /// The links that were followed, as hashes.
     seen: HashSet<u64>,
@@ -37,9 +37,9 @@ pub(super) struct Pages {
     count: Option<u64>,
 }
 
-impl Pages {
-    pub(super) fn new(reader: Reader, first: Read) -> Pages {
-        Pages {
+impl GraphPages {
+    pub(super) fn new(reader: GraphReader, first: ReadRequest) -> GraphPages {
+        GraphPages {
             reader,
             next: Some(first.clone()),
             first,
@@ -64,10 +64,10 @@ impl Pages {
         self.page(read).await.map(Some).map_err(|fault| fault.of(&self.first))
     }
 
-    async fn page(&mut self, mut read: Read) -> Result<Vec<Value>, Fault> {
-        let Fetched { mut value, retried } = loop {
+    async fn page(&mut self, mut read: ReadRequest) -> Result<Vec<Value>, ReadError> {
+        let FetchedPage { mut value, retried } = loop {
             match self.reader.fetch(&read).await {
-                Err(Fault::PageLost(said)) if self.beginnings < BEGINNINGS => {
+                Err(ReadError::PageLost(said)) if self.beginnings < BEGINNINGS => {
                     let what = crate::harmless::excerpt(&self.first.what, 200);
                     tracing::warn!(
                         said,
@@ -81,7 +81,7 @@ impl Pages {
             }
         };
         let Some(Value::Array(items)) = value.get_mut("value").map(Value::take) else {
-            return Err(Fault::Untrusted("a page without a list".to_owned()));
+            return Err(ReadError::Untrusted("a page without a list".to_owned()));
         };
         self.count = self.count.or_else(|| value.get("@odata.count")?.as_u64());
         let Some(link) = link(&value)? else { return Ok(items) };
@@ -95,32 +95,32 @@ impl Pages {
         Ok(items)
     }
 
-    fn follow(&mut self, link: String, empty: bool) -> Result<(), Fault> {
+    fn follow(&mut self, link: String, empty: bool) -> Result<(), ReadError> {
         if !is_whole(&link) {
-            return Err(Fault::Untrusted("the link to its next page is no whole address".to_owned()));
+            return Err(ReadError::Untrusted("the link to its next page is no whole address".to_owned()));
         }
         self.reader.url(&link)?;
         if !self.seen.insert(self.hasher.hash_one(&link)) {
-            return Err(Fault::Untrusted("its pages go in a circle".to_owned()));
+            return Err(ReadError::Untrusted("its pages go in a circle".to_owned()));
         }
         self.empty = if empty { self.empty + 1 } else { 0 };
         if self.empty > EMPTY_PAGES {
-            return Err(Fault::Untrusted("its empty pages have no end".to_owned()));
+            return Err(ReadError::Untrusted("its empty pages have no end".to_owned()));
         }
-        self.next = Some(Read { url: link, ..self.first.clone() });
+        self.next = Some(ReadRequest { url: link, ..self.first.clone() });
         Ok(())
     }
 }
 
 /// The link to the next page; nothing at the end.
-pub(super) fn link(page: &Value) -> Result<Option<String>, Fault> {
+pub(super) fn link(page: &Value) -> Result<Option<String>, ReadError> {
     match page.get("@odata.nextLink") {
         None | Some(Value::Null) => Ok(None),
         // Behind it there may be more: an empty link is none to be followed, and no end either.
         Some(Value::String(link)) if link.trim().is_empty() => {
-            Err(Fault::Untrusted("the link to its next page is empty".to_owned()))
+            Err(ReadError::Untrusted("the link to its next page is empty".to_owned()))
         }
         Some(Value::String(link)) => Ok(Some(link.clone())),
-        Some(_) => Err(Fault::Untrusted("the link to its next page is no text".to_owned())),
+        Some(_) => Err(ReadError::Untrusted("the link to its next page is no text".to_owned())),
     }
 }

@@ -6,16 +6,16 @@ use std::time::SystemTime;
 use reqwest::header::{HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use serde_json::Value;
 
-use super::fault::Fault;
-use super::judge::{Answer, Content};
+use super::fault::ReadError;
+use super::judge::{ContentKind, ReadAnswer};
 use crate::http::parse_retry_after;
 use crate::identity::challenge;
 
 /// The parts' answers by their ids, in whatever order they came. A part that has two answers which differ has none: it
 /// is not known which is right.
-pub(super) fn read_all(answer: &Value) -> Result<HashMap<String, Answer>, Fault> {
+pub(super) fn read_all(answer: &Value) -> Result<HashMap<String, ReadAnswer>, ReadError> {
     let Some(Value::Array(responses)) = answer.get("responses") else {
-        return Err(Fault::Untrusted("a batch's answer without the parts' answers".to_owned()));
+        return Err(ReadError::Untrusted("a batch's answer without the parts' answers".to_owned()));
     };
     let mut first: HashMap<String, &Value> = HashMap::new();
     let mut doubtful = Vec::new();
@@ -36,13 +36,13 @@ pub(super) fn read_all(answer: &Value) -> Result<HashMap<String, Answer>, Fault>
     Ok(first.into_iter().filter_map(|(id, response)| Some((id, read(response)?))).collect())
 }
 
-fn read(response: &Value) -> Option<Answer> {
+fn read(response: &Value) -> Option<ReadAnswer> {
     let status = u16::try_from(response.get("status")?.as_u64()?).ok()?;
     let header = |name: &str| header(response, name);
     let now = SystemTime::now();
-    Some(Answer {
+    Some(ReadAnswer {
         status,
-        content: Content::of_part(status, response.get("body").filter(|body| !body.is_null()).cloned()),
+        content: ContentKind::of_part(status, response.get("body").filter(|body| !body.is_null()).cloned()),
         // The batch that it came in bore the mark.
         marked: true,
         retry_after: header("retry-after").and_then(|value| parse_retry_after(&value, None, now)),
@@ -81,7 +81,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::directory::judge::Judgement;
+    use crate::directory::judge::ResponseClass;
 
     #[test]
     fn answers_are_matched_by_id_in_any_order() {
@@ -90,8 +90,8 @@ mod tests {
             {"id": "a", "status": 200, "body": {"value": []}},
         ]});
         let mut parts = read_all(&answer).unwrap();
-        assert!(matches!(parts.remove("a").unwrap().judge(), Judgement::Take(_)));
-        assert!(matches!(parts.remove("b").unwrap().judge(), Judgement::Give(Fault::Missing)));
+        assert!(matches!(parts.remove("a").unwrap().judge(), ResponseClass::Take(_)));
+        assert!(matches!(parts.remove("b").unwrap().judge(), ResponseClass::Give(ReadError::Missing)));
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
         ids.sort();
         assert_eq!(ids, ["2"]);
         for odd in [json!({}), json!({"responses": {}}), json!([])] {
-            assert!(matches!(read_all(&odd), Err(Fault::Untrusted(_))), "{odd}");
+            assert!(matches!(read_all(&odd), Err(ReadError::Untrusted(_))), "{odd}");
         }
     }
 

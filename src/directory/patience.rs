@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// The patience with one request.
 #[derive(Debug)]
-pub(super) struct Patience {
+pub(super) struct ReadRetryPolicy {
     began: Instant,
     /// The first wait of our own choosing.
     step: Duration,
@@ -29,25 +29,25 @@ pub(super) struct Patience {
     throttled: u32,
 }
 
-impl Patience {
-    pub(super) fn new(step: Duration) -> Patience {
+impl ReadRetryPolicy {
+    pub(super) fn new(step: Duration) -> ReadRetryPolicy {
         let (began, tries, longest) = (Instant::now(), TRIES, PATIENCE);
-        Patience { began, step, tries, longest, asked: PATIENCE, failed: 0, throttled: 0 }
+        ReadRetryPolicy { began, step, tries, longest, asked: PATIENCE, failed: 0, throttled: 0 }
     }
 
     /// One that no server may ask to wait longer than this.
-    pub(super) fn at_most(self, max_wait: Duration) -> Patience {
-        Patience { asked: max_wait, ..self }
+    pub(super) fn at_most(self, max_wait: Duration) -> ReadRetryPolicy {
+        ReadRetryPolicy { asked: max_wait, ..self }
     }
 
     /// One that asks once.
-    pub(super) fn hasty(self, hasty: bool) -> Patience {
-        if hasty { Patience { tries: 1, longest: Duration::ZERO, ..self } } else { self }
+    pub(super) fn hasty(self, hasty: bool) -> ReadRetryPolicy {
+        if hasty { ReadRetryPolicy { tries: 1, longest: Duration::ZERO, ..self } } else { self }
     }
 
     /// One for what only informs, which has so much time left: it asks twice.
-    pub(super) fn within(self, left: Duration) -> Patience {
-        Patience { tries: self.tries.min(2), longest: self.longest.min(left), ..self }
+    pub(super) fn within(self, left: Duration) -> ReadRetryPolicy {
+        ReadRetryPolicy { tries: self.tries.min(2), longest: self.longest.min(left), ..self }
     }
 
     /// How long to wait after a failure; none where no try is left.
@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn failures_have_five_tries() {
-        let mut patience = Patience::new(SECOND);
+        let mut patience = ReadRetryPolicy::new(SECOND);
         let waits: Vec<Option<Duration>> = (0..5).map(|_| patience.failed(None)).collect();
         for (wait, full) in waits.iter().zip([0.5, 1.0, 2.0, 4.0]) {
             let wait = wait.unwrap().as_secs_f64();
@@ -108,13 +108,13 @@ mod tests {
 
     #[test]
     fn haste_asks_once() {
-        let hasty = || Patience::new(SECOND).hasty(true);
+        let hasty = || ReadRetryPolicy::new(SECOND).hasty(true);
         assert_eq!((hasty().failed(None), hasty().throttled(Some(SECOND))), (None, None));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_only_informs_asks_twice_and_waits_for_nothing_long() {
-        let informing = || Patience::new(SECOND).within(SECOND * 5);
+        let informing = || ReadRetryPolicy::new(SECOND).within(SECOND * 5);
         let mut patience = informing();
         assert!(patience.failed(None).is_some());
         assert_eq!(patience.failed(None), None);
@@ -125,13 +125,13 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_429_is_waited_out_in_full_until_patience_ends() {
-        let mut patience = Patience::new(SECOND);
+        let mut patience = ReadRetryPolicy::new(SECOND);
         assert_eq!(patience.throttled(Some(SECOND * 90)), Some(SECOND * 90));
         assert_eq!(patience.throttled(Some(SECOND * 601)), None);
-        assert_eq!(Patience::new(SECOND).at_most(SECOND).throttled(Some(SECOND * 2)), None);
-        assert_eq!(Patience::new(SECOND).at_most(SECOND).failed(Some(SECOND * 2)), None);
-        assert!(Patience::new(SECOND).at_most(SECOND).throttled(Some(SECOND)).is_some());
-        assert_eq!(Patience::new(SECOND).at_most(SECOND).throttled(Some(Duration::MAX)), None);
+        assert_eq!(ReadRetryPolicy::new(SECOND).at_most(SECOND).throttled(Some(SECOND * 2)), None);
+        assert_eq!(ReadRetryPolicy::new(SECOND).at_most(SECOND).failed(Some(SECOND * 2)), None);
+        assert!(ReadRetryPolicy::new(SECOND).at_most(SECOND).throttled(Some(SECOND)).is_some());
+        assert_eq!(ReadRetryPolicy::new(SECOND).at_most(SECOND).throttled(Some(Duration::MAX)), None);
         let mut waited = Duration::ZERO;
         while let Some(wait) = patience.throttled(None) {
             tokio::time::sleep(wait).await;
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_wait_that_proved_too_short_grows() {
-        let mut patience = Patience::new(SECOND);
+        let mut patience = ReadRetryPolicy::new(SECOND);
         assert_eq!(patience.throttled(Some(Duration::ZERO)), Some(Duration::ZERO));
         for _ in 0..4 {
             patience.throttled(Some(Duration::ZERO));

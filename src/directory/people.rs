@@ -1,21 +1,21 @@
 //! Whom a selector names, page by page.
 
-use super::holders::Holders;
-use super::named::Named;
-use super::reader::Read;
+use super::holders::RoleMembers;
+use super::named::NamedObject;
+use super::reader::ReadRequest;
 use super::reports::Reports;
 use super::risky::Risky;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, Person, Selector, group, odata, role, unit};
+use super::{Directory, DirectoryError, DirectoryUser, Permission, Selector, group, odata, role, unit};
 
 /// So many users may be missing of what Graph counted, also where that is more than a tenth.
 const TOLERATED: u64 = 1;
 
 /// The users of a selector.
 #[derive(Debug)]
-pub struct People {
+pub struct UserSelection {
     name: String,
-    source: Source,
+    source: SelectionSource,
     /// Whether anybody came.
     anybody: bool,
     /// Whether the members are hidden from whoever lacks a permission of its own.
@@ -24,9 +24,9 @@ pub struct People {
 
 /// Where they come from.
 #[derive(Debug)]
-enum Source {
+enum SelectionSource {
     Users(Users),
-    Holders(Holders),
+    Holders(RoleMembers),
     Risky(Risky),
     Reports(Reports),
 }
@@ -36,32 +36,34 @@ impl Directory {
     ///
     /// # Errors
     /// When there is no such thing, its name is ambiguous, or a permission is missing.
-    pub async fn people(&self, selector: &Selector) -> Result<People, DirectoryError> {
+    pub async fn people(&self, selector: &Selector) -> Result<UserSelection, DirectoryError> {
         let reader = &self.reader;
-        let plain = |source: Source| People::new(selector.to_string(), source);
+        let plain = |source: SelectionSource| UserSelection::new(selector.to_string(), source);
         Ok(match selector {
             Selector::Group { name, direct } => {
                 let found = group::find(reader, name).await?;
                 let selector = Selector::Group { name: found.shown(), direct: *direct };
                 let members = group::members(self, selector.to_string(), found.id, *direct);
-                People::of(&found, &selector, Source::Users(members))
+                UserSelection::of(&found, &selector, SelectionSource::Users(members))
             }
             Selector::Role { name, eligible } => {
                 let found = role::find(reader, name).await?;
                 let selector = Selector::Role { name: found.shown(), eligible: *eligible };
-                let holders = Holders::of(self, &selector.to_string(), found.id, *eligible);
-                People::of(&found, &selector, Source::Holders(holders))
+                let holders = RoleMembers::of(self, &selector.to_string(), found.id, *eligible);
+                UserSelection::of(&found, &selector, SelectionSource::Holders(holders))
             }
             Selector::Unit(name) => {
                 let found = unit::find(reader, name).await?;
                 let selector = Selector::Unit(found.shown());
                 let members = unit::members(self, selector.to_string(), found.id);
-                People::of(&found, &selector, Source::Users(members))
+                UserSelection::of(&found, &selector, SelectionSource::Users(members))
             }
-            Selector::Risky(levels) => plain(Source::Risky(Risky::of(reader, &selector.to_string(), levels))),
-            Selector::Filter(filter) => plain(Source::Users(users(self, selector, Some(filter)))),
-            Selector::ReportsOf(user) => plain(Source::Reports(Reports::of(self, user).await?)),
-            Selector::AllUsers => plain(Source::Users(users(self, selector, None))),
+            Selector::Risky(levels) => {
+                plain(SelectionSource::Risky(Risky::of(reader, &selector.to_string(), levels)))
+            }
+            Selector::Filter(filter) => plain(SelectionSource::Users(users(self, selector, Some(filter)))),
+            Selector::ReportsOf(user) => plain(SelectionSource::Reports(Reports::of(self, user).await?)),
+            Selector::AllUsers => plain(SelectionSource::Users(users(self, selector, None))),
         })
     }
 }
@@ -72,17 +74,20 @@ fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> Us
     let filter = filter.map_or_else(String::new, |text| format!("$filter={}&", odata::encoded(text.trim())));
     let url = format!("users?{filter}$count=true&$select={}&$top=999", directory.users.select());
     let what = crate::harmless::excerpt(&selector.to_string(), 300);
-    Users::alone(&directory.reader, Read { what, url, eventual: true, need: Need::Users, cost: 1 })
+    Users::alone(
+        &directory.reader,
+        ReadRequest { what, url, eventual: true, need: Permission::Users, cost: 1 },
+    )
 }
 
-impl People {
-    fn new(name: String, source: Source) -> People {
+impl UserSelection {
+    fn new(name: String, source: SelectionSource) -> UserSelection {
         let name = crate::harmless::shown(&name).into_owned();
-        People { name, source, anybody: false, hidden: false }
+        UserSelection { name, source, anybody: false, hidden: false }
     }
 
-    fn of(found: &Named, selector: &Selector, source: Source) -> People {
-        People { hidden: found.hidden, ..People::new(selector.to_string(), source) }
+    fn of(found: &NamedObject, selector: &Selector, source: SelectionSource) -> UserSelection {
+        UserSelection { hidden: found.hidden, ..UserSelection::new(selector.to_string(), source) }
     }
 
     /// What was found, in words, with name and id: `group Finance (0785ef7c-…)`.
@@ -94,8 +99,8 @@ impl People {
     /// count: for roles, users at risk and reports.
     pub fn expected(&self) -> Option<u64> {
         match &self.source {
-            Source::Users(users) => users.expected(),
-            Source::Holders(_) | Source::Risky(_) | Source::Reports(_) => None,
+            SelectionSource::Users(users) => users.expected(),
+            SelectionSource::Holders(_) | SelectionSource::Risky(_) | SelectionSource::Reports(_) => None,
         }
     }
 
@@ -103,8 +108,8 @@ impl People {
     /// meanwhile, or Graph's index lags.
     pub fn missing(&self) -> u64 {
         match &self.source {
-            Source::Users(users) => users.missing(),
-            Source::Holders(_) | Source::Risky(_) | Source::Reports(_) => 0,
+            SelectionSource::Users(users) => users.missing(),
+            SelectionSource::Holders(_) | SelectionSource::Risky(_) | SelectionSource::Reports(_) => 0,
         }
     }
 
@@ -112,12 +117,12 @@ impl People {
     ///
     /// # Errors
     /// When a page can't be read: then what came before must not be acted upon, because users are missing.
-    pub async fn next_page(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+    pub async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         let page = match &mut self.source {
-            Source::Users(users) => users.next().await,
-            Source::Holders(holders) => holders.next().await,
-            Source::Risky(risky) => risky.next().await,
-            Source::Reports(reports) => reports.next().await,
+            SelectionSource::Users(users) => users.next().await,
+            SelectionSource::Holders(holders) => holders.next().await,
+            SelectionSource::Risky(risky) => risky.next().await,
+            SelectionSource::Reports(reports) => reports.next().await,
         }?;
         match &page {
             Some(people) => self.anybody |= !people.is_empty(),
@@ -133,7 +138,7 @@ impl People {
         if self.hidden && !self.anybody {
             return Err(DirectoryError::Forbidden {
                 what: self.name.clone(),
-                need: Need::HiddenMembers,
+                need: Permission::HiddenMembers,
                 said: "its membership is hidden, and no member came".to_owned(),
             });
         }

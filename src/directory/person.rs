@@ -8,7 +8,7 @@ use crate::user_id::names_external;
 
 /// One user. What the directory did not tell is none: without the permission to read users, only the id is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Person {
+pub struct DirectoryUser {
     /// Object id.
     pub id: Uuid,
     /// User principal name.
@@ -30,9 +30,9 @@ pub struct Person {
 
 /// What an id turned out to name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Resolved {
+pub enum ResolvedId {
     /// A user of the directory.
-    Person(Person),
+    Person(DirectoryUser),
     /// Nobody.
     Missing,
     /// A user who was deleted and can still be restored; under which object id, where that is known.
@@ -48,12 +48,12 @@ pub(super) const SELECT: &str =
 /// The same where only users' basic profiles may be read (`User.ReadBasic.All`).
 pub(super) const BASIC_SELECT: &str = "id,userPrincipalName,displayName";
 
-impl Person {
+impl DirectoryUser {
     /// Reads a user out of an answer. `onPremisesSyncEnabled` is null for whoever never was synced.
     ///
     /// # Errors
     /// Why it is no user: it has no object id, or a field of another kind than Graph's.
-    pub fn read(user: &Value) -> Result<Person, &'static str> {
+    pub fn read(user: &Value) -> Result<DirectoryUser, &'static str> {
         let id = user.get("id").and_then(Value::as_str).ok_or("a user without an id")?;
         let id = Uuid::try_parse(id.trim()).map_err(|_| "a user whose id is no object id")?;
         if id.is_nil() {
@@ -66,7 +66,7 @@ impl Person {
         let was_told = |field: &str| upn.is_some() && user.get(field).is_some();
         let by_name = || upn.as_deref().filter(|_| was_told("userType")).map(names_external);
         let enabled = was_told("accountEnabled").then_some(true);
-        Ok(Person {
+        Ok(DirectoryUser {
             id,
             name: text(user, "displayName")?,
             guest: text(user, "userType")?.map(|kind| kind.eq_ignore_ascii_case("guest")).or_else(by_name),
@@ -107,16 +107,16 @@ mod tests {
             "id": ID, "userPrincipalName": "Jo@contoso.com", "displayName": null, "userType": "Guest",
             "accountEnabled": false, "onPremisesSyncEnabled": null,
         });
-        let person = Person::read(&user).unwrap();
+        let person = DirectoryUser::read(&user).unwrap();
         assert_eq!(person.id.to_string(), ID.to_lowercase());
         assert_eq!((person.upn.as_deref(), person.name), (Some("Jo@contoso.com"), None));
         assert_eq!((person.guest, person.enabled, person.synced), (Some(true), Some(false), Some(false)));
         let old = json!({
             "id": ID, "userPrincipalName": "a_b.com#EXT#@contoso.com", "userType": null, "accountEnabled": null,
         });
-        let old = Person::read(&old).unwrap();
+        let old = DirectoryUser::read(&old).unwrap();
         assert_eq!((old.guest, old.enabled), (Some(true), Some(true)), "never set, and not unknown");
-        let bare = Person::read(&json!({"id": ID})).unwrap();
+        let bare = DirectoryUser::read(&json!({"id": ID})).unwrap();
         assert_eq!((bare.upn, bare.guest, bare.enabled, bare.synced), (None, None, None, None));
     }
 
@@ -131,7 +131,7 @@ mod tests {
             json!({"id": ID, "accountEnabled": "true"}),
             json!([]),
         ] {
-            assert!(Person::read(&odd).is_err(), "{odd}");
+            assert!(DirectoryUser::read(&odd).is_err(), "{odd}");
         }
     }
 }

@@ -2,15 +2,15 @@
 
 use serde_json::Value;
 
-use super::Need;
+use super::Permission;
 use super::odata::{encoded, literal};
-use super::reader::Read;
+use super::reader::ReadRequest;
 use crate::user_id::UserId;
 
 /// One question for a name.
 #[derive(Clone, Debug)]
-pub(super) struct Probe {
-    kind: Kind,
+pub(super) struct ReadProbe {
+    kind: ProbeKind,
     name: String,
     /// `CONTOSO` of `CONTOSO\jo`.
     domain: Option<String>,
@@ -19,7 +19,7 @@ pub(super) struct Probe {
 /// What a name may be. `otherMails` is not among them: people enter the address of another account of theirs there, so
 /// that it would make the plainest address ambiguous.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum ProbeKind {
     Mail,
     Proxy,
     Sam,
@@ -27,44 +27,47 @@ enum Kind {
 }
 
 /// The questions for a name.
-pub(super) fn probes(name: &str) -> Vec<Probe> {
+pub(super) fn probes(name: &str) -> Vec<ReadProbe> {
     let (domain, plain) = match name.split_once('\\') {
         Some((domain, plain)) => (Some(domain), plain),
         None => (None, name),
     };
     let is_key = matches!(name.parse(), Ok(UserId::Object(_) | UserId::Me));
-    let kinds: &[Kind] = match () {
+    let kinds: &[ProbeKind] = match () {
         () if is_key || plain.is_empty() || domain == Some("") => &[],
-        () if domain.is_some() => &[Kind::Sam],
-        () if name.contains('@') => &[Kind::Mail, Kind::Proxy],
-        () => &[Kind::Sam, Kind::Employee],
+        () if domain.is_some() => &[ProbeKind::Sam],
+        () if name.contains('@') => &[ProbeKind::Mail, ProbeKind::Proxy],
+        () => &[ProbeKind::Sam, ProbeKind::Employee],
     };
-    let probe =
-        |kind: &Kind| Probe { kind: *kind, name: plain.to_owned(), domain: domain.map(str::to_owned) };
+    let probe = |kind: &ProbeKind| ReadProbe {
+        kind: *kind,
+        name: plain.to_owned(),
+        domain: domain.map(str::to_owned),
+    };
     kinds.iter().map(probe).collect()
 }
 
-impl Probe {
+impl ReadProbe {
     /// The property that it asks for.
     pub(super) fn property(&self) -> &'static str {
         match self.kind {
-            Kind::Mail => "mail",
-            Kind::Proxy => "proxyAddresses",
-            Kind::Sam => "onPremisesSamAccountName",
-            Kind::Employee => "employeeId",
+            ProbeKind::Mail => "mail",
+            ProbeKind::Proxy => "proxyAddresses",
+            ProbeKind::Sam => "onPremisesSamAccountName",
+            ProbeKind::Employee => "employeeId",
         }
     }
 
     /// Some properties can be asked for only by an advanced query (learn.microsoft.com/graph/aad-advanced-queries).
     fn is_advanced(&self) -> bool {
-        self.kind == Kind::Sam
+        self.kind == ProbeKind::Sam
     }
 
     fn filter(&self) -> String {
         let (property, name) = (self.property(), literal(&self.name));
         match self.kind {
             // The primary address has the prefix in capitals; whether the comparison minds case is not documented.
-            Kind::Proxy => {
+            ProbeKind::Proxy => {
                 let [primary, alias] =
                     ["SMTP:", "smtp:"].map(|kind| literal(&format!("{kind}{}", self.name)));
                 format!("{property}/any(p:p eq {alias} or p eq {primary})")
@@ -74,15 +77,15 @@ impl Probe {
     }
 
     /// The question; what the property holds is asked for, too.
-    pub(super) fn read(&self, select: &str) -> Read {
-        let domain = if self.kind == Kind::Sam { ",onPremisesDomainName" } else { "" };
+    pub(super) fn read(&self, select: &str) -> ReadRequest {
+        let domain = if self.kind == ProbeKind::Sam { ",onPremisesDomainName" } else { "" };
         let count = if self.is_advanced() { "$count=true&" } else { "" };
         let (property, filter) = (self.property(), encoded(&self.filter()));
-        Read {
+        ReadRequest {
             what: format!("users whose {property} is {}", crate::harmless::excerpt(&self.name, 200)),
             url: format!("users?{count}$select={select},{property}{domain}&$filter={filter}"),
             eventual: self.is_advanced(),
-            need: Need::Users,
+            need: Permission::Users,
             cost: 1,
         }
     }
@@ -120,7 +123,7 @@ mod tests {
     use super::*;
 
     fn urls(name: &str) -> Vec<String> {
-        let decoded = |probe: &Probe| {
+        let decoded = |probe: &ReadProbe| {
             let url = probe.read("id").url;
             percent_encoding::percent_decode_str(&url).decode_utf8().unwrap().into_owned()
         };

@@ -5,11 +5,11 @@ use std::collections::{HashSet, VecDeque};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::fault::Fault;
+use super::fault::ReadError;
 use super::pages;
-use super::reader::Read;
+use super::reader::ReadRequest;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, Person, item};
+use super::{Directory, DirectoryError, DirectoryUser, Permission, item};
 use crate::user_id::UserId;
 
 /// How many are asked for at once: four batches.
@@ -38,7 +38,13 @@ impl Reports {
     pub(super) async fn of(directory: &Directory, user: &UserId) -> Result<Reports, DirectoryError> {
         let named = crate::harmless::excerpt(&user.to_string(), 256);
         let url = format!("{}?$select=id", user.path());
-        let read = Read { what: format!("user {named}"), url, eventual: false, need: Need::Users, cost: 1 };
+        let read = ReadRequest {
+            what: format!("user {named}"),
+            url,
+            eventual: false,
+            need: Permission::Users,
+            cost: 1,
+        };
         let top = item::id(&directory.reader.get(&read).await?, &read.what)?;
         Ok(Reports {
             directory: directory.clone(),
@@ -49,20 +55,20 @@ impl Reports {
     }
 
     /// The next users. `None` when nobody is left to ask for.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         if self.managers.is_empty() {
             return Ok(None);
         }
         let asked: Vec<Uuid> = self.managers.drain(..AT_ONCE.min(self.managers.len())).collect();
         let reads = asked.iter().map(|manager| self.direct(*manager)).collect();
-        let error = |fault: Fault| fault.about(&self.what, Need::Users);
+        let error = |fault: ReadError| fault.about(&self.what, Permission::Users);
         let answers = self.directory.reader.batch(reads).await.map_err(error)?;
         let mut people = Vec::new();
         for (manager, answer) in asked.into_iter().zip(answers) {
             match answer {
                 Ok(page) => people.extend(self.all_of(manager, &page).await?),
                 // Deleted since it was found; whoever reported to it reports to nobody now.
-                Err(Fault::Missing) => {}
+                Err(ReadError::Missing) => {}
                 Err(fault) => return Err(error(fault)),
             }
         }
@@ -72,22 +78,23 @@ impl Reports {
     }
 
     /// Those on a manager's first page, or where more pages follow, all of the list.
-    async fn all_of(&self, manager: Uuid, page: &Value) -> Result<Vec<Person>, DirectoryError> {
+    async fn all_of(&self, manager: Uuid, page: &Value) -> Result<Vec<DirectoryUser>, DirectoryError> {
         let users = Users::among_others(&self.directory.reader, self.direct(manager));
         match (pages::link(page), page.get("value")) {
             // The link of an answer that came only on a retry need not be good: the list is begun anew.
             (Ok(Some(_)), _) => users.all().await,
             (Ok(None), Some(Value::Array(items))) => users.people(items),
-            (Err(fault), _) => Err(fault.about(&self.what, Need::Users)),
+            (Err(fault), _) => Err(fault.about(&self.what, Permission::Users)),
             (Ok(None), _) => {
-                Err(Fault::Untrusted("a page without a list".to_owned()).about(&self.what, Need::Users))
+                Err(ReadError::Untrusted("a page without a list".to_owned())
+                    .about(&self.what, Permission::Users))
             }
         }
     }
 
-    fn direct(&self, manager: Uuid) -> Read {
+    fn direct(&self, manager: Uuid) -> ReadRequest {
         // No $top: the page does not name it among the parameters.
         let url = format!("users/{manager}/directReports?$select={}", self.directory.users.select());
-        Read { what: self.what.clone(), url, eventual: false, need: Need::Users, cost: 1 }
+        ReadRequest { what: self.what.clone(), url, eventual: false, need: Permission::Users, cost: 1 }
     }
 }

@@ -12,9 +12,9 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::fault::Fault;
-use super::reader::Read;
-use super::{Directory, DirectoryError, Need, Person, Resolved};
+use super::fault::ReadError;
+use super::reader::ReadRequest;
+use super::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::user_id::UserId;
 
 /// How long a quick question may take.
@@ -25,7 +25,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the directory can't be read, for want of a permission or otherwise; then nobody is known.
-    pub async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {
+    pub async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let mut unique: Vec<&UserId> = Vec::new();
         let mut places: HashMap<&UserId, usize> = HashMap::new();
         for id in ids {
@@ -52,7 +52,7 @@ impl Directory {
         let ask = async {
             for somebody in people {
                 let found = hasty.resolve(std::slice::from_ref(somebody)).await?;
-                if matches!(found[..], [Resolved::Person(_)]) {
+                if matches!(found[..], [ResolvedId::Person(_)]) {
                     return Ok(());
                 }
             }
@@ -64,12 +64,12 @@ impl Directory {
         }
     }
 
-    async fn resolve_unique(&self, ids: &[&UserId]) -> Result<Vec<Resolved>, DirectoryError> {
-        let mut found: Vec<Option<Resolved>> = vec![None; ids.len()];
+    async fn resolve_unique(&self, ids: &[&UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
+        let mut found: Vec<Option<ResolvedId>> = vec![None; ids.len()];
         // One alone has nothing from a filter.
         if ids.len() > 1 {
             for (place, person) in self.filter(ids).await? {
-                found[place] = Some(Resolved::Person(person));
+                found[place] = Some(ResolvedId::Person(person));
             }
         }
         let open: Vec<usize> = (0..ids.len()).filter(|place| found[*place].is_none()).collect();
@@ -77,24 +77,27 @@ impl Directory {
         for (place, resolved) in open.iter().zip(self.resolve_alone(&asked).await?) {
             found[*place] = Some(resolved);
         }
-        Ok(found.into_iter().map(|one| one.unwrap_or(Resolved::Missing)).collect())
+        Ok(found.into_iter().map(|one| one.unwrap_or(ResolvedId::Missing)).collect())
     }
 
     /// Each by a question of its own.
-    async fn resolve_alone(&self, ids: &[&UserId]) -> Result<Vec<Resolved>, DirectoryError> {
-        let reads: Vec<Read> = ids.iter().map(|id| self.alone(id)).collect();
-        let answers =
-            self.reader.batch(reads.clone()).await.map_err(|fault| fault.about("users", Need::Users))?;
+    async fn resolve_alone(&self, ids: &[&UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
+        let reads: Vec<ReadRequest> = ids.iter().map(|id| self.alone(id)).collect();
+        let answers = self
+            .reader
+            .batch(reads.clone())
+            .await
+            .map_err(|fault| fault.about("users", Permission::Users))?;
         let mut resolved = Vec::with_capacity(ids.len());
         for ((id, read), answer) in ids.iter().zip(&reads).zip(answers) {
             resolved.push(match answer {
-                Ok(user) => Resolved::Person(named(id, &user).map_err(|fault| fault.of(read))?),
-                Err(Fault::Missing) => Resolved::Missing,
+                Ok(user) => ResolvedId::Person(named(id, &user).map_err(|fault| fault.of(read))?),
+                Err(ReadError::Missing) => ResolvedId::Missing,
                 // A name that Graph can't even read is nobody's. One that it could read is another matter: some clouds and
                 // proxies answer 400 to whatever they don't do.
-                Err(Fault::Refused { said, .. }) if is_odd(id) => {
+                Err(ReadError::Refused { said, .. }) if is_odd(id) => {
                     tracing::warn!(said, "{}: Graph does not take it for a user's name", read.what);
-                    Resolved::Missing
+                    ResolvedId::Missing
                 }
                 Err(fault) => return Err(fault.of(read)),
             });
@@ -103,39 +106,39 @@ impl Directory {
         Ok(resolved)
     }
 
-    fn alone(&self, id: &UserId) -> Read {
-        Read {
+    fn alone(&self, id: &UserId) -> ReadRequest {
+        ReadRequest {
             what: format!("user {id}"),
             url: format!("{}?$select={}", id.path(), self.users.select()),
             eventual: false,
-            need: Need::Users,
+            need: Permission::Users,
             cost: 1,
         }
     }
 
     /// Whoever is missing under an object id may have been deleted within the last 30 days
     /// (learn.microsoft.com/graph/api/directory-deleteditems-get). Where that may not be read, they are missing.
-    async fn find_deleted(&self, ids: &[&UserId], resolved: &mut [Resolved]) -> Result<(), DirectoryError> {
+    async fn find_deleted(&self, ids: &[&UserId], resolved: &mut [ResolvedId]) -> Result<(), DirectoryError> {
         let missing: Vec<(usize, Uuid)> = ids
             .iter()
             .enumerate()
-            .filter(|(place, _)| resolved[*place] == Resolved::Missing)
+            .filter(|(place, _)| resolved[*place] == ResolvedId::Missing)
             .filter_map(|(place, id)| if let UserId::Object(id) = id { Some((place, *id)) } else { None })
             .collect();
-        let reads: Vec<Read> = missing.iter().map(|(_, id)| deleted(*id)).collect();
+        let reads: Vec<ReadRequest> = missing.iter().map(|(_, id)| deleted(*id)).collect();
         let answers = self
             .reader
             .batch(reads.clone())
             .await
-            .map_err(|fault| fault.about("deleted users", Need::Users))?;
+            .map_err(|fault| fault.about("deleted users", Permission::Users))?;
         for (((place, id), read), answer) in missing.iter().zip(&reads).zip(answers) {
             match answer {
                 Ok(item) => {
                     if is_deleted_user(*id, &item).map_err(|fault| fault.of(read))? {
-                        resolved[*place] = Resolved::Deleted(Some(*id));
+                        resolved[*place] = ResolvedId::Deleted(Some(*id));
                     }
                 }
-                Err(Fault::Missing | Fault::Forbidden(_) | Fault::Refused { .. }) => {}
+                Err(ReadError::Missing | ReadError::Forbidden(_) | ReadError::Refused { .. }) => {}
                 Err(fault) => return Err(fault.of(read)),
             }
         }
@@ -150,19 +153,20 @@ fn is_odd(id: &UserId) -> bool {
     matches!(id, UserId::Principal(name) if !name.chars().all(fits))
 }
 
-fn deleted(id: Uuid) -> Read {
-    Read {
+fn deleted(id: Uuid) -> ReadRequest {
+    ReadRequest {
         what: format!("deleted user {id}"),
         url: format!("directory/deletedItems/{}", id.hyphenated()),
         eventual: false,
-        need: Need::Users,
+        need: Permission::Users,
         cost: 1,
     }
 }
 
 /// The person in an answer, if it is the one who was asked for.
-fn named(id: &UserId, user: &Value) -> Result<Person, Fault> {
-    let person = Person::read(user).map_err(|why| Fault::Untrusted(format!("the answer holds {why}")))?;
+fn named(id: &UserId, user: &Value) -> Result<DirectoryUser, ReadError> {
+    let person =
+        DirectoryUser::read(user).map_err(|why| ReadError::Untrusted(format!("the answer holds {why}")))?;
     let is_they = match id {
         UserId::Object(id) => person.id == *id,
         UserId::Principal(_) => {
@@ -174,14 +178,14 @@ fn named(id: &UserId, user: &Value) -> Result<Person, Fault> {
         return Ok(person);
     }
     let other = crate::harmless::excerpt(person.upn.as_deref().unwrap_or_default(), 200);
-    Err(Fault::Untrusted(format!("the answer names another ({other}, {})", person.id)))
+    Err(ReadError::Untrusted(format!("the answer names another ({other}, {})", person.id)))
 }
 
 /// Groups and apps are deleted, too.
-fn is_deleted_user(id: Uuid, item: &Value) -> Result<bool, Fault> {
+fn is_deleted_user(id: Uuid, item: &Value) -> Result<bool, ReadError> {
     let text = |field: &str| item.get(field).and_then(Value::as_str);
     if text("id").and_then(|id| Uuid::try_parse(id).ok()) != Some(id) {
-        return Err(Fault::Untrusted("the answer names another".to_owned()));
+        return Err(ReadError::Untrusted("the answer names another".to_owned()));
     }
     Ok(text("@odata.type").is_none_or(|kind| kind.to_ascii_lowercase().ends_with("user")))
 }
@@ -200,9 +204,9 @@ mod tests {
             assert_eq!(named(&right, &user).unwrap().id, a);
         }
         for wrong in [UserId::Object(b), "joe@contoso.com".parse().unwrap()] {
-            assert!(matches!(named(&wrong, &user), Err(Fault::Untrusted(_))));
+            assert!(matches!(named(&wrong, &user), Err(ReadError::Untrusted(_))));
         }
-        assert!(matches!(named(&UserId::Object(a), &json!({"value": []})), Err(Fault::Untrusted(_))));
+        assert!(matches!(named(&UserId::Object(a), &json!({"value": []})), Err(ReadError::Untrusted(_))));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::pages::Pages;
-use super::reader::{Read, Reader};
-use super::{DirectoryError, Need, Person, RiskLevel, item, odata};
+use super::pages::GraphPages;
+use super::reader::{GraphReader, ReadRequest};
+use super::{DirectoryError, DirectoryUser, Permission, RiskLevel, item, odata};
 
 /// The states in which something is still to be done: at risk by what was detected, or held to be compromised by an
 /// administrator. Risk that was remediated, dismissed or confirmed safe is over
@@ -16,11 +16,11 @@ const STATES: [&str; 2] = ["atRisk", "confirmedCompromised"];
 pub(super) struct Risky {
     what: String,
     levels: Vec<RiskLevel>,
-    pages: Pages,
+    pages: GraphPages,
 }
 
 impl Risky {
-    pub(super) fn of(reader: &Reader, what: &str, levels: &[RiskLevel]) -> Risky {
+    pub(super) fn of(reader: &GraphReader, what: &str, levels: &[RiskLevel]) -> Risky {
         let any = |property: &str, words: &[&str]| -> String {
             let parts: Vec<String> = words.iter().map(|word| format!("{property} eq '{word}'")).collect();
             format!("({})", parts.join(" or "))
@@ -32,12 +32,13 @@ impl Risky {
             "identityProtection/riskyUsers?$filter={}&$select={select}&$top=500",
             odata::encoded(&filter)
         );
-        let read = Read { what: what.to_owned(), url, eventual: false, need: Need::Risk, cost: 1 };
-        Risky { what: what.to_owned(), levels: levels.to_vec(), pages: Pages::new(reader.clone(), read) }
+        let read =
+            ReadRequest { what: what.to_owned(), url, eventual: false, need: Permission::Risk, cost: 1 };
+        Risky { what: what.to_owned(), levels: levels.to_vec(), pages: GraphPages::new(reader.clone(), read) }
     }
 
     /// The users of the next page. `None` behind the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         let Some(items) = self.pages.next().await? else { return Ok(None) };
         let mut people = Vec::with_capacity(items.len());
         for value in &items {
@@ -46,7 +47,7 @@ impl Risky {
         Ok(Some(people))
     }
 
-    fn person(&self, value: &Value) -> Result<Option<Person>, DirectoryError> {
+    fn person(&self, value: &Value) -> Result<Option<DirectoryUser>, DirectoryError> {
         let text = |name: &str| value.get(name).and_then(Value::as_str);
         let id = item::id(value, &self.what)?;
         if value.get("isDeleted").and_then(Value::as_bool) == Some(true) {
@@ -59,7 +60,12 @@ impl Risky {
             return Ok(None);
         }
         let (upn, name) = (text("userPrincipalName"), text("userDisplayName"));
-        Ok(Some(Person { id, upn: upn.map(Box::from), name: name.map(Box::from), ..Person::default() }))
+        Ok(Some(DirectoryUser {
+            id,
+            upn: upn.map(Box::from),
+            name: name.map(Box::from),
+            ..DirectoryUser::default()
+        }))
     }
 
     fn is_meant(&self, level: Option<&str>, state: Option<&str>) -> bool {

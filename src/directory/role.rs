@@ -4,30 +4,35 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::item::Item;
-use super::named::{self, Named};
-use super::pages::Pages;
-use super::reader::{Read, Reader};
-use super::{DirectoryError, Need, odata};
+use super::named::{self, NamedObject};
+use super::pages::GraphPages;
+use super::reader::{GraphReader, ReadRequest};
+use super::{DirectoryError, Permission, odata};
 
 /// A role, as it is defined.
 #[derive(Clone, Debug)]
-pub(super) struct Definition {
-    pub(super) named: Named,
+pub(super) struct RoleDefinition {
+    pub(super) named: NamedObject,
     /// Of a built-in role, the id that it has in every tenant; mostly the same as its own.
     template: Option<Uuid>,
 }
 
 /// All roles, built-in ones and the tenant's own: some two hundred at most, in a page or two
 /// (learn.microsoft.com/graph/api/rbacapplication-list-roledefinitions).
-pub(super) async fn definitions(reader: &Reader, what: &str) -> Result<Vec<Definition>, DirectoryError> {
+pub(super) async fn definitions(
+    reader: &GraphReader,
+    what: &str,
+) -> Result<Vec<RoleDefinition>, DirectoryError> {
     let url = "roleManagement/directory/roleDefinitions?$select=id,templateId,displayName".to_owned();
-    let read = Read { what: what.to_owned(), url, eventual: false, need: Need::Roles, cost: 1 };
-    let mut pages = Pages::new(reader.clone(), read);
+    let read = ReadRequest { what: what.to_owned(), url, eventual: false, need: Permission::Roles, cost: 1 };
+    let mut pages = GraphPages::new(reader.clone(), read);
     let mut definitions = Vec::new();
     while let Some(items) = pages.next().await? {
         for value in &items {
-            definitions
-                .push(Definition { named: Named::read(value, what)?, template: id(value, "templateId") });
+            definitions.push(RoleDefinition {
+                named: NamedObject::read(value, what)?,
+                template: id(value, "templateId"),
+            });
         }
     }
     Ok(definitions)
@@ -40,7 +45,7 @@ fn id(value: &Value, name: &str) -> Option<Uuid> {
 /// The role with this id (its definition's or template's, or that of an activated role), or of this name.
 ///
 /// Names are compared here and not by a filter: whether that tells upper from lower case, no page says.
-pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, DirectoryError> {
+pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject, DirectoryError> {
     let text = text.trim();
     let what = format!("role {}", crate::harmless::excerpt(text, 256));
     let mut found = definitions(reader, &what).await?;
@@ -50,7 +55,7 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
         return named::only(found.into_iter().map(|definition| definition.named).collect(), what);
     };
     let of = |id: Uuid| {
-        let is = |one: &&Definition| one.named.id == id || one.template == Some(id);
+        let is = |one: &&RoleDefinition| one.named.id == id || one.template == Some(id);
         found.iter().find(is).map(|one| one.named.clone())
     };
     if let Some(found) = of(id) {
@@ -61,9 +66,9 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
 }
 
 /// The template of the activated role with this object id, which older tools show.
-async fn activated(reader: &Reader, role: Uuid, what: &str) -> Result<Option<Uuid>, DirectoryError> {
+async fn activated(reader: &GraphReader, role: Uuid, what: &str) -> Result<Option<Uuid>, DirectoryError> {
     let url = format!("directoryRoles/{role}?$select=id,roleTemplateId");
-    let read = Read { what: what.to_owned(), url, eventual: false, need: Need::Roles, cost: 1 };
+    let read = ReadRequest { what: what.to_owned(), url, eventual: false, need: Permission::Roles, cost: 1 };
     match reader.get(&read).await {
         Ok(role) => Ok(id(&role, "roleTemplateId")),
         Err(DirectoryError::NotFound { .. }) => Ok(None),
@@ -73,7 +78,7 @@ async fn activated(reader: &Reader, role: Uuid, what: &str) -> Result<Option<Uui
 
 /// An assignment: of a role, to a principal, within a scope.
 #[derive(Clone, Debug)]
-pub(super) struct Assignment {
+pub(super) struct RoleAssignment {
     /// The role definition's id.
     pub(super) role: Option<Uuid>,
     /// Whether it holds in the whole tenant, and not in an administrative unit or for one app.
@@ -84,7 +89,7 @@ pub(super) struct Assignment {
 
 /// How a principal may hold a role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Hold {
+pub(super) enum RoleHold {
     /// Now; an eligible role that was activated among them
     /// (learn.microsoft.com/graph/api/rbacapplication-list-roleassignments).
     Active,
@@ -95,30 +100,35 @@ pub(super) enum Hold {
 
 /// A list of assignments.
 #[derive(Debug)]
-pub(super) struct Assignments {
-    reader: Reader,
+pub(super) struct RoleAssignments {
+    reader: GraphReader,
     what: String,
-    pages: Pages,
+    pages: GraphPages,
 }
 
-impl Assignments {
+impl RoleAssignments {
     /// Those of one role, or of all roles, which not every service answers: Graph's page asks for a filter.
-    pub(super) fn of(reader: &Reader, what: String, role: Option<Uuid>, hold: Hold) -> Assignments {
+    pub(super) fn of(
+        reader: &GraphReader,
+        what: String,
+        role: Option<Uuid>,
+        hold: RoleHold,
+    ) -> RoleAssignments {
         let (collection, need) = match hold {
-            Hold::Active => ("roleAssignments", Need::Roles),
-            Hold::Eligible => ("roleEligibilitySchedules", Need::Eligibility),
+            RoleHold::Active => ("roleAssignments", Permission::Roles),
+            RoleHold::Eligible => ("roleEligibilitySchedules", Permission::Eligibility),
         };
         let filter = role.map_or_else(String::new, |role| {
             let filter = format!("roleDefinitionId eq {}", odata::literal(&role.to_string()));
             format!("$filter={}&", odata::encoded(&filter))
         });
         let url = format!("roleManagement/directory/{collection}?{filter}$expand=principal");
-        let read = Read { what: what.clone(), url, eventual: false, need, cost: 2 };
-        Assignments { reader: reader.clone(), what, pages: Pages::new(reader.clone(), read) }
+        let read = ReadRequest { what: what.clone(), url, eventual: false, need, cost: 2 };
+        RoleAssignments { reader: reader.clone(), what, pages: GraphPages::new(reader.clone(), read) }
     }
 
     /// The next page. `None` behind the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Assignment>>, DirectoryError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<RoleAssignment>>, DirectoryError> {
         let Some(page) = self.next_each().await? else { return Ok(None) };
         page.into_iter().collect::<Result<_, _>>().map(Some)
     }
@@ -126,7 +136,7 @@ impl Assignments {
     /// The next page, each assignment by itself: one that makes no sense leaves the others as they are.
     pub(super) async fn next_each(
         &mut self,
-    ) -> Result<Option<Vec<Result<Assignment, DirectoryError>>>, DirectoryError> {
+    ) -> Result<Option<Vec<Result<RoleAssignment, DirectoryError>>>, DirectoryError> {
         let Some(items) = self.pages.next().await? else { return Ok(None) };
         let mut assignments = Vec::with_capacity(items.len());
         for value in &items {
@@ -135,8 +145,8 @@ impl Assignments {
         Ok(Some(assignments))
     }
 
-    async fn assignment(&self, value: &Value) -> Result<Assignment, DirectoryError> {
-        Ok(Assignment {
+    async fn assignment(&self, value: &Value) -> Result<RoleAssignment, DirectoryError> {
+        Ok(RoleAssignment {
             role: id(value, "roleDefinitionId"),
             tenant_wide: value.get("directoryScopeId").and_then(Value::as_str) == Some("/"),
             principal: self.principal(value).await?,
@@ -156,7 +166,11 @@ impl Assignments {
             .ok_or_else(|| untrusted("an assignment in Graph's answer names nobody".to_owned()))?;
         let url = format!("directoryObjects/{id}");
         let what = format!("{}: its holder {id}", self.what);
-        match self.reader.get(&Read { what, url, eventual: false, need: Need::Users, cost: 1 }).await {
+        match self
+            .reader
+            .get(&ReadRequest { what, url, eventual: false, need: Permission::Users, cost: 1 })
+            .await
+        {
             Ok(found) => match Item::read(&found, &self.what)? {
                 Item::Untold(id) => Err(untrusted(format!(
                     "Graph does not say what its holder {id} is: a user, a group or an app"

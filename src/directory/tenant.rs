@@ -4,12 +4,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::item::Item;
-use super::reader::Read;
-use super::{Directory, DirectoryError, Need, Person};
+use super::reader::ReadRequest;
+use super::{Directory, DirectoryError, DirectoryUser, Permission};
 
 /// What the question and the plan say of a tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TenantFacts {
+pub struct OrganizationFacts {
     /// Its display name, where it may be read; harmless to show.
     pub name: Option<String>,
 }
@@ -41,8 +41,8 @@ impl Organization {
     }
 }
 
-fn read(what: &str, url: String, need: Need) -> Read {
-    Read { what: what.to_owned(), url, eventual: false, need, cost: 1 }
+fn read(what: &str, url: String, need: Permission) -> ReadRequest {
+    ReadRequest { what: what.to_owned(), url, eventual: false, need, cost: 1 }
 }
 
 impl Directory {
@@ -50,13 +50,13 @@ impl Directory {
     ///
     /// # Errors
     /// When there is no token.
-    pub async fn tenant(&self) -> Result<TenantFacts, DirectoryError> {
+    pub async fn tenant(&self) -> Result<OrganizationFacts, DirectoryError> {
         match self.organization().await {
-            Ok(tenant) => Ok(TenantFacts { name: tenant.name }),
+            Ok(tenant) => Ok(OrganizationFacts { name: tenant.name }),
             Err(DirectoryError::SignIn(error)) => Err(DirectoryError::SignIn(error)),
             Err(error) => {
                 tracing::debug!("{error}");
-                Ok(TenantFacts::default())
+                Ok(OrganizationFacts::default())
             }
         }
     }
@@ -69,7 +69,7 @@ impl Directory {
     pub async fn organization(&self) -> Result<Organization, DirectoryError> {
         let what = "the tenant's name";
         let url = "organization?$select=id,displayName,verifiedDomains".to_owned();
-        let answer = self.reader.get(&read(what, url, Need::Organization)).await?;
+        let answer = self.reader.get(&read(what, url, Permission::Organization)).await?;
         Organization::read(&answer).map_err(|why| DirectoryError::Untrusted {
             what: what.to_owned(),
             reason: format!("the answer holds {why}"),
@@ -82,8 +82,8 @@ impl Directory {
     /// # Errors
     /// When users can't be counted.
     pub async fn count_users(&self) -> Result<u64, DirectoryError> {
-        let read = read("the number of the tenant's users", "users/$count".to_owned(), Need::Users);
-        self.reader.count(&Read { eventual: true, ..read }).await
+        let read = read("the number of the tenant's users", "users/$count".to_owned(), Permission::Users);
+        self.reader.count(&ReadRequest { eventual: true, ..read }).await
     }
 
     /// The mail addresses of the signed-in user; none for an app.
@@ -92,7 +92,7 @@ impl Directory {
     /// When they can't be read.
     pub async fn own_addresses(&self) -> Result<Vec<String>, DirectoryError> {
         let url = "me?$select=mail,otherMails,proxyAddresses".to_owned();
-        let me = match self.reader.get(&read("your own mail addresses", url, Need::Users)).await {
+        let me = match self.reader.get(&read("your own mail addresses", url, Permission::Users)).await {
             Ok(me) => me,
             Err(DirectoryError::Refused { .. }) => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -110,10 +110,10 @@ impl Directory {
     ///
     /// # Errors
     /// When that can't be read.
-    pub async fn me(&self) -> Result<Option<Person>, DirectoryError> {
+    pub async fn me(&self) -> Result<Option<DirectoryUser>, DirectoryError> {
         let what = "the signed-in user";
         let url = format!("me?$select={}", self.users.select());
-        match self.reader.get(&read(what, url, Need::Users)).await {
+        match self.reader.get(&read(what, url, Permission::Users)).await {
             Ok(me) => Item::user(&me, what).map(Some),
             // "/me request is only valid with delegated authentication flow."
             Err(DirectoryError::Refused { .. }) => Ok(None),

@@ -2,21 +2,21 @@
 
 use uuid::Uuid;
 
-use super::named::{Kind, Named};
-use super::reader::Reader;
+use super::named::{NamedObject, NamedObjectKind};
+use super::reader::GraphReader;
 use super::users::Users;
-use super::{Directory, DirectoryError, Need, odata};
+use super::{Directory, DirectoryError, Permission, odata};
 
 /// Administrative units, as they are looked up.
-const UNITS: Kind = Kind {
+const UNITS: NamedObjectKind = NamedObjectKind {
     noun: "administrative unit",
     path: "directory/administrativeUnits",
     select: "id,displayName,visibility",
-    need: Need::Units,
+    need: Permission::Units,
 };
 
 /// The unit with this id, or of this name.
-pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, DirectoryError> {
+pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject, DirectoryError> {
     let text = text.trim();
     match Uuid::try_parse(text) {
         Ok(id) => UNITS.by_id(reader, id).await,
@@ -30,5 +30,5 @@ pub(super) async fn find(reader: &Reader, text: &str) -> Result<Named, Directory
 /// The users that are in a unit themselves. The members of a group in it are not: a group brings only itself into the
 /// unit (learn.microsoft.com/entra/identity/role-based-access-control/admin-units-members-add).
 pub(super) fn members(directory: &Directory, what: String, id: Uuid) -> Users {
-    Users::at(directory, what, &format!("directory/administrativeUnits/{id}/members"), Need::Units, 1)
+    Users::at(directory, what, &format!("directory/administrativeUnits/{id}/members"), Permission::Units, 1)
 }

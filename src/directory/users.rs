@@ -6,45 +6,46 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::item::Item;
-use super::pages::Pages;
-use super::reader::{Read, Reader};
-use super::{Directory, DirectoryError, Need, Person};
+use super::pages::GraphPages;
+use super::reader::{GraphReader, ReadRequest};
+use super::{Directory, DirectoryError, DirectoryUser, Permission};
 
 /// A list whose users count and whose other items don't.
 #[derive(Debug)]
 pub(super) struct Users {
-    reader: Reader,
+    reader: GraphReader,
     what: String,
-    pages: Pages,
+    pages: GraphPages,
     /// Whether Graph was asked for users alone: then an item need not say what it is.
     users_alone: bool,
     /// What is asked for where Graph can't pick the users by itself.
-    uncast: Option<Read>,
+    uncast: Option<ReadRequest>,
     /// Who came: one may come again on a later page.
     met: HashSet<Uuid>,
 }
 
 impl Users {
     /// A list that holds nothing but users.
-    pub(super) fn alone(reader: &Reader, read: Read) -> Users {
+    pub(super) fn alone(reader: &GraphReader, read: ReadRequest) -> Users {
         let (reader, what) = (reader.clone(), read.what.clone());
-        let pages = Pages::new(reader.clone(), read);
+        let pages = GraphPages::new(reader.clone(), read);
         Users { pages, reader, what, users_alone: true, uncast: None, met: HashSet::new() }
     }
 
     /// A list that holds other things, too, and is small.
-    pub(super) fn among_others(reader: &Reader, read: Read) -> Users {
+    pub(super) fn among_others(reader: &GraphReader, read: ReadRequest) -> Users {
         Users { users_alone: false, ..Users::alone(reader, read) }
     }
 
     /// The users at a relationship, such as `groups/{id}/members`: Graph is asked to pick them (an OData cast, which
     /// needs `$count` and `ConsistencyLevel`: learn.microsoft.com/graph/aad-advanced-queries), and where it refuses
     /// that, as not every cloud can, they are picked here.
-    pub(super) fn at(directory: &Directory, what: String, path: &str, need: Need, cost: u32) -> Users {
+    pub(super) fn at(directory: &Directory, what: String, path: &str, need: Permission, cost: u32) -> Users {
         let select = directory.users.select();
         let cast = format!("{path}/microsoft.graph.user?$count=true&$select={select}&$top=999");
         let uncast = format!("{path}?$select={select}&$top=999");
-        let read = |url: String, eventual: bool| Read { what: what.clone(), url, eventual, need, cost };
+        let read =
+            |url: String, eventual: bool| ReadRequest { what: what.clone(), url, eventual, need, cost };
         let mut users = Users::alone(&directory.reader, read(cast, true));
         users.uncast = Some(read(uncast, false));
         users
@@ -56,10 +57,10 @@ impl Users {
     }
 
     /// The users of the next page. `None` behind the last one.
-    pub(super) async fn next(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         let items = match (self.pages.next().await, self.uncast.take()) {
             (Err(DirectoryError::Refused { .. }), Some(uncast)) => {
-                self.pages = Pages::new(self.reader.clone(), uncast);
+                self.pages = GraphPages::new(self.reader.clone(), uncast);
                 self.users_alone = false;
                 self.pages.next().await?
             }
@@ -90,7 +91,7 @@ impl Users {
     }
 
     /// The users among the items of a page.
-    pub(super) fn people(&self, items: &[Value]) -> Result<Vec<Person>, DirectoryError> {
+    pub(super) fn people(&self, items: &[Value]) -> Result<Vec<DirectoryUser>, DirectoryError> {
         let mut people = Vec::with_capacity(items.len());
         for value in items {
             people.extend(self.person(value)?);
@@ -98,7 +99,7 @@ impl Users {
         Ok(people)
     }
 
-    fn person(&self, value: &Value) -> Result<Option<Person>, DirectoryError> {
+    fn person(&self, value: &Value) -> Result<Option<DirectoryUser>, DirectoryError> {
         if self.users_alone {
             // Where the cast was passed over, an item still says what it is.
             return match Item::read(value, &self.what)? {
@@ -117,7 +118,7 @@ impl Users {
     }
 
     /// All of them.
-    pub(super) async fn all(mut self) -> Result<Vec<Person>, DirectoryError> {
+    pub(super) async fn all(mut self) -> Result<Vec<DirectoryUser>, DirectoryError> {
         let mut all = Vec::new();
         while let Some(page) = self.next().await? {
             all.extend(page);

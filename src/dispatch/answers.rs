@@ -5,19 +5,19 @@ use std::time::Duration;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::live::Live;
-use super::refusals::{Consequence, Whom};
-use super::renewal::Whose;
-use super::{Departed, Dispatcher, Flight, Joined, Verdict, backoff, now, verdict};
-use crate::event::{Answered, Event, Settled, Stop};
-use crate::graph::{Answer, Graph, Loss, Lost, Reply};
+use super::live::ActiveTarget;
+use super::refusals::{RefusalConsequence, RefusalSubject};
+use super::renewal::SenderId;
+use super::{DispatchedAttempt, Dispatcher, InFlightRequest, JoinedTask, Verdict, backoff, now, verdict};
+use crate::event::{AnsweredEvent, Event, SettledEvent, StopReason};
+use crate::graph::{BatchAnswer, ConnectionLoss, Graph, LossKind, UserReply};
 use crate::http::is_of_a_gateway;
 use crate::number::after;
 use crate::outcome::Outcome;
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// Takes an answer, and all others that are there already: they share a turn, a write and a sync.
-    pub(super) fn take_joined(&mut self, first: Joined) {
+    pub(super) fn take_joined(&mut self, first: JoinedTask) {
         let mut joined = Some(first);
         while let Some(result) = joined {
             let id = result.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
@@ -32,8 +32,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.recorder.write_and_sync();
     }
 
-    fn take_flight(&mut self, flight: Flight, answers: Vec<Answer>) {
-        let Flight { departed, lives } = flight;
+    fn take_flight(&mut self, flight: InFlightRequest, answers: Vec<BatchAnswer>) {
+        let InFlightRequest { departed, lives } = flight;
         self.mind_width(departed, &answers);
         // Nobody may be lost because a batch's carrier says nothing of him.
         let silence = std::iter::repeat_with(unanswered);
@@ -44,9 +44,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// A worker that panics takes down its own targets, not the run.
-    fn take_panic(&mut self, flight: Flight, error: &JoinError) {
+    fn take_panic(&mut self, flight: InFlightRequest, error: &JoinError) {
         tracing::error!(%error, "a worker broke down; its users are in doubt");
-        let Flight { departed, lives } = flight;
+        let InFlightRequest { departed, lives } = flight;
         let lane = departed.whose.lane;
         self.lanes[lane].width.came_back(departed.at, true, Instant::now());
         for mut live in lives {
@@ -58,13 +58,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.schedule.at(lane, Instant::now());
     }
 
-    fn mind_width(&mut self, departed: Departed, answers: &[Answer]) {
+    fn mind_width(&mut self, departed: DispatchedAttempt, answers: &[BatchAnswer]) {
         let width = &mut self.lanes[departed.whose.lane].width;
         let trouble = answers.iter().any(|answer| is_trouble(&answer.reply));
         width.came_back(departed.at, trouble, Instant::now());
-        let refused = |answer: &Answer| match &answer.reply {
-            Reply::Unbatched(response) => Some(response.status),
-            Reply::Response(_) | Reply::Lost(_) => None,
+        let refused = |answer: &BatchAnswer| match &answer.reply {
+            UserReply::Unbatched(response) => Some(response.status),
+            UserReply::Response(_) | UserReply::Lost(_) => None,
         };
         let users = answers.len();
         match answers.iter().map(refused).min().flatten() {
@@ -77,7 +77,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    fn take_answer(&mut self, departed: Departed, mut live: Live, answer: Answer) {
+    fn take_answer(&mut self, departed: DispatchedAttempt, mut live: ActiveTarget, answer: BatchAnswer) {
         let whose = departed.whose;
         self.lanes[whose.lane].answered += 1;
         live.last = answer.reply.evidence();
@@ -87,14 +87,14 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         match (&judged, &answer.reply) {
             // Which limit it is about is still to be found.
             (Verdict::Throttled { .. }, _) => {}
-            (_, Reply::Lost(_) | Reply::Unbatched(_)) => self.lost(departed),
-            (_, Reply::Response(response)) => {
+            (_, UserReply::Lost(_) | UserReply::Unbatched(_)) => self.lost(departed),
+            (_, UserReply::Response(response)) => {
                 self.passed(departed, response);
                 self.take_evidence(departed, &mut live, &judged);
             }
         }
         // Neither a lost answer nor a 429 says that the token was looked at.
-        let silent = matches!(answer.reply, Reply::Lost(_) | Reply::Unbatched(_))
+        let silent = matches!(answer.reply, UserReply::Lost(_) | UserReply::Unbatched(_))
             || matches!(judged, Verdict::Throttled { .. } | Verdict::Unauthorized { .. });
         if !silent {
             live.unauthorized = None;
@@ -104,7 +104,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// An answer other than 429 tells of others' throttles, too.
-    fn take_evidence(&mut self, departed: Departed, live: &mut Live, judged: &Verdict) {
+    fn take_evidence(&mut self, departed: DispatchedAttempt, live: &mut ActiveTarget, judged: &Verdict) {
         let evidence = &mut self.lanes[departed.whose.lane].evidence;
         evidence.tried(live.work.order, departed.at);
         // Whoever was throttled itself until now says nothing of those who still are.
@@ -114,14 +114,20 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         live.end_throttles();
     }
 
-    fn judge(&mut self, departed: Departed, mut live: Live, judged: Verdict, answer: Answer) {
+    fn judge(
+        &mut self,
+        departed: DispatchedAttempt,
+        mut live: ActiveTarget,
+        judged: Verdict,
+        answer: BatchAnswer,
+    ) {
         let whose = departed.whose;
         match judged {
             Verdict::Done => self.take_done(whose, live),
             Verdict::Settle(Outcome::Forbidden) => self.take_forbidden(whose, live),
             Verdict::Settle(outcome) => self.settle(whose.lane, live, outcome),
             Verdict::Throttled { retry_after } => match &answer.reply {
-                Reply::Response(response) => self.take_throttled(departed, live, retry_after, response),
+                UserReply::Response(response) => self.take_throttled(departed, live, retry_after, response),
                 // No verdict says so of anything else; whatever it was, nobody is lost for it.
                 _ => self.retry(whose.lane, live, Outcome::ThrottledOut, retry_after),
             },
@@ -135,7 +141,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// It goes alone. Whoever does already and is told so again has a try less, lest it never end.
-    fn take_unbatched(&mut self, lane: usize, mut live: Live) {
+    fn take_unbatched(&mut self, lane: usize, mut live: ActiveTarget) {
         if live.alone {
             return self.retry(lane, live, Outcome::Failed, None);
         }
@@ -145,7 +151,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.lanes[lane].queue.again(live);
     }
 
-    fn take_done(&mut self, whose: Whose, mut live: Live) {
+    fn take_done(&mut self, whose: SenderId, mut live: ActiveTarget) {
         self.sender(whose).carried_out();
         self.contradict(whose.lane, &live);
         if self.targets[live.work.order as usize - 1].external == Some(true) {
@@ -157,7 +163,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// A 403 is the user's only where all apps agree: one of several may have lost its permission.
-    fn take_forbidden(&mut self, whose: Whose, mut live: Live) {
+    fn take_forbidden(&mut self, whose: SenderId, mut live: ActiveTarget) {
         live.refused_by.insert(whose.sender);
         let lane = &mut self.lanes[whose.lane];
         let another = lane.working().any(|sender| !live.refused_by.contains(sender));
@@ -171,7 +177,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     /// Another app carried out what some were refused: whoever is contradicted again and again has lost its permission.
     /// Administrators prove nothing: not every app may revoke them.
-    fn contradict(&mut self, lane: usize, live: &Live) {
+    fn contradict(&mut self, lane: usize, live: &ActiveTarget) {
         if self.targets[live.work.order as usize - 1].administrator {
             return;
         }
@@ -180,12 +186,12 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             if !refused.is_dropped && refused.contradicted() {
                 let detail =
                     "Graph refuses this app (403) what others may: its permission was taken away".to_owned();
-                self.drop_sender(Whose { lane, sender }, Stop::Permission { detail });
+                self.drop_sender(SenderId { lane, sender }, StopReason::Permission { detail });
             }
         }
     }
 
-    fn retry(&mut self, lane: usize, mut live: Live, otherwise: Outcome, at_least: Option<Duration>) {
+    fn retry(&mut self, lane: usize, mut live: ActiveTarget, otherwise: Outcome, at_least: Option<Duration>) {
         let too_long = at_least.is_some_and(|wait| wait > self.settings.max_wait);
         if live.tries > self.settings.retries || too_long {
             return self.settle(lane, live, otherwise);
@@ -200,22 +206,22 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         if live.apart.is_some() { queue.set_apart(at, live) } else { queue.again_at(at, live) }
     }
 
-    pub(super) fn settle(&mut self, lane: usize, live: Live, outcome: Outcome) {
+    pub(super) fn settle(&mut self, lane: usize, live: ActiveTarget, outcome: Outcome) {
         self.lanes[lane].settled += 1;
         if let Some(stop) = self.watch.settled(outcome) {
             self.stop(stop);
         }
         let administrator = self.targets[live.work.order as usize - 1].administrator;
-        let whom = Whom { from_elsewhere: live.from_elsewhere, administrator };
+        let whom = RefusalSubject { from_elsewhere: live.from_elsewhere, administrator };
         let consequence = self.lanes[lane].refusals.settled(outcome, whom);
         self.follow(lane, consequence);
         self.settle_quietly(live, outcome);
     }
 
     /// Does what follows for a tenant from the refusals that were met there.
-    fn follow(&mut self, lane: usize, consequence: Option<Consequence>) {
+    fn follow(&mut self, lane: usize, consequence: Option<RefusalConsequence>) {
         match consequence {
-            Some(Consequence::AskElsewhere(count)) => {
+            Some(RefusalConsequence::AskElsewhere(count)) => {
                 if count > 1 {
                     tracing::warn!(
                         tenant = lane,
@@ -224,16 +230,16 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
                 }
                 self.lanes[lane].queue.ask_elsewhere(count);
             }
-            Some(Consequence::GoOnInOrder) => self.lanes[lane].queue.go_on_in_order(),
-            Some(Consequence::Stop(stop)) => self.stop_lane(lane, stop),
+            Some(RefusalConsequence::GoOnInOrder) => self.lanes[lane].queue.go_on_in_order(),
+            Some(RefusalConsequence::Stop(stop)) => self.stop_lane(lane, stop),
             None => {}
         }
     }
 
     /// Records an outcome without asking the halt rules.
-    pub(super) fn settle_quietly(&mut self, live: Live, outcome: Outcome) {
+    pub(super) fn settle_quietly(&mut self, live: ActiveTarget, outcome: Outcome) {
         let user = self.targets[live.work.order as usize - 1].user.to_string();
-        let event = Event::Settled(Box::new(Settled {
+        let event = Event::Settled(Box::new(SettledEvent {
             at: now(),
             target: live.work.order,
             user,
@@ -247,10 +253,10 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.recorder.settle(event);
     }
 
-    pub(super) fn record_answered(&mut self, live: &Live) {
+    pub(super) fn record_answered(&mut self, live: &ActiveTarget) {
         let order = live.work.order;
         let user = self.targets[order as usize - 1].user.to_string();
-        self.recorder.note(Event::Answered(Answered {
+        self.recorder.note(Event::Answered(AnsweredEvent {
             at: now(),
             target: order,
             user,
@@ -269,16 +275,16 @@ fn millis_of(time: Duration) -> u64 {
 }
 
 /// Whether a server or the way to it is overburdened: no answer came, or none of the service's own.
-fn is_trouble(reply: &Reply) -> bool {
+fn is_trouble(reply: &UserReply) -> bool {
     match reply {
-        Reply::Lost(_) => true,
-        Reply::Response(response) => is_of_a_gateway(response.status),
-        Reply::Unbatched(_) => false,
+        UserReply::Lost(_) => true,
+        UserReply::Response(response) => is_of_a_gateway(response.status),
+        UserReply::Unbatched(_) => false,
     }
 }
 
 /// For a user of whom the answer to a batch says nothing.
-fn unanswered() -> Answer {
+fn unanswered() -> BatchAnswer {
     let detail = "the answer to its batch says nothing of it".to_owned();
-    Answer { reply: Reply::Lost(Lost { how: Loss::Broken, detail }), token: 0 }
+    BatchAnswer { reply: UserReply::Lost(ConnectionLoss { how: LossKind::Broken, detail }), token: 0 }
 }

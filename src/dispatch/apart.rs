@@ -8,14 +8,14 @@ use std::collections::VecDeque;
 
 use tokio::time::Instant;
 
-use super::live::Live;
-use crate::event::Order;
+use super::live::ActiveTarget;
+use crate::event::TargetNo;
 
 /// What tells a user's own throttle from a limit, in one tenant.
 #[derive(Debug, Default)]
-pub(super) struct Evidence {
+pub(super) struct BatchEvidence {
     /// The latest departures that were answered, of two users.
-    tried: [Option<(Order, Instant)>; 2],
+    tried: [Option<(TargetNo, Instant)>; 2],
     /// The latest departure of those who passed without a 429 before.
     passed: Option<Instant>,
     /// How many these are.
@@ -24,11 +24,11 @@ pub(super) struct Evidence {
     unproved: Option<Instant>,
 }
 
-impl Evidence {
+impl BatchEvidence {
     /// A user's request, which left then, was answered.
-    pub(super) fn tried(&mut self, order: Order, departed: Instant) {
+    pub(super) fn tried(&mut self, order: TargetNo, departed: Instant) {
         let [first, second] = &mut self.tried;
-        let later = |one: Option<(Order, Instant)>| one.is_none_or(|(_, at)| at <= departed);
+        let later = |one: Option<(TargetNo, Instant)>| one.is_none_or(|(_, at)| at <= departed);
         if first.is_some_and(|(other, _)| other == order) {
             *first = first.map(|(_, at)| (order, at.max(departed)));
         } else if later(*first) {
@@ -48,7 +48,7 @@ impl Evidence {
     }
 
     /// Whether a user who is throttled again seems to be for its own sake; `since` is when it was throttled before.
-    pub(super) fn is_own(&mut self, order: Order, since: Instant, now: Instant) -> bool {
+    pub(super) fn is_own(&mut self, order: TargetNo, since: Instant, now: Instant) -> bool {
         let others_passed = self.passed.is_some_and(|at| at >= since);
         let others_tried = self.tried.iter().flatten().any(|(other, at)| *other != order && *at >= since);
         if !others_passed && !others_tried {
@@ -65,16 +65,16 @@ impl Evidence {
 
 /// Those set apart, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Apart {
-    waiting: VecDeque<(Instant, Live)>,
+pub(super) struct IsolatedRetries {
+    waiting: VecDeque<(Instant, ActiveTarget)>,
     /// Those of them whose instant has come.
-    due: VecDeque<Live>,
+    due: VecDeque<ActiveTarget>,
     /// None of them leaves before.
     until: Option<Instant>,
 }
 
-impl Apart {
-    pub(super) fn push(&mut self, at: Instant, live: Live) {
+impl IsolatedRetries {
+    pub(super) fn push(&mut self, at: Instant, live: ActiveTarget) {
         self.waiting.push_back((at, live));
     }
 
@@ -110,18 +110,18 @@ impl Apart {
         self.due.iter().filter(|live| !live.refused_by.contains(sender)).count()
     }
 
-    pub(super) fn take(&mut self, sender: usize) -> Option<Live> {
+    pub(super) fn take(&mut self, sender: usize) -> Option<ActiveTarget> {
         let at = self.due.iter().position(|live| !live.refused_by.contains(sender))?;
         self.due.remove(at)
     }
 
     /// All of them.
-    pub(super) fn drain(&mut self) -> Vec<Live> {
+    pub(super) fn drain(&mut self) -> Vec<ActiveTarget> {
         let due = std::mem::take(&mut self.due);
         due.into_iter().chain(std::mem::take(&mut self.waiting).into_iter().map(|(_, live)| live)).collect()
     }
 
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Live> {
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut ActiveTarget> {
         self.due.iter_mut().chain(self.waiting.iter_mut().map(|(_, live)| live))
     }
 }
@@ -140,7 +140,7 @@ mod tests {
     async fn a_limit_that_others_meet_is_nobodys_own() {
         let began = Instant::now();
         let at = |seconds| at(seconds)(began);
-        let mut evidence = Evidence::default();
+        let mut evidence = BatchEvidence::default();
         evidence.tried(1, at(0));
         evidence.tried(1, at(10));
         assert!(evidence.is_own(1, at(1), at(11)), "nobody else was tried");
@@ -160,7 +160,7 @@ mod tests {
     async fn a_pass_proves_it() {
         let began = Instant::now();
         let at = |seconds| at(seconds)(began);
-        let mut evidence = Evidence::default();
+        let mut evidence = BatchEvidence::default();
         evidence.tried(7, at(0));
         assert!(evidence.is_own(7, at(0), at(1)));
         evidence.passed(at(2));
@@ -172,8 +172,13 @@ mod tests {
     async fn a_wait_holds_for_all_of_them_and_they_take_turns() {
         let began = Instant::now();
         let at = |seconds| at(seconds)(began);
-        let live = |order| Live::new(super::super::Work { order, ..super::super::Work::default() });
-        let mut apart = Apart::default();
+        let live = |order| {
+            ActiveTarget::new(super::super::TargetProgress {
+                order,
+                ..super::super::TargetProgress::default()
+            })
+        };
+        let mut apart = IsolatedRetries::default();
         apart.push(at(1), live(2));
         apart.push(at(0), live(1));
         apart.wake(at(0));
@@ -182,7 +187,7 @@ mod tests {
         apart.wake(at(4));
         assert_eq!((apart.due_for(0), apart.len(), apart.next()), (0, 2, Some(at(5))));
         apart.wake(at(5));
-        let order = |live: Option<Live>| live.map(|live| live.work.order);
+        let order = |live: Option<ActiveTarget>| live.map(|live| live.work.order);
         assert_eq!(
             [order(apart.take(0)), order(apart.take(0)), order(apart.take(0))],
             [Some(1), Some(2), None]

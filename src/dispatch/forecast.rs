@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::lane::Lane;
 use super::pacer::Pacer;
-use super::shared::Shared;
+use super::shared::AppWideLimits;
 use crate::graph::Graph;
 
 /// So often a forecast is made, for each hundred lanes.
@@ -66,7 +66,7 @@ impl Forecast {
 }
 
 /// The time until the last answer of all lanes: the slowest lane's, or what an app over all tenants needs.
-pub(super) fn of_all<G: Graph>(lanes: &[Lane<G>], shared: &Shared) -> Duration {
+pub(super) fn of_all<G: Graph>(lanes: &[Lane<G>], shared: &AppWideLimits) -> Duration {
     let mut together = vec![0; shared.pacers().len()];
     let mut longest = Duration::ZERO;
     for lane in lanes.iter().filter(|lane| lane.stop.is_none()) {

@@ -2,27 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use super::live::Work;
-use crate::event::Order;
+use super::live::TargetProgress;
+use crate::event::TargetNo;
 
 /// Targets that nobody worked on yet, in sending order. Where all of a plan is to be done, nothing is written out.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Fresh {
+pub enum PendingTargets {
     /// The plan's first so many.
-    First(Order),
+    First(TargetNo),
     /// These, and nothing was done for them before.
-    Orders(Vec<Order>),
+    Orders(Vec<TargetNo>),
     /// These, with what earlier processes did for them.
-    Work(Vec<Work>),
+    Work(Vec<TargetProgress>),
 }
 
-impl Fresh {
+impl PendingTargets {
     /// How many.
     pub fn len(&self) -> usize {
         match self {
-            Fresh::First(count) => *count as usize,
-            Fresh::Orders(orders) => orders.len(),
-            Fresh::Work(work) => work.len(),
+            PendingTargets::First(count) => *count as usize,
+            PendingTargets::Orders(orders) => orders.len(),
+            PendingTargets::Work(work) => work.len(),
         }
     }
 
@@ -31,20 +31,20 @@ impl Fresh {
         self.len() == 0
     }
 
-    fn work(&self, index: usize) -> Option<Work> {
+    fn work(&self, index: usize) -> Option<TargetProgress> {
         let order = match self {
-            Fresh::First(count) => Order::try_from(index + 1).ok().filter(|order| order <= count),
-            Fresh::Orders(orders) => orders.get(index).copied(),
-            Fresh::Work(work) => return work.get(index).cloned(),
+            PendingTargets::First(count) => TargetNo::try_from(index + 1).ok().filter(|order| order <= count),
+            PendingTargets::Orders(orders) => orders.get(index).copied(),
+            PendingTargets::Work(work) => return work.get(index).cloned(),
         };
-        order.map(|order| Work { order, ..Work::default() })
+        order.map(|order| TargetProgress { order, ..TargetProgress::default() })
     }
 }
 
 /// The same, while it is taken.
 #[derive(Debug)]
-pub(super) struct Rest {
-    fresh: Fresh,
+pub(super) struct RemainingTargets {
+    fresh: PendingTargets,
     /// The first that was not taken in order.
     next: usize,
     /// Those behind it that were taken out of order.
@@ -58,9 +58,9 @@ pub(super) struct Rest {
 /// The rank of those who are picked when all others were.
 pub(super) const LAST_RANK: u8 = 2;
 
-impl Rest {
-    pub(super) fn new(fresh: Fresh) -> Rest {
-        Rest { fresh, next: 0, picked: BTreeSet::new(), picks: 0, rank: 0 }
+impl RemainingTargets {
+    pub(super) fn new(fresh: PendingTargets) -> RemainingTargets {
+        RemainingTargets { fresh, next: 0, picked: BTreeSet::new(), picks: 0, rank: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -68,7 +68,7 @@ impl Rest {
     }
 
     /// The next in order.
-    pub(super) fn next(&mut self) -> Option<Work> {
+    pub(super) fn next(&mut self) -> Option<TargetProgress> {
         while self.picked.remove(&self.next) {
             self.next += 1;
         }
@@ -79,7 +79,7 @@ impl Rest {
 
     /// One of those of the lowest `rank` that there is (from 0 to [`LAST_RANK`]), each as far from the others as can be:
     /// the last one, then the middle, the quarters, the eighths.
-    pub(super) fn pick(&mut self, rank: impl Fn(&Work) -> u8) -> Option<Work> {
+    pub(super) fn pick(&mut self, rank: impl Fn(&TargetProgress) -> u8) -> Option<TargetProgress> {
         let (from, to) = (self.next, self.fresh.len());
         if from >= to {
             return None;
@@ -111,13 +111,17 @@ mod tests {
 
     use super::*;
 
-    fn picks(rest: &mut Rest, count: usize, rank: impl Fn(&Work) -> u8) -> Vec<Order> {
+    fn picks(
+        rest: &mut RemainingTargets,
+        count: usize,
+        rank: impl Fn(&TargetProgress) -> u8,
+    ) -> Vec<TargetNo> {
         (0..count).map_while(|_| rest.pick(&rank)).map(|work| work.order).collect()
     }
 
     #[test]
     fn picks_are_spread_by_halves() {
-        let mut rest = Rest::new(Fresh::First(100));
+        let mut rest = RemainingTargets::new(PendingTargets::First(100));
         (1..=20).for_each(|order| assert_eq!(rest.next().unwrap().order, order));
         assert_eq!(picks(&mut rest, 6, |_| 0), [100, 61, 41, 81, 31, 71]);
         assert_eq!(rest.len(), 74);
@@ -125,8 +129,8 @@ mod tests {
 
     #[test]
     fn those_of_a_lower_rank_are_picked_before_all_others() {
-        let mut rest = Rest::new(Fresh::Orders((1..=60).collect()));
-        let rank = |work: &Work| match work.order {
+        let mut rest = RemainingTargets::new(PendingTargets::Orders((1..=60).collect()));
+        let rank = |work: &TargetProgress| match work.order {
             20 | 40 | 60 => 0,
             1..=10 => 1,
             _ => LAST_RANK,
@@ -144,7 +148,7 @@ mod tests {
         /// Whatever is taken in which way, each is taken once, and those in order come in order.
         #[test]
         fn each_is_taken_once(count in 0u32..60, ways in prop::collection::vec(any::<bool>(), 0..80)) {
-            let mut rest = Rest::new(Fresh::First(count));
+            let mut rest = RemainingTargets::new(PendingTargets::First(count));
             let (mut all, mut ordered) = (Vec::new(), Vec::new());
             for picks in ways.into_iter().chain(std::iter::repeat_n(false, 60)) {
                 prop_assert_eq!(rest.len(), count as usize - all.len());

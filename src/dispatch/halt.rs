@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::event::Stop;
-use crate::outcome::{Accepted, Outcome, Standing};
+use crate::event::StopReason;
+use crate::outcome::{Accepted, Outcome, OutcomeClass};
 
 /// A share is judged once this many are settled: a few unlucky first ones are no reason to stop.
 const FEW: u64 = 20;
@@ -55,7 +55,7 @@ impl fmt::Display for HaltRule {
 
 /// Watches outcomes as they settle.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub(super) struct FailureThreshold {
     rule: Option<HaltRule>,
     accepted: Accepted,
     planned: u64,
@@ -63,18 +63,18 @@ pub(super) struct Watch {
     failed: u64,
 }
 
-impl Watch {
-    pub(super) fn new(rule: Option<HaltRule>, accepted: Accepted, planned: u64) -> Watch {
-        Watch { rule, accepted, planned, settled: 0, failed: 0 }
+impl FailureThreshold {
+    pub(super) fn new(rule: Option<HaltRule>, accepted: Accepted, planned: u64) -> FailureThreshold {
+        FailureThreshold { rule, accepted, planned, settled: 0, failed: 0 }
     }
 
     /// Takes an outcome; says whether the run must stop.
-    pub(super) fn settled(&mut self, outcome: Outcome) -> Option<Stop> {
+    pub(super) fn settled(&mut self, outcome: Outcome) -> Option<StopReason> {
         self.settled += 1;
-        if self.accepted.standing(outcome) == Standing::NotDone {
+        if self.accepted.standing(outcome) == OutcomeClass::NotDone {
             self.failed += 1;
         }
-        self.rule.filter(|rule| self.trips(*rule)).map(|rule| Stop::Halt {
+        self.rule.filter(|rule| self.trips(*rule)).map(|rule| StopReason::Halt {
             detail: format!("{} of {} users settled are not done (--halt {rule})", self.failed, self.settled),
         })
     }
@@ -94,13 +94,16 @@ impl Watch {
 mod tests {
     use super::*;
 
-    fn watch(rule: &str, planned: u64) -> Watch {
+    fn watch(rule: &str, planned: u64) -> FailureThreshold {
         let accepted = [Outcome::NotFound].into_iter().collect();
-        Watch::new(Some(rule.parse().unwrap()), accepted, planned)
+        FailureThreshold::new(Some(rule.parse().unwrap()), accepted, planned)
     }
 
     /// After how many outcomes the watch stops.
-    fn stops_after(mut watch: Watch, outcomes: impl Iterator<Item = Outcome>) -> Option<(usize, Stop)> {
+    fn stops_after(
+        mut watch: FailureThreshold,
+        outcomes: impl Iterator<Item = Outcome>,
+    ) -> Option<(usize, StopReason)> {
         outcomes.enumerate().find_map(|(at, outcome)| watch.settled(outcome).map(|stop| (at + 1, stop)))
     }
 

@@ -13,29 +13,29 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::Settings;
-use super::apart::Evidence;
-use super::fresh::Fresh;
-use super::live::{Live, MOST_APPS, Senders};
-use super::pacer::{Departure, Pacer, Permit};
+use super::DispatchSettings;
+use super::apart::BatchEvidence;
+use super::fresh::PendingTargets;
+use super::live::{ActiveTarget, MOST_APPS, Senders};
+use super::pacer::{Pacer, PacerDecision, Permit};
 use super::queue::Queue;
-use super::refusals::Refusals;
-use super::renewal::{Renewals, Whose};
-use super::sender::{App, Sender};
-use super::shared::{Everywhere, Shared};
-use super::width::{Share, Width};
-use crate::event::Stop;
+use super::refusals::ForbiddenStreak;
+use super::renewal::{Renewals, SenderId};
+use super::sender::{Sender, SendingApp};
+use super::shared::{AppLimitId, AppWideLimits};
+use super::width::{BatchShare, ConcurrencyLimit};
+use crate::event::StopReason;
 use crate::graph::Graph;
 use crate::plan::Target;
 
 /// A tenant to be worked on.
-pub struct Tenant<G> {
+pub struct LaneTenant<G> {
     /// The apps that send there: at least one, or a reason why nothing is sent; at most [`MOST_APPS`].
-    pub apps: Vec<App<G>>,
+    pub apps: Vec<SendingApp<G>>,
     /// What is to be done there.
-    pub work: Fresh,
+    pub work: PendingTargets,
     /// Why nothing may be sent there at all, if that is so.
-    pub refused: Option<Stop>,
+    pub refused: Option<StopReason>,
 }
 
 /// The same, at work.
@@ -44,12 +44,12 @@ pub(super) struct Lane<G> {
     pub(super) senders: Vec<Sender<G>>,
     /// The limit that all apps of the tenant share.
     pub(super) pacer: Pacer,
-    pub(super) width: Width,
-    pub(super) refusals: Refusals,
+    pub(super) width: ConcurrencyLimit,
+    pub(super) refusals: ForbiddenStreak,
     /// What tells a user's own throttle from a limit.
-    pub(super) evidence: Evidence,
+    pub(super) evidence: BatchEvidence,
     /// Why nothing more is sent in this tenant.
-    pub(super) stop: Option<Stop>,
+    pub(super) stop: Option<StopReason>,
     /// The sender that is asked first.
     turn: usize,
     /// Answers about users, and those of them that settled one: more are needed than there are users.
@@ -58,23 +58,23 @@ pub(super) struct Lane<G> {
 }
 
 /// What a lane can do now.
-pub(super) enum Step {
+pub(super) enum LaneStep {
     /// These leave by this sender.
-    Leave { sender: usize, lives: Vec<Live> },
+    Leave { sender: usize, lives: Vec<ActiveTarget> },
     /// Nothing before then; where there is no instant, nothing before an answer, a token, or a call from an app's line.
     Rest { until: Option<Instant> },
 }
 
 /// What a request was counted by.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Counted {
-    pub(super) app: Departure,
-    pub(super) tenant: Departure,
-    pub(super) everywhere: Option<(Everywhere, Departure)>,
+pub(super) struct LaneCounts {
+    pub(super) app: Permit,
+    pub(super) tenant: Permit,
+    pub(super) everywhere: Option<(AppLimitId, Permit)>,
 }
 
 /// What stands between the lane's users and one of its senders.
-enum Way {
+enum SendPermit {
     /// Nothing, for so many.
     Free(u32),
     /// Time alone.
@@ -85,9 +85,9 @@ enum Way {
 
 impl<G: Graph> Lane<G> {
     pub(super) fn new(
-        tenant: Tenant<G>,
+        tenant: LaneTenant<G>,
         targets: Arc<[Target]>,
-        settings: &Settings,
+        settings: &DispatchSettings,
         places: usize,
     ) -> Lane<G> {
         let planned = tenant.work.len() as u64;
@@ -97,9 +97,9 @@ impl<G: Graph> Lane<G> {
             queue: Queue::new(tenant.work, targets, Senders::first(senders.len())),
             senders,
             pacer: Pacer::new(settings.pacing.tenant, planned),
-            width: Width::new(settings, places),
-            refusals: Refusals::new(&settings.accepted, planned),
-            evidence: Evidence::default(),
+            width: ConcurrencyLimit::new(settings, places),
+            refusals: ForbiddenStreak::new(&settings.accepted, planned),
+            evidence: BatchEvidence::default(),
             stop: tenant.refused,
             turn: 0,
             answered: 0,
@@ -116,61 +116,67 @@ impl<G: Graph> Lane<G> {
     pub(super) fn step(
         &mut self,
         lane: usize,
-        shared: &mut Shared,
+        shared: &mut AppWideLimits,
         renewals: &mut Renewals,
         now: Instant,
-    ) -> Step {
+    ) -> LaneStep {
         if self.stop.is_some() {
-            return Step::Rest { until: None };
+            return LaneStep::Rest { until: None };
         }
         self.width.look_again();
         self.queue.wake(now);
         let mut until = self.queue.next_delayed();
         for nth in 0..self.senders.len() {
             let sender = (self.turn + nth) % self.senders.len();
-            match self.way(Whose { lane, sender }, shared, renewals, now) {
-                Way::Free(users) => {
+            match self.way(SenderId { lane, sender }, shared, renewals, now) {
+                SendPermit::Free(users) => {
                     self.turn = (sender + 1) % self.senders.len();
                     let again = self.is_probing_again(sender, shared);
                     let queue = &mut self.queue;
                     let lives = if again { queue.take_other(sender) } else { queue.take(sender, users) };
-                    return Step::Leave { sender, lives };
+                    return LaneStep::Leave { sender, lives };
                 }
-                Way::NotBefore(at) => until = Some(until.map_or(at, |before| before.min(at))),
-                Way::Closed => {}
+                SendPermit::NotBefore(at) => until = Some(until.map_or(at, |before| before.min(at))),
+                SendPermit::Closed => {}
             }
         }
-        Step::Rest { until }
+        LaneStep::Rest { until }
     }
 
     /// Who of the waiting may leave by this sender. Counts nothing.
-    fn way(&mut self, whose: Whose, shared: &mut Shared, renewals: &mut Renewals, now: Instant) -> Way {
+    fn way(
+        &mut self,
+        whose: SenderId,
+        shared: &mut AppWideLimits,
+        renewals: &mut Renewals,
+        now: Instant,
+    ) -> SendPermit {
         let waiting = self.queue.waiting_for(whose.sender, self.width.room().max(1));
         let sender = &mut self.senders[whose.sender];
         if waiting == 0 || sender.is_dropped || !sender.has_token(whose, renewals) {
-            return Way::Closed;
+            return SendPermit::Closed;
         }
         let most = match both(sender.pacer.permit(waiting), self.pacer.permit(waiting)) {
-            Permit::Go(users) => users,
-            Permit::NotBefore(at) => return Way::NotBefore(at),
-            Permit::AfterAnswer => return Way::Closed,
+            PacerDecision::Go(users) => users,
+            PacerDecision::NotBefore(at) => return SendPermit::NotBefore(at),
+            PacerDecision::AfterAnswer => return SendPermit::Closed,
         };
-        let Some(most) = self.permitted_everywhere(whose, shared, most) else { return Way::Closed };
+        let Some(most) = self.permitted_everywhere(whose, shared, most) else { return SendPermit::Closed };
         if self.width.free() == 0 {
             self.width.is_short(now);
-            return Way::Closed;
+            return SendPermit::Closed;
         }
         // A probe waits for nobody.
         let together = if self.is_probing(whose.sender, shared) { most } else { waiting };
         let gathering = &mut self.senders[whose.sender].gathering;
         match self.width.share(most, together, gathering, now) {
-            Share::Now(users) => Way::Free(users),
-            Share::NotBefore(at) => Way::NotBefore(at),
+            BatchShare::Now(users) => SendPermit::Free(users),
+            BatchShare::NotBefore(at) => SendPermit::NotBefore(at),
         }
     }
 
     /// Asks the app's limit over all its tenants; the lane stands in line where it is in the way of a free place.
-    fn permitted_everywhere(&self, whose: Whose, shared: &mut Shared, most: u32) -> Option<u32> {
+    fn permitted_everywhere(&self, whose: SenderId, shared: &mut AppWideLimits, most: u32) -> Option<u32> {
         let Some(app) = self.senders[whose.sender].everywhere else { return Some(most) };
         let permitted = shared.permit(app, whose.lane, most);
         if permitted.is_none() && self.width.free() > 0 {
@@ -180,24 +186,24 @@ impl<G: Graph> Lane<G> {
     }
 
     /// Whether the next to leave tries a closed gate.
-    fn is_probing(&self, sender: usize, shared: &Shared) -> bool {
+    fn is_probing(&self, sender: usize, shared: &AppWideLimits) -> bool {
         let sender = &self.senders[sender];
         let everywhere = sender.everywhere.and_then(|app| shared.pacer(app).closed_until());
         everywhere.or(sender.pacer.closed_until()).or(self.pacer.closed_until()).is_some()
     }
 
     /// Whether it does so after a probe was throttled.
-    fn is_probing_again(&self, sender: usize, shared: &Shared) -> bool {
+    fn is_probing_again(&self, sender: usize, shared: &AppWideLimits) -> bool {
         let sender = &self.senders[sender];
         let everywhere = sender.everywhere.is_some_and(|app| shared.pacer(app).is_probing_again());
         everywhere || sender.pacer.is_probing_again() || self.pacer.is_probing_again()
     }
 
     /// Counts a request that leaves.
-    pub(super) fn depart(&mut self, sender: usize, users: u32, shared: &mut Shared) -> Counted {
+    pub(super) fn depart(&mut self, sender: usize, users: u32, shared: &mut AppWideLimits) -> LaneCounts {
         self.width.left();
         let sender = &mut self.senders[sender];
-        Counted {
+        LaneCounts {
             app: sender.pacer.depart(users),
             tenant: self.pacer.depart(users),
             everywhere: sender.everywhere.map(|app| (app, shared.depart(app, users))),
@@ -216,7 +222,7 @@ impl<G: Graph> Lane<G> {
     }
 
     /// Until when Graph itself asked all senders to wait.
-    pub(super) fn asked_until(&self, shared: &Shared) -> Option<Instant> {
+    pub(super) fn asked_until(&self, shared: &AppWideLimits) -> Option<Instant> {
         let of = |at: usize| {
             let sender = &self.senders[at];
             let everywhere = sender.everywhere.and_then(|app| shared.pacer(app).asked_until());
@@ -229,13 +235,14 @@ impl<G: Graph> Lane<G> {
 }
 
 /// What two limits say together.
-fn both(one: Permit, other: Permit) -> Permit {
+fn both(one: PacerDecision, other: PacerDecision) -> PacerDecision {
     match (one, other) {
-        (Permit::Go(one), Permit::Go(other)) => Permit::Go(one.min(other)),
-        (Permit::AfterAnswer, _) | (_, Permit::AfterAnswer) => Permit::AfterAnswer,
-        (Permit::NotBefore(one), Permit::NotBefore(other)) => Permit::NotBefore(one.max(other)),
-        (Permit::NotBefore(at), Permit::Go(_)) | (Permit::Go(_), Permit::NotBefore(at)) => {
-            Permit::NotBefore(at)
+        (PacerDecision::Go(one), PacerDecision::Go(other)) => PacerDecision::Go(one.min(other)),
+        (PacerDecision::AfterAnswer, _) | (_, PacerDecision::AfterAnswer) => PacerDecision::AfterAnswer,
+        (PacerDecision::NotBefore(one), PacerDecision::NotBefore(other)) => {
+            PacerDecision::NotBefore(one.max(other))
         }
+        (PacerDecision::NotBefore(at), PacerDecision::Go(_))
+        | (PacerDecision::Go(_), PacerDecision::NotBefore(at)) => PacerDecision::NotBefore(at),
     }
 }

@@ -6,13 +6,13 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tokio::time::Instant;
 
-use super::lane::{Counted, Lane};
-use super::live::Live;
+use super::lane::{Lane, LaneCounts};
+use super::live::ActiveTarget;
 use super::pacer::Pacer;
-use super::renewal::Whose;
-use super::{Departed, Dispatcher, backoff, now};
-use crate::event::{Event, Scope, Stop, Throttled};
-use crate::graph::{Graph, Response};
+use super::renewal::SenderId;
+use super::{DispatchedAttempt, Dispatcher, backoff, now};
+use crate::event::{Event, EventScope, StopReason, ThrottledEvent};
+use crate::graph::{Graph, HttpResponse};
 use crate::number::after;
 use crate::outcome::Outcome;
 
@@ -25,26 +25,26 @@ const LEAST_TRIES: u32 = 5;
 /// Which limit a 429 is about (`x-ms-throttle-scope`: `Tenant_Application`, `Tenant` or `Application` before the first
 /// `/`; learn.microsoft.com/graph/throttling).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limit {
+enum ThrottleScope {
     AppInTenant,
     Tenant,
     AppEverywhere,
 }
 
-impl Limit {
-    fn of(response: &Response) -> Limit {
+impl ThrottleScope {
+    fn of(response: &HttpResponse) -> ThrottleScope {
         let scope = response.throttle_scope.as_deref().unwrap_or_default();
         match scope.split('/').next().unwrap_or_default().trim() {
-            scope if scope.eq_ignore_ascii_case("Tenant") => Limit::Tenant,
-            scope if scope.eq_ignore_ascii_case("Application") => Limit::AppEverywhere,
-            _ => Limit::AppInTenant,
+            scope if scope.eq_ignore_ascii_case("Tenant") => ThrottleScope::Tenant,
+            scope if scope.eq_ignore_ascii_case("Application") => ThrottleScope::AppEverywhere,
+            _ => ThrottleScope::AppInTenant,
         }
     }
 }
 
 impl<G: Graph> Lane<G> {
     /// Counts a 429 to a user; says whether it seems to be the user's own.
-    fn count_throttle(&mut self, live: &mut Live, departed: Instant) -> bool {
+    fn count_throttle(&mut self, live: &mut ActiveTarget, departed: Instant) -> bool {
         let now = Instant::now();
         let before = live.throttled_at.replace(now);
         live.throttled_since = Some(now);
@@ -61,8 +61,8 @@ impl<G: Graph> Lane<G> {
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// An answer that says nothing about any limit.
-    pub(super) fn lost(&mut self, departed: Departed) {
-        let Counted { app, tenant, everywhere } = departed.counted;
+    pub(super) fn lost(&mut self, departed: DispatchedAttempt) {
+        let LaneCounts { app, tenant, everywhere } = departed.counted;
         self.sender(departed.whose).pacer.lost(&app);
         self.lanes[departed.whose.lane].pacer.lost(&tenant);
         if let Some((place, departure)) = everywhere {
@@ -71,23 +71,23 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// An answer other than 429: no limit was in the way.
-    pub(super) fn passed(&mut self, departed: Departed, response: &Response) {
-        let Counted { app, tenant, everywhere } = departed.counted;
-        let Whose { lane, sender } = departed.whose;
+    pub(super) fn passed(&mut self, departed: DispatchedAttempt, response: &HttpResponse) {
+        let LaneCounts { app, tenant, everywhere } = departed.counted;
+        let SenderId { lane, sender } = departed.whose;
         let about = self.limit_of(departed, response).0;
-        let used = |limit: Limit| response.throttle_percentage.filter(|_| about == limit);
+        let used = |limit: ThrottleScope| response.throttle_percentage.filter(|_| about == limit);
         let mut opened = Vec::new();
-        if self.sender(departed.whose).pacer.passed(&app, used(Limit::AppInTenant)) {
+        if self.sender(departed.whose).pacer.passed(&app, used(ThrottleScope::AppInTenant)) {
             opened.push(self.scope(lane, Some(sender)));
         }
-        if self.lanes[lane].pacer.passed(&tenant, used(Limit::Tenant)) {
+        if self.lanes[lane].pacer.passed(&tenant, used(ThrottleScope::Tenant)) {
             opened.push(self.scope(lane, None));
         }
         if let Some((place, departure)) = everywhere
-            && self.shared.pacer_mut(place).passed(&departure, used(Limit::AppEverywhere))
+            && self.shared.pacer_mut(place).passed(&departure, used(ThrottleScope::AppEverywhere))
         {
             let app_id = self.sender(departed.whose).id.clone();
-            opened.push(Scope { tenant: None, app_id });
+            opened.push(EventScope { tenant: None, app_id });
         }
         for scope in opened {
             self.recorder.note(Event::Reopened { at: now(), scope });
@@ -96,26 +96,26 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     /// Which limit an answer speaks of, and whose that is. An app that works in one tenant only has no limit of its own
     /// over all tenants here, and then its limit in this one stands for it.
-    fn limit_of(&self, departed: Departed, response: &Response) -> (Limit, Scope) {
-        let Whose { lane, sender } = departed.whose;
-        match Limit::of(response) {
-            Limit::Tenant => (Limit::Tenant, self.scope(lane, None)),
-            Limit::AppEverywhere if departed.counted.everywhere.is_some() => {
+    fn limit_of(&self, departed: DispatchedAttempt, response: &HttpResponse) -> (ThrottleScope, EventScope) {
+        let SenderId { lane, sender } = departed.whose;
+        match ThrottleScope::of(response) {
+            ThrottleScope::Tenant => (ThrottleScope::Tenant, self.scope(lane, None)),
+            ThrottleScope::AppEverywhere if departed.counted.everywhere.is_some() => {
                 let app_id = self.lanes[lane].senders[sender].id.clone();
-                (Limit::AppEverywhere, Scope { tenant: None, app_id })
+                (ThrottleScope::AppEverywhere, EventScope { tenant: None, app_id })
             }
-            _ => (Limit::AppInTenant, self.scope(lane, Some(sender))),
+            _ => (ThrottleScope::AppInTenant, self.scope(lane, Some(sender))),
         }
     }
 
     /// Closes the gate that a 429 is about; to the other limits it says nothing. Gives until when it was closed before, and until when it is now.
     fn close(
         &mut self,
-        departed: Departed,
-        limit: Limit,
+        departed: DispatchedAttempt,
+        limit: ThrottleScope,
         retry_after: Option<Duration>,
     ) -> (Option<Instant>, Instant) {
-        let Counted { app, tenant, everywhere } = departed.counted;
+        let LaneCounts { app, tenant, everywhere } = departed.counted;
         let mut result = None;
         let mut hear = |pacer: &mut Pacer, departure, closes| {
             if closes {
@@ -126,20 +126,20 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             }
         };
         let lane = &mut self.lanes[departed.whose.lane];
-        hear(&mut lane.senders[departed.whose.sender].pacer, &app, limit == Limit::AppInTenant);
-        hear(&mut lane.pacer, &tenant, limit == Limit::Tenant);
+        hear(&mut lane.senders[departed.whose.sender].pacer, &app, limit == ThrottleScope::AppInTenant);
+        hear(&mut lane.pacer, &tenant, limit == ThrottleScope::Tenant);
         if let Some((place, departure)) = everywhere {
-            hear(self.shared.pacer_mut(place), &departure, limit == Limit::AppEverywhere);
+            hear(self.shared.pacer_mut(place), &departure, limit == ThrottleScope::AppEverywhere);
         }
         result.unwrap_or((None, Instant::now()))
     }
 
     pub(super) fn take_throttled(
         &mut self,
-        departed: Departed,
-        mut live: Live,
+        departed: DispatchedAttempt,
+        mut live: ActiveTarget,
         retry_after: Option<Duration>,
-        response: &Response,
+        response: &HttpResponse,
     ) {
         if live.apart.is_some() {
             return self.take_throttled_apart(departed, live, retry_after);
@@ -165,7 +165,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
                 // It may be throttled for its own sake: others go first, lest it be the probe for ever.
                 let at = after(until, backoff::wait(again - 1));
                 if own {
-                    queue.set_apart(at, Live { apart: Some(0), ..live });
+                    queue.set_apart(at, ActiveTarget { apart: Some(0), ..live });
                 } else {
                     queue.again_at(at, live);
                 }
@@ -180,7 +180,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// Whether a user was throttled again and again, for longer than one wait may last, when all others were tried: where
     /// nobody is left who could pass, nothing else tells that this one never will. A tenant in which nobody passed yet
     /// throttles all.
-    fn is_hopeless(&self, lane: usize, live: &Live) -> bool {
+    fn is_hopeless(&self, lane: usize, live: &ActiveTarget) -> bool {
         let lane = &self.lanes[lane];
         let is_long = live.throttles > 2 && live.work.throttled > self.settings.max_wait;
         is_long && lane.evidence.passes > 0 && lane.queue.is_all_tried()
@@ -191,9 +191,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         &mut self,
         before: Option<Instant>,
         until: Instant,
-        whose: Scope,
+        whose: EventScope,
         retry_after: Option<Duration>,
-        response: &Response,
+        response: &HttpResponse,
     ) {
         // One closing of the gate is told once, however many answers tell of it.
         if before.is_some_and(|before| until <= before + SAME_CLOSING) {
@@ -202,7 +202,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let wait = until.saturating_duration_since(Instant::now());
         let at = now();
         let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 200));
-        self.recorder.note(Event::Throttled(Throttled {
+        self.recorder.note(Event::Throttled(ThrottledEvent {
             at,
             until: at.checked_add(Duration::from_millis(wait.as_millis() as u64 + 1)).unwrap_or(at),
             retry_after_ms: retry_after.map(|wait| wait.as_millis() as u64),
@@ -214,7 +214,12 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 
     /// A 429 to somebody who is set apart: its wait holds for those set apart alone. While others pass, it has so many
     /// tries as failures have.
-    fn take_throttled_apart(&mut self, departed: Departed, mut live: Live, retry_after: Option<Duration>) {
+    fn take_throttled_apart(
+        &mut self,
+        departed: DispatchedAttempt,
+        mut live: ActiveTarget,
+        retry_after: Option<Duration>,
+    ) {
         self.lost(departed);
         live.give_try_back();
         let lane = &mut self.lanes[departed.whose.lane];
@@ -247,7 +252,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             if let Some(until) = until.filter(|_| self.lanes[lane].is_left()) {
                 let asked = until.saturating_duration_since(now);
                 let detail = too_long(asked, self.settings.max_wait);
-                self.stop_lane(lane, Stop::MaxWait { detail });
+                self.stop_lane(lane, StopReason::MaxWait { detail });
             }
         }
     }

@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::event::{Evidence, Order};
-use crate::graph::Request;
+use crate::event::{AnswerEvidence, TargetNo};
+use crate::graph::BatchRequest;
 use crate::outcome::Outcome;
 use crate::user_id::UserId;
 
 /// A target to be done, with what earlier processes of the run did for it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Work {
+pub struct TargetProgress {
     /// Its place in the sending order.
-    pub order: Order,
+    pub order: TargetNo,
     /// Requests sent so far.
     pub attempts: u32,
     /// How long it waited because of 429s.
@@ -62,8 +62,8 @@ impl Senders {
 
 /// A target that was begun in this process.
 #[derive(Debug)]
-pub(super) struct Live {
-    pub(super) work: Work,
+pub(super) struct ActiveTarget {
+    pub(super) work: TargetProgress,
     /// Tries that count against `--retries`.
     pub(super) tries: u32,
     /// 429s in turn: since it was last answered otherwise.
@@ -86,14 +86,14 @@ pub(super) struct Live {
     /// It was taken out of turn, to learn whether anybody may be revoked.
     pub(super) from_elsewhere: bool,
     /// The last answer.
-    pub(super) last: Evidence,
+    pub(super) last: AnswerEvidence,
     /// The word that holds if nothing more comes.
     pub(super) otherwise: Outcome,
 }
 
-impl Live {
-    pub(super) fn new(work: Work) -> Live {
-        Live {
+impl ActiveTarget {
+    pub(super) fn new(work: TargetProgress) -> ActiveTarget {
+        ActiveTarget {
             work,
             tries: 0,
             throttles: 0,
@@ -107,19 +107,19 @@ impl Live {
             alone: false,
             refused_by: Senders::default(),
             from_elsewhere: false,
-            last: Evidence::default(),
+            last: AnswerEvidence::default(),
             otherwise: Outcome::NotAttempted,
         }
     }
 
     /// Counts an attempt and makes its request.
-    pub(super) fn depart(&mut self, user: UserId) -> Request {
+    pub(super) fn depart(&mut self, user: UserId) -> BatchRequest {
         self.count_throttled();
         self.work.attempts = self.work.attempts.saturating_add(1);
         self.tries += 1;
         let client_request_id = super::new_request_id();
         self.client_request_id = Some(client_request_id);
-        Request { user, client_request_id, new_connection: std::mem::take(&mut self.new_connection) }
+        BatchRequest { user, client_request_id, new_connection: std::mem::take(&mut self.new_connection) }
     }
 
     /// The request did not leave after all.

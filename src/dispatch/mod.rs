@@ -42,14 +42,14 @@ mod width;
 mod tests;
 
 pub use forecast::Forecast;
-pub use fresh::Fresh;
+pub use fresh::PendingTargets;
 pub use halt::{HaltRule, InvalidHalt};
-pub use lane::Tenant;
-pub use live::{MOST_APPS, Work};
-pub use pacer::{Departure, Pacer, Permit};
-pub use rate::{InvalidRate, Pace, Pacing, Rate};
-pub use sender::App;
-pub use shared::Everywhere;
+pub use lane::LaneTenant;
+pub use live::{MOST_APPS, TargetProgress};
+pub use pacer::{Pacer, PacerDecision, Permit};
+pub use rate::{InvalidRate, PacingSettings, Rate, RatePolicy};
+pub use sender::SendingApp;
+pub use shared::AppLimitId;
 pub use verdict::{Verdict, verdict};
 pub use width::{BatchSize, InvalidWidth, Jobs, MOST_IN_BATCH};
 
@@ -63,22 +63,22 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
-use crate::event::{Event, Scope, Stop, TenantIndex};
-use crate::graph::{Answer, Graph, Request};
+use crate::event::{Event, EventScope, StopReason, TenantIndex};
+use crate::graph::{BatchAnswer, BatchRequest, Graph};
 use crate::journal::{Journal, JournalError};
 use crate::number::after;
 use crate::outcome::Accepted;
 use crate::plan::Target;
-use lane::{Counted, Lane};
-use live::Live;
-use record::Recorder;
-use renewal::{Renewals, Whose};
+use lane::{Lane, LaneCounts};
+use live::ActiveTarget;
+use record::AttemptRecorder;
+use renewal::{Renewals, SenderId};
 use schedule::Schedule;
-use shared::Shared;
+use shared::AppWideLimits;
 
 /// How a run is carried out.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct DispatchSettings {
     /// Requests in flight at most, in each tenant.
     pub jobs: Jobs,
     /// Users in one request.
@@ -86,7 +86,7 @@ pub struct Settings {
     /// Requests in flight at most in all tenants together: as many as the system has room for.
     pub places: usize,
     /// How fast users may leave.
-    pub pacing: Pacing,
+    pub pacing: PacingSettings,
     /// Tries after the first one, for answers that a repeat may mend.
     pub retries: u32,
     /// Whoever is asked to wait for longer is not waited for.
@@ -101,11 +101,11 @@ pub struct Settings {
 
 /// How the dispatcher ended.
 #[derive(Debug)]
-pub struct Finished {
+pub struct DispatchOutcome {
     /// Why it stopped ahead of the plan's end, if it did.
-    pub stop: Option<Stop>,
+    pub stop: Option<StopReason>,
     /// Why it stopped in single tenants, by their place; where there is one tenant only, that stops the run.
-    pub tenants: Vec<Option<Stop>>,
+    pub tenants: Vec<Option<StopReason>>,
 }
 
 /// The time now, as the journal writes it.
@@ -117,54 +117,54 @@ pub(crate) fn now() -> Timestamp {
 /// One run's loop. `listen` hears each event after the journal has it.
 pub struct Dispatcher<G, L> {
     targets: Arc<[Target]>,
-    settings: Settings,
-    recorder: Recorder<L>,
+    settings: DispatchSettings,
+    recorder: AttemptRecorder<L>,
 
     /// A tenant each, in the order of [`Target::tenant`].
     lanes: Vec<Lane<G>>,
     schedule: Schedule,
     /// The limits of apps over all their tenants.
-    shared: Shared,
+    shared: AppWideLimits,
     /// A lane that had something left when it was last looked for.
     left_at: usize,
 
     /// About to leave: their `sent` lines are gathered and not written.
-    staged: Vec<(Flight, Vec<Request>)>,
-    in_flight: HashMap<Id, Flight>,
-    workers: JoinSet<Vec<Answer>>,
+    staged: Vec<(InFlightRequest, Vec<BatchRequest>)>,
+    in_flight: HashMap<Id, InFlightRequest>,
+    workers: JoinSet<Vec<BatchAnswer>>,
     renewals: Renewals,
 
-    watch: halt::Watch,
+    watch: halt::FailureThreshold,
     forecast: Forecast,
     deadline: Option<Instant>,
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
 }
 
 /// A request in flight.
-struct Flight {
-    departed: Departed,
-    lives: Vec<Live>,
+struct InFlightRequest {
+    departed: DispatchedAttempt,
+    lives: Vec<ActiveTarget>,
 }
 
 /// By whom a request left, when, and what it was counted by.
 #[derive(Clone, Copy, Debug)]
-struct Departed {
-    whose: Whose,
-    counted: Counted,
+struct DispatchedAttempt {
+    whose: SenderId,
+    counted: LaneCounts,
     at: Instant,
 }
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// Sets up a run over `targets` (in sending order), of which each tenant's work is to be done.
     pub fn new(
-        tenants: Vec<Tenant<G>>,
+        tenants: Vec<LaneTenant<G>>,
         targets: Arc<[Target]>,
-        settings: Settings,
+        settings: DispatchSettings,
         journal: Journal,
         listen: L,
     ) -> Self {
         let planned = tenants.iter().map(|tenant| tenant.work.len() as u64).sum();
-        let shared = Shared::new(&tenants, &settings.pacing);
+        let shared = AppWideLimits::new(&tenants, &settings.pacing);
         let places = (settings.places / tenants.len().max(1)).clamp(1, settings.jobs.most());
         let lanes: Vec<_> = tenants
             .into_iter()
@@ -174,13 +174,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             schedule: Schedule::new(lanes.len()),
             shared,
             left_at: 0,
-            watch: halt::Watch::new(settings.halt, settings.accepted.clone(), planned),
+            watch: halt::FailureThreshold::new(settings.halt, settings.accepted.clone(), planned),
             deadline: settings.deadline.and_then(|time| Instant::now().checked_add(time)),
             stop: None,
             lanes,
             targets,
             settings,
-            recorder: Recorder::new(journal, listen),
+            recorder: AttemptRecorder::new(journal, listen),
             staged: Vec::new(),
             in_flight: HashMap::new(),
             workers: JoinSet::new(),
@@ -195,7 +195,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Lets nothing be sent: the run ends as soon as it begins, and says why.
-    pub fn refuse(&mut self, why: Stop) {
+    pub fn refuse(&mut self, why: StopReason) {
         self.stop(why);
     }
 
@@ -217,7 +217,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Runs to the end. What comes through `interrupts` stops the sending; what is in flight is waited for.
-    pub async fn run(mut self, mut interrupts: mpsc::Receiver<Stop>) -> Finished {
+    pub async fn run(mut self, mut interrupts: mpsc::Receiver<StopReason>) -> DispatchOutcome {
         self.tell_refused();
         loop {
             let wake = self.launch();
@@ -256,7 +256,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         left.is_some()
     }
 
-    fn stop(&mut self, why: Stop) {
+    fn stop(&mut self, why: StopReason) {
         if self.stop.is_none() {
             tracing::info!(%why, "sending stops");
             self.recorder.note(Event::Stopping { at: now(), why: why.clone(), tenant: None });
@@ -266,7 +266,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Stops the sending in one tenant; where there is no other, the whole run.
-    fn stop_lane(&mut self, lane: usize, why: Stop) {
+    fn stop_lane(&mut self, lane: usize, why: StopReason) {
         if self.lanes[lane].stop.is_some() {
             return;
         }
@@ -278,7 +278,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.lanes[lane].stop = Some(why);
     }
 
-    fn note_stopped(&mut self, lane: usize, why: Stop) {
+    fn note_stopped(&mut self, lane: usize, why: StopReason) {
         self.recorder.note(Event::Stopping { at: now(), why, tenant: Some(lane as TenantIndex) });
     }
 
@@ -299,9 +299,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Names the app of a lane, and the lane, as far as there are several.
-    fn scope(&self, lane: usize, sender: Option<usize>) -> Scope {
+    fn scope(&self, lane: usize, sender: Option<usize>) -> EventScope {
         let several = self.lanes.len() > 1;
-        Scope {
+        EventScope {
             tenant: several.then_some(lane as TenantIndex),
             app_id: sender.and_then(|sender| self.lanes[lane].senders[sender].id.clone()),
         }
@@ -311,13 +311,14 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     fn heed_journal(&mut self) {
         if let Some(error) = self.recorder.failure() {
             let detail = unrecorded(error);
-            self.stop.get_or_insert(Stop::Runtime { detail });
+            self.stop.get_or_insert(StopReason::Runtime { detail });
         }
     }
 
     /// Settles what was cut short, closes the journal, and tells the rest.
-    fn finish(mut self) -> Finished {
-        let begun: Vec<Live> = self.lanes.iter_mut().flat_map(|lane| lane.queue.take_begun()).collect();
+    fn finish(mut self) -> DispatchOutcome {
+        let begun: Vec<ActiveTarget> =
+            self.lanes.iter_mut().flat_map(|lane| lane.queue.take_begun()).collect();
         for mut live in begun {
             if live.client_request_id.is_some() && self.recorder.failure().is_none() {
                 live.count_throttled();
@@ -329,9 +330,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         // Where the end can't be recorded, all that is on disk stands, and whatever is not is sent again.
         let stop = match self.recorder.close(Event::Ended { at: now() }) {
             Ok(()) => self.stop,
-            Err(error) => Some(Stop::Runtime { detail: unrecorded(&error) }),
+            Err(error) => Some(StopReason::Runtime { detail: unrecorded(&error) }),
         };
-        Finished { stop, tenants }
+        DispatchOutcome { stop, tenants }
     }
 }
 
@@ -355,4 +356,4 @@ fn new_request_id() -> Uuid {
 }
 
 /// What a worker that broke down leaves.
-type Joined = Result<(Id, Vec<Answer>), JoinError>;
+type JoinedTask = Result<(Id, Vec<BatchAnswer>), JoinError>;

@@ -9,15 +9,15 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::apart::Apart;
-use super::fresh::{Fresh, LAST_RANK, Rest};
-use super::live::{Live, Senders};
-use crate::event::Order;
+use super::apart::IsolatedRetries;
+use super::fresh::{LAST_RANK, PendingTargets, RemainingTargets};
+use super::live::{ActiveTarget, Senders};
+use crate::event::TargetNo;
 use crate::plan::Target;
 
 /// One tenant's queue.
 pub(super) struct Queue {
-    fresh: Rest,
+    fresh: RemainingTargets,
     /// Where the first users were all refused: how many more are asked from elsewhere in the plan until it is clear
     /// whether anybody may be revoked.
     elsewhere: Option<u32>,
@@ -25,25 +25,25 @@ pub(super) struct Queue {
     targets: Arc<[Target]>,
     /// To be sent again as soon as the pacers allow, earliest in the plan first; by the apps that were refused them.
     /// No set is there without anybody, and none holds all working apps.
-    ready: BTreeMap<Senders, BTreeMap<Order, Live>>,
+    ready: BTreeMap<Senders, BTreeMap<TargetNo, ActiveTarget>>,
     /// To be sent again at an instant of their own.
-    delayed: BTreeMap<(Instant, Order), Live>,
+    delayed: BTreeMap<(Instant, TargetNo), ActiveTarget>,
     /// Who seems to be throttled for its own sake.
-    apart: Apart,
+    apart: IsolatedRetries,
     /// The apps that work.
     working: Senders,
 }
 
 impl Queue {
-    pub(super) fn new(fresh: Fresh, targets: Arc<[Target]>, working: Senders) -> Queue {
+    pub(super) fn new(fresh: PendingTargets, targets: Arc<[Target]>, working: Senders) -> Queue {
         let (ready, delayed) = (BTreeMap::new(), BTreeMap::new());
         Queue {
-            fresh: Rest::new(fresh),
+            fresh: RemainingTargets::new(fresh),
             elsewhere: None,
             targets,
             ready,
             delayed,
-            apart: Apart::default(),
+            apart: IsolatedRetries::default(),
             working,
         }
     }
@@ -84,29 +84,29 @@ impl Queue {
     }
 
     /// The next of those that nobody worked on yet.
-    fn next_fresh(&mut self) -> Option<Live> {
-        let Some(left) = &mut self.elsewhere else { return self.fresh.next().map(Live::new) };
+    fn next_fresh(&mut self) -> Option<ActiveTarget> {
+        let Some(left) = &mut self.elsewhere else { return self.fresh.next().map(ActiveTarget::new) };
         *left = left.checked_sub(1)?;
-        Some(Live { from_elsewhere: true, ..self.pick()? })
+        Some(ActiveTarget { from_elsewhere: true, ..self.pick()? })
     }
 
     /// Somebody from anywhere in the plan.
-    fn pick(&mut self) -> Option<Live> {
+    fn pick(&mut self) -> Option<ActiveTarget> {
         let targets = &self.targets;
         let work = self.fresh.pick(|work| match targets[work.order as usize - 1].administrator {
             true => LAST_RANK,
             // Whoever an earlier process sent would say the same as before.
             false => u8::from(work.attempts > 0),
         })?;
-        Some(Live::new(work))
+        Some(ActiveTarget::new(work))
     }
 
-    fn open_to(&self, sender: usize) -> impl Iterator<Item = (&Senders, &BTreeMap<Order, Live>)> {
+    fn open_to(&self, sender: usize) -> impl Iterator<Item = (&Senders, &BTreeMap<TargetNo, ActiveTarget>)> {
         self.ready.iter().filter(move |(refused_by, _)| !refused_by.contains(sender))
     }
 
     /// Puts a target back, to leave as soon as it may.
-    pub(super) fn again(&mut self, mut live: Live) {
+    pub(super) fn again(&mut self, mut live: ActiveTarget) {
         if live.refused_by.contains_all(self.working) {
             // None is left that was not asked, and one of those that were has gone since.
             live.refused_by = Senders::default();
@@ -115,12 +115,12 @@ impl Queue {
     }
 
     /// Puts a target back, to leave not before then.
-    pub(super) fn again_at(&mut self, at: Instant, live: Live) {
+    pub(super) fn again_at(&mut self, at: Instant, live: ActiveTarget) {
         self.delayed.insert((at, live.work.order), live);
     }
 
     /// Puts a target behind all others, to leave not before then.
-    pub(super) fn set_apart(&mut self, at: Instant, live: Live) {
+    pub(super) fn set_apart(&mut self, at: Instant, live: ActiveTarget) {
         self.apart.push(at, live);
     }
 
@@ -132,7 +132,7 @@ impl Queue {
     /// Those who are set apart are as all others again.
     pub(super) fn clear_apart(&mut self) {
         for live in self.apart.drain() {
-            self.again(Live { apart: None, ..live });
+            self.again(ActiveTarget { apart: None, ..live });
         }
     }
 
@@ -156,20 +156,24 @@ impl Queue {
 
     /// Takes somebody who was not tried yet, from anywhere in the plan: a gate that one user keeps closed may be open to
     /// another. Where there is none, whoever is next.
-    pub(super) fn take_other(&mut self, sender: usize) -> Vec<Live> {
+    pub(super) fn take_other(&mut self, sender: usize) -> Vec<ActiveTarget> {
         let other = if self.elsewhere.is_none() { self.pick() } else { None };
         other.map_or_else(|| self.take(sender, 1), |live| vec![live])
     }
 
     /// Takes up to `most` targets for one request by this sender: those who go again first, and those set apart where
     /// there is nobody else. One that must go alone does.
-    pub(super) fn take(&mut self, sender: usize, most: u32) -> Vec<Live> {
+    pub(super) fn take(&mut self, sender: usize, most: u32) -> Vec<ActiveTarget> {
         let first = self.take_by(most, |queue, first| queue.take_next(sender, first));
         if first.is_empty() { self.take_by(most, |queue, _| queue.apart.take(sender)) } else { first }
     }
 
-    fn take_by(&mut self, most: u32, next: impl Fn(&mut Queue, bool) -> Option<Live>) -> Vec<Live> {
-        let mut taken: Vec<Live> = Vec::with_capacity(most.min(20) as usize);
+    fn take_by(
+        &mut self,
+        most: u32,
+        next: impl Fn(&mut Queue, bool) -> Option<ActiveTarget>,
+    ) -> Vec<ActiveTarget> {
+        let mut taken: Vec<ActiveTarget> = Vec::with_capacity(most.min(20) as usize);
         while taken.len() < most as usize {
             let Some(live) = next(self, taken.is_empty()) else { break };
             let alone = live.alone;
@@ -182,8 +186,8 @@ impl Queue {
     }
 
     /// The next in line for this sender, unless it must go alone and may not.
-    fn take_next(&mut self, sender: usize, may_be_alone: bool) -> Option<Live> {
-        let first = |(refused_by, lives): (&Senders, &BTreeMap<Order, Live>)| {
+    fn take_next(&mut self, sender: usize, may_be_alone: bool) -> Option<ActiveTarget> {
+        let first = |(refused_by, lives): (&Senders, &BTreeMap<TargetNo, ActiveTarget>)| {
             lives.first_key_value().map(|(order, live)| (*order, *refused_by, live.alone))
         };
         let Some((order, refused_by, alone)) = self.open_to(sender).filter_map(first).min() else {
@@ -211,7 +215,7 @@ impl Queue {
     }
 
     /// Takes those who were begun, in no order that matters.
-    pub(super) fn take_begun(&mut self) -> Vec<Live> {
+    pub(super) fn take_begun(&mut self) -> Vec<ActiveTarget> {
         let ready = std::mem::take(&mut self.ready).into_values().flat_map(BTreeMap::into_values);
         ready.chain(std::mem::take(&mut self.delayed).into_values()).chain(self.apart.drain()).collect()
     }

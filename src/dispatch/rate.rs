@@ -31,18 +31,18 @@ pub enum Rate {
 
 /// What a pacer is to keep to before it has learned anything.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pace {
+pub struct RatePolicy {
     /// Requests a second, sustained; no end of them where only the gate counts.
     pub per_second: f64,
     /// Requests that may leave at once after a pause.
     pub burst: u32,
     /// Whether the pacer may go beyond that.
-    pub kind: Kind,
+    pub kind: RateKind,
 }
 
 /// Whether a pacer may leave the pace that it began with.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Kind {
+pub enum RateKind {
     /// A documented quota: where it begins. What the limiter really grants is learned, less or more than that.
     Documented {
         /// The time of the quota. A simulator whose clock runs faster has a shorter one.
@@ -56,61 +56,61 @@ pub enum Kind {
     Gate,
 }
 
-impl Pace {
+impl RatePolicy {
     /// The documented quota of one app in one tenant: 3,000 writes in 150 s. `speed` is how much faster than the real
     /// one a simulator's clock runs; 1 against Graph.
-    pub fn app_in_tenant(speed: f64) -> Pace {
-        Pace::documented(APP_IN_TENANT, false, speed)
+    pub fn app_in_tenant(speed: f64) -> RatePolicy {
+        RatePolicy::documented(APP_IN_TENANT, false, speed)
     }
 
     /// The documented quota of all apps together in one tenant: 18,000 writes in 300 s.
-    pub fn tenant(speed: f64) -> Pace {
-        Pace::documented(TENANT, true, speed)
+    pub fn tenant(speed: f64) -> RatePolicy {
+        RatePolicy::documented(TENANT, true, speed)
     }
 
     /// The documented quota of one app over all tenants: 35,000 writes in 300 s.
-    pub fn app_everywhere(speed: f64) -> Pace {
-        Pace::documented(APP_EVERYWHERE, true, speed)
+    pub fn app_everywhere(speed: f64) -> RatePolicy {
+        RatePolicy::documented(APP_EVERYWHERE, true, speed)
     }
 
     /// So many requests a second and never more, and so many at once after a pause.
-    pub fn fixed(per_second: f64, burst: u32) -> Pace {
-        Pace { per_second, burst, kind: Kind::Fixed }
+    pub fn fixed(per_second: f64, burst: u32) -> RatePolicy {
+        RatePolicy { per_second, burst, kind: RateKind::Fixed }
     }
 
     /// No pace: only a 429 holds anything back. For the scopes above an app's where `--rate` sets the app's own.
-    pub fn gate() -> Pace {
-        Pace { per_second: f64::INFINITY, burst: u32::MAX, kind: Kind::Gate }
+    pub fn gate() -> RatePolicy {
+        RatePolicy { per_second: f64::INFINITY, burst: u32::MAX, kind: RateKind::Gate }
     }
 
-    fn documented((limit, window): (u32, Duration), wide: bool, speed: f64) -> Pace {
+    fn documented((limit, window): (u32, Duration), wide: bool, speed: f64) -> RatePolicy {
         let window = window.div_f64(speed.clamp(1e-3, 1e6));
         let per_second = f64::from(limit) / window.as_secs_f64();
-        Pace { per_second, burst: limit, kind: Kind::Documented { window, wide } }
+        RatePolicy { per_second, burst: limit, kind: RateKind::Documented { window, wide } }
     }
 }
 
 /// The paces of a run, one for each of Graph's limits on writes.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pacing {
+pub struct PacingSettings {
     /// An app in a tenant.
-    pub app: Pace,
+    pub app: RatePolicy,
     /// A tenant, all its apps together.
-    pub tenant: Pace,
+    pub tenant: RatePolicy,
     /// An app, over all its tenants.
-    pub everywhere: Pace,
+    pub everywhere: RatePolicy,
 }
 
-impl Pacing {
+impl PacingSettings {
     /// A pace of each app in each tenant, and no other.
-    pub fn of_app(app: Pace) -> Pacing {
-        Pacing { app, tenant: Pace::gate(), everywhere: Pace::gate() }
+    pub fn of_app(app: RatePolicy) -> PacingSettings {
+        PacingSettings { app, tenant: RatePolicy::gate(), everywhere: RatePolicy::gate() }
     }
 
     /// How fast so many apps send together in one tenant: the sum of theirs, and no more than the tenant's.
-    pub fn of_apps(&self, apps: usize) -> Pace {
+    pub fn of_apps(&self, apps: usize) -> RatePolicy {
         let apps = u32::try_from(apps).unwrap_or(u32::MAX).max(1);
-        Pace {
+        RatePolicy {
             per_second: (self.app.per_second * f64::from(apps)).min(self.tenant.per_second),
             burst: self.app.burst.saturating_mul(apps).min(self.tenant.burst),
             kind: self.app.kind,
@@ -120,29 +120,31 @@ impl Pacing {
 
 impl Rate {
     /// The paces for this rate. A given one holds for each app in each tenant, and is all that binds.
-    pub fn pacing(self, burst: Option<u32>, speed: f64) -> Pacing {
+    pub fn pacing(self, burst: Option<u32>, speed: f64) -> PacingSettings {
         let app = self.pace(burst, speed);
         match self {
-            Rate::Auto => {
-                Pacing { app, tenant: Pace::tenant(speed), everywhere: Pace::app_everywhere(speed) }
-            }
-            Rate::Fixed { .. } => Pacing::of_app(app),
+            Rate::Auto => PacingSettings {
+                app,
+                tenant: RatePolicy::tenant(speed),
+                everywhere: RatePolicy::app_everywhere(speed),
+            },
+            Rate::Fixed { .. } => PacingSettings::of_app(app),
         }
     }
 
     /// The pace of one app in one tenant for this rate, with the burst that was asked for. `speed` is how much faster
     /// than the real one a simulator's clock runs; 1 against Graph.
-    pub fn pace(self, burst: Option<u32>, speed: f64) -> Pace {
+    pub fn pace(self, burst: Option<u32>, speed: f64) -> RatePolicy {
         match self {
             Rate::Auto => {
-                let pace = Pace::app_in_tenant(speed);
-                Pace { burst: burst.unwrap_or(pace.burst), ..pace }
+                let pace = RatePolicy::app_in_tenant(speed);
+                RatePolicy { burst: burst.unwrap_or(pace.burst), ..pace }
             }
             Rate::Fixed { count, window } => {
                 let per_second = f64::from(count) / window.as_secs_f64();
                 // Timers tick by the millisecond: above some hundred a second, ten of them leave together.
                 let smooth = (per_second / 100.0).ceil().clamp(1.0, 1e6) as u32;
-                Pace::fixed(per_second, burst.unwrap_or(smooth))
+                RatePolicy::fixed(per_second, burst.unwrap_or(smooth))
             }
         }
     }
@@ -218,14 +220,14 @@ mod tests {
     fn auto_begins_at_the_documented_quotas() {
         let pace = Rate::Auto.pace(None, 1.0);
         assert_eq!((pace.per_second, pace.burst), (20.0, 3_000));
-        assert_eq!((Pace::tenant(1.0).per_second, Pace::tenant(1.0).burst), (60.0, 18_000));
-        assert_eq!(Pace::app_everywhere(1.0).burst, 35_000);
-        let fast = Pace::app_in_tenant(60.0);
+        assert_eq!((RatePolicy::tenant(1.0).per_second, RatePolicy::tenant(1.0).burst), (60.0, 18_000));
+        assert_eq!(RatePolicy::app_everywhere(1.0).burst, 35_000);
+        let fast = RatePolicy::app_in_tenant(60.0);
         assert_eq!(
             (fast.burst, fast.kind),
-            (3_000, Kind::Documented { window: Duration::from_millis(2_500), wide: false })
+            (3_000, RateKind::Documented { window: Duration::from_millis(2_500), wide: false })
         );
-        assert_eq!("20/s".parse::<Rate>().unwrap().pace(None, 1.0), Pace::fixed(20.0, 1));
+        assert_eq!("20/s".parse::<Rate>().unwrap().pace(None, 1.0), RatePolicy::fixed(20.0, 1));
         assert_eq!("5000/s".parse::<Rate>().unwrap().pace(None, 1.0).burst, 50);
     }
 }

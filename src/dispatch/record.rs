@@ -8,24 +8,31 @@ use std::collections::VecDeque;
 use tokio::sync::watch;
 
 use crate::event::Event;
-use crate::journal::{Journal, JournalError, Synced};
+use crate::journal::{Journal, JournalError, SyncedCount};
 
 /// The journal and whoever listens.
-pub(super) struct Recorder<L> {
+pub(super) struct AttemptRecorder<L> {
     journal: Journal,
     listen: L,
     /// Gathered, to be told when written.
     unwritten: Vec<Event>,
     /// Outcomes, to be told when the journal is synced up to the end of their lines.
     unsynced: VecDeque<(u64, Event)>,
-    synced: watch::Receiver<Synced>,
+    synced: watch::Receiver<SyncedCount>,
     failure: Option<JournalError>,
 }
 
-impl<L: FnMut(&Event)> Recorder<L> {
+impl<L: FnMut(&Event)> AttemptRecorder<L> {
     pub(super) fn new(journal: Journal, listen: L) -> Self {
         let synced = journal.synced();
-        Recorder { journal, listen, unwritten: Vec::new(), unsynced: VecDeque::new(), synced, failure: None }
+        AttemptRecorder {
+            journal,
+            listen,
+            unwritten: Vec::new(),
+            unsynced: VecDeque::new(),
+            synced,
+            failure: None,
+        }
     }
 
     /// Why nothing can be recorded any more, if that is so.
@@ -109,7 +116,7 @@ impl<L: FnMut(&Event)> Recorder<L> {
     pub(super) fn close(mut self, last: Event) -> Result<(), JournalError> {
         self.append(&last);
         self.write();
-        let Recorder { journal, mut listen, unsynced, failure, .. } = self;
+        let AttemptRecorder { journal, mut listen, unsynced, failure, .. } = self;
         if let Some(failure) = failure {
             return Err(failure);
         }

@@ -12,7 +12,7 @@
 //! nothing of the others; so others are asked before all are given up. Only a success proves the permission, and only a
 //! 403 speaks against it: a 404 or a failure may come before anybody looks at permissions and roles.
 
-use crate::event::Stop;
+use crate::event::StopReason;
 use crate::outcome::{Accepted, Outcome};
 
 /// So many are refused before others are asked.
@@ -24,8 +24,8 @@ const ELSEWHERE: u32 = 20;
 
 /// Watches the users of one tenant as they settle, until one is revoked.
 #[derive(Debug)]
-pub(super) struct Refusals {
-    state: State,
+pub(super) struct ForbiddenStreak {
+    state: StreakState,
     /// Users to be done.
     planned: u64,
     settled: u64,
@@ -37,7 +37,7 @@ pub(super) struct Refusals {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum StreakState {
     InOrder,
     Elsewhere,
     Known,
@@ -45,7 +45,7 @@ enum State {
 
 /// Of whom an outcome is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Whom {
+pub(super) struct RefusalSubject {
     /// A user who was asked out of turn.
     pub(super) from_elsewhere: bool,
     /// A user known to hold a role.
@@ -54,35 +54,36 @@ pub(super) struct Whom {
 
 /// What follows from an outcome.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Consequence {
+pub(super) enum RefusalConsequence {
     /// So many others are to be asked, from elsewhere in the plan, before anybody else.
     AskElsewhere(u32),
     /// All others follow in the plan's order.
     GoOnInOrder,
     /// Nothing more should be sent in this tenant.
-    Stop(Stop),
+    Stop(StopReason),
 }
 
-impl Refusals {
-    pub(super) fn new(accepted: &Accepted, planned: u64) -> Refusals {
-        let state = if accepted.settles(Outcome::Forbidden) { State::Known } else { State::InOrder };
-        Refusals { state, planned, settled: 0, refused: 0, refused_elsewhere: 0, ordinary: false }
+impl ForbiddenStreak {
+    pub(super) fn new(accepted: &Accepted, planned: u64) -> ForbiddenStreak {
+        let state =
+            if accepted.settles(Outcome::Forbidden) { StreakState::Known } else { StreakState::InOrder };
+        ForbiddenStreak { state, planned, settled: 0, refused: 0, refused_elsewhere: 0, ordinary: false }
     }
 
     /// Somebody was revoked in this tenant, by whichever process of the run.
     pub(super) fn permitted(&mut self) {
-        self.state = State::Known;
+        self.state = StreakState::Known;
     }
 
     /// Takes an outcome; says what follows from it.
-    pub(super) fn settled(&mut self, outcome: Outcome, whom: Whom) -> Option<Consequence> {
+    pub(super) fn settled(&mut self, outcome: Outcome, whom: RefusalSubject) -> Option<RefusalConsequence> {
         self.settled += 1;
         let was = self.state;
         match outcome {
-            _ if was == State::Known => return None,
+            _ if was == StreakState::Known => return None,
             Outcome::Revoked | Outcome::AcceptedNoEffect => {
                 self.permitted();
-                return (was == State::Elsewhere).then_some(Consequence::GoOnInOrder);
+                return (was == StreakState::Elsewhere).then_some(RefusalConsequence::GoOnInOrder);
             }
             Outcome::Forbidden => self.take_refused(whom),
             _ => return self.asked_in_vain(whom.from_elsewhere),
@@ -92,39 +93,41 @@ impl Refusals {
             return Some(self.stop());
         }
         match was {
-            State::InOrder if self.refused >= IN_ORDER => {
-                self.state = State::Elsewhere;
-                Some(Consequence::AskElsewhere(ELSEWHERE))
+            StreakState::InOrder if self.refused >= IN_ORDER => {
+                self.state = StreakState::Elsewhere;
+                Some(RefusalConsequence::AskElsewhere(ELSEWHERE))
             }
-            State::Elsewhere if self.refused_elsewhere >= ELSEWHERE && self.ordinary => Some(self.stop()),
-            State::Elsewhere if self.refused_elsewhere >= ELSEWHERE => {
-                self.state = State::Known;
-                Some(Consequence::GoOnInOrder)
+            StreakState::Elsewhere if self.refused_elsewhere >= ELSEWHERE && self.ordinary => {
+                Some(self.stop())
+            }
+            StreakState::Elsewhere if self.refused_elsewhere >= ELSEWHERE => {
+                self.state = StreakState::Known;
+                Some(RefusalConsequence::GoOnInOrder)
             }
             _ => None,
         }
     }
 
     /// Somebody's answer says nothing, or does not come for now: where it was awaited, another is asked instead.
-    pub(super) fn asked_in_vain(&self, from_elsewhere: bool) -> Option<Consequence> {
-        let awaited = from_elsewhere && self.state == State::Elsewhere;
-        awaited.then_some(Consequence::AskElsewhere(1))
+    pub(super) fn asked_in_vain(&self, from_elsewhere: bool) -> Option<RefusalConsequence> {
+        let awaited = from_elsewhere && self.state == StreakState::Elsewhere;
+        awaited.then_some(RefusalConsequence::AskElsewhere(1))
     }
 
-    fn take_refused(&mut self, whom: Whom) {
+    fn take_refused(&mut self, whom: RefusalSubject) {
         self.refused += 1;
         self.refused_elsewhere += u32::from(whom.from_elsewhere);
         self.ordinary |= !whom.administrator;
     }
 
-    fn stop(&self) -> Consequence {
+    fn stop(&self) -> RefusalConsequence {
         let first = self.refused - self.refused_elsewhere;
         let others = match self.refused_elsewhere {
             0 => String::new(),
             others => format!(", and {others} others who were tried from further down the list"),
         };
         let detail = format!("Graph refused the first {first} users (403){others}: {MISSING_PERMISSION}");
-        Consequence::Stop(Stop::Permission { detail })
+        RefusalConsequence::Stop(StopReason::Permission { detail })
     }
 }
 
@@ -141,23 +144,28 @@ mod tests {
 
     use super::*;
 
-    const FIRST: Whom = Whom { from_elsewhere: false, administrator: false };
-    const ADMIN: Whom = Whom { administrator: true, ..FIRST };
-    const OTHER: Whom = Whom { from_elsewhere: true, ..FIRST };
-    const OTHER_ADMIN: Whom = Whom { administrator: true, ..OTHER };
+    const FIRST: RefusalSubject = RefusalSubject { from_elsewhere: false, administrator: false };
+    const ADMIN: RefusalSubject = RefusalSubject { administrator: true, ..FIRST };
+    const OTHER: RefusalSubject = RefusalSubject { from_elsewhere: true, ..FIRST };
+    const OTHER_ADMIN: RefusalSubject = RefusalSubject { administrator: true, ..OTHER };
 
-    fn refusals(planned: u64) -> Refusals {
-        Refusals::new(&Accepted::default(), planned)
+    fn refusals(planned: u64) -> ForbiddenStreak {
+        ForbiddenStreak::new(&Accepted::default(), planned)
     }
 
     /// What follows from the last of so many.
-    fn after(refusals: &mut Refusals, count: usize, outcome: Outcome, whom: Whom) -> Option<Consequence> {
+    fn after(
+        refusals: &mut ForbiddenStreak,
+        count: usize,
+        outcome: Outcome,
+        whom: RefusalSubject,
+    ) -> Option<RefusalConsequence> {
         let mut all = (0..count).map(|_| refusals.settled(outcome, whom));
         all.nth(count - 1)?
     }
 
-    fn asks(count: u32) -> Option<Consequence> {
-        Some(Consequence::AskElsewhere(count))
+    fn asks(count: u32) -> Option<RefusalConsequence> {
+        Some(RefusalConsequence::AskElsewhere(count))
     }
 
     #[test]
@@ -168,7 +176,7 @@ mod tests {
         // Those in flight are no others.
         assert_eq!(after(&mut all, 12, Forbidden, FIRST), None);
         assert_eq!(after(&mut all, 19, Forbidden, OTHER), None);
-        let Some(Consequence::Stop(stop)) = after(&mut all, 1, Forbidden, OTHER) else { panic!() };
+        let Some(RefusalConsequence::Stop(stop)) = after(&mut all, 1, Forbidden, OTHER) else { panic!() };
         assert_eq!(stop.exit_code(), 4);
         let said = stop.to_string();
         for part in ["first 32 users", "20 others", "User.RevokeSessions.All", "Helpdesk Administrator"] {
@@ -181,7 +189,7 @@ mod tests {
         for success in [Revoked, AcceptedNoEffect] {
             let mut all = refusals(1_000);
             after(&mut all, 20, Forbidden, FIRST);
-            assert_eq!(after(&mut all, 1, success, OTHER), Some(Consequence::GoOnInOrder));
+            assert_eq!(after(&mut all, 1, success, OTHER), Some(RefusalConsequence::GoOnInOrder));
             assert_eq!(after(&mut all, 500, Forbidden, FIRST), None);
         }
         let mut all = refusals(1_000);
@@ -198,19 +206,19 @@ mod tests {
         assert_eq!(after(&mut all, 1, NotFound, OTHER), asks(1));
         assert_eq!(after(&mut all, 1, Failed, OTHER), asks(1));
         assert_eq!(after(&mut all, 1, Failed, FIRST), None);
-        assert!(matches!(after(&mut all, 20, Forbidden, OTHER), Some(Consequence::Stop(_))));
+        assert!(matches!(after(&mut all, 20, Forbidden, OTHER), Some(RefusalConsequence::Stop(_))));
     }
 
     #[test]
     fn administrators_alone_stop_nothing() {
         let mut all = refusals(1_000);
         assert_eq!(after(&mut all, 20, Forbidden, ADMIN), asks(20));
-        assert_eq!(after(&mut all, 20, Forbidden, OTHER_ADMIN), Some(Consequence::GoOnInOrder));
+        assert_eq!(after(&mut all, 20, Forbidden, OTHER_ADMIN), Some(RefusalConsequence::GoOnInOrder));
         assert_eq!(after(&mut all, 500, Forbidden, FIRST), None);
         let mut one = refusals(1_000);
         after(&mut one, 20, Forbidden, ADMIN);
         after(&mut one, 1, Forbidden, OTHER);
-        assert!(matches!(after(&mut one, 19, Forbidden, OTHER_ADMIN), Some(Consequence::Stop(_))));
+        assert!(matches!(after(&mut one, 19, Forbidden, OTHER_ADMIN), Some(RefusalConsequence::Stop(_))));
     }
 
     #[test]
@@ -218,7 +226,7 @@ mod tests {
         for planned in [20, 33] {
             let mut all = refusals(planned);
             let last = after(&mut all, planned as usize, Forbidden, FIRST);
-            assert!(matches!(last, Some(Consequence::Stop(_))), "{planned}");
+            assert!(matches!(last, Some(RefusalConsequence::Stop(_))), "{planned}");
         }
         let mut admins = refusals(33);
         assert_eq!(after(&mut admins, 33, Forbidden, ADMIN), None);
@@ -231,7 +239,7 @@ mod tests {
 
     #[test]
     fn accepted_refusals_stop_nothing() {
-        let mut all = Refusals::new(&[Forbidden].into_iter().collect(), 1_000);
+        let mut all = ForbiddenStreak::new(&[Forbidden].into_iter().collect(), 1_000);
         assert_eq!(after(&mut all, 500, Forbidden, FIRST), None);
     }
 }

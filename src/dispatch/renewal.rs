@@ -13,29 +13,29 @@ use crate::identity::{SignInError, TokenAge};
 const AGAIN_AFTER: Duration = Duration::from_secs(15);
 
 /// The renewals under way of all apps: whose each is, and how it ended.
-pub(super) type Renewals = JoinSet<(Whose, Result<(), SignInError>)>;
+pub(super) type Renewals = JoinSet<(SenderId, Result<(), SignInError>)>;
 
 /// A renewal that came to its end, and which task it was.
-pub(super) type Joined = Result<(Id, (Whose, Result<(), SignInError>)), JoinError>;
+pub(super) type JoinedRenewal = Result<(Id, (SenderId, Result<(), SignInError>)), JoinError>;
 
 /// An app of a tenant, by their places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Whose {
+pub(super) struct SenderId {
     pub(super) lane: usize,
     pub(super) sender: usize,
 }
 
 /// How an app's token stands in this run.
 #[derive(Debug, Default)]
-pub(super) struct Renewal {
-    under_way: Option<UnderWay>,
+pub(super) struct RunningRenewal {
+    under_way: Option<RenewalsInFlight>,
     /// The token made after a 401, as long as Graph has not taken it.
     unproved: Option<u64>,
     not_before: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct UnderWay {
+struct RenewalsInFlight {
     id: Id,
     task: AbortHandle,
     stale: u64,
@@ -44,7 +44,7 @@ struct UnderWay {
     after_401: bool,
 }
 
-impl UnderWay {
+impl RenewalsInFlight {
     /// Whether its token will do after a 401 for the token `serial`: one that was begun ahead of time knows
     /// nothing of a challenge's claims, and one in place of an earlier token is over and only not noticed yet.
     fn serves(&self, serial: u64, claims: Option<&String>) -> bool {
@@ -54,7 +54,7 @@ impl UnderWay {
 
 /// How a renewal ended.
 #[derive(Debug)]
-pub(super) enum Renewed {
+pub(super) enum RenewalResult {
     /// There is a new token.
     Token,
     /// It failed, and the old token is still good.
@@ -63,20 +63,20 @@ pub(super) enum Renewed {
     Failed(SignInError),
 }
 
-impl Renewal {
+impl RunningRenewal {
     /// Starts a renewal where the token grows old.
-    pub(super) fn ahead<G: Graph>(&mut self, graph: &Arc<G>, whose: Whose, renewals: &mut Renewals) {
+    pub(super) fn ahead<G: Graph>(&mut self, graph: &Arc<G>, whose: SenderId, renewals: &mut Renewals) {
         let token = graph.token();
         match token.age {
             TokenAge::Fresh => {}
             TokenAge::Ended => match &mut self.under_way {
                 Some(under_way) => under_way.holds = true,
-                None => self.start(graph, whose, renewals, Wanted::ahead(token.serial, true)),
+                None => self.start(graph, whose, renewals, PendingRenewal::ahead(token.serial, true)),
             },
             TokenAge::Aging => {
                 let waits = self.not_before.is_some_and(|at| Instant::now() < at);
                 if self.under_way.is_none() && !waits {
-                    self.start(graph, whose, renewals, Wanted::ahead(token.serial, false));
+                    self.start(graph, whose, renewals, PendingRenewal::ahead(token.serial, false));
                 }
             }
         }
@@ -86,7 +86,7 @@ impl Renewal {
     pub(super) fn answer_401<G: Graph>(
         &mut self,
         graph: &Arc<G>,
-        whose: Whose,
+        whose: SenderId,
         renewals: &mut Renewals,
         (serial, claims): (u64, Option<String>),
     ) -> bool {
@@ -102,7 +102,7 @@ impl Renewal {
                 under_way.after_401 = true;
             }
             _ => {
-                let wanted = Wanted { stale: serial, claims, holds: true, after_401: true };
+                let wanted = PendingRenewal { stale: serial, claims, holds: true, after_401: true };
                 self.start(graph, whose, renewals, wanted);
             }
         }
@@ -116,14 +116,20 @@ impl Renewal {
         }
     }
 
-    fn start<G: Graph>(&mut self, graph: &Arc<G>, whose: Whose, renewals: &mut Renewals, wanted: Wanted) {
+    fn start<G: Graph>(
+        &mut self,
+        graph: &Arc<G>,
+        whose: SenderId,
+        renewals: &mut Renewals,
+        wanted: PendingRenewal,
+    ) {
         if let Some(superseded) = self.under_way.take() {
             superseded.task.abort();
         }
-        let Wanted { stale, claims, holds, after_401 } = wanted;
+        let PendingRenewal { stale, claims, holds, after_401 } = wanted;
         let graph = Arc::clone(graph);
         let task = renewals.spawn(async move { (whose, graph.renew(stale, claims).await) });
-        self.under_way = Some(UnderWay { id: task.id(), task, stale, holds, after_401 });
+        self.under_way = Some(RenewalsInFlight { id: task.id(), task, stale, holds, after_401 });
     }
 
     /// Whether this is the renewal under way, and not one that was superseded.
@@ -137,42 +143,46 @@ impl Renewal {
     }
 
     /// Takes the end of the renewal under way.
-    pub(super) fn ended<G: Graph>(&mut self, graph: &Arc<G>, result: Result<(), SignInError>) -> Renewed {
-        let Some(under_way) = self.under_way.take() else { return Renewed::NotYet };
+    pub(super) fn ended<G: Graph>(
+        &mut self,
+        graph: &Arc<G>,
+        result: Result<(), SignInError>,
+    ) -> RenewalResult {
+        let Some(under_way) = self.under_way.take() else { return RenewalResult::NotYet };
         match result {
             Ok(()) => {
                 if under_way.after_401 {
                     self.unproved = Some(graph.token().serial);
                 }
-                Renewed::Token
+                RenewalResult::Token
             }
-            Err(error) if under_way.holds => Renewed::Failed(error),
+            Err(error) if under_way.holds => RenewalResult::Failed(error),
             Err(error) => {
                 tracing::warn!(%error, "the token could not be renewed yet");
                 self.not_before = Some(Instant::now() + AGAIN_AFTER);
-                Renewed::NotYet
+                RenewalResult::NotYet
             }
         }
     }
 
     /// The renewal under way broke down.
-    pub(super) fn broke_down(&mut self, error: &JoinError) -> Renewed {
+    pub(super) fn broke_down(&mut self, error: &JoinError) -> RenewalResult {
         self.under_way = None;
         tracing::error!(%error, "a token's renewal broke down");
-        Renewed::Failed(SignInError::Broken)
+        RenewalResult::Failed(SignInError::Broken)
     }
 }
 
 /// A renewal that is to begin.
-struct Wanted {
+struct PendingRenewal {
     stale: u64,
     claims: Option<String>,
     holds: bool,
     after_401: bool,
 }
 
-impl Wanted {
-    fn ahead(stale: u64, holds: bool) -> Wanted {
-        Wanted { stale, claims: None, holds, after_401: false }
+impl PendingRenewal {
+    fn ahead(stale: u64, holds: bool) -> PendingRenewal {
+        PendingRenewal { stale, claims: None, holds, after_401: false }
     }
 }

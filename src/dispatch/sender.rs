@@ -2,35 +2,35 @@
 
 use std::sync::Arc;
 
-use super::Pacing;
+use super::PacingSettings;
 use super::pacer::Pacer;
-use super::renewal::{Renewal, Renewals, Whose};
-use super::shared::Everywhere;
-use super::width::Gathering;
+use super::renewal::{Renewals, RunningRenewal, SenderId};
+use super::shared::AppLimitId;
+use super::width::BatchLinger;
 use crate::graph::Graph;
 
 /// So many 403s in a row that other apps did not get for the same users mean that an app lost its permission.
 const CONTRADICTED: u32 = 3;
 
 /// An app that sends in a tenant.
-pub struct App<G> {
+pub struct SendingApp<G> {
     /// Its way to Graph.
     pub graph: Arc<G>,
     /// The app's id, for the journal, where more than one sends.
     pub id: Option<Arc<str>>,
     /// Which of the run's limits over all tenants holds for it, if one does.
-    pub everywhere: Option<Everywhere>,
+    pub everywhere: Option<AppLimitId>,
 }
 
 /// The same, at work.
 pub(super) struct Sender<G> {
     pub(super) graph: Arc<G>,
     pub(super) id: Option<Arc<str>>,
-    pub(super) everywhere: Option<Everywhere>,
+    pub(super) everywhere: Option<AppLimitId>,
     pub(super) pacer: Pacer,
-    pub(super) renewal: Renewal,
+    pub(super) renewal: RunningRenewal,
     /// Since when users wait for others to share their request.
-    pub(super) gathering: Option<Gathering>,
+    pub(super) gathering: Option<BatchLinger>,
     /// It sends nothing any more.
     pub(super) is_dropped: bool,
     /// 403s in a row that another app did not get.
@@ -38,13 +38,13 @@ pub(super) struct Sender<G> {
 }
 
 impl<G: Graph> Sender<G> {
-    pub(super) fn new(app: App<G>, pacing: &Pacing, planned: u64) -> Sender<G> {
+    pub(super) fn new(app: SendingApp<G>, pacing: &PacingSettings, planned: u64) -> Sender<G> {
         Sender {
             graph: app.graph,
             id: app.id,
             everywhere: app.everywhere,
             pacer: Pacer::new(pacing.app, planned),
-            renewal: Renewal::default(),
+            renewal: RunningRenewal::default(),
             gathering: None,
             is_dropped: false,
             contradicted: 0,
@@ -52,7 +52,7 @@ impl<G: Graph> Sender<G> {
     }
 
     /// Whether it may send as far as its token is concerned; an old one is renewed beside the work.
-    pub(super) fn has_token(&mut self, whose: Whose, renewals: &mut Renewals) -> bool {
+    pub(super) fn has_token(&mut self, whose: SenderId, renewals: &mut Renewals) -> bool {
         self.renewal.ahead(&self.graph, whose, renewals);
         !self.renewal.holds_sending()
     }

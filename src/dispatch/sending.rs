@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::lane::Step;
-use super::live::Live;
-use super::renewal::Whose;
-use super::{Departed, Dispatcher, Flight, forecast, now};
-use crate::event::{Event, Sent, Stop};
-use crate::graph::{Graph, Request};
+use super::lane::LaneStep;
+use super::live::ActiveTarget;
+use super::renewal::SenderId;
+use super::{DispatchedAttempt, Dispatcher, InFlightRequest, forecast, now};
+use crate::event::{Event, SentEvent, StopReason};
+use crate::graph::{BatchRequest, Graph};
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// Launches all that may leave now; gives the instant at which to look again.
@@ -36,13 +36,13 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let step = self.lanes[lane].step(lane, &mut self.shared, &mut self.renewals, now);
         self.shared.turn_is_over();
         match step {
-            Step::Leave { sender, lives } => {
-                self.stage(Whose { lane, sender }, lives, now);
+            LaneStep::Leave { sender, lives } => {
+                self.stage(SenderId { lane, sender }, lives, now);
                 self.schedule.has_sent(lane);
                 self.schedule.at(lane, now);
             }
-            Step::Rest { until: Some(until) } => self.schedule.at(lane, until),
-            Step::Rest { until: None } => {}
+            LaneStep::Rest { until: Some(until) } => self.schedule.at(lane, until),
+            LaneStep::Rest { until: None } => {}
         }
     }
 
@@ -55,8 +55,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Counts a request for these targets and gathers their `sent` lines.
-    fn stage(&mut self, whose: Whose, mut lives: Vec<Live>, left: Instant) {
-        let Whose { lane, sender } = whose;
+    fn stage(&mut self, whose: SenderId, mut lives: Vec<ActiveTarget>, left: Instant) {
+        let SenderId { lane, sender } = whose;
         let counted = self.lanes[lane].depart(sender, lives.len() as u32, &mut self.shared);
         let app_id = self.lanes[lane].senders[sender].id.clone();
         let at = now();
@@ -66,7 +66,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             let text = user.to_string();
             let request = live.depart(user);
             live.work.first_sent_at.get_or_insert(at);
-            self.recorder.note(Event::Sent(Sent {
+            self.recorder.note(Event::Sent(SentEvent {
                 at,
                 target: live.work.order,
                 user: text,
@@ -76,8 +76,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             }));
             requests.push(request);
         }
-        let departed = Departed { whose, counted, at: left };
-        self.staged.push((Flight { departed, lives }, requests));
+        let departed = DispatchedAttempt { whose, counted, at: left };
+        self.staged.push((InFlightRequest { departed, lives }, requests));
     }
 
     /// Writes the gathered lines, then lets the requests go; never the other way round.
@@ -92,7 +92,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
     }
 
-    fn let_go(&mut self, flight: Flight, mut requests: Vec<Request>) {
+    fn let_go(&mut self, flight: InFlightRequest, mut requests: Vec<BatchRequest>) {
         let graph = Arc::clone(&self.sender(flight.departed.whose).graph);
         let handle = match (requests.len(), requests.pop()) {
             (1, Some(only)) => self.workers.spawn(async move { vec![graph.revoke(only).await] }),
@@ -105,8 +105,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// A request did not leave after all.
-    fn take_back(&mut self, flight: Flight) {
-        let Flight { departed, lives } = flight;
+    fn take_back(&mut self, flight: InFlightRequest) {
+        let InFlightRequest { departed, lives } = flight;
         let lane = departed.whose.lane;
         self.lanes[lane].width.taken_back();
         for mut live in lives {
@@ -129,7 +129,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         } else {
             return;
         };
-        self.stop(Stop::Deadline { detail: detail.to_owned() });
+        self.stop(StopReason::Deadline { detail: detail.to_owned() });
     }
 
     /// Whether Graph asked all lanes that have anything left to wait so long.

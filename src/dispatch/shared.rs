@@ -7,16 +7,16 @@ use std::collections::{HashSet, VecDeque};
 
 use tokio::time::Instant;
 
-use super::lane::Tenant;
-use super::pacer::{Departure, Pacer, Permit};
-use super::rate::Pacing;
+use super::lane::LaneTenant;
+use super::pacer::{Pacer, PacerDecision, Permit};
+use super::rate::PacingSettings;
 
 /// One of a run's limits that hold for an app over all its tenants, by its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Everywhere(pub usize);
+pub struct AppLimitId(pub usize);
 
 /// The limits of all such apps.
-pub(super) struct Shared {
+pub(super) struct AppWideLimits {
     apps: Vec<SharedApp>,
     /// Whose turn it is, and in which app's line: a lane.
     called: Option<(usize, usize)>,
@@ -29,11 +29,11 @@ struct SharedApp {
     in_line: HashSet<usize>,
 }
 
-impl Shared {
-    pub(super) fn new<G>(tenants: &[Tenant<G>], pacing: &Pacing) -> Shared {
+impl AppWideLimits {
+    pub(super) fn new<G>(tenants: &[LaneTenant<G>], pacing: &PacingSettings) -> AppWideLimits {
         let mut planned: Vec<u64> = Vec::new();
         for tenant in tenants {
-            for Everywhere(place) in tenant.apps.iter().filter_map(|app| app.everywhere) {
+            for AppLimitId(place) in tenant.apps.iter().filter_map(|app| app.everywhere) {
                 planned.resize(planned.len().max(place + 1), 0);
                 planned[place] += tenant.work.len() as u64;
             }
@@ -43,24 +43,24 @@ impl Shared {
             line: VecDeque::new(),
             in_line: HashSet::new(),
         };
-        Shared { apps: planned.into_iter().map(app).collect(), called: None }
+        AppWideLimits { apps: planned.into_iter().map(app).collect(), called: None }
     }
 
     /// How many users of this lane the app's limit lets go; none where the lane must stand in line.
-    pub(super) fn permit(&mut self, app: Everywhere, lane: usize, wanted: u32) -> Option<u32> {
+    pub(super) fn permit(&mut self, app: AppLimitId, lane: usize, wanted: u32) -> Option<u32> {
         let called = self.called == Some((app.0, lane));
         let app = &mut self.apps[app.0];
         if !called && !app.line.is_empty() {
             return None;
         }
         match app.pacer.permit(wanted) {
-            Permit::Go(users) => Some(users),
-            Permit::NotBefore(_) | Permit::AfterAnswer => None,
+            PacerDecision::Go(users) => Some(users),
+            PacerDecision::NotBefore(_) | PacerDecision::AfterAnswer => None,
         }
     }
 
     /// The lane waits for this app, behind the others.
-    pub(super) fn stand_in_line(&mut self, app: Everywhere, lane: usize) {
+    pub(super) fn stand_in_line(&mut self, app: AppLimitId, lane: usize) {
         let app = &mut self.apps[app.0];
         if app.in_line.insert(lane) {
             app.line.push_back(lane);
@@ -69,7 +69,7 @@ impl Shared {
 
     /// Calls the next lane, if an app may send. Its turn lasts until [`turn_is_over`](Self::turn_is_over).
     pub(super) fn call(&mut self) -> Option<usize> {
-        let may_send = |app: &mut SharedApp| matches!(app.pacer.permit(1), Permit::Go(_));
+        let may_send = |app: &mut SharedApp| matches!(app.pacer.permit(1), PacerDecision::Go(_));
         let mut lines = self.apps.iter_mut().enumerate();
         let (place, app) = lines.find_map(|(place, app)| {
             let calls = !app.line.is_empty() && may_send(app);
@@ -89,23 +89,23 @@ impl Shared {
     pub(super) fn next(&mut self) -> Option<Instant> {
         let lines = self.apps.iter_mut().filter(|app| !app.line.is_empty());
         let at = |app: &mut SharedApp| match app.pacer.permit(1) {
-            Permit::NotBefore(at) => Some(at),
-            Permit::Go(_) => Some(Instant::now()),
-            Permit::AfterAnswer => None,
+            PacerDecision::NotBefore(at) => Some(at),
+            PacerDecision::Go(_) => Some(Instant::now()),
+            PacerDecision::AfterAnswer => None,
         };
         lines.filter_map(at).min()
     }
 
     /// Counts users who leave.
-    pub(super) fn depart(&mut self, app: Everywhere, users: u32) -> Departure {
+    pub(super) fn depart(&mut self, app: AppLimitId, users: u32) -> Permit {
         self.apps[app.0].pacer.depart(users)
     }
 
-    pub(super) fn pacer(&self, app: Everywhere) -> &Pacer {
+    pub(super) fn pacer(&self, app: AppLimitId) -> &Pacer {
         &self.apps[app.0].pacer
     }
 
-    pub(super) fn pacer_mut(&mut self, app: Everywhere) -> &mut Pacer {
+    pub(super) fn pacer_mut(&mut self, app: AppLimitId) -> &mut Pacer {
         &mut self.apps[app.0].pacer
     }
 

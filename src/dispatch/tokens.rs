@@ -3,24 +3,24 @@
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::live::Live;
-use super::renewal::{self, Renewed, Whose};
+use super::live::ActiveTarget;
+use super::renewal::{self, RenewalResult, SenderId};
 use super::sender::Sender;
 use super::{Dispatcher, now};
-use crate::event::{Event, Stop};
+use crate::event::{Event, StopReason};
 use crate::graph::Graph;
 use crate::identity::SignInError;
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
-    pub(super) fn sender(&mut self, whose: Whose) -> &mut Sender<G> {
+    pub(super) fn sender(&mut self, whose: SenderId) -> &mut Sender<G> {
         &mut self.lanes[whose.lane].senders[whose.sender]
     }
 
     /// A 401: one fresh token for all, and another try with it. Refused again, the app sends nothing more.
     pub(super) fn take_unauthorized(
         &mut self,
-        whose: Whose,
-        mut live: Live,
+        whose: SenderId,
+        mut live: ActiveTarget,
         token: u64,
         claims: Option<String>,
     ) {
@@ -38,7 +38,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             } else {
                 SignInError::Refused { detail }
             };
-            self.drop_sender(whose, Stop::SignIn { detail: why.to_string() });
+            self.drop_sender(whose, StopReason::SignIn { detail: why.to_string() });
         }
         live.unauthorized = Some(token);
         live.give_try_back();
@@ -46,7 +46,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.lanes[whose.lane].queue.again(live);
     }
 
-    pub(super) fn take_renewed(&mut self, joined: renewal::Joined) {
+    pub(super) fn take_renewed(&mut self, joined: renewal::JoinedRenewal) {
         let renewed = match joined {
             Ok((id, (whose, result))) => {
                 let sender = self.sender(whose);
@@ -59,30 +59,32 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         };
         let Some((whose, renewed)) = renewed else { return };
         match renewed {
-            Renewed::Token => {
+            RenewalResult::Token => {
                 let scope = self.scope(whose.lane, Some(whose.sender));
                 self.recorder.note(Event::Renewed { at: now(), scope });
             }
-            Renewed::NotYet => {}
-            Renewed::Failed(error) => self.drop_sender(whose, Stop::SignIn { detail: error.to_string() }),
+            RenewalResult::NotYet => {}
+            RenewalResult::Failed(error) => {
+                self.drop_sender(whose, StopReason::SignIn { detail: error.to_string() })
+            }
         }
         self.schedule.at(whose.lane, Instant::now());
         self.recorder.write_and_sync();
     }
 
-    fn broke_down(&mut self, error: &JoinError) -> Option<(Whose, Renewed)> {
+    fn broke_down(&mut self, error: &JoinError) -> Option<(SenderId, RenewalResult)> {
         let all = self.lanes.iter_mut().enumerate();
         let mut all = all.flat_map(|(lane, working)| {
             let senders = working.senders.iter_mut().enumerate();
-            senders.map(move |(sender, working)| (Whose { lane, sender }, working))
+            senders.map(move |(sender, working)| (SenderId { lane, sender }, working))
         });
         let (whose, sender) = all.find(|(_, sender)| sender.renewal.is(error.id()))?;
         Some((whose, sender.renewal.broke_down(error)))
     }
 
     /// An app can send nothing more: its work goes to the tenant's others, and where there is none, the tenant stops.
-    pub(super) fn drop_sender(&mut self, whose: Whose, why: Stop) {
-        let Whose { lane, sender } = whose;
+    pub(super) fn drop_sender(&mut self, whose: SenderId, why: StopReason) {
+        let SenderId { lane, sender } = whose;
         if self.lanes[lane].senders[sender].is_dropped {
             return;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::graph::{Body, Loss, Reply, Response};
+use crate::graph::{ErrorBody, HttpResponse, LossKind, UserReply};
 use crate::http::passes;
 use crate::outcome::Outcome;
 
@@ -51,20 +51,20 @@ impl Verdict {
 }
 
 /// Judges a reply.
-pub fn verdict(reply: &Reply) -> Verdict {
+pub fn verdict(reply: &UserReply) -> Verdict {
     match reply {
-        Reply::Lost(lost) => again(match lost.how {
-            Loss::TimedOut => Outcome::InDoubt,
-            Loss::NotSent | Loss::Broken => Outcome::Failed,
+        UserReply::Lost(lost) => again(match lost.how {
+            LossKind::TimedOut => Outcome::InDoubt,
+            LossKind::NotSent | LossKind::Broken => Outcome::Failed,
         }),
-        Reply::Response(response) => of_response(response),
-        Reply::Unbatched(_) => Verdict::Alone,
+        UserReply::Response(response) => of_response(response),
+        UserReply::Unbatched(_) => Verdict::Alone,
     }
 }
 
-fn of_response(response: &Response) -> Verdict {
+fn of_response(response: &HttpResponse) -> Verdict {
     let code = match &response.body {
-        Body::Error { code, .. } => code.as_str(),
+        ErrorBody::Error { code, .. } => code.as_str(),
         _ => "",
     };
     match response.status {
@@ -88,7 +88,7 @@ fn of_response(response: &Response) -> Verdict {
 }
 
 /// The action's documentation says 204 and the service answers 200, so any 2xx will do; what comes with it decides.
-fn of_success(response: &Response) -> Verdict {
+fn of_success(response: &HttpResponse) -> Verdict {
     if response.confirms() { Verdict::Done } else { again(Outcome::Failed) }
 }
 
@@ -96,7 +96,7 @@ fn again(otherwise: Outcome) -> Verdict {
     Verdict::Retry { otherwise, new_connection: false, at_least: None }
 }
 
-fn later(response: &Response) -> Verdict {
+fn later(response: &HttpResponse) -> Verdict {
     Verdict::Retry {
         otherwise: Outcome::Failed,
         new_connection: response.status == 503,
@@ -107,19 +107,19 @@ fn later(response: &Response) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::Lost;
+    use crate::graph::ConnectionLoss;
 
-    fn judged(status: u16, body: Body, request_id: Option<&str>) -> Verdict {
-        verdict(&Reply::Response(Box::new(Response {
+    fn judged(status: u16, body: ErrorBody, request_id: Option<&str>) -> Verdict {
+        verdict(&UserReply::Response(Box::new(HttpResponse {
             status,
             body,
             request_id: request_id.map(str::to_owned),
-            ..Response::default()
+            ..HttpResponse::default()
         })))
     }
 
-    fn error(code: &str) -> Body {
-        Body::Error { code: code.to_owned(), message: String::new() }
+    fn error(code: &str) -> ErrorBody {
+        ErrorBody::Error { code: code.to_owned(), message: String::new() }
     }
 
     /// One letter a status: Done, Retry, Throttled, Unauthorized, and how it settles (forbidden, failed,
@@ -150,8 +150,11 @@ mod tests {
                 _ => 'f',
             };
             let found = letter(&judged(status, error("X"), Some("an-id")));
-            let found =
-                if status / 100 == 2 { letter(&judged(status, Body::Empty, Some("an-id"))) } else { found };
+            let found = if status / 100 == 2 {
+                letter(&judged(status, ErrorBody::Empty, Some("an-id")))
+            } else {
+                found
+            };
             if found != usual {
                 unusual.push_str(&format!("{status}{found} "));
             }
@@ -166,7 +169,7 @@ mod tests {
     fn codes_decide_where_the_status_does_not() {
         assert_eq!(letter(&judged(404, error("Request_ResourceNotFound"), None)), 'n');
         assert_eq!(letter(&judged(404, error("ResourceNotFound"), Some("id"))), 'r');
-        assert_eq!(letter(&judged(404, Body::Html, None)), 'r');
+        assert_eq!(letter(&judged(404, ErrorBody::Html, None)), 'r');
         assert_eq!(letter(&judged(409, error("Directory_ConcurrencyViolation"), None)), 'R');
         assert_eq!(letter(&judged(409, error("Conflict"), None)), 'r');
     }
@@ -174,22 +177,22 @@ mod tests {
     #[test]
     fn a_403_with_a_challenge_is_about_the_token() {
         let claims = Some("{}".to_owned());
-        let response = Response { status: 403, claims: claims.clone(), ..Response::default() };
-        assert_eq!(verdict(&Reply::Response(Box::new(response))), Verdict::Unauthorized { claims });
+        let response = HttpResponse { status: 403, claims: claims.clone(), ..HttpResponse::default() };
+        assert_eq!(verdict(&UserReply::Response(Box::new(response))), Verdict::Unauthorized { claims });
         assert_eq!(letter(&judged(403, error("Authorization_RequestDenied"), None)), 'p');
     }
 
     #[test]
     fn a_403_throttles_where_code_and_headers_say_so() {
         let judged = |status: u16, code: &str, wait: Option<u64>, scope: Option<&str>| {
-            let response = Response {
+            let response = HttpResponse {
                 status,
                 body: error(code),
                 retry_after: wait.map(Duration::from_secs),
                 throttle_scope: scope.map(str::to_owned),
-                ..Response::default()
+                ..HttpResponse::default()
             };
-            letter(&verdict(&Reply::Response(Box::new(response))))
+            letter(&verdict(&UserReply::Response(Box::new(response))))
         };
         let scope = Some("Tenant_Application/Write/app/tenant");
         assert_eq!(judged(403, "TooManyRequests", Some(7), None), 'T');
@@ -208,19 +211,19 @@ mod tests {
         let text = || "Blocked by policy".to_owned();
         for status in [200, 201, 202, 204, 299] {
             let judged = |body, id| letter(&judged(status, body, id));
-            assert_eq!(judged(Body::Truth(true), None), 'D');
-            assert_eq!(judged(Body::OData, None), 'D');
-            for marked in [Body::Empty, Body::Object("{}".into())] {
+            assert_eq!(judged(ErrorBody::Truth(true), None), 'D');
+            assert_eq!(judged(ErrorBody::OData, None), 'D');
+            for marked in [ErrorBody::Empty, ErrorBody::Object("{}".into())] {
                 assert_eq!(judged(marked.clone(), guid), 'D');
                 assert_eq!(judged(marked, None), 'R');
             }
             for no in [
-                Body::Truth(false),
-                Body::OddJson(text()),
-                Body::Text(text()),
-                Body::Html,
-                Body::Encoded("gzip".into()),
-                Body::CutOff,
+                ErrorBody::Truth(false),
+                ErrorBody::OddJson(text()),
+                ErrorBody::Text(text()),
+                ErrorBody::Html,
+                ErrorBody::Encoded("gzip".into()),
+                ErrorBody::CutOff,
                 error("Oops"),
             ] {
                 assert_eq!((judged(no.clone(), guid), judged(no, None)), ('R', 'R'));
@@ -230,21 +233,24 @@ mod tests {
 
     #[test]
     fn a_lost_answer_says_what_is_possible() {
-        let lost = |how| verdict(&Reply::Lost(Lost { how, detail: String::new() })).otherwise();
-        assert_eq!(lost(Loss::NotSent), Outcome::Failed);
-        assert_eq!(lost(Loss::Broken), Outcome::Failed);
-        assert_eq!(lost(Loss::TimedOut), Outcome::InDoubt);
+        let lost = |how| verdict(&UserReply::Lost(ConnectionLoss { how, detail: String::new() })).otherwise();
+        assert_eq!(lost(LossKind::NotSent), Outcome::Failed);
+        assert_eq!(lost(LossKind::Broken), Outcome::Failed);
+        assert_eq!(lost(LossKind::TimedOut), Outcome::InDoubt);
     }
 
     #[test]
     fn a_503_asks_for_a_new_connection_and_its_own_wait() {
-        let response =
-            Response { status: 503, retry_after: Some(Duration::from_secs(7)), ..Response::default() };
+        let response = HttpResponse {
+            status: 503,
+            retry_after: Some(Duration::from_secs(7)),
+            ..HttpResponse::default()
+        };
         let expected = Verdict::Retry {
             otherwise: Outcome::Failed,
             new_connection: true,
             at_least: Some(Duration::from_secs(7)),
         };
-        assert_eq!(verdict(&Reply::Response(Box::new(response))), expected);
+        assert_eq!(verdict(&UserReply::Response(Box::new(response))), expected);
     }
 }

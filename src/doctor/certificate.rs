@@ -28,7 +28,7 @@ pub fn judge(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timesta
 mod tests {
     use jiff::SignedDuration;
 
-    use super::super::Status;
+    use super::super::CheckStatus;
     use super::*;
 
     #[test]
@@ -36,8 +36,8 @@ mod tests {
         let now: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
         let in_days = |days: i64| now + SignedDuration::from_hours(days * 24);
         let found = |days| judge("CN=app", "AB12", in_days(days), now);
-        assert_eq!([found(31).status, found(29).status], [Status::Ok, Status::Warning]);
-        assert_eq!((found(-1).status, found(-1).ends_with), (Status::Failed, Some(4)));
+        assert_eq!([found(31).status, found(29).status], [CheckStatus::Ok, CheckStatus::Warning]);
+        assert_eq!((found(-1).status, found(-1).ends_with), (CheckStatus::Failed, Some(4)));
         assert!(
             found(29).finding.contains("CN=app (AB12) ends in 29 days, at 2026-12-21"),
             "{:?}",

@@ -37,16 +37,16 @@ pub fn judge(ahead: Option<i64>) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
+    use super::super::CheckStatus;
     use super::*;
 
     #[test]
     fn a_minute_is_told_and_five_are_red() {
         let status = |ahead| judge(Some(ahead)).status;
-        assert_eq!([status(0), status(60), status(-60)], [Status::Ok; 3]);
-        assert_eq!([status(61), status(-300)], [Status::Warning; 2]);
-        assert_eq!([status(301), status(-86_400)], [Status::Failed; 2]);
-        assert_eq!(judge(None).status, Status::Skipped);
+        assert_eq!([status(0), status(60), status(-60)], [CheckStatus::Ok; 3]);
+        assert_eq!([status(61), status(-300)], [CheckStatus::Warning; 2]);
+        assert_eq!([status(301), status(-86_400)], [CheckStatus::Failed; 2]);
+        assert_eq!(judge(None).status, CheckStatus::Skipped);
         assert!(judge(Some(-432)).finding.contains("7m12s behind"), "{:?}", judge(Some(-432)));
         assert_eq!(judge(Some(-432)).ends_with, None, "a run starts");
     }

@@ -4,7 +4,7 @@
 //! Administrator (learn.microsoft.com/entra/identity/role-based-access-control/security-emergency-access).
 
 use super::Finding;
-use crate::directory::Person;
+use crate::directory::DirectoryUser;
 use crate::harmless::excerpt;
 
 /// Global Administrators that are named at most.
@@ -15,7 +15,7 @@ const NAMES: [&str; 8] = ["break", "glass", "emergency", "emerg", "bg-", "notfal
 
 /// Judges whom the runs of a profile protect: `lists` are the entries of its protect list, `administrators` the tenant's
 /// Global Administrators, or why they are not known.
-pub fn judge(lists: &[String], administrators: Result<&[Person], &str>) -> Finding {
+pub fn judge(lists: &[String], administrators: Result<&[DirectoryUser], &str>) -> Finding {
     match (lists, administrators) {
         ([], Ok([])) => {
             Finding::info("protection", "no protect list; the tenant has no Global Administrator")
@@ -32,8 +32,8 @@ pub fn judge(lists: &[String], administrators: Result<&[Person], &str>) -> Findi
     }
 }
 
-fn suggest(administrators: &[Person]) -> Finding {
-    let mut ranked: Vec<&Person> = administrators.iter().collect();
+fn suggest(administrators: &[DirectoryUser]) -> Finding {
+    let mut ranked: Vec<&DirectoryUser> = administrators.iter().collect();
     ranked.sort_by_key(|person| std::cmp::Reverse(likeness(person)));
     let likely = ranked.iter().filter(|person| likeness(person) >= 2).count();
     let found = match likely {
@@ -56,7 +56,7 @@ fn suggest(administrators: &[Person]) -> Finding {
 }
 
 /// How much an account looks like one for emergencies; 2 and above is likely.
-fn likeness(person: &Person) -> u32 {
+fn likeness(person: &DirectoryUser) -> u32 {
     let upn = person.upn.as_deref().unwrap_or_default().to_lowercase();
     let name = person.name.as_deref().unwrap_or_default().to_lowercase();
     let called = NAMES.iter().any(|part| upn.contains(part) || name.contains(part));
@@ -64,23 +64,23 @@ fn likeness(person: &Person) -> u32 {
     2 * u32::from(called) + u32::from(upn.ends_with(".onmicrosoft.com") && cloud_only)
 }
 
-fn line(person: &Person) -> String {
+fn line(person: &DirectoryUser) -> String {
     let name = person.name.as_deref().map(|name| format!(" ({})", excerpt(name, 60))).unwrap_or_default();
     let disabled = if person.enabled == Some(false) { ", disabled" } else { "" };
     format!("{}{name}{disabled}", called(person))
 }
 
-fn called(person: &Person) -> String {
+fn called(person: &DirectoryUser) -> String {
     person.upn.as_deref().map_or_else(|| person.id.to_string(), |upn| excerpt(upn, 100))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
+    use super::super::CheckStatus;
     use super::*;
 
-    fn person(upn: &str, synced: bool) -> Person {
-        Person { upn: Some(upn.into()), synced: Some(synced), ..Person::default() }
+    fn person(upn: &str, synced: bool) -> DirectoryUser {
+        DirectoryUser { upn: Some(upn.into()), synced: Some(synced), ..DirectoryUser::default() }
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
             person("admin@contoso.onmicrosoft.com", false),
         ];
         let found = judge(&[], Ok(&people));
-        assert_eq!((found.status, found.ends_with), (Status::Warning, None));
+        assert_eq!((found.status, found.ends_with), (CheckStatus::Warning, None));
         assert_eq!(found.details, ["breakglass1@contoso.onmicrosoft.com"]);
         assert!(found.advice.unwrap().starts_with("--protect breakglass1@"));
     }
@@ -114,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_list_is_enough_and_what_cannot_be_read_is_told() {
-        assert_eq!(judge(&["list.csv".into()], Err("x")).status, Status::Ok);
+        assert_eq!(judge(&["list.csv".into()], Err("x")).status, CheckStatus::Ok);
         let found = judge(&[], Err("it needs the permission X"));
-        assert!(found.status == Status::Info && found.finding.contains("permission X"), "{found:?}");
+        assert!(found.status == CheckStatus::Info && found.finding.contains("permission X"), "{found:?}");
     }
 }

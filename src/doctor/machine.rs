@@ -96,15 +96,15 @@ pub fn open_files(jobs: usize, fitting: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
+    use super::super::CheckStatus;
     use super::*;
 
     #[test]
     fn nothing_is_left_behind() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(run_folder(dir.path()).status, Status::Ok);
+        assert_eq!(run_folder(dir.path()).status, CheckStatus::Ok);
         let found = run_folder(&dir.path().join("a/b"));
-        assert!(found.status == Status::Ok && found.finding.contains("will be made"), "{found:?}");
+        assert!(found.status == CheckStatus::Ok && found.finding.contains("will be made"), "{found:?}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 
@@ -115,7 +115,7 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         for bad in [file.clone(), file.join("below")] {
             let found = run_folder(&bad);
-            assert_eq!((found.status, found.ends_with), (Status::Failed, Some(1)), "{found:?}");
+            assert_eq!((found.status, found.ends_with), (CheckStatus::Failed, Some(1)), "{found:?}");
         }
         assert_eq!(nearest(Path::new("no-such-folder/runs")), Path::new("."));
     }
@@ -125,10 +125,10 @@ mod tests {
         let status = |bytes| judge_room(bytes).status;
         assert_eq!(
             [status(1 << 20), status(60 << 20), status(2 << 30)],
-            [Status::Failed, Status::Warning, Status::Ok]
+            [CheckStatus::Failed, CheckStatus::Warning, CheckStatus::Ok]
         );
         assert_eq!([size(52 << 20), size(2_000 << 30)], ["52 MiB", "2,000 GiB"]);
-        assert_eq!(open_files(64, 64).status, Status::Ok);
-        assert_eq!(open_files(64, 8).status, Status::Warning);
+        assert_eq!(open_files(64, 64).status, CheckStatus::Ok);
+        assert_eq!(open_files(64, 8).status, CheckStatus::Warning);
     }
 }

@@ -29,7 +29,7 @@ use serde::Serialize;
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum CheckStatus {
     /// As it should be.
     Ok,
     /// A fact, neither good nor bad.
@@ -48,7 +48,7 @@ pub struct Finding {
     /// The check's name; it does not change between versions.
     pub check: &'static str,
     /// How it ended.
-    pub status: Status,
+    pub status: CheckStatus,
     /// What was found, in a sentence.
     pub finding: String,
     /// What belongs to it, a line each.
@@ -63,29 +63,29 @@ pub struct Finding {
 }
 
 impl Finding {
-    fn new(check: &'static str, status: Status, finding: impl Into<String>) -> Finding {
+    fn new(check: &'static str, status: CheckStatus, finding: impl Into<String>) -> Finding {
         let finding = finding.into();
         Finding { check, status, finding, details: Vec::new(), advice: None, ends_with: None }
     }
 
     /// As it should be.
     pub fn ok(check: &'static str, finding: impl Into<String>) -> Finding {
-        Finding::new(check, Status::Ok, finding)
+        Finding::new(check, CheckStatus::Ok, finding)
     }
 
     /// A fact.
     pub fn info(check: &'static str, finding: impl Into<String>) -> Finding {
-        Finding::new(check, Status::Info, finding)
+        Finding::new(check, CheckStatus::Info, finding)
     }
 
     /// Something to look at.
     pub fn warning(check: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
-        Finding { advice: Some(advice.into()), ..Finding::new(check, Status::Warning, finding) }
+        Finding { advice: Some(advice.into()), ..Finding::new(check, CheckStatus::Warning, finding) }
     }
 
     /// Something broken, with which a run would start all the same.
     pub fn broken(check: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
-        Finding { advice: Some(advice.into()), ..Finding::new(check, Status::Failed, finding) }
+        Finding { advice: Some(advice.into()), ..Finding::new(check, CheckStatus::Failed, finding) }
     }
 
     /// Something broken that ends a run with this exit code.
@@ -100,7 +100,7 @@ impl Finding {
 
     /// Not looked at, and why not.
     pub fn skipped(check: &'static str, why: impl Into<String>) -> Finding {
-        Finding::new(check, Status::Skipped, why)
+        Finding::new(check, CheckStatus::Skipped, why)
     }
 
     /// With what belongs to it.
@@ -136,7 +136,7 @@ impl Findings {
     }
 
     /// How many ended like this.
-    pub fn count(&self, status: Status) -> usize {
+    pub fn count(&self, status: CheckStatus) -> usize {
         self.0.iter().filter(|finding| finding.status == status).count()
     }
 
@@ -162,7 +162,7 @@ mod tests {
         };
         assert_eq!([code(&[]), code(&[1]), code(&[1, 4]), code(&[1, 4, 2]), code(&[3])], [0, 1, 4, 2, 3]);
         let broken = Findings(vec![Finding::broken("x", "", "mend it")]);
-        assert!(broken.would_run() && broken.count(Status::Failed) == 1);
+        assert!(broken.would_run() && broken.count(CheckStatus::Failed) == 1);
     }
 
     #[test]

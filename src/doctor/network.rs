@@ -19,7 +19,7 @@ const MAX_BODY: usize = 64 << 10;
 
 /// A server to look at, and how its findings are called.
 #[derive(Clone, Copy, Debug)]
-pub struct Server<'a> {
+pub struct ProbedServer<'a> {
     /// The check of its name.
     pub name_check: &'static str,
     /// The check of TLS.
@@ -40,16 +40,16 @@ pub struct Server<'a> {
 
 /// What a look at a server showed.
 #[derive(Debug)]
-pub struct Sight {
+pub struct ServerView {
     /// The answer, or why there is none.
-    pub seen: Result<Seen, Unseen>,
+    pub seen: Result<SeenServer, UnseenReason>,
     /// The addresses of its name, or why there are none.
     addresses: Result<Vec<IpAddr>, String>,
 }
 
 /// A server answered.
 #[derive(Debug)]
-pub struct Seen {
+pub struct SeenServer {
     /// How far this machine's clock is ahead of its own, in seconds; below zero, behind.
     pub ahead: Option<i64>,
     /// What it said.
@@ -62,7 +62,7 @@ pub struct Seen {
 
 /// A server did not answer.
 #[derive(Debug)]
-pub enum Unseen {
+pub enum UnseenReason {
     /// Its certificate is not trusted.
     Untrusted {
         /// Why not.
@@ -75,7 +75,7 @@ pub enum Unseen {
 }
 
 /// Looks at a server: asks for its name, for an answer, and for its certificate, all at the same time.
-pub async fn look(options: &HttpOptions, clients: &HttpClients, server: &Server<'_>) -> Sight {
+pub async fn look(options: &HttpOptions, clients: &HttpClients, server: &ProbedServer<'_>) -> ServerView {
     let options = HttpOptions { timeout: options.timeout.min(PATIENCE), ..options.clone() };
     let (answer, issuer, addresses) = tokio::join!(
         tokio::time::timeout(PATIENCE, request(clients.pooled(), server)),
@@ -83,17 +83,17 @@ pub async fn look(options: &HttpOptions, clients: &HttpClients, server: &Server<
         addresses(server.root)
     );
     let seen = match answer {
-        Ok(Ok(answer)) => Ok(Seen { issuer, ..answer }),
+        Ok(Ok(answer)) => Ok(SeenServer { issuer, ..answer }),
         Ok(Err(error)) if http::is_untrusted(&error) => {
-            Err(Unseen::Untrusted { reason: reason(error), issuer })
+            Err(UnseenReason::Untrusted { reason: reason(error), issuer })
         }
-        Ok(Err(error)) => Err(Unseen::Unreachable(reason(error))),
-        Err(_) => Err(Unseen::Unreachable("no answer within the time-out".to_owned())),
+        Ok(Err(error)) => Err(UnseenReason::Unreachable(reason(error))),
+        Err(_) => Err(UnseenReason::Unreachable("no answer within the time-out".to_owned())),
     };
-    Sight { seen, addresses }
+    ServerView { seen, addresses }
 }
 
-async fn issuer(options: &HttpOptions, server: &Server<'_>) -> Option<Issuer> {
+async fn issuer(options: &HttpOptions, server: &ProbedServer<'_>) -> Option<Issuer> {
     if server.root.starts_with("http://") {
         return None;
     }
@@ -101,7 +101,7 @@ async fn issuer(options: &HttpOptions, server: &Server<'_>) -> Option<Issuer> {
     Issuer::of(&certificate.ok()??)
 }
 
-async fn request(client: &reqwest::Client, server: &Server<'_>) -> Result<Seen, reqwest::Error> {
+async fn request(client: &reqwest::Client, server: &ProbedServer<'_>) -> Result<SeenServer, reqwest::Error> {
     let began = tokio::time::Instant::now();
     let mut response = client.get(server.url).send().await?;
     let took = began.elapsed();
@@ -113,7 +113,7 @@ async fn request(client: &reqwest::Client, server: &Server<'_>) -> Result<Seen, 
         let Some(chunk) = response.chunk().await? else { break };
         body.extend_from_slice(&chunk);
     }
-    Ok(Seen { ahead, body, issuer: None, took, foreign })
+    Ok(SeenServer { ahead, body, issuer: None, took, foreign })
 }
 
 /// What an answer is that is not Graph's, in a few words. Graph's have a `request-id`, and are JSON where they have a
@@ -178,7 +178,7 @@ pub fn proxies(graph: &str, authority: &str) -> Finding {
 }
 
 /// Whether the server's name is known.
-pub fn name(server: &Server<'_>, sight: &Sight) -> Finding {
+pub fn name(server: &ProbedServer<'_>, sight: &ServerView) -> Finding {
     let (check, shown) = (server.name_check, host(server.root));
     let proxy = http::proxy_for(server.root);
     match (&sight.addresses, &sight.seen) {
@@ -200,23 +200,25 @@ pub fn name(server: &Server<'_>, sight: &Sight) -> Finding {
 }
 
 /// Whether the server is reached, and whose certificate it shows.
-pub fn tls(server: &Server<'_>, sight: &Sight) -> Finding {
+pub fn tls(server: &ProbedServer<'_>, sight: &ServerView) -> Finding {
     let (check, shown) = (server.tls_check, host(server.root));
     match (&sight.seen, &sight.addresses) {
-        (Err(Unseen::Unreachable(_)), Err(_)) => Finding::skipped(check, format!("{shown} has no address")),
-        (Err(Unseen::Unreachable(why)), _) => {
+        (Err(UnseenReason::Unreachable(_)), Err(_)) => {
+            Finding::skipped(check, format!("{shown} has no address"))
+        }
+        (Err(UnseenReason::Unreachable(why)), _) => {
             let through =
                 http::proxy_for(server.root).map(|proxy| format!(" through {proxy}")).unwrap_or_default();
             let why = crate::harmless::excerpt(why, 200);
             let advice = "check the network, a firewall, and the proxy (HTTPS_PROXY, NO_PROXY)";
             failed(server, check, format!("{shown} can't be reached{through}: {why}"), advice)
         }
-        (Err(Unseen::Untrusted { reason, issuer }), _) => untrusted(server, reason, issuer.as_ref()),
+        (Err(UnseenReason::Untrusted { reason, issuer }), _) => untrusted(server, reason, issuer.as_ref()),
         (Ok(seen), _) => posed(server, seen, reached(server, seen)),
     }
 }
 
-fn failed(server: &Server<'_>, check: &'static str, finding: String, advice: &str) -> Finding {
+fn failed(server: &ProbedServer<'_>, check: &'static str, finding: String, advice: &str) -> Finding {
     match server.ends_with {
         Some(code) => Finding::fatal(check, finding, advice, code),
         None => {
@@ -225,7 +227,7 @@ fn failed(server: &Server<'_>, check: &'static str, finding: String, advice: &st
     }
 }
 
-fn untrusted(server: &Server<'_>, reason: &str, issuer: Option<&Issuer>) -> Finding {
+fn untrusted(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Issuer>) -> Finding {
     let shown = host(server.root);
     // What to do stands in the advice below.
     let reason = reason.split(';').next().unwrap_or(reason).trim_start_matches("TLS: ");
@@ -246,7 +248,7 @@ fn untrusted(server: &Server<'_>, reason: &str, issuer: Option<&Issuer>) -> Find
 }
 
 /// Something that answers in Graph's place matters more than what else is found, which is told with it.
-fn posed(server: &Server<'_>, seen: &Seen, found: Finding) -> Finding {
+fn posed(server: &ProbedServer<'_>, seen: &SeenServer, found: Finding) -> Finding {
     let Some(foreign) = &seen.foreign else { return found };
     let (check, shown) = (server.tls_check, host(server.root));
     let took = seen.took.as_millis();
@@ -264,7 +266,7 @@ fn posed(server: &Server<'_>, seen: &Seen, found: Finding) -> Finding {
     .with(std::iter::once(found.finding))
 }
 
-fn reached(server: &Server<'_>, seen: &Seen) -> Finding {
+fn reached(server: &ProbedServer<'_>, seen: &SeenServer) -> Finding {
     let (check, shown) = (server.tls_check, host(server.root));
     let took = format!("answers in {} ms", seen.took.as_millis());
     if server.root.starts_with("http://") {

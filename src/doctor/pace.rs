@@ -2,14 +2,14 @@
 
 use super::Finding;
 use crate::console::wording;
-use crate::settings::Sending;
+use crate::settings::SendingSettings;
 
 /// What Graph's documented quota lets an app write in a tenant, in requests a second: 3,000 in 150 s
 /// (learn.microsoft.com/graph/throttling-limits).
 const QUOTA: f64 = 20.0;
 
 /// Judges the rate of so many apps together, and says how long it takes.
-pub fn judge(sending: &Sending, apps: usize) -> Finding {
+pub fn judge(sending: &SendingSettings, apps: usize) -> Finding {
     let (pace, each) = (sending.pace(apps), sending.pace(1));
     let who = if apps > 1 { format!("{apps} apps: ") } else { String::new() };
     let finding = format!(
@@ -35,7 +35,7 @@ pub fn judge(sending: &Sending, apps: usize) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
+    use super::super::CheckStatus;
     use super::*;
     use crate::dispatch::{BatchSize, Jobs};
     use crate::outcome::Accepted;
@@ -45,7 +45,7 @@ mod tests {
     }
 
     fn of(rate: &str, apps: usize) -> Finding {
-        let sending = Sending {
+        let sending = SendingSettings {
             jobs: Jobs::Auto,
             batch: BatchSize::Auto,
             rate: rate.parse().unwrap(),
@@ -72,8 +72,8 @@ mod tests {
 
     #[test]
     fn what_is_faster_than_the_quota_is_told() {
-        assert_eq!([at("auto").status, at("20/s").status, at("3000/150s").status], [Status::Ok; 3]);
-        assert_eq!(at("25/s").status, Status::Warning);
+        assert_eq!([at("auto").status, at("20/s").status, at("3000/150s").status], [CheckStatus::Ok; 3]);
+        assert_eq!(at("25/s").status, CheckStatus::Warning);
         assert!(
             at("10/s").finding.ends_with("1,000 users take about 1m40s, 10,000 about 16m40s"),
             "{:?}",

@@ -67,7 +67,7 @@ const MODEST: [&str; 7] = [
 
 /// Whether the token's permissions allow to revoke sessions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Revoking {
+pub enum RevokePermission {
     /// By the one that is made for it.
     Allowed,
     /// By a higher one.
@@ -82,7 +82,7 @@ pub enum Revoking {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permissions {
     /// Whether sessions may be revoked.
-    pub revoking: Revoking,
+    pub revoking: RevokePermission,
     /// All that the token lists.
     pub listed: Vec<String>,
     /// What of it is more than this program can use.
@@ -95,10 +95,10 @@ impl Permissions {
         let listed = claims.permissions();
         let has = |wanted: &str| listed.iter().any(|listed| same(listed, wanted));
         let revoking = match () {
-            () if has(LEAST) => Revoking::Allowed,
-            () if HIGHER.into_iter().any(has) => Revoking::AllowedByHigher,
-            () if listed.is_empty() => Revoking::Unknown,
-            () => Revoking::Missing,
+            () if has(LEAST) => RevokePermission::Allowed,
+            () if HIGHER.into_iter().any(has) => RevokePermission::AllowedByHigher,
+            () if listed.is_empty() => RevokePermission::Unknown,
+            () => RevokePermission::Missing,
         };
         let shown = |name: &&str| excerpt(name, 80);
         Permissions {
@@ -137,31 +137,33 @@ pub fn judge(claims: &TokenClaims, itself: &TokenClaims) -> Finding {
     let permissions = Permissions::of(claims);
     let advice = advice(claims.app_only() != Some(false));
     match permissions.revoking {
-        Revoking::Allowed | Revoking::AllowedByHigher => enough(&permissions),
-        Revoking::Missing => {
+        RevokePermission::Allowed | RevokePermission::AllowedByHigher => enough(&permissions),
+        RevokePermission::Missing => {
             let listed = permissions.listed.join(", ");
             Finding::fatal("permission", format!("{LEAST} is missing; the token has {listed}"), advice, 4)
         }
-        Revoking::Unknown if itself.idtyp.as_deref() == Some("app") => Finding::fatal(
+        RevokePermission::Unknown if itself.idtyp.as_deref() == Some("app") => Finding::fatal(
             "permission",
             "the app's token lists no permission: none was granted, or the administrator's consent to it is missing; \
              Graph would refuse every user (403)",
             advice,
             4,
         ),
-        Revoking::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => Finding::warning(
-            "permission",
-            "the token lists no permission: Graph will most likely refuse every user (403)",
-            advice,
-        ),
-        Revoking::Unknown => {
+        RevokePermission::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
+            Finding::warning(
+                "permission",
+                "the token lists no permission: Graph will most likely refuse every user (403)",
+                advice,
+            )
+        }
+        RevokePermission::Unknown => {
             Finding::info("permission", "the token does not tell what it allows; Graph will")
         }
     }
 }
 
 fn enough(permissions: &Permissions) -> Finding {
-    let by_least = permissions.revoking == Revoking::Allowed;
+    let by_least = permissions.revoking == RevokePermission::Allowed;
     if by_least && permissions.more.is_empty() {
         return Finding::ok("permission", LEAST);
     }
@@ -210,7 +212,7 @@ pub fn reading(claims: &TokenClaims) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
+    use super::super::CheckStatus;
     use super::*;
 
     fn app(roles: &[&str]) -> TokenClaims {
@@ -230,15 +232,18 @@ mod tests {
     #[test]
     fn the_least_permission_is_enough() {
         assert_eq!(judged(&app(&[LEAST])), Finding::ok("permission", LEAST));
-        assert_eq!(judged(&user("openid profile User.Read user.revokesessions.all")).status, Status::Ok);
-        assert_eq!(judged(&app(&[LEAST, "GroupMember.Read.All", "User.ReadBasic.All"])).status, Status::Ok);
+        assert_eq!(judged(&user("openid profile User.Read user.revokesessions.all")).status, CheckStatus::Ok);
+        assert_eq!(
+            judged(&app(&[LEAST, "GroupMember.Read.All", "User.ReadBasic.All"])).status,
+            CheckStatus::Ok
+        );
     }
 
     #[test]
     fn more_than_is_needed_is_named() {
         for higher in HIGHER {
             let found = judged(&app(&[higher]));
-            assert_eq!((found.status, found.ends_with), (Status::Warning, None), "{higher}");
+            assert_eq!((found.status, found.ends_with), (CheckStatus::Warning, None), "{higher}");
             assert!(found.finding.contains(higher) && found.advice.unwrap().contains(LEAST));
         }
         let found = judged(&app(&[LEAST, "Mail.ReadWrite", "User.Read.All"]));
@@ -248,17 +253,17 @@ mod tests {
     #[test]
     fn a_token_that_lists_others_is_red_and_so_is_an_apps_that_lists_none() {
         let missing = judged(&app(&["User.Read.All"]));
-        assert_eq!((missing.status, missing.ends_with), (Status::Failed, Some(4)));
+        assert_eq!((missing.status, missing.ends_with), (CheckStatus::Failed, Some(4)));
         assert!(missing.finding.contains("User.Read.All") && missing.advice.unwrap().contains("application"));
         assert!(judged(&user("openid User.Read")).advice.unwrap().contains("delegated"));
         let none = TokenClaims { tid: Some("t".into()), ..app(&[]) };
         let found = judged(&none);
-        assert_eq!((found.status, found.ends_with), (Status::Failed, Some(4)));
+        assert_eq!((found.status, found.ends_with), (CheckStatus::Failed, Some(4)));
         // Of these only the way of signing in says that they are an app's.
         let silent = TokenClaims::default();
-        assert_eq!(judge(&none, &TokenClaims { idtyp: None, ..none.clone() }).status, Status::Warning);
-        assert_eq!(judge(&app(&[]), &silent).status, Status::Info, "opaque");
-        assert_eq!(judged(&silent).status, Status::Info);
+        assert_eq!(judge(&none, &TokenClaims { idtyp: None, ..none.clone() }).status, CheckStatus::Warning);
+        assert_eq!(judge(&app(&[]), &silent).status, CheckStatus::Info, "opaque");
+        assert_eq!(judged(&silent).status, CheckStatus::Info);
     }
 
     #[test]
@@ -272,6 +277,6 @@ mod tests {
         let some = reading(&app(&["Directory.Read.All"]));
         assert!(some.finding.starts_with("may read groups, users, directory roles;"), "{some:?}");
         assert_eq!(some.details, ["to read risky users: IdentityRiskyUser.Read.All"]);
-        assert_eq!(reading(&TokenClaims::default()).status, Status::Info);
+        assert_eq!(reading(&TokenClaims::default()).status, CheckStatus::Info);
     }
 }

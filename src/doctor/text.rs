@@ -5,13 +5,13 @@ use std::str::FromStr;
 
 use ::console::Style;
 
-use super::{Finding, Findings, Status};
+use super::{CheckStatus, Finding, Findings};
 use crate::console::wrap;
 use crate::harmless::shown;
 
 /// What standard output gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Format {
+pub enum DoctorFormat {
     /// For people.
     #[default]
     Text,
@@ -19,9 +19,9 @@ pub enum Format {
     Json,
 }
 
-impl fmt::Display for Format {
+impl fmt::Display for DoctorFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(if *self == Format::Json { "json" } else { "text" })
+        f.pad(if *self == DoctorFormat::Json { "json" } else { "text" })
     }
 }
 
@@ -30,13 +30,13 @@ impl fmt::Display for Format {
 #[error("'{0}' is no output format here: write text or json")]
 pub struct UnknownFormat(String);
 
-impl FromStr for Format {
+impl FromStr for DoctorFormat {
     type Err = UnknownFormat;
 
     fn from_str(word: &str) -> Result<Self, UnknownFormat> {
         match word.to_ascii_lowercase().as_str() {
-            "text" => Ok(Format::Text),
-            "json" => Ok(Format::Json),
+            "text" => Ok(DoctorFormat::Text),
+            "json" => Ok(DoctorFormat::Json),
             _ => Err(UnknownFormat(word.to_owned())),
         }
     }
@@ -55,7 +55,7 @@ pub fn page(findings: &Findings, coloured: bool, columns: Option<usize>) -> Stri
             [one] => page.push_str(&lines(one, width, coloured, columns)),
             several => {
                 let names: Vec<&str> = several.iter().map(|finding| finding.check).collect();
-                let mark = mark(Status::Skipped, coloured);
+                let mark = mark(CheckStatus::Skipped, coloured);
                 let text = format!("{}: {}", names.join(", "), shown(&several[0].finding));
                 page.push_str(&format!("{mark}  {}\n", wrap::hanging(&text, 6, columns)));
             }
@@ -68,7 +68,7 @@ pub fn page(findings: &Findings, coloured: bool, columns: Option<usize>) -> Stri
 }
 
 fn is_skipped(finding: &Finding) -> bool {
-    finding.status == Status::Skipped
+    finding.status == CheckStatus::Skipped
 }
 
 fn lines(finding: &Finding, width: usize, coloured: bool, columns: Option<usize>) -> String {
@@ -86,14 +86,14 @@ fn lines(finding: &Finding, width: usize, coloured: bool, columns: Option<usize>
     text
 }
 
-fn mark(status: Status, coloured: bool) -> String {
+fn mark(status: CheckStatus, coloured: bool) -> String {
     let style = Style::new().force_styling(coloured);
     let (word, style) = match status {
-        Status::Ok => ("ok  ", style.green()),
-        Status::Info => ("info", style.dim()),
-        Status::Warning => ("warn", style.yellow()),
-        Status::Failed => ("FAIL", style.red().bold()),
-        Status::Skipped => ("skip", style.dim()),
+        CheckStatus::Ok => ("ok  ", style.green()),
+        CheckStatus::Info => ("info", style.dim()),
+        CheckStatus::Warning => ("warn", style.yellow()),
+        CheckStatus::Failed => ("FAIL", style.red().bold()),
+        CheckStatus::Skipped => ("skip", style.dim()),
     };
     style.apply_to(word).to_string()
 }
@@ -104,11 +104,11 @@ fn verdict(findings: &Findings) -> String {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
     };
-    let failed = findings.count(Status::Failed);
+    let failed = findings.count(CheckStatus::Failed);
     if !findings.would_run() {
         return format!("A run would not start: {}.", many(failed, "problem"));
     }
-    match (failed, findings.count(Status::Warning)) {
+    match (failed, findings.count(CheckStatus::Warning)) {
         (0, 0) => "A run would start.".to_owned(),
         (0, warnings) => format!("A run would start; {} to look at.", many(warnings, "warning")),
         (failed, warnings) => {

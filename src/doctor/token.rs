@@ -87,7 +87,7 @@ pub fn end(claims: &TokenClaims, now: i64, renews: bool) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Status;
+    use super::super::CheckStatus;
     use super::*;
 
     const ID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -104,13 +104,13 @@ mod tests {
             (found.status, found.ends_with)
         };
         let upper = ID.to_uppercase();
-        assert_eq!(status(Some(&upper), None), (Status::Ok, None));
-        assert_eq!(status(Some("contoso.com"), Some(ID)), (Status::Ok, None));
-        assert_eq!(status(Some("contoso.com"), Some(OTHER)), (Status::Failed, Some(4)));
-        assert_eq!(status(Some(OTHER), Some(ID)), (Status::Failed, Some(4)), "an id is itself");
-        assert_eq!(status(Some("contoso.com"), None), (Status::Warning, None));
-        assert_eq!(status(None, None), (Status::Info, None));
-        assert_eq!(tenant(Some(ID), None, &TokenClaims::default()).status, Status::Info);
+        assert_eq!(status(Some(&upper), None), (CheckStatus::Ok, None));
+        assert_eq!(status(Some("contoso.com"), Some(ID)), (CheckStatus::Ok, None));
+        assert_eq!(status(Some("contoso.com"), Some(OTHER)), (CheckStatus::Failed, Some(4)));
+        assert_eq!(status(Some(OTHER), Some(ID)), (CheckStatus::Failed, Some(4)), "an id is itself");
+        assert_eq!(status(Some("contoso.com"), None), (CheckStatus::Warning, None));
+        assert_eq!(status(None, None), (CheckStatus::Info, None));
+        assert_eq!(tenant(Some(ID), None, &TokenClaims::default()).status, CheckStatus::Info);
         assert!(tenant(Some("contoso.com"), Some(OTHER), &claims(ID)).finding.contains(OTHER));
     }
 
@@ -126,17 +126,20 @@ mod tests {
         let app =
             TokenClaims { idtyp: Some("app".into()), appid: Some("a1".into()), ..TokenClaims::default() };
         assert_eq!(identity(&app).finding, "app a1, as itself");
-        assert_eq!(identity(&TokenClaims::default()).status, Status::Info);
+        assert_eq!(identity(&TokenClaims::default()).status, CheckStatus::Info);
     }
 
     #[test]
     fn a_token_that_nobody_renews_must_last() {
         let claims = TokenClaims { exp: Some(1_000_000), ..TokenClaims::default() };
         let status = |now, renews| end(&claims, now, renews).status;
-        assert_eq!([status(999_000, false), status(999_999, true)], [Status::Info, Status::Ok]);
-        assert_eq!([status(999_900, false), status(1_000_000, false)], [Status::Warning, Status::Failed]);
-        assert_eq!(end(&TokenClaims::default(), 0, false).status, Status::Info);
+        assert_eq!([status(999_000, false), status(999_999, true)], [CheckStatus::Info, CheckStatus::Ok]);
+        assert_eq!(
+            [status(999_900, false), status(1_000_000, false)],
+            [CheckStatus::Warning, CheckStatus::Failed]
+        );
+        assert_eq!(end(&TokenClaims::default(), 0, false).status, CheckStatus::Info);
         let odd = TokenClaims { exp: Some(i64::MAX), ..TokenClaims::default() };
-        assert_eq!(end(&odd, -5, false).status, Status::Info);
+        assert_eq!(end(&odd, -5, false).status, CheckStatus::Info);
     }
 }

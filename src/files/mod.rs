@@ -13,10 +13,10 @@ mod temporary;
 mod trust;
 mod way;
 
-pub use dir::{Dir, Fill, is_partial};
+pub use dir::{Dir, TemporaryFill, is_partial};
 pub use named::{append_to, write_to};
-pub use read::{FileError, Pipes, Secret, is_stream, open, read, read_secret, stdin_is_stream};
-pub use refusal::Refusal;
-pub use temporary::{TemporaryFile, Told, temporary};
-pub use trust::{Distrust, Fault, Part, judge};
+pub use read::{FileError, PipePolicy, SecretContents, is_stream, open, read, read_secret, stdin_is_stream};
+pub use refusal::FileRefusal;
+pub use temporary::{TemporaryFile, TemporaryState, temporary};
+pub use trust::{CheckedPart, TrustError, TrustFault, judge};
 pub use way::{check, trust_all};

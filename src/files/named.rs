@@ -8,8 +8,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::trust::{Part, judge};
-use super::{Dir, Refusal};
+use super::trust::{CheckedPart, judge};
+use super::{Dir, FileRefusal};
 
 /// Opens a file to write behind its end, for its owner alone where it is new.
 ///
@@ -34,7 +34,9 @@ pub fn append_to(path: &Path) -> io::Result<File> {
 /// When it can't be written, or a link lies in its place where others may write.
 pub fn write_to(path: &Path, text: &[u8]) -> io::Result<()> {
     match shared(path)? {
-        Some((folder, name)) if folder.is_link(&name) => Err(Refusal::Link { path: path.to_owned() }.into()),
+        Some((folder, name)) if folder.is_link(&name) => {
+            Err(FileRefusal::Link { path: path.to_owned() }.into())
+        }
         Some((folder, name)) => folder.replace(name, |out| out.write_all(text)),
         None => fs::write(path, text),
     }
@@ -44,7 +46,7 @@ pub fn write_to(path: &Path, text: &[u8]) -> io::Result<()> {
 fn shared(path: &Path) -> io::Result<Option<(Dir, PathBuf)>> {
     let Some((above, name)) = path.parent().zip(path.file_name()) else { return Ok(None) };
     let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-    match judge(above, &fs::metadata(above)?, Part::Own) {
+    match judge(above, &fs::metadata(above)?, CheckedPart::Own) {
         Ok(()) => Ok(None),
         Err(_) => Ok(Some((Dir::open_parent(above)?, PathBuf::from(name)))),
     }

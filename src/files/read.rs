@@ -6,11 +6,11 @@ use std::path::Path;
 
 use secrecy::zeroize::Zeroizing;
 
-use super::Distrust;
+use super::TrustError;
 use super::way::{check, is_descriptor};
 
 /// A file's bytes, which are overwritten when they are no longer needed.
-pub type Secret = Zeroizing<Vec<u8>>;
+pub type SecretContents = Zeroizing<Vec<u8>>;
 
 /// Why a file is not read. As text it says what is wrong with it; which file it is, the caller tells.
 #[derive(Debug, thiserror::Error)]
@@ -26,12 +26,12 @@ pub enum FileError {
     TooLong(u64),
     /// Others may change it.
     #[error("{0}; or, if it is meant as it is, give --insecure-files")]
-    Distrust(#[from] Distrust),
+    Distrust(#[from] TrustError),
 }
 
 /// Which pipes may stand in the place of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Pipes {
+pub enum PipePolicy {
     /// Only one that is open already, such as a shell's `<(…)` gives as `/dev/fd/63`. One in a file system could keep
     /// the program waiting for ever.
     Open,
@@ -43,7 +43,7 @@ pub enum Pipes {
 ///
 /// # Errors
 /// When others may change it, when it is no plain file, when it is longer than `most` bytes, or can't be read.
-pub fn read_secret(path: &Path, most: u64, pipes: Pipes) -> Result<Secret, FileError> {
+pub fn read_secret(path: &Path, most: u64, pipes: PipePolicy) -> Result<SecretContents, FileError> {
     // Opened first: that a file is missing is what most people have to be told.
     let file = open(path, pipes)?;
     check(path)?;
@@ -55,10 +55,10 @@ pub fn read_secret(path: &Path, most: u64, pipes: Pipes) -> Result<Secret, FileE
 /// # Errors
 /// When it is no plain file, when it is longer than `most` bytes, or can't be read.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
-    Ok(std::mem::take(&mut *take(&open(path, Pipes::Open)?, most)?))
+    Ok(std::mem::take(&mut *take(&open(path, PipePolicy::Open)?, most)?))
 }
 
-fn take(file: &File, most: u64) -> Result<Secret, FileError> {
+fn take(file: &File, most: u64) -> Result<SecretContents, FileError> {
     // Room for all of it from the start: a buffer that grows leaves copies behind.
     let room = file.metadata().map_or(0, |metadata| metadata.len()).clamp(64 << 10, most.max(64 << 10));
     let mut bytes = Zeroizing::new(Vec::with_capacity(room as usize + 1));
@@ -73,14 +73,14 @@ fn take(file: &File, most: u64) -> Result<Secret, FileError> {
 ///
 /// # Errors
 /// When it is something else, or can't be opened.
-pub fn open(path: &Path, pipes: Pipes) -> Result<File, FileError> {
+pub fn open(path: &Path, pipes: PipePolicy) -> Result<File, FileError> {
     let file = imp::open(path, pipes)?;
     let metadata = file.metadata()?;
     if metadata.is_file() || is_descriptor(path) && !metadata.is_dir() {
         return Ok(file);
     }
     match imp::kind(&metadata) {
-        PIPE if pipes == Pipes::Named => Ok(file),
+        PIPE if pipes == PipePolicy::Named => Ok(file),
         kind => Err(FileError::NotPlain(kind)),
     }
 }
@@ -113,11 +113,11 @@ mod imp {
 
     use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 
-    use super::{PIPE, Pipes};
+    use super::{PIPE, PipePolicy};
 
-    pub(super) fn open(path: &Path, pipes: Pipes) -> io::Result<File> {
-        let waits =
-            pipes == Pipes::Named && path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
+    pub(super) fn open(path: &Path, pipes: PipePolicy) -> io::Result<File> {
+        let waits = pipes == PipePolicy::Named
+            && path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo());
         let mut options = OpenOptions::new();
         options.read(true);
         if !waits {
@@ -148,9 +148,9 @@ mod imp {
     use std::io;
     use std::path::Path;
 
-    use super::Pipes;
+    use super::PipePolicy;
 
-    pub(super) fn open(path: &Path, _: Pipes) -> io::Result<File> {
+    pub(super) fn open(path: &Path, _: PipePolicy) -> io::Result<File> {
         if path.is_dir() {
             return Err(io::Error::new(
                 io::ErrorKind::IsADirectory,
@@ -194,7 +194,7 @@ mod tests {
         let (reader, mut writer) = io::pipe().unwrap();
         let path = PathBuf::from(format!("/dev/fd/{}", reader.as_raw_fd()));
         let late = std::thread::spawn(move || writer.write_all(b"12345678").unwrap());
-        assert_eq!(*read_secret(&path, 8, Pipes::Open).unwrap(), b"12345678");
+        assert_eq!(*read_secret(&path, 8, PipePolicy::Open).unwrap(), b"12345678");
         late.join().unwrap();
     }
 }

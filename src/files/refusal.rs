@@ -4,11 +4,11 @@ use std::fs::Metadata;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::trust::{self, Distrust, Fault, Part};
+use super::trust::{self, CheckedPart, TrustError, TrustFault};
 
 /// Why a file or a folder is not touched. As text it says what it is and what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum Refusal {
+pub enum FileRefusal {
     /// The folder is a link to another.
     #[error("{path} is a link to {to}: name the folder itself", path = path.display(), to = to.display())]
     FolderLink {
@@ -39,7 +39,7 @@ pub enum Refusal {
     },
     /// Others may change it.
     #[error("{0}{way_out}", way_out = way_out(.0))]
-    Distrust(#[from] Distrust),
+    Distrust(#[from] TrustError),
     /// Another folder stood in the place of the one that was just made.
     #[error("{path} was made, and another folder was put in its place at once: give a folder of your own with --output-dir", path = path.display())]
     Swapped {
@@ -48,24 +48,24 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
+impl FileRefusal {
     /// Takes it out of an error of the system, if it is one.
-    pub fn find(error: &io::Error) -> Option<&Refusal> {
+    pub fn find(error: &io::Error) -> Option<&FileRefusal> {
         error.get_ref()?.downcast_ref()
     }
 }
 
-impl From<Refusal> for io::Error {
-    fn from(refusal: Refusal) -> io::Error {
+impl From<FileRefusal> for io::Error {
+    fn from(refusal: FileRefusal) -> io::Error {
         io::Error::other(refusal)
     }
 }
 
 /// What to do where the file system keeps no permission bits, so that `chmod` changes nothing.
-fn way_out(distrust: &Distrust) -> &'static str {
+fn way_out(distrust: &TrustError) -> &'static str {
     match distrust.fault {
-        Fault::Owner { .. } => "",
-        Fault::Everybody { .. } | Fault::Group { .. } => {
+        TrustFault::Owner { .. } => "",
+        TrustFault::Everybody { .. } | TrustFault::Group { .. } => {
             ". Where that changes nothing, use a copy on a file system that keeps permissions (cp -r)"
         }
     }
@@ -73,17 +73,17 @@ fn way_out(distrust: &Distrust) -> &'static str {
 
 /// Judges a file by the metadata of its open handle: it must be a plain file of one name, and no more people
 /// may write to it than its part allows.
-pub(super) fn judge_plain(path: &Path, metadata: &Metadata, part: Part) -> Result<(), Refusal> {
+pub(super) fn judge_plain(path: &Path, metadata: &Metadata, part: CheckedPart) -> Result<(), FileRefusal> {
     let path_of = || path.to_owned();
     if metadata.is_symlink() {
-        return Err(Refusal::Link { path: path_of() });
+        return Err(FileRefusal::Link { path: path_of() });
     }
     if !metadata.is_file() {
-        return Err(Refusal::Special { path: path_of() });
+        return Err(FileRefusal::Special { path: path_of() });
     }
     let names = names(metadata);
     if names > 1 {
-        return Err(Refusal::SeveralNames { path: path_of(), names });
+        return Err(FileRefusal::SeveralNames { path: path_of(), names });
     }
     Ok(trust::judge(path, metadata, part)?)
 }

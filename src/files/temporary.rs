@@ -38,9 +38,9 @@ impl Seek for TemporaryFile {
 }
 
 /// Writes to a temporary file that is one from the start.
-pub struct Told<W>(pub W);
+pub struct TemporaryState<W>(pub W);
 
-impl<W: Write> Write for Told<W> {
+impl<W: Write> Write for TemporaryState<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write(bytes).map_err(temporary)
     }

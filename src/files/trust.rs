@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The part that a file or a folder plays, which decides who else may write to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum CheckedPart {
     /// A file that is read: not everybody may write to it. A group may: with `umask 002` each user has a group of
     /// their own, and all that they make is writable by it.
     File,
@@ -26,7 +26,7 @@ pub enum Part {
 
 /// What is wrong with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum TrustFault {
     /// It belongs to neither the caller nor root.
     Owner {
         /// Whose it is.
@@ -50,44 +50,44 @@ pub enum Fault {
 
 /// A file or a folder that others may change. As text it says whose it is and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Distrust {
+pub struct TrustError {
     /// Which.
     pub path: PathBuf,
     /// It is a folder.
     pub is_folder: bool,
     /// Why.
-    pub fault: Fault,
+    pub fault: TrustFault,
 }
 
-impl std::error::Error for Distrust {}
+impl std::error::Error for TrustError {}
 
-impl fmt::Display for Distrust {
+impl fmt::Display for TrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.is_folder { "the folder" } else { "the file" };
         let (path, word) = (self.path.display(), crate::shell::path(&self.path));
         match self.fault {
-            Fault::Owner { uid, caller: 0 } => {
+            TrustFault::Owner { uid, caller: 0 } => {
                 write!(
                     f,
                     "{what} {path} belongs to user {uid}, not to root, who runs this: see what is in it, then "
                 )?;
                 write!(f, "chown root {word}")
             }
-            Fault::Owner { uid, caller } => {
+            TrustFault::Owner { uid, caller } => {
                 write!(
                     f,
                     "{what} {path} belongs to user {uid}, neither to you (user {caller}) nor to root: see what "
                 )?;
                 write!(f, "is in it, then chown {caller} {word}, or use a copy of your own")
             }
-            Fault::Everybody { mode } => {
+            TrustFault::Everybody { mode } => {
                 write!(
                     f,
                     "everybody may write to {what} {path} (mode {mode:04o}): see what is in it, then "
                 )?;
                 write!(f, "chmod o-w {word}")
             }
-            Fault::Group { mode, gid } => {
+            TrustFault::Group { mode, gid } => {
                 write!(
                     f,
                     "the group {gid} may write to {what} {path} (mode {mode:04o}): see what is in it, then "
@@ -104,12 +104,12 @@ impl fmt::Display for Distrust {
 /// # Errors
 /// When it belongs to neither the caller nor root, or more people may write to it than its part allows.
 #[cfg(unix)]
-pub fn judge(path: &Path, metadata: &Metadata, part: Part) -> Result<(), Distrust> {
+pub fn judge(path: &Path, metadata: &Metadata, part: CheckedPart) -> Result<(), TrustError> {
     use std::os::unix::fs::MetadataExt;
-    let owner = Owner { uid: metadata.uid(), gid: metadata.gid() };
+    let owner = FileOwner { uid: metadata.uid(), gid: metadata.gid() };
     match fault(owner, metadata.mode(), part, caller()) {
         None => Ok(()),
-        Some(fault) => Err(Distrust { path: path.to_owned(), is_folder: metadata.is_dir(), fault }),
+        Some(fault) => Err(TrustError { path: path.to_owned(), is_folder: metadata.is_dir(), fault }),
     }
 }
 
@@ -118,7 +118,7 @@ pub fn judge(path: &Path, metadata: &Metadata, part: Part) -> Result<(), Distrus
 /// # Errors
 /// Never.
 #[cfg(not(unix))]
-pub fn judge(_path: &Path, _metadata: &Metadata, _part: Part) -> Result<(), Distrust> {
+pub fn judge(_path: &Path, _metadata: &Metadata, _part: CheckedPart) -> Result<(), TrustError> {
     Ok(())
 }
 
@@ -130,50 +130,50 @@ fn caller() -> u32 {
 
 #[cfg(unix)]
 #[derive(Clone, Copy)]
-struct Owner {
+struct FileOwner {
     uid: u32,
     gid: u32,
 }
 
 #[cfg(unix)]
-fn fault(owner: Owner, mode: u32, part: Part, caller: u32) -> Option<Fault> {
+fn fault(owner: FileOwner, mode: u32, part: CheckedPart, caller: u32) -> Option<TrustFault> {
     const STICKY: u32 = 0o1000;
     let bits = mode & 0o7777;
     if owner.uid != 0 && owner.uid != caller {
-        return Some(Fault::Owner { uid: owner.uid, caller });
+        return Some(TrustFault::Owner { uid: owner.uid, caller });
     }
-    let is_excused = part == Part::Link || part == Part::Above && bits & STICKY != 0;
+    let is_excused = part == CheckedPart::Link || part == CheckedPart::Above && bits & STICKY != 0;
     if bits & 0o002 != 0 && !is_excused {
-        return Some(Fault::Everybody { mode: bits });
+        return Some(TrustFault::Everybody { mode: bits });
     }
     // By custom a user's own group has the user's number. Root's has other members on some systems.
     let is_own_group = owner.gid == caller && caller != 0;
-    (part == Part::Own && bits & 0o020 != 0 && !is_own_group)
-        .then_some(Fault::Group { mode: bits, gid: owner.gid })
+    (part == CheckedPart::Own && bits & 0o020 != 0 && !is_own_group)
+        .then_some(TrustFault::Group { mode: bits, gid: owner.gid })
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
 
-    fn faults(uid: u32, mode: u32, part: Part) -> Option<Fault> {
-        fault(Owner { uid, gid: 7 }, mode, part, 1000)
+    fn faults(uid: u32, mode: u32, part: CheckedPart) -> Option<TrustFault> {
+        fault(FileOwner { uid, gid: 7 }, mode, part, 1000)
     }
 
     #[test]
     fn the_callers_and_roots_files_are_trusted() {
         for uid in [0, 1000] {
             for (mode, part) in [
-                (0o100_600, Part::File),
-                (0o100_664, Part::File),
-                (0o100_444, Part::File),
-                (0o040_755, Part::Above),
-                (0o040_775, Part::Above),
-                (0o041_777, Part::Above),
-                (0o120_777, Part::Link),
-                (0o040_700, Part::Own),
-                (0o040_755, Part::Own),
-                (0o042_755, Part::Own),
+                (0o100_600, CheckedPart::File),
+                (0o100_664, CheckedPart::File),
+                (0o100_444, CheckedPart::File),
+                (0o040_755, CheckedPart::Above),
+                (0o040_775, CheckedPart::Above),
+                (0o041_777, CheckedPart::Above),
+                (0o120_777, CheckedPart::Link),
+                (0o040_700, CheckedPart::Own),
+                (0o040_755, CheckedPart::Own),
+                (0o042_755, CheckedPart::Own),
             ] {
                 assert_eq!(faults(uid, mode, part), None, "{uid} {mode:o} {part:?}");
             }
@@ -182,41 +182,44 @@ mod tests {
 
     #[test]
     fn what_is_anothers_is_not() {
-        for part in [Part::File, Part::Above, Part::Link, Part::Own] {
+        for part in [CheckedPart::File, CheckedPart::Above, CheckedPart::Link, CheckedPart::Own] {
             for mode in [0o600, 0o1777, 0o400] {
-                assert_eq!(faults(1001, mode, part), Some(Fault::Owner { uid: 1001, caller: 1000 }));
+                assert_eq!(faults(1001, mode, part), Some(TrustFault::Owner { uid: 1001, caller: 1000 }));
             }
         }
     }
 
     #[test]
     fn what_others_may_write_to_is_not() {
-        assert_eq!(faults(0, 0o100_666, Part::File), Some(Fault::Everybody { mode: 0o666 }));
-        assert_eq!(faults(1000, 0o100_602, Part::File), Some(Fault::Everybody { mode: 0o602 }));
+        assert_eq!(faults(0, 0o100_666, CheckedPart::File), Some(TrustFault::Everybody { mode: 0o666 }));
+        assert_eq!(faults(1000, 0o100_602, CheckedPart::File), Some(TrustFault::Everybody { mode: 0o602 }));
         assert_eq!(
-            faults(0, 0o101_666, Part::File),
-            Some(Fault::Everybody { mode: 0o1666 }),
+            faults(0, 0o101_666, CheckedPart::File),
+            Some(TrustFault::Everybody { mode: 0o1666 }),
             "sticky says nothing here"
         );
-        assert_eq!(faults(0, 0o040_777, Part::Above), Some(Fault::Everybody { mode: 0o777 }));
-        assert_eq!(faults(1000, 0o041_777, Part::Own), Some(Fault::Everybody { mode: 0o1777 }));
-        assert_eq!(faults(1000, 0o040_770, Part::Own), Some(Fault::Group { mode: 0o770, gid: 7 }));
-        let of_own_group = |id| fault(Owner { uid: id, gid: id }, 0o100_660, Part::Own, id);
+        assert_eq!(faults(0, 0o040_777, CheckedPart::Above), Some(TrustFault::Everybody { mode: 0o777 }));
+        assert_eq!(faults(1000, 0o041_777, CheckedPart::Own), Some(TrustFault::Everybody { mode: 0o1777 }));
+        assert_eq!(
+            faults(1000, 0o040_770, CheckedPart::Own),
+            Some(TrustFault::Group { mode: 0o770, gid: 7 })
+        );
+        let of_own_group = |id| fault(FileOwner { uid: id, gid: id }, 0o100_660, CheckedPart::Own, id);
         assert_eq!(of_own_group(1000), None);
-        assert_eq!(of_own_group(0), Some(Fault::Group { mode: 0o660, gid: 0 }));
+        assert_eq!(of_own_group(0), Some(TrustFault::Group { mode: 0o660, gid: 0 }));
     }
 
     #[test]
     fn it_says_whose_it_is_and_what_to_do() {
-        let text = |fault| Distrust { path: "/a/b".into(), is_folder: true, fault }.to_string();
+        let text = |fault| TrustError { path: "/a/b".into(), is_folder: true, fault }.to_string();
         for (fault, words) in [
-            (Fault::Owner { uid: 1001, caller: 1000 }, ["user 1001", "chown 1000 /a/b"]),
-            (Fault::Owner { uid: 1001, caller: 0 }, ["user 1001", "chown root /a/b"]),
+            (TrustFault::Owner { uid: 1001, caller: 1000 }, ["user 1001", "chown 1000 /a/b"]),
+            (TrustFault::Owner { uid: 1001, caller: 0 }, ["user 1001", "chown root /a/b"]),
             (
-                Fault::Everybody { mode: 0o1777 },
+                TrustFault::Everybody { mode: 0o1777 },
                 ["everybody may write to the folder /a/b (mode 1777)", "chmod o-w /a/b"],
             ),
-            (Fault::Group { mode: 0o770, gid: 7 }, ["the group 7 may write", "chmod go-w /a/b"]),
+            (TrustFault::Group { mode: 0o770, gid: 7 }, ["the group 7 may write", "chmod go-w /a/b"]),
         ] {
             let text = text(fault);
             assert!(words.iter().all(|word| text.contains(word)), "{text}");

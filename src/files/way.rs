@@ -44,35 +44,35 @@ mod imp {
     use std::io;
     use std::path::{Component, Path, PathBuf};
 
-    use super::super::{Distrust, Fault, Part, judge};
+    use super::super::{CheckedPart, TrustError, TrustFault, judge};
     use super::FileError;
 
     /// As many links as Linux follows.
     const MOST_LINKS: usize = 40;
 
     /// One step of the way.
-    enum Step {
+    enum PathStep {
         Up,
         Into(OsString),
     }
 
     /// What the way ends at.
     #[derive(Debug, PartialEq, Eq)]
-    pub(super) enum End {
+    pub(super) enum PathEnd {
         File(PathBuf),
         /// A file that is open already.
         Descriptor,
     }
 
     pub(super) fn is_descriptor(path: &Path) -> bool {
-        walk(path, |_, _, _| Ok(())).is_ok_and(|end| end == End::Descriptor)
+        walk(path, |_, _, _| Ok(())).is_ok_and(|end| end == PathEnd::Descriptor)
     }
 
     /// Follows the way, and judges each part of it.
-    pub(super) fn follow(path: &Path) -> Result<End, FileError> {
+    pub(super) fn follow(path: &Path) -> Result<PathEnd, FileError> {
         walk(path, |path, metadata, part| match judge(path, metadata, part) {
             // Kubernetes mounts config maps as folders of mode 0777, read-only: nobody here can write to them.
-            Err(Distrust { fault: Fault::Everybody { .. }, .. }) if is_read_only(path) => Ok(()),
+            Err(TrustError { fault: TrustFault::Everybody { .. }, .. }) if is_read_only(path) => Ok(()),
             judged => Ok(judged?),
         })
     }
@@ -85,28 +85,28 @@ mod imp {
 
     fn walk(
         path: &Path,
-        look: impl Fn(&Path, &Metadata, Part) -> Result<(), FileError>,
-    ) -> Result<End, FileError> {
+        look: impl Fn(&Path, &Metadata, CheckedPart) -> Result<(), FileError>,
+    ) -> Result<PathEnd, FileError> {
         let mut steps = VecDeque::new();
         // The folder of this process is given without links.
         let start = if path.is_absolute() { PathBuf::new() } else { std::env::current_dir()? };
         push(&mut steps, path);
         push(&mut steps, &start);
         let mut here = PathBuf::from("/");
-        look(&here, &here.symlink_metadata()?, Part::Above)?;
+        look(&here, &here.symlink_metadata()?, CheckedPart::Above)?;
         let mut links = 0;
         while let Some(step) = steps.pop_front() {
-            let Step::Into(name) = step else {
+            let PathStep::Into(name) = step else {
                 here.pop();
                 continue;
             };
             let next = here.join(name);
             let metadata = next.symlink_metadata()?;
             if is_table(&here) {
-                return Ok(End::Descriptor);
+                return Ok(PathEnd::Descriptor);
             }
             if metadata.is_symlink() {
-                look(&next, &metadata, Part::Link)?;
+                look(&next, &metadata, CheckedPart::Link)?;
                 links += 1;
                 if links > MOST_LINKS {
                     return Err(io::Error::from(rustix::io::Errno::LOOP).into());
@@ -118,19 +118,19 @@ mod imp {
                 push(&mut steps, &target);
                 continue;
             }
-            let part = if metadata.is_dir() { Part::Above } else { Part::File };
+            let part = if metadata.is_dir() { CheckedPart::Above } else { CheckedPart::File };
             look(&next, &metadata, part)?;
             here = next;
         }
-        Ok(End::File(here))
+        Ok(PathEnd::File(here))
     }
 
     /// Puts the steps of a path before those that are left.
-    fn push(steps: &mut VecDeque<Step>, path: &Path) {
+    fn push(steps: &mut VecDeque<PathStep>, path: &Path) {
         for component in path.components().rev() {
             match component {
-                Component::ParentDir => steps.push_front(Step::Up),
-                Component::Normal(name) => steps.push_front(Step::Into(name.to_owned())),
+                Component::ParentDir => steps.push_front(PathStep::Up),
+                Component::Normal(name) => steps.push_front(PathStep::Into(name.to_owned())),
                 Component::Prefix(_) | Component::RootDir | Component::CurDir => {}
             }
         }
@@ -153,7 +153,7 @@ mod imp {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
         }
 
-        fn fault(path: &Path) -> Option<(PathBuf, Fault)> {
+        fn fault(path: &Path) -> Option<(PathBuf, TrustFault)> {
             match follow(path) {
                 Ok(_) => None,
                 Err(FileError::Distrust(distrust)) => Some((distrust.path, distrust.fault)),
@@ -172,12 +172,12 @@ mod imp {
             symlink("..data/token", mount.join("token")).unwrap();
             mode(&mount, 0o1777);
             let token = mount.join("token");
-            assert_eq!(follow(&token).unwrap(), End::File(version.join("token")));
-            assert_eq!(follow(&mount.join("..data/../token")).unwrap(), End::File(version.join("token")));
+            assert_eq!(follow(&token).unwrap(), PathEnd::File(version.join("token")));
+            assert_eq!(follow(&mount.join("..data/../token")).unwrap(), PathEnd::File(version.join("token")));
             for part in [mount.clone(), version.clone(), version.join("token")] {
                 let was = part.metadata().unwrap().permissions();
                 mode(&part, 0o777);
-                assert_eq!(fault(&token), Some((part.clone(), Fault::Everybody { mode: 0o777 })));
+                assert_eq!(fault(&token), Some((part.clone(), TrustFault::Everybody { mode: 0o777 })));
                 std::fs::set_permissions(&part, was).unwrap();
             }
             assert_eq!(fault(&token), None);
@@ -198,7 +198,7 @@ mod imp {
             let file = tempfile::tempfile().unwrap();
             let path = PathBuf::from(format!("/dev/fd/{}", file.as_raw_fd()));
             assert!(is_descriptor(&path));
-            assert_eq!(follow(&path).unwrap(), End::Descriptor);
+            assert_eq!(follow(&path).unwrap(), PathEnd::Descriptor);
             assert!(!is_descriptor(Path::new("/dev/null")));
         }
     }

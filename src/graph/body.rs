@@ -8,7 +8,7 @@ const KEPT: usize = 300;
 
 /// A response's body.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub enum Body {
+pub enum ErrorBody {
     /// Nothing.
     #[default]
     Empty,
@@ -37,59 +37,59 @@ pub enum Body {
     CutOff,
 }
 
-impl Body {
+impl ErrorBody {
     /// Reads a whole body.
-    pub fn read(bytes: &[u8]) -> Body {
+    pub fn read(bytes: &[u8]) -> ErrorBody {
         let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii();
         match bytes.first() {
-            None => return Body::Empty,
-            Some(b'<') => return Body::Html,
+            None => return ErrorBody::Empty,
+            Some(b'<') => return ErrorBody::Html,
             Some(_) => {}
         }
         if bytes.contains(&0) || std::str::from_utf8(bytes).is_err() {
-            return Body::not_utf8();
+            return ErrorBody::not_utf8();
         }
         match serde_json::from_slice(bytes) {
-            Ok(json) => Body::from_json(&json, bytes),
+            Ok(json) => ErrorBody::from_json(&json, bytes),
             // A body whose end is the connection's end says in no other way that something is missing.
-            Err(error) if error.is_eof() && matches!(bytes[0], b'{' | b'[') => Body::CutOff,
-            Err(_) if matches!(bytes[0], b'{' | b'[') => Body::OddJson(beginning(bytes)),
-            Err(_) => Body::Text(beginning(bytes)),
+            Err(error) if error.is_eof() && matches!(bytes[0], b'{' | b'[') => ErrorBody::CutOff,
+            Err(_) if matches!(bytes[0], b'{' | b'[') => ErrorBody::OddJson(beginning(bytes)),
+            Err(_) => ErrorBody::Text(beginning(bytes)),
         }
     }
 
     /// A body that is not UTF-8. None of it is shown: it may hold a secret that the server echoes.
-    pub(super) fn not_utf8() -> Body {
-        Body::Text("an answer that is not UTF-8".to_owned())
+    pub(super) fn not_utf8() -> ErrorBody {
+        ErrorBody::Text("an answer that is not UTF-8".to_owned())
     }
 
-    fn from_json(json: &Json, bytes: &[u8]) -> Body {
-        let odd = || Body::OddJson(beginning(bytes));
+    fn from_json(json: &Json, bytes: &[u8]) -> ErrorBody {
+        let odd = || ErrorBody::OddJson(beginning(bytes));
         let object = match json {
             Json::Object(object) => object,
-            Json::Bool(false) => return Body::Truth(false),
+            Json::Bool(false) => return ErrorBody::Truth(false),
             _ => return odd(),
         };
         if is_ambiguous(object) {
             return odd();
         }
         if let Some(error) = member(object, "error") {
-            return Body::from_error(error, object);
+            return ErrorBody::from_error(error, object);
         }
         if ["errors", "odata.error", "@odata.error"].into_iter().any(|name| member(object, name).is_some()) {
             return odd();
         }
         match member(object, "value") {
-            Some(Json::Bool(truth)) => Body::Truth(*truth),
-            Some(Json::Text(text)) if text.eq_ignore_ascii_case("false") => Body::Truth(false),
+            Some(Json::Bool(truth)) => ErrorBody::Truth(*truth),
+            Some(Json::Text(text)) if text.eq_ignore_ascii_case("false") => ErrorBody::Truth(false),
             Some(_) => odd(),
-            None if object.iter().any(|(name, _)| name.starts_with("@odata.")) => Body::OData,
-            None => Body::Object(beginning(bytes)),
+            None if object.iter().any(|(name, _)| name.starts_with("@odata.")) => ErrorBody::OData,
+            None => ErrorBody::Object(beginning(bytes)),
         }
     }
 
     /// Graph's own form is an object; OAuth's is a text with an `error_description` beside it.
-    fn from_error(error: &Json, beside: &[(String, Json)]) -> Body {
+    fn from_error(error: &Json, beside: &[(String, Json)]) -> ErrorBody {
         let text = |value: Option<&Json>| match value {
             Some(Json::Text(text)) => text.clone(),
             Some(Json::Number(number)) => number.to_string(),
@@ -100,11 +100,12 @@ impl Body {
                 let message = text(error.get("message"));
                 let inner = || inner_text(error, "message").unwrap_or_default();
                 let message = if message.is_empty() { inner() } else { message };
-                Body::Error { code: text(error.get("code")), message }
+                ErrorBody::Error { code: text(error.get("code")), message }
             }
-            other => {
-                Body::Error { code: text(Some(other)), message: text(member(beside, "error_description")) }
-            }
+            other => ErrorBody::Error {
+                code: text(Some(other)),
+                message: text(member(beside, "error_description")),
+            },
         }
     }
 
@@ -117,18 +118,20 @@ impl Body {
     /// The error code and the words that go into the report, made harmless.
     pub(crate) fn said(&self) -> (Option<String>, String) {
         match self {
-            Body::Error { code, message } => {
+            ErrorBody::Error { code, message } => {
                 let code = excerpt(code, 100);
                 ((!code.is_empty()).then_some(code), excerpt(message, KEPT))
             }
-            Body::Truth(false) => (None, "Graph answered that the sessions were not revoked".to_owned()),
-            Body::Html => (None, "an HTML page".to_owned()),
-            Body::Object(text) | Body::OddJson(text) | Body::Text(text) => (None, text.clone()),
-            Body::Encoded(coding) => {
+            ErrorBody::Truth(false) => (None, "Graph answered that the sessions were not revoked".to_owned()),
+            ErrorBody::Html => (None, "an HTML page".to_owned()),
+            ErrorBody::Object(text) | ErrorBody::OddJson(text) | ErrorBody::Text(text) => {
+                (None, text.clone())
+            }
+            ErrorBody::Encoded(coding) => {
                 (None, format!("an answer in the content coding {}", excerpt(coding, 40)))
             }
-            Body::CutOff => (None, "the answer was cut off".to_owned()),
-            Body::Empty | Body::Truth(true) | Body::OData => (None, String::new()),
+            ErrorBody::CutOff => (None, "the answer was cut off".to_owned()),
+            ErrorBody::Empty | ErrorBody::Truth(true) | ErrorBody::OData => (None, String::new()),
         }
     }
 }
@@ -165,21 +168,24 @@ fn inner_text(error: &Json, name: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Body {
-        Body::read(text.as_bytes())
+    fn read(text: &str) -> ErrorBody {
+        ErrorBody::read(text.as_bytes())
     }
 
     #[test]
     fn graphs_own_bodies() {
-        assert_eq!(read(""), Body::Empty);
-        assert_eq!(read("\u{feff} \r\n"), Body::Empty);
+        assert_eq!(read(""), ErrorBody::Empty);
+        assert_eq!(read("\u{feff} \r\n"), ErrorBody::Empty);
         let context = "https://graph.microsoft.com/v1.0/$metadata#Edm.Boolean";
-        assert_eq!(read(&format!(r#"{{"@odata.context":"{context}","value":true}}"#)), Body::Truth(true));
+        assert_eq!(
+            read(&format!(r#"{{"@odata.context":"{context}","value":true}}"#)),
+            ErrorBody::Truth(true)
+        );
         for no in [r#"{"value":false}"#, r#"{"value":"False"}"#, "false"] {
-            assert_eq!(read(no), Body::Truth(false));
+            assert_eq!(read(no), ErrorBody::Truth(false));
         }
-        assert_eq!(read(&format!(r#"{{"@odata.context":"{context}"}}"#)), Body::OData);
-        assert_eq!(read("{}"), Body::Object("{}".into()));
+        assert_eq!(read(&format!(r#"{{"@odata.context":"{context}"}}"#)), ErrorBody::OData);
+        assert_eq!(read("{}"), ErrorBody::Object("{}".into()));
     }
 
     #[test]
@@ -203,19 +209,23 @@ mod tests {
             "[true]",
             "7",
         ] {
-            assert!(matches!(read(odd), Body::OddJson(_) | Body::Text(_)), "{odd}: {:?}", read(odd));
+            assert!(
+                matches!(read(odd), ErrorBody::OddJson(_) | ErrorBody::Text(_)),
+                "{odd}: {:?}",
+                read(odd)
+            );
         }
-        assert!(matches!(read(r#"{"value":true,"error":null}"#), Body::Error { .. }));
-        assert!(matches!(read(r#"{"Error":{"code":"X"},"value":true}"#), Body::Error { .. }));
+        assert!(matches!(read(r#"{"value":true,"error":null}"#), ErrorBody::Error { .. }));
+        assert!(matches!(read(r#"{"Error":{"code":"X"},"value":true}"#), ErrorBody::Error { .. }));
         let deep = format!(r#"{{"value":true,"x":{}1{}}}"#, "[".repeat(300), "]".repeat(300));
-        assert!(matches!(read(&deep), Body::OddJson(_)));
+        assert!(matches!(read(&deep), ErrorBody::OddJson(_)));
     }
 
     #[test]
     fn only_utf8_is_text() {
         let utf16: Vec<u8> = r#"{"value":true}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
         for odd in [&utf16[..], b"{\"value\":true,\"x\":\"\xff\"}", b"\xff\xfe{\0", b"{\"value\":true}\0"] {
-            assert_eq!(Body::read(odd), Body::Text("an answer that is not UTF-8".into()));
+            assert_eq!(ErrorBody::read(odd), ErrorBody::Text("an answer that is not UTF-8".into()));
         }
     }
 
@@ -223,36 +233,36 @@ mod tests {
     fn errors_in_both_spellings_and_odd_forms() {
         for inner in ["innerError", "innererror"] {
             let body = format!(r#"{{"error":{{"code":"Busy","{inner}":{{"message":"later"}}}}}}"#);
-            assert_eq!(read(&body), Body::Error { code: "Busy".into(), message: "later".into() });
+            assert_eq!(read(&body), ErrorBody::Error { code: "Busy".into(), message: "later".into() });
         }
         assert_eq!(
             read(r#"{"error":{"code":""}}"#),
-            Body::Error { code: String::new(), message: String::new() }
+            ErrorBody::Error { code: String::new(), message: String::new() }
         );
         let oauth = r#"{"error":"invalid_grant","error_description":"AADSTS50173"}"#;
-        let expected = Body::Error { code: "invalid_grant".into(), message: "AADSTS50173".into() };
+        let expected = ErrorBody::Error { code: "invalid_grant".into(), message: "AADSTS50173".into() };
         assert_eq!(read(oauth), expected);
     }
 
     #[test]
     fn what_is_not_graphs() {
-        assert_eq!(read("<HTML><TITLE>Log in</TITLE>"), Body::Html);
-        assert_eq!(read("[1]"), Body::OddJson("[1]".into()));
-        assert_eq!(read("blocked\u{1b}[31m"), Body::Text("blocked\\u{1b}[31m".into()));
+        assert_eq!(read("<HTML><TITLE>Log in</TITLE>"), ErrorBody::Html);
+        assert_eq!(read("[1]"), ErrorBody::OddJson("[1]".into()));
+        assert_eq!(read("blocked\u{1b}[31m"), ErrorBody::Text("blocked\\u{1b}[31m".into()));
     }
 
     #[test]
     fn half_a_body_is_no_body() {
         let whole = r#"{"@odata.context":"x","value":true}"#;
         for end in 1..whole.len() {
-            assert_eq!(read(&whole[..end]), Body::CutOff, "{}", &whole[..end]);
+            assert_eq!(read(&whole[..end]), ErrorBody::CutOff, "{}", &whole[..end]);
         }
     }
 
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..2000)) {
-            let _ = Body::read(&bytes).said();
+            let _ = ErrorBody::read(&bytes).said();
         }
     }
 }

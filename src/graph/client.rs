@@ -12,9 +12,12 @@ use reqwest::header::{
 use reqwest::{StatusCode, Version};
 use uuid::Uuid;
 
-use super::{Answer, Body, Graph, Loss, Lost, Priority, Reply, Request, Response, priority};
+use super::{
+    BatchAnswer, BatchRequest, ConnectionLoss, ErrorBody, Graph, HttpResponse, LossKind, Priority, UserReply,
+    priority,
+};
 use crate::http::{HttpClients, describe, retry_after_of};
-use crate::identity::{SignInError, Token, TokenState, Tokens, challenge};
+use crate::identity::{AccessToken, SignInError, TokenState, Tokens, challenge};
 use crate::number;
 
 /// Longest body that is read, in bytes. Graph's answers here have a few hundred.
@@ -70,34 +73,35 @@ impl HttpGraph {
             .then_some("the answer does not name its request, as the server's others do")
     }
 
-    async fn read(&self, response: reqwest::Response, token: &Token, asked: Uuid) -> Reply {
+    async fn read(&self, response: reqwest::Response, token: &AccessToken, asked: Uuid) -> UserReply {
         let mut facts = facts(response.status().as_u16(), response.headers(), token);
-        let misdelivered = |why: &str| Reply::Lost(Lost { how: Loss::Broken, detail: why.to_owned() });
+        let misdelivered =
+            |why: &str| UserReply::Lost(ConnectionLoss { how: LossKind::Broken, detail: why.to_owned() });
         if answers_another(response.headers(), asked) {
             return misdelivered(ANOTHERS);
         }
         let doubt = self.misdelivery(response.status(), response.headers(), asked);
         let succeeded = response.status().is_success();
         facts.body = match (content_coding(response.headers()), whole(response, MAX_BODY).await) {
-            (Some(coding), _) => Body::Encoded(coding),
-            (None, Whole::Bytes(bytes)) => Body::read(&token.hidden_in(bytes)),
-            (None, Whole::TimedOut) if succeeded => {
+            (Some(coding), _) => ErrorBody::Encoded(coding),
+            (None, WholeBody::Bytes(bytes)) => ErrorBody::read(&token.hidden_in(bytes)),
+            (None, WholeBody::TimedOut) if succeeded => {
                 let detail = format!("status {}, then no whole answer within the time-out", facts.status);
-                return Reply::Lost(Lost { how: Loss::TimedOut, detail });
+                return UserReply::Lost(ConnectionLoss { how: LossKind::TimedOut, detail });
             }
             // Another status than a success says enough by itself.
-            (None, Whole::TimedOut | Whole::CutOff) => Body::CutOff,
+            (None, WholeBody::TimedOut | WholeBody::CutOff) => ErrorBody::CutOff,
         };
         match doubt {
             // A portal's page says more by what it is.
             Some(why) if facts.confirms() => misdelivered(why),
-            _ => Reply::Response(Box::new(facts)),
+            _ => UserReply::Response(Box::new(facts)),
         }
     }
 }
 
 impl Graph for HttpGraph {
-    async fn revoke(&self, request: Request) -> Answer {
+    async fn revoke(&self, request: BatchRequest) -> BatchAnswer {
         let token = self.tokens.current();
         let client = if request.new_connection { self.clients.single() } else { self.clients.pooled() };
         let sent = client
@@ -113,12 +117,12 @@ impl Graph for HttpGraph {
             .await;
         let reply = match sent {
             Ok(response) => self.read(response, &token, request.client_request_id).await,
-            Err(error) => Reply::Lost(lost(&error)),
+            Err(error) => UserReply::Lost(lost(&error)),
         };
-        Answer { reply, token: token.serial() }
+        BatchAnswer { reply, token: token.serial() }
     }
 
-    async fn revoke_batch(&self, requests: Vec<Request>) -> Vec<Answer> {
+    async fn revoke_batch(&self, requests: Vec<BatchRequest>) -> Vec<BatchAnswer> {
         self.in_a_batch(&requests).await
     }
 
@@ -131,22 +135,22 @@ impl Graph for HttpGraph {
     }
 }
 
-pub(super) fn lost(error: &reqwest::Error) -> Lost {
+pub(super) fn lost(error: &reqwest::Error) -> ConnectionLoss {
     let how = if error.is_connect() || error.is_builder() {
-        Loss::NotSent
+        LossKind::NotSent
     } else if error.is_timeout() {
-        Loss::TimedOut
+        LossKind::TimedOut
     } else {
-        Loss::Broken
+        LossKind::Broken
     };
-    Lost { how, detail: describe(error) }
+    ConnectionLoss { how, detail: describe(error) }
 }
 
 /// Why an answer is not believed that echoes another request's id.
 const ANOTHERS: &str = "the connection gave the answer to another request";
 
 /// What came of a body.
-pub(super) enum Whole {
+pub(super) enum WholeBody {
     /// All of it.
     Bytes(Vec<u8>),
     /// Its end is not proven: it ended before its announced end, nothing came and no end was announced, or it is far
@@ -157,7 +161,7 @@ pub(super) enum Whole {
 }
 
 /// Reads a body to its end, if that comes within so many bytes.
-pub(super) async fn whole(response: reqwest::Response, most: usize) -> Whole {
+pub(super) async fn whole(response: reqwest::Response, most: usize) -> WholeBody {
     let multiplexed = response.version() >= Version::HTTP_2;
     let framed = multiplexed || !response.status().is_success() || announces_end(&response);
     let mut body = reqwest::Body::from(response);
@@ -165,15 +169,15 @@ pub(super) async fn whole(response: reqwest::Response, most: usize) -> Whole {
     while let Some(frame) = body.frame().await {
         match frame.map(|frame| frame.into_data()) {
             Ok(Ok(chunk)) if bytes.len() + chunk.len() <= most => bytes.extend_from_slice(&chunk),
-            Ok(Ok(_)) => return Whole::CutOff,
+            Ok(Ok(_)) => return WholeBody::CutOff,
             Ok(Err(_trailers)) => {}
-            Err(error) if error.is_timeout() => return Whole::TimedOut,
-            Err(_) => return Whole::CutOff,
+            Err(error) if error.is_timeout() => return WholeBody::TimedOut,
+            Err(_) => return WholeBody::CutOff,
         }
     }
     // A stream that the server resets without an error ends like one that it finished: hyper tells them apart only here.
     let reset = multiplexed && !body.is_end_stream();
-    if reset || (bytes.is_empty() && !framed) { Whole::CutOff } else { Whole::Bytes(bytes) }
+    if reset || (bytes.is_empty() && !framed) { WholeBody::CutOff } else { WholeBody::Bytes(bytes) }
 }
 
 /// Whether HTTP/1 says where the body ends. Otherwise it ends with the connection, and one that breaks looks the same.
@@ -213,16 +217,16 @@ fn id(headers: &HeaderMap, name: &str) -> Option<Uuid> {
 }
 
 /// What the headers say.
-pub(super) fn facts(status: u16, headers: &HeaderMap, token: &Token) -> Response {
+pub(super) fn facts(status: u16, headers: &HeaderMap, token: &AccessToken) -> HttpResponse {
     let text = |name: &str| {
         let value = token.hidden_in(headers.get(name)?.as_bytes().to_vec());
         let value = String::from_utf8_lossy(&value).trim().to_owned();
         (!value.is_empty()).then_some(value)
     };
     let date = text("date");
-    Response {
+    HttpResponse {
         status,
-        body: Body::Empty,
+        body: ErrorBody::Empty,
         request_id: text("request-id"),
         diagnostic: text("x-ms-ags-diagnostic"),
         retry_after: retry_after_of(headers),

@@ -8,7 +8,7 @@ mod body;
 mod client;
 mod priority;
 
-pub use body::Body;
+pub use body::ErrorBody;
 pub use client::HttpGraph;
 pub(crate) use client::answers_another;
 pub use priority::{Priority, UnknownPriority};
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::event::Evidence;
+use crate::event::AnswerEvidence;
 use crate::identity::{SignInError, TokenState};
 use crate::user_id::UserId;
 
@@ -26,11 +26,11 @@ use crate::user_id::UserId;
 /// against a fake under a paused clock.
 pub trait Graph: Send + Sync + 'static {
     /// `POST /users/{id}/revokeSignInSessions`, once, without any retry.
-    fn revoke(&self, request: Request) -> impl Future<Output = Answer> + Send;
+    fn revoke(&self, request: BatchRequest) -> impl Future<Output = BatchAnswer> + Send;
 
     /// The same for up to 20 users in one `$batch`, once, without any retry: an answer for each request, in their
     /// order, whatever became of the batch around them.
-    fn revoke_batch(&self, requests: Vec<Request>) -> impl Future<Output = Vec<Answer>> + Send;
+    fn revoke_batch(&self, requests: Vec<BatchRequest>) -> impl Future<Output = Vec<BatchAnswer>> + Send;
 
     /// How the access token stands; cheap enough to be asked before each request.
     fn token(&self) -> TokenState;
@@ -46,7 +46,7 @@ pub trait Graph: Send + Sync + 'static {
 
 /// One request.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct BatchRequest {
     /// Whose sessions.
     pub user: UserId,
     /// Sent as `client-request-id`.
@@ -58,37 +58,37 @@ pub struct Request {
 
 /// What became of one request.
 #[derive(Clone, Debug)]
-pub struct Answer {
+pub struct BatchAnswer {
     /// The answer itself.
-    pub reply: Reply,
+    pub reply: UserReply,
     /// Serial of the token that was sent.
     pub token: u64,
 }
 
 /// An answer, or why there is none.
 #[derive(Clone, Debug)]
-pub enum Reply {
+pub enum UserReply {
     /// A response came.
-    Response(Box<Response>),
+    Response(Box<HttpResponse>),
     /// None came, or not in time.
-    Lost(Lost),
+    Lost(ConnectionLoss),
     /// The batch around it was refused as a whole, or this request failed because another in it did: nothing was
     /// carried out of it. It goes again by itself, and this says nothing about its user.
-    Unbatched(Box<Response>),
+    Unbatched(Box<HttpResponse>),
 }
 
 /// Why no answer is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
+pub struct ConnectionLoss {
     /// How it was lost.
-    pub how: Loss,
+    pub how: LossKind,
     /// In words.
     pub detail: String,
 }
 
 /// How an answer was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loss {
+pub enum LossKind {
     /// No connection: the request never left.
     NotSent,
     /// The request left and the time-out came: it may have been carried out.
@@ -99,11 +99,11 @@ pub enum Loss {
 
 /// A response.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Response {
+pub struct HttpResponse {
     /// HTTP status.
     pub status: u16,
     /// What the body is.
-    pub body: Body,
+    pub body: ErrorBody,
     /// The `request-id` header: Graph sets it on every answer of its own.
     pub request_id: Option<String>,
     /// The `Date` header.
@@ -122,11 +122,11 @@ pub struct Response {
     pub claims: Option<String>,
 }
 
-impl Response {
+impl HttpResponse {
     /// Whether it is a 403 that means what a 429 does. The body alone does not say so: Graph names the limit, or how long
     /// to wait, on throttled answers only. What speaks of authorization is about that.
     pub fn throttles(&self) -> bool {
-        let Body::Error { code, .. } = &self.body else { return false };
+        let ErrorBody::Error { code, .. } = &self.body else { return false };
         let (waits, names_limit) = (self.retry_after.is_some(), self.throttle_scope.is_some());
         self.status == 403
             && match code.to_ascii_lowercase().as_str() {
@@ -142,26 +142,26 @@ impl Response {
     /// that it was Graph: its `request-id`, or OData's control information. A proxy's or portal's answer has neither.
     pub fn confirms(&self) -> bool {
         match &self.body {
-            Body::Truth(true) | Body::OData => true,
-            Body::Empty | Body::Object(_) => self.request_id.is_some(),
+            ErrorBody::Truth(true) | ErrorBody::OData => true,
+            ErrorBody::Empty | ErrorBody::Object(_) => self.request_id.is_some(),
             _ => false,
         }
     }
 }
 
-impl Reply {
+impl UserReply {
     /// What the report and the journal keep of it.
-    pub fn evidence(&self) -> Evidence {
+    pub fn evidence(&self) -> AnswerEvidence {
         match self {
-            Reply::Lost(lost) => Evidence {
+            UserReply::Lost(lost) => AnswerEvidence {
                 error_code: Some(lost.how.word().to_owned()),
                 detail: crate::harmless::excerpt(&lost.detail, 300),
-                ..Evidence::default()
+                ..AnswerEvidence::default()
             },
-            Reply::Response(response) | Reply::Unbatched(response) => {
+            UserReply::Response(response) | UserReply::Unbatched(response) => {
                 let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 500));
                 let (code, detail) = response.body.said();
-                Evidence {
+                AnswerEvidence {
                     http_status: Some(response.status),
                     error_code: code,
                     detail,
@@ -175,13 +175,13 @@ impl Reply {
     }
 }
 
-impl Loss {
+impl LossKind {
     /// The word that stands in the report's `error_code` where no answer came.
     pub fn word(self) -> &'static str {
         match self {
-            Loss::NotSent => "no_connection",
-            Loss::TimedOut => "timed_out",
-            Loss::Broken => "connection_broken",
+            LossKind::NotSent => "no_connection",
+            LossKind::TimedOut => "timed_out",
+            LossKind::Broken => "connection_broken",
         }
     }
 }

@@ -18,4 +18,4 @@ pub use proxy::overruled;
 pub use retry_after::{of_headers as retry_after_of, parse as parse_retry_after};
 pub use status::{is_of_a_gateway, passes};
 pub use trouble::is_untrusted;
-pub(crate) use trouble::{Trouble, describe};
+pub(crate) use trouble::{TransportError, describe};

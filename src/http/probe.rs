@@ -33,7 +33,7 @@ pub fn proxy_for(url: &str) -> Option<String> {
 /// is there, so nothing is ever sent: not even a request.
 pub async fn certificate_of(options: &HttpOptions, url: &str) -> Option<Vec<u8>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let looker = Arc::new(Looker { provider: Arc::clone(&provider), seen: Mutex::default() });
+    let looker = Arc::new(CertCapturingVerifier { provider: Arc::clone(&provider), seen: Mutex::default() });
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .ok()?
@@ -47,12 +47,12 @@ pub async fn certificate_of(options: &HttpOptions, url: &str) -> Option<Vec<u8>>
 
 /// Looks at the certificate and trusts none.
 #[derive(Debug)]
-struct Looker {
+struct CertCapturingVerifier {
     provider: Arc<CryptoProvider>,
     seen: Mutex<Option<Vec<u8>>>,
 }
 
-impl ServerCertVerifier for Looker {
+impl ServerCertVerifier for CertCapturingVerifier {
     fn verify_server_cert(
         &self,
         certificate: &CertificateDer<'_>,

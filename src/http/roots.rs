@@ -7,7 +7,7 @@ use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 
 use super::client::ConnectError;
-use crate::files::{self, Pipes};
+use crate::files::{self, PipePolicy};
 
 /// The variable, as OpenSSL and most tools know it.
 const SSL_CERT_FILE: &str = "SSL_CERT_FILE";
@@ -58,7 +58,7 @@ fn read(given_by: &'static str, path: &Path) -> Result<Vec<CertificateDer<'stati
         return Err(fail(given_by, path, "it is empty: name a PEM file, or unset it".to_owned()));
     }
     // Whoever may change it reads what is sent, the token first of all.
-    let read = files::read_secret(path, LONGEST, Pipes::Open);
+    let read = files::read_secret(path, LONGEST, PipePolicy::Open);
     let pem = read.map_err(|error| fail(given_by, path, error.to_string()))?;
     // Editors on Windows put a byte order mark before it.
     let pem = pem.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&pem[..]);

@@ -10,49 +10,49 @@ use super::proxy::Proxy;
 
 /// A request that got no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Trouble {
+pub(crate) struct TransportError {
     /// What failed and what to do, without the URL: that holds a user's name.
     pub(crate) text: String,
     /// Whether a repeat can't mend it: a person has to change something first.
     pub(crate) lasting: bool,
 }
 
-impl Trouble {
+impl TransportError {
     /// Of an error that [`reqwest`] gave.
-    pub(crate) fn of(error: &reqwest::Error) -> Trouble {
+    pub(crate) fn of(error: &reqwest::Error) -> TransportError {
         let url = error.url();
         let host = url.and_then(|url| url.host_str()).unwrap_or("the server").to_owned();
         let proxy = Proxy::of_environment().ok().flatten();
         let proxy = proxy.filter(|proxy| url.is_some_and(|url| proxy.takes(url.as_str())));
-        let facts = Facts::of(error, error.is_connect(), error.is_timeout(), error.is_dns());
+        let facts = ErrorFacts::of(error, error.is_connect(), error.is_timeout(), error.is_dns());
         facts
             .explain(&host, proxy.map(|proxy| proxy.shown()).as_deref())
-            .unwrap_or_else(|| Trouble::passing(chain(error)))
+            .unwrap_or_else(|| TransportError::passing(chain(error)))
     }
 
-    fn passing(text: String) -> Trouble {
-        Trouble { text, lasting: false }
+    fn passing(text: String) -> TransportError {
+        TransportError { text, lasting: false }
     }
 
-    fn lasting(text: String) -> Trouble {
-        Trouble { text, lasting: true }
+    fn lasting(text: String) -> TransportError {
+        TransportError { text, lasting: true }
     }
 }
 
 /// Says in words why no answer came.
 pub(crate) fn describe(error: &reqwest::Error) -> String {
-    Trouble::of(error).text
+    TransportError::of(error).text
 }
 
 /// Whether a request failed because the server's certificate is not trusted, whatever the reason.
 pub fn is_untrusted(error: &reqwest::Error) -> bool {
-    let facts = Facts::of(error, false, false, false);
+    let facts = ErrorFacts::of(error, false, false, false);
     matches!(facts.tls, Some(rustls::Error::InvalidCertificate(_)))
 }
 
 /// What an error's causes tell.
 #[derive(Debug, Default)]
-struct Facts {
+struct ErrorFacts {
     connecting: bool,
     timed_out: bool,
     dns: bool,
@@ -61,9 +61,9 @@ struct Facts {
     causes: Vec<String>,
 }
 
-impl Facts {
-    fn of(error: &(dyn Error + 'static), connecting: bool, timed_out: bool, dns: bool) -> Facts {
-        let mut facts = Facts { connecting, timed_out, dns, ..Facts::default() };
+impl ErrorFacts {
+    fn of(error: &(dyn Error + 'static), connecting: bool, timed_out: bool, dns: bool) -> ErrorFacts {
+        let mut facts = ErrorFacts { connecting, timed_out, dns, ..ErrorFacts::default() };
         let mut next = error.source();
         while let Some(cause) = next {
             facts.tls = facts.tls.or_else(|| cause.downcast_ref::<rustls::Error>().cloned());
@@ -84,7 +84,7 @@ impl Facts {
     }
 
     /// The sentence; none where nothing better is known than what the causes say.
-    fn explain(&self, host: &str, proxy: Option<&str>) -> Option<Trouble> {
+    fn explain(&self, host: &str, proxy: Option<&str>) -> Option<TransportError> {
         if let Some(tls) = &self.tls {
             return Some(match proxy {
                 // Spoken to in TLS itself, it did not come to asking it for the host.
@@ -95,25 +95,25 @@ impl Facts {
             });
         }
         if self.dns {
-            return Some(Trouble::passing(self.nameless(host, proxy)));
+            return Some(TransportError::passing(self.nameless(host, proxy)));
         }
         if self.timed_out {
             let through = through(proxy);
-            return Some(Trouble::passing(match self.connecting {
+            return Some(TransportError::passing(match self.connecting {
                 true => format!("no connection to {host}{through} within the time-out, TLS included"),
                 false => "no answer within the time-out".to_owned(),
             }));
         }
         if self.says("tls handshake eof") {
             let through = through(proxy);
-            return Some(Trouble::passing(format!(
+            return Some(TransportError::passing(format!(
                 "TLS with {host}{through} broke off: does something else answer in its place?"
             )));
         }
         if let Some(proxy) = proxy.filter(|_| self.connecting) {
             return Some(self.by_proxy(host, proxy));
         }
-        self.connecting.then(|| Trouble::passing(format!("can't connect to {host} ({})", self.last())))
+        self.connecting.then(|| TransportError::passing(format!("can't connect to {host} ({})", self.last())))
     }
 
     fn nameless(&self, host: &str, proxy: Option<&str>) -> String {
@@ -131,21 +131,21 @@ impl Facts {
         )
     }
 
-    fn by_proxy(&self, host: &str, proxy: &str) -> Trouble {
+    fn by_proxy(&self, host: &str, proxy: &str) -> TransportError {
         let credentials = "give them as http://user:password@host:port (or socks5://…) in HTTPS_PROXY";
         if self.says("proxy authorization required") {
-            return Trouble::lasting(format!(
+            return TransportError::lasting(format!(
                 "the proxy {proxy} wants credentials, or others (407): {credentials}"
             ));
         }
         if self.says("SOCKS error") && (self.says("credentials") || self.says("authentication")) {
-            return Trouble::lasting(format!(
+            return TransportError::lasting(format!(
                 "the proxy {proxy} wants credentials, or others ({}): {credentials}",
                 self.last()
             ));
         }
         let last = self.last();
-        Trouble::passing(if self.says("tunnel error: unsuccessful") {
+        TransportError::passing(if self.says("tunnel error: unsuccessful") {
             format!(
                 "the proxy {proxy} refused to connect to {host}: is that allowed there, and are user and password, if \
                  it wants any, right?"
@@ -163,14 +163,14 @@ fn through(proxy: Option<&str>) -> String {
 }
 
 /// Why TLS failed. A certificate stays what it is; what is no TLS at all may be a passing fault.
-fn untrusted(error: &rustls::Error, host: &str, proxy: Option<&str>) -> Trouble {
+fn untrusted(error: &rustls::Error, host: &str, proxy: Option<&str>) -> TransportError {
     let through = through(proxy);
     let rustls::Error::InvalidCertificate(fault) = error else {
-        return Trouble::passing(format!(
+        return TransportError::passing(format!(
             "TLS with {host}{through} failed ({error}): does something else answer in its place?"
         ));
     };
-    Trouble::lasting(match fault {
+    TransportError::lasting(match fault {
         CertificateError::UnknownIssuer => format!(
             "TLS: nobody whom this machine trusts vouches for the certificate of {host}{through}; if a proxy of your \
              own looks into TLS, give its CA with --ca-cert or SSL_CERT_FILE"
@@ -195,17 +195,17 @@ mod tests {
 
     const PROXY: &str = "http://p.example:3128 (HTTPS_PROXY)";
 
-    fn facts(causes: &[&str]) -> Facts {
+    fn facts(causes: &[&str]) -> ErrorFacts {
         let causes = causes.iter().map(|cause| (*cause).to_owned()).collect();
-        Facts { connecting: true, causes, ..Facts::default() }
+        ErrorFacts { connecting: true, causes, ..ErrorFacts::default() }
     }
 
-    fn told(facts: &Facts, proxy: Option<&str>) -> Trouble {
+    fn told(facts: &ErrorFacts, proxy: Option<&str>) -> TransportError {
         facts.explain("graph.example", proxy).unwrap()
     }
 
     #[track_caller]
-    fn says(trouble: &Trouble, lasting: bool, words: &[&str]) {
+    fn says(trouble: &TransportError, lasting: bool, words: &[&str]) {
         assert_eq!(trouble.lasting, lasting, "{trouble:?}");
         for word in words {
             assert!(trouble.text.contains(word), "{word:?} is not in {trouble:?}");
@@ -215,13 +215,13 @@ mod tests {
 
     #[test]
     fn names_that_can_not_be_resolved_are_named() {
-        let dns = Facts {
+        let dns = ErrorFacts {
             dns: true,
             ..facts(&["client error (Connect)", "dns error", "Name or service not known"])
         };
         says(&told(&dns, None), false, &["graph.example", "not known", "--connect-to graph.example=ADDRESS"]);
         says(&told(&dns, Some(PROXY)), false, &["name of the proxy", "p.example"]);
-        let local = Facts { dns: true, ..facts(&["error resolving for socks proxy", "not known"]) };
+        let local = ErrorFacts { dns: true, ..facts(&["error resolving for socks proxy", "not known"]) };
         says(&told(&local, Some("socks5://p.example:1080 (ALL_PROXY)")), false, &["the name graph.example"]);
     }
 
@@ -244,41 +244,43 @@ mod tests {
 
     #[test]
     fn time_outs_say_of_what() {
-        let late = Facts { timed_out: true, ..facts(&[]) };
+        let late = ErrorFacts { timed_out: true, ..facts(&[]) };
         says(&told(&late, None), false, &["no connection to graph.example", "TLS"]);
-        let unanswered = Facts { connecting: false, ..late };
+        let unanswered = ErrorFacts { connecting: false, ..late };
         assert_eq!(told(&unanswered, None).text, "no answer within the time-out");
     }
 
     #[test]
     fn certificates_that_are_not_trusted_say_why_and_what_to_do() {
-        let with = |fault| Facts { tls: Some(rustls::Error::InvalidCertificate(fault)), ..facts(&[]) };
+        let with = |fault| ErrorFacts { tls: Some(rustls::Error::InvalidCertificate(fault)), ..facts(&[]) };
         let unknown = with(CertificateError::UnknownIssuer);
         says(&told(&unknown, None), true, &["graph.example", "--ca-cert", "SSL_CERT_FILE"]);
         says(&told(&unknown, Some(PROXY)), true, &["p.example:3128", "--ca-cert", "SSL_CERT_FILE"]);
-        let own =
-            Facts { causes: vec!["tunnel error: failed to create underlying connection".into()], ..unknown };
+        let own = ErrorFacts {
+            causes: vec!["tunnel error: failed to create underlying connection".into()],
+            ..unknown
+        };
         says(&told(&own, Some(PROXY)), true, &["the certificate of the proxy http://p.example:3128"]);
         says(&told(&with(CertificateError::Expired), None), true, &["clock"]);
         says(&told(&with(CertificateError::NotValidForName), None), true, &["another name", "--connect-to"]);
         says(&told(&with(CertificateError::Revoked), None), true, &["can't be trusted"]);
         let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-        says(&told(&Facts { tls: Some(no_tls), ..facts(&[]) }, None), false, &["something else"]);
+        says(&told(&ErrorFacts { tls: Some(no_tls), ..facts(&[]) }, None), false, &["something else"]);
     }
 
     #[test]
     fn causes_are_found_inside_of_io_errors() {
         #[derive(Debug, thiserror::Error)]
         #[error("outer")]
-        struct Outer(#[source] io::Error);
+        struct OuterError(#[source] io::Error);
         let fault = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
-        let outer = Outer(io::Error::other(io::Error::other(fault)));
-        assert!(Facts::of(&outer, true, false, false).tls.is_some());
+        let outer = OuterError(io::Error::other(io::Error::other(fault)));
+        assert!(ErrorFacts::of(&outer, true, false, false).tls.is_some());
     }
 
     #[test]
     fn what_is_not_about_connecting_speaks_for_itself() {
-        let broken = Facts { connecting: false, ..facts(&["connection reset"]) };
+        let broken = ErrorFacts { connecting: false, ..facts(&["connection reset"]) };
         assert_eq!(broken.explain("graph.example", Some(PROXY)), None);
     }
 }

@@ -4,13 +4,13 @@
 //! The codes are for people: but for those that pass by themselves, nothing here is decided by them.
 
 /// What to do about one code.
-struct Row {
+struct AadstsRow {
     code: u32,
     advice: &'static str,
 }
 
-const fn row(code: u32, advice: &'static str) -> Row {
-    Row { code, advice }
+const fn row(code: u32, advice: &'static str) -> AadstsRow {
+    AadstsRow { code, advice }
 }
 
 const CLOCK: &str = "the assertion's time does not fit Entra's clock: set this machine's clock (NTP); a federated token \
@@ -31,7 +31,7 @@ const SUBJECT: &str = "no federated credential of the app has this subject: comp
                        those of the app, character by character";
 
 /// By code.
-const TABLE: &[Row] = &[
+const TABLE: &[AadstsRow] = &[
     row(50_001, "Graph is not known to this tenant by this name: check --cloud"),
     row(50_002, RESTRICTED),
     row(50_020, "the user belongs to another tenant: check --tenant, or invite the user as a guest"),

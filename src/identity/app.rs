@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use secrecy::SecretString;
 
-use super::token_endpoint::{self, Authority, Form};
+use super::token_endpoint::{self, Authority, TokenForm};
 use super::{Certificate, Federation, Issued, SignInError};
 use crate::http::HttpClients;
 
@@ -14,7 +14,7 @@ pub(super) const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-
 
 /// An app, and how it proves that it is the one.
 #[derive(Debug)]
-pub struct App {
+pub struct AppIdentity {
     /// Where it signs in.
     pub authority: Authority,
     /// Its id.
@@ -22,12 +22,12 @@ pub struct App {
     /// What the token is for, such as `https://graph.microsoft.com/.default`.
     pub scope: String,
     /// How it proves that it is the one.
-    pub proof: Proof,
+    pub proof: ClientProof,
 }
 
 /// How an app proves that it is the one it says.
 #[derive(Debug)]
-pub enum Proof {
+pub enum ClientProof {
     /// It knows a secret.
     Secret(SecretString),
     /// It holds the private key of a certificate.
@@ -36,23 +36,23 @@ pub enum Proof {
     Federated(Federation),
 }
 
-impl App {
+impl AppIdentity {
     /// Asks for a token, with the claims of a challenge where there was one.
     pub(super) async fn request(
         &self,
         http: &HttpClients,
         claims: Option<&str>,
     ) -> Result<Issued, SignInError> {
-        let mut form = Form::new("grant_type", "client_credentials");
+        let mut form = TokenForm::new("grant_type", "client_credentials");
         form.add("client_id", &self.client_id);
         form.add("scope", &self.scope);
         if let Some(claims) = claims {
             form.add("claims", claims);
         }
         match &self.proof {
-            Proof::Secret(secret) => form.add_secret("client_secret", secret),
-            Proof::Certificate(certificate) => self.assert(&mut form, Arc::clone(certificate)),
-            Proof::Federated(federation) => federation.prove(http, &mut form).await?,
+            ClientProof::Secret(secret) => form.add_secret("client_secret", secret),
+            ClientProof::Certificate(certificate) => self.assert(&mut form, Arc::clone(certificate)),
+            ClientProof::Federated(federation) => federation.prove(http, &mut form).await?,
         }
         match token_endpoint::token(http, &self.authority, &form).await? {
             Ok(grant) => Ok(grant.issued),
@@ -61,7 +61,7 @@ impl App {
     }
 
     /// Lets the form carry an assertion, a new one each time it is sent.
-    fn assert(&self, form: &mut Form, certificate: Arc<Certificate>) {
+    fn assert(&self, form: &mut TokenForm, certificate: Arc<Certificate>) {
         form.add("client_assertion_type", ASSERTION_TYPE);
         let (client_id, audience) = (self.client_id.clone(), self.authority.audience());
         form.add_anew("client_assertion", move || certificate.assertion(&client_id, &audience));

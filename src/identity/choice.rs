@@ -5,15 +5,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    App, Auth, Authority, Credential, Endpoint, Prompter, Proof, SignInError, certificate, cli_tool,
-    device_code, federated, managed_identity, ready, secret_text,
+    AppIdentity, Auth, Authority, ClientProof, Credential, Endpoint, Prompter, SignInError, certificate,
+    cli_tool, device_code, federated, managed_identity, ready, secret_text,
 };
 
 /// What flags and profiles name to sign in with: the way, names of files, ids. No secret is among it; those are read
 /// from the environment and from the files when the credential is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Sources {
+pub struct CredentialSources {
     /// `--auth`.
     pub auth: Option<Auth>,
     /// `--token-file`; `-` is standard input.
@@ -34,10 +34,10 @@ pub struct Sources {
     pub identity: Option<String>,
 }
 
-impl Sources {
+impl CredentialSources {
     /// Whether anything is named.
     pub fn is_empty(&self) -> bool {
-        *self == Sources::default()
+        *self == CredentialSources::default()
     }
 
     /// The way that is named, by itself or by what belongs to it alone.
@@ -73,7 +73,7 @@ impl Sources {
 
 /// All that a credential is chosen and made from, but for the environment.
 #[derive(Clone, Debug)]
-pub struct Offer {
+pub struct CredentialConfig {
     /// The authority's root.
     pub authority: Endpoint,
     /// What a token is for, such as `https://graph.microsoft.com/.default`.
@@ -83,11 +83,11 @@ pub struct Offer {
     /// The app's id.
     pub client_id: Option<String>,
     /// What is named to sign in with.
-    pub sources: Sources,
+    pub sources: CredentialSources,
 }
 
 /// The environment, as far as it is asked for: a value by its name. An empty one is none.
-pub type Variables<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub type EnvVariables<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// The variables of this process.
 pub fn process_variables(name: &str) -> Option<String> {
@@ -95,7 +95,7 @@ pub fn process_variables(name: &str) -> Option<String> {
 }
 
 /// Whether a way to sign in is set up here.
-pub(super) enum Found {
+pub(super) enum FoundCredential {
     /// It is; whether it works is another matter.
     Here(Credential),
     /// It is not: what is missing.
@@ -104,21 +104,21 @@ pub(super) enum Found {
     Nearly(String),
 }
 
-impl Found {
+impl FoundCredential {
     /// It is not set up: what is missing.
-    pub(super) fn not(missing: impl Into<String>) -> Found {
-        Found::Not(missing.into())
+    pub(super) fn not(missing: impl Into<String>) -> FoundCredential {
+        FoundCredential::Not(missing.into())
     }
 
     /// Part of it is set up: what is missing.
-    pub(super) fn nearly(missing: impl Into<String>) -> Found {
-        Found::Nearly(missing.into())
+    pub(super) fn nearly(missing: impl Into<String>) -> FoundCredential {
+        FoundCredential::Nearly(missing.into())
     }
 }
 
 /// A way that was not taken, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PassedOver {
+pub struct SkippedCredential {
     /// Which.
     pub auth: Auth,
     /// Why.
@@ -129,16 +129,16 @@ pub struct PassedOver {
 
 /// The credentials to try, in order.
 #[derive(Debug)]
-pub struct Candidates {
+pub struct CredentialChain {
     /// The ways, each with its credential, or with what is missing for it.
-    pub(super) ways: Vec<(Auth, Result<Credential, PassedOver>)>,
+    pub(super) ways: Vec<(Auth, Result<Credential, SkippedCredential>)>,
     /// Whether one that can't be used makes room for the next.
     pub(super) chain: bool,
 }
 
-impl Candidates {
+impl CredentialChain {
     /// Why there is nothing to try, if there is nothing: the ways, and what each of them misses.
-    pub fn nothing(&self) -> Option<Vec<PassedOver>> {
+    pub fn nothing(&self) -> Option<Vec<SkippedCredential>> {
         let missing = self.ways.iter().map(|(_, way)| match way {
             Ok(_) => None,
             Err(passed_over) => Some(passed_over.clone()),
@@ -152,7 +152,7 @@ impl Candidates {
     }
 
     /// Where a person must do something, they are asked like this.
-    pub fn asking(mut self, prompter: &Prompter) -> Candidates {
+    pub fn asking(mut self, prompter: &Prompter) -> CredentialChain {
         for (_, way) in &mut self.ways {
             if let Ok(Credential::Device(person)) = way {
                 person.ask_with(prompter.clone());
@@ -167,17 +167,21 @@ impl Candidates {
     }
 }
 
-impl Offer {
+impl CredentialConfig {
     /// What can be tried with what is given and what the environment holds.
-    pub fn candidates(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
+    pub fn candidates(&self, vars: EnvVariables<'_>) -> Result<CredentialChain, SignInError> {
         let asked = match self.sources.auth {
             None | Some(Auth::Auto) => self.named_by_flags()?,
             Some(asked) => Some(self.without_others(asked)?),
         };
         let Some(auth) = asked else { return self.chain(vars) };
         match self.find(auth, vars)? {
-            Found::Here(credential) => Ok(Candidates { ways: vec![(auth, Ok(credential))], chain: false }),
-            Found::Not(missing) | Found::Nearly(missing) => Err(SignInError::NotSetUp { auth, missing }),
+            FoundCredential::Here(credential) => {
+                Ok(CredentialChain { ways: vec![(auth, Ok(credential))], chain: false })
+            }
+            FoundCredential::Not(missing) | FoundCredential::Nearly(missing) => {
+                Err(SignInError::NotSetUp { auth, missing })
+            }
         }
     }
 
@@ -200,14 +204,14 @@ impl Offer {
 
     /// Goes through the chain as far as it may be needed. What is set up by hand is meant, and ends it; what the
     /// machine offers may not be there after all, and then the next one counts.
-    fn chain(&self, vars: Variables<'_>) -> Result<Candidates, SignInError> {
+    fn chain(&self, vars: EnvVariables<'_>) -> Result<CredentialChain, SignInError> {
         let mut ways = Vec::new();
         for auth in Auth::CHAIN {
-            let passed_over = |why, notable| Err(PassedOver { auth, why, notable });
+            let passed_over = |why, notable| Err(SkippedCredential { auth, why, notable });
             let way = match self.find(auth, vars)? {
-                Found::Here(credential) => Ok(credential),
-                Found::Not(missing) => passed_over(missing, false),
-                Found::Nearly(missing) => passed_over(missing, true),
+                FoundCredential::Here(credential) => Ok(credential),
+                FoundCredential::Not(missing) => passed_over(missing, false),
+                FoundCredential::Nearly(missing) => passed_over(missing, true),
             };
             let ends = way.is_ok() && !auth.depends_on_the_machine();
             ways.push((auth, way));
@@ -215,10 +219,10 @@ impl Offer {
                 break;
             }
         }
-        Ok(Candidates { ways, chain: true })
+        Ok(CredentialChain { ways, chain: true })
     }
 
-    fn find(&self, auth: Auth, vars: Variables<'_>) -> Result<Found, SignInError> {
+    fn find(&self, auth: Auth, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
         match auth {
             Auth::Token => ready::find(self, vars),
             Auth::ClientSecret => self.client_secret(vars),
@@ -227,11 +231,11 @@ impl Offer {
             Auth::ManagedIdentity => managed_identity::find(self, vars),
             Auth::AzureCli | Auth::AzureDeveloperCli => cli_tool::find(auth, self, vars),
             Auth::DeviceCode => device_code::find(self, vars),
-            Auth::Auto => Ok(Found::not("auto is no credential")),
+            Auth::Auto => Ok(FoundCredential::not("auto is no credential")),
         }
     }
 
-    fn client_secret(&self, vars: Variables<'_>) -> Result<Found, SignInError> {
+    fn client_secret(&self, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
         let (given, secret) = match &self.sources.client_secret_file {
             Some(path) => {
                 ("--client-secret-file is given", ready::read_secret("--client-secret-file", path)?)
@@ -239,21 +243,21 @@ impl Offer {
             None => match secret_text::of_variable(vars, "AZURE_CLIENT_SECRET") {
                 Some(secret) => ("AZURE_CLIENT_SECRET is set", secret),
                 None => {
-                    return Ok(Found::not(
+                    return Ok(FoundCredential::not(
                         "AZURE_CLIENT_SECRET is not set, and no --client-secret-file is given",
                     ));
                 }
             },
         };
-        Ok(Found::Here(Credential::App(self.app(Proof::Secret(secret), given)?)))
+        Ok(FoundCredential::Here(Credential::App(self.app(ClientProof::Secret(secret), given)?)))
     }
 
     /// The app that proves itself like this; `given` says what of it is there already.
-    pub(super) fn app(&self, proof: Proof, given: &'static str) -> Result<App, SignInError> {
+    pub(super) fn app(&self, proof: ClientProof, given: &'static str) -> Result<AppIdentity, SignInError> {
         let missing = |missing| SignInError::Incomplete { given, missing };
         let tenant = self.tenant.clone().ok_or(missing("the tenant (--tenant or AZURE_TENANT_ID)"))?;
         let client_id = self.client_id.clone().ok_or(missing("the app (--client-id or AZURE_CLIENT_ID)"))?;
         let authority = Authority { root: self.authority.clone(), tenant };
-        Ok(App { authority, client_id, scope: self.scope.clone(), proof })
+        Ok(AppIdentity { authority, client_id, scope: self.scope.clone(), proof })
     }
 }

@@ -26,7 +26,7 @@ pub enum Cloud {
 }
 
 /// What is known of a cloud.
-struct Facts {
+struct CloudEndpoints {
     cloud: Cloud,
     /// As `--cloud` takes it and as reports write it.
     name: &'static str,
@@ -39,8 +39,8 @@ struct Facts {
     authority_aliases: &'static [&'static str],
 }
 
-const CLOUDS: [Facts; 7] = [
-    Facts {
+const CLOUDS: [CloudEndpoints; 7] = [
+    CloudEndpoints {
         cloud: Cloud::Global,
         name: "global",
         aliases: &[
@@ -56,7 +56,7 @@ const CLOUDS: [Facts; 7] = [
         authority: "https://login.microsoftonline.com",
         authority_aliases: &["login.microsoft.com", "login.windows.net", "sts.windows.net"],
     },
-    Facts {
+    CloudEndpoints {
         cloud: Cloud::UsGov,
         // The CLI for Microsoft 365 says `USGov` for GCC, which lives in the global cloud; Microsoft's PowerShell SDK
         // says it for L4. A secret must rather be refused by the stricter cloud than be shown to the other one.
@@ -74,7 +74,7 @@ const CLOUDS: [Facts; 7] = [
         authority: "https://login.microsoftonline.us",
         authority_aliases: &["login.usgovcloudapi.net"],
     },
-    Facts {
+    CloudEndpoints {
         cloud: Cloud::UsGovDod,
         name: "usgov-dod",
         aliases: &["dod", "l5", "usgovl5", "usgovernmentdod"],
@@ -82,7 +82,7 @@ const CLOUDS: [Facts; 7] = [
         authority: "https://login.microsoftonline.us",
         authority_aliases: &["login.usgovcloudapi.net"],
     },
-    Facts {
+    CloudEndpoints {
         cloud: Cloud::China,
         name: "china",
         aliases: &["azurechinacloud", "azurechina", "21vianet", "mooncake"],
@@ -90,7 +90,7 @@ const CLOUDS: [Facts; 7] = [
         authority: "https://login.chinacloudapi.cn",
         authority_aliases: &["login.partner.microsoftonline.cn"],
     },
-    Facts {
+    CloudEndpoints {
         cloud: Cloud::Bleu,
         name: "bleu",
         aliases: &["bleucloud"],
@@ -98,7 +98,7 @@ const CLOUDS: [Facts; 7] = [
         authority: "https://login.sovcloud-identity.fr",
         authority_aliases: &[],
     },
-    Facts {
+    CloudEndpoints {
         cloud: Cloud::Delos,
         name: "delos",
         aliases: &["deloscloud"],
@@ -106,7 +106,7 @@ const CLOUDS: [Facts; 7] = [
         authority: "https://login.sovcloud-identity.de",
         authority_aliases: &[],
     },
-    Facts {
+    CloudEndpoints {
         cloud: Cloud::GovSg,
         name: "govsg",
         aliases: &["govsgcloud"],
@@ -121,7 +121,7 @@ impl Cloud {
     pub const ALL: [Cloud; 7] =
         [Cloud::Global, Cloud::UsGov, Cloud::UsGovDod, Cloud::China, Cloud::Bleu, Cloud::Delos, Cloud::GovSg];
 
-    fn facts(self) -> &'static Facts {
+    fn facts(self) -> &'static CloudEndpoints {
         CLOUDS.iter().find(|facts| facts.cloud == self).unwrap_or(&CLOUDS[0])
     }
 

@@ -4,16 +4,18 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::{App, Certificate, CliTool, DeviceCode, ManagedIdentity, Proof, ReadyToken, SignInError};
+use super::{
+    AppIdentity, Certificate, CliTool, ClientProof, DeviceCode, ManagedIdentity, SignInError, StaticToken,
+};
 use crate::http::HttpClients;
 
 /// Where access tokens come from.
 #[derive(Debug)]
 pub enum Credential {
     /// A ready token.
-    Ready(ReadyToken),
+    Ready(StaticToken),
     /// An app that signs in as itself.
-    App(App),
+    App(AppIdentity),
     /// The identity of the machine or service.
     Managed(ManagedIdentity),
     /// Whoever is signed in to another program.
@@ -35,12 +37,12 @@ impl Credential {
     /// The word for it in reports and logs.
     pub fn word(&self) -> &'static str {
         match self {
-            Credential::Ready(ReadyToken::Given(_)) => "token",
-            Credential::Ready(ReadyToken::File(_)) => "token-file",
+            Credential::Ready(StaticToken::Given(_)) => "token",
+            Credential::Ready(StaticToken::File(_)) => "token-file",
             Credential::App(app) => match &app.proof {
-                Proof::Secret(_) => "client-secret",
-                Proof::Certificate(_) => "certificate",
-                Proof::Federated(federation) => federation.word(),
+                ClientProof::Secret(_) => "client-secret",
+                ClientProof::Certificate(_) => "certificate",
+                ClientProof::Federated(federation) => federation.word(),
             },
             Credential::Device(_) => "device-code",
             Credential::Managed(_) => "managed-identity",
@@ -51,7 +53,9 @@ impl Credential {
     /// The certificate that it signs in with, if it does.
     pub fn certificate(&self) -> Option<&Certificate> {
         match self {
-            Credential::App(App { proof: Proof::Certificate(certificate), .. }) => Some(certificate),
+            Credential::App(AppIdentity { proof: ClientProof::Certificate(certificate), .. }) => {
+                Some(certificate)
+            }
             _ => None,
         }
     }
@@ -68,7 +72,7 @@ impl Credential {
 
     /// Whether a new ready token may come by itself: in its file.
     pub fn rereads(&self) -> bool {
-        matches!(self, Credential::Ready(ReadyToken::File(_)))
+        matches!(self, Credential::Ready(StaticToken::File(_)))
     }
 
     /// Whether it can be asked for a token that answers a claims challenge.
@@ -94,7 +98,7 @@ impl Credential {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Auth, Offer, Sources};
+    use super::super::{Auth, CredentialConfig, CredentialSources};
 
     /// A panic or a log line prints what `Debug` gives.
     #[test]
@@ -120,12 +124,16 @@ mod tests {
             Auth::DeviceCode,
         ] {
             let connection = (auth == Auth::WorkloadIdentity).then(|| "a-connection".to_owned());
-            let offer = Offer {
+            let offer = CredentialConfig {
                 authority: "https://login.example".parse().unwrap(),
                 scope: "https://graph.example/.default".to_owned(),
                 tenant: Some("contoso.com".to_owned()),
                 client_id: Some("an-app".to_owned()),
-                sources: Sources { auth: Some(auth), service_connection: connection, ..Sources::default() },
+                sources: CredentialSources {
+                    auth: Some(auth),
+                    service_connection: connection,
+                    ..CredentialSources::default()
+                },
             };
             let candidates = offer.candidates(&vars).unwrap();
             assert_eq!(candidates.first(), Some(auth));

@@ -18,14 +18,14 @@ pub(super) const INTERVAL: Duration = Duration::from_secs(5);
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The server's answer to a wish for a code.
-pub(super) struct Code {
+pub(super) struct DeviceCodeResponse {
     pub(super) device_code: SecretString,
     pub(super) prompt: Prompt,
     pub(super) interval: Duration,
 }
 
 #[derive(Deserialize)]
-struct CodeBody {
+struct DeviceCodeBody {
     device_code: SecretString,
     user_code: String,
     #[serde(alias = "verification_url")]
@@ -35,18 +35,18 @@ struct CodeBody {
     interval: Number,
 }
 
-impl Code {
+impl DeviceCodeResponse {
     /// Reads it, or says why it can't be used.
-    pub(super) fn read(body: &[u8]) -> Result<Code, String> {
+    pub(super) fn read(body: &[u8]) -> Result<DeviceCodeResponse, String> {
         let useless = || "its answer holds no device code; is a proxy or a portal between?".to_owned();
-        let body: CodeBody = serde_json::from_slice(body).map_err(|_| useless())?;
+        let body: DeviceCodeBody = serde_json::from_slice(body).map_err(|_| useless())?;
         let good_for = usable_life(&body.expires_in).ok_or_else(useless)?;
         if body.user_code.trim().is_empty() || body.device_code.expose_secret().is_empty() {
             return Err(useless());
         }
         let address = trusted(&body.verification_uri)?;
         let prompt = Prompt { address, code: excerpt(&body.user_code, 40), good_for, why: None };
-        Ok(Code { device_code: body.device_code, prompt, interval: interval(&body.interval) })
+        Ok(DeviceCodeResponse { device_code: body.device_code, prompt, interval: interval(&body.interval) })
     }
 }
 
@@ -93,11 +93,11 @@ mod tests {
 
     #[test]
     fn a_code_is_read() {
-        let code = Code::read(&body(|_| {})).unwrap_or_else(|error| panic!("{error}"));
+        let code = DeviceCodeResponse::read(&body(|_| {})).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(code.prompt.address, "https://microsoft.com/devicelogin");
         assert_eq!(code.prompt.code, "ABCD-EFGH");
         assert_eq!((code.prompt.good_for, code.interval), (Duration::from_secs(900), INTERVAL));
-        let acting = Code::read(&body(|body| body["user_code"] = "A\u{1b}[2J".into()));
+        let acting = DeviceCodeResponse::read(&body(|body| body["user_code"] = "A\u{1b}[2J".into()));
         assert!(acting.is_ok_and(|code| !code.prompt.code.contains('\u{1b}')));
     }
 
@@ -111,7 +111,7 @@ mod tests {
             ("expires_in", json!("soon")),
             ("verification_uri", json!(7)),
         ] {
-            let read = Code::read(&body(|body| body[name] = value.clone()));
+            let read = DeviceCodeResponse::read(&body(|body| body[name] = value.clone()));
             assert!(read.is_err_and(|why| why.contains("no device code")), "{name}: {value}");
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         }
         for endless in [json!(1.8e19), json!(1e300), json!(u64::MAX), json!("18446744073709551615")] {
             assert_eq!(interval(&endless.clone().into()), LONGEST, "{endless}");
-            let code = Code::read(&body(|body| body["expires_in"] = endless.clone()));
+            let code = DeviceCodeResponse::read(&body(|body| body["expires_in"] = endless.clone()));
             assert!(code.is_ok_and(|code| code.prompt.good_for == LONGEST), "{endless}");
         }
     }

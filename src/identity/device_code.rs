@@ -11,10 +11,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::choice::{Found, Variables};
-use super::device_answer::{Code, INTERVAL};
-use super::token_endpoint::{self, Authority, Form, Grant, Refusal};
-use super::{Auth, Credential, Issued, Offer, SignInError, TokenClaims};
+use super::choice::{EnvVariables, FoundCredential};
+use super::device_answer::{DeviceCodeResponse, INTERVAL};
+use super::token_endpoint::{self, Authority, TokenForm, TokenGrant, TokenRefusal};
+use super::{Auth, Credential, CredentialConfig, Issued, SignInError, TokenClaims};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
 use crate::number::after;
@@ -63,30 +63,33 @@ pub struct DeviceCode {
     /// The resource's scope and OpenID's own: `offline_access` is what renews.
     scope: String,
     prompter: Option<Prompter>,
-    kept: Mutex<Kept>,
+    kept: Mutex<StoredCode>,
 }
 
 /// What an earlier sign-in left.
 #[derive(Debug, Default)]
-struct Kept {
+struct StoredCode {
     /// What the next token is gotten with; the newest one only.
     refresh: Option<SecretString>,
     /// Why there is none any more.
     lost: Option<String>,
     /// Who signed in first. Nobody else may go on with the run.
-    person: Option<Person>,
+    person: Option<DeviceUser>,
 }
 
 /// Who signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Person {
+struct DeviceUser {
     tenant: String,
     id: String,
     name: String,
 }
 
 /// The device code's way, where a person can be asked.
-pub(super) fn find(offer: &Offer, _vars: Variables<'_>) -> Result<Found, SignInError> {
+pub(super) fn find(
+    offer: &CredentialConfig,
+    _vars: EnvVariables<'_>,
+) -> Result<FoundCredential, SignInError> {
     let given = "--auth device-code is given";
     let missing = |missing| SignInError::Incomplete { given, missing };
     let tenant = offer.tenant.clone().ok_or(missing("the tenant (--tenant or AZURE_TENANT_ID)"))?;
@@ -94,7 +97,7 @@ pub(super) fn find(offer: &Offer, _vars: Variables<'_>) -> Result<Found, SignInE
         "the app, a public client of your own (--client-id or AZURE_CLIENT_ID; `doctor --setup --auth device-code` \
          prints how to register one)",
     ))?;
-    Ok(Found::Here(Credential::Device(Box::new(DeviceCode {
+    Ok(FoundCredential::Here(Credential::Device(Box::new(DeviceCode {
         authority: Authority { root: offer.authority.clone(), tenant },
         client_id,
         scope: format!("{} offline_access openid profile", offer.scope),
@@ -123,12 +126,12 @@ impl DeviceCode {
         self.accept(grant)
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, StoredCode> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn form(&self, grant: Option<&str>, claims: &str) -> Form {
-        let mut form = Form::new("client_id", &self.client_id);
+    fn form(&self, grant: Option<&str>, claims: &str) -> TokenForm {
+        let mut form = TokenForm::new("client_id", &self.client_id);
         if let Some(grant) = grant {
             form.add("grant_type", grant);
         }
@@ -139,7 +142,7 @@ impl DeviceCode {
 
     /// By the refresh token. None where there is none, or where Entra wants to see the person again: the operator's
     /// own sessions may have been revoked by this very run.
-    async fn refreshed(&self, http: &HttpClients, claims: &str) -> Result<Option<Grant>, SignInError> {
+    async fn refreshed(&self, http: &HttpClients, claims: &str) -> Result<Option<TokenGrant>, SignInError> {
         let Some(refresh) = self.kept().refresh.clone() else { return Ok(None) };
         let mut form = self.form(Some("refresh_token"), claims);
         form.add_secret("refresh_token", &refresh);
@@ -160,7 +163,7 @@ impl DeviceCode {
     }
 
     /// By a person: shows a code and waits until it was entered.
-    async fn asked(&self, http: &HttpClients, claims: &str) -> Result<Grant, SignInError> {
+    async fn asked(&self, http: &HttpClients, claims: &str) -> Result<TokenGrant, SignInError> {
         let Some(prompter) = &self.prompter else {
             let why = "there is nobody who could be shown a code".to_owned();
             return Err(SignInError::Unavailable { auth: Auth::DeviceCode, why });
@@ -172,7 +175,7 @@ impl DeviceCode {
             Ok(body) => body,
             Err(refusal) => return Err(refusal.explained()),
         };
-        let code = Code::read(&body)
+        let code = DeviceCodeResponse::read(&body)
             .map_err(|reason| SignInError::Unreachable { host: root.to_string(), reason })?;
         (prompter.0)(&Prompt { why: self.why(), ..code.prompt.clone() });
         self.wait(http, claims, &code, after(began, code.prompt.good_for)).await
@@ -191,9 +194,9 @@ impl DeviceCode {
         &self,
         http: &HttpClients,
         claims: &str,
-        code: &Code,
+        code: &DeviceCodeResponse,
         until: Instant,
-    ) -> Result<Grant, SignInError> {
+    ) -> Result<TokenGrant, SignInError> {
         let mut form = self.form(Some(GRANT), claims);
         form.add_secret("device_code", &code.device_code);
         let late = || SignInError::CodeExpired { minutes: code.prompt.good_for.as_secs().div_ceil(60) };
@@ -207,24 +210,24 @@ impl DeviceCode {
             let polled = token_endpoint::token(http, &self.authority, &form);
             let answer = timeout_at(until, polled).await.map_err(|_| late())?;
             match judge(answer) {
-                Polled::Granted(grant) => return Ok(*grant),
-                Polled::Late => return Err(late()),
-                Polled::Ended(error) => return Err(error),
-                Polled::Again(pace) => interval = pace.after(interval),
+                PollResult::Granted(grant) => return Ok(*grant),
+                PollResult::Late => return Err(late()),
+                PollResult::Ended(error) => return Err(error),
+                PollResult::Again(pace) => interval = pace.after(interval),
             }
         }
     }
 
     /// Takes what was granted, unless it was granted to somebody else than before.
-    fn accept(&self, grant: Grant) -> Result<Issued, SignInError> {
-        let person = Person::of(&TokenClaims::of(grant.issued.token.expose_secret()));
+    fn accept(&self, grant: TokenGrant) -> Result<Issued, SignInError> {
+        let person = DeviceUser::of(&TokenClaims::of(grant.issued.token.expose_secret()));
         let mut kept = self.kept();
         match (&kept.person, &person) {
             (Some(begun), Some(now)) if !begun.may_be(now) => {
                 let [begun, now] = [begun, now].map(|person| excerpt(&person.name, 120));
                 return Err(SignInError::OtherPerson { begun, now });
             }
-            (None, _) => kept.person = person.or(Some(Person::unknown())),
+            (None, _) => kept.person = person.or(Some(DeviceUser::unknown())),
             _ => {}
         }
         if grant.refresh_token.is_some() {
@@ -234,30 +237,30 @@ impl DeviceCode {
     }
 }
 
-impl Person {
+impl DeviceUser {
     /// None where the token does not tell.
-    fn of(claims: &TokenClaims) -> Option<Person> {
+    fn of(claims: &TokenClaims) -> Option<DeviceUser> {
         let id = claims.oid.clone().or_else(|| claims.upn.clone())?;
         let name = claims.upn.clone().unwrap_or_else(|| id.clone());
-        Some(Person { tenant: claims.tid.clone().unwrap_or_default(), id, name })
+        Some(DeviceUser { tenant: claims.tid.clone().unwrap_or_default(), id, name })
     }
 
     /// Whether both are the same, as far as is known.
-    fn may_be(&self, other: &Person) -> bool {
+    fn may_be(&self, other: &DeviceUser) -> bool {
         self.id.is_empty() || (&self.tenant, &self.id) == (&other.tenant, &other.id)
     }
 
     /// The token did not tell.
-    fn unknown() -> Person {
-        Person { tenant: String::new(), id: String::new(), name: String::new() }
+    fn unknown() -> DeviceUser {
+        DeviceUser { tenant: String::new(), id: String::new(), name: String::new() }
     }
 }
 
 /// What a poll came to.
-enum Polled {
-    Granted(Box<Grant>),
+enum PollResult {
+    Granted(Box<TokenGrant>),
     /// Nobody entered the code yet.
-    Again(Pace),
+    Again(PollInterval),
     /// It can no longer be entered.
     Late,
     Ended(SignInError),
@@ -265,7 +268,7 @@ enum Polled {
 
 /// How the time to the next poll changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
+enum PollInterval {
     Same,
     /// The server asked for it.
     Slower,
@@ -273,36 +276,36 @@ enum Pace {
     Doubled,
 }
 
-impl Pace {
+impl PollInterval {
     fn after(self, interval: Duration) -> Duration {
         match self {
-            Pace::Same => interval,
+            PollInterval::Same => interval,
             // The server's wish is never cut short.
-            Pace::Slower => interval.saturating_add(INTERVAL),
-            Pace::Doubled => interval.saturating_mul(2).min(LONGEST_INTERVAL.max(interval)),
+            PollInterval::Slower => interval.saturating_add(INTERVAL),
+            PollInterval::Doubled => interval.saturating_mul(2).min(LONGEST_INTERVAL.max(interval)),
         }
     }
 }
 
-fn judge(answer: Result<Result<Grant, Refusal>, SignInError>) -> Polled {
+fn judge(answer: Result<Result<TokenGrant, TokenRefusal>, SignInError>) -> PollResult {
     let refusal = match answer {
-        Ok(Ok(grant)) => return Polled::Granted(Box::new(grant)),
+        Ok(Ok(grant)) => return PollResult::Granted(Box::new(grant)),
         Ok(Err(refusal)) => refusal,
         // While a person is at it the network may fail and heal: it is asked again until the code ends.
         Err(SignInError::Unreachable { reason, .. }) => {
             tracing::warn!(reason, "could not ask whether the code was entered; asking again");
-            return Polled::Again(Pace::Doubled);
+            return PollResult::Again(PollInterval::Doubled);
         }
-        Err(error) => return Polled::Ended(error),
+        Err(error) => return PollResult::Ended(error),
     };
     match refusal.error.as_str() {
-        "authorization_pending" => Polled::Again(Pace::Same),
-        "slow_down" => Polled::Again(Pace::Slower),
-        "expired_token" => Polled::Late,
+        "authorization_pending" => PollResult::Again(PollInterval::Same),
+        "slow_down" => PollResult::Again(PollInterval::Slower),
+        "expired_token" => PollResult::Late,
         // Entra's word, and that of RFC 8628.
-        "authorization_declined" | "access_denied" => Polled::Ended(SignInError::CodeDeclined),
-        "bad_verification_code" => Polled::Ended(SignInError::CodeUnknown),
-        _ => Polled::Ended(refusal.explained()),
+        "authorization_declined" | "access_denied" => PollResult::Ended(SignInError::CodeDeclined),
+        "bad_verification_code" => PollResult::Ended(SignInError::CodeUnknown),
+        _ => PollResult::Ended(refusal.explained()),
     }
 }
 
@@ -329,18 +332,18 @@ mod tests {
     #[test]
     fn polls_slow_down_as_they_are_told() {
         let five = Duration::from_secs(5);
-        assert_eq!(Pace::Same.after(five), five);
-        assert_eq!(Pace::Slower.after(Pace::Slower.after(five)), Duration::from_secs(15));
-        assert_eq!(Pace::Doubled.after(five), Duration::from_secs(10));
-        assert_eq!(Pace::Doubled.after(Duration::from_secs(50)), LONGEST_INTERVAL);
-        assert_eq!(Pace::Doubled.after(Duration::from_secs(90)), Duration::from_secs(90));
+        assert_eq!(PollInterval::Same.after(five), five);
+        assert_eq!(PollInterval::Slower.after(PollInterval::Slower.after(five)), Duration::from_secs(15));
+        assert_eq!(PollInterval::Doubled.after(five), Duration::from_secs(10));
+        assert_eq!(PollInterval::Doubled.after(Duration::from_secs(50)), LONGEST_INTERVAL);
+        assert_eq!(PollInterval::Doubled.after(Duration::from_secs(90)), Duration::from_secs(90));
     }
 
     #[test]
     fn a_person_is_known_by_tenant_and_id() {
         let person = |tid: &str, oid: &str, upn: &str| {
             let text = |text: &str| Some(text.to_owned());
-            Person::of(&TokenClaims {
+            DeviceUser::of(&TokenClaims {
                 tid: text(tid),
                 oid: text(oid),
                 upn: text(upn),
@@ -351,8 +354,8 @@ mod tests {
         assert!(ann.may_be(&person("t", "1", "ann.renamed@x.com").unwrap()));
         assert!(!ann.may_be(&person("t", "2", "ann@x.com").unwrap()));
         assert!(!ann.may_be(&person("other", "1", "ann@x.com").unwrap()));
-        assert!(Person::unknown().may_be(&ann));
-        assert_eq!(Person::of(&TokenClaims::default()), None);
+        assert!(DeviceUser::unknown().may_be(&ann));
+        assert_eq!(DeviceUser::of(&TokenClaims::default()), None);
     }
 
     #[test]

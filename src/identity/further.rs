@@ -5,12 +5,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Auth, Sources, process_variables};
+use super::{Auth, CredentialSources, process_variables};
 
 /// An app that sends beside the first one in the same tenant, as a profile names it. It holds no secret.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct FurtherApp {
+pub struct AdditionalApp {
     /// What it is called: its profile, or its place in one.
     pub name: String,
     /// The tenant of its profile; it counts only where the first app names none.
@@ -20,7 +20,7 @@ pub struct FurtherApp {
     pub client_id: Option<String>,
     /// What it signs in with.
     #[serde(flatten)]
-    pub sources: Sources,
+    pub sources: CredentialSources,
 }
 
 /// Variables that belong to the first app alone.
@@ -38,7 +38,7 @@ pub fn further_variables(name: &str) -> Option<String> {
     if OF_THE_FIRST.contains(&name) { None } else { process_variables(name) }
 }
 
-impl FurtherApp {
+impl AdditionalApp {
     /// The app for messages: its id, and what names it.
     pub fn called(&self) -> String {
         match &self.client_id {
@@ -89,20 +89,20 @@ mod tests {
 
     use super::*;
 
-    fn app(auth: Option<Auth>, files: u8, client_id: bool) -> FurtherApp {
+    fn app(auth: Option<Auth>, files: u8, client_id: bool) -> AdditionalApp {
         let file = |bit: u8| (files & (1 << bit) != 0).then(|| "file".into());
-        FurtherApp {
+        AdditionalApp {
             name: "second".to_owned(),
             tenant: None,
             client_id: client_id.then(|| "app-2".to_owned()),
-            sources: Sources {
+            sources: CredentialSources {
                 auth,
                 token_file: file(0),
                 client_secret_file: file(1),
                 certificate_file: file(2),
                 federated_token_file: file(3),
                 identity: file(4).map(|_: std::path::PathBuf| "an-identity".to_owned()),
-                ..Sources::default()
+                ..CredentialSources::default()
             },
         }
     }
@@ -138,7 +138,7 @@ mod tests {
         ) {
             let app = app(auth, files, client_id);
             let json = serde_json::to_string(&app).unwrap();
-            prop_assert_eq!(serde_json::from_str::<FurtherApp>(&json).unwrap(), app);
+            prop_assert_eq!(serde_json::from_str::<AdditionalApp>(&json).unwrap(), app);
         }
     }
 

@@ -40,11 +40,13 @@ mod token_endpoint;
 mod token_service;
 mod tokens;
 
-pub use app::{App, Proof};
+pub use app::{AppIdentity, ClientProof};
 pub use audience::check_audience;
 pub use auth::{Auth, UnknownAuth};
 pub use certificate::{Certificate, CertificateProblem};
-pub use choice::{Candidates, Offer, PassedOver, Sources, Variables, process_variables};
+pub use choice::{
+    CredentialChain, CredentialConfig, CredentialSources, EnvVariables, SkippedCredential, process_variables,
+};
 pub use claims::TokenClaims;
 pub use cli_tool::CliTool;
 pub use cloud::{Cloud, UnknownCloud};
@@ -52,13 +54,13 @@ pub use credential::{Credential, Issued};
 pub use device_code::{DeviceCode, Prompt, Prompter};
 pub use endpoint::{Endpoint, EndpointError};
 pub use federated::Federation;
-pub use further::{FurtherApp, further_variables};
+pub use further::{AdditionalApp, further_variables};
 pub use managed_identity::ManagedIdentity;
-pub use ready::ReadyToken;
+pub use ready::StaticToken;
 pub use secret_file::SecretFile;
-pub use tenant_id::{Unidentified, tenant_of};
+pub use tenant_id::{TenantIdError, tenant_of};
 pub use token_endpoint::Authority;
-pub use tokens::{SignedIn, Token, TokenAge, TokenState, Tokens};
+pub use tokens::{AccessToken, SignedIn, TokenAge, TokenState, Tokens};
 
 use std::path::{Path, PathBuf};
 
@@ -70,7 +72,7 @@ pub enum SignInError {
         "no way to sign in is set up here:{}\nset one of them up: `entra-revoke doctor --setup` prints how, docs/sign-in.md has all of them",
         listed(.0)
     )]
-    NoCredential(Vec<PassedOver>),
+    NoCredential(Vec<SkippedCredential>),
     /// The way that was asked for is not set up here.
     #[error("--auth {auth}: {missing}")]
     NotSetUp {
@@ -413,7 +415,7 @@ fn named_file(path: &Path) -> String {
 }
 
 /// Ways that were passed over, a line each.
-fn listed(ways: &[PassedOver]) -> String {
+fn listed(ways: &[SkippedCredential]) -> String {
     let line = |auth: Auth, why: &str| format!("\n  {auth:<20} {why}");
     let mut text: String = ways.iter().map(|way| line(way.auth, &way.why)).collect();
     text.push_str(&line(

@@ -1,6 +1,6 @@
 //! The order in which `--auth auto` goes, by what is set up: a table of environments.
 
-use super::{Auth, Offer, SignInError, Sources};
+use super::{Auth, CredentialConfig, CredentialSources, SignInError};
 
 const APP: [(&str, &str); 2] = [("AZURE_TENANT_ID", "t.com"), ("AZURE_CLIENT_ID", "an-app")];
 const TOKEN: (&str, &str) = ("ENTRA_REVOKE_TOKEN", "fake");
@@ -20,11 +20,14 @@ const APP_SERVICE: [(&str, &str); 2] =
 const SHELL: [(&str, &str); 1] = [("MSI_ENDPOINT", "http://127.0.0.1:1/")];
 
 /// The first way that is there, in this environment.
-fn taken(environment: &[&[(&str, &str)]], sources: Sources) -> Result<(Auth, &'static str), SignInError> {
+fn taken(
+    environment: &[&[(&str, &str)]],
+    sources: CredentialSources,
+) -> Result<(Auth, &'static str), SignInError> {
     let variables: Vec<(&str, &str)> = environment.concat();
     let vars =
         |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-    let offer = Offer {
+    let offer = CredentialConfig {
         authority: "https://login.example".parse().unwrap(),
         scope: "https://graph.example/.default".to_owned(),
         tenant: vars("AZURE_TENANT_ID"),
@@ -56,7 +59,7 @@ fn the_first_that_is_set_up_is_taken() {
         (&[], ManagedIdentity, "managed-identity"),
     ] as [(&[&[(&str, &str)]], Auth, &str); 12]
     {
-        assert_eq!(taken(environment, Sources::default()), Ok((auth, word)), "{environment:?}");
+        assert_eq!(taken(environment, CredentialSources::default()), Ok((auth, word)), "{environment:?}");
     }
 }
 
@@ -66,18 +69,22 @@ fn a_flag_is_meant_whatever_the_environment_holds() {
     let guid = "5a1e0000-0000-4000-8000-0000000000a1".to_owned();
     for (sources, auth, word) in [
         (
-            Sources { federated_token_file: Some("f".into()), ..Sources::default() },
+            CredentialSources { federated_token_file: Some("f".into()), ..CredentialSources::default() },
             Auth::WorkloadIdentity,
             "workload-identity",
         ),
         (
-            Sources { service_connection: Some("c".into()), ..Sources::default() },
+            CredentialSources { service_connection: Some("c".into()), ..CredentialSources::default() },
             Auth::WorkloadIdentity,
             "azure-pipelines",
         ),
-        (Sources { identity: Some(guid), ..Sources::default() }, Auth::ManagedIdentity, "managed-identity"),
         (
-            Sources { auth: Some(Auth::ManagedIdentity), ..Sources::default() },
+            CredentialSources { identity: Some(guid), ..CredentialSources::default() },
+            Auth::ManagedIdentity,
+            "managed-identity",
+        ),
+        (
+            CredentialSources { auth: Some(Auth::ManagedIdentity), ..CredentialSources::default() },
             Auth::ManagedIdentity,
             "managed-identity",
         ),
@@ -89,10 +96,10 @@ fn a_flag_is_meant_whatever_the_environment_holds() {
 #[test]
 fn half_a_set_up_is_no_reason_to_take_another() {
     for environment in [&[&[SECRET][..]][..], &[&[FILE]], &[&[FILE], &APP[..1], &APP_SERVICE]] {
-        let taken = taken(environment, Sources::default());
+        let taken = taken(environment, CredentialSources::default());
         assert!(matches!(taken, Err(SignInError::Incomplete { .. })), "{taken:?}");
     }
     // What is not supported is no hindrance for what comes behind it, and said where it was asked for.
-    let sources = Sources { auth: Some(Auth::ManagedIdentity), ..Sources::default() };
+    let sources = CredentialSources { auth: Some(Auth::ManagedIdentity), ..CredentialSources::default() };
     assert!(matches!(taken(&[&SHELL], sources), Err(SignInError::NotSetUp { .. })));
 }

@@ -7,7 +7,7 @@ use reqwest::header::HeaderMap;
 use secrecy::zeroize::Zeroizing;
 
 use super::SignInError;
-use crate::http::{Trouble, retry_after_of};
+use crate::http::{TransportError, retry_after_of};
 
 /// How often a service is asked before it is given up, where it is busy or can't be reached.
 const TRIES: u32 = 5;
@@ -20,14 +20,14 @@ const MAX_BODY: usize = 256 << 10;
 
 /// How much patience was spent.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Waited {
+pub(super) struct RetryOutcome {
     /// Requests that were made.
     pub(super) tries: u32,
     /// Time that was waited between them.
     pub(super) time: Duration,
 }
 
-impl Waited {
+impl RetryOutcome {
     /// Whether another try is left where nothing else is known.
     pub(super) fn has_tries(self) -> bool {
         self.tries < TRIES
@@ -35,7 +35,7 @@ impl Waited {
 }
 
 /// Most services are busy when they say so (429) or fail (5xx).
-pub(super) fn usually(answer: &Answer, waited: Waited) -> bool {
+pub(super) fn usually(answer: &EndpointAnswer, waited: RetryOutcome) -> bool {
     is_transient(answer.status) && waited.has_tries()
 }
 
@@ -45,13 +45,13 @@ pub(super) fn is_transient(status: StatusCode) -> bool {
 }
 
 /// What a service answered. The body may hold a token.
-pub(super) struct Answer {
+pub(super) struct EndpointAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Zeroizing<Vec<u8>>,
 }
 
-impl Answer {
+impl EndpointAnswer {
     /// A header's value, where it is text.
     pub(super) fn header(&self, name: reqwest::header::HeaderName) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
@@ -71,11 +71,11 @@ impl Answer {
 pub(super) async fn ask(
     what: &str,
     max_wait: Duration,
-    busy: impl Fn(&Answer, Waited) -> bool,
+    busy: impl Fn(&EndpointAnswer, RetryOutcome) -> bool,
     mut request: impl FnMut() -> Result<reqwest::RequestBuilder, SignInError>,
     given_up: impl Fn(String) -> SignInError,
-) -> Result<Answer, SignInError> {
-    let mut waited = Waited::default();
+) -> Result<EndpointAnswer, SignInError> {
+    let mut waited = RetryOutcome::default();
     let mut backoff = Duration::from_secs(1);
     loop {
         let tried = once(request()?).await;
@@ -90,7 +90,7 @@ pub(super) async fn ask(
             }
             Ok(answer) => return Ok(answer),
             Err(error) => {
-                let trouble = Trouble::of(&error);
+                let trouble = TransportError::of(&error);
                 // A certificate or a proxy's password is not mended by asking again.
                 (trouble.text, None, waited.has_tries() && !trouble.lasting)
             }
@@ -113,7 +113,7 @@ pub(super) async fn ask(
 }
 
 /// Sends a request once.
-pub(super) async fn once(request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+pub(super) async fn once(request: reqwest::RequestBuilder) -> Result<EndpointAnswer, reqwest::Error> {
     let mut response = request.send().await?;
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = response.chunk().await? {
@@ -122,5 +122,5 @@ pub(super) async fn once(request: reqwest::RequestBuilder) -> Result<Answer, req
             break;
         }
     }
-    Ok(Answer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
+    Ok(EndpointAnswer { status: response.status(), headers: std::mem::take(response.headers_mut()), body })
 }

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::choice::{Found, Variables};
+use super::choice::{EnvVariables, FoundCredential};
 use super::tokens::{MAX_TOKEN, usable};
-use super::{Credential, Issued, Offer, SecretFile, SignInError, TokenClaims, secret_text};
-use crate::files::{self, FileError, Pipes};
+use super::{Credential, CredentialConfig, Issued, SecretFile, SignInError, TokenClaims, secret_text};
+use crate::files::{self, FileError, PipePolicy};
 use crate::http::HttpClients;
 
 /// How far this machine's clock and Entra's may be apart, in seconds: as much as Entra itself allows.
@@ -18,7 +18,7 @@ const SKEW: i64 = 300;
 
 /// A token that somebody else got.
 #[derive(Debug)]
-pub enum ReadyToken {
+pub enum StaticToken {
     /// The token itself; there is no other.
     Given(SecretString),
     /// A file that holds it, and may be rewritten by whoever renews it.
@@ -26,24 +26,28 @@ pub enum ReadyToken {
 }
 
 /// The ready token that is given, if one is.
-pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
+pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
     let token = match &offer.sources.token_file {
-        Some(path) if is_stdin(path) => ReadyToken::Given(read_secret("--token-file", path)?),
-        Some(path) => ReadyToken::File(SecretFile::new("--token-file", path.clone())),
+        Some(path) if is_stdin(path) => StaticToken::Given(read_secret("--token-file", path)?),
+        Some(path) => StaticToken::File(SecretFile::new("--token-file", path.clone())),
         None => match secret_text::of_variable(vars, "ENTRA_REVOKE_TOKEN") {
-            Some(token) => ReadyToken::Given(token),
-            None => return Ok(Found::not("ENTRA_REVOKE_TOKEN is not set, and no --token-file is given")),
+            Some(token) => StaticToken::Given(token),
+            None => {
+                return Ok(FoundCredential::not(
+                    "ENTRA_REVOKE_TOKEN is not set, and no --token-file is given",
+                ));
+            }
         },
     };
-    Ok(Found::Here(Credential::Ready(token)))
+    Ok(FoundCredential::Here(Credential::Ready(token)))
 }
 
-impl ReadyToken {
+impl StaticToken {
     /// The token of now. How long it lives, Graph alone knows.
     pub(super) async fn read(&self, http: &HttpClients) -> Result<Issued, SignInError> {
         let token = match self {
-            ReadyToken::Given(token) => token.clone(),
-            ReadyToken::File(file) => {
+            StaticToken::Given(token) => token.clone(),
+            StaticToken::File(file) => {
                 let token = file.read(http).await?;
                 usable(token.expose_secret()).map_err(|error| file.error(error.to_string()))?;
                 token
@@ -79,7 +83,7 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-fn read_stdin(most: u64) -> std::io::Result<files::Secret> {
+fn read_stdin(most: u64) -> std::io::Result<files::SecretContents> {
     let mut bytes = Zeroizing::new(Vec::new());
     std::io::stdin().lock().take(most + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -94,7 +98,7 @@ pub(super) fn read_secret(flag: &'static str, path: &Path) -> Result<SecretStrin
     let bytes = match is_stdin(path) {
         true => read_stdin(most).map_err(|error| fail(error.to_string()))?,
         // A pipe in a file system may stand there as well; who reads one anew limits the time.
-        false => files::read_secret(path, most, Pipes::Named).map_err(|error| match error {
+        false => files::read_secret(path, most, PipePolicy::Named).map_err(|error| match error {
             FileError::Distrust(_) => SignInError::Insecure { by: flag, why: error.to_string() },
             FileError::TooLong(_) => too_long(),
             error => fail(error.to_string()),

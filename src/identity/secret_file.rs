@@ -24,7 +24,7 @@ pub struct SecretFile {
 
 /// A file was not read in time, or the thread that read it came to grief.
 #[derive(Debug)]
-pub(super) struct NotRead(pub(super) String);
+pub(super) struct SecretFileError(pub(super) String);
 
 impl SecretFile {
     /// The file that a flag or variable names.
@@ -43,7 +43,7 @@ impl SecretFile {
         let (named_by, path) = (self.named_by, self.path.clone());
         let limit = self.was_read.load(Ordering::Relaxed).then(|| limit(http));
         let read = apart(limit, move || read_secret(named_by, &path)).await;
-        let secret = read.map_err(|NotRead(reason)| self.error(reason))??;
+        let secret = read.map_err(|SecretFileError(reason)| self.error(reason))??;
         self.was_read.store(true, Ordering::Relaxed);
         Ok(secret)
     }
@@ -63,14 +63,16 @@ pub(super) fn limit(http: &HttpClients) -> Duration {
 pub(super) async fn apart<T: Send + 'static>(
     limit: Option<Duration>,
     read: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, NotRead> {
+) -> Result<T, SecretFileError> {
     let reading = tokio::task::spawn_blocking(read);
     let read = match limit {
         None => reading.await,
-        Some(limit) => tokio::time::timeout(limit, reading).await.map_err(|_| NotRead(late(limit)))?,
+        Some(limit) => {
+            tokio::time::timeout(limit, reading).await.map_err(|_| SecretFileError(late(limit)))?
+        }
     };
     read.map_err(|_| {
-        NotRead("reading it broke down, by a fault of this program: please report it".to_owned())
+        SecretFileError("reading it broke down, by a fault of this program: please report it".to_owned())
     })
 }
 

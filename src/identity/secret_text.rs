@@ -4,7 +4,7 @@
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::choice::Variables;
+use super::choice::EnvVariables;
 
 /// UTF-8's byte order mark, and those of UTF-16 in both orders.
 const UTF_8: &[u8] = b"\xef\xbb\xbf";
@@ -66,7 +66,7 @@ fn no_text() -> String {
 }
 
 /// A secret that a variable holds, without the line end that `$(cat file)` would have taken and others leave.
-pub(super) fn of_variable(vars: Variables<'_>, name: &str) -> Option<SecretString> {
+pub(super) fn of_variable(vars: EnvVariables<'_>, name: &str) -> Option<SecretString> {
     let value = Zeroizing::new(vars(name)?);
     Some(SecretString::from(without_line_end(&value)))
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Authority;
 use super::patience::{is_transient, once};
 use crate::harmless::excerpt;
-use crate::http::{HttpClients, Trouble};
+use crate::http::{HttpClients, TransportError};
 
 /// How long the authority may take for it, with all tries.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,7 +21,7 @@ const STEP: Duration = Duration::from_millis(500);
 
 /// Why a domain's tenant is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unidentified {
+pub enum TenantIdError {
     /// The authority knows no such tenant; what it said.
     Unknown(String),
     /// The authority can't be asked, or gives no sense; why.
@@ -33,12 +33,12 @@ impl Authority {
     ///
     /// # Errors
     /// When there is none of that name, or the authority does not tell.
-    pub async fn tenant_id(&self, http: &HttpClients) -> Result<Uuid, Unidentified> {
-        let none = || Unidentified::Unasked(format!("{} gave no answer in time", self.root));
+    pub async fn tenant_id(&self, http: &HttpClients) -> Result<Uuid, TenantIdError> {
+        let none = || TenantIdError::Unasked(format!("{} gave no answer in time", self.root));
         tokio::time::timeout(PATIENCE, self.ask_tenant_id(http)).await.unwrap_or_else(|_| Err(none()))
     }
 
-    async fn ask_tenant_id(&self, http: &HttpClients) -> Result<Uuid, Unidentified> {
+    async fn ask_tenant_id(&self, http: &HttpClients) -> Result<Uuid, TenantIdError> {
         let url = self.openid_configuration();
         let mut wait = STEP;
         for last in (0..TRIES).map(|number| number + 1 == TRIES) {
@@ -46,36 +46,36 @@ impl Authority {
                 Ok(answer) if is_transient(answer.status) => format!("it answered {}", answer.status),
                 Ok(answer) => return read(answer.status, &answer.body).map_err(|why| self.named(why)),
                 Err(error) => {
-                    let trouble = Trouble::of(&error);
+                    let trouble = TransportError::of(&error);
                     if trouble.lasting {
-                        return Err(self.named(Unidentified::Unasked(trouble.text)));
+                        return Err(self.named(TenantIdError::Unasked(trouble.text)));
                     }
                     trouble.text
                 }
             };
             if last {
-                return Err(self.named(Unidentified::Unasked(reason)));
+                return Err(self.named(TenantIdError::Unasked(reason)));
             }
             tracing::warn!(reason, "asking the authority for a tenant's id: again after a while");
             tokio::time::sleep(wait).await;
             wait *= 2;
         }
-        Err(self.named(Unidentified::Unasked("it does not answer".to_owned())))
+        Err(self.named(TenantIdError::Unasked("it does not answer".to_owned())))
     }
 
     /// With the authority's host before the reason.
-    fn named(&self, why: Unidentified) -> Unidentified {
+    fn named(&self, why: TenantIdError) -> TenantIdError {
         match why {
-            Unidentified::Unasked(reason) => Unidentified::Unasked(format!("{}: {reason}", self.root)),
-            unknown @ Unidentified::Unknown(_) => unknown,
+            TenantIdError::Unasked(reason) => TenantIdError::Unasked(format!("{}: {reason}", self.root)),
+            unknown @ TenantIdError::Unknown(_) => unknown,
         }
     }
 }
 
-fn read(status: StatusCode, body: &[u8]) -> Result<Uuid, Unidentified> {
+fn read(status: StatusCode, body: &[u8]) -> Result<Uuid, TenantIdError> {
     if status == StatusCode::OK {
         return tenant_of(body).ok_or_else(|| {
-            Unidentified::Unasked("its answer names no tenant; is a proxy between?".to_owned())
+            TenantIdError::Unasked("its answer names no tenant; is a proxy between?".to_owned())
         });
     }
     let said = serde_json::from_slice::<Value>(body).unwrap_or_default();
@@ -83,9 +83,9 @@ fn read(status: StatusCode, body: &[u8]) -> Result<Uuid, Unidentified> {
         // "AADSTS90002: Tenant 'x' not found", "AADSTS900023: … is neither a valid DNS name, nor …".
         Some("invalid_tenant" | "invalid_request") if status.is_client_error() => {
             let text = said.get("error_description").and_then(Value::as_str).unwrap_or_default();
-            Err(Unidentified::Unknown(excerpt(text.lines().next().unwrap_or_default(), 200)))
+            Err(TenantIdError::Unknown(excerpt(text.lines().next().unwrap_or_default(), 200)))
         }
-        _ => Err(Unidentified::Unasked(format!("it answered {status}, and not as Entra does"))),
+        _ => Err(TenantIdError::Unasked(format!("it answered {status}, and not as Entra does"))),
     }
 }
 
@@ -144,13 +144,13 @@ mod tests {
     fn a_refusal_is_told_from_a_strangers_answer() {
         let unknown =
             br#"{"error":"invalid_tenant","error_description":"AADSTS90002: Tenant 'x.example' not found."}"#;
-        let Err(Unidentified::Unknown(said)) = read(StatusCode::BAD_REQUEST, unknown) else { panic!() };
+        let Err(TenantIdError::Unknown(said)) = read(StatusCode::BAD_REQUEST, unknown) else { panic!() };
         assert!(said.starts_with("AADSTS90002"), "{said}");
         for (status, body) in
             [(404, "<html>"), (400, "{}"), (403, r#"{"error":"blocked"}"#), (302, ""), (200, "{}")]
         {
             let read = read(StatusCode::from_u16(status).unwrap(), body.as_bytes());
-            assert!(matches!(read, Err(Unidentified::Unasked(_))), "{status} {body}");
+            assert!(matches!(read, Err(TenantIdError::Unasked(_))), "{status} {body}");
         }
     }
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::aadsts;
-use super::patience::{self, Answer, Waited};
+use super::patience::{self, EndpointAnswer, RetryOutcome};
 use super::{Endpoint, Issued, SignInError, TokenClaims};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
@@ -54,20 +54,20 @@ impl Authority {
 }
 
 /// Makes a secret that is good for one request.
-type Maker = Box<dyn Fn() -> Result<SecretString, SignInError> + Send + Sync>;
+type AssertionFn = Box<dyn Fn() -> Result<SecretString, SignInError> + Send + Sync>;
 
 /// A form, each value encoded. It may hold secrets: it is made for one request (and its repeats) and never kept.
-pub(super) struct Form {
+pub(super) struct TokenForm {
     text: Zeroizing<String>,
     secrets: Vec<SecretString>,
     /// What is made anew each time it is sent.
-    anew: Vec<(&'static str, Maker)>,
+    anew: Vec<(&'static str, AssertionFn)>,
 }
 
-impl Form {
+impl TokenForm {
     /// A form that begins with this field.
-    pub(super) fn new(name: &str, value: &str) -> Form {
-        let mut form = Form { text: Zeroizing::default(), secrets: Vec::new(), anew: Vec::new() };
+    pub(super) fn new(name: &str, value: &str) -> TokenForm {
+        let mut form = TokenForm { text: Zeroizing::default(), secrets: Vec::new(), anew: Vec::new() };
         form.add(name, value);
         form
     }
@@ -97,8 +97,8 @@ impl Form {
     }
 
     /// The form as it is sent this time.
-    fn made(&self) -> Result<Form, SignInError> {
-        let mut form = Form { text: self.text.clone(), secrets: self.secrets.clone(), anew: Vec::new() };
+    fn made(&self) -> Result<TokenForm, SignInError> {
+        let mut form = TokenForm { text: self.text.clone(), secrets: self.secrets.clone(), anew: Vec::new() };
         for (name, make) in &self.anew {
             form.add_secret(name, &make()?);
         }
@@ -116,7 +116,7 @@ pub(super) fn hidden(text: String, secret: &str) -> String {
 }
 
 /// What the endpoint gave.
-pub(super) struct Grant {
+pub(super) struct TokenGrant {
     pub(super) issued: Issued,
     /// What the next token can be gotten with, where a user signed in.
     pub(super) refresh_token: Option<SecretString>,
@@ -124,7 +124,7 @@ pub(super) struct Grant {
 
 /// What the endpoint refused, and why.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(super) struct TokenRefusal {
     /// OAuth's word, such as `invalid_client`.
     pub(super) error: String,
     /// `AADSTS…`, or OAuth's word where there is none.
@@ -132,7 +132,7 @@ pub(super) struct Refusal {
     message: String,
 }
 
-impl Refusal {
+impl TokenRefusal {
     /// As the error that ends a sign-in.
     pub(super) fn explained(self) -> SignInError {
         SignInError::Endpoint {
@@ -147,8 +147,8 @@ impl Refusal {
 pub(super) async fn token(
     http: &HttpClients,
     authority: &Authority,
-    form: &Form,
-) -> Result<Result<Grant, Refusal>, SignInError> {
+    form: &TokenForm,
+) -> Result<Result<TokenGrant, TokenRefusal>, SignInError> {
     let body = match post(http, &authority.root, &authority.url("token"), form).await? {
         Ok(body) => body,
         Err(refusal) => return Ok(Err(refusal)),
@@ -167,8 +167,8 @@ pub(super) async fn post(
     http: &HttpClients,
     root: &Endpoint,
     url: &str,
-    form: &Form,
-) -> Result<Result<Vec<u8>, Refusal>, SignInError> {
+    form: &TokenForm,
+) -> Result<Result<Vec<u8>, TokenRefusal>, SignInError> {
     let mut made = None;
     let request = || {
         let form = form.made()?;
@@ -177,7 +177,7 @@ pub(super) async fn post(
         made = Some(form);
         Ok(post)
     };
-    let busy = |answer: &Answer, waited: Waited| {
+    let busy = |answer: &EndpointAnswer, waited: RetryOutcome| {
         patience::usually(answer, waited) || (waited.has_tries() && passes(&answer.body))
     };
     let given_up = |reason| unreachable(root, reason);
@@ -193,7 +193,7 @@ pub(super) async fn post(
 
 /// Whether a body refuses for a reason that passes by itself.
 fn passes(body: &[u8]) -> bool {
-    let nothing = Form { text: Zeroizing::default(), secrets: Vec::new(), anew: Vec::new() };
+    let nothing = TokenForm { text: Zeroizing::default(), secrets: Vec::new(), anew: Vec::new() };
     refusal(body, &nothing).is_some_and(|refusal| aadsts::passes(&refusal.code))
 }
 
@@ -213,7 +213,7 @@ pub(super) fn usable_life(seconds: &Number) -> Option<Duration> {
     seconds.seconds().filter(|life| *life >= SHORTEST_LIFE)
 }
 
-fn granted(body: &[u8]) -> Option<Grant> {
+fn granted(body: &[u8]) -> Option<TokenGrant> {
     let grant: GrantBody = serde_json::from_slice(body).ok()?;
     let lifetime = match &grant.expires_in {
         Some(life) => usable_life(life)?,
@@ -222,7 +222,7 @@ fn granted(body: &[u8]) -> Option<Grant> {
     };
     super::tokens::usable(grant.access_token.expose_secret()).ok()?;
     let issued = Issued { token: grant.access_token, lifetime: Some(lifetime) };
-    Some(Grant { issued, refresh_token: grant.refresh_token })
+    Some(TokenGrant { issued, refresh_token: grant.refresh_token })
 }
 
 /// How long a token lives from now on, as it says itself.
@@ -241,7 +241,7 @@ struct RefusalBody {
 }
 
 /// A refusal in OAuth's form, with the form's secrets taken out: the endpoint may say back what it got.
-fn refusal(body: &[u8], form: &Form) -> Option<Refusal> {
+fn refusal(body: &[u8], form: &TokenForm) -> Option<TokenRefusal> {
     let body: RefusalBody = serde_json::from_slice(body).ok()?;
     let error = form.hide(body.error);
     if error.is_empty() {
@@ -254,5 +254,5 @@ fn refusal(body: &[u8], form: &Form) -> Option<Refusal> {
     let code = named.map(str::to_owned).or(number).unwrap_or_else(|| error.clone());
     let message = description.strip_prefix(&code).map_or(description, |rest| rest.trim_start_matches(':'));
     let message = if message.trim().is_empty() { error.clone() } else { message.trim().to_owned() };
-    Some(Refusal { error, code, message })
+    Some(TokenRefusal { error, code, message })
 }

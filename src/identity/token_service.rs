@@ -8,14 +8,14 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::SignInError;
 use super::endpoint::is_loopback;
-use super::patience::Answer;
+use super::patience::EndpointAnswer;
 use super::token_endpoint::hidden;
 use crate::harmless::{excerpt, shown};
 use crate::http::{ConnectError, HttpClients};
 
 /// How near a service must be to be spoken to in plain HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Near {
+pub(super) enum LocalService {
     /// On this machine.
     Loopback,
     /// On this machine or its own link (169.254.0.0/16, fe80::/10), which no router passes on.
@@ -33,7 +33,7 @@ pub(super) struct TokenService {
 }
 
 /// Reads an address that a variable gives: HTTPS, or plain HTTP to somewhere near.
-pub(super) fn address(name: &'static str, text: &str, near: Near) -> Result<Url, SignInError> {
+pub(super) fn address(name: &'static str, text: &str, near: LocalService) -> Result<Url, SignInError> {
     let fail = |reason: String| SignInError::Setting { name, reason };
     let url = Url::parse(text).map_err(|_| fail(format!("'{}' is no URL", excerpt(text, 100))))?;
     let host = url.host_str().unwrap_or_default();
@@ -45,7 +45,7 @@ pub(super) fn address(name: &'static str, text: &str, near: Near) -> Result<Url,
     }
 }
 
-fn is_near(host: &str, near: Near) -> bool {
+fn is_near(host: &str, near: LocalService) -> bool {
     if is_loopback(host) {
         return true;
     }
@@ -59,9 +59,9 @@ fn is_near(host: &str, near: Near) -> bool {
     };
     let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse() else { return false };
     match near {
-        Near::Loopback => false,
-        Near::Link => link(address),
-        Near::Private => link(address) || private(address),
+        LocalService::Loopback => false,
+        LocalService::Link => link(address),
+        LocalService::Private => link(address) || private(address),
     }
 }
 
@@ -99,13 +99,13 @@ impl TokenService {
     }
 
     /// The same for an answer that is a refusal, with an excerpt of what it said.
-    pub(super) fn refused(&self, answer: &Answer, advice: &str) -> SignInError {
+    pub(super) fn refused(&self, answer: &EndpointAnswer, advice: &str) -> SignInError {
         self.error(self.said(answer), advice)
     }
 
     /// What it answered, in words: its status, and of a refusal an excerpt, without the secret that it was sent and
     /// without anything that looks like a token.
-    pub(super) fn said(&self, answer: &Answer) -> String {
+    pub(super) fn said(&self, answer: &EndpointAnswer) -> String {
         if answer.status.is_success() || holds_token(&answer.body) {
             return format!("it answered {}", words(answer.status));
         }
@@ -157,7 +157,7 @@ mod tests {
         let said = |status: u16, body: &str| {
             let status = StatusCode::from_u16(status).unwrap();
             let body = body.as_bytes().to_vec().into();
-            service.said(&Answer { status, headers: Default::default(), body })
+            service.said(&EndpointAnswer { status, headers: Default::default(), body })
         };
         for (status, body) in [
             (200, "fake-opaque"),
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn plain_http_goes_only_as_far_as_it_may() {
         let ok = |text: &str, near| address("X", text, near).is_ok();
-        for near in [Near::Loopback, Near::Link, Near::Private] {
+        for near in [LocalService::Loopback, LocalService::Link, LocalService::Private] {
             for good in
                 ["http://127.0.0.1:80/a", "http://[::1]/", "http://localhost:4/", "https://x.example/?a=b"]
             {
@@ -189,10 +189,15 @@ mod tests {
             }
         }
         for link in ["http://169.254.169.254", "http://[fe80::1]/"] {
-            assert!(!ok(link, Near::Loopback) && ok(link, Near::Link) && ok(link, Near::Private), "{link}");
+            assert!(
+                !ok(link, LocalService::Loopback)
+                    && ok(link, LocalService::Link)
+                    && ok(link, LocalService::Private),
+                "{link}"
+            );
         }
         for private in ["http://172.16.0.5:8081/msi/token", "http://10.0.0.1/", "http://[fd00::1]/"] {
-            assert!(!ok(private, Near::Link) && ok(private, Near::Private), "{private}");
+            assert!(!ok(private, LocalService::Link) && ok(private, LocalService::Private), "{private}");
         }
     }
 }

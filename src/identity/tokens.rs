@@ -7,7 +7,9 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
-use super::{Auth, Candidates, Credential, Issued, PassedOver, SignInError, TokenClaims, audience};
+use super::{
+    Auth, Credential, CredentialChain, Issued, SignInError, SkippedCredential, TokenClaims, audience,
+};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
 use crate::redact::redact;
@@ -42,7 +44,7 @@ pub enum TokenAge {
 }
 
 /// An access token.
-pub struct Token {
+pub struct AccessToken {
     serial: u64,
     /// As it goes behind `Bearer`.
     text: SecretString,
@@ -52,14 +54,14 @@ pub struct Token {
     life: Option<(Instant, Duration)>,
 }
 
-impl std::fmt::Debug for Token {
+impl std::fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Token").field("serial", &self.serial).finish_non_exhaustive()
     }
 }
 
-impl Token {
-    fn new(serial: u64, issued: Issued) -> Result<Token, SignInError> {
+impl AccessToken {
+    fn new(serial: u64, issued: Issued) -> Result<AccessToken, SignInError> {
         let Issued { token: text, lifetime } = issued;
         let plain = usable(text.expose_secret())?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {plain}"))
@@ -67,14 +69,14 @@ impl Token {
         bearer.set_sensitive(true);
         let claims = TokenClaims::of(plain);
         let life = lifetime.map(|life| (Instant::now(), life));
-        Ok(Token { serial, bearer, claims, life, text: SecretString::from(plain) })
+        Ok(AccessToken { serial, bearer, claims, life, text: SecretString::from(plain) })
     }
 
     /// A token for the tests of other rooms.
     #[cfg(test)]
-    pub(crate) fn fake(text: &str) -> Token {
+    pub(crate) fn fake(text: &str) -> AccessToken {
         let issued = Issued { token: SecretString::from(text), lifetime: None };
-        Token::new(1, issued).expect("a token that can be sent")
+        AccessToken::new(1, issued).expect("a token that can be sent")
     }
 
     /// Which token: each new one has a higher serial.
@@ -148,7 +150,7 @@ pub(super) fn usable(text: &str) -> Result<&str, SignInError> {
 pub struct Tokens {
     credential: Credential,
     http: HttpClients,
-    current: RwLock<Arc<Token>>,
+    current: RwLock<Arc<AccessToken>>,
     renewing: tokio::sync::Mutex<()>,
     /// The tenant that the first token was found to be good in.
     tenant: OnceLock<String>,
@@ -162,7 +164,7 @@ pub struct SignedIn {
     /// The way that was taken.
     pub auth: Auth,
     /// The ways that come before it, and why they were not taken; only where there was a choice.
-    pub passed_over: Vec<PassedOver>,
+    pub passed_over: Vec<SkippedCredential>,
     /// How far this machine's clock is ahead of the issuer's, in seconds; below zero, behind. None where the token
     /// does not tell.
     pub skew: Option<i64>,
@@ -171,7 +173,7 @@ pub struct SignedIn {
 impl Tokens {
     /// Signs in with the first candidate that is there on this machine. One that is there and is refused ends the
     /// sign-in: to go on with another identity than the one that was meant would be a surprise.
-    pub async fn sign_in(candidates: Candidates, http: HttpClients) -> Result<SignedIn, SignInError> {
+    pub async fn sign_in(candidates: CredentialChain, http: HttpClients) -> Result<SignedIn, SignInError> {
         let mut passed_over = Vec::new();
         for (auth, way) in candidates.ways {
             let passed = match way {
@@ -184,7 +186,7 @@ impl Tokens {
                         return Ok(SignedIn { tokens, auth, passed_over, skew });
                     }
                     Err(SignInError::Unavailable { why, .. }) if candidates.chain => {
-                        PassedOver { auth, why, notable: true }
+                        SkippedCredential { auth, why, notable: true }
                     }
                     Err(error) => return Err(error),
                 },
@@ -195,7 +197,7 @@ impl Tokens {
     }
 
     fn new(credential: Credential, http: HttpClients, first: Issued) -> Result<Tokens, SignInError> {
-        let current = RwLock::new(Arc::new(Token::new(1, first)?));
+        let current = RwLock::new(Arc::new(AccessToken::new(1, first)?));
         let (renewing, tenant) = (tokio::sync::Mutex::new(()), OnceLock::new());
         Ok(Tokens { credential, http, current, renewing, tenant })
     }
@@ -217,7 +219,7 @@ impl Tokens {
     }
 
     /// The token of now.
-    pub fn current(&self) -> Arc<Token> {
+    pub fn current(&self) -> Arc<AccessToken> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -234,7 +236,7 @@ impl Tokens {
         if current.serial != stale {
             return Ok(());
         }
-        let next = Token::new(stale + 1, self.credential.request(&self.http, claims).await?)?;
+        let next = AccessToken::new(stale + 1, self.credential.request(&self.http, claims).await?)?;
         self.check_new(&current, &next, claims)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
         Ok(())
@@ -243,7 +245,12 @@ impl Tokens {
     /// The same token once more is of no use where it can't have changed its meaning: whoever gave a ready token did
     /// not give another, and what can't be asked for claims did not answer a challenge. A token endpoint may well
     /// repeat itself.
-    fn check_new(&self, current: &Token, next: &Token, claims: Option<&str>) -> Result<(), SignInError> {
+    fn check_new(
+        &self,
+        current: &AccessToken,
+        next: &AccessToken,
+        claims: Option<&str>,
+    ) -> Result<(), SignInError> {
         check_same_identity(current.claims(), next.claims())?;
         self.check_same_tenant(next.claims())?;
         if next.text.expose_secret() != current.text.expose_secret() {
@@ -300,9 +307,9 @@ fn check_same_identity(begun: &TokenClaims, now: &TokenClaims) -> Result<(), Sig
 mod tests {
     use super::*;
 
-    fn token(life: Option<u64>) -> Token {
+    fn token(life: Option<u64>) -> AccessToken {
         let lifetime = life.map(Duration::from_secs);
-        Token::new(1, Issued { token: SecretString::from("fake-token"), lifetime }).unwrap()
+        AccessToken::new(1, Issued { token: SecretString::from("fake-token"), lifetime }).unwrap()
     }
 
     #[tokio::test(start_paused = true)]

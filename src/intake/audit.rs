@@ -3,7 +3,7 @@
 use super::cell::trim;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
+enum QuoteState {
     /// No quote opens the cell.
     Plain,
     /// Its opening quote is the next byte.
@@ -19,7 +19,7 @@ enum State {
 pub(super) struct Audit {
     line: u64,
     after_cr: bool,
-    state: State,
+    state: QuoteState,
     /// The line of the last opening quote, and the bytes since.
     opened_on: u64,
     open_bytes: usize,
@@ -35,7 +35,7 @@ impl Audit {
         Self {
             line: 1,
             after_cr: false,
-            state: State::Plain,
+            state: QuoteState::Plain,
             opened_on: 0,
             open_bytes: 0,
             closed_on: 0,
@@ -51,7 +51,7 @@ impl Audit {
 
     /// Whether a quote is open.
     pub(super) fn is_open(&self) -> bool {
-        matches!(self.state, State::Opening | State::Quoted)
+        matches!(self.state, QuoteState::Opening | QuoteState::Quoted)
     }
 
     /// The line of the quote that opened last.
@@ -65,7 +65,8 @@ impl Audit {
     }
 
     pub(super) fn begin_cell(&mut self, quoted: bool) {
-        (self.state, self.opened_on) = (if quoted { State::Opening } else { State::Plain }, self.line);
+        (self.state, self.opened_on) =
+            (if quoted { QuoteState::Opening } else { QuoteState::Plain }, self.line);
         (self.open_bytes, self.bytes_after) = (0, 0);
     }
 
@@ -74,20 +75,20 @@ impl Audit {
         for byte in bytes {
             let is_quote = *byte == b'"';
             self.state = match self.state {
-                State::Plain => State::Plain,
-                State::Opening => State::Quoted,
-                State::Quoted if is_quote => State::Closing,
-                State::Closing if is_quote => State::Quoted,
-                State::Quoted => State::Quoted,
-                State::Closing | State::After => State::After,
+                QuoteState::Plain => QuoteState::Plain,
+                QuoteState::Opening => QuoteState::Quoted,
+                QuoteState::Quoted if is_quote => QuoteState::Closing,
+                QuoteState::Closing if is_quote => QuoteState::Quoted,
+                QuoteState::Quoted => QuoteState::Quoted,
+                QuoteState::Closing | QuoteState::After => QuoteState::After,
             };
             match self.state {
-                State::Quoted | State::Closing => {
+                QuoteState::Quoted | QuoteState::Closing => {
                     self.open_bytes += 1;
                     self.closed_on = self.line;
                 }
-                State::After => self.bytes_after += 1,
-                State::Plain | State::Opening => {}
+                QuoteState::After => self.bytes_after += 1,
+                QuoteState::Plain | QuoteState::Opening => {}
             }
             self.line += u64::from(*byte == b'\r' || (*byte == b'\n' && !self.after_cr));
             self.after_cr = *byte == b'\r';
@@ -101,7 +102,7 @@ impl Audit {
         let tail = &cell[cell.len() - after..];
         let quotes = tail.iter().filter(|byte| **byte == b'"').count();
         if is_blank(tail) {
-            let was_plain = self.state == State::Plain;
+            let was_plain = self.state == QuoteState::Plain;
             let stray = self.unpaired_on.filter(|_| was_plain && cell.contains(&b'"'));
             return (if tail.contains(&0x1a) { 0 } else { after }, stray.map(|line| (line, line)));
         }

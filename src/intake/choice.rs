@@ -4,24 +4,24 @@
 //! the chosen one and holds other users is a doubt; one that holds the same users is its twin.
 
 use super::columns::{find_object_type, is_user};
-use super::entry::Entry;
+use super::entry::RawRow;
 use super::error::shown;
-use super::header::{Header, Promise};
-use super::profile::{ColumnProfile, Fit, Pair, go_together, is_blank};
+use super::header::{ColumnPromise, Header};
+use super::profile::{ColumnFit, ColumnPair, ColumnProfile, go_together, is_blank};
 use super::subject::{Subject, subjects};
 
 /// The columns of a table, and what is known of them.
-pub(super) struct Table<'a> {
+pub(super) struct ColumnTable<'a> {
     pub(super) names: &'a [String],
     pub(super) headers: Vec<Header>,
     pub(super) profiles: Vec<ColumnProfile>,
     /// The first rows.
-    pub(super) rows: &'a [Entry],
+    pub(super) rows: &'a [RawRow],
 }
 
 /// The column of user ids and what to say about it.
 #[derive(Debug)]
-pub(super) struct Choice {
+pub(super) struct ColumnChoice {
     pub(super) id: usize,
     pub(super) is_mail: bool,
     /// The user principal name to take where the id's cell is blank.
@@ -33,7 +33,7 @@ pub(super) struct Choice {
 
 /// Why no column was chosen.
 #[derive(Debug)]
-pub(super) enum Doubt {
+pub(super) enum ColumnDoubt {
     /// No column can be meant; what there is to say about that, if anything.
     NoColumn(Option<String>),
     /// Any of these may be meant, each with what speaks for or against it.
@@ -44,7 +44,7 @@ pub(super) enum Doubt {
 
 /// How sure a column of addresses is by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+enum ColumnClass {
     /// It says that it holds user principal names.
     Principal,
     /// It may hold user principal names.
@@ -53,16 +53,16 @@ enum Class {
     Unknown,
 }
 
-impl Table<'_> {
+impl ColumnTable<'_> {
     /// Chooses the column.
-    pub(super) fn choose(&self) -> Result<Choice, Doubt> {
+    pub(super) fn choose(&self) -> Result<ColumnChoice, ColumnDoubt> {
         let subjects = self.subjects();
         if let Some(at) = self.concealed(&subjects) {
-            return Err(Doubt::Concealed(at));
+            return Err(ColumnDoubt::Concealed(at));
         }
         // Where no row can be trusted, the name alone decides: nobody is sent.
         if self.rows.iter().all(|row| row.trouble.is_some()) {
-            let first = self.known().next().ok_or(Doubt::NoColumn(None))?;
+            let first = self.known().next().ok_or(ColumnDoubt::NoColumn(None))?;
             return Ok(self.choice(first, None, Vec::new(), &subjects));
         }
         if let Some((id, twins)) = self.object_ids(&subjects)? {
@@ -116,37 +116,38 @@ impl Table<'_> {
     pub(super) fn concealed(&self, subjects: &[(Subject, usize)]) -> Option<usize> {
         let names_people = |at: &usize| {
             let promise = self.headers[*at].promise;
-            promise >= Promise::PrincipalName && promise != Promise::Nothing
+            promise >= ColumnPromise::PrincipalName && promise != ColumnPromise::Nothing
         };
         let at = self.columns().find(|at| names_people(at) && self.profiles[*at].is_concealed())?;
         let has_ids = self.columns().any(|other| {
             let (header, cells) = (&self.headers[other], &self.profiles[other]);
-            let real = cells.guids > cells.bare_hex && cells.fit() == Fit::Good;
-            real && header.promise <= Promise::ObjectId && self.is_plausible(other, subjects)
+            let real = cells.guids > cells.bare_hex && cells.fit() == ColumnFit::Good;
+            real && header.promise <= ColumnPromise::ObjectId && self.is_plausible(other, subjects)
         });
         (!has_ids).then_some(at)
     }
 
     /// The column of object ids and its twins, if there is one.
-    fn object_ids(&self, subjects: &[(Subject, usize)]) -> Result<Option<(usize, Vec<usize>)>, Doubt> {
+    fn object_ids(&self, subjects: &[(Subject, usize)]) -> Result<Option<(usize, Vec<usize>)>, ColumnDoubt> {
         let tier = |at: usize| match self.headers[at].promise {
-            Promise::UserObjectId => Some(0),
-            Promise::ObjectId => Some(1),
-            Promise::AnyId if self.headers[at].normal == "id" => Some(3),
-            Promise::AnyId | Promise::PrincipalName => Some(2),
-            Promise::SignInName if self.headers[at].normal != "identity" => Some(2),
+            ColumnPromise::UserObjectId => Some(0),
+            ColumnPromise::ObjectId => Some(1),
+            ColumnPromise::AnyId if self.headers[at].normal == "id" => Some(3),
+            ColumnPromise::AnyId | ColumnPromise::PrincipalName => Some(2),
+            ColumnPromise::SignInName if self.headers[at].normal != "identity" => Some(2),
             _ => None,
         };
         let mut candidates: Vec<(u8, usize, usize)> = Vec::new();
         for at in self.columns() {
             let cells = &self.profiles[at];
-            let fits = cells.fit() == Fit::Good && cells.holds_guids() && self.is_plausible(at, subjects);
+            let fits =
+                cells.fit() == ColumnFit::Good && cells.holds_guids() && self.is_plausible(at, subjects);
             candidates.extend(tier(at).filter(|_| fits).map(|tier| (tier, self.headers[at].rank, at)));
         }
         candidates.sort_unstable();
         // A user principal name beside several object ids shows that those are ids of something else.
         let principal = self.columns().find(|at| {
-            self.class(*at) == Class::Principal
+            self.class(*at) == ColumnClass::Principal
                 && self.is_plausible(*at, subjects)
                 && self.is_of_addresses(*at)
         });
@@ -155,7 +156,7 @@ impl Table<'_> {
             if let Some(principal) = principal.filter(|at| !fits && !go_together(self.rows, id, *at)) {
                 if tier == 1 {
                     let why = "one user principal name stands beside several of its ids".to_owned();
-                    return Err(Doubt::Several(vec![(id, why), (principal, String::new())]));
+                    return Err(ColumnDoubt::Several(vec![(id, why), (principal, String::new())]));
                 }
                 candidates.remove(0);
                 continue;
@@ -167,11 +168,11 @@ impl Table<'_> {
     }
 
     /// The rivals that hold the same users as the column; a doubt where one holds others.
-    fn twins(&self, id: usize, rivals: impl Iterator<Item = usize>) -> Result<Vec<usize>, Doubt> {
+    fn twins(&self, id: usize, rivals: impl Iterator<Item = usize>) -> Result<Vec<usize>, ColumnDoubt> {
         let mut twins = Vec::new();
         let mut others = Vec::new();
         for rival in rivals {
-            let pair = Pair::of_columns(self.rows, id, rival);
+            let pair = ColumnPair::of_columns(self.rows, id, rival);
             if pair.agrees() {
                 twins.push(rival);
             } else if self.profiles[rival].covers(20) || !self.profiles[id].covers(50) {
@@ -182,62 +183,65 @@ impl Table<'_> {
             return Ok(twins);
         }
         others.insert(0, (id, String::new()));
-        Err(Doubt::Several(others))
+        Err(ColumnDoubt::Several(others))
     }
 
-    fn class(&self, at: usize) -> Class {
+    fn class(&self, at: usize) -> ColumnClass {
         let header = &self.headers[at];
         match header.promise {
-            Promise::UserObjectId | Promise::PrincipalName => Class::Principal,
-            Promise::ObjectId if header.normal != "objectid" => Class::Principal,
-            Promise::ObjectId | Promise::AnyId | Promise::SignInName | Promise::SomePrincipalName => {
-                Class::SignIn
-            }
-            Promise::Mail | Promise::SomeMail => Class::Mail,
-            Promise::Nothing => Class::Unknown,
+            ColumnPromise::UserObjectId | ColumnPromise::PrincipalName => ColumnClass::Principal,
+            ColumnPromise::ObjectId if header.normal != "objectid" => ColumnClass::Principal,
+            ColumnPromise::ObjectId
+            | ColumnPromise::AnyId
+            | ColumnPromise::SignInName
+            | ColumnPromise::SomePrincipalName => ColumnClass::SignIn,
+            ColumnPromise::Mail | ColumnPromise::SomeMail => ColumnClass::Mail,
+            ColumnPromise::Nothing => ColumnClass::Unknown,
         }
     }
 
     fn is_of_addresses(&self, at: usize) -> bool {
         let cells = &self.profiles[at];
-        matches!(cells.fit(), Fit::Good | Fit::Marred) && !cells.holds_guids()
+        matches!(cells.fit(), ColumnFit::Good | ColumnFit::Marred) && !cells.holds_guids()
     }
 
     /// The columns of addresses that may name users, the surest first.
-    fn plausible_addresses(&self, subjects: &[(Subject, usize)]) -> Vec<(Class, usize)> {
+    fn plausible_addresses(&self, subjects: &[(Subject, usize)]) -> Vec<(ColumnClass, usize)> {
         let all = self.columns().filter(|at| {
             let fits = self.is_of_addresses(*at) && self.is_plausible(*at, subjects);
             fits && !self.headers[*at].promises_text()
         });
-        let mut found: Vec<(Class, usize)> = all.map(|at| (self.class(at), at)).collect();
+        let mut found: Vec<(ColumnClass, usize)> = all.map(|at| (self.class(at), at)).collect();
         found.sort_by_key(|(class, at)| (*class, self.headers[*at].promise, self.headers[*at].rank, *at));
         found
     }
 
     /// The column of user principal names, or else of mail addresses, and its twins.
-    fn addresses(&self, subjects: &[(Subject, usize)]) -> Result<(usize, Vec<usize>), Doubt> {
+    fn addresses(&self, subjects: &[(Subject, usize)]) -> Result<(usize, Vec<usize>), ColumnDoubt> {
         let found = self.plausible_addresses(subjects);
         let Some(&(class, id)) = found.first() else { return Err(self.no_column(subjects)) };
-        if class == Class::Unknown {
+        if class == ColumnClass::Unknown {
             return self.by_cells(id, subjects).map(|id| (id, Vec::new()));
         }
         let is_sparse = !self.profiles[id].covers(50);
         let rivals = found[1..].iter().filter(|(other, at)| match class {
-            Class::Principal => *other <= Class::SignIn || is_sparse && self.profiles[*at].covers(80),
+            ColumnClass::Principal => {
+                *other <= ColumnClass::SignIn || is_sparse && self.profiles[*at].covers(80)
+            }
             _ => true,
         });
         self.twins(id, rivals.map(|(_, at)| *at)).map(|twins| (id, twins))
     }
 
     /// A column of unknown name, if it is the only one that holds ids, and holds one in every row.
-    fn by_cells(&self, id: usize, subjects: &[(Subject, usize)]) -> Result<usize, Doubt> {
+    fn by_cells(&self, id: usize, subjects: &[(Subject, usize)]) -> Result<usize, ColumnDoubt> {
         let alone = self.columns().all(|at| at == id || !self.profiles[at].covers(5));
         let full = self.profiles[id].covers(95);
         if alone && full && subjects.is_empty() { Ok(id) } else { Err(self.no_column(subjects)) }
     }
 
     /// What to say where no column can be chosen: those that hold addresses, or else why the known ones are not taken.
-    fn no_column(&self, subjects: &[(Subject, usize)]) -> Doubt {
+    fn no_column(&self, subjects: &[(Subject, usize)]) -> ColumnDoubt {
         let reason = |at: usize| match self.headers[at].against {
             Some(word) => format!("its name says `{word}`"),
             None if self.headers[at].is_known() => "its ids may be of something else".to_owned(),
@@ -247,15 +251,15 @@ impl Table<'_> {
             let (header, cells) = (&self.headers[*at], &self.profiles[*at]);
             let people = cells.addresses > 0 || header.promises_people();
             people
-                && cells.fit() == Fit::Good
+                && cells.fit() == ColumnFit::Good
                 && (self.is_plausible(*at, subjects) || header.against.is_some())
         };
         let candidates: Vec<_> = self.columns().filter(is_candidate).map(|at| (at, reason(at))).collect();
         if !candidates.is_empty() && subjects.is_empty() {
-            return Doubt::Several(candidates);
+            return ColumnDoubt::Several(candidates);
         }
         if let Some((subject, at)) = subjects.first() {
-            return Doubt::NoColumn(Some(format!(
+            return ColumnDoubt::NoColumn(Some(format!(
                 "{} shows that the rows are {}, whose ids are not users",
                 shown(&self.names[*at]),
                 subject.name()
@@ -263,12 +267,12 @@ impl Table<'_> {
         }
         let known: Vec<String> = self.known().map(|at| shown(&self.names[at])).collect();
         let hold = if known.len() == 1 { "holds none" } else { "hold none" };
-        Doubt::NoColumn((!known.is_empty()).then(|| format!("{} {hold}", known.join(", "))))
+        ColumnDoubt::NoColumn((!known.is_empty()).then(|| format!("{} {hold}", known.join(", "))))
     }
 
     /// Where names tell a table or a type in brackets, the word before it may or may not be the user: somebody else's ids
     /// beside them are a doubt.
-    fn check_tables(&self, id: usize) -> Result<(), Doubt> {
+    fn check_tables(&self, id: usize) -> Result<(), ColumnDoubt> {
         let header = &self.headers[id];
         let others = self.columns().filter(|at| {
             let other = &self.headers[*at];
@@ -276,25 +280,25 @@ impl Table<'_> {
             *at != id
                 && other.against.is_some()
                 && (elsewhere || header.is_bracketed)
-                && self.profiles[*at].fit() == Fit::Good
-                && !Pair::of_columns(self.rows, id, *at).agrees()
+                && self.profiles[*at].fit() == ColumnFit::Good
+                && !ColumnPair::of_columns(self.rows, id, *at).agrees()
         });
         let others: Vec<_> = others.map(|at| (at, String::new())).collect();
         if others.is_empty() {
             return Ok(());
         }
-        Err(Doubt::Several(std::iter::once((id, String::new())).chain(others).collect()))
+        Err(ColumnDoubt::Several(std::iter::once((id, String::new())).chain(others).collect()))
     }
 
     /// The user principal name that stands in for a blank object id: the only one there is, or one of several that agree.
     fn fallback(&self, id: usize, subjects: &[(Subject, usize)]) -> Option<usize> {
         let found = self.plausible_addresses(subjects);
-        let mut names = found.iter().filter(|(class, at)| *class <= Class::SignIn && *at != id);
+        let mut names = found.iter().filter(|(class, at)| *class <= ColumnClass::SignIn && *at != id);
         let &(class, first) = names.next()?;
-        let is_rival = |other: &Class| class == Class::SignIn || *other == Class::Principal;
-        let agree = names
-            .filter(|(other, _)| is_rival(other))
-            .all(|(_, at)| Pair::of_columns(self.rows, first, *at).agrees() || !self.profiles[*at].covers(5));
+        let is_rival = |other: &ColumnClass| class == ColumnClass::SignIn || *other == ColumnClass::Principal;
+        let agree = names.filter(|(other, _)| is_rival(other)).all(|(_, at)| {
+            ColumnPair::of_columns(self.rows, first, *at).agrees() || !self.profiles[*at].covers(5)
+        });
         agree.then_some(first)
     }
 
@@ -304,8 +308,8 @@ impl Table<'_> {
         fallback: Option<usize>,
         twins: Vec<usize>,
         subjects: &[(Subject, usize)],
-    ) -> Choice {
-        let is_mail = self.class(id) == Class::Mail;
+    ) -> ColumnChoice {
+        let is_mail = self.class(id) == ColumnClass::Mail;
         let mut said = Vec::new();
         let mut also = Vec::new();
         let mut before = true;
@@ -316,10 +320,10 @@ impl Table<'_> {
                 continue;
             }
             match self.profiles[at].fit() {
-                Fit::Empty if before => said.push(format!("passed over {name}, which is empty")),
-                Fit::Bad if before => said.push(format!("passed over {name}, which holds no user ids")),
-                Fit::Good | Fit::Marred if self.headers[at].against.is_some() => {}
-                Fit::Good | Fit::Marred if !self.is_plausible(at, subjects) => {
+                ColumnFit::Empty if before => said.push(format!("passed over {name}, which is empty")),
+                ColumnFit::Bad if before => said.push(format!("passed over {name}, which holds no user ids")),
+                ColumnFit::Good | ColumnFit::Marred if self.headers[at].against.is_some() => {}
+                ColumnFit::Good | ColumnFit::Marred if !self.is_plausible(at, subjects) => {
                     said.push(format!("passed over {name}, which may be the id of something else"));
                 }
                 _ => also.push(name),
@@ -334,6 +338,6 @@ impl Table<'_> {
         if !self.headers[id].is_known() {
             said.push("its name is not known, and its cells look like user principal names".into());
         }
-        Choice { id, is_mail, fallback, twins, said }
+        ColumnChoice { id, is_mail, fallback, twins, said }
     }
 }

@@ -1,10 +1,10 @@
 //! Where in a row stands what this program looks at beside the user id: tenants, priorities, types; and how a column
 //! that somebody names is found.
 
-use super::choice::Table;
+use super::choice::ColumnTable;
 use super::error::shown;
-use super::header::{Header, Promise, squeeze};
-use super::profile::{Fit, is_blank};
+use super::header::{ColumnPromise, Header, squeeze};
+use super::profile::{ColumnFit, is_blank};
 use crate::tenant::TenantName;
 
 const OBJECT_TYPES: &[&str] =
@@ -56,7 +56,7 @@ const LOG_ANALYTICS: &[&str] = &["timegenerated", "timegeneratedutc", "sourcesys
 
 /// Where in a row the things stand that this program looks at.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Roles {
+pub(super) struct ColumnRoles {
     /// The user id.
     pub(super) id: usize,
     /// Whether the id is a mail address, which says nothing about where a user's home is.
@@ -104,7 +104,7 @@ pub(super) fn names_people(name: &str) -> bool {
 }
 
 /// Where known names stand, by the names alone.
-pub(super) struct Names {
+pub(super) struct ColumnNames {
     pub(super) objects: Vec<usize>,
     pub(super) upns: Vec<usize>,
     pub(super) mails: Vec<usize>,
@@ -117,16 +117,21 @@ pub(super) struct Names {
 }
 
 /// Understands names of columns without a look at their cells.
-pub(super) fn understand(names: &[String]) -> Names {
+pub(super) fn understand(names: &[String]) -> ColumnNames {
     let headers: Vec<Header> = names.iter().map(|name| Header::new(name)).collect();
     let find = |known: &[&str]| known.iter().find_map(|name| headers.iter().position(|h| h.normal == *name));
     let all = |is: &dyn Fn(&Header) -> bool| (0..headers.len()).filter(|at| is(&headers[*at])).collect();
-    Names {
-        objects: all(&|header| header.promise <= Promise::AnyId),
-        upns: all(&|header| matches!(header.promise, Promise::PrincipalName | Promise::SignInName)),
-        mails: all(&|header| header.promise == Promise::Mail),
+    ColumnNames {
+        objects: all(&|header| header.promise <= ColumnPromise::AnyId),
+        upns: all(&|header| {
+            matches!(header.promise, ColumnPromise::PrincipalName | ColumnPromise::SignInName)
+        }),
+        mails: all(&|header| header.promise == ColumnPromise::Mail),
         sure: all(&|header| {
-            matches!(header.promise, Promise::UserObjectId | Promise::ObjectId | Promise::PrincipalName)
+            matches!(
+                header.promise,
+                ColumnPromise::UserObjectId | ColumnPromise::ObjectId | ColumnPromise::PrincipalName
+            )
         }),
         tenant: find(TENANTS),
         tenants: all(&|header| {
@@ -137,25 +142,25 @@ pub(super) fn understand(names: &[String]) -> Names {
 }
 
 /// Finds the roles of the columns but the id's and the tenants', which the caller sets.
-pub(super) fn roles_but_id(table: &Table<'_>) -> Roles {
+pub(super) fn roles_but_id(table: &ColumnTable<'_>) -> ColumnRoles {
     let find = |names: &[&str]| {
         let normal = |at: usize| table.headers[at].normal.as_str();
         names.iter().find_map(|name| (0..table.headers.len()).find(|at| normal(*at) == *name))
     };
-    let named = |is: fn(Promise) -> bool| -> Vec<usize> {
+    let named = |is: fn(ColumnPromise) -> bool| -> Vec<usize> {
         let fits = |at: &usize| {
             let header = &table.headers[*at];
-            is(header.promise) && header.against.is_none() && table.profiles[*at].fit() != Fit::Bad
+            is(header.promise) && header.against.is_none() && table.profiles[*at].fit() != ColumnFit::Bad
         };
         (0..table.headers.len()).filter(fits).collect()
     };
-    Roles {
+    ColumnRoles {
         priority: find(PRIORITIES),
         object_type: find(OBJECT_TYPES).or_else(|| find(TYPES).filter(|at| holds_types(table, *at))),
         user_type: find(USER_TYPES),
-        upns: named(|promise| matches!(promise, Promise::PrincipalName | Promise::SignInName)),
-        objects: named(|promise| promise <= Promise::AnyId),
-        ..Roles::default()
+        upns: named(|promise| matches!(promise, ColumnPromise::PrincipalName | ColumnPromise::SignInName)),
+        objects: named(|promise| promise <= ColumnPromise::AnyId),
+        ..ColumnRoles::default()
     }
 }
 
@@ -170,7 +175,7 @@ pub(super) fn is_user(kind: &str) -> bool {
 }
 
 /// Whether the cells of a column say what a directory object is: a type of contract, or a table's name, does not.
-fn holds_types(table: &Table<'_>, at: usize) -> bool {
+fn holds_types(table: &ColumnTable<'_>, at: usize) -> bool {
     let cells = table.cells(at).filter(|cell| !is_blank(cell));
     let mut filled = 0;
     let mut fit = 0;
@@ -190,7 +195,7 @@ pub(super) struct TenantGuess {
 
 /// Guesses the column of tenants. `is_named` says that the command line names the run's tenant: that is surer than a
 /// guess.
-pub(super) fn guess_tenants(table: &Table<'_>, id: usize, is_named: bool) -> TenantGuess {
+pub(super) fn guess_tenants(table: &ColumnTable<'_>, id: usize, is_named: bool) -> TenantGuess {
     let has = |names: &[&str]| table.headers.iter().any(|header| names.contains(&header.normal.as_str()));
     let is_workspace = |at: usize| table.headers[at].normal == "tenantid" && has(LOG_ANALYTICS);
     let named = TENANTS.iter().flat_map(|name| {
@@ -224,7 +229,7 @@ pub(super) fn guess_tenants(table: &Table<'_>, id: usize, is_named: bool) -> Ten
     }
 }
 
-fn holds_tenants(table: &Table<'_>, at: usize) -> bool {
+fn holds_tenants(table: &ColumnTable<'_>, at: usize) -> bool {
     let mut filled = 0;
     let mut fit = 0;
     for cell in table.cells(at).filter(|cell| !is_blank(cell)) {

@@ -6,15 +6,15 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use serde::{Deserialize, Serialize};
 
-use super::Kind;
+use super::SourceKind;
 
 /// What was read from one source, for the evidence: enough to show later that a file is the one that was used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SourceDigest {
+pub struct InputDigest {
     /// The name shown to people: the path as given, or `stdin`.
     pub name: String,
     /// What the source turned out to be.
-    pub kind: Kind,
+    pub kind: SourceKind,
     /// How many raw bytes it has, before any decoding.
     pub bytes: u64,
     /// SHA-256 of the raw bytes, 64 lower-case hex digits.
@@ -22,13 +22,13 @@ pub struct SourceDigest {
 }
 
 /// A reader that hashes and counts all that passes through it.
-pub(super) struct Hashing {
+pub(super) struct HashingReader {
     inner: Box<dyn Read + Send>,
     context: Context,
     bytes: u64,
 }
 
-impl Hashing {
+impl HashingReader {
     pub(super) fn new(inner: Box<dyn Read + Send>) -> Self {
         Self { inner, context: Context::new(&SHA256), bytes: 0 }
     }
@@ -41,14 +41,14 @@ impl Hashing {
     }
 
     /// Reads what is left and gives the fingerprint of everything.
-    pub(super) fn finish(mut self, name: String, kind: Kind) -> io::Result<SourceDigest> {
+    pub(super) fn finish(mut self, name: String, kind: SourceKind) -> io::Result<InputDigest> {
         io::copy(&mut self, &mut io::sink())?;
         let sha256 = hex::encode(self.context.finish());
-        Ok(SourceDigest { name, kind, bytes: self.bytes, sha256 })
+        Ok(InputDigest { name, kind, bytes: self.bytes, sha256 })
     }
 }
 
-impl Read for Hashing {
+impl Read for HashingReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(out)?;
         self.context.update(&out[..n]);
@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn hashes_the_head_and_what_was_never_asked_for() {
-        let mut reader = Hashing::new(Box::new(&b"abc"[..]));
+        let mut reader = HashingReader::new(Box::new(&b"abc"[..]));
         assert_eq!(reader.read_head(1).unwrap(), b"a");
-        let digest = reader.finish("x".into(), Kind::List).unwrap();
+        let digest = reader.finish("x".into(), SourceKind::List).unwrap();
         assert_eq!(digest.bytes, 3);
         assert_eq!(digest.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::digest::Hashing;
+use super::digest::HashingReader;
 use super::error::shown;
 
 /// Stands in decoded text where the bytes could not be decoded. It is never valid UTF-8, so the row that holds it
@@ -53,7 +53,7 @@ impl TextEncoding {
 
 /// What the first bytes of a text say about the rest.
 #[derive(Debug)]
-pub(super) struct Detected {
+pub(super) struct DetectedEncoding {
     pub encoding: TextEncoding,
     /// How many bytes the byte order mark takes.
     pub mark: usize,
@@ -63,7 +63,7 @@ pub(super) struct Detected {
 
 /// Something that is no text.
 #[derive(Debug)]
-pub(super) struct NotText {
+pub(super) struct NotTextError {
     pub what: &'static str,
     pub remedy: &'static str,
 }
@@ -86,20 +86,24 @@ const FORMATS: [(&[u8], &str, &str); 9] = [
 /// Tells the encoding from the first bytes. A byte order mark wins over `chosen`, and `chosen` over guesses.
 ///
 /// `whole` says that `head` is all there is, and not cut in the middle of a character.
-pub(super) fn detect(head: &[u8], whole: bool, chosen: Option<TextEncoding>) -> Result<Detected, NotText> {
+pub(super) fn detect(
+    head: &[u8],
+    whole: bool,
+    chosen: Option<TextEncoding>,
+) -> Result<DetectedEncoding, NotTextError> {
     if let Some((_, what, remedy)) = FORMATS.iter().find(|(magic, ..)| head.starts_with(magic)) {
-        return Err(NotText { what, remedy });
+        return Err(NotTextError { what, remedy });
     }
     if let Some((encoding, mark)) = Encoding::for_bom(head) {
         let encoding = TextEncoding(encoding);
         let contradicted = chosen.is_some_and(|chosen| chosen != encoding);
-        return Ok(Detected {
+        return Ok(DetectedEncoding {
             encoding,
             mark,
             note: contradicted.then_some("its byte order mark wins over --encoding"),
         });
     }
-    let found = |encoding, note| Ok(Detected { encoding: TextEncoding(encoding), mark: 0, note });
+    let found = |encoding, note| Ok(DetectedEncoding { encoding: TextEncoding(encoding), mark: 0, note });
     if let Some(chosen) = chosen {
         return found(chosen.0, None);
     }
@@ -111,7 +115,7 @@ pub(super) fn detect(head: &[u8], whole: bool, chosen: Option<TextEncoding>) -> 
     let text = &head[..filled];
     let controls = text.iter().filter(|b| b.is_ascii_control() && !b"\t\n\r\x0c\x1a".contains(b)).count();
     if controls >= 8 && controls * 12 > text.len() {
-        return Err(NotText {
+        return Err(NotTextError {
             what: "a binary file",
             remedy: "give CSV, a plain list, or an .xlsx workbook",
         });
@@ -159,8 +163,8 @@ fn count_multibyte(head: &[u8], whole: bool) -> (usize, usize) {
 }
 
 /// A source as UTF-8 text, decoded while it is read, without its byte order mark.
-pub(super) struct Text {
-    raw: io::Chain<io::Cursor<Vec<u8>>, Hashing>,
+pub(super) struct DecodedText {
+    raw: io::Chain<io::Cursor<Vec<u8>>, HashingReader>,
     decoder: Option<Decoder>,
     input: Box<[u8]>,
     start: usize,
@@ -170,9 +174,9 @@ pub(super) struct Text {
     owed: bool,
 }
 
-impl Text {
+impl DecodedText {
     /// `head` holds the bytes that were already read from `rest`.
-    pub(super) fn new(head: Vec<u8>, rest: Hashing, detected: &Detected) -> Self {
+    pub(super) fn new(head: Vec<u8>, rest: HashingReader, detected: &DetectedEncoding) -> Self {
         let mut head = io::Cursor::new(head);
         head.set_position(detected.mark as u64);
         Self {
@@ -188,12 +192,12 @@ impl Text {
     }
 
     /// Gives the raw source back, to hash what is left of it.
-    pub(super) fn into_raw(self) -> Hashing {
+    pub(super) fn into_raw(self) -> HashingReader {
         self.raw.into_inner().1
     }
 }
 
-impl Read for Text {
+impl Read for DecodedText {
     /// Needs room for at least 16 bytes.
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let Some(decoder) = &mut self.decoder else { return self.raw.read(out) };
@@ -224,7 +228,7 @@ impl Read for Text {
 }
 
 /// The text of the first bytes alone, to look at before reading.
-pub(super) fn decode_head(head: &[u8], whole: bool, detected: &Detected) -> Vec<u8> {
+pub(super) fn decode_head(head: &[u8], whole: bool, detected: &DetectedEncoding) -> Vec<u8> {
     let head = &head[detected.mark..];
     let Some(mut decoder) = detected.encoding.decoder() else { return head.to_vec() };
     let mut text = Vec::with_capacity(head.len() * 3 + 16);
@@ -289,7 +293,7 @@ mod tests {
         bytes.push(0x41); // half of a unit
         let detected = detect(&bytes, true, "utf-16le".parse().ok()).unwrap();
         assert_eq!(decode_head(&bytes, true, &detected), b"a\xffb\xff");
-        let mut text = Text::new(bytes, Hashing::new(Box::new(io::empty())), &detected);
+        let mut text = DecodedText::new(bytes, HashingReader::new(Box::new(io::empty())), &detected);
         let mut out = Vec::new();
         text.read_to_end(&mut out).unwrap();
         assert_eq!(out, b"a\xffb\xff");

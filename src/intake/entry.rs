@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::cell::{is_id_like, trim, unquote};
 use super::encoding::{TextEncoding, UNDECODABLE};
 use super::omission::{OmissionReason, Omissions};
-use super::records::{Defect, Record, Shape};
+use super::records::{CsvRecord, RecordDefect, Shape};
 use super::template::{is_example, is_version};
 
 /// A record of a text, or a row of a sheet.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Entry {
+pub(super) struct RawRow {
     /// The physical line where it starts, or the row's number in the sheet; from 1.
     pub(super) line: u64,
     /// The cells. Where there is trouble they are only for showing.
@@ -20,7 +20,7 @@ pub(super) struct Entry {
     /// Whether cells are missing, because the record is too long.
     pub(super) cut: bool,
     /// The cells whose bytes are no text. They hold U+FFFD or NUL, and are only for showing.
-    pub(super) damage: Vec<Damage>,
+    pub(super) damage: Vec<RowDamage>,
     /// Whether the end mark of DOS stood at its start or end.
     pub(super) end_mark: bool,
     /// Cells whose text is not their value.
@@ -29,7 +29,7 @@ pub(super) struct Entry {
 
 /// A cell that could not be read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Damage {
+pub(super) struct RowDamage {
     /// The cell, from 0.
     pub(super) cell: usize,
     pub(super) reason: OmissionReason,
@@ -46,13 +46,13 @@ pub(super) struct CellFault {
     pub(super) why: String,
 }
 
-impl Entry {
-    pub(super) fn from_record(record: &Record, encoding: TextEncoding, shape: Shape) -> Self {
+impl RawRow {
+    pub(super) fn from_record(record: &CsvRecord, encoding: TextEncoding, shape: Shape) -> Self {
         let mut trouble = record.defect.map(explain);
         let mut cells = Vec::new();
         let mut damage = Vec::new();
         for (at, bytes) in record.cells().enumerate() {
-            damage.extend(Damage::find(bytes, at, encoding));
+            damage.extend(RowDamage::find(bytes, at, encoding));
             let cell = String::from_utf8_lossy(bytes).into_owned();
             if trouble.is_none() && swallows_rows(&cell, shape) {
                 let number = at + 1;
@@ -62,7 +62,7 @@ impl Entry {
             }
             cells.push(cell);
         }
-        let cut = matches!(record.defect, Some(Defect::TooLong | Defect::TooManyCells));
+        let cut = matches!(record.defect, Some(RecordDefect::TooLong | RecordDefect::TooManyCells));
         trouble = trouble.or_else(|| split_quotes(&cells));
         let mut entry = Self { line: record.line, cells, trouble, cut, damage, ..Self::default() };
         entry.take_end_mark();
@@ -110,7 +110,7 @@ impl Entry {
 
     /// Why this cell could not be read, if it could not.
     pub(super) fn damage_in(&self, cell: usize) -> Option<String> {
-        self.damage.iter().find(|damage| damage.cell == cell).map(Damage::explain)
+        self.damage.iter().find(|damage| damage.cell == cell).map(RowDamage::explain)
     }
 
     /// Drops the end mark of DOS before the first cell and after the last.
@@ -146,15 +146,15 @@ impl Entry {
     }
 }
 
-fn explain(defect: Defect) -> String {
+fn explain(defect: RecordDefect) -> String {
     match defect {
-        Defect::TooLong => "longer than 1 MiB".into(),
-        Defect::TooManyCells => "more than 16,384 cells".into(),
-        Defect::StrayQuote { from, to } if from == to => format!(
+        RecordDefect::TooLong => "longer than 1 MiB".into(),
+        RecordDefect::TooManyCells => "more than 16,384 cells".into(),
+        RecordDefect::StrayQuote { from, to } if from == to => format!(
             "text follows the closing quote of a cell on line {from}, and another quote follows: \
              a quote (\") that is not written twice?"
         ),
-        Defect::StrayQuote { from, to } => format!(
+        RecordDefect::StrayQuote { from, to } => format!(
             "a quoted cell runs from line {from} to line {to} and text follows its closing quote: \
              a stray quote (\") on line {from}?"
         ),
@@ -221,7 +221,7 @@ fn is_separator<'a>(cells: impl Iterator<Item = &'a str>) -> bool {
     longest >= 2 && strokes >= 3
 }
 
-impl Damage {
+impl RowDamage {
     /// What is wrong with the bytes of a cell.
     fn find(bytes: &[u8], cell: usize, encoding: TextEncoding) -> Option<Self> {
         if let Err(error) = std::str::from_utf8(bytes) {
@@ -260,8 +260,8 @@ impl Damage {
 mod tests {
     use super::*;
 
-    fn entry(cells: &[&str]) -> Entry {
-        Entry { cells: cells.iter().map(ToString::to_string).collect(), ..Entry::default() }
+    fn entry(cells: &[&str]) -> RawRow {
+        RawRow { cells: cells.iter().map(ToString::to_string).collect(), ..RawRow::default() }
     }
 
     #[test]

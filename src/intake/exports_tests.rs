@@ -8,7 +8,7 @@ use super::*;
 
 /// Opens the text; the column of ids, or the error.
 fn column(text: &str) -> Result<String, String> {
-    let options = Options::default();
+    let options = IntakeOptions::default();
     // `G1` to `G9` are GUIDs, and `H1` to `H9` are 32 hexadecimal digits.
     let mut text = text.to_owned();
     for n in 1..10 {

@@ -333,7 +333,7 @@ const QUALIFIERS: &[&str] = &["required", "optional", "readonly", "utc", "local"
 
 /// What a column's name promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Promise {
+pub(super) enum ColumnPromise {
     /// A user's object id, and nothing else.
     UserObjectId,
     /// An object id, or the id of a user elsewhere.
@@ -359,7 +359,7 @@ pub(super) enum Promise {
 pub(super) struct Header {
     /// The name without case, spaces and signs; of `Table[Column]` the column.
     pub(super) normal: String,
-    pub(super) promise: Promise,
+    pub(super) promise: ColumnPromise,
     /// How far behind its name stands among those of the same promise.
     pub(super) rank: usize,
     /// The word that speaks against it.
@@ -372,7 +372,7 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn new(name: &str) -> Header {
-        let parts = Parts::of_name(name);
+        let parts = NameParts::of_name(name);
         let normal = match parts.property {
             Some(property) => property.clone(),
             None => translated(squeeze(parts.base)),
@@ -383,7 +383,7 @@ impl Header {
             normal,
             promise,
             rank,
-            against: against.filter(|_| !matches!(promise, Promise::UserObjectId)),
+            against: against.filter(|_| !matches!(promise, ColumnPromise::UserObjectId)),
             table: parts.table.map(squeeze),
             is_bracketed: parts.is_bracketed,
         }
@@ -391,17 +391,20 @@ impl Header {
 
     /// Whether the name is one that this program knows to hold user ids.
     pub(super) fn is_known(&self) -> bool {
-        !matches!(self.promise, Promise::SomePrincipalName | Promise::SomeMail | Promise::Nothing)
+        !matches!(
+            self.promise,
+            ColumnPromise::SomePrincipalName | ColumnPromise::SomeMail | ColumnPromise::Nothing
+        )
     }
 
     /// Whether the cells below should be ids of people: the user's, or somebody else's.
     pub(super) fn promises_people(&self) -> bool {
-        self.promise != Promise::Nothing || self.against.is_some()
+        self.promise != ColumnPromise::Nothing || self.against.is_some()
     }
 
     /// Whether the cells below should be ids of people rather than anything else.
     pub(super) fn holds_people(&self) -> bool {
-        self.promise != Promise::Nothing || self.against.is_some_and(|word| !OFTEN_TEXT.contains(&word))
+        self.promise != ColumnPromise::Nothing || self.against.is_some_and(|word| !OFTEN_TEXT.contains(&word))
     }
 
     /// Whether the name is nothing but a word for another person than the user.
@@ -416,30 +419,30 @@ impl Header {
     }
 }
 
-struct Parts<'a> {
+struct NameParts<'a> {
     base: &'a str,
     table: Option<&'a str>,
     property: Option<String>,
     is_bracketed: bool,
 }
 
-impl<'a> Parts<'a> {
-    fn of_name(name: &'a str) -> Parts<'a> {
+impl<'a> NameParts<'a> {
+    fn of_name(name: &'a str) -> NameParts<'a> {
         let name = super::cell::trim(name);
-        let whole = Parts { base: name, table: None, property: None, is_bracketed: false };
+        let whole = NameParts { base: name, table: None, property: None, is_bracketed: false };
         let Some((before, rest)) = name.split_once('[') else { return whole };
         let Some((inner, after)) = rest.split_once(']') else { return whole };
         let inside = squeeze(inner);
         if before.is_empty() {
-            return Parts { base: inner, ..whole };
+            return NameParts { base: inner, ..whole };
         }
         if after.trim().is_empty() && !before.ends_with(char::is_whitespace) {
-            return Parts { base: inner, table: Some(before), ..whole };
+            return NameParts { base: inner, table: Some(before), ..whole };
         }
         // The property never overrides a word before it that speaks against the column.
         let is_property = PROPERTIES.contains(&inside.as_str()) && against(before).is_none();
         let is_bracketed = !is_property && !QUALIFIERS.contains(&inside.as_str());
-        Parts { base: before, table: None, property: is_property.then_some(inside), is_bracketed }
+        NameParts { base: before, table: None, property: is_property.then_some(inside), is_bracketed }
     }
 }
 
@@ -455,14 +458,14 @@ fn translated(name: String) -> String {
     english.unwrap_or(name)
 }
 
-fn promise(normal: &str) -> (Promise, usize) {
-    let known: [(Promise, &[&str]); 6] = [
-        (Promise::UserObjectId, USER_OBJECT_IDS),
-        (Promise::ObjectId, OBJECT_IDS),
-        (Promise::AnyId, ANY_IDS),
-        (Promise::PrincipalName, PRINCIPAL_NAMES),
-        (Promise::SignInName, SIGN_IN_NAMES),
-        (Promise::Mail, MAILS),
+fn promise(normal: &str) -> (ColumnPromise, usize) {
+    let known: [(ColumnPromise, &[&str]); 6] = [
+        (ColumnPromise::UserObjectId, USER_OBJECT_IDS),
+        (ColumnPromise::ObjectId, OBJECT_IDS),
+        (ColumnPromise::AnyId, ANY_IDS),
+        (ColumnPromise::PrincipalName, PRINCIPAL_NAMES),
+        (ColumnPromise::SignInName, SIGN_IN_NAMES),
+        (ColumnPromise::Mail, MAILS),
     ];
     let found = known
         .iter()
@@ -470,11 +473,11 @@ fn promise(normal: &str) -> (Promise, usize) {
     found.unwrap_or_else(|| {
         let has = |part: &str| normal.contains(part);
         if has("upn") || has("principalname") {
-            (Promise::SomePrincipalName, 0)
+            (ColumnPromise::SomePrincipalName, 0)
         } else if has("mail") || has("smtp") {
-            (Promise::SomeMail, 0)
+            (ColumnPromise::SomeMail, 0)
         } else {
-            (Promise::Nothing, 0)
+            (ColumnPromise::Nothing, 0)
         }
     })
 }
@@ -514,16 +517,16 @@ mod tests {
     #[test]
     fn brackets_are_properties_only_where_microsoft_writes_them() {
         let template = Header::new("User name [userPrincipalName] Required");
-        assert_eq!((template.promise, template.is_bracketed), (Promise::PrincipalName, false));
+        assert_eq!((template.promise, template.is_bracketed), (ColumnPromise::PrincipalName, false));
         let german = Header::new("Benutzername [userPrincipalName] Erforderlich");
-        assert_eq!(german.promise, Promise::PrincipalName);
+        assert_eq!(german.promise, ColumnPromise::PrincipalName);
         let manager = Header::new("Manager [userPrincipalName]");
-        assert_eq!((manager.promise, manager.against), (Promise::Nothing, Some("manager")));
+        assert_eq!((manager.promise, manager.against), (ColumnPromise::Nothing, Some("manager")));
         assert!(Header::new("Sign-in [text]").is_bracketed);
         assert!(!Header::new("Email Address [Required]").is_bracketed);
         let power = Header::new("'Employee'[UPN]");
-        assert_eq!((power.promise, power.table.as_deref()), (Promise::PrincipalName, Some("employee")));
-        assert_eq!(Header::new("[UPN]").promise, Promise::PrincipalName);
+        assert_eq!((power.promise, power.table.as_deref()), (ColumnPromise::PrincipalName, Some("employee")));
+        assert_eq!(Header::new("[UPN]").promise, ColumnPromise::PrincipalName);
     }
 
     #[test]

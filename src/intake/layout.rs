@@ -4,16 +4,16 @@
 //! header. A row that holds a user id is never a header; a row of known names is never a person.
 
 use super::cell::{is_address, is_guid, is_id_like, trim, unquote};
-use super::choice::{Choice, Doubt, Table};
-use super::columns::{Roles, find_column, guess_tenants, is_known_id, nearest, roles_but_id};
-use super::entry::Entry;
+use super::choice::{ColumnChoice, ColumnDoubt, ColumnTable};
+use super::columns::{ColumnRoles, find_column, guess_tenants, is_known_id, nearest, roles_but_id};
+use super::entry::RawRow;
 use super::error::{IntakeError, shown};
 use super::header::Header;
 use super::omission::{OmissionReason, Omissions};
 use super::profile::{go_together, is_blank, profiles};
 use super::repeat::{KnownHeader, Repeat};
-use super::shift::Expectation;
-use super::{NO_TENANTS, Options};
+use super::shift::ExpectedKind;
+use super::{IntakeOptions, NO_TENANTS};
 
 /// How many rows are looked at for a header.
 const HEADER_WITHIN: usize = 10;
@@ -29,7 +29,7 @@ pub(super) struct Layout {
     pub(super) is_list: bool,
     /// How many records stand before the first row of data, the header among them.
     pub(super) before: usize,
-    pub(super) roles: Roles,
+    pub(super) roles: ColumnRoles,
     /// What was decided, in words.
     pub(super) said: Vec<String>,
     /// What stands before the first row of data and is neither the header nor a row.
@@ -37,14 +37,14 @@ pub(super) struct Layout {
     /// The header, to know it again among the rows.
     pub(super) header: KnownHeader,
     /// What the first rows lead to expect of the others.
-    pub(super) expectation: Expectation,
+    pub(super) expectation: ExpectedKind,
 }
 
 /// The position of the header among the first rows.
 ///
 /// It is a row with a known name of a column, or the name asked for, and no user id. Below the first row it must also
 /// have more cells than all above it, as under a title.
-pub(super) fn find_header(entries: &[Entry], options: &Options) -> Option<usize> {
+pub(super) fn find_header(entries: &[RawRow], options: &IntakeOptions) -> Option<usize> {
     let mut widest = 0;
     for (at, entry) in entries.iter().take(HEADER_WITHIN).enumerate() {
         if has_id(entry) {
@@ -72,7 +72,7 @@ pub(super) fn find_header(entries: &[Entry], options: &Options) -> Option<usize>
 
 /// The position of a header that holds no known name: the widest row above the first one with an id, if its cells look
 /// like names of columns and every row below it has an id in one and the same column.
-fn find_unknown_header(entries: &[Entry]) -> Option<usize> {
+fn find_unknown_header(entries: &[RawRow]) -> Option<usize> {
     let first = entries.iter().take(HEADER_WITHIN).position(has_id)?;
     let at = first.checked_sub(1)?;
     let (header, below) = (&entries[at], &entries[first..]);
@@ -83,7 +83,7 @@ fn find_unknown_header(entries: &[Entry]) -> Option<usize> {
             && name.chars().any(char::is_alphabetic)
             && name.chars().count() <= 60
     });
-    let widest_above = entries[..at].iter().map(Entry::filled).max().unwrap_or(0);
+    let widest_above = entries[..at].iter().map(RawRow::filled).max().unwrap_or(0);
     let full = |column: usize| below.iter().all(|row| is_id_like(row.cell(column)) || row.trouble.is_some());
     let column = (0..header.cells.len()).find(|column| full(*column))?;
     let fits =
@@ -94,9 +94,9 @@ fn find_unknown_header(entries: &[Entry]) -> Option<usize> {
 /// Decides how to understand the source `name` from its first rows. `one_column` says that nothing separates cells.
 pub(super) fn decide(
     name: &str,
-    entries: &[Entry],
+    entries: &[RawRow],
     one_column: bool,
-    options: &Options,
+    options: &IntakeOptions,
 ) -> Result<Layout, IntakeError> {
     let Some(first) = entries.first() else { return Ok(list()) };
     if let Some(at) = find_header(entries, options) {
@@ -130,14 +130,14 @@ pub(super) fn decide(
 }
 
 /// Whether a list stands under one word that is a column's name and speaks of somebody else than its users: `Manager`.
-fn speaks_of_others(entries: &[Entry]) -> bool {
+fn speaks_of_others(entries: &[RawRow]) -> bool {
     let first = entries[0].cell(0);
     let is_name =
         !first.is_empty() && !first.contains(['@', '#', ':']) && first.split_whitespace().count() <= 3;
     is_name && Header::new(first).against.is_some() && entries[1..].iter().any(has_id)
 }
 
-fn no_header(name: &str, entries: &[Entry]) -> IntakeError {
+fn no_header(name: &str, entries: &[RawRow]) -> IntakeError {
     IntakeError::NoIdColumn {
         name: name.to_owned(),
         line: Some(entries[0].line),
@@ -149,12 +149,12 @@ fn no_header(name: &str, entries: &[Entry]) -> IntakeError {
 /// Decides how to understand records whose first entry holds the names of their columns, whatever these are.
 pub(super) fn decide_by_keys(
     name: &str,
-    entries: &[Entry],
-    options: &Options,
+    entries: &[RawRow],
+    options: &IntakeOptions,
 ) -> Result<Layout, IntakeError> {
     let layout = with_header(name, entries, 0, options)?;
     // Each cell has its key: none can have moved, and no row is a header.
-    Ok(Layout { header: KnownHeader::default(), expectation: Expectation::default(), ..layout })
+    Ok(Layout { header: KnownHeader::default(), expectation: ExpectedKind::default(), ..layout })
 }
 
 fn list() -> Layout {
@@ -162,16 +162,21 @@ fn list() -> Layout {
 }
 
 /// Whether a cell holds an id between delimiters.
-fn hides_id(entry: &Entry) -> bool {
+fn hides_id(entry: &RawRow) -> bool {
     let mut cells = entry.cells.iter().filter(|cell| cell.len() <= 4096);
     cells.any(|cell| cell.split([',', ';', '\t', '|']).any(|part| is_id_like(unquote(part))))
 }
 
-fn has_id(entry: &Entry) -> bool {
+fn has_id(entry: &RawRow) -> bool {
     entry.cells.iter().any(|cell| is_id_like(cell))
 }
 
-fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> Result<Layout, IntakeError> {
+fn with_header(
+    name: &str,
+    entries: &[RawRow],
+    at: usize,
+    options: &IntakeOptions,
+) -> Result<Layout, IntakeError> {
     let header = &entries[at];
     if header.cut {
         return Err(IntakeError::HeaderTooLong { name: name.to_owned(), line: header.line });
@@ -179,7 +184,7 @@ fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> R
     let columns = name_columns(entries, at);
     let rows = &entries[at + 1..];
     let known = KnownHeader::of_entry(header);
-    let table = Table {
+    let table = ColumnTable {
         names: &columns,
         headers: columns.iter().map(|column| Header::new(column)).collect(),
         profiles: profiles(columns.len(), rows),
@@ -202,7 +207,7 @@ fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> R
         said.push(format!("ids from column {}, as asked", shown(&columns[roles.id])));
     } else {
         let choice = table.choose().map_err(|doubt| doubtful(name, header.line, &columns, doubt))?;
-        let Choice { id, is_mail, fallback, twins, said: more } = choice;
+        let ColumnChoice { id, is_mail, fallback, twins, said: more } = choice;
         (roles.id, roles.fallback, roles.id_is_mail, roles.twins) = (id, fallback, is_mail, twins);
         let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
         said.push(format!("ids from column {}{more}", shown(&columns[roles.id])));
@@ -234,11 +239,11 @@ fn with_header(name: &str, entries: &[Entry], at: usize, options: &Options) -> R
     }
     let mut omissions = Omissions::default();
     entries[..at].iter().for_each(|entry| omissions.add(OmissionReason::AboveHeader, entry.line));
-    let expectation = Expectation::learn(&table, roles.id);
+    let expectation = ExpectedKind::learn(&table, roles.id);
     Ok(Layout { columns, is_list: false, before: at + 1, roles, said, omissions, header: known, expectation })
 }
 
-fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<Layout, IntakeError> {
+fn without_header(name: &str, entries: &[RawRow], options: &IntakeOptions) -> Result<Layout, IntakeError> {
     let first = &entries[0];
     let header = entries.iter().take(HEADER_WITHIN).find(|entry| {
         !has_id(entry) && entry.filled() > 1 && entry.cells.iter().any(|cell| is_known_id(cell))
@@ -252,7 +257,7 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
     }
     let width = entries.iter().map(|entry| entry.cells.len()).max().unwrap_or(0);
     let columns: Vec<String> = (1..=width).map(|number| format!("column {number}")).collect();
-    let mut roles = Roles::default();
+    let mut roles = ColumnRoles::default();
     let resolve = |flag, column: &str| {
         resolve(name, flag, column, &columns).map_err(|error| match column.parse::<usize>() {
             Ok(_) => error,
@@ -261,7 +266,7 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
             }
         })
     };
-    let table = Table {
+    let table = ColumnTable {
         names: &columns,
         headers: columns.iter().map(|_| Header::new("")).collect(),
         profiles: profiles(width, entries),
@@ -299,19 +304,19 @@ fn without_header(name: &str, entries: &[Entry], options: &Options) -> Result<La
         format!("ids from {}", columns[roles.id]),
     ];
     said.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
-    let expectation = Expectation::learn(&table, roles.id);
+    let expectation = ExpectedKind::learn(&table, roles.id);
     Ok(Layout { columns, roles, said, expectation, ..Layout::default() })
 }
 
 /// Why a file is refused whose column of users is not certain.
-fn doubtful(name: &str, line: u64, columns: &[String], doubt: Doubt) -> IntakeError {
+fn doubtful(name: &str, line: u64, columns: &[String], doubt: ColumnDoubt) -> IntakeError {
     let (name, line) = (name.to_owned(), Some(line));
     match doubt {
-        Doubt::NoColumn(why) => {
+        ColumnDoubt::NoColumn(why) => {
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
             IntakeError::NoIdColumn { name, line, headers: columns.to_vec(), why }
         }
-        Doubt::Several(mut candidates) => {
+        ColumnDoubt::Several(mut candidates) => {
             candidates.sort_by_key(|(at, _)| *at);
             let told = candidates.into_iter().map(|(at, why)| match why.is_empty() {
                 true => shown(&columns[at]),
@@ -319,7 +324,7 @@ fn doubtful(name: &str, line: u64, columns: &[String], doubt: Doubt) -> IntakeEr
             });
             IntakeError::UncertainColumn { name, line, columns: told.collect() }
         }
-        Doubt::Concealed(at) => IntakeError::ConcealedNames { name, column: shown(&columns[at]) },
+        ColumnDoubt::Concealed(at) => IntakeError::ConcealedNames { name, column: shown(&columns[at]) },
     }
 }
 
@@ -346,7 +351,7 @@ pub(super) fn no_such_column(
 
 /// Gives every column a name of its own: `column 3` where the header is empty, `Name (2)` where it comes again.
 /// Empty headers at the end count only if a cell stands under them.
-fn name_columns(entries: &[Entry], header: usize) -> Vec<String> {
+fn name_columns(entries: &[RawRow], header: usize) -> Vec<String> {
     let below = &entries[header + 1..];
     let header = &entries[header];
     let used =
@@ -376,13 +381,13 @@ fn rows_are(count: usize) -> String {
 mod tests {
     use super::*;
 
-    fn entries(rows: &[&str]) -> Vec<Entry> {
+    fn entries(rows: &[&str]) -> Vec<RawRow> {
         rows.iter()
             .enumerate()
-            .map(|(at, row)| Entry {
+            .map(|(at, row)| RawRow {
                 line: at as u64 + 1,
                 cells: row.split(';').map(str::to_owned).collect(),
-                ..Entry::default()
+                ..RawRow::default()
             })
             .collect()
     }
@@ -390,7 +395,12 @@ mod tests {
     fn decided(rows: &[&str], column: Option<&str>) -> Result<Layout, IntakeError> {
         let entries = entries(rows);
         let one = entries.iter().all(|entry| entry.cells.len() == 1);
-        decide("x", &entries, one, &Options { column: column.map(str::to_owned), ..Options::default() })
+        decide(
+            "x",
+            &entries,
+            one,
+            &IntakeOptions { column: column.map(str::to_owned), ..IntakeOptions::default() },
+        )
     }
 
     #[test]

@@ -65,19 +65,19 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use delimiter::{DelimiterError, parse_delimiter};
-pub use digest::SourceDigest;
+pub use digest::InputDigest;
 pub use encoding::{EncodingError, TextEncoding};
 pub use error::IntakeError;
 pub use filter::{Filter, FilterError};
-pub(crate) use list::{Columns as ListColumns, ListError, Record as ListRecord, read as read_list};
+pub(crate) use list::{ListColumns, ListError, ListRow as ListRecord, read as read_list};
 pub use omission::{Omission, OmissionReason, Omissions};
-pub use shard::{InvalidShard, Shard, Tenants};
+pub use shard::{InvalidShard, Shard, ShardTenants};
 pub(crate) use source::CUT;
 pub use stream::{Intake, open};
 
 /// Where rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
+pub enum InputSource {
     /// A file, or anything else that has a path and can be read once from start to end.
     File(PathBuf),
     /// Standard input; at most once.
@@ -87,7 +87,7 @@ pub enum Source {
 /// What a source turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum SourceKind {
     /// Cells between delimiters, with or without a header row.
     Csv,
     /// One user id on each line.
@@ -103,7 +103,7 @@ pub const NO_TENANTS: &str = "none";
 
 /// How to read the sources. The default decides everything by itself.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct IntakeOptions {
     /// The column of user ids: a name (case, spaces and signs do not matter), or a number from 1. It must be there in
     /// every CSV and workbook; plain lists have no columns and are read all the same.
     pub column: Option<String>,
@@ -125,14 +125,14 @@ pub struct Options {
     /// Which rows to leave out by the text of a column.
     pub filters: Vec<Filter>,
     /// Which sheets of workbooks to read.
-    pub sheets: Sheets,
+    pub sheets: SheetChoice,
     /// Leaves out rows of workbooks that are hidden, by hand or by a filter.
     pub visible_only: bool,
 }
 
 /// Which sheets of a workbook are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Sheets {
+pub enum SheetChoice {
     /// The one visible sheet that holds user ids. Where several do, the workbook is refused.
     #[default]
     Auto,
@@ -165,7 +165,7 @@ pub struct SheetFacts {
 
 /// One row of input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Row {
+pub struct InputRow {
     /// Which of the sources given to [`open`], from 0.
     pub source: usize,
     /// The physical line where the row starts, or its number in the sheet; from 1, headers included.
@@ -191,12 +191,12 @@ pub struct Row {
     /// Something about a row that was read all the same: whose id comes from another column, for instance.
     pub note: Option<String>,
     /// What became of the row.
-    pub verdict: Verdict,
+    pub verdict: RowStatus,
 }
 
 /// What became of a row when it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
+pub enum RowStatus {
     /// It was read.
     Read,
     /// A filter leaves it out; which one.

@@ -1,7 +1,7 @@
 //! What the cells of a column hold, over the first rows: how many are filled, are GUIDs, are addresses.
 
 use super::cell::{is_address, is_guid, trim};
-use super::entry::Entry;
+use super::entry::RawRow;
 
 /// What one cell holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +122,7 @@ pub(super) struct ColumnProfile {
 
 /// How well the cells fit a name that promises users.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fit {
+pub(super) enum ColumnFit {
     /// Half of them or more are ids.
     Good,
     /// With those that were meant as ids they would be.
@@ -163,13 +163,13 @@ impl ColumnProfile {
         self.guids + self.addresses
     }
 
-    pub(super) fn fit(&self) -> Fit {
+    pub(super) fn fit(&self) -> ColumnFit {
         match self.filled {
-            0 if self.unread > 0 => Fit::Marred,
-            0 => Fit::Empty,
-            filled if self.ids() * 2 >= filled => Fit::Good,
-            filled if (self.ids() + self.marred) * 2 >= filled => Fit::Marred,
-            _ => Fit::Bad,
+            0 if self.unread > 0 => ColumnFit::Marred,
+            0 => ColumnFit::Empty,
+            filled if self.ids() * 2 >= filled => ColumnFit::Good,
+            filled if (self.ids() + self.marred) * 2 >= filled => ColumnFit::Marred,
+            _ => ColumnFit::Bad,
         }
     }
 
@@ -190,7 +190,7 @@ impl ColumnProfile {
 }
 
 /// The profiles of all columns.
-pub(super) fn profiles(width: usize, rows: &[Entry]) -> Vec<ColumnProfile> {
+pub(super) fn profiles(width: usize, rows: &[RawRow]) -> Vec<ColumnProfile> {
     let mut profiles = vec![ColumnProfile::default(); width];
     for row in rows.iter().filter(|row| row.trouble.is_none()) {
         for (at, profile) in profiles.iter_mut().enumerate() {
@@ -206,14 +206,14 @@ pub(super) fn profiles(width: usize, rows: &[Entry]) -> Vec<ColumnProfile> {
 
 /// How two columns stand to each other in the rows where both hold an id.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Pair {
+pub(super) struct ColumnPair {
     pub(super) both: usize,
     pub(super) differ: usize,
 }
 
-impl Pair {
-    pub(super) fn of_columns(rows: &[Entry], one: usize, other: usize) -> Pair {
-        let mut pair = Pair::default();
+impl ColumnPair {
+    pub(super) fn of_columns(rows: &[RawRow], one: usize, other: usize) -> ColumnPair {
+        let mut pair = ColumnPair::default();
         for row in rows.iter().filter(|row| row.trouble.is_none()) {
             if row.is_unread(one) || row.is_unread(other) {
                 continue;
@@ -244,7 +244,7 @@ pub(super) fn is_same(one: &str, other: &str) -> bool {
 
 /// Whether each object id of one column goes with one name of the other, as a user's does; in a log, one user has many
 /// events.
-pub(super) fn go_together(rows: &[Entry], one: usize, other: usize) -> bool {
+pub(super) fn go_together(rows: &[RawRow], one: usize, other: usize) -> bool {
     let mut there = std::collections::HashMap::new();
     let mut back = std::collections::HashMap::new();
     let (mut pairs, mut several_ids, mut several_names) = (0, 0, 0);

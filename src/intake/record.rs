@@ -9,7 +9,7 @@ const KEPT: usize = 128;
 
 /// What is wrong with a record that could be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Defect {
+pub(super) enum RecordDefect {
     TooLong,
     TooManyCells,
     /// Text follows the closing quote of a cell, and that cell ran over several lines or a further quote comes after it.
@@ -21,17 +21,17 @@ pub(super) enum Defect {
 
 /// One record. Its memory is used again for the next.
 #[derive(Debug, Default)]
-pub(super) struct Record {
+pub(super) struct CsvRecord {
     /// The physical line where it starts, from 1.
     pub(super) line: u64,
-    pub(super) defect: Option<Defect>,
+    pub(super) defect: Option<RecordDefect>,
     /// Whether a line end stood behind it. Behind the last record there may be none.
     pub(super) is_ended: bool,
     pub(super) bytes: Vec<u8>,
     pub(super) ends: Vec<usize>,
 }
 
-impl Record {
+impl CsvRecord {
     /// The cells, as the bytes they were: not yet known to be UTF-8.
     pub(super) fn cells(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
@@ -46,7 +46,7 @@ impl Record {
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         if !self.is_cut() && self.bytes.len() + bytes.len() > MAX_RECORD {
-            self.cut(Defect::TooLong);
+            self.cut(RecordDefect::TooLong);
         } else if !self.is_cut() {
             self.bytes.extend_from_slice(bytes);
         }
@@ -54,7 +54,7 @@ impl Record {
 
     pub(super) fn end_cell(&mut self) {
         if !self.is_cut() && self.ends.len() == MAX_CELLS {
-            self.cut(Defect::TooManyCells);
+            self.cut(RecordDefect::TooManyCells);
         } else if !self.is_cut() {
             self.ends.push(self.bytes.len());
         }
@@ -71,10 +71,10 @@ impl Record {
     }
 
     pub(super) fn is_cut(&self) -> bool {
-        matches!(self.defect, Some(Defect::TooLong | Defect::TooManyCells))
+        matches!(self.defect, Some(RecordDefect::TooLong | RecordDefect::TooManyCells))
     }
 
-    fn cut(&mut self, defect: Defect) {
+    fn cut(&mut self, defect: RecordDefect) {
         self.defect = Some(defect);
         self.bytes.truncate(KEPT);
         self.ends.retain(|end| *end < KEPT);

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 
 use super::audit::{Audit, is_blank};
-pub(super) use super::record::{Defect, MAX_CELLS, MAX_RECORD, Record};
+pub(super) use super::record::{CsvRecord, MAX_CELLS, MAX_RECORD, RecordDefect};
 
 /// The most bytes of blanks before an opening quote.
 const MAX_BLANKS: usize = 4096;
@@ -86,7 +86,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads the next record. `false` means that there is none.
-    pub(super) fn read(&mut self, record: &mut Record) -> Result<bool, RecordError> {
+    pub(super) fn read(&mut self, record: &mut CsvRecord) -> Result<bool, RecordError> {
         record.clear();
         while let Some(byte) = self.peek()?.filter(|byte| matches!(byte, b'\r' | b'\n')) {
             self.audit.pass(&[byte]);
@@ -104,7 +104,7 @@ impl<R: Read> Records<R> {
         Ok(true)
     }
 
-    fn read_line(&mut self, record: &mut Record) -> Result<(), RecordError> {
+    fn read_line(&mut self, record: &mut CsvRecord) -> Result<(), RecordError> {
         while self.peek()?.is_some() {
             let unread = &self.chunk[self.start..self.end];
             let run = unread.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
@@ -122,7 +122,7 @@ impl<R: Read> Records<R> {
     }
 
     /// Reads one cell, and says whether it is the record's last.
-    fn read_cell(&mut self, record: &mut Record, delimiter: u8) -> Result<bool, RecordError> {
+    fn read_cell(&mut self, record: &mut CsvRecord, delimiter: u8) -> Result<bool, RecordError> {
         let quoted = self.skip_to_quote(delimiter)?;
         self.audit.begin_cell(quoted);
         loop {
@@ -143,7 +143,8 @@ impl<R: Read> Records<R> {
             if !record.is_cut() {
                 let (blanks, stray) = self.audit.end_cell(record.open_cell(), !is_end);
                 record.shorten(blanks);
-                record.defect = record.defect.or(stray.map(|(from, to)| Defect::StrayQuote { from, to }));
+                record.defect =
+                    record.defect.or(stray.map(|(from, to)| RecordDefect::StrayQuote { from, to }));
             }
             record.end_cell();
             record.is_ended = !is_end;
@@ -199,9 +200,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn all(text: &[u8], shape: Shape) -> Vec<(u64, Vec<String>, Option<Defect>)> {
+    fn all(text: &[u8], shape: Shape) -> Vec<(u64, Vec<String>, Option<RecordDefect>)> {
         let mut records = Records::new(text, shape);
-        let mut record = Record::default();
+        let mut record = CsvRecord::default();
         let mut found = Vec::new();
         while records.read(&mut record).unwrap() {
             let cells = record.cells().map(|cell| String::from_utf8_lossy(cell).into_owned()).collect();
@@ -233,7 +234,7 @@ mod tests {
         assert_eq!(read("a\"b,\"c\"d,\n,"), vec![cells(1, &["a\"b", "cd", ""]), cells(2, &["", ""])]);
         assert_eq!(read("\"\""), vec![cells(1, &[""])]);
         let found = all(b"x,\"a\nb\"c\ny", Shape::Cells(b','));
-        assert_eq!(found[0].2, Some(Defect::StrayQuote { from: 1, to: 2 }));
+        assert_eq!(found[0].2, Some(RecordDefect::StrayQuote { from: 1, to: 2 }));
         assert_eq!(found[1].0, 3);
         let lines = all(b"\"a,b\r\rc", Shape::Lines);
         assert_eq!(
@@ -257,7 +258,7 @@ mod tests {
     #[test]
     fn names_the_line_of_an_open_quote() {
         let mut records = Records::new(&b"a,b\nc,\"d\ne,f\n"[..], Shape::Cells(b','));
-        let mut record = Record::default();
+        let mut record = CsvRecord::default();
         assert!(records.read(&mut record).unwrap());
         assert!(matches!(records.read(&mut record), Err(RecordError::OpenQuote { line: 2 })));
         let endless = io::Cursor::new(b"\n\"").chain(io::repeat(b'x'));
@@ -271,7 +272,7 @@ mod tests {
             for filler in [b'x', b','] {
                 let text = io::repeat(filler).take(16 << 20).chain(&b"\nann"[..]);
                 let mut records = Records::new(text, shape);
-                let mut record = Record::default();
+                let mut record = CsvRecord::default();
                 assert!(records.read(&mut record).unwrap());
                 assert!(record.defect.is_some());
                 assert!(record.bytes.capacity() <= 2 * MAX_RECORD && record.ends.capacity() <= 2 * MAX_CELLS);
@@ -287,7 +288,7 @@ mod tests {
         fn how_it_is_read_changes_nothing(text in "[ab,\" \u{a0}\t\n\r]{0,60}", size in 1..9_usize, lines: bool) {
             let shape = if lines { Shape::Lines } else { Shape::Cells(b',') };
             let read = |reader: &mut dyn Read| {
-                let (mut records, mut record, mut found) = (Records::new(reader, shape), Record::default(), Vec::new());
+                let (mut records, mut record, mut found) = (Records::new(reader, shape), CsvRecord::default(), Vec::new());
                 let end = loop {
                     match records.read(&mut record) {
                         Ok(true) => found.push((record.line, record.defect, record.bytes.clone(), record.ends.clone())),
@@ -305,7 +306,7 @@ mod tests {
             let expected: Vec<Vec<String>> =
                 reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect();
             let mut records = Records::new(text.as_bytes(), Shape::Cells(b','));
-            let mut record = Record::default();
+            let mut record = CsvRecord::default();
             let mut found = Vec::new();
             loop {
                 match records.read(&mut record) {

@@ -2,8 +2,8 @@
 
 use super::cell::{is_id_like, trim, unquote};
 use super::delimiter::{KNOWN, from_sep_line};
-use super::entry::Entry;
-use super::header::{Header, Promise, squeeze};
+use super::entry::RawRow;
+use super::header::{ColumnPromise, Header, squeeze};
 
 /// A row that is none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub(super) struct KnownHeader {
 }
 
 impl KnownHeader {
-    pub(super) fn of_entry(entry: &Entry) -> KnownHeader {
+    pub(super) fn of_entry(entry: &RawRow) -> KnownHeader {
         let cells = (0..entry.cells.len()).map(|at| squeeze(plain(entry.cell(at))));
         let mut cells: Vec<String> = cells.collect();
         while cells.last().is_some_and(String::is_empty) {
@@ -36,7 +36,7 @@ impl KnownHeader {
     }
 
     /// What the row is, if it is no row of data. `id` is the column of ids.
-    pub(super) fn compare(&self, entry: &Entry, id: usize) -> Option<Repeat> {
+    pub(super) fn compare(&self, entry: &RawRow, id: usize) -> Option<Repeat> {
         if is_id_like(entry.cell(id)) || entry.trouble.is_some() {
             return None;
         }
@@ -67,7 +67,7 @@ impl KnownHeader {
 
     /// Whether the row has a name of people where the ids stand, and each of its other cells is one of this file's columns or
     /// another known name: `Manager,Department` below `UPN,Department`.
-    fn is_header_of_others(&self, squeezed: &[String], entry: &Entry, id: usize) -> bool {
+    fn is_header_of_others(&self, squeezed: &[String], entry: &RawRow, id: usize) -> bool {
         let id = if self.line.is_some() { id } else { return false };
         let names_people = |cell: &str| cell.len() <= 128 && Header::new(cell).promises_people();
         squeezed.len() == self.cells.len()
@@ -90,9 +90,9 @@ impl KnownHeader {
             own += usize::from(is_own);
             known += usize::from(is_own || header.promises_people() || header.promises_text());
             sure |= match header.promise {
-                Promise::UserObjectId | Promise::ObjectId | Promise::PrincipalName => true,
-                Promise::SomePrincipalName => is_own || cells.len() > 1,
-                Promise::Mail => cells.len() > 1,
+                ColumnPromise::UserObjectId | ColumnPromise::ObjectId | ColumnPromise::PrincipalName => true,
+                ColumnPromise::SomePrincipalName => is_own || cells.len() > 1,
+                ColumnPromise::Mail => cells.len() > 1,
                 _ => false,
             };
         }
@@ -100,7 +100,7 @@ impl KnownHeader {
     }
 }
 
-/// Whether a line of a plain list is `Manager`, `Owner` and the like: below it stand other people than above.
+/// Whether a line of a plain list is `Manager`, `FileOwner` and the like: below it stand other people than above.
 pub(super) fn is_header_of_others(line: &str) -> bool {
     let line = plain(line);
     line.len() <= 128 && Header::new(line).names_another_person()

@@ -1,7 +1,7 @@
 //! From a record to a row: its id, its priority, what it says about the user, and whether it stays.
 
 use super::cell::{is_id_like, trim, unquote};
-use super::entry::Entry;
+use super::entry::RawRow;
 use super::error::{IntakeError, shown};
 use super::filter::Filters;
 use super::layout::Layout;
@@ -9,7 +9,7 @@ use super::omission::{OmissionReason, Omissions};
 use super::profile::{is_blank, is_same};
 use super::repeat::{Repeat, is_header_of_others};
 use super::template::{has_columns as has_template_columns, is_example};
-use super::{Row, Verdict};
+use super::{InputRow, RowStatus};
 use crate::user_id::names_external;
 
 /// Makes rows of the records of one source.
@@ -31,7 +31,7 @@ impl RowMaker {
     pub(super) fn is_header(
         &self,
         name: &str,
-        entry: &Entry,
+        entry: &RawRow,
         omissions: &mut Omissions,
     ) -> Result<bool, IntakeError> {
         let (name, other) = (name.to_owned(), entry.line);
@@ -53,8 +53,13 @@ impl RowMaker {
     }
 
     /// The row, unless the record holds nothing but blanks, or is none; then that is counted among the `omissions`.
-    pub(super) fn make(&self, entry: Entry, filters: &Filters, omissions: &mut Omissions) -> Option<Row> {
-        let row = |id: String, verdict| Row {
+    pub(super) fn make(
+        &self,
+        entry: RawRow,
+        filters: &Filters,
+        omissions: &mut Omissions,
+    ) -> Option<InputRow> {
+        let row = |id: String, verdict| InputRow {
             source: self.source,
             line: entry.line,
             id,
@@ -82,9 +87,9 @@ impl RowMaker {
                     omissions.add(OmissionReason::Comment, entry.line);
                     return None;
                 }
-                Some(why) => Verdict::Unreadable(why),
+                Some(why) => RowStatus::Unreadable(why),
                 None if id.is_empty() => return None,
-                None => Verdict::Read,
+                None => RowStatus::Read,
             };
             let mut row = row(id.to_owned(), verdict);
             row.external_hint = self.external_hint(&row.id, &entry);
@@ -93,7 +98,7 @@ impl RowMaker {
         }
         let roles = &self.layout.roles;
         let columns = &self.layout.columns;
-        let mut row = row(unquote(entry.cell(roles.id)).to_owned(), Verdict::Read);
+        let mut row = row(unquote(entry.cell(roles.id)).to_owned(), RowStatus::Read);
         for (at, cell) in entry.cells.iter().enumerate().take(columns.len()) {
             row.cells[self.places[at]].clone_from(cell);
         }
@@ -104,7 +109,7 @@ impl RowMaker {
             }
             if (0..at).all(|before| entry.cell(before).is_empty()) {
                 let why = "it begins with `Example:`, like the example row of a bulk template";
-                row.verdict = Verdict::Unreadable(why.to_owned());
+                row.verdict = RowStatus::Unreadable(why.to_owned());
                 return Some(row);
             }
         }
@@ -113,18 +118,18 @@ impl RowMaker {
                 let mut cells = (0..entry.cells.len()).map(|at| entry.cell(at));
                 row.id = cells.find(|cell| !cell.is_empty()).unwrap_or_default().to_owned();
             }
-            row.verdict = Verdict::Unreadable(why);
+            row.verdict = RowStatus::Unreadable(why);
             return Some(row);
         }
         let moved = self.layout.expectation.judge(&entry, roles);
         if let Some(why) = moved.or_else(|| self.twins_differ(&entry)) {
-            row.verdict = Verdict::Unreadable(why);
+            row.verdict = RowStatus::Unreadable(why);
             self.filter(&mut row, filters);
             return Some(row);
         }
         let shifted = entry.filled_from(columns.len()) > 0;
         if shifted && roles.tenant.is_some() {
-            row.verdict = Verdict::Unreadable(format!(
+            row.verdict = RowStatus::Unreadable(format!(
                 "{} cells under {} columns: nobody can tell which of them is the tenant",
                 entry.cells.len(),
                 columns.len()
@@ -152,14 +157,14 @@ impl RowMaker {
         }
         self.filter(&mut row, filters);
         let other = roles.object_type.filter(|_| !shifted).and_then(|at| not_a_user(entry.cell(at)));
-        if let (Verdict::Read, Some(what)) = (&row.verdict, other) {
-            row.verdict = Verdict::Unreadable(format!("{what}, not a user"));
+        if let (RowStatus::Read, Some(what)) = (&row.verdict, other) {
+            row.verdict = RowStatus::Unreadable(format!("{what}, not a user"));
         }
         Some(row)
     }
 
     /// Why the row's user is not certain: columns that hold the same user in other rows hold different ones here.
-    fn twins_differ(&self, entry: &Entry) -> Option<String> {
+    fn twins_differ(&self, entry: &RawRow) -> Option<String> {
         let roles = &self.layout.roles;
         let id = entry.cell(roles.id);
         let differs = |at: &&usize| {
@@ -175,15 +180,15 @@ impl RowMaker {
         ))
     }
 
-    fn filter(&self, row: &mut Row, filters: &Filters) {
-        if let (Verdict::Read, Some(why)) = (&row.verdict, filters.reason(&row.cells)) {
-            row.verdict = Verdict::Excluded(why);
+    fn filter(&self, row: &mut InputRow, filters: &Filters) {
+        if let (RowStatus::Read, Some(why)) = (&row.verdict, filters.reason(&row.cells)) {
+            row.verdict = RowStatus::Excluded(why);
         }
     }
 
     /// Why the record cannot be trusted. With more cells than columns something has shifted, and the id's cell may hold
     /// somebody else (the manager's address, say); only the first column stays where it is.
-    fn trouble(&self, entry: &Entry) -> Option<String> {
+    fn trouble(&self, entry: &RawRow) -> Option<String> {
         if let Some(trouble) = &entry.trouble {
             return Some(trouble.clone());
         }
@@ -201,7 +206,7 @@ impl RowMaker {
 
     /// Why a cell that decides on the row could not be read: what names the user, the tenant, the priority, what the
     /// row is about, or what a filter looks at. A fault in any other cell costs nobody.
-    fn needed_fault(&self, entry: &Entry, filters: &Filters) -> Option<String> {
+    fn needed_fault(&self, entry: &RawRow, filters: &Filters) -> Option<String> {
         if entry.damage.is_empty() && entry.faults.is_empty() {
             return None;
         }
@@ -223,7 +228,7 @@ impl RowMaker {
     }
 
     /// What else the row calls its user.
-    fn other_names(&self, id: &str, entry: &Entry) -> Vec<String> {
+    fn other_names(&self, id: &str, entry: &RawRow) -> Vec<String> {
         let roles = &self.layout.roles;
         let places = roles.objects.iter().chain(&roles.upns).chain(roles.fallback.iter());
         let mut names: Vec<String> = Vec::new();
@@ -236,7 +241,7 @@ impl RowMaker {
     }
 
     /// Whether the row itself shows that the user's home is another tenant.
-    fn external_hint(&self, id: &str, entry: &Entry) -> Option<bool> {
+    fn external_hint(&self, id: &str, entry: &RawRow) -> Option<bool> {
         let roles = &self.layout.roles;
         let upns = roles.upns.iter().map(|at| entry.cell(*at)).filter(|upn| upn.contains('@'));
         let own = Some(id).filter(|id| id.contains('@') && !roles.id_is_mail);
@@ -252,7 +257,7 @@ impl RowMaker {
     }
 }
 
-impl Entry {
+impl RawRow {
     /// How many cells from this one on hold something.
     fn filled_from(&self, from: usize) -> usize {
         (from..self.cells.len()).filter(|at| !self.cell(*at).is_empty()).count()

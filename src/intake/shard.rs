@@ -93,13 +93,13 @@ impl fmt::Display for Shard {
 }
 
 /// A hash that is the same on every machine.
-type Digest = [u8; 32];
+type ShardDigest = [u8; 32];
 
 /// The tenants that stand in an input, by hash.
 #[derive(Clone, Debug, Default)]
-pub struct Tenants(Vec<Digest>);
+pub struct ShardTenants(Vec<ShardDigest>);
 
-impl Tenants {
+impl ShardTenants {
     /// Takes a row's tenant in; none where the row names none.
     pub fn add(&mut self, tenant: Option<&str>) {
         let digest = digest_of_tenant(tenant);
@@ -134,7 +134,7 @@ impl Tenants {
     }
 }
 
-fn digest_of_tenant(tenant: Option<&str>) -> Digest {
+fn digest_of_tenant(tenant: Option<&str>) -> ShardDigest {
     let tenant = tenant.map(str::trim).filter(|tenant| !tenant.is_empty());
     match tenant {
         Some(tenant) => digest(&[b"tenant", one_spelling(tenant).as_bytes()]),
@@ -142,22 +142,22 @@ fn digest_of_tenant(tenant: Option<&str>) -> Digest {
     }
 }
 
-fn digest_of_user(tenant: &Digest, id: &str) -> Digest {
+fn digest_of_user(tenant: &ShardDigest, id: &str) -> ShardDigest {
     digest(&[b"user", tenant, one_spelling(id).as_bytes()])
 }
 
-fn digest(parts: &[&[u8]]) -> Digest {
+fn digest(parts: &[&[u8]]) -> ShardDigest {
     let mut context = Context::new(&SHA256);
     for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
-    let mut digest = Digest::default();
+    let mut digest = ShardDigest::default();
     digest.copy_from_slice(context.finish().as_ref());
     digest
 }
 
-fn number(digest: &Digest) -> u64 {
+fn number(digest: &ShardDigest) -> u64 {
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
@@ -193,8 +193,8 @@ mod tests {
     /// Where rows go must never change: machines of two versions may work on one input.
     #[test]
     fn rows_stay_where_they_always_were() {
-        let mut tenants = Tenants::default();
-        let one = |tenants: &Tenants| {
+        let mut tenants = ShardTenants::default();
+        let one = |tenants: &ShardTenants| {
             [
                 "ann@contoso.com",
                 "bob@contoso.com",
@@ -208,7 +208,7 @@ mod tests {
         tenants.add(None);
         assert_eq!(one(&tenants), KNOWN);
         let named = ["contoso.com", "fabrikam.com", "adatum.com", "wingtip.com", "litware.com"];
-        let mut tenants = Tenants::default();
+        let mut tenants = ShardTenants::default();
         named.iter().for_each(|tenant| tenants.add(Some(tenant)));
         assert_eq!(named.map(|tenant| tenants.shard_of(3, Some(tenant), "ann@contoso.com")), KNOWN_TENANTS);
     }
@@ -226,17 +226,17 @@ mod tests {
         ]
     }
 
-    type Rows = Vec<(Option<String>, String)>;
+    type ShardFilter = Vec<(Option<String>, String)>;
 
-    fn rows() -> impl Strategy<Value = Rows> {
+    fn rows() -> impl Strategy<Value = ShardFilter> {
         let tenant = prop_oneof![Just(None), "t[0-9]{1,2}".prop_map(Some)];
         let of_some = prop::collection::vec((tenant, id()), 0..40);
         let of_one = prop::collection::vec(id().prop_map(|id| (None, id)), 0..40);
         prop_oneof![of_some, of_one]
     }
 
-    fn tenants(rows: &Rows) -> Tenants {
-        let mut tenants = Tenants::default();
+    fn tenants(rows: &ShardFilter) -> ShardTenants {
+        let mut tenants = ShardTenants::default();
         rows.iter().for_each(|(tenant, _)| tenants.add(tenant.as_deref()));
         tenants
     }
@@ -301,7 +301,7 @@ mod tests {
 
     #[test]
     fn users_of_one_tenant_are_spread_evenly() {
-        let mut tenants = Tenants::default();
+        let mut tenants = ShardTenants::default();
         tenants.add(None);
         for of in [2, 3, 7] {
             let mut count = vec![0_i64; of as usize];

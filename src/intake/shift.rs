@@ -7,9 +7,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::choice::Table;
-use super::columns::Roles;
-use super::entry::Entry;
+use super::choice::ColumnTable;
+use super::columns::ColumnRoles;
+use super::entry::RawRow;
 use super::error::shown;
 use super::profile::{CellKind, is_same};
 use crate::user_id::names_external;
@@ -21,7 +21,7 @@ const ENOUGH: usize = 8;
 
 /// What the first rows of a file lead to expect of the others.
 #[derive(Debug, Default)]
-pub(super) struct Expectation {
+pub(super) struct ExpectedKind {
     columns: Vec<Cells>,
     names: Vec<String>,
     /// The line of the last row that was counted.
@@ -46,7 +46,7 @@ struct Cells {
 
 /// What is odd about a cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Oddity {
+enum ShiftOddity {
     /// An id where there are none.
     Id,
     /// Text where there are ids.
@@ -87,15 +87,15 @@ impl Cells {
         ids * 10 <= (ids + texts) * 4
     }
 
-    fn oddity(&self, kind: CellKind) -> Option<Oddity> {
+    fn oddity(&self, kind: CellKind) -> Option<ShiftOddity> {
         match kind {
-            CellKind::Guid | CellKind::Address if self.holds_text() => Some(Oddity::Id),
-            CellKind::Text if self.holds_ids() => Some(Oddity::Text),
+            CellKind::Guid | CellKind::Address if self.holds_text() => Some(ShiftOddity::Id),
+            CellKind::Text if self.holds_ids() => Some(ShiftOddity::Text),
             CellKind::Address if self.guids >= 1 && self.addresses == 0 && self.holds_ids() => {
-                Some(Oddity::Sort)
+                Some(ShiftOddity::Sort)
             }
             CellKind::Guid if self.addresses >= 1 && self.guids == 0 && self.holds_ids() => {
-                Some(Oddity::Sort)
+                Some(ShiftOddity::Sort)
             }
             _ => None,
         }
@@ -107,9 +107,9 @@ impl Cells {
     }
 }
 
-impl Expectation {
+impl ExpectedKind {
     /// Learns from the first rows of a table whose column of ids is known.
-    pub(super) fn learn(table: &Table<'_>, id: usize) -> Expectation {
+    pub(super) fn learn(table: &ColumnTable<'_>, id: usize) -> ExpectedKind {
         let mut columns = vec![Cells::default(); table.names.len()];
         for (cells, header) in columns.iter_mut().zip(&table.headers) {
             cells.people_by_name = header.holds_people();
@@ -138,7 +138,7 @@ impl Expectation {
         }
         let counted = rows().count();
         let usual = widths.into_iter().find(|(_, rows)| rows * 10 >= counted * 7);
-        Expectation {
+        ExpectedKind {
             columns,
             names: table.names.to_vec(),
             last: table.rows.last().map_or(0, |row| row.line),
@@ -149,37 +149,37 @@ impl Expectation {
     }
 
     /// Why the row's cells seem to have moved, if they do.
-    pub(super) fn judge(&self, entry: &Entry, roles: &Roles) -> Option<String> {
+    pub(super) fn judge(&self, entry: &RawRow, roles: &ColumnRoles) -> Option<String> {
         // Keys of objects stay with their values: there is nothing that could move.
         if self.columns.is_empty() {
             return None;
         }
         let id = self.place(entry, roles);
         let odd = self.oddities(entry, id);
-        let before = |is: fn(Oddity) -> bool| odd.iter().any(|(at, what)| *at < id && is(*what));
+        let before = |is: fn(ShiftOddity) -> bool| odd.iter().any(|(at, what)| *at < id && is(*what));
         let behind = odd.iter().any(|(at, _)| *at > id);
         let here = odd.iter().any(|(at, _)| *at == id);
-        let any = |_: Oddity| true;
+        let any = |_: ShiftOddity| true;
         let is_short = entry.cells.len() < self.width;
         let own = CellKind::of_text(entry.cell(id));
         // A row that is cut short, or leaves blank what all others fill, lacks a cell.
         let lacks = is_short || self.is_blank_behind(entry, id);
-        let moved_left = before(|what| what == Oddity::Id) && (is_short || !own.is_id());
-        let moved_right = before(|what| what == Oddity::Text) && self.is_beside(entry, id);
+        let moved_left = before(|what| what == ShiftOddity::Id) && (is_short || !own.is_id());
+        let moved_right = before(|what| what == ShiftOddity::Text) && self.is_beside(entry, id);
         let moved_among_ids =
             own.is_id() && self.has_id_before(entry, id) && self.comes_from_behind(entry, id);
         let other_sort = here && own.is_id() && (lacks || behind);
         // An id where others have none, and under the ids somebody who elsewhere stands beside them.
         let displaced =
-            odd.iter().any(|(at, what)| *at != id && *what == Oddity::Id) && self.is_beside(entry, id);
+            odd.iter().any(|(at, what)| *at != id && *what == ShiftOddity::Id) && self.is_beside(entry, id);
         // Text behind the ids where others have ids, in a row whose end is missing: all cells from the ids on were pulled left.
         let is_only_ids = |at: usize| {
             let cells = self.elsewhere(entry, at, CellKind::Text);
             cells.ids() > 0 && cells.texts == 0
         };
-        let pulled = odd.iter().any(|(at, what)| *at > id && *what == Oddity::Text && is_only_ids(*at))
+        let pulled = odd.iter().any(|(at, what)| *at > id && *what == ShiftOddity::Text && is_only_ids(*at))
             && (is_short || self.is_blank_at_end(entry) || self.is_beside(entry, id));
-        let nothing_left = behind && !own.is_id() && odd.iter().any(|(_, what)| *what == Oddity::Id);
+        let nothing_left = behind && !own.is_id() && odd.iter().any(|(_, what)| *what == ShiftOddity::Id);
         let shifted = before(any) && (behind || here)
             || moved_left
             || moved_right
@@ -193,12 +193,12 @@ impl Expectation {
     }
 
     /// The column that the user is taken from.
-    fn place(&self, entry: &Entry, roles: &Roles) -> usize {
+    fn place(&self, entry: &RawRow, roles: &ColumnRoles) -> usize {
         let is_blank = CellKind::of_text(entry.cell(roles.id)) == CellKind::Blank;
         roles.fallback.filter(|_| is_blank).unwrap_or(roles.id)
     }
 
-    fn oddities(&self, entry: &Entry, id: usize) -> Vec<(usize, Oddity)> {
+    fn oddities(&self, entry: &RawRow, id: usize) -> Vec<(usize, ShiftOddity)> {
         let mut odd = Vec::new();
         for at in 0..self.columns.len() {
             let text = entry.cell(at);
@@ -215,13 +215,13 @@ impl Expectation {
     }
 
     /// What a column holds in the other rows.
-    fn elsewhere(&self, entry: &Entry, at: usize, kind: CellKind) -> Cells {
+    fn elsewhere(&self, entry: &RawRow, at: usize, kind: CellKind) -> Cells {
         let cells = self.columns[at];
         if entry.line <= self.last { cells.without(kind) } else { cells }
     }
 
     /// Whether a column behind the ids is blank, although other rows have an id there.
-    fn is_blank_behind(&self, entry: &Entry, id: usize) -> bool {
+    fn is_blank_behind(&self, entry: &RawRow, id: usize) -> bool {
         (id + 1..self.columns.len()).any(|at| {
             let kind = CellKind::of_text(entry.cell(at));
             kind == CellKind::Blank && self.elsewhere(entry, at, kind).is_full_of_ids()
@@ -229,7 +229,7 @@ impl Expectation {
     }
 
     /// Whether a column before the ids, which holds ids in other rows too, holds one here.
-    fn has_id_before(&self, entry: &Entry, id: usize) -> bool {
+    fn has_id_before(&self, entry: &RawRow, id: usize) -> bool {
         (0..id).any(|at| {
             let kind = CellKind::of_text(entry.cell(at));
             kind.is_id() && self.elsewhere(entry, at, kind).holds_ids()
@@ -238,7 +238,7 @@ impl Expectation {
 
     /// Whether the row's id stands in other rows behind the column of ids, never under it, and the column where it stands
     /// there is blank here, although it is full.
-    fn comes_from_behind(&self, entry: &Entry, id: usize) -> bool {
+    fn comes_from_behind(&self, entry: &RawRow, id: usize) -> bool {
         let text = entry.cell(id).to_lowercase();
         let own = usize::from(entry.line <= self.last);
         let elsewhere = self.ids.get(&text).copied().unwrap_or(0) > own;
@@ -252,7 +252,7 @@ impl Expectation {
     }
 
     /// Whether the last column is blank, although nearly every other row has something there.
-    fn is_blank_at_end(&self, entry: &Entry) -> bool {
+    fn is_blank_at_end(&self, entry: &RawRow) -> bool {
         let Some(last) = self.columns.len().checked_sub(1) else { return false };
         let kind = CellKind::of_text(entry.cell(last));
         let cells = self.elsewhere(entry, last, kind);
@@ -261,7 +261,7 @@ impl Expectation {
     }
 
     /// Whether the row's id stands elsewhere beside the column of ids, and not under it.
-    fn is_beside(&self, entry: &Entry, id: usize) -> bool {
+    fn is_beside(&self, entry: &RawRow, id: usize) -> bool {
         let text = entry.cell(id).to_lowercase();
         let own = usize::from(entry.line <= self.last);
         let elsewhere = self.ids.get(&text).copied().unwrap_or(0) > own;
@@ -269,21 +269,21 @@ impl Expectation {
     }
 
     /// Whether text before the ids is enough by itself: it stands where the ids came from, and no other row has any there.
-    fn is_sure(&self, entry: &Entry, odd: &[(usize, Oddity)], id: usize) -> bool {
-        odd.iter().filter(|(at, what)| *at < id && *what == Oddity::Text).any(|(at, _)| {
+    fn is_sure(&self, entry: &RawRow, odd: &[(usize, ShiftOddity)], id: usize) -> bool {
+        odd.iter().filter(|(at, what)| *at < id && *what == ShiftOddity::Text).any(|(at, _)| {
             let cells = self.elsewhere(entry, *at, CellKind::Text);
             let raw = entry.cells.get(*at).map_or("", String::as_str);
             cells.texts == 0 && (cells.ids() >= ENOUGH || cells.ids() > 0 && raw.starts_with(' '))
         })
     }
 
-    fn explain(&self, odd: &[(usize, Oddity)]) -> String {
+    fn explain(&self, odd: &[(usize, ShiftOddity)]) -> String {
         let told = odd.iter().take(3).map(|(at, what)| {
             let name = shown(&self.names[*at]);
             match what {
-                Oddity::Id => format!("{name} holds a user id, which is not expected there"),
-                Oddity::Text => format!("{name} holds no user id, which is expected there"),
-                Oddity::Sort => format!("{name} holds another sort of id than is expected there"),
+                ShiftOddity::Id => format!("{name} holds a user id, which is not expected there"),
+                ShiftOddity::Text => format!("{name} holds no user id, which is expected there"),
+                ShiftOddity::Sort => format!("{name} holds another sort of id than is expected there"),
             }
         });
         let told: Vec<String> = told.collect();

@@ -2,13 +2,13 @@
 
 use super::delimiter::{KNOWN, from_sep_line};
 use super::encoding::TextEncoding;
-use super::entry::Entry;
+use super::entry::RawRow;
 use super::error::IntakeError;
 use super::layout::{Layout, decide, find_header};
 use super::omission::OmissionReason;
-use super::records::{Record, RecordError, Records, Shape};
+use super::records::{CsvRecord, RecordError, Records, Shape};
 use super::template::is_version;
-use super::{Options, cell};
+use super::{IntakeOptions, cell};
 
 /// How many rows are looked at.
 pub(super) const LOOK_AT: usize = 1_000;
@@ -22,7 +22,7 @@ pub(super) struct Sniffed {
 }
 
 /// The first bytes of a text, decoded.
-pub(super) struct Sample<'a> {
+pub(super) struct SniffSample<'a> {
     pub(super) bytes: &'a [u8],
     /// Whether they are all there is.
     pub(super) whole: bool,
@@ -30,7 +30,11 @@ pub(super) struct Sample<'a> {
 }
 
 /// Decides how to read the source `name`.
-pub(super) fn sniff(name: &str, sample: &Sample<'_>, options: &Options) -> Result<Sniffed, IntakeError> {
+pub(super) fn sniff(
+    name: &str,
+    sample: &SniffSample<'_>,
+    options: &IntakeOptions,
+) -> Result<Sniffed, IntakeError> {
     let prelude = sample.prelude();
     if prelude.is_all && sample.whole {
         let what = if prelude.lines == 0 { "it is empty" } else { "it holds comments only" };
@@ -58,18 +62,18 @@ pub(super) fn sniff(name: &str, sample: &Sample<'_>, options: &Options) -> Resul
 }
 
 /// Whether there is a header, how many of a hundred rows have its width, and that width.
-type Score = (bool, usize, usize);
+type DelimiterScore = (bool, usize, usize);
 
 /// What a line is before the first row.
-pub(super) enum Before {
+pub(super) enum SniffState {
     Blank,
     /// No row, and the delimiter that it names.
     Aside(OmissionReason, Option<u8>),
 }
 
-impl Before {
+impl SniffState {
     /// What the line is, if it is neither a row nor the header.
-    pub(super) fn find(line: &Entry) -> Option<Self> {
+    pub(super) fn find(line: &RawRow) -> Option<Self> {
         let text = line.cells.first().map_or("", String::as_str);
         let delimiter = from_sep_line(text);
         let text = cell::trim(text);
@@ -79,34 +83,34 @@ impl Before {
         // A version line that a spreadsheet saved has as many delimiters as the table has columns.
         let is_delimiter = |c: char| matches!(c, ',' | ';' | '\t' | '|' | '"' | ' ');
         if delimiter.is_some() || is_comment {
-            Some(Before::Aside(OmissionReason::Comment, delimiter))
+            Some(SniffState::Aside(OmissionReason::Comment, delimiter))
         } else if is_version(text.trim_matches(is_delimiter)) {
-            Some(Before::Aside(OmissionReason::Version, None))
+            Some(SniffState::Aside(OmissionReason::Version, None))
         } else {
-            text.is_empty().then_some(Before::Blank)
+            text.is_empty().then_some(SniffState::Blank)
         }
     }
 }
 
-struct Prelude {
+struct PreludeLines {
     lines: usize,
     delimiter: Option<u8>,
     is_all: bool,
 }
 
-impl Sample<'_> {
+impl SniffSample<'_> {
     /// Finds the lines that stand before the rows: comments, blank lines, Excel's `sep=;`, PowerShell's `#TYPE …`,
     /// the `version:v1.0` of Entra's templates.
-    fn prelude(&self) -> Prelude {
+    fn prelude(&self) -> PreludeLines {
         let mut records = Records::new(self.bytes, Shape::Lines);
-        let mut record = Record::default();
-        let mut prelude = Prelude { lines: 0, delimiter: None, is_all: false };
+        let mut record = CsvRecord::default();
+        let mut prelude = PreludeLines { lines: 0, delimiter: None, is_all: false };
         while let Ok(true) = records.read(&mut record) {
-            let entry = Entry::from_record(&record, self.encoding, Shape::Lines);
-            let delimiter = match Before::find(&entry) {
+            let entry = RawRow::from_record(&record, self.encoding, Shape::Lines);
+            let delimiter = match SniffState::find(&entry) {
                 None => return prelude,
-                Some(Before::Blank) => None,
-                Some(Before::Aside(_, delimiter)) => delimiter,
+                Some(SniffState::Blank) => None,
+                Some(SniffState::Aside(_, delimiter)) => delimiter,
             };
             prelude.lines += 1;
             prelude.delimiter = prelude.delimiter.or(delimiter);
@@ -116,9 +120,9 @@ impl Sample<'_> {
     }
 
     /// The first records when read in this shape, and the line of a quote that ends them by not being closed.
-    fn entries(&self, prelude: usize, shape: Shape) -> (Vec<Entry>, Option<u64>) {
+    fn entries(&self, prelude: usize, shape: Shape) -> (Vec<RawRow>, Option<u64>) {
         let mut records = Records::new(self.bytes, Shape::Lines);
-        let mut record = Record::default();
+        let mut record = CsvRecord::default();
         for _ in 0..prelude {
             let _ = records.read(&mut record);
         }
@@ -127,7 +131,7 @@ impl Sample<'_> {
         while entries.len() < LOOK_AT {
             match records.read(&mut record) {
                 Ok(true) => {
-                    let mut entry = Entry::from_record(&record, self.encoding, shape);
+                    let mut entry = RawRow::from_record(&record, self.encoding, shape);
                     if shape == Shape::Lines {
                         entry.cells.iter_mut().for_each(|cell| *cell = cell::unquote(cell).to_owned());
                     }
@@ -152,8 +156,8 @@ impl Sample<'_> {
 
     /// The delimiter under which the rows make the best table, and its first rows. Otherwise nothing separates cells,
     /// or a quote that is not closed hides what does: then its line.
-    fn guess(&self, prelude: usize, options: &Options) -> Result<(u8, Vec<Entry>), Option<u64>> {
-        let mut best: Option<(Score, u8, Vec<Entry>)> = None;
+    fn guess(&self, prelude: usize, options: &IntakeOptions) -> Result<(u8, Vec<RawRow>), Option<u64>> {
+        let mut best: Option<(DelimiterScore, u8, Vec<RawRow>)> = None;
         let mut hidden = None;
         for delimiter in KNOWN {
             let (entries, open) = self.entries(prelude, Shape::Cells(delimiter));
@@ -184,8 +188,8 @@ mod tests {
 
     fn sniffed(text: &str) -> (usize, Shape, usize) {
         let encoding = "utf-8".parse().unwrap();
-        let sample = Sample { bytes: text.as_bytes(), whole: true, encoding };
-        let found = sniff("x", &sample, &Options::default()).unwrap();
+        let sample = SniffSample { bytes: text.as_bytes(), whole: true, encoding };
+        let found = sniff("x", &sample, &IntakeOptions::default()).unwrap();
         (found.prelude, found.shape, found.layout.roles.id)
     }
 

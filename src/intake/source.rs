@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use super::digest::{Hashing, SourceDigest};
-use super::encoding::{Detected, Text, decode_head, detect};
-use super::entry::Entry;
+use super::digest::{HashingReader, InputDigest};
+use super::encoding::{DecodedText, DetectedEncoding, decode_head, detect};
+use super::entry::RawRow;
 use super::error::{IntakeError, bare};
 use super::layout::Layout;
 use super::omission::Omissions;
-use super::records::{Record, RecordError, Records, Shape};
-use super::sniff::{Before, Sample, sniff};
-use super::{Kind, Options, SheetFacts, Source, delimiter, json, refused, spreadsheet};
+use super::records::{CsvRecord, RecordError, Records, Shape};
+use super::sniff::{SniffSample, SniffState, sniff};
+use super::{InputSource, IntakeOptions, SheetFacts, SourceKind, delimiter, json, refused, spreadsheet};
 use crate::files;
 
 /// How many bytes are looked at before anything is decided.
@@ -24,29 +24,43 @@ pub(crate) const CUT: &str = "the last line has no line end: the program that wr
 /// A source whose nature is known.
 pub(super) struct Opened {
     pub(super) name: String,
-    pub(super) kind: Kind,
+    pub(super) kind: SourceKind,
     /// How many records are still to be passed over: what stands before the first row of data.
     before: usize,
     /// Whether it comes from a program that may have died while it wrote the last line.
     is_stream: bool,
     /// The line that may be half of one, once it is reached.
     cut_line: Option<u64>,
-    feed: Feed,
+    feed: InputStream,
     /// What was found in the sheets of the workbook, if it is one and this is the first of those read.
     pub(super) sheets: Vec<SheetFacts>,
 }
 
-enum Feed {
-    Text { records: Box<Records<Text>>, record: Record, encoding: super::TextEncoding, shape: Shape },
-    Sheet { rows: spreadsheet::Rows, digest: SourceDigest },
-    Json { rows: json::Rows, raw: Hashing },
+enum InputStream {
+    Text {
+        records: Box<Records<DecodedText>>,
+        record: CsvRecord,
+        encoding: super::TextEncoding,
+        shape: Shape,
+    },
+    Sheet {
+        rows: spreadsheet::SheetRows,
+        digest: InputDigest,
+    },
+    Json {
+        rows: json::Rows,
+        raw: HashingReader,
+    },
 }
 
 /// Opens a source and decides how to read it. A workbook of which several sheets are read gives each of them.
-pub(super) fn open(source: &Source, options: &Options) -> Result<Vec<(Opened, Layout)>, IntakeError> {
+pub(super) fn open(
+    source: &InputSource,
+    options: &IntakeOptions,
+) -> Result<Vec<(Opened, Layout)>, IntakeError> {
     let (name, is_stream, reader): (String, bool, Box<dyn Read + Send>) = match source {
-        Source::Stdin => ("stdin".into(), files::stdin_is_stream(), Box::new(io::stdin())),
-        Source::File(path) => {
+        InputSource::Stdin => ("stdin".into(), files::stdin_is_stream(), Box::new(io::stdin())),
+        InputSource::File(path) => {
             let name = bare(&path.display().to_string());
             if path.is_dir() {
                 return Err(IntakeError::Directory { name });
@@ -64,9 +78,9 @@ pub(super) fn open(source: &Source, options: &Options) -> Result<Vec<(Opened, La
 pub(super) fn from_reader(
     name: String,
     reader: Box<dyn Read + Send>,
-    options: &Options,
+    options: &IntakeOptions,
 ) -> Result<Vec<(Opened, Layout)>, IntakeError> {
-    let mut raw = Hashing::new(reader);
+    let mut raw = HashingReader::new(reader);
     let head = raw.read_head(HEAD).map_err(|error| IntakeError::Read { name: name.clone(), error })?;
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return open_workbook(&name, &head, raw, options);
@@ -88,11 +102,11 @@ pub(super) fn from_reader(
         return Err(format.into_error(name));
     }
     let encoding = detected.encoding;
-    let found = sniff(&name, &Sample { bytes: &bytes, whole, encoding }, options)?;
+    let found = sniff(&name, &SniffSample { bytes: &bytes, whole, encoding }, options)?;
     let mut layout = found.layout;
     let (kind, mut what) = match found.shape {
-        Shape::Lines => (Kind::List, "plain list".to_owned()),
-        Shape::Cells(byte) => (Kind::Csv, format!("CSV, {}", delimiter::name(byte))),
+        Shape::Lines => (SourceKind::List, "plain list".to_owned()),
+        Shape::Cells(byte) => (SourceKind::Csv, format!("CSV, {}", delimiter::name(byte))),
     };
     what = format!("{name}: {what}, {encoding}");
     if let Some(note) = detected.note {
@@ -100,53 +114,53 @@ pub(super) fn from_reader(
     }
     layout.said.insert(0, what);
 
-    let mut records = Box::new(Records::new(Text::new(head, raw, &detected), Shape::Lines));
-    let mut record = Record::default();
+    let mut records = Box::new(Records::new(DecodedText::new(head, raw, &detected), Shape::Lines));
+    let mut record = CsvRecord::default();
     for _ in 0..found.prelude {
         records.read(&mut record).map_err(|error| failed(&name, error))?;
-        let line = Entry::from_record(&record, encoding, Shape::Lines);
-        if let Some(Before::Aside(reason, _)) = Before::find(&line) {
+        let line = RawRow::from_record(&record, encoding, Shape::Lines);
+        if let Some(SniffState::Aside(reason, _)) = SniffState::find(&line) {
             layout.omissions.add(reason, line.line);
         }
     }
     records.set_shape(found.shape);
-    let feed = Feed::Text { records, record, encoding, shape: found.shape };
+    let feed = InputStream::Text { records, record, encoding, shape: found.shape };
     Ok(vec![(Opened::new(name, kind, layout.before, feed), layout)])
 }
 
 fn open_json(
     name: String,
     head: Vec<u8>,
-    raw: Hashing,
-    detected: &Detected,
-    options: &Options,
+    raw: HashingReader,
+    detected: &DetectedEncoding,
+    options: &IntakeOptions,
 ) -> Result<(Opened, Layout), IntakeError> {
-    let (rows, mut layout, text) = json::open(&name, Text::new(head, raw, detected), options)?;
+    let (rows, mut layout, text) = json::open(&name, DecodedText::new(head, raw, detected), options)?;
     layout.said.insert(0, format!("{name}: JSON, {}", detected.encoding));
-    let feed = Feed::Json { rows, raw: text.into_raw() };
-    Ok((Opened::new(name, Kind::Json, 0, feed), layout))
+    let feed = InputStream::Json { rows, raw: text.into_raw() };
+    Ok((Opened::new(name, SourceKind::Json, 0, feed), layout))
 }
 
 fn open_workbook(
     name: &str,
     head: &[u8],
-    raw: Hashing,
-    options: &Options,
+    raw: HashingReader,
+    options: &IntakeOptions,
 ) -> Result<Vec<(Opened, Layout)>, IntakeError> {
     let mut workbook = spreadsheet::open(name, head, raw, options)?;
     let mut opened = Vec::new();
     for sheet in workbook.sheets {
-        let feed = Feed::Sheet { rows: sheet.rows, digest: workbook.digest.clone() };
+        let feed = InputStream::Sheet { rows: sheet.rows, digest: workbook.digest.clone() };
         let sheets = std::mem::take(&mut workbook.facts);
         let before = sheet.layout.before;
-        let source = Opened { sheets, ..Opened::new(sheet.name, Kind::Xlsx, before, feed) };
+        let source = Opened { sheets, ..Opened::new(sheet.name, SourceKind::Xlsx, before, feed) };
         opened.push((source, sheet.layout));
     }
     Ok(opened)
 }
 
 impl Opened {
-    fn new(name: String, kind: Kind, before: usize, feed: Feed) -> Opened {
+    fn new(name: String, kind: SourceKind, before: usize, feed: InputStream) -> Opened {
         Opened { name, kind, before, is_stream: false, cut_line: None, feed, sheets: Vec::new() }
     }
 
@@ -157,18 +171,18 @@ impl Opened {
 
     /// The next record of data, if there is one. Records that hold only blanks may be among them; those that are no rows are
     /// counted among the `omissions`.
-    pub(super) fn next(&mut self, omissions: &mut Omissions) -> Result<Option<Entry>, IntakeError> {
+    pub(super) fn next(&mut self, omissions: &mut Omissions) -> Result<Option<RawRow>, IntakeError> {
         loop {
             let entry = match &mut self.feed {
-                Feed::Sheet { rows, .. } => {
+                InputStream::Sheet { rows, .. } => {
                     rows.next().map_err(|error| IntakeError::Read { name: self.name.clone(), error })?
                 }
-                Feed::Json { rows, .. } => {
+                InputStream::Json { rows, .. } => {
                     rows.next().map_err(|error| IntakeError::Read { name: self.name.clone(), error })?
                 }
-                Feed::Text { records, record, encoding, shape } => {
+                InputStream::Text { records, record, encoding, shape } => {
                     let more = records.read(record).map_err(|error| failed(&self.name, error))?;
-                    more.then(|| Entry::from_record(record, *encoding, *shape))
+                    more.then(|| RawRow::from_record(record, *encoding, *shape))
                 }
             };
             let Some(mut entry) = entry else { return Ok(None) };
@@ -192,15 +206,15 @@ impl Opened {
     /// Whether the record that was read last may be half of one: it is the end of a stream, and no line end stands behind
     /// it. Half a user principal name may be another user's. JSON and workbooks show by themselves where they end.
     fn is_cut(&self) -> bool {
-        self.is_stream && matches!(&self.feed, Feed::Text { record, .. } if !record.is_ended)
+        self.is_stream && matches!(&self.feed, InputStream::Text { record, .. } if !record.is_ended)
     }
 
     /// Reads what is left, and gives the fingerprint of everything.
-    pub(super) fn finish(self) -> Result<SourceDigest, IntakeError> {
+    pub(super) fn finish(self) -> Result<InputDigest, IntakeError> {
         let raw = match self.feed {
-            Feed::Sheet { digest, .. } => return Ok(digest),
-            Feed::Json { raw, .. } => raw,
-            Feed::Text { records, .. } => records.into_inner().into_raw(),
+            InputStream::Sheet { digest, .. } => return Ok(digest),
+            InputStream::Json { raw, .. } => raw,
+            InputStream::Text { records, .. } => records.into_inner().into_raw(),
         };
         let name = self.name;
         raw.finish(name.clone(), self.kind).map_err(|error| IntakeError::Read { name, error })

@@ -2,25 +2,25 @@
 
 use std::collections::HashMap;
 
-use super::digest::SourceDigest;
+use super::digest::InputDigest;
 use super::error::IntakeError;
 use super::filter::Filters;
 use super::layout::{Layout, no_such_column};
 use super::omission::Omissions;
 use super::row::RowMaker;
 use super::source::{self, Opened};
-use super::{Kind, Options, Row, SheetFacts, Sheets, Source};
+use super::{InputRow, InputSource, IntakeOptions, SheetChoice, SheetFacts, SourceKind};
 
 /// Opens the sources and decides how to read each. No row is given yet, and only the first MiB of a text was read.
 ///
 /// # Errors
 /// When a source cannot be opened, is neither text nor a workbook, is empty, or has no column of user ids; when a
 /// column, sheet or filter names what is not there; when standard input is named twice.
-pub fn open(sources: &[Source], options: &Options) -> Result<Intake, IntakeError> {
+pub fn open(sources: &[InputSource], options: &IntakeOptions) -> Result<Intake, IntakeError> {
     if sources.is_empty() {
         return Err(IntakeError::NoSources);
     }
-    if sources.iter().filter(|source| matches!(source, Source::Stdin)).count() > 1 {
+    if sources.iter().filter(|source| matches!(source, InputSource::Stdin)).count() > 1 {
         return Err(IntakeError::StdinTwice);
     }
     let mut opened = Vec::new();
@@ -55,9 +55,9 @@ pub struct Intake {
 }
 
 impl Intake {
-    pub(super) fn new(opened: Vec<(Opened, Layout)>, options: &Options) -> Result<Self, IntakeError> {
-        if opened.iter().all(|(source, _)| source.kind != Kind::Xlsx) {
-            if matches!(options.sheets, Sheets::Named(_)) {
+    pub(super) fn new(opened: Vec<(Opened, Layout)>, options: &IntakeOptions) -> Result<Self, IntakeError> {
+        if opened.iter().all(|(source, _)| source.kind != SourceKind::Xlsx) {
+            if matches!(options.sheets, SheetChoice::Named(_)) {
                 return Err(IntakeError::WithoutWorkbook { flag: "--sheet" });
             }
             if options.visible_only {
@@ -164,11 +164,11 @@ impl Intake {
     ///
     /// # Errors
     /// When reading fails.
-    pub fn finish(self) -> Result<Vec<SourceDigest>, IntakeError> {
+    pub fn finish(self) -> Result<Vec<InputDigest>, IntakeError> {
         self.sources.into_iter().map(Opened::finish).collect()
     }
 
-    fn advance(&mut self) -> Result<Option<Row>, IntakeError> {
+    fn advance(&mut self) -> Result<Option<InputRow>, IntakeError> {
         while let Some(source) = self.sources.get_mut(self.at) {
             if self.met.saturating_sub(self.skip) >= self.most {
                 return Ok(None);
@@ -201,7 +201,7 @@ impl Intake {
 }
 
 impl Iterator for Intake {
-    type Item = Result<Row, IntakeError>;
+    type Item = Result<InputRow, IntakeError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {

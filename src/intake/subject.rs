@@ -1,6 +1,6 @@
 //! What the rows of an export are about, as far as its columns tell: a GUID of something else is no user.
 
-use super::header::{Header, Promise};
+use super::header::{ColumnPromise, Header};
 use super::profile::ColumnProfile;
 
 /// What a row may be about instead of a user.
@@ -210,7 +210,7 @@ impl Subject {
     /// Whether a column of this name and these cells may name users all the same.
     pub(super) fn leaves(self, header: &Header, cells: &ColumnProfile) -> bool {
         let own = match header.promise {
-            Promise::UserObjectId | Promise::PrincipalName => true,
+            ColumnPromise::UserObjectId | ColumnPromise::PrincipalName => true,
             _ => header.normal == "userid" || header.normal == "memberobjectidorupn",
         };
         if own {
@@ -220,15 +220,19 @@ impl Subject {
         match self {
             // In a log of sign-ins, which has devices and applications too, the user is the `Username`.
             Subject::Device | Subject::Application => {
-                !guids && matches!(header.promise, Promise::SignInName | Promise::SomePrincipalName)
+                !guids
+                    && matches!(header.promise, ColumnPromise::SignInName | ColumnPromise::SomePrincipalName)
             }
             Subject::Group => {
                 let thing =
                     ["identity", "principal", "account", "accountname"].contains(&header.normal.as_str());
-                let named = matches!(header.promise, Promise::SignInName | Promise::SomePrincipalName);
+                let named =
+                    matches!(header.promise, ColumnPromise::SignInName | ColumnPromise::SomePrincipalName);
                 !guids && named && !thing
             }
-            Subject::Event => !guids && header.promise != Promise::Nothing && header.normal != "identity",
+            Subject::Event => {
+                !guids && header.promise != ColumnPromise::Nothing && header.normal != "identity"
+            }
             Subject::Mailbox => !guids,
             Subject::Assignment => header.normal != "id" && header.normal != "identity",
         }

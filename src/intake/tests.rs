@@ -10,7 +10,7 @@ use super::*;
 
 mod reading;
 
-fn try_read(sources: &[&[u8]], options: &Options) -> Result<(Intake, Vec<Row>), IntakeError> {
+fn try_read(sources: &[&[u8]], options: &IntakeOptions) -> Result<(Intake, Vec<InputRow>), IntakeError> {
     let mut opened = Vec::new();
     for (number, bytes) in sources.iter().enumerate() {
         let reader = Box::new(io::Cursor::new(bytes.to_vec()));
@@ -21,22 +21,22 @@ fn try_read(sources: &[&[u8]], options: &Options) -> Result<(Intake, Vec<Row>), 
     Ok((intake, rows))
 }
 
-fn read(bytes: &[u8]) -> (Intake, Vec<Row>) {
-    try_read(&[bytes], &Options::default()).unwrap()
+fn read(bytes: &[u8]) -> (Intake, Vec<InputRow>) {
+    try_read(&[bytes], &IntakeOptions::default()).unwrap()
 }
 
-fn ids(rows: &[Row]) -> Vec<(u64, &str)> {
+fn ids(rows: &[InputRow]) -> Vec<(u64, &str)> {
     rows.iter().map(|row| (row.line, row.id.as_str())).collect()
 }
 
-fn message(bytes: &[u8], options: &Options) -> String {
+fn message(bytes: &[u8], options: &IntakeOptions) -> String {
     try_read(&[bytes], options).err().map(|error| error.to_string()).unwrap_or_default()
 }
 
-fn why(row: &Row) -> &str {
+fn why(row: &InputRow) -> &str {
     match &row.verdict {
-        Verdict::Read => "",
-        Verdict::Excluded(why) | Verdict::Unreadable(why) => why,
+        RowStatus::Read => "",
+        RowStatus::Excluded(why) | RowStatus::Unreadable(why) => why,
     }
 }
 
@@ -53,7 +53,7 @@ fn a_plain_list() {
     assert_eq!(rows[0].external_hint, Some(false));
     assert_eq!(rows[2].external_hint, None);
     let digest = &intake.finish().unwrap()[0];
-    assert_eq!((digest.bytes, digest.kind), (70, Kind::List));
+    assert_eq!((digest.bytes, digest.kind), (70, SourceKind::List));
 }
 
 #[test]
@@ -77,19 +77,19 @@ fn a_table_from_excel() {
 #[test]
 fn several_sources_stand_side_by_side() {
     let sources: [&[u8]; 3] = [b"UPN,Dept\na@b.de,HR\n", b"c@b.de\n", b"dept;user;priority\nIT;d@b.de; 2 \n"];
-    let (intake, rows) = try_read(&sources, &Options::default()).unwrap();
+    let (intake, rows) = try_read(&sources, &IntakeOptions::default()).unwrap();
     assert_eq!(intake.columns(), ["UPN", "Dept", "user", "priority"]);
     assert_eq!(rows.iter().map(|row| row.source).collect::<Vec<_>>(), [0, 1, 2]);
     assert_eq!(rows[2].cells, ["", "IT", "d@b.de", " 2 "]);
     assert_eq!(rows[2].priority.as_deref(), Some("2"));
-    let error = try_read(&[b"a@b.de", b"\xef\xbb\xbf"], &Options::default()).unwrap_err();
+    let error = try_read(&[b"a@b.de", b"\xef\xbb\xbf"], &IntakeOptions::default()).unwrap_err();
     assert_eq!(error.to_string(), "f1 has no rows: it is empty. Check that it is the right file");
 }
 
 #[test]
 fn rows_are_skipped_and_limited_over_all_sources() {
     let sources: [&[u8]; 2] = [b"UPN\na@b.de\n\nb@b.de\n", b"c@b.de\nd@b.de\n"];
-    let options = |skip_rows, max_rows| Options { skip_rows, max_rows, ..Options::default() };
+    let options = |skip_rows, max_rows| IntakeOptions { skip_rows, max_rows, ..IntakeOptions::default() };
     let (intake, rows) = try_read(&sources, &options(1, Some(2))).unwrap();
     assert_eq!(ids(&rows), [(4, "b@b.de"), (1, "c@b.de")]);
     assert_eq!(intake.finish().unwrap()[1].bytes, 14);
@@ -101,7 +101,7 @@ fn rows_are_skipped_and_limited_over_all_sources() {
 #[test]
 fn what_is_left_out_stands_in_the_report() {
     let filters = vec![Filter::parse_skip("dept=^IT$").unwrap(), Filter::parse_match("UPN=(?i)@B").unwrap()];
-    let options = Options { filters, ..Options::default() };
+    let options = IntakeOptions { filters, ..IntakeOptions::default() };
     let (_, rows) = try_read(&[b"UPN,Dept\na@b.de,IT\nb@b.de,HR\nc@c.de,HR\n"], &options).unwrap();
     assert_eq!(
         rows.iter().map(why).collect::<Vec<_>>(),
@@ -161,7 +161,7 @@ fn what_windows_1252_holds_is_read_and_told() {
 
 #[test]
 fn errors_say_what_to_do() {
-    let none = Options::default();
+    let none = IntakeOptions::default();
     assert!(message(b"", &none).contains("it is empty"));
     assert!(message(b"# a\n\n", &none).contains("comments only"));
     assert!(message(b"UPN,Name\n,\n", &none).contains("nothing follows its header"));
@@ -171,29 +171,29 @@ fn errors_say_what_to_do() {
     );
     assert!(message(b"UPN,Name\na@b.de,\"x\nb@b.de,y\n", &none).contains("opened on line 2 is never closed"));
     assert!(message(b"\"UPN,Name\na@b.de,x\n", &none).contains("opened on line 1"));
-    let by = |column: &str| Options { column: Some(column.into()), ..Options::default() };
+    let by = |column: &str| IntakeOptions { column: Some(column.into()), ..IntakeOptions::default() };
     assert!(message(b"a@b.de", &by("UPN")).contains("has no column `UPN` (--column): it has no columns"));
     assert!(message(b"UPN,Mail\na@b.de,b@b.de\n", &by("Mali")).contains("it has `UPN`, `Mail`"));
-    let sheet = Options { sheets: Sheets::Named(vec!["x".into()]), ..Options::default() };
+    let sheet = IntakeOptions { sheets: SheetChoice::Named(vec!["x".into()]), ..IntakeOptions::default() };
     assert!(message(b"a@b.de", &sheet).contains("--sheet"));
-    let visible = Options { visible_only: true, ..Options::default() };
+    let visible = IntakeOptions { visible_only: true, ..IntakeOptions::default() };
     assert!(message(b"a@b.de", &visible).contains("--visible-only"));
-    let priority = Options { priority_column: Some("rank".into()), ..Options::default() };
+    let priority = IntakeOptions { priority_column: Some("rank".into()), ..IntakeOptions::default() };
     assert!(message(b"UPN,Name\na@b.de,b\n", &priority).contains("--priority-column"));
-    let files = [Source::File("/nowhere/x.csv".into()), Source::File(std::env::temp_dir())];
+    let files = [InputSource::File("/nowhere/x.csv".into()), InputSource::File(std::env::temp_dir())];
     assert!(open(&files[..1], &none).unwrap_err().to_string().contains("cannot open /nowhere/x.csv"));
     assert!(open(&files[1..], &none).unwrap_err().to_string().contains("is a directory"));
-    assert!(matches!(open(&[Source::Stdin, Source::Stdin], &none), Err(IntakeError::StdinTwice)));
+    assert!(matches!(open(&[InputSource::Stdin, InputSource::Stdin], &none), Err(IntakeError::StdinTwice)));
     assert!(matches!(open(&[], &none), Err(IntakeError::NoSources)));
 }
 
 #[test]
 fn an_endless_line_is_one_unreadable_row() {
     let endless = io::repeat(b'x').take(16_000_000).chain(&b"\nann@contoso.com\n"[..]);
-    let options = Options::default();
+    let options = IntakeOptions::default();
     let opened = from_reader("big".into(), Box::new(endless), &options).unwrap();
     let mut intake = Intake::new(opened, &options).unwrap();
-    let rows: Vec<Row> = intake.by_ref().map(Result::unwrap).collect();
+    let rows: Vec<InputRow> = intake.by_ref().map(Result::unwrap).collect();
     assert_eq!(why(&rows[0]), "longer than 1 MiB");
     assert!(rows[0].id.len() < 200);
     assert_eq!(ids(&rows[1..]), [(2, "ann@contoso.com")]);
@@ -233,7 +233,7 @@ proptest! {
         let (_, found) = read(&encode(&text, label, mark));
         prop_assert_eq!(found.len(), rows.len());
         for (found, row) in found.iter().zip(&rows) {
-            prop_assert_eq!(&found.verdict, &Verdict::Read);
+            prop_assert_eq!(&found.verdict, &RowStatus::Read);
             prop_assert_eq!(&found.id, &row[1]);
             prop_assert_eq!(&found.cells[..], &row[..]);
         }
@@ -243,7 +243,7 @@ proptest! {
     fn any_bytes_end_well(bytes: Vec<u8>, start in prop::sample::select(vec![
         &b""[..], b"UPN,Name\n", b"id;\"", b"\xff\xfe", b"\xef\xbb\xbf", b"PK\x03\x04", b"sep=,\n", b"a@b.de\n"])) {
         let bytes = [start, &bytes].concat();
-        if let Ok((intake, rows)) = try_read(&[&bytes], &Options::default()) {
+        if let Ok((intake, rows)) = try_read(&[&bytes], &IntakeOptions::default()) {
             prop_assert!(rows.iter().all(|row| row.cells.len() == intake.columns().len()));
             prop_assert_eq!(intake.finish().unwrap()[0].bytes, bytes.len() as u64);
         }
@@ -252,7 +252,7 @@ proptest! {
     #[test]
     fn any_text_with_a_header_ends_well(lines in prop::collection::vec("[a,;\"@.#\\n\\r\u{e9}]{0,12}", 0..12), skip in 0..4_u64) {
         let text = format!("UPN;Name,x\n{}", lines.join("\n"));
-        let options = Options { skip_rows: skip, max_rows: Some(3), ..Options::default() };
+        let options = IntakeOptions { skip_rows: skip, max_rows: Some(3), ..IntakeOptions::default() };
         if let Ok((_, rows)) = try_read(&[text.as_bytes()], &options) {
             prop_assert!(rows.len() <= 3);
         }

@@ -180,7 +180,7 @@ pub(super) fn tells_more(value: &Json) -> bool {
     match value {
         Json::List(items) => items.iter().any(tells_more),
         Json::Object(members) => {
-            let mut around = Around::default();
+            let mut around = NeighbourRows::default();
             around.add(members);
             around.tells_more() || members.iter().any(|(_, member)| tells_more(member))
         }
@@ -190,14 +190,14 @@ pub(super) fn tells_more(value: &Json) -> bool {
 
 /// What an object says of a list in it, with the objects within it.
 #[derive(Default)]
-struct Around {
+struct NeighbourRows {
     told: f64,
     /// The longest list under a key for lists of users, and that under any other.
     named: Option<usize>,
     other: Option<usize>,
 }
 
-impl Around {
+impl NeighbourRows {
     fn add(&mut self, members: &[(String, Json)]) {
         for (key, member) in members {
             match member {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::RunRecord;
-use crate::digest::{Hashing, sha256_of};
-use crate::plan::Listed;
+use crate::digest::{HashingWriter, sha256_of};
+use crate::plan::ListEntry;
 
 /// Whom a run protects, as it was named. `resume` reads the lists again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub struct ProtectEntry {
 impl ProtectEntry {
     /// Takes the fingerprint of what is named.
     pub fn new(text: &str, eligible: bool) -> ProtectEntry {
-        let Listed::File(path) = Listed::read(text, eligible) else {
+        let ListEntry::File(path) = ListEntry::read(text, eligible) else {
             return ProtectEntry { entry: text.to_owned(), sha256: None };
         };
         let whole = std::path::absolute(&path).unwrap_or(path);
@@ -52,9 +52,9 @@ impl ProtectEntry {
 
     /// The file that it names, if it names one.
     pub fn file(&self, eligible: bool) -> Option<PathBuf> {
-        match Listed::read(&self.entry, eligible) {
-            Listed::File(path) => Some(path),
-            Listed::Id(_) | Listed::Of(_) => None,
+        match ListEntry::read(&self.entry, eligible) {
+            ListEntry::File(path) => Some(path),
+            ListEntry::Id(_) | ListEntry::Of(_) => None,
         }
     }
 }
@@ -81,7 +81,7 @@ impl RunRecord {
             (self.plan.rows, self.plan.targets, &self.plan.sha256),
             (protect, self.drill.is_some()),
         );
-        let mut out = Hashing::new(io::sink());
+        let mut out = HashingWriter::new(io::sink());
         // Plain data always becomes JSON, and a sink takes it.
         let written =
             serde_json::to_writer(&mut out, &facts).map_err(io::Error::from).and_then(|()| out.flush());

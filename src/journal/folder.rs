@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::files::{Dir, Fault, Part, Refusal, is_partial, judge};
+use crate::files::{CheckedPart, Dir, FileRefusal, TrustFault, is_partial, judge};
 
 /// What a run is: its settings, and which plan it has.
 pub const RUN_JSON: &str = "run.json";
@@ -49,7 +49,7 @@ pub enum FolderError {
     },
     /// The folder, or a file in it, may be changed by others, or is a link.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] FileRefusal),
     /// Another process writes to the run.
     #[error("{path} is in use by another entra-revoke process; wait for it to end", path = path.display())]
     Locked {
@@ -67,7 +67,7 @@ pub enum FolderError {
 impl FolderError {
     /// The error for a file of a run folder.
     pub fn io(path: &Path) -> impl FnOnce(io::Error) -> FolderError + '_ {
-        move |source| match source.downcast::<Refusal>() {
+        move |source| match source.downcast::<FileRefusal>() {
             Ok(refusal) => FolderError::Refused(refusal),
             Err(source) => FolderError::Io { path: path.to_owned(), source },
         }
@@ -165,7 +165,7 @@ impl RunFolder {
     /// hold at all.
     pub fn notices(&self) -> Vec<String> {
         let above = self.dir.parent().and_then(notice_of_parent);
-        let own = self.dir.metadata().ok().and_then(|own| judge(self.path(), &own, Part::Own).err());
+        let own = self.dir.metadata().ok().and_then(|own| judge(self.path(), &own, CheckedPart::Own).err());
         let own = own.map(|_| {
             format!(
                 "warning: the file system of {} keeps no permissions, so that others may write to this run folder: report and \
@@ -198,16 +198,16 @@ fn is_of_a_run(name: &str) -> bool {
 /// What is to be told of the folder above a new run folder. Nothing in it is reached by its name again, so that it need not
 /// be refused; yet who may write to it may take the evidence away.
 fn notice_of_parent(parent: &Dir) -> Option<String> {
-    let distrust = judge(parent.path(), &parent.metadata().ok()?, Part::Own).err()?;
+    let distrust = judge(parent.path(), &parent.metadata().ok()?, CheckedPart::Own).err()?;
     let path = parent.path().display();
     let who = match distrust.fault {
-        Fault::Owner { uid, .. } => format!("{path} belongs to user {uid}"),
-        Fault::Everybody { mode } => format!("everybody may write to {path} (mode {mode:04o})"),
-        Fault::Group { gid, mode } => format!("the group {gid} may write to {path} (mode {mode:04o})"),
+        TrustFault::Owner { uid, .. } => format!("{path} belongs to user {uid}"),
+        TrustFault::Everybody { mode } => format!("everybody may write to {path} (mode {mode:04o})"),
+        TrustFault::Group { gid, mode } => format!("the group {gid} may write to {path} (mode {mode:04o})"),
     };
     let what = match distrust.fault {
         // In a sticky folder nobody moves what is another's.
-        Fault::Everybody { mode } | Fault::Group { mode, .. } if mode & 0o1000 != 0 => "",
+        TrustFault::Everybody { mode } | TrustFault::Group { mode, .. } if mode & 0o1000 != 0 => "",
         _ => ", and could move or remove run folders in it",
     };
     Some(format!(

@@ -18,9 +18,11 @@ use serde::Deserialize;
 use std::borrow::Cow;
 use uuid::Uuid;
 
-use super::proof::{Last, Odd, Origins, Said};
+use super::proof::{LastProven, OddLine, Origins, RecordedClaim};
 use super::{FORMAT, JOURNAL, Journal, JournalError, RunFolder};
-use crate::event::{Began, Event, Evidence, Order, Scope, Stop, TenantIndex, Throttled};
+use crate::event::{
+    AnswerEvidence, BeganEvent, Event, EventScope, StopReason, TargetNo, TenantIndex, ThrottledEvent,
+};
 use crate::files::Dir;
 use crate::number;
 use crate::outcome::{Accepted, Outcome};
@@ -30,7 +32,7 @@ const MAX_LINE: usize = 1 << 20;
 
 /// The journal can't be read.
 #[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
+pub enum JournalReplayError {
     /// The operating system refused.
     #[error("can't read {path}: {source}", path = path.display())]
     Io {
@@ -70,11 +72,11 @@ pub enum LedgerError {
 
 /// How it stands for one target.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub struct TargetState {
     /// The word that holds if nothing more comes.
     pub outcome: Outcome,
     /// The last answer.
-    pub evidence: Evidence,
+    pub evidence: AnswerEvidence,
     /// Requests sent.
     pub attempts: u32,
     /// Time waited because of 429s, in milliseconds.
@@ -89,7 +91,7 @@ pub struct Standing {
 
 /// What the journal holds of one target.
 #[derive(Clone, Copy, Default)]
-struct Trace {
+struct TargetTrace {
     /// Where its first `sent` line starts; 0 is the `began` line, so it stands for none.
     first: u64,
     /// Where its last line starts.
@@ -97,28 +99,28 @@ struct Trace {
     attempts: u32,
     outcome: Option<Outcome>,
     /// What its last line was, and of which process; both only tell lines that can't be.
-    said: Last,
+    said: LastProven,
     process: u16,
 }
 
 /// A journal, read.
-pub struct Ledger {
+pub struct JournalIndex {
     path: PathBuf,
     file: File,
-    window: RefCell<Window>,
-    traces: Vec<Trace>,
+    window: RefCell<IntegrityWindow>,
+    traces: Vec<TargetTrace>,
     /// Each process that took up the run.
-    pub began: Vec<Began>,
+    pub began: Vec<BeganEvent>,
     /// Where their lines start.
     began_at: Vec<u64>,
     /// The same lines, and damaged ones, as they stand there.
     origins: Origins,
     /// Lines that can't stand as the program wrote them.
-    odd: Odd,
+    odd: OddLine,
     /// The apps that the last process lost on the way, and why.
-    pub dropped: Vec<(Scope, Stop)>,
+    pub dropped: Vec<(EventScope, StopReason)>,
     /// Why the last process stopped early, if it did.
-    pub stopped: Option<Stop>,
+    pub stopped: Option<StopReason>,
     /// When the last process left the run; none where it was killed.
     pub ended_at: Option<Timestamp>,
     /// Time of the last readable line.
@@ -128,9 +130,9 @@ pub struct Ledger {
     /// How often the gate closed.
     pub throttles: u64,
     /// What Graph asked for: in each tenant, where a run has several, or in all.
-    pub closings: BTreeMap<Option<TenantIndex>, Vec<Closing>>,
+    pub closings: BTreeMap<Option<TenantIndex>, Vec<ClosingLine>>,
     /// Why the last process stopped early in single tenants.
-    pub stopped_in: BTreeMap<TenantIndex, Stop>,
+    pub stopped_in: BTreeMap<TenantIndex, StopReason>,
     /// Lines that could not be read, the torn tail not counted.
     pub damaged: u64,
     /// Where the last whole line ends, in bytes.
@@ -139,7 +141,7 @@ pub struct Ledger {
 
 /// A wait that Graph asked for, by the clock of then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closing {
+pub struct ClosingLine {
     at: Timestamp,
     until: Timestamp,
     asked: Duration,
@@ -151,10 +153,10 @@ const CLOSINGS: usize = 64;
 /// Where Graph did not say how long, not more than this of our own wait holds for another process.
 const OWN: Duration = Duration::from_secs(15);
 
-impl Closing {
-    fn new(throttled: &Throttled) -> Closing {
+impl ClosingLine {
+    fn new(throttled: &ThrottledEvent) -> ClosingLine {
         let asked = throttled.retry_after_ms.map_or(OWN, number::millis);
-        Closing { at: throttled.at, until: throttled.until, asked }
+        ClosingLine { at: throttled.at, until: throttled.until, asked }
     }
 
     /// What is left of it now, which is never more than what was asked for: a clock that was wrong then, or is now,
@@ -165,7 +167,7 @@ impl Closing {
     }
 
     /// Whether nothing of an earlier one is left when this one is over, whatever the clock says.
-    fn covers(&self, earlier: Closing) -> bool {
+    fn covers(&self, earlier: ClosingLine) -> bool {
         self.until >= earlier.until && self.asked >= earlier.asked
     }
 }
@@ -179,14 +181,14 @@ pub fn fingerprint(user: &str) -> u32 {
 
 /// The few fields of a target's line that the first pass needs.
 #[derive(Deserialize)]
-struct Glance<'a> {
+struct LineHeader<'a> {
     #[serde(borrow)]
     event: Cow<'a, str>,
     /// Read as a time only for the last line: that costs more than all else here.
     #[serde(borrow)]
     at: Cow<'a, str>,
     #[serde(default)]
-    target: Option<Order>,
+    target: Option<TargetNo>,
     #[serde(default, borrow)]
     user: Option<Cow<'a, str>>,
     #[serde(default)]
@@ -199,22 +201,22 @@ struct Glance<'a> {
     http_status: Option<u16>,
 }
 
-impl Ledger {
+impl JournalIndex {
     /// Reads the journal in a run folder, of a plan with these users' [`fingerprint`]s, in sending order. A missing journal is an
     /// empty one: the process was killed before its first line.
-    pub fn read(folder: &Dir, users: &[u32], plan_sha256: &str) -> Result<Ledger, LedgerError> {
+    pub fn read(folder: &Dir, users: &[u32], plan_sha256: &str) -> Result<JournalIndex, JournalReplayError> {
         let path = folder.file(JOURNAL);
-        let fail = |source| LedgerError::Io { path: path.clone(), source };
+        let fail = |source| JournalReplayError::Io { path: path.clone(), source };
         let file = folder.write(JOURNAL).map_err(fail)?;
         // A killed process may have written lines that it never synced; what counts from here on is on disk.
         file.sync_data().map_err(fail)?;
-        let mut ledger = Ledger {
+        let mut ledger = JournalIndex {
             path: path.clone(),
-            traces: vec![Trace::default(); users.len()],
+            traces: vec![TargetTrace::default(); users.len()],
             began: Vec::new(),
             began_at: Vec::new(),
             origins: Origins::default(),
-            odd: Odd::default(),
+            odd: OddLine::default(),
             dropped: Vec::new(),
             stopped: None,
             ended_at: None,
@@ -228,7 +230,7 @@ impl Ledger {
             file: file.try_clone().map_err(fail)?,
             window: RefCell::default(),
         };
-        let mut lines = Lines::new(file);
+        let mut lines = JournalLines::new(file);
         while let Some((start, line)) = lines.next().map_err(fail)? {
             if line.is_none_or(|line| ledger.take(start, line, users).is_none()) {
                 ledger.damaged += 1;
@@ -242,7 +244,7 @@ impl Ledger {
     }
 
     /// Refuses a newer journal and that of another plan. One bit that was damaged in a line makes it neither.
-    fn belongs_to(&mut self, plan_sha256: &str) -> Result<(), LedgerError> {
+    fn belongs_to(&mut self, plan_sha256: &str) -> Result<(), JournalReplayError> {
         let path = || self.path.clone();
         let mut damaged = 0;
         for (place, began) in self.began.iter().enumerate() {
@@ -250,13 +252,13 @@ impl Ledger {
             if began.format > FORMAT {
                 match nearly(format!("\"format\":{FORMAT},")) {
                     true => damaged += 1,
-                    false => return Err(LedgerError::Newer { path: path(), found: began.format }),
+                    false => return Err(JournalReplayError::Newer { path: path(), found: began.format }),
                 }
             }
             if began.plan_sha256 != plan_sha256 {
                 match nearly(format!("\"plan_sha256\":\"{plan_sha256}\"")) {
                     true => damaged += 1,
-                    false => return Err(LedgerError::OtherPlan { path: path() }),
+                    false => return Err(JournalReplayError::OtherPlan { path: path() }),
                 }
             }
         }
@@ -269,7 +271,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When a line names another run.
-    pub fn check_run(&mut self, run: &str) -> Result<(), LedgerError> {
+    pub fn check_run(&mut self, run: &str) -> Result<(), JournalReplayError> {
         let member = format!("\"run\":\"{run}\"");
         for (place, began) in self.began.iter().enumerate() {
             if began.run == run {
@@ -277,12 +279,12 @@ impl Ledger {
             }
             if !self.origins.nearly_says(place, &member) {
                 let (found, run) = (began.run.clone(), run.to_owned());
-                return Err(LedgerError::OtherRun { path: self.path.clone(), found, run });
+                return Err(JournalReplayError::OtherRun { path: self.path.clone(), found, run });
             }
             self.damaged += 1;
         }
         let is_named = !self.began.is_empty() || self.origins.damaged_says(&member);
-        if !is_named && self.traces.iter().any(|trace| trace.said != Last::Nothing) {
+        if !is_named && self.traces.iter().any(|trace| trace.said != LastProven::Nothing) {
             self.odd.nameless();
         }
         Ok(())
@@ -295,7 +297,7 @@ impl Ledger {
 
     /// Takes one line in; none where it makes no sense.
     fn take(&mut self, start: u64, line: &[u8], users: &[u32]) -> Option<()> {
-        let glance: Glance = serde_json::from_slice(line).ok()?;
+        let glance: LineHeader = serde_json::from_slice(line).ok()?;
         let behind_the_end = self.ended_at.is_some();
         match glance.target {
             Some(target) => {
@@ -305,7 +307,12 @@ impl Ledger {
                 }
                 let process = self.began.len() as u16;
                 let all_read = self.damaged == 0;
-                self.traces[index].take(start, &glance, Context { process, all_read }, &mut self.odd)?;
+                self.traces[index].take(
+                    start,
+                    &glance,
+                    ReplayContext { process, all_read },
+                    &mut self.odd,
+                )?;
             }
             None => match serde_json::from_slice(line).ok()? {
                 Event::Began(began) => {
@@ -323,7 +330,7 @@ impl Ledger {
         Some(())
     }
 
-    fn take_began(&mut self, start: u64, began: Began) {
+    fn take_began(&mut self, start: u64, began: BeganEvent) {
         let left = self.outstanding(&Accepted::default()).count();
         self.odd.began(&began, self.began.last(), left);
         self.began.push(began);
@@ -338,7 +345,7 @@ impl Ledger {
         match event {
             Event::Throttled(throttled) => {
                 self.throttles += 1;
-                let closing = Closing::new(&throttled);
+                let closing = ClosingLine::new(&throttled);
                 let closings = self.closings.entry(throttled.whose.tenant).or_default();
                 closings.retain(|earlier| !closing.covers(*earlier));
                 closings.push(closing);
@@ -358,26 +365,26 @@ impl Ledger {
     }
 
     /// The word that holds for a target if nothing more comes.
-    pub fn outcome(&self, target: Order) -> Outcome {
+    pub fn outcome(&self, target: TargetNo) -> Outcome {
         self.trace(target).outcome.unwrap_or(Outcome::NotAttempted)
     }
 
     /// Requests sent for a target.
-    pub fn attempts(&self, target: Order) -> u32 {
+    pub fn attempts(&self, target: TargetNo) -> u32 {
         self.trace(target).attempts
     }
 
-    fn trace(&self, target: Order) -> Trace {
+    fn trace(&self, target: TargetNo) -> TargetTrace {
         let index = (target as usize).wrapping_sub(1);
         self.traces.get(index).copied().unwrap_or_default()
     }
 
     /// The targets that a resumed run has left, in sending order: all that is not done, in any way that is not
     /// accepted as done.
-    pub fn outstanding(&self, accepted: &Accepted) -> impl Iterator<Item = Order> {
-        let left = |(index, trace): (usize, &Trace)| {
+    pub fn outstanding(&self, accepted: &Accepted) -> impl Iterator<Item = TargetNo> {
+        let left = |(index, trace): (usize, &TargetTrace)| {
             let outcome = trace.outcome.unwrap_or(Outcome::NotAttempted);
-            (!accepted.settles(outcome)).then_some(index as Order + 1)
+            (!accepted.settles(outcome)).then_some(index as TargetNo + 1)
         };
         self.traces.iter().enumerate().filter_map(left)
     }
@@ -385,11 +392,11 @@ impl Ledger {
     /// All that is known of a target.
     ///
     /// Fails only where the file can't be read; a line that no longer makes sense gives what can still be said.
-    pub fn standing(&self, target: Order) -> io::Result<Standing> {
+    pub fn standing(&self, target: TargetNo) -> io::Result<TargetState> {
         let trace = self.trace(target);
-        let mut standing = Standing {
+        let mut standing = TargetState {
             outcome: trace.outcome.unwrap_or(Outcome::NotAttempted),
-            evidence: Evidence::default(),
+            evidence: AnswerEvidence::default(),
             attempts: trace.attempts,
             throttled_ms: 0,
             first_sent_at: None,
@@ -420,7 +427,7 @@ impl Ledger {
 
     /// What a target's last line says. A `settled` line, of which a report reads as many as there are users, is parsed
     /// as what it is, without the detour over an event of any kind.
-    fn fill_in(&self, standing: &mut Standing, trace: Trace) -> io::Result<()> {
+    fn fill_in(&self, standing: &mut TargetState, trace: TargetTrace) -> io::Result<()> {
         let mut window = self.window.borrow_mut();
         let line = window.line_at(&self.file, trace.last)?;
         if line.starts_with(SETTLED)
@@ -474,28 +481,35 @@ impl Ledger {
 
 /// Where in the journal a target's line stands.
 #[derive(Clone, Copy)]
-struct Context {
+struct ReplayContext {
     /// How many processes took up the run before it.
     process: u16,
     /// Whether every line so far could be read.
     all_read: bool,
 }
 
-impl Trace {
-    fn take(&mut self, start: u64, glance: &Glance<'_>, context: Context, odd: &mut Odd) -> Option<()> {
+impl TargetTrace {
+    fn take(
+        &mut self,
+        start: u64,
+        glance: &LineHeader<'_>,
+        context: ReplayContext,
+        odd: &mut OddLine,
+    ) -> Option<()> {
         let (last, attempt, outcome) = match &*glance.event {
-            "sent" => (Last::Sent, glance.attempt?, Outcome::InDoubt),
-            "answered" => (Last::Answered, glance.attempts.or(glance.attempt)?, glance.outcome?),
-            "settled" => (Last::Settled, glance.attempts.or(glance.attempt)?, glance.outcome?),
+            "sent" => (LastProven::Sent, glance.attempt?, Outcome::InDoubt),
+            "answered" => (LastProven::Answered, glance.attempts.or(glance.attempt)?, glance.outcome?),
+            "settled" => (LastProven::Settled, glance.attempts.or(glance.attempt)?, glance.outcome?),
             _ => return None,
         };
-        let Context { process, all_read } = context;
+        let ReplayContext { process, all_read } = context;
         let same_process = self.process == process;
-        let said = Said { last, attempt, outcome, http_status: glance.http_status, all_read, same_process };
+        let said =
+            RecordedClaim { last, attempt, outcome, http_status: glance.http_status, all_read, same_process };
         odd.compare(&said, self.said, self.attempts);
         (self.said, self.process) = (last, process);
         self.attempts = self.attempts.max(attempt);
-        if last == Last::Sent && self.first == 0 {
+        if last == LastProven::Sent && self.first == 0 {
             self.first = start;
         }
         // What is done stays done: nothing that stands behind it can take it back.
@@ -507,7 +521,7 @@ impl Trace {
     }
 }
 
-/// A `settled` line, as far as a report needs it: [`Evidence`] stands in the line's own fields, and to gather those
+/// A `settled` line, as far as a report needs it: [`AnswerEvidence`] stands in the line's own fields, and to gather those
 /// from an [`Event`] costs three times as much.
 #[derive(Deserialize)]
 struct SettledLine<'a> {
@@ -535,8 +549,8 @@ struct SettledLine<'a> {
 }
 
 impl SettledLine<'_> {
-    fn fill_in(self, standing: &mut Standing) {
-        standing.evidence = Evidence {
+    fn fill_in(self, standing: &mut TargetState) {
+        standing.evidence = AnswerEvidence {
             http_status: self.http_status,
             error_code: self.error_code,
             detail: self.detail.into_owned(),
@@ -558,12 +572,12 @@ const SETTLED: &[u8] = br#"{"event":"settled","#;
 /// A part of the journal in memory. Rows are read in the input's order and settle in nearly the same, so that the
 /// next line mostly lies in the part that was read for the one before.
 #[derive(Default)]
-struct Window {
+struct IntegrityWindow {
     start: u64,
     bytes: Vec<u8>,
 }
 
-impl Window {
+impl IntegrityWindow {
     /// How much is read at once, and how much of it lies before the line that was asked for; bytes.
     const SIZE: u64 = 256 << 10;
     const BEFORE: u64 = 64 << 10;
@@ -598,16 +612,21 @@ impl Window {
 }
 
 /// Lines of bounded length, with the offsets at which they start.
-struct Lines {
+struct JournalLines {
     reader: BufReader<File>,
     line: Vec<u8>,
     offset: u64,
     whole: u64,
 }
 
-impl Lines {
-    fn new(file: File) -> Lines {
-        Lines { reader: BufReader::with_capacity(1 << 18, file), line: Vec::new(), offset: 0, whole: 0 }
+impl JournalLines {
+    fn new(file: File) -> JournalLines {
+        JournalLines {
+            reader: BufReader::with_capacity(1 << 18, file),
+            line: Vec::new(),
+            offset: 0,
+            whole: 0,
+        }
     }
 
     /// The next whole line without its end, or `Some((_, None))` for one that is too long; the torn tail ends it.

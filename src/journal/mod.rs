@@ -17,13 +17,13 @@ mod writer;
 pub(crate) use approved::plain_sha256;
 pub use approved::{ProtectEntry, ProtectRecord};
 pub use folder::{FolderError, JOURNAL, PLAN_CSV, RUN_JSON, RunFolder, RunLock, sync_folder};
-pub use ledger::{Closing, Ledger, LedgerError, Standing, fingerprint};
-pub use place::Place;
+pub use ledger::{ClosingLine, JournalIndex, JournalReplayError, TargetState, fingerprint};
+pub use place::JournalPosition;
 pub use record::{
-    AppRecord, Counted, Decided, ListRecord, Operator, PlanFileRecord, PlanRecord, ProfileRecord, RunRecord,
-    SettingsRecord, Sharded, TenantRecord, Unprotected,
+    AppRecord, ApprovalDecision, ListRecord, OperatorRecord, PlanFileRecord, PlanRecord, ProfileRecord,
+    RecordedCounts, RunRecord, SettingsRecord, ShardRecord, TenantRecord, UnprotectedRecord,
 };
-pub use writer::{Journal, JournalError, Synced};
+pub use writer::{Journal, JournalError, SyncedCount};
 
 /// Version of the run folder's format. A reader refuses a newer one, and reads older ones: in format 1, `plan.csv` had
 /// nothing of what the directory says; in format 2, a run had one tenant.

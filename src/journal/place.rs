@@ -15,7 +15,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// The folder in which a journal lies, which file it is, and how long it must be by now. Both are held open: the file's
 /// number can't become another's, and another folder in this one's place changes nothing.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct JournalPosition {
     folder: RunFolder,
     file: Arc<File>,
     /// Whether the file system gives the open file and its name one number; some network file systems don't.
@@ -24,16 +24,16 @@ pub struct Place {
     looked: Option<Instant>,
 }
 
-impl Place {
+impl JournalPosition {
     /// The place of a folder's journal, which is open and has so many bytes.
     ///
     /// # Errors
     /// When the file can't be held open once more.
-    pub fn new(folder: &RunFolder, file: &File, written: u64) -> io::Result<Place> {
+    pub fn new(folder: &RunFolder, file: &File, written: u64) -> io::Result<JournalPosition> {
         let file = Arc::new(file.try_clone()?);
         let own = file.metadata().ok().as_ref().and_then(number);
         let found = folder.dir().identity(JOURNAL).ok().flatten();
-        Ok(Place {
+        Ok(JournalPosition {
             folder: folder.clone(),
             file,
             has_number: own.is_some() && own == found,
@@ -109,7 +109,7 @@ mod tests {
         let path = folder.journal();
         std::fs::write(&path, "one line\n").unwrap();
         let file = File::options().write(true).open(&path).unwrap();
-        let place = Place::new(&folder, &file, 9).unwrap();
+        let place = JournalPosition::new(&folder, &file, 9).unwrap();
         assert!(!place.is_lost() && !place.clone().is_lost_by_now());
         file.set_len(8).unwrap();
         assert!(place.is_lost());

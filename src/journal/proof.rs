@@ -1,7 +1,7 @@
 //! What a journal's lines prove: of which run they are, and whether they agree with each other. A hash chain would prove
 //! more; these are the checks that the lines themselves allow.
 
-use crate::event::Began;
+use crate::event::BeganEvent;
 use crate::outcome::Outcome;
 
 /// So much of a damaged line is looked at, in bytes: a `began` line is shorter.
@@ -61,7 +61,7 @@ fn is_nearly_in(line: &[u8], text: &[u8]) -> bool {
 
 /// What a target's last line was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Last {
+pub(super) enum LastProven {
     #[default]
     Nothing,
     Sent,
@@ -71,7 +71,7 @@ pub(super) enum Last {
 
 /// Lines that can't stand as the program wrote them.
 #[derive(Debug, Default)]
-pub(super) struct Odd {
+pub(super) struct OddLine {
     /// A line that repeats what was said.
     doubled: u64,
     /// An answer or an outcome of a request of which no line says that it left.
@@ -87,8 +87,8 @@ pub(super) struct Odd {
 }
 
 /// What a line says, as far as it is compared with the lines before it.
-pub(super) struct Said {
-    pub(super) last: Last,
+pub(super) struct RecordedClaim {
+    pub(super) last: LastProven,
     /// The attempt that it speaks of.
     pub(super) attempt: u32,
     pub(super) outcome: Outcome,
@@ -99,25 +99,25 @@ pub(super) struct Said {
     pub(super) same_process: bool,
 }
 
-impl Odd {
+impl OddLine {
     /// Compares a target's line with its last one, after so many attempts.
-    pub(super) fn compare(&mut self, said: &Said, last: Last, attempts: u32) {
+    pub(super) fn compare(&mut self, said: &RecordedClaim, last: LastProven, attempts: u32) {
         match said.last {
-            Last::Sent => self.doubled += u64::from(said.attempt <= attempts),
-            Last::Answered | Last::Settled => {
+            LastProven::Sent => self.doubled += u64::from(said.attempt <= attempts),
+            LastProven::Answered | LastProven::Settled => {
                 let unsent = said.attempt > attempts && said.all_read;
                 self.unsent += u64::from(unsent);
                 let again = said.last == last && said.same_process && said.all_read;
                 self.doubled += u64::from(again && !unsent);
             }
-            Last::Nothing => {}
+            LastProven::Nothing => {}
         }
         let good = said.http_status.is_none_or(|status| (200..300).contains(&status));
         self.contradictory += u64::from(said.outcome == Outcome::Revoked && !good);
     }
 
     /// Takes in that a process took up the run, with so many users left by the lines before.
-    pub(super) fn began(&mut self, began: &Began, before: Option<&Began>, left: usize) {
+    pub(super) fn began(&mut self, began: &BeganEvent, before: Option<&BeganEvent>, left: usize) {
         self.doubled += u64::from(before == Some(began));
         self.too_many_left |= began.targets as usize > left;
     }

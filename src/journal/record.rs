@@ -10,8 +10,8 @@ use super::ProtectRecord;
 use crate::approval::ApprovalRecord;
 use crate::dispatch::{BatchSize, Jobs};
 use crate::graph::Priority;
-use crate::identity::{FurtherApp, Sources};
-use crate::intake::{Shard, SourceDigest};
+use crate::identity::{AdditionalApp, CredentialSources};
+use crate::intake::{InputDigest, Shard};
 use crate::outcome::{Accepted, Outcome};
 
 /// The contents of `run.json`.
@@ -37,7 +37,7 @@ pub struct RunRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unverified_tenant: Option<String>,
     /// Who ran it: the first app, or the person.
-    pub operator: Operator,
+    pub operator: OperatorRecord,
     /// Whether the rows of the input name their tenants.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_row: bool,
@@ -49,7 +49,7 @@ pub struct RunRecord {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<AppRecord>,
     /// The input files, in order.
-    pub inputs: Vec<SourceDigest>,
+    pub inputs: Vec<InputDigest>,
     /// The inputs' own columns, in order.
     pub columns: Vec<String>,
     /// What the plan holds.
@@ -59,7 +59,7 @@ pub struct RunRecord {
     pub profile: Option<ProfileRecord>,
     /// What was decided before it began.
     #[serde(flatten)]
-    pub decided: Decided,
+    pub decided: ApprovalDecision,
     /// The settings that `resume` takes as defaults.
     pub settings: SettingsRecord,
     /// Set where the run is a drill: the simulator's settings, with which `resume` starts it anew.
@@ -90,18 +90,18 @@ pub struct TenantRecord {
     pub client_id: Option<String>,
     /// That way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sources: Option<Sources>,
+    pub sources: Option<CredentialSources>,
 }
 
 /// What was decided before a run began: for whom it was, and who said yes to what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Decided {
+pub struct ApprovalDecision {
     /// Whom it was asked for, in words: files, groups, roles.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub selection: Vec<String>,
     /// Who was sent although somebody protects them (`--unprotect`).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unprotected: Vec<Unprotected>,
+    pub unprotected: Vec<UnprotectedRecord>,
     /// The lists that protect and exclude, with their counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<ListRecord>,
@@ -116,7 +116,7 @@ pub struct Decided {
     pub plan_file: Option<PlanFileRecord>,
     /// Which part of its input it holds, where it does not hold all of it.
     #[serde(flatten)]
-    pub sharded: Option<Sharded>,
+    pub sharded: Option<ShardRecord>,
 }
 
 /// A list that protects or excludes, and what it holds.
@@ -146,7 +146,7 @@ pub struct ListRecord {
 
 /// Which part of an input a run holds, and what is known of the whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sharded {
+pub struct ShardRecord {
     /// Which part.
     pub shard: Shard,
     /// Rows of the whole input, without those that selections from the directory gave.
@@ -157,7 +157,7 @@ pub struct Sharded {
 
 /// Somebody who was sent although somebody protects them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unprotected {
+pub struct UnprotectedRecord {
     /// By a name that people know.
     pub user: String,
     /// What protects them.
@@ -174,7 +174,7 @@ pub struct PlanFileRecord {
     /// When it was made.
     pub made_at: Timestamp,
     /// Who made it.
-    pub made_by: Operator,
+    pub made_by: OperatorRecord,
     /// Who approved it, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved_by: Option<ApprovalRecord>,
@@ -191,7 +191,7 @@ pub struct ProfileRecord {
 
 /// Who ran it, as far as the token and the machine tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Operator {
+pub struct OperatorRecord {
     /// How the program signed in: `token`, `token-file`, `client-secret`.
     pub auth: String,
     /// The app's id (`appid` of the token, or `--client-id`).
@@ -204,7 +204,7 @@ pub struct Operator {
     pub host: Option<String>,
 }
 
-impl Operator {
+impl OperatorRecord {
     /// The way to sign in, and as whom.
     pub fn in_short(&self) -> String {
         let whom = self.user.as_ref().or(self.app_id.as_ref());
@@ -229,7 +229,7 @@ pub struct AppRecord {
 
 impl AppRecord {
     /// The app by which somebody signed in.
-    pub fn of(operator: &Operator) -> AppRecord {
+    pub fn of(operator: &OperatorRecord) -> AppRecord {
         AppRecord {
             app_id: operator.app_id.clone(),
             auth: Some(operator.auth.clone()),
@@ -246,7 +246,7 @@ pub struct PlanRecord {
     /// Users to revoke.
     pub targets: u32,
     /// Rows that are not sent, by word.
-    pub left_out: Counted,
+    pub left_out: RecordedCounts,
     /// Users known to be external.
     pub external: u64,
     /// Rows that selections from the directory gave: they have no cells of their own.
@@ -262,7 +262,7 @@ fn no_rows(count: &u64) -> bool {
 }
 
 /// How many, by outcome.
-pub type Counted = BTreeMap<Outcome, u64>;
+pub type RecordedCounts = BTreeMap<Outcome, u64>;
 
 /// The settings of a run, without secrets.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -304,10 +304,10 @@ pub struct SettingsRecord {
     pub client_id: Option<String>,
     /// What was named to sign in with: the way, files, ids.
     #[serde(flatten)]
-    pub sources: Sources,
+    pub sources: CredentialSources,
     /// The further apps that were named, also those that could not sign in.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub further: Vec<FurtherApp>,
+    pub further: Vec<AdditionalApp>,
     /// `--throttle-priority`.
     #[serde(default)]
     pub throttle_priority: Priority,

@@ -6,15 +6,18 @@ use std::fs::{self, OpenOptions};
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::{FORMAT, Journal, Ledger, RunFolder, fingerprint};
-use crate::event::{Answered, Began, Event, Evidence, Order, Scope, Sent, Settled, Stop, Throttled};
+use super::{FORMAT, Journal, JournalIndex, RunFolder, fingerprint};
+use crate::event::{
+    AnswerEvidence, AnsweredEvent, BeganEvent, Event, EventScope, SentEvent, SettledEvent, StopReason,
+    TargetNo, ThrottledEvent,
+};
 use crate::files::Dir;
 use crate::outcome::{Accepted, Outcome};
 
-const USERS: Order = 5;
+const USERS: TargetNo = 5;
 const PLAN: &str = "00aa";
 
-fn user(target: Order) -> String {
+fn user(target: TargetNo) -> String {
     // Characters that JSON escapes belong to it.
     format!("\"ü\\{target}\"@contoso.com")
 }
@@ -23,14 +26,14 @@ fn marks() -> Vec<u32> {
     (1..=USERS).map(|target| fingerprint(&user(target))).collect()
 }
 
-fn read(bytes: &[u8]) -> Result<Ledger, super::LedgerError> {
+fn read(bytes: &[u8]) -> Result<JournalIndex, super::JournalReplayError> {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("journal.jsonl"), bytes).unwrap();
-    Ledger::read(&Dir::open(dir.path()).unwrap(), &marks(), PLAN)
+    JournalIndex::read(&Dir::open(dir.path()).unwrap(), &marks(), PLAN)
 }
 
 fn began() -> Event {
-    Event::Began(Began {
+    Event::Began(BeganEvent {
         at: crate::dispatch::now(),
         format: FORMAT,
         run: "ab12cd34".to_owned(),
@@ -60,26 +63,26 @@ fn outcome() -> impl Strategy<Value = Outcome> {
 fn event() -> impl Strategy<Value = Event> {
     let at = crate::dispatch::now();
     let target = 1..=USERS;
-    let evidence = || Evidence { detail: "a\nb\u{0}\"c\"".to_owned(), ..Evidence::default() };
+    let evidence = || AnswerEvidence { detail: "a\nb\u{0}\"c\"".to_owned(), ..AnswerEvidence::default() };
     prop_oneof![
-        4 => (target.clone(), 1..9u32).prop_map(move |(target, attempt)| Event::Sent(Sent {
+        4 => (target.clone(), 1..9u32).prop_map(move |(target, attempt)| Event::Sent(SentEvent {
             at, target, user: user(target), attempt, client_request_id: Uuid::nil(), app_id: None,
         })),
         2 => (target.clone(), 1..9u32, outcome()).prop_map(move |(target, attempt, outcome)| {
             // An answer that settles nothing never says `revoked`.
             let outcome = if outcome == Outcome::Revoked { Outcome::Failed } else { outcome };
-            Event::Answered(Answered { at, target, user: user(target), attempt, outcome, throttled_ms: 0, client_request_id: None, evidence: evidence() })
+            Event::Answered(AnsweredEvent { at, target, user: user(target), attempt, outcome, throttled_ms: 0, client_request_id: None, evidence: evidence() })
         }),
         4 => (target, 1..9u32, outcome()).prop_map(move |(target, attempts, outcome)| {
-            Event::Settled(Box::new(Settled {
+            Event::Settled(Box::new(SettledEvent {
                 at, target, user: user(target), outcome, evidence: evidence(), attempts,
                 throttled_ms: 7, first_sent_at: Some(at), client_request_id: None,
             }))
         }),
-        1 => Just(Event::Throttled(Throttled {
-            at, until: at, retry_after_ms: None, whose: Scope::default(), scope: None, information: None,
+        1 => Just(Event::Throttled(ThrottledEvent {
+            at, until: at, retry_after_ms: None, whose: EventScope::default(), scope: None, information: None,
         })),
-        1 => Just(Event::Stopping { at, why: Stop::Interrupted, tenant: None }),
+        1 => Just(Event::Stopping { at, why: StopReason::Interrupted, tenant: None }),
         1 => Just(Event::Ended { at }),
         1 => Just(began()),
     ]
@@ -119,11 +122,11 @@ fn words<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Outcome> {
     words
 }
 
-fn words_of(ledger: &Ledger) -> Vec<Outcome> {
+fn words_of(ledger: &JournalIndex) -> Vec<Outcome> {
     (1..=USERS).map(|target| ledger.outcome(target)).collect()
 }
 
-fn said_revoked(lines: &[(Event, Vec<u8>)]) -> BTreeSet<Order> {
+fn said_revoked(lines: &[(Event, Vec<u8>)]) -> BTreeSet<TargetNo> {
     let revoked = lines.iter().filter_map(|(event, _)| match event {
         Event::Settled(settled) if settled.outcome == Outcome::Revoked => Some(settled.target),
         _ => None,
@@ -131,7 +134,7 @@ fn said_revoked(lines: &[(Event, Vec<u8>)]) -> BTreeSet<Order> {
     revoked.collect()
 }
 
-fn done(ledger: &Ledger) -> BTreeSet<Order> {
+fn done(ledger: &JournalIndex) -> BTreeSet<TargetNo> {
     (1..=USERS).filter(|target| ledger.outcome(*target) == Outcome::Revoked).collect()
 }
 
@@ -166,8 +169,8 @@ proptest! {
     fn what_is_done_and_what_is_left_are_the_plan(lines in journal(), accepts in any::<bool>()) {
         let ledger = read(&text(&lines)).unwrap();
         let accepted: Accepted = accepts.then_some(Outcome::NotFound).into_iter().collect();
-        let left: BTreeSet<Order> = ledger.outstanding(&accepted).collect();
-        let settled: BTreeSet<Order> = (1..=USERS).filter(|target| accepted.settles(ledger.outcome(*target))).collect();
+        let left: BTreeSet<TargetNo> = ledger.outstanding(&accepted).collect();
+        let settled: BTreeSet<TargetNo> = (1..=USERS).filter(|target| accepted.settles(ledger.outcome(*target))).collect();
         prop_assert!(left.is_disjoint(&settled));
         prop_assert_eq!(left.union(&settled).copied().collect::<Vec<_>>(), (1..=USERS).collect::<Vec<_>>());
     }
@@ -210,7 +213,7 @@ proptest! {
         fs::write(dir.path().join("run.json"), "{}").unwrap();
         let run = RunFolder::open(dir.path()).unwrap();
         let folder = run.dir();
-        let before = Ledger::read(folder, &marks(), PLAN).unwrap();
+        let before = JournalIndex::read(folder, &marks(), PLAN).unwrap();
         let known = words_of(&before);
         let mut journal = before.into_journal(&run).unwrap();
         journal.append(&began()).unwrap();
@@ -219,7 +222,7 @@ proptest! {
         prop_assert!(now.starts_with(&torn[..whole]));
         let added: Event = serde_json::from_slice(&now[whole..]).unwrap();
         prop_assert!(matches!(added, Event::Began(_)) && now.ends_with(b"\n"));
-        let after = Ledger::read(folder, &marks(), PLAN).unwrap();
+        let after = JournalIndex::read(folder, &marks(), PLAN).unwrap();
         prop_assert_eq!(words_of(&after), known);
         prop_assert_eq!((after.whole, after.ended_at), (now.len() as u64, None));
     }
@@ -274,11 +277,11 @@ fn a_sync_that_fails_is_told_and_ends_the_syncing() {
 /// What is left of a wait, in seconds, where the journal tells of it with these times (in seconds since 1970).
 fn left(at: i64, until: i64, retry_after: Option<u64>, now: i64) -> Option<u64> {
     let time = |seconds: i64| jiff::Timestamp::from_second(seconds).unwrap();
-    let event = Event::Throttled(Throttled {
+    let event = Event::Throttled(ThrottledEvent {
         at: time(at),
         until: time(until),
         retry_after_ms: retry_after.map(|seconds| seconds.saturating_mul(1_000)),
-        whose: Scope::default(),
+        whose: EventScope::default(),
         scope: None,
         information: None,
     });

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::{Place, RunFolder};
+use super::{JournalPosition, RunFolder};
 use crate::event::Event;
 
 /// How long the sync thread gathers before it syncs: outcomes that settle within this time share one `fsync`.
@@ -45,7 +45,7 @@ impl From<io::Error> for JournalError {
 }
 
 /// How far the journal is safe on disk, in bytes; or why it is not.
-pub type Synced = Result<u64, JournalError>;
+pub type SyncedCount = Result<u64, JournalError>;
 
 /// The one writer of a run's journal.
 ///
@@ -55,12 +55,12 @@ pub type Synced = Result<u64, JournalError>;
 #[derive(Debug)]
 pub struct Journal {
     file: File,
-    place: Option<Place>,
+    place: Option<JournalPosition>,
     gathered: Vec<u8>,
     written: u64,
     requests: Option<Sender<u64>>,
     thread: Option<JoinHandle<()>>,
-    synced: watch::Receiver<Synced>,
+    synced: watch::Receiver<SyncedCount>,
 }
 
 impl Journal {
@@ -89,12 +89,12 @@ impl Journal {
     /// # Errors
     /// When the file can't be held open once more.
     pub fn at(mut self, folder: &RunFolder) -> Result<Journal, JournalError> {
-        self.place = Some(Place::new(folder, &self.file, self.written)?);
+        self.place = Some(JournalPosition::new(folder, &self.file, self.written)?);
         Ok(self)
     }
 
     /// Where it lies, as far as that is watched.
-    pub fn place(&self) -> Option<&Place> {
+    pub fn place(&self) -> Option<&JournalPosition> {
         self.place.as_ref()
     }
 
@@ -145,7 +145,7 @@ impl Journal {
     }
 
     /// How far the journal is durable.
-    pub fn synced(&self) -> watch::Receiver<Synced> {
+    pub fn synced(&self) -> watch::Receiver<SyncedCount> {
         self.synced.clone()
     }
 
@@ -176,7 +176,7 @@ impl Drop for Journal {
     }
 }
 
-fn sync_in_groups(file: &File, requests: &Receiver<u64>, publish: &watch::Sender<Synced>) {
+fn sync_in_groups(file: &File, requests: &Receiver<u64>, publish: &watch::Sender<SyncedCount>) {
     while let Ok(first) = requests.recv() {
         let upto = gather(first, requests);
         match file.sync_data() {

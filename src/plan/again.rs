@@ -3,12 +3,12 @@
 
 use std::io;
 
-use super::drafting::{Drafted, SPOOL_IN_MEMORY, UNPROTECTED};
-use super::order::Rank;
-use super::{Draft, LeftOut, PlanError, PlanFacts, PlanRow, Resolution, Target, file};
-use crate::event::Order;
+use super::drafting::{DraftedRows, SPOOL_IN_MEMORY, UNPROTECTED};
+use super::order::TargetRank;
+use super::{Draft, LeftOutReason, ListResolution, PlanError, PlanRow, PlanSummary, Target, file};
+use crate::event::TargetNo;
 use crate::files::TemporaryFile;
-use crate::intake::SourceDigest;
+use crate::intake::InputDigest;
 use crate::journal::PlanRecord;
 use crate::outcome::Outcome;
 use crate::user_id::{UserId, names_external};
@@ -19,11 +19,11 @@ pub struct Planned {
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs that were read.
-    pub inputs: Vec<SourceDigest>,
+    pub inputs: Vec<InputDigest>,
     /// Counts.
     pub counts: PlanRecord,
     /// What was known of it as a whole.
-    pub facts: PlanFacts,
+    pub facts: PlanSummary,
 }
 
 /// Names that are told of each kind of change.
@@ -31,35 +31,35 @@ const TOLD: usize = 5;
 
 /// What changed since a plan was made.
 #[derive(Clone, Debug, Default)]
-pub struct Changes {
+pub struct PlanChanges {
     /// Who is protected by now, and why: left out.
-    pub protected: Kind,
+    pub protected: ChangeKind,
     /// Which ids can be nobody's: left out.
-    pub invalid: Kind,
+    pub invalid: ChangeKind,
     /// Whom the directory does not know any more, or has deleted: sent all the same.
-    pub gone: Kind,
+    pub gone: ChangeKind,
     /// Whose account was disabled: sent all the same.
-    pub disabled: Kind,
+    pub disabled: ChangeKind,
     /// Whom the directory calls otherwise than the plan: whoever approved it may have meant somebody else.
-    pub renamed: Kind,
+    pub renamed: ChangeKind,
     /// Who has another kind of account than the plan says: a guest who was a member, or the other way round.
-    pub other_kind: Kind,
+    pub other_kind: ChangeKind,
     /// Who holds other roles than the plan says.
-    pub other_roles: Kind,
+    pub other_roles: ChangeKind,
     /// Who is sent although somebody is protected, which the plan's row does not say.
-    pub unprotected: Kind,
+    pub unprotected: ChangeKind,
 }
 
 /// Users with the same change.
 #[derive(Clone, Debug, Default)]
-pub struct Kind {
+pub struct ChangeKind {
     /// How many.
     pub users: u64,
     /// The first of them, by a name that people know.
     pub names: Vec<String>,
 }
 
-impl Kind {
+impl ChangeKind {
     fn add(&mut self, name: impl FnOnce() -> String) {
         self.users += 1;
         if self.names.len() < TOLD {
@@ -77,7 +77,7 @@ impl Draft {
         planned: Planned,
         rows: impl Iterator<Item = Result<PlanRow, PlanError>>,
     ) -> Result<Draft, PlanError> {
-        let mut again = Again::of(planned);
+        let mut again = PlanRecheck::of(planned);
         for row in rows {
             let row = row?;
             let rank = row.order().map(rank_of);
@@ -94,21 +94,21 @@ impl Draft {
         planned: Planned,
         rows: impl Iterator<Item = Result<PlanRow, PlanError>>,
         now: Draft,
-    ) -> Result<(Draft, Changes), PlanError> {
+    ) -> Result<(Draft, PlanChanges), PlanError> {
         let Draft { spool, notices, drafted, facts, budget, .. } = now;
-        let mut again = Again::of(planned);
+        let mut again = PlanRecheck::of(planned);
         again.facts_now(facts, &drafted);
         (again.draft.notices, again.draft.budget) = (notices, budget);
         again.roles_are_known = again.draft.facts.admins.is_some();
-        let mut changes = Changes::default();
+        let mut changes = PlanChanges::default();
         // Places stay indexes: of each row that is still a target, that of its rank.
-        let indexes: Vec<Order> = (0..drafted.targets.len() as Order).collect();
+        let indexes: Vec<TargetNo> = (0..drafted.targets.len() as TargetNo).collect();
         let mut today = Vec::new();
         file::for_each_row(spool, &indexes, &mut |row| {
-            today.push(Today::of(row));
+            today.push(CurrentRow::of(row));
             Ok(())
         })?;
-        let mut today = ByPlace::new(today);
+        let mut today = RowsByTarget::new(today);
         for row in rows {
             let mut row = row?;
             let Some(order) = row.order() else {
@@ -131,11 +131,11 @@ impl Draft {
     ///
     /// # Errors
     /// When a row can't be read back.
-    pub fn protected_today(self) -> Result<Vec<(Order, String)>, PlanError> {
-        let indexes: Vec<Order> = (0..self.drafted.targets.len() as Order).collect();
+    pub fn protected_today(self) -> Result<Vec<(TargetNo, String)>, PlanError> {
+        let indexes: Vec<TargetNo> = (0..self.drafted.targets.len() as TargetNo).collect();
         let mut protected = Vec::new();
         file::for_each_row(self.spool, &indexes, &mut |row| {
-            let Today { order, protected: why, .. } = Today::of(row);
+            let CurrentRow { order, protected: why, .. } = CurrentRow::of(row);
             protected.extend(why.map(|why| (order, why.into_string())));
             Ok(())
         })?;
@@ -144,9 +144,9 @@ impl Draft {
 }
 
 /// What a target is today, as far as it matters.
-struct Today {
-    order: Order,
-    index: Option<Order>,
+struct CurrentRow {
+    order: TargetNo,
+    index: Option<TargetNo>,
     protected: Option<Box<str>>,
     /// Why it can name nobody.
     invalid: Option<Box<str>>,
@@ -159,13 +159,13 @@ struct Today {
     names: [Box<str>; 2],
 }
 
-impl Today {
-    fn of(row: &PlanRow) -> Today {
+impl CurrentRow {
+    fn of(row: &PlanRow) -> CurrentRow {
         let left_out = |outcome: Outcome| {
             let left_out = row.left_out.as_ref().filter(|left_out| left_out.outcome == outcome);
             left_out.map(|left_out| left_out.detail.as_str().into())
         };
-        Today {
+        CurrentRow {
             order: row.line.parse().unwrap_or_default(),
             index: row.index,
             protected: left_out(Outcome::Protected),
@@ -180,22 +180,22 @@ impl Today {
 }
 
 /// What targets are today, by their place in the sending order.
-struct ByPlace(Vec<Option<Today>>);
+struct RowsByTarget(Vec<Option<CurrentRow>>);
 
-impl ByPlace {
-    fn new(mut all: Vec<Today>) -> ByPlace {
+impl RowsByTarget {
+    fn new(mut all: Vec<CurrentRow>) -> RowsByTarget {
         all.sort_by_key(|today| today.order);
-        ByPlace(all.into_iter().map(Some).collect())
+        RowsByTarget(all.into_iter().map(Some).collect())
     }
 
-    fn take(&mut self, order: Order) -> Option<Today> {
+    fn take(&mut self, order: TargetNo) -> Option<CurrentRow> {
         let slot = self.0.get_mut((order as usize).checked_sub(1)?)?;
         slot.take().filter(|today| today.order == order)
     }
 }
 
 /// The plan while its rows come in.
-struct Again {
+struct PlanRecheck {
     draft: Draft,
     /// Whether each target was looked up when the plan was made.
     were_looked_up: bool,
@@ -203,14 +203,14 @@ struct Again {
     roles_are_known: bool,
 }
 
-impl Again {
-    fn of(planned: Planned) -> Again {
+impl PlanRecheck {
+    fn of(planned: Planned) -> PlanRecheck {
         let Planned { columns, inputs, counts, facts } = planned;
         let spool = TemporaryFile::new(SPOOL_IN_MEMORY);
         let spool = csv::WriterBuilder::new().has_headers(false).from_writer(spool);
-        let drafted = Drafted { selected: counts.selected, ..Drafted::default() };
-        Again {
-            were_looked_up: facts.resolution == Resolution::Full,
+        let drafted = DraftedRows { selected: counts.selected, ..DraftedRows::default() };
+        PlanRecheck {
+            were_looked_up: facts.resolution == ListResolution::Full,
             roles_are_known: false,
             draft: Draft {
                 spool,
@@ -227,16 +227,16 @@ impl Again {
     }
 
     /// What is known of the targets today; for whom the plan was, and who was protected from the start, stays.
-    fn facts_now(&mut self, now: PlanFacts, drafted: &Drafted) {
+    fn facts_now(&mut self, now: PlanSummary, drafted: &DraftedRows) {
         let planned = std::mem::take(&mut self.draft.facts);
         let protected = planned.protected.into_iter().chain(now.protected).collect();
         let (selection, sharded) = (planned.selection, planned.sharded);
-        self.draft.facts = PlanFacts { selection, sharded, protected, ..now };
+        self.draft.facts = PlanSummary { selection, sharded, protected, ..now };
         self.draft.drafted.sends_operator = drafted.sends_operator;
     }
 
     /// Takes in what a target is today.
-    fn judge(&mut self, row: &mut PlanRow, is: Today, changes: &mut Changes) {
+    fn judge(&mut self, row: &mut PlanRow, is: CurrentRow, changes: &mut PlanChanges) {
         if let Some(told) = self.renamed(row, &is.names) {
             changes.renamed.add(|| told);
         }
@@ -249,13 +249,14 @@ impl Again {
         }
         if let Some(why) = is.protected {
             changes.protected.add(|| format!("{} ({why})", name_of(row)));
-            row.left_out = Some(LeftOut::new(Outcome::Protected, format!("{why} (since the plan was made)")));
+            row.left_out =
+                Some(LeftOutReason::new(Outcome::Protected, format!("{why} (since the plan was made)")));
             row.index = None;
             return;
         }
         if let Some(why) = is.invalid {
             changes.invalid.add(|| format!("{} ({why})", name_of(row)));
-            row.left_out = Some(LeftOut::new(Outcome::Invalid, why.into()));
+            row.left_out = Some(LeftOutReason::new(Outcome::Invalid, why.into()));
             row.index = None;
             return;
         }
@@ -280,7 +281,7 @@ impl Again {
     }
 
     /// What kind of account it is today, and what roles it holds.
-    fn judge_account(&self, row: &mut PlanRow, is: &Today, changes: &mut Changes) {
+    fn judge_account(&self, row: &mut PlanRow, is: &CurrentRow, changes: &mut PlanChanges) {
         if is.guest.is_some() && row.guest != is.guest {
             if row.guest.is_some() {
                 let kind = if is.guest == Some(true) { "a guest" } else { "a member" };
@@ -326,13 +327,13 @@ impl Again {
             .then(|| format!("{} is {}", called(planned_upn, planned_name), called(upn, name)))
     }
 
-    fn keep(&mut self, mut row: PlanRow, rank: Option<Rank>) -> Result<(), PlanError> {
+    fn keep(&mut self, mut row: PlanRow, rank: Option<TargetRank>) -> Result<(), PlanError> {
         let drafted = &mut self.draft.drafted;
         drafted.rows += 1;
         match (rank, &row.left_out) {
             (Some(rank), None) => {
                 let user: UserId = row.user_id.parse().map_err(|_| senseless())?;
-                row.index = Some(drafted.targets.len() as Order);
+                row.index = Some(drafted.targets.len() as TargetNo);
                 let administrator = row.is_administrator();
                 drafted.targets.push(Target { user, external: row.external, tenant: 0, administrator });
                 drafted.ranks.push(rank);
@@ -354,8 +355,8 @@ impl Again {
     }
 }
 
-fn rank_of(order: Order) -> Rank {
-    Rank::new(None, false, i64::from(order))
+fn rank_of(order: TargetNo) -> TargetRank {
+    TargetRank::new(None, false, i64::from(order))
 }
 
 /// A user by both names.

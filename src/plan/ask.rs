@@ -1,13 +1,14 @@
 //! What a plan asks the directory, so that plans can be tried out against made-up tenants.
 
 use crate::directory::{
-    Admins, Budget, Directory, DirectoryError, People, Person, Resolved, Selector, UserReads,
+    Budget, Directory, DirectoryError, DirectoryUser, PrivilegedUsers, ResolvedId, Selector, UserReadScope,
+    UserSelection,
 };
 use crate::user_id::UserId;
 
 /// How far a long read has come.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading<'a> {
+pub struct ReadProgress<'a> {
     /// What is read, in words: `group Finance`.
     pub what: &'a str,
     /// Users so far.
@@ -17,54 +18,54 @@ pub struct Reading<'a> {
 }
 
 /// Whoever wants to know how far a long read has come.
-pub(super) type Tell<'a> = &'a dyn Fn(&Reading<'_>);
+pub(super) type ProgressFn<'a> = &'a dyn Fn(&ReadProgress<'_>);
 
-/// A directory, as a plan needs it: where it fails, there is no plan. What only informs is asked of [`Informing`].
-pub(super) trait Ask: Sized {
+/// A directory, as a plan needs it: where it fails, there is no plan. What only informs is asked of [`InfoLookups`].
+pub(super) trait DirectorySource: Sized {
     /// Its pages of users.
-    type People: Pages;
+    type UserSource: UserPages;
     /// As [`Directory::within`].
     fn within(&self, budget: &Budget) -> Self;
     /// As [`Directory::user_reads`].
-    fn user_reads(&self) -> UserReads;
+    fn user_reads(&self) -> UserReadScope;
     /// As [`Directory::answers`].
     async fn answers(&self, people: &[UserId]) -> Result<(), DirectoryError>;
     /// As [`Directory::resolve`].
-    async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError>;
+    async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError>;
     /// As [`Directory::find`].
-    async fn find(&self, names: &[String]) -> Result<Vec<Resolved>, DirectoryError>;
+    async fn find(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError>;
     /// As [`Directory::people`].
-    async fn people(&self, selector: &Selector) -> Result<Self::People, DirectoryError>;
+    async fn people(&self, selector: &Selector) -> Result<Self::UserSource, DirectoryError>;
     /// As [`Directory::admins`].
-    async fn admins(&self) -> Result<Admins, DirectoryError>;
+    async fn admins(&self) -> Result<PrivilegedUsers, DirectoryError>;
     /// As [`Directory::owners`].
-    async fn owners(&self, app_id: &str) -> Result<Vec<Person>, DirectoryError>;
+    async fn owners(&self, app_id: &str) -> Result<Vec<DirectoryUser>, DirectoryError>;
     /// As [`Directory::count_users`].
     async fn count_users(&self) -> Result<u64, DirectoryError>;
     /// As [`Directory::me`].
-    async fn me(&self) -> Result<Option<Person>, DirectoryError>;
+    async fn me(&self) -> Result<Option<DirectoryUser>, DirectoryError>;
 }
 
 /// Users, page by page.
-pub(super) trait Pages {
+pub(super) trait UserPages {
     /// As [`People::name`].
     fn name(&self) -> &str;
     /// As [`People::next_page`].
-    async fn next_page(&mut self) -> Result<Option<Vec<Person>>, DirectoryError>;
+    async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError>;
     /// As [`People::missing`].
     fn missing(&self) -> u64;
     /// As [`People::expected`].
     fn expected(&self) -> Option<u64>;
 }
 
-impl Ask for Directory {
-    type People = People;
+impl DirectorySource for Directory {
+    type UserSource = UserSelection;
 
     fn within(&self, budget: &Budget) -> Directory {
         Directory::within(self, budget)
     }
 
-    fn user_reads(&self) -> UserReads {
+    fn user_reads(&self) -> UserReadScope {
         Directory::user_reads(self)
     }
 
@@ -72,23 +73,23 @@ impl Ask for Directory {
         Directory::answers(self, people).await
     }
 
-    async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {
+    async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
         Directory::resolve(self, ids).await
     }
 
-    async fn find(&self, names: &[String]) -> Result<Vec<Resolved>, DirectoryError> {
+    async fn find(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError> {
         Directory::find(self, names).await
     }
 
-    async fn people(&self, selector: &Selector) -> Result<People, DirectoryError> {
+    async fn people(&self, selector: &Selector) -> Result<UserSelection, DirectoryError> {
         Directory::people(self, selector).await
     }
 
-    async fn admins(&self) -> Result<Admins, DirectoryError> {
+    async fn admins(&self) -> Result<PrivilegedUsers, DirectoryError> {
         Directory::admins(self).await
     }
 
-    async fn owners(&self, app_id: &str) -> Result<Vec<Person>, DirectoryError> {
+    async fn owners(&self, app_id: &str) -> Result<Vec<DirectoryUser>, DirectoryError> {
         Directory::owners(self, app_id).await
     }
 
@@ -96,31 +97,34 @@ impl Ask for Directory {
         Directory::count_users(self).await
     }
 
-    async fn me(&self) -> Result<Option<Person>, DirectoryError> {
+    async fn me(&self) -> Result<Option<DirectoryUser>, DirectoryError> {
         Directory::me(self).await
     }
 }
 
-impl Pages for People {
+impl UserPages for UserSelection {
     fn name(&self) -> &str {
-        People::name(self)
+        UserSelection::name(self)
     }
 
-    async fn next_page(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
-        People::next_page(self).await
+    async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
+        UserSelection::next_page(self).await
     }
 
     fn missing(&self) -> u64 {
-        People::missing(self)
+        UserSelection::missing(self)
     }
 
     fn expected(&self) -> Option<u64> {
-        People::expected(self)
+        UserSelection::expected(self)
     }
 }
 
 /// Whom each id names; an answer for each, or none at all. `me` of an app is nobody.
-pub(super) async fn resolve<D: Ask>(directory: &D, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {
+pub(super) async fn resolve<D: DirectorySource>(
+    directory: &D,
+    ids: &[UserId],
+) -> Result<Vec<ResolvedId>, DirectoryError> {
     let others: Vec<UserId> = ids.iter().filter(|id| **id != UserId::Me).cloned().collect();
     let found = match others.is_empty() {
         true => Vec::new(),
@@ -129,18 +133,21 @@ pub(super) async fn resolve<D: Ask>(directory: &D, ids: &[UserId]) -> Result<Vec
     if others.len() == ids.len() {
         return Ok(found);
     }
-    let me = directory.me().await?.map_or(Resolved::Missing, Resolved::Person);
+    let me = directory.me().await?.map_or(ResolvedId::Missing, ResolvedId::Person);
     let mut found = found.into_iter();
     let mut answer = |id: &UserId| if *id == UserId::Me { Some(me.clone()) } else { found.next() };
     Ok(ids.iter().map_while(&mut answer).collect())
 }
 
 /// Whom each name means; an answer for each, or none at all.
-pub(super) async fn find<D: Ask>(directory: &D, names: &[String]) -> Result<Vec<Resolved>, DirectoryError> {
+pub(super) async fn find<D: DirectorySource>(
+    directory: &D,
+    names: &[String],
+) -> Result<Vec<ResolvedId>, DirectoryError> {
     whole(directory.find(names).await?, names.len())
 }
 
-fn whole(found: Vec<Resolved>, asked: usize) -> Result<Vec<Resolved>, DirectoryError> {
+fn whole(found: Vec<ResolvedId>, asked: usize) -> Result<Vec<ResolvedId>, DirectoryError> {
     match found.len() == asked {
         true => Ok(found),
         false => Err(DirectoryError::Untrusted {
@@ -151,13 +158,13 @@ fn whole(found: Vec<Resolved>, asked: usize) -> Result<Vec<Resolved>, DirectoryE
 }
 
 /// All ids of a person that a row or a list can hold.
-pub(super) fn ids_of(person: &Person) -> impl Iterator<Item = UserId> + '_ {
+pub(super) fn ids_of(person: &DirectoryUser) -> impl Iterator<Item = UserId> + '_ {
     let name = person.upn.as_deref().and_then(|upn| upn.parse().ok());
     std::iter::once(UserId::Object(person.id)).chain(name)
 }
 
 /// A name of the person that people know.
-pub(super) fn known_as(person: &Person) -> String {
+pub(super) fn known_as(person: &DirectoryUser) -> String {
     match (&person.upn, &person.name) {
         (Some(name), _) | (None, Some(name)) => name.to_string(),
         (None, None) => person.id.to_string(),

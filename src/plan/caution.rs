@@ -2,19 +2,19 @@
 //! users said by itself. Pure functions of what is known of the plan.
 
 use crate::console::wording;
-use crate::plan::{PlanFacts, Share};
+use crate::plan::{MaxShare, PlanSummary};
 
 /// Up to so many users a yes is enough, if no administrator is among them.
 const MANY: u64 = 100;
 
 /// Whether the operator types the number of users instead of `y`. Where roles could not be read, the number alone tells.
-pub fn wants_number(facts: &PlanFacts, users: u64) -> bool {
+pub fn wants_number(facts: &PlanSummary, users: u64) -> bool {
     users > MANY || facts.administrators > 0
 }
 
 /// Why a plan is confirmed by a number of its own, also by a scheduled job (`--yes-i-mean`).
 #[derive(Clone, Debug, PartialEq)]
-pub enum Caution {
+pub enum ExtraConfirmation {
     /// Every user of the tenant is chosen.
     AllUsers,
     /// More than the share of the tenant's users that `--max-share` allows.
@@ -24,7 +24,7 @@ pub enum Caution {
         /// Users of the tenant.
         of: u64,
         /// What is allowed.
-        allowed: Share,
+        allowed: MaxShare,
     },
     /// More than half of the tenant's Global Administrators.
     GlobalAdministrators {
@@ -43,32 +43,32 @@ pub enum Caution {
 }
 
 /// Tenants that could lose most of their Global Administrators.
-fn of_tenants(facts: &PlanFacts) -> Option<Caution> {
+fn of_tenants(facts: &PlanSummary) -> Option<ExtraConfirmation> {
     let most = facts.tenants.iter().filter_map(|tenant| {
         let (among, of) = tenant.global_administrators.filter(|(among, of)| among.saturating_mul(2) > *of)?;
         Some((tenant.tenant.clone(), among, of))
     });
     let most: Vec<_> = most.collect();
     let first = most.first()?.clone();
-    Some(Caution::GlobalAdministratorsOf { tenants: most.len() as u64, first })
+    Some(ExtraConfirmation::GlobalAdministratorsOf { tenants: most.len() as u64, first })
 }
 
-impl Caution {
+impl ExtraConfirmation {
     /// What is to be cautious of in a plan of so many users.
     ///
     /// # Errors
     /// When the share of the tenant's users is to be limited, and nobody knows how many the tenant has.
     pub fn of(
-        facts: &PlanFacts,
+        facts: &PlanSummary,
         users: u64,
         all_users: bool,
-        max_share: Option<Share>,
-    ) -> Result<Vec<Caution>, String> {
+        max_share: Option<MaxShare>,
+    ) -> Result<Vec<ExtraConfirmation>, String> {
         let mut found = Vec::new();
         if users == 0 {
             return Ok(found);
         }
-        found.extend(all_users.then_some(Caution::AllUsers));
+        found.extend(all_users.then_some(ExtraConfirmation::AllUsers));
         if let Some(allowed) = max_share {
             let of = facts.tenant_users.ok_or_else(|| {
                 format!(
@@ -76,14 +76,18 @@ impl Caution {
                      needs the permission User.Read.All"
                 )
             })?;
-            found.extend(allowed.is_exceeded(users, of).then_some(Caution::Share { users, of, allowed }));
+            found.extend(allowed.is_exceeded(users, of).then_some(ExtraConfirmation::Share {
+                users,
+                of,
+                allowed,
+            }));
         }
         if !facts.tenants.is_empty() {
             found.extend(of_tenants(facts));
         } else if let Some((among, of)) =
             facts.global_administrators.filter(|(among, of)| among.saturating_mul(2) > *of)
         {
-            found.push(Caution::GlobalAdministrators { among, of });
+            found.push(ExtraConfirmation::GlobalAdministrators { among, of });
         }
         Ok(found)
     }
@@ -91,13 +95,13 @@ impl Caution {
     /// In one sentence, without its full stop.
     pub fn sentence(&self) -> String {
         match self {
-            Caution::AllUsers => "every user of the tenant is chosen (--all-users)".to_owned(),
-            Caution::Share { users, of, allowed } => format!(
+            ExtraConfirmation::AllUsers => "every user of the tenant is chosen (--all-users)".to_owned(),
+            ExtraConfirmation::Share { users, of, allowed } => format!(
                 "these are {} of the tenant's {}, more than --max-share {allowed}",
                 wording::count(*users),
                 wording::users(*of)
             ),
-            Caution::GlobalAdministratorsOf { tenants, first: (tenant, among, of) } => {
+            ExtraConfirmation::GlobalAdministratorsOf { tenants, first: (tenant, among, of) } => {
                 let more = match tenants {
                     1 => String::new(),
                     more => format!(", and more than half in {} other tenants", wording::count(more - 1)),
@@ -107,11 +111,11 @@ impl Caution {
                      emergencies out, use --protect"
                 )
             }
-            Caution::GlobalAdministrators { among, of } if among == of => format!(
+            ExtraConfirmation::GlobalAdministrators { among, of } if among == of => format!(
                 "these are all {of} Global Administrators of the tenant, those for emergencies among them; to keep some \
                  out, use --protect"
             ),
-            Caution::GlobalAdministrators { among, of } => format!(
+            ExtraConfirmation::GlobalAdministrators { among, of } => format!(
                 "{among} of the tenant's {of} Global Administrators are among them, more than half; to keep those for \
                  emergencies out, use --protect"
             ),
@@ -123,40 +127,40 @@ impl Caution {
 mod tests {
     use super::*;
 
-    fn of(facts: &PlanFacts, users: u64, share: Option<&str>) -> Vec<Caution> {
-        Caution::of(facts, users, false, share.map(|share| share.parse().unwrap())).unwrap()
+    fn of(facts: &PlanSummary, users: u64, share: Option<&str>) -> Vec<ExtraConfirmation> {
+        ExtraConfirmation::of(facts, users, false, share.map(|share| share.parse().unwrap())).unwrap()
     }
 
     #[test]
     fn many_users_or_any_administrator_want_the_number() {
-        let none = PlanFacts::default();
-        let one = PlanFacts { administrators: 1, ..PlanFacts::default() };
+        let none = PlanSummary::default();
+        let one = PlanSummary { administrators: 1, ..PlanSummary::default() };
         assert!(!wants_number(&none, 100) && wants_number(&none, 101) && wants_number(&one, 1));
     }
 
     #[test]
     fn more_than_half_is_too_much() {
         let facts =
-            |among, of| PlanFacts { global_administrators: Some((among, of)), ..PlanFacts::default() };
+            |among, of| PlanSummary { global_administrators: Some((among, of)), ..PlanSummary::default() };
         assert!(of(&facts(0, 0), 5, None).is_empty());
         assert!(of(&facts(1, 2), 5, None).is_empty());
-        assert_eq!(of(&facts(1, 1), 5, None), [Caution::GlobalAdministrators { among: 1, of: 1 }]);
-        assert_eq!(of(&facts(2, 3), 5, None), [Caution::GlobalAdministrators { among: 2, of: 3 }]);
+        assert_eq!(of(&facts(1, 1), 5, None), [ExtraConfirmation::GlobalAdministrators { among: 1, of: 1 }]);
+        assert_eq!(of(&facts(2, 3), 5, None), [ExtraConfirmation::GlobalAdministrators { among: 2, of: 3 }]);
     }
 
     #[test]
     fn a_share_is_of_the_tenant_and_must_be_known() {
-        let facts = PlanFacts { tenant_users: Some(100), ..PlanFacts::default() };
+        let facts = PlanSummary { tenant_users: Some(100), ..PlanSummary::default() };
         assert!(of(&facts, 10, Some("10%")).is_empty());
         assert_eq!(of(&facts, 11, Some("10%")).len(), 1);
-        let why = Caution::of(&PlanFacts::default(), 1, false, Some("10%".parse().unwrap()));
+        let why = ExtraConfirmation::of(&PlanSummary::default(), 1, false, Some("10%".parse().unwrap()));
         assert!(why.unwrap_err().contains("User.Read.All"));
     }
 
     #[test]
     fn nobody_is_nothing_to_be_cautious_of() {
-        let facts = PlanFacts { global_administrators: Some((0, 0)), ..PlanFacts::default() };
-        assert!(Caution::of(&facts, 0, true, Some("1%".parse().unwrap())).unwrap().is_empty());
-        assert_eq!(Caution::of(&facts, 1, true, None).unwrap(), [Caution::AllUsers]);
+        let facts = PlanSummary { global_administrators: Some((0, 0)), ..PlanSummary::default() };
+        assert!(ExtraConfirmation::of(&facts, 0, true, Some("1%".parse().unwrap())).unwrap().is_empty());
+        assert_eq!(ExtraConfirmation::of(&facts, 1, true, None).unwrap(), [ExtraConfirmation::AllUsers]);
     }
 }

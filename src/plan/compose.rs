@@ -5,21 +5,22 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-use super::ask::{Ask, Pages, Reading, Tell, find, resolve};
-use super::drafting::{Drafting, Finished, Rules};
-use super::gathered::Part;
+use super::ask::{DirectorySource, ProgressFn, ReadProgress, UserPages, find, resolve};
+use super::drafting::{BuiltPlan, PlanBuilder, RowRules};
+use super::gathered::InputPart;
 use super::guard::{EXCLUDED, FIRST, Guard, GuardError, PROTECTED, for_each_person, members};
-use super::order::First;
-use super::sources::{Place, Sources};
-use super::tenants::Tenants;
-use super::world::{Misses, Within, World, lacking};
+use super::order::FirstTargets;
+use super::sources::{SelectionState, Selections};
+use super::tenants::PlanTenants;
+use super::world::{PlanContext, TenantScope, UnresolvedEntries, lacking};
 use super::{
-    Draft, Gathered, Listed, Only, PlanError, PlanFacts, Resolution, Signed, Wishes, joined, notices,
+    AccountFilter, Draft, InputRows, ListEntry, ListResolution, Operator, PlanError, PlanOptions,
+    PlanSummary, joined, notices,
 };
-use crate::directory::{Admins, Budget, Person, Resolved, Selector, UserReads};
+use crate::directory::{Budget, DirectoryUser, PrivilegedUsers, ResolvedId, Selector, UserReadScope};
 use crate::event::TenantIndex;
-use crate::intake::{Row, Verdict};
-use crate::journal::Sharded;
+use crate::intake::{InputRow, RowStatus};
+use crate::journal::ShardRecord;
 use crate::together::together;
 use crate::user_id::{UserId, clean, unwrap_address};
 
@@ -39,54 +40,54 @@ const TENANTS_AT_ONCE: usize = 32;
 const CHUNKS: usize = 8;
 
 /// A tenant, once all is known that must be known before the first row.
-struct Ready<'a, D> {
-    world: World<'a, D>,
-    rules: Rules,
-    facts: PlanFacts,
+struct PreparedPlan<'a, D> {
+    world: PlanContext<'a, D>,
+    rules: RowRules,
+    facts: PlanSummary,
 }
 
 /// Makes the plan.
-pub(super) async fn compose<D: Ask>(
-    mut gathered: Gathered,
-    wishes: &Wishes,
-    tenants: &Tenants<'_, D>,
-    tell: Tell<'_>,
+pub(super) async fn compose<D: DirectorySource>(
+    mut gathered: InputRows,
+    wishes: &PlanOptions,
+    tenants: &PlanTenants<'_, D>,
+    tell: ProgressFn<'_>,
 ) -> Result<Draft, PlanError> {
     // Whoever writes `me` means themselves, by whatever name they stand in the list again.
     let include_self = wishes.include_self || gathered.names_me;
-    let wishes = &Wishes { include_self, ..wishes.clone() };
+    let wishes = &PlanOptions { include_self, ..wishes.clone() };
     let (mut rows, elsewhere, part) = (gathered.rows()?, gathered.elsewhere()?, gathered.part.take());
-    let first: Vec<Row> = rows.by_ref().take(TRIED).collect::<Result<_, _>>()?;
+    let first: Vec<InputRow> = rows.by_ref().take(TRIED).collect::<Result<_, _>>()?;
     let firsts = firsts(&gathered, tenants, &first);
     let mut rows = first.into_iter().map(Ok).chain(rows);
     let misses = RefCell::default();
     let budget = Budget::default();
-    let known = Known { firsts: &firsts, budget: &budget };
+    let known = KnownUsers { firsts: &firsts, budget: &budget };
     let (ready, mut closed) = prepare(&gathered, wishes, tenants, &known, &misses, tell).await?;
     let warnings = unknown_entries(misses.take(), &closed)?;
     let (mut worlds, mut rules, mut each) = (Vec::new(), Vec::new(), Vec::new());
-    for Ready { world, rules: these, facts } in ready {
+    for PreparedPlan { world, rules: these, facts } in ready {
         worlds.push(world);
         rules.push(these);
         each.push(facts);
     }
-    let facts = PlanFacts { selection: gathered.names.clone(), ..PlanFacts::default() };
+    let facts = PlanSummary { selection: gathered.names.clone(), ..PlanSummary::default() };
     let selections = wishes.selectors.iter().map(Selector::to_string);
     let files = gathered.names.len();
-    let names = Sources::new(gathered.names, selections);
-    let sharded = part.as_ref().map(|part| Sharded {
+    let names = Selections::new(gathered.names, selections);
+    let sharded = part.as_ref().map(|part| ShardRecord {
         shard: part.shard,
         input_rows: gathered.input_rows,
         sources: names.all().to_vec(),
     });
-    let facts = PlanFacts { sharded, ..facts };
+    let facts = PlanSummary { sharded, ..facts };
     let keys = tenants.all.iter().map(|tenant| tenant.key.clone()).collect();
-    let mut drafting = Drafting::new(rules, keys, names, gathered.columns.len(), facts);
+    let mut drafting = PlanBuilder::new(rules, keys, names, gathered.columns.len(), facts);
     let what = "the users of the input";
     let (mut so_far, of) = (0, Some(gathered.users));
     let chunk_size = CHUNK * worlds.len().min(CHUNKS);
     loop {
-        let chunk: Vec<Row> = rows.by_ref().take(chunk_size).collect::<Result<_, _>>()?;
+        let chunk: Vec<InputRow> = rows.by_ref().take(chunk_size).collect::<Result<_, _>>()?;
         if chunk.is_empty() {
             break;
         }
@@ -96,8 +97,8 @@ pub(super) async fn compose<D: Ask>(
             drafting.row(row, place, found.as_ref())?;
         }
         so_far += found.iter().flatten().count() as u64;
-        if worlds.iter().any(World::is_resolved) {
-            tell(&Reading { what, so_far, of });
+        if worlds.iter().any(PlanContext::is_resolved) {
+            tell(&ReadProgress { what, so_far, of });
         }
     }
     for row in elsewhere {
@@ -105,10 +106,10 @@ pub(super) async fn compose<D: Ask>(
         drafting.overhear(&row, tenants.places.of(row.tenant.as_deref()).ok());
     }
     for (at, selector) in wishes.selectors.iter().enumerate() {
-        let asked = Asked { selector, source: files + at, part: part.as_ref() };
+        let asked = TenantLookup { selector, source: files + at, part: part.as_ref() };
         select(&asked, wishes, &worlds[0], &mut drafting, tell).await?;
     }
-    let Finished { spool, drafted, mut facts, each: counted } = drafting.finish()?;
+    let BuiltPlan { spool, drafted, mut facts, each: counted } = drafting.finish()?;
     for (world, facts) in worlds.iter().zip(&mut each) {
         facts.unchecked.extend(world.lost.line());
     }
@@ -132,7 +133,7 @@ pub(super) async fn compose<D: Ask>(
 }
 
 /// The first users of each tenant.
-fn firsts<D>(gathered: &Gathered, tenants: &Tenants<'_, D>, rows: &[Row]) -> Vec<Vec<UserId>> {
+fn firsts<D>(gathered: &InputRows, tenants: &PlanTenants<'_, D>, rows: &[InputRow]) -> Vec<Vec<UserId>> {
     let mut firsts: Vec<Vec<UserId>> = vec![Vec::new(); tenants.all.len()];
     for named in gathered.named.iter().flat_map(|tenants| tenants.all()) {
         if let Ok(place) = tenants.places.of(Some(&named.name.to_string())) {
@@ -154,7 +155,7 @@ fn firsts<D>(gathered: &Gathered, tenants: &Tenants<'_, D>, rows: &[Row]) -> Vec
 }
 
 /// What is known before any tenant is asked.
-struct Known<'a> {
+struct KnownUsers<'a> {
     /// The first users of each tenant.
     firsts: &'a [Vec<UserId>],
     /// What look-ups that only inform may lose, in all tenants together.
@@ -163,52 +164,59 @@ struct Known<'a> {
 
 /// Gets all tenants ready, side by side. One whose directory can't be read is closed where there are others: nothing is
 /// sent there, and they go on.
-async fn prepare<'a, D: Ask>(
-    gathered: &Gathered,
-    wishes: &Wishes,
-    tenants: &'a Tenants<'a, D>,
-    known: &Known<'_>,
-    misses: &'a RefCell<Misses>,
-    tell: Tell<'_>,
-) -> Result<(Vec<Ready<'a, D>>, Closed), PlanError> {
+async fn prepare<'a, D: DirectorySource>(
+    gathered: &InputRows,
+    wishes: &PlanOptions,
+    tenants: &'a PlanTenants<'a, D>,
+    known: &KnownUsers<'_>,
+    misses: &'a RefCell<UnresolvedEntries>,
+    tell: ProgressFn<'_>,
+) -> Result<(Vec<PreparedPlan<'a, D>>, ClosedTenant), PlanError> {
     let several = tenants.all.len() > 1;
     let nobody = gathered.users == 0 && !wishes.name_anybody();
     // There is nothing to compare one user with.
     let compares =
         wishes.look_up || gathered.users > 1 || !wishes.protect.is_empty() || !wishes.exclude.is_empty();
-    let quietly: Tell<'_> = &|_| {};
+    let quietly: ProgressFn<'_> = &|_| {};
     let tell = if several { quietly } else { tell };
-    let unasked = |within| World::unasked(None, wishes.allow_empty, within);
+    let unasked = |within| PlanContext::unasked(None, wishes.allow_empty, within);
     let tried = together(
         TENANTS_AT_ONCE,
         tenants.all.iter().enumerate().map(|(at, tenant)| {
-            let within = Within {
+            let within = TenantScope {
                 tenant: at as TenantIndex,
                 places: Some(&tenants.places),
                 misses: several.then_some(misses),
             };
             async move {
                 if tenant.closed {
-                    return Ok(Ready {
+                    return Ok(PreparedPlan {
                         world: unasked(within),
-                        rules: Rules::default(),
-                        facts: PlanFacts::default(),
+                        rules: RowRules::default(),
+                        facts: PlanSummary::default(),
                     });
                 }
                 let directory = tenant.directory.filter(|_| !nobody);
-                let world =
-                    World::find_out(directory, wishes, &known.firsts[at], compares, within, known.budget)
-                        .await?;
-                let mut facts = PlanFacts { resolution: world.resolution.clone(), ..PlanFacts::default() };
+                let world = PlanContext::find_out(
+                    directory,
+                    wishes,
+                    &known.firsts[at],
+                    compares,
+                    within,
+                    known.budget,
+                )
+                .await?;
+                let mut facts =
+                    PlanSummary { resolution: world.resolution.clone(), ..PlanSummary::default() };
                 let rules = rules(wishes, &tenant.signed, &world, tell, &mut facts).await?;
-                Ok(Ready { world, rules, facts })
+                Ok(PreparedPlan { world, rules, facts })
             }
         }),
     )
     .await;
-    let (mut ready, mut closed) = (Vec::new(), Closed::default());
+    let (mut ready, mut closed) = (Vec::new(), ClosedTenant::default());
     for (at, tried) in tried.into_iter().enumerate() {
-        let within = Within {
+        let within = TenantScope {
             tenant: at as TenantIndex,
             places: Some(&tenants.places),
             misses: several.then_some(misses),
@@ -218,7 +226,11 @@ async fn prepare<'a, D: Ask>(
             Ok(ready) => ready,
             Err(why) if several && is_of_one(&why) => {
                 closed.close(at as TenantIndex, &why);
-                Ready { world: unasked(within), rules: Rules::default(), facts: PlanFacts::default() }
+                PreparedPlan {
+                    world: unasked(within),
+                    rules: RowRules::default(),
+                    facts: PlanSummary::default(),
+                }
             }
             Err(why) => return Err(why),
         });
@@ -233,13 +245,13 @@ fn is_of_one(why: &PlanError) -> bool {
 
 /// The tenants in which nothing is sent because nobody could be looked up there.
 #[derive(Debug, Default)]
-pub(super) struct Closed {
+pub(super) struct ClosedTenant {
     pub(super) reasons: BTreeMap<TenantIndex, String>,
     /// Whether there is any, those that were closed before the plan among them.
     any: bool,
 }
 
-impl Closed {
+impl ClosedTenant {
     fn close(&mut self, tenant: TenantIndex, why: &PlanError) {
         self.any = true;
         self.reasons.entry(tenant).or_insert_with(|| why.to_string());
@@ -247,7 +259,7 @@ impl Closed {
 }
 
 /// What lists name and no tenant knows: an error, unless it may be known where nothing is sent.
-fn unknown_entries(misses: Misses, closed: &Closed) -> Result<Vec<String>, PlanError> {
+fn unknown_entries(misses: UnresolvedEntries, closed: &ClosedTenant) -> Result<Vec<String>, PlanError> {
     let mut warnings = Vec::new();
     for why in misses.into_unknown() {
         if !closed.any {
@@ -262,13 +274,13 @@ fn unknown_entries(misses: Misses, closed: &Closed) -> Result<Vec<String>, PlanE
 
 /// Whom each row names, asked in its tenant; all tenants side by side. A tenant whose directory fails is closed where
 /// there are others.
-async fn look_up_all<D: Ask>(
-    worlds: &[World<'_, D>],
-    closed: &mut Closed,
+async fn look_up_all<D: DirectorySource>(
+    worlds: &[PlanContext<'_, D>],
+    closed: &mut ClosedTenant,
     by_name: bool,
-    rows: &[Row],
+    rows: &[InputRow],
     places: &[Result<TenantIndex, String>],
-) -> Result<Vec<Option<Resolved>>, PlanError> {
+) -> Result<Vec<Option<ResolvedId>>, PlanError> {
     let mut of: BTreeMap<TenantIndex, Vec<usize>> = BTreeMap::new();
     for (at, place) in places.iter().enumerate() {
         if let Ok(place) = place
@@ -278,11 +290,11 @@ async fn look_up_all<D: Ask>(
         }
     }
     let asked = of.iter().map(|(tenant, places)| {
-        let rows: Vec<&Row> = places.iter().map(|at| &rows[*at]).collect();
+        let rows: Vec<&InputRow> = places.iter().map(|at| &rows[*at]).collect();
         async move { look_up(&worlds[*tenant as usize], by_name, &rows).await }
     });
     let answers = together(TENANTS_AT_ONCE, asked).await;
-    let mut found: Vec<Option<Resolved>> = vec![None; rows.len()];
+    let mut found: Vec<Option<ResolvedId>> = vec![None; rows.len()];
     for ((tenant, places), answer) in of.iter().zip(answers) {
         match answer {
             Ok(people) => places.iter().zip(people).for_each(|(at, person)| found[*at] = person),
@@ -294,7 +306,7 @@ async fn look_up_all<D: Ask>(
 }
 
 /// The users of all tenants in which something is sent; none where nobody is asked.
-async fn count_users<D: Ask>(worlds: &[World<'_, D>]) -> Result<Option<u64>, PlanError> {
+async fn count_users<D: DirectorySource>(worlds: &[PlanContext<'_, D>]) -> Result<Option<u64>, PlanError> {
     let asked = worlds.iter().map(|world| async move {
         match world.directory {
             Some(directory) => directory.count_users().await.map(Some).map_err(PlanError::Uncounted),
@@ -310,31 +322,31 @@ async fn count_users<D: Ask>(worlds: &[World<'_, D>]) -> Result<Option<u64>, Pla
 }
 
 /// Looks up all that must be known before the first row.
-async fn rules<D: Ask>(
-    wishes: &Wishes,
-    signed: &Signed,
-    world: &World<'_, D>,
-    tell: Tell<'_>,
-    facts: &mut PlanFacts,
-) -> Result<Rules, PlanError> {
+async fn rules<D: DirectorySource>(
+    wishes: &PlanOptions,
+    signed: &Operator,
+    world: &PlanContext<'_, D>,
+    tell: ProgressFn<'_>,
+    facts: &mut PlanSummary,
+) -> Result<RowRules, PlanError> {
     let loaded = Guard::load(wishes, signed, world, tell).await?;
     facts.unchecked = loaded.unchecked;
     let first = first(&wishes.first, world, tell).await?;
     let admins = admins(wishes, world, facts).await;
-    let told = world.resolving().is_some_and(|directory| directory.user_reads() != UserReads::Basic);
+    let told = world.resolving().is_some_and(|directory| directory.user_reads() != UserReadScope::Basic);
     let only = wishes.only;
-    Ok(Rules { guard: loaded.guard, first, admins, only, told, admins_first: wishes.admins_first })
+    Ok(RowRules { guard: loaded.guard, first, admins, only, told, admins_first: wishes.admins_first })
 }
 
-async fn first<D: Ask>(
-    entries: &[Listed],
-    world: &World<'_, D>,
-    tell: Tell<'_>,
-) -> Result<First, GuardError> {
-    let mut first = First::default();
+async fn first<D: DirectorySource>(
+    entries: &[ListEntry],
+    world: &PlanContext<'_, D>,
+    tell: ProgressFn<'_>,
+) -> Result<FirstTargets, GuardError> {
+    let mut first = FirstTargets::default();
     for (number, entry) in (0..).zip(entries) {
         // Rows that are not looked up may name a member by another id than the group does.
-        if matches!(entry, Listed::Of(_)) && !world.is_resolved() {
+        if matches!(entry, ListEntry::Of(_)) && !world.is_resolved() {
             let entry = entry.to_string();
             return Err(GuardError::Directory { list: FIRST, entry, source: lacking() });
         }
@@ -349,13 +361,17 @@ async fn first<D: Ask>(
 
 /// Who holds roles, as far as that is to be learned. It informs, also where administrators are to go first: without it
 /// they go in their order, and that is told.
-async fn admins<D: Ask>(wishes: &Wishes, world: &World<'_, D>, facts: &mut PlanFacts) -> Option<Admins> {
+async fn admins<D: DirectorySource>(
+    wishes: &PlanOptions,
+    world: &PlanContext<'_, D>,
+    facts: &mut PlanSummary,
+) -> Option<PrivilegedUsers> {
     let order = |line: String| match wishes.admins_first {
         true => format!("{line}: --admins-first puts nobody first whose role is not known"),
         false => line,
     };
     let Some(directory) = world.informing() else {
-        if wishes.admins_first && matches!(world.resolution, Resolution::Impossible(_)) {
+        if wishes.admins_first && matches!(world.resolution, ListResolution::Impossible(_)) {
             facts.unchecked.push(order("who holds roles (users can't be read)".to_owned()));
         }
         return None;
@@ -383,15 +399,15 @@ async fn admins<D: Ask>(wishes: &Wishes, world: &World<'_, D>, facts: &mut PlanF
 const GLOBAL_UNKNOWN: &str = "how many of the Global Administrators are among them";
 
 /// Whom each row names; none for rows that name nobody, and where the directory is not asked.
-async fn look_up<D: Ask>(
-    world: &World<'_, D>,
+async fn look_up<D: DirectorySource>(
+    world: &PlanContext<'_, D>,
     by_name: bool,
-    rows: &[&Row],
-) -> Result<Vec<Option<Resolved>>, PlanError> {
-    let mut found: Vec<Option<Resolved>> = vec![None; rows.len()];
+    rows: &[&InputRow],
+) -> Result<Vec<Option<ResolvedId>>, PlanError> {
+    let mut found: Vec<Option<ResolvedId>> = vec![None; rows.len()];
     let Some(directory) = world.resolving() else { return Ok(found) };
     let (mut ids, mut names) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
-    for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.verdict == Verdict::Read) {
+    for (at, row) in rows.iter().enumerate().filter(|(_, row)| row.verdict == RowStatus::Read) {
         match UserId::read(&row.id) {
             Ok(UserId::Principal(_)) | Err(_) if by_name && is_name(&row.id) => {
                 names.0.push(unwrap_address(&row.id).unwrap_or_else(|| clean(&row.id)).to_owned());
@@ -404,7 +420,7 @@ async fn look_up<D: Ask>(
             Err(_) => {}
         }
     }
-    let mut put = |places: Vec<usize>, answers: Vec<Resolved>| {
+    let mut put = |places: Vec<usize>, answers: Vec<ResolvedId>| {
         for (at, answer) in places.into_iter().zip(answers) {
             found[at] = Some(answer);
         }
@@ -426,7 +442,7 @@ async fn look_up<D: Ask>(
 }
 
 /// Whom ids name, where nothing depends on it. After a failure nobody more is asked for.
-async fn inform<D: Ask>(world: &World<'_, D>, ids: &[UserId]) -> Option<Vec<Resolved>> {
+async fn inform<D: DirectorySource>(world: &PlanContext<'_, D>, ids: &[UserId]) -> Option<Vec<ResolvedId>> {
     let users = ids.len() as u64;
     let Some(directory) = world.informing().filter(|_| !world.lost.is_any()) else {
         world.lost.add(users, None);
@@ -451,13 +467,13 @@ fn is_name(text: &str) -> bool {
 ///
 /// # Errors
 /// When a list can't be read, or holds a line that names nobody.
-pub fn check_lists(wishes: &Wishes) -> Result<(), PlanError> {
+pub fn check_lists(wishes: &PlanOptions) -> Result<(), PlanError> {
     let lists = [(PROTECTED, &wishes.protect), (EXCLUDED, &wishes.exclude), (FIRST, &wishes.first)];
     for (list, entries) in lists {
         for entry in entries {
             let is_pipe =
                 |path: &Path| std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
-            if !matches!(entry, Listed::File(path) if is_pipe(path)) {
+            if !matches!(entry, ListEntry::File(path) if is_pipe(path)) {
                 members(list, entry)?;
             }
         }
@@ -466,21 +482,21 @@ pub fn check_lists(wishes: &Wishes) -> Result<(), PlanError> {
 }
 
 /// A selection.
-struct Asked<'a> {
+struct TenantLookup<'a> {
     selector: &'a Selector,
     /// Its number among the sources.
     source: usize,
     /// The part of it that is wanted, where not all of it is.
-    part: Option<&'a Part>,
+    part: Option<&'a InputPart>,
 }
 
 /// Takes in whom a selection finds.
-async fn select<D: Ask>(
-    asked: &Asked<'_>,
-    wishes: &Wishes,
-    world: &World<'_, D>,
-    drafting: &mut Drafting,
-    tell: Tell<'_>,
+async fn select<D: DirectorySource>(
+    asked: &TenantLookup<'_>,
+    wishes: &PlanOptions,
+    world: &PlanContext<'_, D>,
+    drafting: &mut PlanBuilder,
+    tell: ProgressFn<'_>,
 ) -> Result<(), PlanError> {
     let directory = world.directory.ok_or(PlanError::NoDirectory)?;
     let mut pages = directory.people(asked.selector).await?;
@@ -493,11 +509,11 @@ async fn select<D: Ask>(
                 continue;
             }
             match asked.part.is_none_or(|part| part.holds(&UserId::Object(person.id))) {
-                true => drafting.person(person, Place::new(asked.source, known.len() as u64))?,
+                true => drafting.person(person, SelectionState::new(asked.source, known.len() as u64))?,
                 false => drafting.overhear_person(person),
             }
         }
-        tell(&Reading { what: &what, so_far: known.len() as u64, of: pages.expected() });
+        tell(&ReadProgress { what: &what, so_far: known.len() as u64, of: pages.expected() });
     }
     if pages.missing() > 0 {
         let missing = crate::console::wording::users(pages.missing());
@@ -515,15 +531,16 @@ async fn select<D: Ask>(
 
 /// Looks up those of whom a list tells too little: one of roles or of risk has no kinds of accounts.
 /// Where the plan does not ask for kinds, that only informs.
-async fn whole<D: Ask>(
-    mut page: Vec<Person>,
-    only: Only,
-    world: &World<'_, D>,
-) -> Result<Vec<Person>, PlanError> {
-    let Some(directory) = world.resolving().filter(|asked| asked.user_reads() != UserReads::Basic) else {
+async fn whole<D: DirectorySource>(
+    mut page: Vec<DirectoryUser>,
+    only: AccountFilter,
+    world: &PlanContext<'_, D>,
+) -> Result<Vec<DirectoryUser>, PlanError> {
+    let Some(directory) = world.resolving().filter(|asked| asked.user_reads() != UserReadScope::Basic) else {
         return Ok(page);
     };
-    let bare = |person: &Person| person.upn.is_none() || person.guest.is_none() || person.enabled.is_none();
+    let bare =
+        |person: &DirectoryUser| person.upn.is_none() || person.guest.is_none() || person.enabled.is_none();
     let (places, ids): (Vec<usize>, Vec<UserId>) = page
         .iter()
         .enumerate()
@@ -533,12 +550,12 @@ async fn whole<D: Ask>(
     if ids.is_empty() {
         return Ok(page);
     }
-    let found = match only == Only::default() {
+    let found = match only == AccountFilter::default() {
         true => inform(world, &ids).await.unwrap_or_default(),
         false => resolve(directory, &ids).await?,
     };
     for (at, found) in places.into_iter().zip(found) {
-        if let Resolved::Person(person) = found {
+        if let ResolvedId::Person(person) = found {
             page[at] = person;
         }
     }
@@ -546,9 +563,9 @@ async fn whole<D: Ask>(
 }
 
 /// Whether ids were compared as they are written although somebody could have been asked.
-pub(super) fn impossible(resolution: &Resolution) -> Option<&str> {
+pub(super) fn impossible(resolution: &ListResolution) -> Option<&str> {
     match resolution {
-        Resolution::Impossible(why) => Some(why),
-        Resolution::Full | Resolution::NotAsked => None,
+        ListResolution::Impossible(why) => Some(why),
+        ListResolution::Full | ListResolution::NotAsked => None,
     }
 }

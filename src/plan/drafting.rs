@@ -3,16 +3,16 @@
 use std::collections::HashSet;
 
 use super::ask::{ids_of, known_as};
-use super::guard::{Guard, Named, SPARED};
-use super::order::{Ends, First, Rank};
-use super::seen::Seen;
-use super::sources::{Place, Sources};
-use super::{LeftOut, Only, PlanError, PlanFacts, PlanRow, Target};
-use crate::directory::{Admins, DirectoryError, Need, Person, Resolved};
+use super::guard::{Guard, GuardedId, SPARED};
+use super::order::{FirstTargets, HeadTail, TargetRank};
+use super::seen::DedupIndex;
+use super::sources::{SelectionState, Selections};
+use super::{AccountFilter, LeftOutReason, PlanError, PlanRow, PlanSummary, Target};
+use crate::directory::{DirectoryError, DirectoryUser, Permission, PrivilegedUsers, ResolvedId};
 use crate::event::TenantIndex;
 use crate::files::TemporaryFile;
-use crate::intake::{Row, Verdict};
-use crate::journal::{Counted, ListRecord};
+use crate::intake::{InputRow, RowStatus};
+use crate::journal::{ListRecord, RecordedCounts};
 use crate::outcome::Outcome;
 use crate::user_id::{InvalidUserId, UserId, explain, names_external, unwrap_address};
 
@@ -35,16 +35,16 @@ const MISSING_SHOWN: usize = 3;
 
 /// What is kept in memory while rows come in.
 #[derive(Default)]
-pub(super) struct Drafted {
+pub(super) struct DraftedRows {
     pub(super) targets: Vec<Target>,
-    pub(super) ranks: Vec<Rank>,
-    pub(super) places: Vec<Place>,
+    pub(super) ranks: Vec<TargetRank>,
+    pub(super) places: Vec<SelectionState>,
     pub(super) rows: u64,
     /// Rows that selections gave.
     pub(super) selected: u64,
     /// Rows, and users of selections, that are in other shards.
     pub(super) elsewhere: u64,
-    pub(super) left_out: Counted,
+    pub(super) left_out: RecordedCounts,
     pub(super) external: u64,
     pub(super) first_invalid: Option<String>,
     pub(super) bad_priorities: u64,
@@ -58,55 +58,55 @@ pub(super) struct Drafted {
 
 /// By which rules rows are sorted.
 #[derive(Default)]
-pub(super) struct Rules {
+pub(super) struct RowRules {
     pub(super) guard: Guard,
-    pub(super) first: First,
-    pub(super) admins: Option<Admins>,
-    pub(super) only: Only,
+    pub(super) first: FirstTargets,
+    pub(super) admins: Option<PrivilegedUsers>,
+    pub(super) only: AccountFilter,
     /// Whether the directory tells what kind of account somebody has.
     pub(super) told: bool,
     pub(super) admins_first: bool,
 }
 
-impl Rules {
-    fn roles_of(&self, person: &Person) -> Option<&[String]> {
+impl RowRules {
+    fn roles_of(&self, person: &DirectoryUser) -> Option<&[String]> {
         self.admins.as_ref()?.roles.get(&person.id).map(Vec::as_slice)
     }
 }
 
 /// What is counted of one tenant.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Each {
+pub(super) struct RowFn {
     pub(super) users: u64,
     /// Global Administrators among them, and those that the tenant has; none where roles are not known.
     pub(super) global_administrators: Option<(u64, u64)>,
 }
 
 /// A plan while rows come in.
-pub(super) struct Drafting {
+pub(super) struct PlanBuilder {
     /// Those of each tenant, in the order of the plan's.
-    rules: Vec<Rules>,
+    rules: Vec<RowRules>,
     /// What each is called in the plan.
     tenants: Vec<String>,
     /// What is counted of each alone.
-    each: Vec<Each>,
-    names: Sources,
+    each: Vec<RowFn>,
+    names: Selections,
     columns: usize,
-    seen: Seen,
-    ends: Ends,
+    seen: DedupIndex,
+    ends: HeadTail,
     protected: HashSet<(TenantIndex, UserId)>,
     pub(super) spool: csv::Writer<TemporaryFile>,
-    pub(super) drafted: Drafted,
-    pub(super) facts: PlanFacts,
+    pub(super) drafted: DraftedRows,
+    pub(super) facts: PlanSummary,
 }
 
 /// Somebody who may become a target.
-struct Candidate<'a> {
+struct RowCandidate<'a> {
     /// In which tenant.
     tenant: TenantIndex,
     /// The id to send by.
     user: UserId,
-    person: Option<&'a Person>,
+    person: Option<&'a DirectoryUser>,
     /// All ids that are known, `user` first.
     ids: Vec<UserId>,
     perhaps: Vec<UserId>,
@@ -114,20 +114,20 @@ struct Candidate<'a> {
     external_hint: Option<bool>,
     priority: Option<&'a str>,
     /// What the directory said where it knows nobody.
-    absent: Option<&'a Resolved>,
+    absent: Option<&'a ResolvedId>,
 }
 
-impl Drafting {
+impl PlanBuilder {
     /// For rows with so many columns of their own, in tenants with these rules and keys.
     pub(super) fn new(
-        rules: Vec<Rules>,
+        rules: Vec<RowRules>,
         tenants: Vec<String>,
-        names: Sources,
+        names: Selections,
         columns: usize,
-        facts: PlanFacts,
-    ) -> Drafting {
+        facts: PlanSummary,
+    ) -> PlanBuilder {
         let spool = TemporaryFile::new(SPOOL_IN_MEMORY);
-        let each = rules.iter().map(|rules| Each {
+        let each = rules.iter().map(|rules| RowFn {
             users: 0,
             // Of a list with gaps, those who are known count; none of them tells nothing.
             global_administrators: rules
@@ -136,17 +136,17 @@ impl Drafting {
                 .filter(|admins| !(admins.global_unsure && admins.global.is_empty()))
                 .map(|admins| (0, admins.global.len() as u64)),
         });
-        Drafting {
+        PlanBuilder {
             each: each.collect(),
             rules,
             tenants,
             names,
             columns,
-            seen: Seen::default(),
-            ends: Ends::default(),
+            seen: DedupIndex::default(),
+            ends: HeadTail::default(),
             protected: HashSet::new(),
             spool: csv::WriterBuilder::new().has_headers(false).from_writer(spool),
-            drafted: Drafted::default(),
+            drafted: DraftedRows::default(),
             facts,
         }
     }
@@ -155,46 +155,46 @@ impl Drafting {
     /// where that was asked.
     pub(super) fn row(
         &mut self,
-        row: &Row,
+        row: &InputRow,
         tenant: Result<TenantIndex, String>,
-        found: Option<&Resolved>,
+        found: Option<&ResolvedId>,
     ) -> Result<(), PlanError> {
-        let place = Place::new(row.source, row.line);
+        let place = SelectionState::new(row.source, row.line);
         let mut planned = PlanRow::from_row(row, &self.names.name(place).to_string());
         if let Ok(tenant) = tenant {
             planned.tenant.clone_from(&self.tenants[tenant as usize]);
         }
         let left_out = match &row.verdict {
-            Verdict::Excluded(why) => {
+            RowStatus::Excluded(why) => {
                 if let Ok(tenant) = tenant {
                     self.learn(row, tenant);
                 }
-                Some(LeftOut::new(Outcome::Excluded, why.clone()))
+                Some(LeftOutReason::new(Outcome::Excluded, why.clone()))
             }
-            Verdict::Unreadable(why) => Some(LeftOut::new(Outcome::Invalid, why.clone())),
-            Verdict::Read => match tenant.and_then(|tenant| candidate(row, tenant, found)) {
+            RowStatus::Unreadable(why) => Some(LeftOutReason::new(Outcome::Invalid, why.clone())),
+            RowStatus::Read => match tenant.and_then(|tenant| candidate(row, tenant, found)) {
                 Ok(candidate) => self.sort(&candidate, &mut planned, place)?,
-                Err(why) => Some(LeftOut::new(Outcome::Invalid, why)),
+                Err(why) => Some(LeftOutReason::new(Outcome::Invalid, why)),
             },
         };
         self.keep(planned, left_out)
     }
 
     /// Takes in what a row of another shard calls its user: whoever is listed is so under that id here, too.
-    pub(super) fn overhear(&mut self, row: &Row, tenant: Option<TenantIndex>) {
+    pub(super) fn overhear(&mut self, row: &InputRow, tenant: Option<TenantIndex>) {
         self.drafted.elsewhere += 1;
-        if let (false, Some(tenant)) = (matches!(row.verdict, Verdict::Unreadable(_)), tenant) {
+        if let (false, Some(tenant)) = (matches!(row.verdict, RowStatus::Unreadable(_)), tenant) {
             self.learn(row, tenant);
         }
     }
 
     /// The same of a user of another shard.
-    pub(super) fn overhear_person(&mut self, person: &Person) {
+    pub(super) fn overhear_person(&mut self, person: &DirectoryUser) {
         self.drafted.elsewhere += 1;
         self.rules[0].guard.learn(&ids_of(person).collect::<Vec<UserId>>());
     }
 
-    fn learn(&mut self, row: &Row, tenant: TenantIndex) {
+    fn learn(&mut self, row: &InputRow, tenant: TenantIndex) {
         if let Ok(user) = UserId::read(&row.id) {
             let others = row.also.iter().chain(&row.perhaps).filter_map(|text| UserId::read(text).ok());
             let guard = &mut self.rules[tenant as usize].guard;
@@ -203,7 +203,7 @@ impl Drafting {
     }
 
     /// Decides what becomes of somebody whom a selection found.
-    pub(super) fn person(&mut self, person: &Person, place: Place) -> Result<(), PlanError> {
+    pub(super) fn person(&mut self, person: &DirectoryUser, place: SelectionState) -> Result<(), PlanError> {
         let id = UserId::Object(person.id);
         let mut planned = PlanRow {
             tenant: self.tenants[0].clone(),
@@ -213,7 +213,7 @@ impl Drafting {
             ..PlanRow::default()
         };
         // Selections are of one tenant alone.
-        let candidate = Candidate {
+        let candidate = RowCandidate {
             tenant: 0,
             user: id,
             person: Some(person),
@@ -230,7 +230,7 @@ impl Drafting {
     }
 
     /// Looks back once all rows are in, and gives the facts.
-    pub(super) fn finish(mut self) -> Result<Finished, PlanError> {
+    pub(super) fn finish(mut self) -> Result<BuiltPlan, PlanError> {
         let (seen, targets) = (&self.seen, &self.drafted.targets);
         for (tenant, rules) in (0..).zip(&self.rules) {
             rules.guard.look_back(|id| seen.names_target(tenant, id, targets))?;
@@ -239,10 +239,10 @@ impl Drafting {
         for list in self.rules.iter().flat_map(|rules| rules.guard.lists()) {
             merge(&mut self.facts.lists, list);
         }
-        Ok(Finished { spool: self.spool, drafted: self.drafted, facts: self.facts, each: self.each })
+        Ok(BuiltPlan { spool: self.spool, drafted: self.drafted, facts: self.facts, each: self.each })
     }
 
-    fn keep(&mut self, mut planned: PlanRow, left_out: Option<LeftOut>) -> Result<(), PlanError> {
+    fn keep(&mut self, mut planned: PlanRow, left_out: Option<LeftOutReason>) -> Result<(), PlanError> {
         self.drafted.rows += 1;
         if let Some(left_out) = left_out {
             *self.drafted.left_out.entry(left_out.outcome).or_default() += 1;
@@ -256,11 +256,11 @@ impl Drafting {
 
     fn sort(
         &mut self,
-        somebody: &Candidate<'_>,
+        somebody: &RowCandidate<'_>,
         planned: &mut PlanRow,
-        place: Place,
-    ) -> Result<Option<LeftOut>, PlanError> {
-        let Candidate { tenant, user, ids, perhaps, .. } = somebody;
+        place: SelectionState,
+    ) -> Result<Option<LeftOutReason>, PlanError> {
+        let RowCandidate { tenant, user, ids, perhaps, .. } = somebody;
         let rules = &mut self.rules[*tenant as usize];
         planned.user_id = user.to_string();
         if let Some(person) = somebody.person {
@@ -273,7 +273,7 @@ impl Drafting {
         if let Some(why) =
             somebody.person.map(|person| rules.only.reason(person, rules.told)).transpose()?.flatten()
         {
-            return Ok(Some(LeftOut::new(Outcome::Excluded, why.to_owned())));
+            return Ok(Some(LeftOutReason::new(Outcome::Excluded, why.to_owned())));
         }
         // Of duplicates, too: what they call their target counts as much.
         if !rules.guard.is_empty() {
@@ -281,13 +281,16 @@ impl Drafting {
         }
         if let Some(first) = self.seen.find(*tenant, user, &self.drafted.targets) {
             let line = self.names.name(self.drafted.places[first as usize]);
-            return Ok(Some(LeftOut::new(Outcome::Duplicate, format!("named before (by line {line})"))));
+            return Ok(Some(LeftOutReason::new(
+                Outcome::Duplicate,
+                format!("named before (by line {line})"),
+            )));
         }
         self.target(somebody, planned, place);
         Ok(None)
     }
 
-    fn target(&mut self, somebody: &Candidate<'_>, planned: &mut PlanRow, place: Place) {
+    fn target(&mut self, somebody: &RowCandidate<'_>, planned: &mut PlanRow, place: SelectionState) {
         let index = self.drafted.targets.len() as u32;
         let rank = self.rank(somebody);
         planned.external = somebody.external();
@@ -307,16 +310,16 @@ impl Drafting {
         self.drafted.places.push(place);
     }
 
-    fn rank(&mut self, somebody: &Candidate<'_>) -> Rank {
+    fn rank(&mut self, somebody: &RowCandidate<'_>) -> TargetRank {
         let priority = self.priority(somebody.priority);
         let rules = &self.rules[somebody.tenant as usize];
         if rules.guard.is_operator(&somebody.ids) {
             self.drafted.sends_operator = true;
-            return Rank::last();
+            return TargetRank::last();
         }
         let later =
             rules.admins_first && somebody.person.is_none_or(|person| rules.roles_of(person).is_none());
-        Rank::new(rules.first.entry_of(&somebody.ids), later, priority)
+        TargetRank::new(rules.first.entry_of(&somebody.ids), later, priority)
     }
 
     fn priority(&mut self, text: Option<&str>) -> i64 {
@@ -331,18 +334,18 @@ impl Drafting {
     }
 
     /// What there is to say of a target beforehand.
-    fn note(&mut self, somebody: &Candidate<'_>, planned: &PlanRow) -> String {
+    fn note(&mut self, somebody: &RowCandidate<'_>, planned: &PlanRow) -> String {
         let mut notes = Vec::new();
         if let Some(reasons) = self.rules[somebody.tenant as usize].guard.unprotected(&somebody.ids) {
             notes.push(format!("{UNPROTECTED}{reasons}"));
             self.facts.unprotected.push((somebody.known_as(), reasons));
         }
         let unknown = match somebody.absent {
-            Some(Resolved::Missing) => {
+            Some(ResolvedId::Missing) => {
                 self.facts.missing += 1;
                 MISSING
             }
-            Some(Resolved::Deleted(_)) => {
+            Some(ResolvedId::Deleted(_)) => {
                 self.facts.deleted += 1;
                 DELETED
             }
@@ -355,7 +358,7 @@ impl Drafting {
         notes.join("; ")
     }
 
-    fn count(&mut self, somebody: &Candidate<'_>, external: Option<bool>) {
+    fn count(&mut self, somebody: &RowCandidate<'_>, external: Option<bool>) {
         self.drafted.external += u64::from(external == Some(true));
         let each = &mut self.each[somebody.tenant as usize];
         each.users += 1;
@@ -375,7 +378,7 @@ impl Drafting {
         }
     }
 
-    fn note_protected(&mut self, somebody: &Candidate<'_>, left_out: &LeftOut) {
+    fn note_protected(&mut self, somebody: &RowCandidate<'_>, left_out: &LeftOutReason) {
         if left_out.outcome != Outcome::Protected {
             return;
         }
@@ -397,16 +400,16 @@ fn merge(lists: &mut Vec<ListRecord>, list: ListRecord) {
 }
 
 /// A plan once all rows are in.
-pub(super) struct Finished {
+pub(super) struct BuiltPlan {
     pub(super) spool: csv::Writer<TemporaryFile>,
-    pub(super) drafted: Drafted,
-    pub(super) facts: PlanFacts,
-    pub(super) each: Vec<Each>,
+    pub(super) drafted: DraftedRows,
+    pub(super) facts: PlanSummary,
+    pub(super) each: Vec<RowFn>,
 }
 
-impl Candidate<'_> {
-    fn named(&self) -> Named<'_> {
-        Named { ids: &self.ids, perhaps: &self.perhaps, says_me: self.says_me }
+impl RowCandidate<'_> {
+    fn named(&self) -> GuardedId<'_> {
+        GuardedId { ids: &self.ids, perhaps: &self.perhaps, says_me: self.says_me }
     }
 
     fn known_as(&self) -> String {
@@ -427,14 +430,14 @@ impl Candidate<'_> {
 
 /// Who a row names; or why nobody can tell.
 fn candidate<'a>(
-    row: &'a Row,
+    row: &'a InputRow,
     tenant: TenantIndex,
-    found: Option<&'a Resolved>,
-) -> Result<Candidate<'a>, String> {
+    found: Option<&'a ResolvedId>,
+) -> Result<RowCandidate<'a>, String> {
     let given = UserId::read(&row.id);
     let (user, person) = match (found, &given) {
-        (Some(Resolved::Person(person)), _) => (UserId::Object(person.id), Some(person)),
-        (Some(Resolved::Ambiguous(names)), _) => {
+        (Some(ResolvedId::Person(person)), _) => (UserId::Object(person.id), Some(person)),
+        (Some(ResolvedId::Ambiguous(names)), _) => {
             return Err(format!("ambiguous: it may be any of {}; name one by its id", names.join(", ")));
         }
         (_, Ok(user)) => match (user.check(), found) {
@@ -456,7 +459,7 @@ fn candidate<'a>(
     let mut ids = vec![user.clone()];
     let others = person.into_iter().flat_map(ids_of).chain(given).chain(parsed(&row.also));
     ids.extend(others.filter(|id: &UserId| *id != user));
-    Ok(Candidate {
+    Ok(RowCandidate {
         tenant,
         user,
         person,
@@ -479,16 +482,16 @@ fn not_an_id(text: &str, why: &InvalidUserId) -> String {
     format!("not a user id: {}{other}", explain(text, why))
 }
 
-impl Only {
+impl AccountFilter {
     /// Why a person does not stay in. Of whom nothing is known although users may be read (`told`), the directory has
     /// nobody any more: they stay in, as rows of unknown users do.
-    fn reason(&self, person: &Person, told: bool) -> Result<Option<&'static str>, PlanError> {
+    fn reason(&self, person: &DirectoryUser, told: bool) -> Result<Option<&'static str>, PlanError> {
         if told && person.upn.is_none() {
             return Ok(None);
         }
         let unknown = |what: &str| DirectoryError::Forbidden {
             what: format!("whether {} is {what}", known_as(person)),
-            need: Need::Users,
+            need: Permission::Users,
             said: "it gives the user without that".to_owned(),
         };
         if let Some(guests) = self.guests {

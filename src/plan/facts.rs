@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::TenantFacts;
+use super::PlanTenantFacts;
 use super::notices::lacks_permission;
-use crate::directory::Need;
-use crate::journal::{ListRecord, Sharded};
+use crate::directory::Permission;
+use crate::journal::{ListRecord, ShardRecord};
 
 /// Counts and names of a plan. Counts are of targets, unless they say otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanFacts {
+pub struct PlanSummary {
     /// Whom it was asked for, in words: files, groups, roles.
     pub selection: Vec<String>,
     /// Whether each target was looked up in the directory, and if not, why not.
-    pub resolution: Resolution,
+    pub resolution: ListResolution,
     /// Targets that the directory does not know.
     pub missing: u64,
     /// Targets that were deleted and can be restored.
@@ -48,24 +48,24 @@ pub struct PlanFacts {
     pub last: Vec<String>,
     /// The run's tenants, where it has several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tenants: Vec<TenantFacts>,
+    pub tenants: Vec<PlanTenantFacts>,
     /// How many users the tenant has, or all of them together, where that was asked.
     pub tenant_users: Option<u64>,
     /// Which part of the input it is, where it is not all of it.
     #[serde(flatten)]
-    pub sharded: Option<Sharded>,
+    pub sharded: Option<ShardRecord>,
 }
 
-impl PlanFacts {
+impl PlanSummary {
     /// What could not be looked up although it was tried, or may not be read; each in words. The guard of Global
     /// Administrators is silent where roles can't be read, and that is said.
     pub fn failed(&self) -> Vec<String> {
         let users = match &self.resolution {
-            Resolution::Impossible(why) if lacks_permission(why) => {
-                Some(who_exists(Some(&format!("needs {}", Need::Users.permission()))))
+            ListResolution::Impossible(why) if lacks_permission(why) => {
+                Some(who_exists(Some(&format!("needs {}", Permission::Users.permission()))))
             }
-            Resolution::Impossible(why) => Some(who_exists(Some(why))),
-            Resolution::Full | Resolution::NotAsked => None,
+            ListResolution::Impossible(why) => Some(who_exists(Some(why))),
+            ListResolution::Full | ListResolution::NotAsked => None,
         };
         let admins = users.as_ref().and_then(|_| self.administrators_unknown());
         users.into_iter().chain(admins).chain(self.unchecked.iter().cloned()).collect()
@@ -74,9 +74,9 @@ impl PlanFacts {
     /// All that nobody could tell, also what was not asked.
     pub fn unknown(&self) -> Vec<String> {
         match self.resolution {
-            Resolution::Impossible(_) => self.failed(),
-            Resolution::Full => self.administrators_unknown().into_iter().chain(self.failed()).collect(),
-            Resolution::NotAsked => {
+            ListResolution::Impossible(_) => self.failed(),
+            ListResolution::Full => self.administrators_unknown().into_iter().chain(self.failed()).collect(),
+            ListResolution::NotAsked => {
                 let admins = self.administrators_unknown();
                 std::iter::once(who_exists(None)).chain(admins).chain(self.failed()).collect()
             }
@@ -92,7 +92,11 @@ impl PlanFacts {
 
 /// What is not checked of an app that may read no users.
 pub(super) fn owners_unread() -> String {
-    format!("who owns the app (needs {} and {})", Need::Users.permission(), Need::Apps.permission())
+    format!(
+        "who owns the app (needs {} and {})",
+        Permission::Users.permission(),
+        Permission::Apps.permission()
+    )
 }
 
 fn who_exists(why: Option<&String>) -> String {
@@ -103,7 +107,7 @@ fn who_exists(why: Option<&String>) -> String {
 /// Whether targets were looked up in the directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Resolution {
+pub enum ListResolution {
     /// Each of them.
     Full,
     /// None: the directory was not asked.

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::GuardError;
-use crate::digest::{Hashing, sha256_to_end};
-use crate::directory::{DirectoryError, Person};
-use crate::event::Order;
+use crate::digest::{HashingWriter, sha256_to_end};
+use crate::directory::{DirectoryError, DirectoryUser};
+use crate::event::TargetNo;
 use crate::files::{Dir, TemporaryFile};
 use crate::harmless::{disarmed, rearmed, shown};
-use crate::intake::{IntakeError, Row};
+use crate::intake::{InputRow, IntakeError};
 use crate::journal::PLAN_CSV;
 use crate::outcome::Outcome;
 
@@ -105,16 +105,16 @@ impl PlanError {
 /// Why a row is never sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LeftOut {
+pub struct LeftOutReason {
     /// `protected`, `excluded`, `duplicate` or `invalid`.
     pub outcome: Outcome,
     /// In words.
     pub detail: String,
 }
 
-impl LeftOut {
-    pub(super) fn new(outcome: Outcome, detail: String) -> LeftOut {
-        LeftOut { outcome, detail }
+impl LeftOutReason {
+    pub(super) fn new(outcome: Outcome, detail: String) -> LeftOutReason {
+        LeftOutReason { outcome, detail }
     }
 }
 
@@ -133,7 +133,7 @@ pub struct PlanRow {
     /// The user id in its canonical spelling; empty where there is none.
     pub user_id: String,
     /// Why it is left out.
-    pub left_out: Option<LeftOut>,
+    pub left_out: Option<LeftOutReason>,
     /// Whether the user's home is another tenant, where that is known.
     pub external: Option<bool>,
     /// The priority cell.
@@ -160,7 +160,7 @@ pub struct PlanRow {
 }
 
 impl PlanRow {
-    pub(super) fn from_row(row: &Row, line: &str) -> PlanRow {
+    pub(super) fn from_row(row: &InputRow, line: &str) -> PlanRow {
         PlanRow {
             line: line.to_owned(),
             input: row.id.clone(),
@@ -170,12 +170,12 @@ impl PlanRow {
     }
 
     /// Its place in the sending order; none where it is not sent.
-    pub fn order(&self) -> Option<Order> {
+    pub fn order(&self) -> Option<TargetNo> {
         self.index
     }
 
     /// Takes in what the directory says.
-    pub(super) fn know(&mut self, person: &Person, roles: Option<&[String]>) {
+    pub(super) fn know(&mut self, person: &DirectoryUser, roles: Option<&[String]>) {
         // Nothing in the plan's file acts on a terminal that shows it.
         let told = |text: &Option<Box<str>>| shown(text.as_deref().unwrap_or_default()).into_owned();
         (self.user_principal_name, self.display_name) = (told(&person.upn), told(&person.name));
@@ -234,7 +234,7 @@ impl PlanRow {
         let name = |at: usize| fact(at).map(|text| rearmed(text).into_owned());
         let (left_out, note) = match record.get(4)? {
             "" => (None, text(5)?),
-            word => (Some(LeftOut { outcome: word.parse().ok()?, detail: text(5)? }), String::new()),
+            word => (Some(LeftOutReason { outcome: word.parse().ok()?, detail: text(5)? }), String::new()),
         };
         let index = match record.get(0)? {
             "" => None,
@@ -283,12 +283,12 @@ fn parse_flag(word: &str) -> Option<Option<bool>> {
 pub(super) fn write_plan(
     spool: csv::Writer<TemporaryFile>,
     columns: &[String],
-    place_of: &[Order],
+    place_of: &[TargetNo],
     out: File,
     path: &Path,
 ) -> Result<String, PlanError> {
     let fail = |source| PlanError::write(path, source);
-    let mut out = Hashing::new(BufWriter::with_capacity(1 << 16, out));
+    let mut out = HashingWriter::new(BufWriter::with_capacity(1 << 16, out));
     print_plan(spool, columns, place_of, &mut out).map_err(|error| match error {
         PlanError::Write { source, .. } => fail(source),
         other => other,
@@ -302,7 +302,7 @@ pub(super) fn write_plan(
 pub(super) fn print_plan(
     spool: csv::Writer<TemporaryFile>,
     columns: &[String],
-    place_of: &[Order],
+    place_of: &[TargetNo],
     out: &mut dyn Write,
 ) -> Result<(), PlanError> {
     let failed = |source| PlanError::Write { what: "the plan".to_owned(), source };
@@ -320,7 +320,7 @@ pub(super) fn header(columns: &[String]) -> impl Iterator<Item = &str> {
 /// Gives the spool's rows with targets' indexes turned into places.
 pub(super) fn for_each_row(
     spool: csv::Writer<TemporaryFile>,
-    place_of: &[Order],
+    place_of: &[TargetNo],
     visit: &mut dyn FnMut(&PlanRow) -> io::Result<()>,
 ) -> Result<(), PlanError> {
     let failed = |source| PlanError::Write { what: "the plan".to_owned(), source };

@@ -3,25 +3,25 @@
 use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 
 use super::{PlanError, PlanRow};
-use crate::event::Order;
+use crate::event::TargetNo;
 use crate::files::TemporaryFile;
-use crate::intake::{Intake, Row, Shard, SourceDigest, Tenants, Verdict};
-use crate::tenant::NamedTenants;
+use crate::intake::{InputDigest, InputRow, Intake, RowStatus, Shard, ShardTenants};
+use crate::tenant::TenantCounts;
 use crate::user_id::UserId;
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
 const IN_MEMORY: usize = 4 << 20;
 
 /// Rows on the way, as JSON lines.
-type Spool = BufWriter<TemporaryFile>;
+type InputSpool = BufWriter<TemporaryFile>;
 
 /// A part of an input.
-pub(super) struct Part {
+pub(super) struct InputPart {
     pub(super) shard: Shard,
-    tenants: Tenants,
+    tenants: ShardTenants,
 }
 
-impl Part {
+impl InputPart {
     /// Whether a user whom a selection found is in it.
     pub(super) fn holds(&self, id: &UserId) -> bool {
         self.tenants.is_in(self.shard, None, &id.to_string())
@@ -29,16 +29,16 @@ impl Part {
 }
 
 /// The rows of all inputs.
-pub struct Gathered {
-    spool: Spool,
+pub struct InputRows {
+    spool: InputSpool,
     /// The rows of other shards, without their cells: what they call people counts for the lists.
-    elsewhere: Spool,
+    elsewhere: InputSpool,
     /// Which part of the input it is, and how the parts are told apart; none where it is all of it.
-    pub(super) part: Option<Part>,
+    pub(super) part: Option<InputPart>,
     /// How many rows were read, of whatever shard.
     pub(super) input_rows: u64,
     /// The tenants that they name.
-    tenants: Tenants,
+    tenants: ShardTenants,
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs' names.
@@ -46,7 +46,7 @@ pub struct Gathered {
     /// What the reader decided, in words.
     pub notices: Vec<String>,
     /// The inputs' fingerprints.
-    pub inputs: Vec<SourceDigest>,
+    pub inputs: Vec<InputDigest>,
     /// Rows that name somebody, as far as can be seen without the directory.
     pub users: u64,
     /// Whether a row says `me`.
@@ -54,20 +54,20 @@ pub struct Gathered {
     /// Whether some input names its users by mail addresses.
     pub ids_are_mail: bool,
     /// The tenants that rows name; none where no input has a column of them.
-    pub named: Option<NamedTenants>,
+    pub named: Option<TenantCounts>,
     /// The column that names them, by the name it has in the first input with one.
     pub tenant_column: Option<String>,
 }
 
-impl Default for Gathered {
+impl Default for InputRows {
     /// No input at all.
-    fn default() -> Gathered {
-        Gathered {
+    fn default() -> InputRows {
+        InputRows {
             spool: new_spool(),
             elsewhere: new_spool(),
             part: None,
             input_rows: 0,
-            tenants: Tenants::default(),
+            tenants: ShardTenants::default(),
             columns: Vec::new(),
             names: Vec::new(),
             notices: Vec::new(),
@@ -81,19 +81,19 @@ impl Default for Gathered {
     }
 }
 
-impl Gathered {
+impl InputRows {
     /// Reads all rows.
     ///
     /// # Errors
     /// When an input can't be read to its end, or the rows can't be kept.
-    pub fn read(mut intake: Intake) -> Result<Gathered, PlanError> {
-        let mut gathered = Gathered {
+    pub fn read(mut intake: Intake) -> Result<InputRows, PlanError> {
+        let mut gathered = InputRows {
             columns: intake.columns().to_vec(),
             names: intake.source_names(),
             ids_are_mail: intake.ids_are_mail(),
-            named: intake.tenant_column().map(|_| NamedTenants::default()),
+            named: intake.tenant_column().map(|_| TenantCounts::default()),
             tenant_column: intake.tenant_column().map(str::to_owned),
-            ..Gathered::default()
+            ..InputRows::default()
         };
         for row in intake.by_ref() {
             let row = row?;
@@ -111,8 +111,10 @@ impl Gathered {
     ///
     /// # Errors
     /// When a row can't be read, or can't be kept.
-    pub fn targets_of(plan: impl Iterator<Item = Result<PlanRow, PlanError>>) -> Result<Gathered, PlanError> {
-        let mut gathered = Gathered { names: vec!["the plan".to_owned()], ..Gathered::default() };
+    pub fn targets_of(
+        plan: impl Iterator<Item = Result<PlanRow, PlanError>>,
+    ) -> Result<InputRows, PlanError> {
+        let mut gathered = InputRows { names: vec!["the plan".to_owned()], ..InputRows::default() };
         for row in plan {
             let row = row?;
             let Some(order) = row.order() else { continue };
@@ -133,11 +135,11 @@ impl Gathered {
     /// # Errors
     /// When the rows can't be read back, or can't be kept.
     pub fn shard(&mut self, shard: Shard) -> Result<(), PlanError> {
-        let part = Part { shard, tenants: std::mem::take(&mut self.tenants) };
+        let part = InputPart { shard, tenants: std::mem::take(&mut self.tenants) };
         let (rows, input_rows) = (self.rows()?, self.input_rows);
         (self.users, self.names_me) = (0, false);
         // Only tenants of this part are signed in to.
-        self.named = self.named.as_ref().map(|_| NamedTenants::default());
+        self.named = self.named.as_ref().map(|_| TenantCounts::default());
         for row in rows {
             let mut row = row?;
             if part.tenants.is_in(shard, row.tenant.as_deref(), &row.id) {
@@ -151,8 +153,8 @@ impl Gathered {
         Ok(())
     }
 
-    fn keep(&mut self, row: &Row) -> std::io::Result<()> {
-        let read = row.verdict == Verdict::Read;
+    fn keep(&mut self, row: &InputRow) -> std::io::Result<()> {
+        let read = row.verdict == RowStatus::Read;
         self.input_rows += 1;
         self.users += u64::from(read);
         if let Some(named) = self.named.as_mut().filter(|_| read) {
@@ -166,28 +168,30 @@ impl Gathered {
     ///
     /// # Errors
     /// When the rows can't be read back.
-    pub fn rows(&mut self) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
+    pub fn rows(&mut self) -> Result<impl Iterator<Item = Result<InputRow, PlanError>> + use<>, PlanError> {
         read_back(std::mem::replace(&mut self.spool, new_spool()))
     }
 
     /// The rows of other shards.
     pub(super) fn elsewhere(
         &mut self,
-    ) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
+    ) -> Result<impl Iterator<Item = Result<InputRow, PlanError>> + use<>, PlanError> {
         read_back(std::mem::replace(&mut self.elsewhere, new_spool()))
     }
 }
 
-fn new_spool() -> Spool {
+fn new_spool() -> InputSpool {
     BufWriter::new(TemporaryFile::new(IN_MEMORY))
 }
 
-fn put(spool: &mut Spool, row: &Row) -> std::io::Result<()> {
+fn put(spool: &mut InputSpool, row: &InputRow) -> std::io::Result<()> {
     serde_json::to_writer(&mut *spool, row)?;
     spool.write_all(b"\n")
 }
 
-fn read_back(spool: Spool) -> Result<impl Iterator<Item = Result<Row, PlanError>> + use<>, PlanError> {
+fn read_back(
+    spool: InputSpool,
+) -> Result<impl Iterator<Item = Result<InputRow, PlanError>> + use<>, PlanError> {
     let mut spool = spool.into_inner().map_err(|error| failed(error.into_error()))?;
     spool.rewind().map_err(failed)?;
     let lines = BufReader::with_capacity(1 << 16, spool).split(b'\n');
@@ -198,7 +202,7 @@ fn read_back(spool: Spool) -> Result<impl Iterator<Item = Result<Row, PlanError>
 }
 
 /// What to say of cells in the column of tenants that name none.
-fn senseless(tenants: &NamedTenants) -> Option<String> {
+fn senseless(tenants: &TenantCounts) -> Option<String> {
     let first = crate::harmless::excerpt(tenants.first_senseless.as_deref()?, 60);
     Some(format!(
         "warning: {} of the column of tenants neither a tenant's id nor a domain, as {first}: such rows are invalid and \
@@ -210,8 +214,8 @@ fn senseless(tenants: &NamedTenants) -> Option<String> {
     ))
 }
 
-fn target(row: PlanRow, order: Order) -> Row {
-    Row {
+fn target(row: PlanRow, order: TargetNo) -> InputRow {
+    InputRow {
         source: 0,
         line: u64::from(order),
         id: row.user_id,
@@ -222,7 +226,7 @@ fn target(row: PlanRow, order: Order) -> Row {
         external_hint: row.external,
         cells: Vec::new(),
         note: None,
-        verdict: Verdict::Read,
+        verdict: RowStatus::Read,
     }
 }
 

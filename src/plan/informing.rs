@@ -3,63 +3,63 @@
 
 use std::cell::{Cell, RefCell};
 
-use super::ask::{Ask, resolve};
+use super::ask::{DirectorySource, resolve};
 use crate::console::wording;
-use crate::directory::{Admins, Budget, NotChecked, Person, Resolved};
+use crate::directory::{Budget, DirectoryUser, PrivilegedUsers, ResolvedId, UncheckedRead};
 use crate::user_id::UserId;
 
 /// What look-ups that only inform come to.
-pub(super) type Checked<T> = Result<T, NotChecked>;
+pub(super) type InfoChecks<T> = Result<T, UncheckedRead>;
 
 /// A directory that is asked only to inform, within a time that failures may cost.
-pub(super) struct Informing<D>(D);
+pub(super) struct InfoLookups<D>(D);
 
-impl<D: Ask> Informing<D> {
-    pub(super) fn new(directory: &D, budget: &Budget) -> Informing<D> {
-        Informing(directory.within(budget))
+impl<D: DirectorySource> InfoLookups<D> {
+    pub(super) fn new(directory: &D, budget: &Budget) -> InfoLookups<D> {
+        InfoLookups(directory.within(budget))
     }
 
     /// Whether users can be read, tried with people who ought to exist.
-    pub(super) async fn answers(&self, people: &[UserId]) -> Checked<()> {
-        self.0.answers(people).await.map_err(NotChecked::new)
+    pub(super) async fn answers(&self, people: &[UserId]) -> InfoChecks<()> {
+        self.0.answers(people).await.map_err(UncheckedRead::new)
     }
 
     /// Whom each id names.
-    pub(super) async fn resolve(&self, ids: &[UserId]) -> Checked<Vec<Resolved>> {
-        resolve(&self.0, ids).await.map_err(NotChecked::new)
+    pub(super) async fn resolve(&self, ids: &[UserId]) -> InfoChecks<Vec<ResolvedId>> {
+        resolve(&self.0, ids).await.map_err(UncheckedRead::new)
     }
 
     /// Who holds which role.
-    pub(super) async fn admins(&self) -> Checked<Admins> {
-        self.0.admins().await.map_err(NotChecked::new)
+    pub(super) async fn admins(&self) -> InfoChecks<PrivilegedUsers> {
+        self.0.admins().await.map_err(UncheckedRead::new)
     }
 
     /// The owners of an app.
-    pub(super) async fn owners(&self, app_id: &str) -> Checked<Vec<Person>> {
-        self.0.owners(app_id).await.map_err(NotChecked::new)
+    pub(super) async fn owners(&self, app_id: &str) -> InfoChecks<Vec<DirectoryUser>> {
+        self.0.owners(app_id).await.map_err(UncheckedRead::new)
     }
 
     /// The signed-in user; none for an app.
-    pub(super) async fn me(&self) -> Checked<Option<Person>> {
-        self.0.me().await.map_err(NotChecked::new)
+    pub(super) async fn me(&self) -> InfoChecks<Option<DirectoryUser>> {
+        self.0.me().await.map_err(UncheckedRead::new)
     }
 }
 
 /// Users whose look-up failed although it was tried: after the first failure nobody more is looked up.
 #[derive(Default)]
-pub(super) struct Lost {
-    why: RefCell<Option<NotChecked>>,
+pub(super) struct SkippedLookup {
+    why: RefCell<Option<UncheckedRead>>,
     users: Cell<u64>,
 }
 
-impl Lost {
+impl SkippedLookup {
     /// Whether a look-up failed.
     pub(super) fn is_any(&self) -> bool {
         self.why.borrow().is_some()
     }
 
     /// So many more users are not looked up, for this reason or the one before.
-    pub(super) fn add(&self, users: u64, why: Option<NotChecked>) {
+    pub(super) fn add(&self, users: u64, why: Option<UncheckedRead>) {
         self.users.set(self.users.get() + users);
         let mut first = self.why.borrow_mut();
         *first = first.take().or(why);

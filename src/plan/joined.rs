@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use super::compose::Closed;
-use super::drafting::{Drafted, Each};
-use super::{PlanFacts, Resolution, TenantFacts, Tenants};
+use super::compose::ClosedTenant;
+use super::drafting::{DraftedRows, RowFn};
+use super::{ListResolution, PlanSummary, PlanTenantFacts, PlanTenants};
 use crate::console::wording;
 use crate::event::TenantIndex;
 
 /// Joins what was found out of each tenant (`each`), and what was counted there, into the facts of the plan.
 pub(super) fn facts<D>(
-    facts: &mut PlanFacts,
-    each: Vec<PlanFacts>,
-    counted: Vec<Each>,
-    drafted: &Drafted,
-    tenants: &Tenants<'_, D>,
-    closed: &Closed,
+    facts: &mut PlanSummary,
+    each: Vec<PlanSummary>,
+    counted: Vec<RowFn>,
+    drafted: &DraftedRows,
+    tenants: &PlanTenants<'_, D>,
+    closed: &ClosedTenant,
 ) {
     let roles_known = counted.iter().any(|each| each.global_administrators.is_some());
     if roles_known {
@@ -33,7 +33,7 @@ pub(super) fn facts<D>(
         return;
     }
     debug_assert_eq!(counted.iter().map(|each| each.users).sum::<u64>(), drafted.targets.len() as u64);
-    let tenant = |((at, tenant), counted): ((usize, &super::Tenant<'_, D>), Each)| TenantFacts {
+    let tenant = |((at, tenant), counted): ((usize, &super::PlanTenant<'_, D>), RowFn)| PlanTenantFacts {
         tenant: tenant.key.clone(),
         users: counted.users,
         global_administrators: counted.global_administrators,
@@ -43,8 +43,8 @@ pub(super) fn facts<D>(
 }
 
 /// Whether users were looked up: everywhere, or why not.
-fn resolution(each: &[PlanFacts], open: &[usize]) -> Resolution {
-    let mut kinds: Vec<(&Resolution, usize)> = Vec::new();
+fn resolution(each: &[PlanSummary], open: &[usize]) -> ListResolution {
+    let mut kinds: Vec<(&ListResolution, usize)> = Vec::new();
     for at in open {
         let found = &each[*at].resolution;
         match kinds.iter_mut().find(|(kind, _)| *kind == found) {
@@ -53,20 +53,20 @@ fn resolution(each: &[PlanFacts], open: &[usize]) -> Resolution {
         }
     }
     match &kinds[..] {
-        [] => Resolution::NotAsked,
+        [] => ListResolution::NotAsked,
         [(kind, _)] => (*kind).clone(),
         several => {
             let lacking = several.iter().find_map(|(kind, count)| match kind {
-                Resolution::Impossible(why) => Some(format!("{}: {why}", some(*count, open.len()))),
+                ListResolution::Impossible(why) => Some(format!("{}: {why}", some(*count, open.len()))),
                 _ => None,
             });
-            lacking.map_or(Resolution::NotAsked, Resolution::Impossible)
+            lacking.map_or(ListResolution::NotAsked, ListResolution::Impossible)
         }
     }
 }
 
 /// What could not be checked, each thing once.
-fn unchecked(each: &[PlanFacts], open: &[usize]) -> Vec<String> {
+fn unchecked(each: &[PlanSummary], open: &[usize]) -> Vec<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut order: Vec<&str> = Vec::new();
     for what in open.iter().flat_map(|at| &each[*at].unchecked) {

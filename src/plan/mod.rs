@@ -38,29 +38,29 @@ mod tests;
 mod wishes;
 mod world;
 
-pub use again::{Changes, Kind, Planned};
-pub use ask::Reading;
-pub use caution::{Caution, wants_number};
+pub use again::{ChangeKind, PlanChanges, Planned};
+pub use ask::ReadProgress;
+pub use caution::{ExtraConfirmation, wants_number};
 pub use compose::check_lists;
-pub use facts::{PlanFacts, Resolution};
-pub use file::{LeftOut, PlanError, PlanReader, PlanRow};
-pub use gathered::Gathered;
+pub use facts::{ListResolution, PlanSummary};
+pub use file::{LeftOutReason, PlanError, PlanReader, PlanRow};
+pub use gathered::InputRows;
 pub use guard::GuardError;
 pub(crate) use guard::{EXCLUDED, PROTECTED};
 pub(crate) use names::distinct;
-pub use recount::{Difference, Recount};
-pub use tenants::{Tenant, TenantFacts, Tenants};
-pub use wishes::{Listed, Only, Share, Wishes};
+pub use recount::{CountDifference, PlanRecount};
+pub use tenants::{PlanTenant, PlanTenantFacts, PlanTenants};
+pub use wishes::{AccountFilter, ListEntry, MaxShare, PlanOptions};
 
 use std::collections::BTreeMap;
 
 use crate::directory::{Budget, Directory};
 use crate::event::TenantIndex;
 use crate::files::{Dir, TemporaryFile};
-use crate::intake::{IntakeError, SourceDigest};
+use crate::intake::{InputDigest, IntakeError};
 use crate::journal::{PLAN_CSV, PlanRecord};
 use crate::user_id::UserId;
-use drafting::Drafted;
+use drafting::DraftedRows;
 use order::SendingOrder;
 
 /// One user to revoke.
@@ -80,18 +80,18 @@ pub struct Target {
 pub struct Draft {
     spool: csv::Writer<TemporaryFile>,
     columns: Vec<String>,
-    inputs: Vec<SourceDigest>,
+    inputs: Vec<InputDigest>,
     notices: Vec<String>,
-    drafted: Drafted,
-    facts: PlanFacts,
-    closed: compose::Closed,
+    drafted: DraftedRows,
+    facts: PlanSummary,
+    closed: compose::ClosedTenant,
     tenant_column: Option<String>,
     budget: Budget,
 }
 
 /// Who signed in: nobody is revoked by their own hand unasked.
 #[derive(Clone, Debug, Default)]
-pub struct Signed {
+pub struct Operator {
     /// The ids of the signed-in user; none for an app.
     pub operator: Vec<UserId>,
     /// The ids of the apps that send, the first one's first.
@@ -106,12 +106,13 @@ impl Draft {
     /// When a list of people can't be read and resolved in full, when a selection can't be read or names nobody, or when
     /// nobody can tell whether a row is somebody protected.
     pub async fn compose(
-        gathered: Gathered,
-        wishes: &Wishes,
-        signed: &Signed,
+        gathered: InputRows,
+        wishes: &PlanOptions,
+        signed: &Operator,
         directory: Option<&Directory>,
     ) -> Result<Draft, PlanError> {
-        Draft::compose_telling(gathered, wishes, &Tenants::one(signed.clone(), directory, []), &|_| {}).await
+        Draft::compose_telling(gathered, wishes, &PlanTenants::one(signed.clone(), directory, []), &|_| {})
+            .await
     }
 
     /// The same for any tenants, which are asked side by side; and tells how far long reads have come.
@@ -119,10 +120,10 @@ impl Draft {
     /// # Errors
     /// The same. Where there are several tenants, one whose directory can't be read is only closed: see [`Draft::closed`].
     pub async fn compose_telling(
-        gathered: Gathered,
-        wishes: &Wishes,
-        tenants: &Tenants<'_, Directory>,
-        tell: &dyn Fn(&Reading<'_>),
+        gathered: InputRows,
+        wishes: &PlanOptions,
+        tenants: &PlanTenants<'_, Directory>,
+        tell: &dyn Fn(&ReadProgress<'_>),
     ) -> Result<Draft, PlanError> {
         compose::compose(gathered, wishes, tenants, tell).await
     }
@@ -141,7 +142,7 @@ impl Draft {
     /// sign-in may not read users is a notice of its own.
     pub fn unchecked(&self) -> Option<String> {
         let unchecked = match &self.facts.resolution {
-            Resolution::Impossible(why) if notices::lacks_permission(why) => {
+            ListResolution::Impossible(why) if notices::lacks_permission(why) => {
                 let covered = facts::owners_unread();
                 self.facts.unchecked.iter().filter(|word| **word != covered).cloned().collect()
             }
@@ -161,7 +162,7 @@ impl Draft {
     }
 
     /// What is known of the plan as a whole.
-    pub fn facts(&self) -> &PlanFacts {
+    pub fn facts(&self) -> &PlanSummary {
         &self.facts
     }
 
@@ -191,7 +192,7 @@ impl Draft {
     }
 
     /// The inputs that were read.
-    pub fn inputs(&self) -> &[SourceDigest] {
+    pub fn inputs(&self) -> &[InputDigest] {
         &self.inputs
     }
 
@@ -214,7 +215,7 @@ impl Draft {
 
     /// Writes the plan into a run folder with the order settled, and gives the targets in sending order. It is not synced here:
     /// [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all that stands before the first request.
-    pub fn freeze(self, folder: &Dir) -> Result<Frozen, PlanError> {
+    pub fn freeze(self, folder: &Dir) -> Result<FrozenPlan, PlanError> {
         let mut record = self.record();
         let order = SendingOrder::of(&self.drafted.ranks);
         let path = folder.file(PLAN_CSV);
@@ -222,7 +223,7 @@ impl Draft {
         record.sha256 = file::write_plan(self.spool, &self.columns, &order.place_of, out, &path)?;
         let mut targets: Vec<Option<Target>> = self.drafted.targets.into_iter().map(Some).collect();
         let targets = order.sequence.iter().filter_map(|index| targets[*index as usize].take()).collect();
-        Ok(Frozen { targets, record, columns: self.columns, inputs: self.inputs })
+        Ok(FrozenPlan { targets, record, columns: self.columns, inputs: self.inputs })
     }
 
     /// Gives each row of the plan, in the input's order.
@@ -236,7 +237,7 @@ impl Draft {
 }
 
 /// A plan that can no longer change.
-pub struct Frozen {
+pub struct FrozenPlan {
     /// Users to revoke, in sending order.
     pub targets: Vec<Target>,
     /// What the plan holds, with its hash.
@@ -244,7 +245,7 @@ pub struct Frozen {
     /// The inputs' own columns.
     pub columns: Vec<String>,
     /// The inputs that were read.
-    pub inputs: Vec<SourceDigest>,
+    pub inputs: Vec<InputDigest>,
 }
 
 impl From<IntakeError> for PlanError {

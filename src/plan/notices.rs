@@ -1,16 +1,16 @@
 //! What people should know of a plan, in words.
 
-use super::PlanFacts;
+use super::PlanSummary;
 use super::compose::impossible;
-use super::drafting::Drafted;
+use super::drafting::DraftedRows;
 use super::world::lacking;
 use crate::console::wording;
-use crate::directory::Need;
+use crate::directory::Permission;
 use crate::harmless::excerpt;
-use crate::journal::Sharded;
+use crate::journal::ShardRecord;
 
 /// What to say. `mail` is set where the input names its users by mail addresses, and those are not looked for.
-pub(super) fn of(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> Vec<String> {
+pub(super) fn of(drafted: &DraftedRows, facts: &PlanSummary, mail: bool) -> Vec<String> {
     let mut notices = Vec::new();
     if let Some(sharded) = &facts.sharded {
         notices.push(part(sharded, drafted));
@@ -36,7 +36,7 @@ pub(super) fn of(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> Vec<String
 }
 
 /// Which part of the input this is.
-fn part(sharded: &Sharded, drafted: &Drafted) -> String {
+fn part(sharded: &ShardRecord, drafted: &DraftedRows) -> String {
     let (rows, all) = (wording::count(drafted.rows), wording::count(drafted.rows + drafted.elsewhere));
     let nobody = if drafted.rows == 0 { ": there is nobody for this one" } else { "" };
     format!("shard {}: {rows} of {all} rows{nobody}", sharded.shard)
@@ -45,7 +45,7 @@ fn part(sharded: &Sharded, drafted: &Drafted) -> String {
 /// What it costs that ids are compared as they are written, in two sentences.
 fn unresolved(why: &str) -> String {
     let why = match lacks_permission(why) {
-        true => format!("the sign-in lacks {}", Need::Users.permission()),
+        true => format!("the sign-in lacks {}", Permission::Users.permission()),
         false => why.trim_end_matches(". Nothing was sent").replace(". ", "; "),
     };
     format!(
@@ -60,7 +60,7 @@ pub(super) fn lacks_permission(why: &str) -> bool {
     why == lacking().to_string() || why.contains("Authorization_RequestDenied")
 }
 
-fn missing(drafted: &Drafted, facts: &PlanFacts, mail: bool) -> String {
+fn missing(drafted: &DraftedRows, facts: &PlanSummary, mail: bool) -> String {
     let absent = facts.missing + facts.deleted;
     let names: Vec<String> = drafted.missing.iter().map(|name| excerpt(name, 80)).collect();
     let more = if absent > names.len() as u64 { ", …" } else { "" };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::event::Order;
+use crate::event::TargetNo;
 use crate::user_id::UserId;
 
 /// Names that the question shows of each end.
@@ -10,32 +10,32 @@ pub(super) const SHOWN: usize = 3;
 
 /// What a target is ordered by; equals keep the input's order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
+pub(super) struct TargetRank {
     /// The entry of `--first` that holds it, twice, and one more for who is no administrator where those go first;
     /// the operator behind all.
     group: u32,
     priority: i64,
 }
 
-impl Rank {
+impl TargetRank {
     /// `first` is the number of the entry of `--first` that holds the user; `later` sends whoever is no administrator
     /// behind those who are.
-    pub(super) fn new(first: Option<u32>, later: bool, priority: i64) -> Rank {
+    pub(super) fn new(first: Option<u32>, later: bool, priority: i64) -> TargetRank {
         let entry = first.unwrap_or(u32::MAX / 2 - 1);
-        Rank { group: entry.saturating_mul(2) + u32::from(later), priority }
+        TargetRank { group: entry.saturating_mul(2) + u32::from(later), priority }
     }
 
     /// Behind all others.
-    pub(super) fn last() -> Rank {
-        Rank { group: u32::MAX, priority: i64::MAX }
+    pub(super) fn last() -> TargetRank {
+        TargetRank { group: u32::MAX, priority: i64::MAX }
     }
 }
 
 /// Those who go first, by the number of the entry that names them.
 #[derive(Debug, Default)]
-pub(super) struct First(HashMap<UserId, u32>);
+pub(super) struct FirstTargets(HashMap<UserId, u32>);
 
-impl First {
+impl FirstTargets {
     /// Who is named twice goes with the earlier entry.
     pub(super) fn add(&mut self, ids: impl IntoIterator<Item = UserId>, entry: u32) {
         for id in ids {
@@ -53,16 +53,16 @@ pub(super) struct SendingOrder {
     /// Indexes of targets, first to send first.
     pub(super) sequence: Vec<u32>,
     /// For each target, its place in the sequence, from 1.
-    pub(super) place_of: Vec<Order>,
+    pub(super) place_of: Vec<TargetNo>,
 }
 
 impl SendingOrder {
-    pub(super) fn of(ranks: &[Rank]) -> SendingOrder {
+    pub(super) fn of(ranks: &[TargetRank]) -> SendingOrder {
         let mut sequence: Vec<u32> = (0..ranks.len() as u32).collect();
         sequence.sort_by_key(|index| ranks[*index as usize]);
         let mut place_of = vec![0; sequence.len()];
         for (place, index) in sequence.iter().enumerate() {
-            place_of[*index as usize] = place as Order + 1;
+            place_of[*index as usize] = place as TargetNo + 1;
         }
         SendingOrder { sequence, place_of }
     }
@@ -70,13 +70,13 @@ impl SendingOrder {
 
 /// The names of those who go first and last, while targets still come in.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
-    first: BTreeMap<(Rank, u32), String>,
-    last: BTreeMap<(Rank, u32), String>,
+pub(super) struct HeadTail {
+    first: BTreeMap<(TargetRank, u32), String>,
+    last: BTreeMap<(TargetRank, u32), String>,
 }
 
-impl Ends {
-    pub(super) fn take(&mut self, rank: Rank, index: u32, name: impl FnOnce() -> String) {
+impl HeadTail {
+    pub(super) fn take(&mut self, rank: TargetRank, index: u32, name: impl FnOnce() -> String) {
         let key = (rank, index);
         let early =
             self.first.len() < SHOWN || self.first.last_key_value().is_some_and(|(last, _)| key < *last);
@@ -115,13 +115,13 @@ mod tests {
     #[test]
     fn first_lists_then_administrators_then_priorities_then_the_input() {
         let ranks = [
-            Rank::new(None, true, i64::MAX),
-            Rank::new(None, false, i64::MAX),
-            Rank::last(),
-            Rank::new(Some(1), true, 5),
-            Rank::new(Some(0), true, i64::MAX),
-            Rank::new(Some(1), true, 1),
-            Rank::new(None, true, i64::MAX),
+            TargetRank::new(None, true, i64::MAX),
+            TargetRank::new(None, false, i64::MAX),
+            TargetRank::last(),
+            TargetRank::new(Some(1), true, 5),
+            TargetRank::new(Some(0), true, i64::MAX),
+            TargetRank::new(Some(1), true, 1),
+            TargetRank::new(None, true, i64::MAX),
         ];
         assert_eq!(SendingOrder::of(&ranks).sequence, [4, 5, 3, 1, 0, 6, 2]);
     }
@@ -129,10 +129,10 @@ mod tests {
     #[test]
     fn both_ends_are_named_once() {
         let names = |count: u32| {
-            let mut ends = Ends::default();
+            let mut ends = HeadTail::default();
             for index in 0..count {
                 let priority = i64::from(count - index);
-                ends.take(Rank::new(None, true, priority), index, || priority.to_string());
+                ends.take(TargetRank::new(None, true, priority), index, || priority.to_string());
             }
             ends.names()
         };

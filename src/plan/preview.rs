@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::file::COLUMNS;
-use super::{Draft, LeftOut, PlanError, PlanRow, Resolution, distinct};
+use super::{Draft, LeftOutReason, ListResolution, PlanError, PlanRow, distinct};
 use crate::console::wording;
 use crate::harmless::{self, csv_cell, excerpt, shown};
 
@@ -135,7 +135,7 @@ impl Draft {
         if let Some(unchecked) = unchecked {
             let _ = writeln!(text, "{}", shown(&unchecked));
         }
-        if looked_up == Resolution::NotAsked && tenants < 2 {
+        if looked_up == ListResolution::NotAsked && tenants < 2 {
             let _ = writeln!(
                 text,
                 "Nobody was looked up: `entra-revoke plan` tells guests, unknown users and doubles."
@@ -157,7 +157,7 @@ fn harmless_row(row: &PlanRow) -> PlanRow {
         line: safe(&row.line),
         input: safe(&row.input),
         user_id: safe(&row.user_id),
-        left_out: left_out.map(|left_out| LeftOut::new(left_out.outcome, safe(&left_out.detail))),
+        left_out: left_out.map(|left_out| LeftOutReason::new(left_out.outcome, safe(&left_out.detail))),
         external: row.external,
         priority: safe(&row.priority),
         note: safe(&row.note),

@@ -6,16 +6,16 @@ use std::fmt::Debug;
 
 use super::drafting::{DELETED, MISSING, PROTECTED_SHOWN, UNPROTECTED};
 use super::order::SHOWN;
-use super::{PlanFacts, PlanRow, Planned, TenantFacts};
-use crate::event::Order;
-use crate::journal::Counted;
+use super::{PlanRow, PlanSummary, PlanTenantFacts, Planned};
+use crate::event::TargetNo;
+use crate::journal::RecordedCounts;
 use crate::outcome::Outcome;
 use crate::user_id::{UserId, names_external};
 
 /// Something that a plan says and its rows do not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: expected {expected} by its rows, found {found}")]
-pub struct Difference {
+pub struct CountDifference {
     /// Where it stands, as `facts.guests`.
     pub field: String,
     /// What the rows make it.
@@ -24,20 +24,20 @@ pub struct Difference {
     pub found: String,
 }
 
-impl Difference {
+impl CountDifference {
     /// The same for what is not derived from rows, but can't be.
     pub(crate) fn new(
         field: impl Into<String>,
         expected: impl Into<String>,
         found: impl Debug,
-    ) -> Difference {
-        Difference { field: field.into(), expected: expected.into(), found: format!("{found:?}") }
+    ) -> CountDifference {
+        CountDifference { field: field.into(), expected: expected.into(), found: format!("{found:?}") }
     }
 }
 
 /// Counts and names of rows that come in one after another.
 #[derive(Debug, Default)]
-pub struct Recount {
+pub struct PlanRecount {
     /// How many targets the plan says that it has; places beyond are none.
     targets: u32,
     /// The places of the sending order that are taken.
@@ -48,7 +48,7 @@ pub struct Recount {
     duplicates: HashSet<UserId>,
     rows: u64,
     sent: u32,
-    left_out: Counted,
+    left_out: RecordedCounts,
     external: u64,
     /// Rows by the source that their line names.
     sources: BTreeMap<String, u64>,
@@ -63,36 +63,36 @@ pub struct Recount {
     protected: Vec<(String, String)>,
     protected_users: HashSet<String>,
     unprotected: Vec<(String, String)>,
-    ends: BTreeMap<Order, String>,
+    ends: BTreeMap<TargetNo, String>,
 }
 
-impl Recount {
+impl PlanRecount {
     /// For a plan that says that it has so many targets in so many rows. The rows are counted already, so that nothing
     /// is set aside for more than there are.
     ///
     /// # Errors
     /// When there can't be so many.
-    pub fn new(planned: &Planned, rows: u64) -> Result<Recount, Difference> {
+    pub fn new(planned: &Planned, rows: u64) -> Result<PlanRecount, CountDifference> {
         let counts = &planned.counts;
         differ("counts.rows", rows, counts.rows)?;
         if u64::from(counts.targets) > rows {
-            return Err(Difference::new("counts.targets", format!("{rows} at most"), counts.targets));
+            return Err(CountDifference::new("counts.targets", format!("{rows} at most"), counts.targets));
         }
         let taken = vec![false; counts.targets as usize];
-        Ok(Recount { targets: counts.targets, taken, ..Recount::default() })
+        Ok(PlanRecount { targets: counts.targets, taken, ..PlanRecount::default() })
     }
 
     /// Takes in the next row.
     ///
     /// # Errors
     /// When it contradicts itself or another row.
-    pub fn add(&mut self, row: &PlanRow) -> Result<(), Difference> {
+    pub fn add(&mut self, row: &PlanRow) -> Result<(), CountDifference> {
         self.rows += 1;
         let field = |name: &str| format!("rows[{}].{name}", self.rows - 1);
         let source = row.line.rsplit_once(':').map_or("", |(source, _)| source);
         *self.sources.entry(source.to_owned()).or_default() += 1;
         if !row.tenant.is_empty() {
-            return Err(Difference::new(
+            return Err(CountDifference::new(
                 field("tenant"),
                 "none, since a plan is for one tenant",
                 &row.tenant,
@@ -107,7 +107,7 @@ impl Recount {
                     Outcome::Protected | Outcome::Excluded | Outcome::Duplicate | Outcome::Invalid
                 ) {
                     let expected = "protected, excluded, duplicate or invalid";
-                    return Err(Difference::new(field("left_out.outcome"), expected, outcome.word()));
+                    return Err(CountDifference::new(field("left_out.outcome"), expected, outcome.word()));
                 }
                 *self.left_out.entry(outcome).or_default() += 1;
                 match outcome {
@@ -115,7 +115,7 @@ impl Recount {
                     Outcome::Duplicate => {
                         let user = row.user_id.parse();
                         let user = user.map_err(|_| {
-                            Difference::new(field("user_id"), "that of another row", &row.user_id)
+                            CountDifference::new(field("user_id"), "that of another row", &row.user_id)
                         })?;
                         self.duplicates.insert(user);
                     }
@@ -125,25 +125,29 @@ impl Recount {
             }
             (order, left_out) => {
                 let found = (order, left_out.as_ref().map(|left_out| left_out.outcome.word()));
-                Err(Difference::new(field("order"), "a place, or a reason why the row is left out", found))
+                Err(CountDifference::new(
+                    field("order"),
+                    "a place, or a reason why the row is left out",
+                    found,
+                ))
             }
         }
     }
 
-    fn target(&mut self, row: &PlanRow, order: Order) -> Result<(), Difference> {
+    fn target(&mut self, row: &PlanRow, order: TargetNo) -> Result<(), CountDifference> {
         let field = |name: &str| format!("rows[{}].{name}", self.rows - 1);
         let place = (order as usize).checked_sub(1).and_then(|at| self.taken.get_mut(at));
         match place.filter(|taken| !**taken) {
             Some(place) => *place = true,
             None => {
                 let expected = format!("a place from 1 to {} that no other row has", self.targets);
-                return Err(Difference::new(field("order"), expected, order));
+                return Err(CountDifference::new(field("order"), expected, order));
             }
         }
         self.sent += 1;
         let user: UserId = match row.user_id.parse() {
             Ok(UserId::Me) | Err(_) => {
-                return Err(Difference::new(field("user_id"), "a user id", &row.user_id));
+                return Err(CountDifference::new(field("user_id"), "a user id", &row.user_id));
             }
             Ok(user) => user,
         };
@@ -154,15 +158,19 @@ impl Recount {
         let by_input = matches!(user, UserId::Principal(_)) || matches!(given, Some(UserId::Object(_)));
         if by_input && !is_given {
             let expected = given.map_or_else(|| "an object id".to_owned(), |given| given.to_string());
-            return Err(Difference::new(field("user_id"), expected, &row.user_id));
+            return Err(CountDifference::new(field("user_id"), expected, &row.user_id));
         }
         if !self.users.insert(user) {
-            return Err(Difference::new(field("user_id"), "a user whom no other row sends", &row.user_id));
+            return Err(CountDifference::new(
+                field("user_id"),
+                "a user whom no other row sends",
+                &row.user_id,
+            ));
         }
         if !row.user_principal_name.is_empty() {
             let external = names_external(&row.user_principal_name);
             if row.external != Some(external) {
-                return Err(Difference::new(field("external"), external.to_string(), row.external));
+                return Err(CountDifference::new(field("external"), external.to_string(), row.external));
             }
         }
         self.external += u64::from(row.external == Some(true));
@@ -200,7 +208,7 @@ impl Recount {
     ///
     /// # Errors
     /// With the first thing that differs.
-    pub fn compare(self, planned: &Planned) -> Result<(), Difference> {
+    pub fn compare(self, planned: &Planned) -> Result<(), CountDifference> {
         let Planned { counts, facts, inputs, .. } = planned;
         differ("counts.rows", self.rows, counts.rows)?;
         differ("counts.targets", self.sent, counts.targets)?;
@@ -212,7 +220,7 @@ impl Recount {
         differ("facts.selection", &inputs, &files)?;
         differ("counts.selected", self.selected(&inputs, facts), counts.selected)?;
         if let Some(user) = self.duplicates.iter().find(|user| !self.users.contains(user)) {
-            return Err(Difference::new(
+            return Err(CountDifference::new(
                 "rows",
                 "a row that sends the user of a duplicate",
                 user.to_string(),
@@ -227,18 +235,18 @@ impl Recount {
         self.compare_roles(facts)?;
         differ("facts.protected", &self.protected, &facts.protected)?;
         differ("facts.unprotected", &self.unprotected, &facts.unprotected)?;
-        let names = |from: Order, to: Order| -> Vec<&String> {
+        let names = |from: TargetNo, to: TargetNo| -> Vec<&String> {
             self.ends.range(from..to).map(|(_, name)| name).collect()
         };
         let first = SHOWN as u32 + 1;
         differ("facts.first", names(1, first), facts.first.iter().collect::<Vec<_>>())?;
-        differ("facts.last", names(first, Order::MAX), facts.last.iter().collect::<Vec<_>>())?;
-        differ("facts.tenants", &Vec::<TenantFacts>::new(), &facts.tenants)?;
+        differ("facts.last", names(first, TargetNo::MAX), facts.last.iter().collect::<Vec<_>>())?;
+        differ("facts.tenants", &Vec::<PlanTenantFacts>::new(), &facts.tenants)?;
         self.compare_lists(facts)
     }
 
     /// Rows that selections gave: those whose line names none of the inputs.
-    fn selected(&self, inputs: &[&str], facts: &PlanFacts) -> u64 {
+    fn selected(&self, inputs: &[&str], facts: &PlanSummary) -> u64 {
         // The lines of one input alone are bare numbers.
         if inputs.len() == 1 && facts.selection.len() == 1 {
             return 0;
@@ -248,11 +256,11 @@ impl Recount {
     }
 
     /// The roles of targets are one text in a row; they were read, or none has any.
-    fn compare_roles(&self, facts: &PlanFacts) -> Result<(), Difference> {
+    fn compare_roles(&self, facts: &PlanSummary) -> Result<(), CountDifference> {
         let Some(said) = &facts.admins else {
             return match self.roles.is_empty() {
                 true => Ok(()),
-                false => Err(Difference::new("facts.admins", format!("{:?}", self.roles), "none")),
+                false => Err(CountDifference::new("facts.admins", format!("{:?}", self.roles), "none")),
             };
         };
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
@@ -265,19 +273,19 @@ impl Recount {
         match facts.global_administrators {
             Some((among, all)) if among > all || among > u64::from(self.sent) => {
                 let expected = format!("{all} and {} at most", self.sent);
-                Err(Difference::new("facts.global_administrators", expected, among))
+                Err(CountDifference::new("facts.global_administrators", expected, among))
             }
             _ => Ok(()),
         }
     }
 
-    fn compare_lists(&self, facts: &PlanFacts) -> Result<(), Difference> {
+    fn compare_lists(&self, facts: &PlanSummary) -> Result<(), CountDifference> {
         for (at, list) in facts.lists.iter().enumerate() {
             let field = |name: &str| format!("facts.lists[{at}].{name}");
             let entries = list.accounts.checked_add(list.groups).and_then(|sum| sum.checked_add(list.roles));
             let expected = entries.map_or("a sum that is a number".to_owned(), |sum| sum.to_string());
             if entries != Some(list.entries) {
-                return Err(Difference::new(field("entries"), expected, list.entries));
+                return Err(CountDifference::new(field("entries"), expected, list.entries));
             }
         }
         Ok(())
@@ -298,10 +306,10 @@ fn roles<'a>(text: &'a str, known: &BTreeMap<String, u64>) -> Vec<&'a str> {
     found
 }
 
-fn differ<T: PartialEq + Debug>(field: &str, expected: T, found: T) -> Result<(), Difference> {
+fn differ<T: PartialEq + Debug>(field: &str, expected: T, found: T) -> Result<(), CountDifference> {
     match expected == found {
         true => Ok(()),
-        false => Err(Difference::new(field, format!("{expected:?}"), found)),
+        false => Err(CountDifference::new(field, format!("{expected:?}"), found)),
     }
 }
 

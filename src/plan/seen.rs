@@ -11,14 +11,14 @@ use crate::user_id::UserId;
 
 /// The users named so far: indexes into the targets, found by hash.
 #[derive(Default)]
-pub(super) struct Seen {
+pub(super) struct DedupIndex {
     table: HashTable<u32>,
     hasher: RandomState,
     /// Hashes of the other ids that rows give their targets, where somebody is to be left out.
     others: HashSet<u64>,
 }
 
-impl Seen {
+impl DedupIndex {
     pub(super) fn find(&self, tenant: TenantIndex, user: &UserId, targets: &[Target]) -> Option<u32> {
         let same = |index: &u32| {
             let target = &targets[*index as usize];

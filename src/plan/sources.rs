@@ -4,27 +4,27 @@ use std::fmt;
 
 /// Where a target was first named: which source, from 0, files first; and which line or user of it, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct SelectionState {
     pub(super) source: u16,
     pub(super) line: u32,
 }
 
-impl Place {
-    pub(super) fn new(source: usize, line: u64) -> Place {
-        Place { source: source as u16, line: u32::try_from(line).unwrap_or(u32::MAX) }
+impl SelectionState {
+    pub(super) fn new(source: usize, line: u64) -> SelectionState {
+        SelectionState { source: source as u16, line: u32::try_from(line).unwrap_or(u32::MAX) }
     }
 }
 
 /// How places are named: by their line's number, and by their source too where that is not one file alone.
-pub(super) struct Sources {
+pub(super) struct Selections {
     names: Option<Vec<String>>,
 }
 
-impl Sources {
-    pub(super) fn new(files: Vec<String>, selections: impl Iterator<Item = String>) -> Sources {
+impl Selections {
+    pub(super) fn new(files: Vec<String>, selections: impl Iterator<Item = String>) -> Selections {
         let count = files.len();
         let names: Vec<String> = files.into_iter().chain(selections).collect();
-        Sources { names: (count != 1 || names.len() > 1).then_some(names) }
+        Selections { names: (count != 1 || names.len() > 1).then_some(names) }
     }
 
     /// The names of all sources, where lines show them.
@@ -33,15 +33,15 @@ impl Sources {
     }
 
     /// The place's name.
-    pub(super) fn name(&self, place: Place) -> impl fmt::Display + '_ {
+    pub(super) fn name(&self, place: SelectionState) -> impl fmt::Display + '_ {
         let source = self.names.as_ref().and_then(|names| names.get(usize::from(place.source)));
-        Named(source.map(String::as_str), place.line)
+        NamedSelection(source.map(String::as_str), place.line)
     }
 }
 
-struct Named<'a>(Option<&'a str>, u32);
+struct NamedSelection<'a>(Option<&'a str>, u32);
 
-impl fmt::Display for Named<'_> {
+impl fmt::Display for NamedSelection<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(source) => write!(f, "{source}:{}", self.1),

@@ -2,44 +2,44 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Signed;
-use crate::tenant::Places;
+use super::Operator;
+use crate::tenant::TenantResolver;
 
 /// The tenants of a plan, in the order of [`super::Target::tenant`].
-pub struct Tenants<'a, D> {
+pub struct PlanTenants<'a, D> {
     /// Which of them each row belongs to.
-    pub places: Places,
+    pub places: TenantResolver,
     /// At least one.
-    pub all: Vec<Tenant<'a, D>>,
+    pub all: Vec<PlanTenant<'a, D>>,
 }
 
 /// One of them.
-pub struct Tenant<'a, D> {
+pub struct PlanTenant<'a, D> {
     /// What it is called in the plan: its id, where that is known. Empty where it is the only one, and no row names it.
     pub key: String,
     /// Who signed in there.
-    pub signed: Signed,
+    pub signed: Operator,
     /// Its directory, where it can be read.
     pub directory: Option<&'a D>,
     /// Whether nothing can be sent there: its rows are planned as they are written, and nobody is looked up.
     pub closed: bool,
 }
 
-impl<'a, D> Tenants<'a, D> {
+impl<'a, D> PlanTenants<'a, D> {
     /// The one tenant there is; `names` are those that are known of it.
     pub fn one<'n>(
-        signed: Signed,
+        signed: Operator,
         directory: Option<&'a D>,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Self {
-        let only = Tenant { key: String::new(), signed, directory, closed: false };
-        Tenants { places: Places::one(names), all: vec![only] }
+        let only = PlanTenant { key: String::new(), signed, directory, closed: false };
+        PlanTenants { places: TenantResolver::one(names), all: vec![only] }
     }
 }
 
 /// What is known of one tenant of several, for the question and the evidence.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TenantFacts {
+pub struct PlanTenantFacts {
     /// What it is called in the plan.
     pub tenant: String,
     /// Users to revoke.

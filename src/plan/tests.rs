@@ -6,29 +6,31 @@ use std::path::Path;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::ask::{Ask, Pages};
+use super::ask::{DirectorySource, UserPages};
 use super::*;
-use crate::directory::{Admins, Budget, DirectoryError, Need, Person, Resolved, Selector, UserReads};
-use crate::intake::{self, Options, Source};
+use crate::directory::{
+    Budget, DirectoryError, DirectoryUser, Permission, PrivilegedUsers, ResolvedId, Selector, UserReadScope,
+};
+use crate::intake::{self, InputSource, IntakeOptions};
 
 /// A made-up tenant: users by number, groups with members and groups in them.
 #[derive(Clone, Debug)]
-struct Tenant {
+struct FakeTenant {
     users: u8,
     groups: Vec<(Vec<u8>, Vec<usize>)>,
-    reads: UserReads,
+    reads: UserReadScope,
     /// What may not be read.
-    forbidden: Vec<Need>,
+    forbidden: Vec<Permission>,
     owners: Vec<u8>,
     admins: Vec<u8>,
 }
 
-impl Default for Tenant {
-    fn default() -> Tenant {
-        Tenant {
+impl Default for FakeTenant {
+    fn default() -> FakeTenant {
+        FakeTenant {
             users: 8,
             groups: Vec::new(),
-            reads: UserReads::Allowed,
+            reads: UserReadScope::Allowed,
             forbidden: Vec::new(),
             owners: Vec::new(),
             admins: Vec::new(),
@@ -44,8 +46,8 @@ fn upn(n: u8) -> String {
     format!("user{n}@contoso.com")
 }
 
-fn person(n: u8) -> Person {
-    Person {
+fn person(n: u8) -> DirectoryUser {
+    DirectoryUser {
         id: object(n),
         upn: Some(upn(n).into()),
         name: Some(format!("User {n}").into()),
@@ -55,25 +57,25 @@ fn person(n: u8) -> Person {
     }
 }
 
-impl Tenant {
-    fn check(&self, need: Need) -> Result<(), DirectoryError> {
+impl FakeTenant {
+    fn check(&self, need: Permission) -> Result<(), DirectoryError> {
         match self.forbidden.contains(&need) {
             true => Err(DirectoryError::Forbidden { what: "it".to_owned(), need, said: "no".to_owned() }),
             false => Ok(()),
         }
     }
 
-    fn known(&self, n: u8) -> Option<Resolved> {
-        (n < self.users).then(|| Resolved::Person(person(n)))
+    fn known(&self, n: u8) -> Option<ResolvedId> {
+        (n < self.users).then(|| ResolvedId::Person(person(n)))
     }
 
-    fn one(&self, id: &UserId) -> Resolved {
+    fn one(&self, id: &UserId) -> ResolvedId {
         let found = (0..self.users).find(|n| match id {
             UserId::Object(id) => object(*n) == *id,
             UserId::Principal(name) => upn(*n).eq_ignore_ascii_case(name),
             UserId::Me => panic!("an app's token was asked who it is"),
         });
-        found.and_then(|n| self.known(n)).unwrap_or(Resolved::Missing)
+        found.and_then(|n| self.known(n)).unwrap_or(ResolvedId::Missing)
     }
 
     fn members(&self, group: usize) -> BTreeSet<u8> {
@@ -89,14 +91,14 @@ impl Tenant {
     }
 }
 
-struct Paged(String, Vec<Vec<Person>>);
+struct FakePages(String, Vec<Vec<DirectoryUser>>);
 
-impl Pages for Paged {
+impl UserPages for FakePages {
     fn name(&self) -> &str {
         &self.0
     }
 
-    async fn next_page(&mut self) -> Result<Option<Vec<Person>>, DirectoryError> {
+    async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError> {
         Ok(self.1.pop())
     }
 
@@ -109,90 +111,95 @@ impl Pages for Paged {
     }
 }
 
-impl Ask for Tenant {
-    type People = Paged;
+impl DirectorySource for FakeTenant {
+    type UserSource = FakePages;
 
-    fn within(&self, _: &Budget) -> Tenant {
+    fn within(&self, _: &Budget) -> FakeTenant {
         self.clone()
     }
 
-    fn user_reads(&self) -> UserReads {
+    fn user_reads(&self) -> UserReadScope {
         self.reads
     }
 
     async fn answers(&self, _people: &[UserId]) -> Result<(), DirectoryError> {
-        self.check(Need::Users)
+        self.check(Permission::Users)
     }
 
-    async fn resolve(&self, ids: &[UserId]) -> Result<Vec<Resolved>, DirectoryError> {
-        self.check(Need::Users)?;
+    async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
+        self.check(Permission::Users)?;
         Ok(ids.iter().map(|id| self.one(id)).collect())
     }
 
-    async fn find(&self, names: &[String]) -> Result<Vec<Resolved>, DirectoryError> {
-        self.check(Need::Users)?;
+    async fn find(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError> {
+        self.check(Permission::Users)?;
         let find = |name: &String| match name.strip_prefix("alias") {
-            Some("") => Resolved::Ambiguous(vec![upn(0), upn(1)]),
-            Some(n) => n.parse().ok().and_then(|n| self.known(n)).unwrap_or(Resolved::Missing),
-            None => name.parse().map_or(Resolved::Missing, |id| self.one(&id)),
+            Some("") => ResolvedId::Ambiguous(vec![upn(0), upn(1)]),
+            Some(n) => n.parse().ok().and_then(|n| self.known(n)).unwrap_or(ResolvedId::Missing),
+            None => name.parse().map_or(ResolvedId::Missing, |id| self.one(&id)),
         };
         Ok(names.iter().map(find).collect())
     }
 
-    async fn people(&self, selector: &Selector) -> Result<Paged, DirectoryError> {
-        self.check(Need::Groups)?;
+    async fn people(&self, selector: &Selector) -> Result<FakePages, DirectoryError> {
+        self.check(Permission::Groups)?;
         let Selector::Group { name, .. } = selector else { panic!("{selector}") };
         let number = name.parse().ok().filter(|number| *number < self.groups.len());
         let number = number.ok_or_else(|| DirectoryError::NotFound { what: selector.to_string() })?;
-        let mut people: Vec<Person> = self.members(number).into_iter().map(person).collect();
-        if self.check(Need::Users).is_err() {
-            people.iter_mut().for_each(|one| *one = Person { id: one.id, ..Person::default() });
+        let mut people: Vec<DirectoryUser> = self.members(number).into_iter().map(person).collect();
+        if self.check(Permission::Users).is_err() {
+            people.iter_mut().for_each(|one| *one = DirectoryUser { id: one.id, ..DirectoryUser::default() });
         }
         // Empty pages, and somebody again on a later one.
-        let again: Vec<Person> = people.first().cloned().into_iter().collect();
-        let mut pages: Vec<Vec<Person>> = people.chunks(2).map(<[Person]>::to_vec).collect();
+        let again: Vec<DirectoryUser> = people.first().cloned().into_iter().collect();
+        let mut pages: Vec<Vec<DirectoryUser>> = people.chunks(2).map(<[DirectoryUser]>::to_vec).collect();
         pages.extend([again, Vec::new()]);
-        Ok(Paged(selector.to_string(), pages))
+        Ok(FakePages(selector.to_string(), pages))
     }
 
-    async fn admins(&self) -> Result<Admins, DirectoryError> {
-        self.check(Need::Roles)?;
+    async fn admins(&self) -> Result<PrivilegedUsers, DirectoryError> {
+        self.check(Permission::Roles)?;
         let role = |n: &u8| (object(*n), vec!["Global Administrator".to_owned()]);
-        Ok(Admins {
+        Ok(PrivilegedUsers {
             roles: self.admins.iter().map(role).collect(),
             global: self.admins.iter().map(|n| object(*n)).collect(),
-            ..Admins::default()
+            ..PrivilegedUsers::default()
         })
     }
 
-    async fn owners(&self, _: &str) -> Result<Vec<Person>, DirectoryError> {
-        self.check(Need::Apps)?;
+    async fn owners(&self, _: &str) -> Result<Vec<DirectoryUser>, DirectoryError> {
+        self.check(Permission::Apps)?;
         Ok(self.owners.iter().map(|n| person(*n)).collect())
     }
 
     async fn count_users(&self) -> Result<u64, DirectoryError> {
-        self.check(Need::Users)?;
+        self.check(Permission::Users)?;
         Ok(u64::from(self.users))
     }
 
-    async fn me(&self) -> Result<Option<Person>, DirectoryError> {
+    async fn me(&self) -> Result<Option<DirectoryUser>, DirectoryError> {
         Ok(None)
     }
 }
 
 /// An input of these lines, a plain list.
-fn gathered(dir: &Path, lines: &[String]) -> Gathered {
+fn gathered(dir: &Path, lines: &[String]) -> InputRows {
     if lines.is_empty() {
-        return Gathered::default();
+        return InputRows::default();
     }
     let path = dir.join("users.txt");
     std::fs::write(&path, lines.join("\n")).unwrap();
-    Gathered::read(intake::open(&[Source::File(path)], &Options::default()).unwrap()).unwrap()
+    InputRows::read(intake::open(&[InputSource::File(path)], &IntakeOptions::default()).unwrap()).unwrap()
 }
 
-fn compose(tenant: &Tenant, lines: &[String], wishes: &Wishes, signed: &Signed) -> Result<Draft, PlanError> {
+fn compose(
+    tenant: &FakeTenant,
+    lines: &[String],
+    wishes: &PlanOptions,
+    signed: &Operator,
+) -> Result<Draft, PlanError> {
     let dir = tempfile::tempdir().unwrap();
-    let tenants = Tenants::one(signed.clone(), Some(tenant), []);
+    let tenants = PlanTenants::one(signed.clone(), Some(tenant), []);
     let composed = compose::compose(gathered(dir.path(), lines), wishes, &tenants, &|_| {});
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(composed)
 }
@@ -220,8 +227,8 @@ fn lines(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn listed(texts: &[&str]) -> Vec<Listed> {
-    texts.iter().map(|text| Listed::read(text, false)).collect()
+fn listed(texts: &[&str]) -> Vec<ListEntry> {
+    texts.iter().map(|text| ListEntry::read(text, false)).collect()
 }
 
 fn ids(numbers: &[u8]) -> Vec<String> {
@@ -232,17 +239,17 @@ fn group(number: usize) -> Selector {
     Selector::Group { name: number.to_string(), direct: false }
 }
 
-fn operator(n: u8) -> Signed {
+fn operator(n: u8) -> Operator {
     let operator = vec![upn(n).parse().unwrap(), UserId::Object(object(n)), UserId::Me];
-    Signed { operator, app_ids: vec!["app".to_owned()] }
+    Operator { operator, app_ids: vec!["app".to_owned()] }
 }
 
 #[test]
 fn one_person_by_any_name_is_one_target() {
-    let tenant = Tenant { groups: vec![(vec![1, 2], vec![])], ..Tenant::default() };
-    let wishes = Wishes { selectors: vec![group(0)], ..Wishes::default() };
+    let tenant = FakeTenant { groups: vec![(vec![1, 2], vec![])], ..FakeTenant::default() };
+    let wishes = PlanOptions { selectors: vec![group(0)], ..PlanOptions::default() };
     let input = [upn(1), object(1).to_string(), upn(3).to_uppercase(), "gone@contoso.com".to_owned()];
-    let draft = compose(&tenant, &input, &wishes, &Signed::default()).unwrap();
+    let draft = compose(&tenant, &input, &wishes, &Operator::default()).unwrap();
     assert_eq!((draft.facts().missing, draft.facts().guests, draft.record().selected), (1, 1, 2));
     assert!(draft.notices().iter().any(|notice| notice.contains("1 user does not exist: gone@contoso.com")));
     let rows = rows(draft);
@@ -262,8 +269,8 @@ fn one_person_by_any_name_is_one_target() {
 #[test]
 fn names_are_looked_for_only_when_asked() {
     let input = lines(&["alias2", "alias", "nobody", "user1@contoso.com"]);
-    let wishes = Wishes { resolve: true, ..Wishes::default() };
-    let draft = compose(&Tenant::default(), &input, &wishes, &Signed::default()).unwrap();
+    let wishes = PlanOptions { resolve: true, ..PlanOptions::default() };
+    let draft = compose(&FakeTenant::default(), &input, &wishes, &Operator::default()).unwrap();
     let plan = rows(draft);
     let invalid: Vec<String> = plan.iter().filter_map(|row| Some(row.left_out.clone()?.detail)).collect();
     assert!(invalid[0].contains("ambiguous") && invalid[0].contains("user1@"), "{invalid:?}");
@@ -273,55 +280,59 @@ fn names_are_looked_for_only_when_asked() {
         (ids(&[2])[0].clone(), ids(&[1])[0].clone())
     );
     let draft = compose(
-        &Tenant::default(),
+        &FakeTenant::default(),
         &lines(&["alias2", "user1@contoso.com"]),
-        &Wishes::default(),
-        &Signed::default(),
+        &PlanOptions::default(),
+        &Operator::default(),
     );
     assert!(draft.unwrap().first_invalid().unwrap().contains("--resolve"));
 }
 
 #[test]
 fn a_list_that_names_nobody_stops_the_plan() {
-    let tenant = Tenant { groups: vec![(vec![1], vec![])], ..Tenant::default() };
+    let tenant = FakeTenant { groups: vec![(vec![1], vec![])], ..FakeTenant::default() };
     let input = [upn(2)];
     let wishes = |list: &str| {
-        let protect = Wishes { protect: listed(&[list]), ..Wishes::default() };
-        let exclude = Wishes { exclude: listed(&[list]), ..Wishes::default() };
-        [protect, exclude, Wishes { first: listed(&[list]), ..Wishes::default() }]
+        let protect = PlanOptions { protect: listed(&[list]), ..PlanOptions::default() };
+        let exclude = PlanOptions { exclude: listed(&[list]), ..PlanOptions::default() };
+        [protect, exclude, PlanOptions { first: listed(&[list]), ..PlanOptions::default() }]
     };
     for list in ["gone@contoso.com", "group:9"] {
         for wishes in wishes(list) {
-            let refused = compose(&tenant, &input, &wishes, &Signed::default()).err().unwrap();
+            let refused = compose(&tenant, &input, &wishes, &Operator::default()).err().unwrap();
             assert!(matches!(refused, PlanError::Guard(_)), "{refused}");
             assert!(refused.to_string().contains(&list.replace(':', " ")), "{refused}");
         }
     }
-    let tenant = Tenant { forbidden: vec![Need::Groups], ..tenant };
+    let tenant = FakeTenant { forbidden: vec![Permission::Groups], ..tenant };
     for wishes in wishes("group:0") {
-        let refused = compose(&tenant, &input, &wishes, &Signed::default()).err().unwrap();
+        let refused = compose(&tenant, &input, &wishes, &Operator::default()).err().unwrap();
         assert!(matches!(refused, PlanError::Guard(GuardError::Directory { .. })), "{refused}");
     }
 }
 
 #[test]
 fn without_the_permission_ids_are_compared_as_they_are_written() {
-    let tenant =
-        Tenant { forbidden: vec![Need::Users], groups: vec![(vec![4, 5], vec![])], ..Tenant::default() };
+    let tenant = FakeTenant {
+        forbidden: vec![Permission::Users],
+        groups: vec![(vec![4, 5], vec![])],
+        ..FakeTenant::default()
+    };
     let input = [upn(1), object(1).to_string()];
-    for reads in [UserReads::Allowed, UserReads::Unknown, UserReads::Lacking] {
-        let tenant = Tenant { reads, ..tenant.clone() };
-        let draft = compose(&tenant, &input, &Wishes::default(), &Signed::default()).unwrap();
+    for reads in [UserReadScope::Allowed, UserReadScope::Unknown, UserReadScope::Lacking] {
+        let tenant = FakeTenant { reads, ..tenant.clone() };
+        let draft = compose(&tenant, &input, &PlanOptions::default(), &Operator::default()).unwrap();
         assert!(draft.notices()[0].contains("User.Read.All"), "{:?}", draft.notices());
         assert_eq!(draft.targets(), 2);
         // A group gives object ids alone, and a name on the protect list can't be compared with those.
-        let wishes = Wishes { selectors: vec![group(0)], ..Wishes::default() };
-        assert_eq!(sent(compose(&tenant, &[], &wishes, &Signed::default()).unwrap()), ids(&[4, 5]));
-        let wishes = Wishes { protect: listed(&["user4@contoso.com"]), ..wishes };
-        let refused = compose(&tenant, &[], &wishes, &Signed::default()).err().unwrap();
+        let wishes = PlanOptions { selectors: vec![group(0)], ..PlanOptions::default() };
+        assert_eq!(sent(compose(&tenant, &[], &wishes, &Operator::default()).unwrap()), ids(&[4, 5]));
+        let wishes = PlanOptions { protect: listed(&["user4@contoso.com"]), ..wishes };
+        let refused = compose(&tenant, &[], &wishes, &Operator::default()).err().unwrap();
         assert!(matches!(refused, PlanError::Guard(GuardError::Incomparable { .. })), "{refused}");
-        let only = Only { guests: Some(false), enabled: false };
-        let refused = compose(&tenant, &input, &Wishes { only, ..Wishes::default() }, &Signed::default());
+        let only = AccountFilter { guests: Some(false), enabled: false };
+        let refused =
+            compose(&tenant, &input, &PlanOptions { only, ..PlanOptions::default() }, &Operator::default());
         let refused = refused.err().unwrap();
         assert!(
             matches!(refused, PlanError::Directory(_)) && refused.to_string().contains("User.Read.All"),
@@ -332,36 +343,37 @@ fn without_the_permission_ids_are_compared_as_they_are_written() {
 
 #[test]
 fn a_selection_of_nobody_is_an_error_unless_allowed() {
-    let tenant = Tenant { groups: vec![(vec![], vec![]), (vec![1], vec![0])], ..Tenant::default() };
-    let wishes = Wishes { selectors: vec![group(1), group(0)], ..Wishes::default() };
-    let refused = compose(&tenant, &[], &wishes, &Signed::default()).err().unwrap();
+    let tenant = FakeTenant { groups: vec![(vec![], vec![]), (vec![1], vec![0])], ..FakeTenant::default() };
+    let wishes = PlanOptions { selectors: vec![group(1), group(0)], ..PlanOptions::default() };
+    let refused = compose(&tenant, &[], &wishes, &Operator::default()).err().unwrap();
     assert!(refused.to_string().starts_with("group 0 has no users"), "{refused}");
-    let draft = compose(&tenant, &[], &Wishes { allow_empty: true, ..wishes }, &Signed::default()).unwrap();
+    let draft =
+        compose(&tenant, &[], &PlanOptions { allow_empty: true, ..wishes }, &Operator::default()).unwrap();
     assert_eq!(draft.facts().selection, ["group 1", "group 0"]);
 }
 
 #[test]
 fn the_operator_and_the_owners_are_spared_unless_asked_for() {
-    let tenant = Tenant { owners: vec![2], ..Tenant::default() };
+    let tenant = FakeTenant { owners: vec![2], ..FakeTenant::default() };
     let input: Vec<String> = [1, 2, 3].map(upn).into();
-    let draft = compose(&tenant, &input, &Wishes::default(), &operator(1)).unwrap();
+    let draft = compose(&tenant, &input, &PlanOptions::default(), &operator(1)).unwrap();
     assert_eq!(draft.facts().protected.len(), 2);
     assert!(draft.notices().iter().any(|notice| notice.contains("--include-self")));
     assert_eq!(sent(draft), ids(&[3]));
-    let wishes = Wishes { include_self: true, ..Wishes::default() };
+    let wishes = PlanOptions { include_self: true, ..PlanOptions::default() };
     let draft = compose(&tenant, &input, &wishes, &operator(1)).unwrap();
     assert!(draft.sends_operator());
     assert_eq!(sent(draft), ids(&[3, 1]));
-    let wishes = Wishes { unprotect: vec![upn(2).parse().unwrap()], ..Wishes::default() };
+    let wishes = PlanOptions { unprotect: vec![upn(2).parse().unwrap()], ..PlanOptions::default() };
     let draft = compose(&tenant, &input, &wishes, &operator(1)).unwrap();
     assert_eq!(draft.facts().unprotected, [(upn(2), "owner of the app that signs in".to_owned())]);
     let plan = rows(draft);
     assert!(plan[1].order().is_some() && plan[1].note.contains("--unprotect"), "{:?}", plan[1]);
-    let wishes = Wishes { unprotect: vec![upn(3).parse().unwrap()], ..Wishes::default() };
+    let wishes = PlanOptions { unprotect: vec![upn(3).parse().unwrap()], ..PlanOptions::default() };
     let refused = compose(&tenant, &input, &wishes, &operator(1)).err().unwrap();
     assert!(matches!(refused, PlanError::Guard(GuardError::NotProtected { .. })), "{refused}");
-    let tenant = Tenant { forbidden: vec![Need::Apps, Need::Roles], ..tenant };
-    let draft = compose(&tenant, &input, &Wishes::default(), &operator(1)).unwrap();
+    let tenant = FakeTenant { forbidden: vec![Permission::Apps, Permission::Roles], ..tenant };
+    let draft = compose(&tenant, &input, &PlanOptions::default(), &operator(1)).unwrap();
     let unchecked = draft.facts().unchecked.join("; ");
     assert!(
         unchecked.contains("Application.Read.All") && unchecked.contains("RoleManagement"),
@@ -372,14 +384,14 @@ fn the_operator_and_the_owners_are_spared_unless_asked_for() {
 
 #[test]
 fn the_order_is_lists_administrators_and_the_input() {
-    let tenant = Tenant { admins: vec![5], groups: vec![(vec![4], vec![])], ..Tenant::default() };
+    let tenant = FakeTenant { admins: vec![5], groups: vec![(vec![4], vec![])], ..FakeTenant::default() };
     let input: Vec<String> = [1, 2, 3, 4, 5, 6].map(upn).into();
-    let wishes = Wishes {
+    let wishes = PlanOptions {
         first: listed(&["group:0", &object(3).to_string()]),
         admins_first: true,
-        ..Wishes::default()
+        ..PlanOptions::default()
     };
-    let draft = compose(&tenant, &input, &wishes, &Signed::default()).unwrap();
+    let draft = compose(&tenant, &input, &wishes, &Operator::default()).unwrap();
     assert_eq!(draft.facts().first, [upn(4), upn(3), upn(5)]);
     assert_eq!((draft.facts().global_administrators, draft.facts().administrators), (Some((1, 1)), 1));
     assert_eq!(sent(draft), ids(&[4, 3, 5, 1, 2, 6]));
@@ -389,8 +401,8 @@ fn the_order_is_lists_administrators_and_the_input() {
 fn filters_leave_out_by_what_the_directory_says() {
     let input: Vec<String> = [1, 3, 4, 6].map(upn).into();
     let of = |guests, enabled| {
-        let wishes = Wishes { only: Only { guests, enabled }, ..Wishes::default() };
-        sent(compose(&Tenant::default(), &input, &wishes, &Signed::default()).unwrap())
+        let wishes = PlanOptions { only: AccountFilter { guests, enabled }, ..PlanOptions::default() };
+        sent(compose(&FakeTenant::default(), &input, &wishes, &Operator::default()).unwrap())
     };
     assert_eq!(of(Some(true), false), ids(&[3, 6]));
     assert_eq!(of(Some(false), false), ids(&[1, 4]));
@@ -400,9 +412,9 @@ fn filters_leave_out_by_what_the_directory_says() {
 // ── Any tenant ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 /// Somebody, and by which name.
-type Called = (u8, bool);
+type NamedRow = (u8, bool);
 
-fn called((n, by_name): Called) -> String {
+fn called((n, by_name): NamedRow) -> String {
     match (by_name, n % 2) {
         (true, 0) => upn(n).to_uppercase(),
         (true, _) => upn(n),
@@ -417,15 +429,15 @@ prop_compose! {
         groups in prop::collection::vec((prop::collection::vec(0..12_u8, 0..5), prop::collection::vec(0..4_usize, 0..3)), 4),
         owners in prop::collection::vec(0..12_u8, 0..2),
         unknown in any::<bool>(),
-    ) -> Tenant {
+    ) -> FakeTenant {
         let known = |people: Vec<u8>| people.into_iter().filter(|n| *n < users).collect();
         let groups = groups.into_iter().map(|(people, inner)| (known(people), inner)).collect();
-        let reads = if unknown { UserReads::Unknown } else { UserReads::Allowed };
-        Tenant { users, groups, owners: known(owners), reads, ..Tenant::default() }
+        let reads = if unknown { UserReadScope::Unknown } else { UserReadScope::Allowed };
+        FakeTenant { users, groups, owners: known(owners), reads, ..FakeTenant::default() }
     }
 }
 
-fn some(most: usize) -> impl Strategy<Value = (Vec<Called>, Vec<usize>)> {
+fn some(most: usize) -> impl Strategy<Value = (Vec<NamedRow>, Vec<usize>)> {
     (prop::collection::vec((0..12_u8, any::<bool>()), 0..=most), prop::collection::vec(0..4_usize, 0..2))
 }
 
@@ -436,25 +448,25 @@ proptest! {
     fn all_who_are_selected_and_unprotected_are_targets_and_nobody_else(
         tenant in tenant(), rows in some(8), protect in some(2), exclude in some(2), signed in 0..12_u8,
     ) {
-        let list = |(people, groups): &(Vec<Called>, Vec<usize>)| -> Vec<Listed> {
-            let groups = groups.iter().map(|number| Listed::Of(group(*number)));
-            people.iter().map(|one| Listed::read(&called(*one), false)).chain(groups).collect()
+        let list = |(people, groups): &(Vec<NamedRow>, Vec<usize>)| -> Vec<ListEntry> {
+            let groups = groups.iter().map(|number| ListEntry::Of(group(*number)));
+            people.iter().map(|one| ListEntry::read(&called(*one), false)).chain(groups).collect()
         };
-        let all = |(people, groups): &(Vec<Called>, Vec<usize>)| -> BTreeSet<u8> {
+        let all = |(people, groups): &(Vec<NamedRow>, Vec<usize>)| -> BTreeSet<u8> {
             let members = groups.iter().flat_map(|group| tenant.members(*group));
             people.iter().map(|(n, _)| *n).chain(members).collect()
         };
-        let wishes = Wishes {
+        let wishes = PlanOptions {
             selectors: rows.1.iter().copied().map(group).collect(),
             protect: list(&protect),
             exclude: list(&exclude),
             allow_empty: true,
-            ..Wishes::default()
+            ..PlanOptions::default()
         };
         let input: Vec<String> = rows.0.iter().copied().map(called).collect();
         // A token that does not tell is not tried out for one user.
         let bare = wishes.selectors.is_empty() && wishes.protect.is_empty() && wishes.exclude.is_empty();
-        prop_assume!(tenant.reads == UserReads::Allowed || !bare || input.len() > 1);
+        prop_assume!(tenant.reads == UserReadScope::Allowed || !bare || input.len() > 1);
         // An operator of a home elsewhere is nobody here.
         let planned = compose(&tenant, &input, &wishes, &operator(signed));
         let nobody = protect.0.iter().chain(&exclude.0).any(|(n, _)| *n >= tenant.users);

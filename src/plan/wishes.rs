@@ -11,13 +11,13 @@ use crate::user_id::UserId;
 
 /// What a plan is made by, beside the rows of files.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
+pub struct PlanOptions {
     /// Whom the directory names; added to the rows.
     pub selectors: Vec<Selector>,
     /// Never sent; fail-closed.
-    pub protect: Vec<Listed>,
+    pub protect: Vec<ListEntry>,
     /// Never sent, whatever `unprotect` says.
-    pub protect_now: Vec<Listed>,
+    pub protect_now: Vec<ListEntry>,
     /// Whether `unprotect` may name somebody whom nothing protects (any more).
     pub unprotect_may_miss: bool,
     /// Whether each user is looked up although there is nobody to compare with.
@@ -25,13 +25,13 @@ pub struct Wishes {
     /// Sent although they are protected: the very ids.
     pub unprotect: Vec<UserId>,
     /// Left out.
-    pub exclude: Vec<Listed>,
+    pub exclude: Vec<ListEntry>,
     /// Whether the signed-in operator is sent, too, last of all.
     pub include_self: bool,
     /// Which kinds of accounts stay.
-    pub only: Only,
+    pub only: AccountFilter,
     /// Who goes first; who is named earlier goes earlier.
-    pub first: Vec<Listed>,
+    pub first: Vec<ListEntry>,
     /// Whether holders of directory roles go before others.
     pub admins_first: bool,
     /// Whether what no id names is looked for by mail address, alias, on-premises name and employee id.
@@ -39,19 +39,19 @@ pub struct Wishes {
     /// Whether a selection may find nobody.
     pub allow_empty: bool,
     /// The most users, as a share of the tenant's, for which no number must be confirmed.
-    pub max_share: Option<Share>,
+    pub max_share: Option<MaxShare>,
 }
 
-impl Wishes {
+impl PlanOptions {
     /// Whether a plan can't be made without reading the directory.
     pub fn need_directory(&self) -> bool {
-        let of_directory = |listed: &Listed| matches!(listed, Listed::Of(_));
+        let of_directory = |listed: &ListEntry| matches!(listed, ListEntry::Of(_));
         !self.selectors.is_empty()
             || self.protect.iter().chain(&self.exclude).chain(&self.first).any(of_directory)
             || self.admins_first
             || self.resolve
             || self.max_share.is_some()
-            || self.only != Only::default()
+            || self.only != AccountFilter::default()
     }
 
     /// Whether there is anybody to look up beside the rows.
@@ -64,14 +64,14 @@ impl Wishes {
     pub fn name_lists(&self) -> bool {
         let lists = [&self.protect, &self.protect_now, &self.exclude, &self.first];
         lists.iter().any(|list| !list.is_empty())
-            || self.only != Only::default()
+            || self.only != AccountFilter::default()
             || self.admins_first
             || self.resolve
     }
 
     /// Whether a plan can't be made without looking up each user.
     pub(super) fn need_users(&self) -> bool {
-        self.resolve || self.only != Only::default()
+        self.resolve || self.only != AccountFilter::default()
     }
 
     /// Whether something depends on who the users are, so that a look-up that fails ends the plan: a selection, a list, a
@@ -87,7 +87,7 @@ impl Wishes {
 
 /// Which kinds of accounts stay in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Only {
+pub struct AccountFilter {
     /// Guests alone (`Some(true)`), or members alone (`Some(false)`).
     pub guests: Option<bool>,
     /// Enabled accounts alone.
@@ -96,7 +96,7 @@ pub struct Only {
 
 /// An entry of a list of people.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Listed {
+pub enum ListEntry {
     /// One user.
     Id(UserId),
     /// The users in a file.
@@ -105,28 +105,28 @@ pub enum Listed {
     Of(Selector),
 }
 
-impl Listed {
+impl ListEntry {
     /// Reads `group:ID`, `role:ID`, an id, or a file's path. `eligible` holds for roles.
-    pub fn read(text: &str, eligible: bool) -> Listed {
+    pub fn read(text: &str, eligible: bool) -> ListEntry {
         let text = text.trim();
         let of = |prefix: &str| {
             let (head, name) = text.split_once(':')?;
             head.eq_ignore_ascii_case(prefix).then(|| name.trim().to_owned())
         };
         if let Some(name) = of("group") {
-            return Listed::Of(Selector::Group { name, direct: false });
+            return ListEntry::Of(Selector::Group { name, direct: false });
         }
         if let Some(name) = of("role") {
-            return Listed::Of(Selector::Role { name, eligible });
+            return ListEntry::Of(Selector::Role { name, eligible });
         }
         match UserId::read(text) {
-            Ok(user) if user.check().is_ok() => Listed::Id(user),
-            _ => Listed::File(PathBuf::from(text)),
+            Ok(user) if user.check().is_ok() => ListEntry::Id(user),
+            _ => ListEntry::File(PathBuf::from(text)),
         }
     }
 }
 
-impl Listed {
+impl ListEntry {
     /// Whether it can be read, as far as that shows without the directory.
     ///
     /// # Errors
@@ -140,7 +140,7 @@ impl Listed {
     /// # Errors
     /// When it can't be read in full.
     pub fn count(&self, list: &'static str) -> Result<Option<ListRecord>, GuardError> {
-        let Listed::File(path) = self else { return Ok(None) };
+        let ListEntry::File(path) = self else { return Ok(None) };
         let (_, counts) = guard::entries(list, self)?;
         Ok(Some(ListRecord {
             list: if list == PROTECTED { "protect" } else { "exclude" }.to_owned(),
@@ -155,41 +155,41 @@ impl Listed {
     }
 }
 
-impl fmt::Display for Listed {
+impl fmt::Display for ListEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Listed::Id(user) => user.fmt(f),
-            Listed::File(path) => path.display().fmt(f),
-            Listed::Of(selector) => selector.fmt(f),
+            ListEntry::Id(user) => user.fmt(f),
+            ListEntry::File(path) => path.display().fmt(f),
+            ListEntry::Of(selector) => selector.fmt(f),
         }
     }
 }
 
 /// A share of a tenant's users, in percent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Share(f64);
+pub struct MaxShare(f64);
 
-impl Share {
+impl MaxShare {
     /// Whether `part` of `whole` is more than this.
     pub fn is_exceeded(self, part: u64, whole: u64) -> bool {
         part as f64 > whole as f64 * self.0 / 100.0
     }
 }
 
-impl FromStr for Share {
+impl FromStr for MaxShare {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Share, String> {
+    fn from_str(text: &str) -> Result<MaxShare, String> {
         let number =
             text.trim().strip_suffix('%').map(str::trim).and_then(|number| number.parse::<f64>().ok());
         match number {
-            Some(number) if number > 0.0 && number <= 100.0 => Ok(Share(number)),
+            Some(number) if number > 0.0 && number <= 100.0 => Ok(MaxShare(number)),
             _ => Err("write a percentage, such as 10%".to_owned()),
         }
     }
 }
 
-impl fmt::Display for Share {
+impl fmt::Display for MaxShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}%", self.0)
     }

@@ -5,57 +5,57 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::ask::Ask;
-use super::informing::{Informing, Lost};
-use super::{GuardError, PlanError, Resolution, Wishes};
-use crate::directory::{Budget, DirectoryError, Need, UserReads};
+use super::ask::DirectorySource;
+use super::informing::{InfoLookups, SkippedLookup};
+use super::{GuardError, ListResolution, PlanError, PlanOptions};
+use crate::directory::{Budget, DirectoryError, Permission, UserReadScope};
 use crate::event::TenantIndex;
-use crate::tenant::Places;
+use crate::tenant::TenantResolver;
 use crate::user_id::UserId;
 
 /// Nobody's object id: whether users may be read can be learned by it, too.
 const NOBODY: Uuid = Uuid::from_u128(0xffff_ffff_ffff_4fff_bfff_ffff_ffff_ffff);
 
 /// What a plan may know of users.
-pub(super) struct World<'a, D> {
+pub(super) struct PlanContext<'a, D> {
     /// The directory, where there is one: groups may be readable although users are not.
     pub(super) directory: Option<&'a D>,
     /// The same, where what is asked only informs.
-    pub(super) informing: Option<Informing<D>>,
+    pub(super) informing: Option<InfoLookups<D>>,
     /// Whether something depends on who the users are; otherwise, that only informs.
     pub(super) needs_users: bool,
     /// Users whom that did not tell.
-    pub(super) lost: Lost,
+    pub(super) lost: SkippedLookup,
     /// Whether ids are looked up, and if not, why not.
-    pub(super) resolution: Resolution,
+    pub(super) resolution: ListResolution,
     /// Whether a list of people may hold nobody.
     pub(super) allow_empty: bool,
     /// Which tenant it is, where the run has several.
-    pub(super) within: Within<'a>,
+    pub(super) within: TenantScope<'a>,
 }
 
 /// A tenant among those of a run.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Within<'a> {
+pub(super) struct TenantScope<'a> {
     pub(super) tenant: TenantIndex,
     /// Which entries of lists hold there; all, where nothing is said.
-    pub(super) places: Option<&'a Places>,
+    pub(super) places: Option<&'a TenantResolver>,
     /// What was found nowhere so far: an entry may hold in another tenant. Where there is no other, it is an error at once.
-    pub(super) misses: Option<&'a RefCell<Misses>>,
+    pub(super) misses: Option<&'a RefCell<UnresolvedEntries>>,
 }
 
 /// The entries of lists, and whether any tenant knows them.
 #[derive(Default)]
-pub(super) struct Misses(BTreeMap<(&'static str, String), Option<GuardError>>);
+pub(super) struct UnresolvedEntries(BTreeMap<(&'static str, String), Option<GuardError>>);
 
-impl Misses {
+impl UnresolvedEntries {
     /// The entries that no tenant knows.
     pub(super) fn into_unknown(self) -> impl Iterator<Item = GuardError> {
         self.0.into_values().flatten()
     }
 }
 
-impl Within<'_> {
+impl TenantScope<'_> {
     /// Whether an entry of a list holds here, by its cell in the list's column of tenants. In a run of one tenant, every
     /// entry does.
     pub(super) fn holds(&self, cell: Option<&str>) -> bool {
@@ -77,7 +77,7 @@ impl Within<'_> {
     }
 }
 
-impl<'a, D: Ask> World<'a, D> {
+impl<'a, D: DirectorySource> PlanContext<'a, D> {
     /// Finds out, by a read of the first of these `people` unless the token itself says that it may read nobody.
     ///
     /// Where the token does not tell and there is nobody to compare with anybody (`compares`), nothing is asked.
@@ -92,50 +92,50 @@ impl<'a, D: Ask> World<'a, D> {
     /// When users can't be read and the wishes can't do without, or when they should be readable and are not.
     pub(super) async fn find_out(
         directory: Option<&'a D>,
-        wishes: &Wishes,
+        wishes: &PlanOptions,
         people: &[UserId],
         compares: bool,
-        within: Within<'a>,
+        within: TenantScope<'a>,
         budget: &Budget,
-    ) -> Result<World<'a, D>, PlanError> {
-        let world = |resolution: Resolution| {
-            let directory = directory.filter(|_| resolution != Resolution::NotAsked);
-            World {
-                informing: directory.map(|directory| Informing::new(directory, budget)),
+    ) -> Result<PlanContext<'a, D>, PlanError> {
+        let world = |resolution: ListResolution| {
+            let directory = directory.filter(|_| resolution != ListResolution::NotAsked);
+            PlanContext {
+                informing: directory.map(|directory| InfoLookups::new(directory, budget)),
                 needs_users: wishes.depend_on_users(),
                 resolution,
-                ..World::unasked(directory, wishes.allow_empty, within)
+                ..PlanContext::unasked(directory, wishes.allow_empty, within)
             }
         };
         let Some(asked) = directory else {
             return match wishes.need_directory() {
                 true => Err(PlanError::NoDirectory),
-                false => Ok(world(Resolution::NotAsked)),
+                false => Ok(world(ListResolution::NotAsked)),
             };
         };
         let somebody = people.first().cloned().unwrap_or(UserId::Object(NOBODY));
         let why = match asked.user_reads() {
-            UserReads::Lacking => lacking(),
-            UserReads::Unknown if !wishes.need_directory() && !compares => {
-                return Ok(world(Resolution::NotAsked));
+            UserReadScope::Lacking => lacking(),
+            UserReadScope::Unknown if !wishes.need_directory() && !compares => {
+                return Ok(world(ListResolution::NotAsked));
             }
             reads if !wishes.depend_on_users() => {
-                let informing = Informing::new(asked, budget);
+                let informing = InfoLookups::new(asked, budget);
                 let answer = match reads {
-                    UserReads::Unknown if !wishes.need_directory() => informing.answers(people).await,
+                    UserReadScope::Unknown if !wishes.need_directory() => informing.answers(people).await,
                     _ => informing.resolve(&[somebody]).await.map(drop),
                 };
                 return Ok(world(match answer {
-                    Ok(()) => Resolution::Full,
-                    Err(why) => Resolution::Impossible(why.sentence()),
+                    Ok(()) => ListResolution::Full,
+                    Err(why) => ListResolution::Impossible(why.sentence()),
                 }));
             }
-            UserReads::Unknown if !wishes.need_directory() => match asked.answers(people).await {
-                Ok(()) => return Ok(world(Resolution::Full)),
+            UserReadScope::Unknown if !wishes.need_directory() => match asked.answers(people).await {
+                Ok(()) => return Ok(world(ListResolution::Full)),
                 Err(why) => why,
             },
             _ => match asked.resolve(&[somebody]).await {
-                Ok(_) => return Ok(world(Resolution::Full)),
+                Ok(_) => return Ok(world(ListResolution::Full)),
                 Err(why) if why.is_forbidden() => why,
                 Err(why) => return Err(why.into()),
             },
@@ -143,17 +143,17 @@ impl<'a, D: Ask> World<'a, D> {
         if wishes.need_users() {
             return Err(why.into());
         }
-        Ok(world(Resolution::Impossible(why.to_string())))
+        Ok(world(ListResolution::Impossible(why.to_string())))
     }
 
     /// Whether ids are looked up.
     pub(super) fn is_resolved(&self) -> bool {
-        self.resolution == Resolution::Full
+        self.resolution == ListResolution::Full
     }
 
     /// Whether ids would be looked up, and can't be.
     pub(super) fn is_impossible(&self) -> bool {
-        matches!(self.resolution, Resolution::Impossible(_))
+        matches!(self.resolution, ListResolution::Impossible(_))
     }
 
     /// The directory, where ids are looked up.
@@ -162,20 +162,24 @@ impl<'a, D: Ask> World<'a, D> {
     }
 
     /// The same for what only informs.
-    pub(super) fn informing(&self) -> Option<&Informing<D>> {
+    pub(super) fn informing(&self) -> Option<&InfoLookups<D>> {
         self.informing.as_ref().filter(|_| self.is_resolved())
     }
 }
 
-impl<'a, D> World<'a, D> {
+impl<'a, D> PlanContext<'a, D> {
     /// One in which nobody is looked up.
-    pub(super) fn unasked(directory: Option<&'a D>, allow_empty: bool, within: Within<'a>) -> World<'a, D> {
-        World {
+    pub(super) fn unasked(
+        directory: Option<&'a D>,
+        allow_empty: bool,
+        within: TenantScope<'a>,
+    ) -> PlanContext<'a, D> {
+        PlanContext {
             directory,
             informing: None,
             needs_users: false,
-            lost: Lost::default(),
-            resolution: Resolution::NotAsked,
+            lost: SkippedLookup::default(),
+            resolution: ListResolution::NotAsked,
             allow_empty,
             within,
         }
@@ -186,7 +190,7 @@ impl<'a, D> World<'a, D> {
 pub(super) fn lacking() -> DirectoryError {
     DirectoryError::Forbidden {
         what: "users".to_owned(),
-        need: Need::Users,
+        need: Permission::Users,
         said: "the token does not list that permission".to_owned(),
     }
 }

@@ -74,14 +74,14 @@ fn write_text(text: &str, out: &mut dyn Write) -> io::Result<()> {
 
 /// The SHA-256 of an object in its one spelling, member by member, so that no part of it need be in memory. Members
 /// come sorted by name.
-pub(super) struct Digest {
-    to: Hash,
+pub(super) struct CanonicalDigest {
+    to: HashBytes,
     any: bool,
 }
 
-struct Hash(Context);
+struct HashBytes(Context);
 
-impl Write for Hash {
+impl Write for HashBytes {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())
@@ -92,9 +92,9 @@ impl Write for Hash {
     }
 }
 
-impl Digest {
-    pub(super) fn new() -> Digest {
-        Digest { to: Hash(Context::new(&SHA256)), any: false }
+impl CanonicalDigest {
+    pub(super) fn new() -> CanonicalDigest {
+        CanonicalDigest { to: HashBytes(Context::new(&SHA256)), any: false }
     }
 
     /// The next member.
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_the_text() {
         let value = json!({"a": 1, "rows": [{"x": "y"}, 2], "z": "é"});
-        let mut digest = Digest::new();
+        let mut digest = CanonicalDigest::new();
         digest.member("a", &value["a"]).unwrap();
         digest.list("rows").unwrap();
         digest.item(true, br#"{"x":"y"}"#).unwrap();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Head, PlanFile, PlanFileError, Tenant};
+use super::{PlanFile, PlanFileError, PlanFileHead, PlanFileTenant};
 use crate::console::wording;
 
 /// How far two machines' clocks may be apart.
@@ -21,7 +21,7 @@ pub struct Age {
 
 /// Where a plan is to be applied.
 #[derive(Clone, Copy, Debug)]
-pub struct Now<'a> {
+pub struct CurrentRun<'a> {
     /// The cloud's name.
     pub cloud: &'a str,
     /// `--graph-url`.
@@ -57,13 +57,13 @@ impl PlanFile {
     }
 }
 
-impl Head {
+impl PlanFileHead {
     /// Whether it was made for this cloud and this tenant, as far as flags tell. The address of Graph is never taken
     /// from the plan: whoever wrote it would choose where the token goes.
     ///
     /// # Errors
     /// When it was made for others.
-    pub fn check_place(&self, now: &Now<'_>) -> Result<(), PlanFileError> {
+    pub fn check_place(&self, now: &CurrentRun<'_>) -> Result<(), PlanFileError> {
         if !self.cloud.eq_ignore_ascii_case(now.cloud) {
             return Err(elsewhere(
                 format!("the cloud {}", self.cloud),
@@ -107,7 +107,7 @@ impl Head {
     /// knows no id, only the words are left.
     fn is_surely_other(&self, given: &str) -> bool {
         let is_id = |tenant: &&str| uuid::Uuid::try_parse(tenant).is_ok();
-        let Tenant { given: planned, id, .. } = &self.tenant;
+        let PlanFileTenant { given: planned, id, .. } = &self.tenant;
         let planned_id = id.as_deref().or(planned.as_deref().filter(is_id));
         match (planned_id, planned.as_deref()) {
             (Some(id), _) => is_id(&given) && !id.eq_ignore_ascii_case(given),

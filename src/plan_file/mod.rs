@@ -15,7 +15,7 @@ mod raw;
 mod read;
 mod write;
 
-pub use check::{Age, Now};
+pub use check::{Age, CurrentRun};
 pub use error::PlanFileError;
 pub use raw::RawDigest;
 pub use read::PlanFile;
@@ -24,9 +24,9 @@ pub use write::{is_free, write};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::intake::SourceDigest;
-use crate::journal::{Operator, PlanRecord, ProfileRecord};
-use crate::plan::PlanFacts;
+use crate::intake::InputDigest;
+use crate::journal::{OperatorRecord, PlanRecord, ProfileRecord};
+use crate::plan::PlanSummary;
 
 /// Version of the file's format. A file of a newer one is refused.
 pub const FORMAT: u32 = 1;
@@ -43,7 +43,7 @@ const SHA256: &str = "sha256";
 /// What stands in a plan file beside its rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Head {
+pub struct PlanFileHead {
     /// Says what the file is.
     pub kind: String,
     /// See [`FORMAT`].
@@ -51,7 +51,7 @@ pub struct Head {
     /// When it was made, to the second.
     pub made_at: Timestamp,
     /// Who made it.
-    pub made_by: Operator,
+    pub made_by: OperatorRecord,
     /// Version of the program that made it.
     pub version: String,
     /// The operator's case id.
@@ -61,7 +61,7 @@ pub struct Head {
     /// Graph's root, where it is not the cloud's.
     pub graph_url: Option<String>,
     /// The tenant.
-    pub tenant: Tenant,
+    pub tenant: PlanFileTenant,
     /// The profile that filled the settings, if one did.
     pub profile: Option<ProfileRecord>,
     /// The lists that protect, as they were given; `apply` reads and resolves them again.
@@ -78,17 +78,17 @@ pub struct Head {
     /// Whether every user of the tenant was chosen: then their number must be confirmed.
     pub all_users: bool,
     /// The caps that hold.
-    pub caps: Caps,
+    pub caps: PlanCaps,
     /// `--column`, for the next run over what is left.
     pub column: Option<String>,
     /// The inputs' own columns, in order.
     pub columns: Vec<String>,
     /// The inputs' fingerprints.
-    pub inputs: Vec<SourceDigest>,
+    pub inputs: Vec<InputDigest>,
     /// Counts.
     pub counts: PlanRecord,
     /// What is known of the plan as a whole.
-    pub facts: PlanFacts,
+    pub facts: PlanSummary,
     /// How long the sending takes, by the quota, in seconds.
     pub expected_seconds: Option<u64>,
 }
@@ -96,7 +96,7 @@ pub struct Head {
 /// The tenant that a plan is for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tenant {
+pub struct PlanFileTenant {
     /// As it was given: an id or a domain.
     pub given: Option<String>,
     /// As the token says it.
@@ -105,7 +105,7 @@ pub struct Tenant {
     pub name: Option<String>,
 }
 
-impl Tenant {
+impl PlanFileTenant {
     /// The tenant for people: its name and its id, as far as they are known.
     ///
     /// What was given is said of a tenant that was found to be that one, and never in place of it.
@@ -131,7 +131,7 @@ impl Tenant {
     }
 }
 
-impl Tenant {
+impl PlanFileTenant {
     /// The tenant by what can't be mistaken: its id, or what was typed where the token told none.
     pub fn certain(&self) -> String {
         match (&self.id, &self.given) {
@@ -145,7 +145,7 @@ impl Tenant {
 /// The caps of a plan, as they were given.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Caps {
+pub struct PlanCaps {
     /// `--max-users`.
     pub max_users: Option<u32>,
     /// `--expect-count`.
@@ -154,7 +154,7 @@ pub struct Caps {
     pub max_share: Option<String>,
 }
 
-impl Head {
+impl PlanFileHead {
     /// What every plan file of this version says of itself.
     pub fn kind() -> (String, u32) {
         (KIND.to_owned(), FORMAT)
@@ -169,7 +169,7 @@ mod tests {
     fn a_tenant_is_named_once() {
         let tenant = |name: Option<&str>, given: Option<&str>, id: Option<&str>| {
             let owned = |text: Option<&str>| text.map(str::to_owned);
-            Tenant { name: owned(name), given: owned(given), id: owned(id) }.shown()
+            PlanFileTenant { name: owned(name), given: owned(given), id: owned(id) }.shown()
         };
         assert_eq!(tenant(None, None, None), "not known: the token does not say");
         assert_eq!(tenant(None, Some("ab"), None), "not known: the token does not say whether it is ab");

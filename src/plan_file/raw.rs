@@ -21,7 +21,7 @@ impl RawDigest {
     /// # Errors
     /// When they can't be read.
     pub fn read(from: impl Read) -> io::Result<RawDigest> {
-        let mut hashing = Hashing::new(from);
+        let mut hashing = RawHashingReader::new(from);
         io::copy(&mut hashing, &mut io::sink())?;
         Ok(hashing.finish())
     }
@@ -34,15 +34,15 @@ impl fmt::Debug for RawDigest {
 }
 
 /// A reader that hashes all that passes through it.
-pub(super) struct Hashing<R> {
+pub(super) struct RawHashingReader<R> {
     inner: R,
     sha256: Context,
     sha512: Context,
 }
 
-impl<R> Hashing<R> {
-    pub(super) fn new(inner: R) -> Hashing<R> {
-        Hashing { inner, sha256: Context::new(&SHA256), sha512: Context::new(&SHA512) }
+impl<R> RawHashingReader<R> {
+    pub(super) fn new(inner: R) -> RawHashingReader<R> {
+        RawHashingReader { inner, sha256: Context::new(&SHA256), sha512: Context::new(&SHA512) }
     }
 
     pub(super) fn finish(self) -> RawDigest {
@@ -51,7 +51,7 @@ impl<R> Hashing<R> {
     }
 }
 
-impl<R: Read> Read for Hashing<R> {
+impl<R: Read> Read for RawHashingReader<R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.inner.read(out)?;
         self.sha256.update(&out[..count]);

@@ -10,12 +10,12 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::error::Category;
 
-use super::canonical::{self, Digest};
-use super::raw::{Hashing, RawDigest};
-use super::{FORMAT, Head, KIND, PlanFileError, ROWS, SHA256};
-use crate::files::{FileError, Pipes, TemporaryFile};
-use crate::json::{Doubled, Json};
-use crate::plan::{Difference, PlanError, PlanRow, Planned, Recount};
+use super::canonical::{self, CanonicalDigest};
+use super::raw::{RawDigest, RawHashingReader};
+use super::{FORMAT, KIND, PlanFileError, PlanFileHead, ROWS, SHA256};
+use crate::files::{FileError, PipePolicy, TemporaryFile};
+use crate::json::{DuplicateMember, Json};
+use crate::plan::{CountDifference, PlanError, PlanRecount, PlanRow, Planned};
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
 const IN_MEMORY: usize = 4 << 20;
@@ -25,7 +25,7 @@ pub struct PlanFile {
     /// Where it lies.
     pub path: PathBuf,
     /// All but the rows.
-    pub head: Head,
+    pub head: PlanFileHead,
     /// Its hash, in lower-case hex.
     pub sha256: String,
     /// The hashes of its very bytes, for a signature beside it.
@@ -51,12 +51,12 @@ impl PlanFile {
                 PlanFileError::Read { path: path.to_owned(), source: io::Error::other(error.to_string()) }
             }
         };
-        let file = crate::files::open(path, Pipes::Open).map_err(unread)?;
-        let mut parts = Parts::default();
-        let mut hashing = Hashing::new(file);
+        let file = crate::files::open(path, PipePolicy::Open).map_err(unread)?;
+        let mut parts = PlanDocumentParts::default();
+        let mut hashing = RawHashingReader::new(file);
         let reader = BufReader::with_capacity(1 << 16, &mut hashing);
         let mut json = serde_json::Deserializer::from_reader(reader);
-        let read = Document(&mut parts).deserialize(&mut json).and_then(|()| json.end());
+        let read = PlanDocument(&mut parts).deserialize(&mut json).and_then(|()| json.end());
         read.map_err(|error| match error.classify() {
             Category::Io => PlanFileError::Read { path: path.to_owned(), source: error.into() },
             // Never the parser's own words: they quote the file, which may be any file of this machine.
@@ -97,7 +97,7 @@ impl PlanFile {
 
 /// What is read, before it is judged.
 #[derive(Default)]
-struct Parts {
+struct PlanDocumentParts {
     members: BTreeMap<String, Value>,
     /// The rows in their one spelling, a line each.
     rows: Option<BufWriter<TemporaryFile>>,
@@ -107,7 +107,7 @@ struct Parts {
     is_doubled: bool,
 }
 
-impl Parts {
+impl PlanDocumentParts {
     fn judge(mut self, path: &Path, raw: RawDigest) -> Result<PlanFile, PlanFileError> {
         let no_plan = |reason: &str| PlanFileError::no_plan(path, reason);
         if self.members.get("kind").and_then(Value::as_str) != Some(KIND) {
@@ -130,7 +130,7 @@ impl Parts {
             return Err(PlanFileError::Changed { path: path.to_owned(), found, said });
         }
         let members = Value::Object(self.members.into_iter().collect());
-        let head: Head = Deserialize::deserialize(&members)
+        let head: PlanFileHead = Deserialize::deserialize(&members)
             .map_err(|_| no_plan("a member beside its rows is missing, unknown, or of another form"))?;
         let known = serde_json::to_value(&head).map_err(|error| unread(error.into()))?;
         if let Some(name) = unknown_member(&members, &known, "") {
@@ -144,7 +144,7 @@ impl Parts {
 
 /// The hash over all members and the rows.
 fn hash(members: &BTreeMap<String, Value>, rows: &mut TemporaryFile) -> io::Result<String> {
-    let mut digest = Digest::new();
+    let mut digest = CanonicalDigest::new();
     for (name, value) in members.iter().filter(|(name, _)| name.as_str() < ROWS) {
         digest.member(name, value)?;
     }
@@ -205,10 +205,10 @@ impl PlanFile {
     /// left out.
     fn check_rows(&mut self, counted: u64) -> Result<(), PlanFileError> {
         let path = self.path.clone();
-        let differs = |difference: Difference| PlanFileError::no_plan(&path, difference.to_string());
+        let differs = |difference: CountDifference| PlanFileError::no_plan(&path, difference.to_string());
         let wrong = |what: String| PlanFileError::no_plan(&path, what);
         let planned = self.planned();
-        let mut recount = Recount::new(&planned, counted).map_err(differs)?;
+        let mut recount = PlanRecount::new(&planned, counted).map_err(differs)?;
         for (at, line) in BufReader::with_capacity(1 << 16, &mut self.rows).split(b'\n').enumerate() {
             let line = line.map_err(|source| PlanFileError::Read { path: path.clone(), source })?;
             let row: PlanRow = serde_json::from_slice(&line)
@@ -226,9 +226,9 @@ impl PlanFile {
 }
 
 /// Takes the members of the document apart.
-struct Document<'a>(&'a mut Parts);
+struct PlanDocument<'a>(&'a mut PlanDocumentParts);
 
-impl<'de> DeserializeSeed<'de> for Document<'_> {
+impl<'de> DeserializeSeed<'de> for PlanDocument<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -236,7 +236,7 @@ impl<'de> DeserializeSeed<'de> for Document<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Document<'_> {
+impl<'de> Visitor<'de> for PlanDocument<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -252,10 +252,10 @@ impl<'de> Visitor<'de> for Document<'_> {
             if name == ROWS {
                 let spool = BufWriter::new(TemporaryFile::new(IN_MEMORY));
                 self.0.rows = Some(spool);
-                map.next_value_seed(Rows(&mut *self.0))?;
+                map.next_value_seed(PlanFileRows(&mut *self.0))?;
             } else {
                 let value: Json = map.next_value()?;
-                let value = value.into_value().map_err(|Doubled| self.0.doubled())?;
+                let value = value.into_value().map_err(|DuplicateMember| self.0.doubled())?;
                 self.0.members.insert(name, value);
             }
         }
@@ -263,7 +263,7 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 }
 
-impl Parts {
+impl PlanDocumentParts {
     fn doubled<E: serde::de::Error>(&mut self) -> E {
         self.is_doubled = true;
         E::custom("doubled")
@@ -271,9 +271,9 @@ impl Parts {
 }
 
 /// Writes each row in its one spelling.
-struct Rows<'a>(&'a mut Parts);
+struct PlanFileRows<'a>(&'a mut PlanDocumentParts);
 
-impl<'de> DeserializeSeed<'de> for Rows<'_> {
+impl<'de> DeserializeSeed<'de> for PlanFileRows<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -281,7 +281,7 @@ impl<'de> DeserializeSeed<'de> for Rows<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Rows<'_> {
+impl<'de> Visitor<'de> for PlanFileRows<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -290,7 +290,7 @@ impl<'de> Visitor<'de> for Rows<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Json>()? {
-            let row = row.into_value().map_err(|Doubled| self.0.doubled())?;
+            let row = row.into_value().map_err(|DuplicateMember| self.0.doubled())?;
             let Some(spool) = &mut self.0.rows else { continue };
             let kept = canonical::write(&row, spool).and_then(|()| spool.write_all(b"\n"));
             kept.map_err(A::Error::custom)?;

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::canonical::{self, Digest};
-use super::{Head, PlanFileError, ROWS, SHA256};
+use super::canonical::{self, CanonicalDigest};
+use super::{PlanFileError, PlanFileHead, ROWS, SHA256};
 use crate::files::Dir;
 use crate::harmless;
 use crate::plan::{Draft, PlanRow};
@@ -45,7 +45,12 @@ fn holds_plan(path: &Path) -> bool {
 ///
 /// # Errors
 /// When it can't be written, or a file is there that must not be replaced.
-pub fn write(head: &Head, draft: Draft, path: &Path, overwrite: bool) -> Result<String, PlanFileError> {
+pub fn write(
+    head: &PlanFileHead,
+    draft: Draft,
+    path: &Path,
+    overwrite: bool,
+) -> Result<String, PlanFileError> {
     let (folder, name) = place(path).map_err(PlanFileError::write(path))?;
     let mut filled = None;
     let put = |out: &mut dyn Write| match filled.insert(fill(head, draft, out, path)) {
@@ -74,11 +79,16 @@ fn place(path: &Path) -> io::Result<(Dir, &OsStr)> {
 }
 
 /// A line for each member and for each row, so that the file can be looked at; the hash comes last.
-fn fill(head: &Head, draft: Draft, out: &mut dyn Write, path: &Path) -> Result<String, PlanFileError> {
+fn fill(
+    head: &PlanFileHead,
+    draft: Draft,
+    out: &mut dyn Write,
+    path: &Path,
+) -> Result<String, PlanFileError> {
     let fail = PlanFileError::write;
     let members = members(head).map_err(fail(path))?;
-    let mut digest = Digest::new();
-    let hash = |digest: &mut Digest, from: &str, before: bool| {
+    let mut digest = CanonicalDigest::new();
+    let hash = |digest: &mut CanonicalDigest, from: &str, before: bool| {
         let part = members.iter().filter(|(name, _)| (name.as_str() < from) == before);
         part.into_iter().try_for_each(|(name, value)| digest.member(name, value))
     };
@@ -96,7 +106,7 @@ fn fill(head: &Head, draft: Draft, out: &mut dyn Write, path: &Path) -> Result<S
     Ok(sha256)
 }
 
-fn members(head: &Head) -> io::Result<BTreeMap<String, Value>> {
+fn members(head: &PlanFileHead) -> io::Result<BTreeMap<String, Value>> {
     match serde_json::to_value(head)? {
         Value::Object(members) => Ok(members.into_iter().collect()),
         _ => Err(io::Error::other("the head of a plan is an object")),
@@ -111,7 +121,7 @@ fn put_members(members: &BTreeMap<String, Value>, out: &mut dyn Write) -> io::Re
     write!(out, "\n \"{ROWS}\": [")
 }
 
-fn put_row(row: &PlanRow, first: bool, out: &mut dyn Write, digest: &mut Digest) -> io::Result<()> {
+fn put_row(row: &PlanRow, first: bool, out: &mut dyn Write, digest: &mut CanonicalDigest) -> io::Result<()> {
     let text = canonical::text(&serde_json::to_value(row)?)?;
     digest.item(first, text.as_bytes())?;
     let separator = if first { "" } else { "," };

@@ -5,22 +5,22 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Profile;
-use super::file::{Reading, by_place};
+use super::file::{ConfigReader, by_place};
 use super::value::kind;
-use super::within::Within;
+use super::within::Section;
 use crate::harmless::excerpt;
-use crate::identity::FurtherApp;
+use crate::identity::AdditionalApp;
 
-impl<'a> Reading<'a> {
+impl<'a> ConfigReader<'a> {
     /// The further apps of a profile.
-    pub(super) fn apps(&mut self, profile: &str, value: &Spanned<DeValue<'a>>) -> Vec<FurtherApp> {
+    pub(super) fn apps(&mut self, profile: &str, value: &Spanned<DeValue<'a>>) -> Vec<AdditionalApp> {
         let DeValue::Array(items) = value.get_ref() else {
             let what = kind(value.get_ref());
             let right = format!("an app begins with [[profile.{profile}.app]]");
             self.wrong(value.span().start, format!("app in profile {profile} is {what}; {right}"));
             return Vec::new();
         };
-        let mut apps: Vec<FurtherApp> = Vec::new();
+        let mut apps: Vec<AdditionalApp> = Vec::new();
         for (number, item) in (1..).zip(items.iter()) {
             let name = format!("app {number} of profile {profile}");
             match item.get_ref() {
@@ -37,14 +37,14 @@ impl<'a> Reading<'a> {
         apps
     }
 
-    fn app(&mut self, name: &str, at: usize, table: &DeTable<'a>) -> FurtherApp {
+    fn app(&mut self, name: &str, at: usize, table: &DeTable<'a>) -> AdditionalApp {
         // What an app may have, a profile has, too: the same keys read it.
         let mut read = Profile::default();
         let (mut seen, place, before) = (Vec::new(), format!(" in {name}"), self.found());
         for entry in by_place(table) {
-            self.key(entry, &mut read, &mut seen, &Within::App(&place));
+            self.key(entry, &mut read, &mut seen, &Section::App(&place));
         }
-        let app = FurtherApp {
+        let app = AdditionalApp {
             name: name.to_owned(),
             tenant: None,
             client_id: read.client_id,

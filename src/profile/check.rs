@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use super::{Profile, TenantEntry};
 #[cfg(unix)]
 use crate::files::{self, FileError};
-use crate::identity::Sources;
+use crate::identity::CredentialSources;
 use crate::journal::ListRecord;
-use crate::plan::{EXCLUDED, Listed, PROTECTED};
+use crate::plan::{EXCLUDED, ListEntry, PROTECTED};
 use crate::user_id::UserId;
 
 /// What stands in the way of a run with this profile, but for the sign-in itself; each with what to do. `folder` is
@@ -31,7 +31,7 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
     found.extend(approvers.and_then(Result::err).map(|error| format!("approvers: {error}")));
     let excluded = profile.exclude_file.iter().map(|path| path.as_path());
     found.extend(excluded.filter_map(|path| {
-        let read = Listed::File(path.to_owned()).check(EXCLUDED);
+        let read = ListEntry::File(path.to_owned()).check(EXCLUDED);
         read.err().map(|error| format!("exclude_file: {error}"))
     }));
     found.extend(profile.output_dir.as_deref().and_then(output_dir));
@@ -40,13 +40,13 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
 
 /// The lists of a profile, with their counts; those that can be read.
 pub fn lists(profile: &Profile) -> Vec<ListRecord> {
-    let protect = profile.protect.iter().map(|entry| Listed::read(entry, false).count(PROTECTED));
-    let excluded = profile.exclude_file.iter().map(|path| Listed::File(path.to_owned()).count(EXCLUDED));
+    let protect = profile.protect.iter().map(|entry| ListEntry::read(entry, false).count(PROTECTED));
+    let excluded = profile.exclude_file.iter().map(|path| ListEntry::File(path.to_owned()).count(EXCLUDED));
     protect.chain(excluded).filter_map(|counted| counted.ok().flatten()).collect()
 }
 
 /// What is wrong with the files that somebody signs in with.
-fn sign_in_files(sources: &Sources) -> Vec<String> {
+fn sign_in_files(sources: &CredentialSources) -> Vec<String> {
     let secret_files = [
         ("token_file", &sources.token_file),
         ("client_secret_file", &sources.client_secret_file),
@@ -109,7 +109,7 @@ fn open_to_others(_key: &str, _path: &Path, _metadata: &Metadata) -> Option<Stri
 }
 
 fn list(key: &str, entry: &str, folder: &Path) -> Option<String> {
-    if let Err(error) = Listed::read(entry, false).check(PROTECTED) {
+    if let Err(error) = ListEntry::read(entry, false).check(PROTECTED) {
         return Some(format!("{key}: {error}"));
     }
     let is_id = UserId::read(entry).is_ok_and(|id| id.check().is_ok());

@@ -7,10 +7,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::nearest::nearest;
-use super::value::{Field, kind};
-use super::within::Within;
-use super::{NONE, Place, Problem, Profile, ProfileError, keys, secrets};
-use crate::files::{self, FileError, Pipes};
+use super::value::{ConfigField, kind};
+use super::within::Section;
+use super::{ConfigLocation, NONE, Profile, ProfileError, ProfileProblem, keys, secrets};
+use crate::files::{self, FileError, PipePolicy};
 use crate::harmless::excerpt;
 
 /// No config file is longer than this, in bytes.
@@ -18,7 +18,7 @@ const LONGEST: u64 = 1 << 20;
 
 /// A config file's contents.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct ConfigFile {
     /// Its path.
     pub path: PathBuf,
     /// `default_profile`.
@@ -27,31 +27,33 @@ pub struct Config {
     pub profiles: Vec<Profile>,
 }
 
-impl Config {
+impl ConfigFile {
     /// Reads the config file that lies there; none where there is no file and nobody named one.
     ///
     /// # Errors
     /// When it is wrong, or others may change it: they would choose where secrets go, and who is protected.
-    pub fn find(place: &Place) -> Result<Option<Config>, ProfileError> {
-        Config::read(place, |path| files::read_secret(path, LONGEST, Pipes::Open).map(|bytes| bytes.to_vec()))
+    pub fn find(place: &ConfigLocation) -> Result<Option<ConfigFile>, ProfileError> {
+        ConfigFile::read(place, |path| {
+            files::read_secret(path, LONGEST, PipePolicy::Open).map(|bytes| bytes.to_vec())
+        })
     }
 
     /// The same for looking at it only: whoever may change it. [`super::exposed`] tells.
     ///
     /// # Errors
     /// When it is wrong.
-    pub fn examine(place: &Place) -> Result<Option<Config>, ProfileError> {
-        Config::read(place, |path| files::read(path, LONGEST))
+    pub fn examine(place: &ConfigLocation) -> Result<Option<ConfigFile>, ProfileError> {
+        ConfigFile::read(place, |path| files::read(path, LONGEST))
     }
 
     fn read(
-        place: &Place,
+        place: &ConfigLocation,
         bytes: impl Fn(&Path) -> Result<Vec<u8>, FileError>,
-    ) -> Result<Option<Config>, ProfileError> {
+    ) -> Result<Option<ConfigFile>, ProfileError> {
         let Some(path) = &place.path else { return Ok(None) };
         let unreadable = |reason: String| ProfileError::Unreadable { path: path.clone(), reason };
         match bytes(path) {
-            Ok(bytes) => Config::parse(path, &bytes).map(Some),
+            Ok(bytes) => ConfigFile::parse(path, &bytes).map(Some),
             Err(FileError::Io(error)) if error.kind() == io::ErrorKind::NotFound && !place.named => Ok(None),
             Err(FileError::TooLong(_)) => Err(unreadable("it is far too long for a config file".to_owned())),
             Err(error @ FileError::Distrust(_)) => Err(ProfileError::Insecure(error.to_string())),
@@ -59,7 +61,7 @@ impl Config {
         }
     }
 
-    fn parse(path: &Path, bytes: &[u8]) -> Result<Config, ProfileError> {
+    fn parse(path: &Path, bytes: &[u8]) -> Result<ConfigFile, ProfileError> {
         let unreadable = |reason: &str| ProfileError::Unreadable {
             path: path.to_owned(),
             reason: format!("{reason}; save it as UTF-8"),
@@ -69,7 +71,7 @@ impl Config {
         }
         let text = std::str::from_utf8(bytes).map_err(|_| unreadable("it is no UTF-8"))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let mut reading = Reading {
+        let mut reading = ConfigReader {
             text,
             folder: path.parent().unwrap_or(Path::new("")),
             is_config: false,
@@ -79,7 +81,7 @@ impl Config {
         let mut problems = reading.problems;
         problems.sort_by_key(|problem| problem.line);
         match problems.is_empty() {
-            true => Ok(Config { path: path.to_owned(), default, profiles }),
+            true => Ok(ConfigFile { path: path.to_owned(), default, profiles }),
             false => Err(ProfileError::Wrong { path: path.to_owned(), problems }),
         }
     }
@@ -109,15 +111,15 @@ fn hint(name: &str, names: &[&str]) -> String {
 }
 
 /// A file that is being read, and what was found wrong so far.
-pub(super) struct Reading<'a> {
+pub(super) struct ConfigReader<'a> {
     text: &'a str,
     folder: &'a Path,
     /// Whether it has a profile, or names one.
     is_config: bool,
-    problems: Vec<Problem>,
+    problems: Vec<ProfileProblem>,
 }
 
-impl<'a> Reading<'a> {
+impl<'a> ConfigReader<'a> {
     fn file(&mut self) -> (Option<String>, Vec<Profile>) {
         let table = match DeTable::parse(self.text) {
             Ok(table) => table.into_inner(),
@@ -199,7 +201,7 @@ impl<'a> Reading<'a> {
             match key.get_ref().as_ref() {
                 keys::APPS => profile.apps = self.apps(name, value),
                 keys::TENANTS => profile.tenants = self.tenants(name, value),
-                _ => self.key((key, value), &mut profile, &mut seen, &Within::Profile(&place)),
+                _ => self.key((key, value), &mut profile, &mut seen, &Section::Profile(&place)),
             }
         }
         profile
@@ -208,10 +210,10 @@ impl<'a> Reading<'a> {
     /// Takes one key of a profile, or of a further app in it.
     pub(super) fn key(
         &mut self,
-        (key, value): Entry<'_, 'a>,
+        (key, value): ProfileEntry<'_, 'a>,
         profile: &mut Profile,
         seen: &mut Vec<&'static str>,
-        within: &Within<'_>,
+        within: &Section<'_>,
     ) {
         let at = key.span().start;
         let found = within.find(key.get_ref());
@@ -229,7 +231,7 @@ impl<'a> Reading<'a> {
             self.wrong(at, format!("{name} stands twice{place}"));
         }
         seen.push(name);
-        if let Err(why) = (found.take)(profile, &Field { value, folder: self.folder }) {
+        if let Err(why) = (found.take)(profile, &ConfigField { value, folder: self.folder }) {
             let why = excerpt(&why, 300);
             self.wrong(
                 value.span().start,
@@ -240,7 +242,7 @@ impl<'a> Reading<'a> {
 
     /// A key that has no place outside of profiles.
     fn unknown_above(&mut self, at: usize, key: &str, value: &Spanned<DeValue<'a>>) {
-        let within = Within::Top;
+        let within = Section::Top;
         let place = within.place();
         if self.holds_secret(key, keys::find(key).is_some(), value, &within) {
             return;
@@ -270,7 +272,7 @@ impl<'a> Reading<'a> {
         key: &str,
         known: bool,
         value: &Spanned<DeValue<'a>>,
-        within: &Within<'_>,
+        within: &Section<'_>,
     ) -> bool {
         let line_of = value.span().start;
         let place = within.place();
@@ -296,15 +298,15 @@ impl<'a> Reading<'a> {
 
     pub(super) fn wrong(&mut self, at: usize, what: String) {
         let line = self.text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1;
-        self.problems.push(Problem { line, what });
+        self.problems.push(ProfileProblem { line, what });
     }
 }
 
 /// A key with its value.
-pub(super) type Entry<'t, 'a> = (&'t Spanned<toml::de::DeString<'a>>, &'t Spanned<DeValue<'a>>);
+pub(super) type ProfileEntry<'t, 'a> = (&'t Spanned<toml::de::DeString<'a>>, &'t Spanned<DeValue<'a>>);
 
 /// The entries in the file's order.
-pub(super) fn by_place<'t, 'a>(table: &'t DeTable<'a>) -> Vec<Entry<'t, 'a>> {
+pub(super) fn by_place<'t, 'a>(table: &'t DeTable<'a>) -> Vec<ProfileEntry<'t, 'a>> {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     entries
@@ -353,7 +355,7 @@ mod tests {
             after in "[a-z=\\[\\]{}'\",. \n\\\\]{0,20}",
         ) {
             let text = format!("{before}\n[profile.c]\n{key}{equals}{quote}CANARY{quote}{after}");
-            let error = Config::parse(Path::new("c.toml"), text.as_bytes()).unwrap_err();
+            let error = ConfigFile::parse(Path::new("c.toml"), text.as_bytes()).unwrap_err();
             prop_assert!(!error.to_string().contains("CANARY"), "{error}");
             let ProfileError::Wrong { problems, .. } = error else { panic!("{error}") };
             let lines = text.lines().count() + 1;
@@ -362,7 +364,7 @@ mod tests {
 
         #[test]
         fn no_bytes_are_too_odd(bytes: Vec<u8>) {
-            let _ = Config::parse(Path::new("c.toml"), &bytes);
+            let _ = ConfigFile::parse(Path::new("c.toml"), &bytes);
         }
     }
 }

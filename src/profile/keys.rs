@@ -2,24 +2,24 @@
 
 use super::Profile;
 use super::nearest::nearest;
-use super::value::Field;
+use super::value::ConfigField;
 use crate::dispatch::{BatchSize, HaltRule, InvalidWidth, Rate};
 use crate::duration;
 use crate::identity::{Auth, Cloud};
 use crate::outcome::Outcome;
-use crate::plan::Share;
+use crate::plan::MaxShare;
 
 /// A key: its name, a value as it may be written, and how it is taken into a profile.
-pub(super) struct Key {
+pub(super) struct ConfigKey {
     pub(super) name: &'static str,
     pub(super) example: &'static str,
-    pub(super) take: Take,
+    pub(super) take: KeyKind,
 }
 
-type Take = fn(&mut Profile, &Field<'_>) -> Result<(), String>;
+type KeyKind = fn(&mut Profile, &ConfigField<'_>) -> Result<(), String>;
 
-const fn key(name: &'static str, example: &'static str, take: Take) -> Key {
-    Key { name, example, take }
+const fn key(name: &'static str, example: &'static str, take: KeyKind) -> ConfigKey {
+    ConfigKey { name, example, take }
 }
 
 fn put<S, T: Into<S>>(slot: &mut S, value: Result<T, String>) -> Result<(), String> {
@@ -32,7 +32,7 @@ fn in_batch(size: u8) -> Result<BatchSize, String> {
 }
 
 /// All keys.
-pub(super) static KEYS: [Key; 30] = [
+pub(super) static KEYS: [ConfigKey; 30] = [
     key("tenant", "\"contoso.onmicrosoft.com\"", |to, field| put(&mut to.tenant, field.text())),
     key("cloud", "\"usgov\"", |to, field| put(&mut to.cloud, field.parsed::<Cloud>())),
     key("client_id", "\"00000000-…\"", |to, field| put(&mut to.client_id, field.text())),
@@ -69,7 +69,7 @@ pub(super) static KEYS: [Key; 30] = [
     key("deadline", "\"10m\"", |to, field| put(&mut to.deadline, field.read(duration::parse))),
     key("halt", "\"fail=10%\"", |to, field| put(&mut to.halt, field.parsed::<HaltRule>())),
     key("max_users", "500", |to, field| put(&mut to.max_users, field.number::<u32>(0))),
-    key("max_share", "\"10%\"", |to, field| put(&mut to.max_share, field.parsed::<Share>())),
+    key("max_share", "\"10%\"", |to, field| put(&mut to.max_share, field.parsed::<MaxShare>())),
     key("accept", "[\"not_found\"]", |to, field| put(&mut to.accept, field.words::<Outcome>())),
     key("timeout", "\"30s\"", |to, field| put(&mut to.timeout, field.read(duration::parse_positive))),
     key("ca_cert", "\"proxy-root.pem\"", |to, field| put(&mut to.ca_cert, field.path())),
@@ -113,7 +113,7 @@ pub(super) fn plain(key: &str) -> String {
 }
 
 /// The key of this name, written with underscores or hyphens.
-pub(super) fn find(name: &str) -> Option<&'static Key> {
+pub(super) fn find(name: &str) -> Option<&'static ConfigKey> {
     let name = name.replace('-', "_");
     KEYS.iter().find(|key| key.name == name)
 }
@@ -136,7 +136,7 @@ const OF_APPS: [&str; 10] = [
 ];
 
 /// The key of this name, where a further app may have it.
-pub(super) fn find_of_app(name: &str) -> Option<&'static Key> {
+pub(super) fn find_of_app(name: &str) -> Option<&'static ConfigKey> {
     find(name).filter(|key| OF_APPS.contains(&key.name))
 }
 
@@ -147,7 +147,7 @@ pub(super) const TENANTS: &str = "tenants";
 pub(super) const LIKE: &str = "profile";
 
 /// The key of this name, where a tenant may have it.
-pub(super) fn find_of_tenant(name: &str) -> Option<&'static Key> {
+pub(super) fn find_of_tenant(name: &str) -> Option<&'static ConfigKey> {
     find(name).filter(|key| key.name == "tenant" || OF_APPS.contains(&key.name))
 }
 

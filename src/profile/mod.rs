@@ -24,13 +24,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use check::{exposed, lists, problems};
-pub use file::Config;
-pub use place::Place;
+pub use file::ConfigFile;
+pub use place::ConfigLocation;
 
 use crate::dispatch::{BatchSize, HaltRule, Rate};
-use crate::identity::{Cloud, FurtherApp, Sources};
+use crate::identity::{AdditionalApp, Cloud, CredentialSources};
 use crate::outcome::Outcome;
-use crate::plan::Share;
+use crate::plan::MaxShare;
 use crate::tenant::TenantName;
 
 /// The word that stands for no profile.
@@ -48,9 +48,9 @@ pub struct Profile {
     /// The cloud.
     pub cloud: Option<Cloud>,
     /// What it names to sign in with.
-    pub sources: Sources,
+    pub sources: CredentialSources,
     /// Further apps that send beside this one, in the file's order: `[[profile.NAME.app]]`.
-    pub apps: Vec<FurtherApp>,
+    pub apps: Vec<AdditionalApp>,
     /// Tenants that have an app of their own, in the file's order: `[[profile.NAME.tenants]]`.
     pub tenants: Vec<TenantEntry>,
     /// Who is never sent: ids, and files of ids.
@@ -82,7 +82,7 @@ pub struct Profile {
     /// More users than this are not sent at all.
     pub max_users: Option<u32>,
     /// The most users, as a share of the tenant's, for which no number must be confirmed.
-    pub max_share: Option<Share>,
+    pub max_share: Option<MaxShare>,
     /// Outcomes that count as done.
     pub accept: Vec<Outcome>,
     /// How long an answer may take.
@@ -97,21 +97,21 @@ pub struct TenantEntry {
     /// Which tenant.
     pub tenant: TenantName,
     /// Its app.
-    pub app: FurtherApp,
+    pub app: AdditionalApp,
     /// The profile whose app it has, and where that stands, until the whole file is read.
     like: Option<(usize, String)>,
 }
 
 /// What is wrong in a config file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct ProfileProblem {
     /// The line, from 1.
     pub line: usize,
     /// What is wrong, and what is right.
     pub what: String,
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for ProfileProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}: {}", self.line, self.what)
     }
@@ -137,7 +137,7 @@ pub enum ProfileError {
         /// Which.
         path: PathBuf,
         /// All that is wrong in it, by line.
-        problems: Vec<Problem>,
+        problems: Vec<ProfileProblem>,
     },
     /// There is no config file.
     #[error("there is no config file{}: write one, or name it with --config", at(.0))]
@@ -181,7 +181,7 @@ pub enum ProfileError {
     },
 }
 
-fn listed(problems: &[Problem]) -> String {
+fn listed(problems: &[ProfileProblem]) -> String {
     problems.iter().map(|problem| format!("\n  {problem}")).collect()
 }
 

@@ -8,25 +8,29 @@ const VARIABLE: &str = "ENTRA_REVOKE_CONFIG";
 
 /// Where the config file is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ConfigLocation {
     /// Its path, whole; none where this account has no home.
     pub path: Option<PathBuf>,
     /// Whether somebody named it: then it must be there.
     pub named: bool,
 }
 
-impl Place {
+impl ConfigLocation {
     /// As `--config` says, or `ENTRA_REVOKE_CONFIG`, or the platform's place.
-    pub fn find(flag: Option<&Path>) -> Place {
-        Place::of(flag, |name| std::env::var_os(name), std::env::home_dir())
+    pub fn find(flag: Option<&Path>) -> ConfigLocation {
+        ConfigLocation::of(flag, |name| std::env::var_os(name), std::env::home_dir())
     }
 
-    fn of(flag: Option<&Path>, var: impl Fn(&str) -> Option<OsString>, home: Option<PathBuf>) -> Place {
+    fn of(
+        flag: Option<&Path>,
+        var: impl Fn(&str) -> Option<OsString>,
+        home: Option<PathBuf>,
+    ) -> ConfigLocation {
         let set = |name: &str| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let named = flag.map(Path::to_owned).or_else(|| set(VARIABLE));
         if let Some(path) = named {
             // Whole, since paths in it and the run's record must mean the same from anywhere.
-            return Place { path: Some(std::path::absolute(&path).unwrap_or(path)), named: true };
+            return ConfigLocation { path: Some(std::path::absolute(&path).unwrap_or(path)), named: true };
         }
         let folder = if cfg!(windows) {
             set("APPDATA")
@@ -35,7 +39,10 @@ impl Place {
             let xdg = set("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
             xdg.or_else(|| home.filter(|home| home.is_absolute()).map(|home| home.join(".config")))
         };
-        Place { path: folder.map(|folder| folder.join("entra-revoke").join("config.toml")), named: false }
+        ConfigLocation {
+            path: folder.map(|folder| folder.join("entra-revoke").join("config.toml")),
+            named: false,
+        }
     }
 }
 
@@ -43,16 +50,16 @@ impl Place {
 mod tests {
     use super::*;
 
-    fn place(flag: Option<&str>, vars: &[(&str, &str)], home: Option<&str>) -> Place {
+    fn place(flag: Option<&str>, vars: &[(&str, &str)], home: Option<&str>) -> ConfigLocation {
         let var = |name: &str| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-        Place::of(flag.map(Path::new), var, home.map(PathBuf::from))
+        ConfigLocation::of(flag.map(Path::new), var, home.map(PathBuf::from))
     }
 
     #[test]
     fn the_flag_goes_before_the_variable_and_that_before_the_platforms_place() {
         let vars = [(VARIABLE, "/v.toml"), ("XDG_CONFIG_HOME", "/xdg")];
-        let named = |path: &str| Place { path: Some(path.into()), named: true };
-        let usual = |path: &str| Place { path: Some(path.into()), named: false };
+        let named = |path: &str| ConfigLocation { path: Some(path.into()), named: true };
+        let usual = |path: &str| ConfigLocation { path: Some(path.into()), named: false };
         assert_eq!(place(Some("/f.toml"), &vars, None), named("/f.toml"));
         assert_eq!(place(None, &vars, None), named("/v.toml"));
         assert_eq!(place(None, &vars[1..], Some("/h")), usual("/xdg/entra-revoke/config.toml"));
@@ -60,7 +67,7 @@ mod tests {
         for odd in ["", "relative"] {
             assert_eq!(place(None, &[(VARIABLE, ""), ("XDG_CONFIG_HOME", odd)], Some("/h")), home);
         }
-        assert_eq!(place(None, &[], None), Place { path: None, named: false });
+        assert_eq!(place(None, &[], None), ConfigLocation { path: None, named: false });
         assert!(place(Some("f.toml"), &[], None).path.unwrap().is_absolute());
     }
 }

@@ -3,14 +3,14 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{Reading, by_place, shown};
+use super::file::{ConfigReader, by_place, shown};
 use super::value::kind;
-use super::within::Within;
+use super::within::Section;
 use super::{Profile, TenantEntry, keys};
 use crate::harmless::excerpt;
-use crate::identity::FurtherApp;
+use crate::identity::AdditionalApp;
 
-impl<'a> Reading<'a> {
+impl<'a> ConfigReader<'a> {
     /// The tenants of a profile that have a way to sign in of their own.
     pub(super) fn tenants(&mut self, profile: &str, value: &Spanned<DeValue<'a>>) -> Vec<TenantEntry> {
         let right = format!("a tenant begins with [[profile.{profile}.tenants]]");
@@ -49,14 +49,14 @@ impl<'a> Reading<'a> {
                         format!("profile{within} is {what}, not a profile's name"),
                     );
                 }
-                _ => self.key((key, value), &mut read, &mut seen, &Within::Tenant(&within)),
+                _ => self.key((key, value), &mut read, &mut seen, &Section::Tenant(&within)),
             }
         }
         // Where a key is wrong, what is missing beside it is no news.
         if self.found() != before {
             return None;
         }
-        let app = FurtherApp {
+        let app = AdditionalApp {
             name: place.to_owned(),
             tenant: read.tenant.clone(),
             client_id: read.client_id,

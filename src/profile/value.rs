@@ -7,15 +7,15 @@ use std::str::FromStr;
 use toml::Spanned;
 use toml::de::DeValue;
 
-use crate::plan::Listed;
+use crate::plan::ListEntry;
 
 /// A value, and the folder that paths in it start from.
-pub(super) struct Field<'a> {
+pub(super) struct ConfigField<'a> {
     pub(super) value: &'a Spanned<DeValue<'a>>,
     pub(super) folder: &'a Path,
 }
 
-impl Field<'_> {
+impl ConfigField<'_> {
     /// Text that is not blank.
     pub(super) fn text(&self) -> Result<String, String> {
         text(self.value)
@@ -53,9 +53,9 @@ impl Field<'_> {
 
     /// Ids, and paths of files with ids: what is no id is a path, as `--protect` has it.
     pub(super) fn ids_or_paths(&self) -> Result<Vec<String>, String> {
-        let read = |text: String| match Listed::read(&text, false) {
-            Listed::Id(_) | Listed::Of(_) => Ok(text),
-            Listed::File(_) => path_text(whole(self.folder, &text)),
+        let read = |text: String| match ListEntry::read(&text, false) {
+            ListEntry::Id(_) | ListEntry::Of(_) => Ok(text),
+            ListEntry::File(_) => path_text(whole(self.folder, &text)),
         };
         self.texts()?.into_iter().map(read).collect()
     }

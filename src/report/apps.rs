@@ -7,14 +7,14 @@ use serde::Serialize;
 use super::summary::{grouped, plural};
 use super::totals::Totals;
 use crate::harmless::excerpt;
-use crate::journal::{AppRecord, Ledger, RunRecord};
+use crate::journal::{AppRecord, JournalIndex, RunRecord};
 
 /// So many lost apps are told where there are several tenants.
 const TOLD: usize = 5;
 
 /// What one app had of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct AppShare {
+pub struct AppReport {
     /// The app's id, as far as it is known.
     pub app_id: Option<String>,
     /// How it signed in when the run was begun; none where it did not, or joined later.
@@ -30,21 +30,22 @@ pub struct AppShare {
 }
 
 /// The apps that a run was begun with, and those that joined later; runs of older versions have the operator's alone.
-pub(super) fn shares(record: &RunRecord, ledger: &Ledger, totals: &Totals) -> Vec<AppShare> {
+pub(super) fn shares(record: &RunRecord, ledger: &JournalIndex, totals: &Totals) -> Vec<AppReport> {
     let of_old = [AppRecord::of(&record.operator)];
     let begun = if record.apps.is_empty() { &of_old[..] } else { &record.apps[..] };
-    let mut shares: Vec<AppShare> = begun.iter().map(AppShare::begun).collect();
+    let mut shares: Vec<AppReport> = begun.iter().map(AppReport::begun).collect();
     let known: HashSet<&str> = begun.iter().filter_map(|app| app.app_id.as_deref()).collect();
     let later = ledger.began.iter().flat_map(|began| &began.apps).map(|id| &**id);
     let mut later: Vec<&str> = later.filter(|id| !known.contains(id)).collect();
     later.sort_unstable();
     later.dedup();
-    shares
-        .extend(later.into_iter().map(|id| AppShare { app_id: Some(id.to_owned()), ..AppShare::default() }));
+    shares.extend(
+        later.into_iter().map(|id| AppReport { app_id: Some(id.to_owned()), ..AppReport::default() }),
+    );
     for share in &mut shares {
         let Some(id) = &share.app_id else { continue };
         share.users = totals.by_app.get(id).copied().unwrap_or_default();
-        let lost = |(scope, _): &&(crate::event::Scope, _)| scope.app_id.as_deref() == Some(id);
+        let lost = |(scope, _): &&(crate::event::EventScope, _)| scope.app_id.as_deref() == Some(id);
         share.dropped = ledger.dropped.iter().find(lost).map(|(_, why)| why.to_string());
     }
     shares
@@ -52,10 +53,10 @@ pub(super) fn shares(record: &RunRecord, ledger: &Ledger, totals: &Totals) -> Ve
 
 /// The apps of several runs together, each once; `totals` are over the rows of all.
 pub(super) fn joined<'a>(
-    runs: impl Iterator<Item = (&'a RunRecord, &'a Ledger)>,
+    runs: impl Iterator<Item = (&'a RunRecord, &'a JournalIndex)>,
     totals: &Totals,
-) -> Vec<AppShare> {
-    let mut all: Vec<AppShare> = Vec::new();
+) -> Vec<AppReport> {
+    let mut all: Vec<AppReport> = Vec::new();
     for share in runs.flat_map(|(record, ledger)| shares(record, ledger, totals)) {
         match all.iter_mut().find(|known| known.app_id == share.app_id) {
             Some(known) => {
@@ -68,14 +69,14 @@ pub(super) fn joined<'a>(
     all
 }
 
-impl AppShare {
-    fn begun(app: &AppRecord) -> AppShare {
-        AppShare {
+impl AppReport {
+    fn begun(app: &AppRecord) -> AppReport {
+        AppReport {
             app_id: app.app_id.clone(),
             auth: app.auth.clone(),
             name: app.name.clone(),
             left_out: app.left_out.clone(),
-            ..AppShare::default()
+            ..AppReport::default()
         }
     }
 
@@ -86,7 +87,7 @@ impl AppShare {
 }
 
 /// `APP 1,000, APP 998`, where several send in one tenant; how many there are where each of `tenants` may have its own.
-pub(super) fn by_app(apps: &[AppShare], tenants: usize) -> Option<String> {
+pub(super) fn by_app(apps: &[AppReport], tenants: usize) -> Option<String> {
     if tenants > 1 {
         return (apps.len() > 1).then(|| format!("{} apps, in summary.json", grouped(apps.len() as u64)));
     }
@@ -95,7 +96,7 @@ pub(super) fn by_app(apps: &[AppShare], tenants: usize) -> Option<String> {
 }
 
 /// A sentence for each app that took no part, or not to the end.
-pub(super) fn losses(apps: &[AppShare]) -> impl Iterator<Item = String> {
+pub(super) fn losses(apps: &[AppReport]) -> impl Iterator<Item = String> {
     apps.iter().filter_map(|app| {
         let (what, why) = match (&app.left_out, &app.dropped) {
             (_, Some(why)) => ("was lost on the way", why),
@@ -108,7 +109,7 @@ pub(super) fn losses(apps: &[AppShare]) -> impl Iterator<Item = String> {
 
 /// The lines of the summary, where there are several apps. Of several `tenants` each may have its own, and those are told
 /// by tenant: what is left to say is which were lost.
-pub(super) fn lines(apps: &[AppShare], tenants: usize) -> Vec<String> {
+pub(super) fn lines(apps: &[AppReport], tenants: usize) -> Vec<String> {
     if apps.len() < 2 {
         return Vec::new();
     }
@@ -116,7 +117,7 @@ pub(super) fn lines(apps: &[AppShare], tenants: usize) -> Vec<String> {
         return losses(apps).take(TOLD).collect();
     }
     let width = apps.iter().map(|app| app.called().chars().count()).max().unwrap_or_default();
-    let share = |app: &AppShare| format!("  app {:width$}  {}", app.called(), plural(app.users, "user"));
+    let share = |app: &AppReport| format!("  app {:width$}  {}", app.called(), plural(app.users, "user"));
     apps.iter().map(share).chain(losses(apps)).collect()
 }
 
@@ -126,13 +127,13 @@ mod tests {
 
     #[test]
     fn apps_of_many_tenants_are_not_listed() {
-        let app = |number: usize| AppShare {
+        let app = |number: usize| AppReport {
             app_id: Some(format!("app-{number}")),
             users: 50,
             dropped: number.is_multiple_of(10).then(|| "gone".to_owned()),
-            ..AppShare::default()
+            ..AppReport::default()
         };
-        let apps: Vec<AppShare> = (0..500).map(app).collect();
+        let apps: Vec<AppReport> = (0..500).map(app).collect();
         assert_eq!(lines(&apps, 500).len(), 5);
         assert_eq!(by_app(&apps, 500).as_deref(), Some("500 apps, in summary.json"));
         assert_eq!(

@@ -5,15 +5,15 @@ use std::io::{self, Write};
 use askama::Template;
 
 use super::apps;
-use super::merge::Merged;
+use super::merge::MergedRuns;
 use super::row::time;
-use super::sample::{Group, Sample};
+use super::sample::{ReportSample, SampleGroup};
 use super::summary::{Summary, grouped, length, plural};
 use super::tenants::{TenantSummary, worst_first};
 use super::text::share;
 use super::words::{briefly, meaning, next_step};
 use crate::harmless::{excerpt, shown};
-use crate::outcome::{Outcome, Standing};
+use crate::outcome::{Outcome, OutcomeClass};
 
 /// The file's name.
 pub(super) const NAME: &str = "report.html";
@@ -23,7 +23,7 @@ const OPEN_UP_TO: u64 = 100;
 
 #[derive(Template)]
 #[template(path = "report.html")]
-struct Page<'a> {
+struct ReportPage<'a> {
     title: String,
     headline: String,
     tone: &'static str,
@@ -31,13 +31,13 @@ struct Page<'a> {
     warnings: Vec<String>,
     facts: Vec<(&'static str, String)>,
     outcomes: Vec<OutcomeRow>,
-    shares: Vec<Share>,
+    shares: Vec<PageShare>,
     steps: Vec<(Outcome, String, &'static str)>,
-    inputs: Vec<Input>,
+    inputs: Vec<PageInput>,
     plans: Vec<(String, &'a str)>,
     tenants: Vec<TenantRow>,
     tenants_open: bool,
-    groups: [Shown<'a>; 3],
+    groups: [ShownRows<'a>; 3],
 }
 
 /// A line of the table of tenants.
@@ -62,39 +62,39 @@ struct OutcomeRow {
 }
 
 /// A part of the bar.
-struct Share {
+struct PageShare {
     tone: &'static str,
     label: String,
     /// Its part of all rows, as a flex factor.
     weight: u64,
 }
 
-struct Input {
+struct PageInput {
     name: String,
     bytes: String,
     sha256: String,
 }
 
 /// A list of rows.
-struct Shown<'a> {
+struct ShownRows<'a> {
     title: &'static str,
     tone: &'static str,
     total: String,
     open: bool,
     hidden: Option<String>,
-    group: &'a Group,
+    group: &'a SampleGroup,
 }
 
 /// Writes the page.
-pub(super) fn write(out: &mut dyn Write, summary: &Summary, sample: &Sample) -> io::Result<()> {
-    Page::new(summary, sample).write_into(out)
+pub(super) fn write(out: &mut dyn Write, summary: &Summary, sample: &ReportSample) -> io::Result<()> {
+    ReportPage::new(summary, sample).write_into(out)
 }
 
-impl<'a> Page<'a> {
-    fn new(summary: &'a Summary, sample: &'a Sample) -> Page<'a> {
+impl<'a> ReportPage<'a> {
+    fn new(summary: &'a Summary, sample: &'a ReportSample) -> ReportPage<'a> {
         let headline = summary.headline();
         let case = summary.case_id.as_deref().map(|id| format!("{} · ", shown(id))).unwrap_or_default();
-        Page {
+        ReportPage {
             title: format!("{case}{headline}"),
             headline,
             tone: tone_of(summary),
@@ -109,17 +109,17 @@ impl<'a> Page<'a> {
             tenants: tenants(summary),
             tenants_open: summary.tenants.len() as u64 <= OPEN_UP_TO,
             groups: [
-                Shown::new("Not done", "open", &sample.not_done),
-                Shown::new("Done", "done", &sample.done),
-                Shown::new("Left out", "out", &sample.left_out),
+                ShownRows::new("Not done", "open", &sample.not_done),
+                ShownRows::new("Done", "done", &sample.done),
+                ShownRows::new("Left out", "out", &sample.left_out),
             ],
         }
     }
 }
 
-impl<'a> Shown<'a> {
-    fn new(title: &'static str, tone: &'static str, group: &'a Group) -> Shown<'a> {
-        Shown {
+impl<'a> ShownRows<'a> {
+    fn new(title: &'static str, tone: &'static str, group: &'a SampleGroup) -> ShownRows<'a> {
+        ShownRows {
             title,
             tone,
             total: grouped(group.total),
@@ -144,9 +144,9 @@ fn tone_of(summary: &Summary) -> &'static str {
 
 fn tone(summary: &Summary, outcome: Outcome) -> &'static str {
     match summary.accepted.standing(outcome) {
-        Standing::NotDone => "open",
-        Standing::Done if outcome == Outcome::Revoked => "done",
-        Standing::Done | Standing::LeftOut => "out",
+        OutcomeClass::NotDone => "open",
+        OutcomeClass::Done if outcome == Outcome::Revoked => "done",
+        OutcomeClass::Done | OutcomeClass::LeftOut => "out",
     }
 }
 
@@ -212,7 +212,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
             "Processes",
             (summary.processes > 1).then(|| format!("{} (the run was resumed)", summary.processes)),
         ),
-        ("Joined", summary.merged.as_ref().map(Merged::joined_in_words)),
+        ("Joined", summary.merged.as_ref().map(MergedRuns::joined_in_words)),
         ("Run", Some(summary.run.clone())),
         ("Program", Some(format!("entra-revoke {}", summary.version))),
     ];
@@ -234,7 +234,7 @@ fn outcomes(summary: &Summary) -> Vec<OutcomeRow> {
         .collect()
 }
 
-fn shares(summary: &Summary) -> Vec<Share> {
+fn shares(summary: &Summary) -> Vec<PageShare> {
     let revoked = summary.count(Outcome::Revoked);
     let parts = [
         ("done", "signed out", revoked),
@@ -243,7 +243,7 @@ fn shares(summary: &Summary) -> Vec<Share> {
         ("out", "left out", summary.left_out),
     ];
     let label = |name: &str, count| format!("{} {name}", grouped(count));
-    let share = |(tone, name, count)| Share { tone, label: label(name, count), weight: count };
+    let share = |(tone, name, count)| PageShare { tone, label: label(name, count), weight: count };
     parts.into_iter().filter(|(.., count)| *count > 0).map(share).collect()
 }
 
@@ -278,8 +278,8 @@ fn plans(summary: &Summary) -> Vec<(String, &str)> {
     own.into_iter().chain(joined).collect()
 }
 
-fn inputs(summary: &Summary) -> Vec<Input> {
-    let input = |source: &crate::intake::SourceDigest| Input {
+fn inputs(summary: &Summary) -> Vec<PageInput> {
+    let input = |source: &crate::intake::InputDigest| PageInput {
         name: shown(&source.name).into_owned(),
         bytes: grouped(source.bytes),
         sha256: shown(&source.sha256).into_owned(),

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use super::row::ReportRow;
-use crate::event::Order;
+use crate::event::TargetNo;
 use crate::harmless::json;
 use crate::outcome::Outcome;
 use crate::plan::distinct;
@@ -22,8 +22,8 @@ pub(super) struct JsonRows<W: Write> {
 
 /// The object of one row: the columns of the CSV by the same names, and what has no place there.
 #[derive(Serialize)]
-struct Object<'a> {
-    line: Line<'a>,
+struct JsonObject<'a> {
+    line: ReportLine<'a>,
     input: &'a str,
     user_id: Option<&'a str>,
     outcome: Outcome,
@@ -42,7 +42,7 @@ struct Object<'a> {
     verified: Option<bool>,
     #[serde(serialize_with = "millis")]
     sessions_valid_from: Option<Timestamp>,
-    order: Option<Order>,
+    order: Option<TargetNo>,
     user_principal_name: Option<&'a str>,
     display_name: Option<&'a str>,
     tenant: Option<&'a str>,
@@ -52,40 +52,40 @@ struct Object<'a> {
     source: Option<&'a str>,
     server_date: Option<&'a str>,
     ags_diagnostic: Option<&'a str>,
-    input_columns: Own<'a>,
+    input_columns: OwnFields<'a>,
 }
 
 /// A line's number, or the text that stands for it.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Line<'a> {
+enum ReportLine<'a> {
     Number(u64),
     Text(&'a str),
     Unknown,
 }
 
-impl Line<'_> {
+impl ReportLine<'_> {
     /// Takes `users.csv:12` apart.
-    fn parse(text: &str) -> (Line<'_>, Option<&str>) {
+    fn parse(text: &str) -> (ReportLine<'_>, Option<&str>) {
         let (source, number) = match text.rsplit_once(':') {
             Some((source, number)) => (Some(source), number),
             None => (None, text),
         };
         match number.parse() {
-            Ok(number) => (Line::Number(number), source),
-            Err(_) if text.is_empty() => (Line::Unknown, None),
-            Err(_) => (Line::Text(text), None),
+            Ok(number) => (ReportLine::Number(number), source),
+            Err(_) if text.is_empty() => (ReportLine::Unknown, None),
+            Err(_) => (ReportLine::Text(text), None),
         }
     }
 }
 
 /// The input's own columns, by name.
-struct Own<'a> {
+struct OwnFields<'a> {
     names: &'a [String],
     cells: &'a [String],
 }
 
-impl Serialize for Own<'_> {
+impl Serialize for OwnFields<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.names.len()))?;
         for (name, cell) in self.names.iter().zip(self.cells) {
@@ -104,8 +104,8 @@ impl<W: Write> JsonRows<W> {
 
     /// Writes one row and its line end, in one piece.
     pub(super) fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
-        let (line, source) = Line::parse(row.line);
-        let object = Object {
+        let (line, source) = ReportLine::parse(row.line);
+        let object = JsonObject {
             line,
             input: row.input,
             user_id: Some(row.user_id).filter(|id| !id.is_empty()),
@@ -131,7 +131,7 @@ impl<W: Write> JsonRows<W> {
             source,
             server_date: row.server_date,
             ags_diagnostic: row.diagnostic,
-            input_columns: Own { names: &self.columns, cells: row.cells },
+            input_columns: OwnFields { names: &self.columns, cells: row.cells },
         };
         let mut line = serde_json::to_string(&object)?;
         line.push('\n');

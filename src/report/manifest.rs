@@ -31,14 +31,14 @@ pub(super) const OF_A_RUN: [&str; 8] = [
 pub(super) struct Manifest {
     format: u32,
     pub(super) run: String,
-    pub(super) files: Vec<Entry>,
+    pub(super) files: Vec<ManifestEntry>,
     /// What was found against the run's files when they were compared with earlier manifests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) altered: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(super) struct ManifestEntry {
     pub(super) name: String,
     pub(super) bytes: u64,
     pub(super) sha256: String,
@@ -154,9 +154,9 @@ pub(super) fn write(
     put.map_err(ReportError::write(&folder.file(NAME)))
 }
 
-fn entry(folder: &Dir, name: &str) -> Result<Entry, ReportError> {
+fn entry(folder: &Dir, name: &str) -> Result<ManifestEntry, ReportError> {
     let hash = |file: File| Ok((file.metadata()?.len(), sha256_to_end(file)?));
     let hashed = folder.read(name).and_then(hash);
     let (bytes, sha256) = hashed.map_err(ReportError::read(&folder.file(name)))?;
-    Ok(Entry { name: name.to_owned(), bytes, sha256 })
+    Ok(ManifestEntry { name: name.to_owned(), bytes, sha256 })
 }

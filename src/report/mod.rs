@@ -28,20 +28,20 @@ mod words;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-pub use apps::AppShare;
+pub use apps::AppReport;
 pub use manifest::{ManifestError, check as check_manifest};
 pub use pass::for_each_row;
 pub use row::{COLUMNS, ReportRow};
-pub use seal::{Seal, was_drill};
+pub use seal::{ReportSeal, was_drill};
 pub use stream::{RowStream, StreamFormat};
-pub use summary::{Stopped, Summary, exit_code};
+pub use summary::{StopRecord, Summary, exit_code};
 pub use tenants::{TenantNotes, TenantSummary};
 pub use text::render as summary_text;
 pub use totals::Totals;
 pub use words::{meaning, next_step};
 
 use crate::files::Dir;
-use crate::journal::{FolderError, Ledger, RunFolder, RunRecord};
+use crate::journal::{FolderError, JournalIndex, RunFolder, RunRecord};
 use crate::plan::PlanError;
 
 /// A report can't be made. The run's evidence, plan and journal, is not touched by it.
@@ -97,7 +97,7 @@ impl ReportError {
 
 /// Takes the manifest away, since the journal is about to grow: however the process ends, none is left that speaks of
 /// an earlier journal. One that the files contradict is kept beside.
-pub fn withdraw_manifest(folder: &RunFolder, seal: &Seal) -> Result<(), ReportError> {
+pub fn withdraw_manifest(folder: &RunFolder, seal: &ReportSeal) -> Result<(), ReportError> {
     seal.break_open(folder.dir(), true)
 }
 
@@ -108,7 +108,7 @@ pub fn withdraw_manifest(folder: &RunFolder, seal: &Seal) -> Result<(), ReportEr
 /// to vouch for it. The manifest that is there is compared with the files first: what was changed is told in the summary
 /// and on the page, and that manifest is kept beside. Fails where the plan or the journal can't be read or a file can't be written; a
 /// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
-pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<Summary, ReportError> {
+pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &JournalIndex) -> Result<Summary, ReportError> {
     write_finding(folder, record, ledger, &[])
 }
 
@@ -116,14 +116,14 @@ pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &Ledger) -> Result<
 pub fn write_finding(
     folder: &RunFolder,
     record: &RunRecord,
-    ledger: &Ledger,
+    ledger: &JournalIndex,
     found: &[String],
 ) -> Result<Summary, ReportError> {
-    let mut seal = Seal::of(folder, record).with_journal(record, ledger);
+    let mut seal = ReportSeal::of(folder, record).with_journal(record, ledger);
     seal.findings.extend_from_slice(found);
     seal.break_open(folder.dir(), false)?;
-    let rows = |visit: pass::Visit<'_>| for_each_row(folder, record, ledger, visit);
-    let pass = pass::write_rows(folder.dir(), &pass::Form::of(record), rows)?;
+    let rows = |visit: pass::RowVisitor<'_>| for_each_row(folder, record, ledger, visit);
+    let pass = pass::write_rows(folder.dir(), &pass::ReportFormat::of(record), rows)?;
     let mut summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
     summary.altered.clone_from(&seal.findings);
     write_pages(folder.dir(), &summary, &pass.sample)?;
@@ -132,7 +132,7 @@ pub fn write_finding(
 }
 
 /// Writes `summary.json` and `report.html`.
-fn write_pages(folder: &Dir, summary: &Summary, sample: &sample::Sample) -> Result<(), ReportError> {
+fn write_pages(folder: &Dir, summary: &Summary, sample: &sample::ReportSample) -> Result<(), ReportError> {
     let put = |name: &str, fill: &dyn Fn(&mut dyn Write) -> io::Result<()>| {
         folder.replace_unsynced(name, fill).map_err(ReportError::write(&folder.file(name)))
     };

@@ -6,21 +6,21 @@ use std::io::{self, Write};
 use super::ReportError;
 use super::csv::CsvRows;
 use super::jsonl::JsonRows;
-use super::remaining::Remaining;
+use super::remaining::RemainingFile;
 use super::row::ReportRow;
-use super::sample::Sample;
+use super::sample::ReportSample;
 use super::tenants::{ByTenant, TenantNotes};
 use super::totals::Totals;
-use crate::files::{Dir, Fill};
-use crate::journal::{Ledger, RunFolder, RunRecord};
-use crate::outcome::{Accepted, Standing};
+use crate::files::{Dir, TemporaryFill};
+use crate::journal::{JournalIndex, RunFolder, RunRecord};
+use crate::outcome::{Accepted, OutcomeClass};
 use crate::plan::PlanReader;
 
 /// The files of rows.
 const NAMES: [&str; 3] = ["report.csv", "report.jsonl", "remaining.csv"];
 
 /// What the files of rows must know beside the rows.
-pub(super) struct Form<'a> {
+pub(super) struct ReportFormat<'a> {
     /// The inputs' own columns.
     pub(super) columns: &'a [String],
     /// How many inputs there are.
@@ -33,10 +33,10 @@ pub(super) struct Form<'a> {
     pub(super) by_tenant: bool,
 }
 
-impl<'a> Form<'a> {
+impl<'a> ReportFormat<'a> {
     /// Of one run.
-    pub(super) fn of(record: &'a RunRecord) -> Form<'a> {
-        Form {
+    pub(super) fn of(record: &'a RunRecord) -> ReportFormat<'a> {
+        ReportFormat {
             columns: &record.columns,
             inputs: record.inputs.len(),
             selected: record.plan.selected,
@@ -47,14 +47,14 @@ impl<'a> Form<'a> {
 }
 
 /// Whoever takes rows in.
-pub(super) type Visit<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), ReportError>;
+pub(super) type RowVisitor<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), ReportError>;
 
 /// What the pass brings back beside the files.
-pub(super) struct Pass {
+pub(super) struct RowWriter {
     pub(super) totals: Totals,
     /// The same for each tenant, where there are several.
     pub(super) by_tenant: Option<ByTenant>,
-    pub(super) sample: Sample,
+    pub(super) sample: ReportSample,
 }
 
 /// Goes over all rows of a run, in the input's order, each once.
@@ -63,7 +63,7 @@ pub(super) struct Pass {
 pub fn for_each_row<E: From<ReportError>>(
     folder: &RunFolder,
     record: &RunRecord,
-    ledger: &Ledger,
+    ledger: &JournalIndex,
     mut visit: impl FnMut(&ReportRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let case_id = record.case_id.as_deref();
@@ -86,7 +86,7 @@ pub fn for_each_row<E: From<ReportError>>(
 
 /// The app of a run whose journal names none, as older versions wrote it: that which began it, where no other process
 /// took it up.
-pub(super) fn only_app<'a>(record: &'a RunRecord, ledger: &Ledger) -> Option<&'a str> {
+pub(super) fn only_app<'a>(record: &'a RunRecord, ledger: &JournalIndex) -> Option<&'a str> {
     let by_one = matches!(&ledger.began[..], [only] if only.apps.is_empty());
     record.operator.app_id.as_deref().filter(|_| by_one)
 }
@@ -94,16 +94,16 @@ pub(super) fn only_app<'a>(record: &'a RunRecord, ledger: &Ledger) -> Option<&'a
 /// Writes `report.csv`, `report.jsonl` and `remaining.csv` of the rows that `rows` gives.
 pub(super) fn write_rows(
     folder: &Dir,
-    form: &Form<'_>,
-    rows: impl FnOnce(Visit<'_>) -> Result<(), ReportError>,
-) -> Result<Pass, ReportError> {
+    form: &ReportFormat<'_>,
+    rows: impl FnOnce(RowVisitor<'_>) -> Result<(), ReportError>,
+) -> Result<RowWriter, ReportError> {
     let [csv_name, json_name, remaining_name] = NAMES;
-    let blame = Blame { folder, first: RefCell::default() };
+    let blame = WriteErrorSource { folder, first: RefCell::default() };
     let mut pass = None;
     let written = blame.file(csv_name, |csv| {
         blame.file(json_name, |json| {
             blame.file(remaining_name, |remaining| {
-                let files = Files { csv, json, remaining };
+                let files = ReportFiles { csv, json, remaining };
                 pass = Some(fill(folder, form, rows, files).map_err(|error| blame.on(error))?);
                 Ok(())
             })
@@ -119,7 +119,7 @@ pub(super) fn write_rows(
 }
 
 /// The files while they are written.
-struct Files<'a> {
+struct ReportFiles<'a> {
     csv: &'a mut dyn Write,
     json: &'a mut dyn Write,
     remaining: &'a mut dyn Write,
@@ -127,20 +127,20 @@ struct Files<'a> {
 
 fn fill(
     folder: &Dir,
-    form: &Form<'_>,
-    rows: impl FnOnce(Visit<'_>) -> Result<(), ReportError>,
-    files: Files<'_>,
-) -> Result<Pass, ReportError> {
+    form: &ReportFormat<'_>,
+    rows: impl FnOnce(RowVisitor<'_>) -> Result<(), ReportError>,
+    files: ReportFiles<'_>,
+) -> Result<RowWriter, ReportError> {
     let [csv_path, json_path, remaining_path] = &NAMES.map(|name| folder.file(name));
     let columns = form.columns;
     let mut csv = CsvRows::new(files.csv, columns).map_err(ReportError::write(csv_path))?;
     let mut json = JsonRows::new(files.json, columns);
-    let mut remaining = Remaining::new(files.remaining, form.inputs, form.selected, columns)
+    let mut remaining = RemainingFile::new(files.remaining, form.inputs, form.selected, columns)
         .map_err(ReportError::write(remaining_path))?;
-    let mut pass = Pass {
+    let mut pass = RowWriter {
         totals: Totals::new(form.accepted),
         by_tenant: form.by_tenant.then(|| ByTenant::new(form.accepted)),
-        sample: Sample::default(),
+        sample: ReportSample::default(),
     };
     rows(&mut |row| {
         csv.write(row).map_err(ReportError::write(csv_path))?;
@@ -149,7 +149,7 @@ fn fill(
         if let Some(by_tenant) = &mut pass.by_tenant {
             by_tenant.count(row);
         }
-        if standing == Standing::NotDone {
+        if standing == OutcomeClass::NotDone {
             remaining.write(row).map_err(ReportError::write(remaining_path))?;
         }
         pass.sample.take(row, standing);
@@ -162,13 +162,13 @@ fn fill(
 }
 
 /// The first thing that failed while several files were open, and with which of them.
-struct Blame<'a> {
+struct WriteErrorSource<'a> {
     folder: &'a Dir,
     first: RefCell<Option<ReportError>>,
 }
 
-impl Blame<'_> {
-    fn file(&self, name: &str, fill: impl Fill) -> io::Result<()> {
+impl WriteErrorSource<'_> {
+    fn file(&self, name: &str, fill: impl TemporaryFill) -> io::Result<()> {
         let written = self.folder.replace_unsynced(name, fill);
         written.map_err(|error| self.on(ReportError::write(&self.folder.file(name))(error)))
     }

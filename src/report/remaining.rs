@@ -11,19 +11,25 @@ use crate::outcome::Outcome;
 ///
 /// Where all rows come from one input with columns, these are the file's columns, and no more. Otherwise a column
 /// `user_id` stands before them: the id, or the input's cell where it is none. Users whom a selection found have no cells.
-pub(super) struct Remaining<W: Write> {
+pub(super) struct RemainingFile<W: Write> {
     out: csv::Writer<W>,
     columns: usize,
     with_id: bool,
 }
 
-impl<W: Write> Remaining<W> {
+impl<W: Write> RemainingFile<W> {
     /// Writes the header for a run with this many inputs, so many rows from selections, and these own `columns`.
-    pub(super) fn new(out: W, inputs: usize, selected: u64, columns: &[String]) -> io::Result<Remaining<W>> {
+    pub(super) fn new(
+        out: W,
+        inputs: usize,
+        selected: u64,
+        columns: &[String],
+    ) -> io::Result<RemainingFile<W>> {
         // Names that the reader made up for a file without a header say nothing to the next reader.
         let made_up = columns.iter().enumerate().all(|(at, name)| *name == format!("column {}", at + 1));
         let with_id = inputs != 1 || selected > 0 || made_up;
-        let mut remaining = Remaining { out: csv::Writer::from_writer(out), columns: columns.len(), with_id };
+        let mut remaining =
+            RemainingFile { out: csv::Writer::from_writer(out), columns: columns.len(), with_id };
         remaining.record("user_id", columns)?;
         Ok(remaining)
     }

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::event::{Evidence, Order, Settled};
-use crate::journal::Standing;
+use crate::event::{AnswerEvidence, SettledEvent, TargetNo};
+use crate::journal::TargetState;
 use crate::outcome::Outcome;
 use crate::plan::PlanRow;
 
@@ -73,7 +73,7 @@ pub struct ReportRow<'a> {
     /// The user's `signInSessionsValidFromDateTime`; none where nobody looked.
     pub sessions_valid_from: Option<Timestamp>,
     /// Its place in the sending order; none where it is not sent.
-    pub order: Option<Order>,
+    pub order: Option<TargetNo>,
     /// User principal name, as the directory has it; empty where nobody looked.
     pub user_principal_name: &'a str,
     /// Display name, likewise.
@@ -129,7 +129,7 @@ impl<'a> ReportRow<'a> {
     }
 
     /// A target's row, with what the journal knows of it.
-    pub fn of_target(row: &'a PlanRow, standing: &'a Standing, case_id: Option<&'a str>) -> ReportRow<'a> {
+    pub fn of_target(row: &'a PlanRow, standing: &'a TargetState, case_id: Option<&'a str>) -> ReportRow<'a> {
         ReportRow {
             outcome: standing.outcome,
             attempts: standing.attempts,
@@ -143,7 +143,11 @@ impl<'a> ReportRow<'a> {
 
     /// A target's row, as it settles. Where no row of the plan is at hand, a [`PlanRow`] with `user_id` and
     /// `input` alone does.
-    pub fn of_settled(row: &'a PlanRow, settled: &'a Settled, case_id: Option<&'a str>) -> ReportRow<'a> {
+    pub fn of_settled(
+        row: &'a PlanRow,
+        settled: &'a SettledEvent,
+        case_id: Option<&'a str>,
+    ) -> ReportRow<'a> {
         ReportRow {
             outcome: settled.outcome,
             attempts: settled.attempts,
@@ -164,7 +168,7 @@ impl<'a> ReportRow<'a> {
         self
     }
 
-    fn with(self, evidence: &'a Evidence) -> ReportRow<'a> {
+    fn with(self, evidence: &'a AnswerEvidence) -> ReportRow<'a> {
         let detail = match (&*self.detail, &*evidence.detail) {
             ("", said) => said.into(),
             (_, "") => self.detail,

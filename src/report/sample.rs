@@ -2,13 +2,13 @@
 
 use super::row::{ReportRow, time_or_empty};
 use crate::harmless::excerpt;
-use crate::outcome::{Outcome, Standing};
+use crate::outcome::{Outcome, OutcomeClass};
 
 /// Longest text of a cell on the page, in characters; the files hold it in full.
 const MAX_TEXT: usize = 320;
 
 /// Rows of one kind.
-pub(super) struct Group {
+pub(super) struct SampleGroup {
     /// The first rows.
     pub(super) rows: Vec<SampleRow>,
     /// How many there are in all.
@@ -17,10 +17,10 @@ pub(super) struct Group {
 }
 
 /// The first rows of each kind.
-pub(super) struct Sample {
-    pub(super) not_done: Group,
-    pub(super) done: Group,
-    pub(super) left_out: Group,
+pub(super) struct ReportSample {
+    pub(super) not_done: SampleGroup,
+    pub(super) done: SampleGroup,
+    pub(super) left_out: SampleGroup,
 }
 
 /// A row for the page, harmless already.
@@ -41,25 +41,29 @@ pub(super) struct SampleRow {
     pub(super) external: bool,
 }
 
-impl Default for Sample {
+impl Default for ReportSample {
     fn default() -> Self {
-        Sample { not_done: Group::new(2_000), done: Group::new(1_000), left_out: Group::new(500) }
-    }
-}
-
-impl Sample {
-    pub(super) fn take(&mut self, row: &ReportRow<'_>, standing: Standing) {
-        match standing {
-            Standing::NotDone => self.not_done.take(row),
-            Standing::Done => self.done.take(row),
-            Standing::LeftOut => self.left_out.take(row),
+        ReportSample {
+            not_done: SampleGroup::new(2_000),
+            done: SampleGroup::new(1_000),
+            left_out: SampleGroup::new(500),
         }
     }
 }
 
-impl Group {
-    fn new(cap: usize) -> Group {
-        Group { rows: Vec::new(), total: 0, cap }
+impl ReportSample {
+    pub(super) fn take(&mut self, row: &ReportRow<'_>, standing: OutcomeClass) {
+        match standing {
+            OutcomeClass::NotDone => self.not_done.take(row),
+            OutcomeClass::Done => self.done.take(row),
+            OutcomeClass::LeftOut => self.left_out.take(row),
+        }
+    }
+}
+
+impl SampleGroup {
+    fn new(cap: usize) -> SampleGroup {
+        SampleGroup { rows: Vec::new(), total: 0, cap }
     }
 
     fn take(&mut self, row: &ReportRow<'_>) {

@@ -7,11 +7,11 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::thread;
 
 use super::ReportError;
-use super::manifest::{Entry, Manifest, NAME, OF_A_RUN};
+use super::manifest::{Manifest, ManifestEntry, NAME, OF_A_RUN};
 use crate::digest::sha256_to_end;
 use crate::event::Event;
 use crate::files::Dir;
-use crate::journal::{JOURNAL, Ledger, RunFolder, RunRecord};
+use crate::journal::{JOURNAL, JournalIndex, RunFolder, RunRecord};
 
 /// Longest manifest that is read, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -25,7 +25,7 @@ const LONGEST_TOLD: usize = 400;
 
 /// What stands against a run's files.
 #[derive(Clone, Debug, Default)]
-pub struct Seal {
+pub struct ReportSeal {
     /// In sentences without their full stop, in order, each once.
     pub findings: Vec<String>,
     /// Whether `run.json` is not what the run wrote.
@@ -34,11 +34,11 @@ pub struct Seal {
     broken: bool,
 }
 
-impl Seal {
+impl ReportSeal {
     /// Compares the files of a folder with its manifest, and with those that were kept before.
-    pub fn of(folder: &RunFolder, record: &RunRecord) -> Seal {
+    pub fn of(folder: &RunFolder, record: &RunRecord) -> ReportSeal {
         let folder = folder.dir();
-        let mut seal = Seal::default();
+        let mut seal = ReportSeal::default();
         let kept = kept(folder);
         let next = name_of(kept.len() as u32 + 1);
         if let Some(found) = contradictions(folder, NAME, &next, &record.id, &OF_A_RUN) {
@@ -65,7 +65,7 @@ impl Seal {
 
     /// Takes in what the journal's own lines say.
     #[must_use]
-    pub fn with_journal(mut self, record: &RunRecord, ledger: &Ledger) -> Seal {
+    pub fn with_journal(mut self, record: &RunRecord, ledger: &JournalIndex) -> ReportSeal {
         self.findings.extend(ledger.oddities());
         let approved = record.approved();
         let marks: Vec<&String> = ledger.began.iter().filter_map(|began| began.approved.as_ref()).collect();
@@ -97,7 +97,7 @@ impl Seal {
         self
     }
 
-    fn take(&mut self, found: Found) {
+    fn take(&mut self, found: SealCheck) {
         self.record_changed |= found.record;
         self.findings.extend(found.carried.into_iter().chain(found.new));
     }
@@ -126,7 +126,7 @@ impl Seal {
 }
 
 /// Whether the journal says that the run was a drill, whatever its record says.
-pub fn was_drill(ledger: &Ledger) -> bool {
+pub fn was_drill(ledger: &JournalIndex) -> bool {
     ledger.began.iter().any(|began| began.drill)
 }
 
@@ -141,7 +141,7 @@ fn kept(folder: &Dir) -> Vec<String> {
 
 /// What a manifest is contradicted by.
 #[derive(Default)]
-struct Found {
+struct SealCheck {
     /// What it carries on from earlier ones.
     carried: Vec<String>,
     new: Vec<String>,
@@ -151,22 +151,22 @@ struct Found {
 
 /// Compares these files with a manifest; none where there is no manifest. `called` is what the manifest is called from
 /// here on.
-fn contradictions(folder: &Dir, name: &str, called: &str, run: &str, files: &[&str]) -> Option<Found> {
+fn contradictions(folder: &Dir, name: &str, called: &str, run: &str, files: &[&str]) -> Option<SealCheck> {
     let text = match read(folder, name) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        Err(error) => return Some(Found::one(format!("{called} can't be read: {error}"))),
+        Err(error) => return Some(SealCheck::one(format!("{called} can't be read: {error}"))),
     };
     let manifest: Manifest = match serde_json::from_slice(&text) {
         Ok(manifest) => manifest,
-        Err(_) => return Some(Found::one(format!("{called} makes no sense: it was changed"))),
+        Err(_) => return Some(SealCheck::one(format!("{called} makes no sense: it was changed"))),
     };
-    let mut found = Found { carried: manifest.altered, ..Found::default() };
+    let mut found = SealCheck { carried: manifest.altered, ..SealCheck::default() };
     if manifest.run != run {
         found.new.push(format!("{called} is the manifest of another run"));
         return Some(found);
     }
-    let entries: Vec<&Entry> =
+    let entries: Vec<&ManifestEntry> =
         manifest.files.iter().filter(|entry| files.contains(&entry.name.as_str())).collect();
     for file in files.iter().filter(|file| !entries.iter().any(|entry| entry.name == **file)) {
         found.new.push(format!("{called} does not speak of {file}"));
@@ -185,9 +185,9 @@ fn contradictions(folder: &Dir, name: &str, called: &str, run: &str, files: &[&s
     Some(found)
 }
 
-impl Found {
-    fn one(what: String) -> Found {
-        Found { new: vec![what], ..Found::default() }
+impl SealCheck {
+    fn one(what: String) -> SealCheck {
+        SealCheck { new: vec![what], ..SealCheck::default() }
     }
 }
 
@@ -203,7 +203,7 @@ fn read(folder: &Dir, name: &str) -> io::Result<Vec<u8>> {
 }
 
 /// Why a file is not the one of which a manifest speaks, if it is not.
-fn judge(folder: &Dir, entry: &Entry, called: &str) -> Option<String> {
+fn judge(folder: &Dir, entry: &ManifestEntry, called: &str) -> Option<String> {
     let name = &entry.name;
     let bytes = match folder.read(name).and_then(|file| file.metadata()) {
         Ok(found) => found.len(),

@@ -16,9 +16,9 @@ pub enum StreamFormat {
 }
 
 /// A stream of rows. Each row is handed on whole, so that a reader at the other end of a pipe sees it at once.
-pub struct RowStream<W: Write>(Form<W>);
+pub struct RowStream<W: Write>(RowEncoding<W>);
 
-enum Form<W: Write> {
+enum RowEncoding<W: Write> {
     Csv(Box<CsvRows<W>>),
     Jsonl(JsonRows<W>),
 }
@@ -28,16 +28,16 @@ impl<W: Write> RowStream<W> {
     /// row (or with the end): a reader that is gone already must not keep a run from being sent.
     pub fn new(out: W, format: StreamFormat, columns: &[String]) -> io::Result<RowStream<W>> {
         Ok(RowStream(match format {
-            StreamFormat::Csv => Form::Csv(Box::new(CsvRows::new(out, columns)?)),
-            StreamFormat::Jsonl => Form::Jsonl(JsonRows::new(out, columns)),
+            StreamFormat::Csv => RowEncoding::Csv(Box::new(CsvRows::new(out, columns)?)),
+            StreamFormat::Jsonl => RowEncoding::Jsonl(JsonRows::new(out, columns)),
         }))
     }
 
     /// Writes one row and flushes it.
     pub fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         match &mut self.0 {
-            Form::Csv(rows) => rows.write(row)?,
-            Form::Jsonl(rows) => rows.write(row)?,
+            RowEncoding::Csv(rows) => rows.write(row)?,
+            RowEncoding::Jsonl(rows) => rows.write(row)?,
         }
         self.flush()
     }
@@ -49,8 +49,8 @@ impl<W: Write> RowStream<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         match &mut self.0 {
-            Form::Csv(rows) => rows.flush(),
-            Form::Jsonl(rows) => rows.flush(),
+            RowEncoding::Csv(rows) => rows.flush(),
+            RowEncoding::Jsonl(rows) => rows.flush(),
         }
     }
 }

@@ -5,15 +5,15 @@ use std::io::{self, Write};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::apps::{self, AppShare};
+use super::apps::{self, AppReport};
 use super::jsonl::millis;
-use super::merge::Merged;
+use super::merge::MergedRuns;
 use super::seal::was_drill;
 use super::tenants::{self, ByTenant, TenantSummary};
 use super::totals::Totals;
-use crate::event::Stop;
-use crate::intake::SourceDigest;
-use crate::journal::{Counted, Decided, FORMAT, Ledger, Operator, RunRecord};
+use crate::event::StopReason;
+use crate::intake::InputDigest;
+use crate::journal::{ApprovalDecision, FORMAT, JournalIndex, OperatorRecord, RecordedCounts, RunRecord};
 use crate::outcome::{Accepted, Outcome};
 
 /// The file's name.
@@ -48,7 +48,7 @@ pub struct Summary {
     /// Processes that took up the run: one, and one more for each `resume`.
     pub processes: u64,
     /// Why the last process stopped early.
-    pub stopped: Option<Stopped>,
+    pub stopped: Option<StopRecord>,
     /// Version of the program that began the run.
     pub version: String,
     /// The cloud's name.
@@ -61,14 +61,14 @@ pub struct Summary {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tenants: Vec<TenantSummary>,
     /// Who ran it.
-    pub operator: Operator,
+    pub operator: OperatorRecord,
     /// The apps that sent, the operator's first.
-    pub apps: Vec<AppShare>,
+    pub apps: Vec<AppReport>,
     /// The inputs, with their SHA-256.
-    pub inputs: Vec<SourceDigest>,
+    pub inputs: Vec<InputDigest>,
     /// What was decided before it began: for whom it was, and who said yes to what.
     #[serde(flatten)]
-    pub decided: Decided,
+    pub decided: ApprovalDecision,
     /// SHA-256 of `plan.csv`, in hex; none where several runs are joined: each has its own.
     pub plan_sha256: Option<String>,
     /// Rows of the input.
@@ -76,7 +76,7 @@ pub struct Summary {
     /// Users to revoke.
     pub targets: u64,
     /// Rows by word; every word is there, also with zero.
-    pub outcomes: Counted,
+    pub outcomes: RecordedCounts,
     /// The words that count as done beside `revoked`.
     pub accepted: Accepted,
     /// Rows that are done.
@@ -103,22 +103,22 @@ pub struct Summary {
     pub altered: Vec<String>,
     /// What it is made of, where it joins several runs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub merged: Option<Merged>,
+    pub merged: Option<MergedRuns>,
 }
 
 /// Why a run stopped early.
 #[derive(Clone, Debug, Serialize)]
-pub struct Stopped {
+pub struct StopRecord {
     /// The reason and its particulars.
     #[serde(flatten)]
-    pub why: Stop,
+    pub why: StopReason,
     /// The same in a sentence.
     pub sentence: String,
 }
 
-impl Stopped {
-    pub(super) fn new(why: Stop) -> Stopped {
-        Stopped { sentence: why.to_string(), why }
+impl StopRecord {
+    pub(super) fn new(why: StopReason) -> StopRecord {
+        StopRecord { sentence: why.to_string(), why }
     }
 }
 
@@ -126,8 +126,8 @@ impl Stopped {
 /// single tenants, which left rows undone; else 3 where rows are not done, else 0. A process that was killed left no
 /// reason, so its run has 3 or 0.
 pub fn exit_code<'a>(
-    stopped: Option<&Stop>,
-    stopped_in: impl IntoIterator<Item = &'a Stop>,
+    stopped: Option<&StopReason>,
+    stopped_in: impl IntoIterator<Item = &'a StopReason>,
     not_done: u64,
 ) -> u8 {
     match stopped {
@@ -142,7 +142,7 @@ impl Summary {
     /// Puts together what the record, the journal and the rows say.
     pub(super) fn new(
         record: &RunRecord,
-        ledger: &Ledger,
+        ledger: &JournalIndex,
         totals: &Totals,
         by_tenant: Option<&ByTenant>,
     ) -> Summary {
@@ -161,7 +161,7 @@ impl Summary {
             last_event_at: ledger.last_at,
             duration_ms: millis_between(record.started_at, ended),
             processes: ledger.began.len() as u64,
-            stopped: ledger.stopped.clone().map(Stopped::new),
+            stopped: ledger.stopped.clone().map(StopRecord::new),
             version: record.version.clone(),
             cloud: record.cloud.clone(),
             tenant: record.tenant.clone(),
@@ -231,7 +231,7 @@ impl Summary {
         if self.left_out > 0 {
             parts.push(format!("{} left out", plural(self.left_out, "row")));
         }
-        if let Some(missing) = self.merged.as_ref().and_then(Merged::missing_in_words) {
+        if let Some(missing) = self.merged.as_ref().and_then(MergedRuns::missing_in_words) {
             parts.push(missing);
         }
         parts.join("; ")
@@ -239,7 +239,7 @@ impl Summary {
 }
 
 /// Requests a second, over the time of the one process.
-fn rate(ledger: &Ledger, ended: Timestamp, attempts: u64) -> Option<f64> {
+fn rate(ledger: &JournalIndex, ended: Timestamp, attempts: u64) -> Option<f64> {
     let [began] = &ledger.began[..] else { return None };
     rate_between(began.at, ended, attempts)
 }
@@ -297,24 +297,24 @@ mod tests {
         let table = [
             (None, 0, 0),
             (None, 1, 3),
-            (Some(Stop::Halt { detail: detail() }), 9, 5),
-            (Some(Stop::Deadline { detail: detail() }), 9, 5),
-            (Some(Stop::MaxUsers { planned: 2, allowed: 1 }), 2, 5),
-            (Some(Stop::Interrupted), 9, 130),
-            (Some(Stop::Interrupted), 0, 130),
-            (Some(Stop::Terminated), 9, 143),
-            (Some(Stop::SignIn { detail: detail() }), 9, 4),
-            (Some(Stop::Permission { detail: detail() }), 9, 4),
-            (Some(Stop::Runtime { detail: detail() }), 9, 1),
+            (Some(StopReason::Halt { detail: detail() }), 9, 5),
+            (Some(StopReason::Deadline { detail: detail() }), 9, 5),
+            (Some(StopReason::MaxUsers { planned: 2, allowed: 1 }), 2, 5),
+            (Some(StopReason::Interrupted), 9, 130),
+            (Some(StopReason::Interrupted), 0, 130),
+            (Some(StopReason::Terminated), 9, 143),
+            (Some(StopReason::SignIn { detail: detail() }), 9, 4),
+            (Some(StopReason::Permission { detail: detail() }), 9, 4),
+            (Some(StopReason::Runtime { detail: detail() }), 9, 1),
         ];
         for (stopped, not_done, code) in table {
             assert_eq!(exit_code(stopped.as_ref(), [], not_done), code, "{stopped:?}, {not_done} not done");
         }
-        let sign_in = Stop::SignIn { detail: detail() };
-        let slow = Stop::Runtime { detail: detail() };
+        let sign_in = StopReason::SignIn { detail: detail() };
+        let slow = StopReason::Runtime { detail: detail() };
         assert_eq!(exit_code(None, [&slow, &sign_in], 3), 4);
         assert_eq!(exit_code(None, [&slow], 3), 3);
-        assert_eq!(exit_code(Some(&Stop::Interrupted), [&sign_in], 3), 130);
+        assert_eq!(exit_code(Some(&StopReason::Interrupted), [&sign_in], 3), 130);
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::row::ReportRow;
-use super::summary::{Stopped, exit_code};
+use super::summary::{StopRecord, exit_code};
 use super::totals::Totals;
-use crate::event::{Stop, TenantIndex};
-use crate::journal::{Counted, Ledger, RunRecord, TenantRecord};
+use crate::event::{StopReason, TenantIndex};
+use crate::journal::{JournalIndex, RecordedCounts, RunRecord, TenantRecord};
 use crate::outcome::{Accepted, Outcome};
 
 /// What rows don't say of their tenants by themselves.
@@ -28,14 +28,14 @@ impl TenantNotes {
     }
 
     /// What the record and the journal say.
-    pub fn new(record: &RunRecord, ledger: &Ledger) -> TenantNotes {
+    pub fn new(record: &RunRecord, ledger: &JournalIndex) -> TenantNotes {
         let mut notes = TenantNotes::of_record(record);
         notes.learn(record, ledger);
         notes
     }
 
     /// Takes in why nothing was sent in some tenants.
-    pub fn learn(&mut self, record: &RunRecord, ledger: &Ledger) {
+    pub fn learn(&mut self, record: &RunRecord, ledger: &JournalIndex) {
         let reason = |(place, tenant): (TenantIndex, &TenantRecord)| {
             Some((tenant.tenant.clone(), ledger.stopped_in.get(&place)?.to_string()))
         };
@@ -98,7 +98,7 @@ pub struct TenantSummary {
     /// Users to revoke.
     pub users: u64,
     /// Rows by word; only those that occur.
-    pub outcomes: Counted,
+    pub outcomes: RecordedCounts,
     /// Rows that are done.
     pub done: u64,
     /// Rows that are not done.
@@ -106,7 +106,7 @@ pub struct TenantSummary {
     /// Rows that were left out on purpose.
     pub left_out: u64,
     /// Why the last process stopped there, where the others went on.
-    pub stopped: Option<Stopped>,
+    pub stopped: Option<StopRecord>,
     /// The exit code that a run of this tenant alone would have.
     pub exit_code: u8,
 }
@@ -119,10 +119,10 @@ impl TenantSummary {
 }
 
 /// A tenant, and why it stopped.
-pub(super) type Tenant = (TenantRecord, Option<Stop>);
+pub(super) type ReportTenant = (TenantRecord, Option<StopReason>);
 
 /// The tenants of a run, in their order; where it has one only, that one.
-pub(super) fn of_run(record: &RunRecord, ledger: &Ledger) -> Vec<Tenant> {
+pub(super) fn of_run(record: &RunRecord, ledger: &JournalIndex) -> Vec<ReportTenant> {
     if record.tenants.is_empty() {
         let only = TenantRecord {
             tenant: TenantNotes::of_record(record).own,
@@ -139,8 +139,10 @@ pub(super) fn of_run(record: &RunRecord, ledger: &Ledger) -> Vec<Tenant> {
 }
 
 /// The tenants of several runs, each once, in the order in which they come.
-pub(super) fn of_runs<'a>(runs: impl Iterator<Item = (&'a RunRecord, &'a Ledger)>) -> Vec<Tenant> {
-    let mut joined: Vec<Tenant> = Vec::new();
+pub(super) fn of_runs<'a>(
+    runs: impl Iterator<Item = (&'a RunRecord, &'a JournalIndex)>,
+) -> Vec<ReportTenant> {
+    let mut joined: Vec<ReportTenant> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for (tenant, why) in runs.flat_map(|(record, ledger)| of_run(record, ledger)) {
         match places.get(&tenant.tenant) {
@@ -161,13 +163,13 @@ pub(super) fn of_runs<'a>(runs: impl Iterator<Item = (&'a RunRecord, &'a Ledger)
 
 /// What is said of each tenant; nothing where none was counted by itself. `stopped` is what stopped the whole run.
 pub(super) fn summaries(
-    tenants: Vec<Tenant>,
+    tenants: Vec<ReportTenant>,
     counted: Option<&ByTenant>,
-    stopped: Option<&Stop>,
+    stopped: Option<&StopReason>,
 ) -> Vec<TenantSummary> {
     let Some(counted) = counted else { return Vec::new() };
     let nothing = Totals::new(&counted.accepted);
-    let summary = |(tenant, why): Tenant| {
+    let summary = |(tenant, why): ReportTenant| {
         let totals = counted.totals.get(&tenant.tenant).unwrap_or(&nothing);
         let why = why.filter(|_| totals.not_done > 0);
         let outcomes = totals.outcomes.iter().filter(|(_, count)| **count > 0);
@@ -183,7 +185,7 @@ pub(super) fn summaries(
             done: totals.done,
             not_done: totals.not_done,
             left_out: totals.left_out,
-            stopped: why.map(Stopped::new),
+            stopped: why.map(StopRecord::new),
         }
     };
     tenants.into_iter().map(summary).collect()

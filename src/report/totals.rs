@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::row::ReportRow;
-use crate::journal::Counted;
-use crate::outcome::{Accepted, Outcome, Standing};
+use crate::journal::RecordedCounts;
+use crate::outcome::{Accepted, Outcome, OutcomeClass};
 
 /// What the rows add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Totals {
     /// Rows that are targets.
     pub targets: u64,
     /// Rows by word; every word is there, also with zero.
-    pub outcomes: Counted,
+    pub outcomes: RecordedCounts,
     /// Rows that are done, the accepted words among them.
     pub done: u64,
     /// Rows that are not done.
@@ -48,15 +48,15 @@ impl Totals {
     }
 
     /// Takes a row in, and says what it counts as.
-    pub fn count(&mut self, row: &ReportRow<'_>) -> Standing {
+    pub fn count(&mut self, row: &ReportRow<'_>) -> OutcomeClass {
         let standing = self.accepted.standing(row.outcome);
         self.rows += 1;
         self.targets += u64::from(row.outcome < Outcome::Protected);
         *self.outcomes.entry(row.outcome).or_default() += 1;
         match standing {
-            Standing::Done => self.done += 1,
-            Standing::NotDone => self.not_done += 1,
-            Standing::LeftOut => self.left_out += 1,
+            OutcomeClass::Done => self.done += 1,
+            OutcomeClass::NotDone => self.not_done += 1,
+            OutcomeClass::LeftOut => self.left_out += 1,
         }
         self.attempts += u64::from(row.attempts);
         self.throttled_ms = self.throttled_ms.saturating_add(row.throttled_ms);

@@ -3,25 +3,25 @@
 
 use std::collections::HashSet;
 
-use super::SignIn;
-use super::profiled::{self, Chosen};
+use super::SignInSettings;
+use super::profiled::{self, ChosenProfile};
 use crate::cli::{AppArgs, ProfileArgs};
 use crate::dispatch::MOST_APPS;
 use crate::error::Error;
 use crate::harmless::excerpt;
-use crate::identity::{Auth, Cloud, FurtherApp};
-use crate::profile::{self, Config, Profile};
+use crate::identity::{AdditionalApp, Auth, Cloud};
+use crate::profile::{self, ConfigFile, Profile};
 
 /// The further apps, as they were named.
 #[derive(Clone, Debug, Default)]
-pub struct Apps {
+pub struct AppSettings {
     /// In the order in which they were named.
-    pub further: Vec<FurtherApp>,
+    pub further: Vec<AdditionalApp>,
     /// Why others can change the config file that names them, if they can and nobody said so yet.
     pub exposed: Option<String>,
 }
 
-impl Apps {
+impl AppSettings {
     /// Those of the flags, else of the profile.
     ///
     /// # Errors
@@ -29,31 +29,36 @@ impl Apps {
     pub fn new(
         args: &AppArgs,
         profiles: &ProfileArgs,
-        chosen: Option<&Chosen>,
-        who: &SignIn,
+        chosen: Option<&ChosenProfile>,
+        who: &SignInSettings,
         cloud: Cloud,
-    ) -> Result<Apps, Error> {
+    ) -> Result<AppSettings, Error> {
         let apps = match named(args, profiles, who, cloud)? {
             Some(apps) => apps,
             None => {
                 let further = chosen.map(|chosen| chosen.profile().apps.clone()).unwrap_or_default();
-                Apps { further, exposed: None }
+                AppSettings { further, exposed: None }
             }
         };
         apps.checked(who)
     }
 
-    fn checked(self, who: &SignIn) -> Result<Apps, Error> {
+    fn checked(self, who: &SignInSettings) -> Result<AppSettings, Error> {
         check(who, &self.further)?;
         Ok(self)
     }
 }
 
 /// The apps that `--app` names; none where it is not given, and an empty list where it says so.
-fn named(args: &AppArgs, profiles: &ProfileArgs, who: &SignIn, cloud: Cloud) -> Result<Option<Apps>, Error> {
+fn named(
+    args: &AppArgs,
+    profiles: &ProfileArgs,
+    who: &SignInSettings,
+    cloud: Cloud,
+) -> Result<Option<AppSettings>, Error> {
     match &args.app[..] {
         [] => return Ok(None),
-        [none] if none == profile::NONE => return Ok(Some(Apps::default())),
+        [none] if none == profile::NONE => return Ok(Some(AppSettings::default())),
         names if names.iter().any(|name| name == profile::NONE) => {
             let none = profile::NONE;
             return Err(Error::Usage(format!("--app {none} means no further app: give it alone")));
@@ -65,17 +70,17 @@ fn named(args: &AppArgs, profiles: &ProfileArgs, who: &SignIn, cloud: Cloud) -> 
     for name in &args.app {
         further.push(of_profile(config.profile(name)?, who, cloud)?);
     }
-    Ok(Some(Apps { further, exposed: exposed(profiles, &config) }))
+    Ok(Some(AppSettings { further, exposed: exposed(profiles, &config) }))
 }
 
 /// Whoever uses a profile hears of its exposed file already.
-fn exposed(profiles: &ProfileArgs, config: &Config) -> Option<String> {
+fn exposed(profiles: &ProfileArgs, config: &ConfigFile) -> Option<String> {
     let told = profiles.profile.as_deref().is_some_and(|name| name != profile::NONE);
     if told { None } else { profile::exposed(&config.path) }
 }
 
 /// A profile as a further app: what it signs in with, in the tenant and the cloud of the first.
-fn of_profile(profile: &Profile, who: &SignIn, cloud: Cloud) -> Result<FurtherApp, Error> {
+fn of_profile(profile: &Profile, who: &SignInSettings, cloud: Cloud) -> Result<AdditionalApp, Error> {
     let name = &profile.name;
     if let Some(theirs) = profile.cloud.filter(|theirs| *theirs != cloud) {
         return Err(Error::Usage(format!(
@@ -92,7 +97,7 @@ fn of_profile(profile: &Profile, who: &SignIn, cloud: Cloud) -> Result<FurtherAp
             excerpt(ours, 100)
         )));
     }
-    Ok(FurtherApp {
+    Ok(AdditionalApp {
         name: format!("profile {name}"),
         tenant: profile.tenant.clone(),
         client_id: profile.client_id.clone(),
@@ -104,8 +109,8 @@ fn of_profile(profile: &Profile, who: &SignIn, cloud: Cloud) -> Result<FurtherAp
 ///
 /// # Errors
 /// When there are too many, one stands there twice, or one has no way or no tenant to sign in.
-pub fn check(who: &SignIn, further: &[FurtherApp]) -> Result<(), Error> {
-    let refuse = |app: &FurtherApp, why: &str| {
+pub fn check(who: &SignInSettings, further: &[AdditionalApp]) -> Result<(), Error> {
+    let refuse = |app: &AdditionalApp, why: &str| {
         Err(Error::Usage(format!("{}: {}", excerpt(&app.called(), 160), excerpt(why, 300))))
     };
     if further.len() >= MOST_APPS {
@@ -139,7 +144,7 @@ pub fn check(who: &SignIn, further: &[FurtherApp]) -> Result<(), Error> {
 }
 
 /// The id of the first app, where it is what signs in: `az` and a ready token have apps of their own.
-fn first_id(who: &SignIn) -> Option<String> {
+fn first_id(who: &SignInSettings) -> Option<String> {
     let others = matches!(who.sources.way(), Auth::Token | Auth::AzureCli | Auth::AzureDeveloperCli);
     who.client_id.as_ref().filter(|_| !others).map(|id| id.trim().to_lowercase())
 }
@@ -149,22 +154,28 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::identity::Sources;
+    use crate::identity::CredentialSources;
 
-    fn app(id: &str) -> FurtherApp {
-        FurtherApp {
+    fn app(id: &str) -> AdditionalApp {
+        AdditionalApp {
             name: format!("profile {id}"),
             client_id: Some(id.to_owned()),
-            sources: Sources { client_secret_file: Some("secret".into()), ..Sources::default() },
-            ..FurtherApp::default()
+            sources: CredentialSources {
+                client_secret_file: Some("secret".into()),
+                ..CredentialSources::default()
+            },
+            ..AdditionalApp::default()
         }
     }
 
-    fn who(tenant: Option<&str>, client_id: &str) -> SignIn {
-        SignIn {
+    fn who(tenant: Option<&str>, client_id: &str) -> SignInSettings {
+        SignInSettings {
             tenant: tenant.map(str::to_owned),
             client_id: Some(client_id.to_owned()),
-            sources: Sources { client_secret_file: Some("secret".into()), ..Sources::default() },
+            sources: CredentialSources {
+                client_secret_file: Some("secret".into()),
+                ..CredentialSources::default()
+            },
         }
     }
 
@@ -176,7 +187,7 @@ mod tests {
         /// Apps work together exactly where none stands there twice, whatever the case of its letters.
         #[test]
         fn no_app_stands_there_twice(ids in prop::collection::vec("[ab][AB]", 0..5), first in "[ab][ab]") {
-            let apps: Vec<FurtherApp> = ids.iter().map(|id| app(id)).collect();
+            let apps: Vec<AdditionalApp> = ids.iter().map(|id| app(id)).collect();
             let all: Vec<String> = ids.iter().chain([&first]).map(|id| id.to_lowercase()).collect();
             let distinct = all.iter().collect::<HashSet<_>>().len() == all.len();
             prop_assert_eq!(check(&who(Some("t"), &first), &apps).is_ok(), distinct);
@@ -202,11 +213,12 @@ mod tests {
     #[test]
     fn an_app_needs_a_tenant_and_a_place_among_the_others() {
         assert!(check(&who(None, "a"), &[app("b")]).unwrap_err().to_string().contains("the tenant"));
-        let many: Vec<FurtherApp> = (0..MOST_APPS).map(|n| app(&format!("x{n}"))).collect();
+        let many: Vec<AdditionalApp> = (0..MOST_APPS).map(|n| app(&format!("x{n}"))).collect();
         assert!(check(&who(Some("t"), "a"), &many).is_err());
         assert!(check(&who(Some("t"), "a"), &many[1..]).is_ok());
         let mut token = who(Some("t"), "b");
-        token.sources = Sources { token_file: Some("token".into()), ..Sources::default() };
+        token.sources =
+            CredentialSources { token_file: Some("token".into()), ..CredentialSources::default() };
         assert!(check(&token, &[app("b")]).is_ok(), "a ready token's app is not that of --client-id");
     }
 }

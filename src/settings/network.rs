@@ -20,7 +20,7 @@ const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
 /// Where requests go.
 #[derive(Clone, Debug)]
-pub struct Network {
+pub struct NetworkSettings {
     /// The cloud.
     pub cloud: Cloud,
     /// Another Graph root than the cloud's.
@@ -41,19 +41,19 @@ pub struct Network {
     pub notices: Vec<String>,
 }
 
-impl Network {
+impl NetworkSettings {
     /// From flags and the environment.
     ///
     /// # Errors
     /// When `AZURE_AUTHORITY_HOST` is none, or is the authority of another cloud than the chosen one, or of none at all.
-    pub fn new(sign_in: &SignInArgs, network: &NetworkArgs) -> Result<Network, Error> {
-        Network::in_cloud(sign_in.cloud, network)
+    pub fn new(sign_in: &SignInArgs, network: &NetworkArgs) -> Result<NetworkSettings, Error> {
+        NetworkSettings::in_cloud(sign_in.cloud, network)
     }
 
-    fn in_cloud(cloud: Option<Cloud>, network: &NetworkArgs) -> Result<Network, Error> {
+    fn in_cloud(cloud: Option<Cloud>, network: &NetworkArgs) -> Result<NetworkSettings, Error> {
         let named = std::env::var(AUTHORITY_HOST).ok();
-        let authority = Authority::choose(cloud, network.authority_url.as_ref(), named.as_deref())?;
-        Ok(Network {
+        let authority = AuthoritySettings::choose(cloud, network.authority_url.as_ref(), named.as_deref())?;
+        Ok(NetworkSettings {
             cloud: authority.cloud,
             graph_url: network.graph_url.clone(),
             authority_url: authority.url,
@@ -72,8 +72,12 @@ impl Network {
     /// # Errors
     /// As for [`Network::new`], and when the run used another Graph or authority than the cloud's and it is not given
     /// again.
-    pub fn resumed(network: &NetworkArgs, cloud: Cloud, had: &SettingsRecord) -> Result<Network, Error> {
-        let new = Network::in_cloud(Some(cloud), network)?;
+    pub fn resumed(
+        network: &NetworkArgs,
+        cloud: Cloud,
+        had: &SettingsRecord,
+    ) -> Result<NetworkSettings, Error> {
+        let new = NetworkSettings::in_cloud(Some(cloud), network)?;
         let addresses = [
             ("--graph-url", new.graph_url.is_some(), &had.graph_url),
             ("--authority-url", new.authority_url.is_some(), &had.authority_url),
@@ -96,7 +100,7 @@ impl Network {
                  given again"
             ));
         }
-        Ok(Network {
+        Ok(NetworkSettings {
             timeout: network.timeout.unwrap_or(number::millis(had.timeout_ms)),
             priority: network.throttle_priority.unwrap_or(had.throttle_priority),
             notices,
@@ -122,8 +126,8 @@ impl Network {
 
     /// The same, waiting for no longer than this where it was given.
     #[must_use]
-    pub fn waiting(self, max_wait: Option<Duration>) -> Network {
-        Network { max_wait: max_wait.unwrap_or(self.max_wait), ..self }
+    pub fn waiting(self, max_wait: Option<Duration>) -> NetworkSettings {
+        NetworkSettings { max_wait: max_wait.unwrap_or(self.max_wait), ..self }
     }
 
     /// The HTTP clients.
@@ -148,14 +152,14 @@ impl Network {
 
 /// The authority, and the cloud that goes with it.
 #[derive(Debug)]
-struct Authority {
+struct AuthoritySettings {
     cloud: Cloud,
     /// Where it is another than the cloud's own.
     url: Option<Endpoint>,
     notice: Option<String>,
 }
 
-impl Authority {
+impl AuthoritySettings {
     /// `--authority-url` first, then `AZURE_AUTHORITY_HOST`, then the cloud's own. The variable chooses the cloud
     /// where no flag does, and never contradicts one: the secret would go to one cloud, the token to another. A host that
     /// no cloud has is taken from the flag alone: the secret goes there, and a variable may be left over from other work.
@@ -163,11 +167,11 @@ impl Authority {
         cloud: Option<Cloud>,
         flag: Option<&Endpoint>,
         variable: Option<&str>,
-    ) -> Result<Authority, Error> {
+    ) -> Result<AuthoritySettings, Error> {
         let variable = variable.map(str::trim).filter(|text| !text.is_empty());
         let (Some(text), None) = (variable, flag) else {
             let notice = flag.filter(|url| is_strange(url)).map(strange);
-            return Ok(Authority { cloud: cloud.unwrap_or_default(), url: flag.cloned(), notice });
+            return Ok(AuthoritySettings { cloud: cloud.unwrap_or_default(), url: flag.cloned(), notice });
         };
         let named = read(text)?;
         let clouds: Vec<Cloud> = Cloud::of_authority(&named).collect();
@@ -181,7 +185,7 @@ impl Authority {
         };
         let notice = (cloud.is_none() && taken != Cloud::default()).then(|| notice(&named, &clouds));
         let url = (named != taken.authority()).then_some(named);
-        Ok(Authority { cloud: taken, url, notice })
+        Ok(AuthoritySettings { cloud: taken, url, notice })
     }
 }
 
@@ -231,8 +235,8 @@ fn notice(named: &Endpoint, clouds: &[Cloud]) -> String {
 mod tests {
     use super::*;
 
-    fn choose(cloud: Option<Cloud>, variable: &str) -> Result<Authority, Error> {
-        Authority::choose(cloud, None, Some(variable))
+    fn choose(cloud: Option<Cloud>, variable: &str) -> Result<AuthoritySettings, Error> {
+        AuthoritySettings::choose(cloud, None, Some(variable))
     }
 
     #[test]
@@ -292,7 +296,7 @@ mod tests {
             ("https://login.microsoftonline.us", false),
             ("http://127.0.0.1:8080", false),
         ] {
-            let authority = Authority::choose(None, Some(&url.parse().unwrap()), None).unwrap();
+            let authority = AuthoritySettings::choose(None, Some(&url.parse().unwrap()), None).unwrap();
             assert_eq!(authority.notice.is_some(), is_told, "{url}");
         }
         for bad in ["http://login.microsoftonline.com", "https://login.example.com/common", "ftp://x", "a b"]
@@ -306,7 +310,7 @@ mod tests {
     fn the_flag_wins() {
         let flag: Endpoint = "https://login.example.com".parse().unwrap();
         for variable in ["login.microsoftonline.us", "no host"] {
-            let authority = Authority::choose(None, Some(&flag), Some(variable)).unwrap();
+            let authority = AuthoritySettings::choose(None, Some(&flag), Some(variable)).unwrap();
             assert_eq!((authority.cloud, authority.url.as_ref()), (Cloud::Global, Some(&flag)));
         }
     }

@@ -9,18 +9,18 @@ use crate::cli::{
 };
 use crate::dispatch::Jobs;
 use crate::error::Error;
-use crate::identity::{Auth, Variables};
+use crate::identity::{Auth, EnvVariables};
 use crate::journal::ProfileRecord;
-use crate::profile::{self, Config, Place, Profile, ProfileError};
+use crate::profile::{self, ConfigFile, ConfigLocation, Profile, ProfileError};
 
-use super::SignIn;
+use super::SignInSettings;
 
 /// The variable that names the profile.
 const VARIABLE: &str = "ENTRA_REVOKE_PROFILE";
 
 /// The profile that is used.
 #[derive(Clone, Debug)]
-pub struct Chosen {
+pub struct ChosenProfile {
     profile: Profile,
     config: std::path::PathBuf,
     /// Somebody named it, on the command line or in the environment; otherwise it is the file's default.
@@ -29,7 +29,7 @@ pub struct Chosen {
 
 /// The profile of a `run`: the one that is named, or the config file's default. [`profile::NONE`] is none, and then
 /// no file is read.
-pub fn choose(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> {
+pub fn choose(args: &ProfileArgs) -> Result<Option<ChosenProfile>, ProfileError> {
     let variable = || std::env::var_os(VARIABLE).map(|name| name.to_string_lossy().trim().to_owned());
     let named = args.profile.clone().or_else(variable).filter(|name| !name.is_empty());
     match named {
@@ -39,7 +39,7 @@ pub fn choose(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> {
 }
 
 /// The profile of a `resume` or a `drill`: the one that a flag names, and no other.
-pub fn choose_named(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> {
+pub fn choose_named(args: &ProfileArgs) -> Result<Option<ChosenProfile>, ProfileError> {
     match (&args.profile, &args.config) {
         (Some(name), _) => named_in(args, name),
         (None, Some(path)) => Err(ProfileError::NotChosen { path: path.clone(), hint: "" }),
@@ -47,21 +47,23 @@ pub fn choose_named(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> 
     }
 }
 
-fn named_in(args: &ProfileArgs, name: &str) -> Result<Option<Chosen>, ProfileError> {
+fn named_in(args: &ProfileArgs, name: &str) -> Result<Option<ChosenProfile>, ProfileError> {
     if name == profile::NONE {
         return Ok(None);
     }
     let config = config(args)?;
     let profile = config.profile(name)?.clone();
-    Ok(Some(Chosen { profile, config: config.path, named: true }))
+    Ok(Some(ChosenProfile { profile, config: config.path, named: true }))
 }
 
-fn default_of(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> {
-    let Some(config) = Config::find(&Place::find(args.config.as_deref()))? else { return Ok(None) };
+fn default_of(args: &ProfileArgs) -> Result<Option<ChosenProfile>, ProfileError> {
+    let Some(config) = ConfigFile::find(&ConfigLocation::find(args.config.as_deref()))? else {
+        return Ok(None);
+    };
     match (&config.default, &args.config) {
         (Some(name), _) => {
             let profile = config.profile(name)?.clone();
-            Ok(Some(Chosen { profile, config: config.path, named: false }))
+            Ok(Some(ChosenProfile { profile, config: config.path, named: false }))
         }
         (None, Some(path)) => {
             let hint = ", or write default_profile into it";
@@ -72,21 +74,21 @@ fn default_of(args: &ProfileArgs) -> Result<Option<Chosen>, ProfileError> {
 }
 
 /// The config file, which must be there.
-pub fn config(args: &ProfileArgs) -> Result<Config, ProfileError> {
-    let place = Place::find(args.config.as_deref());
-    Config::find(&place)?.ok_or(ProfileError::NoFile(place.path))
+pub fn config(args: &ProfileArgs) -> Result<ConfigFile, ProfileError> {
+    let place = ConfigLocation::find(args.config.as_deref());
+    ConfigFile::find(&place)?.ok_or(ProfileError::NoFile(place.path))
 }
 
 /// The config file for looking at it only, whoever may change it.
-pub fn examined(args: &ProfileArgs) -> Result<Config, ProfileError> {
-    let place = Place::find(args.config.as_deref());
-    Config::examine(&place)?.ok_or(ProfileError::NoFile(place.path))
+pub fn examined(args: &ProfileArgs) -> Result<ConfigFile, ProfileError> {
+    let place = ConfigLocation::find(args.config.as_deref());
+    ConfigFile::examine(&place)?.ok_or(ProfileError::NoFile(place.path))
 }
 
-impl Chosen {
+impl ChosenProfile {
     /// A profile as if it had been named.
-    pub fn named(profile: &Profile, config: &Config) -> Chosen {
-        Chosen { profile: profile.clone(), config: config.path.clone(), named: true }
+    pub fn named(profile: &Profile, config: &ConfigFile) -> ChosenProfile {
+        ChosenProfile { profile: profile.clone(), config: config.path.clone(), named: true }
     }
 
     /// Fills what the flags and the environment leave open of who signs in, and gives what the environment overrules
@@ -95,7 +97,11 @@ impl Chosen {
     /// # Errors
     /// When the profile was named and the environment says another tenant or app: a variable that was left over from
     /// other work must not lead into another tenant. A flag settles it.
-    pub fn sign_in(&self, args: &mut SignInArgs, vars: Variables<'_>) -> Result<Vec<String>, ProfileError> {
+    pub fn sign_in(
+        &self,
+        args: &mut SignInArgs,
+        vars: EnvVariables<'_>,
+    ) -> Result<Vec<String>, ProfileError> {
         let profile = &self.profile;
         let mut overruled = Vec::new();
         for (key, slot, ours, variable, flag) in [
@@ -130,7 +136,7 @@ impl Chosen {
     fn sources(&self, args: &mut SignInArgs) {
         let ours = self.profile.sources.clone();
         let asks_for_another = args.auth.is_some_and(|auth| auth != Auth::Auto && auth != ours.way());
-        if asks_for_another || SignIn::new(args).sources.names_a_way() {
+        if asks_for_another || SignInSettings::new(args).sources.names_a_way() {
             return;
         }
         args.auth = args.auth.or(ours.auth);

@@ -3,24 +3,25 @@
 use crate::cli::WorkArgs;
 use crate::directory::Selector;
 use crate::error::Error;
-use crate::plan::{Listed, Only, Wishes};
+use crate::plan::{AccountFilter, ListEntry, PlanOptions};
 use crate::user_id::{UserId, explain};
 
 /// Parses what the flags ask for.
 ///
 /// # Errors
 /// When an id is none.
-pub fn wishes(work: &WorkArgs) -> Result<Wishes, Error> {
+pub fn wishes(work: &WorkArgs) -> Result<PlanOptions, Error> {
     let (choosing, safety) = (&work.choosing, &work.safety);
     let eligible = choosing.eligible;
-    let listed =
-        |texts: &[String]| -> Vec<Listed> { texts.iter().map(|text| Listed::read(text, eligible)).collect() };
+    let listed = |texts: &[String]| -> Vec<ListEntry> {
+        texts.iter().map(|text| ListEntry::read(text, eligible)).collect()
+    };
     let mut exclude = listed(&choosing.exclude);
-    exclude.extend(choosing.exclude_file.iter().cloned().map(Listed::File));
+    exclude.extend(choosing.exclude_file.iter().cloned().map(ListEntry::File));
     let groups = choosing.exclude_group.iter().map(|name| group(name, false));
     let roles = choosing.exclude_role.iter().map(|name| role(name, eligible));
-    exclude.extend(groups.chain(roles).map(Listed::Of));
-    Ok(Wishes {
+    exclude.extend(groups.chain(roles).map(ListEntry::Of));
+    Ok(PlanOptions {
         selectors: selectors(work)?,
         protect: listed(&safety.protect),
         unprotect: ids("--unprotect", &safety.unprotect)?,
@@ -29,7 +30,7 @@ pub fn wishes(work: &WorkArgs) -> Result<Wishes, Error> {
         look_up: false,
         exclude,
         include_self: safety.include_self,
-        only: Only {
+        only: AccountFilter {
             guests: match (choosing.guests_only, choosing.members_only) {
                 (true, _) => Some(true),
                 (_, true) => Some(false),

@@ -49,7 +49,7 @@ fn unquote(text: &str) -> Option<&str> {
 
 /// Something in a text that may be an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Mention<'a> {
+pub(crate) struct WrittenId<'a> {
     /// As much around the `@` as a principal name can hold, quotes around it taken off.
     pub(crate) text: &'a str,
     /// Whether it is a whole one: a possible principal name, and what stands beside it surely does not belong to it.
@@ -57,7 +57,7 @@ pub(crate) struct Mention<'a> {
 }
 
 /// What stands around each `@` of a text.
-pub(crate) fn mentions(text: &str) -> impl Iterator<Item = Mention<'_>> {
+pub(crate) fn mentions(text: &str) -> impl Iterator<Item = WrittenId<'_>> {
     text.match_indices('@').map(|(at, _)| {
         let before = &text[..at];
         let after = &text[at + 1..];
@@ -75,7 +75,7 @@ pub(crate) fn mentions(text: &str) -> impl Iterator<Item = Mention<'_>> {
             Some(address) => (address, is_border(text[end..].chars(), false)),
             None => (found, whole),
         };
-        Mention { text: found, is_whole: whole && super::rule::check(found).is_ok() }
+        WrittenId { text: found, is_whole: whole && super::rule::check(found).is_ok() }
     })
 }
 
@@ -95,7 +95,7 @@ fn is_border(mut further: impl Iterator<Item = char>, before: bool) -> bool {
 pub(crate) fn unwrap_address(text: &str) -> Option<&str> {
     let text = clean(text);
     let mut found = mentions(text);
-    let (Some(Mention { text: address, is_whole: true }), None) = (found.next(), found.next()) else {
+    let (Some(WrittenId { text: address, is_whole: true }), None) = (found.next(), found.next()) else {
         return None;
     };
     let start = address.as_ptr() as usize - text.as_ptr() as usize;
@@ -140,7 +140,7 @@ fn suggest(text: &str) -> Option<Suggestion> {
         .map(|word| word.trim_end_matches(ends).trim_start_matches('\''))
         .collect::<Vec<_>>()
         .join(" ");
-    let found: Vec<Mention<'_>> = mentions(&plain).collect();
+    let found: Vec<WrittenId<'_>> = mentions(&plain).collect();
     if found.is_empty() || found.iter().any(|mention| !mention.is_whole) {
         return None;
     }

@@ -11,8 +11,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use entra_revoke::event::Stop;
-use entra_revoke::outcome::{Outcome, Standing};
+use entra_revoke::event::StopReason;
+use entra_revoke::outcome::{Outcome, OutcomeClass};
 use entra_revoke::report::COLUMNS;
 use regex::Regex;
 
@@ -121,9 +121,9 @@ fn tables_of_outcomes_hold_the_codes_words() {
         assert_eq!(first_cells(&rows), Outcome::ALL.map(Outcome::word), "{name}");
         for (row, outcome) in rows.iter().zip(Outcome::ALL) {
             let counts_as = match outcome.standing() {
-                Standing::Done => "done",
-                Standing::NotDone => "not done",
-                Standing::LeftOut => "left out",
+                OutcomeClass::Done => "done",
+                OutcomeClass::NotDone => "not done",
+                OutcomeClass::LeftOut => "left out",
             };
             assert_eq!(row[2], counts_as, "{name}: {outcome}");
         }
@@ -137,12 +137,12 @@ fn tables_of_exit_codes_hold_every_code() {
         assert_eq!(first_cells(&rows), ["0", "1", "2", "3", "4", "5", "130", "143"], "{name}");
         let detail = String::new;
         let stops = [
-            Stop::Runtime { detail: detail() },
-            Stop::SignIn { detail: detail() },
-            Stop::Halt { detail: detail() },
-            Stop::MaxUsers { planned: 2, allowed: 1 },
-            Stop::Interrupted,
-            Stop::Terminated,
+            StopReason::Runtime { detail: detail() },
+            StopReason::SignIn { detail: detail() },
+            StopReason::Halt { detail: detail() },
+            StopReason::MaxUsers { planned: 2, allowed: 1 },
+            StopReason::Interrupted,
+            StopReason::Terminated,
         ];
         for (stop, word) in stops.iter().zip([
             "could not go on",

@@ -5,26 +5,29 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 
-use entra_revoke::intake::{Intake, Kind, Options, Row, Sheets, Source, Verdict, open};
+use entra_revoke::intake::{
+    InputRow, InputSource, Intake, IntakeOptions, RowStatus, SheetChoice, SourceKind, open,
+};
 
 fn path(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("samples").join(name)
 }
 
-fn read(name: &str) -> (Intake, Vec<Row>) {
+fn read(name: &str) -> (Intake, Vec<InputRow>) {
     // The workbook has two sheets of users, and will not be read before one is named.
-    let sheets = if name.ends_with(".xlsx") { Sheets::Named(vec!["Leavers".into()]) } else { Sheets::Auto };
-    let options = Options { sheets, ..Options::default() };
-    let mut intake = open(&[Source::File(path(name))], &options).expect("the sample opens");
+    let sheets =
+        if name.ends_with(".xlsx") { SheetChoice::Named(vec!["Leavers".into()]) } else { SheetChoice::Auto };
+    let options = IntakeOptions { sheets, ..IntakeOptions::default() };
+    let mut intake = open(&[InputSource::File(path(name))], &options).expect("the sample opens");
     let rows = intake.by_ref().collect::<Result<_, _>>().expect("every row can be read");
     (intake, rows)
 }
 
-fn guests(rows: &[Row]) -> usize {
+fn guests(rows: &[InputRow]) -> usize {
     rows.iter().filter(|row| row.external_hint == Some(true)).count()
 }
 
-fn row<'a>(rows: &'a [Row], id: &str) -> &'a Row {
+fn row<'a>(rows: &'a [InputRow], id: &str) -> &'a InputRow {
     rows.iter().find(|row| row.id == id).expect("the row is there")
 }
 
@@ -35,7 +38,7 @@ fn the_readme_tells_the_truth() {
     for line in readme.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<&str> = line.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
         let (intake, rows) = read(cells[1]);
-        let was_read = rows.iter().filter(|row| row.verdict == Verdict::Read).count();
+        let was_read = rows.iter().filter(|row| row.verdict == RowStatus::Read).count();
         let counts = [rows.len(), was_read, rows.len() - was_read].map(|count| count.to_string());
         assert_eq!([cells[2], cells[4], cells[5]], counts, "{}: {:?}", cells[1], intake.notices());
         assert_eq!(intake.id_columns()[0].as_deref().unwrap_or(""), cells[3]);
@@ -55,8 +58,9 @@ fn the_readme_tells_the_truth() {
 fn group_export() {
     let (intake, rows) = read("group-export.csv");
     assert_eq!(guests(&rows), 4);
-    let whys: Vec<&Verdict> = rows.iter().map(|row| &row.verdict).filter(|v| **v != Verdict::Read).collect();
-    let no_user = |what: &str| Verdict::Unreadable(format!("{what}, not a user"));
+    let whys: Vec<&RowStatus> =
+        rows.iter().map(|row| &row.verdict).filter(|v| **v != RowStatus::Read).collect();
+    let no_user = |what: &str| RowStatus::Unreadable(format!("{what}, not a user"));
     assert_eq!(whys, [&no_user("a Group"), &no_user("a Device")]);
     assert!(
         intake.notices()[0].contains("CSV, `,`, UTF-8; ids from column `id` (also saw `userPrincipalName`)")
@@ -64,7 +68,7 @@ fn group_export() {
     let digest = &intake.finish().unwrap()[0];
     assert_eq!(
         (digest.kind, digest.bytes),
-        (Kind::Csv, std::fs::metadata(path("group-export.csv")).unwrap().len())
+        (SourceKind::Csv, std::fs::metadata(path("group-export.csv")).unwrap().len())
     );
 }
 
@@ -89,7 +93,7 @@ fn list() {
     assert!(rows.iter().any(|row| row.id == "BJORN.LINDQVIST@Contoso.com") && rows[24].id == "reception");
     assert!(rows.iter().any(|row| row.id.starts_with('{')));
     assert!(intake.columns().is_empty());
-    assert_eq!(intake.finish().unwrap()[0].kind, Kind::List);
+    assert_eq!(intake.finish().unwrap()[0].kind, SourceKind::List);
 }
 
 #[test]
@@ -122,13 +126,16 @@ fn offboarding_workbook() {
     assert_eq!(rows.iter().find(|row| row.cells[5].contains('T')).unwrap().cells[5], "2026-06-12T17:30:00");
     assert_eq!(rows[31].cells[0], "Total: 31");
 
-    let options = Options { sheets: Sheets::Named(vec!["joiners".into()]), ..Options::default() };
-    let joiners = open(&[Source::File(path("offboarding.xlsx"))], &options).unwrap();
+    let options =
+        IntakeOptions { sheets: SheetChoice::Named(vec!["joiners".into()]), ..IntakeOptions::default() };
+    let joiners = open(&[InputSource::File(path("offboarding.xlsx"))], &options).unwrap();
     assert_eq!(joiners.map(|row| row.unwrap().id).collect::<Vec<_>>(), ["nova.quist@contoso.com"]);
-    let options = Options { sheets: Sheets::Named(vec!["Q3".into()]), ..Options::default() };
-    let error = open(&[Source::File(path("offboarding.xlsx"))], &Options::default()).unwrap_err().to_string();
+    let options = IntakeOptions { sheets: SheetChoice::Named(vec!["Q3".into()]), ..IntakeOptions::default() };
+    let error = open(&[InputSource::File(path("offboarding.xlsx"))], &IntakeOptions::default())
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("`Leavers` (31 rows with user ids), `Joiners` (1 row with a user id)"), "{error}");
-    let error = open(&[Source::File(path("offboarding.xlsx"))], &options).unwrap_err().to_string();
+    let error = open(&[InputSource::File(path("offboarding.xlsx"))], &options).unwrap_err().to_string();
     assert!(error.contains("has no sheet `Q3`: it has `Leavers`, `Joiners`"), "{error}");
 }
 
@@ -143,8 +150,8 @@ proptest! {
         bytes.truncate(if cut { at } else { bytes.len() });
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(&bytes).unwrap();
-        let options = Options { sheets: Sheets::Named(vec!["Leavers".into()]), ..Options::default() };
-        if let Ok(intake) = open(&[Source::File(file.path().into())], &options) {
+        let options = IntakeOptions { sheets: SheetChoice::Named(vec!["Leavers".into()]), ..IntakeOptions::default() };
+        if let Ok(intake) = open(&[InputSource::File(file.path().into())], &options) {
             prop_assert!(intake.count() < 40);
         }
     }

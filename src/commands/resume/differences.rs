@@ -1,24 +1,24 @@
 //! What differs from what was approved when the run began, and who agrees to it.
 
-use crate::commands::connect::Connection;
+use crate::commands::connect::SignedInApp;
 use crate::commands::tenants::Again;
-use crate::console::question::{self, Answer, Wanted};
+use crate::console::question::{self, ExpectedAnswer, TypedAnswer};
 use crate::console::{self, wording};
 use crate::error::Error;
-use crate::event::Order;
+use crate::event::TargetNo;
 use crate::harmless::excerpt;
 use crate::journal::RunRecord;
 use crate::plan::Target;
-use crate::settings::Network;
+use crate::settings::NetworkSettings;
 
 /// So many users are named.
 const NAMED: usize = 5;
 
 /// What differs, in sentences without their full stop.
 #[derive(Default)]
-pub(super) struct Differences(Vec<String>);
+pub(super) struct ResumeDifferences(Vec<String>);
 
-impl Differences {
+impl ResumeDifferences {
     pub(super) fn add(&mut self, what: impl Into<String>) {
         self.0.push(what.into());
     }
@@ -28,7 +28,7 @@ impl Differences {
     }
 
     /// Where it is sent now: an address that the run did not use.
-    pub(super) fn place(&mut self, record: &RunRecord, network: &Network) {
+    pub(super) fn place(&mut self, record: &RunRecord, network: &NetworkSettings) {
         let had = &record.settings;
         let authority = network.kept_authority();
         let graph = network.graph_url.as_ref().map(ToString::to_string);
@@ -42,7 +42,7 @@ impl Differences {
     }
 
     /// The apps and the person.
-    pub(super) fn connection(&mut self, record: &RunRecord, now: &Connection) {
+    pub(super) fn connection(&mut self, record: &RunRecord, now: &SignedInApp) {
         // Another tenant is refused elsewhere. What nothing tells can't be compared: that is warned of, and is no difference.
         let begun = std::iter::once(&record.operator.app_id).chain(record.apps.iter().map(|app| &app.app_id));
         let begun: Vec<&str> = begun.flatten().map(String::as_str).collect();
@@ -96,7 +96,7 @@ impl Differences {
     /// Who is not sent any more.
     pub(super) fn protected<'a>(
         &mut self,
-        protected: impl ExactSizeIterator<Item = (&'a Order, &'a String)>,
+        protected: impl ExactSizeIterator<Item = (&'a TargetNo, &'a String)>,
         targets: &[Target],
     ) {
         let users = protected.len();
@@ -133,9 +133,9 @@ impl Differences {
                 self.0.join("; ")
             )));
         }
-        match question::ask("Go on with the run all the same? [y/N] ", Wanted::Yes) {
-            Ok(Answer::Yes) => Ok(self.kept("answered yes")),
-            Ok(Answer::No) => Err(Error::Declined),
+        match question::ask("Go on with the run all the same? [y/N] ", ExpectedAnswer::Yes) {
+            Ok(TypedAnswer::Yes) => Ok(self.kept("answered yes")),
+            Ok(TypedAnswer::No) => Err(Error::Declined),
             Err(_) => Err(Error::NoTerminal),
         }
     }

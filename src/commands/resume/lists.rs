@@ -7,16 +7,16 @@ use crate::cli::ProfileArgs;
 use crate::console;
 use crate::directory::Directory;
 use crate::error::Error;
-use crate::event::{Order, TenantIndex};
+use crate::event::{TargetNo, TenantIndex};
 use crate::harmless::excerpt;
 use crate::journal::{ProtectEntry, RunFolder, RunRecord, plain_sha256};
-use crate::plan::{Draft, Gathered, Listed, PROTECTED, PlanReader, Tenants, Wishes};
-use crate::profile::{Config, NONE, Place};
-use crate::settings::profiled::Chosen;
+use crate::plan::{Draft, InputRows, ListEntry, PROTECTED, PlanOptions, PlanReader, PlanTenants};
+use crate::profile::{ConfigFile, ConfigLocation, NONE};
+use crate::settings::profiled::ChosenProfile;
 
 /// Whom to protect from now on.
-pub(super) struct Lists {
-    wishes: Wishes,
+pub(super) struct CurrentLists {
+    wishes: PlanOptions,
     /// What became of the run's own lists, in sentences without their full stop.
     pub(super) changed: Vec<String>,
     /// Whether ids are compared as they are written, as the run had it.
@@ -25,26 +25,30 @@ pub(super) struct Lists {
 
 /// Who may not be sent, whatever the plan says.
 #[derive(Default)]
-pub(super) struct Judged {
+pub(super) struct ListVerdict {
     /// By their place in the sending order, and why.
-    pub(super) protected: BTreeMap<Order, String>,
+    pub(super) protected: BTreeMap<TargetNo, String>,
     /// The tenants in which users can't be compared with the lists.
     pub(super) closed: BTreeMap<TenantIndex, String>,
 }
 
-impl Lists {
+impl CurrentLists {
     /// Finds the lists. `flags` are those of this command line, `profile` those of its profile and of the run's.
     ///
     /// # Errors
     /// When a list of the run is gone or can't be read in full, and none that is given now takes its place.
-    pub(super) fn find(record: &RunRecord, flags: &[String], profile: &[String]) -> Result<Lists, Error> {
+    pub(super) fn find(
+        record: &RunRecord,
+        flags: &[String],
+        profile: &[String],
+    ) -> Result<CurrentLists, Error> {
         let had = record.settings.protect.clone().unwrap_or_default();
         let eligible = had.eligible;
         let given: Vec<ProtectEntry> =
             flags.iter().chain(profile).map(|text| ProtectEntry::new(text, eligible)).collect();
         let (mut protect, mut changed) = (Vec::new(), Vec::new());
         for entry in &had.entries {
-            let listed = Listed::read(&entry.entry, eligible);
+            let listed = ListEntry::read(&entry.entry, eligible);
             if let Some(path) = entry.file(eligible) {
                 let shown = excerpt(&path.display().to_string(), 200);
                 match plain_sha256(&path) {
@@ -67,19 +71,19 @@ impl Lists {
             }
             protect.push(listed);
         }
-        protect.extend(given.iter().map(|one| Listed::read(&one.entry, eligible)));
+        protect.extend(given.iter().map(|one| ListEntry::read(&one.entry, eligible)));
         let unprotect = had.unprotect.iter().map(|id| {
             id.parse().map_err(|why| Error::Usage(format!("run.json: --unprotect: not a user id: {why}")))
         });
-        let wishes = Wishes {
+        let wishes = PlanOptions {
             protect,
-            protect_now: flags.iter().map(|text| Listed::read(text, eligible)).collect(),
+            protect_now: flags.iter().map(|text| ListEntry::read(text, eligible)).collect(),
             unprotect: unprotect.collect::<Result<_, _>>()?,
             unprotect_may_miss: true,
             allow_empty: had.allow_empty,
-            ..Wishes::default()
+            ..PlanOptions::default()
         };
-        Ok(Lists { wishes, changed, no_lookup: had.no_lookup })
+        Ok(CurrentLists { wishes, changed, no_lookup: had.no_lookup })
     }
 
     /// Compares who is left with the lists, as a plan of today would. Whoever began the run keeps what was agreed on for
@@ -91,12 +95,12 @@ impl Lists {
         mut self,
         folder: &RunFolder,
         record: &RunRecord,
-        left: &HashSet<Order>,
-        tenants: &Tenants<'_, Directory>,
+        left: &HashSet<TargetNo>,
+        tenants: &PlanTenants<'_, Directory>,
         same_person: bool,
-    ) -> Result<Judged, Error> {
+    ) -> Result<ListVerdict, Error> {
         if self.wishes.protect.is_empty() || left.is_empty() {
-            return Ok(Judged::default());
+            return Ok(ListVerdict::default());
         }
         self.wishes.include_self = same_person;
         let rows = PlanReader::open(folder.dir(), &record.plan.sha256)?;
@@ -105,9 +109,9 @@ impl Lists {
             Err(_) => true,
         });
         let draft =
-            Draft::compose_telling(Gathered::targets_of(rows)?, &self.wishes, tenants, &|_| {}).await?;
+            Draft::compose_telling(InputRows::targets_of(rows)?, &self.wishes, tenants, &|_| {}).await?;
         let closed = draft.closed().clone();
-        Ok(Judged { protected: draft.protected_today()?.into_iter().collect(), closed })
+        Ok(ListVerdict { protected: draft.protected_today()?.into_iter().collect(), closed })
     }
 }
 
@@ -138,7 +142,11 @@ fn unreadable(shown: &str) -> Error {
 
 /// The protect lists of the profile that is named now, and of the profile that the run was begun with, as this account's
 /// config file has it. `--profile none` takes none.
-pub(super) fn of_profiles(record: &RunRecord, args: &ProfileArgs, chosen: Option<&Chosen>) -> Vec<String> {
+pub(super) fn of_profiles(
+    record: &RunRecord,
+    args: &ProfileArgs,
+    chosen: Option<&ChosenProfile>,
+) -> Vec<String> {
     if args.profile.as_deref() == Some(NONE) {
         return Vec::new();
     }
@@ -147,7 +155,7 @@ pub(super) fn of_profiles(record: &RunRecord, args: &ProfileArgs, chosen: Option
     let Some(name) = other.filter(|name| chosen.is_none_or(|chosen| chosen.profile().name != **name)) else {
         return lists;
     };
-    match Config::find(&Place::find(args.config.as_deref())) {
+    match ConfigFile::find(&ConfigLocation::find(args.config.as_deref())) {
         Ok(Some(config)) => match config.profile(name) {
             Ok(profile) => lists.extend(
                 profile.protect.iter().filter(|list| !lists.contains(list)).cloned().collect::<Vec<_>>(),

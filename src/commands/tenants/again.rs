@@ -5,45 +5,49 @@ use std::collections::BTreeMap;
 use super::sign_in::{sign_in_to, tell_failed, told_once};
 use super::{AT_ONCE, closed, whose};
 use crate::cli::SignInArgs;
-use crate::commands::connect::{Connection, Said, clients};
-use crate::commands::posts::Post;
+use crate::commands::connect::{MessageLog, SignedInApp, clients};
+use crate::commands::posts::TenantClients;
 use crate::commands::{run, secret_files};
 use crate::console::Output;
 use crate::directory::Directory;
 use crate::error::Error;
-use crate::event::{Stop, TenantIndex};
+use crate::event::{StopReason, TenantIndex};
 use crate::identity::{SignInError, further_variables, process_variables};
-use crate::journal::{Operator, RunRecord, TenantRecord};
-use crate::plan::{Tenant, Tenants};
-use crate::settings::profiled::Chosen;
-use crate::settings::{Credentials, Network, SignIn};
-use crate::tenant::{Places, TenantName};
+use crate::journal::{OperatorRecord, RunRecord, TenantRecord};
+use crate::plan::{PlanTenant, PlanTenants};
+use crate::settings::profiled::ChosenProfile;
+use crate::settings::{CredentialSettings, NetworkSettings, SignInSettings};
+use crate::tenant::{TenantName, TenantResolver};
 use crate::together::together;
 
 /// Who goes on with a run of several tenants, in the order of these.
 pub(in crate::commands) struct Again {
-    stations: Vec<Station>,
+    stations: Vec<ResumedSession>,
     /// The first who signed in.
-    pub(in crate::commands) operator: Operator,
+    pub(in crate::commands) operator: OperatorRecord,
 }
 
 /// One of them.
-struct Station {
+struct ResumedSession {
     /// None where nothing is left, or nothing can be sent.
-    connection: Option<Connection>,
+    connection: Option<SignedInApp>,
     /// Why nothing can be sent, where something is left.
-    refused: Option<Stop>,
+    refused: Option<StopReason>,
 }
 
 impl Again {
     /// Who signed in, in each tenant.
-    pub(in crate::commands) fn connections(&self) -> impl Iterator<Item = Option<&Connection>> {
+    pub(in crate::commands) fn connections(&self) -> impl Iterator<Item = Option<&SignedInApp>> {
         self.stations.iter().map(|station| station.connection.as_ref())
     }
 
     /// For the lists: the tenants by all names that the run knows of them.
-    pub(in crate::commands) fn tenants(&self, record: &RunRecord, no_lookup: bool) -> Tenants<'_, Directory> {
-        let all = record.tenants.iter().zip(self.connections()).map(|(tenant, connection)| Tenant {
+    pub(in crate::commands) fn tenants(
+        &self,
+        record: &RunRecord,
+        no_lookup: bool,
+    ) -> PlanTenants<'_, Directory> {
+        let all = record.tenants.iter().zip(self.connections()).map(|(tenant, connection)| PlanTenant {
             key: tenant.tenant.clone(),
             signed: connection.map(run::signed).unwrap_or_default(),
             directory: connection.map(|connection| &connection.directory).filter(|_| !no_lookup),
@@ -54,16 +58,19 @@ impl Again {
             names.map(move |name| (name, place)).collect::<Vec<_>>()
         });
         let ids_known = record.tenants.iter().all(|tenant| tenant.tenant_id.is_some());
-        Tenants { places: Places::new(names.collect::<Vec<_>>(), None, ids_known), all: all.collect() }
+        PlanTenants {
+            places: TenantResolver::new(names.collect::<Vec<_>>(), None, ids_known),
+            all: all.collect(),
+        }
     }
 
     /// Who sends where; nothing is sent where users could not be compared with the lists.
-    pub(in crate::commands) fn posts(self, unseen: &BTreeMap<TenantIndex, String>) -> Vec<Post> {
-        let post = |(place, station): (TenantIndex, Station)| match station.connection {
+    pub(in crate::commands) fn posts(self, unseen: &BTreeMap<TenantIndex, String>) -> Vec<TenantClients> {
+        let post = |(place, station): (TenantIndex, ResumedSession)| match station.connection {
             Some(connection) => {
-                Post { refused: unseen.get(&place).map(|why| closed(why)), ..connection.post() }
+                TenantClients { refused: unseen.get(&place).map(|why| closed(why)), ..connection.post() }
             }
-            None => Post { apps: Vec::new(), refused: station.refused },
+            None => TenantClients { apps: Vec::new(), refused: station.refused },
         };
         (0..).zip(self.stations).map(post).collect()
     }
@@ -80,13 +87,13 @@ fn names_of(tenant: &TenantRecord) -> impl Iterator<Item = &String> {
 /// When none of them can be signed in to.
 pub(in crate::commands) async fn again(
     args: &SignInArgs,
-    profile: Option<&Chosen>,
+    profile: Option<&ChosenProfile>,
     record: &RunRecord,
     left: &[u64],
-    network: &Network,
+    network: &NetworkSettings,
     output: Output,
 ) -> Result<Again, Error> {
-    let credentials = Credentials::new(SignIn::resumed(args, None, &record.settings), profile);
+    let credentials = CredentialSettings::new(SignInSettings::resumed(args, None, &record.settings), profile);
     if let Some(lost) = without_its_way(record, left, &credentials).filter(|_| profile.is_none()) {
         return Err(Error::Usage(format!(
             "tenant {} has its own way to sign in, and a run's folder is not asked for that: name the profile that has it \
@@ -106,7 +113,7 @@ pub(in crate::commands) async fn again(
         secret_files::warn(&who.sources, &further_variables);
     }
     let clients = clients(network)?;
-    let said = Said::default();
+    let said = MessageLog::default();
     let tried = together(
         AT_ONCE,
         record.tenants.iter().zip(left).map(|(tenant, left)| {
@@ -129,17 +136,17 @@ pub(in crate::commands) async fn again(
         stations.push(match tried {
             Some(Ok(connection)) => {
                 operator.get_or_insert_with(|| connection.operator.clone());
-                Station { connection: Some(connection), refused: None }
+                ResumedSession { connection: Some(connection), refused: None }
             }
             Some(Err(why)) => {
                 failed.push((tenant.tenant.clone(), *left, why.to_string()));
-                let refused = Some(Stop::SignIn { detail: why.to_string() });
+                let refused = Some(StopReason::SignIn { detail: why.to_string() });
                 first_error.get_or_insert(why);
-                Station { connection: None, refused }
+                ResumedSession { connection: None, refused }
             }
             None => {
                 let refused = tenant.closed.as_deref().filter(|_| *left > 0).map(closed);
-                Station { connection: None, refused }
+                ResumedSession { connection: None, refused }
             }
         });
     }
@@ -156,14 +163,14 @@ pub(in crate::commands) async fn again(
 fn without_its_way<'a>(
     record: &'a RunRecord,
     left: &[u64],
-    credentials: &Credentials,
+    credentials: &CredentialSettings,
 ) -> Option<&'a TenantRecord> {
     let mut all = record.tenants.iter().zip(left).filter(|(_, left)| **left > 0).map(|(tenant, _)| tenant);
     all.find(|tenant| tenant.sources.is_some() && special(tenant, credentials).is_none())
 }
 
 /// The way to sign in that the profile has for a tenant alone.
-fn special<'a>(tenant: &TenantRecord, credentials: &'a Credentials) -> Option<&'a SignIn> {
+fn special<'a>(tenant: &TenantRecord, credentials: &'a CredentialSettings) -> Option<&'a SignInSettings> {
     let names: Vec<TenantName> = names_of(tenant).filter_map(|name| name.parse().ok()).collect();
     credentials.special.iter().find(|(name, _)| names.contains(name)).map(|(_, who)| who)
 }
@@ -171,14 +178,14 @@ fn special<'a>(tenant: &TenantRecord, credentials: &'a Credentials) -> Option<&'
 /// Signs in to the same tenant as before, and no other.
 async fn one(
     tenant: &TenantRecord,
-    credentials: &Credentials,
-    network: &Network,
+    credentials: &CredentialSettings,
+    network: &NetworkSettings,
     clients: crate::http::HttpClients,
-    said: &Said,
-) -> Result<Connection, SignInError> {
+    said: &MessageLog,
+) -> Result<SignedInApp, SignInError> {
     let special = special(tenant, credentials);
     let name = tenant.tenant_id.as_ref().unwrap_or(&tenant.tenant);
-    let who = &SignIn { tenant: Some(name.clone()), ..special.unwrap_or(&credentials.own).clone() };
+    let who = &SignInSettings { tenant: Some(name.clone()), ..special.unwrap_or(&credentials.own).clone() };
     let unknown =
         |found: &str| SignInError::UnknownTenant { tenant: tenant.tenant.clone(), found: found.to_owned() };
     let name =

@@ -17,38 +17,38 @@ pub(super) use wanted::Wanted;
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::connect::{Connection, Said, clients};
-use super::posts::Post;
+use super::connect::{MessageLog, SignedInApp, clients};
+use super::posts::TenantClients;
 use super::{apps, run, secret_files};
 use crate::cli::WorkArgs;
 use crate::console::Output;
 use crate::directory::Directory;
 use crate::error::Error;
-use crate::event::{Stop, TenantIndex};
-use crate::identity::{SignInError, Variables, further_variables, process_variables};
+use crate::event::{StopReason, TenantIndex};
+use crate::identity::{EnvVariables, SignInError, further_variables, process_variables};
 use crate::journal::TenantRecord;
-use crate::plan::{Draft, Tenant, Tenants};
-use crate::settings::{Apps, Credentials, Network, SignIn};
-use crate::tenant::{Places, TenantName};
+use crate::plan::{Draft, PlanTenant, PlanTenants};
+use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SignInSettings};
+use crate::tenant::{TenantName, TenantResolver};
 use crate::together::together;
 use sign_in::{is_meant, sign_in_to, tell_failed, told_once};
-use waiting::Waiting;
+use waiting::SignInProgress;
 
 /// Sign-ins that go on at once.
 const AT_ONCE: usize = 32;
 
 /// A tenant of a run, and who signed in there.
-pub(super) struct Station {
+pub(super) struct TenantSession {
     /// All names that rows gave it.
     names: Vec<TenantName>,
     /// Rows that name it.
     rows: u64,
     /// How it was signed in to.
-    who: SignIn,
-    connection: Result<Connection, SignInError>,
+    who: SignInSettings,
+    connection: Result<SignedInApp, SignInError>,
 }
 
-impl Station {
+impl TenantSession {
     /// What the plan calls it.
     fn key(&self) -> String {
         let id = self.connection.as_ref().ok().and_then(|connection| connection.tenant_id());
@@ -58,18 +58,19 @@ impl Station {
 }
 
 /// Who works in the run's tenants.
-pub(super) struct Crew {
-    stations: Vec<Station>,
-    places: Places,
+pub(super) struct TenantSessions {
+    stations: Vec<TenantSession>,
+    places: TenantResolver,
 }
 
-impl Crew {
+impl TenantSessions {
     /// One tenant that is signed in to, whatever rows say.
-    pub(super) fn of_one(connection: Connection, who: &SignIn) -> Crew {
+    pub(super) fn of_one(connection: SignedInApp, who: &SignInSettings) -> TenantSessions {
         let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
-        let places = Places::one(known.into_iter().flatten());
-        let station = Station { names: Vec::new(), rows: 0, who: who.clone(), connection: Ok(connection) };
-        Crew { stations: vec![station], places }
+        let places = TenantResolver::one(known.into_iter().flatten());
+        let station =
+            TenantSession { names: Vec::new(), rows: 0, who: who.clone(), connection: Ok(connection) };
+        TenantSessions { stations: vec![station], places }
     }
 
     /// Signs in to all tenants that are wanted, side by side.
@@ -78,11 +79,11 @@ impl Crew {
     /// When none can be signed in to.
     pub(super) async fn sign_in(
         wanted: Wanted,
-        credentials: &Credentials,
-        apps: &Apps,
-        network: &Network,
+        credentials: &CredentialSettings,
+        apps: &AppSettings,
+        network: &NetworkSettings,
         output: Output,
-    ) -> Result<Crew, Error> {
+    ) -> Result<TenantSessions, Error> {
         if !wanted.are_several() {
             return one(wanted, credentials, apps, network).await;
         }
@@ -104,8 +105,8 @@ impl Crew {
             secret_files::warn(&who.sources, &further_variables);
         }
         let clients = clients(network)?;
-        let said = Said::default();
-        let waiting = Waiting::new(wanted.names.len(), output);
+        let said = MessageLog::default();
+        let waiting = SignInProgress::new(wanted.names.len(), output);
         let signing = together(
             AT_ONCE,
             wanted.names.iter().enumerate().map(|(place, name)| {
@@ -122,7 +123,7 @@ impl Crew {
             }),
         );
         let tried = waiting.tell(signing).await;
-        let crew = Crew::joined(&wanted, tried);
+        let crew = TenantSessions::joined(&wanted, tried);
         if output != Output::None {
             told_once(said);
         }
@@ -138,12 +139,15 @@ impl Crew {
     }
 
     /// Tenants that the tokens say to be one are one, whatever names they were signed in to by.
-    fn joined(wanted: &Wanted, tried: Vec<(SignIn, Result<Connection, SignInError>)>) -> Crew {
-        let mut stations: Vec<Station> = Vec::new();
+    fn joined(
+        wanted: &Wanted,
+        tried: Vec<(SignInSettings, Result<SignedInApp, SignInError>)>,
+    ) -> TenantSessions {
+        let mut stations: Vec<TenantSession> = Vec::new();
         let mut by_id: HashMap<String, TenantIndex> = HashMap::new();
         let mut place_of = Vec::new();
         for ((name, rows), (who, connection)) in wanted.names.iter().zip(&wanted.rows).zip(tried) {
-            let id = connection.as_ref().ok().and_then(Connection::tenant_id);
+            let id = connection.as_ref().ok().and_then(SignedInApp::tenant_id);
             let next = stations.len() as TenantIndex;
             let place = id.map_or(next, |id| *by_id.entry(id.to_lowercase()).or_insert(next));
             place_of.push(place);
@@ -152,7 +156,9 @@ impl Crew {
                     known.names.push(name.clone());
                     known.rows += rows;
                 }
-                None => stations.push(Station { names: vec![name.clone()], rows: *rows, who, connection }),
+                None => {
+                    stations.push(TenantSession { names: vec![name.clone()], rows: *rows, who, connection })
+                }
             }
         }
         for (name, at) in &wanted.others {
@@ -166,8 +172,8 @@ impl Crew {
         let ids_known = stations
             .iter()
             .all(|station| station.key().parse().is_ok_and(|key| matches!(key, TenantName::Id(_))));
-        let places = Places::new(ids.chain(names).collect::<Vec<_>>(), own, ids_known);
-        Crew { stations, places }
+        let places = TenantResolver::new(ids.chain(names).collect::<Vec<_>>(), own, ids_known);
+        TenantSessions { stations, places }
     }
 
     /// Says which tenants can't be sent in, and why.
@@ -185,47 +191,47 @@ impl Crew {
     }
 
     /// The first tenant that was signed in to.
-    pub(super) fn first(&self) -> Option<&Connection> {
+    pub(super) fn first(&self) -> Option<&SignedInApp> {
         self.connections().next()
     }
 
     /// All that were signed in to.
-    pub(super) fn connections(&self) -> impl Iterator<Item = &Connection> {
+    pub(super) fn connections(&self) -> impl Iterator<Item = &SignedInApp> {
         self.stations.iter().filter_map(|station| station.connection.as_ref().ok())
     }
 
     /// How the one tenant was signed in to, or the first.
-    pub(super) fn who(&self) -> &SignIn {
+    pub(super) fn who(&self) -> &SignInSettings {
         &self.stations[0].who
     }
 
     /// For the plan.
-    pub(super) fn tenants(&self, work: &WorkArgs) -> Tenants<'_, Directory> {
+    pub(super) fn tenants(&self, work: &WorkArgs) -> PlanTenants<'_, Directory> {
         let several = self.are_several();
         let all = self.stations.iter().map(|station| {
             let connection = station.connection.as_ref().ok();
             let directory = connection.map(|connection| &connection.directory);
-            Tenant {
+            PlanTenant {
                 key: if several { station.key() } else { String::new() },
                 signed: connection.map(run::signed).unwrap_or_default(),
                 directory: directory.filter(|_| !work.choosing.no_lookup),
                 closed: connection.is_none(),
             }
         });
-        Tenants { places: self.places.clone(), all: all.collect() }
+        PlanTenants { places: self.places.clone(), all: all.collect() }
     }
 
     /// For `run.json`: nothing where there is one tenant.
     pub(super) fn records(
         &self,
         draft: &Draft,
-        credentials: &Credentials,
+        credentials: &CredentialSettings,
         unlisted: bool,
     ) -> Vec<TenantRecord> {
         if !self.are_several() {
             return Vec::new();
         }
-        let record = |(at, station): (usize, &Station)| {
+        let record = |(at, station): (usize, &TenantSession)| {
             let operator = station.connection.as_ref().ok().map(|connection| &connection.operator);
             let id = station.connection.as_ref().ok().and_then(|connection| connection.tenant.id.clone());
             // Who could not be compared with the lists is not sent later, either.
@@ -247,12 +253,15 @@ impl Crew {
     }
 
     /// Who sends where; nothing is sent where nobody could sign in, or nobody could be looked up.
-    pub(super) fn posts(self, unseen: &BTreeMap<TenantIndex, String>) -> Vec<Post> {
-        let post = |(at, station): (usize, Station)| match station.connection {
-            Err(why) => Post { apps: Vec::new(), refused: Some(Stop::SignIn { detail: why.to_string() }) },
+    pub(super) fn posts(self, unseen: &BTreeMap<TenantIndex, String>) -> Vec<TenantClients> {
+        let post = |(at, station): (usize, TenantSession)| match station.connection {
+            Err(why) => TenantClients {
+                apps: Vec::new(),
+                refused: Some(StopReason::SignIn { detail: why.to_string() }),
+            },
             Ok(connection) => {
                 let closed = unseen.get(&(at as TenantIndex)).map(|why| closed(why));
-                Post { refused: closed, ..connection.post() }
+                TenantClients { refused: closed, ..connection.post() }
             }
         };
         self.stations.into_iter().enumerate().map(post).collect()
@@ -260,9 +269,9 @@ impl Crew {
 }
 
 /// Why nothing is sent in a tenant whose users could not be compared with the lists.
-pub(super) fn closed(why: &str) -> Stop {
+pub(super) fn closed(why: &str) -> StopReason {
     let why = why.trim_end_matches('.');
-    Stop::Runtime {
+    StopReason::Runtime {
         detail: format!(
             "nobody could be looked up when the plan was made, so nothing is sent: {why}. `remaining.csv` begins anew"
         ),
@@ -272,15 +281,15 @@ pub(super) fn closed(why: &str) -> Stop {
 /// The one tenant that is wanted.
 async fn one(
     wanted: Wanted,
-    credentials: &Credentials,
-    apps: &Apps,
-    network: &Network,
-) -> Result<Crew, Error> {
+    credentials: &CredentialSettings,
+    apps: &AppSettings,
+    network: &NetworkSettings,
+) -> Result<TenantSessions, Error> {
     let who = credentials.of(wanted.names_of(0));
     let connection =
         apps::sign_in(&who, apps, network).await.map_err(|error| named_by_rows(error, &wanted))?;
     if !wanted.by_row {
-        return Ok(Crew::of_one(connection, &who));
+        return Ok(TenantSessions::of_one(connection, &who));
     }
     if let Some(name) = wanted.names.first().filter(|_| wanted.own.is_none()) {
         is_meant(name, &connection)?;
@@ -289,10 +298,10 @@ async fn one(
     let ids_known = tid.is_some();
     let named: Vec<TenantName> = wanted.names_of(0).cloned().collect();
     let names = named.iter().cloned().chain(tid).map(|name| (name, 0));
-    let places = Places::new(names.collect::<Vec<_>>(), wanted.own, ids_known);
+    let places = TenantResolver::new(names.collect::<Vec<_>>(), wanted.own, ids_known);
     let rows = wanted.rows.first().copied().unwrap_or_default();
-    let station = Station { names: named, rows, who, connection: Ok(connection) };
-    Ok(Crew { stations: vec![station], places })
+    let station = TenantSession { names: named, rows, who, connection: Ok(connection) };
+    Ok(TenantSessions { stations: vec![station], places })
 }
 
 /// The error of a sign-in, with the column of the input that named the tenant: no flag did.
@@ -306,6 +315,6 @@ fn named_by_rows(error: Error, wanted: &Wanted) -> Error {
 }
 
 /// The environment's secrets are those of the run's own app.
-fn whose(own: bool) -> Variables<'static> {
+fn whose(own: bool) -> EnvVariables<'static> {
     if own { &process_variables } else { &further_variables }
 }

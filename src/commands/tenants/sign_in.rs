@@ -2,26 +2,26 @@
 
 use std::time::Duration;
 
-use crate::commands::connect::{Caller, Connection, Said, connect_as};
+use crate::commands::connect::{AppRole, MessageLog, SignedInApp, connect_as};
 use crate::console::{self, wording};
 use crate::http::HttpClients;
-use crate::identity::{Auth, SignInError, Variables};
-use crate::settings::{Network, SignIn};
+use crate::identity::{Auth, EnvVariables, SignInError};
+use crate::settings::{NetworkSettings, SignInSettings};
 use crate::tenant::TenantName;
 
 /// Signs in to one of several tenants, within a time: one that hangs must not keep the others waiting.
 pub(super) async fn sign_in_to(
     name: &TenantName,
-    who: &SignIn,
-    whose: Variables<'_>,
-    network: &Network,
+    who: &SignInSettings,
+    whose: EnvVariables<'_>,
+    network: &NetworkSettings,
     clients: HttpClients,
-    said: &Said,
-) -> Result<Connection, SignInError> {
+    said: &MessageLog,
+) -> Result<SignedInApp, SignInError> {
     let candidates = who.offer(network).candidates(whose)?;
     // A person takes the time that they take.
     let by_person = candidates.first() == Some(Auth::DeviceCode);
-    let caller = Caller::Tenant(said);
+    let caller = AppRole::Tenant(said);
     let signing = connect_as(&caller, candidates, who, network, clients);
     let connection = match by_person {
         true => signing.await?,
@@ -44,7 +44,7 @@ fn patience(timeout: Duration) -> Duration {
 
 /// Rows that name a tenant are sent only where it is known to be the token's: users of another must not be looked for
 /// there. That a domain and an id are one was found out when it was signed in to.
-pub(super) fn is_meant(name: &TenantName, connection: &Connection) -> Result<(), SignInError> {
+pub(super) fn is_meant(name: &TenantName, connection: &SignedInApp) -> Result<(), SignInError> {
     match connection.tenant_id() {
         Some(_) => Ok(()),
         None => Err(SignInError::UnknownTenant {
@@ -55,7 +55,7 @@ pub(super) fn is_meant(name: &TenantName, connection: &Connection) -> Result<(),
 }
 
 /// What several sign-ins said, each sentence once.
-pub(super) fn told_once(said: Said) {
+pub(super) fn told_once(said: MessageLog) {
     let mut counts: Vec<(String, u64)> = Vec::new();
     for sentence in said.into_inner() {
         match counts.iter_mut().find(|(known, _)| *known == sentence) {

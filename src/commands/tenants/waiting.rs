@@ -14,17 +14,22 @@ const EVERY: Duration = Duration::from_secs(5);
 const NAMED: usize = 3;
 
 /// Sign-ins that go on side by side.
-pub(super) struct Waiting {
+pub(super) struct SignInProgress {
     all: usize,
     ended: Cell<usize>,
     begun: RefCell<Vec<String>>,
     silent: bool,
 }
 
-impl Waiting {
+impl SignInProgress {
     /// So many are to come; nothing is said where no output is wanted.
-    pub(super) fn new(all: usize, output: Output) -> Waiting {
-        Waiting { all, ended: Cell::new(0), begun: RefCell::new(Vec::new()), silent: output == Output::None }
+    pub(super) fn new(all: usize, output: Output) -> SignInProgress {
+        SignInProgress {
+            all,
+            ended: Cell::new(0),
+            begun: RefCell::new(Vec::new()),
+            silent: output == Output::None,
+        }
     }
 
     pub(super) fn begins(&self, name: &TenantName) {
@@ -66,7 +71,7 @@ mod tests {
 
     #[test]
     fn it_says_whom_it_waits_for() {
-        let waiting = Waiting::new(1_200, Output::Text);
+        let waiting = SignInProgress::new(1_200, Output::Text);
         let names: Vec<TenantName> = (0..6).map(|at| format!("t{at}.example").parse().unwrap()).collect();
         names.iter().for_each(|name| waiting.begins(name));
         waiting.ends(&names[0]);
@@ -83,7 +88,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_waited_for_comes_through() {
-        let waiting = Waiting::new(2, Output::None);
+        let waiting = SignInProgress::new(2, Output::None);
         let slow = async {
             tokio::time::sleep(EVERY * 3).await;
             7

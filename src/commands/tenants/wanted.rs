@@ -10,10 +10,10 @@ use crate::console::wording;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::TenantIndex;
-use crate::identity::{Authority, Unidentified};
-use crate::plan::{Gathered, Signed, Tenant, Tenants, Wishes};
-use crate::settings::{Credentials, Network, SignIn};
-use crate::tenant::{Places, TenantName};
+use crate::identity::{Authority, TenantIdError};
+use crate::plan::{InputRows, Operator, PlanOptions, PlanTenant, PlanTenants};
+use crate::settings::{CredentialSettings, NetworkSettings, SignInSettings};
+use crate::tenant::{TenantName, TenantResolver};
 use crate::together::together;
 
 /// The tenants that the rows ask for, before anybody signed in.
@@ -34,7 +34,11 @@ pub(in crate::commands) struct Wanted {
 
 impl Wanted {
     /// Finds out which tenants a run is for, by the names that are given.
-    pub(in crate::commands) fn new(gathered: &Gathered, who: &SignIn, wishes: &Wishes) -> Wanted {
+    pub(in crate::commands) fn new(
+        gathered: &InputRows,
+        who: &SignInSettings,
+        wishes: &PlanOptions,
+    ) -> Wanted {
         let given = who.tenant.as_deref().and_then(|tenant| tenant.parse::<TenantName>().ok());
         let Some(named) = &gathered.named else {
             let names: Vec<TenantName> = given.into_iter().collect();
@@ -68,8 +72,8 @@ impl Wanted {
     /// When there can be no HTTPS.
     pub(in crate::commands) async fn identified(
         self,
-        credentials: &Credentials,
-        network: &Network,
+        credentials: &CredentialSettings,
+        network: &NetworkSettings,
     ) -> Result<Wanted, Error> {
         let is_domain = |name: &TenantName| matches!(name, TenantName::Domain(_));
         let has_own = |name: &TenantName| credentials.special.iter().any(|(special, _)| special == name);
@@ -94,7 +98,7 @@ impl Wanted {
                 };
                 let authority = Authority { root: root.clone(), tenant: domain };
                 let found = authority.tenant_id(&clients).await;
-                silent.set(silent.get() || matches!(found, Err(Unidentified::Unasked(_))));
+                silent.set(silent.get() || matches!(found, Err(TenantIdError::Unasked(_))));
                 found.ok()
             }),
         )
@@ -137,7 +141,11 @@ impl Wanted {
     ///
     /// # Errors
     /// When there are several, and something was asked for that only one can mean.
-    pub(in crate::commands) fn checked(self, gathered: &Gathered, wishes: &Wishes) -> Result<Wanted, Error> {
+    pub(in crate::commands) fn checked(
+        self,
+        gathered: &InputRows,
+        wishes: &PlanOptions,
+    ) -> Result<Wanted, Error> {
         if self.are_several() {
             self.check(gathered, wishes)?;
         }
@@ -154,7 +162,7 @@ impl Wanted {
         self.names.len() > 1
     }
 
-    fn check(&self, gathered: &Gathered, wishes: &Wishes) -> Result<(), Error> {
+    fn check(&self, gathered: &InputRows, wishes: &PlanOptions) -> Result<(), Error> {
         let what = if !wishes.selectors.is_empty() {
             "a selection from the directory (--group, --role, …) finds users of one tenant"
         } else if gathered.names_me {
@@ -187,24 +195,24 @@ impl Wanted {
     }
 
     /// The tenants as they are named, where nobody signs in.
-    pub(in crate::commands) fn unsigned(&self) -> Tenants<'static, Directory> {
+    pub(in crate::commands) fn unsigned(&self) -> PlanTenants<'static, Directory> {
         if !self.are_several() {
-            let places = if self.by_row { self.places(|at| at) } else { Places::one([]) };
-            return Tenants { places, ..Tenants::one(Signed::default(), None, []) };
+            let places = if self.by_row { self.places(|at| at) } else { TenantResolver::one([]) };
+            return PlanTenants { places, ..PlanTenants::one(Operator::default(), None, []) };
         }
-        let tenant = |name: &TenantName| Tenant {
+        let tenant = |name: &TenantName| PlanTenant {
             key: name.to_string(),
-            signed: Signed::default(),
+            signed: Operator::default(),
             directory: None,
             closed: false,
         };
-        Tenants { places: self.places(|at| at), all: self.names.iter().map(tenant).collect() }
+        PlanTenants { places: self.places(|at| at), all: self.names.iter().map(tenant).collect() }
     }
 
-    fn places(&self, place_of: impl Fn(TenantIndex) -> TenantIndex) -> Places {
+    fn places(&self, place_of: impl Fn(TenantIndex) -> TenantIndex) -> TenantResolver {
         let ids_known = self.names.iter().all(|name| matches!(name, TenantName::Id(_)));
         let names = (0..).zip(&self.names).map(|(at, name)| (name.clone(), place_of(at)));
-        Places::new(names, self.own.map(&place_of), ids_known)
+        TenantResolver::new(names, self.own.map(&place_of), ids_known)
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use crate::console::{TimeLeft, coloured, wording, wrap};
 use crate::harmless;
 use crate::outcome::Outcome;
-use crate::plan::PlanFacts;
+use crate::plan::PlanSummary;
 
 /// How wide the names of lines are.
 const NAMES: usize = 11;
@@ -19,7 +19,7 @@ const LONGEST: usize = 300;
 
 /// A plan, where it goes, and what is known of it.
 #[derive(Clone, Copy, Debug)]
-pub struct About<'a> {
+pub struct ConfirmationSummary<'a> {
     /// The cloud, by its name.
     pub cloud: &'a str,
     /// The tenant, by name and id.
@@ -33,14 +33,14 @@ pub struct About<'a> {
     /// Users known to have their home in another tenant, by their names alone.
     pub external: u64,
     /// What is known of the plan as a whole.
-    pub facts: &'a PlanFacts,
+    pub facts: &'a PlanSummary,
     /// How long it will take, as far as that is known: see [`crate::dispatch::Pace::time_for`].
     pub time: TimeLeft,
 }
 
 /// The lines, each with its line break.
-pub fn lines(about: &About<'_>, columns: Option<usize>) -> String {
-    let mut page = Page { text: String::new(), columns };
+pub fn lines(about: &ConfirmationSummary<'_>, columns: Option<usize>) -> String {
+    let mut page = QuestionPage { text: String::new(), columns };
     page.line("cloud", about.cloud);
     page.line("tenant", about.tenant);
     page.list("signs in", about.identity.into_iter().map(str::to_owned));
@@ -58,7 +58,7 @@ pub fn lines(about: &About<'_>, columns: Option<usize>) -> String {
 }
 
 /// Who is among the users.
-fn people(page: &mut Page, about: &About<'_>) {
+fn people(page: &mut QuestionPage, about: &ConfirmationSummary<'_>) {
     let facts = about.facts;
     page.line("admins", &admins(facts));
     let guests = facts.guests.max(about.external);
@@ -77,7 +77,7 @@ fn people(page: &mut Page, about: &About<'_>) {
     }
 }
 
-fn admins(facts: &PlanFacts) -> String {
+fn admins(facts: &PlanSummary) -> String {
     if facts.administrators == 0 {
         return String::new();
     }
@@ -97,7 +97,7 @@ fn admins(facts: &PlanFacts) -> String {
     if words.is_empty() { total } else { format!("{total}: {}", words.join(", ")) }
 }
 
-fn left_out(page: &mut Page, about: &About<'_>) {
+fn left_out(page: &mut QuestionPage, about: &ConfirmationSummary<'_>) {
     let of = |wanted: Outcome| {
         about.left_out.iter().find(|(outcome, _)| *outcome == wanted).map_or(0, |(_, n)| *n)
     };
@@ -125,12 +125,12 @@ fn left_out(page: &mut Page, about: &About<'_>) {
     }
 }
 
-struct Page {
+struct QuestionPage {
     text: String,
     columns: Option<usize>,
 }
 
-impl Page {
+impl QuestionPage {
     /// A line, unless it would be empty.
     fn line(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
@@ -171,13 +171,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::plan::Resolution;
+    use crate::plan::ListResolution;
 
-    fn facts() -> PlanFacts {
+    fn facts() -> PlanSummary {
         let people = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        PlanFacts {
+        PlanSummary {
             selection: people(&["group Finance (0785ef7c)", "users.csv"]),
-            resolution: Resolution::Full,
+            resolution: ListResolution::Full,
             guests: 12,
             synced: 1_000,
             admins: Some(
@@ -192,12 +192,12 @@ mod tests {
             first: people(&["a\u{1b}[2J", "b", "c"]),
             last: people(&["x", "y", "z"]),
             unchecked: people(&["the app's owners"]),
-            ..PlanFacts::default()
+            ..PlanSummary::default()
         }
     }
 
-    fn about(facts: &PlanFacts) -> About<'_> {
-        About {
+    fn about(facts: &PlanSummary) -> ConfirmationSummary<'_> {
+        ConfirmationSummary {
             cloud: "global",
             tenant: "contoso\u{1b}[2J.com",
             identity: None,
@@ -235,8 +235,9 @@ mod tests {
 
     #[test]
     fn what_nobody_could_tell_is_said() {
-        let nothing = PlanFacts::default();
-        let text = lines(&About { left_out: &[], time: TimeLeft::Unknown, ..about(&nothing) }, None);
+        let nothing = PlanSummary::default();
+        let text =
+            lines(&ConfirmationSummary { left_out: &[], time: TimeLeft::Unknown, ..about(&nothing) }, None);
         assert!(
             text.contains(
                 "not checked  who of them exists, or is a guest; who of them is an administrator\n"
@@ -245,9 +246,9 @@ mod tests {
         for absent in ["left out", "time", "guests", "protected", "first", "chosen"] {
             assert!(!text.contains(absent), "{absent} in {text}");
         }
-        let why = Resolution::Impossible("needs User.Read.All".to_owned());
+        let why = ListResolution::Impossible("needs User.Read.All".to_owned());
         let facts =
-            PlanFacts { resolution: why, unchecked: vec!["who holds roles (no)".to_owned()], ..nothing };
+            PlanSummary { resolution: why, unchecked: vec!["who holds roles (no)".to_owned()], ..nothing };
         let text = lines(&about(&facts), None);
         assert!(text.contains("or is a guest (needs User.Read.All); who holds roles (no)\n"), "{text}");
     }

@@ -3,8 +3,8 @@
 mod lines;
 mod wanted;
 
-pub use lines::{About, lines};
-pub use wanted::{Answer, Wanted};
+pub use lines::{ConfirmationSummary, lines};
+pub use wanted::{ExpectedAnswer, TypedAnswer};
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -23,7 +23,7 @@ pub struct NoTerminal;
 /// Shows the text on standard error and reads one line from the person at the terminal: from standard input where that
 /// is a terminal, or else (it may be the list of users) from the terminal itself. It blocks; ask before signals are
 /// taken over, so that Ctrl-C still ends it. What was typed before the question appeared does not answer it.
-pub fn ask(prompt: &str, wanted: Wanted) -> Result<Answer, NoTerminal> {
+pub fn ask(prompt: &str, wanted: ExpectedAnswer) -> Result<TypedAnswer, NoTerminal> {
     if !io::stderr().is_terminal() {
         return Err(NoTerminal);
     }
@@ -69,14 +69,14 @@ const SOONEST: Duration = Duration::from_millis(if cfg!(unix) { 0 } else { 100 }
 /// One question, one line of answer. What can't be read is a no, and what comes before `soonest` is no answer.
 fn converse(
     prompt: &str,
-    wanted: Wanted,
+    wanted: ExpectedAnswer,
     soonest: Duration,
     typed: &mut dyn BufRead,
     shown: &mut dyn Write,
-) -> Answer {
+) -> TypedAnswer {
     let asked = aside(|| shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()));
     if asked.is_err() {
-        return Answer::No;
+        return TypedAnswer::No;
     }
     let appeared = Instant::now();
     let mut line = Vec::new();
@@ -93,22 +93,26 @@ fn converse(
     }
     match (read, str::from_utf8(&line)) {
         (Ok(_), Ok(line)) => wanted.judge(line),
-        _ => Answer::No,
+        _ => TypedAnswer::No,
     }
 }
 
 /// The whole question: aligned lines that say what will happen where, and the sentence that asks. Ready for [`ask`].
-pub fn confirmation(about: &About<'_>, wanted: Wanted, columns: Option<usize>) -> String {
+pub fn confirmation(
+    about: &ConfirmationSummary<'_>,
+    wanted: ExpectedAnswer,
+    columns: Option<usize>,
+) -> String {
     let what = format!("the sign-in sessions of {}", wording::users(about.users));
     let asks = match wanted {
-        Wanted::Yes => format!("Revoke {what}? [y/N] "),
-        Wanted::Number(_) | Wanted::Of(..) => format!("Type {wanted} to revoke {what}: "),
+        ExpectedAnswer::Yes => format!("Revoke {what}? [y/N] "),
+        ExpectedAnswer::Number(_) | ExpectedAnswer::Of(..) => format!("Type {wanted} to revoke {what}: "),
     };
     format!("{}\n{asks}", lines(about, columns))
 }
 
 /// A question about one thing that wants a number of its own: why, in one sentence, and what to type.
-pub fn caution(sentence: &str, wanted: Wanted, columns: Option<usize>) -> String {
+pub fn caution(sentence: &str, wanted: ExpectedAnswer, columns: Option<usize>) -> String {
     let text = format!("Careful: {sentence}. Type {wanted} to go on:");
     format!("\n{} ", super::wrap::hanging(&text, 0, columns))
 }
@@ -117,7 +121,7 @@ pub fn caution(sentence: &str, wanted: Wanted, columns: Option<usize>) -> String
 mod tests {
     use super::*;
 
-    fn answered(typed: &[u8], wanted: Wanted) -> (Answer, String) {
+    fn answered(typed: &[u8], wanted: ExpectedAnswer) -> (TypedAnswer, String) {
         let mut shown = Vec::new();
         let answer = converse("Really? ", wanted, Duration::ZERO, &mut &*typed, &mut shown);
         (answer, String::from_utf8(shown).unwrap())
@@ -126,37 +130,37 @@ mod tests {
     #[test]
     fn only_a_clear_yes_is_a_yes() {
         for yes in ["y\n", "Y\r\n", " yes \n", "YES"] {
-            assert_eq!(answered(yes.as_bytes(), Wanted::Yes).0, Answer::Yes, "{yes:?}");
+            assert_eq!(answered(yes.as_bytes(), ExpectedAnswer::Yes).0, TypedAnswer::Yes, "{yes:?}");
         }
         for no in ["", "\n", "n\n", "yess\n", "ja\n", "\n y\n", "y\0\n"] {
-            assert_eq!(answered(no.as_bytes(), Wanted::Yes).0, Answer::No, "{no:?}");
+            assert_eq!(answered(no.as_bytes(), ExpectedAnswer::Yes).0, TypedAnswer::No, "{no:?}");
         }
-        assert_eq!(answered(b"\xffy\n", Wanted::Yes).0, Answer::No);
-        assert_eq!(answered(&[b'y'; 10_000], Wanted::Yes).0, Answer::No);
-        let shown = |typed| answered(typed, Wanted::Yes).1;
+        assert_eq!(answered(b"\xffy\n", ExpectedAnswer::Yes).0, TypedAnswer::No);
+        assert_eq!(answered(&[b'y'; 10_000], ExpectedAnswer::Yes).0, TypedAnswer::No);
+        let shown = |typed| answered(typed, ExpectedAnswer::Yes).1;
         assert_eq!((shown(b"n\n"), shown(b"")), ("Really? ".to_owned(), "Really? \n".to_owned()));
     }
 
     #[test]
     fn a_number_is_typed_and_nothing_else_will_do() {
         for yes in ["1250\n", " 1,250 \r\n", "1250"] {
-            assert_eq!(answered(yes.as_bytes(), Wanted::Number(1250)).0, Answer::Yes, "{yes:?}");
+            assert_eq!(answered(yes.as_bytes(), ExpectedAnswer::Number(1250)).0, TypedAnswer::Yes, "{yes:?}");
         }
         for no in ["", "y\n", "yes\n", "125\n", "12500\n", "1250 users\n", "0x4e2\n", "01250\n", "1 250 0\n"]
         {
-            assert_eq!(answered(no.as_bytes(), Wanted::Number(1250)).0, Answer::No, "{no:?}");
+            assert_eq!(answered(no.as_bytes(), ExpectedAnswer::Number(1250)).0, TypedAnswer::No, "{no:?}");
         }
         for yes in ["3 of 4\n", "3 OF 4\n", "3/4\n"] {
-            assert_eq!(answered(yes.as_bytes(), Wanted::Of(3, 4)).0, Answer::Yes, "{yes:?}");
+            assert_eq!(answered(yes.as_bytes(), ExpectedAnswer::Of(3, 4)).0, TypedAnswer::Yes, "{yes:?}");
         }
         for no in ["3\n", "4\n", "3 4\n", "4 of 3\n", "y\n"] {
-            assert_eq!(answered(no.as_bytes(), Wanted::Of(3, 4)).0, Answer::No, "{no:?}");
+            assert_eq!(answered(no.as_bytes(), ExpectedAnswer::Of(3, 4)).0, TypedAnswer::No, "{no:?}");
         }
     }
 
     #[test]
     fn a_caution_says_why_and_what_to_type() {
-        let text = caution("every user of the tenant is chosen", Wanted::Number(5000), Some(50));
+        let text = caution("every user of the tenant is chosen", ExpectedAnswer::Number(5000), Some(50));
         assert_eq!(text, "\nCareful: every user of the tenant is chosen. Type\n5000 to go on: ");
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// What somebody at the terminal said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum TypedAnswer {
     /// What was wanted.
     Yes,
     /// Anything else, also nothing at all.
@@ -13,7 +13,7 @@ pub enum Answer {
 
 /// What counts as a yes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub enum ExpectedAnswer {
     /// `y` or `yes`.
     Yes,
     /// This number: it can't be typed without having been read.
@@ -22,30 +22,30 @@ pub enum Wanted {
     Of(u64, u64),
 }
 
-impl Wanted {
+impl ExpectedAnswer {
     /// Judges the typed line.
-    pub(super) fn judge(self, line: &str) -> Answer {
+    pub(super) fn judge(self, line: &str) -> TypedAnswer {
         let line = line.trim().to_ascii_lowercase();
         let met = match self {
-            Wanted::Yes => matches!(line.as_str(), "y" | "yes"),
+            ExpectedAnswer::Yes => matches!(line.as_str(), "y" | "yes"),
             // As it is shown above the question, with its thousands apart, or plain.
-            Wanted::Number(number) => {
+            ExpectedAnswer::Number(number) => {
                 line == number.to_string() || line == crate::console::wording::count(number)
             }
-            Wanted::Of(part, whole) => {
+            ExpectedAnswer::Of(part, whole) => {
                 line == format!("{part} of {whole}") || line == format!("{part}/{whole}")
             }
         };
-        if met { Answer::Yes } else { Answer::No }
+        if met { TypedAnswer::Yes } else { TypedAnswer::No }
     }
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for ExpectedAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Wanted::Yes => f.write_str("y"),
-            Wanted::Number(number) => write!(f, "{number}"),
-            Wanted::Of(part, whole) => write!(f, "{part} of {whole}"),
+            ExpectedAnswer::Yes => f.write_str("y"),
+            ExpectedAnswer::Number(number) => write!(f, "{number}"),
+            ExpectedAnswer::Of(part, whole) => write!(f, "{part} of {whole}"),
         }
     }
 }

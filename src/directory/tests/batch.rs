@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::directory::DirectoryError;
-use crate::directory::fault::Fault;
+use crate::directory::fault::ReadError;
 
-fn users(count: usize) -> Vec<Read> {
+fn users(count: usize) -> Vec<ReadRequest> {
     (0..count).map(|number| read(&format!("users/u{number}"))).collect()
 }
 
@@ -24,7 +24,7 @@ fn outer(responses: Vec<Value>) -> String {
 }
 
 /// How often each address was asked for.
-fn times(log: &Log) -> BTreeMap<String, usize> {
+fn times(log: &RequestLog) -> BTreeMap<String, usize> {
     let mut times = BTreeMap::new();
     for (_, url) in log.lock().unwrap().iter().flat_map(parts) {
         *times.entry(url).or_default() += 1;
@@ -77,7 +77,7 @@ async fn only_the_parts_that_failed_are_sent_again() {
     for (number, answer) in answers[..5].iter().enumerate() {
         assert_eq!(answer.as_ref().unwrap()["url"], format!("/users/u{number}"));
     }
-    assert!(matches!(answers[5], Err(Fault::Missing)));
+    assert!(matches!(answers[5], Err(ReadError::Missing)));
     assert_eq!(times(&log).into_values().collect::<Vec<_>>(), [1, 2, 2, 2, 2, 1]);
 }
 
@@ -90,7 +90,7 @@ async fn a_part_that_never_comes_fails_alone() {
     .await;
     let answers = directory.reader.batch(users(3)).await.unwrap();
     assert!(answers[0].is_ok() && answers[2].is_ok());
-    assert!(matches!(&answers[1], Err(Fault::Unavailable(why)) if why.contains("without an answer")));
+    assert!(matches!(&answers[1], Err(ReadError::Unavailable(why)) if why.contains("without an answer")));
 }
 
 #[tokio::test]
@@ -120,13 +120,13 @@ async fn where_nothing_knows_batches_reads_go_one_by_one() {
 #[tokio::test]
 async fn a_batch_without_sense_and_a_refused_token_end_it() {
     let (senseless, _) = directory(|_, _| graph("200 OK", &json!({"value": []}))).await;
-    assert!(matches!(senseless.reader.batch(users(3)).await, Err(Fault::Untrusted(_))));
+    assert!(matches!(senseless.reader.batch(users(3)).await, Err(ReadError::Untrusted(_))));
     let (refused, log) = directory(|_, seen| {
         let part = |(id, _): &(String, String)| json!({"id": id, "status": 401, "body": error("x", "")});
         outer(parts(seen).iter().map(part).collect())
     })
     .await;
     let failed = refused.reader.batch(users(3)).await.unwrap_err();
-    assert!(matches!(failed.about("users", Need::Users), DirectoryError::SignIn(_)));
+    assert!(matches!(failed.about("users", Permission::Users), DirectoryError::SignIn(_)));
     assert_eq!(log.lock().unwrap().len(), 1);
 }

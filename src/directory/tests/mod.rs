@@ -13,25 +13,27 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::reader::{Read, Reader};
-use super::{Directory, Need, UserReads};
+use super::reader::{GraphReader, ReadRequest};
+use super::{Directory, Permission, UserReadScope};
 use crate::http::{HttpClients, HttpOptions};
-use crate::identity::{Cloud, Endpoint, Offer, Sources, Tokens};
+use crate::identity::{Cloud, CredentialConfig, CredentialSources, Endpoint, Tokens};
 use plain_server::{Seen, serve_seen};
 
 /// An obvious fake.
 const TOKEN: &str = "fake-token-CANARY-9f2c";
 
-type Log = Arc<Mutex<Vec<Seen>>>;
+type RequestLog = Arc<Mutex<Vec<Seen>>>;
 
 /// A directory whose server answers so; what it was asked, too.
-async fn directory(answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static) -> (Directory, Log) {
+async fn directory(
+    answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static,
+) -> (Directory, RequestLog) {
     let (root, log) = serve_seen(answer);
-    (Directory { reader: reader(&root).await, users: UserReads::Allowed }, log)
+    (Directory { reader: reader(&root).await, users: UserReadScope::Allowed }, log)
 }
 
 /// A reader that hardly waits on its own account.
-async fn reader(root: &str) -> Reader {
+async fn reader(root: &str) -> GraphReader {
     let options = HttpOptions {
         timeout: Duration::from_secs(5),
         ca_cert: None,
@@ -39,24 +41,24 @@ async fn reader(root: &str) -> Reader {
         plain_http: true,
     };
     let clients = HttpClients::new(&options).unwrap();
-    let offer = Offer {
+    let offer = CredentialConfig {
         authority: root.parse::<Endpoint>().unwrap(),
         scope: Cloud::default().scope(),
         tenant: None,
         client_id: None,
-        sources: Sources::default(),
+        sources: CredentialSources::default(),
     };
     let variables = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| TOKEN.to_owned());
     let signed = Tokens::sign_in(offer.candidates(&variables).unwrap(), clients.clone()).await.unwrap();
-    Reader::stepping(clients, root, Arc::new(signed.tokens), Duration::from_millis(1))
+    GraphReader::stepping(clients, root, Arc::new(signed.tokens), Duration::from_millis(1))
 }
 
-fn read(url: &str) -> Read {
-    Read {
+fn read(url: &str) -> ReadRequest {
+    ReadRequest {
         what: "group Finance".to_owned(),
         url: url.to_owned(),
         eventual: true,
-        need: Need::Groups,
+        need: Permission::Groups,
         cost: 1,
     }
 }
@@ -76,7 +78,7 @@ fn error(code: &str, message: &str) -> Value {
 }
 
 /// What was asked for, in order: the targets of the request lines.
-fn targets(log: &Log) -> Vec<String> {
+fn targets(log: &RequestLog) -> Vec<String> {
     let target = |seen: &Seen| seen.line.split(' ').nth(1).unwrap().to_owned();
     log.lock().unwrap().iter().map(target).collect()
 }

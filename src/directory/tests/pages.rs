@@ -1,6 +1,6 @@
 use super::*;
 use crate::directory::DirectoryError;
-use crate::directory::pages::Pages;
+use crate::directory::pages::GraphPages;
 
 /// A page with these items, and perhaps a link.
 fn page(items: &[u32], next: Value) -> String {
@@ -12,7 +12,7 @@ fn link(seen: &Seen, rest: &str) -> Value {
 }
 
 async fn all(directory: &Directory) -> Result<Vec<u64>, DirectoryError> {
-    let mut pages = Pages::new(directory.reader.clone(), read("groups/1/members?$top=2"));
+    let mut pages = GraphPages::new(directory.reader.clone(), read("groups/1/members?$top=2"));
     let mut items = Vec::new();
     while let Some(page) = pages.next().await? {
         items.extend(page.iter().filter_map(Value::as_u64));

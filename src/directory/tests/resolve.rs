@@ -1,7 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::directory::{DirectoryError, Resolved};
+use crate::directory::{DirectoryError, ResolvedId};
 use crate::user_id::UserId;
 
 const ANN: Uuid = Uuid::from_u128(0xa);
@@ -12,7 +12,7 @@ fn ids(names: &[&str]) -> Vec<UserId> {
 }
 
 /// A server that takes no batches, so that each question is seen by itself.
-async fn singly(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Directory, Log) {
+async fn singly(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> (Directory, RequestLog) {
     directory(move |_, seen| {
         let target = seen.line.split(' ').nth(1).unwrap();
         let target = percent_encoding::percent_decode_str(target).decode_utf8().unwrap().into_owned();
@@ -48,7 +48,7 @@ async fn a_filter_that_finds_too_little_or_fails_makes_nobody_missing() {
         let found = directory.resolve(&asked).await.unwrap();
         let found: Vec<Option<Uuid>> = found
             .iter()
-            .map(|one| if let Resolved::Person(person) = one { Some(person.id) } else { None })
+            .map(|one| if let ResolvedId::Person(person) = one { Some(person.id) } else { None })
             .collect();
         assert_eq!(found, [Some(ANN), Some(BOB), Some(ANN)]);
     }
@@ -59,7 +59,7 @@ async fn whoever_is_named_twice_is_asked_for_once() {
     let (directory, log) = singly(|_| missing()).await;
     let id = ANN.to_string();
     let found = directory.resolve(&ids(&[&id, "ann@contoso.com", &id, "Ann@Contoso.com"])).await.unwrap();
-    assert_eq!(found, vec![Resolved::Missing; 4]);
+    assert_eq!(found, vec![ResolvedId::Missing; 4]);
     let asked: Vec<String> =
         targets(&log).into_iter().filter(|target| target.starts_with("/v1.0/users/")).collect();
     assert_eq!(asked.len(), 2, "{asked:?}");
@@ -88,7 +88,7 @@ async fn the_deleted_are_told_from_the_missing() {
     .await;
     let found =
         directory.resolve(&ids(&[&ANN.to_string(), &BOB.to_string(), "odd@contoso.com"])).await.unwrap();
-    assert_eq!(found, [Resolved::Deleted(Some(ANN)), Resolved::Missing, Resolved::Missing]);
+    assert_eq!(found, [ResolvedId::Deleted(Some(ANN)), ResolvedId::Missing, ResolvedId::Missing]);
 }
 
 #[tokio::test]

@@ -6,17 +6,17 @@ use tokio::time::Instant;
 
 /// A bucket of tokens. Pure: the time is an argument, and never runs back.
 #[derive(Clone, Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     level: f64,
     most: f64,
     per_second: f64,
     at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A full one.
-    pub(super) fn full(most: f64, per_second: f64, now: Instant) -> Bucket {
-        Bucket { level: most, most, per_second, at: now }
+    pub(super) fn full(most: f64, per_second: f64, now: Instant) -> TokenBucket {
+        TokenBucket { level: most, most, per_second, at: now }
     }
 
     /// Brings the level up to date.

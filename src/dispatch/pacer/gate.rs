@@ -25,7 +25,7 @@ const NO_WINDOW: Duration = Duration::from_secs(330);
 const LONGEST_OF_ALL: Duration = Duration::from_secs(160);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum GatePhase {
     Open,
     Closed { until: Instant },
     Probing { probe: u64 },
@@ -33,7 +33,7 @@ enum State {
 
 /// What a request meets at the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum GateDecision {
     Open,
     /// For one request, the probe.
     ForOne,
@@ -45,7 +45,7 @@ pub(super) enum Way {
 
 /// What a 429 is to the gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum ThrottleEvent {
     /// The first of its episode.
     Episode,
     /// The probe's.
@@ -57,7 +57,7 @@ pub(super) enum News {
 /// The gate. `until` is an absolute instant that is only raised.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
-    state: State,
+    state: GatePhase,
     /// Requests that left in this episode or later tell of a new one when they are throttled.
     pub(super) episode: u64,
     /// When the episode began.
@@ -72,32 +72,32 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) fn new(now: Instant) -> Gate {
-        Gate { state: State::Open, episode: 0, began: now, strikes: 0, vague: false, asked: None }
+        Gate { state: GatePhase::Open, episode: 0, began: now, strikes: 0, vague: false, asked: None }
     }
 
-    pub(super) fn way(&self, now: Instant) -> Way {
+    pub(super) fn way(&self, now: Instant) -> GateDecision {
         match self.state {
-            State::Open => Way::Open,
-            State::Probing { .. } => Way::Probing,
-            State::Closed { until } if now < until => Way::Closed(until),
-            State::Closed { .. } => Way::ForOne,
+            GatePhase::Open => GateDecision::Open,
+            GatePhase::Probing { .. } => GateDecision::Probing,
+            GatePhase::Closed { until } if now < until => GateDecision::Closed(until),
+            GatePhase::Closed { .. } => GateDecision::ForOne,
         }
     }
 
     /// A request leaves; behind a closed gate it is the probe. Gives whether it is.
     pub(super) fn depart(&mut self, id: u64) -> bool {
-        let probes = matches!(self.state, State::Closed { .. });
+        let probes = matches!(self.state, GatePhase::Closed { .. });
         if probes {
-            self.state = State::Probing { probe: id };
+            self.state = GatePhase::Probing { probe: id };
         }
         probes
     }
 
     /// The request was answered by something other than a 429. Gives whether that opened the gate.
     pub(super) fn passed(&mut self, id: u64) -> bool {
-        let opens = self.state == State::Probing { probe: id };
+        let opens = self.state == GatePhase::Probing { probe: id };
         if opens {
-            self.state = State::Open;
+            self.state = GatePhase::Open;
             self.strikes = 0;
         }
         opens
@@ -105,25 +105,25 @@ impl Gate {
 
     /// Nothing is known of the request: if it was the probe, another one goes.
     pub(super) fn lost(&mut self, id: u64, now: Instant) {
-        if self.state == (State::Probing { probe: id }) {
-            self.state = State::Closed { until: now };
+        if self.state == (GatePhase::Probing { probe: id }) {
+            self.state = GatePhase::Closed { until: now };
         }
     }
 
     /// What a 429 to a request that left in `episode` says.
-    pub(super) fn hear(&mut self, id: u64, episode: u64, now: Instant) -> News {
-        if self.state == (State::Probing { probe: id }) {
+    pub(super) fn hear(&mut self, id: u64, episode: u64, now: Instant) -> ThrottleEvent {
+        if self.state == (GatePhase::Probing { probe: id }) {
             self.strikes += 1;
             self.vague = true;
-            return News::Strike;
+            return ThrottleEvent::Strike;
         }
         if episode < self.episode {
-            return News::Echo;
+            return ThrottleEvent::Echo;
         }
         self.episode += 1;
         self.began = now;
         self.strikes = 0;
-        News::Episode
+        ThrottleEvent::Episode
     }
 
     /// How long the gate would stay closed by its own judgement.
@@ -138,14 +138,14 @@ impl Gate {
     pub(super) fn close(&mut self, until: Instant, asked: Option<Instant>) -> Instant {
         self.asked = self.asked.max(asked);
         let until = self.closed_until().map_or(until, |already| already.max(until));
-        self.state = State::Closed { until };
+        self.state = GatePhase::Closed { until };
         until
     }
 
     pub(super) fn closed_until(&self) -> Option<Instant> {
         match self.state {
-            State::Closed { until } => Some(until),
-            State::Open | State::Probing { .. } => None,
+            GatePhase::Closed { until } => Some(until),
+            GatePhase::Open | GatePhase::Probing { .. } => None,
         }
     }
 

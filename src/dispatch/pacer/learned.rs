@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bucket::Bucket;
-use super::gate::News;
-use super::refill::Refill;
-use super::window::Window;
-use crate::dispatch::rate::{Kind, Pace};
+use super::bucket::TokenBucket;
+use super::gate::ThrottleEvent;
+use super::refill::RefillEstimator;
+use super::window::WindowEstimator;
+use crate::dispatch::rate::{RateKind, RatePolicy};
 
 /// In flight on ground that nobody has proved: as many are throttled where the limiter is met by surprise.
 const UNPROVEN: f64 = 16.0;
@@ -36,19 +36,19 @@ const MOST_INTERRUPTIONS: u32 = 12;
 #[derive(Clone, Debug)]
 enum Phase {
     /// The limiter has not been met: the documented quota, and beyond it with care.
-    Unmet(Bucket),
+    Unmet(TokenBucket),
     /// It refills evenly.
     Refill,
     /// It counts in windows, or it may.
-    Window(Window),
+    Window(WindowEstimator),
 }
 
 /// What is known.
 #[derive(Clone, Debug)]
-pub(super) struct Learned {
-    pace: Pace,
+pub(super) struct RateEstimator {
+    pace: RatePolicy,
     phase: Phase,
-    refill: Refill,
+    refill: RefillEstimator,
     /// Users in flight.
     flight: u32,
     /// As many may be where nothing is proved.
@@ -73,22 +73,22 @@ pub(super) struct Learned {
     second: f64,
 }
 
-impl Learned {
-    pub(super) fn new(pace: Pace, planned: u64, now: Instant) -> Learned {
+impl RateEstimator {
+    pub(super) fn new(pace: RatePolicy, planned: u64, now: Instant) -> RateEstimator {
         let second = match pace.kind {
-            Kind::Documented { window, .. } => (window.as_secs_f64() / 150.0).min(1.0),
-            Kind::Fixed | Kind::Gate => 1.0,
+            RateKind::Documented { window, .. } => (window.as_secs_f64() / 150.0).min(1.0),
+            RateKind::Fixed | RateKind::Gate => 1.0,
         };
         let most = match pace.kind {
-            Kind::Documented { wide: false, .. } => UNPROVEN.max(planned as f64 / UNPROVEN_PART),
+            RateKind::Documented { wide: false, .. } => UNPROVEN.max(planned as f64 / UNPROVEN_PART),
             // Where others stand below it, each is careful by itself, and one that hangs must not hold up all.
-            Kind::Documented { wide: true, .. } | Kind::Fixed | Kind::Gate => f64::INFINITY,
+            RateKind::Documented { wide: true, .. } | RateKind::Fixed | RateKind::Gate => f64::INFINITY,
         };
-        let ceiling = if pace.kind == Kind::Fixed { pace.per_second } else { f64::INFINITY };
-        let bucket = Bucket::full(f64::from(pace.burst), pace.per_second, now);
-        let mut refill = Refill::empty(pace.per_second, f64::from(pace.burst), ceiling, second, now);
+        let ceiling = if pace.kind == RateKind::Fixed { pace.per_second } else { f64::INFINITY };
+        let bucket = TokenBucket::full(f64::from(pace.burst), pace.per_second, now);
+        let mut refill = RefillEstimator::empty(pace.per_second, f64::from(pace.burst), ceiling, second, now);
         // Who asks for a smaller burst than the quota's gets no larger one, not even to learn.
-        let bounded = matches!(pace.kind, Kind::Documented { window, .. }
+        let bounded = matches!(pace.kind, RateKind::Documented { window, .. }
             if f64::from(pace.burst) + 1.0 < pace.per_second * window.as_secs_f64());
         let phase = if bounded {
             refill.fill(now);
@@ -96,7 +96,7 @@ impl Learned {
         } else {
             Phase::Unmet(bucket)
         };
-        Learned {
+        RateEstimator {
             pace,
             phase,
             refill,
@@ -113,7 +113,7 @@ impl Learned {
             episodes: 0,
             struck: None,
             // What was asked for is a pace: no burst after a closure would be within it, so none is tried.
-            even: bounded || pace.kind == Kind::Fixed,
+            even: bounded || pace.kind == RateKind::Fixed,
             warned: None,
             second,
         }
@@ -125,7 +125,7 @@ impl Learned {
             Phase::Unmet(bucket) => {
                 let level = bucket.level_at(now);
                 self.at_edge |= level <= f64::from(self.pace.burst) * EDGE;
-                let documented = matches!(self.pace.kind, Kind::Documented { .. });
+                let documented = matches!(self.pace.kind, RateKind::Documented { .. });
                 let most = if documented && self.at_edge { self.most.min(self.beyond) } else { self.most };
                 (u32::MAX, most)
             }
@@ -194,8 +194,9 @@ impl Learned {
             let level = bucket.level_at(now);
             bucket.set_level(level.min(left.max(0.0)), now);
         }
-        if self.pace.kind == Kind::Fixed && matches!(self.phase, Phase::Unmet(_)) && used >= 0.9 {
-            self.refill = Refill::empty(self.pace.per_second, 1.0, self.pace.per_second, self.second, now);
+        if self.pace.kind == RateKind::Fixed && matches!(self.phase, Phase::Unmet(_)) && used >= 0.9 {
+            self.refill =
+                RefillEstimator::empty(self.pace.per_second, 1.0, self.pace.per_second, self.second, now);
             self.phase = Phase::Refill;
         }
         let heeded = |at: Instant| now.saturating_duration_since(at).as_secs_f64() < 5.0 * self.second;
@@ -224,10 +225,10 @@ impl Learned {
     }
 
     /// How long to wait for the next probe where nobody says how long; `own` is what the gate would do.
-    pub(super) fn look_again(&self, own: Duration, news: News, now: Instant) -> Duration {
+    pub(super) fn look_again(&self, own: Duration, news: ThrottleEvent, now: Instant) -> Duration {
         match &self.phase {
             Phase::Window(window) => window.look_again(own, now),
-            Phase::Unmet(_) | Phase::Refill if news == News::Strike => own,
+            Phase::Unmet(_) | Phase::Refill if news == ThrottleEvent::Strike => own,
             Phase::Unmet(_) | Phase::Refill => FIRST_LOOK,
         }
     }
@@ -235,21 +236,21 @@ impl Learned {
     /// The limiter is met: one was throttled.
     pub(super) fn met(&mut self, now: Instant) {
         self.flight = self.flight.saturating_sub(1);
-        if self.pace.kind == Kind::Gate {
+        if self.pace.kind == RateKind::Gate {
             return;
         }
         match &mut self.phase {
             Phase::Unmet(_) => {
                 let rate = match self.pace.kind {
-                    Kind::Documented { .. } => self.pace.per_second,
-                    Kind::Fixed | Kind::Gate => self.pace.per_second * 0.7,
+                    RateKind::Documented { .. } => self.pace.per_second,
+                    RateKind::Fixed | RateKind::Gate => self.pace.per_second * 0.7,
                 };
                 let most = (self.passed as f64).max(1.0);
                 let ceiling = match self.pace.kind {
-                    Kind::Fixed => self.pace.per_second,
-                    Kind::Documented { .. } | Kind::Gate => f64::INFINITY,
+                    RateKind::Fixed => self.pace.per_second,
+                    RateKind::Documented { .. } | RateKind::Gate => f64::INFINITY,
                 };
-                self.refill = Refill::empty(rate, most, ceiling, self.second, now);
+                self.refill = RefillEstimator::empty(rate, most, ceiling, self.second, now);
                 self.phase = Phase::Refill;
             }
             Phase::Refill => self.refill.met(now),
@@ -272,7 +273,8 @@ impl Learned {
         match &mut self.phase {
             Phase::Unmet(_) => {}
             Phase::Refill if long && !self.even => {
-                self.phase = Phase::Window(Window::opening(self.first, self.window(), self.piece(now), now));
+                self.phase =
+                    Phase::Window(WindowEstimator::opening(self.first, self.window(), self.piece(now), now));
             }
             Phase::Refill => {}
             Phase::Window(window) if long => {
@@ -294,8 +296,8 @@ impl Learned {
     /// How long a window is believed to be before one was seen.
     fn window(&self) -> Duration {
         match self.pace.kind {
-            Kind::Documented { window, .. } => window,
-            Kind::Fixed | Kind::Gate => Duration::from_secs(150),
+            RateKind::Documented { window, .. } => window,
+            RateKind::Fixed | RateKind::Gate => Duration::from_secs(150),
         }
     }
 

@@ -60,15 +60,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use self::bucket::Bucket;
-use self::gate::{Gate, News, Way};
-use self::learned::Learned;
-use super::rate::{Kind, Pace};
+use self::bucket::TokenBucket;
+use self::gate::{Gate, GateDecision, ThrottleEvent};
+use self::learned::RateEstimator;
+use super::rate::{RateKind, RatePolicy};
 use crate::number::after;
 
 /// Whether requests may leave now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Permit {
+pub enum PacerDecision {
     /// So many users may, one at least and not more than asked for.
     Go(u32),
     /// Not before then.
@@ -79,7 +79,7 @@ pub enum Permit {
 
 /// One request that left. It may hold several users; each is reported by itself.
 #[derive(Clone, Copy, Debug)]
-pub struct Departure {
+pub struct Permit {
     id: u64,
     episode: u64,
 }
@@ -87,43 +87,43 @@ pub struct Departure {
 /// The pacer of one limit. Its methods read tokio's time; none waits.
 #[derive(Debug)]
 pub struct Pacer {
-    pace: Pace,
+    pace: RatePolicy,
     gate: Gate,
     /// What was asked for and is never exceeded.
-    ceiling: Option<Bucket>,
-    learned: Learned,
+    ceiling: Option<TokenBucket>,
+    learned: RateEstimator,
     departures: u64,
 }
 
 impl Pacer {
     /// Starts with an open gate and a full burst. `planned` is how many users of this run will come by.
-    pub fn new(pace: Pace, planned: u64) -> Pacer {
+    pub fn new(pace: RatePolicy, planned: u64) -> Pacer {
         Pacer::new_at(pace, planned, Instant::now())
     }
 
     /// Asks for so many users to leave now. Counts nothing, since other pacers may have to agree.
-    pub fn permit(&mut self, wanted: u32) -> Permit {
+    pub fn permit(&mut self, wanted: u32) -> PacerDecision {
         self.permit_at(wanted, Instant::now())
     }
 
-    /// Counts a request with so many users that leaves now; only after [`Permit::Go`] for as many.
-    pub fn depart(&mut self, users: u32) -> Departure {
+    /// Counts a request with so many users that leaves now; only after [`PacerDecision::Go`] for as many.
+    pub fn depart(&mut self, users: u32) -> Permit {
         self.depart_at(users, Instant::now())
     }
 
     /// One user of the departure got an answer other than 429, which said how much of the limit is used
     /// (`x-ms-throttle-limit-percentage`, 0.8 to 1.8). Whether that opened the gate.
-    pub fn passed(&mut self, departure: &Departure, used: Option<f64>) -> bool {
+    pub fn passed(&mut self, departure: &Permit, used: Option<f64>) -> bool {
         self.passed_at(departure, used, Instant::now())
     }
 
     /// One user of the departure got a 429. Gives until when the gate is closed now.
-    pub fn throttled(&mut self, departure: &Departure, retry_after: Option<Duration>) -> Instant {
+    pub fn throttled(&mut self, departure: &Permit, retry_after: Option<Duration>) -> Instant {
         self.throttled_at(departure, retry_after, Instant::now())
     }
 
     /// One user of the departure got no answer, or one that says nothing of this limit.
-    pub fn lost(&mut self, departure: &Departure) {
+    pub fn lost(&mut self, departure: &Permit) {
         self.lost_at(departure, Instant::now());
     }
 
@@ -152,44 +152,44 @@ impl Pacer {
         self.forecast_at(users, Instant::now())
     }
 
-    pub(super) fn new_at(pace: Pace, planned: u64, now: Instant) -> Pacer {
-        let ceiling = || Bucket::full(f64::from(pace.burst.max(1)), pace.per_second, now);
+    pub(super) fn new_at(pace: RatePolicy, planned: u64, now: Instant) -> Pacer {
+        let ceiling = || TokenBucket::full(f64::from(pace.burst.max(1)), pace.per_second, now);
         Pacer {
             pace,
             gate: Gate::new(now),
-            ceiling: (pace.kind == Kind::Fixed).then(ceiling),
-            learned: Learned::new(pace, planned, now),
+            ceiling: (pace.kind == RateKind::Fixed).then(ceiling),
+            learned: RateEstimator::new(pace, planned, now),
             departures: 0,
         }
     }
 
-    pub(super) fn permit_at(&mut self, wanted: u32, now: Instant) -> Permit {
+    pub(super) fn permit_at(&mut self, wanted: u32, now: Instant) -> PacerDecision {
         let at_gate = match self.gate.way(now) {
-            Way::Open => wanted.max(1),
-            Way::ForOne => 1,
-            Way::Closed(until) => return Permit::NotBefore(until),
-            Way::Probing => return Permit::AfterAnswer,
+            GateDecision::Open => wanted.max(1),
+            GateDecision::ForOne => 1,
+            GateDecision::Closed(until) => return PacerDecision::NotBefore(until),
+            GateDecision::Probing => return PacerDecision::AfterAnswer,
         };
         let by_ceiling = match self.ceiling.as_ref().map(|bucket| bucket.ready(now)) {
-            Some(Err(at)) => return Permit::NotBefore(at),
+            Some(Err(at)) => return PacerDecision::NotBefore(at),
             Some(Ok(users)) => users,
             None => u32::MAX,
         };
-        let probe = self.gate.way(now) == Way::ForOne;
+        let probe = self.gate.way(now) == GateDecision::ForOne;
         let by_limiter = match (probe, self.pace.kind) {
-            (true, _) | (_, Kind::Gate) => u32::MAX,
+            (true, _) | (_, RateKind::Gate) => u32::MAX,
             _ => match self.learned.ready(now) {
                 Ok(users) => users,
-                Err(Some(at)) => return Permit::NotBefore(at),
-                Err(None) => return Permit::AfterAnswer,
+                Err(Some(at)) => return PacerDecision::NotBefore(at),
+                Err(None) => return PacerDecision::AfterAnswer,
             },
         };
-        Permit::Go(at_gate.min(by_ceiling).min(by_limiter))
+        PacerDecision::Go(at_gate.min(by_ceiling).min(by_limiter))
     }
 
-    pub(super) fn depart_at(&mut self, users: u32, now: Instant) -> Departure {
+    pub(super) fn depart_at(&mut self, users: u32, now: Instant) -> Permit {
         self.departures += 1;
-        let departure = Departure { id: self.departures, episode: self.gate.episode };
+        let departure = Permit { id: self.departures, episode: self.gate.episode };
         let probes = self.gate.depart(departure.id);
         if let Some(ceiling) = &mut self.ceiling {
             ceiling.advance(now);
@@ -203,7 +203,7 @@ impl Pacer {
         departure
     }
 
-    pub(super) fn passed_at(&mut self, departure: &Departure, used: Option<f64>, now: Instant) -> bool {
+    pub(super) fn passed_at(&mut self, departure: &Permit, used: Option<f64>, now: Instant) -> bool {
         let opens = self.gate.passed(departure.id);
         self.learned.passed(used, now);
         if opens {
@@ -214,21 +214,21 @@ impl Pacer {
 
     pub(super) fn throttled_at(
         &mut self,
-        departure: &Departure,
+        departure: &Permit,
         retry_after: Option<Duration>,
         now: Instant,
     ) -> Instant {
         let asked = retry_after.filter(|wait| !wait.is_zero());
         let news = self.gate.hear(departure.id, departure.episode, now);
         match news {
-            News::Episode => self.learned.met(now),
-            News::Strike => self.learned.struck(now),
-            News::Echo => self.learned.throttled(),
+            ThrottleEvent::Episode => self.learned.met(now),
+            ThrottleEvent::Strike => self.learned.struck(now),
+            ThrottleEvent::Echo => self.learned.throttled(),
         }
         self.gate.vague |= asked.is_none();
         let own = self.gate.own_wait(now);
         let wait = match news {
-            News::Echo => asked.unwrap_or(own),
+            ThrottleEvent::Echo => asked.unwrap_or(own),
             _ if self.gate.vague => asked.unwrap_or_default().max(self.learned.look_again(own, news, now)),
             _ => asked.unwrap_or(own),
         };
@@ -236,7 +236,7 @@ impl Pacer {
         self.gate.close(until, asked.map(|asked| after(now, asked)).or(Some(now)))
     }
 
-    pub(super) fn lost_at(&mut self, departure: &Departure, now: Instant) {
+    pub(super) fn lost_at(&mut self, departure: &Permit, now: Instant) {
         self.gate.lost(departure.id, now);
         self.learned.lost();
     }

@@ -8,7 +8,7 @@ const AFTER: f64 = 0.02;
 
 /// What is known of it. All times are seconds since the window opened.
 #[derive(Clone, Debug)]
-pub(super) struct Opening {
+pub(super) struct ReopenEstimator {
     /// In the window before: when the last probe was throttled, and when the next one passed.
     seen: Option<(f64, f64)>,
     /// When a window ends by the documents. Followed until a whole window was seen.
@@ -17,10 +17,10 @@ pub(super) struct Opening {
     probed: Option<f64>,
 }
 
-impl Opening {
+impl ReopenEstimator {
     /// `piece` is what was seen of the window in which the run began: a part of it, so that the next is no shorter.
-    pub(super) fn new(documented: f64, piece: Option<(f64, f64)>) -> Opening {
-        Opening { seen: piece, documented: Some(documented), probed: None }
+    pub(super) fn new(documented: f64, piece: Option<(f64, f64)>) -> ReopenEstimator {
+        ReopenEstimator { seen: piece, documented: Some(documented), probed: None }
     }
 
     /// A probe was throttled.
@@ -70,7 +70,7 @@ impl Opening {
 mod tests {
     use super::*;
 
-    fn looks(opening: &Opening, from: f64, until: f64) -> Vec<f64> {
+    fn looks(opening: &ReopenEstimator, from: f64, until: f64) -> Vec<f64> {
         let mut looks = vec![opening.look_again(from, 4.0)];
         while *looks.last().unwrap() < until {
             looks.push(opening.look_again(*looks.last().unwrap(), 4.0));
@@ -80,9 +80,9 @@ mod tests {
 
     #[test]
     fn the_documented_end_is_never_passed_by() {
-        let opening = Opening::new(150.0, None);
+        let opening = ReopenEstimator::new(150.0, None);
         assert!(looks(&opening, 20.0, 151.0).contains(&150.02));
-        let opening = Opening::new(150.0, Some((81.0, 95.0)));
+        let opening = ReopenEstimator::new(150.0, Some((81.0, 95.0)));
         let looks = looks(&opening, 20.0, 151.0);
         assert!(looks[0] > 70.0, "a whole window is no shorter than its part: {looks:?}");
         assert!(looks.contains(&150.02) && looks.len() < 12, "{looks:?}");
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn the_better_it_is_known_the_closer_it_looks() {
-        let mut opening = Opening::new(150.0, None);
+        let mut opening = ReopenEstimator::new(150.0, None);
         opening.is_shut(40.0);
         opening.is_open(48.0);
         assert_eq!(looks(&opening, 1.0, 48.0), [36.0, 40.0, 44.0, 48.0]);

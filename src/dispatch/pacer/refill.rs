@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::bucket::Bucket;
+use super::bucket::TokenBucket;
 
 /// Share of the learned rate that is used while all is calm: what is left over piles up at the limiter, and is used
 /// when the pace is raised.
@@ -46,14 +46,14 @@ const MEMORY: f64 = 300.0;
 
 /// What is known of the refill.
 #[derive(Clone, Debug)]
-pub(super) struct Refill {
+pub(super) struct RefillEstimator {
     /// Tokens a second that the limiter is believed to grant.
     pub(super) rate: f64,
     /// The rate is one that was measured.
     pub(super) measured: bool,
     /// Never faster than that.
     ceiling: f64,
-    bucket: Bucket,
+    bucket: TokenBucket,
     /// When the limiter was last known to be empty.
     empty: Instant,
     /// What passed since then, and what was throttled.
@@ -75,12 +75,12 @@ pub(super) struct Refill {
     second: f64,
 }
 
-impl Refill {
+impl RefillEstimator {
     /// A limiter that was just found empty. `rate` is a guess, `most` what it has let through at once.
-    pub(super) fn empty(rate: f64, most: f64, ceiling: f64, second: f64, now: Instant) -> Refill {
-        let mut bucket = Bucket::full(most.max(1.0), rate, now);
+    pub(super) fn empty(rate: f64, most: f64, ceiling: f64, second: f64, now: Instant) -> RefillEstimator {
+        let mut bucket = TokenBucket::full(most.max(1.0), rate, now);
         bucket.set_level(0.0, now);
-        Refill {
+        RefillEstimator {
             rate,
             measured: false,
             ceiling,

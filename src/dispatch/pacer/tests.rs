@@ -4,24 +4,24 @@ use std::time::Duration;
 
 use tokio::time::{Instant, advance, sleep_until};
 
-use super::{Departure, Pacer, Permit};
-use crate::dispatch::Pace;
+use super::{Pacer, PacerDecision, Permit};
+use crate::dispatch::RatePolicy;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MOMENT: Duration = Duration::from_millis(1);
 
 fn pacer(per_second: f64, burst: u32) -> Pacer {
-    Pacer::new(Pace::fixed(per_second, burst), 1_000_000)
+    Pacer::new(RatePolicy::fixed(per_second, burst), 1_000_000)
 }
 
-fn go(pacer: &mut Pacer) -> Departure {
-    assert_eq!(pacer.permit(1), Permit::Go(1));
+fn go(pacer: &mut Pacer) -> Permit {
+    assert_eq!(pacer.permit(1), PacerDecision::Go(1));
     pacer.depart(1)
 }
 
 /// Waits until the next may leave, and lets it.
-async fn next(pacer: &mut Pacer) -> Departure {
-    while let Permit::NotBefore(at) = pacer.permit(1) {
+async fn next(pacer: &mut Pacer) -> Permit {
+    while let PacerDecision::NotBefore(at) = pacer.permit(1) {
         sleep_until(at).await;
     }
     go(pacer)
@@ -33,12 +33,12 @@ async fn leave_for(pacer: &mut Pacer, time: Duration) -> u32 {
     let mut left = 0;
     loop {
         match pacer.permit(1) {
-            Permit::Go(_) => {
+            PacerDecision::Go(_) => {
                 let departure = pacer.depart(1);
                 pacer.passed(&departure, None);
                 left += 1;
             }
-            Permit::NotBefore(at) if at <= end => sleep_until(at).await,
+            PacerDecision::NotBefore(at) if at <= end => sleep_until(at).await,
             _ => return left,
         }
     }
@@ -55,11 +55,11 @@ async fn a_fixed_pace_is_a_burst_and_then_even() {
 async fn a_permit_counts_nothing_and_gives_no_more_than_there_is() {
     let mut pacer = pacer(20.0, 7);
     for _ in 0..3 {
-        assert_eq!(pacer.permit(20), Permit::Go(7));
-        assert_eq!(pacer.permit(5), Permit::Go(5));
+        assert_eq!(pacer.permit(20), PacerDecision::Go(7));
+        assert_eq!(pacer.permit(5), PacerDecision::Go(5));
     }
     pacer.depart(5);
-    assert_eq!(pacer.permit(20), Permit::Go(2));
+    assert_eq!(pacer.permit(20), PacerDecision::Go(2));
 }
 
 #[tokio::test(start_paused = true)]
@@ -69,15 +69,15 @@ async fn a_429_closes_the_gate_for_all_until_its_instant() {
     let until = pacer.throttled(&departure, Some(10 * SECOND));
     assert_eq!(until, Instant::now() + 10 * SECOND);
     assert_eq!((pacer.closed_until(), pacer.asked_until()), (Some(until), Some(until)));
-    assert_eq!(pacer.permit(1), Permit::NotBefore(until));
+    assert_eq!(pacer.permit(1), PacerDecision::NotBefore(until));
     advance(10 * SECOND - MOMENT).await;
-    assert_eq!(pacer.permit(1), Permit::NotBefore(until));
+    assert_eq!(pacer.permit(1), PacerDecision::NotBefore(until));
     advance(MOMENT).await;
-    assert_eq!(pacer.permit(20), Permit::Go(1), "one probe, not a batch");
+    assert_eq!(pacer.permit(20), PacerDecision::Go(1), "one probe, not a batch");
     let probe = pacer.depart(1);
-    assert_eq!(pacer.permit(1), Permit::AfterAnswer);
+    assert_eq!(pacer.permit(1), PacerDecision::AfterAnswer);
     assert!(pacer.passed(&probe, None));
-    assert_eq!((pacer.permit(1), pacer.closed_until()), (Permit::Go(1), None));
+    assert_eq!((pacer.permit(1), pacer.closed_until()), (PacerDecision::Go(1), None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -87,7 +87,7 @@ async fn the_instant_is_only_raised_and_no_straggler_opens_the_gate() {
     let until = pacer.throttled(&early[0], Some(30 * SECOND));
     assert_eq!(pacer.throttled(&early[1], Some(SECOND)), until);
     assert!(!pacer.passed(&early[2], None));
-    assert_eq!(pacer.permit(1), Permit::NotBefore(until));
+    assert_eq!(pacer.permit(1), PacerDecision::NotBefore(until));
     pacer.close(until - SECOND);
     assert_eq!(pacer.closed_until(), Some(until));
     sleep_until(until).await;
@@ -96,7 +96,7 @@ async fn the_instant_is_only_raised_and_no_straggler_opens_the_gate() {
     // A 429 that was on its way raises it once more; the probe's own success no longer opens it.
     let raised = pacer.throttled(&late, Some(5 * SECOND));
     assert!(!pacer.passed(&probe, None));
-    assert_eq!(pacer.permit(1), Permit::NotBefore(raised));
+    assert_eq!(pacer.permit(1), PacerDecision::NotBefore(raised));
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,16 +133,16 @@ async fn a_lost_probe_is_followed_by_another() {
     let until = pacer.throttled(&departure, Some(SECOND));
     sleep_until(until).await;
     let probe = go(&mut pacer);
-    assert_eq!(pacer.permit(1), Permit::AfterAnswer);
+    assert_eq!(pacer.permit(1), PacerDecision::AfterAnswer);
     pacer.lost(&probe);
     next(&mut pacer).await;
-    assert_eq!(pacer.permit(1), Permit::AfterAnswer);
+    assert_eq!(pacer.permit(1), PacerDecision::AfterAnswer);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_episode_cuts_a_fixed_pace_once_and_quiet_brings_it_back() {
     let mut pacer = pacer(100.0, 1_000);
-    let departures: Vec<Departure> = (0..50).map(|_| go(&mut pacer)).collect();
+    let departures: Vec<Permit> = (0..50).map(|_| go(&mut pacer)).collect();
     advance(80 * MOMENT).await;
     let until = departures.iter().map(|one| pacer.throttled(one, Some(SECOND))).max().unwrap();
     sleep_until(until).await;
@@ -162,7 +162,7 @@ async fn a_warning_takes_the_burst_away() {
     pacer.passed(&departure, Some(0.92));
     let left = leave_for(&mut pacer, 10 * SECOND).await;
     assert!((195..=205).contains(&left), "{left}");
-    let swarm: Vec<Departure> = vec![next(&mut pacer).await];
+    let swarm: Vec<Permit> = vec![next(&mut pacer).await];
     for _ in 0..50 {
         pacer.passed(&swarm[0], Some(1.2));
     }
@@ -172,14 +172,14 @@ async fn a_warning_takes_the_burst_away() {
 
 #[tokio::test(start_paused = true)]
 async fn a_warning_that_comes_early_shows_a_smaller_quota() {
-    let mut pacer = Pacer::new(Pace::app_in_tenant(1.0), 100_000);
+    let mut pacer = Pacer::new(RatePolicy::app_in_tenant(1.0), 100_000);
     for _ in 0..240 {
         let departure = go(&mut pacer);
         pacer.passed(&departure, Some(0.8));
     }
     // 240 are 0.8 of it: 60 are left, and soon there are only few in flight.
     let mut flight = 0;
-    while let Permit::Go(_) = pacer.permit(1) {
+    while let PacerDecision::Go(_) = pacer.permit(1) {
         pacer.depart(1);
         flight += 1;
     }
@@ -188,38 +188,38 @@ async fn a_warning_that_comes_early_shows_a_smaller_quota() {
 
 #[tokio::test(start_paused = true)]
 async fn unproven_ground_bears_few_at_a_time_in_auto_and_as_many_as_asked_for_in_a_fixed_rate() {
-    for (pace, most) in [(Pace::app_in_tenant(1.0), 16), (Pace::fixed(1_000.0, 500), 500)] {
+    for (pace, most) in [(RatePolicy::app_in_tenant(1.0), 16), (RatePolicy::fixed(1_000.0, 500), 500)] {
         let mut pacer = Pacer::new(pace, 900);
-        let Permit::Go(first) = pacer.permit(1_000) else { panic!("nothing may leave") };
+        let PacerDecision::Go(first) = pacer.permit(1_000) else { panic!("nothing may leave") };
         assert_eq!(first, most);
     }
-    let mut large = Pacer::new(Pace::app_in_tenant(1.0), 60_000);
-    assert_eq!(large.permit(1_000), Permit::Go(1_000));
+    let mut large = Pacer::new(RatePolicy::app_in_tenant(1.0), 60_000);
+    assert_eq!(large.permit(1_000), PacerDecision::Go(1_000));
     large.depart(1_000);
-    assert_eq!(large.permit(1), Permit::AfterAnswer);
+    assert_eq!(large.permit(1), PacerDecision::AfterAnswer);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_pacer_without_a_pace_is_only_a_gate() {
-    let mut pacer = Pacer::new(Pace::gate(), 1_000);
+    let mut pacer = Pacer::new(RatePolicy::gate(), 1_000);
     for _ in 0..500 {
-        assert_eq!(pacer.permit(20), Permit::Go(20));
+        assert_eq!(pacer.permit(20), PacerDecision::Go(20));
         pacer.depart(20);
     }
     let departure = pacer.depart(1);
     let until = pacer.throttled(&departure, Some(9 * SECOND));
-    assert_eq!(pacer.permit(20), Permit::NotBefore(until));
+    assert_eq!(pacer.permit(20), PacerDecision::NotBefore(until));
     sleep_until(until).await;
     let probe = go(&mut pacer);
     assert!(pacer.passed(&probe, None));
-    assert_eq!(pacer.permit(20), Permit::Go(20), "nothing but the gate");
+    assert_eq!(pacer.permit(20), PacerDecision::Go(20), "nothing but the gate");
     assert_eq!(pacer.forecast(1_000), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_user_of_a_batch_is_reported_by_itself() {
     let mut pacer = pacer(1.0, 100);
-    assert_eq!(pacer.permit(20), Permit::Go(20));
+    assert_eq!(pacer.permit(20), PacerDecision::Go(20));
     let batch = pacer.depart(20);
     for _ in 0..17 {
         assert!(!pacer.passed(&batch, None));
@@ -235,7 +235,7 @@ async fn each_user_of_a_batch_is_reported_by_itself() {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_that_was_asked_for_is_kept_in_auto_too() {
-    let pace = Pace { burst: 50, ..Pace::app_in_tenant(1.0) };
+    let pace = RatePolicy { burst: 50, ..RatePolicy::app_in_tenant(1.0) };
     let mut pacer = Pacer::new(pace, 100_000);
     assert_eq!(leave_for(&mut pacer, Duration::ZERO).await, 50);
     let left = leave_for(&mut pacer, 5 * SECOND).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::opening::Opening;
+use super::opening::ReopenEstimator;
 
 /// How much later than in the window before each request leaves. Where the window slides, each place is free a window
 /// after it was taken, and requests don't arrive as evenly as they left.
@@ -27,7 +27,7 @@ const WINDOWFUL: u32 = 20;
 
 /// What is known of the window.
 #[derive(Clone, Debug)]
-pub(super) struct Window {
+pub(super) struct WindowEstimator {
     /// Requests a window.
     pub(super) quota: u32,
     /// What passed before the first opening was seen.
@@ -44,17 +44,22 @@ pub(super) struct Window {
     throttled: u32,
     beyond: f64,
     /// When it opens again.
-    opening: Opening,
+    opening: ReopenEstimator,
     /// Short closures within this window.
     interrupted: u32,
     /// The quota before it was last used up.
     quota_before: u32,
 }
 
-impl Window {
+impl WindowEstimator {
     /// A window that may have begun to open now.
-    pub(super) fn opening(guess: u32, length: Duration, piece: Option<(f64, f64)>, now: Instant) -> Window {
-        Window {
+    pub(super) fn opening(
+        guess: u32,
+        length: Duration,
+        piece: Option<(f64, f64)>,
+        now: Instant,
+    ) -> WindowEstimator {
+        WindowEstimator {
             quota: 0,
             guess,
             length,
@@ -64,7 +69,7 @@ impl Window {
             passed: 1,
             throttled: 0,
             beyond: 1.0,
-            opening: Opening::new(length.as_secs_f64(), piece),
+            opening: ReopenEstimator::new(length.as_secs_f64(), piece),
             interrupted: 0,
             quota_before: 0,
         }

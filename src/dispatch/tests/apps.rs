@@ -1,29 +1,29 @@
 //! Several apps in a tenant: work flows to whichever may send, each limit slows its own, and an app that fails is left.
 
-use super::fake::{Arrival, Place};
-use super::quota::Quota;
+use super::fake::{FakeArrival, FakePlace};
+use super::quota::TestQuota;
 use super::*;
-use crate::event::{Event, Stop};
+use crate::event::{Event, StopReason};
 use crate::identity::SignInError;
 use crate::outcome::Outcome;
 
-fn sent_by(run: &Played, app: usize) -> Vec<&Arrival> {
+fn sent_by(run: &FixtureRun, app: usize) -> Vec<&FakeArrival> {
     run.arrivals.iter().filter(|arrival| arrival.seen.place.app == app).collect()
 }
 
 /// How many arrivals of an app lie between these seconds.
-fn between(run: &Played, place: impl Fn(Place) -> bool, from: f64, to: f64) -> usize {
+fn between(run: &FixtureRun, place: impl Fn(FakePlace) -> bool, from: f64, to: f64) -> usize {
     let within = seconds(from)..seconds(to);
     run.arrivals.iter().filter(|arrival| place(arrival.seen.place) && within.contains(&arrival.at())).count()
 }
 
 /// Whether an app in a tenant is throttled.
-type Throttles = fn(Place) -> bool;
+type ThrottleCounts = fn(FakePlace) -> bool;
 
 #[tokio::test(start_paused = true)]
 async fn three_apps_reach_the_tenants_pace_and_none_exceeds_its_own() {
-    let stage = Stage::of(21_000).apps(3).auto().quota(Quota::bucket(3_000.0, 150.0));
-    let run = stage.tenant_quota(Quota::bucket(18_000.0, 300.0)).play().await;
+    let stage = DispatchFixture::of(21_000).apps(3).auto().quota(TestQuota::bucket(3_000.0, 150.0));
+    let run = stage.tenant_quota(TestQuota::bucket(18_000.0, 300.0)).play().await;
     assert!(run.all_revoked());
     // Three bursts of 3,000, then three times 20 a second.
     let optimum = 12_000.0 / 60.0;
@@ -36,29 +36,29 @@ async fn three_apps_reach_the_tenants_pace_and_none_exceeds_its_own() {
     assert!(run.throttles() <= 105, "{}", run.throttles());
 }
 
-fn throttled_once(scope: &'static str) -> impl Fn(Seen) -> React + Send + Sync + 'static {
+fn throttled_once(scope: &'static str) -> impl Fn(SeenRequest) -> FakeReaction + Send + Sync + 'static {
     let once = std::sync::atomic::AtomicBool::new(false);
-    move |seen: Seen| {
-        let here = seen.place == Place { tenant: 0, app: 0 } && seen.at >= seconds(5.0);
+    move |seen: SeenRequest| {
+        let here = seen.place == FakePlace { tenant: 0, app: 0 } && seen.at >= seconds(5.0);
         if here && !once.swap(true, std::sync::atomic::Ordering::Relaxed) {
-            return React::throttled_by(scope, 30);
+            return FakeReaction::throttled_by(scope, 30);
         }
-        React::done()
+        FakeReaction::done()
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn each_scope_slows_its_own() {
-    let cases: [(&str, Throttles); 3] = [
+    let cases: [(&str, ThrottleCounts); 3] = [
         ("Tenant", |place| place.tenant == 0),
         ("Application", |place| place.app == 0),
-        ("Tenant_Application", |place| place == Place { tenant: 0, app: 0 }),
+        ("Tenant_Application", |place| place == FakePlace { tenant: 0, app: 0 }),
     ];
     for (scope, slowed) in cases {
-        let stage = Stage::of(1_200).tenants(2).apps(2).pace(10.0, 1).retries(0);
+        let stage = DispatchFixture::of(1_200).tenants(2).apps(2).pace(10.0, 1).retries(0);
         let run = stage.script(throttled_once(scope)).play().await;
         assert!(run.all_revoked(), "{scope}: {:?}", run.outcomes());
-        for place in [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(tenant, app)| Place { tenant, app }) {
+        for place in [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(tenant, app)| FakePlace { tenant, app }) {
             let sent = between(&run, |other| other == place, 5.5, 14.5);
             let expected = if slowed(place) { 0..=0 } else { 85..=95 };
             assert!(expected.contains(&sent), "{scope}, {place:?}: {sent}");
@@ -69,24 +69,26 @@ async fn each_scope_slows_its_own() {
 
 #[tokio::test(start_paused = true)]
 async fn an_app_that_loses_its_permission_is_dropped_and_nobody_ends_forbidden() {
-    let script = |seen: Seen| match seen.place.app {
-        1 if seen.at > seconds(3.0) => React::status(403),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match seen.place.app {
+        1 if seen.at > seconds(3.0) => FakeReaction::status(403),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(600).apps(3).pace(10.0, 1).retries(0).script(script).play().await;
+    let run = DispatchFixture::of(600).apps(3).pace(10.0, 1).retries(0).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.outcomes());
     let refused = run.arrivals.iter().filter(|arrival| !arrival.is_done()).count();
     assert!(refused <= 8, "{refused}");
     let dropped: Vec<_> = run.journal.iter().filter(|event| matches!(event, Event::Dropped { .. })).collect();
     let [Event::Dropped { scope, why, .. }] = dropped[..] else { panic!("{dropped:?}") };
     assert_eq!(scope.app_id.as_deref(), Some("app-1"));
-    assert!(matches!(why, Stop::Permission { .. }));
+    assert!(matches!(why, StopReason::Permission { .. }));
 }
 
 #[tokio::test(start_paused = true)]
 async fn whoever_all_apps_are_refused_is_forbidden_and_each_is_asked_once() {
-    let script = |seen: Seen| if seen.user % 50 == 7 { React::status(403) } else { React::done() };
-    let run = Stage::of(600).apps(3).pace(10.0, 1).retries(0).script(script).play().await;
+    let script = |seen: SeenRequest| {
+        if seen.user % 50 == 7 { FakeReaction::status(403) } else { FakeReaction::done() }
+    };
+    let run = DispatchFixture::of(600).apps(3).pace(10.0, 1).retries(0).script(script).play().await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 588), (Outcome::Forbidden, 12)].into());
     for user in (7..600).step_by(50) {
         let mut asked: Vec<usize> = run
@@ -103,32 +105,38 @@ async fn whoever_all_apps_are_refused_is_forbidden_and_each_is_asked_once() {
 
 #[tokio::test(start_paused = true)]
 async fn apps_without_the_permission_stop_the_tenant_early() {
-    let run = Stage::of(600).apps(3).pace(10.0, 1).script(|_| React::status(403)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Permission { .. })), "{:?}", run.stop());
+    let run =
+        DispatchFixture::of(600).apps(3).pace(10.0, 1).script(|_| FakeReaction::status(403)).play().await;
+    assert!(matches!(run.stop(), Some(StopReason::Permission { .. })), "{:?}", run.stop());
     assert!((40..50).contains(&run.outcomes()[&Outcome::Forbidden]), "{:?}", run.outcomes());
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_app_whose_token_is_refused_is_dropped_and_the_last_one_stops_the_run() {
-    let script = |seen: Seen| if seen.place.app == 0 { React::status(401) } else { React::done() };
-    let run = Stage::of(300).apps(2).pace(10.0, 1).retries(0).script(script).play().await;
+    let script = |seen: SeenRequest| {
+        if seen.place.app == 0 { FakeReaction::status(401) } else { FakeReaction::done() }
+    };
+    let run = DispatchFixture::of(300).apps(2).pace(10.0, 1).retries(0).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     assert!(sent_by(&run, 0).len() < 12);
-    let renew = |place: Place| if place.app == 1 { Err(SignInError::CodeDeclined) } else { Ok(()) };
-    let script = |seen: Seen| if seen.place.app == 0 { React::status(401) } else { React::done() };
-    let stage = Stage::of(300).apps(2).pace(10.0, 1).script(script).renew_at(renew);
+    let renew = |place: FakePlace| if place.app == 1 { Err(SignInError::CodeDeclined) } else { Ok(()) };
+    let script = |seen: SeenRequest| {
+        if seen.place.app == 0 { FakeReaction::status(401) } else { FakeReaction::done() }
+    };
+    let stage = DispatchFixture::of(300).apps(2).pace(10.0, 1).script(script).renew_at(renew);
     let run = stage.tokens(4.0, 6.0).play().await;
-    assert!(matches!(run.stop(), Some(Stop::SignIn { .. })), "{:?}", run.stop());
+    assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })), "{:?}", run.stop());
 }
 
 /// One app may revoke nobody but ordinary users, which is no reason to leave it.
 #[tokio::test(start_paused = true)]
 async fn an_app_that_is_refused_administrators_goes_on_with_the_others() {
-    let script = |seen: Seen| match (seen.user, seen.place.app) {
-        (1..=60, 1) => React::status(403),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match (seen.user, seen.place.app) {
+        (1..=60, 1) => FakeReaction::status(403),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(600).apps(2).administrators(1..=60).pace(10.0, 1).script(script).play().await;
+    let run =
+        DispatchFixture::of(600).apps(2).administrators(1..=60).pace(10.0, 1).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.outcomes());
     assert!(!run.journal.iter().any(|event| matches!(event, Event::Dropped { .. })));
     assert!(sent_by(&run, 1).len() > 200);
@@ -137,13 +145,13 @@ async fn an_app_that_is_refused_administrators_goes_on_with_the_others() {
 /// The other app refused this user, and then the one that is left to ask loses its token while the user is under way.
 #[tokio::test(start_paused = true)]
 async fn nobody_waits_for_an_app_that_was_dropped() {
-    let script = |seen: Seen| match (seen.user, seen.place.app) {
-        (1, 0) => React::status(403),
-        (1, 1) => React::status(401).after(seconds(8.0)),
-        (_, 1) => React::status(401).after(seconds(4.0)),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match (seen.user, seen.place.app) {
+        (1, 0) => FakeReaction::status(403),
+        (1, 1) => FakeReaction::status(401).after(seconds(8.0)),
+        (_, 1) => FakeReaction::status(401).after(seconds(4.0)),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(40).apps(2).pace(10.0, 1).script(script).play().await;
+    let run = DispatchFixture::of(40).apps(2).pace(10.0, 1).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 39), (Outcome::Forbidden, 1)].into());
     assert!(run.arrived(1).len() <= 4, "{:?}", run.arrived(1));

@@ -2,20 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use super::fake::{Arrival, Carried};
-use super::quota::Quota;
+use super::fake::{FakeArrival, FakeBatchUser};
+use super::quota::TestQuota;
 use super::*;
 use crate::dispatch::BatchSize;
 use crate::outcome::Outcome;
 
 /// How many users each request carried, in their order.
-fn sizes(run: &Played) -> Vec<usize> {
-    let posts: BTreeMap<usize, usize> = run.arrivals.iter().map(|at: &Arrival| (at.post, at.users)).collect();
+fn sizes(run: &FixtureRun) -> Vec<usize> {
+    let posts: BTreeMap<usize, usize> =
+        run.arrivals.iter().map(|at: &FakeArrival| (at.post, at.users)).collect();
     posts.into_values().collect()
 }
 
-fn by(size: u8) -> Stage {
-    Stage::of(200).pace(1_000.0, 200).batch_size(BatchSize::Fixed(size))
+fn by(size: u8) -> DispatchFixture {
+    DispatchFixture::of(200).pace(1_000.0, 200).batch_size(BatchSize::Fixed(size))
 }
 
 #[tokio::test(start_paused = true)]
@@ -31,7 +32,7 @@ async fn a_given_size_fills_requests() {
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_a_second_for_more_users_and_not_longer() {
     // Five a second: a request of five each second.
-    let run = Stage::of(50).pace(5.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
+    let run = DispatchFixture::of(50).pace(5.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
     let sizes = sizes(&run);
     assert_eq!(sizes[0], 20);
     assert!(sizes[1..].iter().all(|size| (5..=6).contains(size)), "{sizes:?}");
@@ -41,20 +42,20 @@ async fn a_request_waits_a_second_for_more_users_and_not_longer() {
 /// A full request leaves as soon as it is full: the pace is kept, however small its burst.
 #[tokio::test(start_paused = true)]
 async fn gathering_costs_no_pace() {
-    let run = Stage::of(2_000).pace(100.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
+    let run = DispatchFixture::of(2_000).pace(100.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
     assert!(run.took < seconds(21.0), "{:?}", run.took);
     assert_eq!(sizes(&run), [20; 100]);
     // Where no more can ever leave at once, nobody waits for more.
-    let run = Stage::of(200).pace(20.0, 1).batch_size(BatchSize::Fixed(20)).play().await;
+    let run = DispatchFixture::of(200).pace(20.0, 1).batch_size(BatchSize::Fixed(20)).play().await;
     assert!(run.took < seconds(11.0), "{:?}", run.took);
 }
 
 #[tokio::test(start_paused = true)]
 async fn auto_sends_one_by_one_as_long_as_places_suffice() {
-    let run = Stage::of(500).pace(50.0, 1).batch_size(BatchSize::Auto).play().await;
+    let run = DispatchFixture::of(500).pace(50.0, 1).batch_size(BatchSize::Auto).play().await;
     assert!(run.all_revoked() && sizes(&run).iter().all(|size| *size == 1));
     // Six places carry six a second one by one; the burst allows ten in each request.
-    let stage = Stage::of(2_000).pace(100.0, 10).jobs(6).latency(1.0).batch_size(BatchSize::Auto);
+    let stage = DispatchFixture::of(2_000).pace(100.0, 10).jobs(6).latency(1.0).batch_size(BatchSize::Auto);
     let run = stage.play().await;
     assert!(run.all_revoked() && run.took < seconds(45.0), "{:?}", run.took);
     assert!(sizes(&run).len() < 400);
@@ -62,13 +63,13 @@ async fn auto_sends_one_by_one_as_long_as_places_suffice() {
 
 #[tokio::test(start_paused = true)]
 async fn each_part_goes_its_own_way() {
-    let script = |seen: Seen| match (seen.user % 10, seen.attempt) {
-        (1, _) => React::gone(),
-        (2, 1) => React::status(503),
-        (3, 1) => React::throttled(3),
-        (4, _) => React::status(400),
-        (5, 1) => React::status(401),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match (seen.user % 10, seen.attempt) {
+        (1, _) => FakeReaction::gone(),
+        (2, 1) => FakeReaction::status(503),
+        (3, 1) => FakeReaction::throttled(3),
+        (4, _) => FakeReaction::status(400),
+        (5, 1) => FakeReaction::status(401),
+        _ => FakeReaction::done(),
     };
     let run = by(20).script(script).play().await;
     let expected = [(Outcome::Revoked, 160), (Outcome::NotFound, 20), (Outcome::Rejected, 20)];
@@ -78,8 +79,9 @@ async fn each_part_goes_its_own_way() {
 
 #[tokio::test(start_paused = true)]
 async fn whoever_was_in_a_refused_batch_goes_alone() {
-    let run =
-        by(20).jobs(1).batches(|batch| if batch.nth == 2 { Carried::Refused(400) } else { Carried::Parts });
+    let run = by(20)
+        .jobs(1)
+        .batches(|batch| if batch.nth == 2 { FakeBatchUser::Refused(400) } else { FakeBatchUser::Parts });
     let run = run.retries(0).play().await;
     assert!(run.all_revoked());
     let sizes = sizes(&run);
@@ -89,15 +91,16 @@ async fn whoever_was_in_a_refused_batch_goes_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn three_refusals_in_a_row_end_batches() {
-    let run = by(20).jobs(1).batches(|_| Carried::Refused(405)).retries(0).play().await;
+    let run = by(20).jobs(1).batches(|_| FakeBatchUser::Refused(405)).retries(0).play().await;
     assert!(run.all_revoked());
     assert_eq!(sizes(&run).iter().filter(|size| **size > 1).count(), 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_that_was_too_large_is_halved() {
-    let script =
-        |batch: super::fake::Batch| if batch.users > 6 { Carried::Refused(413) } else { Carried::Parts };
+    let script = |batch: super::fake::FakeBatch| {
+        if batch.users > 6 { FakeBatchUser::Refused(413) } else { FakeBatchUser::Parts }
+    };
     let run = by(20).jobs(1).batches(script).play().await;
     assert!(run.all_revoked());
     let sizes = sizes(&run);
@@ -107,26 +110,36 @@ async fn a_batch_that_was_too_large_is_halved() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_is_lost_where_an_answer_says_too_little() {
-    let run =
-        by(20).batches(|batch| if batch.nth <= 3 { Carried::Few(13) } else { Carried::Parts }).play().await;
+    let run = by(20)
+        .batches(|batch| if batch.nth <= 3 { FakeBatchUser::Few(13) } else { FakeBatchUser::Parts })
+        .play()
+        .await;
     assert!(run.all_revoked(), "{:?}", run.outcomes());
     assert_eq!(run.arrivals.len(), 200 + 3 * 7);
-    let run = by(20).batches(|_| Carried::Few(13)).retries(0).play().await;
+    let run = by(20).batches(|_| FakeBatchUser::Few(13)).retries(0).play().await;
     assert_eq!(run.outcomes()[&Outcome::Failed], 70);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_breaks_down_leaves_all_its_users_in_doubt() {
-    let run =
-        by(20).batches(|batch| if batch.nth == 4 { Carried::Panics } else { Carried::Parts }).play().await;
+    let run = by(20)
+        .batches(|batch| if batch.nth == 4 { FakeBatchUser::Panics } else { FakeBatchUser::Parts })
+        .play()
+        .await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 180), (Outcome::InDoubt, 20)].into());
     assert_eq!(run.arrivals.len(), 200);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_is_one_user_and_waits_for_none() {
-    let script = |seen: Seen| if seen.nth == 30 { React::throttled(20) } else { React::done() };
-    let run = Stage::of(400).pace(100.0, 100).batch_size(BatchSize::Fixed(20)).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.nth == 30 { FakeReaction::throttled(20) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(400)
+        .pace(100.0, 100)
+        .batch_size(BatchSize::Fixed(20))
+        .script(script)
+        .play()
+        .await;
     assert!(run.all_revoked());
     let probe = run.arrivals.iter().find(|arrival| arrival.at() > seconds(15.0)).unwrap();
     assert_eq!((probe.users, probe.at()), (1, run.arrivals[29].answered.unwrap() + seconds(20.0)));
@@ -135,7 +148,7 @@ async fn a_probe_is_one_user_and_waits_for_none() {
 #[tokio::test(start_paused = true)]
 async fn batches_keep_a_quota() {
     for (size, latency) in [(20, 0.05), (20, 0.08), (20, 0.25), (5, 0.08), (5, 0.6)] {
-        let stage = Stage::of(6_000).auto().auto_jobs().quota(Quota::bucket(3_000.0, 150.0));
+        let stage = DispatchFixture::of(6_000).auto().auto_jobs().quota(TestQuota::bucket(3_000.0, 150.0));
         let run = stage.batch_size(BatchSize::Fixed(size)).latency(latency).play().await;
         assert!(run.all_revoked());
         // Half a percent.
@@ -148,8 +161,10 @@ async fn batches_keep_a_quota() {
 #[tokio::test(start_paused = true)]
 async fn an_early_429_does_not_bring_batches_down_to_one_user_a_second() {
     for size in [2, 5, 20] {
-        let script = |seen: Seen| if seen.nth == 1 { React::throttled(1) } else { React::done() };
-        let run = Stage::of(400).auto().batch_size(BatchSize::Fixed(size)).script(script).play().await;
+        let script =
+            |seen: SeenRequest| if seen.nth == 1 { FakeReaction::throttled(1) } else { FakeReaction::done() };
+        let run =
+            DispatchFixture::of(400).auto().batch_size(BatchSize::Fixed(size)).script(script).play().await;
         assert!(run.all_revoked());
         assert!(run.took < seconds(40.0), "{size}: {:?}", run.took);
     }

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::fake::{Arrival, Place};
-use super::stage::{NEVER, Played, seconds};
-use crate::event::{Event, Order, Stop};
+use super::fake::{FakeArrival, FakePlace};
+use super::stage::{FixtureRun, NEVER, seconds};
+use crate::event::{Event, StopReason, TargetNo};
 use crate::outcome::Outcome;
 
-impl Played {
+impl FixtureRun {
     /// What must hold in every run.
     pub(super) fn check(&self) {
         self.check_journal();
@@ -44,15 +44,15 @@ impl Played {
 
     /// Whoever was sent has one outcome, which is what the last answer said; the others have none.
     fn check_outcomes(&self) {
-        let mut outcomes: BTreeMap<Order, Outcome> = BTreeMap::new();
+        let mut outcomes: BTreeMap<TargetNo, Outcome> = BTreeMap::new();
         for settled in self.settled() {
             let twice = outcomes.insert(settled.target, settled.outcome);
             assert_eq!(twice, None, "{} settled twice", settled.target);
         }
-        let mut last: BTreeMap<Order, &Arrival> = BTreeMap::new();
+        let mut last: BTreeMap<TargetNo, &FakeArrival> = BTreeMap::new();
         for arrival in &self.arrivals {
             let before = last.insert(arrival.seen.user, arrival);
-            assert!(!before.is_some_and(Arrival::is_done), "{} revoked twice", arrival.seen.user);
+            assert!(!before.is_some_and(FakeArrival::is_done), "{} revoked twice", arrival.seen.user);
         }
         assert!(outcomes.keys().eq(last.keys()), "sent and without outcome, or the other way round");
         for (user, outcome) in &outcomes {
@@ -61,7 +61,7 @@ impl Played {
             assert_eq!(*outcome == Outcome::ThrottledOut, last[user].is_throttled(), "{user} is {outcome}");
         }
         if self.stop().is_none() {
-            let ends = |user: &&Order| self.finished.tenants[self.tenant_of(**user)].is_none();
+            let ends = |user: &&TargetNo| self.finished.tenants[self.tenant_of(**user)].is_none();
             let missing = self.asked.iter().filter(ends).find(|user| !outcomes.contains_key(*user));
             assert_eq!(missing, None, "some have no outcome");
         }
@@ -84,7 +84,7 @@ impl Played {
     }
 
     /// Why the run stopped, or one of its tenants.
-    fn stopping(&self, of: Option<u32>) -> Option<&Stop> {
+    fn stopping(&self, of: Option<u32>) -> Option<&StopReason> {
         self.journal.iter().find_map(|event| match event {
             Event::Stopping { why, tenant, .. } if *tenant == of => Some(why),
             _ => None,
@@ -94,24 +94,24 @@ impl Played {
     /// Each limit has a gate of its own: an app's in a tenant, a tenant's, an app's over all tenants.
     fn check_gates(&self) {
         for tenant in 0..self.tenants {
-            let its = |arrival: &Arrival| arrival.seen.place.tenant == tenant;
+            let its = |arrival: &FakeArrival| arrival.seen.place.tenant == tenant;
             self.check_gate(its, |scope| scope == "Tenant");
             for app in 0..self.apps {
-                let its = |arrival: &Arrival| arrival.seen.place == (Place { tenant, app });
+                let its = |arrival: &FakeArrival| arrival.seen.place == (FakePlace { tenant, app });
                 let single = self.tenants == 1;
                 let closes = |scope: &str| scope != "Tenant" && (scope != "Application" || single);
                 self.check_gate(its, closes);
             }
         }
         for app in 0..self.apps {
-            let its = |arrival: &Arrival| arrival.seen.place.app == app;
+            let its = |arrival: &FakeArrival| arrival.seen.place.app == app;
             self.check_gate(its, |scope| self.tenants > 1 && scope == "Application");
         }
     }
 
     /// The third 429 in turn of one user, and those behind it: they may be the user's own, and then hold nobody else.
     fn own_throttles(&self) -> HashSet<Uuid> {
-        let mut rows: BTreeMap<Order, u32> = BTreeMap::new();
+        let mut rows: BTreeMap<TargetNo, u32> = BTreeMap::new();
         let mut own = HashSet::new();
         for arrival in &self.arrivals {
             let row = rows.entry(arrival.seen.user).or_default();
@@ -130,8 +130,8 @@ impl Played {
     }
 
     /// From a 429's answer to its instant nothing arrives; then one probe, and nothing beside it.
-    fn check_gate(&self, its: impl Fn(&Arrival) -> bool, closes: impl Fn(&str) -> bool) {
-        let arrivals: Vec<&Arrival> = self.arrivals.iter().filter(|arrival| its(arrival)).collect();
+    fn check_gate(&self, its: impl Fn(&FakeArrival) -> bool, closes: impl Fn(&str) -> bool) {
+        let arrivals: Vec<&FakeArrival> = self.arrivals.iter().filter(|arrival| its(arrival)).collect();
         let own = self.own_throttles();
         let throttled = arrivals.iter().filter(|arrival| arrival.is_throttled() && closes(arrival.scope()));
         let throttled = throttled.filter(|arrival| !own.contains(&arrival.id));

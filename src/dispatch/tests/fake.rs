@@ -9,26 +9,28 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
-use super::quota::Quota;
-use crate::event::{Event, Order};
-use crate::graph::{Answer, Body, Graph, Loss, Lost, Reply, Request, Response};
+use super::quota::TestQuota;
+use crate::event::{Event, TargetNo};
+use crate::graph::{
+    BatchAnswer, BatchRequest, ConnectionLoss, ErrorBody, Graph, HttpResponse, LossKind, UserReply,
+};
 use crate::identity::{SignInError, TokenAge, TokenState};
 
 /// A tenant and an app there, counted from 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Place {
+pub(super) struct FakePlace {
     pub(super) tenant: usize,
     pub(super) app: usize,
 }
 
 /// What the script sees of a request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
+pub(super) struct SeenRequest {
     /// Since the run's start.
     pub(super) at: Duration,
-    pub(super) user: Order,
+    pub(super) user: TargetNo,
     /// Where it came, and from which app; both from 0.
-    pub(super) place: Place,
+    pub(super) place: FakePlace,
     /// Which request for this user, from 1.
     pub(super) attempt: u32,
     /// Which request of all, from 1.
@@ -40,76 +42,83 @@ pub(super) struct Seen {
 
 /// What the fake does with a request.
 #[derive(Clone, Debug)]
-pub(super) struct React {
+pub(super) struct FakeReaction {
     /// None: it breaks down.
-    pub(super) reply: Option<Reply>,
+    pub(super) reply: Option<UserReply>,
     /// None: after the stage's latency.
     pub(super) after: Option<Duration>,
 }
 
-impl React {
-    pub(super) fn done() -> React {
-        React::response(Response { status: 204, request_id: Some("an-id".to_owned()), ..Response::default() })
+impl FakeReaction {
+    pub(super) fn done() -> FakeReaction {
+        FakeReaction::response(HttpResponse {
+            status: 204,
+            request_id: Some("an-id".to_owned()),
+            ..HttpResponse::default()
+        })
     }
 
-    pub(super) fn status(status: u16) -> React {
-        React::response(Response { status, ..Response::default() })
+    pub(super) fn status(status: u16) -> FakeReaction {
+        FakeReaction::response(HttpResponse { status, ..HttpResponse::default() })
     }
 
-    pub(super) fn gone() -> React {
-        let body = Body::Error { code: "Request_ResourceNotFound".to_owned(), message: String::new() };
-        React::response(Response { status: 404, body, ..Response::default() })
+    pub(super) fn gone() -> FakeReaction {
+        let body = ErrorBody::Error { code: "Request_ResourceNotFound".to_owned(), message: String::new() };
+        FakeReaction::response(HttpResponse { status: 404, body, ..HttpResponse::default() })
     }
 
-    pub(super) fn throttled(retry_after: impl Into<Option<u64>>) -> React {
+    pub(super) fn throttled(retry_after: impl Into<Option<u64>>) -> FakeReaction {
         let retry_after = retry_after.into().map(Duration::from_secs);
-        React::response(Response { status: 429, retry_after, ..Response::default() })
+        FakeReaction::response(HttpResponse { status: 429, retry_after, ..HttpResponse::default() })
     }
 
     /// A 429 of one of Graph's limits.
-    pub(super) fn throttled_by(scope: &str, retry_after: u64) -> React {
+    pub(super) fn throttled_by(scope: &str, retry_after: u64) -> FakeReaction {
         let scope = Some(format!("{scope}/ReadWrite/someone"));
-        React::throttled(retry_after).with(|response| response.throttle_scope = scope)
+        FakeReaction::throttled(retry_after).with(|response| response.throttle_scope = scope)
     }
 
-    pub(super) fn unbatched(status: u16) -> React {
-        let response = Response { status, ..Response::default() };
-        React { reply: Some(Reply::Unbatched(Box::new(response))), after: None }
+    pub(super) fn unbatched(status: u16) -> FakeReaction {
+        let response = HttpResponse { status, ..HttpResponse::default() };
+        FakeReaction { reply: Some(UserReply::Unbatched(Box::new(response))), after: None }
     }
 
-    pub(super) fn lost(how: Loss) -> React {
-        React { reply: Some(Reply::Lost(Lost { how, detail: String::new() })), after: None }
+    pub(super) fn lost(how: LossKind) -> FakeReaction {
+        FakeReaction {
+            reply: Some(UserReply::Lost(ConnectionLoss { how, detail: String::new() })),
+            after: None,
+        }
     }
 
-    pub(super) fn panic() -> React {
-        React { reply: None, after: None }
+    pub(super) fn panic() -> FakeReaction {
+        FakeReaction { reply: None, after: None }
     }
 
-    pub(super) fn challenge(claims: &str) -> React {
+    pub(super) fn challenge(claims: &str) -> FakeReaction {
         let claims = Some(claims.to_owned());
-        React::response(Response { status: 401, claims, ..Response::default() })
+        FakeReaction::response(HttpResponse { status: 401, claims, ..HttpResponse::default() })
     }
 
-    pub(super) fn response(response: Response) -> React {
-        React { reply: Some(Reply::Response(Box::new(response))), after: None }
+    pub(super) fn response(response: HttpResponse) -> FakeReaction {
+        FakeReaction { reply: Some(UserReply::Response(Box::new(response))), after: None }
     }
 
     /// Changes the response.
-    pub(super) fn with(mut self, change: impl FnOnce(&mut Response)) -> React {
-        if let Some(Reply::Response(response)) = &mut self.reply {
+    pub(super) fn with(mut self, change: impl FnOnce(&mut HttpResponse)) -> FakeReaction {
+        if let Some(UserReply::Response(response)) = &mut self.reply {
             change(response);
         }
         self
     }
 
-    pub(super) fn after(mut self, time: Duration) -> React {
+    pub(super) fn after(mut self, time: Duration) -> FakeReaction {
         self.after = Some(time);
         self
     }
 
     fn status_of(&self) -> Option<u16> {
         match &self.reply {
-            Some(Reply::Response(response)) => Some(response.status),
+            Some(UserReply::Response(response)) => Some(response.status),
             _ => None,
         }
     }
@@ -117,24 +126,24 @@ impl React {
 
 /// A request as the server saw it.
 #[derive(Clone, Debug)]
-pub(super) struct Arrival {
-    pub(super) seen: Seen,
+pub(super) struct FakeArrival {
+    pub(super) seen: SeenRequest,
     /// Which HTTP request of all, and with how many users.
     pub(super) post: usize,
     pub(super) users: usize,
     pub(super) id: Uuid,
-    pub(super) react: React,
+    pub(super) react: FakeReaction,
     pub(super) answered: Option<Duration>,
 }
 
-impl Arrival {
+impl FakeArrival {
     pub(super) fn at(&self) -> Duration {
         self.seen.at
     }
 
     pub(super) fn is_done(&self) -> bool {
         match &self.react.reply {
-            Some(Reply::Response(response)) => response.status == 204 && response.request_id.is_some(),
+            Some(UserReply::Response(response)) => response.status == 204 && response.request_id.is_some(),
             _ => false,
         }
     }
@@ -145,13 +154,13 @@ impl Arrival {
 
     /// Whether an answer comes to this user itself.
     pub(super) fn is_answered(&self) -> bool {
-        matches!(self.react.reply, Some(Reply::Response(_)))
+        matches!(self.react.reply, Some(UserReply::Response(_)))
     }
 
     /// The first word of `x-ms-throttle-scope`.
     pub(super) fn scope(&self) -> &str {
         let scope = match &self.react.reply {
-            Some(Reply::Response(response)) => response.throttle_scope.as_deref(),
+            Some(UserReply::Response(response)) => response.throttle_scope.as_deref(),
             _ => None,
         };
         scope.and_then(|scope| scope.split('/').next()).unwrap_or("Tenant_Application")
@@ -159,7 +168,7 @@ impl Arrival {
 
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match &self.react.reply {
-            Some(Reply::Response(response)) => response.retry_after,
+            Some(UserReply::Response(response)) => response.retry_after,
             _ => None,
         }
     }
@@ -167,20 +176,20 @@ impl Arrival {
 
 /// A call for a new token.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Renewal {
+pub(super) struct FakeRenewal {
     pub(super) at: Duration,
-    pub(super) place: Place,
+    pub(super) place: FakePlace,
     pub(super) stale: u64,
     pub(super) claims: Option<String>,
 }
 
-pub(super) type Script = Box<dyn Fn(Seen) -> React + Send + Sync>;
-pub(super) type RenewScript = Box<dyn Fn(Place, usize) -> Result<(), SignInError> + Send + Sync>;
-pub(super) type BatchScript = Box<dyn Fn(Batch) -> Carried + Send + Sync>;
+pub(super) type Script = Box<dyn Fn(SeenRequest) -> FakeReaction + Send + Sync>;
+pub(super) type RenewScript = Box<dyn Fn(FakePlace, usize) -> Result<(), SignInError> + Send + Sync>;
+pub(super) type BatchScript = Box<dyn Fn(FakeBatch) -> FakeBatchUser + Send + Sync>;
 
 /// What the script sees of a batch.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Batch {
+pub(super) struct FakeBatch {
     /// Which batch of all, from 1.
     pub(super) nth: usize,
     pub(super) users: usize,
@@ -188,7 +197,7 @@ pub(super) struct Batch {
 
 /// What becomes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Carried {
+pub(super) enum FakeBatchUser {
     /// Each part is answered by itself.
     Parts,
     /// It is refused as a whole, with this status.
@@ -200,11 +209,11 @@ pub(super) enum Carried {
 }
 
 /// What the fake is told to be.
-pub(super) struct Plot {
+pub(super) struct FakePlan {
     pub(super) script: Script,
     pub(super) batch: BatchScript,
     /// Of each app in each tenant; of each tenant; of each app.
-    pub(super) quotas: [Option<Quota>; 3],
+    pub(super) quotas: [Option<TestQuota>; 3],
     pub(super) latency: Duration,
     /// After how long a token ages, and ends.
     pub(super) ages: Option<(Duration, Duration)>,
@@ -213,52 +222,52 @@ pub(super) struct Plot {
     pub(super) renew_takes: Duration,
 }
 
-pub(super) struct Fake {
+pub(super) struct FakeGraph {
     began: Instant,
-    plot: Plot,
-    journal: Arc<Mutex<Tail>>,
-    state: Mutex<State>,
+    plot: FakePlan,
+    journal: Arc<Mutex<FakeTail>>,
+    state: Mutex<FakeState>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct State {
-    pub(super) arrivals: Vec<Arrival>,
+pub(super) struct FakeState {
+    pub(super) arrivals: Vec<FakeArrival>,
     /// HTTP requests, in any one tenant.
     pub(super) most_in_flight: usize,
-    pub(super) renewals: Vec<Renewal>,
+    pub(super) renewals: Vec<FakeRenewal>,
     posts: usize,
     batches: usize,
     in_flight: HashMap<usize, usize>,
-    attempts: HashMap<Order, u32>,
-    quotas: [HashMap<Place, Quota>; 3],
+    attempts: HashMap<TargetNo, u32>,
+    quotas: [HashMap<FakePlace, TestQuota>; 3],
     /// Serial of each token, and since when there is one; 1 from the start.
-    tokens: HashMap<Place, (u64, Instant)>,
+    tokens: HashMap<FakePlace, (u64, Instant)>,
 }
 
-impl Fake {
-    pub(super) fn new(plot: Plot, journal: Arc<Mutex<Tail>>) -> Fake {
-        Fake { began: Instant::now(), plot, journal, state: Mutex::default() }
+impl FakeGraph {
+    pub(super) fn new(plot: FakePlan, journal: Arc<Mutex<FakeTail>>) -> FakeGraph {
+        FakeGraph { began: Instant::now(), plot, journal, state: Mutex::default() }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, FakeState> {
         self.state.lock().unwrap()
     }
 
-    fn token_of(&self, state: &State, place: Place) -> (u64, Instant) {
+    fn token_of(&self, state: &FakeState, place: FakePlace) -> (u64, Instant) {
         state.tokens.get(&place).copied().unwrap_or((1, self.began))
     }
 
     /// Notes an HTTP request, and decides what becomes of each part. Returns their indices.
-    fn arrive(&self, place: Place, requests: &[Request]) -> Vec<(usize, React, u64)> {
+    fn arrive(&self, place: FakePlace, requests: &[BatchRequest]) -> Vec<(usize, FakeReaction, u64)> {
         let carried = if requests.len() > 1 {
             let nth = {
                 let mut state = self.state();
                 state.batches += 1;
                 state.batches
             };
-            (self.plot.batch)(Batch { nth, users: requests.len() })
+            (self.plot.batch)(FakeBatch { nth, users: requests.len() })
         } else {
-            Carried::Parts
+            FakeBatchUser::Parts
         };
         let mut state = self.state();
         state.posts += 1;
@@ -284,22 +293,22 @@ impl Fake {
 
     fn arrive_part(
         &self,
-        place: Place,
-        request: &Request,
+        place: FakePlace,
+        request: &BatchRequest,
         users: usize,
         index: usize,
-        carried: Carried,
-    ) -> (usize, React, u64) {
+        carried: FakeBatchUser,
+    ) -> (usize, FakeReaction, u64) {
         assert!(
             self.journal.lock().unwrap().has_sent(request.client_request_id),
             "sent without a `sent` line"
         );
         let mut state = self.state();
         let user = request.user.to_string();
-        let user: Order = user.trim_start_matches('u').split('@').next().unwrap().parse().unwrap();
+        let user: TargetNo = user.trim_start_matches('u').split('@').next().unwrap().parse().unwrap();
         let attempt = state.attempts.entry(user).or_default();
         *attempt += 1;
-        let seen = Seen {
+        let seen = SeenRequest {
             at: self.began.elapsed(),
             user,
             place,
@@ -309,36 +318,38 @@ impl Fake {
             new_connection: request.new_connection,
         };
         let react = match carried {
-            Carried::Refused(status) => React::unbatched(status),
-            Carried::Few(few) if index >= few => React::lost(Loss::Broken),
-            Carried::Panics => React::panic(),
-            Carried::Parts | Carried::Few(_) => match self.throttles(&mut state, place, seen.at) {
-                Some(react) => react,
-                None => (self.plot.script)(seen),
-            },
+            FakeBatchUser::Refused(status) => FakeReaction::unbatched(status),
+            FakeBatchUser::Few(few) if index >= few => FakeReaction::lost(LossKind::Broken),
+            FakeBatchUser::Panics => FakeReaction::panic(),
+            FakeBatchUser::Parts | FakeBatchUser::Few(_) => {
+                match self.throttles(&mut state, place, seen.at) {
+                    Some(react) => react,
+                    None => (self.plot.script)(seen),
+                }
+            }
         };
         let (post, id) = (state.posts, request.client_request_id);
-        state.arrivals.push(Arrival { seen, post, users, id, react: react.clone(), answered: None });
+        state.arrivals.push(FakeArrival { seen, post, users, id, react: react.clone(), answered: None });
         (seen.nth - 1, react, seen.token)
     }
 
     /// Takes from all quotas that bind here; a request that one refuses takes nothing from the others.
-    fn throttles(&self, state: &mut State, place: Place, at: Duration) -> Option<React> {
-        let of_tenant = Place { tenant: place.tenant, app: usize::MAX };
-        let of_app = Place { tenant: usize::MAX, app: place.app };
+    fn throttles(&self, state: &mut FakeState, place: FakePlace, at: Duration) -> Option<FakeReaction> {
+        let of_tenant = FakePlace { tenant: place.tenant, app: usize::MAX };
+        let of_app = FakePlace { tenant: usize::MAX, app: place.app };
         let scopes = [(place, "Tenant_Application"), (of_tenant, "Tenant"), (of_app, "Application")];
         for ((quotas, quota), (place, scope)) in state.quotas.iter_mut().zip(self.plot.quotas).zip(scopes) {
             let Some(quota) = quota else { continue };
             if let Err(wait) = quotas.entry(place).or_insert(quota).take(at) {
-                return Some(React::throttled_by(scope, wait.as_secs()));
+                return Some(FakeReaction::throttled_by(scope, wait.as_secs()));
             }
         }
         None
     }
 
-    async fn carry(&self, place: Place, requests: &[Request]) -> Vec<Answer> {
+    async fn carry(&self, place: FakePlace, requests: &[BatchRequest]) -> Vec<BatchAnswer> {
         let arrived = self.arrive(place, requests);
-        let took = |react: &React| react.after.unwrap_or(self.plot.latency);
+        let took = |react: &FakeReaction| react.after.unwrap_or(self.plot.latency);
         sleep(arrived.iter().map(|(_, react, _)| took(react)).max().unwrap_or_default()).await;
         let answered = Some(self.began.elapsed());
         {
@@ -349,10 +360,10 @@ impl Fake {
         let mut answers = Vec::new();
         for (_, react, token) in arrived {
             let Some(reply) = react.reply else { panic!("the worker breaks down, as the script asks") };
-            answers.push(Answer { reply, token });
+            answers.push(BatchAnswer { reply, token });
         }
         // Of a batch's last parts that are lost, nothing is said at all.
-        let silent = |answer: &Answer| matches!(&answer.reply, Reply::Lost(lost) if lost.how == Loss::Broken);
+        let silent = |answer: &BatchAnswer| matches!(&answer.reply, UserReply::Lost(lost) if lost.how == LossKind::Broken);
         while answers.len() > 1 && answers.last().is_some_and(silent) {
             answers.pop();
         }
@@ -361,17 +372,17 @@ impl Fake {
 }
 
 /// An app's way into a tenant.
-pub(super) struct Door {
-    pub(super) fake: Arc<Fake>,
-    pub(super) place: Place,
+pub(super) struct FakeLimit {
+    pub(super) fake: Arc<FakeGraph>,
+    pub(super) place: FakePlace,
 }
 
-impl Graph for Door {
-    async fn revoke(&self, request: Request) -> Answer {
+impl Graph for FakeLimit {
+    async fn revoke(&self, request: BatchRequest) -> BatchAnswer {
         self.fake.carry(self.place, &[request]).await.remove(0)
     }
 
-    async fn revoke_batch(&self, requests: Vec<Request>) -> Vec<Answer> {
+    async fn revoke_batch(&self, requests: Vec<BatchRequest>) -> Vec<BatchAnswer> {
         self.fake.carry(self.place, &requests).await
     }
 
@@ -390,7 +401,7 @@ impl Graph for Door {
         let (fake, place) = (&self.fake, self.place);
         let nth = {
             let mut state = fake.state();
-            state.renewals.push(Renewal { at: fake.began.elapsed(), place, stale, claims });
+            state.renewals.push(FakeRenewal { at: fake.began.elapsed(), place, stale, claims });
             state.renewals.len()
         };
         sleep(fake.plot.renew_takes).await;
@@ -405,20 +416,20 @@ impl Graph for Door {
 
 /// Follows the journal's file as it grows.
 #[derive(Debug, Default)]
-pub(super) struct Tail {
+pub(super) struct FakeTail {
     file: Option<File>,
     torn: Vec<u8>,
     sent: HashSet<Uuid>,
     /// Where each `settled` line ends, in bytes.
-    settled: HashMap<Order, u64>,
+    settled: HashMap<TargetNo, u64>,
     length: u64,
     pub(super) events: Vec<Event>,
 }
 
-impl Tail {
+impl FakeTail {
     /// None: nothing can be known, and everything is believed.
-    pub(super) fn new(file: Option<File>) -> Tail {
-        Tail { file, ..Tail::default() }
+    pub(super) fn new(file: Option<File>) -> FakeTail {
+        FakeTail { file, ..FakeTail::default() }
     }
 
     pub(super) fn read(&mut self) {
@@ -448,7 +459,7 @@ impl Tail {
     }
 
     /// Whether a target's `settled` line lies within the first bytes, `upto` so many.
-    pub(super) fn has_settled(&mut self, target: Order, upto: u64) -> bool {
+    pub(super) fn has_settled(&mut self, target: TargetNo, upto: u64) -> bool {
         if !self.settled.contains_key(&target) {
             self.read();
         }

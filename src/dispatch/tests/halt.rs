@@ -2,21 +2,23 @@
 
 use super::*;
 use crate::dispatch::BatchSize;
-use crate::event::{Event, Order, Stop};
-use crate::graph::Loss;
+use crate::event::{Event, StopReason, TargetNo};
+use crate::graph::LossKind;
 use crate::outcome::Outcome;
 
 /// Requests that were in flight when the run stopped, or left in that moment.
-fn in_flight_at_stop(run: &Played) -> usize {
+fn in_flight_at_stop(run: &FixtureRun) -> usize {
     let stopped = run.when(|event| matches!(event, Event::Stopping { .. })).unwrap();
     run.arrivals.iter().filter(|arrival| arrival.answered.unwrap() >= stopped).count()
 }
 
 #[tokio::test(start_paused = true)]
 async fn so_many_failures_halt_the_run() {
-    let script = |seen: Seen| if seen.user.is_multiple_of(10) { React::gone() } else { React::done() };
-    let run = Stage::of(1_000).pace(100.0, 10).jobs(20).halt("fail=5").script(script).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Halt { detail }) if detail.contains("fail=5")));
+    let script = |seen: SeenRequest| {
+        if seen.user.is_multiple_of(10) { FakeReaction::gone() } else { FakeReaction::done() }
+    };
+    let run = DispatchFixture::of(1_000).pace(100.0, 10).jobs(20).halt("fail=5").script(script).play().await;
+    assert!(matches!(run.stop(), Some(StopReason::Halt { detail }) if detail.contains("fail=5")));
     // The fiftieth trips it; ten a tenth of a second were in flight behind it.
     assert!((50..=75).contains(&run.arrivals.len()), "{}", run.arrivals.len());
     assert!(in_flight_at_stop(&run) > 0);
@@ -25,33 +27,36 @@ async fn so_many_failures_halt_the_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_share_of_failures_halts_the_run() {
-    let script = |seen: Seen| if seen.user.is_multiple_of(4) { React::gone() } else { React::done() };
-    let halted = Stage::of(1_000).jobs(1).halt("fail=25%").script(script).play().await;
-    assert!(matches!(halted.stop(), Some(Stop::Halt { .. })));
+    let script = |seen: SeenRequest| {
+        if seen.user.is_multiple_of(4) { FakeReaction::gone() } else { FakeReaction::done() }
+    };
+    let halted = DispatchFixture::of(1_000).jobs(1).halt("fail=25%").script(script).play().await;
+    assert!(matches!(halted.stop(), Some(StopReason::Halt { .. })));
     assert_eq!(halted.arrivals.len(), 20);
-    let passes = Stage::of(1_000).jobs(1).halt("fail=26%").script(script).play().await;
+    let passes = DispatchFixture::of(1_000).jobs(1).halt("fail=26%").script(script).play().await;
     assert_eq!((passes.stop(), passes.arrivals.len()), (None, 1_000));
-    let accepted = Stage::of(1_000).jobs(1).halt("fail=1").accept(Outcome::NotFound).script(script);
+    let accepted = DispatchFixture::of(1_000).jobs(1).halt("fail=1").accept(Outcome::NotFound).script(script);
     assert_eq!(accepted.play().await.stop(), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn twenty_refusals_and_twenty_elsewhere_stop_the_run() {
     for (jobs, batch) in [(1, 1), (8, 1), (4, 20), (64, 1)] {
-        let stage = Stage::of(5_000).jobs(jobs).batch_size(BatchSize::Fixed(batch));
-        let run = stage.script(|_| React::status(403)).play().await;
-        assert!(matches!(run.stop(), Some(Stop::Permission { .. })), "{jobs}");
+        let stage = DispatchFixture::of(5_000).jobs(jobs).batch_size(BatchSize::Fixed(batch));
+        let run = stage.script(|_| FakeReaction::status(403)).play().await;
+        assert!(matches!(run.stop(), Some(StopReason::Permission { .. })), "{jobs}");
         // Those that were in flight when the first were refused come on top.
         let most = 40 + jobs * batch as usize;
         assert!((40..=most).contains(&run.arrivals.len()), "{jobs}: {}", run.arrivals.len());
         assert_eq!(run.outcomes(), [(Outcome::Forbidden, run.arrivals.len())].into());
         // The others lie all over the plan, its last user among them.
-        let mut far: Vec<Order> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
+        let mut far: Vec<TargetNo> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
         far.retain(|user| *user > 1_000);
         assert!(far.len() >= 15 && far.contains(&5_000), "{far:?}");
     }
-    let script = |seen: Seen| if seen.user == 15 { React::done() } else { React::status(403) };
-    let run = Stage::of(500).jobs(8).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.user == 15 { FakeReaction::done() } else { FakeReaction::status(403) };
+    let run = DispatchFixture::of(500).jobs(8).script(script).play().await;
     assert_eq!((run.stop(), run.arrivals.len()), (None, 500));
 }
 
@@ -63,12 +68,13 @@ async fn refused_administrators_keep_nobody_from_being_sent() {
             for (administrators, users) in [(1..=40, 140), (1..=300, 320), (1..=999, 1_000), (2..=900, 1_000)]
             {
                 let range = administrators.clone();
-                let mut stage = Stage::of(users).jobs(jobs).batch_size(BatchSize::Fixed(batch));
+                let mut stage = DispatchFixture::of(users).jobs(jobs).batch_size(BatchSize::Fixed(batch));
                 if known {
                     stage = stage.administrators(administrators.clone());
                 }
-                let refuses = move |seen: Seen| range.contains(&seen.user);
-                let script = move |seen| if refuses(seen) { React::status(403) } else { React::done() };
+                let refuses = move |seen: SeenRequest| range.contains(&seen.user);
+                let script =
+                    move |seen| if refuses(seen) { FakeReaction::status(403) } else { FakeReaction::done() };
                 let run = stage.script(script).play().await;
                 assert_eq!(run.stop(), None, "{known}, {jobs}, {batch}, {administrators:?}");
                 let refused = administrators.count();
@@ -82,7 +88,8 @@ async fn refused_administrators_keep_nobody_from_being_sent() {
 /// Nobody but administrators can be asked, or nobody else is left: each of them is asked.
 #[tokio::test(start_paused = true)]
 async fn administrators_alone_are_all_sent() {
-    let stage = Stage::of(200).jobs(4).administrators(1..=200).script(|_| React::status(403));
+    let stage =
+        DispatchFixture::of(200).jobs(4).administrators(1..=200).script(|_| FakeReaction::status(403));
     let run = stage.play().await;
     assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 200)].into()));
 }
@@ -90,10 +97,11 @@ async fn administrators_alone_are_all_sent() {
 /// Few ordinary users among many administrators: they are asked first, and their refusal counts.
 #[tokio::test(start_paused = true)]
 async fn ordinary_users_are_asked_before_administrators() {
-    let stage = Stage::of(1_000).jobs(1).administrators(1..=997).script(|_| React::status(403));
+    let stage =
+        DispatchFixture::of(1_000).jobs(1).administrators(1..=997).script(|_| FakeReaction::status(403));
     let run = stage.play().await;
-    assert!(matches!(run.stop(), Some(Stop::Permission { .. })));
-    let users: Vec<Order> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
+    assert!(matches!(run.stop(), Some(StopReason::Permission { .. })));
+    let users: Vec<TargetNo> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
     let mut others = users[20..23].to_vec();
     others.sort_unstable();
     assert_eq!((others, users.len()), (vec![998, 999, 1_000], 40));
@@ -101,9 +109,10 @@ async fn ordinary_users_are_asked_before_administrators() {
 
 #[tokio::test(start_paused = true)]
 async fn after_the_proof_the_plans_order_holds_again() {
-    let script = |seen: Seen| if seen.user <= 30 { React::status(403) } else { React::done() };
-    let run = Stage::of(200).jobs(1).script(script).play().await;
-    let users: Vec<Order> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
+    let script =
+        |seen: SeenRequest| if seen.user <= 30 { FakeReaction::status(403) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(200).jobs(1).script(script).play().await;
+    let users: Vec<TargetNo> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
     assert_eq!(users[..20], (1..=20).collect::<Vec<_>>()[..]);
     assert_eq!(users[20], 200);
     assert_eq!(users[21..], (21..=199).collect::<Vec<_>>()[..]);
@@ -112,17 +121,18 @@ async fn after_the_proof_the_plans_order_holds_again() {
 /// A 404 neither proves the permission nor its lack, and a user who has to wait holds up nobody.
 #[tokio::test(start_paused = true)]
 async fn whoever_says_nothing_is_passed_over() {
-    let gone = |seen: Seen| if seen.user <= 20 { React::status(403) } else { React::gone() };
-    let run = Stage::of(500).jobs(8).script(gone).play().await;
+    let gone =
+        |seen: SeenRequest| if seen.user <= 20 { FakeReaction::status(403) } else { FakeReaction::gone() };
+    let run = DispatchFixture::of(500).jobs(8).script(gone).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::NotFound, 480), (Outcome::Forbidden, 20)].into());
-    let script = |seen: Seen| match seen.user {
-        1..=40 => React::status(403),
-        41 => React::done(),
-        _ if seen.attempt > 1 => React::done(),
-        _ => React::status(503).with(|response| response.retry_after = Some(seconds(900.0))),
+    let script = |seen: SeenRequest| match seen.user {
+        1..=40 => FakeReaction::status(403),
+        41 => FakeReaction::done(),
+        _ if seen.attempt > 1 => FakeReaction::done(),
+        _ => FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(900.0))),
     };
-    let run = Stage::of(100).jobs(64).script(script).play().await;
+    let run = DispatchFixture::of(100).jobs(64).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 60), (Outcome::Forbidden, 40)].into());
     assert!(run.arrived(41)[0] < seconds(10.0), "{:?}", run.arrived(41));
@@ -130,27 +140,37 @@ async fn whoever_says_nothing_is_passed_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_of_an_earlier_process_is_proof() {
-    let run = Stage::of(300).jobs(8).permitted(0).script(|_| React::status(403)).play().await;
+    let run =
+        DispatchFixture::of(300).jobs(8).permitted(0).script(|_| FakeReaction::status(403)).play().await;
     assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 300)].into()));
-    let run = Stage::of(300).jobs(8).accept(Outcome::Forbidden).script(|_| React::status(403)).play().await;
+    let run = DispatchFixture::of(300)
+        .jobs(8)
+        .accept(Outcome::Forbidden)
+        .script(|_| FakeReaction::status(403))
+        .play()
+        .await;
     assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 300)].into()));
 }
 
 /// Whoever was begun and not brought to an end keeps the word of the last answer; whoever was never sent has none.
 #[tokio::test(start_paused = true)]
 async fn what_is_cut_short_has_honest_words() {
-    let script = |seen: Seen| match seen.user {
-        1 => React::throttled(1_000).after(seconds(0.4)),
-        2 => React::status(500).after(seconds(0.5)),
-        3 => React::lost(Loss::TimedOut).after(seconds(0.6)),
-        4 => React::lost(Loss::Broken).after(seconds(3.0)),
-        5 => React::done().after(seconds(3.0)),
-        6 => React::status(503).with(|response| response.retry_after = Some(seconds(900.0))),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match seen.user {
+        1 => FakeReaction::throttled(1_000).after(seconds(0.4)),
+        2 => FakeReaction::status(500).after(seconds(0.5)),
+        3 => FakeReaction::lost(LossKind::TimedOut).after(seconds(0.6)),
+        4 => FakeReaction::lost(LossKind::Broken).after(seconds(3.0)),
+        5 => FakeReaction::done().after(seconds(3.0)),
+        6 => FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(900.0))),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(20).pace(100.0, 10).jobs(6).script(script).interrupt(seconds(2.0), Stop::Interrupted);
+    let run = DispatchFixture::of(20)
+        .pace(100.0, 10)
+        .jobs(6)
+        .script(script)
+        .interrupt(seconds(2.0), StopReason::Interrupted);
     let run = run.play().await;
-    assert_eq!(run.stop(), Some(&Stop::Interrupted));
+    assert_eq!(run.stop(), Some(&StopReason::Interrupted));
     let words: Vec<_> = (1..=6).map(|user| run.outcome(user).unwrap()).collect();
     use Outcome::{Failed, InDoubt, Revoked, ThrottledOut};
     assert_eq!(words, [ThrottledOut, Failed, InDoubt, Failed, Revoked, Failed]);
@@ -162,9 +182,9 @@ async fn what_is_cut_short_has_honest_words() {
 
 #[tokio::test(start_paused = true)]
 async fn the_deadline_ends_the_sending_and_waits_for_answers() {
-    let script = |_| React::done().after(seconds(3.0));
-    let run = Stage::of(1_000).pace(10.0, 1).script(script).deadline(seconds(10.0)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    let script = |_| FakeReaction::done().after(seconds(3.0));
+    let run = DispatchFixture::of(1_000).pace(10.0, 1).script(script).deadline(seconds(10.0)).play().await;
+    assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert!((100..=101).contains(&run.arrivals.len()), "{}", run.arrivals.len());
     assert!(run.arrivals.iter().all(|arrival| arrival.at() <= seconds(10.0)));
     assert_eq!(run.outcomes(), [(Outcome::Revoked, run.arrivals.len())].into());
@@ -173,53 +193,57 @@ async fn the_deadline_ends_the_sending_and_waits_for_answers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_gate_closed_beyond_the_deadline_ends_the_run_at_once() {
-    let script = |seen: Seen| if seen.user == 5 { React::throttled(600) } else { React::done() };
-    let run = Stage::of(100).pace(10.0, 1).script(script).deadline(seconds(300.0)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    let script =
+        |seen: SeenRequest| if seen.user == 5 { FakeReaction::throttled(600) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(100).pace(10.0, 1).script(script).deadline(seconds(300.0)).play().await;
+    assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert!(run.took < seconds(1.0), "{:?}", run.took);
     assert_eq!(run.outcome(5), Some(Outcome::ThrottledOut));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_beyond_the_deadline_keeps_its_word() {
-    let script = |seen: Seen| {
-        let later = React::status(503).with(|response| response.retry_after = Some(seconds(600.0)));
-        if seen.user == 5 { later } else { React::done() }
+    let script = |seen: SeenRequest| {
+        let later = FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(600.0)));
+        if seen.user == 5 { later } else { FakeReaction::done() }
     };
-    let run = Stage::of(10).script(script).deadline(seconds(300.0)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    let run = DispatchFixture::of(10).script(script).deadline(seconds(300.0)).play().await;
+    assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 9), (Outcome::Failed, 1)].into());
     assert_eq!(run.took, seconds(300.0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_with_nothing_left_to_send_is_no_stop() {
-    let slow = |_| React::done().after(seconds(30.0));
-    let run = Stage::of(5).script(slow).deadline(seconds(10.0)).play().await;
+    let slow = |_| FakeReaction::done().after(seconds(30.0));
+    let run = DispatchFixture::of(5).script(slow).deadline(seconds(10.0)).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     assert_eq!(run.took.as_secs(), 30);
     // It still holds for whoever would have to be sent again.
-    let script =
-        |seen: Seen| if seen.user == 2 { React::status(500).after(seconds(20.0)) } else { React::done() };
-    let run = Stage::of(5).script(script).deadline(seconds(10.0)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    let script = |seen: SeenRequest| {
+        if seen.user == 2 { FakeReaction::status(500).after(seconds(20.0)) } else { FakeReaction::done() }
+    };
+    let run = DispatchFixture::of(5).script(script).deadline(seconds(10.0)).play().await;
+    assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert_eq!((run.outcome(2), run.arrivals.len()), (Some(Outcome::Failed), 5));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_ends_the_sending_anywhere() {
     // In the middle of the work, while the gate is closed, while all wait for a retry, and during the first burst.
-    let scripts: [fn(Seen) -> React; 4] = [
-        |_| React::done(),
-        |seen| if seen.nth == 20 { React::throttled(3_600) } else { React::done() },
-        |_| React::status(503).with(|response| response.retry_after = Some(seconds(3_600.0))),
-        |_| React::done().after(seconds(4.0)),
+    let scripts: [fn(SeenRequest) -> FakeReaction; 4] = [
+        |_| FakeReaction::done(),
+        |seen| if seen.nth == 20 { FakeReaction::throttled(3_600) } else { FakeReaction::done() },
+        |_| FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(3_600.0))),
+        |_| FakeReaction::done().after(seconds(4.0)),
     ];
     for (index, script) in scripts.into_iter().enumerate() {
-        let stage = Stage::of(500).pace(100.0, 10).script(script);
-        let run = stage.interrupt(seconds(2.0), Stop::Terminated).interrupt(seconds(2.5), Stop::Interrupted);
+        let stage = DispatchFixture::of(500).pace(100.0, 10).script(script);
+        let run = stage
+            .interrupt(seconds(2.0), StopReason::Terminated)
+            .interrupt(seconds(2.5), StopReason::Interrupted);
         let run = run.play().await;
-        assert_eq!(run.stop(), Some(&Stop::Terminated), "{index}: the first reason holds");
+        assert_eq!(run.stop(), Some(&StopReason::Terminated), "{index}: the first reason holds");
         let ends = if index == 3 { 4.0..=6.0 } else { 2.0..=2.2 };
         assert!(ends.contains(&run.took.as_secs_f64()), "{index}: {:?}", run.took);
         assert!(run.arrivals.len() < 500);

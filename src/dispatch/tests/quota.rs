@@ -4,35 +4,35 @@ use std::time::Duration;
 
 /// How many requests pass.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Quota {
+pub(super) enum TestQuota {
     /// A bucket that starts full. Where it is strict, throttled requests take from it as well.
     Bucket { size: f64, per_second: f64, level: f64, filled: f64, strict: bool },
     /// So many in each window; windows follow one another from the start. Throttled requests count.
     Window { size: u32, seconds: f64, window: u64, used: u32 },
 }
 
-impl Quota {
+impl TestQuota {
     /// `size` requests at once, and again within `seconds`.
-    pub(super) fn bucket(size: f64, seconds: f64) -> Quota {
-        Quota::Bucket { size, per_second: size / seconds, level: size, filled: 0.0, strict: false }
+    pub(super) fn bucket(size: f64, seconds: f64) -> TestQuota {
+        TestQuota::Bucket { size, per_second: size / seconds, level: size, filled: 0.0, strict: false }
     }
 
-    pub(super) fn strict_bucket(size: f64, seconds: f64) -> Quota {
-        Quota::Bucket { size, per_second: size / seconds, level: size, filled: 0.0, strict: true }
+    pub(super) fn strict_bucket(size: f64, seconds: f64) -> TestQuota {
+        TestQuota::Bucket { size, per_second: size / seconds, level: size, filled: 0.0, strict: true }
     }
 
-    pub(super) fn window(size: u32, seconds: f64) -> Quota {
-        Quota::Window { size, seconds, window: 0, used: 0 }
+    pub(super) fn window(size: u32, seconds: f64) -> TestQuota {
+        TestQuota::Window { size, seconds, window: 0, used: 0 }
     }
 
     /// Half of it belongs to somebody else's work, which never rests.
-    pub(super) fn half_eaten(self) -> Quota {
+    pub(super) fn half_eaten(self) -> TestQuota {
         match self {
-            Quota::Bucket { size, per_second, level, filled, strict } => {
-                Quota::Bucket { size, per_second: per_second / 2.0, level: level / 2.0, filled, strict }
+            TestQuota::Bucket { size, per_second, level, filled, strict } => {
+                TestQuota::Bucket { size, per_second: per_second / 2.0, level: level / 2.0, filled, strict }
             }
-            Quota::Window { size, seconds, window, used } => {
-                Quota::Window { size: size / 2, seconds, window, used }
+            TestQuota::Window { size, seconds, window, used } => {
+                TestQuota::Window { size: size / 2, seconds, window, used }
             }
         }
     }
@@ -41,7 +41,7 @@ impl Quota {
     pub(super) fn take(&mut self, at: Duration) -> Result<(), Duration> {
         let at = at.as_secs_f64();
         let wait = match self {
-            Quota::Bucket { size, per_second, level, filled, strict } => {
+            TestQuota::Bucket { size, per_second, level, filled, strict } => {
                 *level = (*level + (at - *filled) * *per_second).min(*size);
                 *filled = at;
                 let passes = *level >= 1.0;
@@ -53,7 +53,7 @@ impl Quota {
                 }
                 (1.0 - *level) / *per_second
             }
-            Quota::Window { size, seconds, window, used } => {
+            TestQuota::Window { size, seconds, window, used } => {
                 let now = (at / *seconds) as u64;
                 if now != *window {
                     (*window, *used) = (now, 0);

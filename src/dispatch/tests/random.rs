@@ -3,13 +3,13 @@
 
 use proptest::prelude::*;
 
-use super::fake::React;
-use super::{Played, Seen, Stage, seconds};
-use crate::event::Stop;
-use crate::graph::Loss;
+use super::fake::FakeReaction;
+use super::{DispatchFixture, FixtureRun, SeenRequest, seconds};
+use crate::event::StopReason;
+use crate::graph::LossKind;
 
 #[derive(Clone, Copy, Debug)]
-enum Act {
+enum RandomAnswer {
     Done,
     Gone,
     Forbidden,
@@ -21,53 +21,52 @@ enum Act {
     Panics,
 }
 
-impl Act {
-    fn react(self) -> React {
+impl RandomAnswer {
+    fn react(self) -> FakeReaction {
         match self {
-            Act::Done => React::done(),
-            Act::Gone => React::gone(),
-            Act::Forbidden => React::status(403),
-            Act::Fails => React::status(500),
-            Act::Busy(wait) => {
-                React::status(503).with(|response| response.retry_after = Some(seconds(f64::from(wait))))
-            }
-            Act::TimesOut => React::lost(Loss::TimedOut),
-            Act::Breaks => React::lost(Loss::Broken),
-            Act::Throttled(wait) => React::throttled(wait.map(u64::from)),
-            Act::Panics => React::panic(),
+            RandomAnswer::Done => FakeReaction::done(),
+            RandomAnswer::Gone => FakeReaction::gone(),
+            RandomAnswer::Forbidden => FakeReaction::status(403),
+            RandomAnswer::Fails => FakeReaction::status(500),
+            RandomAnswer::Busy(wait) => FakeReaction::status(503)
+                .with(|response| response.retry_after = Some(seconds(f64::from(wait)))),
+            RandomAnswer::TimesOut => FakeReaction::lost(LossKind::TimedOut),
+            RandomAnswer::Breaks => FakeReaction::lost(LossKind::Broken),
+            RandomAnswer::Throttled(wait) => FakeReaction::throttled(wait.map(u64::from)),
+            RandomAnswer::Panics => FakeReaction::panic(),
         }
     }
 }
 
-fn act() -> impl Strategy<Value = Act> {
+fn act() -> impl Strategy<Value = RandomAnswer> {
     prop_oneof![
-        8 => Just(Act::Done),
-        1 => Just(Act::Gone),
-        1 => Just(Act::Forbidden),
-        2 => Just(Act::Fails),
-        1 => (0..200_u8).prop_map(Act::Busy),
-        1 => Just(Act::TimesOut),
-        1 => Just(Act::Breaks),
-        3 => prop::option::of(0..90_u8).prop_map(Act::Throttled),
-        1 => Just(Act::Panics),
+        8 => Just(RandomAnswer::Done),
+        1 => Just(RandomAnswer::Gone),
+        1 => Just(RandomAnswer::Forbidden),
+        2 => Just(RandomAnswer::Fails),
+        1 => (0..200_u8).prop_map(RandomAnswer::Busy),
+        1 => Just(RandomAnswer::TimesOut),
+        1 => Just(RandomAnswer::Breaks),
+        3 => prop::option::of(0..90_u8).prop_map(RandomAnswer::Throttled),
+        1 => Just(RandomAnswer::Panics),
     ]
 }
 
 /// A random run. Answers are drawn by the request's number, each with a latency in milliseconds.
 #[derive(Clone, Debug)]
-struct Scenario {
+struct RandomScenario {
     users: u32,
     jobs: usize,
     pace: (f64, u32),
     retries: u32,
-    answers: Vec<(Act, u64)>,
+    answers: Vec<(RandomAnswer, u64)>,
     refused_tokens: u64,
     deadline: Option<u64>,
     interrupt: Option<u64>,
     halt: Option<u32>,
 }
 
-fn scenario() -> impl Strategy<Value = Scenario> {
+fn scenario() -> impl Strategy<Value = RandomScenario> {
     let size = (0..60_u32, 1..20_usize, (0.5..500.0_f64, 1..100_u32), 0..5_u32);
     let answers = prop::collection::vec((act(), 0..4_000_u64), 1..80);
     let stops =
@@ -75,29 +74,33 @@ fn scenario() -> impl Strategy<Value = Scenario> {
     (size, answers, 0..3_u64, stops).prop_map(|(size, answers, refused_tokens, stops)| {
         let (users, jobs, pace, retries) = size;
         let (deadline, interrupt, halt) = stops;
-        Scenario { users, jobs, pace, retries, answers, refused_tokens, deadline, interrupt, halt }
+        RandomScenario { users, jobs, pace, retries, answers, refused_tokens, deadline, interrupt, halt }
     })
 }
 
-async fn play(scenario: Scenario) -> Played {
-    let Scenario { answers, refused_tokens, .. } = scenario;
-    let script = move |seen: Seen| {
+async fn play(scenario: RandomScenario) -> FixtureRun {
+    let RandomScenario { answers, refused_tokens, .. } = scenario;
+    let script = move |seen: SeenRequest| {
         let (act, latency) = answers[seen.nth % answers.len()];
         // Now and then a token is refused, by then the next one is due.
         let refused = seen.token <= refused_tokens && seen.nth > 7 * seen.token as usize;
         // Nobody is throttled for ever: such a run would rightly have no end.
-        let act = if matches!(act, Act::Throttled(_)) && seen.attempt > 12 { Act::Done } else { act };
-        let react = if refused { React::status(401) } else { act.react() };
+        let act = if matches!(act, RandomAnswer::Throttled(_)) && seen.attempt > 12 {
+            RandomAnswer::Done
+        } else {
+            act
+        };
+        let react = if refused { FakeReaction::status(401) } else { act.react() };
         react.after(seconds(latency as f64 / 1e3))
     };
     let (per_second, burst) = scenario.pace;
-    let mut stage = Stage::of(scenario.users).jobs(scenario.jobs).pace(per_second, burst);
+    let mut stage = DispatchFixture::of(scenario.users).jobs(scenario.jobs).pace(per_second, burst);
     stage = stage.retries(scenario.retries).script(script).tokens(40.0, 50.0);
     if let Some(deadline) = scenario.deadline {
         stage = stage.deadline(seconds(deadline as f64 / 1e3));
     }
     if let Some(interrupt) = scenario.interrupt {
-        stage = stage.interrupt(seconds(interrupt as f64 / 1e3), Stop::Interrupted);
+        stage = stage.interrupt(seconds(interrupt as f64 / 1e3), StopReason::Interrupted);
     }
     if let Some(halt) = scenario.halt {
         stage = stage.halt(&format!("fail={halt}"));

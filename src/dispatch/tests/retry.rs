@@ -1,14 +1,19 @@
 //! Back-off, tries, order, and jobs.
 
 use super::*;
-use crate::dispatch::Work;
+use crate::dispatch::TargetProgress;
 use crate::event::Event;
-use crate::graph::Loss;
+use crate::graph::LossKind;
 use crate::outcome::Outcome;
 
 #[tokio::test(start_paused = true)]
 async fn waits_double_with_jitter_and_tries_are_spent() {
-    let run = Stage::of(40).pace(1000.0, 100).retries(3).script(|_| React::status(500)).play().await;
+    let run = DispatchFixture::of(40)
+        .pace(1000.0, 100)
+        .retries(3)
+        .script(|_| FakeReaction::status(500))
+        .play()
+        .await;
     assert_eq!(run.outcomes(), [(Outcome::Failed, 40)].into());
     let mut waits = vec![Vec::new(); 3];
     for user in 1..=40 {
@@ -29,23 +34,23 @@ async fn waits_double_with_jitter_and_tries_are_spent() {
 
 #[tokio::test(start_paused = true)]
 async fn the_last_answer_decides_the_word() {
-    let script = |seen: Seen| match (seen.user, seen.attempt) {
-        (1, _) => React::lost(Loss::TimedOut),
-        (2, _) => React::lost(Loss::Broken),
-        (3, _) => React::lost(Loss::NotSent),
-        (4, 3) => React::status(502),
-        (4, _) => React::lost(Loss::TimedOut),
-        (5, 3) => React::done(),
-        (5, _) => React::status(504),
-        (6, 2) => React::gone(),
-        (6, _) => React::lost(Loss::TimedOut),
-        (7, _) => React::status(403),
-        (8, _) => React::status(400),
+    let script = |seen: SeenRequest| match (seen.user, seen.attempt) {
+        (1, _) => FakeReaction::lost(LossKind::TimedOut),
+        (2, _) => FakeReaction::lost(LossKind::Broken),
+        (3, _) => FakeReaction::lost(LossKind::NotSent),
+        (4, 3) => FakeReaction::status(502),
+        (4, _) => FakeReaction::lost(LossKind::TimedOut),
+        (5, 3) => FakeReaction::done(),
+        (5, _) => FakeReaction::status(504),
+        (6, 2) => FakeReaction::gone(),
+        (6, _) => FakeReaction::lost(LossKind::TimedOut),
+        (7, _) => FakeReaction::status(403),
+        (8, _) => FakeReaction::status(400),
         // Somebody else's: it lacks Graph's mark.
-        (9, _) => React::status(204),
-        _ => React::done(),
+        (9, _) => FakeReaction::status(204),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(10).retries(2).external(&[10]).script(script).play().await;
+    let run = DispatchFixture::of(10).retries(2).external(&[10]).script(script).play().await;
     assert_eq!(run.stop(), None);
     let words: Vec<Outcome> = (1..=9).map(|user| run.outcome(user).unwrap()).collect();
     use Outcome::{Failed, Forbidden, InDoubt, NotFound, Rejected, Revoked};
@@ -57,12 +62,12 @@ async fn the_last_answer_decides_the_word() {
 
 #[tokio::test(start_paused = true)]
 async fn a_503_gets_a_new_connection_and_its_own_wait_at_least() {
-    let script = |seen: Seen| match seen.attempt {
-        1 => React::status(503).with(|response| response.retry_after = Some(seconds(120.0))),
-        2 => React::status(500),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match seen.attempt {
+        1 => FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(120.0))),
+        2 => FakeReaction::status(500),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(5).script(script).play().await;
+    let run = DispatchFixture::of(5).script(script).play().await;
     assert!(run.all_revoked());
     for arrival in &run.arrivals {
         assert_eq!(arrival.seen.new_connection, arrival.seen.attempt == 2, "{arrival:?}");
@@ -74,8 +79,9 @@ async fn a_503_gets_a_new_connection_and_its_own_wait_at_least() {
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_waits_beside_the_queue_and_then_goes_first() {
-    let script = |seen: Seen| if seen.nth == 1 { React::status(500) } else { React::done() };
-    let run = Stage::of(100).pace(10.0, 1).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.nth == 1 { FakeReaction::status(500) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(100).pace(10.0, 1).script(script).play().await;
     assert!(run.all_revoked());
     // Back after 0.35 s to 0.6 s, between the sixth and the eighth at ten a second.
     let again = run.arrivals.iter().position(|arrival| arrival.seen.attempt == 2).unwrap();
@@ -89,8 +95,9 @@ async fn a_retry_waits_beside_the_queue_and_then_goes_first() {
 #[tokio::test(start_paused = true)]
 async fn targets_are_sent_in_the_plans_order_and_jobs_are_kept() {
     for jobs in [1, 7, 64] {
-        let script = |seen: Seen| React::done().after(seconds(0.05 + f64::from(seen.user % 5) * 0.1));
-        let run = Stage::of(500).pace(100_000.0, 1_000).jobs(jobs).script(script).play().await;
+        let script =
+            |seen: SeenRequest| FakeReaction::done().after(seconds(0.05 + f64::from(seen.user % 5) * 0.1));
+        let run = DispatchFixture::of(500).pace(100_000.0, 1_000).jobs(jobs).script(script).play().await;
         assert!(run.all_revoked());
         assert!(run.arrivals.iter().map(|arrival| arrival.seen.user).is_sorted());
         assert_eq!(run.fake.state().most_in_flight, jobs);
@@ -99,8 +106,9 @@ async fn targets_are_sent_in_the_plans_order_and_jobs_are_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_breaks_down_costs_one_target() {
-    let script = |seen: Seen| if seen.user == 4 { React::panic() } else { React::done() };
-    let run = Stage::of(30).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.user == 4 { FakeReaction::panic() } else { FakeReaction::done() };
+    let run = DispatchFixture::of(30).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 29), (Outcome::InDoubt, 1)].into());
     assert_eq!(run.outcome(4), Some(Outcome::InDoubt));
@@ -108,8 +116,8 @@ async fn a_worker_that_breaks_down_costs_one_target() {
 
 #[tokio::test(start_paused = true)]
 async fn a_resumed_run_does_what_is_left_and_counts_on() {
-    let work = [2, 5, 9].map(|order| Work { order, attempts: 3, ..Work::default() });
-    let run = Stage::of(10).work(work.to_vec()).play().await;
+    let work = [2, 5, 9].map(|order| TargetProgress { order, attempts: 3, ..TargetProgress::default() });
+    let run = DispatchFixture::of(10).work(work.to_vec()).play().await;
     assert!(run.all_revoked());
     let sent: Vec<(u32, u32)> = run
         .journal
@@ -124,7 +132,7 @@ async fn a_resumed_run_does_what_is_left_and_counts_on() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_plan_ends_at_once() {
-    let run = Stage::of(0).deadline(seconds(10.0)).play().await;
+    let run = DispatchFixture::of(0).deadline(seconds(10.0)).play().await;
     assert!(run.all_revoked() || run.outcomes().is_empty());
     assert_eq!((run.stop(), run.took), (None, seconds(0.0)));
 }

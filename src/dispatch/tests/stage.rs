@@ -9,13 +9,16 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::fake::{Arrival, Batch, Carried, Door, Fake, Place, Plot, React, Seen, Tail};
-use super::quota::Quota;
-use crate::dispatch::{
-    App, BatchSize, Dispatcher, Everywhere, Finished, Fresh, HaltRule, Jobs, Pace, Pacing, Rate, Settings,
-    Tenant, Work,
+use super::fake::{
+    FakeArrival, FakeBatch, FakeBatchUser, FakeGraph, FakeLimit, FakePlace, FakePlan, FakeReaction, FakeTail,
+    SeenRequest,
 };
-use crate::event::{Event, Order, Settled, Stop};
+use super::quota::TestQuota;
+use crate::dispatch::{
+    AppLimitId, BatchSize, DispatchOutcome, DispatchSettings, Dispatcher, HaltRule, Jobs, LaneTenant,
+    PacingSettings, PendingTargets, Rate, RatePolicy, SendingApp, TargetProgress,
+};
+use crate::event::{Event, SettledEvent, StopReason, TargetNo};
 use crate::identity::{SignInError, TokenAge};
 use crate::journal::Journal;
 use crate::outcome::{Accepted, Outcome};
@@ -29,45 +32,45 @@ pub(super) fn seconds(seconds: f64) -> Duration {
 }
 
 /// A run to be played.
-pub(super) struct Stage {
+pub(super) struct DispatchFixture {
     users: u32,
     tenants: usize,
     apps: usize,
-    refused: Vec<(usize, Stop)>,
+    refused: Vec<(usize, StopReason)>,
     held: Vec<(u32, Duration)>,
-    settings: Settings,
-    plot: Plot,
-    interrupts: Vec<(Duration, Stop)>,
-    external: Vec<Order>,
-    administrators: RangeInclusive<Order>,
+    settings: DispatchSettings,
+    plot: FakePlan,
+    interrupts: Vec<(Duration, StopReason)>,
+    external: Vec<TargetNo>,
+    administrators: RangeInclusive<TargetNo>,
     permitted: Vec<u32>,
-    work: Option<Vec<Work>>,
+    work: Option<Vec<TargetProgress>>,
     journal: Option<File>,
 }
 
-impl Stage {
+impl DispatchFixture {
     /// So many users, an unhurried pace, and a Graph that revokes them all within 0.1 s each.
-    pub(super) fn of(users: u32) -> Stage {
-        Stage {
+    pub(super) fn of(users: u32) -> DispatchFixture {
+        DispatchFixture {
             users,
             tenants: 1,
             apps: 1,
             refused: Vec::new(),
             held: Vec::new(),
-            settings: Settings {
+            settings: DispatchSettings {
                 jobs: Jobs::Fixed(64),
                 batch: BatchSize::Fixed(1),
                 places: usize::MAX,
-                pacing: Pacing::of_app(Pace::fixed(100.0, 10)),
+                pacing: PacingSettings::of_app(RatePolicy::fixed(100.0, 10)),
                 retries: 4,
                 max_wait: seconds(3_600.0),
                 deadline: None,
                 halt: None,
                 accepted: Accepted::default(),
             },
-            plot: Plot {
-                script: Box::new(|_| React::done()),
-                batch: Box::new(|_| Carried::Parts),
+            plot: FakePlan {
+                script: Box::new(|_| FakeReaction::done()),
+                batch: Box::new(|_| FakeBatchUser::Parts),
                 quotas: [None; 3],
                 latency: seconds(0.1),
                 ages: None,
@@ -83,155 +86,161 @@ impl Stage {
         }
     }
 
-    pub(super) fn script(mut self, script: impl Fn(Seen) -> React + Send + Sync + 'static) -> Stage {
+    pub(super) fn script(
+        mut self,
+        script: impl Fn(SeenRequest) -> FakeReaction + Send + Sync + 'static,
+    ) -> DispatchFixture {
         self.plot.script = Box::new(script);
         self
     }
 
     /// The users belong to so many tenants, one after the other in turn.
-    pub(super) fn tenants(mut self, tenants: usize) -> Stage {
+    pub(super) fn tenants(mut self, tenants: usize) -> DispatchFixture {
         self.tenants = tenants;
         self
     }
 
     /// So many apps, each of them in each tenant.
-    pub(super) fn apps(mut self, apps: usize) -> Stage {
+    pub(super) fn apps(mut self, apps: usize) -> DispatchFixture {
         self.apps = apps;
         self
     }
 
     /// Nothing may be sent in this tenant.
-    pub(super) fn refused(mut self, tenant: usize, why: Stop) -> Stage {
+    pub(super) fn refused(mut self, tenant: usize, why: StopReason) -> DispatchFixture {
         self.refused.push((tenant, why));
         self
     }
 
     /// Graph asked an earlier process to leave this tenant alone for so long.
-    pub(super) fn held(mut self, tenant: u32, wait: Duration) -> Stage {
+    pub(super) fn held(mut self, tenant: u32, wait: Duration) -> DispatchFixture {
         self.held.push((tenant, wait));
         self
     }
 
     /// Each app has such a pace over all its tenants.
-    pub(super) fn everywhere(mut self, per_second: f64) -> Stage {
-        self.settings.pacing.everywhere = Pace::fixed(per_second, 10);
+    pub(super) fn everywhere(mut self, per_second: f64) -> DispatchFixture {
+        self.settings.pacing.everywhere = RatePolicy::fixed(per_second, 10);
         self
     }
 
     /// What becomes of batches.
-    pub(super) fn batches(mut self, script: impl Fn(Batch) -> Carried + Send + Sync + 'static) -> Stage {
+    pub(super) fn batches(
+        mut self,
+        script: impl Fn(FakeBatch) -> FakeBatchUser + Send + Sync + 'static,
+    ) -> DispatchFixture {
         self.plot.batch = Box::new(script);
         self
     }
 
-    pub(super) fn batch_size(mut self, size: BatchSize) -> Stage {
+    pub(super) fn batch_size(mut self, size: BatchSize) -> DispatchFixture {
         self.settings.batch = size;
         self
     }
 
-    pub(super) fn latency(mut self, latency: f64) -> Stage {
+    pub(super) fn latency(mut self, latency: f64) -> DispatchFixture {
         self.plot.latency = seconds(latency);
         self
     }
 
     /// Each app in each tenant has such a quota.
-    pub(super) fn quota(mut self, quota: Quota) -> Stage {
+    pub(super) fn quota(mut self, quota: TestQuota) -> DispatchFixture {
         self.plot.quotas[0] = Some(quota);
         self
     }
 
     /// Each tenant has such a quota.
-    pub(super) fn tenant_quota(mut self, quota: Quota) -> Stage {
+    pub(super) fn tenant_quota(mut self, quota: TestQuota) -> DispatchFixture {
         self.plot.quotas[1] = Some(quota);
         self
     }
 
     /// Each app has such a quota, over all its tenants.
-    pub(super) fn app_quota(mut self, quota: Quota) -> Stage {
+    pub(super) fn app_quota(mut self, quota: TestQuota) -> DispatchFixture {
         self.plot.quotas[2] = Some(quota);
         self
     }
 
-    pub(super) fn auto(mut self) -> Stage {
+    pub(super) fn auto(mut self) -> DispatchFixture {
         self.settings.pacing = Rate::Auto.pacing(None, 1.0);
         self
     }
 
-    pub(super) fn pace(mut self, per_second: f64, burst: u32) -> Stage {
-        self.settings.pacing = Pacing::of_app(Pace::fixed(per_second, burst));
+    pub(super) fn pace(mut self, per_second: f64, burst: u32) -> DispatchFixture {
+        self.settings.pacing = PacingSettings::of_app(RatePolicy::fixed(per_second, burst));
         self
     }
 
-    pub(super) fn jobs(mut self, jobs: usize) -> Stage {
+    pub(super) fn jobs(mut self, jobs: usize) -> DispatchFixture {
         self.settings.jobs = Jobs::Fixed(jobs);
         self
     }
 
-    pub(super) fn auto_jobs(mut self) -> Stage {
+    pub(super) fn auto_jobs(mut self) -> DispatchFixture {
         self.settings.jobs = Jobs::Auto;
         self
     }
 
-    pub(super) fn retries(mut self, retries: u32) -> Stage {
+    pub(super) fn retries(mut self, retries: u32) -> DispatchFixture {
         self.settings.retries = retries;
         self
     }
 
-    pub(super) fn max_wait(mut self, max_wait: Duration) -> Stage {
+    pub(super) fn max_wait(mut self, max_wait: Duration) -> DispatchFixture {
         self.settings.max_wait = max_wait;
         self
     }
 
-    pub(super) fn deadline(mut self, deadline: Duration) -> Stage {
+    pub(super) fn deadline(mut self, deadline: Duration) -> DispatchFixture {
         self.settings.deadline = Some(deadline);
         self
     }
 
-    pub(super) fn halt(mut self, rule: &str) -> Stage {
+    pub(super) fn halt(mut self, rule: &str) -> DispatchFixture {
         self.settings.halt = Some(rule.parse::<HaltRule>().unwrap());
         self
     }
 
-    pub(super) fn accept(mut self, outcome: Outcome) -> Stage {
+    pub(super) fn accept(mut self, outcome: Outcome) -> DispatchFixture {
         self.settings.accepted = [outcome].into_iter().collect();
         self
     }
 
-    pub(super) fn interrupt(mut self, at: Duration, why: Stop) -> Stage {
+    pub(super) fn interrupt(mut self, at: Duration, why: StopReason) -> DispatchFixture {
         self.interrupts.push((at, why));
         self
     }
 
-    pub(super) fn external(mut self, users: &[Order]) -> Stage {
+    pub(super) fn external(mut self, users: &[TargetNo]) -> DispatchFixture {
         self.external = users.to_vec();
         self
     }
 
     /// These are known to hold roles.
-    pub(super) fn administrators(mut self, users: RangeInclusive<Order>) -> Stage {
+    pub(super) fn administrators(mut self, users: RangeInclusive<TargetNo>) -> DispatchFixture {
         self.administrators = users;
         self
     }
 
     /// An earlier process revoked users of this tenant.
-    pub(super) fn permitted(mut self, tenant: u32) -> Stage {
+    pub(super) fn permitted(mut self, tenant: u32) -> DispatchFixture {
         self.permitted.push(tenant);
         self
     }
 
-    pub(super) fn work(mut self, work: Vec<Work>) -> Stage {
+    pub(super) fn work(mut self, work: Vec<TargetProgress>) -> DispatchFixture {
         self.work = Some(work);
         self
     }
 
     /// Tokens age after `ages` and end after `ends`.
-    pub(super) fn tokens(mut self, ages: f64, ends: f64) -> Stage {
+    pub(super) fn tokens(mut self, ages: f64, ends: f64) -> DispatchFixture {
         self.plot.ages = Some((seconds(ages), seconds(ends)));
         self
     }
 
     /// Tokens that live so long, and stand as real ones do.
-    pub(super) fn tokens_of(self, life: u64) -> Stage {
+    pub(super) fn tokens_of(self, life: u64) -> DispatchFixture {
         let life = Duration::from_secs(life);
         let stands =
             |age: TokenAge| (0..).map(Duration::from_secs).find(|at| TokenAge::after(*at, life) == age);
@@ -243,7 +252,7 @@ impl Stage {
     pub(super) fn renew(
         mut self,
         renew: impl Fn(usize) -> Result<(), SignInError> + Send + Sync + 'static,
-    ) -> Stage {
+    ) -> DispatchFixture {
         self.plot.renew = Box::new(move |_, nth| renew(nth));
         self
     }
@@ -251,43 +260,47 @@ impl Stage {
     /// What becomes of a renewal of the app there.
     pub(super) fn renew_at(
         mut self,
-        renew: impl Fn(Place) -> Result<(), SignInError> + Send + Sync + 'static,
-    ) -> Stage {
+        renew: impl Fn(FakePlace) -> Result<(), SignInError> + Send + Sync + 'static,
+    ) -> DispatchFixture {
         self.plot.renew = Box::new(move |place, _| renew(place));
         self
     }
 
-    pub(super) fn renew_takes(mut self, time: Duration) -> Stage {
+    pub(super) fn renew_takes(mut self, time: Duration) -> DispatchFixture {
         self.plot.renew_takes = time;
         self
     }
 
     /// Writes the journal here; what it holds can't be followed.
-    pub(super) fn journal(mut self, file: File) -> Stage {
+    pub(super) fn journal(mut self, file: File) -> DispatchFixture {
         self.journal = Some(file);
         self
     }
 
     /// Plays the run to its end, checks it, and gives what there is to see.
-    pub(super) async fn play(self) -> Played {
+    pub(super) async fn play(self) -> FixtureRun {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("journal.jsonl");
         let own = OpenOptions::new().create(true).append(true).open(&path).unwrap();
         let followed = self.journal.is_none();
         let tail = followed.then(|| File::open(&path).unwrap());
-        let tail = Arc::new(Mutex::new(Tail::new(tail)));
+        let tail = Arc::new(Mutex::new(FakeTail::new(tail)));
         let journal = Journal::new(self.journal.unwrap_or(own), 0).unwrap();
         let synced = journal.synced();
-        let fake = Arc::new(Fake::new(self.plot, Arc::clone(&tail)));
+        let fake = Arc::new(FakeGraph::new(self.plot, Arc::clone(&tail)));
 
-        let target = |order: Order| Target {
+        let target = |order: TargetNo| Target {
             user: format!("u{order}@contoso.com").parse().unwrap(),
             external: Some(self.external.contains(&order)),
             tenant: (order as usize - 1).rem_euclid(self.tenants) as u32,
             administrator: self.administrators.contains(&order),
         };
         let targets: Arc<[Target]> = (1..=self.users).map(target).collect();
-        let all = || (1..=self.users).map(|order| Work { order, ..Work::default() }).collect::<Vec<_>>();
+        let all = || {
+            (1..=self.users)
+                .map(|order| TargetProgress { order, ..TargetProgress::default() })
+                .collect::<Vec<_>>()
+        };
         let work = self.work.unwrap_or_else(all);
         let jobs = self.settings.jobs.most();
 
@@ -315,19 +328,19 @@ impl Stage {
                 told.lock().unwrap().push((began.elapsed(), event.clone()));
             }
         };
-        let asked: Vec<Order> = work.iter().map(|work| work.order).collect();
+        let asked: Vec<TargetNo> = work.iter().map(|work| work.order).collect();
         let (tenants, apps) = (self.tenants, self.apps);
-        let app = |place: Place| App {
-            graph: Arc::new(Door { fake: Arc::clone(&fake), place }),
+        let app = |place: FakePlace| SendingApp {
+            graph: Arc::new(FakeLimit { fake: Arc::clone(&fake), place }),
             id: (tenants * apps > 1).then(|| format!("app-{}", place.app).into()),
-            everywhere: (tenants > 1).then_some(Everywhere(place.app)),
+            everywhere: (tenants > 1).then_some(AppLimitId(place.app)),
         };
         let tenant = |tenant: usize| {
-            let of = |work: &&Work| targets[work.order as usize - 1].tenant as usize == tenant;
-            let own: Vec<Work> = work.iter().filter(of).cloned().collect();
-            Tenant {
-                apps: (0..apps).map(|at| app(Place { tenant, app: at })).collect(),
-                work: Fresh::Work(own),
+            let of = |work: &&TargetProgress| targets[work.order as usize - 1].tenant as usize == tenant;
+            let own: Vec<TargetProgress> = work.iter().filter(of).cloned().collect();
+            LaneTenant {
+                apps: (0..apps).map(|at| app(FakePlace { tenant, app: at })).collect(),
+                work: PendingTargets::Work(own),
                 refused: self.refused.iter().find(|(at, _)| *at == tenant).map(|(_, why)| why.clone()),
             }
         };
@@ -357,8 +370,19 @@ impl Stage {
         let told = std::mem::take(&mut *told.lock().unwrap());
         let arrivals = fake.state().arrivals.clone();
         let forecasts = std::mem::take(&mut *forecasts.lock().unwrap());
-        let played =
-            Played { finished, took, arrivals, journal, told, fake, forecasts, asked, jobs, tenants, apps };
+        let played = FixtureRun {
+            finished,
+            took,
+            arrivals,
+            journal,
+            told,
+            fake,
+            forecasts,
+            asked,
+            jobs,
+            tenants,
+            apps,
+        };
         if followed {
             played.check();
         }
@@ -367,35 +391,35 @@ impl Stage {
 }
 
 /// What there was to see of a run.
-pub(super) struct Played {
-    pub(super) finished: Finished,
+pub(super) struct FixtureRun {
+    pub(super) finished: DispatchOutcome,
     /// Virtual time.
     pub(super) took: Duration,
-    pub(super) arrivals: Vec<Arrival>,
+    pub(super) arrivals: Vec<FakeArrival>,
     pub(super) journal: Vec<Event>,
     pub(super) told: Vec<(Duration, Event)>,
-    pub(super) fake: Arc<Fake>,
+    pub(super) fake: Arc<FakeGraph>,
     /// What was forecast each second.
     forecasts: Vec<(Duration, Duration)>,
-    pub(super) asked: Vec<Order>,
+    pub(super) asked: Vec<TargetNo>,
     pub(super) jobs: usize,
     pub(super) tenants: usize,
     pub(super) apps: usize,
 }
 
-impl Played {
-    pub(super) fn stop(&self) -> Option<&Stop> {
+impl FixtureRun {
+    pub(super) fn stop(&self) -> Option<&StopReason> {
         self.finished.stop.as_ref()
     }
 
-    pub(super) fn settled(&self) -> impl Iterator<Item = &Settled> {
+    pub(super) fn settled(&self) -> impl Iterator<Item = &SettledEvent> {
         self.journal.iter().filter_map(|event| match event {
             Event::Settled(settled) => Some(&**settled),
             _ => None,
         })
     }
 
-    pub(super) fn outcome(&self, user: Order) -> Option<Outcome> {
+    pub(super) fn outcome(&self, user: TargetNo) -> Option<Outcome> {
         self.settled().find(|settled| settled.target == user).map(|settled| settled.outcome)
     }
 
@@ -416,8 +440,8 @@ impl Played {
     }
 
     /// When the requests for a user arrived.
-    pub(super) fn arrived(&self, user: Order) -> Vec<Duration> {
-        self.arrivals.iter().filter(|arrival| arrival.seen.user == user).map(Arrival::at).collect()
+    pub(super) fn arrived(&self, user: TargetNo) -> Vec<Duration> {
+        self.arrivals.iter().filter(|arrival| arrival.seen.user == user).map(FakeArrival::at).collect()
     }
 
     /// The longest time without any arrival, from the first to the last.
@@ -431,7 +455,7 @@ impl Played {
     }
 
     /// The tenant of a user.
-    pub(super) fn tenant_of(&self, user: Order) -> usize {
+    pub(super) fn tenant_of(&self, user: TargetNo) -> usize {
         (user as usize - 1) % self.tenants
     }
 

@@ -1,23 +1,23 @@
 //! Users who are throttled for their own sake keep nobody else waiting for long; and limits are limits all the same.
 
-use super::quota::Quota;
+use super::quota::TestQuota;
 use super::*;
 use crate::dispatch::BatchSize;
-use crate::event::{Event, Order, Stop};
+use crate::event::{Event, StopReason, TargetNo};
 use crate::outcome::Outcome;
 
 const USERS: u32 = 302;
 
 /// A run in which two users are always throttled; by when all others were revoked.
 async fn with_two(
-    two: [Order; 2],
+    two: [TargetNo; 2],
     retry_after: Option<u64>,
-    stage: impl Fn(Stage) -> Stage,
-) -> (Played, f64) {
-    let script = move |seen: Seen| {
-        if two.contains(&seen.user) { React::throttled(retry_after) } else { React::done() }
+    stage: impl Fn(DispatchFixture) -> DispatchFixture,
+) -> (FixtureRun, f64) {
+    let script = move |seen: SeenRequest| {
+        if two.contains(&seen.user) { FakeReaction::throttled(retry_after) } else { FakeReaction::done() }
     };
-    let run = stage(Stage::of(USERS)).script(script).play().await;
+    let run = stage(DispatchFixture::of(USERS)).script(script).play().await;
     let name = format!("{two:?}, {retry_after:?}");
     assert_eq!(run.stop(), None, "{name}");
     let others = USERS as usize - 2;
@@ -45,7 +45,7 @@ async fn two_who_are_always_throttled_starve_nobody() {
             }
             // Four waits at most hold all. The pacer takes the first 429s for a limit's, and is slower for a while.
             let most = 90.0 + 30.0 * retry_after.unwrap_or_default() as f64;
-            let batches = |stage: Stage| stage.auto().jobs(2).batch_size(BatchSize::Fixed(20));
+            let batches = |stage: DispatchFixture| stage.auto().jobs(2).batch_size(BatchSize::Fixed(20));
             for (how, last) in [
                 ("-j 1", with_two(two, retry_after, |stage| stage.jobs(1)).await.1),
                 ("by default", with_two(two, retry_after, |stage| stage.auto().auto_jobs()).await.1),
@@ -61,9 +61,10 @@ async fn two_who_are_always_throttled_starve_nobody() {
 /// Many in a row, and each of them would be the next probe.
 #[tokio::test(start_paused = true)]
 async fn many_neighbours_who_are_always_throttled_starve_nobody() {
-    let script = |seen: Seen| if seen.user <= 30 { React::throttled(1) } else { React::done() };
+    let script =
+        |seen: SeenRequest| if seen.user <= 30 { FakeReaction::throttled(1) } else { FakeReaction::done() };
     for jobs in [1, 64] {
-        let run = Stage::of(USERS).jobs(jobs).script(script).play().await;
+        let run = DispatchFixture::of(USERS).jobs(jobs).script(script).play().await;
         assert_eq!(run.outcomes(), [(Outcome::Revoked, 272), (Outcome::ThrottledOut, 30)].into());
         let done = run.arrivals.iter().filter(|arrival| arrival.is_done());
         let last = done.filter_map(|arrival| arrival.answered).max().unwrap();
@@ -73,11 +74,11 @@ async fn many_neighbours_who_are_always_throttled_starve_nobody() {
 
 #[tokio::test(start_paused = true)]
 async fn who_was_set_apart_is_revoked_once_that_is_over() {
-    let script = |seen: Seen| match seen.user {
-        3 if seen.attempt <= 5 => React::throttled(2),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match seen.user {
+        3 if seen.attempt <= 5 => FakeReaction::throttled(2),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(100).jobs(1).retries(0).script(script).play().await;
+    let run = DispatchFixture::of(100).jobs(1).retries(0).script(script).play().await;
     assert!(run.all_revoked());
     let last = run.arrivals.last().unwrap();
     assert_eq!((last.seen.user, last.seen.attempt), (3, 6));
@@ -88,8 +89,9 @@ async fn who_was_set_apart_is_revoked_once_that_is_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_does_not_wait_for_anothers_user() {
-    let script = |seen: Seen| if seen.user == 1 { React::throttled(30) } else { React::done() };
-    let run = Stage::of(200).tenants(2).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.user == 1 { FakeReaction::throttled(30) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(200).tenants(2).script(script).play().await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 199), (Outcome::ThrottledOut, 1)].into());
     assert!(run.last_answer(1) < seconds(5.0), "{:?}", run.last_answer(1));
     let done = run.arrivals.iter().filter(|arrival| arrival.is_done());
@@ -101,11 +103,11 @@ async fn a_tenant_does_not_wait_for_anothers_user() {
 #[tokio::test(start_paused = true)]
 async fn an_outage_is_nobodys_own() {
     for (retry_after, jobs) in [(Some(1), 1), (Some(10), 64), (None, 8)] {
-        let script = move |seen: Seen| {
+        let script = move |seen: SeenRequest| {
             let out = seen.at > seconds(1.0) && seen.at < seconds(300.0);
-            if out { React::throttled(retry_after) } else { React::done() }
+            if out { FakeReaction::throttled(retry_after) } else { FakeReaction::done() }
         };
-        let run = Stage::of(400).jobs(jobs).retries(0).script(script).play().await;
+        let run = DispatchFixture::of(400).jobs(jobs).retries(0).script(script).play().await;
         assert!(run.all_revoked(), "{retry_after:?}, {jobs}: {:?}", run.outcomes());
         let wasted = run.throttles();
         assert!(wasted < 64 + 300, "{retry_after:?}, {jobs}: {wasted} wasted");
@@ -115,8 +117,11 @@ async fn an_outage_is_nobodys_own() {
 /// One who is always throttled does not hide a real limit from the pacer.
 #[tokio::test(start_paused = true)]
 async fn a_real_limit_is_kept_beside_users_of_their_own() {
-    let script = |seen: Seen| if seen.user % 500 == 7 { React::throttled(5) } else { React::done() };
-    let run = Stage::of(2_000).auto().quota(Quota::bucket(300.0, 15.0)).script(script).play().await;
+    let script = |seen: SeenRequest| {
+        if seen.user % 500 == 7 { FakeReaction::throttled(5) } else { FakeReaction::done() }
+    };
+    let run =
+        DispatchFixture::of(2_000).auto().quota(TestQuota::bucket(300.0, 15.0)).script(script).play().await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 1_996), (Outcome::ThrottledOut, 4)].into());
     assert!(run.throttles() < 120, "{} wasted", run.throttles());
     // 85 s at best.
@@ -125,9 +130,9 @@ async fn a_real_limit_is_kept_beside_users_of_their_own() {
     assert!(last < seconds(200.0), "{last:?}");
 }
 
-fn is_too_long(stop: Option<&Stop>) -> bool {
+fn is_too_long(stop: Option<&StopReason>) -> bool {
     stop.is_some_and(|stop| {
-        matches!(stop, Stop::MaxWait { .. })
+        matches!(stop, StopReason::MaxWait { .. })
             && stop.exit_code() == 3
             && stop.to_string().contains("--max-wait")
     })
@@ -136,49 +141,58 @@ fn is_too_long(stop: Option<&Stop>) -> bool {
 #[tokio::test(start_paused = true)]
 async fn a_wait_beyond_the_longest_ends_the_run() {
     for wait in [3_601, 86_400, 366 * 86_400] {
-        let script = move |seen: Seen| if seen.nth >= 5 { React::throttled(wait) } else { React::done() };
-        let run = Stage::of(50).jobs(1).script(script).play().await;
+        let script = move |seen: SeenRequest| {
+            if seen.nth >= 5 { FakeReaction::throttled(wait) } else { FakeReaction::done() }
+        };
+        let run = DispatchFixture::of(50).jobs(1).script(script).play().await;
         assert!(is_too_long(run.stop()), "{:?}", run.stop());
         assert!(run.took < seconds(1.0), "{:?}", run.took);
         assert_eq!(run.outcomes(), [(Outcome::Revoked, 4), (Outcome::ThrottledOut, 1)].into());
     }
-    let script = |seen: Seen| if seen.nth == 5 { React::throttled(3_600) } else { React::done() };
+    let script =
+        |seen: SeenRequest| if seen.nth == 5 { FakeReaction::throttled(3_600) } else { FakeReaction::done() };
     assert!(
-        Stage::of(50).jobs(1).script(script).play().await.all_revoked(),
+        DispatchFixture::of(50).jobs(1).script(script).play().await.all_revoked(),
         "the longest itself is waited out"
     );
-    let script = |seen: Seen| if seen.nth == 5 { React::throttled(1) } else { React::done() };
-    let run = Stage::of(50).jobs(1).max_wait(seconds(0.0)).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.nth == 5 { FakeReaction::throttled(1) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(50).jobs(1).max_wait(seconds(0.0)).script(script).play().await;
     assert!(is_too_long(run.stop()));
-    let script = |seen: Seen| if seen.nth == 5 { React::throttled(None) } else { React::done() };
-    assert!(Stage::of(50).jobs(1).max_wait(seconds(0.0)).script(script).play().await.all_revoked());
+    let script =
+        |seen: SeenRequest| if seen.nth == 5 { FakeReaction::throttled(None) } else { FakeReaction::done() };
+    assert!(DispatchFixture::of(50).jobs(1).max_wait(seconds(0.0)).script(script).play().await.all_revoked());
 }
 
 #[tokio::test(start_paused = true)]
 async fn another_app_and_another_tenant_go_on() {
-    let script = |seen: Seen| if seen.place.app == 0 { React::throttled(86_400) } else { React::done() };
-    assert!(Stage::of(60).apps(2).jobs(4).script(script).play().await.all_revoked());
-    let script = |seen: Seen| if seen.place.tenant == 0 { React::throttled(86_400) } else { React::done() };
-    let run = Stage::of(60).tenants(2).jobs(1).script(script).play().await;
+    let script = |seen: SeenRequest| {
+        if seen.place.app == 0 { FakeReaction::throttled(86_400) } else { FakeReaction::done() }
+    };
+    assert!(DispatchFixture::of(60).apps(2).jobs(4).script(script).play().await.all_revoked());
+    let script = |seen: SeenRequest| {
+        if seen.place.tenant == 0 { FakeReaction::throttled(86_400) } else { FakeReaction::done() }
+    };
+    let run = DispatchFixture::of(60).tenants(2).jobs(1).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert!(is_too_long(run.finished.tenants[0].as_ref()));
     assert_eq!(run.finished.tenants[1], None);
     assert_eq!(run.outcomes_in(1), [(Outcome::Revoked, 30)].into());
     assert_eq!(run.outcomes_in(0), [(Outcome::ThrottledOut, 1)].into());
     // Where the limit is the app's over all its tenants, all of them end.
-    let script = |_: Seen| React::throttled_by("Application", 86_400);
-    let run = Stage::of(60).tenants(3).script(script).play().await;
+    let script = |_: SeenRequest| FakeReaction::throttled_by("Application", 86_400);
+    let run = DispatchFixture::of(60).tenants(3).script(script).play().await;
     assert!(run.finished.tenants.iter().all(|stop| is_too_long(stop.as_ref())), "{:?}", run.finished);
     assert!(run.took < seconds(5.0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_asks_for_too_long_a_wait_is_not_waited_for() {
-    let script = |seen: Seen| match seen.user {
-        3 => React::status(503).with(|response| response.retry_after = Some(seconds(86_400.0))),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match seen.user {
+        3 => FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(86_400.0))),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(20).script(script).play().await;
+    let run = DispatchFixture::of(20).script(script).play().await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 19), (Outcome::Failed, 1)].into());
     assert!(run.took < seconds(2.0), "{:?}", run.took);
 }
@@ -186,12 +200,12 @@ async fn a_failure_that_asks_for_too_long_a_wait_is_not_waited_for() {
 /// Somebody goes on with a run that ended because of a long wait: it is asked once more.
 #[tokio::test(start_paused = true)]
 async fn a_long_wait_of_an_earlier_process_is_asked_again() {
-    let run = Stage::of(20).jobs(4).held(0, seconds(86_400.0)).play().await;
+    let run = DispatchFixture::of(20).jobs(4).held(0, seconds(86_400.0)).play().await;
     assert!(run.all_revoked() && run.took < seconds(5.0), "{:?}", run.took);
     let first = &run.arrivals[0];
     assert!(run.arrivals[1].at() >= first.answered.unwrap(), "one asks for all");
-    let script = |_: Seen| React::throttled(86_400);
-    let run = Stage::of(20).jobs(4).held(0, seconds(86_400.0)).script(script).play().await;
+    let script = |_: SeenRequest| FakeReaction::throttled(86_400);
+    let run = DispatchFixture::of(20).jobs(4).held(0, seconds(86_400.0)).script(script).play().await;
     assert!(is_too_long(run.stop()));
     assert_eq!(run.arrivals.len(), 1);
     assert!(run.journal.iter().any(|event| matches!(event, Event::Throttled(_))));

@@ -1,19 +1,19 @@
 //! Several tenants side by side: none waits for another's trouble, and an app over all of them is shared fairly.
 
-use super::fake::Place;
-use super::quota::Quota;
+use super::fake::FakePlace;
+use super::quota::TestQuota;
 use super::*;
-use crate::event::{Event, Stop};
-use crate::graph::Loss;
+use crate::event::{Event, StopReason};
+use crate::graph::LossKind;
 use crate::identity::SignInError;
 use crate::outcome::Outcome;
 
 /// Ten users a second for each app in each of three tenants.
-fn three() -> Stage {
-    Stage::of(300).tenants(3).pace(10.0, 1)
+fn three() -> DispatchFixture {
+    DispatchFixture::of(300).tenants(3).pace(10.0, 1)
 }
 
-fn in_tenant(seen: Seen, tenant: usize) -> bool {
+fn in_tenant(seen: SeenRequest, tenant: usize) -> bool {
     seen.place.tenant == tenant
 }
 
@@ -27,9 +27,9 @@ async fn tenants_run_side_by_side() {
 #[tokio::test(start_paused = true)]
 async fn none_waits_for_the_throttle_of_another() {
     for scope in ["Tenant_Application", "Tenant"] {
-        let script = move |seen: Seen| match seen.at.as_secs() {
-            3 if in_tenant(seen, 1) => React::throttled_by(scope, 600),
-            _ => React::done(),
+        let script = move |seen: SeenRequest| match seen.at.as_secs() {
+            3 if in_tenant(seen, 1) => FakeReaction::throttled_by(scope, 600),
+            _ => FakeReaction::done(),
         };
         let run = three().script(script).play().await;
         assert!(run.all_revoked());
@@ -42,9 +42,9 @@ async fn none_waits_for_the_throttle_of_another() {
 
 #[tokio::test(start_paused = true)]
 async fn none_waits_for_answers_that_hang() {
-    let hangs = |seen: Seen| match in_tenant(seen, 0) {
-        true => React::lost(Loss::TimedOut).after(seconds(30.0)),
-        false => React::done(),
+    let hangs = |seen: SeenRequest| match in_tenant(seen, 0) {
+        true => FakeReaction::lost(LossKind::TimedOut).after(seconds(30.0)),
+        false => FakeReaction::done(),
     };
     let run = three().jobs(4).retries(1).script(hangs).play().await;
     assert_eq!(run.outcomes_in(0), [(Outcome::InDoubt, 100)].into());
@@ -56,11 +56,12 @@ async fn none_waits_for_answers_that_hang() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_refused_stops_its_tenant_alone() {
-    let script = |seen: Seen| if in_tenant(seen, 1) { React::status(401) } else { React::done() };
+    let script =
+        |seen: SeenRequest| if in_tenant(seen, 1) { FakeReaction::status(401) } else { FakeReaction::done() };
     let run = three().script(script).play().await;
     assert_eq!(run.stop(), None);
     let stops: Vec<bool> =
-        run.finished.tenants.iter().map(|stop| matches!(stop, Some(Stop::SignIn { .. }))).collect();
+        run.finished.tenants.iter().map(|stop| matches!(stop, Some(StopReason::SignIn { .. }))).collect();
     assert_eq!(stops, [false, true, false]);
     let renewals = run.fake.state().renewals.clone();
     assert!(renewals.iter().all(|renewal| renewal.place.tenant == 1) && renewals.len() == 1);
@@ -71,7 +72,7 @@ async fn a_token_that_is_refused_stops_its_tenant_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_stops_its_tenant_alone() {
-    let renew = |place: Place| match place.tenant {
+    let renew = |place: FakePlace| match place.tenant {
         2 => Err(SignInError::CodeDeclined),
         _ => Ok(()),
     };
@@ -84,27 +85,28 @@ async fn a_renewal_that_fails_stops_its_tenant_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_without_the_permission_stops_alone() {
-    let script = |seen: Seen| if in_tenant(seen, 0) { React::status(403) } else { React::done() };
+    let script =
+        |seen: SeenRequest| if in_tenant(seen, 0) { FakeReaction::status(403) } else { FakeReaction::done() };
     let run = three().script(script).play().await;
-    assert!(matches!(run.finished.tenants[0], Some(Stop::Permission { .. })));
+    assert!(matches!(run.finished.tenants[0], Some(StopReason::Permission { .. })));
     assert!((40..43).contains(&run.outcomes_in(0)[&Outcome::Forbidden]), "{:?}", run.outcomes_in(0));
     assert_eq!(run.outcomes_in(1), [(Outcome::Revoked, 100)].into());
     // What an earlier process was allowed holds for its tenant alone.
     let run = three().permitted(1).script(script).play().await;
-    assert!(matches!(run.finished.tenants[0], Some(Stop::Permission { .. })));
+    assert!(matches!(run.finished.tenants[0], Some(StopReason::Permission { .. })));
     assert_eq!(run.outcomes_in(1), [(Outcome::Revoked, 100)].into());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_is_refused_from_the_start_sends_nothing() {
-    let why = Stop::SignIn { detail: "no secret".to_owned() };
+    let why = StopReason::SignIn { detail: "no secret".to_owned() };
     let run = three().refused(1, why.clone()).play().await;
     assert_eq!((run.stop(), run.finished.tenants.clone()), (None, vec![None, Some(why.clone()), None]));
     assert_eq!(run.outcomes_in(1), [].into());
     let all = three().refused(0, why.clone()).refused(1, why.clone()).refused(2, why.clone()).play().await;
     assert_eq!((all.arrivals.len(), all.took), (0, seconds(0.0)));
     // Where there is one tenant only, that is the run's end.
-    let only = Stage::of(10).refused(0, why.clone()).play().await;
+    let only = DispatchFixture::of(10).refused(0, why.clone()).play().await;
     assert_eq!((only.stop(), only.finished.tenants.clone()), (Some(&why), vec![None]));
 }
 
@@ -117,46 +119,49 @@ async fn a_hold_holds_its_tenant_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deadline_ends_all_tenants_and_waits_for_none_that_is_closed_beyond() {
-    let script = |seen: Seen| if in_tenant(seen, 1) { React::throttled(600) } else { React::done() };
+    let script = |seen: SeenRequest| {
+        if in_tenant(seen, 1) { FakeReaction::throttled(600) } else { FakeReaction::done() }
+    };
     let run = three().script(script).deadline(seconds(5.0)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert!(run.took <= seconds(5.1) && run.outcomes_in(0)[&Outcome::Revoked] >= 49);
     // All the others end before, and the one that is left can do nothing until then.
     let run = three().script(script).deadline(seconds(300.0)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::Deadline { .. })));
+    assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert!(run.took < seconds(10.5), "{:?}", run.took);
     assert_eq!(run.outcomes_in(2), [(Outcome::Revoked, 100)].into());
 }
 
 #[tokio::test(start_paused = true)]
 async fn halt_counts_over_the_run() {
-    let script = |seen: Seen| if seen.user <= 30 { React::gone() } else { React::done() };
+    let script =
+        |seen: SeenRequest| if seen.user <= 30 { FakeReaction::gone() } else { FakeReaction::done() };
     let run = three().script(script).halt("fail=30").play().await;
-    assert!(matches!(run.stop(), Some(Stop::Halt { .. })));
+    assert!(matches!(run.stop(), Some(StopReason::Halt { .. })));
     assert!((0..3).all(|tenant| run.outcomes_in(tenant)[&Outcome::NotFound] == 10));
     assert_eq!(run.finished.tenants, [None, None, None]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_ends_all_tenants_in_whatever_state() {
-    let script = |seen: Seen| match seen.place.tenant {
-        0 => React::done(),
-        1 => React::throttled(3_600),
-        2 => React::status(503).with(|response| response.retry_after = Some(seconds(3_600.0))),
-        3 => React::status(401),
-        _ => React::throttled_by("Application", 3_600),
+    let script = |seen: SeenRequest| match seen.place.tenant {
+        0 => FakeReaction::done(),
+        1 => FakeReaction::throttled(3_600),
+        2 => FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(3_600.0))),
+        3 => FakeReaction::status(401),
+        _ => FakeReaction::throttled_by("Application", 3_600),
     };
-    let stage = Stage::of(500).tenants(5).pace(10.0, 1).script(script).renew_takes(seconds(600.0));
-    let run = stage.interrupt(seconds(4.0), Stop::Interrupted).play().await;
-    assert_eq!(run.stop(), Some(&Stop::Interrupted));
+    let stage = DispatchFixture::of(500).tenants(5).pace(10.0, 1).script(script).renew_takes(seconds(600.0));
+    let run = stage.interrupt(seconds(4.0), StopReason::Interrupted).play().await;
+    assert_eq!(run.stop(), Some(&StopReason::Interrupted));
     assert!((seconds(4.0)..seconds(4.2)).contains(&run.took), "{:?}", run.took);
 }
 
 /// 35,000 in 300 s for the app: its burst, then 116 a second, which fifty tenants share.
 #[tokio::test(start_paused = true)]
 async fn an_app_over_fifty_tenants_is_shared_evenly() {
-    let stage = Stage::of(50_000).tenants(50).auto().app_quota(Quota::bucket(35_000.0, 300.0));
-    let run = stage.quota(Quota::bucket(3_000.0, 150.0)).play().await;
+    let stage = DispatchFixture::of(50_000).tenants(50).auto().app_quota(TestQuota::bucket(35_000.0, 300.0));
+    let run = stage.quota(TestQuota::bucket(3_000.0, 150.0)).play().await;
     assert!(run.all_revoked());
     let optimum = 15_000.0 / (35_000.0 / 300.0);
     assert!(run.throttles() < 250, "{}", run.throttles());
@@ -180,19 +185,19 @@ async fn an_app_over_fifty_tenants_is_shared_evenly() {
 /// However many wait in line: the loop looks at whoever may send, and not at all of them.
 #[tokio::test(start_paused = true)]
 async fn five_hundred_tenants_run_side_by_side() {
-    let run = Stage::of(500 * 20).tenants(500).pace(20.0, 1).play().await;
+    let run = DispatchFixture::of(500 * 20).tenants(500).pace(20.0, 1).play().await;
     assert!(run.all_revoked() && run.took < seconds(1.3), "{:?}", run.took);
-    let run = Stage::of(500 * 20).tenants(500).pace(20.0, 1).everywhere(1_000.0).play().await;
+    let run = DispatchFixture::of(500 * 20).tenants(500).pace(20.0, 1).everywhere(1_000.0).play().await;
     assert!(run.all_revoked() && run.took < seconds(10.3), "{:?}", run.took);
 }
 
 #[tokio::test(start_paused = true)]
 async fn stops_name_their_tenant_and_gates_theirs() {
-    let script = |seen: Seen| match (seen.place.tenant, seen.attempt) {
-        (1, 1) => React::throttled(2),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match (seen.place.tenant, seen.attempt) {
+        (1, 1) => FakeReaction::throttled(2),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(9).tenants(3).script(script).play().await;
+    let run = DispatchFixture::of(9).tenants(3).script(script).play().await;
     let told = |event: &Event| match event {
         Event::Throttled(throttled) => throttled.whose.tenant == Some(1) && throttled.whose.app_id.is_some(),
         Event::Reopened { scope, .. } => scope.tenant == Some(1),
@@ -204,9 +209,14 @@ async fn stops_name_their_tenant_and_gates_theirs() {
 /// One app in four tenants, and one of these never answers: the others need not wait until its time-out.
 #[tokio::test(start_paused = true)]
 async fn a_tenant_that_hangs_holds_nobody_up_who_shares_its_app() {
-    let script =
-        |seen: Seen| if seen.place.tenant == 0 { React::done().after(seconds(30.0)) } else { React::done() };
-    let stage = Stage::of(240).tenants(4).auto().app_quota(Quota::bucket(35_000.0, 300.0)).script(script);
+    let script = |seen: SeenRequest| {
+        if seen.place.tenant == 0 { FakeReaction::done().after(seconds(30.0)) } else { FakeReaction::done() }
+    };
+    let stage = DispatchFixture::of(240)
+        .tenants(4)
+        .auto()
+        .app_quota(TestQuota::bucket(35_000.0, 300.0))
+        .script(script);
     let run = stage.play().await;
     assert!(run.all_revoked());
     let others = run.arrivals.iter().filter(|arrival| arrival.seen.place.tenant != 0);

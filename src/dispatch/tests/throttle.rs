@@ -1,20 +1,20 @@
 //! Quotas, the gate, and the probe.
 
-use super::quota::Quota;
+use super::quota::TestQuota;
 use super::*;
 use crate::event::Event;
-use crate::graph::Loss;
+use crate::graph::LossKind;
 use crate::outcome::Outcome;
 
 /// 3,000 at once, then 20 a second: what Microsoft documents.
-fn documented() -> Quota {
-    Quota::bucket(3_000.0, 150.0)
+fn documented() -> TestQuota {
+    TestQuota::bucket(3_000.0, 150.0)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_long_run_within_the_documented_quota_meets_hardly_a_429() {
     let users = 20_000;
-    let run = Stage::of(users).auto().quota(documented()).play().await;
+    let run = DispatchFixture::of(users).auto().quota(documented()).play().await;
     assert!(run.all_revoked());
     // The pacer looks for more than is documented, now and then and carefully.
     assert!(run.throttles() <= 30, "{} wasted", run.throttles());
@@ -30,13 +30,13 @@ async fn a_long_run_within_the_documented_quota_meets_hardly_a_429() {
 async fn a_quota_that_is_not_as_documented_is_found_out() {
     let users = 5_000;
     for (name, quota, at_most, wasted) in [
-        ("a third of it", Quota::bucket(1_000.0, 150.0), 640.0, 100),
+        ("a third of it", TestQuota::bucket(1_000.0, 150.0), 640.0, 100),
         ("half eaten", documented().half_eaten(), 380.0, 100),
-        ("fixed windows", Quota::window(3_000, 150.0), 270.0, 100),
-        ("strict, a third", Quota::strict_bucket(1_000.0, 150.0), 650.0, 150),
-        ("strict, half eaten", Quota::strict_bucket(3_000.0, 150.0).half_eaten(), 390.0, 150),
+        ("fixed windows", TestQuota::window(3_000, 150.0), 270.0, 100),
+        ("strict, a third", TestQuota::strict_bucket(1_000.0, 150.0), 650.0, 150),
+        ("strict, half eaten", TestQuota::strict_bucket(3_000.0, 150.0).half_eaten(), 390.0, 150),
     ] {
-        let run = Stage::of(users).auto().quota(quota).play().await;
+        let run = DispatchFixture::of(users).auto().quota(quota).play().await;
         assert!(run.all_revoked(), "{name}: {:?}", run.outcomes());
         assert!(run.took < seconds(at_most), "{name}: {:?}", run.took);
         assert!(run.throttles() < wasted, "{name}: {} wasted", run.throttles());
@@ -45,8 +45,9 @@ async fn a_quota_that_is_not_as_documented_is_found_out() {
 
 #[tokio::test(start_paused = true)]
 async fn a_429_closes_the_gate_for_all_and_one_probe_opens_it() {
-    let script = |seen: Seen| if seen.nth == 30 { React::throttled(20) } else { React::done() };
-    let run = Stage::of(200).pace(100.0, 100).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.nth == 30 { FakeReaction::throttled(20) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(200).pace(100.0, 100).script(script).play().await;
     assert!(run.all_revoked());
     let closed = run.arrivals[29].answered.unwrap();
     let after: Vec<_> = run.arrivals.iter().filter(|arrival| arrival.at() > closed).collect();
@@ -64,14 +65,14 @@ async fn a_429_closes_the_gate_for_all_and_one_probe_opens_it() {
 #[tokio::test(start_paused = true)]
 async fn the_longest_wait_of_all_holds_and_no_success_in_flight_opens_the_gate() {
     // In flight together: 10 is throttled for long, 11 shortly after for a moment, the others succeed late.
-    let script = |seen: Seen| match seen.nth {
-        10 => React::throttled(30).after(seconds(0.1)),
-        11 => React::throttled(1).after(seconds(0.2)),
-        12 => React::throttled(40).after(seconds(5.0)),
-        13..=40 => React::done().after(seconds(0.3)),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match seen.nth {
+        10 => FakeReaction::throttled(30).after(seconds(0.1)),
+        11 => FakeReaction::throttled(1).after(seconds(0.2)),
+        12 => FakeReaction::throttled(40).after(seconds(5.0)),
+        13..=40 => FakeReaction::done().after(seconds(0.3)),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(100).pace(100.0, 100).jobs(40).script(script).play().await;
+    let run = DispatchFixture::of(100).pace(100.0, 100).jobs(40).script(script).play().await;
     assert!(run.all_revoked());
     let until = run.arrivals[11].answered.unwrap() + seconds(40.0);
     assert_eq!(run.arrivals[40].at(), until);
@@ -79,14 +80,14 @@ async fn the_longest_wait_of_all_holds_and_no_success_in_flight_opens_the_gate()
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_that_is_lost_or_breaks_down_is_followed_by_another() {
-    for what in [React::lost(Loss::TimedOut).after(seconds(30.0)), React::panic()] {
+    for what in [FakeReaction::lost(LossKind::TimedOut).after(seconds(30.0)), FakeReaction::panic()] {
         let probe = what.clone();
-        let script = move |seen: Seen| match seen.nth {
-            5 => React::throttled(10),
+        let script = move |seen: SeenRequest| match seen.nth {
+            5 => FakeReaction::throttled(10),
             10 => probe.clone(),
-            _ => React::done(),
+            _ => FakeReaction::done(),
         };
-        let run = Stage::of(50).pace(100.0, 9).jobs(9).script(script).play().await;
+        let run = DispatchFixture::of(50).pace(100.0, 9).jobs(9).script(script).play().await;
         assert_eq!(run.stop(), None);
         assert_eq!(run.settled().count(), 50);
         let lost = run.arrivals[9].clone();
@@ -99,16 +100,18 @@ async fn a_probe_that_is_lost_or_breaks_down_is_followed_by_another() {
 
 #[tokio::test(start_paused = true)]
 async fn an_hour_is_an_hour() {
-    let script = |seen: Seen| if seen.nth == 1 { React::throttled(3_600) } else { React::done() };
-    let run = Stage::of(10).jobs(1).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.nth == 1 { FakeReaction::throttled(3_600) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(10).jobs(1).script(script).play().await;
     assert!(run.all_revoked());
     assert_eq!(run.arrivals[1].at(), seconds(3_600.1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn without_retry_after_the_waits_grow() {
-    let script = |seen: Seen| if seen.nth <= 8 { React::throttled(None) } else { React::done() };
-    let run = Stage::of(10).jobs(1).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.nth <= 8 { FakeReaction::throttled(None) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(10).jobs(1).script(script).play().await;
     assert!(run.all_revoked());
     let waits: Vec<f64> =
         run.arrivals.windows(2).map(|pair| (pair[1].at() - pair[0].at()).as_secs_f64()).collect();
@@ -119,24 +122,27 @@ async fn without_retry_after_the_waits_grow() {
 
 #[tokio::test(start_paused = true)]
 async fn throttling_costs_no_tries() {
-    let script = |seen: Seen| if seen.attempt <= 100 { React::throttled(1) } else { React::done() };
-    let run = Stage::of(3).retries(0).script(script).play().await;
+    let script = |seen: SeenRequest| {
+        if seen.attempt <= 100 { FakeReaction::throttled(1) } else { FakeReaction::done() }
+    };
+    let run = DispatchFixture::of(3).retries(0).script(script).play().await;
     assert!(run.all_revoked());
     assert!(run.settled().all(|settled| settled.attempts == 101));
     // The one try beside the first is still there after them.
-    let script = |seen: Seen| match seen.attempt {
-        ..=5 => React::throttled(1),
-        6 => React::status(500),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match seen.attempt {
+        ..=5 => FakeReaction::throttled(1),
+        6 => FakeReaction::status(500),
+        _ => FakeReaction::done(),
     };
-    assert!(Stage::of(3).retries(1).script(script).play().await.all_revoked());
+    assert!(DispatchFixture::of(3).retries(1).script(script).play().await.all_revoked());
 }
 
 /// Graph may throttle for one user's sake. That user must not keep all the others from being revoked.
 #[tokio::test(start_paused = true)]
 async fn one_user_who_is_always_throttled_does_not_starve_the_others() {
-    let script = |seen: Seen| if seen.user == 3 { React::throttled(10) } else { React::done() };
-    let run = Stage::of(500).pace(20.0, 10).script(script).play().await;
+    let script =
+        |seen: SeenRequest| if seen.user == 3 { FakeReaction::throttled(10) } else { FakeReaction::done() };
+    let run = DispatchFixture::of(500).pace(20.0, 10).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 499), (Outcome::ThrottledOut, 1)].into());
 }
@@ -144,13 +150,13 @@ async fn one_user_who_is_always_throttled_does_not_starve_the_others() {
 #[tokio::test(start_paused = true)]
 async fn warnings_slow_before_throttling_begins() {
     for (used, least, most) in [(0.9, 20.0, 21.0), (1.2, 22.0, 24.0)] {
-        let script = move |seen: Seen| {
-            React::done().with(|response| {
+        let script = move |seen: SeenRequest| {
+            FakeReaction::done().with(|response| {
                 response.throttle_percentage = (seen.at < seconds(2.0)).then_some(used);
             })
         };
         // 400 at once are allowed, and the first answers forbid it.
-        let run = Stage::of(400).pace(20.0, 400).jobs(8).script(script).play().await;
+        let run = DispatchFixture::of(400).pace(20.0, 400).jobs(8).script(script).play().await;
         assert!(run.all_revoked());
         let took = run.took.as_secs_f64();
         assert!((least * 0.95..=most * 1.05).contains(&took), "{used}: {took}");
@@ -159,7 +165,7 @@ async fn warnings_slow_before_throttling_begins() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fixed_rate_is_kept_at_the_server() {
-    let run = Stage::of(600).pace(20.0, 1).play().await;
+    let run = DispatchFixture::of(600).pace(20.0, 1).play().await;
     assert!(run.all_revoked());
     for window in run.arrivals.windows(21) {
         assert!(window[20].at() - window[0].at() >= seconds(0.999), "more than 20 in a second");
@@ -171,7 +177,13 @@ async fn a_fixed_rate_is_kept_at_the_server() {
 /// must not hold for the rest of the run.
 #[tokio::test(start_paused = true)]
 async fn a_rate_that_few_requests_tell_is_not_believed_for_long() {
-    let run = Stage::of(200).auto().auto_jobs().quota(Quota::bucket(100.0, 30.0)).latency(0.05).play().await;
+    let run = DispatchFixture::of(200)
+        .auto()
+        .auto_jobs()
+        .quota(TestQuota::bucket(100.0, 30.0))
+        .latency(0.05)
+        .play()
+        .await;
     assert!(run.all_revoked());
     // Thirty at best.
     assert!(run.took < seconds(38.0), "{:?}", run.took);

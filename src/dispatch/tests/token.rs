@@ -1,15 +1,16 @@
 //! Tokens: renewed beside the work, after a 401, or not at all.
 
-use super::fake::Renewal;
+use super::fake::FakeRenewal;
 use super::*;
-use crate::event::{Event, Stop};
-use crate::graph::Loss;
+use crate::event::{Event, StopReason};
+use crate::graph::LossKind;
 use crate::identity::SignInError;
 use crate::outcome::Outcome;
 
 #[tokio::test(start_paused = true)]
 async fn an_aging_token_is_renewed_without_any_pause() {
-    let run = Stage::of(2_000).pace(10.0, 1).tokens(50.0, 60.0).renew_takes(seconds(8.0)).play().await;
+    let run =
+        DispatchFixture::of(2_000).pace(10.0, 1).tokens(50.0, 60.0).renew_takes(seconds(8.0)).play().await;
     assert!(run.all_revoked());
     assert!((3..=4).contains(&run.fake.state().renewals.len()));
     assert!(run.longest_pause() <= seconds(0.11), "{:?}", run.longest_pause());
@@ -21,7 +22,7 @@ async fn an_aging_token_is_renewed_without_any_pause() {
 #[tokio::test(start_paused = true)]
 async fn no_worker_ever_waits_for_a_renewal_in_a_long_run() {
     for life in [60, 899, 3599] {
-        let stage = Stage::of(2_400).pace(1.0, 1).tokens_of(life).renew_takes(seconds(5.0));
+        let stage = DispatchFixture::of(2_400).pace(1.0, 1).tokens_of(life).renew_takes(seconds(5.0));
         let run = stage.play().await;
         assert!(run.all_revoked(), "{life}");
         assert!(run.longest_pause() <= seconds(1.01), "{life}: {:?}", run.longest_pause());
@@ -37,8 +38,8 @@ async fn no_worker_ever_waits_for_a_renewal_in_a_long_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_challenge_that_comes_again_is_answered_once() {
-    let run = Stage::of(500).script(|_| React::challenge("{}")).play().await;
-    let Some(Stop::SignIn { detail }) = run.stop() else { panic!("{:?}", run.stop()) };
+    let run = DispatchFixture::of(500).script(|_| FakeReaction::challenge("{}")).play().await;
+    let Some(StopReason::SignIn { detail }) = run.stop() else { panic!("{:?}", run.stop()) };
     assert!(detail.contains("just answered its challenge") && detail.contains("sign-in log"), "{detail}");
     assert_eq!(run.fake.state().renewals.len(), 1);
 }
@@ -46,11 +47,11 @@ async fn a_challenge_that_comes_again_is_answered_once() {
 /// Conditional Access may say it with a 403; that is no word about the user.
 #[tokio::test(start_paused = true)]
 async fn a_403_with_a_challenge_is_answered_like_a_401() {
-    let script = |seen: Seen| match seen.token {
-        1 => React::challenge("{}").with(|response| response.status = 403),
-        _ => React::done(),
+    let script = |seen: SeenRequest| match seen.token {
+        1 => FakeReaction::challenge("{}").with(|response| response.status = 403),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(300).jobs(8).retries(0).script(script).play().await;
+    let run = DispatchFixture::of(300).jobs(8).retries(0).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     assert_eq!(run.fake.state().renewals.len(), 1);
 }
@@ -59,11 +60,12 @@ async fn a_403_with_a_challenge_is_answered_like_a_401() {
 #[tokio::test(start_paused = true)]
 async fn one_renewal_on_a_401_however_many_workers() {
     for jobs in [1, 7, 1_000] {
-        let script = |seen: Seen| match seen.token {
-            1 => React::status(401).after(seconds(0.05 + (seen.nth * 37 % 100) as f64 / 100.0)),
-            _ => React::done(),
+        let script = |seen: SeenRequest| match seen.token {
+            1 => FakeReaction::status(401).after(seconds(0.05 + (seen.nth * 37 % 100) as f64 / 100.0)),
+            _ => FakeReaction::done(),
         };
-        let stage = Stage::of(1_500).jobs(jobs).pace(100_000.0, 2_000).retries(0).renew_takes(seconds(0.4));
+        let stage =
+            DispatchFixture::of(1_500).jobs(jobs).pace(100_000.0, 2_000).retries(0).renew_takes(seconds(0.4));
         let run = stage.script(script).play().await;
         assert!(run.all_revoked(), "{:?}", run.stop());
         assert_eq!(run.fake.state().renewals.len(), 1, "{jobs}");
@@ -73,7 +75,8 @@ async fn one_renewal_on_a_401_however_many_workers() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_with_a_token_that_is_over() {
     // The renewal ahead takes longer than the rest of the token's life.
-    let run = Stage::of(1_000).pace(10.0, 1).tokens(50.0, 60.0).renew_takes(seconds(30.0)).play().await;
+    let run =
+        DispatchFixture::of(1_000).pace(10.0, 1).tokens(50.0, 60.0).renew_takes(seconds(30.0)).play().await;
     assert!(run.all_revoked());
     let renewals = run.fake.state().renewals.clone();
     assert!((seconds(50.0)..seconds(50.2)).contains(&renewals[0].at));
@@ -85,7 +88,7 @@ async fn nothing_is_sent_with_a_token_that_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
     let renew = |nth| if nth <= 3 { Err(SignInError::CodeDeclined) } else { Ok(()) };
-    let run = Stage::of(3_000).pace(10.0, 1).tokens(100.0, 200.0).renew(renew).play().await;
+    let run = DispatchFixture::of(3_000).pace(10.0, 1).tokens(100.0, 200.0).renew(renew).play().await;
     assert!(run.all_revoked());
     let renewals = run.fake.state().renewals.clone();
     assert!(renewals[1].at - renewals[0].at >= seconds(15.0));
@@ -94,26 +97,25 @@ async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_when_the_token_is_over_stops_the_run() {
-    let run = Stage::of(3_000)
+    let run = DispatchFixture::of(3_000)
         .pace(10.0, 1)
         .tokens(50.0, 60.0)
         .renew(|_| Err(SignInError::CodeDeclined))
         .play()
         .await;
-    assert!(matches!(run.stop(), Some(Stop::SignIn { .. })));
+    assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })));
     assert!(run.arrivals.iter().all(|arrival| arrival.at() < seconds(60.0)));
     assert_eq!(run.outcomes(), [(Outcome::Revoked, run.arrivals.len())].into());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_of_401_makes_one_renewal_with_the_challenges_claims() {
-    let refuses = |seen: Seen| match seen.token {
-        1 if seen.nth > 64 => {
-            React::challenge("{\"access_token\":{}}").after(seconds(0.1 + 0.01 * (seen.nth % 64) as f64))
-        }
-        _ => React::done(),
+    let refuses = |seen: SeenRequest| match seen.token {
+        1 if seen.nth > 64 => FakeReaction::challenge("{\"access_token\":{}}")
+            .after(seconds(0.1 + 0.01 * (seen.nth % 64) as f64)),
+        _ => FakeReaction::done(),
     };
-    let run = Stage::of(400).pace(10_000.0, 1_000).retries(0).script(refuses).play().await;
+    let run = DispatchFixture::of(400).pace(10_000.0, 1_000).retries(0).script(refuses).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     let refused = run.arrivals.iter().filter(|arrival| !arrival.is_done()).count();
     assert!(refused >= 60, "{refused}");
@@ -133,9 +135,10 @@ async fn a_burst_of_401_makes_one_renewal_with_the_challenges_claims() {
 /// A renewal ahead is under way, without claims, when Graph challenges the old token with some.
 #[tokio::test(start_paused = true)]
 async fn a_challenges_claims_reach_the_token_even_while_a_renewal_is_under_way() {
-    let script =
-        |seen: Seen| if seen.token == 1 && seen.nth > 505 { React::challenge("{}") } else { React::done() };
-    let run = Stage::of(1_000)
+    let script = |seen: SeenRequest| {
+        if seen.token == 1 && seen.nth > 505 { FakeReaction::challenge("{}") } else { FakeReaction::done() }
+    };
+    let run = DispatchFixture::of(1_000)
         .pace(10.0, 1)
         .tokens(50.0, 600.0)
         .renew_takes(seconds(5.0))
@@ -149,8 +152,8 @@ async fn a_challenges_claims_reach_the_token_even_while_a_renewal_is_under_way()
 
 #[tokio::test(start_paused = true)]
 async fn a_fresh_token_that_is_refused_stops_the_run() {
-    let run = Stage::of(500).script(|_| React::status(401)).play().await;
-    assert!(matches!(run.stop(), Some(Stop::SignIn { .. })));
+    let run = DispatchFixture::of(500).script(|_| FakeReaction::status(401)).play().await;
+    assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })));
     assert_eq!(run.fake.state().renewals.len(), 1);
     assert!(run.arrivals.len() <= 128);
 }
@@ -158,11 +161,12 @@ async fn a_fresh_token_that_is_refused_stops_the_run() {
 /// An answer that never came, or a 429, says nothing for the token.
 #[tokio::test(start_paused = true)]
 async fn only_an_answer_proves_a_fresh_token() {
-    for other in [React::lost(Loss::Broken), React::throttled(1)] {
-        let script =
-            move |seen: Seen| if seen.nth.is_multiple_of(3) { other.clone() } else { React::status(401) };
-        let run = Stage::of(500).jobs(8).script(script).play().await;
-        assert!(matches!(run.stop(), Some(Stop::SignIn { .. })));
+    for other in [FakeReaction::lost(LossKind::Broken), FakeReaction::throttled(1)] {
+        let script = move |seen: SeenRequest| {
+            if seen.nth.is_multiple_of(3) { other.clone() } else { FakeReaction::status(401) }
+        };
+        let run = DispatchFixture::of(500).jobs(8).script(script).play().await;
+        assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })));
         assert_eq!(run.fake.state().renewals.len(), 1);
     }
 }
@@ -170,13 +174,13 @@ async fn only_an_answer_proves_a_fresh_token() {
 #[tokio::test(start_paused = true)]
 async fn a_user_who_is_always_refused_stops_the_run() {
     for retried_between in [false, true] {
-        let script = move |seen: Seen| match seen.user {
-            7 if retried_between && seen.attempt.is_multiple_of(2) => React::throttled(1),
-            7 => React::status(401),
-            _ => React::done(),
+        let script = move |seen: SeenRequest| match seen.user {
+            7 if retried_between && seen.attempt.is_multiple_of(2) => FakeReaction::throttled(1),
+            7 => FakeReaction::status(401),
+            _ => FakeReaction::done(),
         };
-        let run = Stage::of(2_000).pace(10.0, 1).script(script).play().await;
-        assert!(matches!(run.stop(), Some(Stop::SignIn { .. })), "{:?}", run.stop());
+        let run = DispatchFixture::of(2_000).pace(10.0, 1).script(script).play().await;
+        assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })), "{:?}", run.stop());
         assert!(run.arrived(7).len() <= 3, "{}", run.arrived(7).len());
     }
 }
@@ -185,18 +189,20 @@ async fn a_user_who_is_always_refused_stops_the_run() {
 async fn a_run_survives_many_tokens() {
     // Each is revoked after a while, and Graph says so.
     let since = |token: u64| seconds(30.0 * token as f64);
-    let script =
-        move |seen: Seen| if seen.at > since(seen.token) { React::status(401) } else { React::done() };
-    let run = Stage::of(2_000).pace(10.0, 1).jobs(16).retries(0).script(script).play().await;
+    let script = move |seen: SeenRequest| {
+        if seen.at > since(seen.token) { FakeReaction::status(401) } else { FakeReaction::done() }
+    };
+    let run = DispatchFixture::of(2_000).pace(10.0, 1).jobs(16).retries(0).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
-    let renewals: Vec<Renewal> = run.fake.state().renewals.clone();
+    let renewals: Vec<FakeRenewal> = run.fake.state().renewals.clone();
     assert!((6..=7).contains(&renewals.len()), "{renewals:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_does_not_wait_for_a_renewal() {
-    let script = |seen: Seen| if seen.token == 1 { React::status(401) } else { React::done() };
-    let stage = Stage::of(50).script(script).renew_takes(seconds(600.0));
-    let run = stage.interrupt(seconds(5.0), Stop::Interrupted).play().await;
-    assert_eq!((run.stop(), run.took), (Some(&Stop::Interrupted), seconds(5.0)));
+    let script =
+        |seen: SeenRequest| if seen.token == 1 { FakeReaction::status(401) } else { FakeReaction::done() };
+    let stage = DispatchFixture::of(50).script(script).renew_takes(seconds(600.0));
+    let run = stage.interrupt(seconds(5.0), StopReason::Interrupted).play().await;
+    assert_eq!((run.stop(), run.took), (Some(&StopReason::Interrupted), seconds(5.0)));
 }

@@ -7,24 +7,24 @@ use super::pacing::driver::Wire;
 use super::pacing::model::{Answer, Limiter, Running, Says};
 use super::pacing::oracle::makespan;
 use super::pacing::table::WIRE;
-use super::quota::Quota;
+use super::quota::TestQuota;
 use super::*;
 use crate::dispatch::BatchSize;
-use crate::graph::Response;
+use crate::graph::HttpResponse;
 use crate::simulator::Style::{FixedWindow, TokenBucket};
 
 /// `auto`, all of it.
-fn default_run(users: u32) -> Stage {
-    Stage::of(users).auto().auto_jobs().batch_size(BatchSize::Auto).latency(WIRE.latency)
+fn default_run(users: u32) -> DispatchFixture {
+    DispatchFixture::of(users).auto().auto_jobs().batch_size(BatchSize::Auto).latency(WIRE.latency)
 }
 
 /// A Graph with one such limiter.
-fn behind(limiter: &Limiter) -> impl Fn(Seen) -> React + Send + Sync + 'static {
+fn behind(limiter: &Limiter) -> impl Fn(SeenRequest) -> FakeReaction + Send + Sync + 'static {
     let running = Mutex::new(Running::new(limiter));
-    move |seen: Seen| match running.lock().unwrap().take(seen.at) {
-        Answer::Passed { .. } => React::done(),
+    move |seen: SeenRequest| match running.lock().unwrap().take(seen.at) {
+        Answer::Passed { .. } => FakeReaction::done(),
         Answer::Throttled { retry_after } => {
-            React::response(Response { status: 429, retry_after, ..Response::default() })
+            FakeReaction::response(HttpResponse { status: 429, retry_after, ..HttpResponse::default() })
         }
     }
 }
@@ -37,15 +37,15 @@ fn best(count: u32, window: f64, senders: u32, users: u32) -> f64 {
 
 /// Makespan to optimum, and the share that was throttled.
 #[derive(Debug)]
-struct Cell {
+struct TableCell {
     ratio: f64,
     throttled: f64,
 }
 
-impl Cell {
-    fn of(name: &str, run: &Played, best: f64) -> Cell {
+impl TableCell {
+    fn of(name: &str, run: &FixtureRun, best: f64) -> TableCell {
         assert!(run.all_revoked(), "{name}: {:?}", run.outcomes());
-        let cell = Cell {
+        let cell = TableCell {
             ratio: run.took.as_secs_f64() / best,
             throttled: run.throttles() as f64 / run.arrivals.len() as f64,
         };
@@ -87,7 +87,8 @@ async fn one_app() {
     for (name, limiter, ratio, throttled) in rows {
         for users in sizes {
             let run = default_run(*users).script(behind(&limiter)).play().await;
-            Cell::of(name, &run, makespan(&limiter, &WIRE, (*users).into())).keeps(name, ratio, throttled);
+            TableCell::of(name, &run, makespan(&limiter, &WIRE, (*users).into()))
+                .keeps(name, ratio, throttled);
         }
     }
 }
@@ -106,22 +107,22 @@ async fn several_apps_and_tenants() {
 
 /// In a tenant with its documented limit; `each` where each app has its own, too.
 async fn three_apps(users: u32, each: bool) {
-    let stage = default_run(users).apps(3).tenant_quota(Quota::bucket(18_000.0, 300.0));
+    let stage = default_run(users).apps(3).tenant_quota(TestQuota::bucket(18_000.0, 300.0));
     let of_tenant = best(18_000, 300.0, 3, users);
     let (name, stage, best) = if each {
         let best = best(3_000, 150.0, 1, users / 3).max(of_tenant);
-        ("three apps, the tenant's limit and their own", stage.quota(Quota::bucket(3_000.0, 150.0)), best)
+        ("three apps, the tenant's limit and their own", stage.quota(TestQuota::bucket(3_000.0, 150.0)), best)
     } else {
         ("three apps, the tenant's limit", stage, of_tenant)
     };
-    Cell::of(name, &stage.play().await, best).keeps(name, 1.02, 0.005);
+    TableCell::of(name, &stage.play().await, best).keeps(name, 1.02, 0.005);
 }
 
 async fn twenty_tenants(users: u32) {
     let name = "one app over twenty tenants";
-    let stage = default_run(users).tenants(20).quota(Quota::bucket(3_000.0, 150.0));
-    let run = stage.app_quota(Quota::bucket(35_000.0, 300.0)).play().await;
-    Cell::of(name, &run, best(35_000, 300.0, 20, users)).keeps(name, 1.02, 0.005);
+    let stage = default_run(users).tenants(20).quota(TestQuota::bucket(3_000.0, 150.0));
+    let run = stage.app_quota(TestQuota::bucket(35_000.0, 300.0)).play().await;
+    TableCell::of(name, &run, best(35_000, 300.0, 20, users)).keeps(name, 1.02, 0.005);
     // Shared fairly: all have the same work, and none ends long before another.
     let ends: Vec<f64> = (0..20).map(|tenant| run.last_answer(tenant).as_secs_f64()).collect();
     let (first, last) =

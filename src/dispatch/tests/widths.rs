@@ -1,36 +1,37 @@
 //! Places: as many as the latency asks for, fewer in trouble.
 
 use super::*;
-use crate::graph::Loss;
+use crate::graph::LossKind;
 
 #[tokio::test(start_paused = true)]
 async fn slow_answers_open_places_up_to_a_bound() {
     // A hundred a second of 0.4 s each take forty places.
-    let run = Stage::of(3_000).auto_jobs().pace(100.0, 1).latency(0.4).play().await;
+    let run = DispatchFixture::of(3_000).auto_jobs().pace(100.0, 1).latency(0.4).play().await;
     assert!((40..46).contains(&run.fake.state().most_in_flight), "{}", run.fake.state().most_in_flight);
     assert!(run.took < seconds(34.0), "{:?}", run.took);
-    let run = Stage::of(3_000).auto_jobs().pace(1_000.0, 100).latency(1.0).play().await;
+    let run = DispatchFixture::of(3_000).auto_jobs().pace(1_000.0, 100).latency(1.0).play().await;
     assert_eq!(run.fake.state().most_in_flight, 64);
     // Fast ones leave places empty.
-    let run = Stage::of(3_000).auto_jobs().pace(100.0, 1).latency(0.05).play().await;
+    let run = DispatchFixture::of(3_000).auto_jobs().pace(100.0, 1).latency(0.05).play().await;
     assert!(run.fake.state().most_in_flight <= 16);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_number_of_jobs_is_kept() {
     for jobs in [1, 3, 100] {
-        let script =
-            |seen: Seen| if seen.nth % 40 == 9 { React::lost(Loss::TimedOut) } else { React::done() };
-        let run = Stage::of(1_000).jobs(jobs).pace(10_000.0, 1_000).script(script).play().await;
+        let script = |seen: SeenRequest| {
+            if seen.nth % 40 == 9 { FakeReaction::lost(LossKind::TimedOut) } else { FakeReaction::done() }
+        };
+        let run = DispatchFixture::of(1_000).jobs(jobs).pace(10_000.0, 1_000).script(script).play().await;
         assert!(run.all_revoked());
         assert_eq!(run.fake.state().most_in_flight, jobs);
     }
 }
 
 /// Requests under way at an instant.
-fn under_way(run: &Played, at: f64) -> usize {
+fn under_way(run: &FixtureRun, at: f64) -> usize {
     let at = seconds(at);
-    let is = |arrival: &&super::fake::Arrival| {
+    let is = |arrival: &&super::fake::FakeArrival| {
         arrival.at() <= at && arrival.answered.is_some_and(|then| then > at)
     };
     run.arrivals.iter().filter(is).count()
@@ -38,12 +39,17 @@ fn under_way(run: &Played, at: f64) -> usize {
 
 #[tokio::test(start_paused = true)]
 async fn trouble_halves_the_places_once_and_they_come_back() {
-    for trouble in [React::status(503), React::lost(Loss::Broken), React::lost(Loss::NotSent)] {
-        let script = move |seen: Seen| match seen.at.as_secs_f64() {
+    for trouble in [
+        FakeReaction::status(503),
+        FakeReaction::lost(LossKind::Broken),
+        FakeReaction::lost(LossKind::NotSent),
+    ] {
+        let script = move |seen: SeenRequest| match seen.at.as_secs_f64() {
             10.0..10.5 => trouble.clone().after(seconds(0.5)),
-            _ => React::done(),
+            _ => FakeReaction::done(),
         };
-        let stage = Stage::of(5_000).auto_jobs().pace(1_000.0, 100).latency(0.5).retries(9).script(script);
+        let stage =
+            DispatchFixture::of(5_000).auto_jobs().pace(1_000.0, 100).latency(0.5).retries(9).script(script);
         let run = stage.play().await;
         assert!(run.all_revoked());
         assert_eq!(under_way(&run, 9.9), 64);

@@ -13,7 +13,7 @@ pub const MOST_IN_BATCH: u8 = 20;
 
 /// `--jobs`: requests in flight at most, in each tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "WidthText", into = "WidthText")]
 pub enum Jobs {
     /// As many as the latency asks for.
     #[default]
@@ -34,7 +34,7 @@ impl Jobs {
 
 /// `--batch-size`: users in one request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written", into = "Written")]
+#[serde(try_from = "WidthText", into = "WidthText")]
 pub enum BatchSize {
     /// One, and more where requests are what is short.
     #[default]
@@ -61,50 +61,50 @@ impl BatchSize {
 /// As `run.json` has it: a number, or `auto`.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum WidthText {
     Number(usize),
     Word(String),
 }
 
-impl From<Jobs> for Written {
-    fn from(jobs: Jobs) -> Written {
+impl From<Jobs> for WidthText {
+    fn from(jobs: Jobs) -> WidthText {
         match jobs {
-            Jobs::Auto => Written::Word("auto".to_owned()),
-            Jobs::Fixed(jobs) => Written::Number(jobs),
+            Jobs::Auto => WidthText::Word("auto".to_owned()),
+            Jobs::Fixed(jobs) => WidthText::Number(jobs),
         }
     }
 }
 
-impl From<BatchSize> for Written {
-    fn from(size: BatchSize) -> Written {
+impl From<BatchSize> for WidthText {
+    fn from(size: BatchSize) -> WidthText {
         match size {
-            BatchSize::Auto => Written::Word("auto".to_owned()),
-            BatchSize::Fixed(size) => Written::Number(size.into()),
+            BatchSize::Auto => WidthText::Word("auto".to_owned()),
+            BatchSize::Fixed(size) => WidthText::Number(size.into()),
         }
     }
 }
 
-impl Written {
+impl WidthText {
     fn text(self) -> String {
         match self {
-            Written::Number(number) => number.to_string(),
-            Written::Word(word) => word,
+            WidthText::Number(number) => number.to_string(),
+            WidthText::Word(word) => word,
         }
     }
 }
 
-impl TryFrom<Written> for Jobs {
+impl TryFrom<WidthText> for Jobs {
     type Error = InvalidWidth;
 
-    fn try_from(written: Written) -> Result<Self, InvalidWidth> {
+    fn try_from(written: WidthText) -> Result<Self, InvalidWidth> {
         written.text().parse()
     }
 }
 
-impl TryFrom<Written> for BatchSize {
+impl TryFrom<WidthText> for BatchSize {
     type Error = InvalidWidth;
 
-    fn try_from(written: Written) -> Result<Self, InvalidWidth> {
+    fn try_from(written: WidthText) -> Result<Self, InvalidWidth> {
         written.text().parse()
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Settings;
+use super::DispatchSettings;
 
 pub use flags::{BatchSize, InvalidWidth, Jobs, MOST_IN_BATCH};
 
@@ -41,7 +41,7 @@ const MEMORY: u32 = 64;
 
 /// Who shares the next request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Share {
+pub(super) enum BatchShare {
     /// So many of those who may leave.
     Now(u32),
     /// Nobody yet: by then there may be more of them.
@@ -50,7 +50,7 @@ pub(super) enum Share {
 
 /// Users who gather for one request.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Gathering {
+pub(super) struct BatchLinger {
     /// Since when.
     began: Instant,
     /// When the last of them joined, as far as it was seen, and how many there were.
@@ -66,7 +66,7 @@ fn gathered(now_there: u32, full: u32, began: Instant, now: Instant) -> Instant 
 
 /// One tenant's places.
 #[derive(Debug)]
-pub(super) struct Width {
+pub(super) struct ConcurrencyLimit {
     jobs: Jobs,
     batch: BatchSize,
     /// Users who can ever leave at once; nobody waits for more of them.
@@ -92,16 +92,16 @@ pub(super) struct Width {
     latency: (f64, u32),
 }
 
-impl Width {
+impl ConcurrencyLimit {
     /// `places` is what the system allows, however many are wanted.
-    pub(super) fn new(settings: &Settings, places: usize) -> Width {
-        let Settings { jobs, batch, .. } = *settings;
+    pub(super) fn new(settings: &DispatchSettings, places: usize) -> ConcurrencyLimit {
+        let DispatchSettings { jobs, batch, .. } = *settings;
         let most = jobs.most().min(places).max(1);
         let open = match jobs {
             Jobs::Auto => FEW,
             Jobs::Fixed(jobs) => jobs,
         };
-        Width {
+        ConcurrencyLimit {
             jobs,
             batch,
             at_once: settings.pacing.app.burst.max(1),
@@ -142,20 +142,20 @@ impl Width {
         &mut self,
         may_leave: u32,
         waiting: u32,
-        since: &mut Option<Gathering>,
+        since: &mut Option<BatchLinger>,
         now: Instant,
-    ) -> Share {
+    ) -> BatchShare {
         let size = self.size();
         if self.batch == BatchSize::Auto && !self.is_crowded(now) {
-            return Share::Now(may_leave.div_ceil(self.free().max(1) as u32).clamp(1, size));
+            return BatchShare::Now(may_leave.div_ceil(self.free().max(1) as u32).clamp(1, size));
         }
         let full = size.min(waiting).min(self.at_once);
         self.one_by_one &= may_leave == 1;
         if self.one_by_one {
             *since = None;
-            return Share::Now(1);
+            return BatchShare::Now(1);
         }
-        let first = Gathering { began: now, seen: now, there: may_leave };
+        let first = BatchLinger { began: now, seen: now, there: may_leave };
         let before = std::mem::replace(since.get_or_insert(first), first);
         let until = before.began + self.linger();
         // Where nobody joins those who are there, the pacer lets no more of them leave at once.
@@ -165,11 +165,11 @@ impl Width {
         if may_leave < full && now < until && !stalled {
             let grew = may_leave > before.there;
             let seen = if grew { now } else { before.seen };
-            *since = Some(Gathering { began: before.began, seen, there: may_leave });
-            return Share::NotBefore(gathered(may_leave, full, before.began, now).min(until));
+            *since = Some(BatchLinger { began: before.began, seen, there: may_leave });
+            return BatchShare::NotBefore(gathered(may_leave, full, before.began, now).min(until));
         }
         *since = None;
-        Share::Now(may_leave.min(size))
+        BatchShare::Now(may_leave.min(size))
     }
 
     /// How long a request waits for users: where nobody gave their number, until a place is free again on the average.

@@ -26,8 +26,8 @@ use unix as system;
 #[cfg(windows)]
 use windows as system;
 
-use super::refusal::{Refusal, judge_plain};
-use super::trust::{self, Fault, Part};
+use super::refusal::{FileRefusal, judge_plain};
+use super::trust::{self, CheckedPart, TrustFault};
 
 /// What the names of files that are still being written end with.
 const PARTIAL: &str = ".partial";
@@ -40,7 +40,7 @@ pub fn is_partial(name: &str, names: &[&str]) -> bool {
 
 /// What a file is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum OpenMode {
     /// Reading.
     Read,
     /// Reading and writing what is there, or a new file.
@@ -71,7 +71,7 @@ impl Dir {
         // Without what stands behind the last name: `link/` and `link/.` would lead where the link does.
         let path: PathBuf = path.components().collect();
         let handle = system::open_dir(&path).map_err(|error| match fs::read_link(&path) {
-            Ok(to) => Refusal::FolderLink { path: path.clone(), to }.into(),
+            Ok(to) => FileRefusal::FolderLink { path: path.clone(), to }.into(),
             Err(_) => error,
         })?;
         Ok(Dir { path, handle, parent: None })
@@ -94,11 +94,11 @@ impl Dir {
         let path = parent.join(&name);
         let handle = system::make_dir(&above.handle, &above.path, name.as_ref())?;
         let dir = Dir { path, handle, parent: Some(Box::new(above)) };
-        match trust::judge(&dir.path, &dir.metadata()?, Part::Own) {
-            Err(distrust) if matches!(distrust.fault, Fault::Owner { .. }) => {
-                Err(Refusal::from(distrust).into())
+        match trust::judge(&dir.path, &dir.metadata()?, CheckedPart::Own) {
+            Err(distrust) if matches!(distrust.fault, TrustFault::Owner { .. }) => {
+                Err(FileRefusal::from(distrust).into())
             }
-            _ if !dir.names()?.is_empty() => Err(Refusal::Swapped { path: dir.path }.into()),
+            _ if !dir.names()?.is_empty() => Err(FileRefusal::Swapped { path: dir.path }.into()),
             _ => Ok(dir),
         }
     }
@@ -129,10 +129,10 @@ impl Dir {
     /// When others may write to it, when anything in it is a link, or a file that is known is no plain file or others may
     /// write to it.
     pub fn judge(&self, is_known: impl Fn(&str) -> bool) -> io::Result<()> {
-        trust::judge(&self.path, &self.metadata()?, Part::Own).map_err(Refusal::from)?;
+        trust::judge(&self.path, &self.metadata()?, CheckedPart::Own).map_err(FileRefusal::from)?;
         for name in self.names()? {
             if self.is_link(&name) {
-                return Err(Refusal::Link { path: self.file(&name) }.into());
+                return Err(FileRefusal::Link { path: self.file(&name) }.into());
             }
             let judged = match is_known(&name.to_string_lossy()) {
                 true => self.read(&name).map(drop),
@@ -151,7 +151,7 @@ impl Dir {
     /// # Errors
     /// When it can't be opened, is no plain file, or others may write to it.
     pub fn read(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), Way::Read)?)
+        self.judged(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Read)?)
     }
 
     /// Opens a file to read and write it, and makes it where it is not there; nothing in it is lost.
@@ -159,7 +159,7 @@ impl Dir {
     /// # Errors
     /// As [`read`](Dir::read).
     pub fn write(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), Way::Write)?)
+        self.judged(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Write)?)
     }
 
     /// Makes a file that is not there yet, for its owner alone.
@@ -167,7 +167,7 @@ impl Dir {
     /// # Errors
     /// When there is anything of that name.
     pub fn create_file(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        self.open_file(name.as_ref(), Way::Create)
+        self.open_file(name.as_ref(), OpenMode::Create)
     }
 
     /// Opens a file to write behind its end, and makes it where it is not there. A group may write to it as well.
@@ -175,8 +175,8 @@ impl Dir {
     /// # Errors
     /// When it can't be opened, is no plain file, or everybody may write to it.
     pub fn append(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let file = self.open_file(name.as_ref(), Way::Append)?;
-        judge_plain(&self.file(name), &file.metadata()?, Part::File)?;
+        let file = self.open_file(name.as_ref(), OpenMode::Append)?;
+        judge_plain(&self.file(name), &file.metadata()?, CheckedPart::File)?;
         Ok(file)
     }
 
@@ -185,22 +185,22 @@ impl Dir {
     /// # Errors
     /// When it can't be opened, or is no plain file.
     pub fn open_plain(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        let file = self.open_file(name.as_ref(), Way::Read)?;
+        let file = self.open_file(name.as_ref(), OpenMode::Read)?;
         match file.metadata()?.is_file() {
             true => Ok(file),
-            false => Err(Refusal::Special { path: self.file(name) }.into()),
+            false => Err(FileRefusal::Special { path: self.file(name) }.into()),
         }
     }
 
     /// Replaces a file whole: written under another name, synced, renamed over it, so that a reader sees the old text or
     /// the new one and never half of it.
-    pub fn replace(&self, name: impl AsRef<Path>, fill: impl Fill) -> io::Result<()> {
+    pub fn replace(&self, name: impl AsRef<Path>, fill: impl TemporaryFill) -> io::Result<()> {
         let name = name.as_ref();
         self.put(name, |partial| self.rename(partial, name), |out| sync_after(out, fill))
     }
 
     /// The same for a file that is made durable later, by [`sync_file`](Dir::sync_file).
-    pub fn replace_unsynced(&self, name: impl AsRef<Path>, fill: impl Fill) -> io::Result<()> {
+    pub fn replace_unsynced(&self, name: impl AsRef<Path>, fill: impl TemporaryFill) -> io::Result<()> {
         let name = name.as_ref();
         self.put(name, |partial| self.rename(partial, name), |out| fill_in(out, fill).map(drop))
     }
@@ -209,7 +209,7 @@ impl Dir {
     ///
     /// # Errors
     /// Of the kind [`AlreadyExists`](io::ErrorKind::AlreadyExists) when there is anything of that name.
-    pub fn put_new(&self, name: impl AsRef<Path>, fill: impl Fill) -> io::Result<()> {
+    pub fn put_new(&self, name: impl AsRef<Path>, fill: impl TemporaryFill) -> io::Result<()> {
         let name = name.as_ref();
         let rename = |partial: &Path| system::rename_new(&self.handle, &self.path, partial, name);
         self.put(name, rename, |out| sync_after(out, fill))
@@ -291,7 +291,7 @@ impl Dir {
 
     /// Makes a file durable.
     pub fn sync_file(&self, name: impl AsRef<Path>) -> io::Result<()> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), Way::Sync)?)?.sync_all()
+        self.judged(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Sync)?)?.sync_all()
     }
 
     /// Makes the names in it durable.
@@ -309,29 +309,29 @@ impl Dir {
         system::displaced(&self.handle, &self.path)
     }
 
-    fn open_file(&self, name: &Path, way: Way) -> io::Result<File> {
+    fn open_file(&self, name: &Path, way: OpenMode) -> io::Result<File> {
         let opened = system::open_file(&self.handle, &self.path, name, way);
         opened.map_err(|error| match error.kind() {
             // Why a link, a pipe or a socket could not be opened is told in a different way by each system.
             io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists => error,
-            _ if self.is_link(name) => Refusal::Link { path: self.file(name) }.into(),
+            _ if self.is_link(name) => FileRefusal::Link { path: self.file(name) }.into(),
             _ if system::is_special(&self.handle, &self.path, name) => {
-                Refusal::Special { path: self.file(name) }.into()
+                FileRefusal::Special { path: self.file(name) }.into()
             }
             _ => error,
         })
     }
 
     fn judged(&self, name: &Path, file: File) -> io::Result<File> {
-        judge_plain(&self.file(name), &file.metadata()?, Part::Own)?;
+        judge_plain(&self.file(name), &file.metadata()?, CheckedPart::Own)?;
         Ok(file)
     }
 }
 
 /// What writes a file's text.
-pub trait Fill: FnOnce(&mut dyn Write) -> io::Result<()> {}
+pub trait TemporaryFill: FnOnce(&mut dyn Write) -> io::Result<()> {}
 
-impl<F: FnOnce(&mut dyn Write) -> io::Result<()>> Fill for F {}
+impl<F: FnOnce(&mut dyn Write) -> io::Result<()>> TemporaryFill for F {}
 
 /// Makes what is not there of a folder that is to hold others, for its owner alone.
 fn create_parents(path: &Path) -> io::Result<()> {
@@ -345,13 +345,13 @@ fn create_parents(path: &Path) -> io::Result<()> {
     builder.create(path)
 }
 
-fn fill_in(file: File, fill: impl Fill) -> io::Result<File> {
+fn fill_in(file: File, fill: impl TemporaryFill) -> io::Result<File> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
     fill(&mut out)?;
     out.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
-fn sync_after(file: File, fill: impl Fill) -> io::Result<()> {
+fn sync_after(file: File, fill: impl TemporaryFill) -> io::Result<()> {
     fill_in(file, fill)?.sync_all()
 }
 
@@ -365,7 +365,7 @@ mod tests {
         (above, dir)
     }
 
-    fn put(text: &'static [u8]) -> impl Fill {
+    fn put(text: &'static [u8]) -> impl TemporaryFill {
         move |out: &mut dyn Write| out.write_all(text)
     }
 
@@ -439,7 +439,7 @@ mod tests {
         for name in ["link", "pipe", "folder"] {
             let opened = [dir.read(name), dir.write(name), dir.append(name), dir.open_plain(name)];
             for error in opened.map(Result::unwrap_err) {
-                assert!(Refusal::find(&error).is_some(), "{name}: {error}");
+                assert!(FileRefusal::find(&error).is_some(), "{name}: {error}");
             }
             assert_eq!(dir.create_file(name).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         }
@@ -449,7 +449,10 @@ mod tests {
         assert!(!dir.is_link("link") && !above.path().join("target").exists());
         for name in ["folder-link", "folder-link/", "folder-link/."] {
             let error = Dir::open(&dir.file(name)).unwrap_err();
-            assert!(matches!(Refusal::find(&error), Some(Refusal::FolderLink { .. })), "{name}: {error}");
+            assert!(
+                matches!(FileRefusal::find(&error), Some(FileRefusal::FolderLink { .. })),
+                "{name}: {error}"
+            );
         }
         Dir::open_parent(&dir.file("folder-link")).unwrap();
     }

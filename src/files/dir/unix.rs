@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
-use super::Way;
+use super::OpenMode;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
@@ -36,7 +36,7 @@ pub(super) fn make_dir(parent: &File, _path: &Path, name: &Path) -> io::Result<F
     Ok(dir)
 }
 
-pub(super) fn open_file(dir: &File, _path: &Path, name: &Path, way: Way) -> io::Result<File> {
+pub(super) fn open_file(dir: &File, _path: &Path, name: &Path, way: OpenMode) -> io::Result<File> {
     let open = |flags: OFlags| rustix::fs::openat(dir, name, FILE | flags, PRIVATE_FILE).map(File::from);
     let create = |access: OFlags| {
         let file = open(access | OFlags::CREATE | OFlags::EXCL)?;
@@ -52,10 +52,10 @@ pub(super) fn open_file(dir: &File, _path: &Path, name: &Path, way: Way) -> io::
         opened => opened,
     };
     let opened = match way {
-        Way::Read | Way::Sync => open(OFlags::RDONLY),
-        Way::Create => create(OFlags::WRONLY),
-        Way::Write => open_or(OFlags::RDWR),
-        Way::Append => open_or(OFlags::WRONLY | OFlags::APPEND),
+        OpenMode::Read | OpenMode::Sync => open(OFlags::RDONLY),
+        OpenMode::Create => create(OFlags::WRONLY),
+        OpenMode::Write => open_or(OFlags::RDWR),
+        OpenMode::Append => open_or(OFlags::WRONLY | OFlags::APPEND),
     };
     Ok(opened?)
 }
@@ -72,7 +72,7 @@ pub(super) fn rename_new(dir: &File, path: &Path, from: &Path, to: &Path) -> io:
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP | Errno::PERM) => {}
         renamed => return Ok(renamed?),
     }
-    open_file(dir, path, to, Way::Create)?;
+    open_file(dir, path, to, OpenMode::Create)?;
     rename(dir, path, from, to)
 }
 

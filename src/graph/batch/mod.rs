@@ -1,7 +1,7 @@
 //! Revocations of up to 20 users in one request: `POST /$batch` (learn.microsoft.com/graph/json-batching, 2025-02-21).
 //!
 //! A batch saves round trips and no quota: Graph takes each part for a request of its own, and each has its own
-//! status, `Retry-After` and ids within an answer that is 200 for the whole. So each part becomes an [`Answer`] of its
+//! status, `Retry-After` and ids within an answer that is 200 for the whole. So each part becomes an [`BatchAnswer`] of its
 //! own here, as if it had gone alone, and whoever sent it need not know that it did not.
 //!
 //! The answer around the parts speaks for all of them only where it says nothing about any user:
@@ -26,33 +26,35 @@ mod tests;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use uuid::Uuid;
 
-use super::client::{HttpGraph, Whole, content_coding, facts, lost, whole};
-use super::{Answer, Body, Loss, Lost, Reply, Request, Response, priority};
+use super::client::{HttpGraph, WholeBody, content_coding, facts, lost, whole};
+use super::{
+    BatchAnswer, BatchRequest, ConnectionLoss, ErrorBody, HttpResponse, LossKind, UserReply, priority,
+};
 use crate::http::passes;
-use crate::identity::Token;
-use parts::{Found, Sent};
+use crate::identity::AccessToken;
+use parts::{PartMatch, SentIds};
 
 /// Longest answer that is read, in bytes. Twenty parts of Graph's have some ten thousand.
 const MAX_ANSWER: usize = 2 << 20;
 
 impl HttpGraph {
     /// Sends these users' requests in one batch: an answer for each, in their order.
-    pub(super) async fn in_a_batch(&self, requests: &[Request]) -> Vec<Answer> {
+    pub(super) async fn in_a_batch(&self, requests: &[BatchRequest]) -> Vec<BatchAnswer> {
         if requests.is_empty() {
             return Vec::new();
         }
         let token = self.tokens.current();
         let replies = self.replies(requests, &token).await;
         debug_assert_eq!(replies.len(), requests.len());
-        replies.into_iter().map(|reply| Answer { reply, token: token.serial() }).collect()
+        replies.into_iter().map(|reply| BatchAnswer { reply, token: token.serial() }).collect()
     }
 
-    async fn replies(&self, requests: &[Request], token: &Token) -> Vec<Reply> {
+    async fn replies(&self, requests: &[BatchRequest], token: &AccessToken) -> Vec<UserReply> {
         let count = requests.len();
         let id = Uuid::new_v4();
         let response = match self.post_batch(requests, id, token).await {
             Ok(response) => response,
-            Err(error) => return all(count, &Reply::Lost(of_a_batch(lost(&error), count))),
+            Err(error) => return all(count, &UserReply::Lost(of_a_batch(lost(&error), count))),
         };
         if let Some(why) = self.misdelivery(response.status(), response.headers(), id) {
             return all(count, &broken(why, count));
@@ -60,14 +62,14 @@ impl HttpGraph {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let came = whole(response, MAX_ANSWER).await;
-        Sent { requests, id, headers: &headers, token }.replies(status, came)
+        SentIds { requests, id, headers: &headers, token }.replies(status, came)
     }
 
     async fn post_batch(
         &self,
-        requests: &[Request],
+        requests: &[BatchRequest],
         id: Uuid,
-        token: &Token,
+        token: &AccessToken,
     ) -> reqwest::Result<reqwest::Response> {
         let new_connection = requests.iter().any(|request| request.new_connection);
         let client = if new_connection { self.clients.single() } else { self.clients.pooled() };
@@ -84,77 +86,80 @@ impl HttpGraph {
     }
 }
 
-impl Sent<'_> {
+impl SentIds<'_> {
     /// What became of each part, when this came.
-    fn replies(&self, status: u16, came: Whole) -> Vec<Reply> {
+    fn replies(&self, status: u16, came: WholeBody) -> Vec<UserReply> {
         let count = self.requests.len();
         let coding = content_coding(self.headers);
         match came {
             came if !(200..300).contains(&status) => {
                 let body = match (coding, came) {
-                    (Some(coding), _) => Body::Encoded(coding),
-                    (None, Whole::Bytes(bytes)) => Body::read(&self.token.hidden_in(bytes)),
+                    (Some(coding), _) => ErrorBody::Encoded(coding),
+                    (None, WholeBody::Bytes(bytes)) => ErrorBody::read(&self.token.hidden_in(bytes)),
                     // The status says enough by itself.
-                    (None, Whole::CutOff | Whole::TimedOut) => Body::CutOff,
+                    (None, WholeBody::CutOff | WholeBody::TimedOut) => ErrorBody::CutOff,
                 };
-                all(count, &for_all(Response { body, ..facts(status, self.headers, self.token) }))
+                all(count, &for_all(HttpResponse { body, ..facts(status, self.headers, self.token) }))
             }
-            Whole::Bytes(_) if coding.is_some() => {
-                let (_, seen) = Body::Encoded(coding.unwrap_or_default()).said();
+            WholeBody::Bytes(_) if coding.is_some() => {
+                let (_, seen) = ErrorBody::Encoded(coding.unwrap_or_default()).said();
                 all(count, &broken(&format!("status {status} with {seen}"), count))
             }
-            Whole::Bytes(bytes) => match self.read(&bytes) {
+            WholeBody::Bytes(bytes) => match self.read(&bytes) {
                 Some(found) => found.into_iter().map(|found| of_part(found, count)).collect(),
                 None => all(count, &broken(&no_batch(status, &self.token.hidden_in(bytes)), count)),
             },
-            Whole::CutOff => all(count, &broken(&format!("status {status}, then half an answer"), count)),
-            Whole::TimedOut => {
+            WholeBody::CutOff => all(count, &broken(&format!("status {status}, then half an answer"), count)),
+            WholeBody::TimedOut => {
                 let detail = format!("status {status}, then no whole answer within the time-out");
-                all(count, &Reply::Lost(of_a_batch(Lost { how: Loss::TimedOut, detail }, count)))
+                all(
+                    count,
+                    &UserReply::Lost(of_a_batch(ConnectionLoss { how: LossKind::TimedOut, detail }, count)),
+                )
             }
         }
     }
 }
 
 /// An answer other than a success, to the batch as a whole. What would settle a user settles nobody here.
-fn for_all(response: Response) -> Reply {
+fn for_all(response: HttpResponse) -> UserReply {
     let challenged = response.claims.is_some();
     match response.status {
-        300..=399 | 401 | 429 => Reply::Response(response.into()),
-        status if passes(status) => Reply::Response(response.into()),
-        403 if challenged || response.throttles() => Reply::Response(response.into()),
-        _ => Reply::Unbatched(response.into()),
+        300..=399 | 401 | 429 => UserReply::Response(response.into()),
+        status if passes(status) => UserReply::Response(response.into()),
+        403 if challenged || response.throttles() => UserReply::Response(response.into()),
+        _ => UserReply::Unbatched(response.into()),
     }
 }
 
-fn of_part(found: Found, count: usize) -> Reply {
+fn of_part(found: PartMatch, count: usize) -> UserReply {
     match found {
         // It failed because another part did: its user was not looked at.
-        Ok(response) if response.status == 424 => Reply::Unbatched(response.into()),
-        Ok(response) => Reply::Response(response.into()),
+        Ok(response) if response.status == 424 => UserReply::Unbatched(response.into()),
+        Ok(response) => UserReply::Response(response.into()),
         Err(detail) => broken(&detail, count),
     }
 }
 
-fn all(count: usize, reply: &Reply) -> Vec<Reply> {
+fn all(count: usize, reply: &UserReply) -> Vec<UserReply> {
     vec![reply.clone(); count]
 }
 
-fn broken(detail: &str, count: usize) -> Reply {
-    Reply::Lost(of_a_batch(Lost { how: Loss::Broken, detail: detail.to_owned() }, count))
+fn broken(detail: &str, count: usize) -> UserReply {
+    UserReply::Lost(of_a_batch(ConnectionLoss { how: LossKind::Broken, detail: detail.to_owned() }, count))
 }
 
 /// Says that it was lost with others, where it may have been carried out.
-fn of_a_batch(lost: Lost, count: usize) -> Lost {
+fn of_a_batch(lost: ConnectionLoss, count: usize) -> ConnectionLoss {
     match lost.how {
-        Loss::NotSent => lost,
-        how => Lost { how, detail: format!("in a batch of {count}: {}", lost.detail) },
+        LossKind::NotSent => lost,
+        how => ConnectionLoss { how, detail: format!("in a batch of {count}: {}", lost.detail) },
     }
 }
 
 /// What came in place of the parts' answers.
 fn no_batch(status: u16, bytes: &[u8]) -> String {
-    let said = match Body::read(bytes).said() {
+    let said = match ErrorBody::read(bytes).said() {
         (Some(code), words) => format!("{code} {words}"),
         (None, words) => words,
     };

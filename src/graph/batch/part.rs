@@ -12,23 +12,23 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// An object's members as they stand.
-pub(super) struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct PartMembers<'a>(Vec<(String, &'a RawValue)>);
 
 /// A name comes twice in one object, perhaps in two spellings: it is not known which one is meant.
-pub(super) struct Ambiguous;
+pub(super) struct AmbiguousPart;
 
-impl<'a> Members<'a> {
+impl<'a> PartMembers<'a> {
     /// Reads an object; none where it is something else.
-    pub(super) fn read(json: &'a RawValue) -> Option<Members<'a>> {
+    pub(super) fn read(json: &'a RawValue) -> Option<PartMembers<'a>> {
         serde_json::from_str(json.get()).ok()
     }
 
     /// The member of this name; none where it is missing or `null`.
-    pub(super) fn get(&self, name: &str) -> Result<Option<&'a RawValue>, Ambiguous> {
+    pub(super) fn get(&self, name: &str) -> Result<Option<&'a RawValue>, AmbiguousPart> {
         let mut alike = self.0.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
         let found = alike.next();
         if alike.next().is_some() {
-            return Err(Ambiguous);
+            return Err(AmbiguousPart);
         }
         Ok(found.filter(|(given, value)| given == name && value.get() != "null").map(|(_, value)| *value))
     }
@@ -40,48 +40,52 @@ impl<'a> Members<'a> {
     }
 }
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Members<'de>, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Members<'de>;
+impl<'de> Deserialize<'de> for PartMembers<'de> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<PartMembers<'de>, D::Error> {
+        struct PartReader;
+        impl<'de> Visitor<'de> for PartReader {
+            type Value = PartMembers<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PartMembers<'de>, A::Error> {
                 let mut members = Vec::new();
                 while let Some(member) = map.next_entry::<String, &RawValue>()? {
                     members.push(member);
                 }
-                Ok(Members(members))
+                Ok(PartMembers(members))
             }
         }
-        from.deserialize_map(Reader)
+        from.deserialize_map(PartReader)
     }
 }
 
 /// The id of an answer that can't be read otherwise.
 pub(super) fn id(answer: &RawValue) -> Option<String> {
-    scalar(Members::read(answer)?.get("id").ok()??)
+    scalar(PartMembers::read(answer)?.get("id").ok()??)
 }
 
 /// An answer of one part.
-pub(super) struct Part<'a> {
+pub(super) struct BatchPart<'a> {
     id: Option<&'a RawValue>,
     status: Option<&'a RawValue>,
     headers: Option<&'a RawValue>,
     body: Option<&'a RawValue>,
 }
 
-impl<'a> Part<'a> {
+impl<'a> BatchPart<'a> {
     /// Reads an answer; none where it can't be read, or says two things.
-    pub(super) fn read(answer: &'a RawValue) -> Option<Part<'a>> {
-        let members = Members::read(answer)?;
+    pub(super) fn read(answer: &'a RawValue) -> Option<BatchPart<'a>> {
+        let members = PartMembers::read(answer)?;
         let get = |name| members.get(name).ok();
-        let part =
-            Part { id: get("id")?, status: get("status")?, headers: get("headers")?, body: get("body")? };
+        let part = BatchPart {
+            id: get("id")?,
+            status: get("status")?,
+            headers: get("headers")?,
+            body: get("body")?,
+        };
         let is_success = part.status().is_some_and(|status| (200..300).contains(&status));
         (!is_success || !members.say_more()).then_some(part)
     }
@@ -98,7 +102,8 @@ impl<'a> Part<'a> {
 
     /// The headers, names in any case. What can't stand in a header is passed over.
     pub(super) fn headers(&self) -> HeaderMap {
-        let headers = self.headers.and_then(|headers| serde_json::from_str::<Headers>(headers.get()).ok());
+        let headers =
+            self.headers.and_then(|headers| serde_json::from_str::<PartHeaders>(headers.get()).ok());
         headers.unwrap_or_default().0
     }
 
@@ -136,9 +141,9 @@ fn text(value: &Value) -> Option<String> {
 
 /// A part's headers. A name may come several times, in one spelling or in several; a value may be a number, or a list.
 #[derive(Default)]
-struct Headers(HeaderMap);
+struct PartHeaders(HeaderMap);
 
-impl Headers {
+impl PartHeaders {
     fn add(&mut self, name: &HeaderName, value: &Value) {
         if let Value::Array(values) = value {
             return values.iter().filter(|value| !value.is_array()).for_each(|value| self.add(name, value));
@@ -151,18 +156,18 @@ impl Headers {
     }
 }
 
-impl<'de> Deserialize<'de> for Headers {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Headers, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
-            type Value = Headers;
+impl<'de> Deserialize<'de> for PartHeaders {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<PartHeaders, D::Error> {
+        struct PartReader;
+        impl<'de> Visitor<'de> for PartReader {
+            type Value = PartHeaders;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("headers by their names")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Headers, A::Error> {
-                let mut headers = Headers::default();
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PartHeaders, A::Error> {
+                let mut headers = PartHeaders::default();
                 while let Some(name) = map.next_key::<Cow<'_, str>>()? {
                     match HeaderName::from_bytes(name.trim().as_bytes()) {
                         Ok(name) => headers.add(&name, &map.next_value()?),
@@ -172,7 +177,7 @@ impl<'de> Deserialize<'de> for Headers {
                 Ok(headers)
             }
         }
-        from.deserialize_map(Reader)
+        from.deserialize_map(PartReader)
     }
 }
 
@@ -186,7 +191,7 @@ mod tests {
 
     fn body(json: &str) -> String {
         let answer = raw(&format!(r#"{{"body":{json}}}"#));
-        String::from_utf8(Part::read(&answer).unwrap().body().into_owned()).unwrap()
+        String::from_utf8(BatchPart::read(&answer).unwrap().body().into_owned()).unwrap()
     }
 
     #[test]
@@ -203,20 +208,20 @@ mod tests {
 
     #[test]
     fn a_status_is_one_of_a_whole_answer() {
-        let status = |json: &str| Part::read(&raw(&format!(r#"{{"status":{json}}}"#)))?.status();
+        let status = |json: &str| BatchPart::read(&raw(&format!(r#"{{"status":{json}}}"#)))?.status();
         assert_eq!(status("204"), Some(204));
         assert_eq!(status(r#""429""#), Some(429));
         for absurd in ["0", "-1", "199", "600", "200.5", "65736", "null", "[200]", "true", r#""OK""#, "{}"] {
             assert_eq!(status(absurd), None, "{absurd}");
         }
-        assert!(Part::read(&raw(r#"{"status":200,"status":404}"#)).is_none());
+        assert!(BatchPart::read(&raw(r#"{"status":200,"status":404}"#)).is_none());
     }
 
     #[test]
     fn headers_are_met_in_any_spelling_and_form() {
         let headers = |json: &str| {
             let answer = raw(&format!(r#"{{"headers":{json}}}"#));
-            let headers = Part::read(&answer).unwrap().headers();
+            let headers = BatchPart::read(&answer).unwrap().headers();
             headers.get_all("retry-after").iter().map(|v| v.to_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(

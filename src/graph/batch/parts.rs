@@ -7,11 +7,11 @@ use reqwest::header::{DATE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::part::{self, Members, Part};
+use super::part::{self, BatchPart, PartMembers};
 use super::payload;
 use crate::graph::client::{answers_another, content_coding, facts};
-use crate::graph::{Body, Request, Response};
-use crate::identity::Token;
+use crate::graph::{BatchRequest, ErrorBody, HttpResponse};
+use crate::identity::AccessToken;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 
@@ -26,33 +26,33 @@ const INHERITED: [HeaderName; 5] = [
 ];
 
 /// What is known of one part: its answer, or why there is none.
-pub(super) type Found = Result<Response, String>;
+pub(super) type PartMatch = Result<HttpResponse, String>;
 
 /// A batch that was sent, and the head of its answer.
-pub(super) struct Sent<'a> {
+pub(super) struct SentIds<'a> {
     /// Its parts.
-    pub(super) requests: &'a [Request],
+    pub(super) requests: &'a [BatchRequest],
     /// Its own `client-request-id`.
     pub(super) id: Uuid,
     /// The headers of the answer around the parts'.
     pub(super) headers: &'a HeaderMap,
     /// What it was sent with, and what nothing that is kept may show.
-    pub(super) token: &'a Token,
+    pub(super) token: &'a AccessToken,
 }
 
-impl Sent<'_> {
+impl SentIds<'_> {
     /// What the answer's body says of each part, in the order of the requests; none where it is not a batch's.
-    pub(super) fn read(&self, body: &[u8]) -> Option<Vec<Found>> {
+    pub(super) fn read(&self, body: &[u8]) -> Option<Vec<PartMatch>> {
         // Bytes that are no text, in one answer's message, are no reason to doubt the nineteen others.
         let damaged = std::str::from_utf8(body).is_err();
         let body = String::from_utf8_lossy(body);
         let body: &RawValue = serde_json::from_str(body.trim_start_matches('\u{feff}')).ok()?;
-        let around = Members::read(body).filter(|around| !around.say_more())?;
+        let around = PartMembers::read(body).filter(|around| !around.say_more())?;
         let responses: Vec<&RawValue> = serde_json::from_str(around.get("responses").ok()??.get()).ok()?;
-        let mut found: Vec<Option<Found>> = vec![None; self.requests.len()];
+        let mut found: Vec<Option<PartMatch>> = vec![None; self.requests.len()];
         for answer in responses {
-            let part = Part::read(answer);
-            let id = part.as_ref().map_or_else(|| part::id(answer), Part::id);
+            let part = BatchPart::read(answer);
+            let id = part.as_ref().map_or_else(|| part::id(answer), BatchPart::id);
             let Some(place) = id.and_then(|id| payload::place(&id, found.len())) else { continue };
             let this = match part {
                 Some(part) => self.one(place, &part, damaged),
@@ -66,19 +66,19 @@ impl Sent<'_> {
     }
 
     /// `damaged` says that bytes of the whole answer were no text, and now are U+FFFD, perhaps in this part.
-    fn one(&self, place: usize, part: &Part<'_>, damaged: bool) -> Found {
+    fn one(&self, place: usize, part: &BatchPart<'_>, damaged: bool) -> PartMatch {
         let status = part.status().ok_or("an answer without a status")?;
         let bytes = self.token.hidden_in(part.body().into_owned());
         let mut headers = part.headers();
         let body = match content_coding(&headers) {
-            Some(coding) => Body::Encoded(coding),
+            Some(coding) => ErrorBody::Encoded(coding),
             None if damaged && String::from_utf8_lossy(&bytes).contains(char::REPLACEMENT_CHARACTER) => {
-                Body::not_utf8()
+                ErrorBody::not_utf8()
             }
-            None => Body::read(&bytes),
+            None => ErrorBody::read(&bytes),
         };
         let inner = |name: &str| match body {
-            Body::Error { .. } => Body::inner_text(&bytes, name),
+            ErrorBody::Error { .. } => ErrorBody::inner_text(&bytes, name),
             _ => None,
         };
         if !headers.contains_key(REQUEST_ID)
@@ -92,10 +92,10 @@ impl Sent<'_> {
         }
         let mut response = facts(status, &headers, self.token);
         // An id on a part marks nothing as Graph's where the answer around it bears no mark.
-        if !self.headers.contains_key(REQUEST_ID) && matches!(body, Body::Empty | Body::Object(_)) {
+        if !self.headers.contains_key(REQUEST_ID) && matches!(body, ErrorBody::Empty | ErrorBody::Object(_)) {
             response.request_id = None;
         }
-        Ok(Response { body, ..response })
+        Ok(HttpResponse { body, ..response })
     }
 
     fn inherit(&self, headers: &mut HeaderMap) {

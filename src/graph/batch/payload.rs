@@ -3,28 +3,28 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::graph::{Priority, Request};
+use crate::graph::{BatchRequest, Priority};
 
 #[derive(Serialize)]
-struct Payload {
-    requests: Vec<Part>,
+struct BatchPayload {
+    requests: Vec<PayloadPart>,
 }
 
 /// One request of a batch, as Graph's json-batching page asks for it.
 #[derive(Serialize)]
-struct Part {
+struct PayloadPart {
     id: String,
     method: &'static str,
     /// Relative to the version root, encoded as in a request of its own.
     url: String,
-    headers: Headers,
-    body: Nothing,
+    headers: PayloadHeaders,
+    body: EmptyBody,
 }
 
 /// Whatever writes must say what it writes, in this very spelling: without it, or with `content-type`, the whole
 /// batch is refused (microsoftgraph/msgraph-sdk-dotnet issue 2628, microsoft-graph-docs-contrib issue 8032).
 #[derive(Serialize)]
-struct Headers {
+struct PayloadHeaders {
     #[serde(rename = "Content-Type")]
     content_type: &'static str,
     #[serde(rename = "client-request-id")]
@@ -36,7 +36,7 @@ struct Headers {
 
 /// `{}`. The action takes nothing, yet a part that writes must have a body.
 #[derive(Serialize)]
-struct Nothing {}
+struct EmptyBody {}
 
 /// The id of the part in this place: `1`, `2`, … Ids are compared without case, and digits have none.
 pub(super) fn id(place: usize) -> String {
@@ -50,21 +50,21 @@ pub(super) fn place(given: &str, count: usize) -> Option<usize> {
 }
 
 /// The body of the batch that holds these requests.
-pub(super) fn write(requests: &[Request], priority: Priority) -> Vec<u8> {
-    let part = |(place, request): (usize, &Request)| Part {
+pub(super) fn write(requests: &[BatchRequest], priority: Priority) -> Vec<u8> {
+    let part = |(place, request): (usize, &BatchRequest)| PayloadPart {
         id: id(place),
         method: "POST",
         url: format!("/{}/revokeSignInSessions", request.user.path()),
-        headers: Headers {
+        headers: PayloadHeaders {
             content_type: "application/json",
             client_request_id: request.client_request_id,
             priority,
         },
-        body: Nothing {},
+        body: EmptyBody {},
     };
     let requests = requests.iter().enumerate().map(part).collect();
     // Texts and ids can always be written.
-    serde_json::to_vec(&Payload { requests }).unwrap_or_default()
+    serde_json::to_vec(&BatchPayload { requests }).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -84,12 +84,12 @@ mod tests {
     #[test]
     fn each_part_is_a_request_of_its_own() {
         let users = ["AdeleVance_adatum.com#EXT#@contoso.com", "$x'y@contoso.com", "me"];
-        let request = |(n, user): (u128, &str)| Request {
+        let request = |(n, user): (u128, &str)| BatchRequest {
             user: user.parse().unwrap(),
             client_request_id: Uuid::from_u128(n),
             new_connection: false,
         };
-        let requests: Vec<Request> = (0..).zip(users).map(request).collect();
+        let requests: Vec<BatchRequest> = (0..).zip(users).map(request).collect();
         let written: Value = serde_json::from_slice(&write(&requests, Priority::High)).unwrap();
         let part = |id: &str, url: &str, n: u128| {
             json!({"id": id, "method": "POST", "url": url, "body": {},

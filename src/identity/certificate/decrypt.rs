@@ -32,7 +32,7 @@ const AES: &[u8] = b"\x60\x86\x48\x01\x65\x03\x04\x01";
 
 /// Opens an encrypted PKCS#8 key: the DER of the key inside.
 pub(super) fn pkcs8(der: &[u8], password: &SecretString) -> Result<Zeroizing<Vec<u8>>, CertificateProblem> {
-    let sealed = Sealed::read(der)?;
+    let sealed = EncryptedKey::read(der)?;
     let mut key = Zeroizing::new(vec![0; sealed.cipher.1]);
     let secret = password.expose_secret().as_bytes();
     pbkdf2::derive(sealed.prf, sealed.rounds, sealed.salt, secret, &mut key);
@@ -43,14 +43,14 @@ pub(super) fn pkcs8(der: &[u8], password: &SecretString) -> Result<Zeroizing<Vec
     let context = DecryptionContext::Iv128(FixedLength::from(sealed.iv));
     let plain = Zeroizing::new(key.decrypt(&mut text, context).map_err(wrong)?.to_vec());
     // One wrong password in 256 leaves padding that makes sense; a key is one whole sequence.
-    match Reader(&plain).take(SEQUENCE) {
+    match DerReader(&plain).take(SEQUENCE) {
         Some(_) => Ok(plain),
         None => Err(CertificateProblem::PasswordWrong),
     }
 }
 
 /// An encrypted key, taken apart.
-struct Sealed<'a> {
+struct EncryptedKey<'a> {
     prf: pbkdf2::Algorithm,
     salt: &'a [u8],
     rounds: NonZeroU32,
@@ -60,26 +60,26 @@ struct Sealed<'a> {
     text: &'a [u8],
 }
 
-impl<'a> Sealed<'a> {
-    fn read(der: &'a [u8]) -> Result<Sealed<'a>, CertificateProblem> {
+impl<'a> EncryptedKey<'a> {
+    fn read(der: &'a [u8]) -> Result<EncryptedKey<'a>, CertificateProblem> {
         let damaged = CertificateProblem::Damaged("ENCRYPTED PRIVATE KEY");
         let scheme = CertificateProblem::Scheme;
-        let mut whole = Reader(Reader(der).take(SEQUENCE).ok_or_else(|| damaged.clone())?);
-        let mut outer = Reader(whole.take(SEQUENCE).ok_or_else(|| damaged.clone())?);
+        let mut whole = DerReader(DerReader(der).take(SEQUENCE).ok_or_else(|| damaged.clone())?);
+        let mut outer = DerReader(whole.take(SEQUENCE).ok_or_else(|| damaged.clone())?);
         let text = whole.take(OCTETS).ok_or(damaged)?;
         if outer.take(OBJECT) != Some(PBES2) {
             return Err(scheme);
         }
-        Sealed::parameters(outer, text).ok_or(scheme)
+        EncryptedKey::parameters(outer, text).ok_or(scheme)
     }
 
-    fn parameters(mut outer: Reader<'a>, text: &'a [u8]) -> Option<Sealed<'a>> {
-        let mut parts = Reader(outer.take(SEQUENCE)?);
-        let (mut derive, mut cipher) = (Reader(parts.take(SEQUENCE)?), Reader(parts.take(SEQUENCE)?));
+    fn parameters(mut outer: DerReader<'a>, text: &'a [u8]) -> Option<EncryptedKey<'a>> {
+        let mut parts = DerReader(outer.take(SEQUENCE)?);
+        let (mut derive, mut cipher) = (DerReader(parts.take(SEQUENCE)?), DerReader(parts.take(SEQUENCE)?));
         if derive.take(OBJECT)? != PBKDF2 {
             return None;
         }
-        let mut derive = Reader(derive.take(SEQUENCE)?);
+        let mut derive = DerReader(derive.take(SEQUENCE)?);
         let salt = derive.take(OCTETS)?;
         let rounds = u32::try_from(number(derive.take(INTEGER)?)?).ok().and_then(NonZeroU32::new)?;
         if derive.0.first() == Some(&INTEGER) {
@@ -87,11 +87,11 @@ impl<'a> Sealed<'a> {
         }
         let prf = match derive.take(SEQUENCE) {
             None => PBKDF2_HMAC_SHA1,
-            Some(prf) => hash(Reader(prf).take(OBJECT)?)?,
+            Some(prf) => hash(DerReader(prf).take(OBJECT)?)?,
         };
         let algorithm = aes(cipher.take(OBJECT)?)?;
         let iv = cipher.take(OCTETS)?.try_into().ok()?;
-        Some(Sealed { prf, salt, rounds, cipher: algorithm, iv, text })
+        Some(EncryptedKey { prf, salt, rounds, cipher: algorithm, iv, text })
     }
 }
 
@@ -121,9 +121,9 @@ fn number(bytes: &[u8]) -> Option<u64> {
 }
 
 /// DER, one element after the other.
-struct Reader<'a>(&'a [u8]);
+struct DerReader<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> DerReader<'a> {
     /// The content of the next element, if it is of this kind.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let (&first, rest) = self.0.split_first()?;

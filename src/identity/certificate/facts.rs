@@ -8,7 +8,7 @@ use super::CertificateProblem;
 
 /// What matters of a certificate.
 #[derive(Clone, Debug)]
-pub(super) struct Facts {
+pub(super) struct CertificateFacts {
     /// Whom it names, as in RFC 4514.
     pub(super) subject: String,
     pub(super) not_before: Timestamp,
@@ -17,16 +17,16 @@ pub(super) struct Facts {
     pub(super) public_key: Vec<u8>,
 }
 
-impl Facts {
+impl CertificateFacts {
     /// Reads a certificate's DER.
-    pub(super) fn of(der: &[u8]) -> Result<Facts, CertificateProblem> {
+    pub(super) fn of(der: &[u8]) -> Result<CertificateFacts, CertificateProblem> {
         let bad = CertificateProblem::BadCertificate;
         let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| bad.clone())?;
         if !rest.is_empty() {
             return Err(bad);
         }
         let time = |seconds: i64| Timestamp::from_second(seconds).map_err(|_| bad.clone());
-        Ok(Facts {
+        Ok(CertificateFacts {
             subject: certificate.subject().to_string(),
             not_before: time(certificate.validity().not_before.timestamp())?,
             not_after: time(certificate.validity().not_after.timestamp())?,

@@ -5,10 +5,10 @@ use std::path::Path;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::facts::Facts;
+use super::facts::CertificateFacts;
 use super::key::SigningKey;
 use super::{CertificateProblem, pem, pfx};
-use crate::files::{self, FileError, Pipes};
+use crate::files::{self, FileError, PipePolicy};
 use crate::identity::secret_text;
 
 /// Largest file that is read, in bytes: long chains have some thousand.
@@ -42,7 +42,7 @@ pub(super) struct Material {
 impl Material {
     /// Reads a file; what it is, its content says.
     pub(super) fn read(path: &Path, password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
-        let bytes = files::read_secret(path, MAX_FILE, Pipes::Open).map_err(|error| match error {
+        let bytes = files::read_secret(path, MAX_FILE, PipePolicy::Open).map_err(|error| match error {
             FileError::TooLong(_) => CertificateProblem::TooLarge,
             FileError::Distrust(_) => CertificateProblem::Insecure(error.to_string()),
             error => CertificateProblem::Unreadable(error.to_string()),
@@ -59,7 +59,7 @@ impl Material {
         if pem::is_pem(bytes) {
             return pem::read(bytes, password);
         }
-        if Facts::of(bytes).is_ok() {
+        if CertificateFacts::of(bytes).is_ok() {
             return Ok(Material { certificates: vec![bytes.to_vec()], keys: Vec::new() });
         }
         if let Some(key) = bare_key(bytes) {
@@ -74,7 +74,7 @@ impl Material {
     }
 
     /// The key with its certificate, which comes first of all certificates.
-    pub(super) fn pair(mut self) -> Result<(SigningKey, Vec<Vec<u8>>, Facts), CertificateProblem> {
+    pub(super) fn pair(mut self) -> Result<(SigningKey, Vec<Vec<u8>>, CertificateFacts), CertificateProblem> {
         if self.certificates.is_empty() {
             return Err(CertificateProblem::NoCertificate);
         }
@@ -82,7 +82,8 @@ impl Material {
             return Err(CertificateProblem::NoKey);
         }
         // One that can't be read may still stand further up in the chain of one that can.
-        let mut facts: Vec<Option<Facts>> = self.certificates.iter().map(|der| Facts::of(der).ok()).collect();
+        let mut facts: Vec<Option<CertificateFacts>> =
+            self.certificates.iter().map(|der| CertificateFacts::of(der).ok()).collect();
         let keys: Vec<SigningKey> = self.keys.iter().filter_map(SigningKey::of).collect();
         if keys.is_empty() {
             return Err(CertificateProblem::BadKey);

@@ -24,13 +24,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use facts::Facts;
+use facts::CertificateFacts;
 use key::SigningKey;
 use material::Material;
 pub use problem::CertificateProblem;
 
-use super::choice::{Found, Variables};
-use super::{Credential, Offer, Proof, SignInError, ready, secret_text};
+use super::choice::{EnvVariables, FoundCredential};
+use super::{ClientProof, Credential, CredentialConfig, SignInError, ready, secret_text};
 
 /// An app's certificate with its private key, which nobody gets to see.
 pub struct Certificate {
@@ -39,7 +39,7 @@ pub struct Certificate {
     key: SigningKey,
     /// DER: the certificate of the key first, then those above it as they stood in the file.
     chain: Vec<Vec<u8>>,
-    facts: Facts,
+    facts: CertificateFacts,
     /// Whether the chain goes along, for apps that trust a subject and issuer instead of one certificate.
     send_chain: bool,
 }
@@ -51,9 +51,9 @@ impl std::fmt::Debug for Certificate {
 }
 
 /// The certificate that is given, if one is.
-pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
-    let Some(place) = Place::of(offer, vars) else {
-        return Ok(Found::not(
+pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
+    let Some(place) = CertificateSource::of(offer, vars) else {
+        return Ok(FoundCredential::not(
             "AZURE_CLIENT_CERTIFICATE_PATH is not set, and no --certificate-file is given",
         ));
     };
@@ -63,8 +63,8 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
     };
     let send_chain = vars("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN").is_some_and(|value| is_true(&value));
     let certificate = Certificate::read(&place, password.as_ref(), send_chain)?;
-    let app = offer.app(Proof::Certificate(Arc::new(certificate)), place.given)?;
-    Ok(Found::Here(Credential::App(app)))
+    let app = offer.app(ClientProof::Certificate(Arc::new(certificate)), place.given)?;
+    Ok(FoundCredential::Here(Credential::App(app)))
 }
 
 /// As Azure Identity reads it: `1` and `true`.
@@ -73,7 +73,7 @@ fn is_true(value: &str) -> bool {
 }
 
 /// Where the certificate is, and what named it.
-struct Place {
+struct CertificateSource {
     /// The flag or variable.
     by: &'static str,
     /// The same in a sentence.
@@ -83,14 +83,19 @@ struct Place {
     key: Option<PathBuf>,
 }
 
-impl Place {
-    fn of(offer: &Offer, vars: Variables<'_>) -> Option<Place> {
+impl CertificateSource {
+    fn of(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Option<CertificateSource> {
         let key = offer.sources.certificate_key_file.clone();
         if let Some(path) = offer.sources.certificate_file.clone() {
-            return Some(Place { by: "--certificate-file", given: "--certificate-file is given", path, key });
+            return Some(CertificateSource {
+                by: "--certificate-file",
+                given: "--certificate-file is given",
+                path,
+                key,
+            });
         }
         let path = PathBuf::from(vars("AZURE_CLIENT_CERTIFICATE_PATH")?);
-        Some(Place {
+        Some(CertificateSource {
             by: "AZURE_CLIENT_CERTIFICATE_PATH",
             given: "AZURE_CLIENT_CERTIFICATE_PATH is set",
             path,
@@ -108,7 +113,7 @@ fn refused(by: &'static str, path: &Path, problem: CertificateProblem) -> SignIn
 
 impl Certificate {
     fn read(
-        place: &Place,
+        place: &CertificateSource,
         password: Option<&SecretString>,
         send_chain: bool,
     ) -> Result<Certificate, SignInError> {

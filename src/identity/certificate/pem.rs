@@ -19,23 +19,23 @@ pub(super) fn is_pem(bytes: &[u8]) -> bool {
 
 /// What a block is, by its label.
 #[derive(Clone, Copy)]
-enum Kind {
+enum PemLabel {
     Certificate,
     Key(KeyForm),
     Encrypted,
     Other,
 }
 
-impl Kind {
-    fn of(label: &[u8]) -> (Kind, &'static str) {
+impl PemLabel {
+    fn of(label: &[u8]) -> (PemLabel, &'static str) {
         match label {
-            b"CERTIFICATE" | b"X509 CERTIFICATE" => (Kind::Certificate, "CERTIFICATE"),
-            b"RSA PRIVATE KEY" => (Kind::Key(KeyForm::Pkcs1), "RSA PRIVATE KEY"),
-            b"PRIVATE KEY" => (Kind::Key(KeyForm::Pkcs8), "PRIVATE KEY"),
-            b"EC PRIVATE KEY" => (Kind::Key(KeyForm::Sec1), "EC PRIVATE KEY"),
-            b"ENCRYPTED PRIVATE KEY" => (Kind::Encrypted, "ENCRYPTED PRIVATE KEY"),
+            b"CERTIFICATE" | b"X509 CERTIFICATE" => (PemLabel::Certificate, "CERTIFICATE"),
+            b"RSA PRIVATE KEY" => (PemLabel::Key(KeyForm::Pkcs1), "RSA PRIVATE KEY"),
+            b"PRIVATE KEY" => (PemLabel::Key(KeyForm::Pkcs8), "PRIVATE KEY"),
+            b"EC PRIVATE KEY" => (PemLabel::Key(KeyForm::Sec1), "EC PRIVATE KEY"),
+            b"ENCRYPTED PRIVATE KEY" => (PemLabel::Encrypted, "ENCRYPTED PRIVATE KEY"),
             // Such as EC PARAMETERS, which the key says again.
-            _ => (Kind::Other, "of another kind"),
+            _ => (PemLabel::Other, "of another kind"),
         }
     }
 }
@@ -46,20 +46,20 @@ pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Mate
     let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     while let Some(line) = lines.next() {
         let Some(label) = label(line, BEGIN) else { continue };
-        let (kind, name) = Kind::of(label);
+        let (kind, name) = PemLabel::of(label);
         let body = body(&mut lines, label).ok_or(CertificateProblem::Damaged(name))?;
         let der = || body.der().ok_or(CertificateProblem::Damaged(name));
         match kind {
-            Kind::Certificate => material.certificates.push(der()?.to_vec()),
+            PemLabel::Certificate => material.certificates.push(der()?.to_vec()),
             // OpenSSL's own old encryption, from before PKCS#8: its key is one MD5 of the password.
-            Kind::Key(_) if body.headers => return Err(CertificateProblem::Scheme),
-            Kind::Key(form) => material.keys.push(RawKey { form, der: der()? }),
-            Kind::Encrypted => {
+            PemLabel::Key(_) if body.headers => return Err(CertificateProblem::Scheme),
+            PemLabel::Key(form) => material.keys.push(RawKey { form, der: der()? }),
+            PemLabel::Encrypted => {
                 let password = password.ok_or(CertificateProblem::PasswordMissing)?;
                 let der = decrypt::pkcs8(&der()?, password)?;
                 material.keys.push(RawKey { form: KeyForm::Pkcs8, der });
             }
-            Kind::Other => {}
+            PemLabel::Other => {}
         }
     }
     Ok(material)
@@ -71,21 +71,21 @@ fn label<'a>(line: &'a [u8], mark: &[u8]) -> Option<&'a [u8]> {
     line.strip_prefix(mark)?.strip_suffix(DASHES)
 }
 
-struct Block {
+struct PemBlock {
     base64: Zeroizing<Vec<u8>>,
     /// Whether it has header lines, as encrypted keys of old have.
     headers: bool,
 }
 
-impl Block {
+impl PemBlock {
     fn der(&self) -> Option<Zeroizing<Vec<u8>>> {
         STANDARD.decode(self.base64.as_slice()).ok().map(Zeroizing::new)
     }
 }
 
 /// The lines up to the end of the block; none where it has no end.
-fn body<'a>(lines: &mut impl Iterator<Item = &'a [u8]>, begun: &[u8]) -> Option<Block> {
-    let mut block = Block { base64: Zeroizing::new(Vec::with_capacity(16 << 10)), headers: false };
+fn body<'a>(lines: &mut impl Iterator<Item = &'a [u8]>, begun: &[u8]) -> Option<PemBlock> {
+    let mut block = PemBlock { base64: Zeroizing::new(Vec::with_capacity(16 << 10)), headers: false };
     for line in lines {
         if let Some(ended) = label(line, END) {
             return (ended == begun).then_some(block);

@@ -146,7 +146,7 @@ fn what_can_not_be_used_is_told_apart() {
 }
 
 fn certificate(send_chain: bool) -> Certificate {
-    let place = Place {
+    let place = CertificateSource {
         by: "--certificate-file",
         given: "--certificate-file is given",
         path: path("rsa.crt"),
@@ -207,7 +207,7 @@ fn sha1(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn one_that_has_ended_or_not_begun_signs_nothing() {
-    let facts = Facts::of(&bytes("rsa.cer")).unwrap();
+    let facts = CertificateFacts::of(&bytes("rsa.cer")).unwrap();
     let second = SignedDuration::from_secs(1);
     assert_eq!(facts.good_at(facts.not_before), Ok(()));
     assert_eq!(facts.good_at(facts.not_after), Ok(()));

@@ -34,37 +34,37 @@ const SECRETS: [&str; 6] = [
 ];
 
 /// How a program ended, and what it wrote. Standard output holds a token.
-pub(super) struct Ended {
+pub(super) struct ToolExit {
     pub(super) success: bool,
     pub(super) stdout: Zeroizing<Vec<u8>>,
     pub(super) stderr: String,
 }
 
 /// Why a program did not come to an end of its own.
-pub(super) enum Failure {
+pub(super) enum ToolFailure {
     Start(io::Error),
     TimeOut(Duration),
     Io(io::Error),
 }
 
 /// Runs a program to its end.
-pub(super) async fn run(path: &Path, arguments: &[&str]) -> Result<Ended, Failure> {
+pub(super) async fn run(path: &Path, arguments: &[&str]) -> Result<ToolExit, ToolFailure> {
     run_for(path, arguments, TIME_OUT).await
 }
 
-async fn run_for(path: &Path, arguments: &[&str], time_out: Duration) -> Result<Ended, Failure> {
-    let mut running = Running(command(path, arguments).spawn().map_err(Failure::Start)?);
+async fn run_for(path: &Path, arguments: &[&str], time_out: Duration) -> Result<ToolExit, ToolFailure> {
+    let mut running = RunningTool(command(path, arguments).spawn().map_err(ToolFailure::Start)?);
     match tokio::time::timeout(time_out, to_end(&mut running.0)).await {
-        Ok(ended) => ended.map_err(Failure::Io),
-        Err(_) => Err(Failure::TimeOut(time_out)),
+        Ok(ended) => ended.map_err(ToolFailure::Io),
+        Err(_) => Err(ToolFailure::TimeOut(time_out)),
     }
 }
 
 /// A program that is ended with what it has started when nobody waits for it any more. One that has ended by itself
 /// keeps what it left behind.
-struct Running(Child);
+struct RunningTool(Child);
 
-impl Drop for Running {
+impl Drop for RunningTool {
     fn drop(&mut self) {
         #[cfg(unix)]
         if let Some(id) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
@@ -95,7 +95,7 @@ fn command(path: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-async fn to_end(child: &mut Child) -> io::Result<Ended> {
+async fn to_end(child: &mut Child) -> io::Result<ToolExit> {
     let (from_stdout, from_stderr) = (child.stdout.take(), child.stderr.take());
     let (mut stdout, mut stderr) = (buffer(), buffer());
     let status = {
@@ -116,7 +116,7 @@ async fn to_end(child: &mut Child) -> io::Result<Ended> {
         }
     };
     let stderr = String::from_utf8_lossy(&stderr).into_owned();
-    Ok(Ended { success: status.success(), stdout, stderr })
+    Ok(ToolExit { success: status.success(), stdout, stderr })
 }
 
 /// As large as it may get: a buffer that grows leaves copies of what it held.
@@ -143,7 +143,7 @@ mod tests {
         // `exec` would make one process of both.
         let script = format!("sleep 600 & echo $! > {}; wait", note.display());
         let failed = run_for(Path::new("/bin/sh"), &["-c", &script], Duration::from_millis(300)).await;
-        assert!(matches!(failed, Err(Failure::TimeOut(_))));
+        assert!(matches!(failed, Err(ToolFailure::TimeOut(_))));
         let pid: u32 = std::fs::read_to_string(&note).unwrap().trim().parse().unwrap();
         let state = || std::fs::read_to_string(format!("/proc/{pid}/stat"));
         let gone = |stat: io::Result<String>| stat.map_or(true, |stat| stat.contains(") Z "));

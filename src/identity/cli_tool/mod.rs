@@ -16,11 +16,11 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::choice::{Found, Variables};
+use super::choice::{EnvVariables, FoundCredential};
 use super::token_service::without_tokens;
-use super::{Auth, Credential, Issued, Offer, SignInError, TokenClaims};
+use super::{Auth, Credential, CredentialConfig, Issued, SignInError, TokenClaims};
 use crate::harmless::excerpt;
-use child::{Ended, Failure};
+use child::{ToolExit, ToolFailure};
 
 /// A program that somebody has signed in to.
 #[derive(Debug)]
@@ -66,18 +66,25 @@ impl Tool {
 }
 
 /// The program, if it is installed.
-pub(super) fn find(auth: Auth, offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
+pub(super) fn find(
+    auth: Auth,
+    offer: &CredentialConfig,
+    vars: EnvVariables<'_>,
+) -> Result<FoundCredential, SignInError> {
     let tool = if auth == Auth::AzureDeveloperCli { Tool::Azd } else { Tool::Az };
     let Some(path) = program::find(tool.name(), vars) else {
         let name = tool.name();
-        return Ok(Found::not(format!("{name} is not on the PATH: install it, then `{}`", tool.login())));
+        return Ok(FoundCredential::not(format!(
+            "{name} is not on the PATH: install it, then `{}`",
+            tool.login()
+        )));
     };
     if let Some(tenant) = &offer.tenant {
         check_tenant(tenant)?;
     }
     let (scope, tenant) = (offer.scope.clone(), offer.tenant.clone());
     let begun = OnceLock::new();
-    Ok(Found::Here(Credential::Cli(CliTool { tool, path, scope, tenant, begun })))
+    Ok(FoundCredential::Here(Credential::Cli(CliTool { tool, path, scope, tenant, begun })))
 }
 
 /// An id or a domain, and nothing that another program could take for a flag or a command.
@@ -157,20 +164,20 @@ impl CliTool {
         self.error("Graph asks for a new sign-in (a claims challenge)".to_owned(), &advice)
     }
 
-    fn failed(&self, failure: &Failure) -> SignInError {
+    fn failed(&self, failure: &ToolFailure) -> SignInError {
         match failure {
-            Failure::Start(error) => {
+            ToolFailure::Start(error) => {
                 self.unavailable(format!("{} can't be started: {error}", self.path.display()))
             }
-            Failure::TimeOut(time) => self.error(
+            ToolFailure::TimeOut(time) => self.error(
                 format!("no answer within {} s", time.as_secs()),
                 &format!("does `{}` work in a terminal?", self.tool.name()),
             ),
-            Failure::Io(error) => self.error(error.to_string(), ""),
+            ToolFailure::Io(error) => self.error(error.to_string(), ""),
         }
     }
 
-    fn refused(&self, ended: &Ended) -> SignInError {
+    fn refused(&self, ended: &ToolExit) -> SignInError {
         if self.tool.nobody(&ended.stderr) {
             return self.unavailable(format!("nobody is signed in to it: `{}`", self.tool.login()));
         }

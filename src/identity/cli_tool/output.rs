@@ -15,7 +15,7 @@ use crate::number::{self, Number};
 /// `az`: `accessToken`, `expires_on` (seconds since 1970, from 2.54 on), `expiresOn` (local time, without a zone).
 /// `azd`: `token`, `expiresOn` (RFC 3339).
 #[derive(Deserialize)]
-struct Printed {
+struct ToolOutput {
     #[serde(alias = "accessToken")]
     token: SecretString,
     expires_on: Option<Number>,
@@ -26,7 +26,7 @@ struct Printed {
 /// The token, if there is one that has not ended. One whose end can't be read is used until Graph refuses it.
 pub(super) fn issued(stdout: &[u8], now: Timestamp) -> Option<Issued> {
     let text = std::str::from_utf8(stdout).ok()?.trim_start_matches('\u{feff}');
-    let printed: Printed = serde_json::from_str(text).ok()?;
+    let printed: ToolOutput = serde_json::from_str(text).ok()?;
     usable(printed.token.expose_secret()).ok()?;
     let epoch = printed.expires_on.and_then(|seconds| seconds.instant());
     let lifetime = match epoch.or_else(|| moment(printed.expires_at.as_deref()?)) {

@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::choice::Variables;
+use super::super::choice::EnvVariables;
 
 /// The program of this name.
-pub(super) fn find(name: &str, vars: Variables<'_>) -> Option<PathBuf> {
+pub(super) fn find(name: &str, vars: EnvVariables<'_>) -> Option<PathBuf> {
     let path = vars("PATH")?;
     let endings = endings(vars);
     std::env::split_paths(&path)
@@ -16,7 +16,7 @@ pub(super) fn find(name: &str, vars: Variables<'_>) -> Option<PathBuf> {
 }
 
 /// What a program's file may end in: on Windows `az` is `az.cmd`.
-fn endings(vars: Variables<'_>) -> Vec<String> {
+fn endings(vars: EnvVariables<'_>) -> Vec<String> {
     if !cfg!(windows) {
         return vec![String::new()];
     }

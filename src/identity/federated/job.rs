@@ -7,33 +7,33 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, Heade
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::super::choice::{Found, Variables};
-use super::super::patience::{self, Answer};
+use super::super::choice::{EnvVariables, FoundCredential};
+use super::super::patience::{self, EndpointAnswer};
 use super::super::secret_text::without_line_end;
-use super::super::token_service::{Near, TokenService, address};
+use super::super::token_service::{LocalService, TokenService, address};
 use super::super::tokens::usable;
-use super::super::{Credential, Offer, Proof, SignInError};
+use super::super::{ClientProof, Credential, CredentialConfig, SignInError};
 use super::Federation;
 use crate::http::HttpClients;
 
 /// A service that gives a job tokens, and what the job proves itself with there.
 #[derive(Debug)]
 pub struct JobService {
-    kind: Kind,
+    kind: JobServiceKind,
     service: TokenService,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum JobServiceKind {
     GitHub,
     Pipelines,
 }
 
-impl Kind {
+impl JobServiceKind {
     fn advice(self) -> &'static str {
         match self {
-            Kind::GitHub => "give the job `permissions: id-token: write`",
-            Kind::Pipelines => {
+            JobServiceKind::GitHub => "give the job `permissions: id-token: write`",
+            JobServiceKind::Pipelines => {
                 "map the job's token in the step's env (SYSTEM_ACCESSTOKEN: $(System.AccessToken)), and check the \
                  service connection's id and that the pipeline may use it"
             }
@@ -42,7 +42,7 @@ impl Kind {
 }
 
 /// The job's service, if this is a job that has one.
-pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
+pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
     let connection =
         offer.sources.service_connection.clone().or_else(|| vars("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"));
     if let Some(connection) = connection {
@@ -51,62 +51,70 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
     let secret = |name: &str| vars(name).map(|token| without_line_end(&token).to_owned());
     match (vars("ACTIONS_ID_TOKEN_REQUEST_URL"), secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN")) {
         (Some(url), Some(token)) => github(offer, &url, token),
-        _ if vars("GITHUB_ACTIONS").is_some() => Ok(Found::nearly(
+        _ if vars("GITHUB_ACTIONS").is_some() => Ok(FoundCredential::nearly(
             "GitHub Actions gives this job no tokens: add `permissions: id-token: write` to it",
         )),
-        _ if vars("SYSTEM_OIDCREQUESTURI").is_some() => {
-            Ok(Found::not("Azure Pipelines needs the id of a service connection (--service-connection)"))
-        }
-        _ => Ok(Found::not("AZURE_FEDERATED_TOKEN_FILE is not set, and this is no job that has tokens")),
+        _ if vars("SYSTEM_OIDCREQUESTURI").is_some() => Ok(FoundCredential::not(
+            "Azure Pipelines needs the id of a service connection (--service-connection)",
+        )),
+        _ => Ok(FoundCredential::not(
+            "AZURE_FEDERATED_TOKEN_FILE is not set, and this is no job that has tokens",
+        )),
     }
 }
 
-fn github(offer: &Offer, url: &str, token: String) -> Result<Found, SignInError> {
-    let mut url = address("ACTIONS_ID_TOKEN_REQUEST_URL", url, Near::Loopback)?;
+fn github(offer: &CredentialConfig, url: &str, token: String) -> Result<FoundCredential, SignInError> {
+    let mut url = address("ACTIONS_ID_TOKEN_REQUEST_URL", url, LocalService::Loopback)?;
     url.query_pairs_mut().append_pair("audience", audience(&offer.scope));
-    here(offer, Kind::GitHub, "GitHub's token service", url, token)
+    here(offer, JobServiceKind::GitHub, "GitHub's token service", url, token)
 }
 
-fn pipelines(offer: &Offer, vars: Variables<'_>, connection: &str) -> Result<Found, SignInError> {
+fn pipelines(
+    offer: &CredentialConfig,
+    vars: EnvVariables<'_>,
+    connection: &str,
+) -> Result<FoundCredential, SignInError> {
     let Some(url) = vars("SYSTEM_OIDCREQUESTURI") else {
-        return Ok(Found::nearly("a service connection is named, but this is no job of Azure Pipelines"));
+        return Ok(FoundCredential::nearly(
+            "a service connection is named, but this is no job of Azure Pipelines",
+        ));
     };
     let token = vars("SYSTEM_ACCESSTOKEN").map(|token| without_line_end(&token).to_owned());
     let Some(token) = token else {
-        return Ok(Found::nearly(
+        return Ok(FoundCredential::nearly(
             "a service connection is named, but SYSTEM_ACCESSTOKEN is not set: map it in the step's env \
              (SYSTEM_ACCESSTOKEN: $(System.AccessToken))",
         ));
     };
-    let mut url = address("SYSTEM_OIDCREQUESTURI", &url, Near::Loopback)?;
+    let mut url = address("SYSTEM_OIDCREQUESTURI", &url, LocalService::Loopback)?;
     url.query_pairs_mut().append_pair("api-version", "7.1").append_pair("serviceConnectionId", connection);
-    let filled = Offer {
+    let filled = CredentialConfig {
         tenant: offer.tenant.clone().or_else(|| vars("AZURESUBSCRIPTION_TENANT_ID")),
         client_id: offer.client_id.clone().or_else(|| vars("AZURESUBSCRIPTION_CLIENT_ID")),
         ..offer.clone()
     };
-    here(&filled, Kind::Pipelines, "Azure Pipelines' token service", url, token)
+    here(&filled, JobServiceKind::Pipelines, "Azure Pipelines' token service", url, token)
 }
 
 /// Every job of GitHub that may log in to Azure has a service, whether or not it is meant for this program: where the
 /// app is not named, another way may be.
 fn here(
-    offer: &Offer,
-    kind: Kind,
+    offer: &CredentialConfig,
+    kind: JobServiceKind,
     name: &'static str,
     url: Url,
     token: String,
-) -> Result<Found, SignInError> {
+) -> Result<FoundCredential, SignInError> {
     let missing = match (&offer.tenant, &offer.client_id) {
         (None, _) => "the tenant (--tenant or AZURE_TENANT_ID)",
         (_, None) => "the app (--client-id or AZURE_CLIENT_ID)",
         _ => {
             let service = TokenService { name, url, secret: Some(SecretString::from(token)) };
-            let proof = Proof::Federated(Federation::Job(JobService { kind, service }));
-            return Ok(Found::Here(Credential::App(offer.app(proof, name)?)));
+            let proof = ClientProof::Federated(Federation::Job(JobService { kind, service }));
+            return Ok(FoundCredential::Here(Credential::App(offer.app(proof, name)?)));
         }
     };
-    Ok(Found::nearly(format!("{name} is there, but {missing} is not named")))
+    Ok(FoundCredential::nearly(format!("{name} is there, but {missing} is not named")))
 }
 
 /// Whom a job's token is for: Entra, by another name in each cloud
@@ -124,7 +132,7 @@ fn audience(scope: &str) -> &'static str {
 
 /// What the services answer: `value` is GitHub's, `oidcToken` is Azure Pipelines'.
 #[derive(Deserialize)]
-struct Given {
+struct JobVariables {
     #[serde(alias = "oidcToken")]
     value: SecretString,
 }
@@ -132,8 +140,8 @@ struct Given {
 impl JobService {
     pub(super) fn word(&self) -> &'static str {
         match self.kind {
-            Kind::GitHub => "github-actions",
-            Kind::Pipelines => "azure-pipelines",
+            JobServiceKind::GitHub => "github-actions",
+            JobServiceKind::Pipelines => "azure-pipelines",
         }
     }
 
@@ -163,9 +171,9 @@ impl JobService {
     fn request(&self, client: &reqwest::Client, bearer: &HeaderValue) -> reqwest::RequestBuilder {
         let url = self.service.url.clone();
         let request = match self.kind {
-            Kind::GitHub => client.get(url),
+            JobServiceKind::GitHub => client.get(url),
             // Without the last header a refusal is a redirect to a page for people.
-            Kind::Pipelines => client
+            JobServiceKind::Pipelines => client
                 .post(url)
                 .header(CONTENT_LENGTH, 0)
                 .header(CONTENT_TYPE, "application/json")
@@ -174,8 +182,8 @@ impl JobService {
         request.header(ACCEPT, "application/json").header(AUTHORIZATION, bearer.clone())
     }
 
-    fn given(&self, answer: &Answer) -> Result<SecretString, SignInError> {
-        let given: Option<Given> = serde_json::from_slice(&answer.body).ok();
+    fn given(&self, answer: &EndpointAnswer) -> Result<SecretString, SignInError> {
+        let given: Option<JobVariables> = serde_json::from_slice(&answer.body).ok();
         let token = given.map(|given| given.value).filter(|token| usable(token.expose_secret()).is_ok());
         token.ok_or_else(|| {
             self.service.error("its answer holds no token that can be used".to_owned(), self.kind.advice())

@@ -7,9 +7,9 @@ mod job;
 use secrecy::SecretString;
 
 use super::app::ASSERTION_TYPE;
-use super::choice::{Found, Variables};
-use super::token_endpoint::Form;
-use super::{Credential, Offer, Proof, SecretFile, SignInError};
+use super::choice::{EnvVariables, FoundCredential};
+use super::token_endpoint::TokenForm;
+use super::{ClientProof, Credential, CredentialConfig, SecretFile, SignInError};
 use crate::http::HttpClients;
 use job::JobService;
 
@@ -23,7 +23,7 @@ pub enum Federation {
 }
 
 /// The federation that is set up here, if one is.
-pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
+pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
     let named_by_flag =
         offer.sources.federated_token_file.clone().map(|path| ("--federated-token-file", path));
     let named = || vars("AZURE_FEDERATED_TOKEN_FILE").map(|path| ("AZURE_FEDERATED_TOKEN_FILE", path.into()));
@@ -32,8 +32,8 @@ pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInEr
         if offer.sources.service_connection.is_some() { named_by_flag } else { named_by_flag.or_else(named) };
     match file {
         Some((named_by, path)) => {
-            let proof = Proof::Federated(Federation::File(SecretFile::new(named_by, path)));
-            Ok(Found::Here(Credential::App(offer.app(proof, "a federated token's file is named")?)))
+            let proof = ClientProof::Federated(Federation::File(SecretFile::new(named_by, path)));
+            Ok(FoundCredential::Here(Credential::App(offer.app(proof, "a federated token's file is named")?)))
         }
         None => job::find(offer, vars),
     }
@@ -49,7 +49,7 @@ impl Federation {
     }
 
     /// Adds the proof of this moment to a form.
-    pub(super) async fn prove(&self, http: &HttpClients, form: &mut Form) -> Result<(), SignInError> {
+    pub(super) async fn prove(&self, http: &HttpClients, form: &mut TokenForm) -> Result<(), SignInError> {
         let token = self.token(http).await?;
         form.add("client_assertion_type", ASSERTION_TYPE);
         form.add_secret("client_assertion", &token);

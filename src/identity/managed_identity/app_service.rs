@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::super::patience;
 use super::super::token_service::TokenService;
 use super::super::{Issued, SignInError};
-use super::identity::Identity;
+use super::identity::IdentityRef;
 use super::issued;
 use crate::http::HttpClients;
 
@@ -16,11 +16,11 @@ use crate::http::HttpClients;
 #[derive(Debug)]
 pub(super) struct AppService {
     service: TokenService,
-    identity: Option<Identity>,
+    identity: Option<IdentityRef>,
 }
 
 impl AppService {
-    pub(super) fn new(url: Url, header: String, identity: Option<Identity>) -> AppService {
+    pub(super) fn new(url: Url, header: String, identity: Option<IdentityRef>) -> AppService {
         let secret = Some(SecretString::from(header));
         AppService {
             service: TokenService { name: "the managed identity of the app", url, secret },

@@ -11,13 +11,13 @@ use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::choice::Variables;
-use super::super::patience::{self, Answer};
-use super::super::secret_file::{self, NotRead};
+use super::super::choice::EnvVariables;
+use super::super::patience::{self, EndpointAnswer};
+use super::super::secret_file::{self, SecretFileError};
 use super::super::token_service::TokenService;
 use super::super::{Issued, SignInError};
 use super::{issued, unavailable};
-use crate::files::{self, FileError, Pipes};
+use crate::files::{self, FileError, PipePolicy};
 use crate::harmless::excerpt;
 use crate::http::HttpClients;
 
@@ -26,13 +26,13 @@ const MAX_KEY: u64 = 4096;
 
 /// The agent's service, and the folder of its keys.
 #[derive(Debug)]
-pub(super) struct Arc {
+pub(super) struct ArcAgent {
     service: TokenService,
     folder: PathBuf,
 }
 
 /// The folder that the agent writes its keys to; no other file is ever read for it.
-pub(super) fn folder(vars: Variables<'_>) -> Option<PathBuf> {
+pub(super) fn folder(vars: EnvVariables<'_>) -> Option<PathBuf> {
     if cfg!(windows) {
         let data = vars("ProgramData")?;
         Some(Path::new(&data).join("AzureConnectedMachineAgent").join("Tokens"))
@@ -43,9 +43,9 @@ pub(super) fn folder(vars: Variables<'_>) -> Option<PathBuf> {
     }
 }
 
-impl Arc {
-    pub(super) fn new(url: Url, folder: PathBuf) -> Arc {
-        Arc { service: TokenService { name: "Azure Arc's agent", url, secret: None }, folder }
+impl ArcAgent {
+    pub(super) fn new(url: Url, folder: PathBuf) -> ArcAgent {
+        ArcAgent { service: TokenService { name: "Azure Arc's agent", url, secret: None }, folder }
     }
 
     /// Each token takes two requests, for the agent makes a new key each time.
@@ -73,12 +73,12 @@ impl Arc {
         &self,
         max_wait: Duration,
         request: impl Fn() -> RequestBuilder,
-    ) -> Result<Answer, SignInError> {
+    ) -> Result<EndpointAnswer, SignInError> {
         let given_up = |reason| self.service.error(reason, "is the agent running? (azcmagent show)");
         patience::ask(self.service.name, max_wait, patience::usually, || Ok(request()), given_up).await
     }
 
-    async fn key(&self, http: &HttpClients, challenge: &Answer) -> Result<SecretString, SignInError> {
+    async fn key(&self, http: &HttpClients, challenge: &EndpointAnswer) -> Result<SecretString, SignInError> {
         let named = challenge.header(WWW_AUTHENTICATE).and_then(realm);
         let named = named.ok_or_else(|| self.service.error("it names no key file".to_owned(), ""))?;
         let odd = || {
@@ -89,14 +89,14 @@ impl Arc {
         let file = path.clone();
         let read = secret_file::apart(Some(secret_file::limit(http)), move || read(&file)).await;
         let unread = |reason: &str| self.service.error(format!("its key {}: {reason}", path.display()), "");
-        read.map_err(|NotRead(reason)| unread(&reason))?.map_err(|error| match error {
-            ReadError::NoKey => odd(),
-            ReadError::Io(error) if error.kind() == ErrorKind::PermissionDenied => unavailable(format!(
+        read.map_err(|SecretFileError(reason)| unread(&reason))?.map_err(|error| match error {
+            ChallengeFileError::NoKey => odd(),
+            ChallengeFileError::Io(error) if error.kind() == ErrorKind::PermissionDenied => unavailable(format!(
                 "Azure Arc's key {} can't be read: add this user to the group himds (Linux) or Hybrid Agent \
                  Extension Applications (Windows), or run as an administrator",
                 path.display()
             )),
-            ReadError::Io(error) => unread(&error.to_string()),
+            ChallengeFileError::Io(error) => unread(&error.to_string()),
         })
     }
 }
@@ -117,27 +117,27 @@ fn key_path(named: &str, folder: &Path) -> Option<PathBuf> {
     (is_key && path.parent() == Some(folder) && path.is_absolute()).then(|| path.to_owned())
 }
 
-enum ReadError {
+enum ChallengeFileError {
     NoKey,
     Io(std::io::Error),
 }
 
-fn read(path: &Path) -> Result<SecretString, ReadError> {
+fn read(path: &Path) -> Result<SecretString, ChallengeFileError> {
     // A link would lead out of the folder.
-    if std::fs::symlink_metadata(path).map_err(ReadError::Io)?.file_type().is_symlink() {
-        return Err(ReadError::NoKey);
+    if std::fs::symlink_metadata(path).map_err(ChallengeFileError::Io)?.file_type().is_symlink() {
+        return Err(ChallengeFileError::NoKey);
     }
-    let file = files::open(path, Pipes::Open).map_err(|error| match error {
-        FileError::Io(error) => ReadError::Io(error),
-        _ => ReadError::NoKey,
+    let file = files::open(path, PipePolicy::Open).map_err(|error| match error {
+        FileError::Io(error) => ChallengeFileError::Io(error),
+        _ => ChallengeFileError::NoKey,
     })?;
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY as usize + 1));
-    file.take(MAX_KEY + 1).read_to_string(&mut text).map_err(ReadError::Io)?;
+    file.take(MAX_KEY + 1).read_to_string(&mut text).map_err(ChallengeFileError::Io)?;
     if text.len() as u64 > MAX_KEY {
-        return Err(ReadError::NoKey);
+        return Err(ChallengeFileError::NoKey);
     }
     match text.trim() {
-        "" => Err(ReadError::Io(std::io::Error::other("it is empty"))),
+        "" => Err(ChallengeFileError::Io(std::io::Error::other("it is empty"))),
         key => Ok(SecretString::from(key)),
     }
 }
@@ -185,10 +185,10 @@ mod tests {
         std::fs::write(&key, "x".repeat(4096)).unwrap();
         assert!(read(&key).is_ok());
         std::fs::write(&key, "x".repeat(4097)).unwrap();
-        assert!(matches!(read(&key), Err(ReadError::NoKey)));
+        assert!(matches!(read(&key), Err(ChallengeFileError::NoKey)));
         let link = dir.path().join("b.key");
         std::fs::write(&key, "short").unwrap();
         std::os::unix::fs::symlink(&key, &link).unwrap();
-        assert!(matches!(read(&link), Err(ReadError::NoKey)));
+        assert!(matches!(read(&link), Err(ChallengeFileError::NoKey)));
     }
 }

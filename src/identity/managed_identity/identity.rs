@@ -1,37 +1,37 @@
 //! Which managed identity is meant: the machine's own, or one that was assigned to it.
 
-use super::super::{Offer, SignInError};
+use super::super::{CredentialConfig, SignInError};
 use crate::harmless::excerpt;
 
 /// A user-assigned identity, by one of its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Identity {
+pub(super) enum IdentityRef {
     Client(String),
     Object(String),
     Resource(String),
 }
 
-impl Identity {
+impl IdentityRef {
     /// The one that `--identity` names, else the one that `--client-id` or `AZURE_CLIENT_ID` does, as in Azure
     /// Identity's default chain; none is the machine's own.
-    pub(super) fn of(offer: &Offer) -> Result<Option<Identity>, SignInError> {
+    pub(super) fn of(offer: &CredentialConfig) -> Result<Option<IdentityRef>, SignInError> {
         match (&offer.sources.identity, &offer.client_id) {
-            (Some(text), _) => Identity::parse(text).map(Some),
-            (None, Some(client_id)) => Ok(Some(Identity::Client(client_id.clone()))),
+            (Some(text), _) => IdentityRef::parse(text).map(Some),
+            (None, Some(client_id)) => Ok(Some(IdentityRef::Client(client_id.clone()))),
             (None, None) => Ok(None),
         }
     }
 
     /// Reads `GUID`, `object:GUID`, or a resource id (`/subscriptions/…`).
-    pub(super) fn parse(text: &str) -> Result<Identity, SignInError> {
+    pub(super) fn parse(text: &str) -> Result<IdentityRef, SignInError> {
         let text = text.trim();
         let guid = |text: &str| uuid::Uuid::try_parse(text).map(|guid| guid.to_string()).ok();
         let object = text.split_once(':').filter(|(word, _)| word.eq_ignore_ascii_case("object"));
         let resource = text.get(..15).is_some_and(|begin| begin.eq_ignore_ascii_case("/subscriptions/"));
         let found = match object {
-            Some((_, id)) => guid(id.trim()).map(Identity::Object),
-            None if resource => Some(Identity::Resource(text.to_owned())),
-            None => guid(text).map(Identity::Client),
+            Some((_, id)) => guid(id.trim()).map(IdentityRef::Object),
+            None if resource => Some(IdentityRef::Resource(text.to_owned())),
+            None => guid(text).map(IdentityRef::Client),
         };
         found.ok_or_else(|| SignInError::Setting {
             name: "--identity",
@@ -46,9 +46,9 @@ impl Identity {
     /// The parameter that names it, with the service's own words for object and resource.
     pub(super) fn parameter<'a>(&'a self, object: &'a str, resource: &'a str) -> (&'a str, &'a str) {
         match self {
-            Identity::Client(id) => ("client_id", id),
-            Identity::Object(id) => (object, id),
-            Identity::Resource(id) => (resource, id),
+            IdentityRef::Client(id) => ("client_id", id),
+            IdentityRef::Object(id) => (object, id),
+            IdentityRef::Resource(id) => (resource, id),
         }
     }
 }
@@ -63,11 +63,11 @@ mod tests {
     fn identities_have_three_names() {
         let resource =
             "/subscriptions/x/resourcegroups/y/providers/Microsoft.ManagedIdentity/userAssignedIdentities/z";
-        assert_eq!(Identity::parse(&GUID.to_uppercase()), Ok(Identity::Client(GUID.into())));
-        assert_eq!(Identity::parse(&format!("object:{GUID}")), Ok(Identity::Object(GUID.into())));
-        assert_eq!(Identity::parse(resource), Ok(Identity::Resource(resource.into())));
+        assert_eq!(IdentityRef::parse(&GUID.to_uppercase()), Ok(IdentityRef::Client(GUID.into())));
+        assert_eq!(IdentityRef::parse(&format!("object:{GUID}")), Ok(IdentityRef::Object(GUID.into())));
+        assert_eq!(IdentityRef::parse(resource), Ok(IdentityRef::Resource(resource.into())));
         for bad in ["", "name", "object:name", "client:x", "/providers/x", "é/subscriptions/x"] {
-            assert!(Identity::parse(bad).is_err(), "{bad}");
+            assert!(IdentityRef::parse(bad).is_err(), "{bad}");
         }
     }
 }

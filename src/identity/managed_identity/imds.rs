@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::super::patience::{self, Answer, Waited};
-use super::super::token_service::{Near, TokenService, address};
+use super::super::patience::{self, EndpointAnswer, RetryOutcome};
+use super::super::token_service::{LocalService, TokenService, address};
 use super::super::{Issued, SignInError};
-use super::identity::Identity;
+use super::identity::IdentityRef;
 use super::{issued, unavailable};
 use crate::http::HttpClients;
 
@@ -27,7 +27,7 @@ const UPDATE: Duration = Duration::from_secs(70);
 #[derive(Debug)]
 pub(super) struct Imds {
     service: TokenService,
-    identity: Option<Identity>,
+    identity: Option<IdentityRef>,
     /// That it is there: it was chosen, or it has answered before.
     known: OnceLock<()>,
 }
@@ -36,10 +36,10 @@ impl Imds {
     /// `root` is where else it is, and `chosen` whether it was asked for: then it must be there.
     pub(super) fn new(
         root: Option<&str>,
-        identity: Option<Identity>,
+        identity: Option<IdentityRef>,
         chosen: bool,
     ) -> Result<Imds, SignInError> {
-        let mut url = address("AZURE_POD_IDENTITY_AUTHORITY_HOST", root.unwrap_or(ROOT), Near::Link)?;
+        let mut url = address("AZURE_POD_IDENTITY_AUTHORITY_HOST", root.unwrap_or(ROOT), LocalService::Link)?;
         url.set_path(PATH);
         url.set_query(None);
         let known = OnceLock::new();
@@ -65,7 +65,7 @@ impl Imds {
         let request = || Ok(client.get(url.clone()).header("Metadata", "true"));
         let advice = "is this a machine of Azure's, with a managed identity?";
         let given_up = |reason| self.service.error(reason, advice);
-        let busy = |answer: &Answer, waited| is_busy(answer.status, waited);
+        let busy = |answer: &EndpointAnswer, waited| is_busy(answer.status, waited);
         let answer = patience::ask(self.service.name, http.max_wait(), busy, request, given_up).await?;
         if !answer.status.is_success() {
             return Err(self.refused(&answer));
@@ -90,7 +90,7 @@ impl Imds {
         }
     }
 
-    fn refused(&self, answer: &Answer) -> SignInError {
+    fn refused(&self, answer: &EndpointAnswer) -> SignInError {
         let text = String::from_utf8_lossy(&answer.body).to_lowercase();
         match answer.status {
             StatusCode::BAD_REQUEST if text.contains("identity not found") => {
@@ -118,7 +118,7 @@ fn is_azures(status: StatusCode) -> bool {
 }
 
 /// As Microsoft's page on these tokens has it: 404, 429 and 5xx pass; 410 does within 70 s.
-fn is_busy(status: StatusCode, waited: Waited) -> bool {
+fn is_busy(status: StatusCode, waited: RetryOutcome) -> bool {
     match status {
         StatusCode::GONE => waited.time < UPDATE,
         StatusCode::NOT_FOUND => waited.has_tries(),
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_update_is_waited_for() {
-        let waited = |tries, time| Waited { tries, time: Duration::from_secs(time) };
+        let waited = |tries, time| RetryOutcome { tries, time: Duration::from_secs(time) };
         assert!(is_busy(StatusCode::GONE, waited(9, 69)));
         assert!(!is_busy(StatusCode::GONE, waited(9, 70)));
         for status in [StatusCode::NOT_FOUND, StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY] {

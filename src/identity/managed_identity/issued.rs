@@ -8,7 +8,7 @@ use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::super::patience::Answer;
+use super::super::patience::EndpointAnswer;
 use super::super::token_endpoint::usable_life;
 use super::super::token_service::TokenService;
 use super::super::tokens::usable;
@@ -16,14 +16,14 @@ use super::super::{Issued, SignInError};
 use crate::number::{self, Number};
 
 #[derive(Deserialize)]
-struct Given {
+struct IssuedToken {
     access_token: SecretString,
     expires_on: Option<Number>,
     expires_in: Option<Number>,
 }
 
 /// The token of a success.
-pub(super) fn issued(service: &TokenService, answer: &Answer) -> Result<Issued, SignInError> {
+pub(super) fn issued(service: &TokenService, answer: &EndpointAnswer) -> Result<Issued, SignInError> {
     read(&answer.body, clock(answer)).ok_or_else(|| {
         service.error(
             "its answer holds no token that can be used; is this machine's clock right?".to_owned(),
@@ -33,13 +33,13 @@ pub(super) fn issued(service: &TokenService, answer: &Answer) -> Result<Issued, 
 }
 
 /// The server's clock where it tells it: `expires_on` is by that one.
-fn clock(answer: &Answer) -> Timestamp {
+fn clock(answer: &EndpointAnswer) -> Timestamp {
     let date = answer.header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     date.and_then(|date| Timestamp::try_from(date).ok()).unwrap_or_else(Timestamp::now)
 }
 
 fn read(body: &[u8], now: Timestamp) -> Option<Issued> {
-    let given: Given = serde_json::from_slice(body).ok()?;
+    let given: IssuedToken = serde_json::from_slice(body).ok()?;
     usable(given.access_token.expose_secret()).ok()?;
     let until = |end: Timestamp| number::between(now, end).unwrap_or_default();
     let on = given.expires_on.and_then(|on| on.instant()).map(until);

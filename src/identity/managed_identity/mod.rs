@@ -8,80 +8,81 @@ mod identity;
 mod imds;
 mod issued;
 
-use super::choice::{Found, Variables};
-use super::token_service::Near;
-use super::{Auth, Credential, Issued, Offer, SignInError, token_service};
+use super::choice::{EnvVariables, FoundCredential};
+use super::token_service::LocalService;
+use super::{Auth, Credential, CredentialConfig, Issued, SignInError, token_service};
 use crate::http::HttpClients;
 use app_service::AppService;
-use arc::Arc;
-use identity::Identity;
+use arc::ArcAgent;
+use identity::IdentityRef;
 use imds::Imds;
 
 /// A managed identity, and the service that gives its tokens.
 #[derive(Debug)]
 pub struct ManagedIdentity {
-    service: Service,
+    service: IdentityService,
     /// What the token is for, such as `https://graph.microsoft.com`.
     resource: String,
 }
 
 #[derive(Debug)]
-enum Service {
+enum IdentityService {
     Imds(Imds),
     AppService(AppService),
-    Arc(Arc),
+    Arc(ArcAgent),
 }
 
 /// The managed identity that may be had here. Whether a machine has one shows only when it is asked: without any
 /// variable it is looked for where virtual machines have it.
-pub(super) fn find(offer: &Offer, vars: Variables<'_>) -> Result<Found, SignInError> {
-    let identity = Identity::of(offer)?;
+pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
+    let identity = IdentityRef::of(offer)?;
     let resource = offer.scope.trim_end_matches("/.default").to_owned();
-    let here = |service| Ok(Found::Here(Credential::Managed(ManagedIdentity { service, resource })));
+    let here =
+        |service| Ok(FoundCredential::Here(Credential::Managed(ManagedIdentity { service, resource })));
     // The order of Microsoft's own libraries.
     match (vars("IDENTITY_ENDPOINT"), vars("IDENTITY_HEADER"), vars("MSI_ENDPOINT")) {
         (Some(_), Some(_), _) if vars("IDENTITY_SERVER_THUMBPRINT").is_some() => {
             Ok(unsupported("Service Fabric"))
         }
         (Some(url), Some(header), _) => {
-            let url = token_service::address("IDENTITY_ENDPOINT", &url, Near::Private)?;
-            here(Service::AppService(AppService::new(url, header, identity)))
+            let url = token_service::address("IDENTITY_ENDPOINT", &url, LocalService::Private)?;
+            here(IdentityService::AppService(AppService::new(url, header, identity)))
         }
         (_, _, Some(_)) if vars("MSI_SECRET").is_some() => Ok(unsupported("Azure Machine Learning")),
         (_, _, Some(_)) => Ok(unsupported("Cloud Shell")),
         (Some(url), None, _) if vars("IMDS_ENDPOINT").is_some() => {
             if identity.is_some() {
-                return Ok(Found::nearly(
+                return Ok(FoundCredential::nearly(
                     "Azure Arc knows the machine's own identity only, but a user-assigned one is named (--identity, \
                      --client-id or AZURE_CLIENT_ID)",
                 ));
             }
-            let url = token_service::address("IDENTITY_ENDPOINT", &url, Near::Loopback)?;
+            let url = token_service::address("IDENTITY_ENDPOINT", &url, LocalService::Loopback)?;
             match arc::folder(vars) {
-                Some(folder) => here(Service::Arc(Arc::new(url, folder))),
-                None => Ok(Found::not("Azure Arc is supported on Linux and Windows only")),
+                Some(folder) => here(IdentityService::Arc(ArcAgent::new(url, folder))),
+                None => Ok(FoundCredential::not("Azure Arc is supported on Linux and Windows only")),
             }
         }
         _ => {
             let root = vars("AZURE_POD_IDENTITY_AUTHORITY_HOST");
             let chosen =
                 !matches!(offer.sources.auth, None | Some(Auth::Auto)) || offer.sources.identity.is_some();
-            here(Service::Imds(Imds::new(root.as_deref(), identity, chosen)?))
+            here(IdentityService::Imds(Imds::new(root.as_deref(), identity, chosen)?))
         }
     }
 }
 
-fn unsupported(place: &str) -> Found {
-    Found::nearly(format!("the managed identity of {place} is not supported"))
+fn unsupported(place: &str) -> FoundCredential {
+    FoundCredential::nearly(format!("the managed identity of {place} is not supported"))
 }
 
 impl ManagedIdentity {
     /// Gets a token. A challenge's claims can't be passed on: these services take none.
     pub(super) async fn request(&self, http: &HttpClients) -> Result<Issued, SignInError> {
         match &self.service {
-            Service::Imds(imds) => imds.token(http, &self.resource).await,
-            Service::AppService(service) => service.token(http, &self.resource).await,
-            Service::Arc(arc) => arc.token(http, &self.resource).await,
+            IdentityService::Imds(imds) => imds.token(http, &self.resource).await,
+            IdentityService::AppService(service) => service.token(http, &self.resource).await,
+            IdentityService::Arc(arc) => arc.token(http, &self.resource).await,
         }
     }
 }

@@ -9,21 +9,21 @@ use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::super::whole::may_hold_list;
-use super::place::Place;
-use super::record::{Part, check_around, explain, misfit, names_user, refuse_twins};
-use super::table::Table;
+use super::place::JsonPath;
+use super::record::{PathSegment, check_around, explain, misfit, names_user, refuse_twins};
+use super::table::JsonTable;
 use crate::json::Json;
 
 /// Why a text is not read, and where.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(super) struct JsonFault {
     pub(super) line: u64,
     pub(super) what: String,
 }
 
 /// Reads the whole text into the table.
-pub(super) fn read(reader: impl Read, place: &Place, table: &mut Table) -> Result<(), Fault> {
-    let mut reading = Reading { place, table, fault: None };
+pub(super) fn read(reader: impl Read, place: &JsonPath, table: &mut JsonTable) -> Result<(), JsonFault> {
+    let mut reading = DocumentState { place, table, fault: None };
     let mut parser = serde_json::Deserializer::from_reader(reader);
     loop {
         match parser.end() {
@@ -34,22 +34,22 @@ pub(super) fn read(reader: impl Read, place: &Place, table: &mut Table) -> Resul
         }
         place.begin_record();
         let line = place.line();
-        let document = Document { line, reading: &mut reading };
+        let document = JsonDocument { line, reading: &mut reading };
         if let Err(error) = document.deserialize(&mut parser) {
             return Err(reading.fault_of(&error));
         }
     }
 }
 
-struct Reading<'a> {
-    place: &'a Place,
-    table: &'a mut Table,
+struct DocumentState<'a> {
+    place: &'a JsonPath,
+    table: &'a mut JsonTable,
     /// What this program found, where the parser found nothing.
-    fault: Option<Fault>,
+    fault: Option<JsonFault>,
 }
 
-impl Reading<'_> {
-    fn fault_of(&mut self, error: &serde_json::Error) -> Fault {
+impl DocumentState<'_> {
+    fn fault_of(&mut self, error: &serde_json::Error) -> JsonFault {
         if let Some(fault) = self.fault.take() {
             return fault;
         }
@@ -63,11 +63,11 @@ impl Reading<'_> {
         } else {
             format!("{}. Make the file again, or correct it there", explain(error))
         };
-        Fault { line: self.place.line(), what }
+        JsonFault { line: self.place.line(), what }
     }
 
     fn refuse<E: serde::de::Error>(&mut self, line: u64, what: String) -> E {
-        self.fault = Some(Fault { line, what });
+        self.fault = Some(JsonFault { line, what });
         E::custom("refused")
     }
 
@@ -77,12 +77,12 @@ impl Reading<'_> {
 }
 
 /// One value that stands by itself: a list of records, an object around such a list, or a record.
-struct Document<'a, 'b> {
+struct JsonDocument<'a, 'b> {
     line: u64,
-    reading: &'a mut Reading<'b>,
+    reading: &'a mut DocumentState<'b>,
 }
 
-impl<'de> DeserializeSeed<'de> for Document<'_, '_> {
+impl<'de> DeserializeSeed<'de> for JsonDocument<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -90,7 +90,7 @@ impl<'de> DeserializeSeed<'de> for Document<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for Document<'_, '_> {
+impl<'de> Visitor<'de> for JsonDocument<'_, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,18 +106,18 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let Document { line, reading } = self;
-        let mut parts: Vec<Part> = Vec::new();
+        let JsonDocument { line, reading } = self;
+        let mut parts: Vec<PathSegment> = Vec::new();
         let mut list: Option<(String, u64)> = None;
         while let Some(key) = map.next_key::<String>()? {
             if !may_hold_list(&key) {
                 parts.push((key, map.next_value::<Box<RawValue>>()?.get().to_owned()));
                 continue;
             }
-            match map.next_value_seed(Held { reading })? {
-                Content::Value(value) => parts.push((key, value)),
-                Content::List(0) => parts.push((key, "[]".to_owned())),
-                Content::List(count) => {
+            match map.next_value_seed(HeldObject { reading })? {
+                ObjectContent::Value(value) => parts.push((key, value)),
+                ObjectContent::List(0) => parts.push((key, "[]".to_owned())),
+                ObjectContent::List(count) => {
                     if let Some((other, _)) = &list {
                         let what = format!(
                             "the object holds two lists, {other} and {key}: write one alone to a file"
@@ -135,7 +135,7 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
         }
         // An empty list is the list, unless it belongs to a user.
         if list.is_none() && !names_user(&parts) {
-            let empty = |(key, value): &Part| may_hold_list(key) && value == "[]";
+            let empty = |(key, value): &PathSegment| may_hold_list(key) && value == "[]";
             list = parts.iter().position(empty).map(|at| (parts.remove(at).0, 0));
         }
         match list {
@@ -148,20 +148,20 @@ impl<'de> Visitor<'de> for Document<'_, '_> {
 }
 
 /// Reads the records of a list, and says how many there are.
-fn read_list<'de, A: SeqAccess<'de>>(reading: &mut Reading<'_>, mut seq: A) -> Result<u64, A::Error> {
+fn read_list<'de, A: SeqAccess<'de>>(reading: &mut DocumentState<'_>, mut seq: A) -> Result<u64, A::Error> {
     let mut count = 0;
-    while seq.next_element_seed(Record { reading })?.is_some() {
+    while seq.next_element_seed(JsonRecord { reading })?.is_some() {
         count += 1;
     }
     Ok(count)
 }
 
 /// One record of a list.
-struct Record<'a, 'b> {
-    reading: &'a mut Reading<'b>,
+struct JsonRecord<'a, 'b> {
+    reading: &'a mut DocumentState<'b>,
 }
 
-impl<'de> DeserializeSeed<'de> for Record<'_, '_> {
+impl<'de> DeserializeSeed<'de> for JsonRecord<'_, '_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
@@ -174,63 +174,63 @@ impl<'de> DeserializeSeed<'de> for Record<'_, '_> {
 }
 
 /// What stands under a key that may hold the list of users.
-struct Held<'a, 'b> {
-    reading: &'a mut Reading<'b>,
+struct HeldObject<'a, 'b> {
+    reading: &'a mut DocumentState<'b>,
 }
 
-enum Content {
+enum ObjectContent {
     /// A list of so many records, which were handed on.
     List(u64),
     /// Anything else, as JSON.
     Value(String),
 }
 
-impl<'de> DeserializeSeed<'de> for Held<'_, '_> {
-    type Value = Content;
+impl<'de> DeserializeSeed<'de> for HeldObject<'_, '_> {
+    type Value = ObjectContent;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Content, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ObjectContent, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Held<'_, '_> {
-    type Value = Content;
+impl<'de> Visitor<'de> for HeldObject<'_, '_> {
+    type Value = ObjectContent;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Content, A::Error> {
-        read_list(self.reading, seq).map(Content::List)
+    fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<ObjectContent, A::Error> {
+        read_list(self.reading, seq).map(ObjectContent::List)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Content, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ObjectContent, A::Error> {
         // A name that comes twice is kept, so that the record is refused for it.
         let value = Json::deserialize(MapAccessDeserializer::new(map))?;
-        serde_json::to_string(&value).map(Content::Value).map_err(serde::de::Error::custom)
+        serde_json::to_string(&value).map(ObjectContent::Value).map_err(serde::de::Error::custom)
     }
 
-    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Content, E> {
-        Ok(Content::Value(serde_json::Value::from(text).to_string()))
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<ObjectContent, E> {
+        Ok(ObjectContent::Value(serde_json::Value::from(text).to_string()))
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Content, E> {
-        Ok(Content::Value(value.to_string()))
+    fn visit_bool<E>(self, value: bool) -> Result<ObjectContent, E> {
+        Ok(ObjectContent::Value(value.to_string()))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Content, E> {
-        Ok(Content::Value(value.to_string()))
+    fn visit_i64<E>(self, value: i64) -> Result<ObjectContent, E> {
+        Ok(ObjectContent::Value(value.to_string()))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Content, E> {
-        Ok(Content::Value(value.to_string()))
+    fn visit_u64<E>(self, value: u64) -> Result<ObjectContent, E> {
+        Ok(ObjectContent::Value(value.to_string()))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Content, E> {
-        Ok(Content::Value(value.to_string()))
+    fn visit_f64<E>(self, value: f64) -> Result<ObjectContent, E> {
+        Ok(ObjectContent::Value(value.to_string()))
     }
 
-    fn visit_unit<E>(self) -> Result<Content, E> {
-        Ok(Content::Value("null".to_owned()))
+    fn visit_unit<E>(self) -> Result<ObjectContent, E> {
+        Ok(ObjectContent::Value("null".to_owned()))
     }
 }

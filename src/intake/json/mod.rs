@@ -18,14 +18,14 @@ mod tests;
 
 use std::io::BufReader;
 
-use self::document::Fault;
-use self::place::{Place, Placed};
-use self::table::{Form, Table};
+use self::document::JsonFault;
+use self::place::{JsonPath, LocatedValue};
+use self::table::{JsonTable, TableShape};
 use super::columns::find_column;
-use super::encoding::Text;
+use super::encoding::DecodedText;
 use super::error::IntakeError;
 use super::layout::{Layout, decide_by_keys, no_such_column};
-use super::{NO_TENANTS, Options};
+use super::{IntakeOptions, NO_TENANTS};
 
 pub(super) use self::table::Rows;
 
@@ -48,17 +48,23 @@ pub(super) fn begins(text: &[u8]) -> bool {
 }
 
 /// Reads all of the text, and decides how to understand its records.
-pub(super) fn open(name: &str, text: Text, options: &Options) -> Result<(Rows, Layout, Text), IntakeError> {
-    let mut table = Table::new();
-    let place = Place::new();
+pub(super) fn open(
+    name: &str,
+    text: DecodedText,
+    options: &IntakeOptions,
+) -> Result<(Rows, Layout, DecodedText), IntakeError> {
+    let mut table = JsonTable::new();
+    let place = JsonPath::new();
     let mut text = BufReader::with_capacity(32 * 1024, text);
-    document::read(Placed::new(&mut text, &place), &place, &mut table)
-        .map_err(|Fault { line, what }| IntakeError::Json { name: name.to_owned(), line, what })?;
+    document::read(LocatedValue::new(&mut text, &place), &place, &mut table)
+        .map_err(|JsonFault { line, what }| IntakeError::Json { name: name.to_owned(), line, what })?;
     if table.count() == 0 {
         return Err(IntakeError::NoRows { name: name.to_owned(), what: "the list in it is empty" });
     }
     let mut layout = match table.form() {
-        Some(Form::Objects) => decide_by_keys(name, &table.look(), options).map_err(IntakeError::by_keys)?,
+        Some(TableShape::Objects) => {
+            decide_by_keys(name, &table.look(), options).map_err(IntakeError::by_keys)?
+        }
         _ => texts(name, options)?,
     };
     // The header stands in no record.
@@ -68,7 +74,7 @@ pub(super) fn open(name: &str, text: Text, options: &Options) -> Result<(Rows, L
 }
 
 /// How to read records that are texts: as one column.
-fn texts(name: &str, options: &Options) -> Result<Layout, IntakeError> {
+fn texts(name: &str, options: &IntakeOptions) -> Result<Layout, IntakeError> {
     let columns = vec![TEXTS.to_owned()];
     let asked = [
         ("--column", options.column.as_ref().filter(|column| *column != "1")),

@@ -6,14 +6,14 @@ use std::io::{self, BufRead, Read};
 use super::super::records::MAX_RECORD;
 
 /// The place of the byte that was read last.
-pub(super) struct Place {
+pub(super) struct JsonPath {
     line: Cell<u64>,
     before: Cell<u8>,
     /// How many bytes the record may still take.
     left: Cell<usize>,
 }
 
-impl Place {
+impl JsonPath {
     pub(super) fn new() -> Self {
         Self { line: Cell::new(1), before: Cell::new(0), left: Cell::new(MAX_RECORD) }
     }
@@ -45,18 +45,18 @@ impl Place {
 
 /// A reader that keeps the place. It gives one byte at a time, so that the place is never ahead of the parser by more
 /// than the one byte that it looks at.
-pub(super) struct Placed<'a, R> {
+pub(super) struct LocatedValue<'a, R> {
     inner: R,
-    place: &'a Place,
+    place: &'a JsonPath,
 }
 
-impl<'a, R: BufRead> Placed<'a, R> {
-    pub(super) fn new(inner: R, place: &'a Place) -> Self {
+impl<'a, R: BufRead> LocatedValue<'a, R> {
+    pub(super) fn new(inner: R, place: &'a JsonPath) -> Self {
         Self { inner, place }
     }
 }
 
-impl<R: BufRead> Read for Placed<'_, R> {
+impl<R: BufRead> Read for LocatedValue<'_, R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let Some(slot) = out.first_mut() else { return Ok(0) };
         let Some(byte) = self.inner.fill_buf()?.first().copied() else { return Ok(0) };
@@ -76,8 +76,8 @@ mod tests {
         for (text, lines) in
             [("a\nb", [1, 1, 2].as_slice()), ("a\r\nb", &[1, 1, 1, 2]), ("\r\rb", &[1, 2, 3])]
         {
-            let place = Place::new();
-            let mut reader = Placed::new(text.as_bytes(), &place);
+            let place = JsonPath::new();
+            let mut reader = LocatedValue::new(text.as_bytes(), &place);
             let found: Vec<u64> =
                 std::iter::from_fn(|| (reader.read(&mut [0; 8]).unwrap() > 0).then(|| place.line()))
                     .collect();
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn one_record_is_bounded_and_many_are_not() {
-        let place = Place::new();
-        let mut reader = Placed::new(io::BufReader::new(io::repeat(b' ')), &place);
+        let place = JsonPath::new();
+        let mut reader = LocatedValue::new(io::BufReader::new(io::repeat(b' ')), &place);
         for _ in 0..3 {
             place.begin_record();
             io::copy(&mut reader.by_ref().take(MAX_RECORD as u64 - 1), &mut io::sink()).unwrap();

@@ -16,15 +16,15 @@ use crate::json::Json;
 const DEEPEST: usize = 32;
 
 /// A key and the text of its value, as it stands.
-pub(super) type Part = (String, String);
+pub(super) type PathSegment = (String, String);
 
 /// Whether one of the keys names a user.
-pub(super) fn names_user(parts: &[Part]) -> bool {
+pub(super) fn names_user(parts: &[PathSegment]) -> bool {
     parts.iter().any(|(key, value)| is_known_id(key) && !matches!(value.as_str(), "null" | "\"\""))
 }
 
 /// The cells of an object: objects within it with a dot between the keys, lists as JSON.
-pub(super) fn flatten(object: &[Part]) -> Result<Vec<(String, String)>, String> {
+pub(super) fn flatten(object: &[PathSegment]) -> Result<Vec<(String, String)>, String> {
     if let Some((key, _)) = object.iter().find(|(key, _)| is_id_like(key)) {
         return Err(format!(
             "the key {} looks like a user id, and users are read from values: write a list of them, as \
@@ -40,7 +40,7 @@ pub(super) fn flatten(object: &[Part]) -> Result<Vec<(String, String)>, String> 
 fn flatten_into(
     cells: &mut Vec<(String, String)>,
     prefix: &str,
-    object: &[Part],
+    object: &[PathSegment],
     depth: usize,
 ) -> Result<(), String> {
     if depth > DEEPEST {
@@ -55,9 +55,10 @@ fn flatten_into(
                     cells.push((name, String::new()));
                 } else if normal(key) == "additionalproperties" {
                     // The Graph SDKs put there what their types do not know: the kind of a group's member, for instance.
-                    let taken = |(inner, _): &&Part| object.iter().any(|(key, _)| same(key, inner));
-                    let (kept, lifted): (Vec<&Part>, Vec<&Part>) = inner.iter().partition(taken);
-                    let own = |parts: Vec<&Part>| parts.into_iter().cloned().collect::<Vec<_>>();
+                    let taken = |(inner, _): &&PathSegment| object.iter().any(|(key, _)| same(key, inner));
+                    let (kept, lifted): (Vec<&PathSegment>, Vec<&PathSegment>) =
+                        inner.iter().partition(taken);
+                    let own = |parts: Vec<&PathSegment>| parts.into_iter().cloned().collect::<Vec<_>>();
                     flatten_into(cells, prefix, &own(lifted), depth + 1)?;
                     flatten_into(cells, &format!("{name}."), &own(kept), depth + 1)?;
                 } else {
@@ -107,17 +108,17 @@ pub(super) fn scalar(value: &str) -> Result<String, String> {
 }
 
 /// The keys and values of an object, as they stand; a key that comes twice is refused.
-pub(super) fn parts(object: &str) -> Result<Vec<Part>, String> {
-    struct Parts;
+pub(super) fn parts(object: &str) -> Result<Vec<PathSegment>, String> {
+    struct PathSegments;
 
-    impl<'de> Visitor<'de> for Parts {
-        type Value = Vec<Part>;
+    impl<'de> Visitor<'de> for PathSegments {
+        type Value = Vec<PathSegment>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("an object")
         }
 
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<Part>, A::Error> {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Vec<PathSegment>, A::Error> {
             let mut parts = Vec::new();
             while let Some((key, value)) = map.next_entry::<String, &RawValue>()? {
                 parts.push((key, value.get().to_owned()));
@@ -127,11 +128,11 @@ pub(super) fn parts(object: &str) -> Result<Vec<Part>, String> {
         }
     }
 
-    serde_json::Deserializer::from_str(object).deserialize_map(Parts).map_err(|error| explain(&error))
+    serde_json::Deserializer::from_str(object).deserialize_map(PathSegments).map_err(|error| explain(&error))
 }
 
 /// Refuses an object in which a key comes twice: programs differ in which of the two they take.
-pub(super) fn refuse_twins(parts: &[Part]) -> Result<(), String> {
+pub(super) fn refuse_twins(parts: &[PathSegment]) -> Result<(), String> {
     let mut seen = std::collections::HashSet::new();
     match parts.iter().find(|(key, _)| !seen.insert(trim(key).to_lowercase())) {
         Some((key, _)) => Err(twin(key)),
@@ -149,7 +150,7 @@ pub(super) fn twin(key: &str) -> String {
 
 /// What is wrong with the object around a list of `count` records: there are more than stand here, or something
 /// beside the list may name users, too.
-pub(super) fn check_around(list: &str, count: u64, parts: &[Part]) -> Result<(), String> {
+pub(super) fn check_around(list: &str, count: u64, parts: &[PathSegment]) -> Result<(), String> {
     if names_user(parts) {
         return Err(format!(
             "the object holds a list in {} and names a user beside it: write the list alone to a file, as \
@@ -178,7 +179,7 @@ pub(super) fn check_around(list: &str, count: u64, parts: &[Part]) -> Result<(),
     check_pages(list, count, &flatten(&around)?)
 }
 
-fn parts_or_none(object: &str) -> Vec<Part> {
+fn parts_or_none(object: &str) -> Vec<PathSegment> {
     parts(object).unwrap_or_default()
 }
 
@@ -209,7 +210,7 @@ fn further_pages(list: &str, key: &str) -> String {
 }
 
 /// What the object is, if it is none of users and no list of them.
-pub(super) fn misfit(object: &[Part]) -> Option<String> {
+pub(super) fn misfit(object: &[PathSegment]) -> Option<String> {
     let holds = |name: &str, first: char| {
         object.iter().any(|(key, value)| key.eq_ignore_ascii_case(name) && value.starts_with(first))
     };

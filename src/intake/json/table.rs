@@ -7,9 +7,9 @@ use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use serde::{Deserialize, Serialize};
 
 use super::super::cell::trim;
-use super::super::entry::Entry;
+use super::super::entry::RawRow;
 use super::super::records::{MAX_CELLS, MAX_RECORD};
-use super::record::{Part, flatten, parts, scalar, twin};
+use super::record::{PathSegment, flatten, parts, scalar, twin};
 use crate::files::TemporaryFile;
 
 /// Records are kept in memory up to this size, in bytes, and in a temporary file beyond.
@@ -20,33 +20,33 @@ const MOST_LOOKED_AT: usize = 16 << 20;
 
 /// What the records are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum TableShape {
     Texts,
     Objects,
 }
 
 /// A record's line, and its cells that hold something, each with its column.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Kept(u64, Vec<(usize, String)>);
+pub(super) struct KeptObject(u64, Vec<(usize, String)>);
 
-impl Kept {
-    fn entry(self, width: usize) -> Entry {
+impl KeptObject {
+    fn entry(self, width: usize) -> RawRow {
         let mut cells = vec![String::new(); width];
         for (at, text) in self.1 {
             cells[at] = text;
         }
-        Entry { line: self.0, cells, ..Entry::default() }
+        RawRow { line: self.0, cells, ..RawRow::default() }
     }
 }
 
 /// All records.
-pub(super) struct Table {
-    form: Option<Form>,
+pub(super) struct JsonTable {
+    form: Option<TableShape>,
     keys: Vec<String>,
     places: HashMap<String, usize>,
     /// How many bytes the keys have together.
     key_bytes: usize,
-    first: Vec<Kept>,
+    first: Vec<KeptObject>,
     first_bytes: usize,
     /// Whether `first` is complete.
     looked: bool,
@@ -54,7 +54,7 @@ pub(super) struct Table {
     count: u64,
 }
 
-impl Table {
+impl JsonTable {
     pub(super) fn new() -> Self {
         Self {
             form: None,
@@ -69,7 +69,7 @@ impl Table {
         }
     }
 
-    pub(super) fn form(&self) -> Option<Form> {
+    pub(super) fn form(&self) -> Option<TableShape> {
         self.form
     }
 
@@ -90,16 +90,16 @@ impl Table {
             // A null among users is nobody.
             Some(b'n') => Ok(()),
             _ => {
-                self.become_form(Form::Texts)?;
+                self.become_form(TableShape::Texts)?;
                 let text = scalar(value)?;
-                self.keep(Kept(line, vec![(0, text)]))
+                self.keep(KeptObject(line, vec![(0, text)]))
             }
         }
     }
 
     /// Adds an object by its parts.
-    pub(super) fn add_object(&mut self, line: u64, object: &[Part]) -> Result<(), String> {
-        self.become_form(Form::Objects)?;
+    pub(super) fn add_object(&mut self, line: u64, object: &[PathSegment]) -> Result<(), String> {
+        self.become_form(TableShape::Objects)?;
         let mut cells: Vec<(usize, String)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         for (key, text) in flatten(object)? {
@@ -111,10 +111,10 @@ impl Table {
                 cells.push((at, text));
             }
         }
-        self.keep(Kept(line, cells))
+        self.keep(KeptObject(line, cells))
     }
 
-    fn become_form(&mut self, form: Form) -> Result<(), String> {
+    fn become_form(&mut self, form: TableShape) -> Result<(), String> {
         match self.form.replace(form) {
             Some(before) if before != form => {
                 Err("texts and objects are mixed in the list: write one list of either, as `jq` does"
@@ -142,7 +142,7 @@ impl Table {
         Ok(self.keys.len() - 1)
     }
 
-    fn keep(&mut self, record: Kept) -> Result<(), String> {
+    fn keep(&mut self, record: KeptObject) -> Result<(), String> {
         if record.1.iter().all(|(_, text)| trim(text).is_empty()) {
             return Ok(());
         }
@@ -163,9 +163,9 @@ impl Table {
     }
 
     /// The header and the first records, to decide how to read them.
-    pub(super) fn look(&mut self) -> Vec<Entry> {
+    pub(super) fn look(&mut self) -> Vec<RawRow> {
         let line = self.first.first().map_or(1, |record| record.0);
-        let header = Entry { line, cells: self.keys.clone(), ..Entry::default() };
+        let header = RawRow { line, cells: self.keys.clone(), ..RawRow::default() };
         let width = self.keys.len();
         let first = std::mem::take(&mut self.first).into_iter().map(|record| record.entry(width));
         std::iter::once(header).chain(first).collect()
@@ -189,12 +189,12 @@ pub(in super::super) struct Rows {
 
 impl Rows {
     /// The next record, if there is one.
-    pub(in super::super) fn next(&mut self) -> io::Result<Option<Entry>> {
+    pub(in super::super) fn next(&mut self) -> io::Result<Option<RawRow>> {
         self.line.clear();
         if self.spool.read_until(b'\n', &mut self.line)? == 0 {
             return Ok(None);
         }
-        let record: Kept = serde_json::from_slice(&self.line)?;
+        let record: KeptObject = serde_json::from_slice(&self.line)?;
         Ok(Some(record.entry(self.width)))
     }
 }

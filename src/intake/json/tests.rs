@@ -8,23 +8,23 @@ use super::super::source::from_reader;
 use super::super::*;
 use super::begins;
 
-fn read_with(bytes: &[u8], options: &Options) -> Result<(Intake, Vec<Row>), IntakeError> {
+fn read_with(bytes: &[u8], options: &IntakeOptions) -> Result<(Intake, Vec<InputRow>), IntakeError> {
     let opened = from_reader("f".into(), Box::new(io::Cursor::new(bytes.to_vec())), options)?;
     let mut intake = Intake::new(opened, options)?;
     let rows = intake.by_ref().collect::<Result<_, _>>()?;
     Ok((intake, rows))
 }
 
-fn read(text: &str) -> Vec<Row> {
-    read_with(text.as_bytes(), &Options::default()).unwrap().1
+fn read(text: &str) -> Vec<InputRow> {
+    read_with(text.as_bytes(), &IntakeOptions::default()).unwrap().1
 }
 
-fn ids(rows: &[Row]) -> Vec<(u64, &str)> {
+fn ids(rows: &[InputRow]) -> Vec<(u64, &str)> {
     rows.iter().map(|row| (row.line, row.id.as_str())).collect()
 }
 
 fn message(text: &str) -> String {
-    match read_with(text.as_bytes(), &Options::default()) {
+    match read_with(text.as_bytes(), &IntakeOptions::default()) {
         Ok((_, rows)) => format!("read: {:?}", ids(&rows)),
         Err(error) => error.to_string(),
     }
@@ -43,13 +43,13 @@ const BOB: &str = "8a0f3c1e-1111-2222-3333-44445555666b";
 fn a_list_of_texts() {
     let (intake, rows) = read_with(
         b"\xef\xbb\xbf[\r\n  \"ann@contoso.com\",\r\n  \"bo\\u0062@contoso.com\",\r\n null, \"\",\r\n \"# no comment\"\r\n]\r\n",
-        &Options::default(),
+        &IntakeOptions::default(),
     )
     .unwrap();
     assert_eq!(ids(&rows), [(2, "ann@contoso.com"), (3, "bob@contoso.com"), (5, "# no comment")]);
     assert_eq!(intake.notices(), ["f: JSON, UTF-8; a list of texts, each a user id"]);
     let digest = &intake.finish().unwrap()[0];
-    assert_eq!((digest.kind, digest.bytes), (Kind::Json, 87));
+    assert_eq!((digest.kind, digest.bytes), (SourceKind::Json, 87));
     assert_eq!(serde_json::to_string(&digest.kind).unwrap(), "\"json\"");
 }
 
@@ -67,9 +67,9 @@ fn the_members_of_a_group() {
   {{ "@odata.type": "#microsoft.graph.group", "id": "{BOB}", "late": 17 }}
 ]"##
     );
-    let (intake, rows) = read_with(text.as_bytes(), &Options::default()).unwrap();
+    let (intake, rows) = read_with(text.as_bytes(), &IntakeOptions::default()).unwrap();
     assert_eq!(ids(&rows), [(2, ANN), (9, BOB)]);
-    assert_eq!(rows[1].verdict, Verdict::Unreadable("a Group, not a user".into()));
+    assert_eq!(rows[1].verdict, RowStatus::Unreadable("a Group, not a user".into()));
     let columns = ["@odata.type", "businessPhones", "id", "jobTitle", "userPrincipalName", "late"];
     assert_eq!(intake.columns(), columns);
     assert_eq!(rows[0].cells, ["#microsoft.graph.user", r#"["1","2"]"#, ANN, "", "ann@contoso.com", ""]);
@@ -98,7 +98,7 @@ fn the_forms_in_which_tools_write_users() {
         let found: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
         assert_eq!(found, ["a@b.de", "c@b.de"], "{form}");
         let utf16: Vec<u8> = format!("\u{feff}{form}").encode_utf16().flat_map(u16::to_le_bytes).collect();
-        assert_eq!(read_with(&utf16, &Options::default()).unwrap().1.len(), 2, "{form}");
+        assert_eq!(read_with(&utf16, &IntakeOptions::default()).unwrap().1.len(), 2, "{form}");
     }
     assert_eq!(ids(&read("{\n\"UserPrincipalName\": \"a@b.de\"\n}")), [(1, "a@b.de")]);
     assert_eq!(ids(&read(r#"{"upn": "a@b.de", "members": []}"#)), [(1, "a@b.de")]);
@@ -149,7 +149,7 @@ fn what_is_malformed_is_refused_with_its_line() {
         let message = message(text);
         assert!(message.contains(&format!("line {line} of its JSON")), "{text}: {message}");
     }
-    let bad = read_with(b"[\"a@b.de\", \"Zo\xeb\", \"\xc3\xab\xc3\xab\"]", &Options::default());
+    let bad = read_with(b"[\"a@b.de\", \"Zo\xeb\", \"\xc3\xab\xc3\xab\"]", &IntakeOptions::default());
     assert!(bad.unwrap_err().to_string().contains("--encoding windows-1252"));
     refused(&format!("[\"{}\"]", "x".repeat(2 << 20)), "longer than 1 MiB");
     refused(&format!("[{}", "[".repeat(100_000)), "line 1 of its JSON");
@@ -161,20 +161,22 @@ fn options_hold_as_for_a_csv() {
     let text = r#"[{"Kennung": "a@b.de", "d": {"n": "HR"}, "priority": 2, "Tenant": "contoso.com"},
 {"Kennung": "c@b.de", "d": {"n": "IT"}},
 {"Kennung": "e@b.de", "d": {"n": "HR"}}]"#;
-    let options = Options {
+    let options = IntakeOptions {
         column: Some("kennung".into()),
         filters: vec![Filter::parse_skip("d.n=IT").unwrap()],
         skip_rows: 1,
         max_rows: Some(1),
-        ..Options::default()
+        ..IntakeOptions::default()
     };
     let rows = read_with(text.as_bytes(), &options).unwrap().1;
     assert_eq!(ids(&rows), [(2, "c@b.de")]);
-    assert!(matches!(rows[0].verdict, Verdict::Excluded(_)));
+    assert!(matches!(rows[0].verdict, RowStatus::Excluded(_)));
     let rows =
-        read_with(text.as_bytes(), &Options { column: Some("1".into()), ..Options::default() }).unwrap().1;
+        read_with(text.as_bytes(), &IntakeOptions { column: Some("1".into()), ..IntakeOptions::default() })
+            .unwrap()
+            .1;
     assert_eq!((rows[0].priority.as_deref(), rows[0].tenant.as_deref()), (Some("2"), Some("contoso.com")));
-    let by = |column: &str| Options { column: Some(column.into()), ..Options::default() };
+    let by = |column: &str| IntakeOptions { column: Some(column.into()), ..IntakeOptions::default() };
     assert!(read_with(text.as_bytes(), &by("UPN")).unwrap_err().to_string().contains("no column `UPN`"));
     assert!(read_with(b"[\"a@b.de\"]", &by("UPN")).is_err());
     assert_eq!(read_with(b"[\"a@b.de\"]", &by("1")).unwrap().1.len(), 1);
@@ -197,7 +199,7 @@ fn memory_is_bounded_by_the_record_and_not_by_the_text() {
         text.push_str(&format!("{{\"id\":\"\",\"n\":{number},\"x\":\"{filler}\"}},\n"));
     }
     text.push_str("{\"userPrincipalName\":\"z@b.de\"}]");
-    let options = Options { column: Some("userPrincipalName".into()), ..Options::default() };
+    let options = IntakeOptions { column: Some("userPrincipalName".into()), ..IntakeOptions::default() };
     let (intake, rows) = read_with(text.as_bytes(), &options).unwrap();
     assert_eq!((rows.len(), rows[6_000].line, rows[6_000].id.as_str()), (6_001, 6_001, "z@b.de"));
     assert_eq!(intake.finish().unwrap()[0].bytes, text.len() as u64);
@@ -257,18 +259,18 @@ proptest! {
             true => format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_be_bytes).collect(),
             false => text.as_bytes().to_vec(),
         };
-        let rows = read_with(&encode(&text), &Options::default()).unwrap().1;
+        let rows = read_with(&encode(&text), &IntakeOptions::default()).unwrap().1;
         let found: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
         prop_assert_eq!(&found, &users);
-        prop_assert!(rows.iter().all(|row| row.verdict == Verdict::Read));
+        prop_assert!(rows.iter().all(|row| row.verdict == RowStatus::Read));
         let lines = text.replace("\r\n", "\n").replace('\r', "\n").matches('\n').count() as u64 + 1;
         prop_assert!(rows.iter().all(|row| row.line <= lines));
 
         let at = cut.index(text.len());
         let part = text.get(..at).unwrap_or_default();
         if closed {
-            prop_assert!(read_with(&encode(part), &Options::default()).is_err(), "{}", part);
-        } else if let Ok((_, rows)) = read_with(&encode(part), &Options::default()) {
+            prop_assert!(read_with(&encode(part), &IntakeOptions::default()).is_err(), "{}", part);
+        } else if let Ok((_, rows)) = read_with(&encode(part), &IntakeOptions::default()) {
             // Values one after another have no end of their own: a text cut between two of them cannot be told.
             let ends = part.trim_end().ends_with('}');
             prop_assert!(ends && users.starts_with(&rows.into_iter().map(|row| row.id).collect::<Vec<_>>()));
@@ -278,7 +280,7 @@ proptest! {
     #[test]
     fn any_text_ends_well(text in "[\\[\\]{}\",:a-c@. \\n\\\\0-9]{0,40}", start in prop::sample::select(vec!["[", "{\"", "[{\"id\":\""])) {
         let text = format!("{start}{text}");
-        if let Ok((intake, rows)) = read_with(text.as_bytes(), &Options::default()) {
+        if let Ok((intake, rows)) = read_with(text.as_bytes(), &IntakeOptions::default()) {
             prop_assert!(rows.iter().all(|row| row.cells.len() == intake.columns().len()));
         }
     }

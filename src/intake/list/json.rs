@@ -1,11 +1,11 @@
 //! Lists as JSON: an array, Graph's `{"value": […]}`, or one value after another.
 
 use super::super::whole::{is_annotation, says_more, tells_more};
-use super::{List, ListError, Record, Table};
+use super::{IdList, ListError, ListRow, ListTable};
 use crate::json::Json;
 
 /// Reads the records; none where the text does not begin like JSON.
-pub(super) fn read(bytes: &[u8]) -> Option<Result<List, ListError>> {
+pub(super) fn read(bytes: &[u8]) -> Option<Result<IdList, ListError>> {
     let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace())?;
     if !matches!(first, b'{' | b'[') {
         return None;
@@ -22,17 +22,17 @@ pub(super) fn read(bytes: &[u8]) -> Option<Result<List, ListError>> {
             return Some(Err(ListError::Line { line: error.line() as u64, reason }));
         }
     };
-    let mut table = Table::default();
+    let mut table = ListTable::default();
     for value in values {
         if let Err(reason) = read_document(value, &mut table) {
             return Some(Err(ListError::Line { line: table.records.len() as u64 + 1, reason }));
         }
     }
-    Some(Ok(List { tables: vec![table], comments: Vec::new() }))
+    Some(Ok(IdList { tables: vec![table], comments: Vec::new() }))
 }
 
 /// Takes in a value that stands alone. What stands in it is never shown, not even a key.
-fn read_document(value: Json, table: &mut Table) -> Result<(), String> {
+fn read_document(value: Json, table: &mut ListTable) -> Result<(), String> {
     if says_more(&value) {
         return Err(
             "it is one page of several: it says that more follows, as by an @odata.nextLink. Fetch all \
@@ -73,14 +73,14 @@ fn read_document(value: Json, table: &mut Table) -> Result<(), String> {
     Ok(())
 }
 
-fn push(item: &Json, table: &mut Table) {
+fn push(item: &Json, table: &mut ListTable) {
     let (mut cells, mut names) = (Vec::new(), Vec::new());
     collect("", item, &mut cells, &mut names);
     if cells.iter().any(|cell: &String| !crate::user_id::trim(cell).is_empty()) {
         let line = table.records.len() as u64 + 1;
         // A bare text has no name.
         let names = matches!(item, Json::Object(_)).then_some(names);
-        table.records.push(Record { line, cells, names });
+        table.records.push(ListRow { line, cells, names });
     }
 }
 

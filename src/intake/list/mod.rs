@@ -11,12 +11,12 @@ use std::io::Read;
 use std::path::Path;
 
 use super::columns::{names_people, understand};
-use super::digest::Hashing;
-use super::encoding::{Text, detect};
+use super::digest::HashingReader;
+use super::encoding::{DecodedText, detect};
 use super::error::{IntakeError, bare};
 use super::row::not_a_user;
 use super::source::CUT;
-use crate::files::{self, FileError, Pipes};
+use crate::files::{self, FileError, PipePolicy};
 
 /// The most that a list may hold, in bytes.
 const LARGEST: u64 = 256 * 1024 * 1024;
@@ -25,24 +25,24 @@ const HEAD: usize = 64 * 1024;
 
 /// A list, in full.
 #[derive(Debug, Default)]
-pub(crate) struct List {
-    pub(crate) tables: Vec<Table>,
+pub(crate) struct IdList {
+    pub(crate) tables: Vec<ListTable>,
     /// Lines of comments, and what they say.
     pub(crate) comments: Vec<(u64, String)>,
 }
 
 /// A sheet of a workbook, or the whole of any other source.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
+pub(crate) struct ListTable {
     /// The sheet's name.
     pub(crate) sheet: Option<String>,
     /// The records that hold something, in order.
-    pub(crate) records: Vec<Record>,
+    pub(crate) records: Vec<ListRow>,
 }
 
 /// One record.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
+pub(crate) struct ListRow {
     /// Its line, its row in the sheet, or its place in the array; from 1.
     pub(crate) line: u64,
     pub(crate) cells: Vec<String>,
@@ -69,12 +69,12 @@ impl From<IntakeError> for ListError {
 ///
 /// # Errors
 /// When any part of it can't be read.
-pub(crate) fn read(path: &Path) -> Result<List, ListError> {
+pub(crate) fn read(path: &Path) -> Result<IdList, ListError> {
     let name = bare(&path.display().to_string());
     if path.is_dir() {
         return Err(IntakeError::Directory { name }.into());
     }
-    let file = files::open(path, Pipes::Named).map_err(|error| match error {
+    let file = files::open(path, PipePolicy::Named).map_err(|error| match error {
         FileError::Io(error) => IntakeError::Open { name: name.clone(), error },
         error => IntakeError::Open { name: name.clone(), error: std::io::Error::other(error.to_string()) },
     })?;
@@ -83,9 +83,9 @@ pub(crate) fn read(path: &Path) -> Result<List, ListError> {
 
 /// Of a stream the last line must have a line end: whoever wrote it may have died in the middle of it, and half an account
 /// protects nobody.
-fn from_reader(name: &str, is_stream: bool, reader: Box<dyn Read + Send>) -> Result<List, ListError> {
+fn from_reader(name: &str, is_stream: bool, reader: Box<dyn Read + Send>) -> Result<IdList, ListError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
-    let mut raw = Hashing::new(reader);
+    let mut raw = HashingReader::new(reader);
     let head = raw.read_head(HEAD).map_err(failed)?;
     if head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06") {
         return sheets::read(name, &head, &mut raw);
@@ -96,7 +96,7 @@ fn from_reader(name: &str, is_stream: bool, reader: Box<dyn Read + Send>) -> Res
         what: no.what.to_owned(),
         remedy: no.remedy,
     })?;
-    let bytes = decode(Text::new(head, raw, &detected)).map_err(failed)?;
+    let bytes = decode(DecodedText::new(head, raw, &detected)).map_err(failed)?;
     if bytes.len() as u64 > LARGEST {
         return Err(IntakeError::TooLarge { name: name.to_owned(), what: "over 256 MiB".into() }.into());
     }
@@ -116,7 +116,7 @@ fn from_reader(name: &str, is_stream: bool, reader: Box<dyn Read + Send>) -> Res
 
 /// The whole text, or a little more than the largest. The decoder needs room in its buffer: `read_to_end` would at times offer
 /// too little, and then wait for ever.
-fn decode(mut text: Text) -> std::io::Result<Vec<u8>> {
+fn decode(mut text: DecodedText) -> std::io::Result<Vec<u8>> {
     let (mut bytes, mut room) = (Vec::new(), vec![0; 64 * 1024]);
     while bytes.len() as u64 <= LARGEST {
         match text.read(&mut room) {
@@ -131,7 +131,7 @@ fn decode(mut text: Text) -> std::io::Result<Vec<u8>> {
 
 /// What the columns of a table hold, by the names in its header.
 #[derive(Debug, Default)]
-pub(crate) struct Columns {
+pub(crate) struct ListColumns {
     /// How many there are.
     pub(crate) width: usize,
     /// Those of object ids.
@@ -149,16 +149,16 @@ pub(crate) struct Columns {
     object_type: Option<usize>,
 }
 
-impl Columns {
+impl ListColumns {
     /// Reads a header; none where no name in it is known to stand over ids of people.
-    pub(crate) fn read(names: &[String]) -> Option<Columns> {
-        names.iter().any(|name| names_people(name)).then(|| Columns::named(names))
+    pub(crate) fn read(names: &[String]) -> Option<ListColumns> {
+        names.iter().any(|name| names_people(name)).then(|| ListColumns::named(names))
     }
 
     /// What columns of these names hold, whatever they are.
-    pub(crate) fn named(names: &[String]) -> Columns {
+    pub(crate) fn named(names: &[String]) -> ListColumns {
         let known = understand(names);
-        Columns {
+        ListColumns {
             width: names.len(),
             objects: known.objects,
             upns: known.upns,

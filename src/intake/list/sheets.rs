@@ -1,13 +1,13 @@
 //! Lists as workbooks: every sheet, hidden or not, with its hidden rows and columns.
 
-use super::super::digest::Hashing;
+use super::super::digest::HashingReader;
 use super::super::error::IntakeError;
 use super::super::spreadsheet;
-use super::{List, ListError, Record, Table};
+use super::{IdList, ListError, ListRow, ListTable};
 use crate::user_id::trim;
 
 /// Reads the workbook that begins with `head`.
-pub(super) fn read(name: &str, head: &[u8], raw: &mut Hashing) -> Result<List, ListError> {
+pub(super) fn read(name: &str, head: &[u8], raw: &mut HashingReader) -> Result<IdList, ListError> {
     let mut tables = Vec::new();
     for (sheet, entries) in spreadsheet::read_all(name, head, raw)? {
         let mut records = Vec::new();
@@ -22,15 +22,15 @@ pub(super) fn read(name: &str, head: &[u8], raw: &mut Hashing) -> Result<List, L
                 return stop(fault.why.clone());
             }
             if entry.cells.iter().any(|cell| !trim(cell).is_empty()) {
-                records.push(Record { line: entry.line, cells: entry.cells, names: None });
+                records.push(ListRow { line: entry.line, cells: entry.cells, names: None });
             }
         }
         if !records.is_empty() {
-            tables.push(Table { sheet: Some(sheet), records });
+            tables.push(ListTable { sheet: Some(sheet), records });
         }
     }
     if tables.is_empty() {
         return Err(IntakeError::NoRows { name: name.to_owned(), what: "its sheets are empty" }.into());
     }
-    Ok(List { tables, comments: Vec::new() })
+    Ok(IdList { tables, comments: Vec::new() })
 }

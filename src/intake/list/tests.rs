@@ -1,6 +1,6 @@
 use super::*;
 
-fn read(bytes: &[u8]) -> Result<List, ListError> {
+fn read(bytes: &[u8]) -> Result<IdList, ListError> {
     from_reader("x", false, Box::new(std::io::Cursor::new(bytes.to_vec())))
 }
 

@@ -3,16 +3,16 @@
 use super::super::delimiter::{KNOWN, from_sep_line};
 use super::super::error::IntakeError;
 use super::super::record;
-use super::super::records::{Defect, RecordError, Records, Shape};
+use super::super::records::{RecordDefect, RecordError, Records, Shape};
 use super::super::template::is_version;
-use super::{List, ListError, Record, Table};
+use super::{IdList, ListError, ListRow, ListTable};
 use crate::user_id::trim;
 
 /// How many records are compared to tell what separates cells.
 const LOOK_AT: usize = 200;
 
 /// Reads the records of a text. Bytes that are no UTF-8 could not be decoded.
-pub(super) fn read(name: &str, bytes: &[u8]) -> Result<List, ListError> {
+pub(super) fn read(name: &str, bytes: &[u8]) -> Result<IdList, ListError> {
     let shape = shape(bytes);
     let open_quote = |error| match error {
         RecordError::OpenQuote { line } => {
@@ -20,9 +20,9 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<List, ListError> {
         }
         RecordError::Io(error) => ListError::Source(IntakeError::Read { name: name.to_owned(), error }),
     };
-    let (mut list, mut table) = (List::default(), Table::default());
+    let (mut list, mut table) = (IdList::default(), ListTable::default());
     let mut records = Records::new(bytes, shape);
-    let mut record = record::Record::default();
+    let mut record = record::CsvRecord::default();
     while records.read(&mut record).map_err(open_quote)? {
         let line = record.line;
         let mut cells = cells(&record).map_err(|reason| ListError::Line { line, reason })?;
@@ -44,18 +44,18 @@ pub(super) fn read(name: &str, bytes: &[u8]) -> Result<List, ListError> {
             cells[0].truncate(at);
         }
         if !is_rule(&cells) {
-            table.records.push(Record { line, cells, names: None });
+            table.records.push(ListRow { line, cells, names: None });
         }
     }
     list.tables.push(table);
     Ok(list)
 }
 
-fn cells(record: &record::Record) -> Result<Vec<String>, String> {
+fn cells(record: &record::CsvRecord) -> Result<Vec<String>, String> {
     match record.defect {
-        Some(Defect::TooLong) => return Err("longer than 1 MiB".to_owned()),
-        Some(Defect::TooManyCells) => return Err("more than 16,384 cells".to_owned()),
-        Some(Defect::StrayQuote { from, to }) => {
+        Some(RecordDefect::TooLong) => return Err("longer than 1 MiB".to_owned()),
+        Some(RecordDefect::TooManyCells) => return Err("more than 16,384 cells".to_owned()),
+        Some(RecordDefect::StrayQuote { from, to }) => {
             return Err(format!(
                 "a quoted cell runs from line {from} to line {to} and text follows its closing quote: a stray quote (\")?"
             ));
@@ -80,7 +80,7 @@ fn shape(bytes: &[u8]) -> Shape {
     let mut best: Option<(usize, usize, u8)> = None;
     for delimiter in KNOWN {
         let mut records = Records::new(bytes, Shape::Cells(delimiter));
-        let mut record = record::Record::default();
+        let mut record = record::CsvRecord::default();
         let (mut width, mut same, mut all) = (0, 0, 0);
         while let Ok(true) = records.read(&mut record) {
             let cells: Vec<String> =

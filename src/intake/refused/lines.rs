@@ -4,52 +4,52 @@ use super::super::cell::{is_id_like, trim, unquote};
 use super::super::columns::is_known_id;
 use super::super::delimiter::KNOWN;
 use super::powershell::is_selector;
-use super::{Format, mostly};
+use super::{RefusedFormat, mostly};
 
-const CARDS: Format =
-    Format::new("a file of contacts or dates (vCard, iCalendar)", "export the contacts as CSV UTF-8");
+const CARDS: RefusedFormat =
+    RefusedFormat::new("a file of contacts or dates (vCard, iCalendar)", "export the contacts as CSV UTF-8");
 
-const LDIF: Format = Format::new(
+const LDIF: RefusedFormat = RefusedFormat::new(
     "an LDIF file of a directory on premises",
     "export the attribute userPrincipalName as CSV, as `csvde` and `Get-ADUser … | Export-Csv` do",
 );
 
-const MAIL: Format = Format::new(
+const MAIL: RefusedFormat = RefusedFormat::new(
     "a mail or a saved web page (.eml, .mht)",
     "save its attachment, or the list in it with one user id on each line",
 );
 
-const VALUES: Format = Format::new(
+const VALUES: RefusedFormat = RefusedFormat::new(
     "a list as Python or JavaScript writes it, not JSON",
     "write it as JSON, as `json.dumps` and `JSON.stringify` do",
 );
 
-const QUOTED: Format = Format::new(
+const QUOTED: RefusedFormat = RefusedFormat::new(
     "a CSV whose rows are whole in quotes (\"), so that each is one cell",
     "take the quotes off, as `sed -E 's/^\"(.*)\"$/\\1/; s/\"\"/\"/g'` does, or save it again as CSV from where it comes",
 );
 
-const NAMES: Format = Format::new(
+const NAMES: RefusedFormat = RefusedFormat::new(
     "a list of distinguished names (CN=…) of a directory on premises",
     "export userPrincipalName instead, as `Get-ADUser … | Select-Object UserPrincipalName | Export-Csv` does",
 );
 
-const SETTINGS: Format = Format::new(
+const SETTINGS: RefusedFormat = RefusedFormat::new(
     "a file of settings (`name = value`)",
     "give one user id on each line, a CSV with a header, or JSON",
 );
 
-const YAML: Format = Format::new(
+const YAML: RefusedFormat = RefusedFormat::new(
     "YAML, or lines of `name: value`",
     "give JSON (`az … -o json`), a CSV with a header, or one user id on each line",
 );
 
-const BULLETS: Format = Format::new(
+const BULLETS: RefusedFormat = RefusedFormat::new(
     "a list with a bullet before each user",
     "take the bullets off, so that each line is one user id",
 );
 
-const BLANKS: Format = Format::new(
+const BLANKS: RefusedFormat = RefusedFormat::new(
     "a table with blanks between its columns",
     "put tabs or commas there, save it as CSV, or give one user id on each line",
 );
@@ -132,7 +132,7 @@ fn is_pair(line: &str) -> bool {
 }
 
 /// Formats that are told by their first lines.
-pub(super) fn find_by_first(lines: &[&str]) -> Option<Format> {
+pub(super) fn find_by_first(lines: &[&str]) -> Option<RefusedFormat> {
     let first = trim(lines.first()?);
     if ["BEGIN:VCARD", "BEGIN:VCALENDAR"].iter().any(|begin| first.eq_ignore_ascii_case(begin)) {
         return Some(CARDS);
@@ -162,7 +162,7 @@ pub(super) fn find_by_first(lines: &[&str]) -> Option<Format> {
 }
 
 /// Formats that are told by what nearly all lines look like.
-pub(super) fn find(lines: &[&str]) -> Option<Format> {
+pub(super) fn find(lines: &[&str]) -> Option<RefusedFormat> {
     let lines: Vec<&str> = lines.iter().copied().filter(|line| !trim(line).starts_with('#')).collect();
     let lines = &lines[..];
     let is_name = |line: &str| is_distinguished_name(unquote(trim(line)));

@@ -12,20 +12,20 @@ mod tests;
 use super::cell::{is_id_like, is_invisible, trim, unquote};
 use super::columns::is_known_id;
 use super::error::IntakeError;
-use super::{Options, json};
+use super::{IntakeOptions, json};
 
 pub(super) use self::binary::find_binary;
 
 /// A format that is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Format {
+pub(super) struct RefusedFormat {
     /// What it is, with its article.
     pub(super) what: &'static str,
     /// What to do instead.
     pub(super) remedy: &'static str,
 }
 
-impl Format {
+impl RefusedFormat {
     const fn new(what: &'static str, remedy: &'static str) -> Self {
         Self { what, remedy }
     }
@@ -40,7 +40,7 @@ const LOOK_AT: usize = 60;
 
 /// The format of the decoded text that begins in this way, if it is one that is not read. `whole` says that the bytes
 /// are all there is.
-pub(super) fn find(bytes: &[u8], whole: bool, options: &Options) -> Option<Format> {
+pub(super) fn find(bytes: &[u8], whole: bool, options: &IntakeOptions) -> Option<RefusedFormat> {
     let text = String::from_utf8_lossy(bytes);
     let start = text.trim_start_matches(|c: char| c.is_whitespace() || is_invisible(c));
     let text = text.trim_start_matches('\u{feff}');
@@ -58,13 +58,13 @@ pub(super) fn find(bytes: &[u8], whole: bool, options: &Options) -> Option<Forma
     powershell::find(&lines).or_else(|| lines::find(&lines))
 }
 
-const HTML: Format = Format::new(
+const HTML: RefusedFormat = RefusedFormat::new(
     "an HTML page (many programs save tables so, also as .xls)",
     "open it in Excel and save it as .xlsx, or export the table as CSV UTF-8",
 );
 
 /// HTML and XML, which begin with a tag. An address in angle brackets is none.
-fn markup(start: &str) -> Option<Format> {
+fn markup(start: &str) -> Option<RefusedFormat> {
     let inner = start.strip_prefix('<')?;
     let name_length =
         inner.bytes().take_while(|b| b.is_ascii_alphanumeric() || b"!?/:._-[".contains(b)).count();
@@ -84,28 +84,31 @@ fn markup(start: &str) -> Option<Format> {
     Some(if head.contains("schemas.microsoft.com/powershell") || name == "objs" {
         powershell::CLIXML
     } else if head.contains("urn:schemas-microsoft-com:office:spreadsheet") && !head.contains("<html") {
-        Format::new("an XML Spreadsheet 2003", "open it in Excel and save it as .xlsx or as CSV UTF-8")
+        RefusedFormat::new("an XML Spreadsheet 2003", "open it in Excel and save it as .xlsx or as CSV UTF-8")
     } else if TAGS.contains(&name.as_str()) || head.contains("<!doctype html") || head.contains("<html") {
         HTML
     } else {
-        Format::new("an XML file", "export the list as CSV UTF-8 or JSON, or give one user id on each line")
+        RefusedFormat::new(
+            "an XML file",
+            "export the list as CSV UTF-8 or JSON, or give one user id on each line",
+        )
     })
 }
 
 /// Documents whose text can be read and holds no rows. (Their first bytes are known; a mark or blanks may stand before.)
-fn typeset(start: &str) -> Option<Format> {
+fn typeset(start: &str) -> Option<RefusedFormat> {
     if start.starts_with("{\\rtf") {
-        return Some(Format::new("an RTF document", "save it as plain text"));
+        return Some(RefusedFormat::new("an RTF document", "save it as plain text"));
     }
     if start.starts_with("%PDF-") {
-        return Some(Format::new("a PDF document", "export the table as CSV UTF-8"));
+        return Some(RefusedFormat::new("a PDF document", "export the table as CSV UTF-8"));
     }
     let sylk = start.starts_with("ID;P") && start.lines().nth(1).is_some_and(|line| line.contains(';'));
-    sylk.then(|| Format::new("a SYLK file", "open it in Excel and save it as .xlsx or as CSV UTF-8"))
+    sylk.then(|| RefusedFormat::new("a SYLK file", "open it in Excel and save it as .xlsx or as CSV UTF-8"))
 }
 
 /// JSON with other text above it, such as a tool's warning.
-fn json_below(lines: &[&str]) -> Option<Format> {
+fn json_below(lines: &[&str]) -> Option<RefusedFormat> {
     const ABOVE: usize = 8;
     let opens = |line: &&str| {
         let line = trim(line);
@@ -124,7 +127,7 @@ fn json_below(lines: &[&str]) -> Option<Format> {
         && json::begins(below.join("\n").as_bytes())
         && mostly(below, is_json);
     found.then(|| {
-        Format::new(
+        RefusedFormat::new(
             "JSON with other text above it",
             "delete what stands above its first bracket, or keep a tool's warnings out of the file (2>/dev/null)",
         )

@@ -2,42 +2,42 @@
 
 use super::super::cell::{trim, unquote};
 use super::lines::is_word;
-use super::{Format, mostly};
+use super::{RefusedFormat, mostly};
 
-pub(super) const CLIXML: Format = Format::new(
+pub(super) const CLIXML: RefusedFormat = RefusedFormat::new(
     "PowerShell's CLIXML",
     "write it as CSV: `Import-Clixml FILE | Export-Csv users.csv -NoTypeInformation`",
 );
 
-const TABLE: Format = Format::new(
+const TABLE: RefusedFormat = RefusedFormat::new(
     "a table for the screen, with blanks between its columns and long cells cut off (PowerShell's Format-Table, \
      `az -o table`)",
     "write it as CSV: `… | Select-Object Id, UserPrincipalName | Export-Csv users.csv -NoTypeInformation`, or \
      `az … -o json`",
 );
 
-const LIST: Format = Format::new(
+const LIST: RefusedFormat = RefusedFormat::new(
     "a list of properties for the screen (PowerShell's Format-List)",
     "write it as CSV: `… | Select-Object Id, UserPrincipalName | Export-Csv users.csv -NoTypeInformation`",
 );
 
-const HASHES: Format = Format::new(
+const HASHES: RefusedFormat = RefusedFormat::new(
     "PowerShell objects as text (`@{…}`)",
     "write them as CSV: `… | Select-Object Id, UserPrincipalName | Export-Csv users.csv -NoTypeInformation`",
 );
 
-const FORMATTED: Format = Format::new(
+const FORMATTED: RefusedFormat = RefusedFormat::new(
     "a CSV of PowerShell's formatting, which holds no users",
     "leave Format-Table and Format-List out before Export-Csv, and choose columns with Select-Object",
 );
 
-const LENGTHS: Format = Format::new(
+const LENGTHS: RefusedFormat = RefusedFormat::new(
     "a CSV of the lengths of texts, as PowerShell's Export-Csv makes of texts",
     "write the texts themselves: `… | Set-Content users.txt -Encoding utf8`",
 );
 
 /// What begins in a way that only PowerShell writes.
-pub(super) fn find_dump(start: &str) -> Option<Format> {
+pub(super) fn find_dump(start: &str) -> Option<RefusedFormat> {
     if start.starts_with("#< CLIXML") {
         return Some(CLIXML);
     }
@@ -50,7 +50,7 @@ pub(super) fn find_dump(start: &str) -> Option<Format> {
 }
 
 /// What the lines show to be PowerShell's.
-pub(super) fn find(lines: &[&str]) -> Option<Format> {
+pub(super) fn find(lines: &[&str]) -> Option<RefusedFormat> {
     if is_table(lines) {
         Some(TABLE)
     } else if is_list(lines) {

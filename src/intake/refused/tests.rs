@@ -1,7 +1,7 @@
 use super::*;
 
 fn found(text: &str) -> Option<&'static str> {
-    find(text.as_bytes(), true, &Options::default()).map(|format| format.what)
+    find(text.as_bytes(), true, &IntakeOptions::default()).map(|format| format.what)
 }
 
 #[track_caller]
@@ -150,6 +150,6 @@ fn lists_and_tables_are_not_refused() {
     ] {
         assert_eq!(found(text), None, "{text}");
     }
-    let asked = Options { delimiter: Some(b' '), ..Options::default() };
+    let asked = IntakeOptions { delimiter: Some(b' '), ..IntakeOptions::default() };
     assert!(find(b"UPN Name\n--- ----\nann@contoso.com Ann", true, &asked).is_none());
 }

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
-use super::Trouble;
+use super::WorkbookError;
 
 /// The most that is read of the file to find its table of contents, in bytes. That of a workbook has some kilobytes.
 const MOST_CONTENTS: u64 = 16 * 1024 * 1024;
@@ -28,7 +28,7 @@ const LONGEST_NODE: usize = 4 * 1024 * 1024;
 
 /// A workbook's parts.
 pub(super) struct Archive {
-    zip: ZipArchive<Counted>,
+    zip: ZipArchive<CountingReader>,
     /// Where each part is, by its name in lower case: names of parts differ in more than case.
     places: HashMap<String, usize>,
     length: u64,
@@ -36,17 +36,17 @@ pub(super) struct Archive {
 }
 
 impl Archive {
-    pub(super) fn open(mut file: File) -> Result<Self, Trouble> {
+    pub(super) fn open(mut file: File) -> Result<Self, WorkbookError> {
         let length = file.seek(SeekFrom::End(0))?;
         check_end(&mut file, length)?;
         let left = Rc::new(Cell::new(MOST_CONTENTS));
-        let counted = Counted { file: BufReader::new(file), left: Rc::clone(&left) };
+        let counted = CountingReader { file: BufReader::new(file), left: Rc::clone(&left) };
         let zip = ZipArchive::new(counted)
-            .map_err(|error| Trouble::Damaged(format!("it is cut off or damaged: {error}")))?;
+            .map_err(|error| WorkbookError::Damaged(format!("it is cut off or damaged: {error}")))?;
         // From here on, what is unpacked is counted.
         left.set(u64::MAX);
         if zip.len() > MOST_PARTS {
-            return Err(Trouble::TooLarge("over 10,000 parts".into()));
+            return Err(WorkbookError::TooLarge("over 10,000 parts".into()));
         }
         let mut places = HashMap::new();
         let mut doubled = zip.has_duplicate_names();
@@ -54,7 +54,7 @@ impl Archive {
             doubled |= places.insert(normal(&String::from_utf8_lossy(name)), at).is_some();
         }
         if doubled {
-            return Err(Trouble::Damaged("it holds two parts of the same name".into()));
+            return Err(WorkbookError::Damaged("it holds two parts of the same name".into()));
         }
         Ok(Self { zip, places, length, unpacked: 0 })
     }
@@ -64,12 +64,19 @@ impl Archive {
     }
 
     /// Begins to unpack a part; nothing where there is none of that name.
-    pub(super) fn part(&mut self, name: &str) -> Result<Option<Part<'_>>, Trouble> {
+    pub(super) fn part(&mut self, name: &str) -> Result<Option<ArchivePart<'_>>, WorkbookError> {
         let Some(at) = self.places.get(&normal(name)) else { return Ok(None) };
-        let file = self.zip.by_index(*at).map_err(|error| Trouble::Damaged(error.to_string()))?;
+        let file = self.zip.by_index(*at).map_err(|error| WorkbookError::Damaged(error.to_string()))?;
         let packed = file.compressed_size().min(self.length);
         let unpacked = &mut self.unpacked;
-        Ok(Some(Part { inner: BufReader::new(file), packed, total: unpacked, own: 0, node: 0, over: None }))
+        Ok(Some(ArchivePart {
+            inner: BufReader::new(file),
+            packed,
+            total: unpacked,
+            own: 0,
+            node: 0,
+            over: None,
+        }))
     }
 }
 
@@ -80,7 +87,7 @@ fn normal(name: &str) -> String {
 
 /// Refuses a ZIP64 end record that is not where it belongs or claims too many members: the library makes room for as
 /// many as are claimed before it reads the first.
-fn check_end(file: &mut File, length: u64) -> Result<(), Trouble> {
+fn check_end(file: &mut File, length: u64) -> Result<(), WorkbookError> {
     const LOCATOR: &[u8] = b"PK\x06\x07";
     const LOCATOR_LENGTH: usize = 20;
     const RECORD: &[u8] = b"PK\x06\x06";
@@ -108,7 +115,7 @@ fn check_end(file: &mut File, length: u64) -> Result<(), Trouble> {
                 && number(record, 32).is_some_and(|members| members <= MOST_PARTS as u64)
         });
         if !is_sound {
-            return Err(Trouble::Damaged("its table of contents makes no sense".into()));
+            return Err(WorkbookError::Damaged("its table of contents makes no sense".into()));
         }
     }
     file.seek(SeekFrom::Start(0))?;
@@ -116,12 +123,12 @@ fn check_end(file: &mut File, length: u64) -> Result<(), Trouble> {
 }
 
 /// The file, of which only so much may be read.
-struct Counted {
+struct CountingReader {
     file: BufReader<File>,
     left: Rc<Cell<u64>>,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(out)?;
         let left = self.left.get().checked_sub(count as u64);
@@ -130,15 +137,15 @@ impl Read for Counted {
     }
 }
 
-impl Seek for Counted {
+impl Seek for CountingReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.file.seek(to)
     }
 }
 
 /// A part while it is unpacked.
-pub(super) struct Part<'a> {
-    inner: BufReader<ZipFile<'a, Counted>>,
+pub(super) struct ArchivePart<'a> {
+    inner: BufReader<ZipFile<'a, CountingReader>>,
     packed: u64,
     /// How much was unpacked of the whole workbook, of this part, and since the last tag or text.
     total: &'a mut u64,
@@ -147,7 +154,7 @@ pub(super) struct Part<'a> {
     over: Option<&'static str>,
 }
 
-impl Part<'_> {
+impl ArchivePart<'_> {
     /// Says that another tag or text begins.
     pub(super) fn begin_node(&mut self) {
         self.node = 0;
@@ -159,7 +166,7 @@ impl Part<'_> {
     }
 }
 
-impl Read for Part<'_> {
+impl Read for ArchivePart<'_> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.fill_buf()?.read(out)?;
         self.consume(count);
@@ -167,7 +174,7 @@ impl Read for Part<'_> {
     }
 }
 
-impl BufRead for Part<'_> {
+impl BufRead for ArchivePart<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.over = if *self.total > MOST_UNPACKED {
             Some("it unpacks to over 1 GiB")

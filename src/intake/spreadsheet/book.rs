@@ -1,10 +1,10 @@
 //! What the sheets of a workbook share: their names and parts, the strings, the formats of dates.
 
-use super::Trouble;
+use super::WorkbookError;
 use super::archive::Archive;
 use super::text::{RichText, unescape};
-use super::value::{Style, style};
-use super::xml::{Node, Xml, attribute, is_on, name, prefixed_attribute};
+use super::value::{NumberStyle, style};
+use super::xml::{Xml, XmlNode, attribute, is_on, name, prefixed_attribute};
 
 /// The most sheets of a workbook.
 const MOST_SHEETS: usize = 1_000;
@@ -21,56 +21,56 @@ const LONGEST_NAME: usize = 1_000;
 
 /// A sheet by its name.
 #[derive(Debug, Clone)]
-pub(super) struct Sheet {
+pub(super) struct SheetEntry {
     pub(super) name: String,
     pub(super) is_hidden: bool,
     pub(super) part: String,
 }
 
 /// A workbook without the cells of its sheets.
-pub(super) struct Book {
+pub(super) struct WorkbookIndex {
     pub(super) archive: Archive,
     /// Its sheets of cells, in their order.
-    pub(super) sheets: Vec<Sheet>,
-    pub(super) shared: Shared,
+    pub(super) sheets: Vec<SheetEntry>,
+    pub(super) shared: SharedStrings,
 }
 
 /// What cells refer to.
 #[derive(Default)]
-pub(super) struct Shared {
+pub(super) struct SharedStrings {
     strings: String,
     ends: Vec<u32>,
-    styles: Vec<Style>,
+    styles: Vec<NumberStyle>,
     /// Whether days are counted from 1904.
     pub(super) from_1904: bool,
 }
 
-impl Shared {
+impl SharedStrings {
     pub(super) fn string(&self, at: usize) -> Option<&str> {
         let end = *self.ends.get(at)? as usize;
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
         self.strings.get(start..end)
     }
 
-    pub(super) fn style(&self, at: usize) -> Style {
+    pub(super) fn style(&self, at: usize) -> NumberStyle {
         self.styles.get(at).copied().unwrap_or_default()
     }
 }
 
-struct Relation {
+struct Relationship {
     id: String,
     kind: String,
     target: String,
 }
 
-impl Book {
-    pub(super) fn open(mut archive: Archive) -> Result<Self, Trouble> {
+impl WorkbookIndex {
+    pub(super) fn open(mut archive: Archive) -> Result<Self, WorkbookError> {
         let main = relations(&mut archive, "")?
             .into_iter()
             .find(|relation| relation.kind == "officeDocument")
             .map_or_else(|| "xl/workbook.xml".to_owned(), |relation| relation.target);
         let relations = relations(&mut archive, &main)?;
-        let mut shared = Shared::default();
+        let mut shared = SharedStrings::default();
         let sheets = read_workbook(&mut archive, &main, &relations, &mut shared)?;
         let of_kind = |kind: &str| relations.iter().find(|relation| relation.kind == kind);
         if let Some(relation) = of_kind("styles") {
@@ -84,7 +84,7 @@ impl Book {
 }
 
 /// What the part refers to; of the workbook itself where the name is empty.
-fn relations(archive: &mut Archive, part: &str) -> Result<Vec<Relation>, Trouble> {
+fn relations(archive: &mut Archive, part: &str) -> Result<Vec<Relationship>, WorkbookError> {
     let (folder, file) = part.rsplit_once('/').unwrap_or(("", part));
     let base = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     let mut relations = Vec::new();
@@ -93,15 +93,15 @@ fn relations(archive: &mut Archive, part: &str) -> Result<Vec<Relation>, Trouble
     let mut length = 0;
     loop {
         let tag = match xml.next()? {
-            Node::Open(tag) if name(&tag) == "Relationship" => tag,
-            Node::End => return Ok(relations),
+            XmlNode::Open(tag) if name(&tag) == "Relationship" => tag,
+            XmlNode::End => return Ok(relations),
             _ => continue,
         };
         if attribute(&tag, "TargetMode")?.is_some_and(|mode| mode.eq_ignore_ascii_case("external")) {
             continue;
         }
         let kind = attribute(&tag, "Type")?.unwrap_or_default();
-        let relation = Relation {
+        let relation = Relationship {
             id: attribute(&tag, "Id")?.unwrap_or_default(),
             kind: kind.rsplit('/').next().unwrap_or_default().to_owned(),
             target: resolve(folder, attribute(&tag, "Target")?.unwrap_or_default().trim()),
@@ -109,7 +109,9 @@ fn relations(archive: &mut Archive, part: &str) -> Result<Vec<Relation>, Trouble
         length += relation.id.len() + relation.kind.len() + relation.target.len();
         relations.push(relation);
         if relations.len() > MOST_RELATIONS || length > MOST_RELATION_TEXT {
-            return Err(Trouble::TooLarge("over 20,000 relations or 4 MiB of them between its parts".into()));
+            return Err(WorkbookError::TooLarge(
+                "over 20,000 relations or 4 MiB of them between its parts".into(),
+            ));
         }
     }
 }
@@ -135,46 +137,47 @@ fn resolve(folder: &str, target: &str) -> String {
 fn read_workbook(
     archive: &mut Archive,
     main: &str,
-    relations: &[Relation],
-    shared: &mut Shared,
-) -> Result<Vec<Sheet>, Trouble> {
-    let part =
-        archive.part(main)?.ok_or_else(|| Trouble::Damaged("it has no part for the workbook".into()))?;
+    relations: &[Relationship],
+    shared: &mut SharedStrings,
+) -> Result<Vec<SheetEntry>, WorkbookError> {
+    let part = archive
+        .part(main)?
+        .ok_or_else(|| WorkbookError::Damaged("it has no part for the workbook".into()))?;
     let mut xml = Xml::new(part)?;
-    let mut sheets: Vec<Sheet> = Vec::new();
+    let mut sheets: Vec<SheetEntry> = Vec::new();
     loop {
         let tag = match xml.next()? {
-            Node::Open(tag) => tag,
-            Node::End => return Ok(sheets),
-            Node::Close | Node::Text(_) => continue,
+            XmlNode::Open(tag) => tag,
+            XmlNode::End => return Ok(sheets),
+            XmlNode::Close | XmlNode::Text(_) => continue,
         };
         match name(&tag) {
             "workbookPr" => shared.from_1904 = is_on(&tag, "date1904")?,
-            "sheet" if !xml.is_own(&tag) => return Err(Trouble::two_ways("its list of sheets")),
+            "sheet" if !xml.is_own(&tag) => return Err(WorkbookError::two_ways("its list of sheets")),
             "sheet" => {
                 let sheet = attribute(&tag, "name")?.unwrap_or_default();
                 if sheet.len() > LONGEST_NAME {
-                    return Err(Trouble::TooLarge("the name of a sheet has over 1,000 bytes".into()));
+                    return Err(WorkbookError::TooLarge("the name of a sheet has over 1,000 bytes".into()));
                 }
                 let id = prefixed_attribute(&tag, "id")?.unwrap_or_default();
                 let relation = relations.iter().find(|relation| relation.id == id).ok_or_else(|| {
-                    Trouble::Damaged(format!("its sheet {} has no part", super::shown(&sheet)))
+                    WorkbookError::Damaged(format!("its sheet {} has no part", super::shown(&sheet)))
                 })?;
                 // Sheets of charts and dialogs hold no rows.
                 if relation.kind != "worksheet" {
                     continue;
                 }
                 if sheets.iter().any(|other| other.name.to_lowercase() == sheet.to_lowercase()) {
-                    return Err(Trouble::Damaged("it has two sheets of the same name".into()));
+                    return Err(WorkbookError::Damaged("it has two sheets of the same name".into()));
                 }
                 let state = attribute(&tag, "state")?.unwrap_or_default();
-                sheets.push(Sheet {
+                sheets.push(SheetEntry {
                     name: sheet,
                     is_hidden: state.to_lowercase().ends_with("hidden"),
                     part: relation.target.clone(),
                 });
                 if sheets.len() > MOST_SHEETS {
-                    return Err(Trouble::TooLarge("over 1,000 sheets".into()));
+                    return Err(WorkbookError::TooLarge("over 1,000 sheets".into()));
                 }
             }
             _ => {}
@@ -182,37 +185,37 @@ fn read_workbook(
     }
 }
 
-fn read_strings(archive: &mut Archive, part: &str, shared: &mut Shared) -> Result<(), Trouble> {
+fn read_strings(archive: &mut Archive, part: &str, shared: &mut SharedStrings) -> Result<(), WorkbookError> {
     let Some(part) = archive.part(part)? else { return Ok(()) };
     let mut xml = Xml::new(part)?;
     loop {
         match xml.next()? {
-            Node::Open(tag) if name(&tag) == "si" && xml.is_own(&tag) => {}
-            Node::Open(tag) if matches!(name(&tag), "si" | "AlternateContent") => {
-                return Err(Trouble::two_ways("its list of texts"));
+            XmlNode::Open(tag) if name(&tag) == "si" && xml.is_own(&tag) => {}
+            XmlNode::Open(tag) if matches!(name(&tag), "si" | "AlternateContent") => {
+                return Err(WorkbookError::two_ways("its list of texts"));
             }
-            Node::End => return Ok(()),
+            XmlNode::End => return Ok(()),
             _ => continue,
         }
         let text = RichText::read(&mut xml)?;
         shared.strings.push_str(&unescape(&text));
         if shared.strings.len() > MOST_STRING_TEXT || shared.ends.len() >= MOST_STRINGS {
-            return Err(Trouble::TooLarge("over 64 MiB or 8 million shared strings".into()));
+            return Err(WorkbookError::TooLarge("over 64 MiB or 8 million shared strings".into()));
         }
         shared.ends.push(shared.strings.len() as u32);
     }
 }
 
-fn read_styles(archive: &mut Archive, part: &str, shared: &mut Shared) -> Result<(), Trouble> {
+fn read_styles(archive: &mut Archive, part: &str, shared: &mut SharedStrings) -> Result<(), WorkbookError> {
     let Some(part) = archive.part(part)? else { return Ok(()) };
     let mut xml = Xml::new(part)?;
     let mut custom = std::collections::HashMap::new();
     let mut within = false;
     loop {
         let tag = match xml.next()? {
-            Node::Open(tag) => tag,
-            Node::End => return Ok(()),
-            Node::Close | Node::Text(_) => continue,
+            XmlNode::Open(tag) => tag,
+            XmlNode::End => return Ok(()),
+            XmlNode::Close | XmlNode::Text(_) => continue,
         };
         match name(&tag) {
             "numFmt" => {
@@ -223,12 +226,12 @@ fn read_styles(archive: &mut Archive, part: &str, shared: &mut Shared) -> Result
             "cellStyleXfs" | "cellStyles" | "dxfs" => within = false,
             "xf" if within => {
                 let id: u32 = attribute(&tag, "numFmtId")?.and_then(|id| id.parse().ok()).unwrap_or_default();
-                shared.styles.push(custom.get(&id).copied().unwrap_or_else(|| Style::built_in(id)));
+                shared.styles.push(custom.get(&id).copied().unwrap_or_else(|| NumberStyle::built_in(id)));
             }
             _ => {}
         }
         if custom.len() > MOST_STYLES || shared.styles.len() > MOST_STYLES {
-            return Err(Trouble::TooLarge("over 100,000 formats of cells".into()));
+            return Err(WorkbookError::TooLarge("over 100,000 formats of cells".into()));
         }
     }
 }

@@ -25,17 +25,17 @@ mod xml;
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 
-use super::digest::{Hashing, SourceDigest};
-use super::entry::Entry;
+use super::digest::{HashingReader, InputDigest};
+use super::entry::RawRow;
 use super::error::{IntakeError, bare, shown};
 use super::layout::{Layout, decide};
-use super::{Kind, Options, SheetFacts, Sheets};
-use crate::files::{Told, temporary};
+use super::{IntakeOptions, SheetChoice, SheetFacts, SourceKind};
+use crate::files::{TemporaryState, temporary};
 use archive::Archive;
-use book::Book;
-use profile::{First, Profile};
+use book::WorkbookIndex;
+use profile::{FirstRows, SheetProfile};
 use sheet::SheetReader;
-use spool::{Spool, Spooled, SpooledRows};
+use spool::{RowSpool, SpooledRows, SpooledSheet};
 use xml::Xml;
 
 /// The largest file that is taken for a workbook, in bytes.
@@ -50,7 +50,7 @@ const MOST_COLUMNS: usize = 100_000;
 
 /// Why a workbook cannot be read.
 #[derive(Debug)]
-enum Trouble {
+enum WorkbookError {
     /// Reading or writing failed.
     Io(io::Error),
     /// It is damaged, or no workbook.
@@ -59,33 +59,33 @@ enum Trouble {
     TooLarge(String),
 }
 
-impl From<io::Error> for Trouble {
+impl From<io::Error> for WorkbookError {
     fn from(error: io::Error) -> Self {
-        Trouble::Io(error)
+        WorkbookError::Io(error)
     }
 }
 
-impl Trouble {
+impl WorkbookError {
     /// Other programs would show something else for it than this one reads.
     fn two_ways(what: &str) -> Self {
-        Trouble::Damaged(format!("{what} can be read in two ways"))
+        WorkbookError::Damaged(format!("{what} can be read in two ways"))
     }
 
     fn of(self, name: &str) -> IntakeError {
         let name = name.to_owned();
         match self {
-            Trouble::Io(error) => IntakeError::Read { name, error },
-            Trouble::Damaged(what) => IntakeError::Spreadsheet { name, what },
-            Trouble::TooLarge(what) => IntakeError::TooLarge { name, what },
+            WorkbookError::Io(error) => IntakeError::Read { name, error },
+            WorkbookError::Damaged(what) => IntakeError::Spreadsheet { name, what },
+            WorkbookError::TooLarge(what) => IntakeError::TooLarge { name, what },
         }
     }
 }
 
 /// The rows of a sheet that hold something, in their order.
-pub(super) struct Rows(SpooledRows);
+pub(super) struct SheetRows(SpooledRows);
 
-impl Rows {
-    pub(super) fn next(&mut self) -> io::Result<Option<Entry>> {
+impl SheetRows {
+    pub(super) fn next(&mut self) -> io::Result<Option<RawRow>> {
         Ok(self.0.next()?.map(sheet::SparseRow::entry))
     }
 }
@@ -94,7 +94,7 @@ impl Rows {
 pub(super) struct OpenedSheet {
     /// What to call it: the workbook, with the sheet where there are several.
     pub(super) name: String,
-    pub(super) rows: Rows,
+    pub(super) rows: SheetRows,
     pub(super) layout: Layout,
 }
 
@@ -103,35 +103,35 @@ pub(super) struct Workbook {
     pub(super) sheets: Vec<OpenedSheet>,
     /// What was found in its sheets. Where sheets are named, in those alone.
     pub(super) facts: Vec<SheetFacts>,
-    pub(super) digest: SourceDigest,
+    pub(super) digest: InputDigest,
 }
 
 /// Reads the workbook that begins with `head`.
 pub(super) fn open(
     name: &str,
     head: &[u8],
-    mut raw: Hashing,
-    options: &Options,
+    mut raw: HashingReader,
+    options: &IntakeOptions,
 ) -> Result<Workbook, IntakeError> {
     let file = copy(name, head, &mut raw)?;
-    let failed = |trouble: Trouble| trouble.of(name);
+    let failed = |trouble: WorkbookError| trouble.of(name);
     let archive = Archive::open(file).map_err(failed)?;
     check(name, &archive)?;
-    let mut book = Book::open(archive).map_err(failed)?;
+    let mut book = WorkbookIndex::open(archive).map_err(failed)?;
     let all: Vec<String> = book.sheets.iter().map(|sheet| sheet.name.clone()).collect();
     let asked = asked(name, &book.sheets, options)?;
-    let mut spool = Spool::new();
-    let mut bounds = Bounds::default();
+    let mut spool = RowSpool::new();
+    let mut bounds = WorkbookBounds::default();
     let mut profiles = Vec::new();
     for at in &asked {
         let sheet = book.sheets[*at].clone();
         profiles.push(read(&mut book, sheet, &mut spool, &mut bounds, options).map_err(failed)?);
     }
-    let spooled = spool.finish().map_err(|error| Trouble::Io(error).of(name))?;
+    let spooled = spool.finish().map_err(|error| WorkbookError::Io(error).of(name))?;
     let chosen: Vec<usize> = match options.sheets {
-        Sheets::Auto => vec![profile::choose(name, &profiles)?],
-        Sheets::Named(_) => (0..profiles.len()).collect(),
-        Sheets::All => (0..profiles.len()).filter(|at| profiles[*at].rows > 0).collect(),
+        SheetChoice::Auto => vec![profile::choose(name, &profiles)?],
+        SheetChoice::Named(_) => (0..profiles.len()).collect(),
+        SheetChoice::All => (0..profiles.len()).filter(|at| profiles[*at].rows > 0).collect(),
     };
     if chosen.is_empty() {
         return Err(IntakeError::NoRows { name: name.to_owned(), what: "its sheets are empty" });
@@ -143,21 +143,25 @@ pub(super) fn open(
         let sheet_name = &profile.sheet.name;
         let label =
             if chosen.len() == 1 { name.to_owned() } else { format!("{name} [{}]", bare(sheet_name)) };
-        let first = first(&spooled, profile).map_err(|error| Trouble::Io(error).of(name))?;
+        let first = first(&spooled, profile).map_err(|error| WorkbookError::Io(error).of(name))?;
         let mut layout = layout(&label, &first, profile, options)?;
         columns += layout.columns.len();
         rows += profile.rows as usize;
         if columns.saturating_mul(rows) > MOST_PLACES || columns > MOST_COLUMNS {
             let what = "100,000 columns or 100 million cells, with empty ones";
-            return Err(Trouble::TooLarge(format!("over {what}")).of(name));
+            return Err(WorkbookError::TooLarge(format!("over {what}")).of(name));
         }
         let unread = unread(&all, &profiles, &chosen);
         layout.said.insert(0, format!("{label}: xlsx, sheet {}{unread}", shown(sheet_name)));
-        sheets.push(OpenedSheet { name: label, rows: Rows(spooled.rows(profile.from, profile.to)), layout });
+        sheets.push(OpenedSheet {
+            name: label,
+            rows: SheetRows(spooled.rows(profile.from, profile.to)),
+            layout,
+        });
     }
     let facts = profiles.iter().enumerate().map(|(at, p)| p.facts(name, chosen.contains(&at))).collect();
-    let digest = raw.finish(name.to_owned(), Kind::Xlsx);
-    let digest = digest.map_err(|error| Trouble::Io(error).of(name))?;
+    let digest = raw.finish(name.to_owned(), SourceKind::Xlsx);
+    let digest = digest.map_err(|error| WorkbookError::Io(error).of(name))?;
     Ok(Workbook { sheets, facts, digest })
 }
 
@@ -165,13 +169,13 @@ pub(super) fn open(
 pub(super) fn read_all(
     name: &str,
     head: &[u8],
-    raw: &mut Hashing,
-) -> Result<Vec<(String, Vec<Entry>)>, IntakeError> {
-    let failed = |trouble: Trouble| trouble.of(name);
+    raw: &mut HashingReader,
+) -> Result<Vec<(String, Vec<RawRow>)>, IntakeError> {
+    let failed = |trouble: WorkbookError| trouble.of(name);
     let archive = Archive::open(copy(name, head, raw)?).map_err(failed)?;
     check(name, &archive)?;
-    let mut book = Book::open(archive).map_err(failed)?;
-    let mut bounds = Bounds::default();
+    let mut book = WorkbookIndex::open(archive).map_err(failed)?;
+    let mut bounds = WorkbookBounds::default();
     let mut all = Vec::new();
     for sheet in book.sheets.clone() {
         let rows = read_rows(&mut book, &sheet, &mut bounds).map_err(failed)?;
@@ -180,8 +184,12 @@ pub(super) fn read_all(
     Ok(all)
 }
 
-fn read_rows(book: &mut Book, sheet: &book::Sheet, bounds: &mut Bounds) -> Result<Vec<Entry>, Trouble> {
-    let missing = || Trouble::Damaged(format!("its sheet {} has no part", shown(&sheet.name)));
+fn read_rows(
+    book: &mut WorkbookIndex,
+    sheet: &book::SheetEntry,
+    bounds: &mut WorkbookBounds,
+) -> Result<Vec<RawRow>, WorkbookError> {
+    let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", shown(&sheet.name)));
     let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
     let mut reader = SheetReader::new(Xml::new(part)?, &book.shared);
     let mut rows = Vec::new();
@@ -193,11 +201,12 @@ fn read_rows(book: &mut Book, sheet: &book::Sheet, bounds: &mut Bounds) -> Resul
 }
 
 /// Copies the file to a temporary one.
-fn copy(name: &str, head: &[u8], raw: &mut Hashing) -> Result<File, IntakeError> {
+fn copy(name: &str, head: &[u8], raw: &mut HashingReader) -> Result<File, IntakeError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
     let mut file = tempfile::tempfile().map_err(temporary).map_err(failed)?;
-    let length = io::copy(&mut Cursor::new(head).chain(raw).take(LARGEST + 1), &mut Told(&mut file))
-        .map_err(failed)?;
+    let length =
+        io::copy(&mut Cursor::new(head).chain(raw).take(LARGEST + 1), &mut TemporaryState(&mut file))
+            .map_err(failed)?;
     if length > LARGEST {
         return Err(IntakeError::TooLarge { name: name.to_owned(), what: "over 100 MiB".into() });
     }
@@ -225,18 +234,23 @@ fn check(name: &str, archive: &Archive) -> Result<(), IntakeError> {
 }
 
 /// The sheets to look into, by their places.
-fn asked(name: &str, sheets: &[book::Sheet], options: &Options) -> Result<Vec<usize>, IntakeError> {
+fn asked(
+    name: &str,
+    sheets: &[book::SheetEntry],
+    options: &IntakeOptions,
+) -> Result<Vec<usize>, IntakeError> {
     let missing = |wanted: &str| IntakeError::NoSuchSheet {
         name: name.to_owned(),
         sheet: wanted.to_owned(),
         sheets: sheets.iter().map(|sheet| sheet.name.clone()).collect(),
     };
-    let Sheets::Named(names) = &options.sheets else {
+    let SheetChoice::Named(names) = &options.sheets else {
         return if sheets.is_empty() { Err(missing("of cells")) } else { Ok((0..sheets.len()).collect()) };
     };
     let mut places = Vec::new();
     for wanted in names {
-        let same = |sheet: &book::Sheet| sheet.name.trim().to_lowercase() == wanted.trim().to_lowercase();
+        let same =
+            |sheet: &book::SheetEntry| sheet.name.trim().to_lowercase() == wanted.trim().to_lowercase();
         let exact = sheets.iter().position(|sheet| sheet.name == *wanted);
         let at = exact.or_else(|| sheets.iter().position(same)).ok_or_else(|| missing(&shown(wanted)))?;
         if !places.contains(&at) {
@@ -248,21 +262,21 @@ fn asked(name: &str, sheets: &[book::Sheet], options: &Options) -> Result<Vec<us
 
 /// How much was read of all sheets together.
 #[derive(Default)]
-struct Bounds {
+struct WorkbookBounds {
     text: usize,
     cells: usize,
     places: usize,
 }
 
-impl Bounds {
-    fn add(&mut self, row: &sheet::SparseRow) -> Result<(), Trouble> {
+impl WorkbookBounds {
+    fn add(&mut self, row: &sheet::SparseRow) -> Result<(), WorkbookError> {
         self.text += row.length();
         self.cells += row.cells.len();
         self.places += row.width();
         if self.text > MOST_TEXT || self.cells > MOST_CELLS || self.places > MOST_PLACES {
             let what =
                 "its sheets hold over 256 MiB of text, 10 million cells, or 100 million with empty ones";
-            return Err(Trouble::TooLarge(what.into()));
+            return Err(WorkbookError::TooLarge(what.into()));
         }
         Ok(())
     }
@@ -270,16 +284,16 @@ impl Bounds {
 
 /// Reads a sheet and puts its rows away.
 fn read(
-    book: &mut Book,
-    sheet: book::Sheet,
-    spool: &mut Spool,
-    bounds: &mut Bounds,
-    options: &Options,
-) -> Result<Profile, Trouble> {
-    let missing = || Trouble::Damaged(format!("its sheet {} has no part", shown(&sheet.name)));
+    book: &mut WorkbookIndex,
+    sheet: book::SheetEntry,
+    spool: &mut RowSpool,
+    bounds: &mut WorkbookBounds,
+    options: &IntakeOptions,
+) -> Result<SheetProfile, WorkbookError> {
+    let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", shown(&sheet.name)));
     let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
     let mut reader = SheetReader::new(Xml::new(part)?, &book.shared);
-    let mut profile = Profile::new(sheet, spool.length());
+    let mut profile = SheetProfile::new(sheet, spool.length());
     while let Some(row) = reader.next()? {
         if row.is_hidden {
             profile.count_hidden(row.line);
@@ -297,8 +311,8 @@ fn read(
 }
 
 /// The sheet's first rows.
-fn first(spooled: &Spooled, profile: &Profile) -> io::Result<Vec<Entry>> {
-    let mut first = First::default();
+fn first(spooled: &SpooledSheet, profile: &SheetProfile) -> io::Result<Vec<RawRow>> {
+    let mut first = FirstRows::default();
     let mut rows = spooled.rows(profile.from, profile.to);
     while let Some(row) = rows.next()? {
         if !first.add(row) {
@@ -309,7 +323,12 @@ fn first(spooled: &Spooled, profile: &Profile) -> io::Result<Vec<Entry>> {
 }
 
 /// Decides how to read the sheet.
-fn layout(name: &str, first: &[Entry], profile: &Profile, options: &Options) -> Result<Layout, IntakeError> {
+fn layout(
+    name: &str,
+    first: &[RawRow],
+    profile: &SheetProfile,
+    options: &IntakeOptions,
+) -> Result<Layout, IntakeError> {
     let hidden = profile.hidden_told(options.visible_only);
     if first.is_empty() {
         let what = if hidden.is_some() { "all rows of the sheet are hidden" } else { "the sheet is empty" };
@@ -333,7 +352,7 @@ fn layout(name: &str, first: &[Entry], profile: &Profile, options: &Options) -> 
 }
 
 /// The sheets that are not read, in words.
-fn unread(all: &[String], profiles: &[Profile], chosen: &[usize]) -> String {
+fn unread(all: &[String], profiles: &[SheetProfile], chosen: &[usize]) -> String {
     let mut sheets = Vec::new();
     for name in all {
         match profiles.iter().position(|profile| profile.sheet.name == *name) {

@@ -1,13 +1,13 @@
 //! What a sheet holds, and which sheets are lists of users.
 
-use super::book::Sheet;
+use super::book::SheetEntry;
 use super::sheet::SparseRow;
 use super::shown;
 use crate::intake::cell::{is_id_like, trim};
-use crate::intake::entry::Entry;
+use crate::intake::entry::RawRow;
 use crate::intake::error::IntakeError;
 use crate::intake::layout::find_header;
-use crate::intake::{Options, SheetFacts};
+use crate::intake::{IntakeOptions, SheetFacts};
 
 /// How many rows are looked at to decide how to read the sheet, and how many cells in them, the empty ones too.
 const LOOK_AT: usize = 1_000;
@@ -20,12 +20,12 @@ const MOST_OF_COVER: u64 = 3;
 const MOST_TOLD: usize = 5;
 
 /// A sheet and what was found in it.
-pub(super) struct Profile {
-    pub(super) sheet: Sheet,
+pub(super) struct SheetProfile {
+    pub(super) sheet: SheetEntry,
     /// Where its rows stand in the spool.
     pub(super) from: u64,
     pub(super) to: u64,
-    first: First,
+    first: FirstRows,
     pub(super) rows: u64,
     id_rows: u64,
     /// Rows with an id that stands behind words such as `Prepared by`.
@@ -39,13 +39,13 @@ pub(super) struct Profile {
     has_header: bool,
 }
 
-impl Profile {
-    pub(super) fn new(sheet: Sheet, from: u64) -> Self {
+impl SheetProfile {
+    pub(super) fn new(sheet: SheetEntry, from: u64) -> Self {
         Self {
             sheet,
             from,
             to: from,
-            first: First::default(),
+            first: FirstRows::default(),
             rows: 0,
             id_rows: 0,
             signed_rows: 0,
@@ -76,7 +76,7 @@ impl Profile {
         self.first.add(row);
     }
 
-    pub(super) fn end(&mut self, to: u64, options: &Options) {
+    pub(super) fn end(&mut self, to: u64, options: &IntakeOptions) {
         self.to = to;
         // Of many sheets, the first rows would be too much to keep.
         let first = std::mem::take(&mut self.first).entries;
@@ -144,13 +144,13 @@ impl Profile {
 
 /// The first rows of a sheet, as many as are looked at.
 #[derive(Default)]
-pub(super) struct First {
-    pub(super) entries: Vec<Entry>,
+pub(super) struct FirstRows {
+    pub(super) entries: Vec<RawRow>,
     cells: usize,
     text: usize,
 }
 
-impl First {
+impl FirstRows {
     /// Takes a row, and says whether it takes more.
     pub(super) fn add(&mut self, row: SparseRow) -> bool {
         self.cells = self.cells.saturating_add(row.width());
@@ -197,8 +197,8 @@ fn is_signature(label: &str) -> bool {
 }
 
 /// Which of the sheets to read where none is named: the one visible sheet that is a list of users.
-pub(super) fn choose(name: &str, profiles: &[Profile]) -> Result<usize, IntakeError> {
-    let places = |wanted: &dyn Fn(&Profile) -> bool| -> Vec<usize> {
+pub(super) fn choose(name: &str, profiles: &[SheetProfile]) -> Result<usize, IntakeError> {
+    let places = |wanted: &dyn Fn(&SheetProfile) -> bool| -> Vec<usize> {
         let found = profiles.iter().enumerate().filter(|(_, profile)| wanted(profile));
         found.map(|(at, _)| at).collect()
     };
@@ -206,7 +206,7 @@ pub(super) fn choose(name: &str, profiles: &[Profile]) -> Result<usize, IntakeEr
         let sheets = sheets.iter().map(|at| profiles[*at].told()).collect::<Vec<_>>().join(", ");
         Err(IntakeError::WhichSheet { name: name.to_owned(), what: format!("{what}: {sheets}") })
     };
-    let is_visible = |profile: &Profile| !profile.sheet.is_hidden;
+    let is_visible = |profile: &SheetProfile| !profile.sheet.is_hidden;
     let lists = places(&|profile| is_visible(profile) && profile.ids() > 0 && !profile.is_cover());
     let covers = places(&|profile| is_visible(profile) && profile.ids() > 0);
     for sheets in [&lists, &covers] {

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 use quick_xml::events::BytesStart;
 use serde::{Deserialize, Serialize};
 
-use super::Trouble;
-use super::book::Shared;
+use super::WorkbookError;
+use super::book::SharedStrings;
 use super::text::{RichText, unescape};
-use super::value::{Style, number};
-use super::xml::{Node, Xml, attribute, is_on, name};
+use super::value::{NumberStyle, number};
+use super::xml::{Xml, XmlNode, attribute, is_on, name};
 use crate::intake::cell::trim;
-use crate::intake::entry::{CellFault, Entry};
+use crate::intake::entry::{CellFault, RawRow};
 use crate::intake::records::{MAX_CELLS, MAX_RECORD};
 
 /// The most rows of a sheet.
@@ -41,19 +41,19 @@ impl SparseRow {
         self.cells.iter().map(|(_, text)| text.len()).sum()
     }
 
-    pub(super) fn entry(self) -> Entry {
+    pub(super) fn entry(self) -> RawRow {
         let mut cells = vec![String::new(); self.width()];
         let too_long = self.length() > MAX_RECORD;
         for (at, text) in self.cells {
             cells[at] = text;
         }
         let trouble = too_long.then(|| "longer than 1 MiB".to_owned());
-        Entry { line: self.line, cells, trouble, cut: too_long, faults: self.faults, ..Entry::default() }
+        RawRow { line: self.line, cells, trouble, cut: too_long, faults: self.faults, ..RawRow::default() }
     }
 }
 
 /// Columns of which a formula gives the values in these rows, and gave none.
-struct Area {
+struct SheetRange {
     rows: (u64, u64),
     columns: (usize, usize),
     why: String,
@@ -62,7 +62,7 @@ struct Area {
 /// A sheet while it is read.
 pub(super) struct SheetReader<'a> {
     xml: Xml<'a>,
-    shared: &'a Shared,
+    shared: &'a SharedStrings,
     /// Whether the rows have begun, whether they go on, and whether the part has ended.
     begun: bool,
     within: bool,
@@ -70,14 +70,14 @@ pub(super) struct SheetReader<'a> {
     /// The columns that are hidden: the first and the last of each group.
     pub(super) hidden_columns: Vec<(usize, usize)>,
     last_line: u64,
-    areas: Vec<Area>,
+    areas: Vec<SheetRange>,
     /// How many cells all of them have had.
     valueless: u64,
     ready: VecDeque<SparseRow>,
 }
 
 impl<'a> SheetReader<'a> {
-    pub(super) fn new(xml: Xml<'a>, shared: &'a Shared) -> Self {
+    pub(super) fn new(xml: Xml<'a>, shared: &'a SharedStrings) -> Self {
         Self {
             xml,
             shared,
@@ -93,7 +93,7 @@ impl<'a> SheetReader<'a> {
     }
 
     /// The next row that holds something.
-    pub(super) fn next(&mut self) -> Result<Option<SparseRow>, Trouble> {
+    pub(super) fn next(&mut self) -> Result<Option<SparseRow>, WorkbookError> {
         loop {
             if let Some(row) = self.ready.pop_front() {
                 return Ok(Some(row));
@@ -106,16 +106,16 @@ impl<'a> SheetReader<'a> {
     }
 
     /// Reads up to the end of a row, or of all.
-    fn read_on(&mut self) -> Result<(), Trouble> {
+    fn read_on(&mut self) -> Result<(), WorkbookError> {
         let tag = match self.xml.next()? {
-            Node::Open(tag) => tag,
-            Node::Text(_) => return Ok(()),
-            Node::Close => {
+            XmlNode::Open(tag) => tag,
+            XmlNode::Text(_) => return Ok(()),
+            XmlNode::Close => {
                 // Of rows, and of all else within the rows, the ends were read with them.
                 self.within = false;
                 return Ok(());
             }
-            Node::End => {
+            XmlNode::End => {
                 self.ended = true;
                 return self.fill_areas(MOST_ROWS + 1);
             }
@@ -130,14 +130,14 @@ impl<'a> SheetReader<'a> {
             }
             // Of another namespace, or a choice between two forms: other programs show no such row.
             _ if self.within => {
-                Err(Trouble::two_ways(&format!("what follows row {} of a sheet", self.last_line)))
+                Err(WorkbookError::two_ways(&format!("what follows row {} of a sheet", self.last_line)))
             }
-            "worksheet" | "sheetData" | "row" if !is_own => Err(Trouble::two_ways("a sheet")),
-            "row" => Err(Trouble::two_ways("a row beside the others")),
+            "worksheet" | "sheetData" | "row" if !is_own => Err(WorkbookError::two_ways("a sheet")),
+            "row" => Err(WorkbookError::two_ways("a row beside the others")),
             "worksheet" => Ok(()),
             "sheetData" => {
                 if std::mem::replace(&mut self.begun, true) {
-                    return Err(Trouble::Damaged("its rows are given twice".into()));
+                    return Err(WorkbookError::Damaged("its rows are given twice".into()));
                 }
                 self.within = true;
                 Ok(())
@@ -148,62 +148,64 @@ impl<'a> SheetReader<'a> {
         }
     }
 
-    fn column(&mut self, tag: &BytesStart<'_>) -> Result<(), Trouble> {
+    fn column(&mut self, tag: &BytesStart<'_>) -> Result<(), WorkbookError> {
         let number =
-            |name| Ok::<_, Trouble>(attribute(tag, name)?.and_then(|n| n.trim().parse::<usize>().ok()));
+            |name| Ok::<_, WorkbookError>(attribute(tag, name)?.and_then(|n| n.trim().parse::<usize>().ok()));
         if let (Some(min), Some(max)) = (number("min")?, number("max")?)
             && (is_on(tag, "hidden")? || is_zero(tag, "width")?)
         {
             self.hidden_columns.push((min.saturating_sub(1), max.saturating_sub(1)));
         }
         if self.hidden_columns.len() > MOST_GROUPS {
-            return Err(Trouble::TooLarge("over 1,000 groups of hidden columns".into()));
+            return Err(WorkbookError::TooLarge("over 1,000 groups of hidden columns".into()));
         }
         Ok(())
     }
 
     /// The row's number, which follows the one before where none is given.
-    fn line(&mut self, tag: &BytesStart<'_>) -> Result<u64, Trouble> {
+    fn line(&mut self, tag: &BytesStart<'_>) -> Result<u64, WorkbookError> {
         let given = attribute(tag, "r")?.filter(|given| !given.trim().is_empty());
         let line = match given {
             Some(given) => {
-                given.trim().parse().map_err(|_| Trouble::Damaged("a row has no number".into()))?
+                given.trim().parse().map_err(|_| WorkbookError::Damaged("a row has no number".into()))?
             }
             None => self.last_line + 1,
         };
         if line == 0 || line > MOST_ROWS {
-            return Err(Trouble::Damaged("a row lies beyond the last one".into()));
+            return Err(WorkbookError::Damaged("a row lies beyond the last one".into()));
         }
         if line <= self.last_line {
-            return Err(Trouble::Damaged(format!("its rows are not in order, or row {line} is given twice")));
+            return Err(WorkbookError::Damaged(format!(
+                "its rows are not in order, or row {line} is given twice"
+            )));
         }
         Ok(line)
     }
 
-    fn row(&mut self, line: u64, is_hidden: bool) -> Result<(), Trouble> {
+    fn row(&mut self, line: u64, is_hidden: bool) -> Result<(), WorkbookError> {
         let mut cells: BTreeMap<usize, (String, Option<String>)> = BTreeMap::new();
         let mut next_column = 0;
         let mut length = 0;
         loop {
             let tag = match self.xml.next()? {
-                Node::Open(tag) if !self.is_sound(&tag) => {
-                    return Err(Trouble::two_ways(&format!("row {line} of a sheet")));
+                XmlNode::Open(tag) if !self.is_sound(&tag) => {
+                    return Err(WorkbookError::two_ways(&format!("row {line} of a sheet")));
                 }
-                Node::Open(tag) if name(&tag) == "c" => tag,
-                Node::Open(_) => {
+                XmlNode::Open(tag) if name(&tag) == "c" => tag,
+                XmlNode::Open(_) => {
                     self.xml.skip()?;
                     continue;
                 }
-                Node::Text(_) => continue,
-                Node::Close | Node::End => break,
+                XmlNode::Text(_) => continue,
+                XmlNode::Close | XmlNode::End => break,
             };
             let column = match attribute(&tag, "r")?.filter(|given| !given.trim().is_empty()) {
                 Some(given) => place(given.trim(), line)
-                    .ok_or_else(|| Trouble::Damaged(format!("a cell of row {line} has no place")))?,
+                    .ok_or_else(|| WorkbookError::Damaged(format!("a cell of row {line} has no place")))?,
                 None => next_column,
             };
             if column >= MAX_CELLS {
-                return Err(Trouble::Damaged("a cell lies beyond the last column".into()));
+                return Err(WorkbookError::Damaged("a cell lies beyond the last column".into()));
             }
             next_column = column + 1;
             let (mut text, fault) = self.cell(&tag, line, column)?;
@@ -214,7 +216,7 @@ impl<'a> SheetReader<'a> {
             length += text.len();
             if cells.contains_key(&column) {
                 let place = address(line, column);
-                return Err(Trouble::Damaged(format!("its cell {place} is given twice")));
+                return Err(WorkbookError::Damaged(format!("its cell {place} is given twice")));
             }
             cells.insert(column, (text, fault));
         }
@@ -246,7 +248,7 @@ impl<'a> SheetReader<'a> {
     }
 
     /// Makes the rows before `line` that are not written and that a formula without values should have filled.
-    fn fill_areas(&mut self, line: u64) -> Result<(), Trouble> {
+    fn fill_areas(&mut self, line: u64) -> Result<(), WorkbookError> {
         let first = self.areas.iter().map(|area| area.rows.0).min().unwrap_or(line).max(self.last_line + 1);
         let last = self.areas.iter().map(|area| area.rows.1).max().unwrap_or(0).min(line - 1);
         for missing in first..=last {
@@ -270,18 +272,18 @@ impl<'a> SheetReader<'a> {
         tag: &BytesStart<'_>,
         line: u64,
         column: usize,
-    ) -> Result<(String, Option<String>), Trouble> {
+    ) -> Result<(String, Option<String>), WorkbookError> {
         let kind = attribute(tag, "t")?.unwrap_or_default();
         let style = attribute(tag, "s")?
             .and_then(|s| s.trim().parse().ok())
-            .map_or(Style::Number, |at| self.shared.style(at));
+            .map_or(NumberStyle::Number, |at| self.shared.style(at));
         let (mut value, mut inline, mut formula, mut area) = (None, None, None, None);
-        let two_ways = || Trouble::two_ways(&format!("cell {}", address(line, column)));
+        let two_ways = || WorkbookError::two_ways(&format!("cell {}", address(line, column)));
         loop {
             let tag = match self.xml.next()? {
-                Node::Open(tag) => tag,
-                Node::Text(_) => continue,
-                Node::Close | Node::End => break,
+                XmlNode::Open(tag) => tag,
+                XmlNode::Text(_) => continue,
+                XmlNode::Close | XmlNode::End => break,
             };
             let is_again = match name(&tag) {
                 "v" => value.is_some(),
@@ -313,7 +315,7 @@ impl<'a> SheetReader<'a> {
             "s" => {
                 let string = value.trim().parse().ok().and_then(|at| self.shared.string(at));
                 let missing =
-                    || Trouble::Damaged(format!("its cell {} names a text that is not there", place()));
+                    || WorkbookError::Damaged(format!("its cell {} names a text that is not there", place()));
                 string.ok_or_else(missing)?.to_owned()
             }
             "b" if value.trim() == "1" => "TRUE".to_owned(),
@@ -348,9 +350,9 @@ impl<'a> SheetReader<'a> {
             let cells = (bottom + 1).saturating_sub(top) * (right as u64 + 1).saturating_sub(left as u64);
             self.valueless += cells;
             if self.valueless > MOST_VALUELESS {
-                return Err(Trouble::TooLarge("formulas without values over 100,000 cells".into()));
+                return Err(WorkbookError::TooLarge("formulas without values over 100,000 cells".into()));
             }
-            self.areas.push(Area { rows: (top, bottom), columns: (left, right), why: why.clone() });
+            self.areas.push(SheetRange { rows: (top, bottom), columns: (left, right), why: why.clone() });
         }
         // The cell is not empty: a row must not vanish because of it, here or where what remains is read again.
         Ok((format!("={formula}"), Some(why)))
@@ -362,20 +364,20 @@ impl<'a> SheetReader<'a> {
     }
 
     /// The text within the tag that was opened last.
-    fn text(&mut self) -> Result<String, Trouble> {
+    fn text(&mut self) -> Result<String, WorkbookError> {
         let mut text = String::new();
         loop {
             match self.xml.next()? {
-                Node::Text(piece) if text.len() <= MAX_RECORD => text.push_str(&piece),
-                Node::Text(_) => {}
-                Node::Open(_) => return Err(Trouble::two_ways("a value with a tag within")),
-                Node::Close | Node::End => return Ok(text),
+                XmlNode::Text(piece) if text.len() <= MAX_RECORD => text.push_str(&piece),
+                XmlNode::Text(_) => {}
+                XmlNode::Open(_) => return Err(WorkbookError::two_ways("a value with a tag within")),
+                XmlNode::Close | XmlNode::End => return Ok(text),
             }
         }
     }
 }
 
-fn is_zero(tag: &BytesStart<'_>, wanted: &str) -> Result<bool, Trouble> {
+fn is_zero(tag: &BytesStart<'_>, wanted: &str) -> Result<bool, WorkbookError> {
     Ok(attribute(tag, wanted)?
         .and_then(|size| size.trim().parse::<f64>().ok())
         .is_some_and(|size| size <= 0.0))
@@ -397,10 +399,10 @@ fn column(cell: &str) -> Option<(usize, &str)> {
     Some((number.checked_sub(1)?, cell.get(letters..)?.trim_start_matches('$')))
 }
 
-type Corner = (u64, usize);
+type CellRef = (u64, usize);
 
 /// The corners of an area such as `A2:B9`.
-fn corners(area: &str) -> Option<(Corner, Corner)> {
+fn corners(area: &str) -> Option<(CellRef, CellRef)> {
     let (from, to) = area.trim().split_once(':')?;
     let corner = |cell| column(cell).and_then(|(column, digits)| Some((digits.parse::<u64>().ok()?, column)));
     Some((corner(from)?, corner(to)?))

@@ -10,12 +10,12 @@ use crate::files::TemporaryFile;
 const IN_MEMORY: usize = 1024 * 1024;
 
 /// Takes the rows of one sheet after another.
-pub(super) struct Spool {
+pub(super) struct RowSpool {
     file: BufWriter<TemporaryFile>,
     length: u64,
 }
 
-impl Spool {
+impl RowSpool {
     pub(super) fn new() -> Self {
         Self { file: BufWriter::new(TemporaryFile::new(IN_MEMORY)), length: 0 }
     }
@@ -33,26 +33,26 @@ impl Spool {
     }
 
     /// What was put, to be read by several.
-    pub(super) fn finish(self) -> io::Result<Spooled> {
+    pub(super) fn finish(self) -> io::Result<SpooledSheet> {
         let file = self.file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        Ok(Spooled(Arc::new(Mutex::new(file))))
+        Ok(SpooledSheet(Arc::new(Mutex::new(file))))
     }
 }
 
 /// Rows that were put away.
 #[derive(Clone)]
-pub(super) struct Spooled(Arc<Mutex<TemporaryFile>>);
+pub(super) struct SpooledSheet(Arc<Mutex<TemporaryFile>>);
 
-impl Spooled {
+impl SpooledSheet {
     /// The rows between two places.
     pub(super) fn rows(&self, from: u64, to: u64) -> SpooledRows {
-        SpooledRows { lines: BufReader::new(Section { file: self.clone(), at: from, to }) }
+        SpooledRows { lines: BufReader::new(SpoolSection { file: self.clone(), at: from, to }) }
     }
 }
 
 /// The rows of one sheet, in their order.
 pub(super) struct SpooledRows {
-    lines: BufReader<Section>,
+    lines: BufReader<SpoolSection>,
 }
 
 impl SpooledRows {
@@ -66,13 +66,13 @@ impl SpooledRows {
 }
 
 /// Part of a file that others read, too.
-struct Section {
-    file: Spooled,
+struct SpoolSection {
+    file: SpooledSheet,
     at: u64,
     to: u64,
 }
 
-impl Read for Section {
+impl Read for SpoolSection {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let mut file = self.file.0.lock().unwrap_or_else(PoisonError::into_inner);
         file.seek(SeekFrom::Start(self.at))?;

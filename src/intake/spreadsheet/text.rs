@@ -1,7 +1,7 @@
 //! Text of a cell: runs put together, without what only says how to pronounce it.
 
-use super::Trouble;
-use super::xml::{Node, Xml, name};
+use super::WorkbookError;
+use super::xml::{Xml, XmlNode, name};
 use crate::intake::records::MAX_RECORD;
 
 /// Text in runs, each with a format of its own.
@@ -9,7 +9,7 @@ pub(super) struct RichText;
 
 impl RichText {
     /// The text within the tag that was opened last. Text of more than [`MAX_RECORD`] bytes is cut behind that.
-    pub(super) fn read(xml: &mut Xml<'_>) -> Result<String, Trouble> {
+    pub(super) fn read(xml: &mut Xml<'_>) -> Result<String, WorkbookError> {
         let mut text = String::new();
         // Whether a run is open, and whether a text in it or outside of one.
         let (mut in_run, mut takes) = (false, false);
@@ -17,27 +17,27 @@ impl RichText {
         let (mut had_plain, mut had_run) = (false, false);
         loop {
             match xml.next()? {
-                Node::Open(_) if takes => return Err(Trouble::two_ways("a text with a tag within")),
-                Node::Open(tag) if !xml.is_own(&tag) || name(&tag) == "AlternateContent" => {
-                    return Err(Trouble::two_ways("a text with a tag of another namespace"));
+                XmlNode::Open(_) if takes => return Err(WorkbookError::two_ways("a text with a tag within")),
+                XmlNode::Open(tag) if !xml.is_own(&tag) || name(&tag) == "AlternateContent" => {
+                    return Err(WorkbookError::two_ways("a text with a tag of another namespace"));
                 }
-                Node::Open(tag) => match name(&tag) {
+                XmlNode::Open(tag) => match name(&tag) {
                     "r" if !in_run => (in_run, had_run) = (true, false),
                     "t" => {
                         let had = if in_run { &mut had_run } else { &mut had_plain };
                         if std::mem::replace(had, true) {
-                            return Err(Trouble::two_ways("a text that is given twice"));
+                            return Err(WorkbookError::two_ways("a text that is given twice"));
                         }
                         takes = true;
                     }
                     // How it is pronounced (rPh), how a run looks (rPr), and whatever else there may be.
                     _ => xml.skip()?,
                 },
-                Node::Close if takes => takes = false,
-                Node::Close if in_run => in_run = false,
-                Node::Close | Node::End => return Ok(text),
-                Node::Text(piece) if takes && text.len() <= MAX_RECORD => text.push_str(&piece),
-                Node::Text(_) => {}
+                XmlNode::Close if takes => takes = false,
+                XmlNode::Close if in_run => in_run = false,
+                XmlNode::Close | XmlNode::End => return Ok(text),
+                XmlNode::Text(piece) if takes && text.len() <= MAX_RECORD => text.push_str(&piece),
+                XmlNode::Text(_) => {}
             }
         }
     }

@@ -5,24 +5,24 @@ use jiff::{SignedDuration, Unit};
 
 /// How numbers of a format are meant.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Style {
+pub(super) enum NumberStyle {
     #[default]
     Number,
     Date,
 }
 
-impl Style {
+impl NumberStyle {
     /// That of a format which every workbook knows by its number.
     pub(super) fn built_in(id: u32) -> Self {
         match id {
-            14..=22 | 27..=36 | 45 | 47 | 50..=58 => Style::Date,
-            _ => Style::Number,
+            14..=22 | 27..=36 | 45 | 47 | 50..=58 => NumberStyle::Date,
+            _ => NumberStyle::Number,
         }
     }
 }
 
 /// What numbers of this format are: dates if it has parts of dates outside of quotes, brackets and escapes.
-pub(super) fn style(format: &str) -> Style {
+pub(super) fn style(format: &str) -> NumberStyle {
     let mut chars = format.chars();
     // Only the part for positive numbers counts.
     while let Some(c) = chars.next() {
@@ -39,25 +39,25 @@ pub(super) fn style(format: &str) -> Style {
                     !within.is_empty() && within.chars().all(|c| "hms".contains(c.to_ascii_lowercase()));
                 // Hours gone by, which no date has.
                 if is_elapsed {
-                    return Style::Number;
+                    return NumberStyle::Number;
                 }
             }
-            ';' => return Style::Number,
+            ';' => return NumberStyle::Number,
             'G' | 'g' if chars.as_str().get(..6).is_some_and(|rest| rest.eq_ignore_ascii_case("eneral")) => {
-                return Style::Number;
+                return NumberStyle::Number;
             }
-            'd' | 'D' | 'm' | 'M' | 'y' | 'Y' | 'h' | 'H' | 's' | 'S' => return Style::Date,
+            'd' | 'D' | 'm' | 'M' | 'y' | 'Y' | 'h' | 'H' | 's' | 'S' => return NumberStyle::Date,
             _ => {}
         }
     }
-    Style::Number
+    NumberStyle::Number
 }
 
 /// The number as text. Digits stay as they are written.
-pub(super) fn number(text: &str, style: Style, from_1904: bool) -> String {
+pub(super) fn number(text: &str, style: NumberStyle, from_1904: bool) -> String {
     let text = text.trim();
     let Ok(number) = text.parse::<f64>() else { return text.to_owned() };
-    if style == Style::Date
+    if style == NumberStyle::Date
         && let Some(date) = date(number, from_1904)
     {
         return date;
@@ -94,31 +94,34 @@ mod tests {
 
     #[test]
     fn numbers_and_dates_are_written_as_people_do() {
-        let plain = |text: &str| number(text, Style::Number, false);
+        let plain = |text: &str| number(text, NumberStyle::Number, false);
         assert_eq!(plain("7"), "7");
         assert_eq!(plain("0.5"), "0.5");
         assert_eq!(plain("20400.0"), "20400");
         assert_eq!(plain("1.5E+3"), "1500");
         assert_eq!(plain("12345678901234567890"), "12345678901234567890");
         assert_eq!(plain("x"), "x");
-        let date = |text: &str| number(text, Style::Date, false);
+        let date = |text: &str| number(text, NumberStyle::Date, false);
         assert_eq!(date("46000"), "2025-12-09");
         assert_eq!(date("46000.25"), "2025-12-09T06:00:00");
         assert_eq!(date("0.5"), "12:00:00");
         assert_eq!(date("1"), "1900-01-01");
         assert_eq!(date("-1"), "-1");
-        assert_eq!(number("44538", Style::Date, true), "2025-12-09");
+        assert_eq!(number("44538", NumberStyle::Date, true), "2025-12-09");
     }
 
     #[test]
     fn formats_of_dates_are_known() {
-        assert_eq!(style("yyyy-mm-dd h:mm:ss"), Style::Date);
-        assert_eq!(style("[$-409]d\\ mmm"), Style::Date);
-        assert_eq!(style("\"days\" 0"), Style::Number);
-        assert_eq!(style("General"), Style::Number);
-        assert_eq!(style("[Red]0.00;[Blue]-0.00"), Style::Number);
-        assert_eq!(style("[h]:mm"), Style::Number);
-        assert_eq!(style("_-* #,##0.00_-"), Style::Number);
-        assert_eq!((Style::built_in(14), Style::built_in(0)), (Style::Date, Style::Number));
+        assert_eq!(style("yyyy-mm-dd h:mm:ss"), NumberStyle::Date);
+        assert_eq!(style("[$-409]d\\ mmm"), NumberStyle::Date);
+        assert_eq!(style("\"days\" 0"), NumberStyle::Number);
+        assert_eq!(style("General"), NumberStyle::Number);
+        assert_eq!(style("[Red]0.00;[Blue]-0.00"), NumberStyle::Number);
+        assert_eq!(style("[h]:mm"), NumberStyle::Number);
+        assert_eq!(style("_-* #,##0.00_-"), NumberStyle::Number);
+        assert_eq!(
+            (NumberStyle::built_in(14), NumberStyle::built_in(0)),
+            (NumberStyle::Date, NumberStyle::Number)
+        );
     }
 }

@@ -5,8 +5,8 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::PrefixDeclaration;
 use std::io::BufRead;
 
-use super::Trouble;
-use super::archive::Part;
+use super::WorkbookError;
+use super::archive::ArchivePart;
 
 /// How deep tags may stand within each other. A workbook's need not ten.
 const DEEPEST: usize = 64;
@@ -19,7 +19,7 @@ const MAIN: [&str; 2] = [
 ];
 
 /// What stands next in a part.
-pub(super) enum Node {
+pub(super) enum XmlNode {
     /// A tag opens. An empty one opens and closes.
     Open(BytesStart<'static>),
     /// The innermost tag closes.
@@ -31,17 +31,17 @@ pub(super) enum Node {
 
 /// A part as a stream of tags and texts.
 pub(super) struct Xml<'a> {
-    reader: Reader<Part<'a>>,
+    reader: Reader<ArchivePart<'a>>,
     buffer: Vec<u8>,
     depth: usize,
     /// The namespace of the outermost tag, if it is one of spreadsheets or none at all.
     home: Option<String>,
     /// The prefixes in force, the innermost last.
-    prefixes: Vec<Declared>,
+    prefixes: Vec<XmlDeclaration>,
 }
 
 /// A prefix, the empty one too, with the depth of the tag that declares it.
-struct Declared {
+struct XmlDeclaration {
     depth: usize,
     prefix: String,
     /// Whether it stands for the namespace of the outermost tag.
@@ -49,17 +49,17 @@ struct Declared {
 }
 
 impl<'a> Xml<'a> {
-    pub(super) fn new(mut part: Part<'a>) -> Result<Self, Trouble> {
+    pub(super) fn new(mut part: ArchivePart<'a>) -> Result<Self, WorkbookError> {
         let start = part.fill_buf()?;
         if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || start.starts_with(b"<\0") {
-            return Err(Trouble::Damaged("its parts are not in UTF-8".into()));
+            return Err(WorkbookError::Damaged("its parts are not in UTF-8".into()));
         }
         let mut reader = Reader::from_reader(part);
         reader.config_mut().expand_empty_elements = true;
         Ok(Self { reader, buffer: Vec::new(), depth: 0, home: None, prefixes: Vec::new() })
     }
 
-    pub(super) fn next(&mut self) -> Result<Node, Trouble> {
+    pub(super) fn next(&mut self) -> Result<XmlNode, WorkbookError> {
         loop {
             self.buffer.clear();
             self.reader.get_mut().begin_node();
@@ -67,8 +67,8 @@ impl<'a> Xml<'a> {
                 Ok(event) => event.into_owned(),
                 Err(error) => {
                     return Err(match self.reader.get_ref().over() {
-                        Some(what) => Trouble::TooLarge(what.into()),
-                        None => Trouble::Damaged(format!("its XML is damaged: {error}")),
+                        Some(what) => WorkbookError::TooLarge(what.into()),
+                        None => WorkbookError::Damaged(format!("its XML is damaged: {error}")),
                     });
                 }
             };
@@ -76,21 +76,21 @@ impl<'a> Xml<'a> {
                 Event::Start(tag) => {
                     self.depth += 1;
                     if self.depth > DEEPEST {
-                        return Err(Trouble::Damaged("its XML is nested too deeply".into()));
+                        return Err(WorkbookError::Damaged("its XML is nested too deeply".into()));
                     }
                     self.declare(&tag)?;
-                    Node::Open(tag)
+                    XmlNode::Open(tag)
                 }
                 Event::End(_) => {
                     while self.prefixes.last().is_some_and(|declared| declared.depth >= self.depth) {
                         self.prefixes.pop();
                     }
                     self.depth = self.depth.saturating_sub(1);
-                    Node::Close
+                    XmlNode::Close
                 }
-                Event::Text(text) => Node::Text(text.xml10_content().into_owned()),
-                Event::CData(text) => Node::Text(text.xml10_content().into_owned()),
-                Event::GeneralRef(name) => Node::Text(match name.resolve_char_ref() {
+                Event::Text(text) => XmlNode::Text(text.xml10_content().into_owned()),
+                Event::CData(text) => XmlNode::Text(text.xml10_content().into_owned()),
+                Event::GeneralRef(name) => XmlNode::Text(match name.resolve_char_ref() {
                     Ok(Some(c)) => c.to_string(),
                     Ok(None) => match &*name {
                         "amp" => "&",
@@ -98,31 +98,33 @@ impl<'a> Xml<'a> {
                         "gt" => ">",
                         "quot" => "\"",
                         "apos" => "'",
-                        _ => return Err(Trouble::Damaged("its XML has entities of its own".into())),
+                        _ => return Err(WorkbookError::Damaged("its XML has entities of its own".into())),
                     }
                     .to_owned(),
-                    Err(error) => return Err(Trouble::Damaged(format!("its XML is damaged: {error}"))),
+                    Err(error) => return Err(WorkbookError::Damaged(format!("its XML is damaged: {error}"))),
                 }),
-                Event::DocType(_) => return Err(Trouble::Damaged("its XML has a document type".into())),
+                Event::DocType(_) => {
+                    return Err(WorkbookError::Damaged("its XML has a document type".into()));
+                }
                 Event::Decl(decl) => {
                     let encoding = decl.encoding().and_then(Result::ok).unwrap_or_default().to_lowercase();
                     if !["", "utf-8", "utf8", "us-ascii", "ascii"].contains(&encoding.as_str()) {
-                        return Err(Trouble::Damaged("its parts are not in UTF-8".into()));
+                        return Err(WorkbookError::Damaged("its parts are not in UTF-8".into()));
                     }
                     continue;
                 }
                 Event::Empty(_) | Event::Comment(_) | Event::PI(_) => continue,
                 // Tags that were never closed: the part is cut off.
                 Event::Eof if self.depth > 0 => {
-                    return Err(Trouble::Damaged("a part of it is cut off".into()));
+                    return Err(WorkbookError::Damaged("a part of it is cut off".into()));
                 }
-                Event::Eof => Node::End,
+                Event::Eof => XmlNode::End,
             });
         }
     }
 
     /// Takes in the prefixes that the tag declares.
-    fn declare(&mut self, tag: &BytesStart<'_>) -> Result<(), Trouble> {
+    fn declare(&mut self, tag: &BytesStart<'_>) -> Result<(), WorkbookError> {
         let declared = declarations(tag)?;
         if self.depth == 1 {
             let own = prefix(tag);
@@ -132,14 +134,14 @@ impl<'a> Xml<'a> {
                 None => own.is_empty().then(String::new),
             };
             let is_own = self.home.as_ref().is_some_and(String::is_empty);
-            self.prefixes = vec![Declared { depth: 0, prefix: String::new(), is_own }];
+            self.prefixes = vec![XmlDeclaration { depth: 0, prefix: String::new(), is_own }];
         }
         for (prefix, space) in declared {
             let is_own = self.home.as_ref() == Some(&space);
-            self.prefixes.push(Declared { depth: self.depth, prefix, is_own });
+            self.prefixes.push(XmlDeclaration { depth: self.depth, prefix, is_own });
         }
         if self.prefixes.len() > MOST_PREFIXES {
-            return Err(Trouble::TooLarge("over 1,000 namespaces in its XML".into()));
+            return Err(WorkbookError::TooLarge("over 1,000 namespaces in its XML".into()));
         }
         Ok(())
     }
@@ -152,25 +154,25 @@ impl<'a> Xml<'a> {
     }
 
     /// Passes over all that stands in the tag that was opened last, among which there may be no rows of the sheet.
-    pub(super) fn skip_beside_rows(&mut self) -> Result<(), Trouble> {
+    pub(super) fn skip_beside_rows(&mut self) -> Result<(), WorkbookError> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
             match self.next()? {
-                Node::Open(tag) if matches!(name(&tag), "sheetData" | "row") && self.is_own(&tag) => {
-                    return Err(Trouble::two_ways("a sheet with rows beside the others"));
+                XmlNode::Open(tag) if matches!(name(&tag), "sheetData" | "row") && self.is_own(&tag) => {
+                    return Err(WorkbookError::two_ways("a sheet with rows beside the others"));
                 }
-                Node::End => break,
-                Node::Open(_) | Node::Close | Node::Text(_) => {}
+                XmlNode::End => break,
+                XmlNode::Open(_) | XmlNode::Close | XmlNode::Text(_) => {}
             }
         }
         Ok(())
     }
 
     /// Passes over all that stands in the tag that was opened last.
-    pub(super) fn skip(&mut self) -> Result<(), Trouble> {
+    pub(super) fn skip(&mut self) -> Result<(), WorkbookError> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
-            if let Node::End = self.next()? {
+            if let XmlNode::End = self.next()? {
                 break;
             }
         }
@@ -190,23 +192,23 @@ fn prefix<'t>(tag: &'t BytesStart<'_>) -> &'t str {
 }
 
 /// The prefixes that the tag declares, each with its namespace.
-fn declarations(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, Trouble> {
+fn declarations(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, WorkbookError> {
     let mut declared = Vec::new();
     if !tag.attributes_raw().contains("xmlns") {
         return Ok(declared);
     }
     for attribute in tag.attributes().with_checks(false) {
         let attribute =
-            attribute.map_err(|error| Trouble::Damaged(format!("its XML is damaged: {error}")))?;
+            attribute.map_err(|error| WorkbookError::Damaged(format!("its XML is damaged: {error}")))?;
         let prefix = match attribute.key.as_namespace_binding() {
             Some(PrefixDeclaration::Default) => String::new(),
             Some(PrefixDeclaration::Named(prefix)) => prefix.to_owned(),
             None => continue,
         };
         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
-        let value = value.map_err(|error| Trouble::Damaged(format!("its XML is damaged: {error}")))?;
+        let value = value.map_err(|error| WorkbookError::Damaged(format!("its XML is damaged: {error}")))?;
         if declared.iter().any(|(known, _)| *known == prefix) || declared.len() > MOST_PREFIXES {
-            return Err(Trouble::Damaged("its XML declares a prefix twice, or too many".into()));
+            return Err(WorkbookError::Damaged("its XML declares a prefix twice, or too many".into()));
         }
         declared.push((prefix, value.into_owned()));
     }
@@ -214,22 +216,29 @@ fn declarations(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, Trouble> 
 }
 
 /// The value of the tag's attribute of this name. One with a prefix is another attribute.
-pub(super) fn attribute(tag: &BytesStart<'_>, wanted: &str) -> Result<Option<String>, Trouble> {
+pub(super) fn attribute(tag: &BytesStart<'_>, wanted: &str) -> Result<Option<String>, WorkbookError> {
     find_attribute(tag, |key| key == wanted)
 }
 
 /// The value of the tag's attribute of this name, whatever its prefix.
-pub(super) fn prefixed_attribute(tag: &BytesStart<'_>, wanted: &str) -> Result<Option<String>, Trouble> {
+pub(super) fn prefixed_attribute(
+    tag: &BytesStart<'_>,
+    wanted: &str,
+) -> Result<Option<String>, WorkbookError> {
     find_attribute(tag, |key| key.rsplit(':').next() == Some(wanted))
 }
 
-fn find_attribute(tag: &BytesStart<'_>, is_wanted: impl Fn(&str) -> bool) -> Result<Option<String>, Trouble> {
+fn find_attribute(
+    tag: &BytesStart<'_>,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Result<Option<String>, WorkbookError> {
     for attribute in tag.attributes().with_checks(false) {
         let attribute =
-            attribute.map_err(|error| Trouble::Damaged(format!("its XML is damaged: {error}")))?;
+            attribute.map_err(|error| WorkbookError::Damaged(format!("its XML is damaged: {error}")))?;
         if is_wanted(attribute.key.into_inner()) {
             let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
-            let value = value.map_err(|error| Trouble::Damaged(format!("its XML is damaged: {error}")))?;
+            let value =
+                value.map_err(|error| WorkbookError::Damaged(format!("its XML is damaged: {error}")))?;
             return Ok(Some(value.into_owned()));
         }
     }
@@ -237,6 +246,6 @@ fn find_attribute(tag: &BytesStart<'_>, is_wanted: impl Fn(&str) -> bool) -> Res
 }
 
 /// Whether the tag's attribute says yes.
-pub(super) fn is_on(tag: &BytesStart<'_>, wanted: &str) -> Result<bool, Trouble> {
+pub(super) fn is_on(tag: &BytesStart<'_>, wanted: &str) -> Result<bool, WorkbookError> {
     Ok(attribute(tag, wanted)?.is_some_and(|value| matches!(value.trim(), "1" | "true" | "on")))
 }

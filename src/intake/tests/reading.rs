@@ -68,7 +68,7 @@ fn bad_bytes_cost_the_cell_and_not_the_row() {
     cells[6] = b"a\0b";
     bytes.extend(row(cells));
     let (intake, rows) = read(&bytes);
-    let read: Vec<bool> = rows.iter().map(|row| row.verdict == Verdict::Read).collect();
+    let read: Vec<bool> = rows.iter().map(|row| row.verdict == RowStatus::Read).collect();
     assert_eq!(read, [true, false, false, true, false, false, false, true, true], "{rows:?}");
     assert!(why(&rows[1]).contains("byte 0xEB in cell 1 is not UTF-8"), "{}", why(&rows[1]));
     let note = &intake.notices()[1];
@@ -82,7 +82,7 @@ fn bad_bytes_cost_the_cell_and_not_the_row() {
     assert_eq!(intake.notices().len(), 2);
     // What a filter looks at must be readable.
     let filters = vec![Filter::parse_skip("note=left").unwrap()];
-    let options = Options { filters, ..Options::default() };
+    let options = IntakeOptions { filters, ..IntakeOptions::default() };
     let (_, rows) = try_read(&[&bytes], &options).unwrap();
     assert!(why(&rows[7]).contains("cell 7") && why(&rows[8]).contains("NUL"), "{rows:?}");
 }
@@ -96,7 +96,7 @@ fn a_first_odd_byte_after_the_head_costs_one_cell() {
     assert!(bytes.len() > 1024 * 1024);
     bytes.extend(b"zoe@contoso.com,Zo\xeb\n");
     let (intake, rows) = read(&bytes);
-    assert!(rows.iter().all(|row| row.verdict == Verdict::Read) && rows.len() == 40_001);
+    assert!(rows.iter().all(|row| row.verdict == RowStatus::Read) && rows.len() == 40_001);
     assert!(
         intake.notices()[1].contains("1 cell could not be read (not UTF-8: line 40002)"),
         "{:?}",
@@ -109,7 +109,7 @@ fn a_list_loses_no_id_to_its_comments() {
     let (intake, rows) =
         read(b"\xc3\xab\xc3\xab\xc3\xabann@b.de\nann@b.de # Zo\xeb\nbob@b.de\0\n# Zo\xeb\ncy@b.de\n");
     let found: Vec<(&str, bool)> =
-        rows.iter().map(|row| (row.id.as_str(), row.verdict == Verdict::Read)).collect();
+        rows.iter().map(|row| (row.id.as_str(), row.verdict == RowStatus::Read)).collect();
     assert_eq!(found[1..], [("ann@b.de", true), ("bob@b.de\0", false), ("cy@b.de", true)]);
     assert!(intake.notices()[1].contains("3 cells could not be read"), "{:?}", intake.notices());
 }
@@ -122,7 +122,7 @@ fn half_a_character_of_utf16_costs_no_user() {
     for end in [&b"\n"[..], b"\0", b"\x1a", b"\x1a\0", b"\x1a\0\r\0\n\0"] {
         let (intake, rows) = read(&[&bytes[..], end].concat());
         assert_eq!(ids(&rows), [(2, "ann@b.de"), (3, "bob@b.de")], "{end:?}");
-        assert!(rows.iter().all(|row| row.verdict == Verdict::Read), "{end:?} {rows:?}");
+        assert!(rows.iter().all(|row| row.verdict == RowStatus::Read), "{end:?} {rows:?}");
         assert!(
             omitted(&intake).contains(&(OmissionReason::EndMark, 1, vec![4])),
             "{end:?} {:?}",
@@ -208,7 +208,7 @@ fn templates_are_read_without_their_version_and_example() {
     assert!(why(&rows[0]).contains("example row of a bulk template"), "{rows:?}");
     assert_eq!(why(&rows[1]), "");
     assert!(
-        message(delete.trim_end_matches("ann@b.de\n").as_bytes(), &Options::default())
+        message(delete.trim_end_matches("ann@b.de\n").as_bytes(), &IntakeOptions::default())
             .contains("nothing follows")
     );
 }
@@ -241,7 +241,7 @@ proptest! {
         // So many characters that it is UTF-8 whatever the rows hold.
         let mut all = vec![format!("{header},{}", "\u{e9}".repeat(100)).into_bytes()];
         all.extend(lines);
-        let Ok((intake, rows)) = try_read(&[&all.join(end.as_bytes())], &Options::default()) else { return Ok(()) };
+        let Ok((intake, rows)) = try_read(&[&all.join(end.as_bytes())], &IntakeOptions::default()) else { return Ok(()) };
         let omitted = omitted(&intake);
         let not_cells = |reason: &OmissionReason| !matches!(reason, OmissionReason::BadBytes(_) | OmissionReason::Nul);
         for (at, line) in all.iter().enumerate().skip(1) {
@@ -254,7 +254,7 @@ proptest! {
             prop_assert!(!(is_row && is_named && !text.contains('\u{1a}')), "line {} is told twice: {:?}", number, text);
         }
         // Whoever is sent is named by an own cell, and never the example.
-        for row in rows.iter().filter(|row| row.verdict == Verdict::Read) {
+        for row in rows.iter().filter(|row| row.verdict == RowStatus::Read) {
             let text = String::from_utf8_lossy(&all[row.line as usize - 1]).into_owned();
             prop_assert!(text.contains(&row.id) && !text.starts_with("Example"), "{:?} of {:?}", row.id, text);
         }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::harvest::{Harvest, harvest, is_blank};
+use super::harvest::{CollectedIds, harvest, is_blank};
 use super::members::Member;
 use super::{FIRST, GuardError, MemberIds};
 use crate::files::{self, FileError};
@@ -11,7 +11,7 @@ use crate::intake::{IntakeError, ListColumns, ListError, ListRecord, read_list};
 use crate::user_id::{UserId, clean, explain};
 
 /// Entries, and lines of comments that hold ids.
-pub(super) struct Entries {
+pub(super) struct ProtectFileEntries {
     pub(super) members: Vec<Member>,
     pub(super) comments: Vec<u64>,
 }
@@ -20,7 +20,7 @@ pub(super) struct Entries {
 ///
 /// # Errors
 /// When the file can't be read in full, or a line of it is not understood.
-pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardError> {
+pub(super) fn read(list: &'static str, path: &Path) -> Result<ProtectFileEntries, GuardError> {
     let line = |line, reason| GuardError::Line { list, path: path.to_owned(), line, reason };
     // Whoever may change a list that protects has others revoked. What only orders the sending may be anybody's.
     // One that can't be followed can't be read either: that is told below.
@@ -73,7 +73,7 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<Entries, GuardErro
     let is_entry = |text: &str| harvest(&[text.to_owned()], None).is_ok_and(|found| found.is_empty());
     let comments = file.comments.iter().filter(|(_, text)| !is_entry(text.trim_start_matches(['#', ' '])));
     let comments = comments.map(|(line, _)| *line).collect();
-    Ok(Entries { members, comments })
+    Ok(ProtectFileEntries { members, comments })
 }
 
 /// Whether two headers name the same columns in the same order.
@@ -85,7 +85,7 @@ fn is_same(first: &ListRecord, again: &ListRecord) -> bool {
 
 /// A cell in a column of ids that holds something, and no id. Where a surer column of the row has one, a name or a number may
 /// stand in the others.
-fn unread_cell(record: &ListRecord, found: &Harvest, columns: &ListColumns) -> Option<usize> {
+fn unread_cell(record: &ListRecord, found: &CollectedIds, columns: &ListColumns) -> Option<usize> {
     if !found.selectors.is_empty() || record.cells.iter().skip(columns.width).any(|cell| !is_blank(cell)) {
         return None;
     }
@@ -115,7 +115,7 @@ fn entry(
     list: &'static str,
     path: &Path,
     record: &ListRecord,
-    found: Harvest,
+    found: CollectedIds,
     columns: Option<&ListColumns>,
     members: &mut Vec<Member>,
 ) -> Result<(), GuardError> {

@@ -4,12 +4,12 @@ use uuid::Uuid;
 
 use crate::directory::Selector;
 use crate::intake::ListColumns;
-use crate::plan::Listed;
-use crate::user_id::{Mention, UserId, clean, is_unseen, mentions, plain};
+use crate::plan::ListEntry;
+use crate::user_id::{UserId, WrittenId, clean, is_unseen, mentions, plain};
 
 /// What a cell names, and where it stands in its record.
 #[derive(Debug, Default)]
-pub(super) struct Harvest {
+pub(super) struct CollectedIds {
     /// Each by the spellings that it may have: one, mostly.
     pub(super) ids: Vec<(usize, Vec<UserId>)>,
     pub(super) selectors: Vec<Selector>,
@@ -24,8 +24,8 @@ const NOTHING: [&str; 8] = ["-", "--", "n/a", "#n/a", "na", "null", "none", "nil
 ///
 /// # Errors
 /// Why a cell may name an account, and can't be told which, in words.
-pub(super) fn harvest(cells: &[String], columns: Option<&ListColumns>) -> Result<Harvest, String> {
-    let mut harvest = Harvest::default();
+pub(super) fn harvest(cells: &[String], columns: Option<&ListColumns>) -> Result<CollectedIds, String> {
+    let mut harvest = CollectedIds::default();
     // With more cells than columns something has shifted, and no column holds what its name says.
     let columns = columns.filter(|columns| cells.iter().skip(columns.width).all(|cell| is_blank(cell)));
     for (at, cell) in cells.iter().enumerate() {
@@ -47,14 +47,14 @@ pub(super) fn is_blank(cell: &str) -> bool {
         || Uuid::try_parse(text).is_ok_and(|id| id.is_nil())
 }
 
-impl Harvest {
+impl CollectedIds {
     pub(super) fn is_empty(&self) -> bool {
         self.ids.is_empty() && self.selectors.is_empty()
     }
 
     fn cell(&mut self, at: usize, text: &str) -> Result<(), String> {
         self.says_me |= text.eq_ignore_ascii_case("me");
-        if let Listed::Of(selector) = Listed::read(text, false) {
+        if let ListEntry::Of(selector) = ListEntry::read(text, false) {
             return self.selector(selector, text);
         }
         if let Ok(id @ UserId::Object(_)) = text.parse::<UserId>() {
@@ -62,7 +62,7 @@ impl Harvest {
             return Ok(());
         }
         let mut rest = text.to_owned();
-        for Mention { text: address, is_whole } in mentions(text) {
+        for WrittenId { text: address, is_whole } in mentions(text) {
             if !is_whole {
                 return Err(impossible(text));
             }

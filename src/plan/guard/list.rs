@@ -2,15 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Counts, GuardError, Named, Unprotected};
+use super::{GuardCounts, GuardError, GuardedId, UnprotectedId};
 use crate::journal::ListRecord;
 use crate::outcome::Outcome;
-use crate::plan::LeftOut;
+use crate::plan::LeftOutReason;
 use crate::user_id::UserId;
 
 /// Somebody listed.
 #[derive(Debug)]
-struct Person {
+struct ListedUser {
     /// The number of the reason.
     reason: u32,
     /// The number of the source.
@@ -18,12 +18,12 @@ struct Person {
 }
 
 #[derive(Debug)]
-pub(super) struct List {
+pub(super) struct ProtectList {
     pub(super) name: &'static str,
     outcome: Outcome,
     /// Each id, with the numbers of those whom it names: one, mostly.
     ids: HashMap<UserId, Vec<u32>>,
-    people: Vec<Person>,
+    people: Vec<ListedUser>,
     reasons: Vec<String>,
     /// The files, and what is named directly, with what they hold.
     sources: Vec<ListRecord>,
@@ -39,9 +39,9 @@ pub(super) struct List {
     learned: HashSet<UserId>,
 }
 
-impl List {
-    pub(super) fn new(name: &'static str, outcome: Outcome) -> List {
-        List {
+impl ProtectList {
+    pub(super) fn new(name: &'static str, outcome: Outcome) -> ProtectList {
+        ProtectList {
             name,
             outcome,
             ids: HashMap::new(),
@@ -79,7 +79,7 @@ impl List {
     }
 
     /// Takes in what the source holds.
-    pub(super) fn count(&mut self, counts: Counts) {
+    pub(super) fn count(&mut self, counts: GuardCounts) {
         let Some(source) = self.sources.get_mut(self.source) else { return };
         source.accounts += counts.accounts;
         source.groups += counts.groups;
@@ -108,7 +108,7 @@ impl List {
         let reason = self.reasons.len() as u32 - 1;
         let source = self.source as u32;
         let number = self.people.len() as u32;
-        self.people.push(Person { reason, source });
+        self.people.push(ListedUser { reason, source });
         for id in ids {
             self.ids.entry(id).or_default().push(number);
         }
@@ -125,7 +125,7 @@ impl List {
     }
 
     /// Takes somebody off, by any id that is known of them.
-    pub(super) fn take_off(&mut self, unprotected: &mut Unprotected) {
+    pub(super) fn take_off(&mut self, unprotected: &mut UnprotectedId) {
         for id in &unprotected.ids {
             for number in self.ids.remove(id).unwrap_or_default() {
                 let reason = &self.reasons[self.people[number as usize].reason as usize];
@@ -149,13 +149,17 @@ impl List {
         self.met.extend(ids.iter().filter_map(|id| self.ids.get(id)).flatten());
     }
 
-    pub(super) fn check(&mut self, named: Named<'_>, resolved: bool) -> Result<Option<LeftOut>, GuardError> {
-        let Named { ids, perhaps, .. } = named;
+    pub(super) fn check(
+        &mut self,
+        named: GuardedId<'_>,
+        resolved: bool,
+    ) -> Result<Option<LeftOutReason>, GuardError> {
+        let GuardedId { ids, perhaps, .. } = named;
         let (list, outcome) = (self.name, self.outcome);
         let all = [ids, perhaps].concat();
         self.meet(&all);
         if let Some(reason) = self.learn(&all) {
-            return Ok(Some(LeftOut::new(outcome, reason.to_owned())));
+            return Ok(Some(LeftOutReason::new(outcome, reason.to_owned())));
         }
         let (object, name) = kinds(ids);
         if ids.contains(&UserId::Me) && !self.is_empty() && !(resolved && object) {

@@ -1,12 +1,12 @@
 //! Whom the guard must know of, before any row is looked at.
 
-use super::{Guard, GuardError, Unprotected, for_each_person};
-use crate::directory::Resolved;
+use super::{Guard, GuardError, UnprotectedId, for_each_person};
+use crate::directory::ResolvedId;
 use crate::outcome::Outcome;
-use crate::plan::ask::{Ask, Tell, ids_of, resolve};
+use crate::plan::ask::{DirectorySource, ProgressFn, ids_of, resolve};
 use crate::plan::facts::owners_unread;
-use crate::plan::world::{Within, World};
-use crate::plan::{Listed, PlanError, Signed, Wishes};
+use crate::plan::world::{PlanContext, TenantScope};
+use crate::plan::{ListEntry, Operator, PlanError, PlanOptions};
 use crate::user_id::UserId;
 
 /// The flag that takes somebody off the lists.
@@ -23,11 +23,11 @@ impl Guard {
     ///
     /// # Errors
     /// When a list can't be read in full, an entry names nobody, or `--unprotect` names somebody whom nothing protects.
-    pub(in crate::plan) async fn load<D: Ask>(
-        wishes: &Wishes,
-        signed: &Signed,
-        world: &World<'_, D>,
-        tell: Tell<'_>,
+    pub(in crate::plan) async fn load<D: DirectorySource>(
+        wishes: &PlanOptions,
+        signed: &Operator,
+        world: &PlanContext<'_, D>,
+        tell: ProgressFn<'_>,
     ) -> Result<Loaded, PlanError> {
         let mut guard = Guard { resolved: world.is_resolved(), ..Guard::default() };
         guard.unprotected = wanted(&wishes.unprotect, world).await?;
@@ -61,11 +61,11 @@ impl Guard {
     }
 
     /// Adds whom nothing takes off again.
-    async fn protect_now<D: Ask>(
+    async fn protect_now<D: DirectorySource>(
         &mut self,
-        wishes: &Wishes,
-        world: &World<'_, D>,
-        tell: Tell<'_>,
+        wishes: &PlanOptions,
+        world: &PlanContext<'_, D>,
+        tell: ProgressFn<'_>,
     ) -> Result<(), GuardError> {
         let resolved = self.resolved;
         let (list, pairs) = (&mut self.protect, &mut self.pairs);
@@ -88,7 +88,7 @@ impl Guard {
     }
 
     /// Takes those off that are to be sent all the same.
-    fn unprotect(&mut self, may_miss: bool, within: &Within<'_>) -> Result<(), GuardError> {
+    fn unprotect(&mut self, may_miss: bool, within: &TenantScope<'_>) -> Result<(), GuardError> {
         for somebody in &mut self.unprotected {
             self.own.take_off(somebody);
             self.protect.take_off(somebody);
@@ -104,14 +104,17 @@ impl Guard {
 }
 
 /// Those of `--unprotect`, by all ids that are known of them.
-async fn wanted<D: Ask>(given: &[UserId], world: &World<'_, D>) -> Result<Vec<Unprotected>, PlanError> {
+async fn wanted<D: DirectorySource>(
+    given: &[UserId],
+    world: &PlanContext<'_, D>,
+) -> Result<Vec<UnprotectedId>, PlanError> {
     let found = match world.resolving() {
         Some(directory) => resolve(directory, given).await?,
         None => Vec::new(),
     };
-    let mut wanted: Vec<Unprotected> = given.iter().map(Unprotected::new).collect();
+    let mut wanted: Vec<UnprotectedId> = given.iter().map(UnprotectedId::new).collect();
     for (somebody, found) in wanted.iter_mut().zip(found) {
-        if let Resolved::Person(person) = found {
+        if let ResolvedId::Person(person) = found {
             somebody.ids.extend(ids_of(&person));
         }
     }
@@ -121,13 +124,18 @@ async fn wanted<D: Ask>(given: &[UserId], world: &World<'_, D>) -> Result<Vec<Un
 /// Who is protected unasked is looked up to inform: by the names that the token gives, the operator is protected anyway.
 /// What can't be looked up is told.
 impl Loaded {
-    async fn know_the_operator<D: Ask>(&mut self, wishes: &Wishes, signed: &Signed, world: &World<'_, D>) {
+    async fn know_the_operator<D: DirectorySource>(
+        &mut self,
+        wishes: &PlanOptions,
+        signed: &Operator,
+        world: &PlanContext<'_, D>,
+    ) {
         let mut ids = signed.operator.clone();
         let named = ids.iter().find(|id| **id != UserId::Me).cloned();
         let found = match (world.informing(), named) {
             (Some(directory), Some(id)) => {
                 directory.resolve(&[id]).await.map(|mut found| match found.pop() {
-                    Some(Resolved::Person(person)) => Some(person),
+                    Some(ResolvedId::Person(person)) => Some(person),
                     _ => None,
                 })
             }
@@ -147,7 +155,7 @@ impl Loaded {
         self.guard.own.operator(ids, wishes.include_self);
     }
 
-    async fn know_the_owners<D: Ask>(&mut self, signed: &Signed, world: &World<'_, D>) {
+    async fn know_the_owners<D: DirectorySource>(&mut self, signed: &Operator, world: &PlanContext<'_, D>) {
         let Some(directory) = world.informing() else {
             if world.is_impossible() && !signed.app_ids.is_empty() {
                 self.unchecked.push(owners_unread());
@@ -165,23 +173,23 @@ impl Loaded {
 }
 
 /// What a list is called where it is counted: its file, or the flag that names people directly.
-fn source(outcome: Outcome, entry: &Listed) -> String {
+fn source(outcome: Outcome, entry: &ListEntry) -> String {
     match entry {
-        Listed::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        Listed::Id(_) | Listed::Of(_) if outcome == Outcome::Protected => "--protect".to_owned(),
-        Listed::Id(_) | Listed::Of(_) => "--exclude".to_owned(),
+        ListEntry::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        ListEntry::Id(_) | ListEntry::Of(_) if outcome == Outcome::Protected => "--protect".to_owned(),
+        ListEntry::Id(_) | ListEntry::Of(_) => "--exclude".to_owned(),
     }
 }
 
 /// Why somebody is left out, in words.
-fn reason(outcome: Outcome, entry: &Listed, whence: &str) -> String {
+fn reason(outcome: Outcome, entry: &ListEntry, whence: &str) -> String {
     let protects = outcome == Outcome::Protected;
     match entry {
-        Listed::Id(_) if protects => "on the protect list".to_owned(),
-        Listed::Id(_) => "excluded by id".to_owned(),
-        Listed::File(_) if protects => format!("on the protect list ({whence})"),
-        Listed::File(_) => format!("excluded by {whence}"),
-        Listed::Of(_) if protects => format!("protected: {whence}"),
-        Listed::Of(_) => format!("excluded: {whence}"),
+        ListEntry::Id(_) if protects => "on the protect list".to_owned(),
+        ListEntry::Id(_) => "excluded by id".to_owned(),
+        ListEntry::File(_) if protects => format!("on the protect list ({whence})"),
+        ListEntry::File(_) => format!("excluded by {whence}"),
+        ListEntry::Of(_) if protects => format!("protected: {whence}"),
+        ListEntry::Of(_) => format!("excluded: {whence}"),
     }
 }

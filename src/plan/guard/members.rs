@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::file::Entries;
-use super::{Counts, FIRST, GuardError};
-use crate::directory::{DirectoryError, Resolved, Selector};
+use super::file::ProtectFileEntries;
+use super::{FIRST, GuardCounts, GuardError};
+use crate::directory::{DirectoryError, ResolvedId, Selector};
 use crate::harmless::excerpt;
-use crate::intake::{self, IntakeError, Options, Source, Verdict};
-use crate::plan::Listed;
-use crate::plan::ask::{Ask, Pages, Reading, Tell, ids_of, resolve};
-use crate::plan::world::World;
+use crate::intake::{self, InputSource, IntakeError, IntakeOptions, RowStatus};
+use crate::plan::ListEntry;
+use crate::plan::ask::{DirectorySource, ProgressFn, ReadProgress, UserPages, ids_of, resolve};
+use crate::plan::world::PlanContext;
 use crate::user_id::UserId;
 
 /// Ids that are looked up at once.
@@ -57,19 +57,19 @@ impl Member {
 pub(in crate::plan) type Take<'a> = &'a mut dyn FnMut(Vec<UserId>, &str, &str) -> Result<(), GuardError>;
 
 /// Reads one entry, as far as that can be done without the directory.
-pub(in crate::plan) fn members(list: &'static str, entry: &Listed) -> Result<Vec<Member>, GuardError> {
+pub(in crate::plan) fn members(list: &'static str, entry: &ListEntry) -> Result<Vec<Member>, GuardError> {
     entries(list, entry).map(|(members, _)| members)
 }
 
 /// Reads one entry, and counts what it holds.
 pub(in crate::plan) fn entries(
     list: &'static str,
-    entry: &Listed,
-) -> Result<(Vec<Member>, Counts), GuardError> {
-    let mut counts = Counts::default();
+    entry: &ListEntry,
+) -> Result<(Vec<Member>, GuardCounts), GuardError> {
+    let mut counts = GuardCounts::default();
     let members = match entry {
-        Listed::Id(UserId::Me) => return Err(GuardError::Me { list }),
-        Listed::Id(user) => {
+        ListEntry::Id(UserId::Me) => return Err(GuardError::Me { list }),
+        ListEntry::Id(user) => {
             let place = user.to_string();
             if matches!(user, UserId::Principal(_)) && Path::new(&place).is_file() {
                 return Err(GuardError::IdAndFile { list, entry: place });
@@ -77,13 +77,13 @@ pub(in crate::plan) fn entries(
             vec![Member::Ids(MemberIds { ids: vec![user.clone()], place, tenant: None, may_miss: false })]
         }
         // Who goes first is no matter of safety: that list is read as any input is.
-        Listed::File(path) if list == FIRST => of_rows(list, path)?,
-        Listed::File(path) => {
-            let Entries { members, comments } = super::file::read(list, path)?;
+        ListEntry::File(path) if list == FIRST => of_rows(list, path)?,
+        ListEntry::File(path) => {
+            let ProtectFileEntries { members, comments } = super::file::read(list, path)?;
             counts.comments = comments;
             members
         }
-        Listed::Of(selector) => {
+        ListEntry::Of(selector) => {
             vec![Member::Of { selector: selector.clone(), place: selector.to_string(), tenant: None }]
         }
     };
@@ -102,7 +102,8 @@ fn of_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
         true => GuardError::Columns { list, path: path.to_owned() },
         false => GuardError::Unreadable { list, source: Box::new(source) },
     };
-    let rows = intake::open(&[Source::File(path.to_owned())], &Options::default()).map_err(unreadable)?;
+    let rows =
+        intake::open(&[InputSource::File(path.to_owned())], &IntakeOptions::default()).map_err(unreadable)?;
     if rows.ids_are_mail() {
         return Err(GuardError::Mail { list, path: path.to_owned() });
     }
@@ -111,11 +112,11 @@ fn of_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
         let row = row.map_err(unreadable)?;
         let number = members.len() + 1;
         let wrong = |reason: String| GuardError::Line { list, path: path.to_owned(), line: row.line, reason };
-        if let Verdict::Unreadable(_) | Verdict::Excluded(_) = &row.verdict {
+        if let RowStatus::Unreadable(_) | RowStatus::Excluded(_) = &row.verdict {
             return Err(wrong("it names no user".to_owned()));
         }
         let place = format!("account {number} ({}, line {})", path.display(), row.line);
-        if let Listed::Of(selector) = Listed::read(&row.id, false) {
+        if let ListEntry::Of(selector) = ListEntry::read(&row.id, false) {
             members.push(Member::Of { selector, place, tenant: row.tenant });
             continue;
         }
@@ -132,17 +133,17 @@ fn of_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
 
 /// Gives `take` every person whom an entry names, with the reason to give for it; and what the entry holds. `elsewhere` gets the ids
 /// that the file places in another tenant of the run.
-pub(in crate::plan) async fn for_each_person<D: Ask>(
+pub(in crate::plan) async fn for_each_person<D: DirectorySource>(
     list: &'static str,
-    entry: &Listed,
-    world: &World<'_, D>,
-    tell: Tell<'_>,
+    entry: &ListEntry,
+    world: &PlanContext<'_, D>,
+    tell: ProgressFn<'_>,
     elsewhere: &mut Vec<Vec<UserId>>,
     take: Take<'_>,
-) -> Result<Counts, GuardError> {
+) -> Result<GuardCounts, GuardError> {
     let reason = match entry {
-        Listed::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        Listed::Id(_) | Listed::Of(_) => String::new(),
+        ListEntry::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
+        ListEntry::Id(_) | ListEntry::Of(_) => String::new(),
     };
     let mut named = Vec::new();
     let (members, counts) = entries(list, entry)?;
@@ -183,7 +184,7 @@ pub(in crate::plan) async fn for_each_person<D: Ask>(
         for (member, found) in chunk.iter_mut().zip(found) {
             let MemberIds { ids, place, may_miss, .. } = member;
             let ids = std::mem::take(ids);
-            if *may_miss && !matches!(found, Resolved::Person(_)) {
+            if *may_miss && !matches!(found, ResolvedId::Person(_)) {
                 take(ids, &reason, place)?;
                 continue;
             }
@@ -196,7 +197,7 @@ pub(in crate::plan) async fn for_each_person<D: Ask>(
             }
         }
         so_far += chunk.len() as u64;
-        tell(&Reading { what: list, so_far, of });
+        tell(&ReadProgress { what: list, so_far, of });
     }
     Ok(counts)
 }
@@ -206,30 +207,30 @@ fn with_found(
     list: &'static str,
     mut ids: Vec<UserId>,
     entry: &str,
-    found: Resolved,
+    found: ResolvedId,
 ) -> Result<Vec<UserId>, GuardError> {
     let nobody = |reason: &str| {
         Err(GuardError::Nobody { list, entry: excerpt(entry, 200), reason: reason.to_owned() })
     };
     match found {
-        Resolved::Person(person) => {
+        ResolvedId::Person(person) => {
             ids.extend(ids_of(&person));
             Ok(ids)
         }
-        Resolved::Missing => nobody("but there is no such user"),
-        Resolved::Deleted(_) => nobody("but that user is deleted"),
-        Resolved::Ambiguous(names) => {
+        ResolvedId::Missing => nobody("but there is no such user"),
+        ResolvedId::Deleted(_) => nobody("but that user is deleted"),
+        ResolvedId::Ambiguous(names) => {
             nobody(&format!("which may be any of {}", excerpt(&names.join(", "), 300)))
         }
     }
 }
 
-async fn of_directory<D: Ask>(
+async fn of_directory<D: DirectorySource>(
     list: &'static str,
     selector: &Selector,
     entry: &str,
-    world: &World<'_, D>,
-    tell: Tell<'_>,
+    world: &PlanContext<'_, D>,
+    tell: ProgressFn<'_>,
     take: Take<'_>,
 ) -> Result<(), GuardError> {
     let failed = |source| GuardError::Directory { list, entry: entry.to_owned(), source };
@@ -247,7 +248,7 @@ async fn of_directory<D: Ask>(
         for person in &page {
             take(ids_of(person).collect(), &what, entry)?;
         }
-        tell(&Reading { what: &what, so_far, of: pages.expected() });
+        tell(&ReadProgress { what: &what, so_far, of: pages.expected() });
     }
     let missing = pages.missing();
     if missing > 0 {

@@ -20,12 +20,12 @@ pub(super) use members::{entries, for_each_person, members};
 
 use crate::journal::ListRecord;
 use crate::outcome::Outcome;
-use crate::plan::LeftOut;
+use crate::plan::LeftOutReason;
 use crate::user_id::UserId;
-use list::List;
+use list::ProtectList;
+use own::ImplicitProtection;
 pub(super) use own::OPERATOR as SPARED;
-use own::Own;
-use pairs::Pairs;
+use pairs::IdPairs;
 
 /// What the protect list is called in errors.
 pub(crate) const PROTECTED: &str = "protect list";
@@ -38,7 +38,7 @@ pub(crate) const FIRST: &str = "list of those who go first";
 
 /// What an entry of a list holds.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Counts {
+pub(super) struct GuardCounts {
     pub(super) accounts: u64,
     pub(super) groups: u64,
     pub(super) roles: u64,
@@ -49,19 +49,19 @@ pub(super) struct Counts {
 /// Everybody who must not be sent.
 #[derive(Debug)]
 pub(super) struct Guard {
-    protect: List,
-    exclude: List,
-    own: Own,
-    unprotected: Vec<Unprotected>,
+    protect: ProtectList,
+    exclude: ProtectList,
+    own: ImplicitProtection,
+    unprotected: Vec<UnprotectedId>,
     /// Which ids the lists call one account, where nobody is looked up.
-    pairs: Pairs,
+    pairs: IdPairs,
     /// Whether everybody was looked up: then ids of two kinds are no riddle.
     resolved: bool,
 }
 
 /// Somebody of `--unprotect`.
 #[derive(Debug)]
-struct Unprotected {
+struct UnprotectedId {
     given: UserId,
     /// All ids that are known.
     ids: Vec<UserId>,
@@ -71,7 +71,7 @@ struct Unprotected {
 
 /// What a row says of its user.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Named<'a> {
+pub(super) struct GuardedId<'a> {
     /// All ids that it gives, and those of the person whom the directory knows by them; that to send by first.
     pub(super) ids: &'a [UserId],
     /// Ids that it may give: they leave somebody out, too, and never make anybody comparable.
@@ -82,7 +82,7 @@ pub(super) struct Named<'a> {
 
 impl Guard {
     /// Whether a row's user is left out.
-    pub(super) fn check(&mut self, named: Named<'_>) -> Result<Option<LeftOut>, GuardError> {
+    pub(super) fn check(&mut self, named: GuardedId<'_>) -> Result<Option<LeftOutReason>, GuardError> {
         if let Some(left_out) = self.protect.check(named, self.resolved)? {
             return Ok(Some(left_out));
         }
@@ -130,19 +130,19 @@ impl Guard {
 impl Default for Guard {
     fn default() -> Self {
         Guard {
-            protect: List::new(PROTECTED, Outcome::Protected),
-            exclude: List::new(EXCLUDED, Outcome::Excluded),
-            own: Own::default(),
+            protect: ProtectList::new(PROTECTED, Outcome::Protected),
+            exclude: ProtectList::new(EXCLUDED, Outcome::Excluded),
+            own: ImplicitProtection::default(),
             unprotected: Vec::new(),
-            pairs: Pairs::default(),
+            pairs: IdPairs::default(),
             resolved: false,
         }
     }
 }
 
-impl Unprotected {
-    fn new(given: &UserId) -> Unprotected {
-        Unprotected { given: given.clone(), ids: vec![given.clone()], reasons: Vec::new() }
+impl UnprotectedId {
+    fn new(given: &UserId) -> UnprotectedId {
+        UnprotectedId { given: given.clone(), ids: vec![given.clone()], reasons: Vec::new() }
     }
 
     /// Takes in what a list calls them, too.

@@ -1,8 +1,8 @@
 //! Who is protected unasked: whoever signed in, and the owners of the app.
 
-use super::{Named, Unprotected};
+use super::{GuardedId, UnprotectedId};
 use crate::outcome::Outcome;
-use crate::plan::LeftOut;
+use crate::plan::LeftOutReason;
 use crate::user_id::UserId;
 
 /// What the operator reads of themselves.
@@ -14,7 +14,7 @@ const OWNER: &str = "owner of the app that signs in";
 /// Those who are protected by default. A run ends the sessions of whoever carries it out; and whoever owns the app must
 /// be able to help it while it runs.
 #[derive(Debug, Default)]
-pub(super) struct Own {
+pub(super) struct ImplicitProtection {
     /// Whoever signed in, by all ids that are known.
     operator: Vec<UserId>,
     /// Whether they are to be sent, too.
@@ -22,7 +22,7 @@ pub(super) struct Own {
     owners: Vec<Vec<UserId>>,
 }
 
-impl Own {
+impl ImplicitProtection {
     pub(super) fn operator(&mut self, ids: Vec<UserId>, include: bool) {
         self.operator = ids;
         self.include_operator = include;
@@ -37,7 +37,7 @@ impl Own {
     }
 
     /// Takes somebody off, by any id that is known of them.
-    pub(super) fn take_off(&mut self, unprotected: &mut Unprotected) {
+    pub(super) fn take_off(&mut self, unprotected: &mut UnprotectedId) {
         if unprotected.is_one_of(&self.operator) {
             self.include_operator = true;
             unprotected.ids.extend(self.operator.iter().cloned());
@@ -49,10 +49,10 @@ impl Own {
         }
     }
 
-    pub(super) fn check(&self, named: Named<'_>) -> Option<LeftOut> {
+    pub(super) fn check(&self, named: GuardedId<'_>) -> Option<LeftOutReason> {
         let ids: Vec<&UserId> = named.ids.iter().chain(named.perhaps).collect();
         let is = |known: &[UserId]| ids.iter().any(|id| known.contains(id));
-        let left_out = |why: &str| Some(LeftOut::new(Outcome::Protected, why.to_owned()));
+        let left_out = |why: &str| Some(LeftOutReason::new(Outcome::Protected, why.to_owned()));
         if !self.include_operator && !named.says_me && is(&self.operator) {
             return left_out(OPERATOR);
         }

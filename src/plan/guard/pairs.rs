@@ -9,13 +9,13 @@ use crate::user_id::UserId;
 /// Pairs of an object id and a user principal name, as the lists give them. An account has one of each: what stands beside two
 /// of the other kind is no account's.
 #[derive(Debug, Default)]
-pub(super) struct Pairs {
+pub(super) struct IdPairs {
     /// What stands beside each id, and the number of the place.
     beside: HashMap<UserId, (UserId, usize)>,
     places: Vec<String>,
 }
 
-impl Pairs {
+impl IdPairs {
     /// Takes in the ids of an account, if they are such a pair.
     ///
     /// # Errors

@@ -2,41 +2,41 @@
 
 use super::*;
 use crate::directory::Directory;
-use crate::plan::world::World;
-use crate::plan::{Listed, PlanError, Signed, Wishes};
+use crate::plan::world::PlanContext;
+use crate::plan::{ListEntry, Operator, PlanError, PlanOptions};
 
 const BOB: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 const EVE: &str = "11111111-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 
 fn check(guard: &mut Guard, id: &str, also: &[&str]) -> Result<Option<Outcome>, GuardError> {
     let ids: Vec<UserId> = std::iter::once(&id).chain(also).map(|text| text.parse().unwrap()).collect();
-    let named = Named { ids: &ids, perhaps: &[], says_me: id == "me" };
+    let named = GuardedId { ids: &ids, perhaps: &[], says_me: id == "me" };
     Ok(guard.check(named)?.map(|left_out| left_out.outcome))
 }
 
 /// Reads lists without any directory.
-fn read(wishes: Wishes, operator: &[&str]) -> Result<Guard, PlanError> {
+fn read(wishes: PlanOptions, operator: &[&str]) -> Result<Guard, PlanError> {
     let operator = operator.iter().map(|id| id.parse().unwrap()).collect();
-    let signed = Signed { operator, ..Signed::default() };
-    let world = World::<Directory>::unasked(None, false, Default::default());
+    let signed = Operator { operator, ..Operator::default() };
+    let world = PlanContext::<Directory>::unasked(None, false, Default::default());
     let loaded = Guard::load(&wishes, &signed, &world, &|_| {});
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     Ok(runtime.block_on(loaded)?.guard)
 }
 
-fn protect(entries: &[&str]) -> Wishes {
-    Wishes { protect: listed(entries), ..Wishes::default() }
+fn protect(entries: &[&str]) -> PlanOptions {
+    PlanOptions { protect: listed(entries), ..PlanOptions::default() }
 }
 
-fn refused(wishes: Wishes) -> GuardError {
+fn refused(wishes: PlanOptions) -> GuardError {
     match read(wishes, &[]) {
         Err(PlanError::Guard(error)) => error,
         other => panic!("{other:?}"),
     }
 }
 
-fn listed(entries: &[&str]) -> Vec<Listed> {
-    entries.iter().map(|text| Listed::read(text, false)).collect()
+fn listed(entries: &[&str]) -> Vec<ListEntry> {
+    entries.iter().map(|text| ListEntry::read(text, false)).collect()
 }
 
 fn protecting(entries: &[&str]) -> Guard {
@@ -94,15 +94,15 @@ fn a_list_that_cannot_be_read_in_full_is_refused() {
 #[test]
 fn the_operator_is_protected_unless_they_ask() {
     let own = ["op@contoso.com", BOB, "me"];
-    let mut guard = read(Wishes::default(), &own).unwrap();
+    let mut guard = read(PlanOptions::default(), &own).unwrap();
     assert_eq!(check(&mut guard, "OP@contoso.com", &[]).unwrap(), Some(Outcome::Protected));
     assert_eq!(check(&mut guard, EVE, &[BOB]).unwrap(), Some(Outcome::Protected));
     assert_eq!(check(&mut guard, EVE, &[]).unwrap(), None);
     assert_eq!(check(&mut guard, "me", &[]).unwrap(), None);
-    let mut guard = read(Wishes { include_self: true, ..Wishes::default() }, &own).unwrap();
+    let mut guard = read(PlanOptions { include_self: true, ..PlanOptions::default() }, &own).unwrap();
     assert_eq!(check(&mut guard, BOB, &[]).unwrap(), None);
     let unprotect = vec!["op@contoso.com".parse().unwrap()];
-    let mut guard = read(Wishes { unprotect, ..Wishes::default() }, &own).unwrap();
+    let mut guard = read(PlanOptions { unprotect, ..PlanOptions::default() }, &own).unwrap();
     assert_eq!(check(&mut guard, BOB, &[]).unwrap(), None);
     assert!(guard.unprotected(&[BOB.parse().unwrap()]).is_some());
 }
@@ -114,7 +114,7 @@ fn the_very_id_takes_protection_away_on_every_list() {
     std::fs::write(&path, format!("id,userPrincipalName\n{BOB},bob@contoso.com\n")).unwrap();
     let path = path.display().to_string();
     let unprotect =
-        |id: &str, entries: &[&str]| Wishes { unprotect: vec![id.parse().unwrap()], ..protect(entries) };
+        |id: &str, entries: &[&str]| PlanOptions { unprotect: vec![id.parse().unwrap()], ..protect(entries) };
     let mut guard = read(unprotect("bob@contoso.com", &[BOB, &path]), &[]).unwrap();
     assert_eq!(check(&mut guard, BOB, &["bob@contoso.com"]).unwrap(), None);
     let why = refused(unprotect("eve@contoso.com", &[BOB, &path]));

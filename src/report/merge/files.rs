@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 
-use super::merged::{Merged, NAMED, Several};
+use super::merged::{MergedRuns, MergedValues, NAMED};
 use super::rows::for_each_row;
-use super::set::{MergeError, Set};
+use super::set::{MergeError, ShardSet};
 use crate::files::{Dir, is_partial};
 use crate::journal::FORMAT;
-use crate::report::pass::{Form, Visit, write_rows};
+use crate::report::pass::{ReportFormat, RowVisitor, write_rows};
 use crate::report::{ReportError, ReportRow, Summary, manifest, write_pages};
 
 /// What tells a folder of a joined report from any other.
@@ -24,7 +24,7 @@ const FILES: [&str; 6] = [NAME, "report.csv", "report.jsonl", "report.html", "su
 
 /// Where a joined report is written: a new folder, an empty one, or one that holds such a report already.
 #[derive(Debug)]
-pub struct Output {
+pub struct MergeOutput {
     path: PathBuf,
     /// The folder, where there is one already.
     dir: Option<Dir>,
@@ -38,18 +38,18 @@ struct MergeRecord<'a> {
     id: &'a str,
     version: &'static str,
     #[serde(flatten)]
-    merged: &'a Merged,
+    merged: &'a MergedRuns,
 }
 
-impl Output {
+impl MergeOutput {
     /// Makes sure that nothing else lies there, without writing.
     ///
     /// # Errors
     /// When something does, or it can't be looked at.
-    pub fn check(path: &Path) -> Result<Output, MergeError> {
+    pub fn check(path: &Path) -> Result<MergeOutput, MergeError> {
         let dir = match Dir::open(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Output { path: path.to_owned(), dir: None });
+                return Ok(MergeOutput { path: path.to_owned(), dir: None });
             }
             opened => opened.map_err(|source| MergeError::Output { folder: path.to_owned(), source })?,
         };
@@ -59,7 +59,7 @@ impl Output {
             Ok(is_free)
         });
         match checked {
-            Ok(true) => Ok(Output { path: path.to_owned(), dir: Some(dir) }),
+            Ok(true) => Ok(MergeOutput { path: path.to_owned(), dir: Some(dir) }),
             Ok(false) => Err(MergeError::Occupied { folder: path.to_owned() }),
             Err(source) => Err(MergeError::Output { folder: path.to_owned(), source }),
         }
@@ -84,28 +84,28 @@ impl Output {
 ///
 /// # Errors
 /// When a plan or a journal can't be read, a file can't be written, or the runs hold the same row.
-pub fn write(set: &Set, output: Output) -> Result<Summary, ReportError> {
+pub fn write(set: &ShardSet, output: MergeOutput) -> Result<Summary, ReportError> {
     let path = output.path().to_owned();
     let folder = &output.make().map_err(ReportError::write(&path))?;
     folder.sweep(|name| is_partial(name, &FILES));
     manifest::remove(folder)?;
     let accepted = set.accepted();
-    let form = Form {
+    let form = ReportFormat {
         columns: set.columns(),
         inputs: set.parts.first().map_or(0, |part| part.record.inputs.len()),
         selected: set.parts.iter().map(|part| part.record.plan.selected).sum(),
         accepted: &accepted,
         by_tenant: set.tenants().len() > 1,
     };
-    let mut sent = Sent::default();
-    let rows = |visit: Visit<'_>| {
+    let mut sent = MergedFile::default();
+    let rows = |visit: RowVisitor<'_>| {
         for_each_row(set, |row| {
             sent.take(row);
             visit(row)
         })
     };
     let pass = write_rows(folder, &form, rows)?;
-    let merged = Merged::new(set, &sent.several);
+    let merged = MergedRuns::new(set, &sent.several);
     let id = id_of(&merged);
     write_record(folder, &id, &merged)?;
     let nobody = || ReportError::read(&path)(io::Error::other("no run was given"));
@@ -115,7 +115,7 @@ pub fn write(set: &Set, output: Output) -> Result<Summary, ReportError> {
     Ok(summary)
 }
 
-fn write_record(folder: &Dir, id: &str, merged: &Merged) -> Result<(), ReportError> {
+fn write_record(folder: &Dir, id: &str, merged: &MergedRuns) -> Result<(), ReportError> {
     let record = MergeRecord { format: FORMAT, id, version: env!("CARGO_PKG_VERSION"), merged };
     let put = folder.replace(NAME, |out| {
         let json = serde_json::to_string_pretty(&record)?;
@@ -124,7 +124,7 @@ fn write_record(folder: &Dir, id: &str, merged: &Merged) -> Result<(), ReportErr
     put.map_err(ReportError::write(&folder.file(NAME)))
 }
 
-fn id_of(merged: &Merged) -> String {
+fn id_of(merged: &MergedRuns) -> String {
     let all: Vec<&str> = merged.runs.iter().map(|run| run.manifest_sha256.as_str()).collect();
     hex::encode(digest(&SHA256, all.join("\n").as_bytes()))[..8].to_owned()
 }
@@ -132,15 +132,15 @@ fn id_of(merged: &Merged) -> String {
 /// Who was sent so far: a hash for each. Within one run nobody is sent twice as a row of their own, so whoever comes again
 /// is another run's.
 #[derive(Default)]
-struct Sent {
+struct MergedFile {
     hasher: RandomState,
     users: HashSet<u64>,
     /// Those who came again.
     again: HashSet<u64>,
-    several: Several,
+    several: MergedValues,
 }
 
-impl Sent {
+impl MergedFile {
     fn take(&mut self, row: &ReportRow<'_>) {
         let user = row.order.map(|_| self.hasher.hash_one((row.tenant, row.user_id.to_lowercase())));
         let Some(user) = user else { return };

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::set::Set;
+use super::set::ShardSet;
 use crate::intake::Shard;
 use crate::report::jsonl::millis;
 use crate::report::summary::{at_millis, plural};
@@ -13,7 +13,7 @@ pub(super) const NAMED: usize = 20;
 
 /// What a joined report is made of.
 #[derive(Clone, Debug, Serialize)]
-pub struct Merged {
+pub struct MergedRuns {
     /// How many shards the input was split into.
     pub shards: u32,
     /// Those of which there is no folder.
@@ -53,9 +53,9 @@ pub struct JoinedRun {
     pub ended_at: Option<Timestamp>,
 }
 
-impl Merged {
-    pub(super) fn new(set: &Set, several: &Several) -> Merged {
-        let run = |part: &super::Part| {
+impl MergedRuns {
+    pub(super) fn new(set: &ShardSet, several: &MergedValues) -> MergedRuns {
+        let run = |part: &super::ShardRun| {
             Some(JoinedRun {
                 run: part.record.id.clone(),
                 shard: part.shard()?,
@@ -68,7 +68,7 @@ impl Merged {
                 ended_at: part.ledger.ended_at,
             })
         };
-        Merged {
+        MergedRuns {
             shards: set.shards(),
             missing: set.missing(),
             missing_rows: set.input_rows().saturating_sub(set.file_rows()),
@@ -124,7 +124,7 @@ impl Merged {
 
 /// Users whom more than one run sent.
 #[derive(Debug, Default)]
-pub(super) struct Several {
+pub(super) struct MergedValues {
     pub(super) users: u64,
     pub(super) names: Vec<String>,
 }

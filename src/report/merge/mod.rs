@@ -15,7 +15,7 @@ mod rows;
 mod set;
 mod summary;
 
-pub use files::{Output, write};
-pub use merged::{JoinedRun, Merged};
+pub use files::{MergeOutput, write};
+pub use merged::{JoinedRun, MergedRuns};
 pub use rows::for_each_row;
-pub use set::{MergeError, Part, Set};
+pub use set::{MergeError, ShardRun, ShardSet};

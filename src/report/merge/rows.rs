@@ -3,32 +3,32 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::set::{Part, Set};
+use super::set::{ShardRun, ShardSet};
 use crate::plan::{PlanReader, PlanRow};
 use crate::report::pass::only_app;
 use crate::report::{ReportError, ReportRow, TenantNotes};
 
 /// Where a row stands in the input: which source, which line of it.
-type Place = (usize, u64);
+type RowPosition = (usize, u64);
 
 /// One part while its rows are read: each part has them in the input's order.
-struct Feed<'a> {
-    part: &'a Part,
+struct ShardRows<'a> {
+    part: &'a ShardRun,
     plan: PlanReader,
     head: Option<PlanRow>,
-    last: Place,
+    last: RowPosition,
     notes: TenantNotes,
 }
 
-impl<'a> Feed<'a> {
-    fn open(part: &'a Part) -> Result<Feed<'a>, ReportError> {
+impl<'a> ShardRows<'a> {
+    fn open(part: &'a ShardRun) -> Result<ShardRows<'a>, ReportError> {
         let plan = PlanReader::open(part.folder.dir(), &part.record.plan.sha256)?;
         let notes = TenantNotes::new(&part.record, &part.ledger);
-        Ok(Feed { part, plan, head: None, last: (0, 0), notes })
+        Ok(ShardRows { part, plan, head: None, last: (0, 0), notes })
     }
 
     /// Reads the next row, and tells its place; none at the end.
-    fn advance(&mut self) -> Result<Option<Place>, ReportError> {
+    fn advance(&mut self) -> Result<Option<RowPosition>, ReportError> {
         self.head = self.plan.next().transpose()?;
         let Some(row) = &self.head else { return Ok(None) };
         let sources = self.part.sharded().map(|sharded| sharded.sources.as_slice()).unwrap_or_default();
@@ -39,7 +39,7 @@ impl<'a> Feed<'a> {
 
 /// The place of a line such as `12`, or `users.csv:12` where there are several sources. It stands behind the last one:
 /// where a source is there twice, the name alone does not tell.
-fn place(line: &str, sources: &[String], last: Place) -> Place {
+fn place(line: &str, sources: &[String], last: RowPosition) -> RowPosition {
     let (name, number) = match line.rsplit_once(':') {
         Some((name, number)) if !sources.is_empty() => (Some(name), number),
         _ => (None, line),
@@ -58,15 +58,15 @@ fn place(line: &str, sources: &[String], last: Place) -> Place {
 /// # Errors
 /// When a plan or a journal can't be read, when a row of a file stands in two parts, and what `visit` fails with.
 pub fn for_each_row<E: From<ReportError>>(
-    set: &Set,
+    set: &ShardSet,
     mut visit: impl FnMut(&ReportRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut feeds = set.parts.iter().map(Feed::open).collect::<Result<Vec<_>, _>>()?;
+    let mut feeds = set.parts.iter().map(ShardRows::open).collect::<Result<Vec<_>, _>>()?;
     let mut next = BinaryHeap::new();
     for (at, feed) in feeds.iter_mut().enumerate() {
         next.extend(feed.advance()?.map(|place| Reverse((place, at))));
     }
-    let mut before: Option<(Place, usize)> = None;
+    let mut before: Option<(RowPosition, usize)> = None;
     while let Some(Reverse((place, at))) = next.pop() {
         let feed = &feeds[at];
         let Some(row) = &feed.head else { continue };
@@ -84,7 +84,7 @@ pub fn for_each_row<E: From<ReportError>>(
 }
 
 fn visit_row<E: From<ReportError>>(
-    feed: &Feed<'_>,
+    feed: &ShardRows<'_>,
     row: &PlanRow,
     visit: &mut impl FnMut(&ReportRow<'_>) -> Result<(), E>,
 ) -> Result<(), E> {

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::intake::{Shard, SourceDigest};
-use crate::journal::{Ledger, RunFolder, RunLock, RunRecord, Sharded};
+use crate::intake::{InputDigest, Shard};
+use crate::journal::{JournalIndex, RunFolder, RunLock, RunRecord, ShardRecord};
 use crate::outcome::{Accepted, Outcome};
 
 /// Folders can't be joined. Nothing was written.
@@ -87,7 +87,7 @@ pub enum MergeError {
 }
 
 /// One run of the set.
-pub struct Part {
+pub struct ShardRun {
     /// Its folder.
     pub folder: RunFolder,
     /// Nobody changes it meanwhile.
@@ -95,7 +95,7 @@ pub struct Part {
     /// What it is.
     pub record: RunRecord,
     /// What happened.
-    pub ledger: Ledger,
+    pub ledger: JournalIndex,
     /// SHA-256 of its manifest, in hex, with which its files were compared.
     pub manifest_sha256: String,
     /// What shows that its files were changed before that manifest was made.
@@ -103,11 +103,11 @@ pub struct Part {
 }
 
 /// Runs that belong together, in the order of their shards.
-pub struct Set {
-    pub(super) parts: Vec<Part>,
+pub struct ShardSet {
+    pub(super) parts: Vec<ShardRun>,
 }
 
-impl Set {
+impl ShardSet {
     /// Tells whether these runs are parts of one whole, by what they say of themselves.
     ///
     /// # Errors
@@ -141,12 +141,12 @@ impl Set {
     ///
     /// # Errors
     /// When a run has not ended, or all are there and do not make up the whole.
-    pub fn new(mut parts: Vec<Part>) -> Result<Set, MergeError> {
+    pub fn new(mut parts: Vec<ShardRun>) -> Result<ShardSet, MergeError> {
         if let Some(part) = parts.iter().find(|part| part.ledger.ended_at.is_none()) {
             return Err(MergeError::NotEnded { folder: part.folder.path().to_owned() });
         }
         parts.sort_by_key(|part| part.sharded().map(|sharded| sharded.shard));
-        let set = Set { parts };
+        let set = ShardSet { parts };
         let (found, rows) = (set.file_rows(), set.input_rows());
         match set.missing().is_empty() && found != rows || found > rows {
             true => Err(MergeError::NotWhole { shards: set.shards(), found, rows }),
@@ -167,7 +167,7 @@ impl Set {
 
     /// Rows of the input, those of missing shards among them; without those of selections.
     pub fn input_rows(&self) -> u64 {
-        self.parts.first().and_then(Part::sharded).map_or(0, |sharded| sharded.input_rows)
+        self.parts.first().and_then(ShardRun::sharded).map_or(0, |sharded| sharded.input_rows)
     }
 
     /// Rows of the input that are there.
@@ -181,7 +181,7 @@ impl Set {
     /// The words that all of them count as done: what one of them does not, is not done.
     pub fn accepted(&self) -> Accepted {
         let by_all = |outcome: &Outcome| {
-            let accepts = |part: &Part| part.record.settings.accept.words().any(|word| word == *outcome);
+            let accepts = |part: &ShardRun| part.record.settings.accept.words().any(|word| word == *outcome);
             self.parts.iter().all(accepts)
         };
         Outcome::ALL.into_iter().filter(by_all).collect()
@@ -193,12 +193,12 @@ impl Set {
     }
 
     fn first_shard(&self) -> Option<Shard> {
-        self.parts.first().and_then(Part::shard)
+        self.parts.first().and_then(ShardRun::shard)
     }
 }
 
-impl Part {
-    pub(super) fn sharded(&self) -> Option<&Sharded> {
+impl ShardRun {
+    pub(super) fn sharded(&self) -> Option<&ShardRecord> {
         self.record.decided.sharded.as_ref()
     }
 
@@ -210,14 +210,15 @@ impl Part {
 /// What two runs differ in that are parts of one whole; paths may, since machines may have the input at other places.
 fn difference(one: &RunRecord, other: &RunRecord) -> Option<String> {
     let inputs = |record: &RunRecord| -> Vec<(String, u64)> {
-        let digest = |input: &SourceDigest| (input.sha256.clone(), input.bytes);
+        let digest = |input: &InputDigest| (input.sha256.clone(), input.bytes);
         record.inputs.iter().map(digest).collect()
     };
     let sharded = |record: &RunRecord| record.decided.sharded.clone();
     let (a, b) = (sharded(one)?, sharded(other)?);
     let tenant = |record: &RunRecord| record.tenant_id.as_deref().map(str::to_lowercase);
-    let selected =
-        |sharded: &Sharded, inputs: usize| sharded.sources.iter().skip(inputs).cloned().collect::<Vec<_>>();
+    let selected = |sharded: &ShardRecord, inputs: usize| {
+        sharded.sources.iter().skip(inputs).cloned().collect::<Vec<_>>()
+    };
     let what = if inputs(one) != inputs(other) {
         "their input: the SHA-256 of its files".to_owned()
     } else if a.shard.of() != b.shard.of() {

@@ -2,22 +2,22 @@
 
 use jiff::Timestamp;
 
-use super::merged::Merged;
-use super::set::Set;
-use crate::event::Stop;
-use crate::journal::{Decided, FORMAT};
+use super::merged::MergedRuns;
+use super::set::ShardSet;
+use crate::event::StopReason;
+use crate::journal::{ApprovalDecision, FORMAT};
 use crate::report::summary::{millis_between, rate_between};
 use crate::report::tenants::ByTenant;
-use crate::report::{Stopped, Summary, Totals, apps, exit_code, tenants};
+use crate::report::{StopRecord, Summary, Totals, apps, exit_code, tenants};
 
-impl Set {
+impl ShardSet {
     /// The summary; none of an empty set. `id` is the joined report's own.
     pub(super) fn summary(
         &self,
         id: &str,
         totals: &Totals,
         by_tenant: Option<&ByTenant>,
-        merged: Merged,
+        merged: MergedRuns,
     ) -> Option<Summary> {
         let first = self.parts.first()?;
         let record = &first.record;
@@ -75,7 +75,7 @@ impl Set {
 
     /// What shows that files of any of them were changed.
     fn altered(&self) -> Vec<String> {
-        let of_one = |part: &super::Part| {
+        let of_one = |part: &super::ShardRun| {
             let run = part.record.id.clone();
             part.altered.iter().map(move |what| format!("run {run}: {what}")).collect::<Vec<_>>()
         };
@@ -83,23 +83,23 @@ impl Set {
     }
 
     /// The tenants of all runs.
-    pub(super) fn tenants(&self) -> Vec<tenants::Tenant> {
+    pub(super) fn tenants(&self) -> Vec<tenants::ReportTenant> {
         tenants::of_runs(self.parts.iter().map(|part| (&part.record, &part.ledger)))
     }
 
     /// Why the first of the runs that stopped early did.
-    fn stopped(&self) -> Option<Stopped> {
-        let stopped = |part: &super::Part| {
-            let why: Stop = part.ledger.stopped.clone()?;
+    fn stopped(&self) -> Option<StopRecord> {
+        let stopped = |part: &super::ShardRun| {
+            let why: StopReason = part.ledger.stopped.clone()?;
             let shard = part.shard()?;
-            Some(Stopped { sentence: format!("shard {shard}: {why}"), why })
+            Some(StopRecord { sentence: format!("shard {shard}: {why}"), why })
         };
         self.parts.iter().find_map(stopped)
     }
 
     /// When the first of them began to send; none where one was resumed, since a rate would then say nothing.
     fn began(&self) -> Option<Timestamp> {
-        let began = |part: &super::Part| match &part.ledger.began[..] {
+        let began = |part: &super::ShardRun| match &part.ledger.began[..] {
             [began] => Some(began.at),
             _ => None,
         };
@@ -108,8 +108,8 @@ impl Set {
     }
 
     /// What was decided for any of them.
-    fn decided(&self) -> Decided {
-        let mut all = Decided::default();
+    fn decided(&self) -> ApprovalDecision {
+        let mut all = ApprovalDecision::default();
         for decided in self.parts.iter().map(|part| &part.record.decided) {
             if all.selection.is_empty() {
                 all.selection.clone_from(&decided.selection);

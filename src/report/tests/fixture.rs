@@ -9,31 +9,36 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::digest::sha256_of;
-use crate::event::{Answered, Began, Event, Evidence, Order, Sent, Settled, Stop};
-use crate::journal::{FORMAT, Ledger, RunFolder, RunLock, RunRecord, fingerprint};
+use crate::event::{
+    AnswerEvidence, AnsweredEvent, BeganEvent, Event, SentEvent, SettledEvent, StopReason, TargetNo,
+};
+use crate::journal::{FORMAT, JournalIndex, RunFolder, RunLock, RunRecord, fingerprint};
 use crate::outcome::{Accepted, Outcome};
 use crate::report::{self, Summary};
 
 /// A row of the plan to be.
-pub(super) struct Line {
+pub(super) struct FixtureLine {
     pub(super) input: String,
     /// Its word and detail, where it is left out.
     pub(super) left_out: Option<(Outcome, String)>,
     pub(super) cells: Vec<String>,
 }
 
-impl Line {
-    pub(super) fn target(input: &str, cells: &[&str]) -> Line {
-        Line { input: input.to_owned(), left_out: None, cells: owned(cells) }
+impl FixtureLine {
+    pub(super) fn target(input: &str, cells: &[&str]) -> FixtureLine {
+        FixtureLine { input: input.to_owned(), left_out: None, cells: owned(cells) }
     }
 
-    pub(super) fn left_out(input: &str, outcome: Outcome, cells: &[&str]) -> Line {
-        Line { left_out: Some((outcome, format!("why {outcome}"))), ..Line::target(input, cells) }
+    pub(super) fn left_out(input: &str, outcome: Outcome, cells: &[&str]) -> FixtureLine {
+        FixtureLine {
+            left_out: Some((outcome, format!("why {outcome}"))),
+            ..FixtureLine::target(input, cells)
+        }
     }
 }
 
 /// A run folder and what is known of it.
-pub(super) struct Run {
+pub(super) struct FixtureRun {
     _dir: TempDir,
     _lock: RunLock,
     pub(super) folder: RunFolder,
@@ -51,10 +56,10 @@ pub(super) fn at(millis: i64) -> Timestamp {
     start + SignedDuration::from_millis(millis)
 }
 
-impl Run {
+impl FixtureRun {
     /// Writes `run.json` and `plan.csv`. Targets are sent in the reverse of the input's order, so that a mix-up of
     /// the two shows.
-    pub(super) fn new(columns: &[&str], lines: &[Line]) -> Run {
+    pub(super) fn new(columns: &[&str], lines: &[FixtureLine]) -> FixtureRun {
         let dir = tempfile::tempdir().unwrap();
         let (folder, lock) = RunFolder::create(dir.path(), at(0), "ab12cd34").unwrap();
         let targets = lines.iter().filter(|line| line.left_out.is_none()).count();
@@ -82,8 +87,8 @@ impl Run {
         plan.flush().unwrap();
         let record = record(&folder.plan(), columns, lines.len(), targets);
         fs::write(folder.file("run.json"), serde_json::to_vec(&record).unwrap()).unwrap();
-        let mut run = Run { _dir: dir, _lock: lock, folder, record, users, journal: String::new() };
-        run.log(&Event::Began(Began {
+        let mut run = FixtureRun { _dir: dir, _lock: lock, folder, record, users, journal: String::new() };
+        run.log(&Event::Began(BeganEvent {
             at: at(0),
             format: FORMAT,
             run: "ab12cd34".to_owned(),
@@ -99,7 +104,7 @@ impl Run {
         run
     }
 
-    pub(super) fn accept(mut self, words: &[Outcome]) -> Run {
+    pub(super) fn accept(mut self, words: &[Outcome]) -> FixtureRun {
         self.record.settings.accept = words.iter().copied().collect::<Accepted>();
         self
     }
@@ -113,12 +118,12 @@ impl Run {
         self.journal.push_str(text);
     }
 
-    fn order(&self, user: &str) -> Order {
-        self.users.iter().position(|known| known == user).unwrap() as Order + 1
+    fn order(&self, user: &str) -> TargetNo {
+        self.users.iter().position(|known| known == user).unwrap() as TargetNo + 1
     }
 
     pub(super) fn sent(&mut self, user: &str) {
-        let event = Event::Sent(Sent {
+        let event = Event::Sent(SentEvent {
             at: at(100),
             target: self.order(user),
             user: user.to_owned(),
@@ -130,7 +135,7 @@ impl Run {
     }
 
     pub(super) fn answered(&mut self, user: &str, outcome: Outcome) {
-        let event = Event::Answered(Answered {
+        let event = Event::Answered(AnsweredEvent {
             at: at(150),
             target: self.order(user),
             user: user.to_owned(),
@@ -144,7 +149,7 @@ impl Run {
     }
 
     pub(super) fn settled(&mut self, user: &str, outcome: Outcome, detail: &str) {
-        let event = Event::Settled(Box::new(Settled {
+        let event = Event::Settled(Box::new(SettledEvent {
             at: at(250),
             target: self.order(user),
             user: user.to_owned(),
@@ -158,7 +163,7 @@ impl Run {
         self.log(&event);
     }
 
-    pub(super) fn stopping(&mut self, why: Stop) {
+    pub(super) fn stopping(&mut self, why: StopReason) {
         self.log(&Event::Stopping { at: at(900), why, tenant: None });
     }
 
@@ -170,7 +175,7 @@ impl Run {
     pub(super) fn report(&self) -> Summary {
         fs::write(self.folder.journal(), &self.journal).unwrap();
         let users: Vec<u32> = self.users.iter().map(|user| fingerprint(user)).collect();
-        let ledger = Ledger::read(self.folder.dir(), &users, &self.record.plan.sha256).unwrap();
+        let ledger = JournalIndex::read(self.folder.dir(), &users, &self.record.plan.sha256).unwrap();
         report::write(&self.folder, &self.record, &ledger).unwrap()
     }
 
@@ -200,7 +205,7 @@ impl Run {
     }
 }
 
-fn evidence(outcome: Outcome, detail: &str) -> Evidence {
+fn evidence(outcome: Outcome, detail: &str) -> AnswerEvidence {
     let (http_status, error_code) = match outcome {
         Outcome::Revoked | Outcome::AcceptedNoEffect => (Some(200), None),
         Outcome::NotFound => (Some(404), Some("Request_ResourceNotFound")),
@@ -209,7 +214,7 @@ fn evidence(outcome: Outcome, detail: &str) -> Evidence {
         Outcome::Failed => (Some(503), Some("serviceNotAvailable")),
         _ => (None, None),
     };
-    Evidence {
+    AnswerEvidence {
         http_status,
         error_code: error_code.map(str::to_owned),
         detail: detail.to_owned(),

@@ -5,12 +5,12 @@ mod property;
 
 use std::fs;
 
-use fixture::{Line, Run};
+use fixture::{FixtureLine, FixtureRun};
 use serde_json::json;
 
 use super::summary_text;
 use crate::digest::sha256_of;
-use crate::event::Stop;
+use crate::event::StopReason;
 use crate::outcome::Outcome;
 
 const ANN: &str = "ann@contoso.com";
@@ -18,15 +18,15 @@ const BOB: &str = "bob@contoso.com";
 const EVE: &str = "eve@contoso.com";
 
 /// Three users, one duplicate and one row that is none; all targets revoked but `left`.
-fn mixed(left: &[(&str, Outcome)]) -> Run {
+fn mixed(left: &[(&str, Outcome)]) -> FixtureRun {
     let lines = [
-        Line::target(ANN, &[ANN, "=HYPERLINK(1)"]),
-        Line::target(BOB, &[BOB, "Sales"]),
-        Line::left_out(ANN, Outcome::Duplicate, &["ANN@contoso.com", "again"]),
-        Line::left_out("=cmd|x", Outcome::Invalid, &["=cmd|x", "+1"]),
-        Line::target(EVE, &[EVE, " lead, \"quoted\"\nsecond line "]),
+        FixtureLine::target(ANN, &[ANN, "=HYPERLINK(1)"]),
+        FixtureLine::target(BOB, &[BOB, "Sales"]),
+        FixtureLine::left_out(ANN, Outcome::Duplicate, &["ANN@contoso.com", "again"]),
+        FixtureLine::left_out("=cmd|x", Outcome::Invalid, &["=cmd|x", "+1"]),
+        FixtureLine::target(EVE, &[EVE, " lead, \"quoted\"\nsecond line "]),
     ];
-    let mut run = Run::new(&["upn", "note"], &lines);
+    let mut run = FixtureRun::new(&["upn", "note"], &lines);
     for user in [ANN, BOB, EVE] {
         run.sent(user);
         let outcome =
@@ -91,8 +91,8 @@ fn json_rows_are_typed_and_carry_the_server_marks() {
 
 #[test]
 fn lists_and_several_inputs_get_a_column_of_ids() {
-    let lines = [Line::target(ANN, &[]), Line::left_out("nobody", Outcome::Invalid, &[])];
-    let run = Run::new(&[], &lines);
+    let lines = [FixtureLine::target(ANN, &[]), FixtureLine::left_out("nobody", Outcome::Invalid, &[])];
+    let run = FixtureRun::new(&[], &lines);
     run.report();
     assert_eq!(run.text("remaining.csv"), "user_id\nann@contoso.com\nnobody\n");
     let mut run = mixed(&[(BOB, Outcome::Failed)]);
@@ -103,7 +103,7 @@ fn lists_and_several_inputs_get_a_column_of_ids() {
 
 #[test]
 fn a_finished_run_leaves_a_header_alone() {
-    let mut run = Run::new(&["upn"], &[Line::target(ANN, &[ANN])]);
+    let mut run = FixtureRun::new(&["upn"], &[FixtureLine::target(ANN, &[ANN])]);
     run.sent(ANN);
     run.settled(ANN, Outcome::Revoked, "");
     run.ended();
@@ -117,8 +117,8 @@ fn a_finished_run_leaves_a_header_alone() {
 
 #[test]
 fn a_killed_run_says_what_it_does_not_know() {
-    let lines = [ANN, BOB, EVE].map(|user| Line::target(user, &[]));
-    let mut run = Run::new(&[], &lines);
+    let lines = [ANN, BOB, EVE].map(|user| FixtureLine::target(user, &[]));
+    let mut run = FixtureRun::new(&[], &lines);
     run.sent(EVE);
     run.settled(EVE, Outcome::Revoked, "");
     run.sent(BOB);
@@ -144,7 +144,7 @@ fn accepted_words_count_as_done_and_are_never_green() {
 
 #[test]
 fn columns_with_taken_names_are_told_apart() {
-    let run = Run::new(&["Outcome", "x", "x"], &[Line::target(ANN, &["a", "b", "c"])]);
+    let run = FixtureRun::new(&["Outcome", "x", "x"], &[FixtureLine::target(ANN, &["a", "b", "c"])]);
     run.report();
     assert_eq!(run.csv("report.csv")[0][super::COLUMNS.len()..], ["Outcome (2)", "x", "x (2)"]);
     assert_eq!(run.objects()[0]["input_columns"], json!({ "Outcome": "a", "x": "b", "x (2)": "c" }));
@@ -154,12 +154,13 @@ fn columns_with_taken_names_are_told_apart() {
 #[test]
 fn nothing_acts_on_the_page() {
     let script = "<script>alert(1)</script>\u{1b}[31m\u{202e}";
-    let lines = [Line::left_out(script, Outcome::Invalid, &[script]), Line::target(ANN, &[ANN])];
-    let mut run = Run::new(&["upn"], &lines);
+    let lines =
+        [FixtureLine::left_out(script, Outcome::Invalid, &[script]), FixtureLine::target(ANN, &[ANN])];
+    let mut run = FixtureRun::new(&["upn"], &lines);
     run.record.case_id = Some(script.to_owned());
     run.record.inputs[0].name = script.to_owned();
     run.settled(ANN, Outcome::Rejected, script);
-    run.stopping(Stop::Halt { detail: script.to_owned() });
+    run.stopping(StopReason::Halt { detail: script.to_owned() });
     run.ended();
     let summary = run.report();
     let page = run.text("report.html");
@@ -174,7 +175,7 @@ fn nothing_acts_on_the_page() {
 #[test]
 fn a_stopped_run_says_why() {
     let mut run = mixed(&[(BOB, Outcome::Forbidden)]);
-    run.stopping(Stop::Halt { detail: "4 of 10 failed".to_owned() });
+    run.stopping(StopReason::Halt { detail: "4 of 10 failed".to_owned() });
     let summary = run.report();
     assert_eq!(summary.exit_code, 5);
     let read: serde_json::Value = serde_json::from_str(&run.text("summary.json")).unwrap();
@@ -203,8 +204,8 @@ fn a_drill_says_so_in_large_letters() {
 #[test]
 fn the_page_shows_the_first_rows_and_counts_the_rest() {
     let users: Vec<String> = (0..2_050).map(|number| format!("u{number}@contoso.com")).collect();
-    let lines: Vec<Line> = users.iter().map(|user| Line::target(user, &[])).collect();
-    let run = Run::new(&[], &lines);
+    let lines: Vec<FixtureLine> = users.iter().map(|user| FixtureLine::target(user, &[])).collect();
+    let run = FixtureRun::new(&[], &lines);
     run.report();
     let page = run.text("report.html");
     assert!(page.contains("u1999@") && !page.contains("u2000@"));
@@ -235,7 +236,7 @@ fn a_report_that_cannot_be_written_is_named() {
     run.report();
     fs::remove_file(run.folder.file("report.jsonl")).unwrap();
     fs::create_dir(run.folder.file("report.jsonl")).unwrap();
-    let ledger = crate::journal::Ledger::read(run.folder.dir(), &[], &run.record.plan.sha256).unwrap();
+    let ledger = crate::journal::JournalIndex::read(run.folder.dir(), &[], &run.record.plan.sha256).unwrap();
     let error = super::write(&run.folder, &run.record, &ledger).unwrap_err();
     assert!(error.to_string().contains("report.jsonl: "), "{error}");
     assert!(!run.folder.file("manifest.json").exists());

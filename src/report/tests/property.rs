@@ -2,12 +2,12 @@
 
 use proptest::prelude::*;
 
-use super::fixture::{Line, Run};
-use crate::outcome::{Accepted, Outcome, Standing};
+use super::fixture::{FixtureLine, FixtureRun};
+use crate::outcome::{Accepted, Outcome, OutcomeClass};
 
 /// How far a target came.
 #[derive(Clone, Copy, Debug)]
-enum Came {
+enum PropertyOutcome {
     Nowhere,
     Sent,
     Answered(Outcome),
@@ -15,53 +15,54 @@ enum Came {
 }
 
 #[derive(Clone, Debug)]
-enum Kind {
+enum PropertyKind {
     LeftOut(Outcome),
-    Target(Came),
+    Target(PropertyOutcome),
 }
 
 fn word(from: usize, to: usize) -> impl Strategy<Value = Outcome> {
     (from..to).prop_map(|place| Outcome::ALL[place])
 }
 
-fn kind() -> impl Strategy<Value = Kind> {
+fn kind() -> impl Strategy<Value = PropertyKind> {
     prop_oneof![
-        word(9, 13).prop_map(Kind::LeftOut),
-        Just(Kind::Target(Came::Nowhere)),
-        Just(Kind::Target(Came::Sent)),
-        word(1, 8).prop_map(|outcome| Kind::Target(Came::Answered(outcome))),
-        word(0, 8).prop_map(|outcome| Kind::Target(Came::Settled(outcome))),
+        word(9, 13).prop_map(PropertyKind::LeftOut),
+        Just(PropertyKind::Target(PropertyOutcome::Nowhere)),
+        Just(PropertyKind::Target(PropertyOutcome::Sent)),
+        word(1, 8).prop_map(|outcome| PropertyKind::Target(PropertyOutcome::Answered(outcome))),
+        word(0, 8).prop_map(|outcome| PropertyKind::Target(PropertyOutcome::Settled(outcome))),
     ]
 }
 
-impl Kind {
+impl PropertyKind {
     fn outcome(&self) -> Outcome {
         match self {
-            Kind::LeftOut(outcome) | Kind::Target(Came::Answered(outcome) | Came::Settled(outcome)) => {
+            PropertyKind::LeftOut(outcome)
+            | PropertyKind::Target(PropertyOutcome::Answered(outcome) | PropertyOutcome::Settled(outcome)) => {
                 *outcome
             }
-            Kind::Target(Came::Sent) => Outcome::InDoubt,
-            Kind::Target(Came::Nowhere) => Outcome::NotAttempted,
+            PropertyKind::Target(PropertyOutcome::Sent) => Outcome::InDoubt,
+            PropertyKind::Target(PropertyOutcome::Nowhere) => Outcome::NotAttempted,
         }
     }
 }
 
-fn run_of(rows: &[(Kind, String)]) -> Run {
+fn run_of(rows: &[(PropertyKind, String)]) -> FixtureRun {
     let user = |number: usize| format!("u{number}@contoso.com");
-    let line = |(number, (kind, cell)): (usize, &(Kind, String))| match kind {
-        Kind::LeftOut(outcome) => Line::left_out(&user(number), *outcome, &[cell]),
-        Kind::Target(_) => Line::target(&user(number), &[cell]),
+    let line = |(number, (kind, cell)): (usize, &(PropertyKind, String))| match kind {
+        PropertyKind::LeftOut(outcome) => FixtureLine::left_out(&user(number), *outcome, &[cell]),
+        PropertyKind::Target(_) => FixtureLine::target(&user(number), &[cell]),
     };
-    let lines: Vec<Line> = rows.iter().enumerate().map(line).collect();
-    let mut run = Run::new(&["note"], &lines);
+    let lines: Vec<FixtureLine> = rows.iter().enumerate().map(line).collect();
+    let mut run = FixtureRun::new(&["note"], &lines);
     for (number, (kind, _)) in rows.iter().enumerate() {
-        let Kind::Target(came) = kind else { continue };
-        if !matches!(came, Came::Nowhere) {
+        let PropertyKind::Target(came) = kind else { continue };
+        if !matches!(came, PropertyOutcome::Nowhere) {
             run.sent(&user(number));
         }
         match came {
-            Came::Answered(outcome) => run.answered(&user(number), *outcome),
-            Came::Settled(outcome) => run.settled(&user(number), *outcome, "said so"),
+            PropertyOutcome::Answered(outcome) => run.answered(&user(number), *outcome),
+            PropertyOutcome::Settled(outcome) => run.settled(&user(number), *outcome, "said so"),
             _ => {}
         }
     }
@@ -93,9 +94,9 @@ proptest! {
 
         prop_assert_eq!(summary.rows, rows.len() as u64);
         prop_assert_eq!(summary.outcomes.values().sum::<u64>(), summary.rows);
-        prop_assert_eq!(summary.done, count(Standing::Done));
-        prop_assert_eq!(summary.not_done, count(Standing::NotDone));
-        prop_assert_eq!(summary.left_out, count(Standing::LeftOut));
+        prop_assert_eq!(summary.done, count(OutcomeClass::Done));
+        prop_assert_eq!(summary.not_done, count(OutcomeClass::NotDone));
+        prop_assert_eq!(summary.left_out, count(OutcomeClass::LeftOut));
         let remaining: Vec<String> = run.csv("remaining.csv").into_iter().skip(1).map(|row| row[0].clone()).collect();
         let left: Vec<&str> = rows
             .iter()

@@ -3,7 +3,7 @@
 use super::*;
 
 /// What three users get where the batch as a whole gets this.
-async fn struck(rule: &str) -> (Vec<Reply>, u64) {
+async fn struck(rule: &str) -> (Vec<UserReply>, u64) {
     let line = Line::new(&format!("[[fault]]\nendpoint = 'batch'\n{rule}")).await;
     let replies = line.revoke(&named(&users(3))).await;
     assert!(!replies.iter().any(is_done), "{rule}");
@@ -82,7 +82,11 @@ async fn a_portals_page_is_nobodys_success() {
     ] {
         let (replies, _) = struck(rule).await;
         for reply in &replies {
-            assert_eq!(lost(reply), (Loss::Broken, format!("in a batch of 3: {said}").as_str()), "{rule}");
+            assert_eq!(
+                lost(reply),
+                (LossKind::Broken, format!("in a batch of 3: {said}").as_str()),
+                "{rule}"
+            );
         }
     }
 }

@@ -6,9 +6,9 @@ use super::*;
 async fn a_part_whose_answer_is_missing_is_in_doubt() {
     let line = Line::new("[batch]\nlose_parts = 1").await;
     let replies = line.revoke(&named(&users(20))).await;
-    let missing: Vec<&Reply> = replies.iter().filter(|reply| !is_done(reply)).collect();
+    let missing: Vec<&UserReply> = replies.iter().filter(|reply| !is_done(reply)).collect();
     assert_eq!(missing.len(), 1);
-    assert_eq!(lost(missing[0]), (Loss::Broken, "in a batch of 20: no answer"));
+    assert_eq!(lost(missing[0]), (LossKind::Broken, "in a batch of 20: no answer"));
     assert_eq!(line.simulator.stats().effects, 20, "it was carried out");
 }
 
@@ -17,7 +17,11 @@ async fn a_part_that_is_contradicted_is_in_doubt() {
     let line = Line::new("unknown = ['gone-*']\n[batch]\ncontradict_parts = 2").await;
     for user in ["ann@x.com", "gone-1@x.com"] {
         let replies = line.revoke(&[user]).await;
-        assert_eq!(lost(&replies[0]), (Loss::Broken, "in a batch of 1: two answers that differ"), "{user}");
+        assert_eq!(
+            lost(&replies[0]),
+            (LossKind::Broken, "in a batch of 1: two answers that differ"),
+            "{user}"
+        );
     }
     assert!(is_done(&line.revoke(&["ann@x.com"]).await[0]), "the next try settles it");
 }
@@ -38,9 +42,9 @@ async fn parts_of_which_the_gateway_knows_nothing_are_for_another_try() {
 #[tokio::test]
 async fn a_batch_without_an_answer_is_in_doubt_as_a_whole() {
     for (fault, how, carried_out) in [
-        ("reset-before", Loss::Broken, 0),
-        ("reset-after", Loss::Broken, 3),
-        ("truncated-success", Loss::Broken, 3),
+        ("reset-before", LossKind::Broken, 0),
+        ("reset-after", LossKind::Broken, 3),
+        ("truncated-success", LossKind::Broken, 3),
     ] {
         let line = Line::new(&format!("[[fault]]\nendpoint = 'batch'\nanswer = '{fault}'\ntimes = 1")).await;
         for reply in line.revoke(&named(&users(3))).await {
@@ -60,7 +64,7 @@ async fn a_batch_whose_answer_does_not_come_in_time_is_in_doubt() {
         let line = Line::impatient(&config, Duration::from_millis(300)).await;
         for reply in line.revoke(&named(&users(2))).await {
             let (how, detail) = lost(&reply);
-            assert_eq!(how, Loss::TimedOut, "{fault}: {detail}");
+            assert_eq!(how, LossKind::TimedOut, "{fault}: {detail}");
             assert!(detail.starts_with("in a batch of 2: "), "{fault}: {detail}");
         }
         assert_eq!(line.simulator.stats().effects, 2, "{fault}");
@@ -76,7 +80,7 @@ async fn where_nobody_listens_nothing_was_sent() {
     let graph = graph(&format!("http://{address}"), Duration::from_secs(5)).await;
     for reply in revoke(&graph, &["ann@x.com", "bea@x.com"]).await {
         let (how, detail) = lost(&reply);
-        assert_eq!(how, Loss::NotSent);
+        assert_eq!(how, LossKind::NotSent);
         assert!(!detail.contains("batch"), "nothing of it is in doubt: {detail}");
     }
 }

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use entra_revoke::dispatch::{Verdict, verdict};
-use entra_revoke::graph::{Answer, Graph, HttpGraph, Loss, Reply, Request, Response};
+use entra_revoke::graph::{BatchAnswer, BatchRequest, Graph, HttpGraph, HttpResponse, LossKind, UserReply};
 use entra_revoke::http::{HttpClients, HttpOptions};
-use entra_revoke::identity::{Offer, Sources, Tokens};
+use entra_revoke::identity::{CredentialConfig, CredentialSources, Tokens};
 use entra_revoke::simulator::{Config, Simulator};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ impl Line {
         Line { graph: graph(&line.simulator.url(), timeout).await, ..line }
     }
 
-    async fn revoke(&self, users: &[&str]) -> Vec<Reply> {
+    async fn revoke(&self, users: &[&str]) -> Vec<UserReply> {
         revoke(&self.graph, users).await
     }
 
@@ -53,20 +53,20 @@ impl Line {
 async fn graph(url: &str, timeout: Duration) -> HttpGraph {
     let options = HttpOptions { timeout, ca_cert: None, connect_to: Vec::new(), plain_http: true };
     let clients = HttpClients::new(&options).unwrap();
-    let offer = Offer {
+    let offer = CredentialConfig {
         authority: url.parse().unwrap(),
         scope: format!("{url}/.default"),
         tenant: None,
         client_id: None,
-        sources: Sources { auth: Some("token".parse().unwrap()), ..Sources::default() },
+        sources: CredentialSources { auth: Some("token".parse().unwrap()), ..CredentialSources::default() },
     };
     let variables = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| TOKEN.to_owned());
     let signed = Tokens::sign_in(offer.candidates(&variables).unwrap(), clients.clone()).await.unwrap();
     HttpGraph::new(clients, url, Arc::new(signed.tokens))
 }
 
-fn requests(users: &[&str]) -> Vec<Request> {
-    let request = |user: &&str| Request {
+fn requests(users: &[&str]) -> Vec<BatchRequest> {
+    let request = |user: &&str| BatchRequest {
         user: user.parse().unwrap(),
         client_request_id: Uuid::new_v4(),
         new_connection: false,
@@ -75,13 +75,13 @@ fn requests(users: &[&str]) -> Vec<Request> {
 }
 
 /// Sends these users in one batch; what became of each.
-async fn revoke(graph: &HttpGraph, users: &[&str]) -> Vec<Reply> {
+async fn revoke(graph: &HttpGraph, users: &[&str]) -> Vec<UserReply> {
     send(graph, requests(users)).await
 }
 
-async fn send(graph: &HttpGraph, requests: Vec<Request>) -> Vec<Reply> {
+async fn send(graph: &HttpGraph, requests: Vec<BatchRequest>) -> Vec<UserReply> {
     let count = requests.len();
-    let answers: Vec<Answer> = graph.revoke_batch(requests).await;
+    let answers: Vec<BatchAnswer> = graph.revoke_batch(requests).await;
     assert_eq!(answers.len(), count, "one for each");
     assert!(answers.iter().all(|answer| answer.token == 1));
     assert!(!format!("{answers:?}").contains("CANARY"), "a secret shows: {answers:?}");
@@ -97,37 +97,37 @@ fn named(users: &[String]) -> Vec<&str> {
     users.iter().map(String::as_str).collect()
 }
 
-fn is_done(reply: &Reply) -> bool {
+fn is_done(reply: &UserReply) -> bool {
     verdict(reply) == Verdict::Done
 }
 
 #[track_caller]
-fn response(reply: &Reply) -> &Response {
+fn response(reply: &UserReply) -> &HttpResponse {
     match reply {
-        Reply::Response(response) => response,
+        UserReply::Response(response) => response,
         other => panic!("no response: {other:?}"),
     }
 }
 
 #[track_caller]
-fn unbatched(reply: &Reply) -> &Response {
+fn unbatched(reply: &UserReply) -> &HttpResponse {
     match reply {
-        Reply::Unbatched(response) => response,
+        UserReply::Unbatched(response) => response,
         other => panic!("not refused as a whole: {other:?}"),
     }
 }
 
 /// How it was lost, and what is said of it.
 #[track_caller]
-fn lost(reply: &Reply) -> (Loss, &str) {
+fn lost(reply: &UserReply) -> (LossKind, &str) {
     match reply {
-        Reply::Lost(lost) => (lost.how, &lost.detail),
+        UserReply::Lost(lost) => (lost.how, &lost.detail),
         other => panic!("not lost: {other:?}"),
     }
 }
 
 /// The statuses of replies that all are responses.
 #[track_caller]
-fn statuses(replies: &[Reply]) -> Vec<u16> {
+fn statuses(replies: &[UserReply]) -> Vec<u16> {
     replies.iter().map(|reply| response(reply).status).collect()
 }

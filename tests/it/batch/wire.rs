@@ -11,8 +11,8 @@ const OTHER: &str = "22222222-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
 /// Users sent to a server that always answers so.
 async fn against(
     answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static,
-    requests: Vec<Vec<Request>>,
-) -> (Vec<Vec<Reply>>, Vec<Seen>) {
+    requests: Vec<Vec<BatchRequest>>,
+) -> (Vec<Vec<UserReply>>, Vec<Seen>) {
     let (root, seen) = serve_seen(answer);
     let graph = graph(&root, Duration::from_secs(20)).await;
     let mut replies = Vec::new();
@@ -97,7 +97,7 @@ async fn the_answer_to_another_batch_is_none() {
     .await;
     for reply in &replies[0] {
         let said = "in a batch of 2: the connection gave the answer to another request";
-        assert_eq!(lost(reply), (Loss::Broken, said));
+        assert_eq!(lost(reply), (LossKind::Broken, said));
     }
 }
 
@@ -116,7 +116,7 @@ async fn answers_that_changed_places_are_none() {
     };
     let (replies, _) = against(swapped, vec![requests(&["ann@x.com", "bea@x.com", "cid@x.com"])]).await;
     for reply in &replies[0][..2] {
-        assert_eq!(lost(reply), (Loss::Broken, "in a batch of 3: the answer to another request"));
+        assert_eq!(lost(reply), (LossKind::Broken, "in a batch of 3: the answer to another request"));
     }
     assert!(is_done(&replies[0][2]));
 }
@@ -149,7 +149,7 @@ async fn long_answers_are_read_and_endless_ones_are_not() {
     assert!(replies[0].iter().all(is_done), "90 KiB a part");
     let (replies, _) = against(padded(120 << 10), vec![requests(&named(&all))]).await;
     for reply in &replies[0] {
-        assert_eq!(lost(reply), (Loss::Broken, "in a batch of 20: status 200, then half an answer"));
+        assert_eq!(lost(reply), (LossKind::Broken, "in a batch of 20: status 200, then half an answer"));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use entra_revoke::intake::{Options, Row, Sheets, Source, Verdict, open};
+use entra_revoke::intake::{InputRow, InputSource, IntakeOptions, RowStatus, SheetChoice, open};
 
 use super::sent;
 use super::workbook::{Sheet, parts, row, rows, single, workbook, zipped};
@@ -18,17 +18,17 @@ fn run(bytes: &[u8], args: &[&str]) -> (TestContext, CommandResult, Vec<String>)
 }
 
 /// Reads a workbook without sending anybody.
-fn read(bytes: &[u8], options: &Options) -> Result<(Vec<String>, Vec<Row>), String> {
+fn read(bytes: &[u8], options: &IntakeOptions) -> Result<(Vec<String>, Vec<InputRow>), String> {
     let dir = tempfile::tempdir().unwrap();
     let path: PathBuf = dir.path().join("users.xlsx");
     std::fs::write(&path, bytes).unwrap();
-    let mut intake = open(&[Source::File(path)], options).map_err(|error| error.to_string())?;
+    let mut intake = open(&[InputSource::File(path)], options).map_err(|error| error.to_string())?;
     let rows = intake.by_ref().collect::<Result<_, _>>().map_err(|error| error.to_string())?;
     Ok((intake.notices().to_vec(), rows))
 }
 
 fn ids(bytes: &[u8]) -> Vec<String> {
-    read(bytes, &Options::default()).unwrap().1.into_iter().map(|row| row.id).collect()
+    read(bytes, &IntakeOptions::default()).unwrap().1.into_iter().map(|row| row.id).collect()
 }
 
 fn ids_of(xml: &str) -> Vec<String> {
@@ -36,7 +36,7 @@ fn ids_of(xml: &str) -> Vec<String> {
 }
 
 fn refusal(bytes: &[u8]) -> String {
-    read(bytes, &Options::default()).err().unwrap_or_default()
+    read(bytes, &IntakeOptions::default()).err().unwrap_or_default()
 }
 
 #[test]
@@ -104,10 +104,10 @@ fn a_formula_for_several_cells_loses_none_of_their_rows() {
         row(2, "", &["<c><f t=\"array\" ref=\"A2:A5\">X2:X5</f></c>", "Ann"]),
         row(4, "", &["", "Cy"]),
     );
-    let (_, rows) = read(&single(xml), &Options::default()).unwrap();
+    let (_, rows) = read(&single(xml), &IntakeOptions::default()).unwrap();
     assert_eq!(rows.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3, 4, 5]);
     assert!(
-        rows.iter().all(|row| matches!(&row.verdict, Verdict::Unreadable(why) if why.contains("formula")))
+        rows.iter().all(|row| matches!(&row.verdict, RowStatus::Unreadable(why) if why.contains("formula")))
     );
 }
 
@@ -255,8 +255,8 @@ fn all_sheets_can_be_read_and_what_they_hold_is_known() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("list.xlsx");
     std::fs::write(&path, bytes).unwrap();
-    let options = Options { sheets: Sheets::All, ..Options::default() };
-    let mut intake = open(&[Source::File(path)], &options).unwrap();
+    let options = IntakeOptions { sheets: SheetChoice::All, ..IntakeOptions::default() };
+    let mut intake = open(&[InputSource::File(path)], &options).unwrap();
     let ids: Vec<String> = intake.by_ref().map(|row| row.unwrap().id).collect();
     assert_eq!(ids, ["cy@contoso.example", "bg@contoso.example", "=X2"]);
     let sheets: Vec<_> = intake

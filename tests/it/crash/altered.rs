@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use entra_revoke::journal::{Ledger, RunFolder, RunRecord, fingerprint};
+use entra_revoke::journal::{JournalIndex, RunFolder, RunRecord, fingerprint};
 use serde_json::Value;
 
 use crate::crash::help::{end, report, resume, start_run, until, users};
@@ -72,7 +72,7 @@ fn one_damaged_bit_in_the_first_line_does_not_lock_the_folder() {
         let mut bad = good.clone();
         bad[bit / 8] ^= 1 << (bit % 8);
         std::fs::write(&journal, &bad).unwrap();
-        let mut ledger = Ledger::read(folder_handle.dir(), &marks, &record.plan.sha256)
+        let mut ledger = JournalIndex::read(folder_handle.dir(), &marks, &record.plan.sha256)
             .unwrap_or_else(|error| panic!("bit {bit}: {error}"));
         ledger.check_run(&record.id).unwrap_or_else(|error| panic!("bit {bit}: {error}"));
         let revoked = (1..=USERS as u32).filter(|order| ledger.outcome(*order).word() == "revoked").count();

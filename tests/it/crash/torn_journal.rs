@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use entra_revoke::event::Order;
-use entra_revoke::journal::{FORMAT, Ledger, RunFolder, RunRecord, fingerprint};
+use entra_revoke::event::TargetNo;
+use entra_revoke::journal::{FORMAT, JournalIndex, RunFolder, RunRecord, fingerprint};
 use entra_revoke::outcome::{Accepted, Outcome};
 use entra_revoke::plan::PlanReader;
 use serde_json::Value;
@@ -55,10 +55,10 @@ impl Reader {
 
     /// Who is done, and who is left.
     fn known(&self) -> (BTreeSet<String>, Vec<String>) {
-        let ledger = Ledger::read(self.folder.dir(), &self.marks, &self.plan_sha256).unwrap();
-        let user = |order: Order| self.users[order as usize - 1].clone();
-        let standing = |order: &Order| ledger.standing(*order).unwrap().outcome;
-        let done = (1..=self.users.len() as Order).filter(|order| standing(order) == Outcome::Revoked);
+        let ledger = JournalIndex::read(self.folder.dir(), &self.marks, &self.plan_sha256).unwrap();
+        let user = |order: TargetNo| self.users[order as usize - 1].clone();
+        let standing = |order: &TargetNo| ledger.standing(*order).unwrap().outcome;
+        let done = (1..=self.users.len() as TargetNo).filter(|order| standing(order) == Outcome::Revoked);
         (done.map(user).collect(), ledger.outstanding(&Accepted::default()).map(user).collect())
     }
 

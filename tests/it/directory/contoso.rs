@@ -1,6 +1,6 @@
 //! A small tenant in which names are easily taken for one another.
 
-use entra_revoke::directory::{DirectoryError, Person, Resolved};
+use entra_revoke::directory::{DirectoryError, DirectoryUser, ResolvedId};
 use entra_revoke::simulator::Stats;
 
 use crate::selecting::desk::Desk;
@@ -49,13 +49,13 @@ pub(super) fn desk() -> Desk {
 }
 
 impl Desk {
-    pub(crate) fn try_resolve(&self, ids: &[&str]) -> Result<Vec<Resolved>, DirectoryError> {
+    pub(crate) fn try_resolve(&self, ids: &[&str]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let ids: Vec<_> = ids.iter().map(|id| id.parse().unwrap()).collect();
         self.wait(self.directory.resolve(&ids))
     }
 
     #[track_caller]
-    pub(crate) fn resolve(&self, ids: &[&str]) -> Vec<Resolved> {
+    pub(crate) fn resolve(&self, ids: &[&str]) -> Vec<ResolvedId> {
         self.try_resolve(ids).unwrap()
     }
 
@@ -63,8 +63,8 @@ impl Desk {
     #[track_caller]
     pub(crate) fn find(&self, name: &str) -> String {
         match self.wait(self.directory.find(&[name.to_owned()])).unwrap().remove(0) {
-            Resolved::Person(person) => person.upn.unwrap().split('@').next().unwrap().to_owned(),
-            Resolved::Ambiguous(names) => format!("ambiguous: {}", names.join(", ")),
+            ResolvedId::Person(person) => person.upn.unwrap().split('@').next().unwrap().to_owned(),
+            ResolvedId::Ambiguous(names) => format!("ambiguous: {}", names.join(", ")),
             other => format!("{other:?}"),
         }
     }
@@ -75,9 +75,9 @@ impl Desk {
 }
 
 #[track_caller]
-pub(super) fn person(resolved: &Resolved) -> &Person {
+pub(super) fn person(resolved: &ResolvedId) -> &DirectoryUser {
     match resolved {
-        Resolved::Person(person) => person,
+        ResolvedId::Person(person) => person,
         other => panic!("{other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-use entra_revoke::directory::Resolved;
+use entra_revoke::directory::ResolvedId;
 
 use crate::directory::contoso::{ANN, GONE, NOBODY, desk};
 
@@ -51,6 +51,6 @@ fn many_names_come_back_in_their_order() {
     let names: Vec<String> = ["ann", "nobody", "ANN", "eve@partner.example"].map(str::to_owned).into();
     let found = desk.wait(desk.directory.find(&names)).unwrap();
     assert_eq!(found[0], found[2]);
-    assert_eq!(found[1], Resolved::Missing);
-    assert!(matches!(&found[3], Resolved::Person(person) if person.guest == Some(true)));
+    assert_eq!(found[1], ResolvedId::Missing);
+    assert!(matches!(&found[3], ResolvedId::Person(person) if person.guest == Some(true)));
 }

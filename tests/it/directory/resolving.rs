@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use entra_revoke::directory::{Resolved, UserReads};
+use entra_revoke::directory::{ResolvedId, UserReadScope};
 use entra_revoke::simulator::TokenKind;
 
 use crate::directory::contoso::{ANN, GONE, NOBODY, READS, TENANT, desk, person};
@@ -28,9 +28,9 @@ fn ids_and_names_of_every_kind_are_known() {
     assert_eq!((neil.guest, neil.enabled, neil.synced), (Some(false), Some(false), Some(false)));
     assert_eq!(person(&found[3]).guest, Some(true));
     assert_eq!(person(&found[4]).upn.as_deref(), Some("$pecial@contoso.example"));
-    assert_eq!(found[5..7], [Resolved::Missing, Resolved::Missing]);
-    assert_eq!(found[7], Resolved::Deleted(Some(GONE.parse().unwrap())));
-    assert_eq!(found[8], Resolved::Missing, "a mail address is no key");
+    assert_eq!(found[5..7], [ResolvedId::Missing, ResolvedId::Missing]);
+    assert_eq!(found[7], ResolvedId::Deleted(Some(GONE.parse().unwrap())));
+    assert_eq!(found[8], ResolvedId::Missing, "a mail address is no key");
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn hundreds_cost_little_and_are_there_at_once() {
     let began = Instant::now();
     let found = desk.resolve(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert!(found.iter().all(|one| matches!(one, Resolved::Person(_))));
+    assert!(found.iter().all(|one| matches!(one, ResolvedId::Person(_))));
     assert!(desk.stats().resource_units - units <= 42, "{}", desk.stats().resource_units - units);
     assert!(desk.stats().requests - requests <= 3, "{}", desk.stats().requests - requests);
 }
@@ -68,11 +68,11 @@ fn hundreds_cost_little_and_are_there_at_once() {
 fn with_basic_profiles_states_are_not_known() {
     let basic = format!("[token]\nroles = ['User.RevokeSessions.All', 'User.ReadBasic.All']\n{TENANT}");
     let desk = Desk::telling(&basic, TokenKind::App);
-    assert_eq!(desk.directory.user_reads(), UserReads::Basic);
+    assert_eq!(desk.directory.user_reads(), UserReadScope::Basic);
     let found = desk.resolve(&[ANN, "bob@contoso.example", NOBODY]);
     let ann = person(&found[0]);
     assert_eq!((ann.name.as_deref(), ann.guest, ann.enabled), (Some("Ann O'Brien"), None, None));
-    assert_eq!(found[2], Resolved::Missing);
+    assert_eq!(found[2], ResolvedId::Missing);
 }
 
 #[test]

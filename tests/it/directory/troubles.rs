@@ -1,6 +1,6 @@
 use crate::directory::contoso::{ANN, NOBODY, READS, TENANT, person};
 use crate::selecting::desk::Desk;
-use entra_revoke::directory::Resolved;
+use entra_revoke::directory::ResolvedId;
 
 /// So many users, of whom the last does not exist.
 fn everybody(desk: &Desk) {
@@ -9,8 +9,8 @@ fn everybody(desk: &Desk) {
     asked.push(NOBODY);
     let found = desk.resolve(&asked);
     let last = found.len() - 1;
-    assert!(found[..last].iter().all(|one| matches!(one, Resolved::Person(_))), "somebody is missing");
-    assert_eq!(found[last], Resolved::Missing);
+    assert!(found[..last].iter().all(|one| matches!(one, ResolvedId::Person(_))), "somebody is missing");
+    assert_eq!(found[last], ResolvedId::Missing);
 }
 
 fn generated(more: &str) -> Desk {

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::ctx::{CommandResult, TestContext};
-use entra_revoke::intake::{self, Options, Source};
-use entra_revoke::plan::{Draft, Gathered, Listed, Signed, Wishes};
+use entra_revoke::intake::{self, InputSource, IntakeOptions};
+use entra_revoke::plan::{Draft, InputRows, ListEntry, Operator, PlanOptions};
 use proptest::prelude::*;
 
 const BOSS: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -218,20 +218,20 @@ proptest! {
         exclude in prop::collection::vec(listed(), 0..2),
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let list = |name: &str, people: &[Person]| -> Vec<Listed> {
-            if people.is_empty() { Vec::new() } else { vec![Listed::read(&table(dir.path(), name, people), false)] }
+        let list = |name: &str, people: &[Person]| -> Vec<ListEntry> {
+            if people.is_empty() { Vec::new() } else { vec![ListEntry::read(&table(dir.path(), name, people), false)] }
         };
-        let wishes = Wishes {
+        let wishes = PlanOptions {
             protect: list("protect.csv", &protect),
             exclude: list("exclude.csv", &exclude),
-            ..Wishes::default()
+            ..PlanOptions::default()
         };
         let input = table(dir.path(), "users.csv", &rows);
-        let intake = intake::open(&[Source::File(input.into())], &Options::default()).unwrap();
+        let intake = intake::open(&[InputSource::File(input.into())], &IntakeOptions::default()).unwrap();
         let listed: Vec<Person> = protect.iter().chain(&exclude).copied().collect();
         let safe = connected(&rows, &listed);
-        let gathered = Gathered::read(intake).unwrap();
-        let signed = Signed::default();
+        let gathered = InputRows::read(intake).unwrap();
+        let signed = Operator::default();
         let draft = Draft::compose(gathered, &wishes, &signed, None);
         let draft = tokio::runtime::Runtime::new().unwrap().block_on(draft);
         if let Ok(draft) = draft {

@@ -1,10 +1,10 @@
 //! Random lists in every format, dialect and encoding: each id that stands in a cell of one is either never sent, or the run
-//! stops. To add a format, add a variant to [`Format`]; to add an oddity, one to [`Oddity`].
+//! stops. To add a format, add a variant to [`Format`]; to add an oddity, one to [`ShiftOddity`].
 
 use std::collections::BTreeSet;
 
-use entra_revoke::intake::{self, Options, Source};
-use entra_revoke::plan::{Draft, Gathered, Listed, Signed, Wishes};
+use entra_revoke::intake::{self, InputSource, IntakeOptions};
+use entra_revoke::plan::{Draft, InputRows, ListEntry, Operator, PlanOptions};
 use proptest::prelude::*;
 
 use super::workbook::{FORMULA, Sheet, workbook};
@@ -325,14 +325,15 @@ fn sent(list: &[u8], exclude: bool) -> Option<BTreeSet<u8>> {
     let (path, users) = (dir.path().join("list"), dir.path().join("users.csv"));
     std::fs::write(&path, list).unwrap();
     std::fs::write(&users, input()).unwrap();
-    let entry = vec![Listed::read(&path.display().to_string(), false)];
+    let entry = vec![ListEntry::read(&path.display().to_string(), false)];
     let wishes = match exclude {
-        true => Wishes { exclude: entry, ..Wishes::default() },
-        false => Wishes { protect: entry, ..Wishes::default() },
+        true => PlanOptions { exclude: entry, ..PlanOptions::default() },
+        false => PlanOptions { protect: entry, ..PlanOptions::default() },
     };
     let gathered =
-        Gathered::read(intake::open(&[Source::File(users)], &Options::default()).unwrap()).unwrap();
-    let signed = Signed::default();
+        InputRows::read(intake::open(&[InputSource::File(users)], &IntakeOptions::default()).unwrap())
+            .unwrap();
+    let signed = Operator::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let draft = runtime.block_on(Draft::compose(gathered, &wishes, &signed, None)).ok()?;
     let mut sent = BTreeSet::new();

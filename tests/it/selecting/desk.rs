@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use entra_revoke::directory::{Directory, DirectoryError, People, Person, Selector};
+use entra_revoke::directory::{Directory, DirectoryError, DirectoryUser, Selector, UserSelection};
 use entra_revoke::http::{HttpClients, HttpOptions};
-use entra_revoke::identity::{Offer, Sources, Tokens};
+use entra_revoke::identity::{CredentialConfig, CredentialSources, Tokens};
 use entra_revoke::simulator::{Config, Simulator, TokenKind};
 
 /// An obvious fake.
@@ -76,7 +76,10 @@ impl Desk {
     }
 
     /// All whom a selector names, as they came, and what it was read as.
-    pub(crate) fn read(&self, selector: &Selector) -> Result<(People, Vec<Person>), DirectoryError> {
+    pub(crate) fn read(
+        &self,
+        selector: &Selector,
+    ) -> Result<(UserSelection, Vec<DirectoryUser>), DirectoryError> {
         self.wait(async {
             let mut people = self.directory.people(selector).await?;
             let mut all = Vec::new();
@@ -107,7 +110,7 @@ impl Desk {
     }
 }
 
-fn name(person: &Person) -> String {
+fn name(person: &DirectoryUser) -> String {
     match &person.upn {
         Some(upn) => upn.split('@').next().unwrap().to_owned(),
         None => person.id.to_string(),
@@ -134,12 +137,12 @@ async fn sign_in_with(url: &str, auth: &str, variables: &dyn Fn(&str) -> Option<
         plain_http: true,
     };
     let clients = HttpClients::new(&options).unwrap();
-    let offer = Offer {
+    let offer = CredentialConfig {
         authority: url.parse().unwrap(),
         scope: format!("{url}/.default"),
         tenant: Some("contoso.example".to_owned()),
         client_id: Some("11111111-2222-4333-8444-555555555555".to_owned()),
-        sources: Sources { auth: Some(auth.parse().unwrap()), ..Sources::default() },
+        sources: CredentialSources { auth: Some(auth.parse().unwrap()), ..CredentialSources::default() },
     };
     let signed = Tokens::sign_in(offer.candidates(variables).unwrap(), clients.clone()).await.unwrap();
     let claims = signed.tokens.current().claims().clone();

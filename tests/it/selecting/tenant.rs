@@ -1,6 +1,6 @@
 //! The tenant, its users' number, the operator and the app's owners.
 
-use entra_revoke::directory::{DirectoryError, Selector, UserReads};
+use entra_revoke::directory::{DirectoryError, Selector, UserReadScope};
 use entra_revoke::simulator::TokenKind;
 
 use crate::selecting::desk::{ALL, Desk, group, only};
@@ -75,7 +75,7 @@ fn owners_are_users_of_both_objects_and_an_unknown_app_is_an_error() {
 fn basic_profiles_are_enough_to_select_by() {
     let basic = only(&["User.RevokeSessions.All", "User.ReadBasic.All", "GroupMember.Read.All"]);
     let desk = Desk::telling(&format!("{basic}{TENANT}"), TokenKind::App);
-    assert_eq!(desk.directory.user_reads(), UserReads::Basic);
+    assert_eq!(desk.directory.user_reads(), UserReadScope::Basic);
     for selector in [group("Crew"), Selector::Filter("displayName eq 'bo'".to_owned())] {
         let (_, all) = desk.read(&selector).unwrap();
         assert_eq!(all.len(), 1, "{selector}");

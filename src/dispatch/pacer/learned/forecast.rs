@@ -5,18 +5,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::window::windows;
-use super::{Kind, LONG, Learned, Phase};
+use super::{LONG, Phase, RateEstimator, RateKind};
 
 /// Users a second on the wire before any was answered.
 const ON_THE_WIRE: f64 = 100.0;
 
-impl Learned {
+impl RateEstimator {
     /// Time until so many more have left.
     pub(in crate::dispatch::pacer) fn forecast(&self, users: u64, now: Instant) -> Duration {
         match &self.phase {
             Phase::Unmet(bucket) => {
                 let by_wire = Duration::from_secs_f64(users as f64 / self.speed());
-                if self.pace.kind == Kind::Gate {
+                if self.pace.kind == RateKind::Gate {
                     return Duration::ZERO;
                 }
                 let beyond = (users as f64 - bucket.level_at(now)).max(0.0);

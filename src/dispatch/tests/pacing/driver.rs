@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::model::{Answer, Limiter, Running};
-use crate::dispatch::{Departure, Pace, Pacer, Permit};
+use crate::dispatch::{Pacer, PacerDecision, Permit, RatePolicy};
 
 /// The way to the server and back.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +22,7 @@ pub(in crate::dispatch::tests) struct Wire {
 
 /// What came of a run.
 #[derive(Debug, Default)]
-pub(super) struct Ran {
+pub(super) struct DriverResult {
     pub(super) seconds: f64,
     pub(super) sent: u64,
     pub(super) throttled: u64,
@@ -31,7 +31,7 @@ pub(super) struct Ran {
     pub(super) forecasts: Vec<(f64, u64, f64)>,
 }
 
-impl Ran {
+impl DriverResult {
     pub(super) fn wasted(&self) -> f64 {
         self.throttled as f64 / self.sent.max(1) as f64
     }
@@ -48,13 +48,13 @@ impl Ran {
     }
 }
 
-enum What {
+enum DriverEvent {
     Arrives,
     Answered(Answer),
 }
 
 /// Lets so many users through.
-pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: Pace, users: u64, seed: u64) -> Ran {
+pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: RatePolicy, users: u64, seed: u64) -> DriverResult {
     let origin = Instant::now();
     let mut random = fastrand::Rng::with_seed(seed);
     let mut half = move || {
@@ -64,30 +64,30 @@ pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: Pace, users: u64, seed: 
     let mut pacer = Pacer::new_at(pace, users, origin);
     let mut server = Running::new(limiter);
     let mut on_the_way: BinaryHeap<Reverse<(Duration, u64)>> = BinaryHeap::new();
-    let mut requests: Vec<Option<(Departure, What)>> = Vec::new();
+    let mut requests: Vec<Option<(Permit, DriverEvent)>> = Vec::new();
     let (mut now, mut left, mut flight) = (Duration::ZERO, users, 0);
-    let mut ran = Ran::default();
+    let mut ran = DriverResult::default();
     let part = (users / 200).max(1);
     while ran.passed < users {
         assert!(now < Duration::from_secs(100 * 86_400), "it never ends: {limiter:?}");
         let mut wake = None;
         while flight < wire.jobs && left > 0 {
             match pacer.permit_at(1, origin + now) {
-                Permit::Go(users) => {
+                PacerDecision::Go(users) => {
                     assert_eq!(users, 1);
                     let departure = pacer.depart_at(1, origin + now);
                     (left, flight, ran.sent) = (left - 1, flight + 1, ran.sent + 1);
                     on_the_way.push(Reverse((now + half(), requests.len() as u64)));
-                    requests.push(Some((departure, What::Arrives)));
+                    requests.push(Some((departure, DriverEvent::Arrives)));
                 }
-                Permit::NotBefore(at) => {
+                PacerDecision::NotBefore(at) => {
                     assert!(at > origin + now, "an instant that has passed");
                     // Timers tick by the millisecond.
                     let at = (at - origin).as_nanos().div_ceil(1_000_000) as u64;
                     wake = Some(Duration::from_millis(at));
                     break;
                 }
-                Permit::AfterAnswer => {
+                PacerDecision::AfterAnswer => {
                     assert!(flight > 0, "nothing is in flight to wait for");
                     break;
                 }
@@ -108,12 +108,12 @@ pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: Pace, users: u64, seed: 
         now = at;
         let (departure, what) = requests[id as usize].take().unwrap();
         match what {
-            What::Arrives => {
+            DriverEvent::Arrives => {
                 let answer = server.take(now);
                 on_the_way.push(Reverse((now + half(), id)));
-                requests[id as usize] = Some((departure, What::Answered(answer)));
+                requests[id as usize] = Some((departure, DriverEvent::Answered(answer)));
             }
-            What::Answered(Answer::Passed { used }) => {
+            DriverEvent::Answered(Answer::Passed { used }) => {
                 pacer.passed_at(&departure, used, origin + now);
                 (flight, ran.passed) = (flight - 1, ran.passed + 1);
                 if ran.passed % part == 0 {
@@ -121,7 +121,7 @@ pub(super) fn run(limiter: &Limiter, wire: &Wire, pace: Pace, users: u64, seed: 
                     ran.forecasts.push((now.as_secs_f64(), ran.passed, ahead));
                 }
             }
-            What::Answered(Answer::Throttled { retry_after }) => {
+            DriverEvent::Answered(Answer::Throttled { retry_after }) => {
                 let until = pacer.throttled_at(&departure, retry_after, origin + now);
                 assert!(until >= origin + now + retry_after.unwrap_or_default(), "Retry-After was cut short");
                 (flight, left, ran.throttled) = (flight - 1, left + 1, ran.throttled + 1);

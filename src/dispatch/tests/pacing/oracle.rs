@@ -7,14 +7,14 @@ use super::driver::Wire;
 use super::model::Limiter;
 use crate::simulator::Style;
 
-enum Count {
+enum OracleCount {
     Bucket { level: f64, at: f64 },
     Fixed { window: f64, used: f64 },
     Sliding { passed: VecDeque<f64> },
 }
 
-struct Known {
-    count: Count,
+struct OracleLimit {
+    count: OracleCount,
     quota: f64,
     window: f64,
     phase: f64,
@@ -25,7 +25,7 @@ struct Known {
 
 /// Seconds from the start until the last of so many users is answered, at best.
 pub(in crate::dispatch::tests) fn makespan(limiter: &Limiter, wire: &Wire, users: u64) -> f64 {
-    let mut known = Known::new(limiter);
+    let mut known = OracleLimit::new(limiter);
     let mut slots: VecDeque<f64> = VecDeque::new();
     let mut at = wire.latency / 2.0;
     for _ in 0..users {
@@ -39,15 +39,15 @@ pub(in crate::dispatch::tests) fn makespan(limiter: &Limiter, wire: &Wire, users
     at + wire.latency / 2.0
 }
 
-impl Known {
-    fn new(limiter: &Limiter) -> Known {
+impl OracleLimit {
+    fn new(limiter: &Limiter) -> OracleLimit {
         let quota = f64::from(limiter.limit.limit);
         let count = match limiter.limit.style {
-            Style::TokenBucket | Style::StrictBucket => Count::Bucket { level: quota, at: 0.0 },
-            Style::FixedWindow => Count::Fixed { window: 0.0, used: 0.0 },
-            Style::SlidingWindow => Count::Sliding { passed: VecDeque::new() },
+            Style::TokenBucket | Style::StrictBucket => OracleCount::Bucket { level: quota, at: 0.0 },
+            Style::FixedWindow => OracleCount::Fixed { window: 0.0, used: 0.0 },
+            Style::SlidingWindow => OracleCount::Sliding { passed: VecDeque::new() },
         };
-        Known {
+        OracleLimit {
             count,
             quota,
             window: limiter.limit.window.as_secs_f64(),
@@ -74,7 +74,7 @@ impl Known {
             } else if other <= next {
                 self.others += 1.0;
                 let free = self.first_from(other) <= other;
-                if free || !matches!(self.count, Count::Fixed { .. }) {
+                if free || !matches!(self.count, OracleCount::Fixed { .. }) {
                     self.take(other);
                 }
                 at = at.max(other);
@@ -88,17 +88,17 @@ impl Known {
     fn advance(&mut self, to: f64) {
         let rate = self.quota / self.window;
         match &mut self.count {
-            Count::Bucket { level, at } => {
+            OracleCount::Bucket { level, at } => {
                 *level = (*level + (to - *at) * rate).min(self.quota);
                 *at = to;
             }
-            Count::Fixed { window, used } => {
+            OracleCount::Fixed { window, used } => {
                 let now = ((to + self.phase) / self.window + 1e-9).floor();
                 if now > *window {
                     (*window, *used) = (now, 0.0);
                 }
             }
-            Count::Sliding { passed } => {
+            OracleCount::Sliding { passed } => {
                 while passed.front().is_some_and(|at| *at + self.window <= to + 1e-9) {
                     passed.pop_front();
                 }
@@ -110,10 +110,10 @@ impl Known {
         self.advance(from);
         let rate = self.quota / self.window;
         match &self.count {
-            Count::Bucket { level, .. } => from + ((1.0 - 1e-9 - level) / rate).max(0.0),
-            Count::Fixed { used, .. } if *used + 1.0 <= self.quota => from,
-            Count::Fixed { window, .. } => (window + 1.0) * self.window - self.phase,
-            Count::Sliding { passed } => match (passed.len() as f64 - self.quota) as i64 {
+            OracleCount::Bucket { level, .. } => from + ((1.0 - 1e-9 - level) / rate).max(0.0),
+            OracleCount::Fixed { used, .. } if *used + 1.0 <= self.quota => from,
+            OracleCount::Fixed { window, .. } => (window + 1.0) * self.window - self.phase,
+            OracleCount::Sliding { passed } => match (passed.len() as f64 - self.quota) as i64 {
                 less if less < 0 => from,
                 over => passed[over as usize] + self.window,
             },
@@ -123,9 +123,9 @@ impl Known {
     fn take(&mut self, at: f64) {
         self.advance(at);
         match &mut self.count {
-            Count::Bucket { level, .. } => *level -= 1.0,
-            Count::Fixed { used, .. } => *used += 1.0,
-            Count::Sliding { passed } => passed.push_back(at),
+            OracleCount::Bucket { level, .. } => *level -= 1.0,
+            OracleCount::Fixed { used, .. } => *used += 1.0,
+            OracleCount::Sliding { passed } => passed.push_back(at),
         }
     }
 }

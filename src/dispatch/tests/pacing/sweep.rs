@@ -3,12 +3,12 @@
 use super::driver::{Wire, run};
 use super::model::{Limiter, Says};
 use super::oracle::makespan;
-use crate::dispatch::Pace;
+use crate::dispatch::RatePolicy;
 use crate::simulator::Style;
 
 const LIMITERS: u64 = 300;
 
-struct Case {
+struct SweepCase {
     limiter: Limiter,
     wire: Wire,
     users: u64,
@@ -23,7 +23,7 @@ fn between(random: &mut fastrand::Rng, least: f64, most: f64) -> f64 {
     least * (most / least).powf(random.f64())
 }
 
-fn case(seed: u64) -> Case {
+fn case(seed: u64) -> SweepCase {
     let random = &mut fastrand::Rng::with_seed(seed);
     let style =
         pick(random, &[Style::TokenBucket, Style::FixedWindow, Style::SlidingWindow, Style::StrictBucket]);
@@ -40,7 +40,7 @@ fn case(seed: u64) -> Case {
     }
     let latency = between(random, 0.02, 0.4);
     let wire = Wire { jobs: pick(random, &[8, 16, 32, 64]), latency, jitter: latency * 0.25 * random.f64() };
-    Case { limiter, wire, users: between(random, 2_000.0, 50_000.0) as u64 }
+    SweepCase { limiter, wire, users: between(random, 2_000.0, 50_000.0) as u64 }
 }
 
 /// The median, and the ninth of ten.
@@ -53,8 +53,8 @@ fn middle_and_ninth(mut of: Vec<f64>) -> (f64, f64) {
 fn limiters_at_random() {
     let (mut ratios, mut wasted) = (Vec::new(), Vec::new());
     for seed in 0..LIMITERS {
-        let Case { limiter, wire, users } = case(seed);
-        let ran = run(&limiter, &wire, Pace::app_in_tenant(1.0), users, seed);
+        let SweepCase { limiter, wire, users } = case(seed);
+        let ran = run(&limiter, &wire, RatePolicy::app_in_tenant(1.0), users, seed);
         let best = makespan(&limiter, &wire, users);
         assert_eq!(ran.passed, users);
         let ratio = ran.seconds / best;

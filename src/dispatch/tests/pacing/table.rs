@@ -3,7 +3,7 @@
 use super::driver::{Wire, run};
 use super::model::{Limiter, Says};
 use super::oracle::makespan;
-use crate::dispatch::Pace;
+use crate::dispatch::RatePolicy;
 use crate::simulator::Style::{FixedWindow, SlidingWindow, StrictBucket, TokenBucket};
 
 /// What the table is made over.
@@ -131,7 +131,7 @@ fn table() {
     println!("| --- | --- | --- | --- |");
     for (row, (name, limiter)) in rows().into_iter().enumerate() {
         let cells = RUNS.map(|users| {
-            let ran = run(&limiter, &WIRE, Pace::app_in_tenant(1.0), users, 1);
+            let ran = run(&limiter, &WIRE, RatePolicy::app_in_tenant(1.0), users, 1);
             let ratio = ran.seconds / makespan(&limiter, &WIRE, users);
             assert_eq!(ran.passed, users, "somebody was lost");
             let (at_most, wasted) = target(row, name, users);
@@ -158,7 +158,7 @@ fn small_runs() {
         let documented = Limiter::new(3_000, 150.0, TokenBucket, Says::Whole);
         let small = Limiter::new(300, 15.0, TokenBucket, Says::One);
         let cells = [(&documented, 1_000), (&documented, 3_000), (&small, 1_000)].map(|(limiter, users)| {
-            let ran = run(limiter, &wire, Pace::app_in_tenant(1.0), users, 1);
+            let ran = run(limiter, &wire, RatePolicy::app_in_tenant(1.0), users, 1);
             let best = makespan(limiter, &wire, users);
             assert!(ran.wasted() <= 0.02, "{jobs} jobs, {users} users: {}", ran.wasted());
             format!("{:.1} s, best {best:.1} s, {:.2} %", ran.seconds, ran.wasted() * 100.0)

@@ -9,11 +9,11 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::parts::Sent;
+use super::parts::SentIds;
 use crate::dispatch::{Verdict, verdict};
-use crate::graph::client::Whole;
-use crate::graph::{Body, Loss, Reply, Request, Response};
-use crate::identity::Token;
+use crate::graph::client::WholeBody;
+use crate::graph::{BatchRequest, ErrorBody, HttpResponse, LossKind, UserReply};
+use crate::identity::AccessToken;
 
 const TOKEN: &str = "fake+token/CANARY-9f2c";
 const OUTER_ID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
@@ -42,27 +42,27 @@ fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
 }
 
 /// What becomes of so many parts.
-fn replies(count: usize, status: u16, headers: &HeaderMap, came: Whole) -> Vec<Reply> {
-    let request = |place| Request {
+fn replies(count: usize, status: u16, headers: &HeaderMap, came: WholeBody) -> Vec<UserReply> {
+    let request = |place| BatchRequest {
         user: format!("u{place}@contoso.com").parse().unwrap(),
         client_request_id: asked(place),
         new_connection: false,
     };
-    let requests: Vec<Request> = (0..count).map(request).collect();
-    let token = Token::fake(TOKEN);
-    let replies = Sent { requests: &requests, id: BATCH, headers, token: &token }.replies(status, came);
+    let requests: Vec<BatchRequest> = (0..count).map(request).collect();
+    let token = AccessToken::fake(TOKEN);
+    let replies = SentIds { requests: &requests, id: BATCH, headers, token: &token }.replies(status, came);
     assert_eq!(replies.len(), count, "one for each");
     assert!(!format!("{replies:?}").contains("CANARY"), "a secret shows: {replies:?}");
     replies
 }
 
 /// What becomes of so many parts where Graph answers 200 with this.
-fn judged(count: usize, responses: Value) -> Vec<Reply> {
+fn judged(count: usize, responses: Value) -> Vec<UserReply> {
     let body = json!({ "responses": responses }).to_string();
-    replies(count, 200, &graphs(), Whole::Bytes(body.into_bytes()))
+    replies(count, 200, &graphs(), WholeBody::Bytes(body.into_bytes()))
 }
 
-fn only(part: Value) -> Reply {
+fn only(part: Value) -> UserReply {
     judged(1, json!([part])).remove(0)
 }
 
@@ -75,23 +75,23 @@ fn error(id: &str, status: u16, code: &str) -> Value {
     json!({"id": id, "status": status, "body": {"error": {"code": code, "message": "m"}}})
 }
 
-fn is_done(reply: &Reply) -> bool {
+fn is_done(reply: &UserReply) -> bool {
     verdict(reply) == Verdict::Done
 }
 
 #[track_caller]
-fn response(reply: &Reply) -> &Response {
+fn response(reply: &UserReply) -> &HttpResponse {
     match reply {
-        Reply::Response(response) => response,
+        UserReply::Response(response) => response,
         other => panic!("no response: {other:?}"),
     }
 }
 
 #[track_caller]
-fn doubt(reply: &Reply) -> &str {
+fn doubt(reply: &UserReply) -> &str {
     match reply {
-        Reply::Lost(lost) => {
-            assert_eq!(lost.how, Loss::Broken);
+        UserReply::Lost(lost) => {
+            assert_eq!(lost.how, LossKind::Broken);
             &lost.detail
         }
         other => panic!("not lost: {other:?}"),
@@ -152,16 +152,16 @@ fn a_part_may_hold_a_challenge() {
 #[test]
 fn bodies_come_in_several_forms() {
     let body = |body: Value| response(&only(json!({"id": "1", "status": 200, "body": body}))).body.clone();
-    assert_eq!(body(json!({"value": true})), Body::Truth(true));
-    assert_eq!(body(json!({"value": false})), Body::Truth(false));
-    assert_eq!(body(Value::Null), Body::Empty);
-    assert_eq!(body("PGh0bWw+".into()), Body::Html);
-    assert_eq!(body("blocked".into()), Body::Text("blocked".into()));
+    assert_eq!(body(json!({"value": true})), ErrorBody::Truth(true));
+    assert_eq!(body(json!({"value": false})), ErrorBody::Truth(false));
+    assert_eq!(body(Value::Null), ErrorBody::Empty);
+    assert_eq!(body("PGh0bWw+".into()), ErrorBody::Html);
+    assert_eq!(body("blocked".into()), ErrorBody::Text("blocked".into()));
     for page in ["PGh0bWw+", "blocked"] {
         assert!(!is_done(&only(json!({"id": "1", "status": 200, "body": page}))), "{page}");
     }
-    assert_eq!(body(json!([7])), Body::OddJson("[7]".into()));
-    let error = Body::Error { code: "X".into(), message: "m".into() };
+    assert_eq!(body(json!([7])), ErrorBody::OddJson("[7]".into()));
+    let error = ErrorBody::Error { code: "X".into(), message: "m".into() };
     assert_eq!(body(json!({"error": {"code": "X", "message": "m"}})), error);
     assert_eq!(body(r#"{"error":{"code":"X","message":"m"}}"#.into()), error);
 }
@@ -171,13 +171,13 @@ fn what_refuses_a_batch_says_nothing_of_its_users() {
     let mut unusual = String::new();
     for status in 300..600 {
         let body = json!({"error": {"code": "BadRequest", "message": "m"}}).to_string();
-        for reply in replies(2, status, &graphs(), Whole::Bytes(body.into_bytes())) {
+        for reply in replies(2, status, &graphs(), WholeBody::Bytes(body.into_bytes())) {
             assert!(!is_done(&reply));
             match reply {
-                Reply::Unbatched(response) => assert_eq!(response.status, status),
-                Reply::Response(_) if status < 400 => {}
-                Reply::Response(_) => unusual.push_str(&format!("{status} ")),
-                Reply::Lost(lost) => panic!("{status}: {lost:?}"),
+                UserReply::Unbatched(response) => assert_eq!(response.status, status),
+                UserReply::Response(_) if status < 400 => {}
+                UserReply::Response(_) => unusual.push_str(&format!("{status} ")),
+                UserReply::Lost(lost) => panic!("{status}: {lost:?}"),
             }
         }
     }
@@ -188,7 +188,7 @@ fn what_refuses_a_batch_says_nothing_of_its_users() {
     let body = json!({"error": {"code": "TooManyRequests", "message": "m"}}).to_string();
     let mut around = graphs();
     around.insert("retry-after", "7".parse().unwrap());
-    for reply in replies(2, 403, &around, Whole::Bytes(body.into_bytes())) {
+    for reply in replies(2, 403, &around, WholeBody::Bytes(body.into_bytes())) {
         assert!(response(&reply).throttles());
     }
 }
@@ -197,13 +197,13 @@ fn what_refuses_a_batch_says_nothing_of_its_users() {
 fn what_holds_for_all_is_said_to_each() {
     let mut around = graphs();
     around.insert("retry-after", HeaderValue::from_static("4"));
-    for reply in replies(3, 429, &around, Whole::CutOff) {
+    for reply in replies(3, 429, &around, WholeBody::CutOff) {
         assert_eq!(response(&reply).retry_after, Some(Duration::from_secs(4)));
-        assert_eq!(response(&reply).body, Body::CutOff);
+        assert_eq!(response(&reply).body, ErrorBody::CutOff);
     }
     let challenge = headers(&[("www-authenticate", r#"Bearer claims="eyJhIjoxfQ==""#)]);
     for status in [401, 403] {
-        let reply = replies(1, status, &challenge, Whole::Bytes(Vec::new())).remove(0);
+        let reply = replies(1, status, &challenge, WholeBody::Bytes(Vec::new())).remove(0);
         assert_eq!(response(&reply).claims.as_deref(), Some(r#"{"a":1}"#));
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 
 /// What a part answers, and what befalls its answer on the way.
 #[derive(Clone, Debug)]
-struct Fate {
+struct PartFate {
     status: u16,
     body: Value,
     copies: usize,
@@ -25,12 +25,12 @@ fn bodies() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn fates() -> impl Strategy<Value = Vec<Fate>> {
+fn fates() -> impl Strategy<Value = Vec<PartFate>> {
     let status = prop_oneof![4 => Just(200_u16), 1 => Just(204), 1 => Just(0), 2 => 100..700_u16];
     let copies = prop_oneof![8 => Just(1_usize), 1 => Just(0), 1 => Just(2)];
     let beside = prop_oneof![6 => Just(None), 1 => (300..700_u16).prop_map(|status| Some(json!({"status": status}))),
         1 => Just(Some(json!({"status": []}))), 1 => Just(Some(json!({"status": 200, "status": "x"})))];
-    let fate = (status, bodies(), copies, beside).prop_map(|(status, body, copies, beside)| Fate {
+    let fate = (status, bodies(), copies, beside).prop_map(|(status, body, copies, beside)| PartFate {
         status,
         body,
         copies,
@@ -39,7 +39,7 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     prop::collection::vec(fate, 1..=20)
 }
 
-impl Fate {
+impl PartFate {
     fn answers(&self, id: &Value) -> Vec<Value> {
         let own = json!({"id": id, "status": self.status, "body": self.body});
         let mut answers = vec![own; self.copies];
@@ -124,7 +124,7 @@ proptest! {
         status in 200..600_u16,
         count in 0..=20_usize,
     ) {
-        let replies = replies(count, status, &graphs(), Whole::Bytes(bytes));
+        let replies = replies(count, status, &graphs(), WholeBody::Bytes(bytes));
         if status >= 300 {
             prop_assert!(!replies.iter().any(is_done));
         }
