@@ -128,7 +128,7 @@ impl GraphReader {
         number.ok_or_else(|| ReadError::Untrusted("the answer is no number".to_owned()).of(read))
     }
 
-    /// As [`Reader::get`], and whether it had to be asked again.
+    /// As [`GraphReader::get`], and whether it had to be asked again.
     pub(super) async fn fetch(&self, read: &ReadRequest) -> Result<FetchedPage, ReadError> {
         let (question, pace) = self.question(read)?;
         let fetched = self.ask(&read.what, &question, read.cost, pace).await?;

@@ -11,8 +11,8 @@
 //!     └──▶ sniff, layout, columns: what the first rows say about the rest
 //! ```
 //!
-//! Nobody is lost in silence. A row that cannot be trusted comes out as [`Verdict::Unreadable`], one left out by a
-//! filter as [`Verdict::Excluded`], and whatever would hide several rows is an [`IntakeError`]. Blank
+//! Nobody is lost in silence. A row that cannot be trusted comes out as [`RowStatus::Unreadable`], one left out by a
+//! filter as [`RowStatus::Excluded`], and whatever would hide several rows is an [`IntakeError`]. Blank
 //! rows and the rows before `skip_rows` and after `max_rows` never appear. What else is no row (comments, lines drawn between
 //! rows, what a bulk template holds beside users, end marks) stands in [`Intake::omissions`], and cells whose bytes are no
 //! text, too: they cost a row only where it needs them.

@@ -127,7 +127,7 @@ impl Draft {
 
 impl Draft {
     /// Who of an earlier plan's targets is protected today, by the place in that plan's sending order, and why. The draft
-    /// is of those targets ([`super::Gathered::targets_of`]).
+    /// is of those targets ([`super::InputRows::targets_of`]).
     ///
     /// # Errors
     /// When a row can't be read back.

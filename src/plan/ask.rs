@@ -48,13 +48,13 @@ pub(super) trait DirectorySource: Sized {
 
 /// Users, page by page.
 pub(super) trait UserPages {
-    /// As [`People::name`].
+    /// As [`UserSource::name`].
     fn name(&self) -> &str;
-    /// As [`People::next_page`].
+    /// As [`UserSource::next_page`].
     async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError>;
-    /// As [`People::missing`].
+    /// As [`UserSource::missing`].
     fn missing(&self) -> u64;
-    /// As [`People::expected`].
+    /// As [`UserSource::expected`].
     fn expected(&self) -> Option<u64>;
 }
 

@@ -103,7 +103,7 @@ impl CanonicalDigest {
         write(value, &mut self.to)
     }
 
-    /// The next member, which is a list; its items follow by [`Digest::item`], then [`Digest::end_list`].
+    /// The next member, which is a list; its items follow by [`CanonicalDigest::item`], then [`CanonicalDigest::end_list`].
     pub(super) fn list(&mut self, name: &str) -> io::Result<()> {
         self.name(name)?;
         self.to.write_all(b"[")

@@ -70,7 +70,7 @@ impl NetworkSettings {
     /// taken from a run's folder, which may come from another person and would then say where a secret goes.
     ///
     /// # Errors
-    /// As for [`Network::new`], and when the run used another Graph or authority than the cloud's and it is not given
+    /// As for [`NetworkSettings::new`], and when the run used another Graph or authority than the cloud's and it is not given
     /// again.
     pub fn resumed(
         network: &NetworkArgs,

@@ -37,7 +37,7 @@ impl TokenBucket {
         self.level = level.min(self.most);
     }
 
-    /// Tokens come at this rate from the last [`Bucket::advance`] on.
+    /// Tokens come at this rate from the last [`TokenBucket::advance`] on.
     pub(super) fn set_rate(&mut self, per_second: f64) {
         self.per_second = per_second;
     }

@@ -61,7 +61,7 @@ pub(super) struct RefillEstimator {
     throttled: u32,
     /// Requests and seconds of the measurements that agree with one another.
     evidence: (f64, f64),
-    /// Seconds, of [`Refill::second`].
+    /// Seconds, of [`RefillEstimator::second`].
     calm: f64,
     calm_since: Instant,
     /// Seconds for which the pace has been growing.

@@ -1,5 +1,5 @@
 //! Random events over apps and tenants: gates that close in any scope, apps that lose permission or token, batches that
-//! are refused, cut short or break down. Every run ends, and [`Played::check`] holds.
+//! are refused, cut short or break down. Every run ends, and [`FixtureRun::check`] holds.
 
 use proptest::prelude::*;
 

@@ -1,7 +1,7 @@
 //! The dispatcher against a fake Graph under tokio's paused clock: hours pass in moments, and every assertion is
 //! made at the server, which notes each arrival with its virtual instant.
 //!
-//! [`DispatchFixture`] sets a run up and plays it; [`Played::check`] holds every run to what must hold in all of them.
+//! [`DispatchFixture`] sets a run up and plays it; [`FixtureRun::check`] holds every run to what must hold in all of them.
 
 mod apps;
 mod batches;

@@ -1,4 +1,4 @@
-//! Random scenarios: whatever Graph answers, and whenever the run is stopped, [`Played::check`] holds, and the run
+//! Random scenarios: whatever Graph answers, and whenever the run is stopped, [`FixtureRun::check`] holds, and the run
 //! ends.
 
 use proptest::prelude::*;

@@ -13,7 +13,7 @@
 //! | a part's is missing, unreadable, contradicted by another or another request's | lost: may have been carried out |
 //! | 429, 403 that throttles, 401, 403 with a challenge, 3xx | this answer: nothing was carried out |
 //! | 408, 500, 502 to 504, 507, 509, 520 to 527, 530 | this answer: it passes, and the batch may have been carried out |
-//! | any other | [`Reply::Unbatched`]: one part that can't be understood, or a `$batch` that is closed, says nothing about the others' users |
+//! | any other | [`UserReply::Unbatched`]: one part that can't be understood, or a `$batch` that is closed, says nothing about the others' users |
 //!
 //! A revocation that is carried out twice only moves its time forward, so whatever is in doubt may be sent again.
 
