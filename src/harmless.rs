@@ -10,7 +10,7 @@ use unicode_security::mixed_script::AugmentedScriptSet;
 /// Whether a character acts on a terminal, hides what stands beside it, or is not seen at all: controls (C0, DEL, C1),
 /// zero-width characters, bidirectional marks and overrides, tag characters, variation selectors, and the other
 /// characters that Unicode lets a renderer ignore (Default_Ignorable_Code_Point) or that are blank without being spaces.
-pub fn is_acting(c: char) -> bool {
+pub fn needs_escape(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{1680}' | '\u{17b4}' | '\u{17b5}'
             | '\u{180b}'..='\u{180f}' | '\u{2000}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{205f}'..='\u{206f}'
@@ -25,13 +25,13 @@ fn is_plain(byte: u8) -> bool {
 
 /// The text for a terminal, a log or a page, on one line: acting characters become visible escapes such as
 /// `\u{1b}`. Borrowed where nothing had to change.
-pub fn shown(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(is_plain) || !text.chars().any(is_acting) {
+pub fn sanitize_line(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(is_plain) || !text.chars().any(needs_escape) {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if is_acting(c) {
+        if needs_escape(c) {
             out.extend(c.escape_default());
         } else {
             out.push(c);
@@ -48,7 +48,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_acting(c) && c != '\n' {
+        if needs_escape(c) && c != '\n' {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 out.push_str(&format!("\\u{unit:04x}"));
             }
@@ -59,25 +59,26 @@ pub fn json(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// As [`shown`], cut to `max` characters, with `…` where something is missing.
-pub fn excerpt(text: &str, max: usize) -> String {
+/// As [`sanitize_line`], cut to `max` characters, with `…` where something is missing.
+pub fn sanitize_truncated(text: &str, max: usize) -> String {
     let text = text.trim();
     match text.char_indices().nth(max) {
-        Some((end, _)) => format!("{}…", shown(&text[..end])),
-        None => shown(text).into_owned(),
+        Some((end, _)) => format!("{}…", sanitize_line(&text[..end])),
+        None => sanitize_line(text).into_owned(),
     }
 }
 
 /// Names of people are not shown wider than this, in columns of a terminal.
 const WIDEST_NAME: usize = 60;
 
-/// The name of a person or of a thing in the directory, for people: [`shown`], cut to a width, and marked where it mixes
+/// The name of a person or of a thing in the directory, for people: [`sanitize_line`], cut to a width, and marked where it mixes
 /// scripts as no language does, since letters of two scripts can look alike. Latin beside Japanese, Chinese or Korean is
 /// usual (UTS #39, "highly restrictive").
 pub fn name(text: &str) -> String {
     let text = text.trim();
     // Combining marks have no width.
-    let cut = console::truncate_str(&excerpt(text, 2 * WIDEST_NAME), WIDEST_NAME, "…").into_owned();
+    let cut =
+        console::truncate_str(&sanitize_truncated(text, 2 * WIDEST_NAME), WIDEST_NAME, "…").into_owned();
     match mixes_scripts(text) {
         true => format!("{cut} (mixed scripts)"),
         false => cut,
@@ -96,10 +97,10 @@ fn mixes_scripts(text: &str) -> bool {
 
 /// The text for a cell of CSV that people look at: formulas are [disarmed], and what would act on a terminal that shows
 /// the file becomes a visible escape. A line break is LF. Tabs stay, and so do the joiners that words of some scripts need.
-pub fn csv_cell(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| is_acting(c) && !matches!(c, '\t' | '\n' | '\u{200c}' | '\u{200d}');
+pub fn escape_csv_formula(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| needs_escape(c) && !matches!(c, '\t' | '\n' | '\u{200c}' | '\u{200d}');
     if text.bytes().all(is_plain) || !text.chars().any(acts) {
-        return disarmed(text);
+        return neutralize_formula(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
     let mut rest = text.chars().peekable();
@@ -112,7 +113,7 @@ pub fn csv_cell(text: &str) -> Cow<'_, str> {
             out.push(c);
         }
     }
-    Cow::Owned(disarmed(&out).into_owned())
+    Cow::Owned(neutralize_formula(&out).into_owned())
 }
 
 /// Whether a cell that begins with it is a formula to some spreadsheet.
@@ -130,7 +131,7 @@ fn begins_cell(c: char) -> bool {
 
 /// The text with an apostrophe before each formula in it: where it begins, and behind whatever a spreadsheet may take for
 /// the end of a cell (`;` where that is the list separator, a tab, a quote, a line break), with blanks and quotes between.
-pub fn disarmed(text: &str) -> Cow<'_, str> {
+pub fn neutralize_formula(text: &str) -> Cow<'_, str> {
     if !text.chars().any(begins_formula) {
         return Cow::Borrowed(text);
     }
@@ -151,14 +152,17 @@ pub fn disarmed(text: &str) -> Cow<'_, str> {
     if out.len() == text.len() { Cow::Borrowed(text) } else { Cow::Owned(out) }
 }
 
-/// What [`disarmed`] was made of. A text that it never gives stays as it is.
-pub fn rearmed(text: &str) -> Cow<'_, str> {
+/// What [`neutralize_formula`] was made of. A text that it never gives stays as it is.
+pub fn restore_formula(text: &str) -> Cow<'_, str> {
     if !text.contains('\'') {
         return Cow::Borrowed(text);
     }
     let without_first = text.strip_prefix('\'').filter(|rest| begins_blank(rest));
     let made_of = without_first.into_iter().chain([text]).map(without_apostrophes);
-    made_of.into_iter().find(|made_of| disarmed(made_of) == text).map_or(Cow::Borrowed(text), Cow::Owned)
+    made_of
+        .into_iter()
+        .find(|made_of| neutralize_formula(made_of) == text)
+        .map_or(Cow::Borrowed(text), Cow::Owned)
 }
 
 /// The text without each apostrophe that stands before a formula where a cell could begin.
@@ -195,23 +199,23 @@ mod tests {
 
     #[test]
     fn escapes_become_visible() {
-        assert_eq!(shown("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
-        assert!(matches!(shown("Åsa Öberg"), Cow::Borrowed(_)));
+        assert_eq!(sanitize_line("a\u{1b}[2Jb\u{202e}c"), "a\\u{1b}[2Jb\\u{202e}c");
+        assert!(matches!(sanitize_line("Åsa Öberg"), Cow::Borrowed(_)));
     }
 
     #[test]
     fn excerpts_are_cut_by_characters() {
-        assert_eq!(excerpt("  åäö\n", 3), "åäö");
-        assert_eq!(excerpt("åäöx", 3), "åäö…");
+        assert_eq!(sanitize_truncated("  åäö\n", 3), "åäö");
+        assert_eq!(sanitize_truncated("åäöx", 3), "åäö…");
     }
 
     #[test]
     fn formulas_are_disarmed() {
         for risky in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\n=1", "＝1"] {
-            assert!(csv_cell(risky).starts_with('\''), "{risky:?}");
+            assert!(escape_csv_formula(risky).starts_with('\''), "{risky:?}");
         }
-        assert_eq!(csv_cell("jo@contoso.com"), "jo@contoso.com");
-        assert_eq!(csv_cell(""), "");
+        assert_eq!(escape_csv_formula("jo@contoso.com"), "jo@contoso.com");
+        assert_eq!(escape_csv_formula(""), "");
     }
 
     #[test]
@@ -225,22 +229,22 @@ mod tests {
             ("O'-Brien; a-b", "O'-Brien; a-b"),
             ("'=1", "''=1"),
         ] {
-            assert_eq!(csv_cell(text), expected);
+            assert_eq!(escape_csv_formula(text), expected);
         }
     }
 
     #[test]
     fn a_carriage_return_acts_nowhere() {
-        assert_eq!(csv_cell("two\r\nlines\rover"), "two\nlines\\rover");
-        assert_eq!(shown("a\rb"), "a\\rb");
+        assert_eq!(escape_csv_formula("two\r\nlines\rover"), "two\nlines\\rover");
+        assert_eq!(sanitize_line("a\rb"), "a\\rb");
     }
 
     #[test]
     fn what_is_not_seen_is_shown() {
         for c in ['\u{2800}', '\u{3164}', '\u{115f}', '\u{34f}', '\u{fe0f}', '\u{e0100}', '\u{2003}'] {
-            assert_eq!(shown(&format!("a{c}b")), format!("a{}b", c.escape_unicode()));
+            assert_eq!(sanitize_line(&format!("a{c}b")), format!("a{}b", c.escape_unicode()));
         }
-        assert_eq!(shown("山田\u{3000}太郎"), "山田\u{3000}太郎");
+        assert_eq!(sanitize_line("山田\u{3000}太郎"), "山田\u{3000}太郎");
     }
 
     #[test]
@@ -257,17 +261,17 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn what_was_disarmed_is_found_again(text in "[=+@a'\" ;\t\n-]{0,12}|\\PC{0,12}") {
-            let safe = disarmed(&text).into_owned();
-            proptest::prop_assert_eq!(rearmed(&safe).into_owned(), text);
+            let safe = neutralize_formula(&text).into_owned();
+            proptest::prop_assert_eq!(restore_formula(&safe).into_owned(), text);
         }
     }
 
     #[test]
     fn cells_neither_calculate_nor_act() {
-        assert_eq!(csv_cell("=1+1"), "'=1+1");
-        assert_eq!(csv_cell("a\u{1b}[2J"), "a\\u{1b}[2J");
-        assert_eq!(csv_cell("\u{200b}=1"), "\\u{200b}=1");
-        assert_eq!(csv_cell("two\nlines"), "two\nlines");
-        assert_eq!(csv_cell("می\u{200c}خواهم"), "می\u{200c}خواهم");
+        assert_eq!(escape_csv_formula("=1+1"), "'=1+1");
+        assert_eq!(escape_csv_formula("a\u{1b}[2J"), "a\\u{1b}[2J");
+        assert_eq!(escape_csv_formula("\u{200b}=1"), "\\u{200b}=1");
+        assert_eq!(escape_csv_formula("two\nlines"), "two\nlines");
+        assert_eq!(escape_csv_formula("می\u{200c}خواهم"), "می\u{200c}خواهم");
     }
 }

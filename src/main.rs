@@ -6,6 +6,6 @@ use clap::Parser;
 use entra_revoke::{cli, commands, private_memory};
 
 fn main() -> ExitCode {
-    private_memory::keep();
+    private_memory::disable_core_dumps();
     commands::execute(cli::Cli::parse())
 }

@@ -4,7 +4,7 @@
 /// its environment (`PR_SET_DUMPABLE`; root still can). Where the system refuses, the program goes on: this is a
 /// second line of defence.
 #[cfg(unix)]
-pub fn keep() {
+pub fn disable_core_dumps() {
     use rustix::process::{Resource, Rlimit, setrlimit};
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     #[cfg(target_os = "linux")]

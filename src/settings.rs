@@ -90,7 +90,7 @@ impl SendingSettings {
 
     /// How fast so many apps send together in one tenant.
     pub fn pace(&self, apps: usize) -> RatePolicy {
-        self.rate.pacing(self.burst, 1.0).of_apps(apps)
+        self.rate.pacing(self.burst, 1.0).for_apps(apps)
     }
 
     /// The paces of this run. A rate that was given lets a full batch leave at once, unless a burst was given as well.

@@ -140,7 +140,7 @@ impl TenantResolver {
         TenantResolver { by_row: false, by_name, own: Some(0), ids_known }
     }
 
-    /// These tenants by these names; `own` is that of rows that name none, and `ids_known` says whether every tenant's id
+    /// These tenants by these names; `backoff` is that of rows that name none, and `ids_known` says whether every tenant's id
     /// is among the names.
     pub fn new(
         names: impl IntoIterator<Item = (TenantName, TenantIndex)>,
@@ -154,7 +154,7 @@ impl TenantResolver {
     ///
     /// # Errors
     /// Why the row belongs to none, in words.
-    pub fn of(&self, cell: Option<&str>) -> Result<TenantIndex, String> {
+    pub fn resolve(&self, cell: Option<&str>) -> Result<TenantIndex, String> {
         if !self.by_row {
             return Ok(0);
         }
@@ -163,7 +163,7 @@ impl TenantResolver {
             return self.own.ok_or_else(|| none.to_owned());
         };
         let name: TenantName = cell.parse().map_err(|why: UnresolvedTenant| {
-            let shown = crate::harmless::excerpt(cell, 60);
+            let shown = crate::harmless::sanitize_truncated(cell, 60);
             format!("tenant {shown}: {why}; --tenant-column none if that column names no tenants")
         })?;
         self.by_name.get(&name).copied().ok_or_else(|| format!("tenant {name} is not one of the run's"))
@@ -171,7 +171,7 @@ impl TenantResolver {
 
     /// Whether an entry of a list with this cell holds in a tenant. What makes no sense holds in all, and so does a
     /// domain that nobody knows: it may be a tenant's other name, and who is protected too widely is only told.
-    pub fn holds(&self, cell: Option<&str>, tenant: TenantIndex) -> bool {
+    pub fn applies_in(&self, cell: Option<&str>, tenant: TenantIndex) -> bool {
         let Some(name) = cell.and_then(|cell| cell.parse::<TenantName>().ok()) else { return true };
         match (self.by_name.get(&name), name) {
             (Some(place), _) => *place == tenant,
@@ -214,11 +214,11 @@ mod tests {
     #[test]
     fn rows_without_a_name_belong_to_the_runs_own_tenant() {
         let places = TenantResolver::new([(name("a.com"), 0), (name("b.com"), 1)], Some(1), false);
-        assert_eq!(places.of(None), Ok(1));
-        assert_eq!(places.of(Some("A.com")), Ok(0));
-        assert!(places.of(Some("A Ltd")).unwrap_err().contains("--tenant-column none"));
-        assert!(TenantResolver::new([], None, false).of(None).is_err());
-        assert_eq!(TenantResolver::one([]).of(Some("A Ltd")), Ok(0));
+        assert_eq!(places.resolve(None), Ok(1));
+        assert_eq!(places.resolve(Some("A.com")), Ok(0));
+        assert!(places.resolve(Some("A Ltd")).unwrap_err().contains("--tenant-column none"));
+        assert!(TenantResolver::new([], None, false).resolve(None).is_err());
+        assert_eq!(TenantResolver::one([]).resolve(Some("A Ltd")), Ok(0));
     }
 
     #[test]
@@ -226,14 +226,15 @@ mod tests {
         const ID: &str = "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f";
         let places = TenantResolver::new([(name("a.com"), 0), (name("b.com"), 1)], None, true);
         for everywhere in [None, Some("A Ltd"), Some("c.com")] {
-            assert!(places.holds(everywhere, 0) && places.holds(everywhere, 1), "{everywhere:?}");
+            assert!(places.applies_in(everywhere, 0) && places.applies_in(everywhere, 1), "{everywhere:?}");
         }
-        assert!(places.holds(Some("b.com"), 1) && !places.holds(Some("b.com"), 0));
-        assert!(!places.holds(Some(ID), 0));
-        assert!(TenantResolver::new([], None, false).holds(Some(ID), 0));
+        assert!(places.applies_in(Some("b.com"), 1) && !places.applies_in(Some("b.com"), 0));
+        assert!(!places.applies_in(Some(ID), 0));
+        assert!(TenantResolver::new([], None, false).applies_in(Some(ID), 0));
         assert!(
-            TenantResolver::one([ID]).holds(Some(ID), 0) && TenantResolver::one(["a.com"]).holds(Some(ID), 0)
+            TenantResolver::one([ID]).applies_in(Some(ID), 0)
+                && TenantResolver::one(["a.com"]).applies_in(Some(ID), 0)
         );
-        assert!(!TenantResolver::one(["0785ef7c-1c1b-4ff4-9ab1-000000000000"]).holds(Some(ID), 0));
+        assert!(!TenantResolver::one(["0785ef7c-1c1b-4ff4-9ab1-000000000000"]).applies_in(Some(ID), 0));
     }
 }

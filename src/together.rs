@@ -10,7 +10,7 @@ type PendingFuture<'a, T> = (usize, Pin<Box<dyn Future<Output = T> + 'a>>);
 /// Runs the futures side by side, at most so many at once, and gives what each comes to in their order.
 ///
 /// They share the caller's task: none needs to be sent to another thread, and all end where the caller is dropped.
-pub(crate) async fn together<'a, T, F>(most: usize, futures: impl IntoIterator<Item = F>) -> Vec<T>
+pub(crate) async fn buffered<'a, T, F>(most: usize, futures: impl IntoIterator<Item = F>) -> Vec<T>
 where
     F: Future<Output = T> + 'a,
 {
@@ -66,9 +66,9 @@ mod tests {
             }
         };
         let began = tokio::time::Instant::now();
-        assert_eq!(together(4, (0..8).map(one)).await, (0..8).collect::<Vec<_>>());
+        assert_eq!(buffered(4, (0..8).map(one)).await, (0..8).collect::<Vec<_>>());
         assert_eq!(most.get(), 4);
         assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
-        assert_eq!(together(4, std::iter::empty::<std::future::Ready<u8>>()).await, Vec::<u8>::new());
+        assert_eq!(buffered(4, std::iter::empty::<std::future::Ready<u8>>()).await, Vec::<u8>::new());
     }
 }

@@ -22,7 +22,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     let protect = args.protect.clone();
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
-        profiles::take(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
+        profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
         profile.applied(&mut args);
     }
     let mut file = PlanFile::open(&args.plan)?;
@@ -31,7 +31,9 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     let approved = ApprovedPlan::find(&file, &args.approvers, args.dry_run)?;
     let tell = args.output.output != Output::None;
     if tell {
-        unused_profile(&file.head, profile.as_ref()).iter().for_each(|sentence| console::say(sentence));
+        unused_profile(&file.head, profile.as_ref())
+            .iter()
+            .for_each(|sentence| console::print_status(sentence));
     }
     let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
     let mut who = SignInSettings::new(&args.sign_in);
@@ -52,7 +54,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
         return Err(Error::NoTerminal);
     }
     if tell {
-        network.notices.iter().for_each(|notice| console::say(notice));
+        network.notices.iter().for_each(|notice| console::print_status(notice));
     }
     let connection = apps::sign_in(&who, &apps, &network).await?;
     file.head.check_token(connection.claims.tid.as_deref())?;
@@ -65,11 +67,11 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     check_me(draft.names_me(), &connection)?;
     let limits = ConfirmationLimits::new(&args.caps, file.head.all_users);
     let sending = SendingSettings::new(&args.sending);
-    let crew = TenantSessions::of_one(connection, &who);
-    let mut prepared = PreparedRun::new(draft, sending, network, CredentialSettings::of_one(who), profile);
+    let crew = TenantSessions::single(connection, &who);
+    let mut prepared = PreparedRun::new(draft, sending, network, CredentialSettings::single(who), profile);
     prepared.further = apps.further;
     prepared.plan_file = Some(PlanFileRecord { approved_by, ..record(&file) });
-    prepared.agree(&crew, &args.consent, &limits, &args.evidence).await?;
+    prepared.confirm_or_abort(&crew, &args.consent, &limits, &args.evidence).await?;
     run::send(prepared, crew, work(args, file.head), 1.0).await
 }
 
@@ -120,15 +122,15 @@ async fn judge_anew(
     let planned = file.planned();
     let (draft, changes) = Draft::again(planned, file.rows()?, now)?;
     if args.output.output != Output::None {
-        console::say(&format!(
+        console::print_status(&format!(
             "plan {}, made {}{}",
             file.path.display(),
             file.head.made_at,
             maker(&file.head)
         ));
         let lists = changed_lists(&file.planned().facts.lists, &draft.facts().lists, args);
-        for change in told(&changes).iter().chain(&lists) {
-            console::say(&format!("since then: {change}"));
+        for change in describe_changes(&changes).iter().chain(&lists) {
+            console::print_status(&format!("since then: {change}"));
         }
     }
     refuse_renamed(file, &changes.renamed, args)?;
@@ -176,7 +178,7 @@ fn refuse_renamed(file: &PlanFile, renamed: &ChangeKind, args: &ApplyArgs) -> Re
     let why = PlanFileError::Renamed { path: file.path.clone(), users, names: names(renamed) };
     match args.dry_run {
         true => {
-            console::say(&format!("apply would stop here: {why}"));
+            console::print_status(&format!("apply would stop here: {why}"));
             Ok(())
         }
         false => Err(why.into()),
@@ -201,13 +203,13 @@ fn changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &ApplyArgs) -
 fn unused_profile(head: &PlanFileHead, now: Option<&ChosenProfile>) -> Option<String> {
     let planned = &head.profile.as_ref()?.name;
     (now.map(|now| now.profile().name.as_str()) != Some(planned)).then(|| {
-        let planned = crate::harmless::excerpt(planned, 60);
+        let planned = crate::harmless::sanitize_truncated(planned, 60);
         format!("the plan was made with profile {planned}, which is not used here: its approvers and its caps do not hold")
     })
 }
 
 /// What changed, a sentence for each kind.
-fn told(changes: &PlanChanges) -> Vec<String> {
+fn describe_changes(changes: &PlanChanges) -> Vec<String> {
     let kinds = [
         (&changes.protected, "protected by now, and left out"),
         (&changes.invalid, "can be nobody, and left out"),

@@ -51,18 +51,18 @@ impl ApprovedPlan {
             ApprovedPlan::Unasked => return Ok(None),
             ApprovedPlan::By(approval) => approval,
             ApprovedPlan::No(why) => {
-                console::say(&format!("apply would stop here: {why}"));
+                console::print_status(&format!("apply would stop here: {why}"));
                 return Ok(None);
             }
         };
         let sender = sender(head, connection, tell).await;
         match approval.refuse_own(&sender) {
-            Err(why) if dry_run => console::say(&format!("apply would stop here: {why}")),
+            Err(why) if dry_run => console::print_status(&format!("apply would stop here: {why}")),
             refused => refused?,
         }
         let record = approval.record();
         if tell {
-            console::say(&format!("approved by {} ({})", record.principals, record.key));
+            console::print_status(&format!("approved by {} ({})", record.principals, record.key));
         }
         Ok(Some(record))
     }
@@ -95,7 +95,7 @@ async fn sender(head: &PlanFileHead, connection: &SignedInApp, tell: bool) -> Pl
             }
         }
         if !unchecked.is_empty() && tell {
-            console::say(&format!("not checked: {}", unchecked.join("; ")));
+            console::print_status(&format!("not checked: {}", unchecked.join("; ")));
         }
     }
     if sender.names.is_empty() {
@@ -104,7 +104,7 @@ async fn sender(head: &PlanFileHead, connection: &SignedInApp, tell: bool) -> Pl
         sender.names.extend(names.into_iter().flatten().cloned());
         sender.accounts.extend([&made_by.local_user, &own.local_user].into_iter().flatten().cloned());
         if tell {
-            console::say(
+            console::print_status(
                 "the sign-in names no person: who made the plan, and the account on this machine, count as the sender",
             );
         }

@@ -11,7 +11,7 @@ use super::posts::AppClient;
 use super::secret_files;
 use crate::console;
 use crate::error::Error;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::identity::{AdditionalApp, SignInError, further_variables, process_variables};
 use crate::journal::AppRecord;
@@ -35,7 +35,7 @@ pub(super) async fn sign_in(
     network: &NetworkSettings,
 ) -> Result<SignedInApp, Error> {
     if let Some(why) = &apps.exposed {
-        console::say(&format!("warning: {why}"));
+        console::print_status(&format!("warning: {why}"));
     }
     if apps.further.is_empty() {
         return connect::sign_in(who, network).await;
@@ -79,7 +79,7 @@ pub(super) async fn further(
     clients: HttpClients,
 ) -> Result<SignedInApp, SignInError> {
     secret_files::warn(&who.sources, &further_variables);
-    let caller = AppRole::Further(excerpt(&app.called(), 160));
+    let caller = AppRole::Further(sanitize_truncated(&app.called(), 160));
     let candidates = who.offer(network).candidates(&further_variables)?;
     connect_as(&caller, candidates, who, network, clients).await
 }
@@ -113,7 +113,10 @@ fn together(tried: Vec<SignInAttempts<'_>>) -> Result<SignedInApp, Error> {
                 && records.first().is_some_and(|first| first.left_out.is_some())
             {
                 let lead = lead.app_id.as_deref().unwrap_or("the next app");
-                console::say(&format!("warning: {} takes the first app's place", excerpt(lead, 100)));
+                console::print_status(&format!(
+                    "warning: {} takes the first app's place",
+                    sanitize_truncated(lead, 100)
+                ));
             }
             Ok(SignedInApp { apps: records, ..post })
         }
@@ -149,7 +152,7 @@ fn contradictions(tried: &[SignInAttempts<'_>]) -> Result<(), Error> {
     let mut seen: Vec<String> = Vec::new();
     for SignInAttempts { app, result, .. } in tried {
         let Ok(connection) = result else { continue };
-        let name = || app.map_or("the first app".to_owned(), |app| excerpt(&app.called(), 160));
+        let name = || app.map_or("the first app".to_owned(), |app| sanitize_truncated(&app.called(), 160));
         if app.is_some() && connection.claims.app_only() == Some(false) {
             return Err(Error::Usage(format!(
                 "{}: its token is a person's, and a further app acts as itself; nothing was sent",
@@ -161,7 +164,7 @@ fn contradictions(tried: &[SignInAttempts<'_>]) -> Result<(), Error> {
             return Err(Error::Usage(format!(
                 "{}: app {} is signed in already: a second time it would only share its quota; nothing was sent",
                 name(),
-                excerpt(&id, 100)
+                sanitize_truncated(&id, 100)
             )));
         }
         seen.push(id);
@@ -176,12 +179,12 @@ fn record(
 ) -> AppRecord {
     let name = app.map(|app| app.name.clone());
     match result {
-        Ok(connection) => AppRecord { name, ..AppRecord::of(&connection.operator) },
+        Ok(connection) => AppRecord { name, ..AppRecord::from_operator(&connection.operator) },
         Err((who, error)) => AppRecord {
             app_id: who.client_id.clone(),
             auth: None,
             name,
-            left_out: Some(excerpt(&error.to_string(), 500)),
+            left_out: Some(sanitize_truncated(&error.to_string(), 500)),
         },
     }
 }
@@ -192,5 +195,5 @@ fn say_left_out(app: Option<&AdditionalApp>, who: &SignInSettings, error: &SignI
         (None, Some(id)) => format!("{id} (the first)"),
         (None, None) => "the first".to_owned(),
     };
-    console::say(&format!("warning: app {} is left out: {error}", excerpt(&name, 160)));
+    console::print_status(&format!("warning: app {} is left out: {error}", sanitize_truncated(&name, 160)));
 }

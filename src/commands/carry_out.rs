@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::open_files;
-use super::posts::{TenantClients, at_work};
+use super::posts::{TenantClients, build_tenants};
 use super::results::RunResults;
 use super::resume_flags::ResumeFlags;
 use super::signals;
@@ -73,7 +73,7 @@ pub(super) async fn carry_out(mut ready: RunSession, shown: OutputMode) -> Resul
     let left = orders.as_ref().map_or(ready.targets.len(), Vec::len) as u32;
     let who =
         SignedInAs { operator: Some(&ready.operator), apps, confirmed: std::mem::take(&mut ready.confirmed) };
-    begin(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), who)?;
+    write_first_line(&mut ready.journal, &ready.record, left, ready.resumed.is_some(), who)?;
     for settled in std::mem::take(&mut ready.protected) {
         if let Some(results) = &results {
             results.settled(&settled);
@@ -85,7 +85,7 @@ pub(super) async fn carry_out(mut ready: RunSession, shown: OutputMode) -> Resul
     let place = ready.journal.place().cloned();
     let revoked = Arc::new(AtomicU64::new(0));
 
-    ready.settings.places = open_files::fit(ready.settings.jobs.most().saturating_mul(ready.posts.len()));
+    ready.settings.places = open_files::fit(ready.settings.jobs.max().saturating_mul(ready.posts.len()));
     let several = ready.posts.len();
     let targets: Arc<[Target]> = ready.targets.into();
     let to_do: Box<dyn Iterator<Item = TargetNo>> = match &orders {
@@ -111,7 +111,7 @@ pub(super) async fn carry_out(mut ready: RunSession, shown: OutputMode) -> Resul
             }
         }
     };
-    let tenants = at_work(ready.posts, &targets, ready.resumed.take());
+    let tenants = build_tenants(ready.posts, &targets, ready.resumed.take());
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
     console.foresee(dispatcher.forecast());
     if let Some(why) = ready.refused {
@@ -140,9 +140,11 @@ pub(super) async fn carry_out(mut ready: RunSession, shown: OutputMode) -> Resul
 fn say_dropped(event: &Event) {
     if let Event::Dropped { scope, why, .. } = event {
         let app = scope.app_id.as_deref().unwrap_or("one of the apps");
-        let (app, why) =
-            (crate::harmless::excerpt(app, 100), crate::harmless::excerpt(&why.to_string(), 500));
-        console::say(&format!("warning: app {app} sends nothing more, the others go on: {why}"));
+        let (app, why) = (
+            crate::harmless::sanitize_truncated(app, 100),
+            crate::harmless::sanitize_truncated(&why.to_string(), 500),
+        );
+        console::print_status(&format!("warning: app {app} sends nothing more, the others go on: {why}"));
     }
 }
 
@@ -164,7 +166,7 @@ fn app_ids(posts: &[TenantClients]) -> Vec<Arc<str>> {
 }
 
 /// The first line of this process in the journal.
-pub(super) fn begin(
+pub(super) fn write_first_line(
     journal: &mut Journal,
     record: &RunRecord,
     left: u32,
@@ -270,7 +272,7 @@ pub(super) fn report(
             Ok((ledger, summary))
         });
     if let Some(text) = folder.displaced() {
-        console::say(&text);
+        console::print_status(&text);
     }
     let (ledger, summary) = match made {
         Ok(made) => made,
@@ -279,10 +281,10 @@ pub(super) fn report(
             let users = console::wording::users(revoked);
             match stop {
                 Some(stop) => {
-                    console::say(&format!("error: {stop}"));
-                    console::say(&format!("The reports could not be made, either: {error}"));
+                    console::print_status(&format!("error: {stop}"));
+                    console::print_status(&format!("The reports could not be made, either: {error}"));
                 }
-                None => console::say(&format!("error: the reports could not be made: {error}")),
+                None => console::print_status(&format!("error: the reports could not be made: {error}")),
             }
             let more = match stop {
                 Some(StopReason::Runtime { .. }) => {
@@ -290,8 +292,8 @@ pub(super) fn report(
                 }
                 _ => "",
             };
-            console::say(&format!("Signed out by this process all the same: {users}.{more}"));
-            console::say(&format!("Once that is mended: {}", flags.command(folder.path())));
+            console::print_status(&format!("Signed out by this process all the same: {users}.{more}"));
+            console::print_status(&format!("Once that is mended: {}", flags.command(folder.path())));
             return Ok(stop.map_or(1, StopReason::exit_code));
         }
     };
@@ -302,7 +304,7 @@ pub(super) fn report(
     let rows_out = results.is_none_or(|results| results.finish(ledger));
     let shown = show(&summary, folder, record, flags, output);
     if let Err(error) = &shown {
-        console::say(&format!("error: {error}"));
+        console::print_status(&format!("error: {error}"));
     }
     // What the run came to says more than what could not be shown, unless it came to an ordinary end.
     let all_shown = rows_out && shown.is_ok();
@@ -320,7 +322,10 @@ fn own_journal(place: Option<&JournalPosition>) -> Result<(), Error> {
 /// Says that the run's files were changed, where the summary is not shown as text.
 pub(super) fn warn_altered(summary: &Summary) {
     for finding in &summary.altered {
-        console::say(&format!("warning: ALTERED: {}", crate::harmless::excerpt(finding, 400)));
+        console::print_status(&format!(
+            "warning: ALTERED: {}",
+            crate::harmless::sanitize_truncated(finding, 400)
+        ));
     }
 }
 
@@ -346,13 +351,13 @@ pub(super) fn show_summary(
     let text = || report::summary_text(summary, folder, next, columns);
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     match output {
-        Output::Text => console::put(&text()).map_err(fail),
+        Output::Text => console::print_stdout(&text()).map_err(fail),
         Output::Json => {
             let json = serde_json::to_string_pretty(summary).map_err(|error| fail(error.into()))?;
-            console::put(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)
+            console::print_stdout(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)
         }
         Output::Jsonl | Output::Csv => {
-            console::say(text().trim_end());
+            console::print_status(text().trim_end());
             Ok(())
         }
         Output::None => Ok(()),

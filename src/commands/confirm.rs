@@ -71,7 +71,7 @@ pub(super) async fn confirm(
     }
     let facts = prepared.draft.facts();
     let cautions =
-        ExtraConfirmation::of(facts, users, limits.all_users, limits.max_share).map_err(Error::Usage)?;
+        ExtraConfirmation::assess(facts, users, limits.all_users, limits.max_share).map_err(Error::Usage)?;
     if let Some(caution) = cautions.first().filter(|_| consent.yes) {
         return Err(Error::Usage(format!(
             "{}. --yes is not enough for that: give --yes-i-mean {users} if these {} are meant. Nothing was sent",
@@ -144,7 +144,7 @@ pub(super) async fn tenant(
     given: &Option<String>,
     connection: &SignedInApp,
 ) -> PlanFileTenant {
-    let name = match connection.directory.within(draft.budget()).organization().await {
+    let name = match connection.directory.with_budget(draft.budget()).organization().await {
         Ok(tenant) => tenant.name,
         Err(why) => {
             draft.note_unchecked(UncheckedRead::new(why).line("the tenant's name"));
@@ -160,7 +160,9 @@ const NAMED: usize = 5;
 /// Where it goes: the tenant by all that is known of it, or the tenants with their users.
 async fn place(prepared: &mut PreparedRun, crew: &TenantSessions) -> String {
     match crew.first().filter(|_| !crew.are_several()) {
-        Some(connection) => tenant(&mut prepared.draft, &crew.who().tenant, connection).await.shown(),
+        Some(connection) => {
+            tenant(&mut prepared.draft, &crew.sign_in_settings().tenant, connection).await.describe()
+        }
         None => tenants(&prepared.tenants),
     }
 }

@@ -81,7 +81,7 @@ pub(super) async fn connect(
 pub(super) fn clients(network: &NetworkSettings) -> Result<HttpClients, Error> {
     let clients = network.clients()?;
     for loss in http::overruled(&network.connect_to) {
-        console::say(&format!("warning: {loss}"));
+        console::print_status(&format!("warning: {loss}"));
     }
     Ok(clients)
 }
@@ -114,15 +114,15 @@ pub(super) enum AppRole<'a> {
 impl AppRole<'_> {
     fn warn(&self, what: &str) {
         match self {
-            AppRole::First => console::say(&format!("warning: {what}")),
-            AppRole::Further(name) => console::say(&format!("warning: app {name}: {what}")),
+            AppRole::First => console::print_status(&format!("warning: {what}")),
+            AppRole::Further(name) => console::print_status(&format!("warning: app {name}: {what}")),
             AppRole::Tenant(said) => said.add(format!("warning: {what}")),
         }
     }
 
-    fn say(&self, what: String) {
+    fn record(&self, what: String) {
         match self {
-            AppRole::First | AppRole::Further(_) => console::say(&what),
+            AppRole::First | AppRole::Further(_) => console::print_status(&what),
             AppRole::Tenant(said) => said.add(what),
         }
     }
@@ -184,7 +184,7 @@ pub(super) async fn connect_as(
         tenant,
         graph: Arc::new(HttpGraph::new(clients, root, tokens).with_priority(network.priority)),
         claims,
-        apps: vec![AppRecord::of(&operator)],
+        apps: vec![AppRecord::from_operator(&operator)],
         operator,
         ends,
         rereads,
@@ -208,7 +208,7 @@ fn say_choice(caller: &AppRole<'_>, auth: Auth, passed_over: &[SkippedCredential
     for way in passed_over {
         tracing::info!(way = way.auth.word(), why = way.why, "way to sign in passed over");
     }
-    caller.say(choice(auth, passed_over));
+    caller.record(choice(auth, passed_over));
 }
 
 /// One line: what is simply not set up is only named, for there is always some of it.
@@ -237,7 +237,7 @@ pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
 /// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
 /// One that lists none may still be good; Graph tells.
 fn check_permission(caller: &AppRole<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
-    let found = Permissions::of(claims);
+    let found = Permissions::from_claims(claims);
     let app_only = claims.app_only() != Some(false);
     match found.revoking {
         RevokePermission::Missing => Err(SignInError::NoPermission {

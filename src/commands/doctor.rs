@@ -42,7 +42,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
-        profiles::take(profile, &mut args.sign_in, &mut args.network, Output::Text)?;
+        profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, Output::Text)?;
         profile.examined(&mut args);
     }
     let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
@@ -50,10 +50,10 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
     standard_input::check(&[], &who.sources)?;
     if args.setup {
-        return put(&setup::script(network.cloud, who.sources.auth.unwrap_or_default())).map(|()| 0);
+        return print(&setup::script(network.cloud, who.sources.auth.unwrap_or_default())).map(|()| 0);
     }
     let sending = SendingSettings::new(&args.sending);
-    network.notices.iter().for_each(|notice| console::say(notice));
+    network.notices.iter().for_each(|notice| console::print_status(notice));
     secret_files::warn(&who.sources, &process_variables);
     let mut findings = Findings::default();
     findings.add(version());
@@ -67,17 +67,17 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     let dir = &EvidenceSettings::new(&args.evidence).output_dir;
     findings.add(machine::run_folder(dir));
     findings.add(machine::disk(dir));
-    findings.add(machine::open_files(sending.jobs.most(), open_files::fitting(sending.jobs.most()).0));
-    findings.add(pace::judge(&sending, 1 + apps.further.len()));
-    put(&match args.output {
+    findings.add(machine::open_files(sending.jobs.max(), open_files::fitting(sending.jobs.max()).0));
+    findings.add(pace::check(&sending, 1 + apps.further.len()));
+    print(&match args.output {
         DoctorFormat::Text => text::page(&findings, coloured(), console::columns_out()),
         DoctorFormat::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
     })?;
     Ok(findings.exit_code())
 }
 
-fn put(text: &str) -> Result<(), Error> {
-    console::put(text)
+fn print(text: &str) -> Result<(), Error> {
+    console::print_stdout(text)
         .map_err(|source| Error::Io { what: "can't write to standard output".to_owned(), source })
 }
 
@@ -111,7 +111,7 @@ async fn further_apps(
     findings: &mut Findings,
 ) {
     for app in &apps.further {
-        let name = crate::harmless::excerpt(&app.called(), 160);
+        let name = crate::harmless::sanitize_truncated(&app.called(), 160);
         let who = who.further(app);
         let signing_in = super::apps::further(app, &who, network, clients.clone());
         let why = match tokio::time::timeout(PATIENCE, signing_in).await {
@@ -175,7 +175,7 @@ async fn examine(
         findings.add(network::tls(server, sight));
     }
     let ahead = ahead(&of_graph).or_else(|| ahead(&of_authority));
-    findings.add(clock::judge(ahead));
+    findings.add(clock::check(ahead));
     if asks && of_authority.seen.is_err() {
         for check in ["credential"].into_iter().chain(OF_TOKEN) {
             findings.add(Finding::skipped(check, "the authority can't be reached"));
@@ -245,7 +245,7 @@ async fn credential(
             let took = began.elapsed().as_millis();
             let finding = Finding::ok("credential", format!("{}: a token in {took} ms", signed_in.auth));
             findings.add(finding.with(listed(&signed_in.passed_over)));
-            look_at_token(place, &signed_in, findings);
+            check_token(place, &signed_in, findings);
             let claims = claims_of(&signed_in.tokens);
             let tokens = Arc::new(signed_in.tokens);
             let directory = Directory::new(clients, place.network.graph_root(), tokens, &claims);
@@ -292,22 +292,22 @@ fn skip_token(findings: &mut Findings) {
     }
 }
 
-fn look_at_token(place: &DoctorTarget<'_>, signed_in: &SignedIn, findings: &mut Findings) {
+fn check_token(place: &DoctorTarget<'_>, signed_in: &SignedIn, findings: &mut Findings) {
     let claims = claims_of(&signed_in.tokens);
     if let Some(certificate) = signed_in.tokens.credential().certificate() {
         let (subject, thumbprint) = (certificate.subject(), certificate.thumbprint());
         let now = jiff::Timestamp::now();
-        findings.add(certificate::judge(subject, &thumbprint, certificate.not_after(), now));
+        findings.add(certificate::check(subject, &thumbprint, certificate.not_after(), now));
     }
     findings.add(token::tenant(place.who.tenant.as_deref(), place.resolved, &claims));
     findings.add(audience(place.network, &claims));
     findings.add(token::identity(&claims));
     let now = jiff::Timestamp::now().as_second() - place.ahead;
     findings.add(token::end(&claims, now, signed_in.auth != Auth::Token));
-    findings.add(permissions::judge(&claims, signed_in.tokens.current().claims()));
+    findings.add(permissions::check(&claims, signed_in.tokens.current().claims()));
     findings.add(permissions::reading(&claims));
     if claims.app_only() == Some(false) {
-        findings.add(roles::judge(&claims));
+        findings.add(roles::check(&claims));
     }
 }
 
@@ -315,7 +315,7 @@ fn audience(network: &NetworkSettings, claims: &TokenClaims) -> Finding {
     let Some(audience) = claims.aud.as_deref() else {
         return Finding::info("audience", "the token does not tell whom it is for");
     };
-    let shown = crate::harmless::excerpt(audience, 100);
+    let shown = crate::harmless::sanitize_truncated(audience, 100);
     match check_audience(audience, network.cloud, network.graph_root()) {
         Ok(()) => Finding::ok("audience", format!("{shown}, in the cloud {}", network.cloud)),
         Err(error) => {

@@ -19,7 +19,7 @@ use crate::console::Output;
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::graph::Priority;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::MAX_WAIT;
 use crate::identity::{Auth, Cloud, CredentialSources};
 use crate::plan::{Operator, PlanTenants};
@@ -112,11 +112,11 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     match made_up {
         Some(_) => gathered.call_input("made-up users"),
         None if args.work.output.output == Output::None => {}
-        None => gathered.notices.iter().for_each(|notice| console::say(notice)),
+        None => gathered.notices.iter().for_each(|notice| console::print_status(notice)),
     }
     if args.work.dry_run && tenant.is_none() {
         let draft =
-            run::compose(gathered, &wishes, &PlanTenants::one(Operator::default(), None, []), &args.work)
+            run::build_plan(gathered, &wishes, &PlanTenants::one(Operator::default(), None, []), &args.work)
                 .await?;
         return run::dry_run(draft, args.work.output.output);
     }
@@ -128,7 +128,8 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
         None => (Operator::default(), None),
     };
     let directory = directory.filter(|_| !args.work.choosing.no_lookup);
-    let draft = run::compose(gathered, &wishes, &PlanTenants::one(signed, directory, []), &args.work).await?;
+    let draft =
+        run::build_plan(gathered, &wishes, &PlanTenants::one(signed, directory, []), &args.work).await?;
     if args.work.dry_run {
         return run::dry_run(draft, args.work.output.output);
     }
@@ -136,15 +137,15 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     ConfirmationLimits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
     if args.work.output.output != Output::None {
         if let Some(column) = draft.tenant_column() {
-            console::say(&one_tenant(column));
+            console::print_status(&one_tenant(column));
         }
-        console::say(&banner(&simulator, &drill));
+        console::print_status(&banner(&simulator, &drill));
     }
     let sending = SendingSettings::new(&args.work.sending);
     let speed = drill.pace();
     let drill = serde_json::to_value(&drill).ok();
-    let crew = TenantSessions::of_one(connection, &who);
-    let mut prepared = PreparedRun::new(draft, sending, network, CredentialSettings::of_one(who), profile);
+    let crew = TenantSessions::single(connection, &who);
+    let mut prepared = PreparedRun::new(draft, sending, network, CredentialSettings::single(who), profile);
     prepared.drill = drill;
     let code = run::send(prepared, crew, args.work, speed).await;
     simulator.stop().await;
@@ -215,7 +216,7 @@ pub(super) fn banner(simulator: &Simulator, drill: &DrillRecord) -> String {
 fn one_tenant(column: &str) -> String {
     format!(
         "warning: a drill has one tenant, so column `{}` counts for nothing: one name in two tenants is one user here",
-        excerpt(column, 80)
+        sanitize_truncated(column, 80)
     )
 }
 

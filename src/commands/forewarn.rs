@@ -23,30 +23,30 @@ pub(super) fn own_ids(claims: &TokenClaims) -> Vec<UserId> {
 }
 
 /// Says what `doctor` would not find well of the disk and of the pace.
-pub(super) fn of_the_machine(output_dir: &Path, sending: &SendingSettings) {
-    for found in [machine::disk(output_dir), pace::judge(sending, 1)] {
+pub(super) fn warn_disk_and_rate(output_dir: &Path, sending: &SendingSettings) {
+    for found in [machine::disk(output_dir), pace::check(sending, 1)] {
         if matches!(found.status, CheckStatus::Warning | CheckStatus::Failed) {
             let advice = found.advice.map(|advice| format!(" — {advice}")).unwrap_or_default();
-            console::say(&format!("warning: {}: {}{advice}", found.check, found.finding));
+            console::print_status(&format!("warning: {}: {}{advice}", found.check, found.finding));
         }
     }
 }
 
 /// Says that the run ends the operator's own sign-in.
-pub(super) fn of_oneself(names_operator: bool, comes_last: bool) {
+pub(super) fn warn_self_revocation(names_operator: bool, comes_last: bool) {
     if names_operator {
         let order = if comes_last { ", and come last" } else { "" };
-        console::say(&format!(
+        console::print_status(&format!(
             "warning: you are among the users{order}, as you asked: that ends your own sign-in, this program's too"
         ));
     }
 }
 
 /// Says that a ready token ends before a run of this length does.
-pub(super) fn of_the_tokens_end(connection: &SignedInApp, takes: TimeLeft) {
+pub(super) fn warn_token_expiry(connection: &SignedInApp, takes: TimeLeft) {
     let (Some(ends), Some(takes)) = (connection.ends, takes.span()) else { return };
     if let Some(text) = too_short(ends, Timestamp::now(), takes, connection.rereads) {
-        console::say(&text);
+        console::print_status(&text);
     }
 }
 

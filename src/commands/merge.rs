@@ -27,7 +27,7 @@ pub(super) fn merge(out: &Path, folders: &[PathBuf], output: Output) -> Result<u
     show_summary(&summary, out, &next(&summary, out), output)?;
     let missing = summary.merged.as_ref().and_then(|merged| merged.missing_sentence());
     if let Some(sentence) = &missing {
-        console::say(&format!("warning: {sentence}"));
+        console::print_status(&format!("warning: {sentence}"));
     }
     Ok(if missing.is_some() { ROWS_MISSING } else { 0 })
 }
@@ -51,7 +51,7 @@ fn open(path: &Path, all: &[PathBuf]) -> Result<(RunFolder, RunLock, RunRecord),
 fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<ShardRun, Error> {
     let manifest_sha256 = report::check_manifest(folder.dir(), &record.id)?;
     let ledger = read_ledger(&folder, &record)?;
-    let altered = report::ReportSeal::of(&folder, &record).with_journal(&record, &ledger).findings;
+    let altered = report::ReportSeal::check(&folder, &record).with_journal(&record, &ledger).findings;
     Ok(ShardRun { folder, lock, record, ledger, manifest_sha256, altered })
 }
 

@@ -58,7 +58,7 @@ pub fn execute(cli: Cli) -> ExitCode {
     match done {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            console::say(&format!("error: {error}"));
+            console::print_status(&format!("error: {error}"));
             ExitCode::from(error.exit_code())
         }
     }

@@ -39,7 +39,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     work.input.tenant_is_named = sign_in.tenant.is_some();
     let profile = profiled::choose(&profile)?;
     if let Some(profile) = &profile {
-        profiles::take(profile, &mut sign_in, &mut network, work.output.output)?;
+        profiles::apply_profile(profile, &mut sign_in, &mut network, work.output.output)?;
         profile.work(&mut work);
     }
     let network = NetworkSettings::new(&sign_in, &network)?.waiting(work.sending.max_wait);
@@ -49,7 +49,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     let wishes = wishes(&work)?;
     let gathered = run::gather(&files, &work, &wishes)?;
     if work.output.output != Output::None {
-        network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
+        network.notices.iter().chain(&gathered.notices).for_each(|notice| console::print_status(notice));
     }
     let wanted = Wanted::new(&gathered, &who, &wishes);
     let credentials = CredentialSettings::new(who, profile.as_ref());
@@ -59,7 +59,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     let crew =
         TenantSessions::sign_in(wanted, &credentials, &AppSettings::default(), &network, work.output.output)
             .await?;
-    let draft = run::compose(gathered, &wishes, &crew.tenants(&work), &work).await?;
+    let draft = run::build_plan(gathered, &wishes, &crew.tenants(&work), &work).await?;
     if draft.names_me() {
         return Err(Error::Usage(
             "the plan names `me`, which is whoever applies it: name the user by object id or user principal name"
@@ -71,9 +71,9 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     let sending = SendingSettings::new(&work.sending);
     let mut prepared = PreparedRun::new(draft, sending, network, credentials, profile);
     let connection = crew.first().ok_or_else(|| Error::Usage("nobody signed in".to_owned()))?;
-    let tenant = confirm::tenant(&mut prepared.draft, &crew.who().tenant, connection).await;
+    let tenant = confirm::tenant(&mut prepared.draft, &crew.sign_in_settings().tenant, connection).await;
     let head = head(&prepared, connection, tenant, &work, &limits);
-    let text = confirm::about(&prepared, &crew, &head.tenant.shown(), |about| text(about, &limits));
+    let text = confirm::about(&prepared, &crew, &head.tenant.describe(), |about| text(about, &limits));
     let sha256 = plan_file::write(&head, prepared.draft, &path, overwrite)?;
     show(&head, &path, &sha256, &text, work.output.output)
 }
@@ -129,7 +129,7 @@ fn text(about: &ConfirmationSummary<'_>, limits: &ConfirmationLimits) -> String 
     let columns = Some(COLUMNS);
     let mut text = lines(about, columns);
     text.push_str(&protected(about.facts));
-    let cautions = ExtraConfirmation::of(about.facts, about.users, limits.all_users, limits.max_share);
+    let cautions = ExtraConfirmation::assess(about.facts, about.users, limits.all_users, limits.max_share);
     for caution in cautions.unwrap_or_default() {
         let sentence = format!("Careful: {}. `apply` asks for that by itself.", caution.sentence());
         text.push_str(&format!("\n{}\n", wrap::hanging(&sentence, 0, columns)));
@@ -143,7 +143,11 @@ const TOLD: usize = 20;
 fn protected(facts: &PlanSummary) -> String {
     let mut text = String::new();
     for (name, why) in facts.protected.iter().take(TOLD) {
-        text.push_str(&format!("  {}  {}\n", harmless::excerpt(name, 60), harmless::excerpt(why, 100)));
+        text.push_str(&format!(
+            "  {}  {}\n",
+            harmless::sanitize_truncated(name, 60),
+            harmless::sanitize_truncated(why, 100)
+        ));
     }
     let more = facts.protected.len().saturating_sub(TOLD);
     if more > 0 {
@@ -154,23 +158,23 @@ fn protected(facts: &PlanSummary) -> String {
 
 fn show(head: &PlanFileHead, path: &Path, sha256: &str, text: &str, output: Output) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
-    let shown = harmless::shown(&path.display().to_string()).into_owned();
+    let shown = harmless::sanitize_line(&path.display().to_string()).into_owned();
     let word = shell::path(path);
     let next = format!(
         "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was sent. To send it within 24 hours:\n  entra-revoke apply {word} --expect-sha256 \\\n  \
          {sha256}"
     );
     match output {
-        Output::Text => console::put(&format!("{text}\n{next}\n")).map_err(fail)?,
+        Output::Text => console::print_stdout(&format!("{text}\n{next}\n")).map_err(fail)?,
         Output::Json => {
             let mut json = serde_json::to_value(head).map_err(|error| fail(error.into()))?;
             json["path"] = path.display().to_string().into();
             json["sha256"] = sha256.into();
-            console::put(&format!("{}\n", harmless::json(&format!("{json:#}")))).map_err(fail)?;
+            console::print_stdout(&format!("{}\n", harmless::json(&format!("{json:#}")))).map_err(fail)?;
         }
         Output::Jsonl | Output::Csv => {
             rows(path, output)?;
-            console::say(&format!("{text}\n{next}"));
+            console::print_status(&format!("{text}\n{next}"));
         }
         Output::None => {}
     }

@@ -25,7 +25,7 @@ pub(super) struct TenantClients {
 
 /// Joins the tenants' apps, in the order of the plan's tenants, with what is to be done there; all targets where `resumed`
 /// says nothing else.
-pub(super) fn at_work(
+pub(super) fn build_tenants(
     posts: Vec<TenantClients>,
     targets: &[Target],
     resumed: Option<Vec<TargetProgress>>,

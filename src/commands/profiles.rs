@@ -21,7 +21,7 @@ pub(super) fn profiles(args: ProfilesArgs) -> Result<u8, Error> {
 }
 
 /// Takes from the profile what the flags leave open of signing in, and says where that leads.
-pub(super) fn take(
+pub(super) fn apply_profile(
     profile: &ChosenProfile,
     sign_in: &mut SignInArgs,
     network: &mut NetworkArgs,
@@ -33,7 +33,7 @@ pub(super) fn take(
     let cloud = sign_in.cloud.map(|cloud| format!("cloud {cloud}"));
     let whither: Vec<String> = tenant.into_iter().chain(cloud).collect();
     announce(profile, &whither.join(", "), output);
-    overruled.iter().for_each(|sentence| console::say(&format!("warning: {sentence}")));
+    overruled.iter().for_each(|sentence| console::print_status(&format!("warning: {sentence}")));
     Ok(())
 }
 
@@ -41,10 +41,10 @@ pub(super) fn take(
 pub(super) fn announce(profile: &ChosenProfile, what_for: &str, output: Output) {
     if output != Output::None {
         let separator = if what_for.is_empty() { "" } else { ": " };
-        console::say(&format!("{}{separator}{what_for}", profile.sentence()));
+        console::print_status(&format!("{}{separator}{what_for}", profile.sentence()));
     }
     if let Some(why) = profile.exposed() {
-        console::say(&format!("warning: {why}"));
+        console::print_status(&format!("warning: {why}"));
     }
 }
 
@@ -53,7 +53,7 @@ fn read(config: Option<PathBuf>) -> Result<ConfigFile, Error> {
 }
 
 fn print(text: &str) -> Result<(), Error> {
-    console::put(text)
+    console::print_stdout(text)
         .map_err(|source| Error::Io { what: "can't write to standard output".to_owned(), source })
 }
 
@@ -94,7 +94,7 @@ fn table(config: &ConfigFile) -> String {
     rows.extend(config.profiles.iter().map(|profile| row(config, profile)));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..6).map(width).collect();
-    let mut text = format!("{}\n", harmless::shown(&config.path.display().to_string()));
+    let mut text = format!("{}\n", harmless::sanitize_line(&config.path.display().to_string()));
     for row in &rows {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -108,7 +108,7 @@ fn table(config: &ConfigFile) -> String {
 }
 
 fn row(config: &ConfigFile, profile: &Profile) -> [String; 6] {
-    let or_dash = |text: Option<&str>| harmless::excerpt(text.unwrap_or("-"), 60);
+    let or_dash = |text: Option<&str>| harmless::sanitize_truncated(text.unwrap_or("-"), 60);
     [
         if is_default(config, profile) { "*" } else { "" }.to_owned(),
         profile.name.clone(),
@@ -135,7 +135,7 @@ fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
     if profiles.is_empty() {
         general.push("it has no profile; one begins with [profile.NAME]".to_owned());
     }
-    let mut text = tell(&harmless::shown(&config.path.display().to_string()), general);
+    let mut text = tell(&harmless::sanitize_line(&config.path.display().to_string()), general);
     for profile in profiles {
         let told = tell(&profile.name, problems(profile, config));
         text.push_str(&if told.is_empty() { format!("{}: good\n", profile.name) } else { told });
@@ -159,7 +159,7 @@ fn problems(profile: &Profile, config: &ConfigFile) -> Vec<String> {
 /// What keeps `--profile NAME` from signing in here, as far as that is known without asking anybody.
 fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
     let (mut sign_in, mut network) = (SignInArgs::default(), NetworkArgs::default());
-    let chosen = ChosenProfile::named(profile, config);
+    let chosen = ChosenProfile::from_profile(profile, config);
     if let Err(error) = chosen.sign_in(&mut sign_in, &process_variables) {
         return Some(error.to_string());
     }
@@ -193,5 +193,5 @@ fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
 }
 
 fn one_line(text: &str) -> String {
-    harmless::shown(&text.lines().map(str::trim).collect::<Vec<_>>().join("; ")).into_owned()
+    harmless::sanitize_line(&text.lines().map(str::trim).collect::<Vec<_>>().join("; ")).into_owned()
 }

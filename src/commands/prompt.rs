@@ -6,7 +6,7 @@ use crate::identity::{Prompt, Prompter};
 
 /// A prompter that writes to standard error.
 pub(super) fn on_screen() -> Prompter {
-    Prompter::new(|prompt| console::say(&text(prompt)))
+    Prompter::new(|prompt| console::print_status(&text(prompt)))
 }
 
 fn text(prompt: &Prompt) -> String {

@@ -17,12 +17,11 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
         ..PlanOptions::default()
     };
     if !lists.is_empty() {
-        return match Draft::compose(InputRows::default(), &wishes, &Operator::default(), Some(directory))
-            .await
+        return match Draft::build(InputRows::default(), &wishes, &Operator::default(), Some(directory)).await
         {
             Ok(draft) => {
                 let counts = draft.facts().lists.iter().map(|list| wording::list(list, false));
-                emergency::judge(lists, Err("")).with(counts)
+                emergency::check(lists, Err("")).with(counts)
             }
             Err(error) => {
                 let advice = "mend the list: nothing is sent while it can't be read and resolved in full";
@@ -31,11 +30,11 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
         };
     }
     if !permissions::reads_roles(claims) {
-        return emergency::judge(lists, Err(&format!("it needs {}", Permission::Roles)));
+        return emergency::check(lists, Err(&format!("it needs {}", Permission::Roles)));
     }
     match administrators(directory).await {
-        Ok(people) => emergency::judge(lists, Ok(&people)),
-        Err(error) => emergency::judge(lists, Err(&error.to_string())),
+        Ok(people) => emergency::check(lists, Ok(&people)),
+        Err(error) => emergency::check(lists, Err(&error.to_string())),
     }
 }
 

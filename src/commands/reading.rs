@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::progress;
 use crate::cli::OutputArgs;
 use crate::console::{self, Output, Progress, wording};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::plan::ReadProgress;
 
 /// Reads shorter than this are not spoken of, and no line comes sooner after another.
@@ -46,7 +46,7 @@ impl ProgressLine {
             // Whoever closed standard error sees no progress; that ends nothing.
             let _ = write!(io::stderr(), "\r\x1b[K{text}").and_then(|()| io::stderr().flush());
         } else {
-            console::say(&text);
+            console::print_status(&text);
         }
     }
 
@@ -59,7 +59,7 @@ impl ProgressLine {
 }
 
 fn line(reading: &ReadProgress<'_>) -> String {
-    let (what, so_far) = (excerpt(reading.what, 60), wording::count(reading.so_far));
+    let (what, so_far) = (sanitize_truncated(reading.what, 60), wording::count(reading.so_far));
     match reading.of {
         Some(of) => format!("reading {what}: {so_far} of {}", wording::count(of)),
         None => format!("reading {what}: {so_far}"),

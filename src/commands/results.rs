@@ -58,7 +58,7 @@ impl RunResults {
         let write = move || {
             let written = rows.write_all(&left_out, items);
             if let Err(error) = &written {
-                console::say(&format!(
+                console::print_status(&format!(
                     "error: {error}; nothing stops for that, and the reports will hold all rows"
                 ));
             }
@@ -96,7 +96,7 @@ impl RunResults {
             Ok(all_out) => all_out,
             Err(RecvTimeoutError::Disconnected) => false,
             Err(RecvTimeoutError::Timeout) => {
-                console::say("the run is over; waiting for whoever reads standard output");
+                console::print_status("the run is over; waiting for whoever reads standard output");
                 self.ended.recv().unwrap_or(false)
             }
         }
@@ -164,39 +164,39 @@ impl ResultRows {
     fn write_all(mut self, left_out: &[u64], items: Receiver<Item>) -> Result<(), Error> {
         let (case_id, only_app) = (self.record.case_id.clone(), self.only_app.take());
         let case_id = case_id.as_deref();
-        let notes = TenantNotes::of_record(&self.record);
+        let notes = TenantNotes::from_record(&self.record);
         for offset in left_out {
             if let Some(row) = self.row_at(*offset) {
-                self.put(&notes.complete(ReportRow::left_out(&row, case_id)))?;
+                self.write_row(&notes.complete(ReportRow::from_left_out(&row, case_id)))?;
             }
         }
         for item in items {
             match item {
                 Item::Settled(settled) => {
-                    if let Some(row) = self.take(settled.target) {
-                        let row = ReportRow::of_settled(&row, &settled, case_id);
-                        self.put(&notes.complete(row.by_only(only_app.as_deref())))?;
+                    if let Some(row) = self.next_row(settled.target) {
+                        let row = ReportRow::from_settled(&row, &settled, case_id);
+                        self.write_row(&notes.complete(row.by_only(only_app.as_deref())))?;
                     }
                 }
                 Item::Rest(ledger) => self.put_rest(&ledger, case_id)?,
             }
         }
-        console::beside(|| self.stream.finish()).map_err(unwritten)
+        console::with_console(|| self.stream.finish()).map_err(unwritten)
     }
 
     fn put_rest(&mut self, ledger: &JournalIndex, case_id: Option<&str>) -> Result<(), Error> {
         let notes = TenantNotes::new(&self.record, ledger);
         let unread = |source| Error::Io { what: "can't read the journal".to_owned(), source };
         for order in 1..=self.offsets.len() as TargetNo {
-            if let Some(row) = self.take(order) {
+            if let Some(row) = self.next_row(order) {
                 let standing = ledger.standing(order).map_err(unread)?;
-                self.put(&notes.complete(ReportRow::of_target(&row, &standing, case_id)))?;
+                self.write_row(&notes.complete(ReportRow::from_target(&row, &standing, case_id)))?;
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, order: TargetNo) -> Option<PlanRow> {
+    fn next_row(&mut self, order: TargetNo) -> Option<PlanRow> {
         let offset = self.offsets.get_mut(order as usize - 1)?.take()?;
         self.row_at(offset)
     }
@@ -211,8 +211,8 @@ impl ResultRows {
         }
     }
 
-    fn put(&mut self, row: &ReportRow<'_>) -> Result<(), Error> {
-        console::beside(|| self.stream.write(row)).map_err(unwritten)
+    fn write_row(&mut self, row: &ReportRow<'_>) -> Result<(), Error> {
+        console::with_console(|| self.stream.write(row)).map_err(unwritten)
     }
 }
 

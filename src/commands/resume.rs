@@ -11,7 +11,8 @@ use std::io::Read;
 use std::time::Duration;
 
 use super::carry_out::{
-    OutputMode, RunEnd, RunSession, SignedInAs, begin, carry_out, check_counts, read_ledger, report,
+    OutputMode, RunEnd, RunSession, SignedInAs, carry_out, check_counts, read_ledger, report,
+    write_first_line,
 };
 use super::connect::{SignedInApp, check_me};
 use super::drill::{self, DrillRecord};
@@ -25,7 +26,7 @@ use crate::directory::Directory;
 use crate::dispatch::TargetProgress;
 use crate::error::Error;
 use crate::event::{Event, SettledEvent, StopReason, TargetNo, TenantIndex};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, JournalIndex, OperatorRecord, RUN_JSON, RunFolder, RunRecord};
 use crate::number;
@@ -45,19 +46,21 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     let chooses = args.apps.app.is_empty() || args.profile.profile.is_some();
     let profile = if chooses { profiled::choose_named(&args.profile)? } else { None };
     if let Some(profile) = &profile {
-        profiles::take(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
+        profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
     }
     let folder = RunFolder::open(&args.folder)?;
     let lock = folder.lock()?;
     let mut record = read_record(&folder)?;
     let sending = SendingSettings::resumed(&args.sending, &record.settings);
     let changed = record.settings.accept != sending.accepted;
-    let seal = ReportSeal::of(&folder, &record);
+    let seal = ReportSeal::check(&folder, &record);
     record.settings.accept = sending.accepted.clone();
     let targets = read_targets(&folder, &record)?;
     let ledger = read_ledger(&folder, &record)?;
     let seal = seal.with_journal(&record, &ledger);
-    seal.findings.iter().for_each(|what| console::say(&format!("warning: ALTERED: {}", excerpt(what, 400))));
+    seal.findings.iter().for_each(|what| {
+        console::print_status(&format!("warning: ALTERED: {}", sanitize_truncated(what, 400)))
+    });
     let drill = drill_of(&record, &ledger)?;
     let outstanding = in_turn(&ledger, &sending.accepted);
     let whole = ResumedPlan { folder, record, targets, ledger, seal, changed };
@@ -68,19 +71,19 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         Some(drill) => Some(drill::start(drill).await?),
         None => None,
     };
-    let lists = lists::of_profiles(&whole.record, &args.profile, profile.as_ref());
+    let lists = lists::lists_from_profiles(&whole.record, &args.profile, profile.as_ref());
     let lists = CurrentLists::find(&whole.record, &args.protect, &lists)?;
     let shows = args.output.output != Output::None;
     let hands = match (&simulator, &drill) {
         (Some(simulator), Some(drill)) if whole.record.tenants.is_empty() => {
             if shows {
-                console::say(&drill::banner(simulator, drill));
+                console::print_status(&drill::banner(simulator, drill));
             }
-            OperatorChange::of_a_drill(&args, &whole.record, simulator, drill).await?
+            OperatorChange::resume_drill(&args, &whole.record, simulator, drill).await?
         }
         _ => {
             if shows {
-                console::say(&destination(&whole.record));
+                console::print_status(&destination(&whole.record));
             }
             OperatorChange::sign_in(&args, profile.as_ref(), &whole, &outstanding).await?
         }
@@ -93,30 +96,34 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     if shows {
         let done = wording::count((whole.targets.len() - outstanding.len()) as u64);
         let open = wording::count(outstanding.len() as u64);
-        console::say(&format!("resuming run {}: {done} done, {open} to do", whole.record.id));
+        console::print_status(&format!("resuming run {}: {done} done, {open} to do", whole.record.id));
     }
     differences.extend(lists.changed.iter().cloned());
     if whole.seal.record_changed {
         differences.add("run.json was changed since the run began");
     }
     let reads = drill.as_ref().is_none_or(|drill| drill.reads_directory());
-    let ListVerdict { protected, closed } = judge(lists, &whole, &outstanding, &way, reads).await?;
+    let ListVerdict { protected, closed } = check_lists(lists, &whole, &outstanding, &way, reads).await?;
     differences.protected(protected.iter(), &whole.targets);
     let outstanding: Vec<TargetNo> =
         outstanding.into_iter().filter(|order| !protected.contains_key(order)).collect();
     let settings = sending.dispatch(drill.as_ref().map_or(1.0, |drill| drill.pace()));
-    let holds = if simulator.is_none() { holds(&whole.ledger, settings.max_wait) } else { Vec::new() };
+    let holds = if simulator.is_none() {
+        remaining_throttle_waits(&whole.ledger, settings.max_wait)
+    } else {
+        Vec::new()
+    };
     if shows {
         say_holds(&holds);
     }
     if let (None, ResumeMode::One(connection)) = (&simulator, &way) {
         let own = forewarn::own_ids(&connection.claims);
         let whose = |order: &TargetNo| &whole.targets[*order as usize - 1].user;
-        forewarn::of_oneself(outstanding.iter().any(|order| own.contains(whose(order))), false);
+        forewarn::warn_self_revocation(outstanding.iter().any(|order| own.contains(whose(order))), false);
         let pace = sending.pace(connection.senders());
-        forewarn::of_the_tokens_end(connection, pace.time_for(outstanding.len() as u64));
+        forewarn::warn_token_expiry(connection, pace.time_for(outstanding.len() as u64));
     }
-    let confirmed = differences.agree(args.yes)?;
+    let confirmed = differences.confirm(args.yes)?;
     let planned = outstanding.len() as u32;
     let refused = sending
         .max_users
@@ -131,7 +138,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         ResumeMode::One(connection) => (connection.operator.clone(), vec![connection.post()]),
         ResumeMode::Several(again) => (again.operator.clone(), again.posts(&closed)),
     };
-    take_over(&folder, &record, changed, &seal)?;
+    record_resumed_run(&folder, &record, changed, &seal)?;
     let ready = RunSession {
         journal: ledger.into_journal(&folder)?,
         folder,
@@ -180,7 +187,7 @@ enum ResumeMode {
 }
 
 impl OperatorChange {
-    async fn of_a_drill(
+    async fn resume_drill(
         args: &ResumeArgs,
         record: &RunRecord,
         simulator: &Simulator,
@@ -203,18 +210,18 @@ impl OperatorChange {
         let network = NetworkSettings::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
         let network = network.waiting(max_wait(args, record));
         if args.output.output != Output::None {
-            network.notices.iter().for_each(|notice| console::say(notice));
+            network.notices.iter().for_each(|notice| console::print_status(notice));
         }
         let mut differences = ResumeDifferences::default();
         differences.place(record, &network);
         let own = SignInSettings::resumed(&args.sign_in, None, &record.settings);
         if record.tenants.is_empty() {
-            let (connection, further) = reconnect(args, profile, record, &network).await?;
+            let (connection, further) = sign_in_single(args, profile, record, &network).await?;
             differences.connection(record, &connection);
             let flags = ResumeFlags::new(&own.sources, &network, profile, &further.further);
             return Ok(OperatorChange { way: ResumeMode::One(Box::new(connection)), differences, flags });
         }
-        let again = reconnect_all(args, profile, whole, outstanding, &network).await?;
+        let again = sign_in_all(args, profile, whole, outstanding, &network).await?;
         differences.connections(record, &again);
         let flags = ResumeFlags::new(&own.sources, &network, profile, &[]);
         Ok(OperatorChange { way: ResumeMode::Several(again), differences, flags })
@@ -246,19 +253,23 @@ fn destination(record: &RunRecord) -> String {
         let known = known.into_iter().flatten().next();
         known.map_or_else(
             || "the sign-in's tenant".to_owned(),
-            |tenant| format!("tenant {}", excerpt(tenant, 80)),
+            |tenant| format!("tenant {}", sanitize_truncated(tenant, 80)),
         )
     };
     let place = match record.tenants.len() {
         0 => one(),
         several => format!("{several} tenants"),
     };
-    let app = record.settings.client_id.as_ref().map(|app| format!(", app {}", excerpt(app, 80)));
-    format!("from the run's folder: cloud {}, {place}{}", excerpt(&record.cloud, 20), app.unwrap_or_default())
+    let app = record.settings.client_id.as_ref().map(|app| format!(", app {}", sanitize_truncated(app, 80)));
+    format!(
+        "from the run's folder: cloud {}, {place}{}",
+        sanitize_truncated(&record.cloud, 20),
+        app.unwrap_or_default()
+    )
 }
 
 /// Who is protected by now.
-async fn judge(
+async fn check_lists(
     lists: CurrentLists,
     whole: &ResumedPlan,
     outstanding: &[TargetNo],
@@ -275,7 +286,7 @@ async fn judge(
             let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
             let directory: Option<&Directory> = Some(&connection.directory).filter(|_| !no_lookup);
             let tenants = PlanTenants::one(run::signed(connection), directory, known.into_iter().flatten());
-            let mut judged = lists.judge(folder, record, &left, &tenants, same).await?;
+            let mut judged = lists.recheck(folder, record, &left, &tenants, same).await?;
             if !same {
                 let own = forewarn::own_ids(&connection.claims);
                 let why = "you are signed in with this account, and another person began the run";
@@ -291,7 +302,7 @@ async fn judge(
         ResumeMode::Several(again) => {
             let same = same_person(begun, again.operator.user.as_deref());
             let tenants = again.tenants(record, no_lookup);
-            lists.judge(folder, record, &left, &tenants, same).await
+            lists.recheck(folder, record, &left, &tenants, same).await
         }
     }
 }
@@ -336,7 +347,9 @@ fn say_holds(holds: &[(Option<TenantIndex>, Duration)]) {
         (Some(_), 1) => " in one tenant".to_owned(),
         (Some(_), several) => format!(" in {several} tenants"),
     };
-    console::say(&format!("Graph asked this run to wait: nothing is sent{place} for another {wait}"));
+    console::print_status(&format!(
+        "Graph asked this run to wait: nothing is sent{place} for another {wait}"
+    ));
 }
 
 /// `me` means whoever began the run, and Graph takes it for whoever goes on with it.
@@ -345,7 +358,7 @@ fn check_myself(names_me: bool, begun: &OperatorRecord, connection: &SignedInApp
     let now = connection.operator.user.as_deref();
     match (names_me, begun.user.as_deref()) {
         (true, Some(begun)) if now.is_none_or(|now| !now.eq_ignore_ascii_case(begun)) => {
-            let begun = crate::harmless::excerpt(begun, 120);
+            let begun = crate::harmless::sanitize_truncated(begun, 120);
             Err(Error::Usage(format!(
                 "`me` is in the list and means {begun}, who began the run: sign in as {begun} to go on with it, or \
                  begin a new run that names that user"
@@ -357,7 +370,12 @@ fn check_myself(names_me: bool, begun: &OperatorRecord, connection: &SignedInApp
 
 /// The last step before the run's files change: the manifest no longer fits. Where other words count as done from
 /// here on, that is a fact of the run, and `report` must say the same later.
-fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool, seal: &ReportSeal) -> Result<(), Error> {
+fn record_resumed_run(
+    folder: &RunFolder,
+    record: &RunRecord,
+    changed: bool,
+    seal: &ReportSeal,
+) -> Result<(), Error> {
     crate::report::withdraw_manifest(folder, seal)?;
     if changed {
         write_record(folder, record)?;
@@ -369,12 +387,12 @@ fn take_over(folder: &RunFolder, record: &RunRecord, changed: bool, seal: &Repor
 fn nothing_left(whole: ResumedPlan, output: Output) -> Result<u8, Error> {
     let ResumedPlan { folder, record, ledger, seal, changed, .. } = whole;
     if output != Output::None {
-        console::say(&format!("run {} has nothing left to do", record.id));
+        console::print_status(&format!("run {} has nothing left to do", record.id));
     }
-    take_over(&folder, &record, changed, &seal)?;
+    record_resumed_run(&folder, &record, changed, &seal)?;
     let mut journal = ledger.into_journal(&folder)?;
     let place = journal.place().cloned();
-    begin(&mut journal, &record, 0, true, SignedInAs::default())?;
+    write_first_line(&mut journal, &record, 0, true, SignedInAs::default())?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
     journal.close()?;
     let flags = ResumeFlags::recorded(&record);
@@ -440,7 +458,7 @@ fn cloud_of(args: &ResumeArgs, record: &RunRecord) -> Result<Cloud, Error> {
 }
 
 /// Signs in again, to the same tenant and no other; gives the further apps as well.
-async fn reconnect(
+async fn sign_in_single(
     args: &ResumeArgs,
     profile: Option<&ChosenProfile>,
     record: &RunRecord,
@@ -463,14 +481,14 @@ async fn reconnect(
     let apps = AppSettings::new(&args.apps, &args.profile, profile, &who, network.cloud)?;
     let had = record.settings.further.len();
     if had > apps.further.len() && args.apps.app.is_empty() && args.output.output != Output::None {
-        console::say(&format!(
+        console::print_status(&format!(
             "note: the run had {had} further apps, and {} are named now: --app or --profile names them",
             apps.further.len()
         ));
     }
     let connection = apps::sign_in(&who, &apps, network).await?;
     if record.tenant_id.is_some() && connection.tenant.id.is_none() {
-        console::say("warning: the token does not say its tenant; make sure that it is the run's");
+        console::print_status("warning: the token does not say its tenant; make sure that it is the run's");
     }
     match (&record.tenant_id, &connection.tenant.id) {
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => Err(other(now)),
@@ -479,7 +497,7 @@ async fn reconnect(
 }
 
 /// The same for a run of several tenants: in those that have users left, and each to the same as before.
-async fn reconnect_all(
+async fn sign_in_all(
     args: &ResumeArgs,
     profile: Option<&ChosenProfile>,
     whole: &ResumedPlan,
@@ -495,7 +513,7 @@ async fn reconnect_all(
         let count = record.tenants.len();
         return Err(Error::Usage(format!("the run has {count} tenants: take --tenant {given} away")));
     }
-    tenants::again(&args.sign_in, profile, record, &left, network, args.output.output).await
+    tenants::sign_in_resumed(&args.sign_in, profile, record, &left, network, args.output.output).await
 }
 
 /// Who is left, in the order in which they are sent: the plan's, but those whom Graph refused for good come last. They
@@ -521,10 +539,13 @@ fn permitted(ledger: &JournalIndex, targets: &[Target]) -> BTreeSet<TenantIndex>
 /// How long Graph still wants to be left alone, in each tenant or in all: a 429 that an earlier process got holds for
 /// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing. A wait for which nobody
 /// would have waited is not waited for now either: whoever goes on with the run asks again.
-fn holds(ledger: &JournalIndex, max_wait: Duration) -> Vec<(Option<TenantIndex>, Duration)> {
+fn remaining_throttle_waits(
+    ledger: &JournalIndex,
+    max_wait: Duration,
+) -> Vec<(Option<TenantIndex>, Duration)> {
     let now = crate::dispatch::now();
     let left = ledger.closings.iter().filter_map(|(tenant, closings)| {
-        let left = closings.iter().filter_map(|closing| closing.left(now));
+        let left = closings.iter().filter_map(|closing| closing.remaining(now));
         Some((*tenant, left.filter(|left| *left <= max_wait).max()?))
     });
     left.collect()

@@ -37,7 +37,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     args.work.input.tenant_is_named = args.sign_in.tenant.is_some();
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
-        profiles::take(profile, &mut args.sign_in, &mut args.network, args.work.output.output)?;
+        profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, args.work.output.output)?;
         profile.work(&mut args.work);
         if !args.work.dry_run {
             profile.refuse_unapproved()?;
@@ -50,11 +50,11 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     let wishes = wishes(&args.work)?;
     let gathered = gather(&args.files, &args.work, &wishes)?;
     if args.work.output.output != Output::None {
-        network.notices.iter().chain(&gathered.notices).for_each(|notice| console::say(notice));
+        network.notices.iter().chain(&gathered.notices).for_each(|notice| console::print_status(notice));
     }
     if args.work.dry_run && !wishes.need_directory() {
         let wanted = Wanted::new(&gathered, &who, &wishes).checked(&gathered, &wishes)?;
-        let draft = compose(gathered, &wishes, &wanted.unsigned(), &args.work).await?;
+        let draft = build_plan(gathered, &wishes, &wanted.unsigned(), &args.work).await?;
         return dry_run(draft, args.work.output.output);
     }
     let sending = SendingSettings::new(&args.work.sending);
@@ -68,7 +68,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     let wanted = wanted.checked(&gathered, &wishes)?;
     let crew =
         TenantSessions::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
-    let draft = compose(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
+    let draft = build_plan(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
     if args.work.dry_run {
         return dry_run(draft, args.work.output.output);
     }
@@ -81,14 +81,14 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     let mut prepared = PreparedRun::new(draft, sending, network, credentials, profile);
     prepared.further = apps.further;
     prepared.tenants = crew.records(&prepared.draft, &prepared.credentials, !wishes.name_lists());
-    prepared.agree(&crew, &args.consent, &limits, &args.work.evidence).await?;
+    prepared.confirm_or_abort(&crew, &args.consent, &limits, &args.work.evidence).await?;
     send(prepared, crew, args.work, 1.0).await
 }
 
 /// Says what could not be checked, where no question will.
 pub(super) fn say_unchecked(draft: &Draft, consented: bool, output: Output) {
     if consented && output != Output::None {
-        draft.unchecked().iter().for_each(|text| console::say(text));
+        draft.unchecked().iter().for_each(|text| console::print_status(text));
     }
 }
 
@@ -142,7 +142,7 @@ impl PreparedRun {
     }
 
     /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
-    pub(super) async fn agree(
+    pub(super) async fn confirm_or_abort(
         &mut self,
         crew: &TenantSessions,
         consent: &ConsentArgs,
@@ -150,7 +150,7 @@ impl PreparedRun {
         evidence: &EvidenceArgs,
     ) -> Result<(), Error> {
         if self.sending.max_users.is_none_or(|most| self.draft.targets() <= most as usize) {
-            self.forewarn(crew, &EvidenceSettings::new(evidence).output_dir);
+            self.print_preflight_warnings(crew, &EvidenceSettings::new(evidence).output_dir);
         }
         self.confirmed = confirm(self, crew, consent, limits).await?;
         Ok(())
@@ -158,11 +158,11 @@ impl PreparedRun {
 
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
-    fn forewarn(&self, crew: &TenantSessions, output_dir: &Path) {
-        forewarn::of_oneself(self.draft.sends_operator(), true);
+    fn print_preflight_warnings(&self, crew: &TenantSessions, output_dir: &Path) {
+        forewarn::warn_self_revocation(self.draft.sends_operator(), true);
         let takes = self.time(crew);
-        crew.connections().for_each(|connection| forewarn::of_the_tokens_end(connection, takes));
-        forewarn::of_the_machine(output_dir, &self.sending);
+        crew.connections().for_each(|connection| forewarn::warn_token_expiry(connection, takes));
+        forewarn::warn_disk_and_rate(output_dir, &self.sending);
     }
 }
 
@@ -198,7 +198,7 @@ pub(super) fn gather_all(
 }
 
 /// Makes the plan, and says what was decided on the way.
-pub(super) async fn compose(
+pub(super) async fn build_plan(
     gathered: InputRows,
     wishes: &PlanOptions,
     tenants: &PlanTenants<'_, Directory>,
@@ -212,7 +212,7 @@ pub(super) async fn compose(
         draft.notices().iter().for_each(|notice| console::say_sentence(notice));
     }
     if let Some(invalid) = draft.first_invalid().filter(|_| work.safety.strict) {
-        let invalid = crate::harmless::shown(invalid);
+        let invalid = crate::harmless::sanitize_line(invalid);
         return Err(Error::Usage(format!("{invalid} (--strict: nothing was sent)")));
     }
     Ok(draft)
@@ -273,9 +273,9 @@ pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
         Output::Jsonl => draft.print_json(&mut console::StdoutWriter::new())?,
         Output::Json => {
             let json = serde_json::to_string_pretty(&record).map_err(|error| fail(error.into()))?;
-            console::put(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)?;
+            console::print_stdout(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)?;
         }
-        Output::Text => console::put(&draft.preview()?).map_err(fail)?,
+        Output::Text => console::print_stdout(&draft.preview()?).map_err(fail)?,
         Output::None => {}
     }
     Ok(0)
@@ -311,8 +311,8 @@ pub(super) async fn send(
     let id = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
     let (folder, lock) = RunFolder::create(&evidence.output_dir, started_at, &id)?;
     if work.output.output != Output::None {
-        console::say(&format!("run folder {}", folder.path().display()));
-        folder.notices().iter().for_each(|notice| console::say(notice));
+        console::print_status(&format!("run folder {}", folder.path().display()));
+        folder.notices().iter().for_each(|notice| console::print_status(notice));
     }
     let closed = draft.closed().clone();
     let by_row = draft.tenant_column().is_some();
@@ -322,7 +322,7 @@ pub(super) async fn send(
         // A number would count other columns in `remaining.csv`.
         false => draft.tenant_column().map_or(given, str::to_owned),
     });
-    let who = crew.who().clone();
+    let who = crew.sign_in_settings().clone();
     let first = crew.first().filter(|_| !crew.are_several());
     let apps = first.map(|connection| connection.apps.clone()).unwrap_or_default();
     let tenant_id = first.and_then(|connection| connection.tenant.id.clone());

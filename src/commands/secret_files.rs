@@ -14,7 +14,7 @@ pub(super) fn warn(sources: &CredentialSources, vars: EnvVariables<'_>) {
         let public = CERTIFICATES.contains(&by) && is_certificate_alone(&path);
         if !public && others_can_read(&path) && !told.contains(&path) {
             let (name, word) = (path.display(), crate::shell::path(&path));
-            console::say(&format!("warning: others can read {name} ({by}): chmod 600 {word}"));
+            console::print_status(&format!("warning: others can read {name} ({by}): chmod 600 {word}"));
             told.push(path);
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn listen() -> std::io::Result<mpsc::Receiver<StopReason>> {
         // a terminal or pipe that takes nothing more must not keep the sending going.
         let _ = tell.send(first).await;
         // In a thread of its own: a stuck terminal must not keep the second signal from being heard.
-        std::thread::spawn(move || crate::console::say(&said));
+        std::thread::spawn(move || crate::console::print_status(&said));
         let second = signals.next().await;
         #[allow(clippy::exit)]
         std::process::exit(i32::from(second.exit_code()));

@@ -23,7 +23,7 @@ pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
     if let (Some(path), Some(pem)) = (&args.ca_file, simulator.ca_pem()) {
         write_to(path, pem.as_bytes()).map_err(fail(&format!("can't write {}", path.display())))?;
     }
-    console::put(&format!("listening on {}\n", simulator.url()))
+    console::print_stdout(&format!("listening on {}\n", simulator.url()))
         .map_err(fail("can't write to standard output"))?;
     let mut told = signals::wait().map_err(fail("can't listen for signals"))?;
     let _ = told.recv().await;

@@ -11,7 +11,7 @@
 use uuid::Uuid;
 
 use crate::directory::{Directory, Organization};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::identity::{Authority, Endpoint, SignInError, TenantIdError, TokenClaims};
 use crate::tenant::TenantName;
@@ -47,7 +47,7 @@ pub(super) fn read(given: &str) -> Result<TenantName, SignInError> {
         name: "--tenant",
         reason: format!(
             "'{}' is neither a tenant's id (a GUID) nor one of its domains, such as contoso.com",
-            excerpt(given, 100)
+            sanitize_truncated(given, 100)
         ),
     })
 }
@@ -139,10 +139,13 @@ impl VerificationRequest<'_> {
 fn same(expected: Uuid, found: &str, given: &str) -> Result<(), SignInError> {
     match Uuid::try_parse(found) {
         Ok(found) if found == expected => Ok(()),
-        _ => Err(SignInError::OtherTenant { expected: excerpt(given, 200), found: excerpt(found, 80) }),
+        _ => Err(SignInError::OtherTenant {
+            expected: sanitize_truncated(given, 200),
+            found: sanitize_truncated(found, 80),
+        }),
     }
 }
 
 fn unsure(domain: &str, why: String) -> SignInError {
-    SignInError::TenantUnverified { tenant: domain.to_owned(), why: excerpt(&why, 300) }
+    SignInError::TenantUnverified { tenant: domain.to_owned(), why: sanitize_truncated(&why, 300) }
 }

@@ -40,7 +40,7 @@ impl LiveBar {
     pub(super) fn show(&mut self, tally: &Tally, foreseen: Option<Duration>, now: Timestamp) {
         let speed = match self.speed {
             Some((second, speed)) if second == now.as_second() => speed,
-            _ => SpeedEstimate::of(tally, foreseen, now),
+            _ => SpeedEstimate::estimate(tally, foreseen, now),
         };
         self.speed = Some((now.as_second(), speed));
         let (_, columns) = Term::stderr().size();
@@ -65,7 +65,7 @@ struct SpeedEstimate {
 }
 
 impl SpeedEstimate {
-    fn of(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> SpeedEstimate {
+    fn estimate(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> SpeedEstimate {
         SpeedEstimate { rate: tally.rate(now), left: tally.time_left(foreseen) }
     }
 }
@@ -138,7 +138,7 @@ impl BarStyle {
     fn notice(&self, tally: &Tally, now: Timestamp) -> Option<String> {
         let words = match (tally.stopping(), tally.gate(now)) {
             (Some(why), _) => {
-                let why = harmless::excerpt(&why.to_string(), WIDEST);
+                let why = harmless::sanitize_truncated(&why.to_string(), WIDEST);
                 format!("stopping: {why}; waiting for what is in flight")
             }
             (None, GateState::Closed(Duration::ZERO)) => {
@@ -182,7 +182,8 @@ mod tests {
         let (tally, now) = (busy(), at(4_000));
         for columns in 1..=200 {
             for colour in [false, true] {
-                let block = look(colour).block(&tally, SpeedEstimate::of(&tally, None, now), now, columns);
+                let block =
+                    look(colour).block(&tally, SpeedEstimate::estimate(&tally, None, now), now, columns);
                 assert!(
                     block.iter().all(|line| measure_text_width(line) < columns.max(2)),
                     "{columns}: {block:?}"
@@ -202,7 +203,7 @@ mod tests {
         }
         let foreseen = Some(Duration::from_secs(190));
         let now = at(60_000);
-        let block = look(false).block(&tally, SpeedEstimate::of(&tally, foreseen, now), now, 61);
+        let block = look(false).block(&tally, SpeedEstimate::estimate(&tally, foreseen, now), now, 61);
         let expected = [
             "  revoking   ━━━━━──────────────────   1,200 / 5,000    24 %",
             "  revoked 1,180   not_found 20",
@@ -212,11 +213,11 @@ mod tests {
 
         tally.note(&sample::throttled(at(72_000)), now);
         let foreseen = Some(Duration::from_secs(202));
-        let block = look(false).block(&tally, SpeedEstimate::of(&tally, foreseen, now), now, 80);
+        let block = look(false).block(&tally, SpeedEstimate::estimate(&tally, foreseen, now), now, 80);
         assert_eq!(block[2], "  waiting   3m22s left   1m00s so far");
         assert_eq!(block[3], "  throttled: Graph asked to wait, next request in 12s");
         tally.note(&sample::stopping(StopReason::Halt { detail: "10 %\u{1b}[2J\nof 50".to_owned() }), now);
-        let block = look(false).block(&tally, SpeedEstimate::of(&tally, foreseen, now), now, 80);
+        let block = look(false).block(&tally, SpeedEstimate::estimate(&tally, foreseen, now), now, 80);
         assert_eq!(block[3], "  stopping: halted: 10 %\\u{1b}[2J\\nof 50; waiting for what is in flight");
     }
 
@@ -225,7 +226,7 @@ mod tests {
         let (tally, now) = (busy(), at(4_000));
         let escapes = |colour| {
             look(colour)
-                .block(&tally, SpeedEstimate::of(&tally, None, now), now, 80)
+                .block(&tally, SpeedEstimate::estimate(&tally, None, now), now, 80)
                 .concat()
                 .contains('\u{1b}')
         };

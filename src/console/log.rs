@@ -19,7 +19,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 
-use super::aside;
+use super::suspend_progress;
 use crate::event::{AnswerEvidence, Event};
 use crate::files::append_to;
 use crate::harmless;
@@ -76,7 +76,7 @@ pub struct LogOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The log file can't be opened or created.
-    #[error("the log file {} can't be opened: {source}", harmless::shown(&path.display().to_string()))]
+    #[error("the log file {} can't be opened: {source}", harmless::sanitize_line(&path.display().to_string()))]
     File {
         /// Which.
         path: PathBuf,
@@ -166,12 +166,12 @@ impl Write for &LogLines {
         let text = String::from_utf8_lossy(line);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let mut clean = match self.format {
-            LogFormat::Text => harmless::shown(text).into_owned(),
+            LogFormat::Text => harmless::sanitize_line(text).into_owned(),
             LogFormat::Json => harmless::json(text).into_owned(),
         };
         clean.push('\n');
         match &self.out {
-            LogSink::Stderr => aside(|| io::stderr().lock().write_all(clean.as_bytes()))?,
+            LogSink::Stderr => suspend_progress(|| io::stderr().lock().write_all(clean.as_bytes()))?,
             LogSink::File(file) => {
                 file.lock().unwrap_or_else(PoisonError::into_inner).write_all(clean.as_bytes())?
             }
@@ -217,7 +217,7 @@ pub fn record(event: &Event) {
                 error_code = error_code.as_deref(),
                 request_id = request_id.as_deref(),
                 diagnostic = diagnostic.as_deref(),
-                detail = said(detail),
+                detail = non_empty(detail),
                 "will be tried again"
             );
         }
@@ -250,7 +250,7 @@ pub fn record(event: &Event) {
                         request_id = request_id.as_deref(),
                         client_request_id = settled.client_request_id.map(tracing::field::display),
                         diagnostic = diagnostic.as_deref(),
-                        detail = said(detail),
+                        detail = non_empty(detail),
                         "settled"
                     )
                 };
@@ -265,7 +265,7 @@ pub fn record(event: &Event) {
 }
 
 /// A text, or no field at all where it is empty.
-fn said(text: &str) -> Option<&str> {
+fn non_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
@@ -295,7 +295,7 @@ mod tests {
     fn text_lines_are_harmless() {
         let lines = logged(&LogOptions { verbosity: 1, ..LogOptions::default() }, || record(&hostile()));
         assert_eq!(lines.len(), 1);
-        assert!(!lines[0].chars().any(harmless::is_acting), "{lines:?}");
+        assert!(!lines[0].chars().any(harmless::needs_escape), "{lines:?}");
         assert!(lines[0].contains("Z  INFO entra_revoke::run: settled user="), "{lines:?}");
     }
 
@@ -304,7 +304,7 @@ mod tests {
         let options = LogOptions { verbosity: 1, format: LogFormat::Json, file: None };
         let lines = logged(&options, || record(&hostile()));
         assert_eq!(lines.len(), 1);
-        assert!(!lines[0].chars().any(harmless::is_acting), "{lines:?}");
+        assert!(!lines[0].chars().any(harmless::needs_escape), "{lines:?}");
         let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         let Event::Settled(settled) = hostile() else { unreachable!() };
         assert_eq!(line["user"], settled.user);

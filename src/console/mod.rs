@@ -31,10 +31,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use bar::LiveBar;
-pub use out::{StdoutWriter, beside, columns_out, put};
+pub use out::{StdoutWriter, columns_out, print_stdout, with_console};
 pub use output::{Output, UnknownOutput};
 use plain::PlainProgress;
-pub use screen::aside;
+pub use screen::suspend_progress;
 pub use tally::{GateState, Tally, TimeLeft};
 pub use tenants::TenantTable;
 
@@ -190,7 +190,7 @@ impl Console {
                 Timestamp::now(),
             ))),
         };
-        Console::with(face, Tally::new(total).of_tenants(options.tenants))
+        Console::with(face, Tally::new(total).with_tenants(options.tenants))
     }
 
     fn with(face: Option<ProgressRenderer>, tally: Tally) -> Console {
@@ -251,7 +251,7 @@ fn draw(shared: &ConsoleShared, mut face: ProgressRenderer) {
     while !state.over {
         let waited = shared.news.wait_timeout(state, TICK);
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        let (tally, foreseen) = (state.tally.clone(), state.forecast.as_ref().and_then(Forecast::left));
+        let (tally, foreseen) = (state.tally.clone(), state.forecast.as_ref().and_then(Forecast::remaining));
         if !state.over {
             drop(state);
             face.show(&tally, foreseen, Timestamp::now());
@@ -269,9 +269,9 @@ fn coloured() -> bool {
     !refused && ::console::colors_enabled_stderr()
 }
 
-/// Writes a sentence to standard error as [`say`] does; on a terminal it breaks between words.
+/// Writes a sentence to standard error as [`print_status`] does; on a terminal it breaks between words.
 pub fn say_sentence(text: &str) {
-    say(&broken(text));
+    print_status(&broken(text));
 }
 
 fn broken(text: &str) -> String {
@@ -283,10 +283,10 @@ const WARNING: &str = "warning: ";
 
 /// Writes a line to standard error beside the progress, made harmless line by line. That nobody can read it is no
 /// reason to stop. On a terminal a warning's sentence breaks between words.
-pub fn say(text: &str) {
+pub fn print_status(text: &str) {
     let mut shown = String::new();
     for line in text.lines() {
-        let line = crate::harmless::shown(line);
+        let line = crate::harmless::sanitize_line(line);
         if line.starts_with(WARNING) {
             shown.push_str(&broken(&line));
         } else {
@@ -294,7 +294,7 @@ pub fn say(text: &str) {
         }
         shown.push('\n');
     }
-    let _ = aside(|| io::stderr().write_all(shown.as_bytes()));
+    let _ = suspend_progress(|| io::stderr().write_all(shown.as_bytes()));
 }
 
 #[cfg(test)]

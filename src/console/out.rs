@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Stdout, Write};
 
-use super::aside;
+use super::suspend_progress;
 
 /// Standard output. Once nobody reads it any more, what is written goes nowhere: that is no failure, and nothing
 /// else ends because of it. Whatever else goes wrong is one.
@@ -51,8 +51,8 @@ impl Write for StdoutWriter {
 
 /// Runs `write`, which writes to standard output: beside the bar where both are on a terminal. Elsewhere the bar
 /// must not wait for whoever reads.
-pub fn beside<R>(write: impl FnOnce() -> R) -> R {
-    if io::stdout().is_terminal() { aside(write) } else { write() }
+pub fn with_console<R>(write: impl FnOnce() -> R) -> R {
+    if io::stdout().is_terminal() { suspend_progress(write) } else { write() }
 }
 
 /// How wide the terminal is that standard output is, in columns; none where it is no terminal.
@@ -62,8 +62,8 @@ pub fn columns_out() -> Option<usize> {
 }
 
 /// Writes to standard output as it is.
-pub fn put(text: &str) -> io::Result<()> {
-    beside(|| {
+pub fn print_stdout(text: &str) -> io::Result<()> {
+    with_console(|| {
         let mut out = StdoutWriter::new();
         out.write_all(text.as_bytes()).and_then(|()| out.flush())
     })

@@ -43,7 +43,7 @@ impl PlainProgress {
         }
         if let (Some(why), false) = (tally.stopping(), self.stopped) {
             self.stopped = true;
-            let why = harmless::excerpt(&why.to_string(), 300);
+            let why = harmless::sanitize_truncated(&why.to_string(), 300);
             lines.push(format!("{}  stopping: {why}; waiting for what is in flight", clock(now)));
         }
         let due = self.last.is_some_and(|last| passed(last, now) >= self.every);
@@ -150,7 +150,7 @@ mod tests {
     impl PlainPage {
         fn lines(&self) -> Vec<String> {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-            assert!(text.chars().all(|c| c == '\n' || !harmless::is_acting(c)), "{text:?}");
+            assert!(text.chars().all(|c| c == '\n' || !harmless::needs_escape(c)), "{text:?}");
             text.lines().map(str::to_owned).collect()
         }
     }

@@ -15,7 +15,7 @@ thread_local! {
 
 /// Runs `write` with the bar moved aside, and draws the bar again below what was written. Whatever writes to the
 /// terminal while a [`super::Console`] lives goes through here; where no bar is drawn it costs nothing.
-pub fn aside<R>(write: impl FnOnce() -> R) -> R {
+pub fn suspend_progress<R>(write: impl FnOnce() -> R) -> R {
     let bar = DRAWN.lock().unwrap_or_else(PoisonError::into_inner).clone();
     match bar {
         Some(bar) if !ASIDE.get() => {

@@ -116,7 +116,7 @@ impl Tally {
     }
 
     /// The same, of these tenants.
-    pub fn of_tenants(self, tenants: Option<TenantTable>) -> Tally {
+    pub fn with_tenants(self, tenants: Option<TenantTable>) -> Tally {
         Tally { tenants, ..self }
     }
 
@@ -242,7 +242,7 @@ impl Tally {
     }
 
     /// Whether the run said that it ended.
-    pub fn ended(&self) -> bool {
+    pub fn has_ended(&self) -> bool {
         self.ended
     }
 

@@ -51,8 +51,9 @@ pub fn rate(per_second: f64) -> String {
 
 /// Which apps wait while others send: `throttled: app 5a1e… for 12s; the others send`; none where none waits.
 pub fn waiting<'a>(apps: impl Iterator<Item = (&'a str, Duration)>) -> Option<String> {
-    let each: Vec<String> =
-        apps.map(|(app, left)| format!("{} for {}", harmless::excerpt(app, 36), wait(left))).collect();
+    let each: Vec<String> = apps
+        .map(|(app, left)| format!("{} for {}", harmless::sanitize_truncated(app, 36), wait(left)))
+        .collect();
     match &each[..] {
         [] => None,
         [one] => Some(format!("throttled: app {one}; the others send")),
@@ -97,7 +98,7 @@ pub fn list(list: &ListRecord, in_plan: bool) -> String {
             count(list.comments.len() as u64)
         ),
     };
-    let name = crate::harmless::excerpt(&list.name, 80);
+    let name = crate::harmless::sanitize_truncated(&list.name, 80);
     format!("{name}: {entries}{kinds}{of_them}{comments}")
 }
 

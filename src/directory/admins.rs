@@ -126,7 +126,7 @@ struct UnreadAdmins {
 
 impl AdminSearch {
     /// Takes in a list to its end, or as far as it comes; single assignments that make no sense are passed over.
-    async fn take(&mut self, mut list: RoleAssignments) -> Result<(), DirectoryError> {
+    async fn collect(&mut self, mut list: RoleAssignments) -> Result<(), DirectoryError> {
         let mut odd = None;
         while let Some(page) = list.next_each().await? {
             for assignment in page {
@@ -143,8 +143,8 @@ impl AdminSearch {
 /// All assignments: in one list, or, where Graph refuses a list without a filter, role by role.
 async fn assignments(reader: &GraphReader, names: &BTreeMap<Uuid, String>) -> AdminSearch {
     let mut found = AdminSearch::default();
-    let all = RoleAssignments::of(reader, WHAT.to_owned(), None, RoleHold::Active);
-    match found.take(all).await {
+    let all = RoleAssignments::new(reader, WHAT.to_owned(), None, RoleHold::Active);
+    match found.collect(all).await {
         Ok(()) => found,
         Err(DirectoryError::Refused { .. }) if found.assignments.is_empty() => {
             role_by_role(reader, names).await
@@ -164,8 +164,8 @@ async fn role_by_role(reader: &GraphReader, names: &BTreeMap<Uuid, String>) -> A
         roles.push(GLOBAL_ADMINISTRATOR);
     }
     for role in &roles {
-        let list = RoleAssignments::of(reader, WHAT.to_owned(), Some(*role), RoleHold::Active);
-        let Err(why) = found.take(list).await else { continue };
+        let list = RoleAssignments::new(reader, WHAT.to_owned(), Some(*role), RoleHold::Active);
+        let Err(why) = found.collect(list).await else { continue };
         count += 1;
         let what = names.get(role).cloned().unwrap_or_else(|| role.to_string());
         let global = *role == GLOBAL_ADMINISTRATOR;

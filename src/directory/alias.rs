@@ -62,9 +62,9 @@ impl Directory {
             .await
             .map_err(|fault| fault.about("users", Permission::Users))?;
         for (((place, probe), read), answer) in probes.iter().zip(reads).zip(answers) {
-            let page = answer.map_err(|fault| fault.of(&read))?;
-            for user in self.whole(&read, page).await? {
-                let candidate = candidate(probe, &user).map_err(|fault| fault.of(&read))?;
+            let page = answer.map_err(|fault| fault.into_directory_error(&read))?;
+            for user in self.all_pages(&read, page).await? {
+                let candidate = candidate(probe, &user).map_err(|fault| fault.into_directory_error(&read))?;
                 persons[*place].entry(candidate.person.id).or_insert(candidate);
             }
         }
@@ -91,11 +91,11 @@ impl Directory {
     }
 
     /// All users of an answer: an empty page may have others behind it.
-    async fn whole(&self, read: &ReadRequest, page: Value) -> Result<Vec<Value>, DirectoryError> {
-        if link(&page).map_err(|fault| fault.of(read))?.is_none() {
+    async fn all_pages(&self, read: &ReadRequest, page: Value) -> Result<Vec<Value>, DirectoryError> {
+        if link(&page).map_err(|fault| fault.into_directory_error(read))?.is_none() {
             return match page.get("value") {
                 Some(Value::Array(users)) => Ok(users.clone()),
-                _ => Err(ReadError::Untrusted("a page without a list".to_owned()).of(read)),
+                _ => Err(ReadError::Untrusted("a page without a list".to_owned()).into_directory_error(read)),
             };
         }
         let (mut pages, mut users) = (GraphPages::new(self.reader.clone(), read.clone()), Vec::new());

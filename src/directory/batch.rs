@@ -155,7 +155,7 @@ impl ReadBatch {
                     wait: None,
                     anew: false,
                 },
-                Some(part) => part.judge(),
+                Some(part) => part.classify(),
             };
             match judgement {
                 ResponseClass::Take(value) if value.is_object() => self.found[place] = Some(Ok(value)),
@@ -200,7 +200,7 @@ impl ReadBatch {
                 Some(wait) => {
                     tell(&what, reason, wait);
                     tokio::time::sleep(wait).await;
-                    self.reader.lost(began);
+                    self.reader.count_lost_time(began);
                 }
                 None => {
                     let given_up = again.failed.into_iter();

@@ -33,7 +33,7 @@ impl Default for Budget {
 
 impl Budget {
     /// What is left.
-    pub fn left(&self) -> Duration {
+    pub fn remaining(&self) -> Duration {
         ALL.saturating_sub(self.locked().time)
     }
 
@@ -53,7 +53,7 @@ impl Budget {
         closed: Duration,
         ask: impl Future<Output = Result<FetchedPage, ReadError>>,
     ) -> Result<FetchedPage, ReadError> {
-        let left = self.left();
+        let left = self.remaining();
         if left.is_zero() {
             return Err(ReadError::Unavailable(
                 "the five seconds for look-ups that fail are over".to_owned(),
@@ -115,12 +115,12 @@ mod tests {
         for _ in 0..10 {
             assert!(budget.ask(Duration::ZERO, answers(SECOND * 3, false)).await.is_ok());
         }
-        assert_eq!(budget.left(), ALL);
+        assert_eq!(budget.remaining(), ALL);
         assert!(budget.ask(Duration::ZERO, answers(SECOND, true)).await.is_ok());
-        assert_eq!(budget.left(), SECOND * 4);
+        assert_eq!(budget.remaining(), SECOND * 4);
         let began = Instant::now();
         assert!(budget.ask(Duration::ZERO, fails(SECOND * 3600)).await.is_err());
-        assert_eq!((began.elapsed(), budget.left()), (SECOND * 4, Duration::ZERO));
+        assert_eq!((began.elapsed(), budget.remaining()), (SECOND * 4, Duration::ZERO));
     }
 
     #[tokio::test(start_paused = true)]
@@ -128,8 +128,8 @@ mod tests {
         let budget = Budget::default();
         let began = Instant::now();
         let all = (0..32).map(|_| budget.ask(Duration::ZERO, fails(SECOND * 2)));
-        crate::together::together(32, all).await;
-        assert_eq!((began.elapsed(), budget.left()), (SECOND * 2, SECOND * 3));
+        crate::together::buffered(32, all).await;
+        assert_eq!((began.elapsed(), budget.remaining()), (SECOND * 2, SECOND * 3));
     }
 
     #[tokio::test(start_paused = true)]
@@ -137,6 +137,6 @@ mod tests {
         let budget = Budget::default();
         let began = Instant::now();
         assert!(budget.ask(SECOND * 6, answers(Duration::ZERO, false)).await.is_err());
-        assert_eq!((began.elapsed(), budget.left()), (Duration::ZERO, ALL));
+        assert_eq!((began.elapsed(), budget.remaining()), (Duration::ZERO, ALL));
     }
 }

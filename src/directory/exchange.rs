@@ -50,13 +50,13 @@ pub(super) async fn send(
         .await;
     match sent {
         Ok(response) => read(response, token, id).await,
-        Err(error) => Err(lost(&error)),
+        Err(error) => Err(classify_error(&error)),
     }
 }
 
 /// No answer: a certificate or a proxy's password is not mended by asking again.
-fn lost(error: &reqwest::Error) -> ResponseClass {
-    let TransportError { text, lasting } = TransportError::of(error);
+fn classify_error(error: &reqwest::Error) -> ResponseClass {
+    let TransportError { text, lasting } = TransportError::from_reqwest(error);
     match lasting {
         true => ResponseClass::Give(ReadError::Unavailable(text)),
         false => ResponseClass::Again { reason: text, wait: None, anew: true },

@@ -30,7 +30,7 @@ pub(super) enum ReadError {
 
 impl ReadError {
     /// As the directory's error of this read.
-    pub(super) fn of(self, read: &ReadRequest) -> DirectoryError {
+    pub(super) fn into_directory_error(self, read: &ReadRequest) -> DirectoryError {
         self.about(&read.what, read.need)
     }
 

@@ -24,11 +24,11 @@ pub(super) struct RoleMembers {
 }
 
 impl RoleMembers {
-    pub(super) fn of(directory: &Directory, what: &str, role: Uuid, eligible: bool) -> RoleMembers {
+    pub(super) fn new(directory: &Directory, what: &str, role: Uuid, eligible: bool) -> RoleMembers {
         let holds: &[RoleHold] =
             if eligible { &[RoleHold::Active, RoleHold::Eligible] } else { &[RoleHold::Active] };
         let list =
-            |hold: &RoleHold| RoleAssignments::of(&directory.reader, what.to_owned(), Some(role), *hold);
+            |hold: &RoleHold| RoleAssignments::new(&directory.reader, what.to_owned(), Some(role), *hold);
         RoleMembers {
             directory: directory.clone(),
             what: what.to_owned(),
@@ -46,7 +46,7 @@ impl RoleMembers {
                 match members.next().await? {
                     Some(page) => return Ok(Some(page)),
                     None => {
-                        members.whole()?;
+                        members.check_complete()?;
                         self.members = None;
                     }
                 }

@@ -32,7 +32,7 @@ impl Directory {
             self.reader.batch(reads).await.map_err(|fault| fault.about("users", Permission::Users))?;
         for (group, answer) in groups.iter().zip(answers) {
             match answer {
-                Ok(page) => group.take(ids, &page, &mut persons),
+                Ok(page) => group.collect_users(ids, &page, &mut persons),
                 Err(fault @ (super::fault::ReadError::Forbidden(_) | super::fault::ReadError::SignIn(_))) => {
                     return Err(fault.about("users", Permission::Users));
                 }
@@ -56,7 +56,7 @@ struct FilterGroup {
 
 fn groups(ids: &[&UserId]) -> Vec<FilterGroup> {
     let (mut full, mut objects, mut names) =
-        (Vec::new(), FilterGroup::of("id"), FilterGroup::of("userPrincipalName"));
+        (Vec::new(), FilterGroup::new("id"), FilterGroup::new("userPrincipalName"));
     for (place, id) in ids.iter().enumerate() {
         let (group, value) = match id {
             UserId::Object(id) => (&mut objects, value(&id.hyphenated().to_string())),
@@ -66,7 +66,7 @@ fn groups(ids: &[&UserId]) -> Vec<FilterGroup> {
         let is_full = group.places.len() == MOST || group.length + value.len() > LONGEST;
         if is_full && !group.places.is_empty() {
             let property = group.property;
-            full.push(std::mem::replace(group, FilterGroup::of(property)));
+            full.push(std::mem::replace(group, FilterGroup::new(property)));
         }
         group.places.push(place);
         group.length += value.len();
@@ -81,7 +81,7 @@ fn value(text: &str) -> String {
 }
 
 impl FilterGroup {
-    fn of(property: &'static str) -> FilterGroup {
+    fn new(property: &'static str) -> FilterGroup {
         FilterGroup { property, ..FilterGroup::default() }
     }
 
@@ -98,7 +98,7 @@ impl FilterGroup {
     }
 
     /// Takes those persons who were asked for here; two who bear one name are nobody.
-    fn take(&self, ids: &[&UserId], page: &Value, persons: &mut HashMap<usize, DirectoryUser>) {
+    fn collect_users(&self, ids: &[&UserId], page: &Value, persons: &mut HashMap<usize, DirectoryUser>) {
         let users = page.get("value").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let mut by_id: HashMap<Uuid, Vec<DirectoryUser>> = HashMap::new();
         let mut by_name: HashMap<UserId, Vec<DirectoryUser>> = HashMap::new();
@@ -148,7 +148,7 @@ mod tests {
             {"id": 5}, null,
         ]});
         let mut persons = HashMap::new();
-        groups.iter().for_each(|group| group.take(&asked, &page, &mut persons));
+        groups.iter().for_each(|group| group.collect_users(&asked, &page, &mut persons));
         let mut found: Vec<(usize, Uuid)> = persons.iter().map(|(place, one)| (*place, one.id)).collect();
         found.sort();
         assert_eq!(found, [(0, a), (1, b)]);

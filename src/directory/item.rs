@@ -61,7 +61,7 @@ pub(super) fn id(value: &Value, what: &str) -> Result<Uuid, DirectoryError> {
         what: what.to_owned(),
         reason: format!(
             "an item in Graph's answer has no object id ({})",
-            crate::harmless::excerpt(text, 60)
+            crate::harmless::sanitize_truncated(text, 60)
         ),
     })
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::fault::ReadError;
 use crate::graph::ErrorBody;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::passes;
 
 /// An answer: of a request, or of one part of a batch.
@@ -74,7 +74,7 @@ impl ContentKind {
     }
 
     /// The same of a part's body, which is JSON already, or is missing.
-    pub(super) fn of_part(status: u16, body: Option<Value>) -> ContentKind {
+    pub(super) fn from_part(status: u16, body: Option<Value>) -> ContentKind {
         match body {
             Some(value) if status == 200 && value.get("error").is_none() => ContentKind::Json(value),
             Some(value) => ContentKind::Other(ErrorBody::read(value.to_string().as_bytes())),
@@ -105,9 +105,9 @@ impl ReadAnswer {
     }
 
     /// What was said: code and words, made harmless.
-    fn said(&self) -> String {
+    fn error_text(&self) -> String {
         let ContentKind::Other(body) = &self.content else { return format!("status {}", self.status) };
-        let (code, words) = body.said();
+        let (code, words) = body.error_text();
         match (code, words.is_empty()) {
             (Some(code), false) => format!("{}, {code}: {words}", self.status),
             (Some(code), true) => format!("{}, {code}", self.status),
@@ -117,38 +117,40 @@ impl ReadAnswer {
     }
 
     /// What it means.
-    pub(super) fn judge(self) -> ResponseClass {
+    pub(super) fn classify(self) -> ResponseClass {
         let own = self.is_graphs_own();
         let later = |answer: &ReadAnswer| {
-            let reason = format!("Graph answered {}", answer.said());
+            let reason = format!("Graph answered {}", answer.error_text());
             ResponseClass::Again { reason, wait: answer.retry_after, anew: answer.status == 503 }
         };
         match self.status {
             200..=299 => self.success(own),
-            401 => ResponseClass::Renew { said: self.said(), claims: self.claims },
+            401 => ResponseClass::Renew { said: self.error_text(), claims: self.claims },
             // Conditional Access wants further claims (learn.microsoft.com/graph/errors, `insufficient_claims`).
-            403 if self.claims.is_some() => ResponseClass::Renew { said: self.said(), claims: self.claims },
+            403 if self.claims.is_some() => {
+                ResponseClass::Renew { said: self.error_text(), claims: self.claims }
+            }
             429 => ResponseClass::Throttled(self.retry_after),
             403 if self.retry_after.is_some() && self.code().eq_ignore_ascii_case("TooManyRequests") => {
                 ResponseClass::Throttled(self.retry_after)
             }
-            400..=499 if is_page_lost(&self) => ResponseClass::Give(ReadError::PageLost(self.said())),
+            400..=499 if is_page_lost(&self) => ResponseClass::Give(ReadError::PageLost(self.error_text())),
             423 => later(&self),
             status if passes(status) => later(&self),
             409 if self.code().eq_ignore_ascii_case("Directory_ConcurrencyViolation") => later(&self),
-            _ if !own => foreign(self.said()),
-            403 => ResponseClass::Give(ReadError::Forbidden(self.said())),
+            _ if !own => foreign(self.error_text()),
+            403 => ResponseClass::Give(ReadError::Forbidden(self.error_text())),
             404 => self.missing(),
             400..=499 => {
-                let code = excerpt(self.code(), 100);
-                ResponseClass::Give(ReadError::Refused { code, said: self.said() })
+                let code = sanitize_truncated(self.code(), 100);
+                ResponseClass::Give(ReadError::Refused { code, said: self.error_text() })
             }
-            _ => ResponseClass::Give(ReadError::Unavailable(format!("Graph answered {}", self.said()))),
+            _ => ResponseClass::Give(ReadError::Unavailable(format!("Graph answered {}", self.error_text()))),
         }
     }
 
     fn success(self, own: bool) -> ResponseClass {
-        let said = self.said();
+        let said = self.error_text();
         match self.content {
             ContentKind::Json(value) if own => ResponseClass::Take(value),
             ContentKind::Json(_) => foreign(said),
@@ -161,7 +163,7 @@ impl ReadAnswer {
 
     /// Nobody is missing on the word of a proxy, or because an address was wrong.
     fn missing(self) -> ResponseClass {
-        let (code, said) = (self.code().to_ascii_lowercase(), self.said());
+        let (code, said) = (self.code().to_ascii_lowercase(), self.error_text());
         let known = matches!(
             code.as_str(),
             "request_resourcenotfound" | "resourcenotfound" | "directory_objectnotfound"
@@ -198,9 +200,9 @@ fn is_page_lost(answer: &ReadAnswer) -> bool {
 mod tests {
     use super::*;
 
-    fn judged(status: u16, body: &str, marked: bool) -> ResponseClass {
+    fn classified(status: u16, body: &str, marked: bool) -> ResponseClass {
         let content = ContentKind::read(status, body.as_bytes());
-        ReadAnswer { status, content, marked, retry_after: None, claims: None }.judge()
+        ReadAnswer { status, content, marked, retry_after: None, claims: None }.classify()
     }
 
     fn error(code: &str, message: &str) -> String {
@@ -209,9 +211,12 @@ mod tests {
 
     #[test]
     fn only_graphs_own_answers_are_taken() {
-        assert!(matches!(judged(200, r#"{"@odata.context":"x","value":[]}"#, false), ResponseClass::Take(_)));
-        assert!(matches!(judged(200, r#"{"responses":[]}"#, true), ResponseClass::Take(_)));
-        assert!(matches!(judged(200, "\u{feff}17", true), ResponseClass::Take(Value::Number(_))));
+        assert!(matches!(
+            classified(200, r#"{"@odata.context":"x","value":[]}"#, false),
+            ResponseClass::Take(_)
+        ));
+        assert!(matches!(classified(200, r#"{"responses":[]}"#, true), ResponseClass::Take(_)));
+        assert!(matches!(classified(200, "\u{feff}17", true), ResponseClass::Take(Value::Number(_))));
         for (body, marked) in [
             (r#"{"value":[]}"#, false),
             ("17", false),
@@ -220,7 +225,7 @@ mod tests {
             (r#"{"@odata.context":"x","value":["#, true),
             (r#"{"error":{"code":"UnknownError"}}"#, true),
         ] {
-            assert!(matches!(judged(200, body, marked), ResponseClass::Again { .. }), "{body}");
+            assert!(matches!(classified(200, body, marked), ResponseClass::Again { .. }), "{body}");
         }
     }
 
@@ -228,41 +233,43 @@ mod tests {
     fn nobody_is_missing_on_a_proxys_word() {
         for code in ["Request_ResourceNotFound", "ResourceNotFound", "Directory_ObjectNotFound"] {
             assert!(
-                matches!(judged(404, &error(code, ""), false), ResponseClass::Give(ReadError::Missing)),
+                matches!(classified(404, &error(code, ""), false), ResponseClass::Give(ReadError::Missing)),
                 "{code}"
             );
         }
         for body in ["<html>404</html>", "", "{}", r#"{"error":"Not Found"}"#, &error("NotFound", "")] {
-            assert!(matches!(judged(404, body, false), ResponseClass::Again { .. }), "{body}");
+            assert!(matches!(classified(404, body, false), ResponseClass::Again { .. }), "{body}");
         }
         let wrong = error("ResourceNotFound", "Resource not found for the segment 'user'.");
-        assert!(matches!(judged(404, &wrong, true), ResponseClass::Give(ReadError::Refused { .. })));
+        assert!(matches!(classified(404, &wrong, true), ResponseClass::Give(ReadError::Refused { .. })));
     }
 
     #[test]
     fn every_other_answer_has_its_meaning() {
         let forbidden = error("Authorization_RequestDenied", "Insufficient privileges");
-        assert!(matches!(judged(403, &forbidden, false), ResponseClass::Give(ReadError::Forbidden(_))));
-        assert!(matches!(judged(403, "<html>blocked</html>", false), ResponseClass::Again { .. }));
-        assert!(matches!(judged(401, "", false), ResponseClass::Renew { claims: None, .. }));
-        assert!(matches!(judged(429, "", false), ResponseClass::Throttled(None)));
-        assert!(matches!(judged(503, "", false), ResponseClass::Again { anew: true, .. }));
+        assert!(matches!(classified(403, &forbidden, false), ResponseClass::Give(ReadError::Forbidden(_))));
+        assert!(matches!(classified(403, "<html>blocked</html>", false), ResponseClass::Again { .. }));
+        assert!(matches!(classified(401, "", false), ResponseClass::Renew { claims: None, .. }));
+        assert!(matches!(classified(429, "", false), ResponseClass::Throttled(None)));
+        assert!(matches!(classified(503, "", false), ResponseClass::Again { anew: true, .. }));
         for status in [502, 504, 520, 522, 524, 530] {
-            assert!(matches!(judged(status, "<html>", false), ResponseClass::Again { .. }), "{status}");
+            assert!(matches!(classified(status, "<html>", false), ResponseClass::Again { .. }), "{status}");
         }
         let content = ContentKind::read(403, error("TooManyRequests", "").as_bytes());
         let busy = ReadAnswer { status: 403, content, marked: true, retry_after: None, claims: None };
-        assert!(matches!(busy.clone().judge(), ResponseClass::Give(ReadError::Forbidden(_))));
+        assert!(matches!(busy.clone().classify(), ResponseClass::Give(ReadError::Forbidden(_))));
         let wait = Some(Duration::from_secs(3));
         assert!(
-            matches!(ReadAnswer { retry_after: wait, ..busy }.judge(), ResponseClass::Throttled(told) if told == wait)
+            matches!(ReadAnswer { retry_after: wait, ..busy }.classify(), ResponseClass::Throttled(told) if told == wait)
         );
-        assert!(matches!(judged(501, "", true), ResponseClass::Give(ReadError::Unavailable(_))));
-        assert!(matches!(judged(302, "", true), ResponseClass::Give(ReadError::Unavailable(_))));
+        assert!(matches!(classified(501, "", true), ResponseClass::Give(ReadError::Unavailable(_))));
+        assert!(matches!(classified(302, "", true), ResponseClass::Give(ReadError::Unavailable(_))));
         let lost = error("DirectoryPageTokenNotFoundException", "");
-        assert!(matches!(judged(400, &lost, true), ResponseClass::Give(ReadError::PageLost(_))));
+        assert!(matches!(classified(400, &lost, true), ResponseClass::Give(ReadError::PageLost(_))));
         let odd = error("Request_UnsupportedQuery", "\u{1b}[2J");
-        let ResponseClass::Give(ReadError::Refused { said, .. }) = judged(400, &odd, true) else { panic!() };
+        let ResponseClass::Give(ReadError::Refused { said, .. }) = classified(400, &odd, true) else {
+            panic!()
+        };
         assert!(!said.contains('\u{1b}'), "{said}");
     }
 }

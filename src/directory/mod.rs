@@ -73,13 +73,16 @@ pub struct Directory {
 impl Directory {
     /// `root` is Graph's root without a trailing slash; `claims` tell what the token may read, where they tell.
     pub fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>, claims: &TokenClaims) -> Directory {
-        Directory { reader: GraphReader::new(clients, root, tokens), users: UserReadScope::of(claims) }
+        Directory {
+            reader: GraphReader::new(clients, root, tokens),
+            users: UserReadScope::from_claims(claims),
+        }
     }
 
     /// The same directory for look-ups that only inform: where they fail, they cost no more time than this.
     #[must_use]
-    pub fn within(&self, budget: &Budget) -> Directory {
-        Directory { reader: self.reader.within(budget), ..self.clone() }
+    pub fn with_budget(&self, budget: &Budget) -> Directory {
+        Directory { reader: self.reader.with_budget(budget), ..self.clone() }
     }
 
     /// Whether the token may read users, as far as it tells.

@@ -46,12 +46,12 @@ impl NamedObject {
         let id = item::id(value, what)?;
         let name = value.get("displayName").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
         let hidden = value.get("visibility").and_then(Value::as_str) == Some("HiddenMembership");
-        let name = name.map_or_else(|| id.to_string(), |name| harmless::excerpt(name, 256));
+        let name = name.map_or_else(|| id.to_string(), |name| harmless::sanitize_truncated(name, 256));
         Ok(NamedObject { id, name, hidden })
     }
 
     /// Name and id: `Finance (0785ef7c-…)`.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn name_with_id(&self) -> String {
         let id = self.id.to_string();
         if self.name == id { id } else { format!("{} ({id})", self.name) }
     }
@@ -60,7 +60,7 @@ impl NamedObject {
 impl NamedObjectKind {
     /// In words: `group Finance`.
     pub(super) fn what(&self, text: &str) -> String {
-        format!("{} {}", self.noun, harmless::excerpt(text, 256))
+        format!("{} {}", self.noun, harmless::sanitize_truncated(text, 256))
     }
 
     fn ask(&self, text: &str, url: String) -> ReadRequest {
@@ -129,7 +129,7 @@ pub(super) fn only(mut found: Vec<NamedObject>, what: String) -> Result<NamedObj
 }
 
 fn candidates(found: &[NamedObject]) -> Vec<String> {
-    let mut told: Vec<String> = found.iter().take(TOLD).map(NamedObject::shown).collect();
+    let mut told: Vec<String> = found.iter().take(TOLD).map(NamedObject::name_with_id).collect();
     if found.len() > TOLD {
         told.push(format!("and {} more", found.len() - TOLD));
     }

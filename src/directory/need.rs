@@ -82,7 +82,7 @@ pub enum UserReadScope {
 
 impl UserReadScope {
     /// As the token's claims tell.
-    pub fn of(claims: &TokenClaims) -> UserReadScope {
+    pub fn from_claims(claims: &TokenClaims) -> UserReadScope {
         let listed = claims.permissions();
         if listed.is_empty() {
             return UserReadScope::Unknown;
@@ -111,7 +111,7 @@ mod tests {
     fn a_token_tells_what_may_be_read() {
         let of = |roles: &[&str]| {
             let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-            UserReadScope::of(&TokenClaims { roles: Some(roles), ..TokenClaims::default() })
+            UserReadScope::from_claims(&TokenClaims { roles: Some(roles), ..TokenClaims::default() })
         };
         assert_eq!(of(&[]), UserReadScope::Unknown);
         assert_eq!(of(&["User.RevokeSessions.All", "user.read.all"]), UserReadScope::Allowed);

@@ -50,12 +50,12 @@ struct LimiterState {
 
 impl ReadRateLimiter {
     /// That of most reads, in resource units.
-    pub(super) fn of_units() -> ReadRateLimiter {
+    pub(super) fn for_units() -> ReadRateLimiter {
         ReadRateLimiter::new(UNITS, UNITS_AT_ONCE)
     }
 
     /// That of Identity Protection, in requests.
-    pub(super) fn of_risk() -> ReadRateLimiter {
+    pub(super) fn for_risk() -> ReadRateLimiter {
         ReadRateLimiter::new(RISK, 1.0)
     }
 
@@ -67,7 +67,7 @@ impl ReadRateLimiter {
 
     /// Waits until so much may leave.
     pub(super) async fn turn(&self, cost: u32) {
-        let mut leave = self.take(cost);
+        let mut leave = self.reserve(cost);
         while leave > Instant::now() {
             tokio::time::sleep_until(leave).await;
             // The gate may have closed meanwhile.
@@ -81,7 +81,7 @@ impl ReadRateLimiter {
     }
 
     /// Takes the cost out of the bucket, and says when it will have been there.
-    fn take(&self, cost: u32) -> Instant {
+    fn reserve(&self, cost: u32) -> Instant {
         let now = Instant::now();
         let mut state = self.locked();
         state.recover(now, self.full);
@@ -129,7 +129,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_documented_quota_is_kept_behind_the_first_burst() {
-        let (pace, began) = (ReadRateLimiter::of_units(), Instant::now());
+        let (pace, began) = (ReadRateLimiter::for_units(), Instant::now());
         for _ in 0..3_000 {
             pace.turn(1).await;
         }
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn identity_protection_is_asked_once_a_second() {
-        let (pace, began) = (ReadRateLimiter::of_risk(), Instant::now());
+        let (pace, began) = (ReadRateLimiter::for_risk(), Instant::now());
         for _ in 0..11 {
             pace.turn(1).await;
         }
@@ -152,7 +152,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_429_holds_back_everybody_and_slows_until_it_is_quiet() {
-        let (pace, began) = (std::sync::Arc::new(ReadRateLimiter::of_units()), Instant::now());
+        let (pace, began) = (std::sync::Arc::new(ReadRateLimiter::for_units()), Instant::now());
         pace.throttled(Duration::from_secs(7));
         let waiting = tokio::spawn({
             let pace = std::sync::Arc::clone(&pace);
@@ -170,7 +170,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_costs_more_than_the_bucket_holds_still_leaves() {
-        let pace = ReadRateLimiter::of_risk();
+        let pace = ReadRateLimiter::for_risk();
         pace.turn(20).await;
         pace.turn(20).await;
     }

@@ -61,14 +61,14 @@ impl GraphPages {
     /// last page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Value>>, DirectoryError> {
         let Some(read) = self.next.take() else { return Ok(None) };
-        self.page(read).await.map(Some).map_err(|fault| fault.of(&self.first))
+        self.page(read).await.map(Some).map_err(|fault| fault.into_directory_error(&self.first))
     }
 
     async fn page(&mut self, mut read: ReadRequest) -> Result<Vec<Value>, ReadError> {
         let FetchedPage { mut value, retried } = loop {
             match self.reader.fetch(&read).await {
                 Err(ReadError::PageLost(said)) if self.beginnings < BEGINNINGS => {
-                    let what = crate::harmless::excerpt(&self.first.what, 200);
+                    let what = crate::harmless::sanitize_truncated(&self.first.what, 200);
                     tracing::warn!(
                         said,
                         "reading {what}: Graph lost its place in the list, which is begun anew"

@@ -42,7 +42,7 @@ fn read(response: &Value) -> Option<ReadAnswer> {
     let now = SystemTime::now();
     Some(ReadAnswer {
         status,
-        content: ContentKind::of_part(status, response.get("body").filter(|body| !body.is_null()).cloned()),
+        content: ContentKind::from_part(status, response.get("body").filter(|body| !body.is_null()).cloned()),
         // The batch that it came in bore the mark.
         marked: true,
         retry_after: header("retry-after").and_then(|value| parse_retry_after(&value, None, now)),
@@ -90,12 +90,12 @@ mod tests {
             {"id": "a", "status": 200, "body": {"value": []}},
         ]});
         let mut parts = read_all(&answer).unwrap();
-        assert!(matches!(parts.remove("a").unwrap().judge(), ResponseClass::Take(_)));
-        assert!(matches!(parts.remove("b").unwrap().judge(), ResponseClass::Give(ReadError::Missing)));
+        assert!(matches!(parts.remove("a").unwrap().classify(), ResponseClass::Take(_)));
+        assert!(matches!(parts.remove("b").unwrap().classify(), ResponseClass::Give(ReadError::Missing)));
     }
 
     #[test]
-    fn of_two_answers_that_differ_neither_is_believed() {
+    fn two_different_answers_are_both_rejected() {
         let answer = json!({"responses": [
             {"id": "1", "status": 200, "body": {"id": "x"}},
             {"id": "1", "status": 200, "body": {"id": "y"}},

@@ -41,12 +41,12 @@ impl ReadRetryPolicy {
     }
 
     /// One that asks once.
-    pub(super) fn hasty(self, hasty: bool) -> ReadRetryPolicy {
+    pub(super) fn single_attempt(self, hasty: bool) -> ReadRetryPolicy {
         if hasty { ReadRetryPolicy { tries: 1, longest: Duration::ZERO, ..self } } else { self }
     }
 
     /// One for what only informs, which has so much time left: it asks twice.
-    pub(super) fn within(self, left: Duration) -> ReadRetryPolicy {
+    pub(super) fn with_budget(self, left: Duration) -> ReadRetryPolicy {
         ReadRetryPolicy { tries: self.tries.min(2), longest: self.longest.min(left), ..self }
     }
 
@@ -57,16 +57,16 @@ impl ReadRetryPolicy {
             return None;
         }
         // A failure mostly passes sooner than a throttle.
-        self.in_time(asked, self.own(self.failed) / 2)
+        self.in_time(asked, self.backoff(self.failed) / 2)
     }
 
     /// How long to wait after a 429; none where that is too long. A wait that proved too short is not believed twice.
     pub(super) fn throttled(&mut self, asked: Option<Duration>) -> Option<Duration> {
         self.throttled += 1;
         let own = match asked {
-            None => self.own(self.throttled),
+            None => self.backoff(self.throttled),
             Some(_) if self.throttled == 1 => Duration::ZERO,
-            Some(_) => self.own(self.throttled - 1),
+            Some(_) => self.backoff(self.throttled - 1),
         };
         self.in_time(asked, own)
     }
@@ -76,7 +76,7 @@ impl ReadRetryPolicy {
         self.failed + self.throttled > 0
     }
 
-    fn own(&self, times: u32) -> Duration {
+    fn backoff(&self, times: u32) -> Duration {
         let full = self.step.saturating_mul(1 << (times - 1).min(10)).min(LONGEST);
         full.mul_f64(0.75 + 0.25 * fastrand::f64())
     }
@@ -108,13 +108,13 @@ mod tests {
 
     #[test]
     fn haste_asks_once() {
-        let hasty = || ReadRetryPolicy::new(SECOND).hasty(true);
+        let hasty = || ReadRetryPolicy::new(SECOND).single_attempt(true);
         assert_eq!((hasty().failed(None), hasty().throttled(Some(SECOND))), (None, None));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_only_informs_asks_twice_and_waits_for_nothing_long() {
-        let informing = || ReadRetryPolicy::new(SECOND).within(SECOND * 5);
+        let informing = || ReadRetryPolicy::new(SECOND).with_budget(SECOND * 5);
         let mut patience = informing();
         assert!(patience.failed(None).is_some());
         assert_eq!(patience.failed(None), None);

@@ -42,27 +42,27 @@ impl Directory {
         Ok(match selector {
             Selector::Group { name, direct } => {
                 let found = group::find(reader, name).await?;
-                let selector = Selector::Group { name: found.shown(), direct: *direct };
+                let selector = Selector::Group { name: found.name_with_id(), direct: *direct };
                 let members = group::members(self, selector.to_string(), found.id, *direct);
-                UserSelection::of(&found, &selector, SelectionSource::Users(members))
+                UserSelection::from_named(&found, &selector, SelectionSource::Users(members))
             }
             Selector::Role { name, eligible } => {
                 let found = role::find(reader, name).await?;
-                let selector = Selector::Role { name: found.shown(), eligible: *eligible };
-                let holders = RoleMembers::of(self, &selector.to_string(), found.id, *eligible);
-                UserSelection::of(&found, &selector, SelectionSource::Holders(holders))
+                let selector = Selector::Role { name: found.name_with_id(), eligible: *eligible };
+                let holders = RoleMembers::new(self, &selector.to_string(), found.id, *eligible);
+                UserSelection::from_named(&found, &selector, SelectionSource::Holders(holders))
             }
             Selector::Unit(name) => {
                 let found = unit::find(reader, name).await?;
-                let selector = Selector::Unit(found.shown());
+                let selector = Selector::Unit(found.name_with_id());
                 let members = unit::members(self, selector.to_string(), found.id);
-                UserSelection::of(&found, &selector, SelectionSource::Users(members))
+                UserSelection::from_named(&found, &selector, SelectionSource::Users(members))
             }
             Selector::Risky(levels) => {
-                plain(SelectionSource::Risky(Risky::of(reader, &selector.to_string(), levels)))
+                plain(SelectionSource::Risky(Risky::new(reader, &selector.to_string(), levels)))
             }
             Selector::Filter(filter) => plain(SelectionSource::Users(users(self, selector, Some(filter)))),
-            Selector::ReportsOf(user) => plain(SelectionSource::Reports(Reports::of(self, user).await?)),
+            Selector::ReportsOf(user) => plain(SelectionSource::Reports(Reports::load(self, user).await?)),
             Selector::AllUsers => plain(SelectionSource::Users(users(self, selector, None))),
         })
     }
@@ -73,7 +73,7 @@ impl Directory {
 fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> Users {
     let filter = filter.map_or_else(String::new, |text| format!("$filter={}&", odata::encoded(text.trim())));
     let url = format!("users?{filter}$count=true&$select={}&$top=999", directory.users.select());
-    let what = crate::harmless::excerpt(&selector.to_string(), 300);
+    let what = crate::harmless::sanitize_truncated(&selector.to_string(), 300);
     Users::alone(
         &directory.reader,
         ReadRequest { what, url, eventual: true, need: Permission::Users, cost: 1 },
@@ -82,11 +82,11 @@ fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> Us
 
 impl UserSelection {
     fn new(name: String, source: SelectionSource) -> UserSelection {
-        let name = crate::harmless::shown(&name).into_owned();
+        let name = crate::harmless::sanitize_line(&name).into_owned();
         UserSelection { name, source, anybody: false, hidden: false }
     }
 
-    fn of(found: &NamedObject, selector: &Selector, source: SelectionSource) -> UserSelection {
+    fn from_named(found: &NamedObject, selector: &Selector, source: SelectionSource) -> UserSelection {
         UserSelection { hidden: found.hidden, ..UserSelection::new(selector.to_string(), source) }
     }
 

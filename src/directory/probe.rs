@@ -82,7 +82,10 @@ impl ReadProbe {
         let count = if self.is_advanced() { "$count=true&" } else { "" };
         let (property, filter) = (self.property(), encoded(&self.filter()));
         ReadRequest {
-            what: format!("users whose {property} is {}", crate::harmless::excerpt(&self.name, 200)),
+            what: format!(
+                "users whose {property} is {}",
+                crate::harmless::sanitize_truncated(&self.name, 200)
+            ),
             url: format!("users?{count}$select={select},{property}{domain}&$filter={filter}"),
             eventual: self.is_advanced(),
             need: Permission::Users,

@@ -79,8 +79,8 @@ impl GraphReader {
             clients,
             root: root.to_owned(),
             tokens,
-            units: ReadRateLimiter::of_units(),
-            risk: ReadRateLimiter::of_risk(),
+            units: ReadRateLimiter::for_units(),
+            risk: ReadRateLimiter::for_risk(),
             step,
             no_batches: AtomicBool::new(false),
         };
@@ -88,27 +88,28 @@ impl GraphReader {
     }
 
     /// The same, asking each thing once.
-    pub(super) fn hasty(&self) -> GraphReader {
+    pub(super) fn single_attempt(&self) -> GraphReader {
         GraphReader { hasty: true, ..self.clone() }
     }
 
     /// The same for what only informs: failures cost no more time than this.
-    pub(super) fn within(&self, budget: &Budget) -> GraphReader {
+    pub(super) fn with_budget(&self, budget: &Budget) -> GraphReader {
         GraphReader { budget: Some(budget.clone()), ..self.clone() }
     }
 
     /// A new patience.
     pub(super) fn patience(&self) -> ReadRetryPolicy {
-        let patience =
-            ReadRetryPolicy::new(self.shared.step).at_most(self.shared.clients.max_wait()).hasty(self.hasty);
+        let patience = ReadRetryPolicy::new(self.shared.step)
+            .at_most(self.shared.clients.max_wait())
+            .single_attempt(self.hasty);
         match &self.budget {
-            Some(budget) => patience.within(budget.left()),
+            Some(budget) => patience.with_budget(budget.remaining()),
             None => patience,
         }
     }
 
     /// Counts the time since `began` as lost, where that counts.
-    pub(super) fn lost(&self, began: Instant) {
+    pub(super) fn count_lost_time(&self, began: Instant) {
         if let Some(budget) = &self.budget {
             budget.charge(began);
         }
@@ -116,16 +117,20 @@ impl GraphReader {
 
     /// The answer's body: a JSON object.
     pub(super) async fn get(&self, read: &ReadRequest) -> Result<Value, DirectoryError> {
-        self.fetch(read).await.map(|fetched| fetched.value).map_err(|fault| fault.of(read))
+        self.fetch(read).await.map(|fetched| fetched.value).map_err(|fault| fault.into_directory_error(read))
     }
 
     /// The answer of a `…/$count`: a number.
     pub(super) async fn count(&self, read: &ReadRequest) -> Result<u64, DirectoryError> {
-        let (question, pace) = self.question(read).map_err(|fault| fault.of(read))?;
-        let fetched =
-            self.ask(&read.what, &question, read.cost, pace).await.map_err(|fault| fault.of(read))?;
+        let (question, pace) = self.question(read).map_err(|fault| fault.into_directory_error(read))?;
+        let fetched = self
+            .ask(&read.what, &question, read.cost, pace)
+            .await
+            .map_err(|fault| fault.into_directory_error(read))?;
         let number = fetched.value.as_u64();
-        number.ok_or_else(|| ReadError::Untrusted("the answer is no number".to_owned()).of(read))
+        number.ok_or_else(|| {
+            ReadError::Untrusted("the answer is no number".to_owned()).into_directory_error(read)
+        })
     }
 
     /// As [`GraphReader::get`], and whether it had to be asked again.
@@ -152,7 +157,7 @@ impl GraphReader {
         };
         let (root, url) = (parse(&self.shared.root)?, parse(&whole)?);
         if url.origin() != root.origin() || !url.username().is_empty() || url.password().is_some() {
-            let host = crate::harmless::excerpt(url.host_str().unwrap_or("nowhere"), 100);
+            let host = crate::harmless::sanitize_truncated(url.host_str().unwrap_or("nowhere"), 100);
             return Err(ReadError::Untrusted(format!(
                 "its next page is said to be at another place ({host})"
             )));
@@ -228,7 +233,7 @@ impl GraphReader {
         let answer = exchange::send(&self.shared.clients, question, &token, anew).await;
         let judgement = match answer {
             Ok(answer) if question.body.is_some() => refusal_of_batches(answer),
-            Ok(answer) => answer.judge(),
+            Ok(answer) => answer.classify(),
             Err(judgement) => judgement,
         };
         Ok((judgement, token.serial()))
@@ -287,7 +292,7 @@ fn refusal_of_batches(answer: ReadAnswer) -> ResponseClass {
             said: format!("{} to a batch", answer.status),
         });
     }
-    answer.judge()
+    answer.classify()
 }
 
 /// Throttled for longer than is worth waiting.
@@ -302,6 +307,6 @@ pub(super) fn busy(asked: Option<Duration>) -> ReadError {
 
 /// All waiting is told.
 pub(super) fn tell(what: &str, reason: &str, wait: Duration) {
-    let what = crate::harmless::excerpt(what, 200);
+    let what = crate::harmless::sanitize_truncated(what, 200);
     tracing::warn!(wait_s = wait.as_secs_f64(), reason, "reading {what}: asked again after a while");
 }

@@ -35,8 +35,8 @@ impl Reports {
     ///
     /// # Errors
     /// When there is no such user, or users can't be read.
-    pub(super) async fn of(directory: &Directory, user: &UserId) -> Result<Reports, DirectoryError> {
-        let named = crate::harmless::excerpt(&user.to_string(), 256);
+    pub(super) async fn load(directory: &Directory, user: &UserId) -> Result<Reports, DirectoryError> {
+        let named = crate::harmless::sanitize_truncated(&user.to_string(), 256);
         let url = format!("{}?$select=id", user.path());
         let read = ReadRequest {
             what: format!("user {named}"),

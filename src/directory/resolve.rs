@@ -44,7 +44,7 @@ impl Directory {
     /// # Errors
     /// When users can't be read, none of these is found, or no answer comes within some seconds.
     pub async fn answers(&self, people: &[UserId]) -> Result<(), DirectoryError> {
-        let hasty = Directory { reader: self.reader.hasty(), ..self.clone() };
+        let hasty = Directory { reader: self.reader.single_attempt(), ..self.clone() };
         let unavailable = |reason: &str| DirectoryError::Unavailable {
             what: "users".to_owned(),
             reason: reason.to_owned(),
@@ -91,7 +91,9 @@ impl Directory {
         let mut resolved = Vec::with_capacity(ids.len());
         for ((id, read), answer) in ids.iter().zip(&reads).zip(answers) {
             resolved.push(match answer {
-                Ok(user) => ResolvedId::Person(named(id, &user).map_err(|fault| fault.of(read))?),
+                Ok(user) => ResolvedId::Person(
+                    parse_user(id, &user).map_err(|fault| fault.into_directory_error(read))?,
+                ),
                 Err(ReadError::Missing) => ResolvedId::Missing,
                 // A name that Graph can't even read is nobody's. One that it could read is another matter: some clouds and
                 // proxies answer 400 to whatever they don't do.
@@ -99,7 +101,7 @@ impl Directory {
                     tracing::warn!(said, "{}: Graph does not take it for a user's name", read.what);
                     ResolvedId::Missing
                 }
-                Err(fault) => return Err(fault.of(read)),
+                Err(fault) => return Err(fault.into_directory_error(read)),
             });
         }
         self.find_deleted(ids, &mut resolved).await?;
@@ -134,12 +136,12 @@ impl Directory {
         for (((place, id), read), answer) in missing.iter().zip(&reads).zip(answers) {
             match answer {
                 Ok(item) => {
-                    if is_deleted_user(*id, &item).map_err(|fault| fault.of(read))? {
+                    if is_deleted_user(*id, &item).map_err(|fault| fault.into_directory_error(read))? {
                         resolved[*place] = ResolvedId::Deleted(Some(*id));
                     }
                 }
                 Err(ReadError::Missing | ReadError::Forbidden(_) | ReadError::Refused { .. }) => {}
-                Err(fault) => return Err(fault.of(read)),
+                Err(fault) => return Err(fault.into_directory_error(read)),
             }
         }
         Ok(())
@@ -164,7 +166,7 @@ fn deleted(id: Uuid) -> ReadRequest {
 }
 
 /// The person in an answer, if it is the one who was asked for.
-fn named(id: &UserId, user: &Value) -> Result<DirectoryUser, ReadError> {
+fn parse_user(id: &UserId, user: &Value) -> Result<DirectoryUser, ReadError> {
     let person =
         DirectoryUser::read(user).map_err(|why| ReadError::Untrusted(format!("the answer holds {why}")))?;
     let is_they = match id {
@@ -177,7 +179,7 @@ fn named(id: &UserId, user: &Value) -> Result<DirectoryUser, ReadError> {
     if is_they {
         return Ok(person);
     }
-    let other = crate::harmless::excerpt(person.upn.as_deref().unwrap_or_default(), 200);
+    let other = crate::harmless::sanitize_truncated(person.upn.as_deref().unwrap_or_default(), 200);
     Err(ReadError::Untrusted(format!("the answer names another ({other}, {})", person.id)))
 }
 
@@ -201,12 +203,15 @@ mod tests {
         let [a, b] = [Uuid::from_u128(1), Uuid::from_u128(2)];
         let user = json!({"id": a, "userPrincipalName": "Jo@contoso.com"});
         for right in [UserId::Object(a), "jo@CONTOSO.com".parse().unwrap(), UserId::Me] {
-            assert_eq!(named(&right, &user).unwrap().id, a);
+            assert_eq!(parse_user(&right, &user).unwrap().id, a);
         }
         for wrong in [UserId::Object(b), "joe@contoso.com".parse().unwrap()] {
-            assert!(matches!(named(&wrong, &user), Err(ReadError::Untrusted(_))));
+            assert!(matches!(parse_user(&wrong, &user), Err(ReadError::Untrusted(_))));
         }
-        assert!(matches!(named(&UserId::Object(a), &json!({"value": []})), Err(ReadError::Untrusted(_))));
+        assert!(matches!(
+            parse_user(&UserId::Object(a), &json!({"value": []})),
+            Err(ReadError::Untrusted(_))
+        ));
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(super) struct Risky {
 }
 
 impl Risky {
-    pub(super) fn of(reader: &GraphReader, what: &str, levels: &[RiskLevel]) -> Risky {
+    pub(super) fn new(reader: &GraphReader, what: &str, levels: &[RiskLevel]) -> Risky {
         let any = |property: &str, words: &[&str]| -> String {
             let parts: Vec<String> = words.iter().map(|word| format!("{property} eq '{word}'")).collect();
             format!("({})", parts.join(" or "))

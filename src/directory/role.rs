@@ -47,10 +47,10 @@ fn id(value: &Value, name: &str) -> Option<Uuid> {
 /// Names are compared here and not by a filter: whether that tells upper from lower case, no page says.
 pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject, DirectoryError> {
     let text = text.trim();
-    let what = format!("role {}", crate::harmless::excerpt(text, 256));
+    let what = format!("role {}", crate::harmless::sanitize_truncated(text, 256));
     let mut found = definitions(reader, &what).await?;
     let Ok(id) = Uuid::try_parse(text) else {
-        let name = crate::harmless::excerpt(text, 256).to_lowercase();
+        let name = crate::harmless::sanitize_truncated(text, 256).to_lowercase();
         found.retain(|definition| definition.named.name.to_lowercase() == name);
         return named::only(found.into_iter().map(|definition| definition.named).collect(), what);
     };
@@ -108,7 +108,7 @@ pub(super) struct RoleAssignments {
 
 impl RoleAssignments {
     /// Those of one role, or of all roles, which not every service answers: Graph's page asks for a filter.
-    pub(super) fn of(
+    pub(super) fn new(
         reader: &GraphReader,
         what: String,
         role: Option<Uuid>,

@@ -80,7 +80,7 @@ impl Users {
     ///
     /// # Errors
     /// When Graph counted more.
-    pub(super) fn whole(&self) -> Result<(), DirectoryError> {
+    pub(super) fn check_complete(&self) -> Result<(), DirectoryError> {
         match self.missing() {
             0 => Ok(()),
             missing => Err(DirectoryError::Untrusted {
@@ -123,7 +123,7 @@ impl Users {
         while let Some(page) = self.next().await? {
             all.extend(page);
         }
-        self.whole()?;
+        self.check_complete()?;
         Ok(all)
     }
 }

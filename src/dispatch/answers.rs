@@ -48,9 +48,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         tracing::error!(%error, "a worker broke down; its users are in doubt");
         let InFlightRequest { departed, lives } = flight;
         let lane = departed.whose.lane;
-        self.lanes[lane].width.came_back(departed.at, true, Instant::now());
+        self.lanes[lane].width.on_response(departed.at, true, Instant::now());
         for mut live in lives {
-            self.lost(departed);
+            self.on_no_answer(departed);
             live.last.detail = "the program broke down on this request; please report it".to_owned();
             live.last.error_code = Some("internal".to_owned());
             self.settle(lane, live, Outcome::InDoubt);
@@ -61,7 +61,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     fn mind_width(&mut self, departed: DispatchedAttempt, answers: &[BatchAnswer]) {
         let width = &mut self.lanes[departed.whose.lane].width;
         let trouble = answers.iter().any(|answer| is_trouble(&answer.reply));
-        width.came_back(departed.at, trouble, Instant::now());
+        width.on_response(departed.at, trouble, Instant::now());
         let refused = |answer: &BatchAnswer| match &answer.reply {
             UserReply::Unbatched(response) => Some(response.status),
             UserReply::Response(_) | UserReply::Lost(_) => None,
@@ -87,7 +87,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         match (&judged, &answer.reply) {
             // Which limit it is about is still to be found.
             (Verdict::Throttled { .. }, _) => {}
-            (_, UserReply::Lost(_) | UserReply::Unbatched(_)) => self.lost(departed),
+            (_, UserReply::Lost(_) | UserReply::Unbatched(_)) => self.on_no_answer(departed),
             (_, UserReply::Response(response)) => {
                 self.passed(departed, response);
                 self.take_evidence(departed, &mut live, &judged);
@@ -100,7 +100,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             live.unauthorized = None;
             self.sender(whose).renewal.proved(answer.token);
         }
-        self.judge(departed, live, judged, answer);
+        self.apply_verdict(departed, live, judged, answer);
     }
 
     /// An answer other than 429 tells of others' throttles, too.
@@ -114,7 +114,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         live.end_throttles();
     }
 
-    fn judge(
+    fn apply_verdict(
         &mut self,
         departed: DispatchedAttempt,
         mut live: ActiveTarget,
@@ -148,7 +148,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         live.alone = true;
         live.give_try_back();
         self.record_answered(&live);
-        self.lanes[lane].queue.again(live);
+        self.lanes[lane].queue.requeue(live);
     }
 
     fn take_done(&mut self, whose: SenderId, mut live: ActiveTarget) {
@@ -172,7 +172,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
         live.give_try_back();
         self.record_answered(&live);
-        self.lanes[whose.lane].queue.again(live);
+        self.lanes[whose.lane].queue.requeue(live);
     }
 
     /// Another app carried out what some were refused: whoever is contradicted again and again has lost its permission.
@@ -215,7 +215,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let whom = RefusalSubject { from_elsewhere: live.from_elsewhere, administrator };
         let consequence = self.lanes[lane].refusals.settled(outcome, whom);
         self.follow(lane, consequence);
-        self.settle_quietly(live, outcome);
+        self.settle_without_event(live, outcome);
     }
 
     /// Does what follows for a tenant from the refusals that were met there.
@@ -237,7 +237,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Records an outcome without asking the halt rules.
-    pub(super) fn settle_quietly(&mut self, live: ActiveTarget, outcome: Outcome) {
+    pub(super) fn settle_without_event(&mut self, live: ActiveTarget, outcome: Outcome) {
         let user = self.targets[live.work.order as usize - 1].user.to_string();
         let event = Event::Settled(Box::new(SettledEvent {
             at: now(),

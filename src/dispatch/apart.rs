@@ -110,7 +110,7 @@ impl IsolatedRetries {
         self.due.iter().filter(|live| !live.refused_by.contains(sender)).count()
     }
 
-    pub(super) fn take(&mut self, sender: usize) -> Option<ActiveTarget> {
+    pub(super) fn pop_for(&mut self, sender: usize) -> Option<ActiveTarget> {
         let at = self.due.iter().position(|live| !live.refused_by.contains(sender))?;
         self.due.remove(at)
     }
@@ -189,7 +189,7 @@ mod tests {
         apart.wake(at(5));
         let order = |live: Option<ActiveTarget>| live.map(|live| live.work.order);
         assert_eq!(
-            [order(apart.take(0)), order(apart.take(0)), order(apart.take(0))],
+            [order(apart.pop_for(0)), order(apart.pop_for(0)), order(apart.pop_for(0))],
             [Some(1), Some(2), None]
         );
     }

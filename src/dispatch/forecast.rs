@@ -39,7 +39,7 @@ impl Default for Forecast {
 
 impl Forecast {
     /// The time until the last answer, as far as it is known now; none before the first forecast.
-    pub fn left(&self) -> Option<Duration> {
+    pub fn remaining(&self) -> Option<Duration> {
         let over = self.over.load(Ordering::Relaxed);
         let over = (over != UNKNOWN).then(|| Duration::from_millis(over))?;
         Some(over.saturating_sub(self.began.elapsed()))
@@ -66,18 +66,18 @@ impl Forecast {
 }
 
 /// The time until the last answer of all lanes: the slowest lane's, or what an app over all tenants needs.
-pub(super) fn of_all<G: Graph>(lanes: &[Lane<G>], shared: &AppWideLimits) -> Duration {
+pub(super) fn forecast_all<G: Graph>(lanes: &[Lane<G>], shared: &AppWideLimits) -> Duration {
     let mut together = vec![0; shared.pacers().len()];
     let mut longest = Duration::ZERO;
     for lane in lanes.iter().filter(|lane| lane.stop.is_none()) {
         let requests = requests(lane);
-        longest = longest.max(of_lane(lane, requests));
+        longest = longest.max(forecast_lane(lane, requests));
         // Work flows to any of a lane's apps; where they differ in reach, the first one stands for all.
         if let Some(app) = lane.working().find_map(|at| lane.senders[at].everywhere) {
             together[app.0] += requests;
         }
     }
-    let apps = shared.pacers().zip(together).map(|(pacer, requests)| of_pacer(pacer, requests));
+    let apps = shared.pacers().zip(together).map(|(pacer, requests)| forecast_pacer(pacer, requests));
     apps.max().unwrap_or_default().max(longest)
 }
 
@@ -90,11 +90,11 @@ fn requests<G: Graph>(lane: &Lane<G>) -> u64 {
     (users as f64 * lane.answered as f64 / lane.settled as f64).round() as u64
 }
 
-fn of_lane<G: Graph>(lane: &Lane<G>, requests: u64) -> Duration {
+fn forecast_lane<G: Graph>(lane: &Lane<G>, requests: u64) -> Duration {
     if requests == 0 {
         return lane.width.latency();
     }
-    let limits = of_apps(lane, requests).max(of_pacer(&lane.pacer, requests));
+    let limits = forecast_apps(lane, requests).max(forecast_pacer(&lane.pacer, requests));
     let answers = match lane.width.carries() {
         Some(per_second) => {
             Duration::try_from_secs_f64(requests as f64 / per_second).unwrap_or(Duration::MAX)
@@ -113,23 +113,24 @@ fn closed<G: Graph>(lane: &Lane<G>) -> Duration {
     until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
 }
 
-fn of_apps<G: Graph>(lane: &Lane<G>, requests: u64) -> Duration {
+fn forecast_apps<G: Graph>(lane: &Lane<G>, requests: u64) -> Duration {
     let pacers: Vec<&Pacer> = lane.working().map(|at| &lane.senders[at].pacer).collect();
     match pacers[..] {
         [] => Duration::ZERO,
-        [only] => of_pacer(only, requests),
-        _ => together(&pacers, requests),
+        [only] => forecast_pacer(only, requests),
+        _ => time_for_pacers(&pacers, requests),
     }
 }
 
-fn of_pacer(pacer: &Pacer, requests: u64) -> Duration {
+fn forecast_pacer(pacer: &Pacer, requests: u64) -> Duration {
     if requests == 0 { Duration::ZERO } else { pacer.forecast(requests) }
 }
 
 /// The time in which several pacers let so many requests go between them, to a hundredth.
-fn together(pacers: &[&Pacer], requests: u64) -> Duration {
-    let within =
-        |time: Duration| pacers.iter().map(|pacer| most(pacer, time, requests)).sum::<u64>() >= requests;
+fn time_for_pacers(pacers: &[&Pacer], requests: u64) -> Duration {
+    let within = |time: Duration| {
+        pacers.iter().map(|pacer| max_requests(pacer, time, requests)).sum::<u64>() >= requests
+    };
     let mut long = pacers.iter().map(|pacer| pacer.forecast(requests)).min().unwrap_or_default();
     let mut short = Duration::ZERO;
     while long - short > (long / 100).max(EVERY / 10) {
@@ -140,7 +141,7 @@ fn together(pacers: &[&Pacer], requests: u64) -> Duration {
 }
 
 /// How many requests a pacer lets go within a time, counted up to `limit`, to a thousandth.
-fn most(pacer: &Pacer, time: Duration, limit: u64) -> u64 {
+fn max_requests(pacer: &Pacer, time: Duration, limit: u64) -> u64 {
     let (mut few, mut many) = (0, limit + 1);
     while many - few > 1 + few / 1_000 {
         let half = few + (many - few) / 2;

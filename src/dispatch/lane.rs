@@ -123,7 +123,7 @@ impl<G: Graph> Lane<G> {
         if self.stop.is_some() {
             return LaneStep::Rest { until: None };
         }
-        self.width.look_again();
+        self.width.reset_starved();
         self.queue.wake(now);
         let mut until = self.queue.next_delayed();
         for nth in 0..self.senders.len() {
@@ -133,7 +133,7 @@ impl<G: Graph> Lane<G> {
                     self.turn = (sender + 1) % self.senders.len();
                     let again = self.is_probing_again(sender, shared);
                     let queue = &mut self.queue;
-                    let lives = if again { queue.take_other(sender) } else { queue.take(sender, users) };
+                    let lives = if again { queue.take_other(sender) } else { queue.pop_batch(sender, users) };
                     return LaneStep::Leave { sender, lives };
                 }
                 SendPermit::NotBefore(at) => until = Some(until.map_or(at, |before| before.min(at))),
@@ -180,7 +180,7 @@ impl<G: Graph> Lane<G> {
         let Some(app) = self.senders[whose.sender].everywhere else { return Some(most) };
         let permitted = shared.permit(app, whose.lane, most);
         if permitted.is_none() && self.width.free() > 0 {
-            shared.stand_in_line(app, whose.lane);
+            shared.enqueue_for_app_limit(app, whose.lane);
         }
         permitted
     }
@@ -201,7 +201,7 @@ impl<G: Graph> Lane<G> {
 
     /// Counts a request that leaves.
     pub(super) fn depart(&mut self, sender: usize, users: u32, shared: &mut AppWideLimits) -> LaneCounts {
-        self.width.left();
+        self.width.on_sent();
         let sender = &mut self.senders[sender];
         LaneCounts {
             app: sender.pacer.depart(users),

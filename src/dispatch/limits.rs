@@ -32,7 +32,7 @@ enum ThrottleScope {
 }
 
 impl ThrottleScope {
-    fn of(response: &HttpResponse) -> ThrottleScope {
+    fn from_response(response: &HttpResponse) -> ThrottleScope {
         let scope = response.throttle_scope.as_deref().unwrap_or_default();
         match scope.split('/').next().unwrap_or_default().trim() {
             scope if scope.eq_ignore_ascii_case("Tenant") => ThrottleScope::Tenant,
@@ -61,12 +61,12 @@ impl<G: Graph> Lane<G> {
 
 impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// An answer that says nothing about any limit.
-    pub(super) fn lost(&mut self, departed: DispatchedAttempt) {
+    pub(super) fn on_no_answer(&mut self, departed: DispatchedAttempt) {
         let LaneCounts { app, tenant, everywhere } = departed.counted;
-        self.sender(departed.whose).pacer.lost(&app);
-        self.lanes[departed.whose.lane].pacer.lost(&tenant);
+        self.sender(departed.whose).pacer.on_lost(&app);
+        self.lanes[departed.whose.lane].pacer.on_lost(&tenant);
         if let Some((place, departure)) = everywhere {
-            self.shared.pacer_mut(place).lost(&departure);
+            self.shared.pacer_mut(place).on_lost(&departure);
         }
     }
 
@@ -98,7 +98,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// over all tenants here, and then its limit in this one stands for it.
     fn limit_of(&self, departed: DispatchedAttempt, response: &HttpResponse) -> (ThrottleScope, EventScope) {
         let SenderId { lane, sender } = departed.whose;
-        match ThrottleScope::of(response) {
+        match ThrottleScope::from_response(response) {
             ThrottleScope::Tenant => (ThrottleScope::Tenant, self.scope(lane, None)),
             ThrottleScope::AppEverywhere if departed.counted.everywhere.is_some() => {
                 let app_id = self.lanes[lane].senders[sender].id.clone();
@@ -122,7 +122,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
                 let before = pacer.closed_until();
                 result = Some((before, pacer.throttled(departure, retry_after)));
             } else {
-                pacer.lost(departure);
+                pacer.on_lost(departure);
             }
         };
         let lane = &mut self.lanes[departed.whose.lane];
@@ -160,7 +160,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.record_answered(&live);
         let queue = &mut self.lanes[departed.whose.lane].queue;
         match live.throttles {
-            1 => queue.again(live),
+            1 => queue.requeue(live),
             again => {
                 // It may be throttled for its own sake: others go first, lest it be the probe for ever.
                 let at = after(until, backoff::wait(again - 1));
@@ -201,7 +201,8 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
         let wait = until.saturating_duration_since(Instant::now());
         let at = now();
-        let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 200));
+        let kept =
+            |text: &Option<String>| text.as_deref().map(|t| crate::harmless::sanitize_truncated(t, 200));
         self.recorder.note(Event::Throttled(ThrottledEvent {
             at,
             until: at.checked_add(Duration::from_millis(wait.as_millis() as u64 + 1)).unwrap_or(at),
@@ -220,7 +221,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         mut live: ActiveTarget,
         retry_after: Option<Duration>,
     ) {
-        self.lost(departed);
+        self.on_no_answer(departed);
         live.give_try_back();
         let lane = &mut self.lanes[departed.whose.lane];
         lane.count_throttle(&mut live, departed.at);

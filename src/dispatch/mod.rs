@@ -165,7 +165,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     ) -> Self {
         let planned = tenants.iter().map(|tenant| tenant.work.len() as u64).sum();
         let shared = AppWideLimits::new(&tenants, &settings.pacing);
-        let places = (settings.places / tenants.len().max(1)).clamp(1, settings.jobs.most());
+        let places = (settings.places / tenants.len().max(1)).clamp(1, settings.jobs.max());
         let lanes: Vec<_> = tenants
             .into_iter()
             .map(|tenant| Lane::new(tenant, Arc::clone(&targets), &settings, places))
@@ -221,7 +221,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         self.tell_refused();
         loop {
             let wake = self.launch();
-            self.heed_journal();
+            self.stop_on_journal_error();
             if self.is_over() {
                 break;
             }
@@ -308,7 +308,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Nothing may be sent that can't be recorded. What waits for a sync stays untold: `resume` sends it again.
-    fn heed_journal(&mut self) {
+    fn stop_on_journal_error(&mut self) {
         if let Some(error) = self.recorder.failure() {
             let detail = unrecorded(error);
             self.stop.get_or_insert(StopReason::Runtime { detail });
@@ -323,7 +323,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             if live.client_request_id.is_some() && self.recorder.failure().is_none() {
                 live.count_throttled();
                 let outcome = live.otherwise;
-                self.settle_quietly(live, outcome);
+                self.settle_without_event(live, outcome);
             }
         }
         let tenants = self.lanes.into_iter().map(|lane| lane.stop).collect();

@@ -106,7 +106,7 @@ impl Queue {
     }
 
     /// Puts a target back, to leave as soon as it may.
-    pub(super) fn again(&mut self, mut live: ActiveTarget) {
+    pub(super) fn requeue(&mut self, mut live: ActiveTarget) {
         if live.refused_by.contains_all(self.working) {
             // None is left that was not asked, and one of those that were has gone since.
             live.refused_by = Senders::default();
@@ -132,7 +132,7 @@ impl Queue {
     /// Those who are set apart are as all others again.
     pub(super) fn clear_apart(&mut self) {
         for live in self.apart.drain() {
-            self.again(ActiveTarget { apart: None, ..live });
+            self.requeue(ActiveTarget { apart: None, ..live });
         }
     }
 
@@ -149,7 +149,7 @@ impl Queue {
                 break;
             }
             let live = entry.remove();
-            self.again(live);
+            self.requeue(live);
         }
         self.apart.wake(now);
     }
@@ -158,14 +158,14 @@ impl Queue {
     /// another. Where there is none, whoever is next.
     pub(super) fn take_other(&mut self, sender: usize) -> Vec<ActiveTarget> {
         let other = if self.elsewhere.is_none() { self.pick() } else { None };
-        other.map_or_else(|| self.take(sender, 1), |live| vec![live])
+        other.map_or_else(|| self.pop_batch(sender, 1), |live| vec![live])
     }
 
     /// Takes up to `most` targets for one request by this sender: those who go again first, and those set apart where
     /// there is nobody else. One that must go alone does.
-    pub(super) fn take(&mut self, sender: usize, most: u32) -> Vec<ActiveTarget> {
+    pub(super) fn pop_batch(&mut self, sender: usize, most: u32) -> Vec<ActiveTarget> {
         let first = self.take_by(most, |queue, first| queue.take_next(sender, first));
-        if first.is_empty() { self.take_by(most, |queue, _| queue.apart.take(sender)) } else { first }
+        if first.is_empty() { self.take_by(most, |queue, _| queue.apart.pop_for(sender)) } else { first }
     }
 
     fn take_by(
@@ -208,7 +208,7 @@ impl Queue {
     pub(super) fn dropped(&mut self, sender: usize) {
         self.working.remove(sender);
         let all = std::mem::take(&mut self.ready);
-        all.into_values().flatten().for_each(|(_, live)| self.again(live));
+        all.into_values().flatten().for_each(|(_, live)| self.requeue(live));
         let working = self.working;
         let all_asked = self.apart.iter_mut().filter(|live| live.refused_by.contains_all(working));
         all_asked.for_each(|live| live.refused_by = Senders::default());

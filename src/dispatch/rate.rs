@@ -103,12 +103,12 @@ pub struct PacingSettings {
 
 impl PacingSettings {
     /// A pace of each app in each tenant, and no other.
-    pub fn of_app(app: RatePolicy) -> PacingSettings {
+    pub fn for_app(app: RatePolicy) -> PacingSettings {
         PacingSettings { app, tenant: RatePolicy::gate(), everywhere: RatePolicy::gate() }
     }
 
     /// How fast so many apps send together in one tenant: the sum of theirs, and no more than the tenant's.
-    pub fn of_apps(&self, apps: usize) -> RatePolicy {
+    pub fn for_apps(&self, apps: usize) -> RatePolicy {
         let apps = u32::try_from(apps).unwrap_or(u32::MAX).max(1);
         RatePolicy {
             per_second: (self.app.per_second * f64::from(apps)).min(self.tenant.per_second),
@@ -128,7 +128,7 @@ impl Rate {
                 tenant: RatePolicy::tenant(speed),
                 everywhere: RatePolicy::app_everywhere(speed),
             },
-            Rate::Fixed { .. } => PacingSettings::of_app(app),
+            Rate::Fixed { .. } => PacingSettings::for_app(app),
         }
     }
 
@@ -207,13 +207,13 @@ mod tests {
     #[test]
     fn three_apps_bring_the_tenants_quota_and_the_fourth_nothing() {
         let pacing = Rate::Auto.pacing(None, 1.0);
-        let of = |apps| pacing.of_apps(apps);
+        let of = |apps| pacing.for_apps(apps);
         assert_eq!(of(1), pacing.app);
         assert_eq!(of(2).per_second, 2.0 * pacing.app.per_second);
         assert_eq!([of(3), of(4), of(64)].map(|pace| pace.per_second), [60.0; 3]);
         assert_eq!([of(3), of(64)].map(|pace| pace.burst), [9_000, 18_000]);
         let fixed = Rate::Fixed { count: 50, window: Duration::from_secs(1) }.pacing(None, 1.0);
-        assert_eq!(fixed.of_apps(4).per_second, 200.0, "what is asked for holds for each");
+        assert_eq!(fixed.for_apps(4).per_second, 200.0, "what is asked for holds for each");
     }
 
     #[test]

@@ -143,7 +143,7 @@ impl RunningRenewal {
     }
 
     /// Takes the end of the renewal under way.
-    pub(super) fn ended<G: Graph>(
+    pub(super) fn on_ended<G: Graph>(
         &mut self,
         graph: &Arc<G>,
         result: Result<(), SignInError>,

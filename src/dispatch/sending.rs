@@ -19,7 +19,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         while self.stop.is_none()
             && let Some(lane) = self.whose_turn(now)
         {
-            self.look_at(lane, now);
+            self.schedule_lane(lane, now);
         }
         self.depart();
         self.tell_forecast(now);
@@ -32,7 +32,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     }
 
     /// Sends one request in a lane, if one may leave; else the lane says when to look again.
-    fn look_at(&mut self, lane: usize, now: Instant) {
+    fn schedule_lane(&mut self, lane: usize, now: Instant) {
         let step = self.lanes[lane].step(lane, &mut self.shared, &mut self.renewals, now);
         self.shared.turn_is_over();
         match step {
@@ -85,14 +85,14 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let written = self.recorder.write();
         for (flight, requests) in std::mem::take(&mut self.staged) {
             if written {
-                self.let_go(flight, requests);
+                self.spawn_request(flight, requests);
             } else {
                 self.take_back(flight);
             }
         }
     }
 
-    fn let_go(&mut self, flight: InFlightRequest, mut requests: Vec<BatchRequest>) {
+    fn spawn_request(&mut self, flight: InFlightRequest, mut requests: Vec<BatchRequest>) {
         let graph = Arc::clone(&self.sender(flight.departed.whose).graph);
         let handle = match (requests.len(), requests.pop()) {
             (1, Some(only)) => self.workers.spawn(async move { vec![graph.revoke(only).await] }),
@@ -110,9 +110,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         let lane = departed.whose.lane;
         self.lanes[lane].width.taken_back();
         for mut live in lives {
-            self.lost(departed);
+            self.on_no_answer(departed);
             live.take_back();
-            self.lanes[lane].queue.again(live);
+            self.lanes[lane].queue.requeue(live);
         }
     }
 
@@ -146,7 +146,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
     /// Publishes how long the rest will take.
     fn tell_forecast(&mut self, now: Instant) {
         if self.forecast.is_due(now) {
-            let left = forecast::of_all(&self.lanes, &self.shared);
+            let left = forecast::forecast_all(&self.lanes, &self.shared);
             self.forecast.publish(now, left, self.lanes.len());
         }
     }

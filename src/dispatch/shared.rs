@@ -60,7 +60,7 @@ impl AppWideLimits {
     }
 
     /// The lane waits for this app, behind the others.
-    pub(super) fn stand_in_line(&mut self, app: AppLimitId, lane: usize) {
+    pub(super) fn enqueue_for_app_limit(&mut self, app: AppLimitId, lane: usize) {
         let app = &mut self.apps[app.0];
         if app.in_line.insert(lane) {
             app.line.push_back(lane);

@@ -43,7 +43,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         live.unauthorized = Some(token);
         live.give_try_back();
         self.record_answered(&live);
-        self.lanes[whose.lane].queue.again(live);
+        self.lanes[whose.lane].queue.requeue(live);
     }
 
     pub(super) fn take_renewed(&mut self, joined: renewal::JoinedRenewal) {
@@ -51,7 +51,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
             Ok((id, (whose, result))) => {
                 let sender = self.sender(whose);
                 let graph = sender.graph.clone();
-                sender.renewal.is(id).then(|| (whose, sender.renewal.ended(&graph, result)))
+                sender.renewal.is(id).then(|| (whose, sender.renewal.on_ended(&graph, result)))
             }
             // One that was superseded was called off.
             Err(error) if error.is_cancelled() => None,

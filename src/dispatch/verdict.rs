@@ -53,24 +53,24 @@ impl Verdict {
 /// Judges a reply.
 pub fn verdict(reply: &UserReply) -> Verdict {
     match reply {
-        UserReply::Lost(lost) => again(match lost.how {
+        UserReply::Lost(lost) => retry_or(match lost.how {
             LossKind::TimedOut => Outcome::InDoubt,
             LossKind::NotSent | LossKind::Broken => Outcome::Failed,
         }),
-        UserReply::Response(response) => of_response(response),
+        UserReply::Response(response) => classify_response(response),
         UserReply::Unbatched(_) => Verdict::Alone,
     }
 }
 
-fn of_response(response: &HttpResponse) -> Verdict {
+fn classify_response(response: &HttpResponse) -> Verdict {
     let code = match &response.body {
         ErrorBody::Error { code, .. } => code.as_str(),
         _ => "",
     };
     match response.status {
-        200..=299 => of_success(response),
+        200..=299 => classify_success(response),
         // A redirect is a portal's or a proxy's: Graph's action has none.
-        300..=399 => again(Outcome::Failed),
+        300..=399 => retry_or(Outcome::Failed),
         401 => Verdict::Unauthorized { claims: response.claims.clone() },
         // It is about the sign-in, not about this user: Conditional Access wants further claims
         // (learn.microsoft.com/graph/errors, `insufficient_claims`).
@@ -88,11 +88,11 @@ fn of_response(response: &HttpResponse) -> Verdict {
 }
 
 /// The action's documentation says 204 and the service answers 200, so any 2xx will do; what comes with it decides.
-fn of_success(response: &HttpResponse) -> Verdict {
-    if response.confirms() { Verdict::Done } else { again(Outcome::Failed) }
+fn classify_success(response: &HttpResponse) -> Verdict {
+    if response.confirms() { Verdict::Done } else { retry_or(Outcome::Failed) }
 }
 
-fn again(otherwise: Outcome) -> Verdict {
+fn retry_or(otherwise: Outcome) -> Verdict {
     Verdict::Retry { otherwise, new_connection: false, at_least: None }
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::graph::ConnectionLoss;
 
-    fn judged(status: u16, body: ErrorBody, request_id: Option<&str>) -> Verdict {
+    fn verdict_for(status: u16, body: ErrorBody, request_id: Option<&str>) -> Verdict {
         verdict(&UserReply::Response(Box::new(HttpResponse {
             status,
             body,
@@ -149,9 +149,9 @@ mod tests {
                 4 => 'r',
                 _ => 'f',
             };
-            let found = letter(&judged(status, error("X"), Some("an-id")));
+            let found = letter(&verdict_for(status, error("X"), Some("an-id")));
             let found = if status / 100 == 2 {
-                letter(&judged(status, ErrorBody::Empty, Some("an-id")))
+                letter(&verdict_for(status, ErrorBody::Empty, Some("an-id")))
             } else {
                 found
             };
@@ -167,11 +167,11 @@ mod tests {
 
     #[test]
     fn codes_decide_where_the_status_does_not() {
-        assert_eq!(letter(&judged(404, error("Request_ResourceNotFound"), None)), 'n');
-        assert_eq!(letter(&judged(404, error("ResourceNotFound"), Some("id"))), 'r');
-        assert_eq!(letter(&judged(404, ErrorBody::Html, None)), 'r');
-        assert_eq!(letter(&judged(409, error("Directory_ConcurrencyViolation"), None)), 'R');
-        assert_eq!(letter(&judged(409, error("Conflict"), None)), 'r');
+        assert_eq!(letter(&verdict_for(404, error("Request_ResourceNotFound"), None)), 'n');
+        assert_eq!(letter(&verdict_for(404, error("ResourceNotFound"), Some("id"))), 'r');
+        assert_eq!(letter(&verdict_for(404, ErrorBody::Html, None)), 'r');
+        assert_eq!(letter(&verdict_for(409, error("Directory_ConcurrencyViolation"), None)), 'R');
+        assert_eq!(letter(&verdict_for(409, error("Conflict"), None)), 'r');
     }
 
     #[test]
@@ -179,7 +179,7 @@ mod tests {
         let claims = Some("{}".to_owned());
         let response = HttpResponse { status: 403, claims: claims.clone(), ..HttpResponse::default() };
         assert_eq!(verdict(&UserReply::Response(Box::new(response))), Verdict::Unauthorized { claims });
-        assert_eq!(letter(&judged(403, error("Authorization_RequestDenied"), None)), 'p');
+        assert_eq!(letter(&verdict_for(403, error("Authorization_RequestDenied"), None)), 'p');
     }
 
     #[test]
@@ -210,7 +210,7 @@ mod tests {
         let guid = Some("0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f");
         let text = || "Blocked by policy".to_owned();
         for status in [200, 201, 202, 204, 299] {
-            let judged = |body, id| letter(&judged(status, body, id));
+            let judged = |body, id| letter(&verdict_for(status, body, id));
             assert_eq!(judged(ErrorBody::Truth(true), None), 'D');
             assert_eq!(judged(ErrorBody::OData, None), 'D');
             for marked in [ErrorBody::Empty, ErrorBody::Object("{}".into())] {

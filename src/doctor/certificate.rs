@@ -3,12 +3,12 @@
 use jiff::Timestamp;
 
 use super::Finding;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::identity::Certificate;
 
 /// Judges when a certificate ends. A run with one that has ended fails to sign in.
-pub fn judge(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timestamp) -> Finding {
-    let (subject, thumbprint) = (excerpt(subject, 120), excerpt(thumbprint, 64));
+pub fn check(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timestamp) -> Finding {
+    let (subject, thumbprint) = (sanitize_truncated(subject, 120), sanitize_truncated(thumbprint, 64));
     let left = not_after.duration_since(now);
     let days = left.abs().as_hours() / 24;
     let which = format!("{subject} ({thumbprint})");
@@ -35,7 +35,7 @@ mod tests {
     fn a_month_is_told_and_the_end_is_red() {
         let now: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
         let in_days = |days: i64| now + SignedDuration::from_hours(days * 24);
-        let found = |days| judge("CN=app", "AB12", in_days(days), now);
+        let found = |days| check("CN=app", "AB12", in_days(days), now);
         assert_eq!([found(31).status, found(29).status], [CheckStatus::Ok, CheckStatus::Warning]);
         assert_eq!((found(-1).status, found(-1).ends_with), (CheckStatus::Failed, Some(4)));
         assert!(

@@ -24,7 +24,7 @@ pub fn off(ahead: i64) -> Option<String> {
 
 /// Judges how far this machine's clock is ahead of the server's, in seconds. A run starts whatever it shows: where it
 /// matters, the sign-in fails.
-pub fn judge(ahead: Option<i64>) -> Finding {
+pub fn check(ahead: Option<i64>) -> Finding {
     let Some(ahead) = ahead else {
         return Finding::skipped("clock", "no server has told its time");
     };
@@ -42,12 +42,12 @@ mod tests {
 
     #[test]
     fn a_minute_is_told_and_five_are_red() {
-        let status = |ahead| judge(Some(ahead)).status;
+        let status = |ahead| check(Some(ahead)).status;
         assert_eq!([status(0), status(60), status(-60)], [CheckStatus::Ok; 3]);
         assert_eq!([status(61), status(-300)], [CheckStatus::Warning; 2]);
         assert_eq!([status(301), status(-86_400)], [CheckStatus::Failed; 2]);
-        assert_eq!(judge(None).status, CheckStatus::Skipped);
-        assert!(judge(Some(-432)).finding.contains("7m12s behind"), "{:?}", judge(Some(-432)));
-        assert_eq!(judge(Some(-432)).ends_with, None, "a run starts");
+        assert_eq!(check(None).status, CheckStatus::Skipped);
+        assert!(check(Some(-432)).finding.contains("7m12s behind"), "{:?}", check(Some(-432)));
+        assert_eq!(check(Some(-432)).ends_with, None, "a run starts");
     }
 }

@@ -5,7 +5,7 @@
 
 use super::Finding;
 use crate::directory::DirectoryUser;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 
 /// Global Administrators that are named at most.
 const SHOWN: usize = 8;
@@ -15,7 +15,7 @@ const NAMES: [&str; 8] = ["break", "glass", "emergency", "emerg", "bg-", "notfal
 
 /// Judges whom the runs of a profile protect: `lists` are the entries of its protect list, `administrators` the tenant's
 /// Global Administrators, or why they are not known.
-pub fn judge(lists: &[String], administrators: Result<&[DirectoryUser], &str>) -> Finding {
+pub fn check(lists: &[String], administrators: Result<&[DirectoryUser], &str>) -> Finding {
     match (lists, administrators) {
         ([], Ok([])) => {
             Finding::info("protection", "no protect list; the tenant has no Global Administrator")
@@ -26,7 +26,7 @@ pub fn judge(lists: &[String], administrators: Result<&[DirectoryUser], &str>) -
             format!("no protect list, and who holds Global Administrator is not known: {why}"),
         ),
         (lists, _) => {
-            let entries: Vec<String> = lists.iter().map(|entry| excerpt(entry, 80)).collect();
+            let entries: Vec<String> = lists.iter().map(|entry| sanitize_truncated(entry, 80)).collect();
             Finding::ok("protection", format!("on the protect list: {}", entries.join(", ")))
         }
     }
@@ -65,13 +65,14 @@ fn likeness(person: &DirectoryUser) -> u32 {
 }
 
 fn line(person: &DirectoryUser) -> String {
-    let name = person.name.as_deref().map(|name| format!(" ({})", excerpt(name, 60))).unwrap_or_default();
+    let name =
+        person.name.as_deref().map(|name| format!(" ({})", sanitize_truncated(name, 60))).unwrap_or_default();
     let disabled = if person.enabled == Some(false) { ", disabled" } else { "" };
     format!("{}{name}{disabled}", called(person))
 }
 
 fn called(person: &DirectoryUser) -> String {
-    person.upn.as_deref().map_or_else(|| person.id.to_string(), |upn| excerpt(upn, 100))
+    person.upn.as_deref().map_or_else(|| person.id.to_string(), |upn| sanitize_truncated(upn, 100))
 }
 
 #[cfg(test)]
@@ -90,7 +91,7 @@ mod tests {
             person("breakglass1@contoso.onmicrosoft.com", false),
             person("admin@contoso.onmicrosoft.com", false),
         ];
-        let found = judge(&[], Ok(&people));
+        let found = check(&[], Ok(&people));
         assert_eq!((found.status, found.ends_with), (CheckStatus::Warning, None));
         assert_eq!(found.details, ["breakglass1@contoso.onmicrosoft.com"]);
         assert!(found.advice.unwrap().starts_with("--protect breakglass1@"));
@@ -100,22 +101,22 @@ mod tests {
     #[test]
     fn a_name_of_the_directory_is_one_word_of_the_command() {
         let people = [person("breakglass$(touch pwned)@contoso.onmicrosoft.com", false)];
-        let advice = judge(&[], Ok(&people)).advice.unwrap();
+        let advice = check(&[], Ok(&people)).advice.unwrap();
         assert!(advice.starts_with("--protect 'breakglass$(touch pwned)@"), "{advice}");
     }
 
     #[test]
     fn otherwise_all_global_administrators_are_named() {
         let people = [person("ann@contoso.example", true), person("bob@contoso.onmicrosoft.com", false)];
-        let found = judge(&[], Ok(&people));
+        let found = check(&[], Ok(&people));
         assert_eq!(found.details, ["bob@contoso.onmicrosoft.com", "ann@contoso.example"]);
         assert!(found.finding.contains("2 Global Administrators"), "{found:?}");
     }
 
     #[test]
     fn a_list_is_enough_and_what_cannot_be_read_is_told() {
-        assert_eq!(judge(&["list.csv".into()], Err("x")).status, CheckStatus::Ok);
-        let found = judge(&[], Err("it needs the permission X"));
+        assert_eq!(check(&["list.csv".into()], Err("x")).status, CheckStatus::Ok);
+        let found = check(&[], Err("it needs the permission X"));
         assert!(found.status == CheckStatus::Info && found.finding.contains("permission X"), "{found:?}");
     }
 }

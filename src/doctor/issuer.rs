@@ -3,7 +3,7 @@
 
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 
 /// Organisations that issue the certificates of Microsoft's hosts
 /// (learn.microsoft.com/azure/security/fundamentals/azure-certificate-authority-details).
@@ -18,11 +18,12 @@ pub struct Issuer {
 
 impl Issuer {
     /// The issuer of a certificate in DER; none where it can't be read.
-    pub fn of(certificate: &[u8]) -> Option<Issuer> {
+    pub fn from_der(certificate: &[u8]) -> Option<Issuer> {
         let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
         let name: &X509Name<'_> = certificate.issuer();
-        let text =
-            |value: Option<&str>| value.map(|value| excerpt(value, 80)).filter(|value| !value.is_empty());
+        let text = |value: Option<&str>| {
+            value.map(|value| sanitize_truncated(value, 80)).filter(|value| !value.is_empty())
+        };
         Some(Issuer {
             organization: text(name.iter_organization().find_map(|part| part.as_str().ok())),
             common_name: text(name.iter_common_name().find_map(|part| part.as_str().ok())),
@@ -57,7 +58,7 @@ mod tests {
             params.distinguished_name.push(kind.clone(), *value);
         }
         let key = rcgen::KeyPair::generate().unwrap();
-        Issuer::of(params.self_signed(&key).unwrap().der()).unwrap()
+        Issuer::from_der(params.self_signed(&key).unwrap().der()).unwrap()
     }
 
     #[test]
@@ -73,6 +74,6 @@ mod tests {
         assert!(!other.is_known());
         assert_eq!(other.to_string(), "'Corp\\u{1b}[31mProxy'");
         assert_eq!(issued_by(&[]).to_string(), "somebody without a name");
-        assert_eq!(Issuer::of(b"no certificate"), None);
+        assert_eq!(Issuer::from_der(b"no certificate"), None);
     }
 }

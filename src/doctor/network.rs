@@ -98,7 +98,7 @@ async fn issuer(options: &HttpOptions, server: &ProbedServer<'_>) -> Option<Issu
         return None;
     }
     let certificate = tokio::time::timeout(PATIENCE, http::certificate_of(options, server.url)).await;
-    Issuer::of(&certificate.ok()??)
+    Issuer::from_der(&certificate.ok()??)
 }
 
 async fn request(client: &reqwest::Client, server: &ProbedServer<'_>) -> Result<SeenServer, reqwest::Error> {
@@ -124,7 +124,8 @@ fn foreign(response: &reqwest::Response) -> Option<String> {
     if is_json || response.headers().contains_key("request-id") {
         return None;
     }
-    let kind = kind.map_or("no content type".to_owned(), |kind| crate::harmless::excerpt(&kind, 60));
+    let kind =
+        kind.map_or("no content type".to_owned(), |kind| crate::harmless::sanitize_truncated(&kind, 60));
     Some(format!("{}, {kind}, and no request-id", response.status().as_u16()))
 }
 
@@ -191,7 +192,8 @@ pub fn name(server: &ProbedServer<'_>, sight: &ServerView) -> Finding {
         }
         (Err(_), Ok(_)) => Finding::ok(check, format!("{shown}: reached without DNS")),
         (Err(why), Err(_)) => {
-            let finding = format!("{shown} can't be resolved: {}", crate::harmless::excerpt(why, 160));
+            let finding =
+                format!("{shown} can't be resolved: {}", crate::harmless::sanitize_truncated(why, 160));
             let advice =
                 "check DNS and the network of this machine, and the spelling where the host was given";
             failed(server, check, finding, advice)
@@ -209,7 +211,7 @@ pub fn tls(server: &ProbedServer<'_>, sight: &ServerView) -> Finding {
         (Err(UnseenReason::Unreachable(why)), _) => {
             let through =
                 http::proxy_for(server.root).map(|proxy| format!(" through {proxy}")).unwrap_or_default();
-            let why = crate::harmless::excerpt(why, 200);
+            let why = crate::harmless::sanitize_truncated(why, 200);
             let advice = "check the network, a firewall, and the proxy (HTTPS_PROXY, NO_PROXY)";
             failed(server, check, format!("{shown} can't be reached{through}: {why}"), advice)
         }
@@ -231,7 +233,7 @@ fn untrusted(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Issuer>) -
     let shown = host(server.root);
     // What to do stands in the advice below.
     let reason = reason.split(';').next().unwrap_or(reason).trim_start_matches("TLS: ");
-    let reason = crate::harmless::excerpt(reason, 160);
+    let reason = crate::harmless::sanitize_truncated(reason, 160);
     let Some(issuer) = issuer else {
         let finding = format!("the certificate of {shown} is not trusted: {reason}");
         return failed(server, server.tls_check, finding, "give the issuer's certificate with --ca-cert");

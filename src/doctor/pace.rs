@@ -9,7 +9,7 @@ use crate::settings::SendingSettings;
 const QUOTA: f64 = 20.0;
 
 /// Judges the rate of so many apps together, and says how long it takes.
-pub fn judge(sending: &SendingSettings, apps: usize) -> Finding {
+pub fn check(sending: &SendingSettings, apps: usize) -> Finding {
     let (pace, each) = (sending.pace(apps), sending.pace(1));
     let who = if apps > 1 { format!("{apps} apps: ") } else { String::new() };
     let finding = format!(
@@ -41,10 +41,10 @@ mod tests {
     use crate::outcome::Accepted;
 
     fn at(rate: &str) -> Finding {
-        of(rate, 1)
+        check_rate(rate, 1)
     }
 
-    fn of(rate: &str, apps: usize) -> Finding {
+    fn check_rate(rate: &str, apps: usize) -> Finding {
         let sending = SendingSettings {
             jobs: Jobs::Auto,
             batch: BatchSize::Auto,
@@ -57,15 +57,15 @@ mod tests {
             max_users: None,
             accepted: Accepted::default(),
         };
-        judge(&sending, apps)
+        check(&sending, apps)
     }
 
     #[test]
     fn several_apps_bring_the_sum_up_to_the_tenants_quota() {
-        let three = of("auto", 3);
+        let three = check_rate("auto", 3);
         assert!(three.finding.starts_with("3 apps: 9,000 at once, then 60.0/s"), "{}", three.finding);
         assert!(three.details.is_empty());
-        let five = of("auto", 5);
+        let five = check_rate("auto", 5);
         assert!(five.finding.contains("15,000 at once, then 60.0/s"), "{}", five.finding);
         assert!(five.details[0].starts_with("2 more than the three"), "{five:?}");
     }

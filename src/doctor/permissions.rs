@@ -1,7 +1,7 @@
 //! What the token's permissions allow. They are read from the token; Graph alone decides.
 
 use super::Finding;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::identity::TokenClaims;
 
 /// The one permission that revoking needs
@@ -91,7 +91,7 @@ pub struct Permissions {
 
 impl Permissions {
     /// Reads them from a token's claims.
-    pub fn of(claims: &TokenClaims) -> Permissions {
+    pub fn from_claims(claims: &TokenClaims) -> Permissions {
         let listed = claims.permissions();
         let has = |wanted: &str| listed.iter().any(|listed| same(listed, wanted));
         let revoking = match () {
@@ -100,7 +100,7 @@ impl Permissions {
             () if listed.is_empty() => RevokePermission::Unknown,
             () => RevokePermission::Missing,
         };
-        let shown = |name: &&str| excerpt(name, 80);
+        let shown = |name: &&str| sanitize_truncated(name, 80);
         Permissions {
             revoking,
             listed: listed.iter().map(shown).collect(),
@@ -133,8 +133,8 @@ pub fn advice(app_only: bool) -> String {
 ///
 /// An app's token from Entra names what was granted, and one that names nothing was granted nothing: most often the
 /// administrator's consent is missing. A run leaves even that to Graph; here somebody asks before it.
-pub fn judge(claims: &TokenClaims, itself: &TokenClaims) -> Finding {
-    let permissions = Permissions::of(claims);
+pub fn check(claims: &TokenClaims, itself: &TokenClaims) -> Finding {
+    let permissions = Permissions::from_claims(claims);
     let advice = advice(claims.app_only() != Some(false));
     match permissions.revoking {
         RevokePermission::Allowed | RevokePermission::AllowedByHigher => enough(&permissions),
@@ -221,8 +221,8 @@ mod tests {
     }
 
     /// A token of which no more is known than it says itself.
-    fn judged(claims: &TokenClaims) -> Finding {
-        judge(claims, claims)
+    fn checked(claims: &TokenClaims) -> Finding {
+        check(claims, claims)
     }
 
     fn user(scopes: &str) -> TokenClaims {
@@ -231,10 +231,13 @@ mod tests {
 
     #[test]
     fn the_least_permission_is_enough() {
-        assert_eq!(judged(&app(&[LEAST])), Finding::ok("permission", LEAST));
-        assert_eq!(judged(&user("openid profile User.Read user.revokesessions.all")).status, CheckStatus::Ok);
+        assert_eq!(checked(&app(&[LEAST])), Finding::ok("permission", LEAST));
         assert_eq!(
-            judged(&app(&[LEAST, "GroupMember.Read.All", "User.ReadBasic.All"])).status,
+            checked(&user("openid profile User.Read user.revokesessions.all")).status,
+            CheckStatus::Ok
+        );
+        assert_eq!(
+            checked(&app(&[LEAST, "GroupMember.Read.All", "User.ReadBasic.All"])).status,
             CheckStatus::Ok
         );
     }
@@ -242,28 +245,28 @@ mod tests {
     #[test]
     fn more_than_is_needed_is_named() {
         for higher in HIGHER {
-            let found = judged(&app(&[higher]));
+            let found = checked(&app(&[higher]));
             assert_eq!((found.status, found.ends_with), (CheckStatus::Warning, None), "{higher}");
             assert!(found.finding.contains(higher) && found.advice.unwrap().contains(LEAST));
         }
-        let found = judged(&app(&[LEAST, "Mail.ReadWrite", "User.Read.All"]));
+        let found = checked(&app(&[LEAST, "Mail.ReadWrite", "User.Read.All"]));
         assert_eq!(found.finding, format!("{LEAST}, and more than is needed: Mail.ReadWrite"));
     }
 
     #[test]
     fn a_token_that_lists_others_is_red_and_so_is_an_apps_that_lists_none() {
-        let missing = judged(&app(&["User.Read.All"]));
+        let missing = checked(&app(&["User.Read.All"]));
         assert_eq!((missing.status, missing.ends_with), (CheckStatus::Failed, Some(4)));
         assert!(missing.finding.contains("User.Read.All") && missing.advice.unwrap().contains("application"));
-        assert!(judged(&user("openid User.Read")).advice.unwrap().contains("delegated"));
+        assert!(checked(&user("openid User.Read")).advice.unwrap().contains("delegated"));
         let none = TokenClaims { tid: Some("t".into()), ..app(&[]) };
-        let found = judged(&none);
+        let found = checked(&none);
         assert_eq!((found.status, found.ends_with), (CheckStatus::Failed, Some(4)));
         // Of these only the way of signing in says that they are an app's.
         let silent = TokenClaims::default();
-        assert_eq!(judge(&none, &TokenClaims { idtyp: None, ..none.clone() }).status, CheckStatus::Warning);
-        assert_eq!(judge(&app(&[]), &silent).status, CheckStatus::Info, "opaque");
-        assert_eq!(judged(&silent).status, CheckStatus::Info);
+        assert_eq!(check(&none, &TokenClaims { idtyp: None, ..none.clone() }).status, CheckStatus::Warning);
+        assert_eq!(check(&app(&[]), &silent).status, CheckStatus::Info, "opaque");
+        assert_eq!(checked(&silent).status, CheckStatus::Info);
     }
 
     #[test]

@@ -53,7 +53,7 @@ const ADVICE: &str = "have the least role that reaches your list assigned (or ac
                       administrators, Privileged Authentication Administrator for all; an app needs no role";
 
 /// Judges the roles of a signed-in person.
-pub fn judge(claims: &TokenClaims) -> Finding {
+pub fn check(claims: &TokenClaims) -> Finding {
     let Some(held) = &claims.wids else {
         return Finding::info(
             "roles",
@@ -96,7 +96,7 @@ mod tests {
 
     fn holding(ids: &[&str]) -> Finding {
         let wids = Some(ids.iter().map(|id| (*id).to_owned()).collect());
-        judge(&TokenClaims { wids, ..TokenClaims::default() })
+        check(&TokenClaims { wids, ..TokenClaims::default() })
     }
 
     #[test]
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!((found.status, found.ends_with), (CheckStatus::Warning, None));
         // The documents once said that a Password Administrator may.
         assert_eq!(holding(&["966707d0-3269-4727-9be2-8c3a10f19b9d"]).status, CheckStatus::Warning);
-        assert_eq!(judge(&TokenClaims::default()).status, CheckStatus::Info);
+        assert_eq!(check(&TokenClaims::default()).status, CheckStatus::Info);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ::console::Style;
 
 use super::{CheckStatus, Finding, Findings};
 use crate::console::wrap;
-use crate::harmless::shown;
+use crate::harmless::sanitize_line;
 
 /// What standard output gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub fn page(findings: &Findings, coloured: bool, columns: Option<usize>) -> Stri
             several => {
                 let names: Vec<&str> = several.iter().map(|finding| finding.check).collect();
                 let mark = mark(CheckStatus::Skipped, coloured);
-                let text = format!("{}: {}", names.join(", "), shown(&several[0].finding));
+                let text = format!("{}: {}", names.join(", "), sanitize_line(&several[0].finding));
                 page.push_str(&format!("{mark}  {}\n", wrap::hanging(&text, 6, columns)));
             }
         }
@@ -76,12 +76,12 @@ fn lines(finding: &Finding, width: usize, coloured: bool, columns: Option<usize>
     let mark = mark(finding.status, coloured);
     let wrapped = |text: &str, indent| wrap::hanging(text, indent, columns);
     let mut text =
-        format!("{mark}  {:<width$}  {}\n", finding.check, wrapped(&shown(&finding.finding), indent));
+        format!("{mark}  {:<width$}  {}\n", finding.check, wrapped(&sanitize_line(&finding.finding), indent));
     for detail in &finding.details {
-        text.push_str(&format!("{:indent$}{}\n", "", wrapped(&shown(detail), indent + 2)));
+        text.push_str(&format!("{:indent$}{}\n", "", wrapped(&sanitize_line(detail), indent + 2)));
     }
     if let Some(advice) = &finding.advice {
-        text.push_str(&format!("{:indent$}→ {}\n", "", wrapped(&shown(advice), indent + 2)));
+        text.push_str(&format!("{:indent$}→ {}\n", "", wrapped(&sanitize_line(advice), indent + 2)));
     }
     text
 }

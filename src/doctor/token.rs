@@ -2,7 +2,7 @@
 
 use super::Finding;
 use crate::console::wording;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::identity::TokenClaims;
 
 /// A token that ends sooner is told, in seconds.
@@ -11,7 +11,7 @@ const SOON: i64 = 600;
 /// Compares the token's tenant with the one that was named; `resolved` is the id that a name stands for, where the
 /// authority told.
 pub fn tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims) -> Finding {
-    let Some(found) = claims.tid.as_deref().map(|tid| excerpt(tid, 80)) else {
+    let Some(found) = claims.tid.as_deref().map(|tid| sanitize_truncated(tid, 80)) else {
         return Finding::info(
             "tenant",
             "the token does not tell its tenant: make sure that it is the right one",
@@ -20,7 +20,7 @@ pub fn tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims)
     let Some(named) = named else {
         return Finding::info("tenant", format!("{found}, by the token; none is named (--tenant)"));
     };
-    let shown = excerpt(named, 80);
+    let shown = sanitize_truncated(named, 80);
     let id = if uuid::Uuid::try_parse(named).is_ok() { Some(named) } else { resolved };
     match id {
         Some(id) if id.eq_ignore_ascii_case(&found) && id.eq_ignore_ascii_case(named) => {
@@ -46,12 +46,13 @@ pub fn tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims)
 
 /// Who signed in.
 pub fn identity(claims: &TokenClaims) -> Finding {
-    let app = claims
-        .app()
-        .map_or_else(|| "an app that it does not name".to_owned(), |id| format!("app {}", excerpt(id, 80)));
+    let app = claims.app().map_or_else(
+        || "an app that it does not name".to_owned(),
+        |id| format!("app {}", sanitize_truncated(id, 80)),
+    );
     match (claims.app_only(), claims.upn.as_deref()) {
         (Some(true), _) => Finding::ok("identity", format!("{app}, as itself")),
-        (_, Some(upn)) => Finding::ok("identity", format!("user {}, by {app}", excerpt(upn, 120))),
+        (_, Some(upn)) => Finding::ok("identity", format!("user {}, by {app}", sanitize_truncated(upn, 120))),
         (Some(false), None) => {
             Finding::ok("identity", format!("a user that the token does not name, by {app}"))
         }

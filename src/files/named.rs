@@ -8,7 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::trust::{CheckedPart, judge};
+use super::trust::{CheckedPart, check_metadata};
 use super::{Dir, FileRefusal};
 
 /// Opens a file to write behind its end, for its owner alone where it is new.
@@ -46,7 +46,7 @@ pub fn write_to(path: &Path, text: &[u8]) -> io::Result<()> {
 fn shared(path: &Path) -> io::Result<Option<(Dir, PathBuf)>> {
     let Some((above, name)) = path.parent().zip(path.file_name()) else { return Ok(None) };
     let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-    match judge(above, &fs::metadata(above)?, CheckedPart::Own) {
+    match check_metadata(above, &fs::metadata(above)?, CheckedPart::Own) {
         Ok(()) => Ok(None),
         Err(_) => Ok(Some((Dir::open_parent(above)?, PathBuf::from(name)))),
     }

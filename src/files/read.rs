@@ -42,7 +42,7 @@ pub enum PipePolicy {
 /// Reads a file that only the caller and root may change.
 ///
 /// # Errors
-/// When others may change it, when it is no plain file, when it is longer than `most` bytes, or can't be read.
+/// When others may change it, when it is no plain file, when it is longer than `max` bytes, or can't be read.
 pub fn read_secret(path: &Path, most: u64, pipes: PipePolicy) -> Result<SecretContents, FileError> {
     // Opened first: that a file is missing is what most people have to be told.
     let file = open(path, pipes)?;
@@ -53,7 +53,7 @@ pub fn read_secret(path: &Path, most: u64, pipes: PipePolicy) -> Result<SecretCo
 /// Reads a file, whoever's it is.
 ///
 /// # Errors
-/// When it is no plain file, when it is longer than `most` bytes, or can't be read.
+/// When it is no plain file, when it is longer than `max` bytes, or can't be read.
 pub fn read(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     Ok(std::mem::take(&mut *take(&open(path, PipePolicy::Open)?, most)?))
 }

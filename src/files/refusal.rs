@@ -85,7 +85,7 @@ pub(super) fn judge_plain(path: &Path, metadata: &Metadata, part: CheckedPart) -
     if names > 1 {
         return Err(FileRefusal::SeveralNames { path: path_of(), names });
     }
-    Ok(trust::judge(path, metadata, part)?)
+    Ok(trust::check_metadata(path, metadata, part)?)
 }
 
 #[cfg(unix)]

@@ -104,7 +104,7 @@ impl fmt::Display for TrustError {
 /// # Errors
 /// When it belongs to neither the caller nor root, or more people may write to it than its part allows.
 #[cfg(unix)]
-pub fn judge(path: &Path, metadata: &Metadata, part: CheckedPart) -> Result<(), TrustError> {
+pub fn check_metadata(path: &Path, metadata: &Metadata, part: CheckedPart) -> Result<(), TrustError> {
     use std::os::unix::fs::MetadataExt;
     let owner = FileOwner { uid: metadata.uid(), gid: metadata.gid() };
     match fault(owner, metadata.mode(), part, caller()) {
@@ -118,7 +118,7 @@ pub fn judge(path: &Path, metadata: &Metadata, part: CheckedPart) -> Result<(), 
 /// # Errors
 /// Never.
 #[cfg(not(unix))]
-pub fn judge(_path: &Path, _metadata: &Metadata, _part: CheckedPart) -> Result<(), TrustError> {
+pub fn check_metadata(_path: &Path, _metadata: &Metadata, _part: CheckedPart) -> Result<(), TrustError> {
     Ok(())
 }
 

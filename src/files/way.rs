@@ -44,7 +44,7 @@ mod imp {
     use std::io;
     use std::path::{Component, Path, PathBuf};
 
-    use super::super::{CheckedPart, TrustError, TrustFault, judge};
+    use super::super::{CheckedPart, TrustError, TrustFault, check_metadata};
     use super::FileError;
 
     /// As many links as Linux follows.
@@ -70,7 +70,7 @@ mod imp {
 
     /// Follows the way, and judges each part of it.
     pub(super) fn follow(path: &Path) -> Result<PathEnd, FileError> {
-        walk(path, |path, metadata, part| match judge(path, metadata, part) {
+        walk(path, |path, metadata, part| match check_metadata(path, metadata, part) {
             // Kubernetes mounts config maps as folders of mode 0777, read-only: nobody here can write to them.
             Err(TrustError { fault: TrustFault::Everybody { .. }, .. }) if is_read_only(path) => Ok(()),
             judged => Ok(judged?),
@@ -204,7 +204,7 @@ mod imp {
     }
 }
 
-/// On Windows all is trusted: see [`super::judge`].
+/// On Windows all is trusted: see [`super::check`].
 #[cfg(not(unix))]
 mod imp {
     use std::path::Path;

@@ -1,6 +1,6 @@
 //! What a body is, judged by its content: Graph and what stands before it send wrong content types.
 
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::json::Json;
 
 /// Longest text that is kept of a body, in characters.
@@ -116,11 +116,11 @@ impl ErrorBody {
     }
 
     /// The error code and the words that go into the report, made harmless.
-    pub(crate) fn said(&self) -> (Option<String>, String) {
+    pub(crate) fn error_text(&self) -> (Option<String>, String) {
         match self {
             ErrorBody::Error { code, message } => {
-                let code = excerpt(code, 100);
-                ((!code.is_empty()).then_some(code), excerpt(message, KEPT))
+                let code = sanitize_truncated(code, 100);
+                ((!code.is_empty()).then_some(code), sanitize_truncated(message, KEPT))
             }
             ErrorBody::Truth(false) => (None, "Graph answered that the sessions were not revoked".to_owned()),
             ErrorBody::Html => (None, "an HTML page".to_owned()),
@@ -128,7 +128,7 @@ impl ErrorBody {
                 (None, text.clone())
             }
             ErrorBody::Encoded(coding) => {
-                (None, format!("an answer in the content coding {}", excerpt(coding, 40)))
+                (None, format!("an answer in the content coding {}", sanitize_truncated(coding, 40)))
             }
             ErrorBody::CutOff => (None, "the answer was cut off".to_owned()),
             ErrorBody::Empty | ErrorBody::Truth(true) | ErrorBody::OData => (None, String::new()),
@@ -149,7 +149,7 @@ fn is_ambiguous(object: &[(String, Json)]) -> bool {
 }
 
 fn beginning(bytes: &[u8]) -> String {
-    excerpt(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * KEPT)]), KEPT)
+    sanitize_truncated(&String::from_utf8_lossy(&bytes[..bytes.len().min(4 * KEPT)]), KEPT)
 }
 
 /// Both spellings of the inner error are in Graph's documentation, and it may nest.
@@ -262,7 +262,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..2000)) {
-            let _ = ErrorBody::read(&bytes).said();
+            let _ = ErrorBody::read(&bytes).error_text();
         }
     }
 }

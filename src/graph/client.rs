@@ -82,7 +82,7 @@ impl HttpGraph {
         }
         let doubt = self.misdelivery(response.status(), response.headers(), asked);
         let succeeded = response.status().is_success();
-        facts.body = match (content_coding(response.headers()), whole(response, MAX_BODY).await) {
+        facts.body = match (content_coding(response.headers()), read_body(response, MAX_BODY).await) {
             (Some(coding), _) => ErrorBody::Encoded(coding),
             (None, WholeBody::Bytes(bytes)) => ErrorBody::read(&token.hidden_in(bytes)),
             (None, WholeBody::TimedOut) if succeeded => {
@@ -117,7 +117,7 @@ impl Graph for HttpGraph {
             .await;
         let reply = match sent {
             Ok(response) => self.read(response, &token, request.client_request_id).await,
-            Err(error) => UserReply::Lost(lost(&error)),
+            Err(error) => UserReply::Lost(connection_loss(&error)),
         };
         BatchAnswer { reply, token: token.serial() }
     }
@@ -135,7 +135,7 @@ impl Graph for HttpGraph {
     }
 }
 
-pub(super) fn lost(error: &reqwest::Error) -> ConnectionLoss {
+pub(super) fn connection_loss(error: &reqwest::Error) -> ConnectionLoss {
     let how = if error.is_connect() || error.is_builder() {
         LossKind::NotSent
     } else if error.is_timeout() {
@@ -161,7 +161,7 @@ pub(super) enum WholeBody {
 }
 
 /// Reads a body to its end, if that comes within so many bytes.
-pub(super) async fn whole(response: reqwest::Response, most: usize) -> WholeBody {
+pub(super) async fn read_body(response: reqwest::Response, most: usize) -> WholeBody {
     let multiplexed = response.version() >= Version::HTTP_2;
     let framed = multiplexed || !response.status().is_success() || announces_end(&response);
     let mut body = reqwest::Body::from(response);

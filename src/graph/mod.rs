@@ -155,12 +155,14 @@ impl UserReply {
         match self {
             UserReply::Lost(lost) => AnswerEvidence {
                 error_code: Some(lost.how.word().to_owned()),
-                detail: crate::harmless::excerpt(&lost.detail, 300),
+                detail: crate::harmless::sanitize_truncated(&lost.detail, 300),
                 ..AnswerEvidence::default()
             },
             UserReply::Response(response) | UserReply::Unbatched(response) => {
-                let kept = |text: &Option<String>| text.as_deref().map(|t| crate::harmless::excerpt(t, 500));
-                let (code, detail) = response.body.said();
+                let kept = |text: &Option<String>| {
+                    text.as_deref().map(|t| crate::harmless::sanitize_truncated(t, 500))
+                };
+                let (code, detail) = response.body.error_text();
                 AnswerEvidence {
                     http_status: Some(response.status),
                     error_code: code,

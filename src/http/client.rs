@@ -143,7 +143,7 @@ impl HttpClients {
 
 /// The one configuration.
 fn configured(options: &HttpOptions) -> Result<reqwest::ClientBuilder, ConnectError> {
-    let proxy = Proxy::of_environment()?;
+    let proxy = Proxy::from_environment()?;
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("entra-revoke/", env!("CARGO_PKG_VERSION")))
         .default_headers(HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]))

@@ -15,7 +15,7 @@ pub use client::{ConnectError, HttpClients, HttpOptions, MAX_WAIT};
 pub use connect_to::{ConnectTo, ConnectToError};
 pub use probe::{certificate_of, proxy_for};
 pub use proxy::overruled;
-pub use retry_after::{of_headers as retry_after_of, parse as parse_retry_after};
+pub use retry_after::{parse as parse_retry_after, parse_headers as retry_after_of};
 pub use status::{is_of_a_gateway, passes};
 pub use trouble::is_untrusted;
 pub(crate) use trouble::{TransportError, describe};

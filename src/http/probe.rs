@@ -20,8 +20,8 @@ pub fn proxy_for(url: &str) -> Option<String> {
     if url.scheme_str() != Some("https") {
         return None;
     }
-    if let Ok(Some(proxy)) = Proxy::of_environment() {
-        return proxy.takes(&url.to_string()).then(|| proxy.shown());
+    if let Ok(Some(proxy)) = Proxy::from_environment() {
+        return proxy.takes(&url.to_string()).then(|| proxy.describe());
     }
     let proxy = Matcher::from_system().intercept(&url)?;
     let (scheme, place) = (proxy.uri().scheme_str().unwrap_or("http"), proxy.uri().authority()?);

@@ -30,7 +30,7 @@ pub(super) struct Proxy {
 
 impl Proxy {
     /// The proxy of the environment, if it names one.
-    pub(super) fn of_environment() -> Result<Option<Proxy>, ConnectError> {
+    pub(super) fn from_environment() -> Result<Option<Proxy>, ConnectError> {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
         let Some((name, value)) = NAMES.into_iter().find_map(|name| Some((name, set(name)?))) else {
             return Ok(None);
@@ -82,7 +82,7 @@ impl Proxy {
     }
 
     /// What kind of proxy it is and where, without user and password, and which variable says so.
-    pub(super) fn shown(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         format!("{}://{} ({})", self.scheme, self.place, self.name)
     }
 
@@ -94,7 +94,7 @@ impl Proxy {
             return None;
         }
         let itself = self.scheme != "socks5";
-        let shown = self.shown();
+        let shown = self.describe();
         match connect_to.port() {
             _ if itself => Some(format!(
                 "--connect-to {connect_to} has no effect: the proxy {shown} resolves names itself; NO_PROXY={host} leaves it \
@@ -110,7 +110,7 @@ impl Proxy {
 
 /// What of `--connect-to` is lost on the way through the environment's proxy: a sentence each.
 pub fn overruled(connect_to: &[ConnectTo]) -> Vec<String> {
-    let proxy = Proxy::of_environment().ok().flatten();
+    let proxy = Proxy::from_environment().ok().flatten();
     proxy
         .iter()
         .flat_map(|proxy| connect_to.iter().filter_map(|connect_to| proxy.overrules(connect_to)))
@@ -136,7 +136,7 @@ mod tests {
             ("socks5h://proxy.example", "socks5h://proxy.example:1080 (HTTPS_PROXY)"),
         ] {
             let proxy = read(value).unwrap();
-            assert_eq!(proxy.shown(), shown);
+            assert_eq!(proxy.describe(), shown);
             proxy.for_https().unwrap();
             assert!(proxy.takes("https://graph.microsoft.com/v1.0"), "{value}");
             assert!(!proxy.takes("http://graph.microsoft.com/v1.0"), "{value}");

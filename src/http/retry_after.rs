@@ -9,7 +9,7 @@ use crate::number;
 
 /// How long an answer with these headers asks to wait. Where it says so several times, in one line or in several, the
 /// longest counts: a proxy has added its own.
-pub fn of_headers(headers: &HeaderMap) -> Option<Duration> {
+pub fn parse_headers(headers: &HeaderMap) -> Option<Duration> {
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let values = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
     values.filter_map(|value| parse(value, date, SystemTime::now())).max()
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_values_the_longest_counts() {
+    fn the_longest_of_several_values_counts() {
         for (value, wait) in [
             ("5, 10", 10_000),
             ("10,5", 10_000),
@@ -158,12 +158,12 @@ mod tests {
     #[test]
     fn lines_of_one_name_are_several_values() {
         let mut headers = HeaderMap::new();
-        assert_eq!(of_headers(&headers), None);
+        assert_eq!(parse_headers(&headers), None);
         for value in ["2", "Sun, 22 Nov 2026 03:00:30 GMT", "soon"] {
             headers.append(RETRY_AFTER, value.parse().unwrap());
         }
         headers.insert(DATE, "Sun, 22 Nov 2026 03:00:00 GMT".parse().unwrap());
-        assert_eq!(of_headers(&headers), Some(Duration::from_secs(30)));
+        assert_eq!(parse_headers(&headers), Some(Duration::from_secs(30)));
     }
 
     #[test]

@@ -19,14 +19,14 @@ pub(crate) struct TransportError {
 
 impl TransportError {
     /// Of an error that [`reqwest`] gave.
-    pub(crate) fn of(error: &reqwest::Error) -> TransportError {
+    pub(crate) fn from_reqwest(error: &reqwest::Error) -> TransportError {
         let url = error.url();
         let host = url.and_then(|url| url.host_str()).unwrap_or("the server").to_owned();
-        let proxy = Proxy::of_environment().ok().flatten();
+        let proxy = Proxy::from_environment().ok().flatten();
         let proxy = proxy.filter(|proxy| url.is_some_and(|url| proxy.takes(url.as_str())));
-        let facts = ErrorFacts::of(error, error.is_connect(), error.is_timeout(), error.is_dns());
+        let facts = ErrorFacts::collect(error, error.is_connect(), error.is_timeout(), error.is_dns());
         facts
-            .explain(&host, proxy.map(|proxy| proxy.shown()).as_deref())
+            .explain(&host, proxy.map(|proxy| proxy.describe()).as_deref())
             .unwrap_or_else(|| TransportError::passing(chain(error)))
     }
 
@@ -41,12 +41,12 @@ impl TransportError {
 
 /// Says in words why no answer came.
 pub(crate) fn describe(error: &reqwest::Error) -> String {
-    TransportError::of(error).text
+    TransportError::from_reqwest(error).text
 }
 
 /// Whether a request failed because the server's certificate is not trusted, whatever the reason.
 pub fn is_untrusted(error: &reqwest::Error) -> bool {
-    let facts = ErrorFacts::of(error, false, false, false);
+    let facts = ErrorFacts::collect(error, false, false, false);
     matches!(facts.tls, Some(rustls::Error::InvalidCertificate(_)))
 }
 
@@ -62,7 +62,7 @@ struct ErrorFacts {
 }
 
 impl ErrorFacts {
-    fn of(error: &(dyn Error + 'static), connecting: bool, timed_out: bool, dns: bool) -> ErrorFacts {
+    fn collect(error: &(dyn Error + 'static), connecting: bool, timed_out: bool, dns: bool) -> ErrorFacts {
         let mut facts = ErrorFacts { connecting, timed_out, dns, ..ErrorFacts::default() };
         let mut next = error.source();
         while let Some(cause) = next {
@@ -200,7 +200,7 @@ mod tests {
         ErrorFacts { connecting: true, causes, ..ErrorFacts::default() }
     }
 
-    fn told(facts: &ErrorFacts, proxy: Option<&str>) -> TransportError {
+    fn from_facts(facts: &ErrorFacts, proxy: Option<&str>) -> TransportError {
         facts.explain("graph.example", proxy).unwrap()
     }
 
@@ -219,15 +219,23 @@ mod tests {
             dns: true,
             ..facts(&["client error (Connect)", "dns error", "Name or service not known"])
         };
-        says(&told(&dns, None), false, &["graph.example", "not known", "--connect-to graph.example=ADDRESS"]);
-        says(&told(&dns, Some(PROXY)), false, &["name of the proxy", "p.example"]);
+        says(
+            &from_facts(&dns, None),
+            false,
+            &["graph.example", "not known", "--connect-to graph.example=ADDRESS"],
+        );
+        says(&from_facts(&dns, Some(PROXY)), false, &["name of the proxy", "p.example"]);
         let local = ErrorFacts { dns: true, ..facts(&["error resolving for socks proxy", "not known"]) };
-        says(&told(&local, Some("socks5://p.example:1080 (ALL_PROXY)")), false, &["the name graph.example"]);
+        says(
+            &from_facts(&local, Some("socks5://p.example:1080 (ALL_PROXY)")),
+            false,
+            &["the name graph.example"],
+        );
     }
 
     #[test]
     fn proxies_are_named_with_what_they_want() {
-        let through = |causes: &[&str]| told(&facts(causes), Some(PROXY));
+        let through = |causes: &[&str]| from_facts(&facts(causes), Some(PROXY));
         says(
             &through(&["client error (Connect)", "tunnel error: proxy authorization required"]),
             true,
@@ -245,27 +253,31 @@ mod tests {
     #[test]
     fn time_outs_say_of_what() {
         let late = ErrorFacts { timed_out: true, ..facts(&[]) };
-        says(&told(&late, None), false, &["no connection to graph.example", "TLS"]);
+        says(&from_facts(&late, None), false, &["no connection to graph.example", "TLS"]);
         let unanswered = ErrorFacts { connecting: false, ..late };
-        assert_eq!(told(&unanswered, None).text, "no answer within the time-out");
+        assert_eq!(from_facts(&unanswered, None).text, "no answer within the time-out");
     }
 
     #[test]
     fn certificates_that_are_not_trusted_say_why_and_what_to_do() {
         let with = |fault| ErrorFacts { tls: Some(rustls::Error::InvalidCertificate(fault)), ..facts(&[]) };
         let unknown = with(CertificateError::UnknownIssuer);
-        says(&told(&unknown, None), true, &["graph.example", "--ca-cert", "SSL_CERT_FILE"]);
-        says(&told(&unknown, Some(PROXY)), true, &["p.example:3128", "--ca-cert", "SSL_CERT_FILE"]);
+        says(&from_facts(&unknown, None), true, &["graph.example", "--ca-cert", "SSL_CERT_FILE"]);
+        says(&from_facts(&unknown, Some(PROXY)), true, &["p.example:3128", "--ca-cert", "SSL_CERT_FILE"]);
         let own = ErrorFacts {
             causes: vec!["tunnel error: failed to create underlying connection".into()],
             ..unknown
         };
-        says(&told(&own, Some(PROXY)), true, &["the certificate of the proxy http://p.example:3128"]);
-        says(&told(&with(CertificateError::Expired), None), true, &["clock"]);
-        says(&told(&with(CertificateError::NotValidForName), None), true, &["another name", "--connect-to"]);
-        says(&told(&with(CertificateError::Revoked), None), true, &["can't be trusted"]);
+        says(&from_facts(&own, Some(PROXY)), true, &["the certificate of the proxy http://p.example:3128"]);
+        says(&from_facts(&with(CertificateError::Expired), None), true, &["clock"]);
+        says(
+            &from_facts(&with(CertificateError::NotValidForName), None),
+            true,
+            &["another name", "--connect-to"],
+        );
+        says(&from_facts(&with(CertificateError::Revoked), None), true, &["can't be trusted"]);
         let no_tls = rustls::Error::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
-        says(&told(&ErrorFacts { tls: Some(no_tls), ..facts(&[]) }, None), false, &["something else"]);
+        says(&from_facts(&ErrorFacts { tls: Some(no_tls), ..facts(&[]) }, None), false, &["something else"]);
     }
 
     #[test]
@@ -275,7 +287,7 @@ mod tests {
         struct OuterError(#[source] io::Error);
         let fault = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
         let outer = OuterError(io::Error::other(io::Error::other(fault)));
-        assert!(ErrorFacts::of(&outer, true, false, false).tls.is_some());
+        assert!(ErrorFacts::collect(&outer, true, false, false).tls.is_some());
     }
 
     #[test]

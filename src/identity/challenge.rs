@@ -22,11 +22,11 @@ pub fn claims(headers: &HeaderMap) -> Option<String> {
     headers
         .get_all(WWW_AUTHENTICATE)
         .iter()
-        .find_map(|value| of_header(&String::from_utf8_lossy(value.as_bytes())))
+        .find_map(|value| parse_header(&String::from_utf8_lossy(value.as_bytes())))
 }
 
 /// The first claims in a header that can be read; a header may hold several challenges.
-fn of_header(header: &str) -> Option<String> {
+fn parse_header(header: &str) -> Option<String> {
     parameters(header)
         .filter(|(name, _)| name.eq_ignore_ascii_case("claims"))
         .find_map(|(_, value)| decode(&value))

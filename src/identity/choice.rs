@@ -42,7 +42,7 @@ impl CredentialSources {
 
     /// The way that is named, by itself or by what belongs to it alone.
     pub fn way(&self) -> Auth {
-        let named = || self.named().next().map(|(auth, _)| auth);
+        let named = || self.flag_methods().next().map(|(auth, _)| auth);
         self.auth.or_else(named).unwrap_or_default()
     }
 
@@ -54,11 +54,11 @@ impl CredentialSources {
 
     /// Whether a way to sign in is named by what belongs to it alone, such as a certificate's file.
     pub fn names_a_way(&self) -> bool {
-        self.named().next().is_some()
+        self.flag_methods().next().is_some()
     }
 
     /// The way that a flag of its own names, with the flag.
-    fn named(&self) -> impl Iterator<Item = (Auth, &'static str)> {
+    fn flag_methods(&self) -> impl Iterator<Item = (Auth, &'static str)> {
         let flags = [
             (self.token_file.is_some(), Auth::Token, "--token-file"),
             (self.client_secret_file.is_some(), Auth::ClientSecret, "--client-secret-file"),
@@ -187,7 +187,7 @@ impl CredentialConfig {
 
     /// A way that was asked for, unless a flag belongs to another: what is given must not be passed over in silence.
     fn without_others(&self, asked: Auth) -> Result<Auth, SignInError> {
-        match self.sources.named().find(|(auth, _)| *auth != asked) {
+        match self.sources.flag_methods().find(|(auth, _)| *auth != asked) {
             Some((_, flag)) => Err(SignInError::OtherWay { auth: asked, flag }),
             None => Ok(asked),
         }
@@ -195,7 +195,7 @@ impl CredentialConfig {
 
     /// The way that a flag of its own names: that is meant, whatever the environment holds.
     fn named_by_flags(&self) -> Result<Option<Auth>, SignInError> {
-        let mut named = self.sources.named();
+        let mut named = self.sources.flag_methods();
         match (named.next(), named.next()) {
             (Some((_, one)), Some((_, other))) => Err(SignInError::Ambiguous { one, other }),
             (one, _) => Ok(one.map(|(auth, _)| auth)),
@@ -240,7 +240,7 @@ impl CredentialConfig {
             Some(path) => {
                 ("--client-secret-file is given", ready::read_secret("--client-secret-file", path)?)
             }
-            None => match secret_text::of_variable(vars, "AZURE_CLIENT_SECRET") {
+            None => match secret_text::from_variable(vars, "AZURE_CLIENT_SECRET") {
                 Some(secret) => ("AZURE_CLIENT_SECRET is set", secret),
                 None => {
                     return Ok(FoundCredential::not(

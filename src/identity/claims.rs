@@ -46,7 +46,7 @@ fn whole_seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::E
 
 impl TokenClaims {
     /// Reads a token's middle part; an opaque token has no claims.
-    pub fn of(token: &str) -> TokenClaims {
+    pub fn from_jwt(token: &str) -> TokenClaims {
         let middle = token.split('.').nth(1).unwrap_or_default();
         let decoded = URL_SAFE_NO_PAD.decode(middle.trim_end_matches('=')).unwrap_or_default();
         serde_json::from_slice(&decoded).unwrap_or_default()
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn an_app_is_told_from_a_user() {
-        let app_only = |claims: &str| TokenClaims::of(&token(claims)).app_only();
+        let app_only = |claims: &str| TokenClaims::from_jwt(&token(claims)).app_only();
         assert_eq!(app_only(r#"{"idtyp":"app","roles":["User.RevokeSessions.All"]}"#), Some(true));
         assert_eq!(app_only(r#"{"roles":["x"],"azp":"1"}"#), Some(true));
         assert_eq!(app_only(r#"{"scp":"User.RevokeSessions.All","roles":["x"]}"#), Some(false));
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn the_end_is_read_where_it_is_one() {
-        let ends = |claims: &str| TokenClaims::of(&token(claims)).ends().map(Timestamp::as_second);
+        let ends = |claims: &str| TokenClaims::from_jwt(&token(claims)).ends().map(Timestamp::as_second);
         assert_eq!(ends(r#"{"exp":1800000000}"#), Some(1_800_000_000));
         assert_eq!(ends(r#"{"exp":1800000000.5}"#), Some(1_800_000_000));
         for none in [
@@ -117,13 +117,13 @@ mod tests {
         ] {
             assert_eq!(ends(none), None, "{none}");
         }
-        let odd = TokenClaims::of(&token(r#"{"exp":"soon","tid":"a-tenant"}"#));
+        let odd = TokenClaims::from_jwt(&token(r#"{"exp":"soon","tid":"a-tenant"}"#));
         assert_eq!(odd.tid.as_deref(), Some("a-tenant"));
     }
 
     #[test]
     fn a_user_has_a_name_or_an_id() {
-        let user = |claims: &str| TokenClaims::of(&token(claims)).user().map(str::to_owned);
+        let user = |claims: &str| TokenClaims::from_jwt(&token(claims)).user().map(str::to_owned);
         assert_eq!(user(r#"{"scp":"x","upn":"a@b.c","oid":"1"}"#).as_deref(), Some("a@b.c"));
         assert_eq!(user(r#"{"scp":"x","oid":"1"}"#).as_deref(), Some("1"));
         assert_eq!(user(r#"{"roles":["x"],"oid":"1"}"#), None);
@@ -131,16 +131,16 @@ mod tests {
 
     #[test]
     fn permissions_are_listed_and_odd_times_passed_over() {
-        let claims = TokenClaims::of(&token(r#"{"scp":"User.Read openid","exp":1700000000}"#));
+        let claims = TokenClaims::from_jwt(&token(r#"{"scp":"User.Read openid","exp":1700000000}"#));
         assert_eq!((claims.permissions(), claims.exp), (vec!["User.Read", "openid"], Some(1_700_000_000)));
-        let claims = TokenClaims::of(&token(r#"{"roles":["A"],"exp":"soon"}"#));
+        let claims = TokenClaims::from_jwt(&token(r#"{"roles":["A"],"exp":"soon"}"#));
         assert_eq!((claims.permissions(), claims.exp), (vec!["A"], None));
     }
 
     #[test]
     fn opaque_and_odd_tokens_have_no_claims() {
         for odd in ["opaque", "a.b.c", "..", "", "e30.bnVsbA.x"] {
-            assert_eq!(TokenClaims::of(odd), TokenClaims::default(), "{odd}");
+            assert_eq!(TokenClaims::from_jwt(odd), TokenClaims::default(), "{odd}");
         }
     }
 }

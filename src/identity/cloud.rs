@@ -137,7 +137,7 @@ impl Cloud {
 
     /// The authority.
     pub fn authority(self) -> Endpoint {
-        Endpoint::of(self.facts().authority)
+        Endpoint::from_known(self.facts().authority)
     }
 
     /// Whether this is the cloud's authority, under the name that is used here or under another that is known.
@@ -151,7 +151,7 @@ impl Cloud {
     }
 
     /// The clouds whose authority this is; two share theirs.
-    pub fn of_authority(authority: &Endpoint) -> impl Iterator<Item = Cloud> {
+    pub fn by_authority(authority: &Endpoint) -> impl Iterator<Item = Cloud> {
         Cloud::ALL.into_iter().filter(|cloud| cloud.has_authority(authority))
     }
 
@@ -242,7 +242,7 @@ mod tests {
     fn an_authority_tells_its_clouds() {
         let clouds = |authority: &str| {
             let authority = authority.parse().unwrap();
-            Cloud::of_authority(&authority).collect::<Vec<_>>()
+            Cloud::by_authority(&authority).collect::<Vec<_>>()
         };
         assert_eq!(clouds("https://login.microsoftonline.com/"), [Cloud::Global]);
         assert_eq!(clouds("https://LOGIN.microsoftonline.us"), [Cloud::UsGov, Cloud::UsGovDod]);

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::token_endpoint::usable_life;
 use super::{Endpoint, Prompt};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::number::Number;
 
 /// Time between two polls where the server names none, and what `slow_down` adds to it (RFC 8628, 3.2 and 3.5).
@@ -45,7 +45,7 @@ impl DeviceCodeResponse {
             return Err(useless());
         }
         let address = trusted(&body.verification_uri)?;
-        let prompt = Prompt { address, code: excerpt(&body.user_code, 40), good_for, why: None };
+        let prompt = Prompt { address, code: sanitize_truncated(&body.user_code, 40), good_for, why: None };
         Ok(DeviceCodeResponse { device_code: body.device_code, prompt, interval: interval(&body.interval) })
     }
 }
@@ -61,8 +61,12 @@ fn interval(said: &Number) -> Duration {
 /// An address that a person may be sent to, with its host in ASCII: a look-alike is then seen. People enter their
 /// password there, so it is never one without TLS.
 fn trusted(address: &str) -> Result<String, String> {
-    let refused =
-        || format!("it sends people to {} to sign in, which is no address to trust", excerpt(address, 120));
+    let refused = || {
+        format!(
+            "it sends people to {} to sign in, which is no address to trust",
+            sanitize_truncated(address, 120)
+        )
+    };
     let url = Url::parse(address.trim()).map_err(|_| refused())?;
     let origin: Result<Endpoint, _> = url.origin().ascii_serialization().parse();
     if origin.is_err() || !url.username().is_empty() || url.password().is_some() || url.as_str().len() > 200 {

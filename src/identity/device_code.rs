@@ -15,7 +15,7 @@ use super::choice::{EnvVariables, FoundCredential};
 use super::device_answer::{DeviceCodeResponse, INTERVAL};
 use super::token_endpoint::{self, Authority, TokenForm, TokenGrant, TokenRefusal};
 use super::{Auth, Credential, CredentialConfig, Issued, SignInError, TokenClaims};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::number::after;
 
@@ -121,7 +121,7 @@ impl DeviceCode {
         let claims = capable(challenge);
         let grant = match self.refreshed(http, &claims).await? {
             Some(grant) => grant,
-            None => self.asked(http, &claims).await?,
+            None => self.request_code(http, &claims).await?,
         };
         self.accept(grant)
     }
@@ -163,7 +163,7 @@ impl DeviceCode {
     }
 
     /// By a person: shows a code and waits until it was entered.
-    async fn asked(&self, http: &HttpClients, claims: &str) -> Result<TokenGrant, SignInError> {
+    async fn request_code(&self, http: &HttpClients, claims: &str) -> Result<TokenGrant, SignInError> {
         let Some(prompter) = &self.prompter else {
             let why = "there is nobody who could be shown a code".to_owned();
             return Err(SignInError::Unavailable { auth: Auth::DeviceCode, why });
@@ -209,7 +209,7 @@ impl DeviceCode {
             }
             let polled = token_endpoint::token(http, &self.authority, &form);
             let answer = timeout_at(until, polled).await.map_err(|_| late())?;
-            match judge(answer) {
+            match classify_poll(answer) {
                 PollResult::Granted(grant) => return Ok(*grant),
                 PollResult::Late => return Err(late()),
                 PollResult::Ended(error) => return Err(error),
@@ -220,11 +220,11 @@ impl DeviceCode {
 
     /// Takes what was granted, unless it was granted to somebody else than before.
     fn accept(&self, grant: TokenGrant) -> Result<Issued, SignInError> {
-        let person = DeviceUser::of(&TokenClaims::of(grant.issued.token.expose_secret()));
+        let person = DeviceUser::from_claims(&TokenClaims::from_jwt(grant.issued.token.expose_secret()));
         let mut kept = self.kept();
         match (&kept.person, &person) {
             (Some(begun), Some(now)) if !begun.may_be(now) => {
-                let [begun, now] = [begun, now].map(|person| excerpt(&person.name, 120));
+                let [begun, now] = [begun, now].map(|person| sanitize_truncated(&person.name, 120));
                 return Err(SignInError::OtherPerson { begun, now });
             }
             (None, _) => kept.person = person.or(Some(DeviceUser::unknown())),
@@ -239,7 +239,7 @@ impl DeviceCode {
 
 impl DeviceUser {
     /// None where the token does not tell.
-    fn of(claims: &TokenClaims) -> Option<DeviceUser> {
+    fn from_claims(claims: &TokenClaims) -> Option<DeviceUser> {
         let id = claims.oid.clone().or_else(|| claims.upn.clone())?;
         let name = claims.upn.clone().unwrap_or_else(|| id.clone());
         Some(DeviceUser { tenant: claims.tid.clone().unwrap_or_default(), id, name })
@@ -287,7 +287,7 @@ impl PollInterval {
     }
 }
 
-fn judge(answer: Result<Result<TokenGrant, TokenRefusal>, SignInError>) -> PollResult {
+fn classify_poll(answer: Result<Result<TokenGrant, TokenRefusal>, SignInError>) -> PollResult {
     let refusal = match answer {
         Ok(Ok(grant)) => return PollResult::Granted(Box::new(grant)),
         Ok(Err(refusal)) => refusal,
@@ -343,7 +343,7 @@ mod tests {
     fn a_person_is_known_by_tenant_and_id() {
         let person = |tid: &str, oid: &str, upn: &str| {
             let text = |text: &str| Some(text.to_owned());
-            DeviceUser::of(&TokenClaims {
+            DeviceUser::from_claims(&TokenClaims {
                 tid: text(tid),
                 oid: text(oid),
                 upn: text(upn),
@@ -355,7 +355,7 @@ mod tests {
         assert!(!ann.may_be(&person("t", "2", "ann@x.com").unwrap()));
         assert!(!ann.may_be(&person("other", "1", "ann@x.com").unwrap()));
         assert!(DeviceUser::unknown().may_be(&ann));
-        assert_eq!(DeviceUser::of(&TokenClaims::default()), None);
+        assert_eq!(DeviceUser::from_claims(&TokenClaims::default()), None);
     }
 
     #[test]

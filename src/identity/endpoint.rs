@@ -26,7 +26,7 @@ pub enum EndpointError {
 
 impl Endpoint {
     /// Of an address that is known to be one, without a trailing slash.
-    pub(super) fn of(known: &str) -> Endpoint {
+    pub(super) fn from_known(known: &str) -> Endpoint {
         Endpoint(known.to_owned())
     }
 

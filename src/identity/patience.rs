@@ -90,7 +90,7 @@ pub(super) async fn ask(
             }
             Ok(answer) => return Ok(answer),
             Err(error) => {
-                let trouble = TransportError::of(&error);
+                let trouble = TransportError::from_reqwest(&error);
                 // A certificate or a proxy's password is not mended by asking again.
                 (trouble.text, None, waited.has_tries() && !trouble.lasting)
             }

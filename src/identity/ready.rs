@@ -30,7 +30,7 @@ pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<F
     let token = match &offer.sources.token_file {
         Some(path) if is_stdin(path) => StaticToken::Given(read_secret("--token-file", path)?),
         Some(path) => StaticToken::File(SecretFile::new("--token-file", path.clone())),
-        None => match secret_text::of_variable(vars, "ENTRA_REVOKE_TOKEN") {
+        None => match secret_text::from_variable(vars, "ENTRA_REVOKE_TOKEN") {
             Some(token) => StaticToken::Given(token),
             None => {
                 return Ok(FoundCredential::not(
@@ -68,7 +68,7 @@ pub(super) fn check_end(claims: &TokenClaims) -> Result<(), SignInError> {
 }
 
 /// When a refused token ended, with a separator before it; nothing where its end can't be why.
-pub(super) fn ended(claims: &TokenClaims) -> String {
+pub(super) fn expiry_note(claims: &TokenClaims) -> String {
     let over = claims.ends().filter(|ends| Timestamp::now().as_second() + SKEW > ends.as_second());
     over.map(|ends| format!(": it ended at {}", written(ends))).unwrap_or_default()
 }

@@ -66,7 +66,7 @@ fn no_text() -> String {
 }
 
 /// A secret that a variable holds, without the line end that `$(cat file)` would have taken and others leave.
-pub(super) fn of_variable(vars: EnvVariables<'_>, name: &str) -> Option<SecretString> {
+pub(super) fn from_variable(vars: EnvVariables<'_>, name: &str) -> Option<SecretString> {
     let value = Zeroizing::new(vars(name)?);
     Some(SecretString::from(without_line_end(&value)))
 }
@@ -137,8 +137,8 @@ mod tests {
             ("fake", "fake"),
         ] {
             let vars = |name: &str| (name == "SECRET").then(|| value.to_owned());
-            assert_eq!(of_variable(&vars, "SECRET").unwrap().expose_secret(), secret, "{value:?}");
+            assert_eq!(from_variable(&vars, "SECRET").unwrap().expose_secret(), secret, "{value:?}");
         }
-        assert!(of_variable(&|_: &str| None, "SECRET").is_none());
+        assert!(from_variable(&|_: &str| None, "SECRET").is_none());
     }
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Authority;
 use super::patience::{is_transient, once};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::{HttpClients, TransportError};
 
 /// How long the authority may take for it, with all tries.
@@ -44,27 +44,27 @@ impl Authority {
         for last in (0..TRIES).map(|number| number + 1 == TRIES) {
             let reason = match once(http.pooled().get(&url)).await {
                 Ok(answer) if is_transient(answer.status) => format!("it answered {}", answer.status),
-                Ok(answer) => return read(answer.status, &answer.body).map_err(|why| self.named(why)),
+                Ok(answer) => return read(answer.status, &answer.body).map_err(|why| self.with_host(why)),
                 Err(error) => {
-                    let trouble = TransportError::of(&error);
+                    let trouble = TransportError::from_reqwest(&error);
                     if trouble.lasting {
-                        return Err(self.named(TenantIdError::Unasked(trouble.text)));
+                        return Err(self.with_host(TenantIdError::Unasked(trouble.text)));
                     }
                     trouble.text
                 }
             };
             if last {
-                return Err(self.named(TenantIdError::Unasked(reason)));
+                return Err(self.with_host(TenantIdError::Unasked(reason)));
             }
             tracing::warn!(reason, "asking the authority for a tenant's id: again after a while");
             tokio::time::sleep(wait).await;
             wait *= 2;
         }
-        Err(self.named(TenantIdError::Unasked("it does not answer".to_owned())))
+        Err(self.with_host(TenantIdError::Unasked("it does not answer".to_owned())))
     }
 
     /// With the authority's host before the reason.
-    fn named(&self, why: TenantIdError) -> TenantIdError {
+    fn with_host(&self, why: TenantIdError) -> TenantIdError {
         match why {
             TenantIdError::Unasked(reason) => TenantIdError::Unasked(format!("{}: {reason}", self.root)),
             unknown @ TenantIdError::Unknown(_) => unknown,
@@ -83,7 +83,7 @@ fn read(status: StatusCode, body: &[u8]) -> Result<Uuid, TenantIdError> {
         // "AADSTS90002: Tenant 'x' not found", "AADSTS900023: … is neither a valid DNS name, nor …".
         Some("invalid_tenant" | "invalid_request") if status.is_client_error() => {
             let text = said.get("error_description").and_then(Value::as_str).unwrap_or_default();
-            Err(TenantIdError::Unknown(excerpt(text.lines().next().unwrap_or_default(), 200)))
+            Err(TenantIdError::Unknown(sanitize_truncated(text.lines().next().unwrap_or_default(), 200)))
         }
         _ => Err(TenantIdError::Unasked(format!("it answered {status}, and not as Entra does"))),
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::aadsts;
 use super::patience::{self, EndpointAnswer, RetryOutcome};
 use super::{Endpoint, Issued, SignInError, TokenClaims};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::number::{self, Number};
 use crate::redact::redact_str;
@@ -137,8 +137,8 @@ impl TokenRefusal {
     pub(super) fn explained(self) -> SignInError {
         SignInError::Endpoint {
             advice: aadsts::advice(&self.code).map(|advice| format!(" — {advice}")).unwrap_or_default(),
-            message: excerpt(&self.message, 300),
-            code: excerpt(&self.code, 60),
+            message: sanitize_truncated(&self.message, 300),
+            code: sanitize_truncated(&self.code, 60),
         }
     }
 }
@@ -218,7 +218,7 @@ fn granted(body: &[u8]) -> Option<TokenGrant> {
     let lifetime = match &grant.expires_in {
         Some(life) => usable_life(life)?,
         // OAuth only recommends it (RFC 6749 §5.1); the token itself may tell.
-        None => left(&grant.access_token)?,
+        None => lifetime(&grant.access_token)?,
     };
     super::tokens::usable(grant.access_token.expose_secret()).ok()?;
     let issued = Issued { token: grant.access_token, lifetime: Some(lifetime) };
@@ -226,8 +226,8 @@ fn granted(body: &[u8]) -> Option<TokenGrant> {
 }
 
 /// How long a token lives from now on, as it says itself.
-fn left(token: &SecretString) -> Option<Duration> {
-    let end = TokenClaims::of(token.expose_secret()).ends()?;
+fn lifetime(token: &SecretString) -> Option<Duration> {
+    let end = TokenClaims::from_jwt(token.expose_secret()).ends()?;
     number::between(jiff::Timestamp::now(), end).filter(|life| *life >= SHORTEST_LIFE)
 }
 

@@ -10,7 +10,7 @@ use super::SignInError;
 use super::endpoint::is_loopback;
 use super::patience::EndpointAnswer;
 use super::token_endpoint::hidden;
-use crate::harmless::{excerpt, shown};
+use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::http::{ConnectError, HttpClients};
 
 /// How near a service must be to be spoken to in plain HTTP.
@@ -35,13 +35,15 @@ pub(super) struct TokenService {
 /// Reads an address that a variable gives: HTTPS, or plain HTTP to somewhere near.
 pub(super) fn address(name: &'static str, text: &str, near: LocalService) -> Result<Url, SignInError> {
     let fail = |reason: String| SignInError::Setting { name, reason };
-    let url = Url::parse(text).map_err(|_| fail(format!("'{}' is no URL", excerpt(text, 100))))?;
+    let url = Url::parse(text).map_err(|_| fail(format!("'{}' is no URL", sanitize_truncated(text, 100))))?;
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
         "https" if !host.is_empty() => Ok(url),
         "http" if is_near(host, near) => Ok(url),
-        "http" => Err(fail(format!("plain HTTP to {} would carry a token in the clear", shown(host)))),
-        _ => Err(fail(format!("'{}' is no address of a service", excerpt(text, 100)))),
+        "http" => {
+            Err(fail(format!("plain HTTP to {} would carry a token in the clear", sanitize_line(host))))
+        }
+        _ => Err(fail(format!("'{}' is no address of a service", sanitize_truncated(text, 100)))),
     }
 }
 
@@ -100,12 +102,12 @@ impl TokenService {
 
     /// The same for an answer that is a refusal, with an excerpt of what it said.
     pub(super) fn refused(&self, answer: &EndpointAnswer, advice: &str) -> SignInError {
-        self.error(self.said(answer), advice)
+        self.error(self.describe_answer(answer), advice)
     }
 
     /// What it answered, in words: its status, and of a refusal an excerpt, without the secret that it was sent and
     /// without anything that looks like a token.
-    pub(super) fn said(&self, answer: &EndpointAnswer) -> String {
+    pub(super) fn describe_answer(&self, answer: &EndpointAnswer) -> String {
         if answer.status.is_success() || holds_token(&answer.body) {
             return format!("it answered {}", words(answer.status));
         }
@@ -116,7 +118,7 @@ impl TokenService {
         };
         match without_tokens(&text).as_str() {
             "" => format!("it answered {}", words(answer.status)),
-            text => format!("it answered {}: {}", words(answer.status), excerpt(text, 300)),
+            text => format!("it answered {}: {}", words(answer.status), sanitize_truncated(text, 300)),
         }
     }
 }
@@ -157,7 +159,7 @@ mod tests {
         let said = |status: u16, body: &str| {
             let status = StatusCode::from_u16(status).unwrap();
             let body = body.as_bytes().to_vec().into();
-            service.said(&EndpointAnswer { status, headers: Default::default(), body })
+            service.describe_answer(&EndpointAnswer { status, headers: Default::default(), body })
         };
         for (status, body) in [
             (200, "fake-opaque"),

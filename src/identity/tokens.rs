@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::{
     Auth, Credential, CredentialChain, Issued, SignInError, SkippedCredential, TokenClaims, audience,
 };
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::redact::redact;
 
@@ -67,7 +67,7 @@ impl AccessToken {
         let mut bearer = HeaderValue::from_str(&format!("Bearer {plain}"))
             .map_err(|_| SignInError::NoToken("it holds characters that no token has"))?;
         bearer.set_sensitive(true);
-        let claims = TokenClaims::of(plain);
+        let claims = TokenClaims::from_jwt(plain);
         let life = lifetime.map(|life| (Instant::now(), life));
         Ok(AccessToken { serial, bearer, claims, life, text: SecretString::from(plain) })
     }
@@ -260,7 +260,7 @@ impl Tokens {
             return Err(SignInError::CannotAnswer { auth: self.credential.word() });
         }
         if self.credential.is_ready() {
-            return Err(SignInError::Spent { when: super::ready::ended(current.claims()) });
+            return Err(SignInError::Spent { when: super::ready::expiry_note(current.claims()) });
         }
         Ok(())
     }
@@ -271,13 +271,13 @@ impl Tokens {
     fn check_same_tenant(&self, next: &TokenClaims) -> Result<(), SignInError> {
         match (self.tenant.get(), &next.tid) {
             (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => {
-                let [begun, now] = [begun, now].map(|id| excerpt(id, 120));
+                let [begun, now] = [begun, now].map(|id| sanitize_truncated(id, 120));
                 Err(SignInError::OtherIdentity { what: "tenant", begun, now })
             }
             // Whoever rewrites a token file may put a token of any tenant there.
             (Some(begun), None) if self.credential.is_ready() && self.current().claims().tid.is_some() => {
                 let now = "that it does not tell".to_owned();
-                Err(SignInError::OtherIdentity { what: "tenant", begun: excerpt(begun, 120), now })
+                Err(SignInError::OtherIdentity { what: "tenant", begun: sanitize_truncated(begun, 120), now })
             }
             _ => Ok(()),
         }
@@ -296,7 +296,7 @@ fn check_same_identity(begun: &TokenClaims, now: &TokenClaims) -> Result<(), Sig
     ] {
         let (Some(begun), Some(now)) = (begun, now) else { continue };
         if !begun.eq_ignore_ascii_case(&now) {
-            let [begun, now] = [begun, now].map(|id| excerpt(&id, 120));
+            let [begun, now] = [begun, now].map(|id| sanitize_truncated(&id, 120));
             return Err(SignInError::OtherIdentity { what, begun, now });
         }
     }

@@ -5,7 +5,7 @@
 
 use super::columns::{find_object_type, is_user};
 use super::entry::RawRow;
-use super::error::shown;
+use super::error::quote;
 use super::header::{ColumnPromise, Header};
 use super::profile::{ColumnFit, ColumnPair, ColumnProfile, go_together, is_blank};
 use super::subject::{Subject, subjects};
@@ -62,7 +62,7 @@ impl ColumnTable<'_> {
         }
         // Where no row can be trusted, the name alone decides: nobody is sent.
         if self.rows.iter().all(|row| row.trouble.is_some()) {
-            let first = self.known().next().ok_or(ColumnDoubt::NoColumn(None))?;
+            let first = self.named_columns().next().ok_or(ColumnDoubt::NoColumn(None))?;
             return Ok(self.choice(first, None, Vec::new(), &subjects));
         }
         if let Some((id, twins)) = self.object_ids(&subjects)? {
@@ -100,7 +100,7 @@ impl ColumnTable<'_> {
     }
 
     /// The columns of known names, the surest first.
-    fn known(&self) -> impl Iterator<Item = usize> {
+    fn named_columns(&self) -> impl Iterator<Item = usize> {
         let mut known: Vec<usize> = self.columns().filter(|at| self.headers[*at].is_known()).collect();
         known.sort_by_key(|at| (self.headers[*at].promise, self.headers[*at].rank));
         known.into_iter()
@@ -172,7 +172,7 @@ impl ColumnTable<'_> {
         let mut twins = Vec::new();
         let mut others = Vec::new();
         for rival in rivals {
-            let pair = ColumnPair::of_columns(self.rows, id, rival);
+            let pair = ColumnPair::from_columns(self.rows, id, rival);
             if pair.agrees() {
                 twins.push(rival);
             } else if self.profiles[rival].covers(20) || !self.profiles[id].covers(50) {
@@ -261,11 +261,11 @@ impl ColumnTable<'_> {
         if let Some((subject, at)) = subjects.first() {
             return ColumnDoubt::NoColumn(Some(format!(
                 "{} shows that the rows are {}, whose ids are not users",
-                shown(&self.names[*at]),
+                quote(&self.names[*at]),
                 subject.name()
             )));
         }
-        let known: Vec<String> = self.known().map(|at| shown(&self.names[at])).collect();
+        let known: Vec<String> = self.named_columns().map(|at| quote(&self.names[at])).collect();
         let hold = if known.len() == 1 { "holds none" } else { "hold none" };
         ColumnDoubt::NoColumn((!known.is_empty()).then(|| format!("{} {hold}", known.join(", "))))
     }
@@ -281,7 +281,7 @@ impl ColumnTable<'_> {
                 && other.against.is_some()
                 && (elsewhere || header.is_bracketed)
                 && self.profiles[*at].fit() == ColumnFit::Good
-                && !ColumnPair::of_columns(self.rows, id, *at).agrees()
+                && !ColumnPair::from_columns(self.rows, id, *at).agrees()
         });
         let others: Vec<_> = others.map(|at| (at, String::new())).collect();
         if others.is_empty() {
@@ -297,7 +297,7 @@ impl ColumnTable<'_> {
         let &(class, first) = names.next()?;
         let is_rival = |other: &ColumnClass| class == ColumnClass::SignIn || *other == ColumnClass::Principal;
         let agree = names.filter(|(other, _)| is_rival(other)).all(|(_, at)| {
-            ColumnPair::of_columns(self.rows, first, *at).agrees() || !self.profiles[*at].covers(5)
+            ColumnPair::from_columns(self.rows, first, *at).agrees() || !self.profiles[*at].covers(5)
         });
         agree.then_some(first)
     }
@@ -313,8 +313,8 @@ impl ColumnTable<'_> {
         let mut said = Vec::new();
         let mut also = Vec::new();
         let mut before = true;
-        for at in self.known() {
-            let name = shown(&self.names[at]);
+        for at in self.named_columns() {
+            let name = quote(&self.names[at]);
             if at == id {
                 before = false;
                 continue;

@@ -2,7 +2,7 @@
 //! that somebody names is found.
 
 use super::choice::ColumnTable;
-use super::error::shown;
+use super::error::quote;
 use super::header::{ColumnPromise, Header, squeeze};
 use super::profile::{ColumnFit, is_blank};
 use crate::tenant::TenantName;
@@ -202,7 +202,7 @@ pub(super) fn guess_tenants(table: &ColumnTable<'_>, id: usize, is_named: bool) 
         (0..table.headers.len()).filter(move |at| *at != id && table.headers[*at].normal == *name)
     });
     let named: Vec<usize> = named.collect();
-    let name = |at: usize| shown(&table.names[at]);
+    let name = |at: usize| quote(&table.names[at]);
     let found = named.iter().copied().find(|at| !is_workspace(*at) && holds_tenants(table, *at));
     let filled = |at: &usize| table.profiles[*at].filled > 0;
     let ignored = found.or_else(|| named.iter().copied().find(filled));

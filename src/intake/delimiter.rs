@@ -1,6 +1,6 @@
 //! The byte between two cells: given by a word, by Excel's `sep=` line, or guessed from the first rows.
 
-use super::error::shown;
+use super::error::quote;
 
 /// The delimiters that are looked for, the likeliest first.
 pub(super) const KNOWN: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -29,7 +29,7 @@ pub fn parse_delimiter(text: &str) -> Result<u8, DelimiterError> {
     }
     match text.as_bytes() {
         &[byte] if is_possible(byte) => Ok(byte),
-        _ => Err(DelimiterError { text: shown(text) }),
+        _ => Err(DelimiterError { text: quote(text) }),
     }
 }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::digest::HashingReader;
-use super::error::shown;
+use super::error::quote;
 
 /// Stands in decoded text where the bytes could not be decoded. It is never valid UTF-8, so the row that holds it
 /// is found to be unreadable, and nothing is replaced in silence.
@@ -31,7 +31,7 @@ impl FromStr for TextEncoding {
         Encoding::for_label(label.as_bytes())
             .filter(|encoding| *encoding != REPLACEMENT)
             .map(Self)
-            .ok_or_else(|| EncodingError { label: shown(label) })
+            .ok_or_else(|| EncodingError { label: quote(label) })
     }
 }
 
@@ -250,7 +250,7 @@ pub(super) fn decode_head(head: &[u8], whole: bool, detected: &DetectedEncoding)
 mod tests {
     use super::*;
 
-    fn told(head: &[u8]) -> String {
+    fn describe(head: &[u8]) -> String {
         detect(head, true, None).map_or_else(|no| no.what.to_owned(), |yes| yes.encoding.to_string())
     }
 
@@ -262,17 +262,17 @@ mod tests {
 
     #[test]
     fn tells_encodings_by_content() {
-        assert_eq!(told("id\nzoë@contoso.com\n".as_bytes()), "UTF-8");
-        assert_eq!(told(b"\xef\xbb\xbfid\n"), "UTF-8");
-        assert_eq!(told(&utf16("UPN;Näme\r\nzoë@contoso.com;Z\r\n", false)), "UTF-16LE");
-        assert_eq!(told(&utf16("UPN;Näme\r\nzoë@contoso.com;Z\r\n", true)), "UTF-16BE");
-        assert_eq!(told(b"UPN;Name\r\nzoe@contoso.com;Zo\xeb\r\n"), "Windows-1252");
-        assert_eq!(told(b"a\xff\nZo\xc3\xab \xc3\xbc\n"), "UTF-8");
-        assert_eq!(told(b"ann@contoso.com\na\0b\n"), "UTF-8");
+        assert_eq!(describe("id\nzoë@contoso.com\n".as_bytes()), "UTF-8");
+        assert_eq!(describe(b"\xef\xbb\xbfid\n"), "UTF-8");
+        assert_eq!(describe(&utf16("UPN;Näme\r\nzoë@contoso.com;Z\r\n", false)), "UTF-16LE");
+        assert_eq!(describe(&utf16("UPN;Näme\r\nzoë@contoso.com;Z\r\n", true)), "UTF-16BE");
+        assert_eq!(describe(b"UPN;Name\r\nzoe@contoso.com;Zo\xeb\r\n"), "Windows-1252");
+        assert_eq!(describe(b"a\xff\nZo\xc3\xab \xc3\xbc\n"), "UTF-8");
+        assert_eq!(describe(b"ann@contoso.com\na\0b\n"), "UTF-8");
         let notes = "ann@contoso.com,left\0early\n".repeat(20);
-        assert_eq!(told(format!("UPN,Note\n{notes}{}", "\0".repeat(4096)).as_bytes()), "UTF-8");
-        assert_eq!(told(b"\x89PNG\r\n\x1a\n"), "a PNG image");
-        assert_eq!(told(&(0..=255).collect::<Vec<u8>>().repeat(4)), "a binary file");
+        assert_eq!(describe(format!("UPN,Note\n{notes}{}", "\0".repeat(4096)).as_bytes()), "UTF-8");
+        assert_eq!(describe(b"\x89PNG\r\n\x1a\n"), "a PNG image");
+        assert_eq!(describe(&(0..=255).collect::<Vec<u8>>().repeat(4)), "a binary file");
         assert!(detect("é".as_bytes().split_last().unwrap().1, false, None).unwrap().encoding.is_utf8());
     }
 

@@ -298,7 +298,7 @@ impl IntakeError {
 }
 
 /// Somebody's text inside a message: in back quotes, short, and with nothing that could act on a terminal.
-pub(super) fn shown(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut safe = String::from("`");
     for (n, c) in text.chars().enumerate() {
@@ -353,7 +353,7 @@ fn list(names: &[String]) -> String {
     if names.is_empty() {
         return "no columns (a plain list)".into();
     }
-    let mut text = names.iter().take(MOST).map(|name| shown(name)).collect::<Vec<_>>().join(", ");
+    let mut text = names.iter().take(MOST).map(|name| quote(name)).collect::<Vec<_>>().join(", ");
     if names.len() > MOST {
         text.push_str(&format!(" and {} more", names.len() - MOST));
     }
@@ -361,7 +361,7 @@ fn list(names: &[String]) -> String {
 }
 
 fn did_you_mean(name: &Option<String>) -> String {
-    name.as_deref().map(|name| format!(". Did you mean {}?", shown(name))).unwrap_or_default()
+    name.as_deref().map(|name| format!(". Did you mean {}?", quote(name))).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -370,9 +370,9 @@ mod tests {
 
     #[test]
     fn what_is_shown_cannot_act() {
-        assert_eq!(shown("a\u{1b}[2Jb"), "`a\\u{1b}[2Jb`");
-        assert_eq!(shown("a\u{202e}b"), "`a\\u{202e}b`");
-        assert_eq!(shown(&"x".repeat(100)).chars().count(), 63);
+        assert_eq!(quote("a\u{1b}[2Jb"), "`a\\u{1b}[2Jb`");
+        assert_eq!(quote("a\u{202e}b"), "`a\\u{202e}b`");
+        assert_eq!(quote(&"x".repeat(100)).chars().count(), 63);
         assert_eq!(bare("a\nb"), "a\\u{a}b");
     }
 }

@@ -3,7 +3,7 @@
 use regex::Regex;
 
 use super::columns::find_column;
-use super::error::{IntakeError, shown};
+use super::error::{IntakeError, quote};
 
 /// A rule `COLUMN=REGEX`: rows are kept, or left out, when the regular expression is found in the cell.
 ///
@@ -61,9 +61,9 @@ impl Filter {
         let (field, pattern) = text
             .split_once('=')
             .filter(|(field, _)| !field.trim().is_empty())
-            .ok_or_else(|| FilterError::Shape { flag, text: shown(text) })?;
+            .ok_or_else(|| FilterError::Shape { flag, text: quote(text) })?;
         let regex =
-            Regex::new(pattern).map_err(|error| FilterError::Regex { flag, text: shown(text), error })?;
+            Regex::new(pattern).map_err(|error| FilterError::Regex { flag, text: quote(text), error })?;
         Ok(Self { keep, field: field.trim().to_owned(), regex })
     }
 
@@ -87,7 +87,7 @@ impl Filters {
             Some(at) => Ok((at, filter.clone())),
             None => Err(IntakeError::FilterColumn {
                 flag: flag(filter.keep),
-                field: shown(&filter.field),
+                field: quote(&filter.field),
                 headers: columns.to_vec(),
                 nearest: super::columns::nearest(columns, &filter.field),
             }),
@@ -104,7 +104,7 @@ impl Filters {
     pub(super) fn reason(&self, cells: &[String]) -> Option<String> {
         self.0.iter().find_map(|(at, filter)| {
             let found = filter.regex.is_match(&cells[*at]);
-            let rule = || shown(&format!("{}={}", filter.field, filter.regex));
+            let rule = || quote(&format!("{}={}", filter.field, filter.regex));
             match (filter.keep, found) {
                 (true, false) => Some(format!("does not match --match {}", rule())),
                 (false, true) => Some(format!("matches --skip {}", rule())),

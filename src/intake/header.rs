@@ -372,7 +372,7 @@ pub(super) struct Header {
 
 impl Header {
     pub(super) fn new(name: &str) -> Header {
-        let parts = NameParts::of_name(name);
+        let parts = NameParts::from_name(name);
         let normal = match parts.property {
             Some(property) => property.clone(),
             None => translated(squeeze(parts.base)),
@@ -427,7 +427,7 @@ struct NameParts<'a> {
 }
 
 impl<'a> NameParts<'a> {
-    fn of_name(name: &'a str) -> NameParts<'a> {
+    fn from_name(name: &'a str) -> NameParts<'a> {
         let name = super::cell::trim(name);
         let whole = NameParts { base: name, table: None, property: None, is_bracketed: false };
         let Some((before, rest)) = name.split_once('[') else { return whole };

@@ -7,7 +7,7 @@ use super::cell::{is_address, is_guid, is_id_like, trim, unquote};
 use super::choice::{ColumnChoice, ColumnDoubt, ColumnTable};
 use super::columns::{ColumnRoles, find_column, guess_tenants, is_known_id, nearest, roles_but_id};
 use super::entry::RawRow;
-use super::error::{IntakeError, shown};
+use super::error::{IntakeError, quote};
 use super::header::Header;
 use super::omission::{OmissionReason, Omissions};
 use super::profile::{go_together, is_blank, profiles};
@@ -105,7 +105,7 @@ pub(super) fn decide(
     let holds_id = has_id(first);
     match (&options.column, one_column) {
         (None, true) if speaks_of_others(entries) => {
-            let column = shown(first.cell(0));
+            let column = quote(first.cell(0));
             let word = Header::new(first.cell(0)).against.unwrap_or_default();
             let columns = vec![format!("{column} (its name says `{word}`)")];
             Err(IntakeError::UncertainColumn { name: name.to_owned(), line: Some(first.line), columns })
@@ -183,7 +183,7 @@ fn with_header(
     }
     let columns = name_columns(entries, at);
     let rows = &entries[at + 1..];
-    let known = KnownHeader::of_entry(header);
+    let known = KnownHeader::from_row(header);
     let table = ColumnTable {
         names: &columns,
         headers: columns.iter().map(|column| Header::new(column)).collect(),
@@ -201,16 +201,16 @@ fn with_header(
     let mut said = Vec::new();
     if let Some(asked) = asked {
         if let Some(at) = table.concealed(&[]).filter(|at| *at == asked) {
-            return Err(IntakeError::ConcealedNames { name: name.to_owned(), column: shown(&columns[at]) });
+            return Err(IntakeError::ConcealedNames { name: name.to_owned(), column: quote(&columns[at]) });
         }
         roles.id = asked;
-        said.push(format!("ids from column {}, as asked", shown(&columns[roles.id])));
+        said.push(format!("ids from column {}, as asked", quote(&columns[roles.id])));
     } else {
         let choice = table.choose().map_err(|doubt| doubtful(name, header.line, &columns, doubt))?;
         let ColumnChoice { id, is_mail, fallback, twins, said: more } = choice;
         (roles.id, roles.fallback, roles.id_is_mail, roles.twins) = (id, fallback, is_mail, twins);
         let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
-        said.push(format!("ids from column {}{more}", shown(&columns[roles.id])));
+        said.push(format!("ids from column {}{more}", quote(&columns[roles.id])));
     }
     if let Some(column) = &options.priority_column {
         roles.priority = Some(resolve(name, "--priority-column", column, &columns)?);
@@ -225,10 +225,10 @@ fn with_header(
         }
     }
     if let Some(tenant) = roles.tenant {
-        said.push(format!("tenants from column {}", shown(&columns[tenant])));
+        said.push(format!("tenants from column {}", quote(&columns[tenant])));
     }
     if let Some(priority) = roles.priority {
-        said.push(format!("priorities from column {}", shown(&columns[priority])));
+        said.push(format!("priorities from column {}", quote(&columns[priority])));
     }
     if at > 0 {
         said.push(format!(
@@ -239,7 +239,7 @@ fn with_header(
     }
     let mut omissions = Omissions::default();
     entries[..at].iter().for_each(|entry| omissions.add(OmissionReason::AboveHeader, entry.line));
-    let expectation = ExpectedKind::learn(&table, roles.id);
+    let expectation = ExpectedKind::from_rows(&table, roles.id);
     Ok(Layout { columns, is_list: false, before: at + 1, roles, said, omissions, header: known, expectation })
 }
 
@@ -262,7 +262,7 @@ fn without_header(name: &str, entries: &[RawRow], options: &IntakeOptions) -> Re
         resolve(name, flag, column, &columns).map_err(|error| match column.parse::<usize>() {
             Ok(_) => error,
             Err(_) => {
-                IntakeError::NoHeader { name: name.to_owned(), line: first.line, flag, column: shown(column) }
+                IntakeError::NoHeader { name: name.to_owned(), line: first.line, flag, column: quote(column) }
             }
         })
     };
@@ -304,7 +304,7 @@ fn without_header(name: &str, entries: &[RawRow], options: &IntakeOptions) -> Re
         format!("ids from {}", columns[roles.id]),
     ];
     said.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
-    let expectation = ExpectedKind::learn(&table, roles.id);
+    let expectation = ExpectedKind::from_rows(&table, roles.id);
     Ok(Layout { columns, roles, said, expectation, ..Layout::default() })
 }
 
@@ -319,12 +319,12 @@ fn doubtful(name: &str, line: u64, columns: &[String], doubt: ColumnDoubt) -> In
         ColumnDoubt::Several(mut candidates) => {
             candidates.sort_by_key(|(at, _)| *at);
             let told = candidates.into_iter().map(|(at, why)| match why.is_empty() {
-                true => shown(&columns[at]),
-                false => format!("{} ({why})", shown(&columns[at])),
+                true => quote(&columns[at]),
+                false => format!("{} ({why})", quote(&columns[at])),
             });
             IntakeError::UncertainColumn { name, line, columns: told.collect() }
         }
-        ColumnDoubt::Concealed(at) => IntakeError::ConcealedNames { name, column: shown(&columns[at]) },
+        ColumnDoubt::Concealed(at) => IntakeError::ConcealedNames { name, column: quote(&columns[at]) },
     }
 }
 
@@ -343,7 +343,7 @@ pub(super) fn no_such_column(
     IntakeError::NoSuchColumn {
         name: name.to_owned(),
         flag,
-        column: shown(column),
+        column: quote(column),
         headers: headers.to_vec(),
         nearest: nearest(headers, column),
     }

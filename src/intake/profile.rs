@@ -17,7 +17,7 @@ pub(super) enum CellKind {
 }
 
 impl CellKind {
-    pub(super) fn of_text(text: &str) -> CellKind {
+    pub(super) fn from_text(text: &str) -> CellKind {
         if is_blank(text) {
             CellKind::Blank
         } else if is_guid(text) {
@@ -134,7 +134,7 @@ pub(super) enum ColumnFit {
 impl ColumnProfile {
     fn add(&mut self, text: &str) {
         self.rows += 1;
-        let kind = CellKind::of_text(text);
+        let kind = CellKind::from_text(text);
         self.filled += usize::from(kind != CellKind::Blank);
         match kind {
             CellKind::Guid => {
@@ -212,14 +212,14 @@ pub(super) struct ColumnPair {
 }
 
 impl ColumnPair {
-    pub(super) fn of_columns(rows: &[RawRow], one: usize, other: usize) -> ColumnPair {
+    pub(super) fn from_columns(rows: &[RawRow], one: usize, other: usize) -> ColumnPair {
         let mut pair = ColumnPair::default();
         for row in rows.iter().filter(|row| row.trouble.is_none()) {
             if row.is_unread(one) || row.is_unread(other) {
                 continue;
             }
             let (one, other) = (row.cell(one), row.cell(other));
-            if CellKind::of_text(one).is_id() && CellKind::of_text(other).is_id() {
+            if CellKind::from_text(one).is_id() && CellKind::from_text(other).is_id() {
                 pair.both += 1;
                 pair.differ += usize::from(!is_same(one, other));
             }
@@ -253,7 +253,7 @@ pub(super) fn go_together(rows: &[RawRow], one: usize, other: usize) -> bool {
             continue;
         }
         let (one, other) = (row.cell(one).to_lowercase(), row.cell(other).to_lowercase());
-        if CellKind::of_text(&one).is_id() && CellKind::of_text(&other).is_id() {
+        if CellKind::from_text(&one).is_id() && CellKind::from_text(&other).is_id() {
             pairs += 1;
             several_names += usize::from(*there.entry(one.clone()).or_insert_with(|| other.clone()) != other);
             several_ids += usize::from(*back.entry(other).or_insert_with(|| one.clone()) != one);

@@ -26,7 +26,7 @@ pub(super) struct KnownHeader {
 }
 
 impl KnownHeader {
-    pub(super) fn of_entry(entry: &RawRow) -> KnownHeader {
+    pub(super) fn from_row(entry: &RawRow) -> KnownHeader {
         let cells = (0..entry.cells.len()).map(|at| squeeze(plain(entry.cell(at))));
         let mut cells: Vec<String> = cells.collect();
         while cells.last().is_some_and(String::is_empty) {

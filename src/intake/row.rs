@@ -2,7 +2,7 @@
 
 use super::cell::{is_id_like, trim, unquote};
 use super::entry::RawRow;
-use super::error::{IntakeError, shown};
+use super::error::{IntakeError, quote};
 use super::filter::Filters;
 use super::layout::Layout;
 use super::omission::{OmissionReason, Omissions};
@@ -121,7 +121,7 @@ impl RowMaker {
             row.verdict = RowStatus::Unreadable(why);
             return Some(row);
         }
-        let moved = self.layout.expectation.judge(&entry, roles);
+        let moved = self.layout.expectation.find_shift(&entry, roles);
         if let Some(why) = moved.or_else(|| self.twins_differ(&entry)) {
             row.verdict = RowStatus::Unreadable(why);
             self.filter(&mut row, filters);
@@ -144,9 +144,9 @@ impl RowMaker {
             if let (true, Some(fallback)) = (is_blank(&row.id), roles.fallback)
                 && (row.id.is_empty() || !is_blank(entry.cell(fallback)))
             {
-                let what = if row.id.is_empty() { "empty".to_owned() } else { shown(&row.id) };
+                let what = if row.id.is_empty() { "empty".to_owned() } else { quote(&row.id) };
                 row.id = unquote(entry.cell(fallback)).to_owned();
-                let (empty, taken) = (shown(&columns[roles.id]), shown(&columns[fallback]));
+                let (empty, taken) = (quote(&columns[roles.id]), quote(&columns[fallback]));
                 row.note = (!row.id.is_empty()).then(|| format!("{empty} is {what}, so {taken} was taken"));
             }
             row.priority =
@@ -172,7 +172,7 @@ impl RowMaker {
             is_id_like(id) && is_id_like(twin) && !is_blank(twin) && !is_blank(id) && !is_same(id, twin)
         };
         let twin = roles.twins.iter().find(differs)?;
-        let name = |at: usize| shown(&self.layout.columns[at]);
+        let name = |at: usize| quote(&self.layout.columns[at]);
         Some(format!(
             "{} and {} name different users here, and the same one in other rows",
             name(roles.id),
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn knows_what_is_not_a_user() {
+    fn words_that_name_no_user_are_recognised() {
         assert_eq!(not_a_user("#microsoft.graph.group"), Some("a Group"));
         assert_eq!(not_a_user("Service principal"), Some("a ServicePrincipal"));
         assert_eq!(not_a_user("User"), None);

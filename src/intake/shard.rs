@@ -43,7 +43,7 @@ impl Shard {
     }
 
     /// How many there are.
-    pub fn of(self) -> u32 {
+    pub fn total(self) -> u32 {
         self.of
     }
 
@@ -112,7 +112,7 @@ impl ShardTenants {
         }
     }
 
-    /// The number of the shard, from 1 to `of`, that takes a row of this tenant and this id. The id's cell may hold
+    /// The number of the shard, from 1 to `total`, that takes a row of this tenant and this id. The id's cell may hold
     /// anything; a row that names nobody has its shard, too.
     pub fn shard_of(&self, of: u32, tenant: Option<&str>, id: &str) -> u32 {
         let tenant = digest_of_tenant(tenant);
@@ -181,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_shard_is_written_as_a_fraction() {
-        assert_eq!((shard("2/4").number(), shard(" 2 / 4 ").of()), (2, 4));
+        assert_eq!((shard("2/4").number(), shard(" 2 / 4 ").total()), (2, 4));
         assert_eq!(shard("02/4").to_string(), "2/4");
         let siblings: Vec<String> = shard("2/3").siblings().map(|shard| shard.to_string()).collect();
         assert_eq!(siblings, ["1/3", "2/3", "3/3"]);

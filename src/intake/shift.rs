@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use super::choice::ColumnTable;
 use super::columns::ColumnRoles;
 use super::entry::RawRow;
-use super::error::shown;
+use super::error::quote;
 use super::profile::{CellKind, is_same};
 use crate::user_id::names_external;
 
@@ -56,7 +56,7 @@ enum ShiftOddity {
 }
 
 impl Cells {
-    fn without(mut self, kind: CellKind) -> Cells {
+    fn remove(mut self, kind: CellKind) -> Cells {
         let count = match kind {
             CellKind::Guid => &mut self.guids,
             CellKind::Address => &mut self.addresses,
@@ -109,7 +109,7 @@ impl Cells {
 
 impl ExpectedKind {
     /// Learns from the first rows of a table whose column of ids is known.
-    pub(super) fn learn(table: &ColumnTable<'_>, id: usize) -> ExpectedKind {
+    pub(super) fn from_rows(table: &ColumnTable<'_>, id: usize) -> ExpectedKind {
         let mut columns = vec![Cells::default(); table.names.len()];
         for (cells, header) in columns.iter_mut().zip(&table.headers) {
             cells.people_by_name = header.holds_people();
@@ -123,15 +123,15 @@ impl ExpectedKind {
             *widths.entry(row.cells.len()).or_insert(0_usize) += 1;
             for (at, cells) in columns.iter_mut().enumerate() {
                 let text = row.cell(at);
-                match CellKind::of_text(text) {
+                match CellKind::from_text(text) {
                     CellKind::Guid => cells.guids += 1,
                     CellKind::Address => cells.addresses += 1,
                     CellKind::Text => cells.texts += 1,
                     CellKind::Blank => cells.blanks += 1,
                 }
-                if CellKind::of_text(text).is_id() && at == id {
+                if CellKind::from_text(text).is_id() && at == id {
                     *ids.entry(text.to_lowercase()).or_insert(0) += 1;
-                } else if CellKind::of_text(text).is_id() {
+                } else if CellKind::from_text(text).is_id() {
                     values[at].insert(text.to_lowercase());
                 }
             }
@@ -149,7 +149,7 @@ impl ExpectedKind {
     }
 
     /// Why the row's cells seem to have moved, if they do.
-    pub(super) fn judge(&self, entry: &RawRow, roles: &ColumnRoles) -> Option<String> {
+    pub(super) fn find_shift(&self, entry: &RawRow, roles: &ColumnRoles) -> Option<String> {
         // Keys of objects stay with their values: there is nothing that could move.
         if self.columns.is_empty() {
             return None;
@@ -161,13 +161,13 @@ impl ExpectedKind {
         let here = odd.iter().any(|(at, _)| *at == id);
         let any = |_: ShiftOddity| true;
         let is_short = entry.cells.len() < self.width;
-        let own = CellKind::of_text(entry.cell(id));
+        let own = CellKind::from_text(entry.cell(id));
         // A row that is cut short, or leaves blank what all others fill, lacks a cell.
         let lacks = is_short || self.is_blank_behind(entry, id);
         let moved_left = before(|what| what == ShiftOddity::Id) && (is_short || !own.is_id());
         let moved_right = before(|what| what == ShiftOddity::Text) && self.is_beside(entry, id);
         let moved_among_ids =
-            own.is_id() && self.has_id_before(entry, id) && self.comes_from_behind(entry, id);
+            own.is_id() && self.has_id_before(entry, id) && self.id_is_shifted_left(entry, id);
         let other_sort = here && own.is_id() && (lacks || behind);
         // An id where others have none, and under the ids somebody who elsewhere stands beside them.
         let displaced =
@@ -194,7 +194,7 @@ impl ExpectedKind {
 
     /// The column that the user is taken from.
     fn place(&self, entry: &RawRow, roles: &ColumnRoles) -> usize {
-        let is_blank = CellKind::of_text(entry.cell(roles.id)) == CellKind::Blank;
+        let is_blank = CellKind::from_text(entry.cell(roles.id)) == CellKind::Blank;
         roles.fallback.filter(|_| is_blank).unwrap_or(roles.id)
     }
 
@@ -202,7 +202,7 @@ impl ExpectedKind {
         let mut odd = Vec::new();
         for at in 0..self.columns.len() {
             let text = entry.cell(at);
-            let kind = CellKind::of_text(text);
+            let kind = CellKind::from_text(text);
             // A name that is the user's own address tells nothing.
             let own = at != id && kind.is_id() && is_same_person(text, entry.cell(id));
             let spelled = kind == CellKind::Text && (text.contains('@') || text.eq_ignore_ascii_case("me"));
@@ -217,13 +217,13 @@ impl ExpectedKind {
     /// What a column holds in the other rows.
     fn elsewhere(&self, entry: &RawRow, at: usize, kind: CellKind) -> Cells {
         let cells = self.columns[at];
-        if entry.line <= self.last { cells.without(kind) } else { cells }
+        if entry.line <= self.last { cells.remove(kind) } else { cells }
     }
 
     /// Whether a column behind the ids is blank, although other rows have an id there.
     fn is_blank_behind(&self, entry: &RawRow, id: usize) -> bool {
         (id + 1..self.columns.len()).any(|at| {
-            let kind = CellKind::of_text(entry.cell(at));
+            let kind = CellKind::from_text(entry.cell(at));
             kind == CellKind::Blank && self.elsewhere(entry, at, kind).is_full_of_ids()
         })
     }
@@ -231,19 +231,19 @@ impl ExpectedKind {
     /// Whether a column before the ids, which holds ids in other rows too, holds one here.
     fn has_id_before(&self, entry: &RawRow, id: usize) -> bool {
         (0..id).any(|at| {
-            let kind = CellKind::of_text(entry.cell(at));
+            let kind = CellKind::from_text(entry.cell(at));
             kind.is_id() && self.elsewhere(entry, at, kind).holds_ids()
         })
     }
 
     /// Whether the row's id stands in other rows behind the column of ids, never under it, and the column where it stands
     /// there is blank here, although it is full.
-    fn comes_from_behind(&self, entry: &RawRow, id: usize) -> bool {
+    fn id_is_shifted_left(&self, entry: &RawRow, id: usize) -> bool {
         let text = entry.cell(id).to_lowercase();
         let own = usize::from(entry.line <= self.last);
         let elsewhere = self.ids.get(&text).copied().unwrap_or(0) > own;
         let from = |at: usize| {
-            let is_blank = CellKind::of_text(entry.cell(at)) == CellKind::Blank;
+            let is_blank = CellKind::from_text(entry.cell(at)) == CellKind::Blank;
             is_blank
                 && self.values[at].contains(&text)
                 && self.elsewhere(entry, at, CellKind::Blank).is_full_of_ids()
@@ -254,7 +254,7 @@ impl ExpectedKind {
     /// Whether the last column is blank, although nearly every other row has something there.
     fn is_blank_at_end(&self, entry: &RawRow) -> bool {
         let Some(last) = self.columns.len().checked_sub(1) else { return false };
-        let kind = CellKind::of_text(entry.cell(last));
+        let kind = CellKind::from_text(entry.cell(last));
         let cells = self.elsewhere(entry, last, kind);
         let filled = cells.ids() + cells.texts;
         kind == CellKind::Blank && filled > 0 && cells.blanks * 20 <= filled
@@ -279,7 +279,7 @@ impl ExpectedKind {
 
     fn explain(&self, odd: &[(usize, ShiftOddity)]) -> String {
         let told = odd.iter().take(3).map(|(at, what)| {
-            let name = shown(&self.names[*at]);
+            let name = quote(&self.names[*at]);
             match what {
                 ShiftOddity::Id => format!("{name} holds a user id, which is not expected there"),
                 ShiftOddity::Text => format!("{name} holds no user id, which is expected there"),

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn knows_what_microsofts_templates_hold() {
+    fn microsofts_template_rows_are_recognised() {
         assert!(is_version("\"version:v1.0\"") && is_version("Version: V2") && is_version("version:1.0"));
         assert!(!is_version("version:ann@contoso.com") && !is_version("version:") && !is_version("v1.0"));
         assert!(!is_version("version: see ann@contoso.com") && !is_version("version: 1 of 2"));

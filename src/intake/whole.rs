@@ -127,7 +127,7 @@ pub(super) fn text_says_more(key: &str, text: &str) -> bool {
 }
 
 /// How many records the list has, if this value says so.
-pub(super) fn told_count(key: &str, text: &str) -> Option<f64> {
+pub(super) fn parse_count(key: &str, text: &str) -> Option<f64> {
     COUNTS.contains(&last_word(key).as_str()).then(|| number(text)).flatten()
 }
 
@@ -207,7 +207,7 @@ impl NeighbourRows {
                 Json::Object(inner) => self.add(inner),
                 member => {
                     let text = scalar(member).unwrap_or_default();
-                    self.told = self.told.max(told_count(key, &text).unwrap_or(0.0));
+                    self.told = self.told.max(parse_count(key, &text).unwrap_or(0.0));
                 }
             }
         }

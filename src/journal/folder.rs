@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::files::{CheckedPart, Dir, FileRefusal, TrustFault, is_partial, judge};
+use crate::files::{CheckedPart, Dir, FileRefusal, TrustFault, check_metadata, is_partial};
 
 /// What a run is: its settings, and which plan it has.
 pub const RUN_JSON: &str = "run.json";
@@ -112,7 +112,7 @@ impl RunFolder {
         if !dir.holds(RUN_JSON).map_err(FolderError::io(path))? {
             return Err(none());
         }
-        dir.judge(is_of_a_run).map_err(FolderError::io(path))?;
+        dir.check_trust(is_of_a_run).map_err(FolderError::io(path))?;
         Ok(RunFolder { dir: Arc::new(dir) })
     }
 
@@ -165,7 +165,11 @@ impl RunFolder {
     /// hold at all.
     pub fn notices(&self) -> Vec<String> {
         let above = self.dir.parent().and_then(notice_of_parent);
-        let own = self.dir.metadata().ok().and_then(|own| judge(self.path(), &own, CheckedPart::Own).err());
+        let own = self
+            .dir
+            .metadata()
+            .ok()
+            .and_then(|own| check_metadata(self.path(), &own, CheckedPart::Own).err());
         let own = own.map(|_| {
             format!(
                 "warning: the file system of {} keeps no permissions, so that others may write to this run folder: report and \
@@ -198,7 +202,7 @@ fn is_of_a_run(name: &str) -> bool {
 /// What is to be told of the folder above a new run folder. Nothing in it is reached by its name again, so that it need not
 /// be refused; yet who may write to it may take the evidence away.
 fn notice_of_parent(parent: &Dir) -> Option<String> {
-    let distrust = judge(parent.path(), &parent.metadata().ok()?, CheckedPart::Own).err()?;
+    let distrust = check_metadata(parent.path(), &parent.metadata().ok()?, CheckedPart::Own).err()?;
     let path = parent.path().display();
     let who = match distrust.fault {
         TrustFault::Owner { uid, .. } => format!("{path} belongs to user {uid}"),

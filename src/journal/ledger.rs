@@ -52,7 +52,7 @@ pub enum JournalReplayError {
     /// It belongs to another run.
     #[error(
         "{path} is the journal of run {found}, and run.json beside it is of run {run}: put this run's own journal back",
-        path = path.display(), found = crate::harmless::excerpt(found, 40), run = crate::harmless::excerpt(run, 40)
+        path = path.display(), found = crate::harmless::sanitize_truncated(found, 40), run = crate::harmless::sanitize_truncated(run, 40)
     )]
     OtherRun {
         /// The journal.
@@ -161,7 +161,7 @@ impl ClosingLine {
 
     /// What is left of it now, which is never more than what was asked for: a clock that was wrong then, or is now,
     /// makes no wait longer.
-    pub fn left(&self, now: Timestamp) -> Option<Duration> {
+    pub fn remaining(&self, now: Timestamp) -> Option<Duration> {
         let most = number::between(self.at, self.until)?.min(self.asked);
         number::between(now, self.until).map(|left| left.min(most))
     }
@@ -232,7 +232,7 @@ impl JournalIndex {
         };
         let mut lines = JournalLines::new(file);
         while let Some((start, line)) = lines.next().map_err(fail)? {
-            if line.is_none_or(|line| ledger.take(start, line, users).is_none()) {
+            if line.is_none_or(|line| ledger.apply_line(start, line, users).is_none()) {
                 ledger.damaged += 1;
                 ledger.origins.damaged(line.unwrap_or_default());
             }
@@ -296,7 +296,7 @@ impl JournalIndex {
     }
 
     /// Takes one line in; none where it makes no sense.
-    fn take(&mut self, start: u64, line: &[u8], users: &[u32]) -> Option<()> {
+    fn apply_line(&mut self, start: u64, line: &[u8], users: &[u32]) -> Option<()> {
         let glance: LineHeader = serde_json::from_slice(line).ok()?;
         let behind_the_end = self.ended_at.is_some();
         match glance.target {
@@ -307,7 +307,7 @@ impl JournalIndex {
                 }
                 let process = self.began.len() as u16;
                 let all_read = self.damaged == 0;
-                self.traces[index].take(
+                self.traces[index].apply_line(
                     start,
                     &glance,
                     ReplayContext { process, all_read },
@@ -489,7 +489,7 @@ struct ReplayContext {
 }
 
 impl TargetTrace {
-    fn take(
+    fn apply_line(
         &mut self,
         start: u64,
         glance: &LineHeader<'_>,

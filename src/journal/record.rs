@@ -229,7 +229,7 @@ pub struct AppRecord {
 
 impl AppRecord {
     /// The app by which somebody signed in.
-    pub fn of(operator: &OperatorRecord) -> AppRecord {
+    pub fn from_operator(operator: &OperatorRecord) -> AppRecord {
         AppRecord {
             app_id: operator.app_id.clone(),
             auth: Some(operator.auth.clone()),

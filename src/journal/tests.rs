@@ -292,7 +292,7 @@ fn left(at: i64, until: i64, retry_after: Option<u64>, now: i64) -> Option<u64> 
     }
     let ledger = read(&lines).unwrap();
     let closings = ledger.closings.get(&None)?;
-    closings.iter().filter_map(|closing| closing.left(time(now))).max().map(|left| left.as_secs())
+    closings.iter().filter_map(|closing| closing.remaining(time(now))).max().map(|left| left.as_secs())
 }
 
 #[test]

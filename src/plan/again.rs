@@ -77,11 +77,11 @@ impl Draft {
         planned: Planned,
         rows: impl Iterator<Item = Result<PlanRow, PlanError>>,
     ) -> Result<Draft, PlanError> {
-        let mut again = PlanRecheck::of(planned);
+        let mut again = PlanRecheck::new(planned);
         for row in rows {
             let row = row?;
             let rank = row.order().map(rank_of);
-            again.keep(row, rank)?;
+            again.push(row, rank)?;
         }
         Ok(again.finish())
     }
@@ -96,7 +96,7 @@ impl Draft {
         now: Draft,
     ) -> Result<(Draft, PlanChanges), PlanError> {
         let Draft { spool, notices, drafted, facts, budget, .. } = now;
-        let mut again = PlanRecheck::of(planned);
+        let mut again = PlanRecheck::new(planned);
         again.facts_now(facts, &drafted);
         (again.draft.notices, again.draft.budget) = (notices, budget);
         again.roles_are_known = again.draft.facts.admins.is_some();
@@ -105,21 +105,21 @@ impl Draft {
         let indexes: Vec<TargetNo> = (0..drafted.targets.len() as TargetNo).collect();
         let mut today = Vec::new();
         file::for_each_row(spool, &indexes, &mut |row| {
-            today.push(CurrentRow::of(row));
+            today.push(CurrentRow::new(row));
             Ok(())
         })?;
         let mut today = RowsByTarget::new(today);
         for row in rows {
             let mut row = row?;
             let Some(order) = row.order() else {
-                again.keep(row, None)?;
+                again.push(row, None)?;
                 continue;
             };
-            let is = today.take(order).ok_or_else(senseless)?;
+            let is = today.next_row(order).ok_or_else(damaged_plan)?;
             let rank = is.index.and_then(|index| drafted.ranks.get(index as usize).copied());
-            again.judge(&mut row, is, &mut changes);
+            again.compare(&mut row, is, &mut changes);
             let rank = row.order().map(|order| rank.unwrap_or_else(|| rank_of(order)));
-            again.keep(row, rank)?;
+            again.push(row, rank)?;
         }
         Ok((again.finish(), changes))
     }
@@ -135,7 +135,7 @@ impl Draft {
         let indexes: Vec<TargetNo> = (0..self.drafted.targets.len() as TargetNo).collect();
         let mut protected = Vec::new();
         file::for_each_row(self.spool, &indexes, &mut |row| {
-            let CurrentRow { order, protected: why, .. } = CurrentRow::of(row);
+            let CurrentRow { order, protected: why, .. } = CurrentRow::new(row);
             protected.extend(why.map(|why| (order, why.into_string())));
             Ok(())
         })?;
@@ -160,7 +160,7 @@ struct CurrentRow {
 }
 
 impl CurrentRow {
-    fn of(row: &PlanRow) -> CurrentRow {
+    fn new(row: &PlanRow) -> CurrentRow {
         let left_out = |outcome: Outcome| {
             let left_out = row.left_out.as_ref().filter(|left_out| left_out.outcome == outcome);
             left_out.map(|left_out| left_out.detail.as_str().into())
@@ -188,7 +188,7 @@ impl RowsByTarget {
         RowsByTarget(all.into_iter().map(Some).collect())
     }
 
-    fn take(&mut self, order: TargetNo) -> Option<CurrentRow> {
+    fn next_row(&mut self, order: TargetNo) -> Option<CurrentRow> {
         let slot = self.0.get_mut((order as usize).checked_sub(1)?)?;
         slot.take().filter(|today| today.order == order)
     }
@@ -204,7 +204,7 @@ struct PlanRecheck {
 }
 
 impl PlanRecheck {
-    fn of(planned: Planned) -> PlanRecheck {
+    fn new(planned: Planned) -> PlanRecheck {
         let Planned { columns, inputs, counts, facts } = planned;
         let spool = TemporaryFile::new(SPOOL_IN_MEMORY);
         let spool = csv::WriterBuilder::new().has_headers(false).from_writer(spool);
@@ -236,7 +236,7 @@ impl PlanRecheck {
     }
 
     /// Takes in what a target is today.
-    fn judge(&mut self, row: &mut PlanRow, is: CurrentRow, changes: &mut PlanChanges) {
+    fn compare(&mut self, row: &mut PlanRow, is: CurrentRow, changes: &mut PlanChanges) {
         if let Some(told) = self.renamed(row, &is.names) {
             changes.renamed.add(|| told);
         }
@@ -327,12 +327,12 @@ impl PlanRecheck {
             .then(|| format!("{} is {}", called(planned_upn, planned_name), called(upn, name)))
     }
 
-    fn keep(&mut self, mut row: PlanRow, rank: Option<TargetRank>) -> Result<(), PlanError> {
+    fn push(&mut self, mut row: PlanRow, rank: Option<TargetRank>) -> Result<(), PlanError> {
         let drafted = &mut self.draft.drafted;
         drafted.rows += 1;
         match (rank, &row.left_out) {
             (Some(rank), None) => {
-                let user: UserId = row.user_id.parse().map_err(|_| senseless())?;
+                let user: UserId = row.user_id.parse().map_err(|_| damaged_plan())?;
                 row.index = Some(drafted.targets.len() as TargetNo);
                 let administrator = row.is_administrator();
                 drafted.targets.push(Target { user, external: row.external, tenant: 0, administrator });
@@ -345,7 +345,7 @@ impl PlanRecheck {
                     drafted.first_invalid = Some(format!("line {}: {}", row.line, left_out.detail));
                 }
             }
-            _ => return Err(senseless()),
+            _ => return Err(damaged_plan()),
         }
         row.write(&mut self.draft.spool).map_err(PlanError::spool)
     }
@@ -368,10 +368,10 @@ fn called(upn: &str, name: &str) -> String {
 }
 
 fn name_of(row: &PlanRow) -> String {
-    row.known_as().to_owned()
+    row.display_name().to_owned()
 }
 
-fn senseless() -> PlanError {
+fn damaged_plan() -> PlanError {
     let source = io::Error::other("a row of the plan makes no sense");
     PlanError::Write { what: "the plan again".to_owned(), source }
 }

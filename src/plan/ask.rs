@@ -24,8 +24,8 @@ pub(super) type ProgressFn<'a> = &'a dyn Fn(&ReadProgress<'_>);
 pub(super) trait DirectorySource: Sized {
     /// Its pages of users.
     type UserSource: UserPages;
-    /// As [`Directory::within`].
-    fn within(&self, budget: &Budget) -> Self;
+    /// As [`Directory::with_budget`].
+    fn with_budget(&self, budget: &Budget) -> Self;
     /// As [`Directory::user_reads`].
     fn user_reads(&self) -> UserReadScope;
     /// As [`Directory::answers`].
@@ -61,8 +61,8 @@ pub(super) trait UserPages {
 impl DirectorySource for Directory {
     type UserSource = UserSelection;
 
-    fn within(&self, budget: &Budget) -> Directory {
-        Directory::within(self, budget)
+    fn with_budget(&self, budget: &Budget) -> Directory {
+        Directory::with_budget(self, budget)
     }
 
     fn user_reads(&self) -> UserReadScope {
@@ -128,7 +128,7 @@ pub(super) async fn resolve<D: DirectorySource>(
     let others: Vec<UserId> = ids.iter().filter(|id| **id != UserId::Me).cloned().collect();
     let found = match others.is_empty() {
         true => Vec::new(),
-        false => whole(directory.resolve(&others).await?, others.len())?,
+        false => check_all_found(directory.resolve(&others).await?, others.len())?,
     };
     if others.len() == ids.len() {
         return Ok(found);
@@ -144,10 +144,10 @@ pub(super) async fn find<D: DirectorySource>(
     directory: &D,
     names: &[String],
 ) -> Result<Vec<ResolvedId>, DirectoryError> {
-    whole(directory.find(names).await?, names.len())
+    check_all_found(directory.find(names).await?, names.len())
 }
 
-fn whole(found: Vec<ResolvedId>, asked: usize) -> Result<Vec<ResolvedId>, DirectoryError> {
+fn check_all_found(found: Vec<ResolvedId>, asked: usize) -> Result<Vec<ResolvedId>, DirectoryError> {
     match found.len() == asked {
         true => Ok(found),
         false => Err(DirectoryError::Untrusted {
@@ -164,7 +164,7 @@ pub(super) fn ids_of(person: &DirectoryUser) -> impl Iterator<Item = UserId> + '
 }
 
 /// A name of the person that people know.
-pub(super) fn known_as(person: &DirectoryUser) -> String {
+pub(super) fn display_name(person: &DirectoryUser) -> String {
     match (&person.upn, &person.name) {
         (Some(name), _) | (None, Some(name)) => name.to_string(),
         (None, None) => person.id.to_string(),

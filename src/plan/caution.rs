@@ -43,7 +43,7 @@ pub enum ExtraConfirmation {
 }
 
 /// Tenants that could lose most of their Global Administrators.
-fn of_tenants(facts: &PlanSummary) -> Option<ExtraConfirmation> {
+fn for_tenants(facts: &PlanSummary) -> Option<ExtraConfirmation> {
     let most = facts.tenants.iter().filter_map(|tenant| {
         let (among, of) = tenant.global_administrators.filter(|(among, of)| among.saturating_mul(2) > *of)?;
         Some((tenant.tenant.clone(), among, of))
@@ -58,7 +58,7 @@ impl ExtraConfirmation {
     ///
     /// # Errors
     /// When the share of the tenant's users is to be limited, and nobody knows how many the tenant has.
-    pub fn of(
+    pub fn assess(
         facts: &PlanSummary,
         users: u64,
         all_users: bool,
@@ -83,7 +83,7 @@ impl ExtraConfirmation {
             }));
         }
         if !facts.tenants.is_empty() {
-            found.extend(of_tenants(facts));
+            found.extend(for_tenants(facts));
         } else if let Some((among, of)) =
             facts.global_administrators.filter(|(among, of)| among.saturating_mul(2) > *of)
         {
@@ -127,8 +127,8 @@ impl ExtraConfirmation {
 mod tests {
     use super::*;
 
-    fn of(facts: &PlanSummary, users: u64, share: Option<&str>) -> Vec<ExtraConfirmation> {
-        ExtraConfirmation::of(facts, users, false, share.map(|share| share.parse().unwrap())).unwrap()
+    fn assess(facts: &PlanSummary, users: u64, share: Option<&str>) -> Vec<ExtraConfirmation> {
+        ExtraConfirmation::assess(facts, users, false, share.map(|share| share.parse().unwrap())).unwrap()
     }
 
     #[test]
@@ -142,25 +142,31 @@ mod tests {
     fn more_than_half_is_too_much() {
         let facts =
             |among, of| PlanSummary { global_administrators: Some((among, of)), ..PlanSummary::default() };
-        assert!(of(&facts(0, 0), 5, None).is_empty());
-        assert!(of(&facts(1, 2), 5, None).is_empty());
-        assert_eq!(of(&facts(1, 1), 5, None), [ExtraConfirmation::GlobalAdministrators { among: 1, of: 1 }]);
-        assert_eq!(of(&facts(2, 3), 5, None), [ExtraConfirmation::GlobalAdministrators { among: 2, of: 3 }]);
+        assert!(assess(&facts(0, 0), 5, None).is_empty());
+        assert!(assess(&facts(1, 2), 5, None).is_empty());
+        assert_eq!(
+            assess(&facts(1, 1), 5, None),
+            [ExtraConfirmation::GlobalAdministrators { among: 1, of: 1 }]
+        );
+        assert_eq!(
+            assess(&facts(2, 3), 5, None),
+            [ExtraConfirmation::GlobalAdministrators { among: 2, of: 3 }]
+        );
     }
 
     #[test]
     fn a_share_is_of_the_tenant_and_must_be_known() {
         let facts = PlanSummary { tenant_users: Some(100), ..PlanSummary::default() };
-        assert!(of(&facts, 10, Some("10%")).is_empty());
-        assert_eq!(of(&facts, 11, Some("10%")).len(), 1);
-        let why = ExtraConfirmation::of(&PlanSummary::default(), 1, false, Some("10%".parse().unwrap()));
+        assert!(assess(&facts, 10, Some("10%")).is_empty());
+        assert_eq!(assess(&facts, 11, Some("10%")).len(), 1);
+        let why = ExtraConfirmation::assess(&PlanSummary::default(), 1, false, Some("10%".parse().unwrap()));
         assert!(why.unwrap_err().contains("User.Read.All"));
     }
 
     #[test]
     fn nobody_is_nothing_to_be_cautious_of() {
         let facts = PlanSummary { global_administrators: Some((0, 0)), ..PlanSummary::default() };
-        assert!(ExtraConfirmation::of(&facts, 0, true, Some("1%".parse().unwrap())).unwrap().is_empty());
-        assert_eq!(ExtraConfirmation::of(&facts, 1, true, None).unwrap(), [ExtraConfirmation::AllUsers]);
+        assert!(ExtraConfirmation::assess(&facts, 0, true, Some("1%".parse().unwrap())).unwrap().is_empty());
+        assert_eq!(ExtraConfirmation::assess(&facts, 1, true, None).unwrap(), [ExtraConfirmation::AllUsers]);
     }
 }

@@ -21,7 +21,7 @@ use crate::directory::{Budget, DirectoryUser, PrivilegedUsers, ResolvedId, Selec
 use crate::event::TenantIndex;
 use crate::intake::{InputRow, RowStatus};
 use crate::journal::ShardRecord;
-use crate::together::together;
+use crate::together::buffered;
 use crate::user_id::{UserId, clean, unwrap_address};
 
 /// So many of the first users are tried to find out whether users can be read: one of them may be gone.
@@ -47,7 +47,7 @@ struct PreparedPlan<'a, D> {
 }
 
 /// Makes the plan.
-pub(super) async fn compose<D: DirectorySource>(
+pub(super) async fn build_plan<D: DirectorySource>(
     mut gathered: InputRows,
     wishes: &PlanOptions,
     tenants: &PlanTenants<'_, D>,
@@ -91,7 +91,7 @@ pub(super) async fn compose<D: DirectorySource>(
         if chunk.is_empty() {
             break;
         }
-        let places: Vec<_> = chunk.iter().map(|row| tenants.places.of(row.tenant.as_deref())).collect();
+        let places: Vec<_> = chunk.iter().map(|row| tenants.places.resolve(row.tenant.as_deref())).collect();
         let found = look_up_all(&worlds, &mut closed, wishes.resolve, &chunk, &places).await?;
         for ((row, place), found) in chunk.iter().zip(places).zip(&found) {
             drafting.row(row, place, found.as_ref())?;
@@ -103,7 +103,7 @@ pub(super) async fn compose<D: DirectorySource>(
     }
     for row in elsewhere {
         let row = row?;
-        drafting.overhear(&row, tenants.places.of(row.tenant.as_deref()).ok());
+        drafting.record_alias(&row, tenants.places.resolve(row.tenant.as_deref()).ok());
     }
     for (at, selector) in wishes.selectors.iter().enumerate() {
         let asked = TenantLookup { selector, source: files + at, part: part.as_ref() };
@@ -117,7 +117,7 @@ pub(super) async fn compose<D: DirectorySource>(
     if wishes.max_share.is_some() {
         facts.tenant_users = count_users(&worlds).await?;
     }
-    let mut notices = notices::of(&drafted, &facts, gathered.ids_are_mail && !wishes.resolve);
+    let mut notices = notices::plan_notices(&drafted, &facts, gathered.ids_are_mail && !wishes.resolve);
     notices.extend(warnings);
     Ok(Draft {
         spool,
@@ -136,13 +136,13 @@ pub(super) async fn compose<D: DirectorySource>(
 fn firsts<D>(gathered: &InputRows, tenants: &PlanTenants<'_, D>, rows: &[InputRow]) -> Vec<Vec<UserId>> {
     let mut firsts: Vec<Vec<UserId>> = vec![Vec::new(); tenants.all.len()];
     for named in gathered.named.iter().flat_map(|tenants| tenants.all()) {
-        if let Ok(place) = tenants.places.of(Some(&named.name.to_string())) {
+        if let Ok(place) = tenants.places.resolve(Some(&named.name.to_string())) {
             firsts[place as usize].extend(named.first.iter().cloned());
         }
     }
     for row in rows.iter().filter(|row| gathered.named.is_none() || row.tenant.is_none()) {
         let user = UserId::read(&row.id).ok().filter(|id| *id != UserId::Me);
-        if let (Ok(place), Some(user)) = (tenants.places.of(row.tenant.as_deref()), user) {
+        if let (Ok(place), Some(user)) = (tenants.places.resolve(row.tenant.as_deref()), user) {
             firsts[place as usize].push(user);
         }
     }
@@ -180,7 +180,7 @@ async fn prepare<'a, D: DirectorySource>(
     let quietly: ProgressFn<'_> = &|_| {};
     let tell = if several { quietly } else { tell };
     let unasked = |within| PlanContext::unasked(None, wishes.allow_empty, within);
-    let tried = together(
+    let tried = buffered(
         TENANTS_AT_ONCE,
         tenants.all.iter().enumerate().map(|(at, tenant)| {
             let within = TenantScope {
@@ -293,7 +293,7 @@ async fn look_up_all<D: DirectorySource>(
         let rows: Vec<&InputRow> = places.iter().map(|at| &rows[*at]).collect();
         async move { look_up(&worlds[*tenant as usize], by_name, &rows).await }
     });
-    let answers = together(TENANTS_AT_ONCE, asked).await;
+    let answers = buffered(TENANTS_AT_ONCE, asked).await;
     let mut found: Vec<Option<ResolvedId>> = vec![None; rows.len()];
     for ((tenant, places), answer) in of.iter().zip(answers) {
         match answer {
@@ -314,7 +314,7 @@ async fn count_users<D: DirectorySource>(worlds: &[PlanContext<'_, D>]) -> Resul
         }
     });
     let mut sum = None;
-    for counted in together(TENANTS_AT_ONCE, asked).await {
+    for counted in buffered(TENANTS_AT_ONCE, asked).await {
         let count = counted?;
         sum = sum.map_or(count, |sum: u64| Some(sum + count.unwrap_or_default()));
     }
@@ -459,7 +459,9 @@ async fn inform<D: DirectorySource>(world: &PlanContext<'_, D>, ids: &[UserId]) 
 
 /// Whether a text can be what somebody is called.
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().count() <= LONGEST_NAME && !text.chars().any(crate::harmless::is_acting)
+    !text.is_empty()
+        && text.chars().count() <= LONGEST_NAME
+        && !text.chars().any(crate::harmless::needs_escape)
 }
 
 /// Reads the files of all lists, before anybody signs in: a file that can't be read is known first. A pipe can be read once
@@ -504,11 +506,11 @@ async fn select<D: DirectorySource>(
     // A page may give somebody again: that is Graph's paging, and nobody named them twice.
     let mut known = HashSet::new();
     while let Some(page) = pages.next_page().await? {
-        for person in &whole(page, wishes.only, world).await? {
+        for person in &complete_attributes(page, wishes.only, world).await? {
             if !known.insert(person.id) {
                 continue;
             }
-            match asked.part.is_none_or(|part| part.holds(&UserId::Object(person.id))) {
+            match asked.part.is_none_or(|part| part.contains(&UserId::Object(person.id))) {
                 true => drafting.person(person, SelectionState::new(asked.source, known.len() as u64))?,
                 false => drafting.overhear_person(person),
             }
@@ -531,7 +533,7 @@ async fn select<D: DirectorySource>(
 
 /// Looks up those of whom a list tells too little: one of roles or of risk has no kinds of accounts.
 /// Where the plan does not ask for kinds, that only informs.
-async fn whole<D: DirectorySource>(
+async fn complete_attributes<D: DirectorySource>(
     mut page: Vec<DirectoryUser>,
     only: AccountFilter,
     world: &PlanContext<'_, D>,

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::ask::{ids_of, known_as};
+use super::ask::{display_name, ids_of};
 use super::guard::{Guard, GuardedId, SPARED};
 use super::order::{FirstTargets, HeadTail, TargetRank};
 use super::seen::DedupIndex;
@@ -167,7 +167,7 @@ impl PlanBuilder {
         let left_out = match &row.verdict {
             RowStatus::Excluded(why) => {
                 if let Ok(tenant) = tenant {
-                    self.learn(row, tenant);
+                    self.add_alias(row, tenant);
                 }
                 Some(LeftOutReason::new(Outcome::Excluded, why.clone()))
             }
@@ -177,28 +177,28 @@ impl PlanBuilder {
                 Err(why) => Some(LeftOutReason::new(Outcome::Invalid, why)),
             },
         };
-        self.keep(planned, left_out)
+        self.push(planned, left_out)
     }
 
     /// Takes in what a row of another shard calls its user: whoever is listed is so under that id here, too.
-    pub(super) fn overhear(&mut self, row: &InputRow, tenant: Option<TenantIndex>) {
+    pub(super) fn record_alias(&mut self, row: &InputRow, tenant: Option<TenantIndex>) {
         self.drafted.elsewhere += 1;
         if let (false, Some(tenant)) = (matches!(row.verdict, RowStatus::Unreadable(_)), tenant) {
-            self.learn(row, tenant);
+            self.add_alias(row, tenant);
         }
     }
 
     /// The same of a user of another shard.
     pub(super) fn overhear_person(&mut self, person: &DirectoryUser) {
         self.drafted.elsewhere += 1;
-        self.rules[0].guard.learn(&ids_of(person).collect::<Vec<UserId>>());
+        self.rules[0].guard.add_aliases(&ids_of(person).collect::<Vec<UserId>>());
     }
 
-    fn learn(&mut self, row: &InputRow, tenant: TenantIndex) {
+    fn add_alias(&mut self, row: &InputRow, tenant: TenantIndex) {
         if let Ok(user) = UserId::read(&row.id) {
             let others = row.also.iter().chain(&row.perhaps).filter_map(|text| UserId::read(text).ok());
             let guard = &mut self.rules[tenant as usize].guard;
-            guard.learn(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
+            guard.add_aliases(&std::iter::once(user).chain(others).collect::<Vec<UserId>>());
         }
     }
 
@@ -226,14 +226,14 @@ impl PlanBuilder {
         };
         self.drafted.selected += 1;
         let left_out = self.sort(&candidate, &mut planned, place)?;
-        self.keep(planned, left_out)
+        self.push(planned, left_out)
     }
 
     /// Looks back once all rows are in, and gives the facts.
     pub(super) fn finish(mut self) -> Result<BuiltPlan, PlanError> {
         let (seen, targets) = (&self.seen, &self.drafted.targets);
         for (tenant, rules) in (0..).zip(&self.rules) {
-            rules.guard.look_back(|id| seen.names_target(tenant, id, targets))?;
+            rules.guard.detect_contradictions(|id| seen.names_target(tenant, id, targets))?;
         }
         (self.facts.first, self.facts.last) = self.ends.names();
         for list in self.rules.iter().flat_map(|rules| rules.guard.lists()) {
@@ -242,7 +242,7 @@ impl PlanBuilder {
         Ok(BuiltPlan { spool: self.spool, drafted: self.drafted, facts: self.facts, each: self.each })
     }
 
-    fn keep(&mut self, mut planned: PlanRow, left_out: Option<LeftOutReason>) -> Result<(), PlanError> {
+    fn push(&mut self, mut planned: PlanRow, left_out: Option<LeftOutReason>) -> Result<(), PlanError> {
         self.drafted.rows += 1;
         if let Some(left_out) = left_out {
             *self.drafted.left_out.entry(left_out.outcome).or_default() += 1;
@@ -264,9 +264,9 @@ impl PlanBuilder {
         let rules = &mut self.rules[*tenant as usize];
         planned.user_id = user.to_string();
         if let Some(person) = somebody.person {
-            planned.know(person, rules.roles_of(person));
+            planned.set_directory_attributes(person, rules.roles_of(person));
         }
-        if let Some(left_out) = rules.guard.check(somebody.named())? {
+        if let Some(left_out) = rules.guard.check(somebody.guarded_id())? {
             self.note_protected(somebody, &left_out);
             return Ok(Some(left_out));
         }
@@ -298,7 +298,7 @@ impl PlanBuilder {
         planned.index = Some(index);
         planned.note = self.note(somebody, planned);
         self.count(somebody, planned.external);
-        self.ends.take(rank, index, || somebody.known_as());
+        self.ends.push(rank, index, || somebody.known_as());
         self.seen.insert(somebody.tenant, &somebody.user, index, &self.drafted.targets);
         self.drafted.targets.push(Target {
             user: somebody.user.clone(),
@@ -408,12 +408,12 @@ pub(super) struct BuiltPlan {
 }
 
 impl RowCandidate<'_> {
-    fn named(&self) -> GuardedId<'_> {
+    fn guarded_id(&self) -> GuardedId<'_> {
         GuardedId { ids: &self.ids, perhaps: &self.perhaps, says_me: self.says_me }
     }
 
     fn known_as(&self) -> String {
-        self.person.map_or_else(|| self.user.to_string(), known_as)
+        self.person.map_or_else(|| self.user.to_string(), display_name)
     }
 
     /// Whether the user's home is another tenant: the directory knows best, then the row.
@@ -490,7 +490,7 @@ impl AccountFilter {
             return Ok(None);
         }
         let unknown = |what: &str| DirectoryError::Forbidden {
-            what: format!("whether {} is {what}", known_as(person)),
+            what: format!("whether {} is {what}", display_name(person)),
             need: Permission::Users,
             said: "it gives the user without that".to_owned(),
         };

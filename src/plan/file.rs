@@ -12,7 +12,7 @@ use crate::digest::{HashingWriter, sha256_to_end};
 use crate::directory::{DirectoryError, DirectoryUser};
 use crate::event::TargetNo;
 use crate::files::{Dir, TemporaryFile};
-use crate::harmless::{disarmed, rearmed, shown};
+use crate::harmless::{neutralize_formula, restore_formula, sanitize_line};
 use crate::intake::{InputRow, IntakeError};
 use crate::journal::PLAN_CSV;
 use crate::outcome::Outcome;
@@ -175,16 +175,16 @@ impl PlanRow {
     }
 
     /// Takes in what the directory says.
-    pub(super) fn know(&mut self, person: &DirectoryUser, roles: Option<&[String]>) {
+    pub(super) fn set_directory_attributes(&mut self, person: &DirectoryUser, roles: Option<&[String]>) {
         // Nothing in the plan's file acts on a terminal that shows it.
-        let told = |text: &Option<Box<str>>| shown(text.as_deref().unwrap_or_default()).into_owned();
+        let told = |text: &Option<Box<str>>| sanitize_line(text.as_deref().unwrap_or_default()).into_owned();
         (self.user_principal_name, self.display_name) = (told(&person.upn), told(&person.name));
         (self.guest, self.enabled, self.synced) = (person.guest, person.enabled, person.synced);
         self.roles = roles.unwrap_or_default().join("; ");
     }
 
     /// What people know the user by: the name that the directory has, or the id.
-    pub fn known_as(&self) -> &str {
+    pub fn display_name(&self) -> &str {
         let names = [&self.user_principal_name, &self.display_name].into_iter().find(|name| !name.is_empty());
         names.unwrap_or(&self.user_id)
     }
@@ -213,12 +213,12 @@ impl PlanRow {
             flag(self.external),
             &self.priority,
             &self.tenant,
-            &disarmed(&self.user_principal_name),
-            &disarmed(&self.display_name),
+            &neutralize_formula(&self.user_principal_name),
+            &neutralize_formula(&self.display_name),
             self.user_type(),
             flag(self.enabled),
             flag(self.synced),
-            &disarmed(&self.roles),
+            &neutralize_formula(&self.roles),
         ];
         for cell in cells {
             out.write_field(cell)?;
@@ -226,12 +226,12 @@ impl PlanRow {
         out.write_record(&self.cells)
     }
 
-    /// `known` is how many columns stand before the input's own.
+    /// `named_columns` is how many columns stand before the input's own.
     fn parse(record: &csv::StringRecord, known: usize) -> Option<PlanRow> {
         let text = |at: usize| record.get(at).map(str::to_owned);
         let shift = usize::from(known == COLUMNS.len());
         let fact = |at: usize| if at + shift < known { record.get(at + shift) } else { Some("") };
-        let name = |at: usize| fact(at).map(|text| rearmed(text).into_owned());
+        let name = |at: usize| fact(at).map(|text| restore_formula(text).into_owned());
         let (left_out, note) = match record.get(4)? {
             "" => (None, text(5)?),
             word => (Some(LeftOutReason { outcome: word.parse().ok()?, detail: text(5)? }), String::new()),

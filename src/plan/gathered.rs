@@ -23,7 +23,7 @@ pub(super) struct InputPart {
 
 impl InputPart {
     /// Whether a user whom a selection found is in it.
-    pub(super) fn holds(&self, id: &UserId) -> bool {
+    pub(super) fn contains(&self, id: &UserId) -> bool {
         self.tenants.is_in(self.shard, None, &id.to_string())
     }
 }
@@ -101,7 +101,7 @@ impl InputRows {
             gathered.keep(&row).map_err(failed)?;
         }
         gathered.notices = intake.notices();
-        gathered.notices.extend(gathered.named.as_ref().and_then(senseless));
+        gathered.notices.extend(gathered.named.as_ref().and_then(invalid_tenant_warning));
         gathered.inputs = intake.finish()?;
         Ok(gathered)
     }
@@ -202,8 +202,8 @@ fn read_back(
 }
 
 /// What to say of cells in the column of tenants that name none.
-fn senseless(tenants: &TenantCounts) -> Option<String> {
-    let first = crate::harmless::excerpt(tenants.first_senseless.as_deref()?, 60);
+fn invalid_tenant_warning(tenants: &TenantCounts) -> Option<String> {
+    let first = crate::harmless::sanitize_truncated(tenants.first_senseless.as_deref()?, 60);
     Some(format!(
         "warning: {} of the column of tenants neither a tenant's id nor a domain, as {first}: such rows are invalid and \
          are not sent. If that column does not name tenants: --tenant-column none",

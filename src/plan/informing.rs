@@ -16,7 +16,7 @@ pub(super) struct InfoLookups<D>(D);
 
 impl<D: DirectorySource> InfoLookups<D> {
     pub(super) fn new(directory: &D, budget: &Budget) -> InfoLookups<D> {
-        InfoLookups(directory.within(budget))
+        InfoLookups(directory.with_budget(budget))
     }
 
     /// Whether users can be read, tried with people who ought to exist.

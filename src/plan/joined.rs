@@ -57,7 +57,9 @@ fn resolution(each: &[PlanSummary], open: &[usize]) -> ListResolution {
         [(kind, _)] => (*kind).clone(),
         several => {
             let lacking = several.iter().find_map(|(kind, count)| match kind {
-                ListResolution::Impossible(why) => Some(format!("{}: {why}", some(*count, open.len()))),
+                ListResolution::Impossible(why) => {
+                    Some(format!("{}: {why}", in_n_of_m_tenants(*count, open.len())))
+                }
                 _ => None,
             });
             lacking.map_or(ListResolution::NotAsked, ListResolution::Impossible)
@@ -77,11 +79,11 @@ fn unchecked(each: &[PlanSummary], open: &[usize]) -> Vec<String> {
     }
     let sentence = |what: &str| match counts[what] {
         all if all == open.len() => what.to_owned(),
-        count => format!("{what} {}", some(count, open.len())),
+        count => format!("{what} {}", in_n_of_m_tenants(count, open.len())),
     };
     order.into_iter().map(sentence).collect()
 }
 
-fn some(count: usize, of: usize) -> String {
+fn in_n_of_m_tenants(count: usize, of: usize) -> String {
     format!("in {} of {} tenants", wording::count(count as u64), wording::count(of as u64))
 }

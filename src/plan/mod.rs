@@ -10,7 +10,7 @@
 //!                                     plan.csv, in sending order
 //! ```
 //!
-//! [`Draft::compose`] keeps of each target only its id, its place and its rank; the rows themselves, with all their
+//! [`Draft::build`] keeps of each target only its id, its place and its rank; the rows themselves, with all their
 //! columns, lie in a temporary file. [`Draft::freeze`] writes `plan.csv` from it, with the order settled. Nothing is
 //! sent before that file stands.
 
@@ -105,7 +105,7 @@ impl Draft {
     /// # Errors
     /// When a list of people can't be read and resolved in full, when a selection can't be read or names nobody, or when
     /// nobody can tell whether a row is somebody protected.
-    pub async fn compose(
+    pub async fn build(
         gathered: InputRows,
         wishes: &PlanOptions,
         signed: &Operator,
@@ -125,7 +125,7 @@ impl Draft {
         tenants: &PlanTenants<'_, Directory>,
         tell: &dyn Fn(&ReadProgress<'_>),
     ) -> Result<Draft, PlanError> {
-        compose::compose(gathered, wishes, tenants, tell).await
+        compose::build_plan(gathered, wishes, tenants, tell).await
     }
 
     /// The column that names the tenants, if one does.
@@ -217,7 +217,7 @@ impl Draft {
     /// [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all that stands before the first request.
     pub fn freeze(self, folder: &Dir) -> Result<FrozenPlan, PlanError> {
         let mut record = self.record();
-        let order = SendingOrder::of(&self.drafted.ranks);
+        let order = SendingOrder::from_ranks(&self.drafted.ranks);
         let path = folder.file(PLAN_CSV);
         let out = folder.create_file(PLAN_CSV).map_err(|source| PlanError::write(&path, source))?;
         record.sha256 = file::write_plan(self.spool, &self.columns, &order.place_of, out, &path)?;
@@ -231,7 +231,7 @@ impl Draft {
         self,
         mut visit: impl FnMut(&PlanRow) -> std::io::Result<()>,
     ) -> Result<(), PlanError> {
-        let order = SendingOrder::of(&self.drafted.ranks);
+        let order = SendingOrder::from_ranks(&self.drafted.ranks);
         file::for_each_row(self.spool, &order.place_of, &mut visit)
     }
 }

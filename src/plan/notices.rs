@@ -6,11 +6,11 @@ use super::drafting::DraftedRows;
 use super::world::lacking;
 use crate::console::wording;
 use crate::directory::Permission;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::journal::ShardRecord;
 
 /// What to say. `mail` is set where the input names its users by mail addresses, and those are not looked for.
-pub(super) fn of(drafted: &DraftedRows, facts: &PlanSummary, mail: bool) -> Vec<String> {
+pub(super) fn plan_notices(drafted: &DraftedRows, facts: &PlanSummary, mail: bool) -> Vec<String> {
     let mut notices = Vec::new();
     if let Some(sharded) = &facts.sharded {
         notices.push(part(sharded, drafted));
@@ -62,7 +62,7 @@ pub(super) fn lacks_permission(why: &str) -> bool {
 
 fn missing(drafted: &DraftedRows, facts: &PlanSummary, mail: bool) -> String {
     let absent = facts.missing + facts.deleted;
-    let names: Vec<String> = drafted.missing.iter().map(|name| excerpt(name, 80)).collect();
+    let names: Vec<String> = drafted.missing.iter().map(|name| sanitize_truncated(name, 80)).collect();
     let more = if absent > names.len() as u64 { ", …" } else { "" };
     let verb = if absent == 1 { "does" } else { "do" };
     let deleted = match facts.deleted {

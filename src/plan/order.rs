@@ -57,7 +57,7 @@ pub(super) struct SendingOrder {
 }
 
 impl SendingOrder {
-    pub(super) fn of(ranks: &[TargetRank]) -> SendingOrder {
+    pub(super) fn from_ranks(ranks: &[TargetRank]) -> SendingOrder {
         let mut sequence: Vec<u32> = (0..ranks.len() as u32).collect();
         sequence.sort_by_key(|index| ranks[*index as usize]);
         let mut place_of = vec![0; sequence.len()];
@@ -76,7 +76,7 @@ pub(super) struct HeadTail {
 }
 
 impl HeadTail {
-    pub(super) fn take(&mut self, rank: TargetRank, index: u32, name: impl FnOnce() -> String) {
+    pub(super) fn push(&mut self, rank: TargetRank, index: u32, name: impl FnOnce() -> String) {
         let key = (rank, index);
         let early =
             self.first.len() < SHOWN || self.first.last_key_value().is_some_and(|(last, _)| key < *last);
@@ -123,7 +123,7 @@ mod tests {
             TargetRank::new(Some(1), true, 1),
             TargetRank::new(None, true, i64::MAX),
         ];
-        assert_eq!(SendingOrder::of(&ranks).sequence, [4, 5, 3, 1, 0, 6, 2]);
+        assert_eq!(SendingOrder::from_ranks(&ranks).sequence, [4, 5, 3, 1, 0, 6, 2]);
     }
 
     #[test]
@@ -132,7 +132,7 @@ mod tests {
             let mut ends = HeadTail::default();
             for index in 0..count {
                 let priority = i64::from(count - index);
-                ends.take(TargetRank::new(None, true, priority), index, || priority.to_string());
+                ends.push(TargetRank::new(None, true, priority), index, || priority.to_string());
             }
             ends.names()
         };

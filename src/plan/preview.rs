@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::file::COLUMNS;
 use super::{Draft, LeftOutReason, ListResolution, PlanError, PlanRow, distinct};
 use crate::console::wording;
-use crate::harmless::{self, csv_cell, excerpt, shown};
+use crate::harmless::{self, escape_csv_formula, sanitize_line, sanitize_truncated};
 
 /// Rows that the text shows.
 const SHOWN: usize = 20;
@@ -38,7 +38,8 @@ impl Draft {
     pub fn print_csv(self, out: &mut dyn Write) -> Result<(), PlanError> {
         let mut out = csv::Writer::from_writer(out);
         let own = distinct(self.columns(), &COLUMNS);
-        let header: Vec<String> = super::file::header(&own).map(|name| csv_cell(name).into_owned()).collect();
+        let header: Vec<String> =
+            super::file::header(&own).map(|name| escape_csv_formula(name).into_owned()).collect();
         out.write_record(header).map_err(|error| failed(error.into()))?;
         self.for_each_row(|row| Ok(harmless_row(row).write(&mut out)?))?;
         out.flush().map_err(failed)
@@ -105,7 +106,7 @@ impl Draft {
                 writeln!(text, "{} of them external: their home tenant holds the sessions.", record.external);
         }
         for row in &first {
-            let user = excerpt(&row.user_id, 70);
+            let user = sanitize_truncated(&row.user_id, 70);
             let external = if row.external == Some(true) { "  (external)" } else { "" };
             let name = match (&*row.user_principal_name, &*row.display_name) {
                 ("", "") => String::new(),
@@ -113,7 +114,7 @@ impl Draft {
             };
             let tenant = match &*row.tenant {
                 "" => String::new(),
-                tenant => format!("  [{}]", excerpt(tenant, 70)),
+                tenant => format!("  [{}]", sanitize_truncated(tenant, 70)),
             };
             let _ =
                 writeln!(text, "  {:>6}  {user}{name}{external}{tenant}", row.order().unwrap_or_default());
@@ -127,13 +128,13 @@ impl Draft {
         }
         for row in &left_out {
             let Some(why) = &row.left_out else { continue };
-            let (input, line) = (excerpt(&row.input, 50), shown(&row.line));
-            let _ = writeln!(text, "  line {line}  {}  {input}  {}", why.outcome, shown(&why.detail));
+            let (input, line) = (sanitize_truncated(&row.input, 50), sanitize_line(&row.line));
+            let _ = writeln!(text, "  line {line}  {}  {input}  {}", why.outcome, sanitize_line(&why.detail));
         }
         more(&mut text, left_out.len(), out);
         let _ = writeln!(text, "\nNothing was sent (--dry-run). The whole plan: -o csv or -o jsonl.");
         if let Some(unchecked) = unchecked {
-            let _ = writeln!(text, "{}", shown(&unchecked));
+            let _ = writeln!(text, "{}", sanitize_line(&unchecked));
         }
         if looked_up == ListResolution::NotAsked && tenants < 2 {
             let _ = writeln!(
@@ -150,7 +151,7 @@ fn failed(source: io::Error) -> PlanError {
 }
 
 fn harmless_row(row: &PlanRow) -> PlanRow {
-    let safe = |text: &String| csv_cell(text).into_owned();
+    let safe = |text: &String| escape_csv_formula(text).into_owned();
     let left_out = row.left_out.as_ref();
     PlanRow {
         index: row.index,
@@ -181,7 +182,7 @@ fn rows(count: u64) -> String {
 }
 
 fn more(text: &mut String, shown: usize, all: u64) {
-    if all > shown as u64 {
+    if all > sanitize_line as u64 {
         let _ = writeln!(text, "          … and {} more", wording::count(all - shown as u64));
     }
 }

@@ -189,18 +189,18 @@ impl PlanRecount {
             }
         }
         if let Some(reasons) = note.strip_prefix(UNPROTECTED) {
-            self.unprotected.push((row.known_as().to_owned(), reasons.to_owned()));
+            self.unprotected.push((row.display_name().to_owned(), reasons.to_owned()));
         }
         let shown = SHOWN as u32;
         if order <= shown || order > self.targets.saturating_sub(shown) {
-            self.ends.insert(order, row.known_as().to_owned());
+            self.ends.insert(order, row.display_name().to_owned());
         }
         Ok(())
     }
 
     fn protect(&mut self, row: &PlanRow, why: &str) {
         if self.protected.len() < PROTECTED_SHOWN && self.protected_users.insert(row.user_id.clone()) {
-            self.protected.push((row.known_as().to_owned(), why.to_owned()));
+            self.protected.push((row.display_name().to_owned(), why.to_owned()));
         }
     }
 

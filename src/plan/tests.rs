@@ -114,7 +114,7 @@ impl UserPages for FakePages {
 impl DirectorySource for FakeTenant {
     type UserSource = FakePages;
 
-    fn within(&self, _: &Budget) -> FakeTenant {
+    fn with_budget(&self, _: &Budget) -> FakeTenant {
         self.clone()
     }
 
@@ -200,7 +200,7 @@ fn compose(
 ) -> Result<Draft, PlanError> {
     let dir = tempfile::tempdir().unwrap();
     let tenants = PlanTenants::one(signed.clone(), Some(tenant), []);
-    let composed = compose::compose(gathered(dir.path(), lines), wishes, &tenants, &|_| {});
+    let composed = compose::build_plan(gathered(dir.path(), lines), wishes, &tenants, &|_| {});
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(composed)
 }
 

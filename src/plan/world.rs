@@ -58,12 +58,12 @@ impl UnresolvedEntries {
 impl TenantScope<'_> {
     /// Whether an entry of a list holds here, by its cell in the list's column of tenants. In a run of one tenant, every
     /// entry does.
-    pub(super) fn holds(&self, cell: Option<&str>) -> bool {
-        self.misses.is_none() || self.places.is_none_or(|places| places.holds(cell, self.tenant))
+    pub(super) fn applies_here(&self, cell: Option<&str>) -> bool {
+        self.misses.is_none() || self.places.is_none_or(|places| places.applies_in(cell, self.tenant))
     }
 
     /// Somebody knows the entry.
-    pub(super) fn found(&self, list: &'static str, entry: &str) {
+    pub(super) fn mark_found(&self, list: &'static str, entry: &str) {
         if let Some(misses) = self.misses {
             misses.borrow_mut().0.insert((list, entry.to_owned()), None);
         }

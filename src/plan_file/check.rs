@@ -122,6 +122,6 @@ impl PlanFileHead {
 }
 
 fn elsewhere(planned: String, given: String, hint: &str) -> PlanFileError {
-    let shown = |text: String| crate::harmless::excerpt(&text, 200);
+    let shown = |text: String| crate::harmless::sanitize_truncated(&text, 200);
     PlanFileError::Elsewhere { planned: shown(planned), given: shown(given), hint: hint.to_owned() }
 }

@@ -161,7 +161,7 @@ impl PlanFileError {
     }
 
     pub(super) fn no_plan(path: &Path, reason: impl Into<String>) -> PlanFileError {
-        let reason = crate::harmless::excerpt(&reason.into(), 200);
+        let reason = crate::harmless::sanitize_truncated(&reason.into(), 200);
         PlanFileError::NoPlan { path: path.to_owned(), reason }
     }
 }

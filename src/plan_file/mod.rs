@@ -109,7 +109,7 @@ impl PlanFileTenant {
     /// The tenant for people: its name and its id, as far as they are known.
     ///
     /// What was given is said of a tenant that was found to be that one, and never in place of it.
-    pub fn shown(&self) -> String {
+    pub fn describe(&self) -> String {
         if let (None, None, Some(given)) = (&self.name, &self.id, &self.given) {
             return format!("not known: the token does not say whether it is {given}");
         }
@@ -169,7 +169,7 @@ mod tests {
     fn a_tenant_is_named_once() {
         let tenant = |name: Option<&str>, given: Option<&str>, id: Option<&str>| {
             let owned = |text: Option<&str>| text.map(str::to_owned);
-            PlanFileTenant { name: owned(name), given: owned(given), id: owned(id) }.shown()
+            PlanFileTenant { name: owned(name), given: owned(given), id: owned(id) }.describe()
         };
         assert_eq!(tenant(None, None, None), "not known: the token does not say");
         assert_eq!(tenant(None, Some("ab"), None), "not known: the token does not say whether it is ab");

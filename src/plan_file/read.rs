@@ -69,7 +69,7 @@ impl PlanFile {
             }
             _ => PlanFileError::no_plan(path, format!("line {}: this is not JSON", error.line())),
         })?;
-        parts.judge(path, hashing.finish())
+        parts.check(path, hashing.finish())
     }
 
     /// What the plan says of itself, for a [`crate::plan::Draft`] of it.
@@ -108,7 +108,7 @@ struct PlanDocumentParts {
 }
 
 impl PlanDocumentParts {
-    fn judge(mut self, path: &Path, raw: RawDigest) -> Result<PlanFile, PlanFileError> {
+    fn check(mut self, path: &Path, raw: RawDigest) -> Result<PlanFile, PlanFileError> {
         let no_plan = |reason: &str| PlanFileError::no_plan(path, reason);
         if self.members.get("kind").and_then(Value::as_str) != Some(KIND) {
             return Err(no_plan(&format!("it does not say \"kind\": \"{KIND}\"")));

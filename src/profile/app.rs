@@ -8,7 +8,7 @@ use super::Profile;
 use super::file::{ConfigReader, by_place};
 use super::value::kind;
 use super::within::Section;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::identity::AdditionalApp;
 
 impl<'a> ConfigReader<'a> {
@@ -40,7 +40,7 @@ impl<'a> ConfigReader<'a> {
     fn app(&mut self, name: &str, at: usize, table: &DeTable<'a>) -> AdditionalApp {
         // What an app may have, a profile has, too: the same keys read it.
         let mut read = Profile::default();
-        let (mut seen, place, before) = (Vec::new(), format!(" in {name}"), self.found());
+        let (mut seen, place, before) = (Vec::new(), format!(" in {name}"), self.problem_count());
         for entry in by_place(table) {
             self.key(entry, &mut read, &mut seen, &Section::App(&place));
         }
@@ -51,8 +51,8 @@ impl<'a> ConfigReader<'a> {
             sources: read.sources,
         };
         // Where a key is wrong, what is missing for it is no news.
-        if let Some(problem) = app.problem().filter(|_| self.found() == before) {
-            self.wrong(at, format!("{name}: {}", excerpt(&problem, 300)));
+        if let Some(problem) = app.problem().filter(|_| self.problem_count() == before) {
+            self.wrong(at, format!("{name}: {}", sanitize_truncated(&problem, 300)));
         }
         app
     }

@@ -57,12 +57,12 @@ fn sign_in_files(sources: &CredentialSources) -> Vec<String> {
     // A cluster gives everybody in the container its token; whom it lets read it is not ours to mend.
     let files = [("federated_token_file", &sources.federated_token_file)];
     let mut found: Vec<String> =
-        given(&secret_files).filter_map(|(key, path)| secret_file(key, path)).collect();
-    found.extend(given(&files).filter_map(|(key, path)| file(key, path).err()));
+        list_given(&secret_files).filter_map(|(key, path)| secret_file(key, path)).collect();
+    found.extend(list_given(&files).filter_map(|(key, path)| file(key, path).err()));
     found
 }
 
-fn given<'a>(
+fn list_given<'a>(
     files: &'a [(&'static str, &'a Option<PathBuf>)],
 ) -> impl Iterator<Item = (&'static str, &'a Path)> {
     let given = files.iter().filter_map(|(key, path)| Some((*key, path.as_deref()?)));

@@ -11,7 +11,7 @@ use super::value::{ConfigField, kind};
 use super::within::Section;
 use super::{ConfigLocation, NONE, Profile, ProfileError, ProfileProblem, keys, secrets};
 use crate::files::{self, FileError, PipePolicy};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 
 /// No config file is longer than this, in bytes.
 const LONGEST: u64 = 1 << 20;
@@ -89,7 +89,7 @@ impl ConfigFile {
     /// The profile of this name.
     pub fn profile(&self, name: &str) -> Result<&Profile, ProfileError> {
         self.profiles.iter().find(|profile| profile.name == name).ok_or_else(|| ProfileError::NoSuch {
-            name: excerpt(name, 60),
+            name: sanitize_truncated(name, 60),
             path: self.path.clone(),
             hint: hint(name, &self.names()),
         })
@@ -152,7 +152,7 @@ impl<'a> ConfigReader<'a> {
                 (unknown, _) => self.unknown_above(at, unknown, value),
             }
         }
-        self.take_likes(&mut profiles);
+        self.resolve_inherited(&mut profiles);
         (self.default(default, &profiles), profiles)
     }
 
@@ -162,7 +162,7 @@ impl<'a> ConfigReader<'a> {
         // Where a profile is wrong, that is told already.
         if self.problems.is_empty() && !profiles.iter().any(|profile| profile.name == name) {
             let names: Vec<&str> = profiles.iter().map(|profile| profile.name.as_str()).collect();
-            let shown = excerpt(&name, 60);
+            let shown = sanitize_truncated(&name, 60);
             self.wrong(at, format!("default_profile: there is no profile {shown}{}", hint(&name, &names)));
         }
         Some(name)
@@ -175,14 +175,14 @@ impl<'a> ConfigReader<'a> {
             match value.get_ref() {
                 _ if !is_name(name) => {
                     let what = "is no name for a profile: use letters, digits, '-', '_' and '.'";
-                    self.wrong(at, format!("{} {what}", shown(name)));
+                    self.wrong(at, format!("{} {what}", display_key(name)));
                 }
                 _ if name == NONE => {
                     self.wrong(at, format!("a profile can't be called {NONE}: that word means no profile"));
                 }
                 DeValue::Table(table) => profiles.push(self.profile(name, table)),
                 other => {
-                    let name = shown(name);
+                    let name = display_key(name);
                     self.wrong(
                         at,
                         format!("profile.{name} is {}; a profile begins with [profile.{name}]", kind(other)),
@@ -223,7 +223,7 @@ impl<'a> ConfigReader<'a> {
         }
         let Some(found) = found else {
             let advice = within.advice(&keys::plain(key.get_ref()));
-            self.wrong(at, format!("there is no key {}{place}: {advice}", shown(key.get_ref())));
+            self.wrong(at, format!("there is no key {}{place}: {advice}", display_key(key.get_ref())));
             return;
         };
         let name = found.name;
@@ -232,7 +232,7 @@ impl<'a> ConfigReader<'a> {
         }
         seen.push(name);
         if let Err(why) = (found.take)(profile, &ConfigField { value, folder: self.folder }) {
-            let why = excerpt(&why, 300);
+            let why = sanitize_truncated(&why, 300);
             self.wrong(
                 value.span().start,
                 format!("{name}{place}: {why}; write for instance {name} = {}", found.example),
@@ -253,14 +253,14 @@ impl<'a> ConfigReader<'a> {
             _ => match nearest(key, ["default_profile", "profile"]) {
                 Some(meant) => format!("did you mean {meant}?"),
                 None if value.get_ref().is_table() => {
-                    format!("a profile begins with [profile.{}]", shown(key))
+                    format!("a profile begins with [profile.{}]", display_key(key))
                 }
                 None => "only default_profile stands there".to_owned(),
             },
         };
         // A file without a profile may be any file: of that, only what may be a profile's header is shown.
         let named = match self.is_config || value.get_ref().is_table() {
-            true => format!("no key {}", shown(key)),
+            true => format!("no key {}", display_key(key)),
             false => "no such key".to_owned(),
         };
         self.wrong(at, format!("there is {named}{place}: {advice}"));
@@ -277,13 +277,13 @@ impl<'a> ConfigReader<'a> {
         let line_of = value.span().start;
         let place = within.place();
         if let Some(instead) = secrets::by_key(&keys::plain(key)).filter(|_| !known) {
-            let (key, instead) = (shown(key), within.instead(instead));
+            let (key, instead) = (display_key(key), within.instead(instead));
             self.wrong(line_of, format!("{key}{place}: no secret may stand in a config file; {instead}"));
             return true;
         }
         let in_key = secrets::by_value(key).map(|(what, instead)| (line_of, what, instead));
         let Some((at, looks_like, instead)) = in_key.or_else(|| secret_in(value)) else { return false };
-        let (key, instead) = (shown(key), within.instead(instead));
+        let (key, instead) = (display_key(key), within.instead(instead));
         self.wrong(
             at,
             format!("{key}{place} looks like {looks_like}: no secret may stand in a config file; {instead}"),
@@ -292,7 +292,7 @@ impl<'a> ConfigReader<'a> {
     }
 
     /// How much is wrong so far.
-    pub(super) fn found(&self) -> usize {
+    pub(super) fn problem_count(&self) -> usize {
         self.problems.len()
     }
 
@@ -329,8 +329,8 @@ fn secret_in(value: &Spanned<DeValue<'_>>) -> Option<(usize, &'static str, &'sta
 }
 
 /// A key for a message; one that looks like a secret itself is not shown.
-pub(super) fn shown(key: &str) -> String {
-    if secrets::by_value(key).is_some() { "(hidden)".to_owned() } else { excerpt(key, 60) }
+pub(super) fn display_key(key: &str) -> String {
+    if secrets::by_value(key).is_some() { "(hidden)".to_owned() } else { sanitize_truncated(key, 60) }
 }
 
 fn is_name(name: &str) -> bool {

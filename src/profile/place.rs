@@ -18,10 +18,10 @@ pub struct ConfigLocation {
 impl ConfigLocation {
     /// As `--config` says, or `ENTRA_REVOKE_CONFIG`, or the platform's place.
     pub fn find(flag: Option<&Path>) -> ConfigLocation {
-        ConfigLocation::of(flag, |name| std::env::var_os(name), std::env::home_dir())
+        ConfigLocation::new(flag, |name| std::env::var_os(name), std::env::home_dir())
     }
 
-    fn of(
+    fn new(
         flag: Option<&Path>,
         var: impl Fn(&str) -> Option<OsString>,
         home: Option<PathBuf>,
@@ -52,7 +52,7 @@ mod tests {
 
     fn place(flag: Option<&str>, vars: &[(&str, &str)], home: Option<&str>) -> ConfigLocation {
         let var = |name: &str| vars.iter().find(|(known, _)| *known == name).map(|(_, value)| value.into());
-        ConfigLocation::of(flag.map(Path::new), var, home.map(PathBuf::from))
+        ConfigLocation::new(flag.map(Path::new), var, home.map(PathBuf::from))
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::file::{ConfigReader, by_place, shown};
+use super::file::{ConfigReader, by_place, display_key};
 use super::value::kind;
 use super::within::Section;
 use super::{Profile, TenantEntry, keys};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::identity::AdditionalApp;
 
 impl<'a> ConfigReader<'a> {
@@ -37,7 +37,7 @@ impl<'a> ConfigReader<'a> {
 
     fn tenant(&mut self, place: &str, at: usize, table: &DeTable<'a>) -> Option<TenantEntry> {
         let mut read = Profile::default();
-        let (mut seen, within, before) = (Vec::new(), format!(" in {place}"), self.found());
+        let (mut seen, within, before) = (Vec::new(), format!(" in {place}"), self.problem_count());
         let mut like = None;
         for (key, value) in by_place(table) {
             match (key.get_ref().as_ref(), value.get_ref()) {
@@ -53,7 +53,7 @@ impl<'a> ConfigReader<'a> {
             }
         }
         // Where a key is wrong, what is missing beside it is no news.
-        if self.found() != before {
+        if self.problem_count() != before {
             return None;
         }
         let app = AdditionalApp {
@@ -65,7 +65,7 @@ impl<'a> ConfigReader<'a> {
         let tenant = match read.tenant.as_deref().map(str::parse) {
             Some(Ok(tenant)) => tenant,
             Some(Err(why)) => {
-                let why = format!("{place}: {} is {why}", shown(&read.tenant.unwrap_or_default()));
+                let why = format!("{place}: {} is {why}", display_key(&read.tenant.unwrap_or_default()));
                 self.wrong(at, why);
                 return None;
             }
@@ -82,13 +82,13 @@ impl<'a> ConfigReader<'a> {
             None => app.problem(),
         };
         if let Some(problem) = problem {
-            self.wrong(at, format!("{place}: {}", excerpt(&problem, 300)));
+            self.wrong(at, format!("{place}: {}", sanitize_truncated(&problem, 300)));
         }
         Some(TenantEntry { tenant, app, like })
     }
 
     /// Fills in what tenants take from other profiles, once all are read.
-    pub(super) fn take_likes(&mut self, profiles: &mut [Profile]) {
+    pub(super) fn resolve_inherited(&mut self, profiles: &mut [Profile]) {
         let ways: Vec<_> = profiles
             .iter()
             .map(|profile| (profile.name.clone(), profile.client_id.clone(), profile.sources.clone()))
@@ -97,13 +97,16 @@ impl<'a> ConfigReader<'a> {
             let Some((at, like)) = entry.like.take() else { continue };
             let place = entry.app.name.clone();
             let Some((_, client_id, sources)) = ways.iter().find(|(name, ..)| *name == like) else {
-                self.wrong(at, format!("{place}: there is no profile {}", shown(&like)));
+                self.wrong(at, format!("{place}: there is no profile {}", display_key(&like)));
                 continue;
             };
             (entry.app.client_id, entry.app.sources) = (client_id.clone(), sources.clone());
             if let Some(problem) = entry.app.problem() {
-                let problem = excerpt(&problem, 300);
-                self.wrong(at, format!("{place}: profile {} can't sign in there: {problem}", shown(&like)));
+                let problem = sanitize_truncated(&problem, 300);
+                self.wrong(
+                    at,
+                    format!("{place}: profile {} can't sign in there: {problem}", display_key(&like)),
+                );
             }
         }
     }

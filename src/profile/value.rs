@@ -43,19 +43,19 @@ impl ConfigField<'_> {
 
     /// A path; `-` is standard input.
     pub(super) fn path(&self) -> Result<PathBuf, String> {
-        self.text().map(|text| whole(self.folder, &text))
+        self.text().map(|text| resolve_path(self.folder, &text))
     }
 
     /// Paths.
     pub(super) fn paths(&self) -> Result<Vec<PathBuf>, String> {
-        Ok(self.texts()?.iter().map(|text| whole(self.folder, text)).collect())
+        Ok(self.texts()?.iter().map(|text| resolve_path(self.folder, text)).collect())
     }
 
     /// Ids, and paths of files with ids: what is no id is a path, as `--protect` has it.
     pub(super) fn ids_or_paths(&self) -> Result<Vec<String>, String> {
         let read = |text: String| match ListEntry::read(&text, false) {
             ListEntry::Id(_) | ListEntry::Of(_) => Ok(text),
-            ListEntry::File(_) => path_text(whole(self.folder, &text)),
+            ListEntry::File(_) => path_text(resolve_path(self.folder, &text)),
         };
         self.texts()?.into_iter().map(read).collect()
     }
@@ -99,7 +99,7 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
 }
 
 /// A path of the file, whole: `~/` is the home, and what is relative starts from the file's own folder.
-fn whole(folder: &Path, text: &str) -> PathBuf {
+fn resolve_path(folder: &Path, text: &str) -> PathBuf {
     let below_home = text.strip_prefix("~/").or_else(|| text.strip_prefix("~\\").filter(|_| cfg!(windows)));
     match below_home.and_then(|rest| Some(std::env::home_dir()?.join(rest))) {
         Some(path) => path,

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::summary::{grouped, plural};
 use super::totals::Totals;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::journal::{AppRecord, JournalIndex, RunRecord};
 
 /// So many lost apps are told where there are several tenants.
@@ -31,9 +31,9 @@ pub struct AppReport {
 
 /// The apps that a run was begun with, and those that joined later; runs of older versions have the operator's alone.
 pub(super) fn shares(record: &RunRecord, ledger: &JournalIndex, totals: &Totals) -> Vec<AppReport> {
-    let of_old = [AppRecord::of(&record.operator)];
+    let of_old = [AppRecord::from_operator(&record.operator)];
     let begun = if record.apps.is_empty() { &of_old[..] } else { &record.apps[..] };
-    let mut shares: Vec<AppReport> = begun.iter().map(AppReport::begun).collect();
+    let mut shares: Vec<AppReport> = begun.iter().map(AppReport::new).collect();
     let known: HashSet<&str> = begun.iter().filter_map(|app| app.app_id.as_deref()).collect();
     let later = ledger.began.iter().flat_map(|began| &began.apps).map(|id| &**id);
     let mut later: Vec<&str> = later.filter(|id| !known.contains(id)).collect();
@@ -52,7 +52,7 @@ pub(super) fn shares(record: &RunRecord, ledger: &JournalIndex, totals: &Totals)
 }
 
 /// The apps of several runs together, each once; `totals` are over the rows of all.
-pub(super) fn joined<'a>(
+pub(super) fn merge_apps<'a>(
     runs: impl Iterator<Item = (&'a RunRecord, &'a JournalIndex)>,
     totals: &Totals,
 ) -> Vec<AppReport> {
@@ -70,7 +70,7 @@ pub(super) fn joined<'a>(
 }
 
 impl AppReport {
-    fn begun(app: &AppRecord) -> AppReport {
+    fn new(app: &AppRecord) -> AppReport {
         AppReport {
             app_id: app.app_id.clone(),
             auth: app.auth.clone(),
@@ -82,7 +82,7 @@ impl AppReport {
 
     fn called(&self) -> String {
         let known = self.app_id.as_ref().or(self.name.as_ref());
-        known.map_or_else(|| "not known".to_owned(), |name| excerpt(name, 100))
+        known.map_or_else(|| "not known".to_owned(), |name| sanitize_truncated(name, 100))
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) fn losses(apps: &[AppReport]) -> impl Iterator<Item = String> {
             (Some(why), None) if app.users == 0 => ("took no part", why),
             _ => return None,
         };
-        Some(format!("App {} {what}: {}", app.called(), excerpt(why, 300)))
+        Some(format!("App {} {what}: {}", app.called(), sanitize_truncated(why, 300)))
     })
 }
 

@@ -7,7 +7,7 @@
 use std::io::{self, Write};
 
 use super::row::{COLUMNS, ReportRow, time_or_empty};
-use crate::harmless::csv_cell;
+use crate::harmless::escape_csv_formula;
 use crate::plan::distinct;
 
 /// Rows as CSV, header first.
@@ -25,7 +25,7 @@ impl<W: Write> CsvRows<W> {
             out.write_field(name)?;
         }
         for name in distinct(columns, &COLUMNS) {
-            out.write_field(csv_cell(&name).as_bytes())?;
+            out.write_field(escape_csv_formula(&name).as_bytes())?;
         }
         out.write_record(None::<&[u8]>)?;
         Ok(CsvRows { out, columns: columns.len() })
@@ -66,11 +66,11 @@ impl<W: Write> CsvRows<W> {
             row.case_id.unwrap_or_default(),
         ];
         for field in fields {
-            self.out.write_field(csv_cell(field).as_bytes())?;
+            self.out.write_field(escape_csv_formula(field).as_bytes())?;
         }
         for place in 0..self.columns {
             let cell = row.cells.get(place).map_or("", String::as_str);
-            self.out.write_field(csv_cell(cell).as_bytes())?;
+            self.out.write_field(escape_csv_formula(cell).as_bytes())?;
         }
         Ok(self.out.write_record(None::<&[u8]>)?)
     }

@@ -12,7 +12,7 @@ use super::summary::{Summary, grouped, length, plural};
 use super::tenants::{TenantSummary, worst_first};
 use super::text::share;
 use super::words::{briefly, meaning, next_step};
-use crate::harmless::{excerpt, shown};
+use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::outcome::{Outcome, OutcomeClass};
 
 /// The file's name.
@@ -93,7 +93,8 @@ pub(super) fn write(out: &mut dyn Write, summary: &Summary, sample: &ReportSampl
 impl<'a> ReportPage<'a> {
     fn new(summary: &'a Summary, sample: &'a ReportSample) -> ReportPage<'a> {
         let headline = summary.headline();
-        let case = summary.case_id.as_deref().map(|id| format!("{} · ", shown(id))).unwrap_or_default();
+        let case =
+            summary.case_id.as_deref().map(|id| format!("{} · ", sanitize_line(id))).unwrap_or_default();
         ReportPage {
             title: format!("{case}{headline}"),
             headline,
@@ -152,12 +153,12 @@ fn tone(summary: &Summary, outcome: Outcome) -> &'static str {
 
 fn warnings(summary: &Summary) -> Vec<String> {
     let altered = |finding: &String| {
-        let finding = excerpt(finding.trim_end_matches('.'), 400);
+        let finding = sanitize_truncated(finding.trim_end_matches('.'), 400);
         format!("Altered: {finding}. What this page says proves nothing by itself.")
     };
     let mut warnings: Vec<String> = summary.altered.iter().map(altered).collect();
     if let Some(stopped) = &summary.stopped {
-        let sentence = shown(&stopped.sentence);
+        let sentence = sanitize_line(&stopped.sentence);
         warnings.push(format!("The run stopped early: {}.", sentence.trim_end_matches('.')));
     } else if summary.ended_at.is_none() {
         warnings.push("The journal has no end: the process was killed, or still worked.".to_owned());
@@ -171,9 +172,13 @@ fn warnings(summary: &Summary) -> Vec<String> {
         warnings.push(format!("{lines} of the journal could not be read; what they said is not counted."));
     }
     warnings.extend(
-        summary.decided.unchecked.iter().map(|what| format!("Not checked before sending: {}.", shown(what))),
+        summary
+            .decided
+            .unchecked
+            .iter()
+            .map(|what| format!("Not checked before sending: {}.", sanitize_line(what))),
     );
-    warnings.extend(apps::losses(&summary.apps).map(|loss| shown(&loss).into_owned()));
+    warnings.extend(apps::losses(&summary.apps).map(|loss| sanitize_line(&loss).into_owned()));
     warnings
 }
 
@@ -217,7 +222,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
         ("Program", Some(format!("entra-revoke {}", summary.version))),
     ];
     let known = facts.into_iter().filter_map(|(name, value)| Some((name, value.filter(|v| !v.is_empty())?)));
-    known.map(|(name, value)| (name, shown(&value).into_owned())).collect()
+    known.map(|(name, value)| (name, sanitize_line(&value).into_owned())).collect()
 }
 
 fn outcomes(summary: &Summary) -> Vec<OutcomeRow> {
@@ -259,8 +264,8 @@ fn steps(summary: &Summary) -> Vec<(Outcome, String, &'static str)> {
 fn tenants(summary: &Summary) -> Vec<TenantRow> {
     let complete = summary.tenants.iter().filter(|tenant| tenant.not_done == 0);
     let row = |tenant: &TenantSummary| TenantRow {
-        name: excerpt(tenant.name(), 80),
-        id: excerpt(&tenant.tenant, 80),
+        name: sanitize_truncated(tenant.name(), 80),
+        id: sanitize_truncated(&tenant.tenant, 80),
         tone: if tenant.not_done > 0 { "open" } else { "done" },
         users: grouped(tenant.users),
         done: grouped(tenant.done),
@@ -280,9 +285,9 @@ fn plans(summary: &Summary) -> Vec<(String, &str)> {
 
 fn inputs(summary: &Summary) -> Vec<PageInput> {
     let input = |source: &crate::intake::InputDigest| PageInput {
-        name: shown(&source.name).into_owned(),
+        name: sanitize_line(&source.name).into_owned(),
         bytes: grouped(source.bytes),
-        sha256: shown(&source.sha256).into_owned(),
+        sha256: sanitize_line(&source.sha256).into_owned(),
     };
     summary.inputs.iter().map(input).collect()
 }

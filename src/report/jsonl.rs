@@ -155,7 +155,7 @@ pub(super) fn millis<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harmless::is_acting;
+    use crate::harmless::needs_escape;
     use crate::plan::PlanRow;
 
     #[test]
@@ -163,9 +163,9 @@ mod tests {
         let nasty = "=1\u{1b}\u{9b}\u{202e}\u{e0041}\"ö";
         let plan = PlanRow { line: "b:c.csv:7".to_owned(), input: nasty.to_owned(), ..PlanRow::default() };
         let mut out = Vec::new();
-        JsonRows::new(&mut out, &[]).write(&ReportRow::left_out(&plan, None)).unwrap();
+        JsonRows::new(&mut out, &[]).write(&ReportRow::from_left_out(&plan, None)).unwrap();
         let text = String::from_utf8(out).unwrap();
-        assert!(!text.trim_end().chars().any(is_acting), "{text}");
+        assert!(!text.trim_end().chars().any(needs_escape), "{text}");
         let read: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(read["input"], nasty);
         assert_eq!((read["line"].as_u64(), read["source"].as_str()), (Some(7), Some("b:c.csv")));

@@ -61,7 +61,7 @@ pub enum ReportError {
     /// A row stands in two folders that are to be joined.
     #[error(
         "line {line} of the input stands in {one} and in {other}: the runs did not split the same rows. They must have the \
-         same --column, --skip-rows, --max-rows, --sheet and the like", line = crate::harmless::excerpt(line, 80),
+         same --column, --skip-rows, --max-rows, --sheet and the like", line = crate::harmless::sanitize_truncated(line, 80),
          one = one.display(), other = other.display()
     )]
     Overlap {
@@ -119,11 +119,11 @@ pub fn write_finding(
     ledger: &JournalIndex,
     found: &[String],
 ) -> Result<Summary, ReportError> {
-    let mut seal = ReportSeal::of(folder, record).with_journal(record, ledger);
+    let mut seal = ReportSeal::check(folder, record).with_journal(record, ledger);
     seal.findings.extend_from_slice(found);
     seal.break_open(folder.dir(), false)?;
     let rows = |visit: pass::RowVisitor<'_>| for_each_row(folder, record, ledger, visit);
-    let pass = pass::write_rows(folder.dir(), &pass::ReportFormat::of(record), rows)?;
+    let pass = pass::write_rows(folder.dir(), &pass::ReportFormat::from_record(record), rows)?;
     let mut summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
     summary.altered.clone_from(&seal.findings);
     write_pages(folder.dir(), &summary, &pass.sample)?;

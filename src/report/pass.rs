@@ -35,7 +35,7 @@ pub(super) struct ReportFormat<'a> {
 
 impl<'a> ReportFormat<'a> {
     /// Of one run.
-    pub(super) fn of(record: &'a RunRecord) -> ReportFormat<'a> {
+    pub(super) fn from_record(record: &'a RunRecord) -> ReportFormat<'a> {
         ReportFormat {
             columns: &record.columns,
             inputs: record.inputs.len(),
@@ -75,10 +75,10 @@ pub fn for_each_row<E: From<ReportError>>(
         match row.order() {
             Some(order) => {
                 let standing = ledger.standing(order).map_err(ReportError::read(&folder.journal()))?;
-                let row = ReportRow::of_target(&row, &standing, case_id).by_only(only_app);
+                let row = ReportRow::from_target(&row, &standing, case_id).by_only(only_app);
                 visit(&notes.complete(row))?;
             }
-            None => visit(&notes.complete(ReportRow::left_out(&row, case_id)))?,
+            None => visit(&notes.complete(ReportRow::from_left_out(&row, case_id)))?,
         }
     }
     Ok(())

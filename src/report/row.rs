@@ -94,7 +94,7 @@ pub struct ReportRow<'a> {
 
 impl<'a> ReportRow<'a> {
     /// A row that was never sent. A row that is a target after all counts as `not_attempted`.
-    pub fn left_out(row: &'a PlanRow, case_id: Option<&'a str>) -> ReportRow<'a> {
+    pub fn from_left_out(row: &'a PlanRow, case_id: Option<&'a str>) -> ReportRow<'a> {
         let (outcome, detail) = match &row.left_out {
             Some(left_out) => (left_out.outcome, left_out.detail.as_str()),
             None => (Outcome::NotAttempted, row.note.as_str()),
@@ -129,7 +129,11 @@ impl<'a> ReportRow<'a> {
     }
 
     /// A target's row, with what the journal knows of it.
-    pub fn of_target(row: &'a PlanRow, standing: &'a TargetState, case_id: Option<&'a str>) -> ReportRow<'a> {
+    pub fn from_target(
+        row: &'a PlanRow,
+        standing: &'a TargetState,
+        case_id: Option<&'a str>,
+    ) -> ReportRow<'a> {
         ReportRow {
             outcome: standing.outcome,
             attempts: standing.attempts,
@@ -137,13 +141,13 @@ impl<'a> ReportRow<'a> {
             first_sent_at: standing.first_sent_at,
             settled_at: standing.settled_at,
             client_request_id: standing.client_request_id,
-            ..ReportRow::left_out(row, case_id).with(&standing.evidence)
+            ..ReportRow::from_left_out(row, case_id).with(&standing.evidence)
         }
     }
 
     /// A target's row, as it settles. Where no row of the plan is at hand, a [`PlanRow`] with `user_id` and
     /// `input` alone does.
-    pub fn of_settled(
+    pub fn from_settled(
         row: &'a PlanRow,
         settled: &'a SettledEvent,
         case_id: Option<&'a str>,
@@ -155,7 +159,7 @@ impl<'a> ReportRow<'a> {
             first_sent_at: settled.first_sent_at,
             settled_at: Some(settled.at),
             client_request_id: settled.client_request_id,
-            ..ReportRow::left_out(row, case_id).with(&settled.evidence)
+            ..ReportRow::from_left_out(row, case_id).with(&settled.evidence)
         }
     }
 

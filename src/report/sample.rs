@@ -1,7 +1,7 @@
 //! The rows that the page shows: the first ones of each kind, up to a cap.
 
 use super::row::{ReportRow, time_or_empty};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::outcome::{Outcome, OutcomeClass};
 
 /// Longest text of a cell on the page, in characters; the files hold it in full.
@@ -81,7 +81,7 @@ impl SampleGroup {
 
 impl SampleRow {
     fn new(row: &ReportRow<'_>) -> SampleRow {
-        let text = |text: &str| excerpt(text, MAX_TEXT);
+        let text = |text: &str| sanitize_truncated(text, MAX_TEXT);
         let user = if row.user_id.is_empty() { row.input } else { row.user_id };
         let status = row.http_status.map(|status| status.to_string());
         let answer: Vec<String> = status.into_iter().chain(row.error_code.map(text)).collect();

@@ -36,14 +36,14 @@ pub struct ReportSeal {
 
 impl ReportSeal {
     /// Compares the files of a folder with its manifest, and with those that were kept before.
-    pub fn of(folder: &RunFolder, record: &RunRecord) -> ReportSeal {
+    pub fn check(folder: &RunFolder, record: &RunRecord) -> ReportSeal {
         let folder = folder.dir();
         let mut seal = ReportSeal::default();
         let kept = kept(folder);
         let next = name_of(kept.len() as u32 + 1);
         if let Some(found) = contradictions(folder, NAME, &next, &record.id, &OF_A_RUN) {
             seal.broken = !found.new.is_empty();
-            seal.take(found);
+            seal.record(found);
         }
         // What was found by a kept one is carried on by a later one, unless a process was killed between.
         let carried = |name: &String| read(folder, name).ok().and_then(carried_by).unwrap_or_default();
@@ -55,7 +55,7 @@ impl ReportSeal {
                 continue;
             }
             match contradictions(folder, name, name, &record.id, &OF_A_RUN[1..3]) {
-                Some(found) if !found.new.is_empty() => seal.take(found),
+                Some(found) if !found.new.is_empty() => seal.record(found),
                 _ => seal.findings.push(format!("{name} was kept: a file was not as it says")),
             }
         }
@@ -97,7 +97,7 @@ impl ReportSeal {
         self
     }
 
-    fn take(&mut self, found: SealCheck) {
+    fn record(&mut self, found: SealCheck) {
         self.record_changed |= found.record;
         self.findings.extend(found.carried.into_iter().chain(found.new));
     }
@@ -173,7 +173,7 @@ fn contradictions(folder: &Dir, name: &str, called: &str, run: &str, files: &[&s
     }
     let judged = thread::scope(|scope| {
         let judging: Vec<_> =
-            entries.iter().map(|entry| scope.spawn(|| judge(folder, entry, called))).collect();
+            entries.iter().map(|entry| scope.spawn(|| check_entry(folder, entry, called))).collect();
         judging.into_iter().map(|one| one.join().unwrap_or(None)).collect::<Vec<_>>()
     });
     for (entry, why) in entries.iter().zip(judged) {
@@ -203,7 +203,7 @@ fn read(folder: &Dir, name: &str) -> io::Result<Vec<u8>> {
 }
 
 /// Why a file is not the one of which a manifest speaks, if it is not.
-fn judge(folder: &Dir, entry: &ManifestEntry, called: &str) -> Option<String> {
+fn check_entry(folder: &Dir, entry: &ManifestEntry, called: &str) -> Option<String> {
     let name = &entry.name;
     let bytes = match folder.read(name).and_then(|file| file.metadata()) {
         Ok(found) => found.len(),

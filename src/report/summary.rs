@@ -146,7 +146,8 @@ impl Summary {
         totals: &Totals,
         by_tenant: Option<&ByTenant>,
     ) -> Summary {
-        let tenants = tenants::summaries(tenants::of_run(record, ledger), by_tenant, ledger.stopped.as_ref());
+        let tenants =
+            tenants::summaries(tenants::summarize_run(record, ledger), by_tenant, ledger.stopped.as_ref());
         let stopped_in = tenants.iter().filter_map(|tenant| Some(&tenant.stopped.as_ref()?.why));
         let ended = ledger.ended_at.or(ledger.last_at).unwrap_or(record.started_at);
         Summary {

@@ -22,20 +22,20 @@ pub struct TenantNotes {
 
 impl TenantNotes {
     /// What the record says; nothing is known of stops.
-    pub fn of_record(record: &RunRecord) -> TenantNotes {
+    pub fn from_record(record: &RunRecord) -> TenantNotes {
         let own = record.tenant_id.as_ref().or(record.tenant.as_ref()).filter(|_| record.tenants.is_empty());
         TenantNotes { own: own.cloned().unwrap_or_default(), reasons: HashMap::new() }
     }
 
     /// What the record and the journal say.
     pub fn new(record: &RunRecord, ledger: &JournalIndex) -> TenantNotes {
-        let mut notes = TenantNotes::of_record(record);
-        notes.learn(record, ledger);
+        let mut notes = TenantNotes::from_record(record);
+        notes.add_reasons(record, ledger);
         notes
     }
 
     /// Takes in why nothing was sent in some tenants.
-    pub fn learn(&mut self, record: &RunRecord, ledger: &JournalIndex) {
+    pub fn add_reasons(&mut self, record: &RunRecord, ledger: &JournalIndex) {
         let reason = |(place, tenant): (TenantIndex, &TenantRecord)| {
             Some((tenant.tenant.clone(), ledger.stopped_in.get(&place)?.to_string()))
         };
@@ -122,10 +122,10 @@ impl TenantSummary {
 pub(super) type ReportTenant = (TenantRecord, Option<StopReason>);
 
 /// The tenants of a run, in their order; where it has one only, that one.
-pub(super) fn of_run(record: &RunRecord, ledger: &JournalIndex) -> Vec<ReportTenant> {
+pub(super) fn summarize_run(record: &RunRecord, ledger: &JournalIndex) -> Vec<ReportTenant> {
     if record.tenants.is_empty() {
         let only = TenantRecord {
-            tenant: TenantNotes::of_record(record).own,
+            tenant: TenantNotes::from_record(record).own,
             named: record.tenant.iter().cloned().collect(),
             tenant_id: record.tenant_id.clone(),
             app_id: record.operator.app_id.clone(),
@@ -139,12 +139,12 @@ pub(super) fn of_run(record: &RunRecord, ledger: &JournalIndex) -> Vec<ReportTen
 }
 
 /// The tenants of several runs, each once, in the order in which they come.
-pub(super) fn of_runs<'a>(
+pub(super) fn summarize_runs<'a>(
     runs: impl Iterator<Item = (&'a RunRecord, &'a JournalIndex)>,
 ) -> Vec<ReportTenant> {
     let mut joined: Vec<ReportTenant> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    for (tenant, why) in runs.flat_map(|(record, ledger)| of_run(record, ledger)) {
+    for (tenant, why) in runs.flat_map(|(record, ledger)| summarize_run(record, ledger)) {
         match places.get(&tenant.tenant) {
             Some(place) => {
                 let (known, stopped) = &mut joined[*place];

@@ -8,7 +8,7 @@ use super::summary::{Summary, grouped, length, plural};
 use super::tenants::worst_first;
 use super::words::{briefly, meaning};
 use crate::console::wrap::hanging;
-use crate::harmless::{excerpt, shown};
+use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::outcome::Outcome;
 
 /// The summary as lines of text: what happened, the outcomes that occur, why it stopped, where the evidence lies,
@@ -33,13 +33,13 @@ fn fill(
     }
     writeln!(out, "{}.", summary.headline())?;
     for finding in &summary.altered {
-        let line = format!("ALTERED: {}.", excerpt(finding.trim_end_matches('.'), 400));
+        let line = format!("ALTERED: {}.", sanitize_truncated(finding.trim_end_matches('.'), 400));
         writeln!(out, "{}", hanging(&line, 0, columns))?;
     }
     outcomes(out, summary)?;
     tenants(out, summary, columns)?;
     if let Some(stopped) = &summary.stopped {
-        let sentence = format!("Stopped early: {}.", shown(&stopped.sentence).trim_end_matches('.'));
+        let sentence = format!("Stopped early: {}.", sanitize_line(&stopped.sentence).trim_end_matches('.'));
         writeln!(out, "{}", hanging(&sentence, 0, columns))?;
     } else if summary.ended_at.is_none() {
         writeln!(out, "The journal has no end: the process was killed, or still works.")?;
@@ -47,7 +47,7 @@ fn fill(
     if let Some(merged) = &summary.merged {
         writeln!(out, "Joined: {}.", merged.joined_in_words())?;
         for sentence in merged.missing_sentence().into_iter().chain(merged.twice_sentence()) {
-            writeln!(out, "{}", hanging(&shown(&sentence), 0, columns))?;
+            writeln!(out, "{}", hanging(&sanitize_line(&sentence), 0, columns))?;
         }
     }
     if summary.damaged_lines > 0 {
@@ -55,27 +55,27 @@ fn fill(
         writeln!(out, "{lines} of the journal could not be read: what they said is not counted.")?;
     }
     for what in &summary.decided.unchecked {
-        let line = format!("Not checked: {}.", excerpt(what.trim_end_matches('.'), 300));
+        let line = format!("Not checked: {}.", sanitize_truncated(what.trim_end_matches('.'), 300));
         writeln!(out, "{}", hanging(&line, 0, columns))?;
     }
     let apps = apps::lines(&summary.apps, summary.tenants.len());
     for line in &apps {
-        writeln!(out, "{}", hanging(&shown(line), 0, columns))?;
+        writeln!(out, "{}", hanging(&sanitize_line(line), 0, columns))?;
     }
     if !apps.is_empty() {
         writeln!(out)?;
     }
     writeln!(out, "{}", effort(summary))?;
-    writeln!(out, "Evidence: {}", shown(&folder.display().to_string()))?;
+    writeln!(out, "Evidence: {}", sanitize_line(&folder.display().to_string()))?;
     if summary.remaining > 0 {
         let path = folder.join("remaining.csv");
         let rows = plural(summary.remaining, "row");
-        writeln!(out, "Not done: {} ({rows})", shown(&path.display().to_string()))?;
+        writeln!(out, "Not done: {} ({rows})", sanitize_line(&path.display().to_string()))?;
     }
     if !next.is_empty() {
         writeln!(out, "\nNext:")?;
         for command in next {
-            writeln!(out, "  {}", shown(command))?;
+            writeln!(out, "  {}", sanitize_line(command))?;
         }
     }
     Ok(())
@@ -97,7 +97,7 @@ fn tenants(out: &mut String, summary: &Summary, columns: Option<usize>) -> std::
             Some(stopped) => format!(": {}", briefly(&stopped.sentence)),
             None => String::new(),
         };
-        let name = excerpt(tenant.name(), 80);
+        let name = sanitize_truncated(tenant.name(), 80);
         let users = plural(tenant.done + tenant.not_done, "user");
         let line = format!("{name}  {} of {users} not done{why}", grouped(tenant.not_done));
         writeln!(out, "  {}", hanging(&line, 4, columns))?;

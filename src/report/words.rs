@@ -1,6 +1,6 @@
 //! The outcome words in plain words: what each means, and what to do about it.
 
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::outcome::Outcome;
 
 /// Why something stopped, short enough for a line of many, and safe to show. What to do about it stands behind the last
@@ -8,8 +8,10 @@ use crate::outcome::Outcome;
 pub(super) fn briefly(sentence: &str) -> String {
     let sentence = sentence.trim_end_matches('.');
     match sentence.rsplit_once(" — ") {
-        Some((what, advice)) => format!("{} — {}", excerpt(what, 160), excerpt(advice, 240)),
-        None => excerpt(sentence, 500),
+        Some((what, advice)) => {
+            format!("{} — {}", sanitize_truncated(what, 160), sanitize_truncated(advice, 240))
+        }
+        None => sanitize_truncated(sentence, 500),
     }
 }
 

@@ -8,7 +8,7 @@ use super::profiled::{self, ChosenProfile};
 use crate::cli::{AppArgs, ProfileArgs};
 use crate::dispatch::MOST_APPS;
 use crate::error::Error;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::identity::{AdditionalApp, Auth, Cloud};
 use crate::profile::{self, ConfigFile, Profile};
 
@@ -33,7 +33,7 @@ impl AppSettings {
         who: &SignInSettings,
         cloud: Cloud,
     ) -> Result<AppSettings, Error> {
-        let apps = match named(args, profiles, who, cloud)? {
+        let apps = match apps_from_flags(args, profiles, who, cloud)? {
             Some(apps) => apps,
             None => {
                 let further = chosen.map(|chosen| chosen.profile().apps.clone()).unwrap_or_default();
@@ -50,7 +50,7 @@ impl AppSettings {
 }
 
 /// The apps that `--app` names; none where it is not given, and an empty list where it says so.
-fn named(
+fn apps_from_flags(
     args: &AppArgs,
     profiles: &ProfileArgs,
     who: &SignInSettings,
@@ -68,7 +68,7 @@ fn named(
     let config = profiled::config(profiles)?;
     let mut further = Vec::new();
     for name in &args.app {
-        further.push(of_profile(config.profile(name)?, who, cloud)?);
+        further.push(app_from_profile(config.profile(name)?, who, cloud)?);
     }
     Ok(Some(AppSettings { further, exposed: exposed(profiles, &config) }))
 }
@@ -80,7 +80,7 @@ fn exposed(profiles: &ProfileArgs, config: &ConfigFile) -> Option<String> {
 }
 
 /// A profile as a further app: what it signs in with, in the tenant and the cloud of the first.
-fn of_profile(profile: &Profile, who: &SignInSettings, cloud: Cloud) -> Result<AdditionalApp, Error> {
+fn app_from_profile(profile: &Profile, who: &SignInSettings, cloud: Cloud) -> Result<AdditionalApp, Error> {
     let name = &profile.name;
     if let Some(theirs) = profile.cloud.filter(|theirs| *theirs != cloud) {
         return Err(Error::Usage(format!(
@@ -93,8 +93,8 @@ fn of_profile(profile: &Profile, who: &SignInSettings, cloud: Cloud) -> Result<A
         return Err(Error::Usage(format!(
             "--app {name} is in the tenant {}, and the first app in {}: all apps of a run send in one tenant. If both \
              mean the same one, name it alike in both places",
-            excerpt(theirs, 100),
-            excerpt(ours, 100)
+            sanitize_truncated(theirs, 100),
+            sanitize_truncated(ours, 100)
         )));
     }
     Ok(AdditionalApp {
@@ -111,7 +111,11 @@ fn of_profile(profile: &Profile, who: &SignInSettings, cloud: Cloud) -> Result<A
 /// When there are too many, one stands there twice, or one has no way or no tenant to sign in.
 pub fn check(who: &SignInSettings, further: &[AdditionalApp]) -> Result<(), Error> {
     let refuse = |app: &AdditionalApp, why: &str| {
-        Err(Error::Usage(format!("{}: {}", excerpt(&app.called(), 160), excerpt(why, 300))))
+        Err(Error::Usage(format!(
+            "{}: {}",
+            sanitize_truncated(&app.called(), 160),
+            sanitize_truncated(why, 300)
+        )))
     };
     if further.len() >= MOST_APPS {
         return Err(Error::Usage(format!(
@@ -168,7 +172,7 @@ mod tests {
         }
     }
 
-    fn who(tenant: Option<&str>, client_id: &str) -> SignInSettings {
+    fn settings_for(tenant: Option<&str>, client_id: &str) -> SignInSettings {
         SignInSettings {
             tenant: tenant.map(str::to_owned),
             client_id: Some(client_id.to_owned()),
@@ -190,14 +194,14 @@ mod tests {
             let apps: Vec<AdditionalApp> = ids.iter().map(|id| app(id)).collect();
             let all: Vec<String> = ids.iter().chain([&first]).map(|id| id.to_lowercase()).collect();
             let distinct = all.iter().collect::<HashSet<_>>().len() == all.len();
-            prop_assert_eq!(check(&who(Some("t"), &first), &apps).is_ok(), distinct);
+            prop_assert_eq!(check(&settings_for(Some("t"), &first), &apps).is_ok(), distinct);
         }
     }
 
     #[test]
     fn one_tenant_and_one_cloud() {
-        let ours = who(Some("contoso.com"), "a");
-        let try_it = |tenant, cloud| of_profile(&profile(tenant, cloud), &ours, Cloud::Global);
+        let ours = settings_for(Some("contoso.com"), "a");
+        let try_it = |tenant, cloud| app_from_profile(&profile(tenant, cloud), &ours, Cloud::Global);
         for (tenant, cloud) in [(None, None), (Some("CONTOSO.com"), Some(Cloud::Global))] {
             assert!(try_it(tenant, cloud).is_ok(), "{tenant:?}");
         }
@@ -212,11 +216,11 @@ mod tests {
 
     #[test]
     fn an_app_needs_a_tenant_and_a_place_among_the_others() {
-        assert!(check(&who(None, "a"), &[app("b")]).unwrap_err().to_string().contains("the tenant"));
+        assert!(check(&settings_for(None, "a"), &[app("b")]).unwrap_err().to_string().contains("the tenant"));
         let many: Vec<AdditionalApp> = (0..MOST_APPS).map(|n| app(&format!("x{n}"))).collect();
-        assert!(check(&who(Some("t"), "a"), &many).is_err());
-        assert!(check(&who(Some("t"), "a"), &many[1..]).is_ok());
-        let mut token = who(Some("t"), "b");
+        assert!(check(&settings_for(Some("t"), "a"), &many).is_err());
+        assert!(check(&settings_for(Some("t"), "a"), &many[1..]).is_ok());
+        let mut token = settings_for(Some("t"), "b");
         token.sources =
             CredentialSources { token_file: Some("token".into()), ..CredentialSources::default() };
         assert!(check(&token, &[app("b")]).is_ok(), "a ready token's app is not that of --client-id");

@@ -17,7 +17,7 @@ pub struct CredentialSettings {
 
 impl CredentialSettings {
     /// One way to sign in, wherever it is.
-    pub fn of_one(own: SignInSettings) -> CredentialSettings {
+    pub fn single(own: SignInSettings) -> CredentialSettings {
         CredentialSettings { own, special: Vec::new() }
     }
 
@@ -32,7 +32,7 @@ impl CredentialSettings {
     }
 
     /// How a tenant is signed in to, by all of its names; the first is that by which it is signed in to.
-    pub fn of<'a>(&self, names: impl IntoIterator<Item = &'a TenantName>) -> SignInSettings {
+    pub fn for_tenants<'a>(&self, names: impl IntoIterator<Item = &'a TenantName>) -> SignInSettings {
         let names: Vec<&TenantName> = names.into_iter().collect();
         let Some(tenant) = names.first().copied() else { return self.own.clone() };
         let special = self.special.iter().find(|(name, _)| names.contains(&name));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::cli::{NetworkArgs, SignInArgs};
 use crate::error::Error;
 use crate::graph::Priority;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::{ConnectError, ConnectTo, HttpClients, HttpOptions, MAX_WAIT};
 use crate::identity::{Cloud, Endpoint};
 use crate::journal::SettingsRecord;
@@ -84,7 +84,7 @@ impl NetworkSettings {
         ];
         let missing = addresses.into_iter().filter(|(_, is_given, _)| !is_given);
         let missing: Vec<String> = missing
-            .filter_map(|(flag, _, had)| Some(format!("{flag} {}", excerpt(had.as_ref()?, 200))))
+            .filter_map(|(flag, _, had)| Some(format!("{flag} {}", sanitize_truncated(had.as_ref()?, 200))))
             .collect();
         if !missing.is_empty() {
             return Err(Error::Usage(format!(
@@ -94,7 +94,7 @@ impl NetworkSettings {
         }
         let mut notices = new.notices;
         if let (None, Some(path)) = (&new.ca_cert, &had.ca_cert) {
-            let path = excerpt(&path.display().to_string(), 200);
+            let path = sanitize_truncated(&path.display().to_string(), 200);
             notices.push(format!(
                 "note: the run trusted the certificates of --ca-cert {path}; they are not trusted now unless the flag is \
                  given again"
@@ -174,7 +174,7 @@ impl AuthoritySettings {
             return Ok(AuthoritySettings { cloud: cloud.unwrap_or_default(), url: flag.cloned(), notice });
         };
         let named = read(text)?;
-        let clouds: Vec<Cloud> = Cloud::of_authority(&named).collect();
+        let clouds: Vec<Cloud> = Cloud::by_authority(&named).collect();
         let taken = match (cloud, clouds.first()) {
             (_, None) => return Err(unmeant(&named)),
             (Some(cloud), Some(_)) if !clouds.contains(&cloud) => {
@@ -191,7 +191,7 @@ impl AuthoritySettings {
 
 /// Whether an authority is no cloud's, and on another machine.
 fn is_strange(authority: &Endpoint) -> bool {
-    !authority.is_loopback() && Cloud::of_authority(authority).next().is_none()
+    !authority.is_loopback() && Cloud::by_authority(authority).next().is_none()
 }
 
 fn strange(authority: &Endpoint) -> String {
@@ -209,7 +209,7 @@ fn unmeant(named: &Endpoint) -> Error {
 fn read(text: &str) -> Result<Endpoint, Error> {
     let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     whole.parse().map_err(|error| {
-        let error = crate::harmless::excerpt(&format!("{error}"), 200);
+        let error = crate::harmless::sanitize_truncated(&format!("{error}"), 200);
         Error::Usage(format!("{AUTHORITY_HOST}: {error}; write a host such as login.microsoftonline.com"))
     })
 }

@@ -87,7 +87,7 @@ pub fn examined(args: &ProfileArgs) -> Result<ConfigFile, ProfileError> {
 
 impl ChosenProfile {
     /// A profile as if it had been named.
-    pub fn named(profile: &Profile, config: &ConfigFile) -> ChosenProfile {
+    pub fn from_profile(profile: &Profile, config: &ConfigFile) -> ChosenProfile {
         ChosenProfile { profile: profile.clone(), config: config.path.clone(), named: true }
     }
 

@@ -6,7 +6,7 @@ use crate::console::question::{self, ExpectedAnswer, TypedAnswer};
 use crate::console::{self, wording};
 use crate::error::Error;
 use crate::event::TargetNo;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::journal::RunRecord;
 use crate::plan::Target;
 use crate::settings::NetworkSettings;
@@ -72,13 +72,13 @@ impl ResumeDifferences {
         if begun.is_empty() || begun.iter().any(same) {
             return;
         }
-        let begun = excerpt(&begun.join(", "), 200);
+        let begun = sanitize_truncated(&begun.join(", "), 200);
         match now {
             Some(now) => {
-                let now = excerpt(now, 80);
+                let now = sanitize_truncated(now, 80);
                 self.add(format!("the run was begun by app {begun}, and app {now} signs in now"));
             }
-            None => console::say(&format!(
+            None => console::print_status(&format!(
                 "warning: nothing tells which app signs in; make sure that it is the run's, {begun}"
             )),
         }
@@ -88,7 +88,7 @@ impl ResumeDifferences {
         if let (Some(begun), Some(now)) = (begun, now)
             && !begun.eq_ignore_ascii_case(now)
         {
-            let (begun, now) = (excerpt(begun, 120), excerpt(now, 120));
+            let (begun, now) = (sanitize_truncated(begun, 120), sanitize_truncated(now, 120));
             self.add(format!("the run was begun by {begun}, and {now} signs in now"));
         }
     }
@@ -105,7 +105,9 @@ impl ResumeDifferences {
         }
         let named: Vec<String> = protected
             .take(NAMED)
-            .map(|(order, why)| excerpt(&format!("{} ({why})", targets[*order as usize - 1].user), 200))
+            .map(|(order, why)| {
+                sanitize_truncated(&format!("{} ({why})", targets[*order as usize - 1].user), 200)
+            })
             .collect();
         let more = users.saturating_sub(named.len());
         let more =
@@ -118,11 +120,13 @@ impl ResumeDifferences {
     ///
     /// # Errors
     /// When the answer is no, or nobody can be asked.
-    pub(super) fn agree(self, yes: bool) -> Result<Vec<String>, Error> {
+    pub(super) fn confirm(self, yes: bool) -> Result<Vec<String>, Error> {
         if self.0.is_empty() {
             return Ok(Vec::new());
         }
-        self.0.iter().for_each(|what| console::say(&format!("differs from what was approved: {what}")));
+        self.0
+            .iter()
+            .for_each(|what| console::print_status(&format!("differs from what was approved: {what}")));
         if yes {
             return Ok(self.kept("--yes"));
         }

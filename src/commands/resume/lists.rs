@@ -8,7 +8,7 @@ use crate::console;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{TargetNo, TenantIndex};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::journal::{ProtectEntry, RunFolder, RunRecord, plain_sha256};
 use crate::plan::{Draft, InputRows, ListEntry, PROTECTED, PlanOptions, PlanReader, PlanTenants};
 use crate::profile::{ConfigFile, ConfigLocation, NONE};
@@ -50,7 +50,7 @@ impl CurrentLists {
         for entry in &had.entries {
             let listed = ListEntry::read(&entry.entry, eligible);
             if let Some(path) = entry.file(eligible) {
-                let shown = excerpt(&path.display().to_string(), 200);
+                let shown = sanitize_truncated(&path.display().to_string(), 200);
                 match plain_sha256(&path) {
                     Ok(sha256) if Some(&sha256) == entry.sha256.as_ref() => {}
                     Ok(_) => {
@@ -59,11 +59,11 @@ impl CurrentLists {
                     Err(error) => match given.iter().find(|one| takes_the_place(one, entry, eligible)) {
                         Some(one) if one.sha256 == entry.sha256 => continue,
                         Some(one) => {
-                            let now = excerpt(&one.entry, 200);
+                            let now = sanitize_truncated(&one.entry, 200);
                             changed.push(format!("the protect list {now} takes the place of {shown}"));
                             continue;
                         }
-                        None => return Err(gone(&path, &error.to_string())),
+                        None => return Err(missing_list(&path, &error.to_string())),
                     },
                 }
                 // What stands in a file that a folder names is not shown: the folder may come from another person.
@@ -91,7 +91,7 @@ impl CurrentLists {
     ///
     /// # Errors
     /// When a list can't be resolved in full.
-    pub(super) async fn judge(
+    pub(super) async fn recheck(
         mut self,
         folder: &RunFolder,
         record: &RunRecord,
@@ -123,10 +123,10 @@ fn takes_the_place(given: &ProtectEntry, had: &ProtectEntry, eligible: bool) -> 
     same_text || (name(given).is_some() && name(given) == name(had))
 }
 
-fn gone(path: &Path, why: &str) -> Error {
-    let shown = excerpt(&path.display().to_string(), 200);
+fn missing_list(path: &Path, why: &str) -> Error {
+    let shown = sanitize_truncated(&path.display().to_string(), 200);
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
-    let name = excerpt(&name, 80);
+    let name = sanitize_truncated(&name, 80);
     Error::Usage(format!(
         "the protect list {shown}, with which the run was begun, can't be read: {why}. Nothing was sent. Put it back, or \
          name its successor (--protect FILE): a file called {name}, or one with the same text, takes its place"
@@ -142,7 +142,7 @@ fn unreadable(shown: &str) -> Error {
 
 /// The protect lists of the profile that is named now, and of the profile that the run was begun with, as this account's
 /// config file has it. `--profile none` takes none.
-pub(super) fn of_profiles(
+pub(super) fn lists_from_profiles(
     record: &RunRecord,
     args: &ProfileArgs,
     chosen: Option<&ChosenProfile>,
@@ -160,16 +160,16 @@ pub(super) fn of_profiles(
             Ok(profile) => lists.extend(
                 profile.protect.iter().filter(|list| !lists.contains(list)).cloned().collect::<Vec<_>>(),
             ),
-            Err(_) => without(name),
+            Err(_) => warn_missing_profile(name),
         },
-        _ => without(name),
+        _ => warn_missing_profile(name),
     }
     lists
 }
 
-fn without(name: &str) {
-    let name = excerpt(name, 60);
-    console::say(&format!(
+fn warn_missing_profile(name: &str) {
+    let name = sanitize_truncated(name, 60);
+    console::print_status(&format!(
         "note: the profile {name}, with which the run was begun, is not in a config file here: its protect lists hold as they \
          were named then"
     ));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::sign_in::{sign_in_to, tell_failed, told_once};
-use super::{AT_ONCE, closed, whose};
+use super::sign_in::{print_messages_once, sign_in_to, tell_failed};
+use super::{AT_ONCE, closed, env_variables};
 use crate::cli::SignInArgs;
 use crate::commands::connect::{MessageLog, SignedInApp, clients};
 use crate::commands::posts::TenantClients;
@@ -18,7 +18,7 @@ use crate::plan::{PlanTenant, PlanTenants};
 use crate::settings::profiled::ChosenProfile;
 use crate::settings::{CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
-use crate::together::together;
+use crate::together::buffered;
 
 /// Who goes on with a run of several tenants, in the order of these.
 pub(in crate::commands) struct Again {
@@ -85,7 +85,7 @@ fn names_of(tenant: &TenantRecord) -> impl Iterator<Item = &String> {
 ///
 /// # Errors
 /// When none of them can be signed in to.
-pub(in crate::commands) async fn again(
+pub(in crate::commands) async fn sign_in_resumed(
     args: &SignInArgs,
     profile: Option<&ChosenProfile>,
     record: &RunRecord,
@@ -98,7 +98,7 @@ pub(in crate::commands) async fn again(
         return Err(Error::Usage(format!(
             "tenant {} has its own way to sign in, and a run's folder is not asked for that: name the profile that has it \
              (--profile)",
-            crate::harmless::excerpt(&lost.tenant, 80)
+            crate::harmless::sanitize_truncated(&lost.tenant, 80)
         )));
     }
     if credentials.own.sources.reads_stdin() {
@@ -114,7 +114,7 @@ pub(in crate::commands) async fn again(
     }
     let clients = clients(network)?;
     let said = MessageLog::default();
-    let tried = together(
+    let tried = buffered(
         AT_ONCE,
         record.tenants.iter().zip(left).map(|(tenant, left)| {
             let (clients, said) = (clients.clone(), &said);
@@ -129,7 +129,7 @@ pub(in crate::commands) async fn again(
     )
     .await;
     if output != Output::None {
-        told_once(said);
+        print_messages_once(said);
     }
     let (mut stations, mut failed, mut first_error, mut operator) = (Vec::new(), Vec::new(), None, None);
     for ((tenant, left), tried) in record.tenants.iter().zip(left).zip(tried) {
@@ -190,7 +190,7 @@ async fn one(
         |found: &str| SignInError::UnknownTenant { tenant: tenant.tenant.clone(), found: found.to_owned() };
     let name =
         who.tenant.as_deref().unwrap_or_default().parse().map_err(|_| unknown("can't be asked for"))?;
-    let connection = sign_in_to(&name, who, whose(special.is_none()), network, clients, said).await?;
+    let connection = sign_in_to(&name, who, env_variables(special.is_none()), network, clients, said).await?;
     match (&tenant.tenant_id, &connection.tenant.id) {
         (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => {
             Err(SignInError::OtherTenant { expected: begun.clone(), found: now.clone() })

@@ -12,7 +12,7 @@ mod sign_in;
 mod waiting;
 mod wanted;
 
-pub(super) use again::{Again, again};
+pub(super) use again::{Again, sign_in_resumed};
 pub(super) use wanted::Wanted;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,8 +30,8 @@ use crate::journal::TenantRecord;
 use crate::plan::{Draft, PlanTenant, PlanTenants};
 use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
-use crate::together::together;
-use sign_in::{is_meant, sign_in_to, tell_failed, told_once};
+use crate::together::buffered;
+use sign_in::{is_meant, print_messages_once, sign_in_to, tell_failed};
 use waiting::SignInProgress;
 
 /// Sign-ins that go on at once.
@@ -65,7 +65,7 @@ pub(super) struct TenantSessions {
 
 impl TenantSessions {
     /// One tenant that is signed in to, whatever rows say.
-    pub(super) fn of_one(connection: SignedInApp, who: &SignInSettings) -> TenantSessions {
+    pub(super) fn single(connection: SignedInApp, who: &SignInSettings) -> TenantSessions {
         let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
         let places = TenantResolver::one(known.into_iter().flatten());
         let station =
@@ -91,13 +91,13 @@ impl TenantSessions {
             return Err(Error::Usage(format!(
                 "the input names {}, and further apps (--app, [[profile.NAME.app]]) send in one tenant: --app none sends \
                  with one app in each",
-                wanted.told()
+                wanted.describe()
             )));
         }
         if credentials.own.sources.reads_stdin() {
             return Err(Error::Usage(format!(
                 "the input names {}, and standard input can be read once: give the secret in a file or in the environment",
-                wanted.told()
+                wanted.describe()
             )));
         }
         secret_files::warn(&credentials.own.sources, &process_variables);
@@ -107,25 +107,32 @@ impl TenantSessions {
         let clients = clients(network)?;
         let said = MessageLog::default();
         let waiting = SignInProgress::new(wanted.names.len(), output);
-        let signing = together(
+        let signing = buffered(
             AT_ONCE,
             wanted.names.iter().enumerate().map(|(place, name)| {
                 let (clients, said, waiting) = (clients.clone(), &said, &waiting);
                 let wanted = &wanted;
                 async move {
                     waiting.begins(name);
-                    let who = credentials.of(wanted.names_of(place));
-                    let connection =
-                        sign_in_to(name, &who, whose(credentials.is_own(&who)), network, clients, said).await;
+                    let who = credentials.for_tenants(wanted.names_of(place));
+                    let connection = sign_in_to(
+                        name,
+                        &who,
+                        env_variables(credentials.is_own(&who)),
+                        network,
+                        clients,
+                        said,
+                    )
+                    .await;
                     waiting.ends(name);
                     (who, connection)
                 }
             }),
         );
         let tried = waiting.tell(signing).await;
-        let crew = TenantSessions::joined(&wanted, tried);
+        let crew = TenantSessions::merge_same_tenants(&wanted, tried);
         if output != Output::None {
-            told_once(said);
+            print_messages_once(said);
         }
         crew.tell_failed();
         match crew.stations.iter().any(|station| station.connection.is_ok()) {
@@ -139,7 +146,7 @@ impl TenantSessions {
     }
 
     /// Tenants that the tokens say to be one are one, whatever names they were signed in to by.
-    fn joined(
+    fn merge_same_tenants(
         wanted: &Wanted,
         tried: Vec<(SignInSettings, Result<SignedInApp, SignInError>)>,
     ) -> TenantSessions {
@@ -201,7 +208,7 @@ impl TenantSessions {
     }
 
     /// How the one tenant was signed in to, or the first.
-    pub(super) fn who(&self) -> &SignInSettings {
+    pub(super) fn sign_in_settings(&self) -> &SignInSettings {
         &self.stations[0].who
     }
 
@@ -285,11 +292,11 @@ async fn one(
     apps: &AppSettings,
     network: &NetworkSettings,
 ) -> Result<TenantSessions, Error> {
-    let who = credentials.of(wanted.names_of(0));
+    let who = credentials.for_tenants(wanted.names_of(0));
     let connection =
         apps::sign_in(&who, apps, network).await.map_err(|error| named_by_rows(error, &wanted))?;
     if !wanted.by_row {
-        return Ok(TenantSessions::of_one(connection, &who));
+        return Ok(TenantSessions::single(connection, &who));
     }
     if let Some(name) = wanted.names.first().filter(|_| wanted.own.is_none()) {
         is_meant(name, &connection)?;
@@ -307,14 +314,14 @@ async fn one(
 /// The error of a sign-in, with the column of the input that named the tenant: no flag did.
 fn named_by_rows(error: Error, wanted: &Wanted) -> Error {
     match (error, &wanted.column, wanted.names.first()) {
-        (Error::SignIn(why), Some(column), Some(tenant)) => {
-            Error::SignIn(why.named_by_column(&crate::harmless::excerpt(column, 60), &tenant.to_string()))
-        }
+        (Error::SignIn(why), Some(column), Some(tenant)) => Error::SignIn(
+            why.named_by_column(&crate::harmless::sanitize_truncated(column, 60), &tenant.to_string()),
+        ),
         (error, ..) => error,
     }
 }
 
 /// The environment's secrets are those of the run's own app.
-fn whose(own: bool) -> EnvVariables<'static> {
+fn env_variables(own: bool) -> EnvVariables<'static> {
     if own { &process_variables } else { &further_variables }
 }

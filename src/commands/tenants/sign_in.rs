@@ -55,7 +55,7 @@ pub(super) fn is_meant(name: &TenantName, connection: &SignedInApp) -> Result<()
 }
 
 /// What several sign-ins said, each sentence once.
-pub(super) fn told_once(said: MessageLog) {
+pub(super) fn print_messages_once(said: MessageLog) {
     let mut counts: Vec<(String, u64)> = Vec::new();
     for sentence in said.into_inner() {
         match counts.iter_mut().find(|(known, _)| *known == sentence) {
@@ -65,7 +65,7 @@ pub(super) fn told_once(said: MessageLog) {
     }
     for (sentence, count) in counts {
         let places = if count > 1 { format!(" [{} tenants]", wording::count(count)) } else { String::new() };
-        console::say(&format!("{sentence}{places}"));
+        console::print_status(&format!("{sentence}{places}"));
     }
 }
 
@@ -79,10 +79,12 @@ pub(super) fn tell_failed(failed: Vec<(String, u64, String)>) {
             1 => "1 row is".to_owned(),
             rows => format!("{} rows are", wording::count(*rows)),
         };
-        console::say(&format!("warning: no sign-in to tenant {tenant}, its {rows} not sent: {why}"));
+        console::print_status(&format!("warning: no sign-in to tenant {tenant}, its {rows} not sent: {why}"));
     }
     if failed.len() > TOLD {
         let more = wording::count((failed.len() - TOLD) as u64);
-        console::say(&format!("warning: no sign-in to {more} more tenants: summary.json names them"));
+        console::print_status(&format!(
+            "warning: no sign-in to {more} more tenants: summary.json names them"
+        ));
     }
 }

@@ -48,7 +48,7 @@ impl SignInProgress {
             match tokio::time::timeout(EVERY, signing.as_mut()).await {
                 Ok(tried) => return tried,
                 Err(_) if self.silent => {}
-                Err(_) => console::say(&self.sentence()),
+                Err(_) => console::print_status(&self.sentence()),
             }
         }
     }

@@ -14,7 +14,7 @@ use crate::identity::{Authority, TenantIdError};
 use crate::plan::{InputRows, Operator, PlanOptions, PlanTenant, PlanTenants};
 use crate::settings::{CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
-use crate::together::together;
+use crate::together::buffered;
 
 /// The tenants that the rows ask for, before anybody signed in.
 pub(in crate::commands) struct Wanted {
@@ -88,7 +88,7 @@ impl Wanted {
         let (clients, root) = (network.clients()?, network.authority());
         // Whoever can't be reached for one is not asked for all of a thousand.
         let silent = Cell::new(false);
-        let ids = together(
+        let ids = buffered(
             AT_ONCE,
             self.names.iter().chain(&special).map(|name| async {
                 let domain = match name {
@@ -103,12 +103,12 @@ impl Wanted {
             }),
         )
         .await;
-        Ok(self.joined(&ids, special))
+        Ok(self.merge_by_id(&ids, special))
     }
 
     /// The same with names of one id as one tenant. `ids` are those of its names, and then of the `special` names, which
     /// add no tenant.
-    fn joined(self, ids: &[Option<Uuid>], special: Vec<TenantName>) -> Wanted {
+    fn merge_by_id(self, ids: &[Option<Uuid>], special: Vec<TenantName>) -> Wanted {
         let ids_of_special = &ids[self.names.len()..];
         let mut joined = Wanted { names: Vec::new(), rows: Vec::new(), own: None, ..self };
         let mut known: HashMap<Uuid, usize> = HashMap::new();
@@ -172,7 +172,7 @@ impl Wanted {
         } else {
             return Ok(());
         };
-        Err(Error::Usage(format!("the input names {}: {what}. {}", self.told(), spelled(&self.names))))
+        Err(Error::Usage(format!("the input names {}: {what}. {}", self.describe(), spelled(&self.names))))
     }
 
     /// Refuses several tenants where a verb knows one only.
@@ -182,13 +182,13 @@ impl Wanted {
             true => Err(Error::Usage(format!(
                 "the input names {}, and `{verb}` is for one: split the file by tenant, or look at the whole with `run \
                  --dry-run`. {}",
-                self.told(),
+                self.describe(),
                 spelled(&self.names)
             ))),
         }
     }
 
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let first: Vec<String> = self.names.iter().take(3).map(TenantName::to_string).collect();
         let more = if self.names.len() > first.len() { ", …" } else { "" };
         format!("{} tenants ({}{more})", wording::count(self.names.len() as u64), first.join(", "))

@@ -162,7 +162,7 @@ impl QuestionPage {
     }
 
     fn broken(&self, value: &str) -> String {
-        wrap::hanging(&harmless::excerpt(value, LONGEST), NAMES + 4, self.columns)
+        wrap::hanging(&harmless::sanitize_truncated(value, LONGEST), NAMES + 4, self.columns)
     }
 }
 

@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
-use super::{aside, wording};
+use super::{suspend_progress, wording};
 
 /// No answer is longer than this, in bytes.
 const LONGEST: u64 = 4096;
@@ -74,7 +74,7 @@ fn converse(
     typed: &mut dyn BufRead,
     shown: &mut dyn Write,
 ) -> TypedAnswer {
-    let asked = aside(|| shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()));
+    let asked = suspend_progress(|| shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()));
     if asked.is_err() {
         return TypedAnswer::No;
     }
@@ -92,7 +92,7 @@ fn converse(
         let _ = shown.write_all(b"\n");
     }
     match (read, str::from_utf8(&line)) {
-        (Ok(_), Ok(line)) => wanted.judge(line),
+        (Ok(_), Ok(line)) => wanted.check(line),
         _ => TypedAnswer::No,
     }
 }

@@ -24,7 +24,7 @@ pub enum ExpectedAnswer {
 
 impl ExpectedAnswer {
     /// Judges the typed line.
-    pub(super) fn judge(self, line: &str) -> TypedAnswer {
+    pub(super) fn check(self, line: &str) -> TypedAnswer {
         let line = line.trim().to_ascii_lowercase();
         let met = match self {
             ExpectedAnswer::Yes => matches!(line.as_str(), "y" | "yes"),

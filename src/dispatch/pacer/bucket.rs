@@ -43,7 +43,7 @@ impl TokenBucket {
     }
 
     /// Takes so many; what was not there is owed.
-    pub(super) fn take(&mut self, tokens: u32) {
+    pub(super) fn spend(&mut self, tokens: u32) {
         self.level -= f64::from(tokens);
     }
 

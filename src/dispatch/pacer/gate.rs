@@ -104,7 +104,7 @@ impl Gate {
     }
 
     /// Nothing is known of the request: if it was the probe, another one goes.
-    pub(super) fn lost(&mut self, id: u64, now: Instant) {
+    pub(super) fn on_lost(&mut self, id: u64, now: Instant) {
         if self.state == (GatePhase::Probing { probe: id }) {
             self.state = GatePhase::Closed { until: now };
         }

@@ -153,7 +153,7 @@ impl RateEstimator {
         match &mut self.phase {
             Phase::Unmet(bucket) => {
                 bucket.advance(now);
-                bucket.take(users);
+                bucket.spend(users);
             }
             Phase::Refill => self.refill.depart(users),
             Phase::Window(window) => window.depart(users, now),
@@ -161,7 +161,7 @@ impl RateEstimator {
     }
 
     /// Nothing is known of one that was in flight.
-    pub(super) fn lost(&mut self) {
+    pub(super) fn on_lost(&mut self) {
         self.flight = self.flight.saturating_sub(1);
     }
 
@@ -182,13 +182,13 @@ impl RateEstimator {
             Phase::Window(window) => window.passed(),
         }
         if let Some(used) = used.filter(|used| *used >= 0.8) {
-            self.heed(used, now);
+            self.slow_down(used, now);
         }
     }
 
     /// Graph says how much of its limit is used: as much more may leave as that leaves. Answers come in swarms, so
     /// one warning counts for a while.
-    fn heed(&mut self, used: f64, now: Instant) {
+    fn slow_down(&mut self, used: f64, now: Instant) {
         if let Phase::Unmet(bucket) = &mut self.phase {
             let left = self.passed as f64 * (1.0 - used).max(0.0) / used - f64::from(self.flight);
             let level = bucket.level_at(now);
@@ -216,7 +216,7 @@ impl RateEstimator {
     }
 
     /// The probe was throttled.
-    pub(super) fn struck(&mut self, now: Instant) {
+    pub(super) fn on_probe_failed(&mut self, now: Instant) {
         self.throttled();
         self.struck = Some(now);
         if let Phase::Window(window) = &mut self.phase {
@@ -224,17 +224,17 @@ impl RateEstimator {
         }
     }
 
-    /// How long to wait for the next probe where nobody says how long; `own` is what the gate would do.
-    pub(super) fn look_again(&self, own: Duration, news: ThrottleEvent, now: Instant) -> Duration {
+    /// How long to wait for the next probe where nobody says how long; `backoff` is what the gate would do.
+    pub(super) fn update(&self, own: Duration, news: ThrottleEvent, now: Instant) -> Duration {
         match &self.phase {
-            Phase::Window(window) => window.look_again(own, now),
+            Phase::Window(window) => window.update(own, now),
             Phase::Unmet(_) | Phase::Refill if news == ThrottleEvent::Strike => own,
             Phase::Unmet(_) | Phase::Refill => FIRST_LOOK,
         }
     }
 
     /// The limiter is met: one was throttled.
-    pub(super) fn met(&mut self, now: Instant) {
+    pub(super) fn on_limit_met(&mut self, now: Instant) {
         self.flight = self.flight.saturating_sub(1);
         if self.pace.kind == RateKind::Gate {
             return;
@@ -253,10 +253,10 @@ impl RateEstimator {
                 self.refill = RefillEstimator::empty(rate, most, ceiling, self.second, now);
                 self.phase = Phase::Refill;
             }
-            Phase::Refill => self.refill.met(now),
+            Phase::Refill => self.refill.on_limit_met(now),
             Phase::Window(window) => {
                 window.used_up();
-                self.refill.met(now);
+                self.refill.on_limit_met(now);
                 if window.is_none() {
                     self.even = true;
                     self.phase = Phase::Refill;

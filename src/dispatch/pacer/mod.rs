@@ -123,7 +123,7 @@ impl Pacer {
     }
 
     /// One user of the departure got no answer, or one that says nothing of this limit.
-    pub fn lost(&mut self, departure: &Permit) {
+    pub fn on_lost(&mut self, departure: &Permit) {
         self.lost_at(departure, Instant::now());
     }
 
@@ -193,7 +193,7 @@ impl Pacer {
         let probes = self.gate.depart(departure.id);
         if let Some(ceiling) = &mut self.ceiling {
             ceiling.advance(now);
-            ceiling.take(users);
+            ceiling.spend(users);
         }
         if probes {
             self.learned.probe(users);
@@ -221,15 +221,15 @@ impl Pacer {
         let asked = retry_after.filter(|wait| !wait.is_zero());
         let news = self.gate.hear(departure.id, departure.episode, now);
         match news {
-            ThrottleEvent::Episode => self.learned.met(now),
-            ThrottleEvent::Strike => self.learned.struck(now),
+            ThrottleEvent::Episode => self.learned.on_limit_met(now),
+            ThrottleEvent::Strike => self.learned.on_probe_failed(now),
             ThrottleEvent::Echo => self.learned.throttled(),
         }
         self.gate.vague |= asked.is_none();
         let own = self.gate.own_wait(now);
         let wait = match news {
             ThrottleEvent::Echo => asked.unwrap_or(own),
-            _ if self.gate.vague => asked.unwrap_or_default().max(self.learned.look_again(own, news, now)),
+            _ if self.gate.vague => asked.unwrap_or_default().max(self.learned.update(own, news, now)),
             _ => asked.unwrap_or(own),
         };
         let until = after(now, wait);
@@ -237,8 +237,8 @@ impl Pacer {
     }
 
     pub(super) fn lost_at(&mut self, departure: &Permit, now: Instant) {
-        self.gate.lost(departure.id, now);
-        self.learned.lost();
+        self.gate.on_lost(departure.id, now);
+        self.learned.on_lost();
     }
 
     pub(super) fn forecast_at(&self, users: u64, now: Instant) -> Duration {

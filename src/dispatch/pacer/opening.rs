@@ -34,9 +34,9 @@ impl ReopenEstimator {
         (self.seen, self.documented) = (Some((shut, at)), None);
     }
 
-    /// When to look again, `own` being how long the gate would wait: around the time that the window before took, at
+    /// When to look again, `backoff` being how long the gate would wait: around the time that the window before took, at
     /// instants that lie closer together the better it is known, and never past the documented end.
-    pub(super) fn look_again(&self, now: f64, own: f64) -> f64 {
+    pub(super) fn update(&self, now: f64, own: f64) -> f64 {
         let next = match self.seen {
             // So far beyond it's no window's end that is missed: whoever punishes early probes must be outwaited.
             Some((_, open)) if now > open * 1.5 => now + own,
@@ -71,9 +71,9 @@ mod tests {
     use super::*;
 
     fn looks(opening: &ReopenEstimator, from: f64, until: f64) -> Vec<f64> {
-        let mut looks = vec![opening.look_again(from, 4.0)];
+        let mut looks = vec![opening.update(from, 4.0)];
         while *looks.last().unwrap() < until {
-            looks.push(opening.look_again(*looks.last().unwrap(), 4.0));
+            looks.push(opening.update(*looks.last().unwrap(), 4.0));
         }
         looks
     }

@@ -76,7 +76,7 @@ pub(super) struct RefillEstimator {
 }
 
 impl RefillEstimator {
-    /// A limiter that was just found empty. `rate` is a guess, `most` what it has let through at once.
+    /// A limiter that was just found empty. `rate` is a guess, `max` what it has let through at once.
     pub(super) fn empty(rate: f64, most: f64, ceiling: f64, second: f64, now: Instant) -> RefillEstimator {
         let mut bucket = TokenBucket::full(most.max(1.0), rate, now);
         bucket.set_level(0.0, now);
@@ -118,7 +118,7 @@ impl RefillEstimator {
     }
 
     pub(super) fn depart(&mut self, users: u32) {
-        self.bucket.take(users);
+        self.bucket.spend(users);
     }
 
     pub(super) fn passed(&mut self) {
@@ -146,7 +146,7 @@ impl RefillEstimator {
     }
 
     /// The limiter is empty again: between two such instants passed what it refilled.
-    pub(super) fn met(&mut self, now: Instant) {
+    pub(super) fn on_limit_met(&mut self, now: Instant) {
         let seconds = now.saturating_duration_since(self.empty).as_secs_f64();
         // Where throttled requests count, they took what else would have passed. After a long closure many of them
         // beside few that passed would hide the rate.

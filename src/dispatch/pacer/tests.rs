@@ -134,7 +134,7 @@ async fn a_lost_probe_is_followed_by_another() {
     sleep_until(until).await;
     let probe = go(&mut pacer);
     assert_eq!(pacer.permit(1), PacerDecision::AfterAnswer);
-    pacer.lost(&probe);
+    pacer.on_lost(&probe);
     next(&mut pacer).await;
     assert_eq!(pacer.permit(1), PacerDecision::AfterAnswer);
 }
@@ -227,7 +227,7 @@ async fn each_user_of_a_batch_is_reported_by_itself() {
     let first = pacer.throttled(&batch, Some(2 * SECOND));
     let second = pacer.throttled(&batch, Some(5 * SECOND));
     assert_eq!(second - first, 3 * SECOND);
-    pacer.lost(&batch);
+    pacer.on_lost(&batch);
     sleep_until(second).await;
     let probe = go(&mut pacer);
     assert!(pacer.passed(&probe, None), "one episode, one probe");

@@ -107,9 +107,9 @@ impl WindowEstimator {
     }
 
     /// How long until the next look where nobody says when the window opens.
-    pub(super) fn look_again(&self, own: Duration, now: Instant) -> Duration {
+    pub(super) fn update(&self, own: Duration, now: Instant) -> Duration {
         let after = now.saturating_duration_since(self.opened).as_secs_f64();
-        let at = self.opening.look_again(after, own.as_secs_f64());
+        let at = self.opening.update(after, own.as_secs_f64());
         Duration::try_from_secs_f64(at - after).unwrap_or(own)
     }
 

@@ -22,7 +22,7 @@ type ThrottleCounts = fn(FakePlace) -> bool;
 
 #[tokio::test(start_paused = true)]
 async fn three_apps_reach_the_tenants_pace_and_none_exceeds_its_own() {
-    let stage = DispatchFixture::of(21_000).apps(3).auto().quota(TestQuota::bucket(3_000.0, 150.0));
+    let stage = DispatchFixture::with_users(21_000).apps(3).auto().quota(TestQuota::bucket(3_000.0, 150.0));
     let run = stage.tenant_quota(TestQuota::bucket(18_000.0, 300.0)).play().await;
     assert!(run.all_revoked());
     // Three bursts of 3,000, then three times 20 a second.
@@ -55,7 +55,7 @@ async fn each_scope_slows_its_own() {
         ("Tenant_Application", |place| place == FakePlace { tenant: 0, app: 0 }),
     ];
     for (scope, slowed) in cases {
-        let stage = DispatchFixture::of(1_200).tenants(2).apps(2).pace(10.0, 1).retries(0);
+        let stage = DispatchFixture::with_users(1_200).tenants(2).apps(2).pace(10.0, 1).retries(0);
         let run = stage.script(throttled_once(scope)).play().await;
         assert!(run.all_revoked(), "{scope}: {:?}", run.outcomes());
         for place in [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(tenant, app)| FakePlace { tenant, app }) {
@@ -73,7 +73,7 @@ async fn an_app_that_loses_its_permission_is_dropped_and_nobody_ends_forbidden()
         1 if seen.at > seconds(3.0) => FakeReaction::status(403),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(600).apps(3).pace(10.0, 1).retries(0).script(script).play().await;
+    let run = DispatchFixture::with_users(600).apps(3).pace(10.0, 1).retries(0).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.outcomes());
     let refused = run.arrivals.iter().filter(|arrival| !arrival.is_done()).count();
     assert!(refused <= 8, "{refused}");
@@ -88,7 +88,7 @@ async fn whoever_all_apps_are_refused_is_forbidden_and_each_is_asked_once() {
     let script = |seen: SeenRequest| {
         if seen.user % 50 == 7 { FakeReaction::status(403) } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(600).apps(3).pace(10.0, 1).retries(0).script(script).play().await;
+    let run = DispatchFixture::with_users(600).apps(3).pace(10.0, 1).retries(0).script(script).play().await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 588), (Outcome::Forbidden, 12)].into());
     for user in (7..600).step_by(50) {
         let mut asked: Vec<usize> = run
@@ -105,8 +105,12 @@ async fn whoever_all_apps_are_refused_is_forbidden_and_each_is_asked_once() {
 
 #[tokio::test(start_paused = true)]
 async fn apps_without_the_permission_stop_the_tenant_early() {
-    let run =
-        DispatchFixture::of(600).apps(3).pace(10.0, 1).script(|_| FakeReaction::status(403)).play().await;
+    let run = DispatchFixture::with_users(600)
+        .apps(3)
+        .pace(10.0, 1)
+        .script(|_| FakeReaction::status(403))
+        .play()
+        .await;
     assert!(matches!(run.stop(), Some(StopReason::Permission { .. })), "{:?}", run.stop());
     assert!((40..50).contains(&run.outcomes()[&Outcome::Forbidden]), "{:?}", run.outcomes());
 }
@@ -116,14 +120,14 @@ async fn an_app_whose_token_is_refused_is_dropped_and_the_last_one_stops_the_run
     let script = |seen: SeenRequest| {
         if seen.place.app == 0 { FakeReaction::status(401) } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(300).apps(2).pace(10.0, 1).retries(0).script(script).play().await;
+    let run = DispatchFixture::with_users(300).apps(2).pace(10.0, 1).retries(0).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     assert!(sent_by(&run, 0).len() < 12);
     let renew = |place: FakePlace| if place.app == 1 { Err(SignInError::CodeDeclined) } else { Ok(()) };
     let script = |seen: SeenRequest| {
         if seen.place.app == 0 { FakeReaction::status(401) } else { FakeReaction::done() }
     };
-    let stage = DispatchFixture::of(300).apps(2).pace(10.0, 1).script(script).renew_at(renew);
+    let stage = DispatchFixture::with_users(300).apps(2).pace(10.0, 1).script(script).renew_at(renew);
     let run = stage.tokens(4.0, 6.0).play().await;
     assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })), "{:?}", run.stop());
 }
@@ -135,8 +139,13 @@ async fn an_app_that_is_refused_administrators_goes_on_with_the_others() {
         (1..=60, 1) => FakeReaction::status(403),
         _ => FakeReaction::done(),
     };
-    let run =
-        DispatchFixture::of(600).apps(2).administrators(1..=60).pace(10.0, 1).script(script).play().await;
+    let run = DispatchFixture::with_users(600)
+        .apps(2)
+        .administrators(1..=60)
+        .pace(10.0, 1)
+        .script(script)
+        .play()
+        .await;
     assert!(run.all_revoked(), "{:?}", run.outcomes());
     assert!(!run.journal.iter().any(|event| matches!(event, Event::Dropped { .. })));
     assert!(sent_by(&run, 1).len() > 200);
@@ -151,7 +160,7 @@ async fn nobody_waits_for_an_app_that_was_dropped() {
         (_, 1) => FakeReaction::status(401).after(seconds(4.0)),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(40).apps(2).pace(10.0, 1).script(script).play().await;
+    let run = DispatchFixture::with_users(40).apps(2).pace(10.0, 1).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 39), (Outcome::Forbidden, 1)].into());
     assert!(run.arrived(1).len() <= 4, "{:?}", run.arrived(1));

@@ -16,7 +16,7 @@ fn sizes(run: &FixtureRun) -> Vec<usize> {
 }
 
 fn by(size: u8) -> DispatchFixture {
-    DispatchFixture::of(200).pace(1_000.0, 200).batch_size(BatchSize::Fixed(size))
+    DispatchFixture::with_users(200).pace(1_000.0, 200).batch_size(BatchSize::Fixed(size))
 }
 
 #[tokio::test(start_paused = true)]
@@ -32,7 +32,7 @@ async fn a_given_size_fills_requests() {
 #[tokio::test(start_paused = true)]
 async fn a_request_waits_a_second_for_more_users_and_not_longer() {
     // Five a second: a request of five each second.
-    let run = DispatchFixture::of(50).pace(5.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
+    let run = DispatchFixture::with_users(50).pace(5.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
     let sizes = sizes(&run);
     assert_eq!(sizes[0], 20);
     assert!(sizes[1..].iter().all(|size| (5..=6).contains(size)), "{sizes:?}");
@@ -42,20 +42,22 @@ async fn a_request_waits_a_second_for_more_users_and_not_longer() {
 /// A full request leaves as soon as it is full: the pace is kept, however small its burst.
 #[tokio::test(start_paused = true)]
 async fn gathering_costs_no_pace() {
-    let run = DispatchFixture::of(2_000).pace(100.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
+    let run =
+        DispatchFixture::with_users(2_000).pace(100.0, 20).batch_size(BatchSize::Fixed(20)).play().await;
     assert!(run.took < seconds(21.0), "{:?}", run.took);
     assert_eq!(sizes(&run), [20; 100]);
     // Where no more can ever leave at once, nobody waits for more.
-    let run = DispatchFixture::of(200).pace(20.0, 1).batch_size(BatchSize::Fixed(20)).play().await;
+    let run = DispatchFixture::with_users(200).pace(20.0, 1).batch_size(BatchSize::Fixed(20)).play().await;
     assert!(run.took < seconds(11.0), "{:?}", run.took);
 }
 
 #[tokio::test(start_paused = true)]
 async fn auto_sends_one_by_one_as_long_as_places_suffice() {
-    let run = DispatchFixture::of(500).pace(50.0, 1).batch_size(BatchSize::Auto).play().await;
+    let run = DispatchFixture::with_users(500).pace(50.0, 1).batch_size(BatchSize::Auto).play().await;
     assert!(run.all_revoked() && sizes(&run).iter().all(|size| *size == 1));
     // Six places carry six a second one by one; the burst allows ten in each request.
-    let stage = DispatchFixture::of(2_000).pace(100.0, 10).jobs(6).latency(1.0).batch_size(BatchSize::Auto);
+    let stage =
+        DispatchFixture::with_users(2_000).pace(100.0, 10).jobs(6).latency(1.0).batch_size(BatchSize::Auto);
     let run = stage.play().await;
     assert!(run.all_revoked() && run.took < seconds(45.0), "{:?}", run.took);
     assert!(sizes(&run).len() < 400);
@@ -134,7 +136,7 @@ async fn a_worker_that_breaks_down_leaves_all_its_users_in_doubt() {
 async fn a_probe_is_one_user_and_waits_for_none() {
     let script =
         |seen: SeenRequest| if seen.nth == 30 { FakeReaction::throttled(20) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(400)
+    let run = DispatchFixture::with_users(400)
         .pace(100.0, 100)
         .batch_size(BatchSize::Fixed(20))
         .script(script)
@@ -148,7 +150,8 @@ async fn a_probe_is_one_user_and_waits_for_none() {
 #[tokio::test(start_paused = true)]
 async fn batches_keep_a_quota() {
     for (size, latency) in [(20, 0.05), (20, 0.08), (20, 0.25), (5, 0.08), (5, 0.6)] {
-        let stage = DispatchFixture::of(6_000).auto().auto_jobs().quota(TestQuota::bucket(3_000.0, 150.0));
+        let stage =
+            DispatchFixture::with_users(6_000).auto().auto_jobs().quota(TestQuota::bucket(3_000.0, 150.0));
         let run = stage.batch_size(BatchSize::Fixed(size)).latency(latency).play().await;
         assert!(run.all_revoked());
         // Half a percent.
@@ -163,8 +166,12 @@ async fn an_early_429_does_not_bring_batches_down_to_one_user_a_second() {
     for size in [2, 5, 20] {
         let script =
             |seen: SeenRequest| if seen.nth == 1 { FakeReaction::throttled(1) } else { FakeReaction::done() };
-        let run =
-            DispatchFixture::of(400).auto().batch_size(BatchSize::Fixed(size)).script(script).play().await;
+        let run = DispatchFixture::with_users(400)
+            .auto()
+            .batch_size(BatchSize::Fixed(size))
+            .script(script)
+            .play()
+            .await;
         assert!(run.all_revoked());
         assert!(run.took < seconds(40.0), "{size}: {:?}", run.took);
     }

@@ -147,7 +147,7 @@ async fn play(scenario: EventScenario) {
         if renewed.iter().any(fails) { Err(SignInError::CodeDeclined) } else { Ok(()) }
     };
     let (per_second, burst) = scenario.pace;
-    let mut stage = DispatchFixture::of(scenario.users).tenants(scenario.tenants).apps(scenario.apps);
+    let mut stage = DispatchFixture::with_users(scenario.users).tenants(scenario.tenants).apps(scenario.apps);
     stage = stage.pace(per_second, burst).script(script).renew_at(renew).tokens(40.0, 50.0);
     stage = stage.batches(move |batch| batches[batch.nth % batches.len()]);
     stage = match scenario.jobs {

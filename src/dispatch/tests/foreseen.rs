@@ -16,35 +16,35 @@ fn holds(name: &str, run: &FixtureRun) {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_the_quota_binds_is_foreseen() {
-    let run = DispatchFixture::of(10_000).auto().quota(documented()).play().await;
+    let run = DispatchFixture::with_users(10_000).auto().quota(documented()).play().await;
     holds("one app", &run);
-    let run = DispatchFixture::of(16_000).tenants(4).auto().quota(documented()).play().await;
+    let run = DispatchFixture::with_users(16_000).tenants(4).auto().quota(documented()).play().await;
     holds("four tenants", &run);
 }
 
 #[tokio::test(start_paused = true)]
 async fn three_apps_are_foreseen() {
-    let stage = DispatchFixture::of(16_000).apps(3).auto().quota(documented());
+    let stage = DispatchFixture::with_users(16_000).apps(3).auto().quota(documented());
     let run = stage.tenant_quota(TestQuota::bucket(18_000.0, 300.0)).play().await;
     holds("three apps", &run);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_app_over_twenty_tenants_is_foreseen() {
-    let stage = DispatchFixture::of(40_000).tenants(20).auto().quota(documented());
+    let stage = DispatchFixture::with_users(40_000).tenants(20).auto().quota(documented());
     let run = stage.app_quota(TestQuota::bucket(35_000.0, 300.0)).play().await;
     holds("one app over twenty tenants", &run);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_its_answers_hold_up_is_foreseen() {
-    let run = DispatchFixture::of(2_000).pace(1_000.0, 10).latency(0.5).jobs(8).play().await;
+    let run = DispatchFixture::with_users(2_000).pace(1_000.0, 10).latency(0.5).jobs(8).play().await;
     holds("eight jobs", &run);
-    let run = DispatchFixture::of(20_000).pace(1_000.0, 10).latency(0.5).auto_jobs().play().await;
+    let run = DispatchFixture::with_users(20_000).pace(1_000.0, 10).latency(0.5).auto_jobs().play().await;
     holds("as many jobs as it takes", &run);
     let jitter =
         |seen: SeenRequest| FakeReaction::done().after(seconds(0.1 + (seen.nth * 37 % 100) as f64 / 100.0));
-    let run = DispatchFixture::of(4_000).pace(1_000.0, 10).script(jitter).jobs(16).play().await;
+    let run = DispatchFixture::with_users(4_000).pace(1_000.0, 10).script(jitter).jobs(16).play().await;
     holds("answers of many speeds", &run);
 }
 
@@ -54,7 +54,7 @@ async fn users_who_take_several_requests_are_foreseen() {
         1 if seen.user.is_multiple_of(3) => FakeReaction::status(500),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(3_000).pace(20.0, 1).script(script).play().await;
+    let run = DispatchFixture::with_users(3_000).pace(20.0, 1).script(script).play().await;
     holds("a third twice", &run);
 }
 
@@ -62,7 +62,7 @@ async fn users_who_take_several_requests_are_foreseen() {
 async fn a_closed_gate_is_foreseen() {
     let script =
         |seen: SeenRequest| if seen.nth == 300 { FakeReaction::throttled(25) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(1_000).pace(10.0, 1).script(script).play().await;
+    let run = DispatchFixture::with_users(1_000).pace(10.0, 1).script(script).play().await;
     // Until when it is closed is known at once, though no answer comes meanwhile.
     assert!(run.forecast_at(seconds(40.0)) > seconds(60.0), "{:?}", run.forecast_at(seconds(40.0)));
     // And what comes after goes on at the pace that was asked for: nobody suspects a window behind it.

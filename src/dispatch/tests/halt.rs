@@ -13,11 +13,17 @@ fn in_flight_at_stop(run: &FixtureRun) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn so_many_failures_halt_the_run() {
+async fn the_failure_limit_halts_the_run() {
     let script = |seen: SeenRequest| {
         if seen.user.is_multiple_of(10) { FakeReaction::gone() } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(1_000).pace(100.0, 10).jobs(20).halt("fail=5").script(script).play().await;
+    let run = DispatchFixture::with_users(1_000)
+        .pace(100.0, 10)
+        .jobs(20)
+        .halt("fail=5")
+        .script(script)
+        .play()
+        .await;
     assert!(matches!(run.stop(), Some(StopReason::Halt { detail }) if detail.contains("fail=5")));
     // The fiftieth trips it; ten a tenth of a second were in flight behind it.
     assert!((50..=75).contains(&run.arrivals.len()), "{}", run.arrivals.len());
@@ -30,19 +36,20 @@ async fn a_share_of_failures_halts_the_run() {
     let script = |seen: SeenRequest| {
         if seen.user.is_multiple_of(4) { FakeReaction::gone() } else { FakeReaction::done() }
     };
-    let halted = DispatchFixture::of(1_000).jobs(1).halt("fail=25%").script(script).play().await;
+    let halted = DispatchFixture::with_users(1_000).jobs(1).halt("fail=25%").script(script).play().await;
     assert!(matches!(halted.stop(), Some(StopReason::Halt { .. })));
     assert_eq!(halted.arrivals.len(), 20);
-    let passes = DispatchFixture::of(1_000).jobs(1).halt("fail=26%").script(script).play().await;
+    let passes = DispatchFixture::with_users(1_000).jobs(1).halt("fail=26%").script(script).play().await;
     assert_eq!((passes.stop(), passes.arrivals.len()), (None, 1_000));
-    let accepted = DispatchFixture::of(1_000).jobs(1).halt("fail=1").accept(Outcome::NotFound).script(script);
+    let accepted =
+        DispatchFixture::with_users(1_000).jobs(1).halt("fail=1").accept(Outcome::NotFound).script(script);
     assert_eq!(accepted.play().await.stop(), None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn twenty_refusals_and_twenty_elsewhere_stop_the_run() {
     for (jobs, batch) in [(1, 1), (8, 1), (4, 20), (64, 1)] {
-        let stage = DispatchFixture::of(5_000).jobs(jobs).batch_size(BatchSize::Fixed(batch));
+        let stage = DispatchFixture::with_users(5_000).jobs(jobs).batch_size(BatchSize::Fixed(batch));
         let run = stage.script(|_| FakeReaction::status(403)).play().await;
         assert!(matches!(run.stop(), Some(StopReason::Permission { .. })), "{jobs}");
         // Those that were in flight when the first were refused come on top.
@@ -56,7 +63,7 @@ async fn twenty_refusals_and_twenty_elsewhere_stop_the_run() {
     }
     let script =
         |seen: SeenRequest| if seen.user == 15 { FakeReaction::done() } else { FakeReaction::status(403) };
-    let run = DispatchFixture::of(500).jobs(8).script(script).play().await;
+    let run = DispatchFixture::with_users(500).jobs(8).script(script).play().await;
     assert_eq!((run.stop(), run.arrivals.len()), (None, 500));
 }
 
@@ -68,7 +75,8 @@ async fn refused_administrators_keep_nobody_from_being_sent() {
             for (administrators, users) in [(1..=40, 140), (1..=300, 320), (1..=999, 1_000), (2..=900, 1_000)]
             {
                 let range = administrators.clone();
-                let mut stage = DispatchFixture::of(users).jobs(jobs).batch_size(BatchSize::Fixed(batch));
+                let mut stage =
+                    DispatchFixture::with_users(users).jobs(jobs).batch_size(BatchSize::Fixed(batch));
                 if known {
                     stage = stage.administrators(administrators.clone());
                 }
@@ -88,8 +96,10 @@ async fn refused_administrators_keep_nobody_from_being_sent() {
 /// Nobody but administrators can be asked, or nobody else is left: each of them is asked.
 #[tokio::test(start_paused = true)]
 async fn administrators_alone_are_all_sent() {
-    let stage =
-        DispatchFixture::of(200).jobs(4).administrators(1..=200).script(|_| FakeReaction::status(403));
+    let stage = DispatchFixture::with_users(200)
+        .jobs(4)
+        .administrators(1..=200)
+        .script(|_| FakeReaction::status(403));
     let run = stage.play().await;
     assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 200)].into()));
 }
@@ -97,8 +107,10 @@ async fn administrators_alone_are_all_sent() {
 /// Few ordinary users among many administrators: they are asked first, and their refusal counts.
 #[tokio::test(start_paused = true)]
 async fn ordinary_users_are_asked_before_administrators() {
-    let stage =
-        DispatchFixture::of(1_000).jobs(1).administrators(1..=997).script(|_| FakeReaction::status(403));
+    let stage = DispatchFixture::with_users(1_000)
+        .jobs(1)
+        .administrators(1..=997)
+        .script(|_| FakeReaction::status(403));
     let run = stage.play().await;
     assert!(matches!(run.stop(), Some(StopReason::Permission { .. })));
     let users: Vec<TargetNo> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
@@ -111,7 +123,7 @@ async fn ordinary_users_are_asked_before_administrators() {
 async fn after_the_proof_the_plans_order_holds_again() {
     let script =
         |seen: SeenRequest| if seen.user <= 30 { FakeReaction::status(403) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(200).jobs(1).script(script).play().await;
+    let run = DispatchFixture::with_users(200).jobs(1).script(script).play().await;
     let users: Vec<TargetNo> = run.arrivals.iter().map(|arrival| arrival.seen.user).collect();
     assert_eq!(users[..20], (1..=20).collect::<Vec<_>>()[..]);
     assert_eq!(users[20], 200);
@@ -123,7 +135,7 @@ async fn after_the_proof_the_plans_order_holds_again() {
 async fn whoever_says_nothing_is_passed_over() {
     let gone =
         |seen: SeenRequest| if seen.user <= 20 { FakeReaction::status(403) } else { FakeReaction::gone() };
-    let run = DispatchFixture::of(500).jobs(8).script(gone).play().await;
+    let run = DispatchFixture::with_users(500).jobs(8).script(gone).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::NotFound, 480), (Outcome::Forbidden, 20)].into());
     let script = |seen: SeenRequest| match seen.user {
@@ -132,7 +144,7 @@ async fn whoever_says_nothing_is_passed_over() {
         _ if seen.attempt > 1 => FakeReaction::done(),
         _ => FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(900.0))),
     };
-    let run = DispatchFixture::of(100).jobs(64).script(script).play().await;
+    let run = DispatchFixture::with_users(100).jobs(64).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 60), (Outcome::Forbidden, 40)].into());
     assert!(run.arrived(41)[0] < seconds(10.0), "{:?}", run.arrived(41));
@@ -140,10 +152,14 @@ async fn whoever_says_nothing_is_passed_over() {
 
 #[tokio::test(start_paused = true)]
 async fn a_success_of_an_earlier_process_is_proof() {
-    let run =
-        DispatchFixture::of(300).jobs(8).permitted(0).script(|_| FakeReaction::status(403)).play().await;
+    let run = DispatchFixture::with_users(300)
+        .jobs(8)
+        .permitted(0)
+        .script(|_| FakeReaction::status(403))
+        .play()
+        .await;
     assert_eq!((run.stop(), run.outcomes()), (None, [(Outcome::Forbidden, 300)].into()));
-    let run = DispatchFixture::of(300)
+    let run = DispatchFixture::with_users(300)
         .jobs(8)
         .accept(Outcome::Forbidden)
         .script(|_| FakeReaction::status(403))
@@ -164,7 +180,7 @@ async fn what_is_cut_short_has_honest_words() {
         6 => FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(900.0))),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(20)
+    let run = DispatchFixture::with_users(20)
         .pace(100.0, 10)
         .jobs(6)
         .script(script)
@@ -183,7 +199,8 @@ async fn what_is_cut_short_has_honest_words() {
 #[tokio::test(start_paused = true)]
 async fn the_deadline_ends_the_sending_and_waits_for_answers() {
     let script = |_| FakeReaction::done().after(seconds(3.0));
-    let run = DispatchFixture::of(1_000).pace(10.0, 1).script(script).deadline(seconds(10.0)).play().await;
+    let run =
+        DispatchFixture::with_users(1_000).pace(10.0, 1).script(script).deadline(seconds(10.0)).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert!((100..=101).contains(&run.arrivals.len()), "{}", run.arrivals.len());
     assert!(run.arrivals.iter().all(|arrival| arrival.at() <= seconds(10.0)));
@@ -195,7 +212,8 @@ async fn the_deadline_ends_the_sending_and_waits_for_answers() {
 async fn a_gate_closed_beyond_the_deadline_ends_the_run_at_once() {
     let script =
         |seen: SeenRequest| if seen.user == 5 { FakeReaction::throttled(600) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(100).pace(10.0, 1).script(script).deadline(seconds(300.0)).play().await;
+    let run =
+        DispatchFixture::with_users(100).pace(10.0, 1).script(script).deadline(seconds(300.0)).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert!(run.took < seconds(1.0), "{:?}", run.took);
     assert_eq!(run.outcome(5), Some(Outcome::ThrottledOut));
@@ -207,7 +225,7 @@ async fn a_retry_beyond_the_deadline_keeps_its_word() {
         let later = FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(600.0)));
         if seen.user == 5 { later } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(10).script(script).deadline(seconds(300.0)).play().await;
+    let run = DispatchFixture::with_users(10).script(script).deadline(seconds(300.0)).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 9), (Outcome::Failed, 1)].into());
     assert_eq!(run.took, seconds(300.0));
@@ -216,14 +234,14 @@ async fn a_retry_beyond_the_deadline_keeps_its_word() {
 #[tokio::test(start_paused = true)]
 async fn a_deadline_with_nothing_left_to_send_is_no_stop() {
     let slow = |_| FakeReaction::done().after(seconds(30.0));
-    let run = DispatchFixture::of(5).script(slow).deadline(seconds(10.0)).play().await;
+    let run = DispatchFixture::with_users(5).script(slow).deadline(seconds(10.0)).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     assert_eq!(run.took.as_secs(), 30);
     // It still holds for whoever would have to be sent again.
     let script = |seen: SeenRequest| {
         if seen.user == 2 { FakeReaction::status(500).after(seconds(20.0)) } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(5).script(script).deadline(seconds(10.0)).play().await;
+    let run = DispatchFixture::with_users(5).script(script).deadline(seconds(10.0)).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Deadline { .. })));
     assert_eq!((run.outcome(2), run.arrivals.len()), (Some(Outcome::Failed), 5));
 }
@@ -238,7 +256,7 @@ async fn an_interrupt_ends_the_sending_anywhere() {
         |_| FakeReaction::done().after(seconds(4.0)),
     ];
     for (index, script) in scripts.into_iter().enumerate() {
-        let stage = DispatchFixture::of(500).pace(100.0, 10).script(script);
+        let stage = DispatchFixture::with_users(500).pace(100.0, 10).script(script);
         let run = stage
             .interrupt(seconds(2.0), StopReason::Terminated)
             .interrupt(seconds(2.5), StopReason::Interrupted);

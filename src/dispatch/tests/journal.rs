@@ -13,7 +13,7 @@ fn told_nothing(run: &FixtureRun) -> bool {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_that_can_not_be_recorded() {
     let read_only = tempfile::NamedTempFile::new().unwrap();
-    let run = DispatchFixture::of(100).journal(File::open(read_only.path()).unwrap()).play().await;
+    let run = DispatchFixture::with_users(100).journal(File::open(read_only.path()).unwrap()).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Runtime { .. })), "{:?}", run.stop());
     assert_eq!((run.arrivals.len(), run.took), (0, seconds(0.0)));
     assert!(told_nothing(&run));
@@ -23,7 +23,7 @@ async fn nothing_is_sent_that_can_not_be_recorded() {
 #[tokio::test(start_paused = true)]
 async fn a_full_disk_ends_the_run() {
     let full = std::fs::OpenOptions::new().append(true).open("/dev/full").unwrap();
-    let run = DispatchFixture::of(100).journal(full).play().await;
+    let run = DispatchFixture::with_users(100).journal(full).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Runtime { .. })), "{:?}", run.stop());
     assert_eq!(run.arrivals.len(), 0);
     assert!(told_nothing(&run));
@@ -34,7 +34,7 @@ async fn a_full_disk_ends_the_run() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_told_that_was_not_synced() {
     let null = std::fs::OpenOptions::new().append(true).open("/dev/null").unwrap();
-    let run = DispatchFixture::of(50).journal(null).play().await;
+    let run = DispatchFixture::with_users(50).journal(null).play().await;
     let failed = matches!(run.stop(), Some(StopReason::Runtime { .. }));
     assert!(failed && told_nothing(&run));
 }
@@ -53,7 +53,7 @@ async fn a_journal_that_breaks_in_the_middle_ends_the_sending() {
         FakeReaction::done().after(seconds(1.0))
     };
     let journal = File::from(std::os::fd::OwnedFd::from(write));
-    let run = DispatchFixture::of(500).pace(10.0, 1).script(script).journal(journal).play().await;
+    let run = DispatchFixture::with_users(500).pace(10.0, 1).script(script).journal(journal).play().await;
     assert!(matches!(run.stop(), Some(StopReason::Runtime { .. })), "{:?}", run.finished);
     assert!(run.arrivals.len() <= 40, "{}", run.arrivals.len());
     assert!(run.arrivals.iter().all(|arrival| arrival.answered.is_some()), "what is in flight is waited for");

@@ -94,7 +94,7 @@ async fn play(scenario: RandomScenario) -> FixtureRun {
         react.after(seconds(latency as f64 / 1e3))
     };
     let (per_second, burst) = scenario.pace;
-    let mut stage = DispatchFixture::of(scenario.users).jobs(scenario.jobs).pace(per_second, burst);
+    let mut stage = DispatchFixture::with_users(scenario.users).jobs(scenario.jobs).pace(per_second, burst);
     stage = stage.retries(scenario.retries).script(script).tokens(40.0, 50.0);
     if let Some(deadline) = scenario.deadline {
         stage = stage.deadline(seconds(deadline as f64 / 1e3));

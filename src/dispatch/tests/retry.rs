@@ -8,7 +8,7 @@ use crate::outcome::Outcome;
 
 #[tokio::test(start_paused = true)]
 async fn waits_double_with_jitter_and_tries_are_spent() {
-    let run = DispatchFixture::of(40)
+    let run = DispatchFixture::with_users(40)
         .pace(1000.0, 100)
         .retries(3)
         .script(|_| FakeReaction::status(500))
@@ -50,7 +50,7 @@ async fn the_last_answer_decides_the_word() {
         (9, _) => FakeReaction::status(204),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(10).retries(2).external(&[10]).script(script).play().await;
+    let run = DispatchFixture::with_users(10).retries(2).external(&[10]).script(script).play().await;
     assert_eq!(run.stop(), None);
     let words: Vec<Outcome> = (1..=9).map(|user| run.outcome(user).unwrap()).collect();
     use Outcome::{Failed, Forbidden, InDoubt, NotFound, Rejected, Revoked};
@@ -67,7 +67,7 @@ async fn a_503_gets_a_new_connection_and_its_own_wait_at_least() {
         2 => FakeReaction::status(500),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(5).script(script).play().await;
+    let run = DispatchFixture::with_users(5).script(script).play().await;
     assert!(run.all_revoked());
     for arrival in &run.arrivals {
         assert_eq!(arrival.seen.new_connection, arrival.seen.attempt == 2, "{arrival:?}");
@@ -81,7 +81,7 @@ async fn a_503_gets_a_new_connection_and_its_own_wait_at_least() {
 async fn a_retry_waits_beside_the_queue_and_then_goes_first() {
     let script =
         |seen: SeenRequest| if seen.nth == 1 { FakeReaction::status(500) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(100).pace(10.0, 1).script(script).play().await;
+    let run = DispatchFixture::with_users(100).pace(10.0, 1).script(script).play().await;
     assert!(run.all_revoked());
     // Back after 0.35 s to 0.6 s, between the sixth and the eighth at ten a second.
     let again = run.arrivals.iter().position(|arrival| arrival.seen.attempt == 2).unwrap();
@@ -97,7 +97,8 @@ async fn targets_are_sent_in_the_plans_order_and_jobs_are_kept() {
     for jobs in [1, 7, 64] {
         let script =
             |seen: SeenRequest| FakeReaction::done().after(seconds(0.05 + f64::from(seen.user % 5) * 0.1));
-        let run = DispatchFixture::of(500).pace(100_000.0, 1_000).jobs(jobs).script(script).play().await;
+        let run =
+            DispatchFixture::with_users(500).pace(100_000.0, 1_000).jobs(jobs).script(script).play().await;
         assert!(run.all_revoked());
         assert!(run.arrivals.iter().map(|arrival| arrival.seen.user).is_sorted());
         assert_eq!(run.fake.state().most_in_flight, jobs);
@@ -108,7 +109,7 @@ async fn targets_are_sent_in_the_plans_order_and_jobs_are_kept() {
 async fn a_worker_that_breaks_down_costs_one_target() {
     let script =
         |seen: SeenRequest| if seen.user == 4 { FakeReaction::panic() } else { FakeReaction::done() };
-    let run = DispatchFixture::of(30).script(script).play().await;
+    let run = DispatchFixture::with_users(30).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 29), (Outcome::InDoubt, 1)].into());
     assert_eq!(run.outcome(4), Some(Outcome::InDoubt));
@@ -117,7 +118,7 @@ async fn a_worker_that_breaks_down_costs_one_target() {
 #[tokio::test(start_paused = true)]
 async fn a_resumed_run_does_what_is_left_and_counts_on() {
     let work = [2, 5, 9].map(|order| TargetProgress { order, attempts: 3, ..TargetProgress::default() });
-    let run = DispatchFixture::of(10).work(work.to_vec()).play().await;
+    let run = DispatchFixture::with_users(10).work(work.to_vec()).play().await;
     assert!(run.all_revoked());
     let sent: Vec<(u32, u32)> = run
         .journal
@@ -132,7 +133,7 @@ async fn a_resumed_run_does_what_is_left_and_counts_on() {
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_plan_ends_at_once() {
-    let run = DispatchFixture::of(0).deadline(seconds(10.0)).play().await;
+    let run = DispatchFixture::with_users(0).deadline(seconds(10.0)).play().await;
     assert!(run.all_revoked() || run.outcomes().is_empty());
     assert_eq!((run.stop(), run.took), (None, seconds(0.0)));
 }

@@ -50,7 +50,7 @@ pub(super) struct DispatchFixture {
 
 impl DispatchFixture {
     /// So many users, an unhurried pace, and a Graph that revokes them all within 0.1 s each.
-    pub(super) fn of(users: u32) -> DispatchFixture {
+    pub(super) fn with_users(users: u32) -> DispatchFixture {
         DispatchFixture {
             users,
             tenants: 1,
@@ -61,7 +61,7 @@ impl DispatchFixture {
                 jobs: Jobs::Fixed(64),
                 batch: BatchSize::Fixed(1),
                 places: usize::MAX,
-                pacing: PacingSettings::of_app(RatePolicy::fixed(100.0, 10)),
+                pacing: PacingSettings::for_app(RatePolicy::fixed(100.0, 10)),
                 retries: 4,
                 max_wait: seconds(3_600.0),
                 deadline: None,
@@ -167,7 +167,7 @@ impl DispatchFixture {
     }
 
     pub(super) fn pace(mut self, per_second: f64, burst: u32) -> DispatchFixture {
-        self.settings.pacing = PacingSettings::of_app(RatePolicy::fixed(per_second, burst));
+        self.settings.pacing = PacingSettings::for_app(RatePolicy::fixed(per_second, burst));
         self
     }
 
@@ -302,7 +302,7 @@ impl DispatchFixture {
                 .collect::<Vec<_>>()
         };
         let work = self.work.unwrap_or_else(all);
-        let jobs = self.settings.jobs.most();
+        let jobs = self.settings.jobs.max();
 
         let (interrupt, interrupts) = mpsc::channel(4);
         let stops = self.interrupts;
@@ -355,7 +355,7 @@ impl DispatchFixture {
             tokio::spawn(async move {
                 loop {
                     sleep(seconds(1.0)).await;
-                    let left = forecast.left().unwrap();
+                    let left = forecast.remaining().unwrap();
                     forecasts.lock().unwrap().push((began.elapsed(), left));
                 }
             })

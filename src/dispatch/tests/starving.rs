@@ -17,7 +17,7 @@ async fn with_two(
     let script = move |seen: SeenRequest| {
         if two.contains(&seen.user) { FakeReaction::throttled(retry_after) } else { FakeReaction::done() }
     };
-    let run = stage(DispatchFixture::of(USERS)).script(script).play().await;
+    let run = stage(DispatchFixture::with_users(USERS)).script(script).play().await;
     let name = format!("{two:?}, {retry_after:?}");
     assert_eq!(run.stop(), None, "{name}");
     let others = USERS as usize - 2;
@@ -64,7 +64,7 @@ async fn many_neighbours_who_are_always_throttled_starve_nobody() {
     let script =
         |seen: SeenRequest| if seen.user <= 30 { FakeReaction::throttled(1) } else { FakeReaction::done() };
     for jobs in [1, 64] {
-        let run = DispatchFixture::of(USERS).jobs(jobs).script(script).play().await;
+        let run = DispatchFixture::with_users(USERS).jobs(jobs).script(script).play().await;
         assert_eq!(run.outcomes(), [(Outcome::Revoked, 272), (Outcome::ThrottledOut, 30)].into());
         let done = run.arrivals.iter().filter(|arrival| arrival.is_done());
         let last = done.filter_map(|arrival| arrival.answered).max().unwrap();
@@ -78,7 +78,7 @@ async fn who_was_set_apart_is_revoked_once_that_is_over() {
         3 if seen.attempt <= 5 => FakeReaction::throttled(2),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(100).jobs(1).retries(0).script(script).play().await;
+    let run = DispatchFixture::with_users(100).jobs(1).retries(0).script(script).play().await;
     assert!(run.all_revoked());
     let last = run.arrivals.last().unwrap();
     assert_eq!((last.seen.user, last.seen.attempt), (3, 6));
@@ -91,7 +91,7 @@ async fn who_was_set_apart_is_revoked_once_that_is_over() {
 async fn a_tenant_does_not_wait_for_anothers_user() {
     let script =
         |seen: SeenRequest| if seen.user == 1 { FakeReaction::throttled(30) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(200).tenants(2).script(script).play().await;
+    let run = DispatchFixture::with_users(200).tenants(2).script(script).play().await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 199), (Outcome::ThrottledOut, 1)].into());
     assert!(run.last_answer(1) < seconds(5.0), "{:?}", run.last_answer(1));
     let done = run.arrivals.iter().filter(|arrival| arrival.is_done());
@@ -107,7 +107,7 @@ async fn an_outage_is_nobodys_own() {
             let out = seen.at > seconds(1.0) && seen.at < seconds(300.0);
             if out { FakeReaction::throttled(retry_after) } else { FakeReaction::done() }
         };
-        let run = DispatchFixture::of(400).jobs(jobs).retries(0).script(script).play().await;
+        let run = DispatchFixture::with_users(400).jobs(jobs).retries(0).script(script).play().await;
         assert!(run.all_revoked(), "{retry_after:?}, {jobs}: {:?}", run.outcomes());
         let wasted = run.throttles();
         assert!(wasted < 64 + 300, "{retry_after:?}, {jobs}: {wasted} wasted");
@@ -120,8 +120,12 @@ async fn a_real_limit_is_kept_beside_users_of_their_own() {
     let script = |seen: SeenRequest| {
         if seen.user % 500 == 7 { FakeReaction::throttled(5) } else { FakeReaction::done() }
     };
-    let run =
-        DispatchFixture::of(2_000).auto().quota(TestQuota::bucket(300.0, 15.0)).script(script).play().await;
+    let run = DispatchFixture::with_users(2_000)
+        .auto()
+        .quota(TestQuota::bucket(300.0, 15.0))
+        .script(script)
+        .play()
+        .await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 1_996), (Outcome::ThrottledOut, 4)].into());
     assert!(run.throttles() < 120, "{} wasted", run.throttles());
     // 85 s at best.
@@ -144,7 +148,7 @@ async fn a_wait_beyond_the_longest_ends_the_run() {
         let script = move |seen: SeenRequest| {
             if seen.nth >= 5 { FakeReaction::throttled(wait) } else { FakeReaction::done() }
         };
-        let run = DispatchFixture::of(50).jobs(1).script(script).play().await;
+        let run = DispatchFixture::with_users(50).jobs(1).script(script).play().await;
         assert!(is_too_long(run.stop()), "{:?}", run.stop());
         assert!(run.took < seconds(1.0), "{:?}", run.took);
         assert_eq!(run.outcomes(), [(Outcome::Revoked, 4), (Outcome::ThrottledOut, 1)].into());
@@ -152,16 +156,24 @@ async fn a_wait_beyond_the_longest_ends_the_run() {
     let script =
         |seen: SeenRequest| if seen.nth == 5 { FakeReaction::throttled(3_600) } else { FakeReaction::done() };
     assert!(
-        DispatchFixture::of(50).jobs(1).script(script).play().await.all_revoked(),
+        DispatchFixture::with_users(50).jobs(1).script(script).play().await.all_revoked(),
         "the longest itself is waited out"
     );
     let script =
         |seen: SeenRequest| if seen.nth == 5 { FakeReaction::throttled(1) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(50).jobs(1).max_wait(seconds(0.0)).script(script).play().await;
+    let run = DispatchFixture::with_users(50).jobs(1).max_wait(seconds(0.0)).script(script).play().await;
     assert!(is_too_long(run.stop()));
     let script =
         |seen: SeenRequest| if seen.nth == 5 { FakeReaction::throttled(None) } else { FakeReaction::done() };
-    assert!(DispatchFixture::of(50).jobs(1).max_wait(seconds(0.0)).script(script).play().await.all_revoked());
+    assert!(
+        DispatchFixture::with_users(50)
+            .jobs(1)
+            .max_wait(seconds(0.0))
+            .script(script)
+            .play()
+            .await
+            .all_revoked()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -169,11 +181,11 @@ async fn another_app_and_another_tenant_go_on() {
     let script = |seen: SeenRequest| {
         if seen.place.app == 0 { FakeReaction::throttled(86_400) } else { FakeReaction::done() }
     };
-    assert!(DispatchFixture::of(60).apps(2).jobs(4).script(script).play().await.all_revoked());
+    assert!(DispatchFixture::with_users(60).apps(2).jobs(4).script(script).play().await.all_revoked());
     let script = |seen: SeenRequest| {
         if seen.place.tenant == 0 { FakeReaction::throttled(86_400) } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(60).tenants(2).jobs(1).script(script).play().await;
+    let run = DispatchFixture::with_users(60).tenants(2).jobs(1).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert!(is_too_long(run.finished.tenants[0].as_ref()));
     assert_eq!(run.finished.tenants[1], None);
@@ -181,7 +193,7 @@ async fn another_app_and_another_tenant_go_on() {
     assert_eq!(run.outcomes_in(0), [(Outcome::ThrottledOut, 1)].into());
     // Where the limit is the app's over all its tenants, all of them end.
     let script = |_: SeenRequest| FakeReaction::throttled_by("Application", 86_400);
-    let run = DispatchFixture::of(60).tenants(3).script(script).play().await;
+    let run = DispatchFixture::with_users(60).tenants(3).script(script).play().await;
     assert!(run.finished.tenants.iter().all(|stop| is_too_long(stop.as_ref())), "{:?}", run.finished);
     assert!(run.took < seconds(5.0));
 }
@@ -192,7 +204,7 @@ async fn a_failure_that_asks_for_too_long_a_wait_is_not_waited_for() {
         3 => FakeReaction::status(503).with(|response| response.retry_after = Some(seconds(86_400.0))),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(20).script(script).play().await;
+    let run = DispatchFixture::with_users(20).script(script).play().await;
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 19), (Outcome::Failed, 1)].into());
     assert!(run.took < seconds(2.0), "{:?}", run.took);
 }
@@ -200,12 +212,12 @@ async fn a_failure_that_asks_for_too_long_a_wait_is_not_waited_for() {
 /// Somebody goes on with a run that ended because of a long wait: it is asked once more.
 #[tokio::test(start_paused = true)]
 async fn a_long_wait_of_an_earlier_process_is_asked_again() {
-    let run = DispatchFixture::of(20).jobs(4).held(0, seconds(86_400.0)).play().await;
+    let run = DispatchFixture::with_users(20).jobs(4).held(0, seconds(86_400.0)).play().await;
     assert!(run.all_revoked() && run.took < seconds(5.0), "{:?}", run.took);
     let first = &run.arrivals[0];
     assert!(run.arrivals[1].at() >= first.answered.unwrap(), "one asks for all");
     let script = |_: SeenRequest| FakeReaction::throttled(86_400);
-    let run = DispatchFixture::of(20).jobs(4).held(0, seconds(86_400.0)).script(script).play().await;
+    let run = DispatchFixture::with_users(20).jobs(4).held(0, seconds(86_400.0)).script(script).play().await;
     assert!(is_too_long(run.stop()));
     assert_eq!(run.arrivals.len(), 1);
     assert!(run.journal.iter().any(|event| matches!(event, Event::Throttled(_))));

@@ -10,7 +10,7 @@ use crate::outcome::Outcome;
 
 /// Ten users a second for each app in each of three tenants.
 fn three() -> DispatchFixture {
-    DispatchFixture::of(300).tenants(3).pace(10.0, 1)
+    DispatchFixture::with_users(300).tenants(3).pace(10.0, 1)
 }
 
 fn in_tenant(seen: SeenRequest, tenant: usize) -> bool {
@@ -106,7 +106,7 @@ async fn a_tenant_that_is_refused_from_the_start_sends_nothing() {
     let all = three().refused(0, why.clone()).refused(1, why.clone()).refused(2, why.clone()).play().await;
     assert_eq!((all.arrivals.len(), all.took), (0, seconds(0.0)));
     // Where there is one tenant only, that is the run's end.
-    let only = DispatchFixture::of(10).refused(0, why.clone()).play().await;
+    let only = DispatchFixture::with_users(10).refused(0, why.clone()).play().await;
     assert_eq!((only.stop(), only.finished.tenants.clone()), (Some(&why), vec![None]));
 }
 
@@ -151,7 +151,8 @@ async fn an_interrupt_ends_all_tenants_in_whatever_state() {
         3 => FakeReaction::status(401),
         _ => FakeReaction::throttled_by("Application", 3_600),
     };
-    let stage = DispatchFixture::of(500).tenants(5).pace(10.0, 1).script(script).renew_takes(seconds(600.0));
+    let stage =
+        DispatchFixture::with_users(500).tenants(5).pace(10.0, 1).script(script).renew_takes(seconds(600.0));
     let run = stage.interrupt(seconds(4.0), StopReason::Interrupted).play().await;
     assert_eq!(run.stop(), Some(&StopReason::Interrupted));
     assert!((seconds(4.0)..seconds(4.2)).contains(&run.took), "{:?}", run.took);
@@ -160,7 +161,8 @@ async fn an_interrupt_ends_all_tenants_in_whatever_state() {
 /// 35,000 in 300 s for the app: its burst, then 116 a second, which fifty tenants share.
 #[tokio::test(start_paused = true)]
 async fn an_app_over_fifty_tenants_is_shared_evenly() {
-    let stage = DispatchFixture::of(50_000).tenants(50).auto().app_quota(TestQuota::bucket(35_000.0, 300.0));
+    let stage =
+        DispatchFixture::with_users(50_000).tenants(50).auto().app_quota(TestQuota::bucket(35_000.0, 300.0));
     let run = stage.quota(TestQuota::bucket(3_000.0, 150.0)).play().await;
     assert!(run.all_revoked());
     let optimum = 15_000.0 / (35_000.0 / 300.0);
@@ -185,9 +187,10 @@ async fn an_app_over_fifty_tenants_is_shared_evenly() {
 /// However many wait in line: the loop looks at whoever may send, and not at all of them.
 #[tokio::test(start_paused = true)]
 async fn five_hundred_tenants_run_side_by_side() {
-    let run = DispatchFixture::of(500 * 20).tenants(500).pace(20.0, 1).play().await;
+    let run = DispatchFixture::with_users(500 * 20).tenants(500).pace(20.0, 1).play().await;
     assert!(run.all_revoked() && run.took < seconds(1.3), "{:?}", run.took);
-    let run = DispatchFixture::of(500 * 20).tenants(500).pace(20.0, 1).everywhere(1_000.0).play().await;
+    let run =
+        DispatchFixture::with_users(500 * 20).tenants(500).pace(20.0, 1).everywhere(1_000.0).play().await;
     assert!(run.all_revoked() && run.took < seconds(10.3), "{:?}", run.took);
 }
 
@@ -197,7 +200,7 @@ async fn stops_name_their_tenant_and_gates_theirs() {
         (1, 1) => FakeReaction::throttled(2),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(9).tenants(3).script(script).play().await;
+    let run = DispatchFixture::with_users(9).tenants(3).script(script).play().await;
     let told = |event: &Event| match event {
         Event::Throttled(throttled) => throttled.whose.tenant == Some(1) && throttled.whose.app_id.is_some(),
         Event::Reopened { scope, .. } => scope.tenant == Some(1),
@@ -212,7 +215,7 @@ async fn a_tenant_that_hangs_holds_nobody_up_who_shares_its_app() {
     let script = |seen: SeenRequest| {
         if seen.place.tenant == 0 { FakeReaction::done().after(seconds(30.0)) } else { FakeReaction::done() }
     };
-    let stage = DispatchFixture::of(240)
+    let stage = DispatchFixture::with_users(240)
         .tenants(4)
         .auto()
         .app_quota(TestQuota::bucket(35_000.0, 300.0))

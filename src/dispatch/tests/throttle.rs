@@ -14,7 +14,7 @@ fn documented() -> TestQuota {
 #[tokio::test(start_paused = true)]
 async fn a_long_run_within_the_documented_quota_meets_hardly_a_429() {
     let users = 20_000;
-    let run = DispatchFixture::of(users).auto().quota(documented()).play().await;
+    let run = DispatchFixture::with_users(users).auto().quota(documented()).play().await;
     assert!(run.all_revoked());
     // The pacer looks for more than is documented, now and then and carefully.
     assert!(run.throttles() <= 30, "{} wasted", run.throttles());
@@ -36,7 +36,7 @@ async fn a_quota_that_is_not_as_documented_is_found_out() {
         ("strict, a third", TestQuota::strict_bucket(1_000.0, 150.0), 650.0, 150),
         ("strict, half eaten", TestQuota::strict_bucket(3_000.0, 150.0).half_eaten(), 390.0, 150),
     ] {
-        let run = DispatchFixture::of(users).auto().quota(quota).play().await;
+        let run = DispatchFixture::with_users(users).auto().quota(quota).play().await;
         assert!(run.all_revoked(), "{name}: {:?}", run.outcomes());
         assert!(run.took < seconds(at_most), "{name}: {:?}", run.took);
         assert!(run.throttles() < wasted, "{name}: {} wasted", run.throttles());
@@ -47,7 +47,7 @@ async fn a_quota_that_is_not_as_documented_is_found_out() {
 async fn a_429_closes_the_gate_for_all_and_one_probe_opens_it() {
     let script =
         |seen: SeenRequest| if seen.nth == 30 { FakeReaction::throttled(20) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(200).pace(100.0, 100).script(script).play().await;
+    let run = DispatchFixture::with_users(200).pace(100.0, 100).script(script).play().await;
     assert!(run.all_revoked());
     let closed = run.arrivals[29].answered.unwrap();
     let after: Vec<_> = run.arrivals.iter().filter(|arrival| arrival.at() > closed).collect();
@@ -72,7 +72,7 @@ async fn the_longest_wait_of_all_holds_and_no_success_in_flight_opens_the_gate()
         13..=40 => FakeReaction::done().after(seconds(0.3)),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(100).pace(100.0, 100).jobs(40).script(script).play().await;
+    let run = DispatchFixture::with_users(100).pace(100.0, 100).jobs(40).script(script).play().await;
     assert!(run.all_revoked());
     let until = run.arrivals[11].answered.unwrap() + seconds(40.0);
     assert_eq!(run.arrivals[40].at(), until);
@@ -87,7 +87,7 @@ async fn a_probe_that_is_lost_or_breaks_down_is_followed_by_another() {
             10 => probe.clone(),
             _ => FakeReaction::done(),
         };
-        let run = DispatchFixture::of(50).pace(100.0, 9).jobs(9).script(script).play().await;
+        let run = DispatchFixture::with_users(50).pace(100.0, 9).jobs(9).script(script).play().await;
         assert_eq!(run.stop(), None);
         assert_eq!(run.settled().count(), 50);
         let lost = run.arrivals[9].clone();
@@ -102,7 +102,7 @@ async fn a_probe_that_is_lost_or_breaks_down_is_followed_by_another() {
 async fn an_hour_is_an_hour() {
     let script =
         |seen: SeenRequest| if seen.nth == 1 { FakeReaction::throttled(3_600) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(10).jobs(1).script(script).play().await;
+    let run = DispatchFixture::with_users(10).jobs(1).script(script).play().await;
     assert!(run.all_revoked());
     assert_eq!(run.arrivals[1].at(), seconds(3_600.1));
 }
@@ -111,7 +111,7 @@ async fn an_hour_is_an_hour() {
 async fn without_retry_after_the_waits_grow() {
     let script =
         |seen: SeenRequest| if seen.nth <= 8 { FakeReaction::throttled(None) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(10).jobs(1).script(script).play().await;
+    let run = DispatchFixture::with_users(10).jobs(1).script(script).play().await;
     assert!(run.all_revoked());
     let waits: Vec<f64> =
         run.arrivals.windows(2).map(|pair| (pair[1].at() - pair[0].at()).as_secs_f64()).collect();
@@ -125,7 +125,7 @@ async fn throttling_costs_no_tries() {
     let script = |seen: SeenRequest| {
         if seen.attempt <= 100 { FakeReaction::throttled(1) } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(3).retries(0).script(script).play().await;
+    let run = DispatchFixture::with_users(3).retries(0).script(script).play().await;
     assert!(run.all_revoked());
     assert!(run.settled().all(|settled| settled.attempts == 101));
     // The one try beside the first is still there after them.
@@ -134,7 +134,7 @@ async fn throttling_costs_no_tries() {
         6 => FakeReaction::status(500),
         _ => FakeReaction::done(),
     };
-    assert!(DispatchFixture::of(3).retries(1).script(script).play().await.all_revoked());
+    assert!(DispatchFixture::with_users(3).retries(1).script(script).play().await.all_revoked());
 }
 
 /// Graph may throttle for one user's sake. That user must not keep all the others from being revoked.
@@ -142,7 +142,7 @@ async fn throttling_costs_no_tries() {
 async fn one_user_who_is_always_throttled_does_not_starve_the_others() {
     let script =
         |seen: SeenRequest| if seen.user == 3 { FakeReaction::throttled(10) } else { FakeReaction::done() };
-    let run = DispatchFixture::of(500).pace(20.0, 10).script(script).play().await;
+    let run = DispatchFixture::with_users(500).pace(20.0, 10).script(script).play().await;
     assert_eq!(run.stop(), None);
     assert_eq!(run.outcomes(), [(Outcome::Revoked, 499), (Outcome::ThrottledOut, 1)].into());
 }
@@ -156,7 +156,7 @@ async fn warnings_slow_before_throttling_begins() {
             })
         };
         // 400 at once are allowed, and the first answers forbid it.
-        let run = DispatchFixture::of(400).pace(20.0, 400).jobs(8).script(script).play().await;
+        let run = DispatchFixture::with_users(400).pace(20.0, 400).jobs(8).script(script).play().await;
         assert!(run.all_revoked());
         let took = run.took.as_secs_f64();
         assert!((least * 0.95..=most * 1.05).contains(&took), "{used}: {took}");
@@ -165,7 +165,7 @@ async fn warnings_slow_before_throttling_begins() {
 
 #[tokio::test(start_paused = true)]
 async fn a_fixed_rate_is_kept_at_the_server() {
-    let run = DispatchFixture::of(600).pace(20.0, 1).play().await;
+    let run = DispatchFixture::with_users(600).pace(20.0, 1).play().await;
     assert!(run.all_revoked());
     for window in run.arrivals.windows(21) {
         assert!(window[20].at() - window[0].at() >= seconds(0.999), "more than 20 in a second");
@@ -177,7 +177,7 @@ async fn a_fixed_rate_is_kept_at_the_server() {
 /// must not hold for the rest of the run.
 #[tokio::test(start_paused = true)]
 async fn a_rate_that_few_requests_tell_is_not_believed_for_long() {
-    let run = DispatchFixture::of(200)
+    let run = DispatchFixture::with_users(200)
         .auto()
         .auto_jobs()
         .quota(TestQuota::bucket(100.0, 30.0))

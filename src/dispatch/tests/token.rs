@@ -9,8 +9,12 @@ use crate::outcome::Outcome;
 
 #[tokio::test(start_paused = true)]
 async fn an_aging_token_is_renewed_without_any_pause() {
-    let run =
-        DispatchFixture::of(2_000).pace(10.0, 1).tokens(50.0, 60.0).renew_takes(seconds(8.0)).play().await;
+    let run = DispatchFixture::with_users(2_000)
+        .pace(10.0, 1)
+        .tokens(50.0, 60.0)
+        .renew_takes(seconds(8.0))
+        .play()
+        .await;
     assert!(run.all_revoked());
     assert!((3..=4).contains(&run.fake.state().renewals.len()));
     assert!(run.longest_pause() <= seconds(0.11), "{:?}", run.longest_pause());
@@ -22,7 +26,7 @@ async fn an_aging_token_is_renewed_without_any_pause() {
 #[tokio::test(start_paused = true)]
 async fn no_worker_ever_waits_for_a_renewal_in_a_long_run() {
     for life in [60, 899, 3599] {
-        let stage = DispatchFixture::of(2_400).pace(1.0, 1).tokens_of(life).renew_takes(seconds(5.0));
+        let stage = DispatchFixture::with_users(2_400).pace(1.0, 1).tokens_of(life).renew_takes(seconds(5.0));
         let run = stage.play().await;
         assert!(run.all_revoked(), "{life}");
         assert!(run.longest_pause() <= seconds(1.01), "{life}: {:?}", run.longest_pause());
@@ -38,7 +42,7 @@ async fn no_worker_ever_waits_for_a_renewal_in_a_long_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_challenge_that_comes_again_is_answered_once() {
-    let run = DispatchFixture::of(500).script(|_| FakeReaction::challenge("{}")).play().await;
+    let run = DispatchFixture::with_users(500).script(|_| FakeReaction::challenge("{}")).play().await;
     let Some(StopReason::SignIn { detail }) = run.stop() else { panic!("{:?}", run.stop()) };
     assert!(detail.contains("just answered its challenge") && detail.contains("sign-in log"), "{detail}");
     assert_eq!(run.fake.state().renewals.len(), 1);
@@ -51,7 +55,7 @@ async fn a_403_with_a_challenge_is_answered_like_a_401() {
         1 => FakeReaction::challenge("{}").with(|response| response.status = 403),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(300).jobs(8).retries(0).script(script).play().await;
+    let run = DispatchFixture::with_users(300).jobs(8).retries(0).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     assert_eq!(run.fake.state().renewals.len(), 1);
 }
@@ -64,8 +68,11 @@ async fn one_renewal_on_a_401_however_many_workers() {
             1 => FakeReaction::status(401).after(seconds(0.05 + (seen.nth * 37 % 100) as f64 / 100.0)),
             _ => FakeReaction::done(),
         };
-        let stage =
-            DispatchFixture::of(1_500).jobs(jobs).pace(100_000.0, 2_000).retries(0).renew_takes(seconds(0.4));
+        let stage = DispatchFixture::with_users(1_500)
+            .jobs(jobs)
+            .pace(100_000.0, 2_000)
+            .retries(0)
+            .renew_takes(seconds(0.4));
         let run = stage.script(script).play().await;
         assert!(run.all_revoked(), "{:?}", run.stop());
         assert_eq!(run.fake.state().renewals.len(), 1, "{jobs}");
@@ -75,8 +82,12 @@ async fn one_renewal_on_a_401_however_many_workers() {
 #[tokio::test(start_paused = true)]
 async fn nothing_is_sent_with_a_token_that_is_over() {
     // The renewal ahead takes longer than the rest of the token's life.
-    let run =
-        DispatchFixture::of(1_000).pace(10.0, 1).tokens(50.0, 60.0).renew_takes(seconds(30.0)).play().await;
+    let run = DispatchFixture::with_users(1_000)
+        .pace(10.0, 1)
+        .tokens(50.0, 60.0)
+        .renew_takes(seconds(30.0))
+        .play()
+        .await;
     assert!(run.all_revoked());
     let renewals = run.fake.state().renewals.clone();
     assert!((seconds(50.0)..seconds(50.2)).contains(&renewals[0].at));
@@ -88,7 +99,7 @@ async fn nothing_is_sent_with_a_token_that_is_over() {
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
     let renew = |nth| if nth <= 3 { Err(SignInError::CodeDeclined) } else { Ok(()) };
-    let run = DispatchFixture::of(3_000).pace(10.0, 1).tokens(100.0, 200.0).renew(renew).play().await;
+    let run = DispatchFixture::with_users(3_000).pace(10.0, 1).tokens(100.0, 200.0).renew(renew).play().await;
     assert!(run.all_revoked());
     let renewals = run.fake.state().renewals.clone();
     assert!(renewals[1].at - renewals[0].at >= seconds(15.0));
@@ -97,7 +108,7 @@ async fn a_renewal_that_fails_is_tried_again_while_the_token_is_good() {
 
 #[tokio::test(start_paused = true)]
 async fn a_renewal_that_fails_when_the_token_is_over_stops_the_run() {
-    let run = DispatchFixture::of(3_000)
+    let run = DispatchFixture::with_users(3_000)
         .pace(10.0, 1)
         .tokens(50.0, 60.0)
         .renew(|_| Err(SignInError::CodeDeclined))
@@ -115,7 +126,7 @@ async fn a_burst_of_401_makes_one_renewal_with_the_challenges_claims() {
             .after(seconds(0.1 + 0.01 * (seen.nth % 64) as f64)),
         _ => FakeReaction::done(),
     };
-    let run = DispatchFixture::of(400).pace(10_000.0, 1_000).retries(0).script(refuses).play().await;
+    let run = DispatchFixture::with_users(400).pace(10_000.0, 1_000).retries(0).script(refuses).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     let refused = run.arrivals.iter().filter(|arrival| !arrival.is_done()).count();
     assert!(refused >= 60, "{refused}");
@@ -138,7 +149,7 @@ async fn a_challenges_claims_reach_the_token_even_while_a_renewal_is_under_way()
     let script = |seen: SeenRequest| {
         if seen.token == 1 && seen.nth > 505 { FakeReaction::challenge("{}") } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(1_000)
+    let run = DispatchFixture::with_users(1_000)
         .pace(10.0, 1)
         .tokens(50.0, 600.0)
         .renew_takes(seconds(5.0))
@@ -152,7 +163,7 @@ async fn a_challenges_claims_reach_the_token_even_while_a_renewal_is_under_way()
 
 #[tokio::test(start_paused = true)]
 async fn a_fresh_token_that_is_refused_stops_the_run() {
-    let run = DispatchFixture::of(500).script(|_| FakeReaction::status(401)).play().await;
+    let run = DispatchFixture::with_users(500).script(|_| FakeReaction::status(401)).play().await;
     assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })));
     assert_eq!(run.fake.state().renewals.len(), 1);
     assert!(run.arrivals.len() <= 128);
@@ -165,7 +176,7 @@ async fn only_an_answer_proves_a_fresh_token() {
         let script = move |seen: SeenRequest| {
             if seen.nth.is_multiple_of(3) { other.clone() } else { FakeReaction::status(401) }
         };
-        let run = DispatchFixture::of(500).jobs(8).script(script).play().await;
+        let run = DispatchFixture::with_users(500).jobs(8).script(script).play().await;
         assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })));
         assert_eq!(run.fake.state().renewals.len(), 1);
     }
@@ -179,7 +190,7 @@ async fn a_user_who_is_always_refused_stops_the_run() {
             7 => FakeReaction::status(401),
             _ => FakeReaction::done(),
         };
-        let run = DispatchFixture::of(2_000).pace(10.0, 1).script(script).play().await;
+        let run = DispatchFixture::with_users(2_000).pace(10.0, 1).script(script).play().await;
         assert!(matches!(run.stop(), Some(StopReason::SignIn { .. })), "{:?}", run.stop());
         assert!(run.arrived(7).len() <= 3, "{}", run.arrived(7).len());
     }
@@ -192,7 +203,8 @@ async fn a_run_survives_many_tokens() {
     let script = move |seen: SeenRequest| {
         if seen.at > since(seen.token) { FakeReaction::status(401) } else { FakeReaction::done() }
     };
-    let run = DispatchFixture::of(2_000).pace(10.0, 1).jobs(16).retries(0).script(script).play().await;
+    let run =
+        DispatchFixture::with_users(2_000).pace(10.0, 1).jobs(16).retries(0).script(script).play().await;
     assert!(run.all_revoked(), "{:?}", run.stop());
     let renewals: Vec<FakeRenewal> = run.fake.state().renewals.clone();
     assert!((6..=7).contains(&renewals.len()), "{renewals:?}");
@@ -202,7 +214,7 @@ async fn a_run_survives_many_tokens() {
 async fn an_interrupt_does_not_wait_for_a_renewal() {
     let script =
         |seen: SeenRequest| if seen.token == 1 { FakeReaction::status(401) } else { FakeReaction::done() };
-    let stage = DispatchFixture::of(50).script(script).renew_takes(seconds(600.0));
+    let stage = DispatchFixture::with_users(50).script(script).renew_takes(seconds(600.0));
     let run = stage.interrupt(seconds(5.0), StopReason::Interrupted).play().await;
     assert_eq!((run.stop(), run.took), (Some(&StopReason::Interrupted), seconds(5.0)));
 }

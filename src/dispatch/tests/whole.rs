@@ -15,7 +15,7 @@ use crate::simulator::Style::{FixedWindow, TokenBucket};
 
 /// `auto`, all of it.
 fn default_run(users: u32) -> DispatchFixture {
-    DispatchFixture::of(users).auto().auto_jobs().batch_size(BatchSize::Auto).latency(WIRE.latency)
+    DispatchFixture::with_users(users).auto().auto_jobs().batch_size(BatchSize::Auto).latency(WIRE.latency)
 }
 
 /// A Graph with one such limiter.
@@ -43,7 +43,7 @@ struct TableCell {
 }
 
 impl TableCell {
-    fn of(name: &str, run: &FixtureRun, best: f64) -> TableCell {
+    fn new(name: &str, run: &FixtureRun, best: f64) -> TableCell {
         assert!(run.all_revoked(), "{name}: {:?}", run.outcomes());
         let cell = TableCell {
             ratio: run.took.as_secs_f64() / best,
@@ -87,7 +87,7 @@ async fn one_app() {
     for (name, limiter, ratio, throttled) in rows {
         for users in sizes {
             let run = default_run(*users).script(behind(&limiter)).play().await;
-            TableCell::of(name, &run, makespan(&limiter, &WIRE, (*users).into()))
+            TableCell::new(name, &run, makespan(&limiter, &WIRE, (*users).into()))
                 .keeps(name, ratio, throttled);
         }
     }
@@ -115,14 +115,14 @@ async fn three_apps(users: u32, each: bool) {
     } else {
         ("three apps, the tenant's limit", stage, of_tenant)
     };
-    TableCell::of(name, &stage.play().await, best).keeps(name, 1.02, 0.005);
+    TableCell::new(name, &stage.play().await, best).keeps(name, 1.02, 0.005);
 }
 
 async fn twenty_tenants(users: u32) {
     let name = "one app over twenty tenants";
     let stage = default_run(users).tenants(20).quota(TestQuota::bucket(3_000.0, 150.0));
     let run = stage.app_quota(TestQuota::bucket(35_000.0, 300.0)).play().await;
-    TableCell::of(name, &run, best(35_000, 300.0, 20, users)).keeps(name, 1.02, 0.005);
+    TableCell::new(name, &run, best(35_000, 300.0, 20, users)).keeps(name, 1.02, 0.005);
     // Shared fairly: all have the same work, and none ends long before another.
     let ends: Vec<f64> = (0..20).map(|tenant| run.last_answer(tenant).as_secs_f64()).collect();
     let (first, last) =

@@ -6,13 +6,13 @@ use crate::graph::LossKind;
 #[tokio::test(start_paused = true)]
 async fn slow_answers_open_places_up_to_a_bound() {
     // A hundred a second of 0.4 s each take forty places.
-    let run = DispatchFixture::of(3_000).auto_jobs().pace(100.0, 1).latency(0.4).play().await;
+    let run = DispatchFixture::with_users(3_000).auto_jobs().pace(100.0, 1).latency(0.4).play().await;
     assert!((40..46).contains(&run.fake.state().most_in_flight), "{}", run.fake.state().most_in_flight);
     assert!(run.took < seconds(34.0), "{:?}", run.took);
-    let run = DispatchFixture::of(3_000).auto_jobs().pace(1_000.0, 100).latency(1.0).play().await;
+    let run = DispatchFixture::with_users(3_000).auto_jobs().pace(1_000.0, 100).latency(1.0).play().await;
     assert_eq!(run.fake.state().most_in_flight, 64);
     // Fast ones leave places empty.
-    let run = DispatchFixture::of(3_000).auto_jobs().pace(100.0, 1).latency(0.05).play().await;
+    let run = DispatchFixture::with_users(3_000).auto_jobs().pace(100.0, 1).latency(0.05).play().await;
     assert!(run.fake.state().most_in_flight <= 16);
 }
 
@@ -22,7 +22,8 @@ async fn a_number_of_jobs_is_kept() {
         let script = |seen: SeenRequest| {
             if seen.nth % 40 == 9 { FakeReaction::lost(LossKind::TimedOut) } else { FakeReaction::done() }
         };
-        let run = DispatchFixture::of(1_000).jobs(jobs).pace(10_000.0, 1_000).script(script).play().await;
+        let run =
+            DispatchFixture::with_users(1_000).jobs(jobs).pace(10_000.0, 1_000).script(script).play().await;
         assert!(run.all_revoked());
         assert_eq!(run.fake.state().most_in_flight, jobs);
     }
@@ -48,8 +49,12 @@ async fn trouble_halves_the_places_once_and_they_come_back() {
             10.0..10.5 => trouble.clone().after(seconds(0.5)),
             _ => FakeReaction::done(),
         };
-        let stage =
-            DispatchFixture::of(5_000).auto_jobs().pace(1_000.0, 100).latency(0.5).retries(9).script(script);
+        let stage = DispatchFixture::with_users(5_000)
+            .auto_jobs()
+            .pace(1_000.0, 100)
+            .latency(0.5)
+            .retries(9)
+            .script(script);
         let run = stage.play().await;
         assert!(run.all_revoked());
         assert_eq!(under_way(&run, 9.9), 64);

@@ -24,7 +24,7 @@ pub enum Jobs {
 
 impl Jobs {
     /// As many as there can ever be.
-    pub fn most(self) -> usize {
+    pub fn max(self) -> usize {
         match self {
             Jobs::Auto => MANY,
             Jobs::Fixed(jobs) => jobs.max(1),

@@ -96,7 +96,7 @@ impl ConcurrencyLimit {
     /// `places` is what the system allows, however many are wanted.
     pub(super) fn new(settings: &DispatchSettings, places: usize) -> ConcurrencyLimit {
         let DispatchSettings { jobs, batch, .. } = *settings;
-        let most = jobs.most().min(places).max(1);
+        let most = jobs.max().min(places).max(1);
         let open = match jobs {
             Jobs::Auto => FEW,
             Jobs::Fixed(jobs) => jobs,
@@ -185,7 +185,7 @@ impl ConcurrencyLimit {
     }
 
     /// The lane is looked at, and somebody may find no place.
-    pub(super) fn look_again(&mut self) {
+    pub(super) fn reset_starved(&mut self) {
         self.short = false;
     }
 
@@ -198,7 +198,7 @@ impl ConcurrencyLimit {
     }
 
     /// A request left.
-    pub(super) fn left(&mut self) {
+    pub(super) fn on_sent(&mut self) {
         self.in_flight += 1;
     }
 
@@ -208,7 +208,7 @@ impl ConcurrencyLimit {
     }
 
     /// A request that left then came back; `trouble` where it timed out, broke, or met an overloaded server.
-    pub(super) fn came_back(&mut self, left: Instant, trouble: bool, now: Instant) {
+    pub(super) fn on_response(&mut self, left: Instant, trouble: bool, now: Instant) {
         self.in_flight -= 1;
         self.note_latency(now.saturating_duration_since(left));
         if self.jobs != Jobs::Auto {

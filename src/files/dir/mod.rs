@@ -94,7 +94,7 @@ impl Dir {
         let path = parent.join(&name);
         let handle = system::make_dir(&above.handle, &above.path, name.as_ref())?;
         let dir = Dir { path, handle, parent: Some(Box::new(above)) };
-        match trust::judge(&dir.path, &dir.metadata()?, CheckedPart::Own) {
+        match trust::check_metadata(&dir.path, &dir.metadata()?, CheckedPart::Own) {
             Err(distrust) if matches!(distrust.fault, TrustFault::Owner { .. }) => {
                 Err(FileRefusal::from(distrust).into())
             }
@@ -128,8 +128,8 @@ impl Dir {
     /// # Errors
     /// When others may write to it, when anything in it is a link, or a file that is known is no plain file or others may
     /// write to it.
-    pub fn judge(&self, is_known: impl Fn(&str) -> bool) -> io::Result<()> {
-        trust::judge(&self.path, &self.metadata()?, CheckedPart::Own).map_err(FileRefusal::from)?;
+    pub fn check_trust(&self, is_known: impl Fn(&str) -> bool) -> io::Result<()> {
+        trust::check_metadata(&self.path, &self.metadata()?, CheckedPart::Own).map_err(FileRefusal::from)?;
         for name in self.names()? {
             if self.is_link(&name) {
                 return Err(FileRefusal::Link { path: self.file(&name) }.into());
@@ -151,7 +151,7 @@ impl Dir {
     /// # Errors
     /// When it can't be opened, is no plain file, or others may write to it.
     pub fn read(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Read)?)
+        self.check_file(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Read)?)
     }
 
     /// Opens a file to read and write it, and makes it where it is not there; nothing in it is lost.
@@ -159,7 +159,7 @@ impl Dir {
     /// # Errors
     /// As [`read`](Dir::read).
     pub fn write(&self, name: impl AsRef<Path>) -> io::Result<File> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Write)?)
+        self.check_file(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Write)?)
     }
 
     /// Makes a file that is not there yet, for its owner alone.
@@ -291,7 +291,7 @@ impl Dir {
 
     /// Makes a file durable.
     pub fn sync_file(&self, name: impl AsRef<Path>) -> io::Result<()> {
-        self.judged(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Sync)?)?.sync_all()
+        self.check_file(name.as_ref(), self.open_file(name.as_ref(), OpenMode::Sync)?)?.sync_all()
     }
 
     /// Makes the names in it durable.
@@ -322,7 +322,7 @@ impl Dir {
         })
     }
 
-    fn judged(&self, name: &Path, file: File) -> io::Result<File> {
+    fn check_file(&self, name: &Path, file: File) -> io::Result<File> {
         judge_plain(&self.file(name), &file.metadata()?, CheckedPart::Own)?;
         Ok(file)
     }

@@ -26,7 +26,7 @@ mod tests;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use uuid::Uuid;
 
-use super::client::{HttpGraph, WholeBody, content_coding, facts, lost, whole};
+use super::client::{HttpGraph, WholeBody, connection_loss, content_coding, facts, read_body};
 use super::{
     BatchAnswer, BatchRequest, ConnectionLoss, ErrorBody, HttpResponse, LossKind, UserReply, priority,
 };
@@ -54,14 +54,14 @@ impl HttpGraph {
         let id = Uuid::new_v4();
         let response = match self.post_batch(requests, id, token).await {
             Ok(response) => response,
-            Err(error) => return all(count, &UserReply::Lost(of_a_batch(lost(&error), count))),
+            Err(error) => return all(count, &UserReply::Lost(batch_loss(connection_loss(&error), count))),
         };
         if let Some(why) = self.misdelivery(response.status(), response.headers(), id) {
             return all(count, &broken(why, count));
         }
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let came = whole(response, MAX_ANSWER).await;
+        let came = read_body(response, MAX_ANSWER).await;
         SentIds { requests, id, headers: &headers, token }.replies(status, came)
     }
 
@@ -102,11 +102,11 @@ impl SentIds<'_> {
                 all(count, &for_all(HttpResponse { body, ..facts(status, self.headers, self.token) }))
             }
             WholeBody::Bytes(_) if coding.is_some() => {
-                let (_, seen) = ErrorBody::Encoded(coding.unwrap_or_default()).said();
+                let (_, seen) = ErrorBody::Encoded(coding.unwrap_or_default()).error_text();
                 all(count, &broken(&format!("status {status} with {seen}"), count))
             }
             WholeBody::Bytes(bytes) => match self.read(&bytes) {
-                Some(found) => found.into_iter().map(|found| of_part(found, count)).collect(),
+                Some(found) => found.into_iter().map(|found| reply_for_part(found, count)).collect(),
                 None => all(count, &broken(&no_batch(status, &self.token.hidden_in(bytes)), count)),
             },
             WholeBody::CutOff => all(count, &broken(&format!("status {status}, then half an answer"), count)),
@@ -114,7 +114,7 @@ impl SentIds<'_> {
                 let detail = format!("status {status}, then no whole answer within the time-out");
                 all(
                     count,
-                    &UserReply::Lost(of_a_batch(ConnectionLoss { how: LossKind::TimedOut, detail }, count)),
+                    &UserReply::Lost(batch_loss(ConnectionLoss { how: LossKind::TimedOut, detail }, count)),
                 )
             }
         }
@@ -132,7 +132,7 @@ fn for_all(response: HttpResponse) -> UserReply {
     }
 }
 
-fn of_part(found: PartMatch, count: usize) -> UserReply {
+fn reply_for_part(found: PartMatch, count: usize) -> UserReply {
     match found {
         // It failed because another part did: its user was not looked at.
         Ok(response) if response.status == 424 => UserReply::Unbatched(response.into()),
@@ -146,11 +146,11 @@ fn all(count: usize, reply: &UserReply) -> Vec<UserReply> {
 }
 
 fn broken(detail: &str, count: usize) -> UserReply {
-    UserReply::Lost(of_a_batch(ConnectionLoss { how: LossKind::Broken, detail: detail.to_owned() }, count))
+    UserReply::Lost(batch_loss(ConnectionLoss { how: LossKind::Broken, detail: detail.to_owned() }, count))
 }
 
 /// Says that it was lost with others, where it may have been carried out.
-fn of_a_batch(lost: ConnectionLoss, count: usize) -> ConnectionLoss {
+fn batch_loss(lost: ConnectionLoss, count: usize) -> ConnectionLoss {
     match lost.how {
         LossKind::NotSent => lost,
         how => ConnectionLoss { how, detail: format!("in a batch of {count}: {}", lost.detail) },
@@ -159,7 +159,7 @@ fn of_a_batch(lost: ConnectionLoss, count: usize) -> ConnectionLoss {
 
 /// What came in place of the parts' answers.
 fn no_batch(status: u16, bytes: &[u8]) -> String {
-    let said = match ErrorBody::read(bytes).said() {
+    let said = match ErrorBody::read(bytes).error_text() {
         (Some(code), words) => format!("{code} {words}"),
         (None, words) => words,
     };

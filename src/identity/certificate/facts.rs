@@ -19,7 +19,7 @@ pub(super) struct CertificateFacts {
 
 impl CertificateFacts {
     /// Reads a certificate's DER.
-    pub(super) fn of(der: &[u8]) -> Result<CertificateFacts, CertificateProblem> {
+    pub(super) fn from_der(der: &[u8]) -> Result<CertificateFacts, CertificateProblem> {
         let bad = CertificateProblem::BadCertificate;
         let (rest, certificate) = X509Certificate::from_der(der).map_err(|_| bad.clone())?;
         if !rest.is_empty() {

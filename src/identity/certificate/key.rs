@@ -18,7 +18,7 @@ pub(super) enum SigningKey {
 
 impl SigningKey {
     /// The key, if it is of a kind that can be used.
-    pub(super) fn of(raw: &RawKey) -> Option<SigningKey> {
+    pub(super) fn from_raw(raw: &RawKey) -> Option<SigningKey> {
         let der = raw.der.as_slice();
         match raw.form {
             KeyForm::Pkcs1 => rsa::KeyPair::from_der(der).ok().map(SigningKey::Rsa),

@@ -47,11 +47,14 @@ impl Material {
             FileError::Distrust(_) => CertificateProblem::Insecure(error.to_string()),
             error => CertificateProblem::Unreadable(error.to_string()),
         })?;
-        Material::of(&bytes, password)
+        Material::parse(&bytes, password)
     }
 
     /// Reads a file's bytes.
-    pub(super) fn of(bytes: &[u8], password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
+    pub(super) fn parse(
+        bytes: &[u8],
+        password: Option<&SecretString>,
+    ) -> Result<Material, CertificateProblem> {
         // PEM as PowerShell's `>` writes it. DER begins with no byte order mark, and is no text.
         if let Some(Ok(text)) = secret_text::utf_16(bytes) {
             return pem::read(text.as_bytes(), password);
@@ -59,7 +62,7 @@ impl Material {
         if pem::is_pem(bytes) {
             return pem::read(bytes, password);
         }
-        if CertificateFacts::of(bytes).is_ok() {
+        if CertificateFacts::from_der(bytes).is_ok() {
             return Ok(Material { certificates: vec![bytes.to_vec()], keys: Vec::new() });
         }
         if let Some(key) = bare_key(bytes) {
@@ -83,8 +86,8 @@ impl Material {
         }
         // One that can't be read may still stand further up in the chain of one that can.
         let mut facts: Vec<Option<CertificateFacts>> =
-            self.certificates.iter().map(|der| CertificateFacts::of(der).ok()).collect();
-        let keys: Vec<SigningKey> = self.keys.iter().filter_map(SigningKey::of).collect();
+            self.certificates.iter().map(|der| CertificateFacts::from_der(der).ok()).collect();
+        let keys: Vec<SigningKey> = self.keys.iter().filter_map(SigningKey::from_raw).collect();
         if keys.is_empty() {
             return Err(CertificateProblem::BadKey);
         }
@@ -108,6 +111,6 @@ impl Material {
 fn bare_key(bytes: &[u8]) -> Option<RawKey> {
     [KeyForm::Pkcs8, KeyForm::Pkcs1, KeyForm::Sec1].into_iter().find_map(|form| {
         let key = RawKey { form, der: Zeroizing::new(bytes.to_vec()) };
-        SigningKey::of(&key).is_some().then_some(key)
+        SigningKey::from_raw(&key).is_some().then_some(key)
     })
 }

@@ -52,14 +52,14 @@ impl std::fmt::Debug for Certificate {
 
 /// The certificate that is given, if one is.
 pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
-    let Some(place) = CertificateSource::of(offer, vars) else {
+    let Some(place) = CertificateSource::from_config(offer, vars) else {
         return Ok(FoundCredential::not(
             "AZURE_CLIENT_CERTIFICATE_PATH is not set, and no --certificate-file is given",
         ));
     };
     let password = match &offer.sources.certificate_password_file {
         Some(path) => Some(ready::read_secret("--certificate-password-file", path)?),
-        None => secret_text::of_variable(vars, "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
+        None => secret_text::from_variable(vars, "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
     };
     let send_chain = vars("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN").is_some_and(|value| is_true(&value));
     let certificate = Certificate::read(&place, password.as_ref(), send_chain)?;
@@ -84,7 +84,7 @@ struct CertificateSource {
 }
 
 impl CertificateSource {
-    fn of(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Option<CertificateSource> {
+    fn from_config(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Option<CertificateSource> {
         let key = offer.sources.certificate_key_file.clone();
         if let Some(path) = offer.sources.certificate_file.clone() {
             return Some(CertificateSource {

@@ -27,7 +27,7 @@ enum PemLabel {
 }
 
 impl PemLabel {
-    fn of(label: &[u8]) -> (PemLabel, &'static str) {
+    fn from_label(label: &[u8]) -> (PemLabel, &'static str) {
         match label {
             b"CERTIFICATE" | b"X509 CERTIFICATE" => (PemLabel::Certificate, "CERTIFICATE"),
             b"RSA PRIVATE KEY" => (PemLabel::Key(KeyForm::Pkcs1), "RSA PRIVATE KEY"),
@@ -46,7 +46,7 @@ pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Mate
     let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     while let Some(line) = lines.next() {
         let Some(label) = label(line, BEGIN) else { continue };
-        let (kind, name) = PemLabel::of(label);
+        let (kind, name) = PemLabel::from_label(label);
         let body = body(&mut lines, label).ok_or(CertificateProblem::Damaged(name))?;
         let der = || body.der().ok_or(CertificateProblem::Damaged(name));
         match kind {

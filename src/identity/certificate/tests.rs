@@ -31,7 +31,7 @@ fn password() -> Option<SecretString> {
 
 /// What the pair in these bytes signs with, or why there is none.
 fn algorithm(bytes: &[u8], password: Option<&SecretString>) -> Result<&'static str, CertificateProblem> {
-    Material::of(bytes, password)?.pair().map(|(key, ..)| key.algorithm())
+    Material::parse(bytes, password)?.pair().map(|(key, ..)| key.algorithm())
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn every_way_to_write_a_pair_is_read() {
 
 #[test]
 fn the_keys_own_certificate_comes_first() {
-    let material = Material::of(&joined(&["ec.crt", "rsa.crt", "rsa.key"]), None).unwrap();
+    let material = Material::parse(&joined(&["ec.crt", "rsa.crt", "rsa.key"]), None).unwrap();
     let (_, chain, facts) = material.pair().unwrap();
     assert_eq!(facts.subject, "CN=entra-revoke fake RSA");
     assert_eq!((&chain[0], chain.len()), (&bytes("rsa.cer"), 2));
@@ -69,12 +69,12 @@ fn the_keys_own_certificate_comes_first() {
 fn a_key_may_stand_in_der_and_a_chain_may_hold_what_is_not_understood() {
     let pem = String::from_utf8(bytes("rsa-pkcs1.key")).unwrap();
     let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    let material = Material::of(&STANDARD.decode(lines.concat()).unwrap(), None).unwrap();
+    let material = Material::parse(&STANDARD.decode(lines.concat()).unwrap(), None).unwrap();
     assert_eq!((material.keys.len(), material.keys[0].form), (1, KeyForm::Pkcs1));
 
     let odd = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     let pem = [odd.as_slice(), &joined(&["rsa.crt", "rsa.key"])].concat();
-    let (_, chain, facts) = Material::of(&pem, None).unwrap().pair().unwrap();
+    let (_, chain, facts) = Material::parse(&pem, None).unwrap().pair().unwrap();
     assert_eq!((&chain[0], chain[1].len()), (&bytes("rsa.cer"), 2));
     assert_eq!(facts.subject, "CN=entra-revoke fake RSA");
 }
@@ -91,7 +91,7 @@ fn every_way_to_write_a_pfx_is_read() {
     for name in ["open.pfx", "legacy-open.pfx", "bare.pfx"] {
         assert_eq!(algorithm(&bytes(name), None), Ok("PS256"), "{name}");
     }
-    let (_, chain, _) = Material::of(&bytes("chain.pfx"), password().as_ref()).unwrap().pair().unwrap();
+    let (_, chain, _) = Material::parse(&bytes("chain.pfx"), password().as_ref()).unwrap().pair().unwrap();
     assert_eq!((chain.len(), &chain[0]), (2, &bytes("rsa.cer")));
     assert_eq!(algorithm(&bytes("modern.pfx")[..900], password().as_ref()), Err(CertificateProblem::Pfx));
 }
@@ -207,7 +207,7 @@ fn sha1(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn one_that_has_ended_or_not_begun_signs_nothing() {
-    let facts = CertificateFacts::of(&bytes("rsa.cer")).unwrap();
+    let facts = CertificateFacts::from_der(&bytes("rsa.cer")).unwrap();
     let second = SignedDuration::from_secs(1);
     assert_eq!(facts.good_at(facts.not_before), Ok(()));
     assert_eq!(facts.good_at(facts.not_after), Ok(()));

@@ -68,7 +68,7 @@ impl Drop for RunningTool {
     fn drop(&mut self) {
         #[cfg(unix)]
         if let Some(id) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
-            let started = descendants::of(id);
+            let started = descendants::list(id);
             // Itself first, so that it starts nothing more.
             let _ = self.0.start_kill();
             descendants::end(&started);

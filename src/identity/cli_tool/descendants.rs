@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 /// The processes that this one started, and those that they started, the oldest first. Only Linux tells; elsewhere
 /// there are none, and what a script started ends when it finds its output closed.
-pub(super) fn of(pid: Pid) -> Vec<Pid> {
+pub(super) fn list(pid: Pid) -> Vec<Pid> {
     let mut found = vec![pid];
     let all = parents();
     let mut at = 0;

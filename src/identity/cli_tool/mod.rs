@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use super::choice::{EnvVariables, FoundCredential};
 use super::token_service::without_tokens;
 use super::{Auth, Credential, CredentialConfig, Issued, SignInError, TokenClaims};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use child::{ToolExit, ToolFailure};
 
 /// A program that somebody has signed in to.
@@ -56,7 +56,7 @@ impl Tool {
     }
 
     /// Whether it says that nobody is signed in.
-    fn nobody(self, said: &str) -> bool {
+    fn says_signed_out(self, said: &str) -> bool {
         let said = said.to_lowercase();
         match self {
             Tool::Az => said.contains("'az login'") || said.contains("az login to setup account"),
@@ -95,7 +95,10 @@ fn check_tenant(tenant: &str) -> Result<(), SignInError> {
     }
     Err(SignInError::Setting {
         name: "--tenant",
-        reason: format!("'{}' is neither a tenant's id nor one of its domains", excerpt(tenant, 100)),
+        reason: format!(
+            "'{}' is neither a tenant's id nor one of its domains",
+            sanitize_truncated(tenant, 100)
+        ),
     })
 }
 
@@ -124,7 +127,7 @@ impl CliTool {
                 &format!("is it up to date, and this machine's clock right? Try `{}`", self.tool.login()),
             )
         })?;
-        let claims = TokenClaims::of(issued.token.expose_secret());
+        let claims = TokenClaims::from_jwt(issued.token.expose_secret());
         if let Some(tenant) = claims.tid.filter(|tenant| check_tenant(tenant).is_ok()) {
             let _ = self.begun.set(tenant);
         }
@@ -178,12 +181,12 @@ impl CliTool {
     }
 
     fn refused(&self, ended: &ToolExit) -> SignInError {
-        if self.tool.nobody(&ended.stderr) {
+        if self.tool.says_signed_out(&ended.stderr) {
             return self.unavailable(format!("nobody is signed in to it: `{}`", self.tool.login()));
         }
         let said = match ended.stderr.trim() {
             "" => "it failed, and said nothing".to_owned(),
-            said => format!("it failed: {}", excerpt(&without_tokens(said), 400)),
+            said => format!("it failed: {}", sanitize_truncated(&without_tokens(said), 400)),
         };
         self.error(said, &format!("try `{}`", self.tool.login()))
     }

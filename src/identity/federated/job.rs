@@ -156,7 +156,7 @@ impl JobService {
         if !answer.status.is_success() {
             return Err(self.service.refused(&answer, self.kind.advice()));
         }
-        self.given(&answer)
+        self.parse_token(&answer)
     }
 
     fn bearer(&self) -> Result<HeaderValue, SignInError> {
@@ -182,7 +182,7 @@ impl JobService {
         request.header(ACCEPT, "application/json").header(AUTHORIZATION, bearer.clone())
     }
 
-    fn given(&self, answer: &EndpointAnswer) -> Result<SecretString, SignInError> {
+    fn parse_token(&self, answer: &EndpointAnswer) -> Result<SecretString, SignInError> {
         let given: Option<JobVariables> = serde_json::from_slice(&answer.body).ok();
         let token = given.map(|given| given.value).filter(|token| usable(token.expose_secret()).is_ok());
         token.ok_or_else(|| {

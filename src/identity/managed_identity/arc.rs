@@ -18,7 +18,7 @@ use super::super::token_service::TokenService;
 use super::super::{Issued, SignInError};
 use super::{issued, unavailable};
 use crate::files::{self, FileError, PipePolicy};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 
 /// Longest key that Microsoft's own libraries read, in bytes.
@@ -82,7 +82,8 @@ impl ArcAgent {
         let named = challenge.header(WWW_AUTHENTICATE).and_then(realm);
         let named = named.ok_or_else(|| self.service.error("it names no key file".to_owned(), ""))?;
         let odd = || {
-            let reason = format!("it names a file that is no key of the agent: {}", excerpt(named, 200));
+            let reason =
+                format!("it names a file that is no key of the agent: {}", sanitize_truncated(named, 200));
             self.service.error(reason, "nothing was read: does another program pose as the agent?")
         };
         let path = key_path(named, &self.folder).ok_or_else(odd)?;

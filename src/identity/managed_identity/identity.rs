@@ -1,7 +1,7 @@
 //! Which managed identity is meant: the machine's own, or one that was assigned to it.
 
 use super::super::{CredentialConfig, SignInError};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 
 /// A user-assigned identity, by one of its names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(super) enum IdentityRef {
 impl IdentityRef {
     /// The one that `--identity` names, else the one that `--client-id` or `AZURE_CLIENT_ID` does, as in Azure
     /// Identity's default chain; none is the machine's own.
-    pub(super) fn of(offer: &CredentialConfig) -> Result<Option<IdentityRef>, SignInError> {
+    pub(super) fn from_config(offer: &CredentialConfig) -> Result<Option<IdentityRef>, SignInError> {
         match (&offer.sources.identity, &offer.client_id) {
             (Some(text), _) => IdentityRef::parse(text).map(Some),
             (None, Some(client_id)) => Ok(Some(IdentityRef::Client(client_id.clone()))),
@@ -38,7 +38,7 @@ impl IdentityRef {
             reason: format!(
                 "'{}' names no managed identity: give its client id (a GUID), object:GUID, or its resource id \
                  (/subscriptions/…)",
-                excerpt(text, 100)
+                sanitize_truncated(text, 100)
             ),
         })
     }

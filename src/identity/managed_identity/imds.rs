@@ -95,15 +95,20 @@ impl Imds {
         match answer.status {
             StatusCode::BAD_REQUEST if text.contains("identity not found") => {
                 unavailable(match &self.identity {
-                    Some(_) => format!("{}; assign this identity to the machine", self.service.said(answer)),
+                    Some(_) => format!(
+                        "{}; assign this identity to the machine",
+                        self.service.describe_answer(answer)
+                    ),
                     None => format!(
                         "{}; give the machine a system-assigned identity, or name its user-assigned one (--identity)",
-                        self.service.said(answer)
+                        self.service.describe_answer(answer)
                     ),
                 })
             }
             // Docker Desktop's answer where there is no such service.
-            StatusCode::FORBIDDEN if text.contains("unreachable") => unavailable(self.service.said(answer)),
+            StatusCode::FORBIDDEN if text.contains("unreachable") => {
+                unavailable(self.service.describe_answer(answer))
+            }
             _ => {
                 self.service.refused(answer, "see Microsoft's page on managed identity tokens for the codes")
             }

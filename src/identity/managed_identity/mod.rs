@@ -35,7 +35,7 @@ enum IdentityService {
 /// The managed identity that may be had here. Whether a machine has one shows only when it is asked: without any
 /// variable it is looked for where virtual machines have it.
 pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
-    let identity = IdentityRef::of(offer)?;
+    let identity = IdentityRef::from_config(offer)?;
     let resource = offer.scope.trim_end_matches("/.default").to_owned();
     let here =
         |service| Ok(FoundCredential::Here(Credential::Managed(ManagedIdentity { service, resource })));

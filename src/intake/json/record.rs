@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::super::cell::{is_id_like, trim};
 use super::super::columns::is_known_id;
-use super::super::error::shown;
-use super::super::whole::{LISTS, is_description, normal, says_more, text_says_more, told_count};
+use super::super::error::quote;
+use super::super::whole::{LISTS, is_description, normal, parse_count, says_more, text_says_more};
 use crate::json::Json;
 
 /// How deep objects may stand in one another.
@@ -29,7 +29,7 @@ pub(super) fn flatten(object: &[PathSegment]) -> Result<Vec<(String, String)>, S
         return Err(format!(
             "the key {} looks like a user id, and users are read from values: write a list of them, as \
              `jq 'keys'` does",
-            shown(key)
+            quote(key)
         ));
     }
     let mut cells = Vec::new();
@@ -94,7 +94,7 @@ fn holds_users(key: &str, list: &str) -> bool {
 pub(super) fn inner_list(key: &str) -> String {
     format!(
         "{} holds a list of its own: write that list alone to a file, as `jq '.[].members'` does",
-        shown(key)
+        quote(key)
     )
 }
 
@@ -144,7 +144,7 @@ pub(super) fn refuse_twins(parts: &[PathSegment]) -> Result<(), String> {
 pub(super) fn twin(key: &str) -> String {
     format!(
         "the key {} comes twice in one object (case does not count): rename or delete one of the two",
-        shown(key)
+        quote(key)
     )
 }
 
@@ -155,15 +155,15 @@ pub(super) fn check_around(list: &str, count: u64, parts: &[PathSegment]) -> Res
         return Err(format!(
             "the object holds a list in {} and names a user beside it: write the list alone to a file, as \
              `jq '.value'` does",
-            shown(list)
+            quote(list)
         ));
     }
     let is_list = |value: &str| value.starts_with('[') && compact(value) != "[]";
     if let Some((key, _)) = parts.iter().find(|(key, value)| is_list(value) && !is_description(key)) {
         return Err(format!(
             "the object holds two lists, {} and {}: write the one that is meant to a file, as `jq '.value'` does",
-            shown(list),
-            shown(key)
+            quote(list),
+            quote(key)
         ));
     }
     let around = parts.iter().filter(|(key, _)| !is_description(key)).cloned().collect::<Vec<_>>();
@@ -189,11 +189,11 @@ fn check_pages(list: &str, count: u64, cells: &[(String, String)]) -> Result<(),
         if text_says_more(key, text) {
             return Err(further_pages(list, key));
         }
-        if told_count(key, text).is_some_and(|told| told > count as f64) {
+        if parse_count(key, text).is_some_and(|told| told > count as f64) {
             return Err(format!(
                 "{} says {text} and {} holds {count}, so it is not the whole list. Fetch all of it",
-                shown(key),
-                shown(list)
+                quote(key),
+                quote(list)
             ));
         }
     }
@@ -204,8 +204,8 @@ fn further_pages(list: &str, key: &str) -> String {
     format!(
         "{} says that further pages follow, so {} is not the whole list. Fetch all pages, and put their lists \
          together as `jq -s '[.[].value[]]'` does",
-        shown(key),
-        shown(list)
+        quote(key),
+        quote(list)
     )
 }
 
@@ -230,7 +230,7 @@ pub(super) fn misfit(object: &[PathSegment]) -> Option<String> {
         let code = object.iter().find(|(key, _)| key.eq_ignore_ascii_case("error"));
         let code = code.and_then(|(_, error)| parts(error).ok());
         let code = code.and_then(|parts| parts.into_iter().find(|(key, _)| key.eq_ignore_ascii_case("code")));
-        let code = code.and_then(|(_, code)| scalar(&code).ok()).map(|code| format!(" ({})", shown(&code)));
+        let code = code.and_then(|(_, code)| scalar(&code).ok()).map(|code| format!(" ({})", quote(&code)));
         return Some(format!(
             "it is the answer of a request that failed{}, not a list: fetch the list again",
             code.unwrap_or_default()

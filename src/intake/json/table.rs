@@ -92,7 +92,7 @@ impl JsonTable {
             _ => {
                 self.become_form(TableShape::Texts)?;
                 let text = scalar(value)?;
-                self.keep(KeptObject(line, vec![(0, text)]))
+                self.push(KeptObject(line, vec![(0, text)]))
             }
         }
     }
@@ -111,7 +111,7 @@ impl JsonTable {
                 cells.push((at, text));
             }
         }
-        self.keep(KeptObject(line, cells))
+        self.push(KeptObject(line, cells))
     }
 
     fn become_form(&mut self, form: TableShape) -> Result<(), String> {
@@ -142,7 +142,7 @@ impl JsonTable {
         Ok(self.keys.len() - 1)
     }
 
-    fn keep(&mut self, record: KeptObject) -> Result<(), String> {
+    fn push(&mut self, record: KeptObject) -> Result<(), String> {
         if record.1.iter().all(|(_, text)| trim(text).is_empty()) {
             return Ok(());
         }

@@ -152,11 +152,11 @@ pub(crate) struct ListColumns {
 impl ListColumns {
     /// Reads a header; none where no name in it is known to stand over ids of people.
     pub(crate) fn read(names: &[String]) -> Option<ListColumns> {
-        names.iter().any(|name| names_people(name)).then(|| ListColumns::named(names))
+        names.iter().any(|name| names_people(name)).then(|| ListColumns::from_names(names))
     }
 
     /// What columns of these names hold, whatever they are.
-    pub(crate) fn named(names: &[String]) -> ListColumns {
+    pub(crate) fn from_names(names: &[String]) -> ListColumns {
         let known = understand(names);
         ListColumns {
             width: names.len(),

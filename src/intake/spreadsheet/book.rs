@@ -161,7 +161,7 @@ fn read_workbook(
                 }
                 let id = prefixed_attribute(&tag, "id")?.unwrap_or_default();
                 let relation = relations.iter().find(|relation| relation.id == id).ok_or_else(|| {
-                    WorkbookError::Damaged(format!("its sheet {} has no part", super::shown(&sheet)))
+                    WorkbookError::Damaged(format!("its sheet {} has no part", super::quote(&sheet)))
                 })?;
                 // Sheets of charts and dialogs hold no rows.
                 if relation.kind != "worksheet" {

@@ -27,7 +27,7 @@ use std::io::{self, Cursor, Read};
 
 use super::digest::{HashingReader, InputDigest};
 use super::entry::RawRow;
-use super::error::{IntakeError, bare, shown};
+use super::error::{IntakeError, bare, quote};
 use super::layout::{Layout, decide};
 use super::{IntakeOptions, SheetChoice, SheetFacts, SourceKind};
 use crate::files::{TemporaryState, temporary};
@@ -71,7 +71,7 @@ impl WorkbookError {
         WorkbookError::Damaged(format!("{what} can be read in two ways"))
     }
 
-    fn of(self, name: &str) -> IntakeError {
+    fn into_intake_error(self, name: &str) -> IntakeError {
         let name = name.to_owned();
         match self {
             WorkbookError::Io(error) => IntakeError::Read { name, error },
@@ -114,12 +114,12 @@ pub(super) fn open(
     options: &IntakeOptions,
 ) -> Result<Workbook, IntakeError> {
     let file = copy(name, head, &mut raw)?;
-    let failed = |trouble: WorkbookError| trouble.of(name);
+    let failed = |trouble: WorkbookError| trouble.into_intake_error(name);
     let archive = Archive::open(file).map_err(failed)?;
     check(name, &archive)?;
     let mut book = WorkbookIndex::open(archive).map_err(failed)?;
     let all: Vec<String> = book.sheets.iter().map(|sheet| sheet.name.clone()).collect();
-    let asked = asked(name, &book.sheets, options)?;
+    let asked = requested_sheets(name, &book.sheets, options)?;
     let mut spool = RowSpool::new();
     let mut bounds = WorkbookBounds::default();
     let mut profiles = Vec::new();
@@ -127,7 +127,7 @@ pub(super) fn open(
         let sheet = book.sheets[*at].clone();
         profiles.push(read(&mut book, sheet, &mut spool, &mut bounds, options).map_err(failed)?);
     }
-    let spooled = spool.finish().map_err(|error| WorkbookError::Io(error).of(name))?;
+    let spooled = spool.finish().map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
     let chosen: Vec<usize> = match options.sheets {
         SheetChoice::Auto => vec![profile::choose(name, &profiles)?],
         SheetChoice::Named(_) => (0..profiles.len()).collect(),
@@ -143,16 +143,17 @@ pub(super) fn open(
         let sheet_name = &profile.sheet.name;
         let label =
             if chosen.len() == 1 { name.to_owned() } else { format!("{name} [{}]", bare(sheet_name)) };
-        let first = first(&spooled, profile).map_err(|error| WorkbookError::Io(error).of(name))?;
+        let first =
+            first(&spooled, profile).map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
         let mut layout = layout(&label, &first, profile, options)?;
         columns += layout.columns.len();
         rows += profile.rows as usize;
         if columns.saturating_mul(rows) > MOST_PLACES || columns > MOST_COLUMNS {
             let what = "100,000 columns or 100 million cells, with empty ones";
-            return Err(WorkbookError::TooLarge(format!("over {what}")).of(name));
+            return Err(WorkbookError::TooLarge(format!("over {what}")).into_intake_error(name));
         }
         let unread = unread(&all, &profiles, &chosen);
-        layout.said.insert(0, format!("{label}: xlsx, sheet {}{unread}", shown(sheet_name)));
+        layout.said.insert(0, format!("{label}: xlsx, sheet {}{unread}", quote(sheet_name)));
         sheets.push(OpenedSheet {
             name: label,
             rows: SheetRows(spooled.rows(profile.from, profile.to)),
@@ -161,7 +162,7 @@ pub(super) fn open(
     }
     let facts = profiles.iter().enumerate().map(|(at, p)| p.facts(name, chosen.contains(&at))).collect();
     let digest = raw.finish(name.to_owned(), SourceKind::Xlsx);
-    let digest = digest.map_err(|error| WorkbookError::Io(error).of(name))?;
+    let digest = digest.map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
     Ok(Workbook { sheets, facts, digest })
 }
 
@@ -171,7 +172,7 @@ pub(super) fn read_all(
     head: &[u8],
     raw: &mut HashingReader,
 ) -> Result<Vec<(String, Vec<RawRow>)>, IntakeError> {
-    let failed = |trouble: WorkbookError| trouble.of(name);
+    let failed = |trouble: WorkbookError| trouble.into_intake_error(name);
     let archive = Archive::open(copy(name, head, raw)?).map_err(failed)?;
     check(name, &archive)?;
     let mut book = WorkbookIndex::open(archive).map_err(failed)?;
@@ -189,7 +190,7 @@ fn read_rows(
     sheet: &book::SheetEntry,
     bounds: &mut WorkbookBounds,
 ) -> Result<Vec<RawRow>, WorkbookError> {
-    let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", shown(&sheet.name)));
+    let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", quote(&sheet.name)));
     let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
     let mut reader = SheetReader::new(Xml::new(part)?, &book.shared);
     let mut rows = Vec::new();
@@ -234,7 +235,7 @@ fn check(name: &str, archive: &Archive) -> Result<(), IntakeError> {
 }
 
 /// The sheets to look into, by their places.
-fn asked(
+fn requested_sheets(
     name: &str,
     sheets: &[book::SheetEntry],
     options: &IntakeOptions,
@@ -252,7 +253,7 @@ fn asked(
         let same =
             |sheet: &book::SheetEntry| sheet.name.trim().to_lowercase() == wanted.trim().to_lowercase();
         let exact = sheets.iter().position(|sheet| sheet.name == *wanted);
-        let at = exact.or_else(|| sheets.iter().position(same)).ok_or_else(|| missing(&shown(wanted)))?;
+        let at = exact.or_else(|| sheets.iter().position(same)).ok_or_else(|| missing(&quote(wanted)))?;
         if !places.contains(&at) {
             places.push(at);
         }
@@ -290,7 +291,7 @@ fn read(
     bounds: &mut WorkbookBounds,
     options: &IntakeOptions,
 ) -> Result<SheetProfile, WorkbookError> {
-    let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", shown(&sheet.name)));
+    let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", quote(&sheet.name)));
     let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
     let mut reader = SheetReader::new(Xml::new(part)?, &book.shared);
     let mut profile = SheetProfile::new(sheet, spool.length());
@@ -302,7 +303,7 @@ fn read(
             }
         }
         bounds.add(&row)?;
-        spool.put(&row)?;
+        spool.push(&row)?;
         profile.add(row);
     }
     profile.hidden_columns = std::mem::take(&mut reader.hidden_columns);
@@ -357,8 +358,8 @@ fn unread(all: &[String], profiles: &[SheetProfile], chosen: &[usize]) -> String
     for name in all {
         match profiles.iter().position(|profile| profile.sheet.name == *name) {
             Some(at) if chosen.contains(&at) => {}
-            Some(at) => sheets.push(profiles[at].told()),
-            None => sheets.push(shown(name)),
+            Some(at) => sheets.push(profiles[at].describe()),
+            None => sheets.push(quote(name)),
         }
     }
     const MOST: usize = 12;

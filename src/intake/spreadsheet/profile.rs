@@ -1,8 +1,8 @@
 //! What a sheet holds, and which sheets are lists of users.
 
 use super::book::SheetEntry;
+use super::quote;
 use super::sheet::SparseRow;
-use super::shown;
 use crate::intake::cell::{is_id_like, trim};
 use crate::intake::entry::RawRow;
 use crate::intake::error::IntakeError;
@@ -110,14 +110,14 @@ impl SheetProfile {
     }
 
     /// The sheet's name and how many ids it holds.
-    pub(super) fn told(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let hidden = if self.sheet.is_hidden { ", hidden" } else { "" };
         let ids = match self.ids() {
             0 => String::new(),
             1 => " (1 row with a user id)".to_owned(),
             rows => format!(" ({rows} rows with user ids)"),
         };
-        format!("{}{hidden}{ids}", shown(&self.sheet.name))
+        format!("{}{hidden}{ids}", quote(&self.sheet.name))
     }
 
     /// What to say of hidden rows.
@@ -203,7 +203,7 @@ pub(super) fn choose(name: &str, profiles: &[SheetProfile]) -> Result<usize, Int
         found.map(|(at, _)| at).collect()
     };
     let which = |what: &str, sheets: &[usize]| {
-        let sheets = sheets.iter().map(|at| profiles[*at].told()).collect::<Vec<_>>().join(", ");
+        let sheets = sheets.iter().map(|at| profiles[*at].describe()).collect::<Vec<_>>().join(", ");
         Err(IntakeError::WhichSheet { name: name.to_owned(), what: format!("{what}: {sheets}") })
     };
     let is_visible = |profile: &SheetProfile| !profile.sheet.is_hidden;

@@ -330,11 +330,11 @@ impl<'a> SheetReader<'a> {
         let shown = if formula.is_empty() {
             String::new()
         } else {
-            format!(" ({})", super::shown(&format!("={formula}")))
+            format!(" ({})", super::quote(&format!("={formula}")))
         };
         if kind == "e" {
             let why =
-                format!("the formula in cell {}{shown} ended in the error {}", place(), super::shown(&text));
+                format!("the formula in cell {}{shown} ended in the error {}", place(), super::quote(&text));
             return Ok((text, Some(why)));
         }
         if !trim(&text).is_empty() {

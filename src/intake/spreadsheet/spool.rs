@@ -25,7 +25,7 @@ impl RowSpool {
         self.length
     }
 
-    pub(super) fn put(&mut self, row: &SparseRow) -> io::Result<()> {
+    pub(super) fn push(&mut self, row: &SparseRow) -> io::Result<()> {
         let mut line = serde_json::to_vec(row)?;
         line.push(b'\n');
         self.length += line.len() as u64;

@@ -6,7 +6,7 @@ use super::harvest::{CollectedIds, harvest, is_blank};
 use super::members::Member;
 use super::{FIRST, GuardError, MemberIds};
 use crate::files::{self, FileError};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::intake::{IntakeError, ListColumns, ListError, ListRecord, read_list};
 use crate::user_id::{UserId, clean, explain};
 
@@ -36,7 +36,7 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<ProtectFileEntries
     for (number, table) in file.tables.iter().enumerate() {
         let mut header: Option<(&ListRecord, ListColumns)> = None;
         for record in &table.records {
-            let own = record.names.as_ref().map(|names| ListColumns::named(names));
+            let own = record.names.as_ref().map(|names| ListColumns::from_names(names));
             let columns = own.as_ref().or(header.as_ref().map(|(_, columns)| columns));
             let sheet = |reason: String| match &table.sheet {
                 Some(_) => format!("on sheet {}, {reason}", number + 1),
@@ -170,10 +170,10 @@ fn unreadable(list: &'static str, path: &Path, source: IntakeError) -> GuardErro
     match UserId::read(&text) {
         Ok(id) if !path.exists() => {
             let why = id.check().err().map(|why| explain(&text, &why)).unwrap_or_default();
-            GuardError::Impossible { list, text: excerpt(&text, 120), why }
+            GuardError::Impossible { list, text: sanitize_truncated(&text, 120), why }
         }
         Err(why) if !path.exists() && text.contains('@') => {
-            GuardError::Impossible { list, text: excerpt(&text, 120), why: explain(&text, &why) }
+            GuardError::Impossible { list, text: sanitize_truncated(&text, 120), why: explain(&text, &why) }
         }
         _ => GuardError::Unreadable { list, source: Box::new(source) },
     }

@@ -65,7 +65,7 @@ impl ProtectList {
     }
 
     /// Where the next ones come from: a file, or what is named directly.
-    pub(super) fn begin(&mut self, source: &str) {
+    pub(super) fn set_source(&mut self, source: &str) {
         let list = if self.outcome == Outcome::Protected { "protect" } else { "exclude" };
         let known = self.sources.iter().position(|known| known.name == source);
         self.source = known.unwrap_or_else(|| {
@@ -125,7 +125,7 @@ impl ProtectList {
     }
 
     /// Takes somebody off, by any id that is known of them.
-    pub(super) fn take_off(&mut self, unprotected: &mut UnprotectedId) {
+    pub(super) fn apply_unprotect(&mut self, unprotected: &mut UnprotectedId) {
         for id in &unprotected.ids {
             for number in self.ids.remove(id).unwrap_or_default() {
                 let reason = &self.reasons[self.people[number as usize].reason as usize];
@@ -137,7 +137,7 @@ impl ProtectList {
     }
 
     /// Whether the ids name somebody listed, and why; if so, takes in all of them.
-    pub(super) fn learn(&mut self, ids: &[UserId]) -> Option<&str> {
+    pub(super) fn add_aliases(&mut self, ids: &[UserId]) -> Option<&str> {
         let number = *ids.iter().find_map(|id| self.ids.get(id))?.first()?;
         self.learned.extend(ids.iter().cloned());
         let reason = self.people.get(number as usize)?.reason;
@@ -158,7 +158,7 @@ impl ProtectList {
         let (list, outcome) = (self.name, self.outcome);
         let all = [ids, perhaps].concat();
         self.meet(&all);
-        if let Some(reason) = self.learn(&all) {
+        if let Some(reason) = self.add_aliases(&all) {
             return Ok(Some(LeftOutReason::new(outcome, reason.to_owned())));
         }
         let (object, name) = kinds(ids);
@@ -172,7 +172,10 @@ impl ProtectList {
         Ok(None)
     }
 
-    pub(super) fn look_back(&self, sent: &mut impl FnMut(&UserId) -> bool) -> Result<(), GuardError> {
+    pub(super) fn detect_contradictions(
+        &self,
+        sent: &mut impl FnMut(&UserId) -> bool,
+    ) -> Result<(), GuardError> {
         match self.learned.iter().find(|id| sent(id)) {
             Some(user) => Err(GuardError::Contradiction { list: self.name, user: user.to_string() }),
             None => Ok(()),

@@ -36,13 +36,13 @@ impl Guard {
         {
             for entry in entries {
                 let (name, outcome) = (list.name, list.outcome());
-                list.begin(&source(outcome, entry));
+                list.set_source(&source(outcome, entry));
                 let (unprotected, pairs) = (&mut guard.unprotected, &mut guard.pairs);
                 let mut add = |ids: Vec<UserId>, whence: &str, place: &str| -> Result<(), GuardError> {
                     if !resolved {
-                        pairs.learn(name, &ids, place)?;
+                        pairs.add_pair(name, &ids, place)?;
                     }
-                    unprotected.iter_mut().for_each(|somebody| somebody.learn(&ids));
+                    unprotected.iter_mut().for_each(|somebody| somebody.add_aliases(&ids));
                     list.add(ids, &reason(outcome, entry, whence));
                     Ok(())
                 };
@@ -53,8 +53,8 @@ impl Guard {
             }
         }
         let mut loaded = Loaded { guard, unchecked: Vec::new() };
-        loaded.know_the_operator(wishes, signed, world).await;
-        loaded.know_the_owners(signed, world).await;
+        loaded.protect_operator(wishes, signed, world).await;
+        loaded.protect_app_owners(signed, world).await;
         loaded.guard.unprotect(wishes.unprotect_may_miss, &world.within)?;
         loaded.guard.protect_now(wishes, world, tell).await?;
         Ok(loaded)
@@ -71,10 +71,10 @@ impl Guard {
         let (list, pairs) = (&mut self.protect, &mut self.pairs);
         for entry in &wishes.protect_now {
             let (name, outcome) = (list.name, list.outcome());
-            list.begin(&source(outcome, entry));
+            list.set_source(&source(outcome, entry));
             let mut add = |ids: Vec<UserId>, whence: &str, place: &str| -> Result<(), GuardError> {
                 if !resolved {
-                    pairs.learn(name, &ids, place)?;
+                    pairs.add_pair(name, &ids, place)?;
                 }
                 list.add(ids, &reason(outcome, entry, whence));
                 Ok(())
@@ -90,11 +90,11 @@ impl Guard {
     /// Takes those off that are to be sent all the same.
     fn unprotect(&mut self, may_miss: bool, within: &TenantScope<'_>) -> Result<(), GuardError> {
         for somebody in &mut self.unprotected {
-            self.own.take_off(somebody);
-            self.protect.take_off(somebody);
+            self.own.apply_unprotect(somebody);
+            self.protect.apply_unprotect(somebody);
             let id = somebody.given.to_string();
             if !somebody.reasons.is_empty() {
-                within.found(UNPROTECT, &id);
+                within.mark_found(UNPROTECT, &id);
             } else if !may_miss {
                 within.missed(UNPROTECT, &id.clone(), GuardError::NotProtected { id })?;
             }
@@ -124,7 +124,7 @@ async fn wanted<D: DirectorySource>(
 /// Who is protected unasked is looked up to inform: by the names that the token gives, the operator is protected anyway.
 /// What can't be looked up is told.
 impl Loaded {
-    async fn know_the_operator<D: DirectorySource>(
+    async fn protect_operator<D: DirectorySource>(
         &mut self,
         wishes: &PlanOptions,
         signed: &Operator,
@@ -155,7 +155,11 @@ impl Loaded {
         self.guard.own.operator(ids, wishes.include_self);
     }
 
-    async fn know_the_owners<D: DirectorySource>(&mut self, signed: &Operator, world: &PlanContext<'_, D>) {
+    async fn protect_app_owners<D: DirectorySource>(
+        &mut self,
+        signed: &Operator,
+        world: &PlanContext<'_, D>,
+    ) {
         let Some(directory) = world.informing() else {
             if world.is_impossible() && !signed.app_ids.is_empty() {
                 self.unchecked.push(owners_unread());

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::file::ProtectFileEntries;
 use super::{FIRST, GuardCounts, GuardError};
 use crate::directory::{DirectoryError, ResolvedId, Selector};
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::intake::{self, InputSource, IntakeError, IntakeOptions, RowStatus};
 use crate::plan::ListEntry;
 use crate::plan::ask::{DirectorySource, ProgressFn, ReadProgress, UserPages, ids_of, resolve};
@@ -77,7 +77,7 @@ pub(in crate::plan) fn entries(
             vec![Member::Ids(MemberIds { ids: vec![user.clone()], place, tenant: None, may_miss: false })]
         }
         // Who goes first is no matter of safety: that list is read as any input is.
-        ListEntry::File(path) if list == FIRST => of_rows(list, path)?,
+        ListEntry::File(path) if list == FIRST => members_from_rows(list, path)?,
         ListEntry::File(path) => {
             let ProtectFileEntries { members, comments } = super::file::read(list, path)?;
             counts.comments = comments;
@@ -97,7 +97,7 @@ pub(in crate::plan) fn entries(
     Ok((members, counts))
 }
 
-fn of_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
+fn members_from_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
     let unreadable = |source: IntakeError| match source.shows_content() {
         true => GuardError::Columns { list, path: path.to_owned() },
         false => GuardError::Unreadable { list, source: Box::new(source) },
@@ -149,11 +149,11 @@ pub(in crate::plan) async fn for_each_person<D: DirectorySource>(
     let (members, counts) = entries(list, entry)?;
     for member in members {
         let (place, tenant) = member.place();
-        if !world.within.holds(tenant) {
+        if !world.within.applies_here(tenant) {
             let why = GuardError::Elsewhere {
                 list,
-                entry: excerpt(place, 200),
-                tenant: excerpt(tenant.unwrap_or_default(), 80),
+                entry: sanitize_truncated(place, 200),
+                tenant: sanitize_truncated(tenant.unwrap_or_default(), 80),
             };
             world.within.missed(list, place, why)?;
             if let Member::Ids(MemberIds { ids, .. }) = member {
@@ -164,13 +164,13 @@ pub(in crate::plan) async fn for_each_person<D: DirectorySource>(
         match member {
             Member::Ids(ids) => named.push(ids),
             Member::Of { selector, place, .. } => {
-                of_directory(list, &selector, &place, world, tell, take).await?;
+                members_from_directory(list, &selector, &place, world, tell, take).await?;
             }
         }
     }
     let Some(directory) = world.resolving() else {
         for MemberIds { ids, place, .. } in named {
-            world.within.found(list, &place);
+            world.within.mark_found(list, &place);
             take(ids, &reason, &place)?;
         }
         return Ok(counts);
@@ -190,7 +190,7 @@ pub(in crate::plan) async fn for_each_person<D: DirectorySource>(
             }
             match with_found(list, ids, place, found) {
                 Ok(ids) => {
-                    world.within.found(list, place);
+                    world.within.mark_found(list, place);
                     take(ids, &reason, place)?;
                 }
                 Err(why) => world.within.missed(list, place, why)?,
@@ -210,7 +210,7 @@ fn with_found(
     found: ResolvedId,
 ) -> Result<Vec<UserId>, GuardError> {
     let nobody = |reason: &str| {
-        Err(GuardError::Nobody { list, entry: excerpt(entry, 200), reason: reason.to_owned() })
+        Err(GuardError::Nobody { list, entry: sanitize_truncated(entry, 200), reason: reason.to_owned() })
     };
     match found {
         ResolvedId::Person(person) => {
@@ -220,12 +220,12 @@ fn with_found(
         ResolvedId::Missing => nobody("but there is no such user"),
         ResolvedId::Deleted(_) => nobody("but that user is deleted"),
         ResolvedId::Ambiguous(names) => {
-            nobody(&format!("which may be any of {}", excerpt(&names.join(", "), 300)))
+            nobody(&format!("which may be any of {}", sanitize_truncated(&names.join(", "), 300)))
         }
     }
 }
 
-async fn of_directory<D: DirectorySource>(
+async fn members_from_directory<D: DirectorySource>(
     list: &'static str,
     selector: &Selector,
     entry: &str,
@@ -235,7 +235,7 @@ async fn of_directory<D: DirectorySource>(
 ) -> Result<(), GuardError> {
     let failed = |source| GuardError::Directory { list, entry: entry.to_owned(), source };
     let Some(directory) = world.directory else {
-        return Err(GuardError::NotRead { list, entry: excerpt(entry, 200) });
+        return Err(GuardError::NotRead { list, entry: sanitize_truncated(entry, 200) });
     };
     let mut pages = match directory.people(selector).await {
         Err(why @ DirectoryError::NotFound { .. }) => return world.within.missed(list, entry, failed(why)),
@@ -260,6 +260,6 @@ async fn of_directory<D: DirectorySource>(
         let reason = "which holds no user; --allow-empty goes on".to_owned();
         return world.within.missed(list, entry, GuardError::Nobody { list, entry: what, reason });
     }
-    world.within.found(list, entry);
+    world.within.mark_found(list, entry);
     Ok(())
 }

@@ -93,9 +93,9 @@ impl Guard {
     }
 
     /// Takes in what a row that a filter leaves out, or that is another shard's, calls somebody listed.
-    pub(super) fn learn(&mut self, ids: &[UserId]) {
+    pub(super) fn add_aliases(&mut self, ids: &[UserId]) {
         for list in [&mut self.protect, &mut self.exclude] {
-            list.learn(ids);
+            list.add_aliases(ids);
         }
     }
 
@@ -122,8 +122,11 @@ impl Guard {
 
     /// Looks back once all rows are in: what they called somebody listed must not be what another row calls a
     /// target. `sent` says whether an id is one of a target's.
-    pub(super) fn look_back(&self, mut sent: impl FnMut(&UserId) -> bool) -> Result<(), GuardError> {
-        [&self.protect, &self.exclude].into_iter().try_for_each(|list| list.look_back(&mut sent))
+    pub(super) fn detect_contradictions(
+        &self,
+        mut sent: impl FnMut(&UserId) -> bool,
+    ) -> Result<(), GuardError> {
+        [&self.protect, &self.exclude].into_iter().try_for_each(|list| list.detect_contradictions(&mut sent))
     }
 }
 
@@ -146,7 +149,7 @@ impl UnprotectedId {
     }
 
     /// Takes in what a list calls them, too.
-    fn learn(&mut self, ids: &[UserId]) {
+    fn add_aliases(&mut self, ids: &[UserId]) {
         if self.is_one_of(ids) {
             self.ids.extend_from_slice(ids);
         }

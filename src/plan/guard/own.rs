@@ -37,7 +37,7 @@ impl ImplicitProtection {
     }
 
     /// Takes somebody off, by any id that is known of them.
-    pub(super) fn take_off(&mut self, unprotected: &mut UnprotectedId) {
+    pub(super) fn apply_unprotect(&mut self, unprotected: &mut UnprotectedId) {
         if unprotected.is_one_of(&self.operator) {
             self.include_operator = true;
             unprotected.ids.extend(self.operator.iter().cloned());

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::GuardError;
-use crate::harmless::excerpt;
+use crate::harmless::sanitize_truncated;
 use crate::user_id::UserId;
 
 /// Pairs of an object id and a user principal name, as the lists give them. An account has one of each: what stands beside two
@@ -20,7 +20,7 @@ impl IdPairs {
     ///
     /// # Errors
     /// When one of them stands beside another id elsewhere.
-    pub(super) fn learn(
+    pub(super) fn add_pair(
         &mut self,
         list: &'static str,
         ids: &[UserId],
@@ -37,7 +37,7 @@ impl IdPairs {
             let Some((known, at)) = self.beside.get(id) else { continue };
             if known != other {
                 let first = self.places.get(*at).map_or("", String::as_str);
-                let (first, second) = (excerpt(first, 200), excerpt(place, 200));
+                let (first, second) = (sanitize_truncated(first, 200), sanitize_truncated(place, 200));
                 return Err(GuardError::TwoPairs { list, what, first, second });
             }
         }

@@ -94,9 +94,9 @@ fn visit_row<E: From<ReportError>>(
         Some(order) => {
             let standing = part.ledger.standing(order).map_err(ReportError::read(&part.folder.journal()))?;
             let only_app = only_app(&part.record, &part.ledger);
-            visit(&notes.complete(ReportRow::of_target(row, &standing, case_id).by_only(only_app)))
+            visit(&notes.complete(ReportRow::from_target(row, &standing, case_id).by_only(only_app)))
         }
-        None => visit(&notes.complete(ReportRow::left_out(row, case_id))),
+        None => visit(&notes.complete(ReportRow::from_left_out(row, case_id))),
     }
 }
 

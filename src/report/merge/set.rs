@@ -156,7 +156,7 @@ impl ShardSet {
 
     /// How many shards there are in all.
     pub fn shards(&self) -> u32 {
-        self.first_shard().map_or(0, Shard::of)
+        self.first_shard().map_or(0, Shard::total)
     }
 
     /// Those of which there is no folder.
@@ -221,7 +221,7 @@ fn difference(one: &RunRecord, other: &RunRecord) -> Option<String> {
     };
     let what = if inputs(one) != inputs(other) {
         "their input: the SHA-256 of its files".to_owned()
-    } else if a.shard.of() != b.shard.of() {
+    } else if a.shard.total() != b.shard.total() {
         format!("how many shards there are: {} and {}", a.shard, b.shard)
     } else if selected(&a, one.inputs.len()) != selected(&b, other.inputs.len()) {
         "the selections from the directory".to_owned()

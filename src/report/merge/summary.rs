@@ -51,7 +51,7 @@ impl ShardSet {
             tenant_id: record.tenant_id.clone(),
             tenants,
             operator: record.operator.clone(),
-            apps: apps::joined(self.parts.iter().map(|part| (&part.record, &part.ledger)), totals),
+            apps: apps::merge_apps(self.parts.iter().map(|part| (&part.record, &part.ledger)), totals),
             inputs: record.inputs.clone(),
             decided: self.decided(),
             plan_sha256: None,
@@ -84,7 +84,7 @@ impl ShardSet {
 
     /// The tenants of all runs.
     pub(super) fn tenants(&self) -> Vec<tenants::ReportTenant> {
-        tenants::of_runs(self.parts.iter().map(|part| (&part.record, &part.ledger)))
+        tenants::summarize_runs(self.parts.iter().map(|part| (&part.record, &part.ledger)))
     }
 
     /// Why the first of the runs that stopped early did.

@@ -232,7 +232,7 @@ proptest! {
         let safe = connected(&rows, &listed);
         let gathered = InputRows::read(intake).unwrap();
         let signed = Operator::default();
-        let draft = Draft::compose(gathered, &wishes, &signed, None);
+        let draft = Draft::build(gathered, &wishes, &signed, None);
         let draft = tokio::runtime::Runtime::new().unwrap().block_on(draft);
         if let Ok(draft) = draft {
             let mut sent = Vec::new();

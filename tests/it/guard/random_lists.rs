@@ -335,7 +335,7 @@ fn sent(list: &[u8], exclude: bool) -> Option<BTreeSet<u8>> {
             .unwrap();
     let signed = Operator::default();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let draft = runtime.block_on(Draft::compose(gathered, &wishes, &signed, None)).ok()?;
+    let draft = runtime.block_on(Draft::build(gathered, &wishes, &signed, None)).ok()?;
     let mut sent = BTreeSet::new();
     draft
         .for_each_row(|row| {

@@ -253,7 +253,7 @@ fn a_role_that_can_not_be_read_leaves_the_others() {
             _ if path.contains("roleAssignments?$filter") => list(json!([assignment(item("user", ADA))])),
             _ => None,
         });
-        let admins = desk.wait(desk.directory.within(&Default::default()).admins()).unwrap();
+        let admins = desk.wait(desk.directory.with_budget(&Default::default()).admins()).unwrap();
         assert_eq!((admins.global.len(), admins.global_unsure), (1, false), "{status}");
         let gap = admins.gaps.join("; ");
         assert!(gap.starts_with("who holds role Helpdesk Administrator ("), "{status}: {gap}");

@@ -18,7 +18,7 @@ fn pick<T: Copy>(random: &mut fastrand::Rng, of: &[T]) -> T {
     of[random.usize(..of.len())]
 }
 
-/// From `least` to `most`, each order of magnitude as likely as the others.
+/// From `least` to `max`, each order of magnitude as likely as the others.
 fn between(random: &mut fastrand::Rng, least: f64, most: f64) -> f64 {
     least * (most / least).powf(random.f64())
 }
