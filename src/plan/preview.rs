@@ -182,7 +182,7 @@ fn rows(count: u64) -> String {
 }
 
 fn more(text: &mut String, shown: usize, all: u64) {
-    if all > sanitize_line as u64 {
+    if all > shown as u64 {
         let _ = writeln!(text, "          … and {} more", wording::count(all - shown as u64));
     }
 }

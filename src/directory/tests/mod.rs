@@ -1,6 +1,7 @@
 //! The room against a server of a few lines, for what the simulator does not show: lies, loops, and what stands between.
 
 #[path = "../../../tests/it/support/plain_server.rs"]
+#[allow(dead_code, reason = "the tests of behaviour use the rest")]
 mod plain_server;
 
 mod batch;
