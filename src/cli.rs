@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand};
 
-use crate::console::Output;
+use crate::console::OutputFormat;
 use crate::console::Progress;
 use crate::console::log::LogFormat;
 use crate::dispatch::{BatchSize, HaltRule, Jobs, Rate};
@@ -285,7 +285,7 @@ pub struct ReportArgs {
     pub merge: Option<PathBuf>,
     /// Standard output: text or json (the summary), jsonl or csv (all rows), none
     #[arg(short, long, value_name = "FORMAT", default_value_t, help_heading = "Output")]
-    pub output: Output,
+    pub output: OutputFormat,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub log: LogArgs,
@@ -549,7 +549,7 @@ pub struct NetworkArgs {
 pub struct OutputArgs {
     /// Standard output: text or json (the summary), jsonl or csv (each result as it settles), none
     #[arg(short, long, value_name = "FORMAT", default_value_t)]
-    pub output: Output,
+    pub output: OutputFormat,
     /// Progress on standard error: auto, bar, plain, none
     #[arg(long, value_name = "KIND", default_value_t)]
     pub progress: Progress,

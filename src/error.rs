@@ -4,7 +4,7 @@ use crate::approval::ApprovalError;
 use crate::console::log::LogError;
 use crate::http::ConnectError;
 use crate::identity::SignInError;
-use crate::journal::{FolderError, JournalError, JournalReplayError};
+use crate::journal::{FolderError, JournalError, JournalReadError};
 use crate::plan::PlanError;
 use crate::plan_file::PlanFileError;
 use crate::profile::ProfileError;
@@ -58,7 +58,7 @@ pub enum Error {
     Journal(#[from] JournalError),
     /// The journal can't be read.
     #[error(transparent)]
-    Ledger(#[from] JournalReplayError),
+    Ledger(#[from] JournalReadError),
     /// Run folders can't be joined.
     #[error(transparent)]
     Merge(#[from] MergeError),
@@ -96,7 +96,7 @@ impl Error {
             | Error::Approval(_)
             | Error::NoTerminal => 2,
             Error::Merge(_) | Error::Manifest(_) | Error::Report(ReportError::Overlap { .. }) => 2,
-            Error::Ledger(JournalReplayError::OtherRun { .. }) => 2,
+            Error::Ledger(JournalReadError::OtherRun { .. }) => 2,
             Error::Connect(error) if error.is_usage() => 2,
             Error::Folder(FolderError::NoRun { .. } | FolderError::Refused(_)) => 2,
             Error::SignIn(error) if error.is_usage() => 2,

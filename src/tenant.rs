@@ -140,7 +140,7 @@ impl TenantResolver {
         TenantResolver { by_row: false, by_name, own: Some(0), ids_known }
     }
 
-    /// These tenants by these names; `backoff` is that of rows that name none, and `ids_known` says whether every tenant's id
+    /// These tenants by these names; `own` is that of rows that name none, and `ids_known` says whether every tenant's id
     /// is among the names.
     pub fn new(
         names: impl IntoIterator<Item = (TenantName, TenantIndex)>,

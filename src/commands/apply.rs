@@ -8,7 +8,7 @@ use super::tenants::TenantSessions;
 use super::{apps, profiles, reading, standard_input, start_logs};
 use crate::cli::{ApplyArgs, ChoosingArgs, InputArgs, SafetyArgs, WorkArgs};
 use crate::console::question;
-use crate::console::{self, Output, wording};
+use crate::console::{self, OutputFormat, wording};
 use crate::error::Error;
 use crate::identity::Cloud;
 use crate::journal::{ListRecord, PlanFileRecord};
@@ -29,7 +29,7 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     file.check(args.expect_sha256.as_deref(), Age { now: crate::dispatch::now(), allowed: args.max_age })?;
     take_from_plan(&mut args, &file.head)?;
     let approved = ApprovedPlan::find(&file, &args.approvers, args.dry_run)?;
-    let tell = args.output.output != Output::None;
+    let tell = args.output.output != OutputFormat::None;
     if tell {
         unused_profile(&file.head, profile.as_ref())
             .iter()
@@ -121,7 +121,7 @@ async fn judge_anew(
     let now = now?;
     let planned = file.planned();
     let (draft, changes) = Draft::again(planned, file.rows()?, now)?;
-    if args.output.output != Output::None {
+    if args.output.output != OutputFormat::None {
         console::print_status(&format!(
             "plan {}, made {}{}",
             file.path.display(),

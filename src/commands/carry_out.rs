@@ -11,13 +11,13 @@ use super::posts::{TenantClients, build_tenants};
 use super::results::RunResults;
 use super::resume_flags::ResumeFlags;
 use super::signals;
-use crate::console::Output;
+use crate::console::OutputFormat;
 use crate::console::{self, Console, log};
 use crate::dispatch::{DispatchSettings, Dispatcher, TargetProgress};
 use crate::error::Error;
 use crate::event::{BeganEvent, Event, SettledEvent, StopReason, TargetNo, TenantIndex};
 use crate::journal::{
-    FORMAT, FolderError, JOURNAL, Journal, JournalError, JournalIndex, JournalPosition, OperatorRecord,
+    FORMAT, FolderError, JOURNAL, Journal, JournalError, JournalIndex, JournalLocation, OperatorRecord,
     PLAN_CSV, RunFolder, RunLock, RunRecord, fingerprint,
 };
 use crate::outcome::Outcome;
@@ -56,7 +56,7 @@ pub(super) struct RunSession {
 /// How it is shown.
 pub(super) struct OutputMode {
     pub(super) progress: console::Progress,
-    pub(super) output: Output,
+    pub(super) output: OutputFormat,
 }
 
 /// Sends, reports, and gives the exit code.
@@ -82,7 +82,7 @@ pub(super) async fn carry_out(mut ready: RunSession, shown: OutputMode) -> Resul
     }
     ready.journal.flush()?;
     ready.journal.request_sync();
-    let place = ready.journal.place().cloned();
+    let place = ready.journal.location().cloned();
     let revoked = Arc::new(AtomicU64::new(0));
 
     ready.settings.places = open_files::fit(ready.settings.jobs.max().saturating_mul(ready.posts.len()));
@@ -101,7 +101,7 @@ pub(super) async fn carry_out(mut ready: RunSession, shown: OutputMode) -> Resul
     let console = Console::start(options, u64::from(left));
     let counted = Arc::clone(&revoked);
     let listen = |event: &Event| {
-        console.on(event);
+        console.on_event(event);
         say_dropped(event);
         log::record(event);
         if let Event::Settled(settled) = event {
@@ -113,7 +113,7 @@ pub(super) async fn carry_out(mut ready: RunSession, shown: OutputMode) -> Resul
     };
     let tenants = build_tenants(ready.posts, &targets, ready.resumed.take());
     let mut dispatcher = Dispatcher::new(tenants, targets, ready.settings, ready.journal, listen);
-    console.foresee(dispatcher.forecast());
+    console.set_forecast(dispatcher.forecast());
     if let Some(why) = ready.refused {
         dispatcher.refuse(why);
     }
@@ -180,9 +180,9 @@ pub(super) fn write_first_line(
         plan_sha256: record.plan.sha256.clone(),
         targets: left,
         resumed,
-        operator: who.operator.map(|operator| operator.in_short()),
+        operator: who.operator.map(|operator| operator.short_description()),
         apps: who.apps,
-        approved: Some(record.approved()),
+        approved: Some(record.approval_mark()),
         drill: record.drill.is_some(),
         confirmed: who.confirmed,
     }))?;
@@ -193,8 +193,8 @@ pub(super) fn write_first_line(
 
 /// Opens the journal of a new run.
 pub(super) fn new_journal(folder: &RunFolder) -> Result<Journal, Error> {
-    let file = folder.dir().create_file(JOURNAL).map_err(FolderError::io(&folder.journal()))?;
-    Ok(Journal::new(file, 0)?.at(folder)?)
+    let file = folder.dir().create_file(JOURNAL).map_err(FolderError::io(&folder.journal_path()))?;
+    Ok(Journal::new(file, 0)?.watched_in(folder)?)
 }
 
 /// Reads a run's journal back.
@@ -218,7 +218,7 @@ const SHORTEST_ROW: u64 = 8;
 
 /// Refuses a number of users that the plan can't hold, before room is made for so many.
 pub(super) fn check_counts(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
-    let path = folder.plan();
+    let path = folder.plan_path();
     let bytes = folder.dir().read(PLAN_CSV).and_then(|file| file.metadata());
     let bytes = bytes
         .map_err(|error| crate::plan::PlanError::Read { path: path.clone(), reason: error.to_string() })?;
@@ -251,7 +251,7 @@ pub(super) struct RunEnd<'a> {
     /// Users whom it signed out.
     pub(super) revoked: u64,
     /// Where it wrote its journal.
-    pub(super) place: Option<JournalPosition>,
+    pub(super) place: Option<JournalLocation>,
     pub(super) flags: &'a ResumeFlags,
 }
 
@@ -259,7 +259,7 @@ pub(super) struct RunEnd<'a> {
 pub(super) fn report(
     folder: &RunFolder,
     record: &RunRecord,
-    output: Output,
+    output: OutputFormat,
     ending: RunEnd<'_>,
 ) -> Result<u8, Error> {
     let RunEnd { results, stop, revoked, place, flags } = ending;
@@ -271,7 +271,7 @@ pub(super) fn report(
             let summary = report::write_finding(folder, record, &ledger, &found)?;
             Ok((ledger, summary))
         });
-    if let Some(text) = folder.displaced() {
+    if let Some(text) = folder.moved_notice() {
         console::print_status(&text);
     }
     let (ledger, summary) = match made {
@@ -297,7 +297,7 @@ pub(super) fn report(
             return Ok(stop.map_or(1, StopReason::exit_code));
         }
     };
-    if output != Output::Text {
+    if output != OutputFormat::Text {
         warn_altered(&summary);
     }
     let code = stop.map_or(summary.exit_code, StopReason::exit_code);
@@ -312,7 +312,7 @@ pub(super) fn report(
 }
 
 /// The journal that this process wrote, and no other, says what it did.
-fn own_journal(place: Option<&JournalPosition>) -> Result<(), Error> {
+fn own_journal(place: Option<&JournalLocation>) -> Result<(), Error> {
     match place.filter(|place| place.is_lost()) {
         Some(place) => Err(JournalError::Lost { path: place.path().to_owned() }.into()),
         None => Ok(()),
@@ -335,7 +335,7 @@ pub(super) fn show(
     folder: &RunFolder,
     record: &RunRecord,
     flags: &ResumeFlags,
-    output: Output,
+    output: OutputFormat,
 ) -> Result<(), Error> {
     show_summary(summary, folder.path(), &next_commands(summary, folder, record, flags), output)
 }
@@ -345,22 +345,26 @@ pub(super) fn show_summary(
     summary: &Summary,
     folder: &Path,
     next: &[String],
-    output: Output,
+    output: OutputFormat,
 ) -> Result<(), Error> {
-    let columns = if output == Output::Text { console::columns_out() } else { console::question::columns() };
+    let columns = if output == OutputFormat::Text {
+        console::stdout_columns()
+    } else {
+        console::question::stderr_columns()
+    };
     let text = || report::summary_text(summary, folder, next, columns);
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     match output {
-        Output::Text => console::print_stdout(&text()).map_err(fail),
-        Output::Json => {
+        OutputFormat::Text => console::print_stdout(&text()).map_err(fail),
+        OutputFormat::Json => {
             let json = serde_json::to_string_pretty(summary).map_err(|error| fail(error.into()))?;
             console::print_stdout(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)
         }
-        Output::Jsonl | Output::Csv => {
+        OutputFormat::Jsonl | OutputFormat::Csv => {
             console::print_status(text().trim_end());
             Ok(())
         }
-        Output::None => Ok(()),
+        OutputFormat::None => Ok(()),
     }
 }
 

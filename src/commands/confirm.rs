@@ -107,21 +107,21 @@ async fn ask(
     users: u64,
     cautions: &[ExtraConfirmation],
 ) -> Result<Vec<String>, Error> {
-    let columns = question::columns();
+    let columns = question::stderr_columns();
     let number = wants_number(prepared.draft.facts(), users);
     let wanted = if number { ExpectedAnswer::Number(users) } else { ExpectedAnswer::Yes };
     let place = place(prepared, crew).await;
-    let text = about(prepared, crew, &place, |about| question::confirmation(about, wanted, columns));
+    let text = about(prepared, crew, &place, |about| question::confirmation_prompt(about, wanted, columns));
     let mut confirmed = vec![answer(&text, wanted)?];
     for caution in cautions {
         let wanted = match caution {
             ExtraConfirmation::AllUsers
             | ExtraConfirmation::Share { .. }
             | ExtraConfirmation::GlobalAdministratorsOf { .. } => ExpectedAnswer::Number(users),
-            ExtraConfirmation::GlobalAdministrators { among, of } => ExpectedAnswer::Of(*among, *of),
+            ExtraConfirmation::GlobalAdministrators { among, of } => ExpectedAnswer::Fraction(*among, *of),
         };
         let sentence = caution.sentence();
-        let typed = answer(&question::caution(&sentence, wanted, columns), wanted)?;
+        let typed = answer(&question::extra_confirmation_prompt(&sentence, wanted, columns), wanted)?;
         confirmed.push(format!("{sentence}: {typed}"));
     }
     Ok(confirmed)
@@ -213,8 +213,8 @@ pub(super) fn about<R>(
         users: u64::from(record.targets),
         left_out: &left_out,
         external: record.external,
-        facts: prepared.draft.facts(),
-        time: prepared.time(crew),
+        plan: prepared.draft.facts(),
+        time_left: prepared.time(crew),
     })
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::connect::claims_of;
 use super::{open_files, profiles, prompt, protection, secret_files, standard_input, start_logs};
 use crate::cli::DoctorArgs;
-use crate::console::{self, Output};
+use crate::console::{self, OutputFormat};
 use crate::directory::Directory;
 use crate::doctor::network::{self, ProbedServer, ServerView};
 use crate::doctor::text::{self, DoctorFormat};
@@ -42,7 +42,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
-        profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, Output::Text)?;
+        profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, OutputFormat::Text)?;
         profile.examined(&mut args);
     }
     let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
@@ -70,7 +70,7 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     findings.add(machine::open_files(sending.jobs.max(), open_files::fitting(sending.jobs.max()).0));
     findings.add(pace::check(&sending, 1 + apps.further.len()));
     print(&match args.output {
-        DoctorFormat::Text => text::page(&findings, coloured(), console::columns_out()),
+        DoctorFormat::Text => text::page(&findings, coloured(), console::stdout_columns()),
         DoctorFormat::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
     })?;
     Ok(findings.exit_code())

@@ -15,7 +15,7 @@ use super::tenants::TenantSessions;
 use super::{profiles, start_logs};
 use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
-use crate::console::Output;
+use crate::console::OutputFormat;
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::graph::Priority;
@@ -111,7 +111,7 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     let mut gathered = run::gather(&files, &args.work, &wishes)?;
     match made_up {
         Some(_) => gathered.call_input("made-up users"),
-        None if args.work.output.output == Output::None => {}
+        None if args.work.output.output == OutputFormat::None => {}
         None => gathered.notices.iter().for_each(|notice| console::print_status(notice)),
     }
     if args.work.dry_run && tenant.is_none() {
@@ -135,7 +135,7 @@ pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
     }
     check_me(draft.names_me(), &connection)?;
     ConfirmationLimits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
-    if args.work.output.output != Output::None {
+    if args.work.output.output != OutputFormat::None {
         if let Some(column) = draft.tenant_column() {
             console::print_status(&one_tenant(column));
         }

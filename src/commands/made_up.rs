@@ -10,7 +10,7 @@ use super::run;
 use crate::cli::WorkArgs;
 use crate::error::Error;
 use crate::plan::PlanOptions;
-use crate::simulator::{DirectoryConfig, Generate, UserConfig};
+use crate::simulator::{DirectoryConfig, GenerateConfig, UserConfig};
 use crate::user_id::UserId;
 
 /// The domain of everybody who is made up.
@@ -62,7 +62,7 @@ impl SyntheticTenant {
         DirectoryConfig {
             organization: "Drill Ltd".to_owned(),
             domain: DOMAIN.to_owned(),
-            generate: Some(Generate { users: self.users, seed: self.seed }),
+            generate: Some(GenerateConfig { users: self.users, seed: self.seed }),
             user: self.named.iter().filter_map(|id| user(id)).collect(),
             ..DirectoryConfig::default()
         }

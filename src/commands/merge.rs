@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::carry_out::{read_ledger, show_summary};
 use super::report::put_rows;
 use super::resume::read_record;
-use crate::console::{self, Output};
+use crate::console::{self, OutputFormat};
 use crate::error::Error;
 use crate::intake::Shard;
 use crate::journal::{RunFolder, RunLock, RunRecord};
@@ -16,7 +16,7 @@ use crate::shell;
 /// The exit code where rows of the input are in no folder.
 const ROWS_MISSING: u8 = 3;
 
-pub(super) fn merge(out: &Path, folders: &[PathBuf], output: Output) -> Result<u8, Error> {
+pub(super) fn merge(out: &Path, folders: &[PathBuf], output: OutputFormat) -> Result<u8, Error> {
     let target = merge::MergeOutput::check(out)?;
     // All is asked of the folders that costs little, before files are hashed and journals read.
     let opened = folders.iter().map(|path| open(path, folders)).collect::<Result<Vec<_>, _>>()?;
@@ -51,8 +51,8 @@ fn open(path: &Path, all: &[PathBuf]) -> Result<(RunFolder, RunLock, RunRecord),
 fn part((folder, lock, record): (RunFolder, RunLock, RunRecord)) -> Result<ShardRun, Error> {
     let manifest_sha256 = report::check_manifest(folder.dir(), &record.id)?;
     let ledger = read_ledger(&folder, &record)?;
-    let altered = report::ReportSeal::check(&folder, &record).with_journal(&record, &ledger).findings;
-    Ok(ShardRun { folder, lock, record, ledger, manifest_sha256, altered })
+    let altered = report::ReportIntegrity::check(&folder, &record).with_journal(&record, &ledger).findings;
+    Ok(ShardRun { folder, lock, record, journal: ledger, manifest_sha256, altered })
 }
 
 /// What to type next, where something is left to do.

@@ -10,8 +10,8 @@ use super::run::{self, PreparedRun};
 use super::tenants::{TenantSessions, Wanted};
 use super::{profiles, standard_input, start_logs};
 use crate::cli::{EvidenceArgs, PlanArgs, SendingArgs, WorkArgs};
-use crate::console::question::{ConfirmationSummary, lines};
-use crate::console::{self, Output, wording, wrap};
+use crate::console::question::{ConfirmationSummary, summary_lines};
+use crate::console::{self, OutputFormat, wording, wrap};
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::harmless;
@@ -48,7 +48,7 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     plan_file::is_free(&path, overwrite)?;
     let wishes = wishes(&work)?;
     let gathered = run::gather(&files, &work, &wishes)?;
-    if work.output.output != Output::None {
+    if work.output.output != OutputFormat::None {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::print_status(notice));
     }
     let wanted = Wanted::new(&gathered, &who, &wishes);
@@ -115,7 +115,7 @@ fn head(
         column: work.input.column.clone(),
         columns: prepared.draft.columns().to_vec(),
         inputs: prepared.draft.inputs().to_vec(),
-        expected_seconds: pace.time_for(u64::from(counts.targets)).span().map(|span| span.as_secs()),
+        expected_seconds: pace.estimate_time(u64::from(counts.targets)).span().map(|span| span.as_secs()),
         counts,
         facts: prepared.draft.facts().clone(),
     }
@@ -127,12 +127,12 @@ const COLUMNS: usize = 80;
 /// The plan for people: the question's lines, who is protected and why, and what sending it will ask for.
 fn text(about: &ConfirmationSummary<'_>, limits: &ConfirmationLimits) -> String {
     let columns = Some(COLUMNS);
-    let mut text = lines(about, columns);
-    text.push_str(&protected(about.facts));
-    let cautions = ExtraConfirmation::assess(about.facts, about.users, limits.all_users, limits.max_share);
+    let mut text = summary_lines(about, columns);
+    text.push_str(&protected(about.plan));
+    let cautions = ExtraConfirmation::assess(about.plan, about.users, limits.all_users, limits.max_share);
     for caution in cautions.unwrap_or_default() {
         let sentence = format!("Careful: {}. `apply` asks for that by itself.", caution.sentence());
-        text.push_str(&format!("\n{}\n", wrap::hanging(&sentence, 0, columns)));
+        text.push_str(&format!("\n{}\n", wrap::hanging_indent(&sentence, 0, columns)));
     }
     text
 }
@@ -156,7 +156,13 @@ fn protected(facts: &PlanSummary) -> String {
     if text.is_empty() { text } else { format!("\nProtected:\n{text}") }
 }
 
-fn show(head: &PlanFileHead, path: &Path, sha256: &str, text: &str, output: Output) -> Result<u8, Error> {
+fn show(
+    head: &PlanFileHead,
+    path: &Path,
+    sha256: &str,
+    text: &str,
+    output: OutputFormat,
+) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let shown = harmless::sanitize_line(&path.display().to_string()).into_owned();
     let word = shell::path(path);
@@ -165,24 +171,24 @@ fn show(head: &PlanFileHead, path: &Path, sha256: &str, text: &str, output: Outp
          {sha256}"
     );
     match output {
-        Output::Text => console::print_stdout(&format!("{text}\n{next}\n")).map_err(fail)?,
-        Output::Json => {
+        OutputFormat::Text => console::print_stdout(&format!("{text}\n{next}\n")).map_err(fail)?,
+        OutputFormat::Json => {
             let mut json = serde_json::to_value(head).map_err(|error| fail(error.into()))?;
             json["path"] = path.display().to_string().into();
             json["sha256"] = sha256.into();
             console::print_stdout(&format!("{}\n", harmless::json(&format!("{json:#}")))).map_err(fail)?;
         }
-        Output::Jsonl | Output::Csv => {
+        OutputFormat::Jsonl | OutputFormat::Csv => {
             rows(path, output)?;
             console::print_status(&format!("{text}\n{next}"));
         }
-        Output::None => {}
+        OutputFormat::None => {}
     }
     Ok(0)
 }
 
 /// The rows as the file holds them: it is read back.
-fn rows(path: &Path, output: Output) -> Result<(), Error> {
+fn rows(path: &Path, output: OutputFormat) -> Result<(), Error> {
     let mut file = PlanFile::open(path)?;
     let planned = file.planned();
     let draft = Draft::planned(planned, file.rows()?)?;

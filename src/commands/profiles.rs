@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{ListFormat, NetworkArgs, ProfileArgs, ProfilesArgs, ProfilesCommand, SignInArgs};
 use crate::console;
-use crate::console::{Output, wording};
+use crate::console::{OutputFormat, wording};
 use crate::error::Error;
 use crate::harmless;
 use crate::identity::{AdditionalApp, Cloud, further_variables, process_variables};
@@ -25,7 +25,7 @@ pub(super) fn apply_profile(
     profile: &ChosenProfile,
     sign_in: &mut SignInArgs,
     network: &mut NetworkArgs,
-    output: Output,
+    output: OutputFormat,
 ) -> Result<(), Error> {
     let overruled = profile.sign_in(sign_in, &process_variables)?;
     profile.network(network);
@@ -38,8 +38,8 @@ pub(super) fn apply_profile(
 }
 
 /// Says which profile is used, and for what.
-pub(super) fn announce(profile: &ChosenProfile, what_for: &str, output: Output) {
-    if output != Output::None {
+pub(super) fn announce(profile: &ChosenProfile, what_for: &str, output: OutputFormat) {
+    if output != OutputFormat::None {
         let separator = if what_for.is_empty() { "" } else { ": " };
         console::print_status(&format!("{}{separator}{what_for}", profile.sentence()));
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::progress;
 use crate::cli::OutputArgs;
-use crate::console::{self, Output, Progress, wording};
+use crate::console::{self, OutputFormat, Progress, wording};
 use crate::harmless::sanitize_truncated;
 use crate::plan::ReadProgress;
 
@@ -26,7 +26,7 @@ pub(super) struct ProgressLine {
 impl ProgressLine {
     pub(super) fn new(output: &OutputArgs) -> ProgressLine {
         let way = match (progress(output), output.output) {
-            (_, Output::None) | (Progress::None, _) => Progress::None,
+            (_, OutputFormat::None) | (Progress::None, _) => Progress::None,
             (Progress::Auto | Progress::Bar, _) if io::stderr().is_terminal() => Progress::Bar,
             _ => Progress::Plain,
         };

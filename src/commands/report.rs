@@ -6,7 +6,7 @@ use super::resume_flags::ResumeFlags;
 use super::{merge, start_logs};
 use crate::cli::ReportArgs;
 use crate::console;
-use crate::console::Output;
+use crate::console::OutputFormat;
 use crate::error::Error;
 use crate::journal::RunFolder;
 use crate::report;
@@ -28,7 +28,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
     let ledger = read_ledger(&folder, &record)?;
     let summary = report::write(&folder, &record, &ledger)?;
     put_rows(args.output, &record.columns, |visit| report::for_each_row(&folder, &record, &ledger, visit))?;
-    if args.output != Output::Text {
+    if args.output != OutputFormat::Text {
         warn_altered(&summary);
     }
     show(&summary, &folder, &record, &ResumeFlags::recorded(&record), args.output)?;
@@ -40,14 +40,14 @@ pub(super) type StreamVisitor<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<
 
 /// Puts all rows out, where that is wanted.
 pub(super) fn put_rows(
-    output: Output,
+    output: OutputFormat,
     columns: &[String],
     for_each: impl FnOnce(StreamVisitor<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let format = match output {
-        Output::Jsonl => StreamFormat::Jsonl,
-        Output::Csv => StreamFormat::Csv,
-        Output::Text | Output::Json | Output::None => return Ok(()),
+        OutputFormat::Jsonl => StreamFormat::Jsonl,
+        OutputFormat::Csv => StreamFormat::Csv,
+        OutputFormat::Text | OutputFormat::Json | OutputFormat::None => return Ok(()),
     };
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let mut rows = RowStream::new(console::StdoutWriter::new(), format, columns).map_err(fail)?;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::carry_out::check_counts;
 use crate::console;
-use crate::console::Output;
+use crate::console::OutputFormat;
 use crate::error::Error;
 use crate::event::{SettledEvent, TargetNo};
 use crate::journal::{JournalIndex, RunFolder, RunRecord};
@@ -40,16 +40,16 @@ impl RunResults {
     /// Starts the stream if the output wants one. Rows that are never sent go out at once, unless the run was
     /// `resumed` and they went out before; so do the rows of targets that are not in `work` then.
     pub(super) fn start(
-        output: Output,
+        output: OutputFormat,
         folder: &RunFolder,
         record: &RunRecord,
         work: Option<&[TargetNo]>,
         apps: &[Arc<str>],
     ) -> Result<Option<RunResults>, Error> {
         let format = match output {
-            Output::Jsonl => StreamFormat::Jsonl,
-            Output::Csv => StreamFormat::Csv,
-            Output::Text | Output::Json | Output::None => return Ok(None),
+            OutputFormat::Jsonl => StreamFormat::Jsonl,
+            OutputFormat::Csv => StreamFormat::Csv,
+            OutputFormat::Text | OutputFormat::Json | OutputFormat::None => return Ok(None),
         };
         let only_app = if let [only] = apps { Some(only.clone()) } else { None };
         let (rows, left_out) = ResultRows::open(format, folder, record, work, only_app)?;
@@ -167,7 +167,7 @@ impl ResultRows {
         let notes = TenantNotes::from_record(&self.record);
         for offset in left_out {
             if let Some(row) = self.row_at(*offset) {
-                self.write_row(&notes.complete(ReportRow::from_left_out(&row, case_id)))?;
+                self.write_row(&notes.fill_tenant(ReportRow::from_left_out(&row, case_id)))?;
             }
         }
         for item in items {
@@ -175,7 +175,7 @@ impl ResultRows {
                 Item::Settled(settled) => {
                     if let Some(row) = self.next_row(settled.target) {
                         let row = ReportRow::from_settled(&row, &settled, case_id);
-                        self.write_row(&notes.complete(row.by_only(only_app.as_deref())))?;
+                        self.write_row(&notes.fill_tenant(row.with_default_app(only_app.as_deref())))?;
                     }
                 }
                 Item::Rest(ledger) => self.put_rest(&ledger, case_id)?,
@@ -189,8 +189,8 @@ impl ResultRows {
         let unread = |source| Error::Io { what: "can't read the journal".to_owned(), source };
         for order in 1..=self.offsets.len() as TargetNo {
             if let Some(row) = self.next_row(order) {
-                let standing = ledger.standing(order).map_err(unread)?;
-                self.write_row(&notes.complete(ReportRow::from_target(&row, &standing, case_id)))?;
+                let standing = ledger.target_state(order).map_err(unread)?;
+                self.write_row(&notes.fill_tenant(ReportRow::from_target(&row, &standing, case_id)))?;
             }
         }
         Ok(())

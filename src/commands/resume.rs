@@ -21,7 +21,7 @@ use super::run::{self, write_record};
 use super::tenants::{self, Again};
 use super::{apps, forewarn, profiles, progress, standard_input, start_logs};
 use crate::cli::ResumeArgs;
-use crate::console::{self, Output, wording};
+use crate::console::{self, OutputFormat, wording};
 use crate::directory::Directory;
 use crate::dispatch::TargetProgress;
 use crate::error::Error;
@@ -32,7 +32,7 @@ use crate::journal::{FORMAT, JournalIndex, OperatorRecord, RUN_JSON, RunFolder, 
 use crate::number;
 use crate::outcome::{Accepted, Outcome};
 use crate::plan::{PlanReader, PlanTenants, Target};
-use crate::report::{ReportSeal, was_drill};
+use crate::report::{ReportIntegrity, was_drill};
 use crate::settings::profiled::{self, ChosenProfile};
 use crate::settings::{AppSettings, NetworkSettings, SendingSettings, SignInSettings};
 use crate::simulator::Simulator;
@@ -53,7 +53,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     let mut record = read_record(&folder)?;
     let sending = SendingSettings::resumed(&args.sending, &record.settings);
     let changed = record.settings.accept != sending.accepted;
-    let seal = ReportSeal::check(&folder, &record);
+    let seal = ReportIntegrity::check(&folder, &record);
     record.settings.accept = sending.accepted.clone();
     let targets = read_targets(&folder, &record)?;
     let ledger = read_ledger(&folder, &record)?;
@@ -73,7 +73,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
     };
     let lists = lists::lists_from_profiles(&whole.record, &args.profile, profile.as_ref());
     let lists = CurrentLists::find(&whole.record, &args.protect, &lists)?;
-    let shows = args.output.output != Output::None;
+    let shows = args.output.output != OutputFormat::None;
     let hands = match (&simulator, &drill) {
         (Some(simulator), Some(drill)) if whole.record.tenants.is_empty() => {
             if shows {
@@ -121,7 +121,7 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         let whose = |order: &TargetNo| &whole.targets[*order as usize - 1].user;
         forewarn::warn_self_revocation(outstanding.iter().any(|order| own.contains(whose(order))), false);
         let pace = sending.pace(connection.senders());
-        forewarn::warn_token_expiry(connection, pace.time_for(outstanding.len() as u64));
+        forewarn::warn_token_expiry(connection, pace.estimate_time(outstanding.len() as u64));
     }
     let confirmed = differences.confirm(args.yes)?;
     let planned = outstanding.len() as u32;
@@ -169,7 +169,7 @@ struct ResumedPlan {
     record: RunRecord,
     targets: Vec<Target>,
     ledger: JournalIndex,
-    seal: ReportSeal,
+    seal: ReportIntegrity,
     /// Whether other words count as done from here on.
     changed: bool,
 }
@@ -209,7 +209,7 @@ impl OperatorChange {
         let record = &whole.record;
         let network = NetworkSettings::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
         let network = network.waiting(max_wait(args, record));
-        if args.output.output != Output::None {
+        if args.output.output != OutputFormat::None {
             network.notices.iter().for_each(|notice| console::print_status(notice));
         }
         let mut differences = ResumeDifferences::default();
@@ -232,7 +232,7 @@ impl OperatorChange {
 /// sent to the wrong place.
 fn drill_of(record: &RunRecord, ledger: &JournalIndex) -> Result<Option<DrillRecord>, Error> {
     let refuse = |what: &str| Err(Error::Usage(format!("run.json {what}: it was changed. Nothing was sent")));
-    let journal_knows = ledger.began.iter().any(|began| began.approved.is_some());
+    let journal_knows = ledger.processes.iter().any(|began| began.approved.is_some());
     match &record.drill {
         None if was_drill(ledger) => refuse("does not say that this was a drill, and the journal does"),
         Some(_) if journal_knows && !was_drill(ledger) => {
@@ -314,9 +314,9 @@ fn settled(
     targets: &[Target],
     folder: &RunFolder,
 ) -> Result<Vec<SettledEvent>, Error> {
-    let fail = |source| Error::Io { what: format!("can't read {}", folder.journal().display()), source };
+    let fail = |source| Error::Io { what: format!("can't read {}", folder.journal_path().display()), source };
     let settled = |(order, why): (&TargetNo, &String)| {
-        let standing = ledger.standing(*order).map_err(fail)?;
+        let standing = ledger.target_state(*order).map_err(fail)?;
         let mut evidence = standing.evidence;
         let before = match standing.attempts {
             0 => String::new(),
@@ -374,7 +374,7 @@ fn record_resumed_run(
     folder: &RunFolder,
     record: &RunRecord,
     changed: bool,
-    seal: &ReportSeal,
+    seal: &ReportIntegrity,
 ) -> Result<(), Error> {
     crate::report::withdraw_manifest(folder, seal)?;
     if changed {
@@ -384,14 +384,14 @@ fn record_resumed_run(
 }
 
 /// A complete run needs no token: it only says so once more.
-fn nothing_left(whole: ResumedPlan, output: Output) -> Result<u8, Error> {
+fn nothing_left(whole: ResumedPlan, output: OutputFormat) -> Result<u8, Error> {
     let ResumedPlan { folder, record, ledger, seal, changed, .. } = whole;
-    if output != Output::None {
+    if output != OutputFormat::None {
         console::print_status(&format!("run {} has nothing left to do", record.id));
     }
     record_resumed_run(&folder, &record, changed, &seal)?;
     let mut journal = ledger.into_journal(&folder)?;
-    let place = journal.place().cloned();
+    let place = journal.location().cloned();
     write_first_line(&mut journal, &record, 0, true, SignedInAs::default())?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
     journal.close()?;
@@ -424,7 +424,7 @@ pub(super) fn read_record(folder: &RunFolder) -> Result<RunRecord, Error> {
 fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, Error> {
     check_counts(folder, record)?;
     let mut targets = vec![None; record.plan.targets as usize];
-    let broken = |what: &str| Error::Usage(format!("{}: {what}", folder.plan().display()));
+    let broken = |what: &str| Error::Usage(format!("{}: {what}", folder.plan_path().display()));
     let places: HashMap<&str, TenantIndex> =
         (0..).zip(&record.tenants).map(|(place, tenant)| (tenant.tenant.as_str(), place)).collect();
     for row in PlanReader::open(folder.dir(), &record.plan.sha256)? {
@@ -480,7 +480,7 @@ async fn sign_in_single(
     }
     let apps = AppSettings::new(&args.apps, &args.profile, profile, &who, network.cloud)?;
     let had = record.settings.further.len();
-    if had > apps.further.len() && args.apps.app.is_empty() && args.output.output != Output::None {
+    if had > apps.further.len() && args.apps.app.is_empty() && args.output.output != OutputFormat::None {
         console::print_status(&format!(
             "note: the run had {had} further apps, and {} are named now: --app or --profile names them",
             apps.further.len()
@@ -566,12 +566,12 @@ fn work(
     outstanding: &[TargetNo],
     folder: &RunFolder,
 ) -> Result<Vec<TargetProgress>, Error> {
-    let fail = |source| Error::Io { what: format!("can't read {}", folder.journal().display()), source };
+    let fail = |source| Error::Io { what: format!("can't read {}", folder.journal_path().display()), source };
     let work = |order: &TargetNo| {
         if ledger.attempts(*order) == 0 {
             return Ok(TargetProgress { order: *order, ..TargetProgress::default() });
         }
-        let standing = ledger.standing(*order).map_err(fail)?;
+        let standing = ledger.target_state(*order).map_err(fail)?;
         Ok(TargetProgress {
             order: *order,
             attempts: standing.attempts,

@@ -12,7 +12,7 @@ use super::tenants::{TenantSessions, Wanted};
 use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
 use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
-use crate::console::Output;
+use crate::console::OutputFormat;
 use crate::console::{TimeLeft, question};
 use crate::directory::{Directory, DirectoryError, Selector};
 use crate::error::Error;
@@ -49,7 +49,7 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
     standard_input::check(&args.files, &who.sources)?;
     let wishes = wishes(&args.work)?;
     let gathered = gather(&args.files, &args.work, &wishes)?;
-    if args.work.output.output != Output::None {
+    if args.work.output.output != OutputFormat::None {
         network.notices.iter().chain(&gathered.notices).for_each(|notice| console::print_status(notice));
     }
     if args.work.dry_run && !wishes.need_directory() {
@@ -86,8 +86,8 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
 }
 
 /// Says what could not be checked, where no question will.
-pub(super) fn say_unchecked(draft: &Draft, consented: bool, output: Output) {
-    if consented && output != Output::None {
+pub(super) fn say_unchecked(draft: &Draft, consented: bool, output: OutputFormat) {
+    if consented && output != OutputFormat::None {
         draft.unchecked().iter().for_each(|text| console::print_status(text));
     }
 }
@@ -138,7 +138,7 @@ impl PreparedRun {
         let tenants = &self.draft.facts().tenants;
         let largest = tenants.iter().map(|tenant| tenant.users).max();
         let senders = crew.connections().map(SignedInApp::senders).max().unwrap_or(1);
-        self.sending.pace(senders).time_for(largest.unwrap_or(self.draft.targets() as u64))
+        self.sending.pace(senders).estimate_time(largest.unwrap_or(self.draft.targets() as u64))
     }
 
     /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
@@ -208,8 +208,8 @@ pub(super) async fn build_plan(
     let composed = Draft::compose_telling(gathered, wishes, tenants, &|read| reading.tell(read)).await;
     reading.finish();
     let draft = composed.map_err(|why| avoidable(why, wishes, work.choosing.no_lookup))?;
-    if work.output.output != Output::None {
-        draft.notices().iter().for_each(|notice| console::say_sentence(notice));
+    if work.output.output != OutputFormat::None {
+        draft.notices().iter().for_each(|notice| console::print_status_wrapped(notice));
     }
     if let Some(invalid) = draft.first_invalid().filter(|_| work.safety.strict) {
         let invalid = crate::harmless::sanitize_line(invalid);
@@ -265,18 +265,18 @@ fn intake_options(args: &InputArgs) -> IntakeOptions {
 }
 
 /// Shows the plan and sends nothing.
-pub(super) fn dry_run(draft: Draft, output: Output) -> Result<u8, Error> {
+pub(super) fn dry_run(draft: Draft, output: OutputFormat) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let record = draft.record();
     match output {
-        Output::Csv => draft.print_csv(&mut console::StdoutWriter::new())?,
-        Output::Jsonl => draft.print_json(&mut console::StdoutWriter::new())?,
-        Output::Json => {
+        OutputFormat::Csv => draft.print_csv(&mut console::StdoutWriter::new())?,
+        OutputFormat::Jsonl => draft.print_json(&mut console::StdoutWriter::new())?,
+        OutputFormat::Json => {
             let json = serde_json::to_string_pretty(&record).map_err(|error| fail(error.into()))?;
             console::print_stdout(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)?;
         }
-        Output::Text => console::print_stdout(&draft.preview()?).map_err(fail)?,
-        Output::None => {}
+        OutputFormat::Text => console::print_stdout(&draft.preview()?).map_err(fail)?,
+        OutputFormat::None => {}
     }
     Ok(0)
 }
@@ -310,14 +310,14 @@ pub(super) async fn send(
     let started_at = crate::dispatch::now();
     let id = uuid::Uuid::new_v4().simple().to_string()[..8].to_owned();
     let (folder, lock) = RunFolder::create(&evidence.output_dir, started_at, &id)?;
-    if work.output.output != Output::None {
+    if work.output.output != OutputFormat::None {
         console::print_status(&format!("run folder {}", folder.path().display()));
         folder.notices().iter().for_each(|notice| console::print_status(notice));
     }
     let closed = draft.closed().clone();
     let by_row = draft.tenant_column().is_some();
     let protect = settings::protect_record(&work);
-    let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANTS {
+    let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANT_COLUMN {
         true => given,
         // A number would count other columns in `remaining.csv`.
         false => draft.tenant_column().map_or(given, str::to_owned),

@@ -7,7 +7,7 @@ use crate::cli::SimulatorArgs;
 use crate::console;
 use crate::error::Error;
 use crate::files::write_to;
-use crate::simulator::{Config, Fault, Generate, Simulator, StartError};
+use crate::simulator::{Config, Fault, GenerateConfig, Simulator, StartError};
 
 pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
     start_logs(&args.log)?;
@@ -48,7 +48,7 @@ fn config(args: &SimulatorArgs) -> Result<Config, Error> {
     config.seed = args.seed.unwrap_or(config.seed);
     if let Some(users) = args.users {
         let directory = config.directory.get_or_insert_default();
-        directory.generate = Some(Generate { users, seed: config.seed });
+        directory.generate = Some(GenerateConfig { users, seed: config.seed });
         directory.domain = args.domain.clone().unwrap_or_else(|| directory.domain.clone());
     }
     config.quota.enabled &= !args.no_quota;

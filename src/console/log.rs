@@ -85,7 +85,7 @@ pub enum LogError {
     },
     /// This process logs already.
     #[error("logging is set up already")]
-    Twice,
+    AlreadyInstalled,
 }
 
 /// Sets up logging for the process. Once, before anything is logged.
@@ -97,12 +97,12 @@ pub fn init(options: &LogOptions) -> Result<(), LogError> {
             LogSink::File(Arc::new(Mutex::new(file)))
         }
     };
-    tracing::subscriber::set_global_default(subscriber(options, out)).map_err(|_| LogError::Twice)
+    tracing::subscriber::set_global_default(subscriber(options, out)).map_err(|_| LogError::AlreadyInstalled)
 }
 
 fn subscriber(options: &LogOptions, out: LogSink) -> Box<dyn Subscriber + Send + Sync> {
     let lines = LogLines { out, format: options.format };
-    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_timer(Utc).with_writer(lines);
+    let layer = tracing_subscriber::fmt::layer().with_ansi(false).with_timer(UtcTimer).with_writer(lines);
     let registry = tracing_subscriber::registry().with(levels(options.verbosity));
     match options.format {
         LogFormat::Text => Box::new(registry.with(layer)),
@@ -129,9 +129,9 @@ fn levels(verbosity: u8) -> Targets {
 }
 
 /// Times as everywhere: UTC, RFC 3339.
-struct Utc;
+struct UtcTimer;
 
-impl FormatTime for Utc {
+impl FormatTime for UtcTimer {
     fn format_time(&self, w: &mut Writer<'_>) -> fmt::Result {
         write!(w, "{:.3}", Timestamp::now())
     }
@@ -189,16 +189,16 @@ impl Write for &LogLines {
 }
 
 /// The target of log lines that tell a run's events.
-const RUN: &str = concat!(env!("CARGO_CRATE_NAME"), "::run");
+const RUN_TARGET: &str = concat!(env!("CARGO_CRATE_NAME"), "::run");
 
 /// Logs what happened in a run: requests and revoked users at debug; users not done, and the run's own course, at info.
 /// Nothing louder, because the summary says all of it again.
 pub fn record(event: &Event) {
     match event {
         Event::Began(began) => {
-            info!(target: RUN, run = began.run, targets = began.targets, resumed = began.resumed, "run began");
+            info!(target: RUN_TARGET, run = began.run, targets = began.targets, resumed = began.resumed, "run began");
         }
-        Event::Sent(sent) => debug!(target: RUN,
+        Event::Sent(sent) => debug!(target: RUN_TARGET,
             user = sent.user,
             order = sent.target,
             attempt = sent.attempt,
@@ -208,7 +208,7 @@ pub fn record(event: &Event) {
         Event::Answered(answered) => {
             let AnswerEvidence { http_status, error_code, detail, request_id, diagnostic, .. } =
                 &answered.evidence;
-            debug!(target: RUN,
+            debug!(target: RUN_TARGET,
                 user = answered.user,
                 order = answered.target,
                 attempt = answered.attempt,
@@ -221,17 +221,17 @@ pub fn record(event: &Event) {
                 "will be tried again"
             );
         }
-        Event::Throttled(throttled) => info!(target: RUN,
+        Event::Throttled(throttled) => info!(target: RUN_TARGET,
             until = %format_args!("{:.3}", throttled.until),
             retry_after_ms = throttled.retry_after_ms,
             scope = throttled.scope.as_deref(),
             information = throttled.information.as_deref(),
             "throttled by Graph"
         ),
-        Event::Reopened { .. } => info!(target: RUN, "requests leave again"),
-        Event::Renewed { .. } => info!(target: RUN, "token renewed"),
+        Event::Reopened { .. } => info!(target: RUN_TARGET, "requests leave again"),
+        Event::Renewed { .. } => info!(target: RUN_TARGET, "token renewed"),
         Event::Dropped { scope, why, .. } => {
-            info!(target: RUN, app = scope.app_id.as_deref(), %why, "an app sends nothing more; others go on with its work");
+            info!(target: RUN_TARGET, app = scope.app_id.as_deref(), %why, "an app sends nothing more; others go on with its work");
         }
         Event::Settled(settled) => {
             let AnswerEvidence { http_status, error_code, detail, request_id, diagnostic, .. } =
@@ -239,7 +239,7 @@ pub fn record(event: &Event) {
             // The level of a tracing event is fixed where it stands, so the fields stand twice.
             macro_rules! settled {
                 ($log:ident) => {
-                    $log!(target: RUN,
+                    $log!(target: RUN_TARGET,
                         user = settled.user,
                         order = settled.target,
                         outcome = settled.outcome.word(),
@@ -258,9 +258,9 @@ pub fn record(event: &Event) {
             if settled.outcome == Outcome::Revoked { settled!(debug) } else { settled!(info) }
         }
         Event::Stopping { why, .. } => {
-            info!(target: RUN, why = why.to_string(), "stopping: nothing more is sent")
+            info!(target: RUN_TARGET, why = why.to_string(), "stopping: nothing more is sent")
         }
-        Event::Ended { .. } => info!(target: RUN, "run ended"),
+        Event::Ended { .. } => info!(target: RUN_TARGET, "run ended"),
     }
 }
 
@@ -272,9 +272,9 @@ fn non_empty(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::sample;
+    use crate::console::test_events;
 
-    fn logged(options: &LogOptions, act: impl FnOnce()) -> Vec<String> {
+    fn capture_log(options: &LogOptions, act: impl FnOnce()) -> Vec<String> {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         tracing::subscriber::with_default(subscriber(options, LogSink::Memory(Arc::clone(&bytes))), act);
         let bytes = bytes.lock().unwrap().clone();
@@ -282,7 +282,7 @@ mod tests {
     }
 
     fn hostile() -> Event {
-        let mut event = sample::settled(7, Outcome::Forbidden);
+        let mut event = test_events::settled(7, Outcome::Forbidden);
         if let Event::Settled(settled) = &mut event {
             settled.user = "eve\u{1b}[2J\r\n\u{202e}\u{9b}\u{e0041}\"@contoso.com".to_owned();
             settled.evidence.http_status = Some(403);
@@ -292,17 +292,17 @@ mod tests {
     }
 
     #[test]
-    fn text_lines_are_harmless() {
-        let lines = logged(&LogOptions { verbosity: 1, ..LogOptions::default() }, || record(&hostile()));
+    fn text_log_escapes_hostile_text() {
+        let lines = capture_log(&LogOptions { verbosity: 1, ..LogOptions::default() }, || record(&hostile()));
         assert_eq!(lines.len(), 1);
         assert!(!lines[0].chars().any(harmless::needs_escape), "{lines:?}");
         assert!(lines[0].contains("Z  INFO entra_revoke::run: settled user="), "{lines:?}");
     }
 
     #[test]
-    fn json_lines_are_flat_harmless_and_lossless() {
+    fn json_log_is_flat_and_escapes_hostile_text() {
         let options = LogOptions { verbosity: 1, format: LogFormat::Json, file: None };
-        let lines = logged(&options, || record(&hostile()));
+        let lines = capture_log(&options, || record(&hostile()));
         assert_eq!(lines.len(), 1);
         assert!(!lines[0].chars().any(harmless::needs_escape), "{lines:?}");
         let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
@@ -320,9 +320,9 @@ mod tests {
     #[test]
     fn verbosity_opens_this_crate_before_others() {
         let told = |verbosity| {
-            let lines = logged(&LogOptions { verbosity, ..LogOptions::default() }, || {
-                record(&sample::sent(1));
-                record(&sample::settled(1, Outcome::NotFound));
+            let lines = capture_log(&LogOptions { verbosity, ..LogOptions::default() }, || {
+                record(&test_events::sent(1));
+                record(&test_events::settled(1, Outcome::NotFound));
                 tracing::warn!("ours");
                 tracing::error!(target: "hyper::client", "hyper error");
                 tracing::info!(target: "hyper::client", "hyper info");

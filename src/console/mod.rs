@@ -6,18 +6,18 @@
 //!         └─▶ log::record ──▶ text | JSON     (moves the bar aside for each line)
 //! ```
 
-mod bar;
-mod gates;
+mod live_bar;
 pub mod log;
-mod out;
-mod output;
-mod plain;
+mod output_format;
+mod plain_progress;
 pub mod question;
-#[cfg(test)]
-mod sample;
-mod screen;
+mod stdout;
+mod suspend;
 mod tally;
-mod tenants;
+mod tenant_table;
+#[cfg(test)]
+mod test_events;
+mod throttle_status;
 pub mod wording;
 pub mod wrap;
 
@@ -30,13 +30,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use bar::LiveBar;
-pub use out::{StdoutWriter, columns_out, print_stdout, with_console};
-pub use output::{Output, UnknownOutput};
-use plain::PlainProgress;
-pub use screen::suspend_progress;
+use live_bar::LiveBar;
+pub use output_format::{OutputFormat, UnknownOutputFormat};
+use plain_progress::PlainProgress;
+pub use stdout::{StdoutWriter, print_stdout, stdout_columns, with_console};
+pub use suspend::suspend_progress;
 pub use tally::{GateState, Tally, TimeLeft};
-pub use tenants::TenantTable;
+pub use tenant_table::TenantTable;
 
 use crate::dispatch::Forecast;
 use crate::event::Event;
@@ -75,7 +75,7 @@ impl Progress {
 
     /// What it comes to on this standard error. A bar can be drawn on a terminal only; on a dumb one it is drawn
     /// only where it was asked for.
-    fn resolved(self, terminal: bool, dumb: bool) -> Progress {
+    fn resolve(self, terminal: bool, dumb: bool) -> Progress {
         match self {
             Progress::Auto if terminal && !dumb => Progress::Bar,
             Progress::Auto => Progress::Plain,
@@ -111,7 +111,7 @@ pub struct ConsoleOptions {
     /// How progress is shown.
     pub progress: Progress,
     /// How often a plain line is written.
-    pub every: Duration,
+    pub interval: Duration,
     /// Which words beside `revoked` count as done: they are not shown as a warning.
     pub accepted: Accepted,
     /// The tenants, where there are several.
@@ -122,31 +122,31 @@ impl Default for ConsoleOptions {
     fn default() -> Self {
         ConsoleOptions {
             progress: Progress::Auto,
-            every: Duration::from_secs(5),
+            interval: Duration::from_secs(5),
             accepted: Accepted::default(),
             tenants: None,
         }
     }
 }
 
-/// Listens to a run and shows how it goes. [`Console::on`] only counts; a thread of its own draws.
+/// Listens to a run and shows how it goes. [`Console::on_event`] only counts; a thread of its own draws.
 pub struct Console {
     shared: Arc<ConsoleShared>,
-    drawing: Mutex<Option<JoinHandle<()>>>,
+    draw_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the listener and the drawing thread share.
 struct ConsoleShared {
     state: Mutex<ConsoleState>,
     /// There is something to show at once, or it is over.
-    news: Condvar,
+    changed: Condvar,
 }
 
 struct ConsoleState {
     tally: Tally,
     /// How long the rest will take, once the dispatcher says so.
     forecast: Option<Forecast>,
-    over: bool,
+    is_finished: bool,
 }
 
 impl ConsoleShared {
@@ -181,39 +181,39 @@ impl Console {
     /// Begins to show a run over `total` users on standard error.
     pub fn start(options: ConsoleOptions, total: u64) -> Console {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let face = match options.progress.resolved(io::stderr().is_terminal(), dumb) {
+        let renderer = match options.progress.resolve(io::stderr().is_terminal(), dumb) {
             Progress::None => None,
             Progress::Bar => Some(ProgressRenderer::Bar(LiveBar::new(options.accepted))),
             Progress::Auto | Progress::Plain => Some(ProgressRenderer::Plain(PlainProgress::new(
                 Box::new(io::stderr()),
-                options.every,
+                options.interval,
                 Timestamp::now(),
             ))),
         };
-        Console::with(face, Tally::new(total).with_tenants(options.tenants))
+        Console::with_renderer(renderer, Tally::new(total).with_tenants(options.tenants))
     }
 
-    fn with(face: Option<ProgressRenderer>, tally: Tally) -> Console {
-        let state = ConsoleState { tally, forecast: None, over: false };
-        let shared = Arc::new(ConsoleShared { state: Mutex::new(state), news: Condvar::new() });
-        let drawing = face.and_then(|face| {
+    fn with_renderer(renderer: Option<ProgressRenderer>, tally: Tally) -> Console {
+        let state = ConsoleState { tally, forecast: None, is_finished: false };
+        let shared = Arc::new(ConsoleShared { state: Mutex::new(state), changed: Condvar::new() });
+        let drawing = renderer.and_then(|renderer| {
             let shared = Arc::clone(&shared);
             // Without a thread there is no progress to see, and nothing else is lost.
-            thread::Builder::new().name("progress".to_owned()).spawn(move || draw(&shared, face)).ok()
+            thread::Builder::new().name("progress".to_owned()).spawn(move || draw(&shared, renderer)).ok()
         });
-        Console { shared, drawing: Mutex::new(drawing) }
+        Console { shared, draw_thread: Mutex::new(drawing) }
     }
 
     /// Tells how long the rest will take, as the dispatcher foresees it.
-    pub fn foresee(&self, forecast: Forecast) {
+    pub fn set_forecast(&self, forecast: Forecast) {
         self.shared.state().forecast = Some(forecast);
     }
 
     /// Takes in what happened. It counts, and leaves the drawing to its thread.
-    pub fn on(&self, event: &Event) {
-        let news = self.shared.state().tally.note(event, Timestamp::now());
+    pub fn on_event(&self, event: &Event) {
+        let news = self.shared.state().tally.add(event, Timestamp::now());
         if news {
-            self.shared.news.notify_one();
+            self.shared.changed.notify_one();
         }
     }
 
@@ -224,9 +224,9 @@ impl Console {
 
     /// Takes the bar off the terminal, or writes the last plain line. Further calls do nothing.
     pub fn finish(&self) {
-        self.shared.state().over = true;
-        self.shared.news.notify_one();
-        let drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.state().is_finished = true;
+        self.shared.changed.notify_one();
+        let drawing = self.draw_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(drawing) = drawing {
             let _ = drawing.join();
         }
@@ -246,36 +246,36 @@ impl fmt::Debug for Console {
 }
 
 /// The drawing thread: wakes on every tick and on news, and draws from a copy, so that a slow terminal holds up nobody.
-fn draw(shared: &ConsoleShared, mut face: ProgressRenderer) {
+fn draw(shared: &ConsoleShared, mut renderer: ProgressRenderer) {
     let mut state = shared.state();
-    while !state.over {
-        let waited = shared.news.wait_timeout(state, TICK);
+    while !state.is_finished {
+        let waited = shared.changed.wait_timeout(state, TICK);
         state = waited.unwrap_or_else(PoisonError::into_inner).0;
         let (tally, foreseen) = (state.tally.clone(), state.forecast.as_ref().and_then(Forecast::remaining));
-        if !state.over {
+        if !state.is_finished {
             drop(state);
-            face.show(&tally, foreseen, Timestamp::now());
+            renderer.show(&tally, foreseen, Timestamp::now());
             state = shared.state();
         }
     }
     let tally = state.tally.clone();
     drop(state);
-    face.end(&tally, Timestamp::now());
+    renderer.end(&tally, Timestamp::now());
 }
 
 /// Whether colours may be used on standard error: it takes them, and `NO_COLOR` is not set.
-fn coloured() -> bool {
+fn use_color() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && ::console::colors_enabled_stderr()
 }
 
 /// Writes a sentence to standard error as [`print_status`] does; on a terminal it breaks between words.
-pub fn say_sentence(text: &str) {
-    print_status(&broken(text));
+pub fn print_status_wrapped(text: &str) {
+    print_status(&wrap_to_terminal(text));
 }
 
-fn broken(text: &str) -> String {
-    wrap::hanging(text, 2, question::columns().filter(|_| io::stderr().is_terminal()))
+fn wrap_to_terminal(text: &str) -> String {
+    wrap::hanging_indent(text, 2, question::stderr_columns().filter(|_| io::stderr().is_terminal()))
 }
 
 /// What warnings begin with.
@@ -284,17 +284,17 @@ const WARNING: &str = "warning: ";
 /// Writes a line to standard error beside the progress, made harmless line by line. That nobody can read it is no
 /// reason to stop. On a terminal a warning's sentence breaks between words.
 pub fn print_status(text: &str) {
-    let mut shown = String::new();
+    let mut clean = String::new();
     for line in text.lines() {
         let line = crate::harmless::sanitize_line(line);
         if line.starts_with(WARNING) {
-            shown.push_str(&broken(&line));
+            clean.push_str(&wrap_to_terminal(&line));
         } else {
-            shown.push_str(&line);
+            clean.push_str(&line);
         }
-        shown.push('\n');
+        clean.push('\n');
     }
-    let _ = suspend_progress(|| io::stderr().write_all(shown.as_bytes()));
+    let _ = suspend_progress(|| io::stderr().write_all(clean.as_bytes()));
 }
 
 #[cfg(test)]
@@ -303,7 +303,7 @@ mod tests {
     use crate::outcome::Outcome;
 
     #[test]
-    fn words_go_there_and_back() {
+    fn progress_words_round_trip() {
         for progress in Progress::ALL {
             assert_eq!(progress.to_string().parse(), Ok(progress));
         }
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_bar_is_for_terminals() {
-        let resolved = |terminal, dumb| Progress::ALL.map(|progress| progress.resolved(terminal, dumb));
+        let resolved = |terminal, dumb| Progress::ALL.map(|progress| progress.resolve(terminal, dumb));
         use Progress::{Bar, None, Plain};
         assert_eq!(resolved(true, false), [Bar, Bar, Plain, None]);
         assert_eq!(resolved(true, true), [Plain, Bar, Plain, None]);
@@ -328,7 +328,7 @@ mod tests {
                 let console = &console;
                 scope.spawn(move || {
                     for i in 0..100 {
-                        console.on(&sample::settled(part * 100 + i, Outcome::Revoked));
+                        console.on_event(&test_events::settled(part * 100 + i, Outcome::Revoked));
                     }
                 });
             }
@@ -339,9 +339,9 @@ mod tests {
     }
 
     /// Hands on what is written, so that a test can wait for it.
-    struct StatusPrinter(std::sync::mpsc::Sender<String>);
+    struct ChannelWriter(std::sync::mpsc::Sender<String>);
 
-    impl Write for StatusPrinter {
+    impl Write for ChannelWriter {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             // Nobody listens any more once the test is over.
             let _ = self.0.send(String::from_utf8_lossy(bytes).into_owned());
@@ -357,11 +357,11 @@ mod tests {
     fn plain_lines_are_written_by_the_thread() {
         let (tell, told) = std::sync::mpsc::channel();
         let plain =
-            PlainProgress::new(Box::new(StatusPrinter(tell)), Duration::from_millis(1), Timestamp::now());
-        let console = Console::with(Some(ProgressRenderer::Plain(plain)), Tally::new(2));
-        console.on(&sample::began(2));
-        console.on(&sample::settled(1, Outcome::Revoked));
-        console.on(&sample::throttled(Timestamp::now() + Duration::from_secs(9)));
+            PlainProgress::new(Box::new(ChannelWriter(tell)), Duration::from_millis(1), Timestamp::now());
+        let console = Console::with_renderer(Some(ProgressRenderer::Plain(plain)), Tally::new(2));
+        console.on_event(&test_events::began(2));
+        console.on_event(&test_events::settled(1, Outcome::Revoked));
+        console.on_event(&test_events::throttled(Timestamp::now() + Duration::from_secs(9)));
         let mut text = String::new();
         while text.lines().count() < 3 {
             text += &told.recv_timeout(Duration::from_secs(30)).expect("three lines are written");

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::gates::ThrottleStatus;
-use super::tenants::TenantTable;
+use super::tenant_table::TenantTable;
+use super::throttle_status::ThrottleStatus;
 use super::wording;
 use crate::dispatch::RatePolicy;
 use crate::event::{Event, StopReason, ThrottledEvent};
@@ -19,28 +19,28 @@ const SLOT_MS: i64 = 500;
 /// Slots in the window: ten seconds of them, beside the one that is being filled.
 const SLOTS: i64 = 20;
 /// Over less than this a rate says nothing.
-const LEAST: f64 = 1.0;
+const MIN_RATE_SECONDS: f64 = 1.0;
 
 /// What the network carries where the quota does not bind, users a second: 64 jobs at some 300 ms an answer. Only a
 /// first estimate rests on it; what is measured takes its place.
-const NETWORK: f64 = 200.0;
+const NETWORK_RATE: f64 = 200.0;
 
 impl RatePolicy {
     /// How long a run over that many users will take, before anything has been measured: the burst at the network's
     /// speed, the rest at the quota's.
-    pub fn time_for(&self, users: u64) -> TimeLeft {
+    pub fn estimate_time(&self, users: u64) -> TimeLeft {
         let users = users as f64;
         let paced = (users - f64::from(self.burst)).max(0.0);
-        let free = (users - paced) / NETWORK.max(self.per_second);
+        let free = (users - paced) / NETWORK_RATE.max(self.per_second);
         match seconds(free + paced / self.per_second) {
-            Some(span) if users > 0.0 => TimeLeft::About(span.max(Duration::from_secs(1))),
+            Some(span) if users > 0.0 => TimeLeft::Estimated(span.max(Duration::from_secs(1))),
             _ => TimeLeft::Unknown,
         }
     }
 }
 
 /// From so many seconds on, a span means nothing: a year.
-const TOO_LONG: u64 = 366 * 86_400;
+const MAX_SHOWN_SECONDS: u64 = 366 * 86_400;
 
 /// How long the rest of a run will take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ pub enum TimeLeft {
     /// Nothing is known yet: shown as `–`.
     Unknown,
     /// By the quota alone: nothing has been measured yet.
-    About(Duration),
+    Estimated(Duration),
     /// By the quota and the answers so far.
     Measured(Duration),
 }
@@ -58,7 +58,7 @@ impl TimeLeft {
     pub fn span(self) -> Option<Duration> {
         match self {
             TimeLeft::Unknown => None,
-            TimeLeft::About(span) | TimeLeft::Measured(span) => Some(span),
+            TimeLeft::Estimated(span) | TimeLeft::Measured(span) => Some(span),
         }
     }
 }
@@ -67,7 +67,7 @@ impl fmt::Display for TimeLeft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TimeLeft::Unknown => f.pad("–"),
-            TimeLeft::About(span) => f.pad(&format!("about {}", wording::span(*span))),
+            TimeLeft::Estimated(span) => f.pad(&format!("about {}", wording::span(*span))),
             TimeLeft::Measured(span) => f.pad(&wording::span(*span)),
         }
     }
@@ -96,15 +96,15 @@ pub struct Tally {
     resumed: bool,
     counts: [u64; Outcome::ALL.len()],
     settled: u64,
-    began: Option<Timestamp>,
+    began_at: Option<Timestamp>,
     /// When the first request left: rates count from here.
-    first: Option<Timestamp>,
+    first_sent_at: Option<Timestamp>,
     /// Slot number and how many users settled in it, oldest first.
     slots: VecDeque<(i64, u64)>,
     closures: VecDeque<GateClosure>,
-    gates: ThrottleStatus,
-    closings: u64,
-    stopping: Option<StopReason>,
+    throttle_status: ThrottleStatus,
+    wait_count: u64,
+    stop_reason: Option<StopReason>,
     ended: bool,
     tenants: Option<TenantTable>,
 }
@@ -121,44 +121,44 @@ impl Tally {
     }
 
     /// How far the tenants have come, in words, where there are several.
-    pub fn tenants(&self, now: Timestamp) -> Option<String> {
+    pub fn tenant_sentence(&self, now: Timestamp) -> Option<String> {
         self.tenants.as_ref().map(|tenants| tenants.sentence(now))
     }
 
     /// Takes in what happened. `true` if it is worth a line of its own at once: the gate closed, sending stops.
-    pub fn note(&mut self, event: &Event, now: Timestamp) -> bool {
+    pub fn add(&mut self, event: &Event, now: Timestamp) -> bool {
         // What one tenant waits for, the others do not.
-        if self.tenants.as_mut().is_some_and(|tenants| tenants.note(event)) {
+        if self.tenants.as_mut().is_some_and(|tenants| tenants.add(event)) {
             return false;
         }
         match event {
             Event::Began(began) => {
                 self.total = u64::from(began.targets);
                 self.resumed = began.resumed;
-                self.gates.began(&began.apps);
-                self.began.get_or_insert(now);
+                self.throttle_status.reset(&began.apps);
+                self.began_at.get_or_insert(now);
             }
             Event::Sent(_) => {
-                self.first.get_or_insert(now);
+                self.first_sent_at.get_or_insert(now);
             }
-            Event::Settled(settled) => self.settle(settled.outcome, now),
-            Event::Throttled(throttled) => return self.close(throttled, now),
+            Event::Settled(settled) => self.count_outcome(settled.outcome, now),
+            Event::Throttled(throttled) => return self.start_wait(throttled, now),
             Event::Reopened { scope, .. } => {
-                self.gates.open(scope);
-                self.open_again(now);
+                self.throttle_status.end_wait(scope);
+                self.end_wait(now);
             }
             Event::Dropped { scope, .. } => {
-                self.gates.drop_app(scope);
-                return self.wait(now);
+                self.throttle_status.drop_app(scope);
+                return self.update_wait(now);
             }
             Event::Stopping { why, .. } => {
-                let news = self.stopping.is_none();
-                self.stopping.get_or_insert_with(|| why.clone());
+                let news = self.stop_reason.is_none();
+                self.stop_reason.get_or_insert_with(|| why.clone());
                 return news;
             }
             Event::Ended { .. } => {
-                self.gates.open_all();
-                self.open_again(now);
+                self.throttle_status.end_all_waits();
+                self.end_wait(now);
                 self.ended = true;
             }
             Event::Answered(_) | Event::Renewed { .. } => {}
@@ -166,13 +166,13 @@ impl Tally {
         false
     }
 
-    fn settle(&mut self, outcome: Outcome, now: Timestamp) {
+    fn count_outcome(&mut self, outcome: Outcome, now: Timestamp) {
         self.counts[outcome as usize] += 1;
         self.settled += 1;
         if outcome == Outcome::NotAttempted {
             return;
         }
-        self.first.get_or_insert(now);
+        self.first_sent_at.get_or_insert(now);
         let slot = slot(now);
         match self.slots.back_mut() {
             Some((last, n)) if *last == slot => *n += 1,
@@ -184,26 +184,26 @@ impl Tally {
         }
     }
 
-    fn close(&mut self, throttled: &ThrottledEvent, now: Timestamp) -> bool {
-        self.gates.close(&throttled.whose, throttled.until);
-        self.wait(now)
+    fn start_wait(&mut self, throttled: &ThrottledEvent, now: Timestamp) -> bool {
+        self.throttle_status.start_wait(&throttled.whose, throttled.until);
+        self.update_wait(now)
     }
 
     /// Begins to wait, if nobody may send. `true` where somebody could until now.
-    fn wait(&mut self, now: Timestamp) -> bool {
+    fn update_wait(&mut self, now: Timestamp) -> bool {
         let waits = self.closures.back().is_some_and(|closure| closure.to.is_none());
-        let news = self.gates.closed_until().is_some() && !waits;
+        let news = self.throttle_status.waiting_until().is_some() && !waits;
         if news {
             self.closures.retain(|closure| closure.to.is_some_and(|to| slot(to) >= slot(now) - SLOTS));
             self.closures.push_back(GateClosure { from: now, to: None });
-            self.closings += 1;
+            self.wait_count += 1;
         }
         news
     }
 
     /// Ends the waiting, if somebody may send again.
-    fn open_again(&mut self, now: Timestamp) {
-        if let (None, Some(closure)) = (self.gates.closed_until(), self.closures.back_mut()) {
+    fn end_wait(&mut self, now: Timestamp) {
+        if let (None, Some(closure)) = (self.throttle_status.waiting_until(), self.closures.back_mut()) {
             closure.to.get_or_insert(now);
         }
     }
@@ -219,7 +219,7 @@ impl Tally {
     }
 
     /// Whether an earlier process began the run.
-    pub fn resumed(&self) -> bool {
+    pub fn is_resumed(&self) -> bool {
         self.resumed
     }
 
@@ -232,13 +232,13 @@ impl Tally {
     }
 
     /// How often the gate went from open to closed.
-    pub fn closings(&self) -> u64 {
-        self.closings
+    pub fn wait_count(&self) -> u64 {
+        self.wait_count
     }
 
     /// Why sending stopped, if it did.
-    pub fn stopping(&self) -> Option<&StopReason> {
-        self.stopping.as_ref()
+    pub fn stop_reason(&self) -> Option<&StopReason> {
+        self.stop_reason.as_ref()
     }
 
     /// Whether the run said that it ended.
@@ -248,17 +248,19 @@ impl Tally {
 
     /// How long the run has been going.
     pub fn elapsed(&self, now: Timestamp) -> Duration {
-        self.began.or(self.first).map_or(Duration::ZERO, |began| since(began, now))
+        self.began_at.or(self.first_sent_at).map_or(Duration::ZERO, |began| since(began, now))
     }
 
     /// Whether requests may leave.
-    pub fn gate(&self, now: Timestamp) -> GateState {
-        self.gates.closed_until().map_or(GateState::Open, |until| GateState::Closed(since(now, until)))
+    pub fn gate_state(&self, now: Timestamp) -> GateState {
+        self.throttle_status
+            .waiting_until()
+            .map_or(GateState::Open, |until| GateState::Closed(since(now, until)))
     }
 
     /// The apps that wait while others send, and for how long.
-    pub fn waiting(&self, now: Timestamp) -> impl Iterator<Item = (&str, Duration)> {
-        self.gates.waiting().map(move |(app, until)| (app, since(now, until)))
+    pub fn waiting_apps(&self, now: Timestamp) -> impl Iterator<Item = (&str, Duration)> {
+        self.throttle_status.waiting_apps().map(move |(app, until)| (app, since(now, until)))
     }
 
     /// Users settled a second over the last ten seconds, or since the first request where that is less. Time behind a
@@ -268,7 +270,7 @@ impl Tally {
         let closed =
             |closure: &GateClosure| since(closure.from.max(from), closure.to.unwrap_or(now)).as_secs_f64();
         let span = since(from, now).as_secs_f64() - self.closures.iter().map(closed).sum::<f64>();
-        (span >= LEAST).then(|| settled as f64 / span)
+        (span >= MIN_RATE_SECONDS).then(|| settled as f64 / span)
     }
 
     /// Where the rate's window begins, and how many users settled in it.
@@ -276,7 +278,7 @@ impl Tally {
         let oldest = slot(now) - SLOTS;
         let edge = Timestamp::from_millisecond(oldest * SLOT_MS).ok()?;
         let within = self.slots.iter().filter(|(slot, _)| *slot >= oldest);
-        Some((edge.max(self.first?), within.map(|(_, n)| n).sum()))
+        Some((edge.max(self.first_sent_at?), within.map(|(_, n)| n).sum()))
     }
 
     /// How long the rest will take, as the dispatcher foresees it: it knows its pacers, its places and its answers.
@@ -284,12 +286,12 @@ impl Tally {
         if self.settled >= self.total {
             return TimeLeft::Measured(Duration::ZERO);
         }
-        match foreseen.filter(|left| left.as_secs() < TOO_LONG) {
+        match foreseen.filter(|left| left.as_secs() < MAX_SHOWN_SECONDS) {
             None => TimeLeft::Unknown,
-            Some(_) if self.stopping.is_some() => TimeLeft::Unknown,
+            Some(_) if self.stop_reason.is_some() => TimeLeft::Unknown,
             Some(left) if self.settled > 0 => TimeLeft::Measured(left),
             Some(left) if left.is_zero() => TimeLeft::Unknown,
-            Some(left) => TimeLeft::About(left),
+            Some(left) => TimeLeft::Estimated(left),
         }
     }
 }
@@ -305,23 +307,23 @@ fn since(from: Timestamp, to: Timestamp) -> Duration {
 
 /// Seconds as a span; none where that is no number, or too long to mean anything.
 fn seconds(seconds: f64) -> Option<Duration> {
-    Duration::try_from_secs_f64(seconds).ok().filter(|span| span.as_secs() < TOO_LONG)
+    Duration::try_from_secs_f64(seconds).ok().filter(|span| span.as_secs() < MAX_SHOWN_SECONDS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::sample::{self, at};
+    use crate::console::test_events::{self, at};
 
     /// Runs `total` users through a tally: `gap(i)` milliseconds before user `i` settles. Calls `look` after each.
     fn run(total: u32, gap: impl Fn(u32) -> f64, mut look: impl FnMut(&Tally, f64)) -> f64 {
         let mut tally = Tally::new(u64::from(total));
         let mut ms = 0.0;
-        tally.note(&sample::began(total), at(0));
+        tally.add(&test_events::began(total), at(0));
         for i in 0..total {
-            tally.note(&sample::sent(i), at(ms as i64));
+            tally.add(&test_events::sent(i), at(ms as i64));
             ms += gap(i);
-            tally.note(&sample::settled(i, Outcome::Revoked), at(ms as i64));
+            tally.add(&test_events::settled(i, Outcome::Revoked), at(ms as i64));
             look(&tally, ms);
         }
         ms
@@ -334,27 +336,27 @@ mod tests {
         assert_eq!(TimeLeft::Unknown.to_string(), "–");
         let pace = RatePolicy::fixed(20.0, 1_000);
         let left = tally.time_left(Some(Duration::from_secs(200)));
-        assert_eq!(left, TimeLeft::About(Duration::from_secs(200)));
+        assert_eq!(left, TimeLeft::Estimated(Duration::from_secs(200)));
         assert_eq!(left.to_string(), "about 3m20s");
-        assert_eq!(pace.time_for(5_000), TimeLeft::About(Duration::from_secs(205)));
-        assert_eq!(pace.time_for(40), TimeLeft::About(Duration::from_secs(1)));
-        assert_eq!(pace.time_for(0), TimeLeft::Unknown);
+        assert_eq!(pace.estimate_time(5_000), TimeLeft::Estimated(Duration::from_secs(205)));
+        assert_eq!(pace.estimate_time(40), TimeLeft::Estimated(Duration::from_secs(1)));
+        assert_eq!(pace.estimate_time(0), TimeLeft::Unknown);
         // Nothing that the pacers hold up, and nothing measured yet.
         assert_eq!(tally.time_left(Some(Duration::ZERO)), TimeLeft::Unknown);
         assert_eq!(tally.time_left(Some(Duration::MAX)), TimeLeft::Unknown);
-        assert_eq!((tally.rate(at(0)), tally.gate(at(0))), (None, GateState::Open));
+        assert_eq!((tally.rate(at(0)), tally.gate_state(at(0))), (None, GateState::Open));
     }
 
     #[test]
-    fn a_pace_of_nothing_promises_nothing() {
+    fn zero_rate_gives_no_time_estimate() {
         for per_second in [0.0, -1.0, f64::NAN] {
             let pace = RatePolicy::fixed(per_second, 0);
-            assert_eq!(pace.time_for(10), TimeLeft::Unknown, "{per_second}");
+            assert_eq!(pace.estimate_time(10), TimeLeft::Unknown, "{per_second}");
         }
     }
 
     #[test]
-    fn what_is_foreseen_is_shown_as_long_as_there_is_something_left() {
+    fn forecast_is_shown_while_users_remain() {
         let foreseen = Some(Duration::from_secs(90));
         run(
             100,
@@ -378,36 +380,36 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_gate_counts_down_and_is_no_part_of_the_rate() {
+    fn throttle_waits_do_not_lower_the_rate() {
         let mut tally = Tally::new(1_000);
         for i in 0..200 {
-            tally.note(&sample::sent(i), at(i64::from(i) * 50));
-            tally.note(&sample::settled(i, Outcome::Revoked), at(i64::from(i) * 50 + 50));
+            tally.add(&test_events::sent(i), at(i64::from(i) * 50));
+            tally.add(&test_events::settled(i, Outcome::Revoked), at(i64::from(i) * 50 + 50));
         }
-        assert!(tally.note(&sample::throttled(at(40_000)), at(10_000)));
+        assert!(tally.add(&test_events::throttled(at(40_000)), at(10_000)));
         // It is raised, never lowered, and that is no news.
-        assert!(!tally.note(&sample::throttled(at(35_000)), at(10_100)));
-        assert!(!tally.note(&sample::throttled(at(42_000)), at(10_200)));
-        assert_eq!(tally.gate(at(30_000)), GateState::Closed(Duration::from_secs(12)));
-        assert_eq!(tally.gate(at(43_000)), GateState::Closed(Duration::ZERO));
-        tally.note(&sample::reopened(), at(43_000));
-        assert_eq!((tally.gate(at(43_000)), tally.closings()), (GateState::Open, 1));
+        assert!(!tally.add(&test_events::throttled(at(35_000)), at(10_100)));
+        assert!(!tally.add(&test_events::throttled(at(42_000)), at(10_200)));
+        assert_eq!(tally.gate_state(at(30_000)), GateState::Closed(Duration::from_secs(12)));
+        assert_eq!(tally.gate_state(at(43_000)), GateState::Closed(Duration::ZERO));
+        tally.add(&test_events::reopened(), at(43_000));
+        assert_eq!((tally.gate_state(at(43_000)), tally.wait_count()), (GateState::Open, 1));
         for i in 200..260 {
-            tally.note(&sample::settled(i, Outcome::Revoked), at(43_000 + i64::from(i - 199) * 50));
+            tally.add(&test_events::settled(i, Outcome::Revoked), at(43_000 + i64::from(i - 199) * 50));
         }
         assert!((tally.rate(at(46_000)).unwrap() - 20.0).abs() < 2.0);
     }
 
     #[test]
-    fn counts_are_by_outcome_and_leave_the_unattempted_out_of_the_rate() {
+    fn unattempted_users_do_not_count_for_the_rate() {
         let mut tally = Tally::new(6);
         for (i, outcome) in [Outcome::NotFound, Outcome::Revoked, Outcome::Revoked].into_iter().enumerate() {
-            tally.note(&sample::settled(i as u32, outcome), at(0));
+            tally.add(&test_events::settled(i as u32, outcome), at(0));
         }
-        assert!(tally.note(&sample::stopping(StopReason::Interrupted), at(1_000)));
+        assert!(tally.add(&test_events::stopping(StopReason::Interrupted), at(1_000)));
         assert_eq!(tally.time_left(None), TimeLeft::Unknown);
         for i in 3..6 {
-            tally.note(&sample::settled(i, Outcome::NotAttempted), at(1_000));
+            tally.add(&test_events::settled(i, Outcome::NotAttempted), at(1_000));
         }
         let counts: Vec<_> = tally.outcomes().collect();
         assert_eq!(counts, [(Outcome::Revoked, 2), (Outcome::NotFound, 1), (Outcome::NotAttempted, 3)]);
@@ -416,10 +418,10 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_harms_nothing() {
+    fn clock_set_back_does_not_panic() {
         let mut tally = Tally::new(10);
-        tally.note(&sample::settled(1, Outcome::Revoked), at(100_000));
-        tally.note(&sample::settled(2, Outcome::Revoked), at(10_000));
+        tally.add(&test_events::settled(1, Outcome::Revoked), at(100_000));
+        tally.add(&test_events::settled(2, Outcome::Revoked), at(10_000));
         assert_eq!((tally.settled(), tally.elapsed(at(10_000))), (2, Duration::ZERO));
         assert_eq!(tally.time_left(None), TimeLeft::Unknown);
     }

@@ -120,7 +120,7 @@ pub struct Dispatcher<G, L> {
     settings: DispatchSettings,
     recorder: AttemptRecorder<L>,
 
-    /// A tenant each, in the order of [`Target::tenant`].
+    /// A tenant each, in the order of [`Target::store`].
     lanes: Vec<Lane<G>>,
     schedule: Schedule,
     /// The limits of apps over all their tenants.
@@ -339,7 +339,7 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
 /// What to tell where nothing can be recorded any more.
 fn unrecorded(error: &JournalError) -> String {
     let advice = match error {
-        JournalError::Unwritten { .. } => "Make room, then `resume` the run",
+        JournalError::WriteFailed { .. } => "Make room, then `resume` the run",
         JournalError::Lost { .. } => "Put the journal back if it still exists, then `resume` the run",
     };
     format!("{error}; nothing more is sent. {advice}")

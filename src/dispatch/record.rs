@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use tokio::sync::watch;
 
 use crate::event::Event;
-use crate::journal::{Journal, JournalError, SyncedCount};
+use crate::journal::{Journal, JournalError, SyncedBytes};
 
 /// The journal and whoever listens.
 pub(super) struct AttemptRecorder<L> {
@@ -18,7 +18,7 @@ pub(super) struct AttemptRecorder<L> {
     unwritten: Vec<Event>,
     /// Outcomes, to be told when the journal is synced up to the end of their lines.
     unsynced: VecDeque<(u64, Event)>,
-    synced: watch::Receiver<SyncedCount>,
+    synced: watch::Receiver<SyncedBytes>,
     failure: Option<JournalError>,
 }
 
@@ -82,7 +82,7 @@ impl<L: FnMut(&Event)> AttemptRecorder<L> {
         true
     }
 
-    /// As [`write`](Self::write), and asks for it to be made durable.
+    /// As [`write`](Self::render), and asks for it to be made durable.
     pub(super) fn write_and_sync(&mut self) {
         if self.write() {
             self.journal.request_sync();

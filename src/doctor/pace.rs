@@ -17,8 +17,8 @@ pub fn check(sending: &SendingSettings, apps: usize) -> Finding {
         wording::count(u64::from(pace.burst)),
         wording::rate(pace.per_second),
         sending.jobs,
-        pace.time_for(1_000),
-        pace.time_for(10_000),
+        pace.estimate_time(1_000),
+        pace.estimate_time(10_000),
     );
     if each.per_second > QUOTA + 1e-9 {
         return Finding::warning(

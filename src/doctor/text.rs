@@ -57,7 +57,7 @@ pub fn page(findings: &Findings, coloured: bool, columns: Option<usize>) -> Stri
                 let names: Vec<&str> = several.iter().map(|finding| finding.check).collect();
                 let mark = mark(CheckStatus::Skipped, coloured);
                 let text = format!("{}: {}", names.join(", "), sanitize_line(&several[0].finding));
-                page.push_str(&format!("{mark}  {}\n", wrap::hanging(&text, 6, columns)));
+                page.push_str(&format!("{mark}  {}\n", wrap::hanging_indent(&text, 6, columns)));
             }
         }
     }
@@ -74,7 +74,7 @@ fn is_skipped(finding: &Finding) -> bool {
 fn lines(finding: &Finding, width: usize, coloured: bool, columns: Option<usize>) -> String {
     let indent = 6 + width + 2;
     let mark = mark(finding.status, coloured);
-    let wrapped = |text: &str, indent| wrap::hanging(text, indent, columns);
+    let wrapped = |text: &str, indent| wrap::hanging_indent(text, indent, columns);
     let mut text =
         format!("{mark}  {:<width$}  {}\n", finding.check, wrapped(&sanitize_line(&finding.finding), indent));
     for detail in &finding.details {

@@ -3,7 +3,7 @@
 use super::error::quote;
 
 /// The delimiters that are looked for, the likeliest first.
-pub(super) const KNOWN: [u8; 4] = [b',', b';', b'\t', b'|'];
+pub(super) const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
 /// Why a text is no delimiter.
 #[derive(Debug, thiserror::Error)]

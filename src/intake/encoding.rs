@@ -6,8 +6,8 @@ use std::str::FromStr;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, REPLACEMENT, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-use super::digest::HashingReader;
 use super::error::quote;
+use super::input_digest::HashingReader;
 
 /// Stands in decoded text where the bytes could not be decoded. It is never valid UTF-8, so the row that holds it
 /// is found to be unreadable, and nothing is replaced in silence.
@@ -88,7 +88,7 @@ const FORMATS: [(&[u8], &str, &str); 9] = [
 /// `whole` says that `head` is all there is, and not cut in the middle of a character.
 pub(super) fn detect(
     head: &[u8],
-    whole: bool,
+    is_complete: bool,
     chosen: Option<TextEncoding>,
 ) -> Result<DetectedEncoding, NotTextError> {
     if let Some((_, what, remedy)) = FORMATS.iter().find(|(magic, ..)| head.starts_with(magic)) {
@@ -120,7 +120,7 @@ pub(super) fn detect(
             remedy: "give CSV, a plain list, or an .xlsx workbook",
         });
     }
-    let (characters, faults) = count_multibyte(head, whole);
+    let (characters, faults) = count_multibyte(head, is_complete);
     // Text in both is read as UTF-8: then what is broken shows, and costs its cells. In Windows-1252 nothing is broken.
     if faults > 0 && characters == 0 {
         found(WINDOWS_1252, Some("it is not UTF-8"))
@@ -145,14 +145,14 @@ fn utf16_by_zeros(head: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// Counts the characters of more than one byte that are valid UTF-8, and the places where it is broken.
-fn count_multibyte(head: &[u8], whole: bool) -> (usize, usize) {
+fn count_multibyte(head: &[u8], is_complete: bool) -> (usize, usize) {
     let mut characters = 0;
     let mut faults = 0;
     let mut chunks = head.utf8_chunks().peekable();
     while let Some(chunk) = chunks.next() {
         characters += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
         let bytes = chunk.invalid();
-        let cut = !whole
+        let cut = !is_complete
             && chunks.peek().is_none()
             && std::str::from_utf8(bytes).is_err_and(|e| e.error_len().is_none());
         if !bytes.is_empty() && !cut {
@@ -228,14 +228,14 @@ impl Read for DecodedText {
 }
 
 /// The text of the first bytes alone, to look at before reading.
-pub(super) fn decode_head(head: &[u8], whole: bool, detected: &DetectedEncoding) -> Vec<u8> {
+pub(super) fn decode_head(head: &[u8], is_complete: bool, detected: &DetectedEncoding) -> Vec<u8> {
     let head = &head[detected.mark..];
     let Some(mut decoder) = detected.encoding.decoder() else { return head.to_vec() };
     let mut text = Vec::with_capacity(head.len() * 3 + 16);
     let mut rest = head;
     let mut room = [0; 4096];
     loop {
-        let (result, read, wrote) = decoder.decode_to_utf8_without_replacement(rest, &mut room, whole);
+        let (result, read, wrote) = decoder.decode_to_utf8_without_replacement(rest, &mut room, is_complete);
         rest = &rest[read..];
         text.extend_from_slice(&room[..wrote]);
         match result {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mark_wins_over_the_choice_and_the_choice_over_the_guess() {
+    fn bom_beats_option_and_option_beats_detection() {
         let latin = "latin1".parse().ok();
         assert!(detect(b"\xef\xbb\xbfid", true, latin).unwrap().note.is_some());
         assert_eq!(detect(b"id", true, latin).unwrap().encoding.to_string(), "Windows-1252");

@@ -93,7 +93,7 @@ pub enum IntakeError {
         what: String,
     },
     /// `--sheet` names a sheet that the workbook lacks.
-    #[error("{name} has no sheet {sheet}: it has {}", list(sheets))]
+    #[error("{name} has no sheet {sheet}: it has {}", list_names(sheets))]
     NoSuchSheet {
         /// The source.
         name: String,
@@ -119,7 +119,7 @@ pub enum IntakeError {
     /// There is a header row, and no column of it is known to hold user ids.
     #[error(
         "{name}: no column of {} is known to hold user ids{why}: {}. Say which with --column NAME",
-        header_on(*line), list(headers)
+        header_on(*line), list_names(headers)
     )]
     NoIdColumn {
         /// The source.
@@ -174,14 +174,18 @@ pub enum IntakeError {
         "{name}: line {other} is a header, and the rows above it have none: two exports stand one after the other. \
          Give them as two files"
     )]
-    LateHeader {
+    SecondHeader {
         /// The source.
         name: String,
         /// The line of the header.
         other: u64,
     },
     /// A column named on the command line is not there.
-    #[error("{name} has no column {column} ({flag}): it has {}{}", list(headers), did_you_mean(nearest))]
+    #[error(
+        "{name} has no column {column} ({flag}): it has {}{}",
+        list_names(headers),
+        did_you_mean(nearest)
+    )]
     NoSuchColumn {
         /// The source.
         name: String,
@@ -258,7 +262,11 @@ pub enum IntakeError {
         line: u64,
     },
     /// A filter names a column that no source has.
-    #[error("no input has the column {field} ({flag}): there are {}{}", list(headers), did_you_mean(nearest))]
+    #[error(
+        "no input has the column {field} ({flag}): there are {}{}",
+        list_names(headers),
+        did_you_mean(nearest)
+    )]
     FilterColumn {
         /// `--match` or `--skip`.
         flag: &'static str,
@@ -317,7 +325,7 @@ pub(super) fn quote(text: &str) -> String {
 }
 
 /// A path or name inside a message, without quotes around it.
-pub(super) fn bare(text: &str) -> String {
+pub(super) fn escape_name(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
             let acts = c.is_control() || super::cell::is_invisible(c);
@@ -329,7 +337,7 @@ pub(super) fn bare(text: &str) -> String {
 
 impl IntakeError {
     /// The same where the columns are keys of objects, which stand on no one line.
-    pub(super) fn by_keys(self) -> IntakeError {
+    pub(super) fn without_line(self) -> IntakeError {
         match self {
             IntakeError::NoIdColumn { name, headers, why, .. } => {
                 IntakeError::NoIdColumn { name, line: None, headers, why }
@@ -348,7 +356,7 @@ fn header_on(line: Option<u64>) -> String {
 }
 
 /// Names, as `a`, `b` and 3 more.
-fn list(names: &[String]) -> String {
+fn list_names(names: &[String]) -> String {
     const MOST: usize = 24;
     if names.is_empty() {
         return "no columns (a plain list)".into();
@@ -373,6 +381,6 @@ mod tests {
         assert_eq!(quote("a\u{1b}[2Jb"), "`a\\u{1b}[2Jb`");
         assert_eq!(quote("a\u{202e}b"), "`a\\u{202e}b`");
         assert_eq!(quote(&"x".repeat(100)).chars().count(), 63);
-        assert_eq!(bare("a\nb"), "a\\u{a}b");
+        assert_eq!(escape_name("a\nb"), "a\\u{a}b");
     }
 }

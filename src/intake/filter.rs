@@ -2,7 +2,7 @@
 
 use regex::Regex;
 
-use super::columns::find_column;
+use super::column_roles::find_column;
 use super::error::{IntakeError, quote};
 
 /// A rule `COLUMN=REGEX`: rows are kept, or left out, when the regular expression is found in the cell.
@@ -89,7 +89,7 @@ impl Filters {
                 flag: flag(filter.keep),
                 field: quote(&filter.field),
                 headers: columns.to_vec(),
-                nearest: super::columns::nearest(columns, &filter.field),
+                nearest: super::column_roles::suggest_column(columns, &filter.field),
             }),
         });
         Ok(Self(bound.collect::<Result<_, _>>()?))
@@ -101,7 +101,7 @@ impl Filters {
     }
 
     /// Why the row is left out, if it is. `cells` stand in the order of the columns given to [`Filters::bind`].
-    pub(super) fn reason(&self, cells: &[String]) -> Option<String> {
+    pub(super) fn exclusion_reason(&self, cells: &[String]) -> Option<String> {
         self.0.iter().find_map(|(at, filter)| {
             let found = filter.regex.is_match(&cells[*at]);
             let rule = || quote(&format!("{}={}", filter.field, filter.regex));
@@ -127,7 +127,7 @@ mod tests {
             Filter::parse_skip("Last day=2027").unwrap(),
         ];
         let filters = Filters::bind(&rules, &columns).unwrap();
-        let row = |a: &str, b: &str| filters.reason(&[a.to_owned(), b.to_owned()]);
+        let row = |a: &str, b: &str| filters.exclusion_reason(&[a.to_owned(), b.to_owned()]);
         assert_eq!(row("Sales", "=2026"), None);
         assert_eq!(row("HR", "=2026").unwrap(), "does not match --match `dept=^Sales$`");
         assert_eq!(row("Sales", "2027").unwrap(), "matches --skip `Last day=2027`");

@@ -4,22 +4,24 @@
 //! header. A row that holds a user id is never a header; a row of known names is never a person.
 
 use super::cell::{is_address, is_guid, is_id_like, trim, unquote};
-use super::choice::{ColumnChoice, ColumnDoubt, ColumnTable};
-use super::columns::{ColumnRoles, find_column, guess_tenants, is_known_id, nearest, roles_but_id};
-use super::entry::RawRow;
+use super::column_choice::{ColumnChoice, ColumnDoubt, ColumnTable};
+use super::column_name::ColumnName;
+use super::column_profile::{are_paired, is_blank, profile_columns};
+use super::column_roles::{
+    ColumnRoles, find_column, find_roles_except_id, guess_tenants, is_known_id, suggest_column,
+};
 use super::error::{IntakeError, quote};
-use super::header::Header;
 use super::omission::{OmissionReason, Omissions};
-use super::profile::{go_together, is_blank, profiles};
-use super::repeat::{KnownHeader, Repeat};
-use super::shift::ExpectedKind;
-use super::{IntakeOptions, NO_TENANTS};
+use super::raw_row::RawRow;
+use super::repeated_header::{KnownHeader, RepeatedHeader};
+use super::shifted_cells::ExpectedColumns;
+use super::{IntakeOptions, NO_TENANT_COLUMN};
 
 /// How many rows are looked at for a header.
-const HEADER_WITHIN: usize = 10;
+const MAX_HEADER_ROW: usize = 10;
 
 /// Any GUID, to ask what a test is for.
-const GUID: &str = "8a0f3c1e-1111-2222-3333-444455556666";
+const SAMPLE_GUID: &str = "8a0f3c1e-1111-2222-3333-444455556666";
 
 /// How to understand the rows of one source.
 #[derive(Debug, Default)]
@@ -28,16 +30,16 @@ pub(super) struct Layout {
     pub(super) columns: Vec<String>,
     pub(super) is_list: bool,
     /// How many records stand before the first row of data, the header among them.
-    pub(super) before: usize,
+    pub(super) rows_before: usize,
     pub(super) roles: ColumnRoles,
     /// What was decided, in words.
-    pub(super) said: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// What stands before the first row of data and is neither the header nor a row.
     pub(super) omissions: Omissions,
     /// The header, to know it again among the rows.
     pub(super) header: KnownHeader,
     /// What the first rows lead to expect of the others.
-    pub(super) expectation: ExpectedKind,
+    pub(super) expected_columns: ExpectedColumns,
 }
 
 /// The position of the header among the first rows.
@@ -46,7 +48,7 @@ pub(super) struct Layout {
 /// have more cells than all above it, as under a title.
 pub(super) fn find_header(entries: &[RawRow], options: &IntakeOptions) -> Option<usize> {
     let mut widest = 0;
-    for (at, entry) in entries.iter().take(HEADER_WITHIN).enumerate() {
+    for (at, entry) in entries.iter().take(MAX_HEADER_ROW).enumerate() {
         if has_id(entry) {
             return None;
         }
@@ -58,14 +60,14 @@ pub(super) fn find_header(entries: &[RawRow], options: &IntakeOptions) -> Option
         };
         let known = || entry.cells.iter().any(|cell| is_known_id(cell));
         let by_number = options.column.as_ref().is_none_or(|name| name.parse::<usize>().is_ok());
-        if (named || (by_number && known())) && (at == 0 || entry.filled() > widest.max(1)) {
+        if (named || (by_number && known())) && (at == 0 || entry.filled_cells() > widest.max(1)) {
             return Some(at);
         }
         // Read with another delimiter, that row would be a person: nobody is passed over as a title.
         if hides_id(entry) {
             return None;
         }
-        widest = widest.max(entry.filled());
+        widest = widest.max(entry.filled_cells());
     }
     None
 }
@@ -73,7 +75,7 @@ pub(super) fn find_header(entries: &[RawRow], options: &IntakeOptions) -> Option
 /// The position of a header that holds no known name: the widest row above the first one with an id, if its cells look
 /// like names of columns and every row below it has an id in one and the same column.
 fn find_unknown_header(entries: &[RawRow]) -> Option<usize> {
-    let first = entries.iter().take(HEADER_WITHIN).position(has_id)?;
+    let first = entries.iter().take(MAX_HEADER_ROW).position(has_id)?;
     let at = first.checked_sub(1)?;
     let (header, below) = (&entries[at], &entries[first..]);
     let names = (0..header.cells.len()).map(|cell| header.cell(cell)).filter(|cell| !cell.is_empty());
@@ -83,44 +85,47 @@ fn find_unknown_header(entries: &[RawRow]) -> Option<usize> {
             && name.chars().any(char::is_alphabetic)
             && name.chars().count() <= 60
     });
-    let widest_above = entries[..at].iter().map(RawRow::filled).max().unwrap_or(0);
-    let full = |column: usize| below.iter().all(|row| is_id_like(row.cell(column)) || row.trouble.is_some());
+    let widest_above = entries[..at].iter().map(RawRow::filled_cells).max().unwrap_or(0);
+    let full = |column: usize| below.iter().all(|row| is_id_like(row.cell(column)) || row.fault.is_some());
     let column = (0..header.cells.len()).find(|column| full(*column))?;
-    let fits =
-        looks_like_names && header.filled() > widest_above.max(1) && header.filled() >= below[0].filled();
+    let fits = looks_like_names
+        && header.filled_cells() > widest_above.max(1)
+        && header.filled_cells() >= below[0].filled_cells();
     (fits && !header.cell(column).is_empty()).then_some(at)
 }
 
 /// Decides how to understand the source `name` from its first rows. `one_column` says that nothing separates cells.
-pub(super) fn decide(
+pub(super) fn decide_layout(
     name: &str,
     entries: &[RawRow],
     one_column: bool,
     options: &IntakeOptions,
 ) -> Result<Layout, IntakeError> {
-    let Some(first) = entries.first() else { return Ok(list()) };
+    let Some(first) = entries.first() else { return Ok(plain_list_layout()) };
     if let Some(at) = find_header(entries, options) {
-        return with_header(name, entries, at, options);
+        return layout_with_header(name, entries, at, options);
     }
     let holds_id = has_id(first);
     match (&options.column, one_column) {
-        (None, true) if speaks_of_others(entries) => {
+        (None, true) if is_header_for_other_people(entries) => {
             let column = quote(first.cell(0));
-            let word = Header::new(first.cell(0)).against.unwrap_or_default();
+            let word = ColumnName::new(first.cell(0)).contrary_word.unwrap_or_default();
             let columns = vec![format!("{column} (its name says `{word}`)")];
             Err(IntakeError::UncertainColumn { name: name.to_owned(), line: Some(first.line), columns })
         }
-        (None, true) => Ok(list()),
+        (None, true) => Ok(plain_list_layout()),
         (Some(column), true) if holds_id || column == "1" => {
             if column.parse::<usize>().is_ok_and(|number| number != 1) {
                 return Err(no_such_column(name, "--column", column, &[]));
             }
-            Ok(list())
+            Ok(plain_list_layout())
         }
-        (_, false) if holds_id => without_header(name, entries, options),
-        (Some(column), false) if column.parse::<usize>().is_ok() => with_header(name, entries, 0, options),
+        (_, false) if holds_id => layout_without_header(name, entries, options),
+        (Some(column), false) if column.parse::<usize>().is_ok() => {
+            layout_with_header(name, entries, 0, options)
+        }
         (Some(column), _) => Err(no_such_column(name, "--column", column, &name_columns(entries, 0))),
-        (None, false) => with_header(
+        (None, false) => layout_with_header(
             name,
             entries,
             find_unknown_header(entries).ok_or_else(|| no_header(name, entries))?,
@@ -130,11 +135,11 @@ pub(super) fn decide(
 }
 
 /// Whether a list stands under one word that is a column's name and speaks of somebody else than its users: `Manager`.
-fn speaks_of_others(entries: &[RawRow]) -> bool {
+fn is_header_for_other_people(entries: &[RawRow]) -> bool {
     let first = entries[0].cell(0);
     let is_name =
         !first.is_empty() && !first.contains(['@', '#', ':']) && first.split_whitespace().count() <= 3;
-    is_name && Header::new(first).against.is_some() && entries[1..].iter().any(has_id)
+    is_name && ColumnName::new(first).contrary_word.is_some() && entries[1..].iter().any(has_id)
 }
 
 fn no_header(name: &str, entries: &[RawRow]) -> IntakeError {
@@ -147,17 +152,17 @@ fn no_header(name: &str, entries: &[RawRow]) -> IntakeError {
 }
 
 /// Decides how to understand records whose first entry holds the names of their columns, whatever these are.
-pub(super) fn decide_by_keys(
+pub(super) fn decide_json_layout(
     name: &str,
     entries: &[RawRow],
     options: &IntakeOptions,
 ) -> Result<Layout, IntakeError> {
-    let layout = with_header(name, entries, 0, options)?;
+    let layout = layout_with_header(name, entries, 0, options)?;
     // Each cell has its key: none can have moved, and no row is a header.
-    Ok(Layout { header: KnownHeader::default(), expectation: ExpectedKind::default(), ..layout })
+    Ok(Layout { header: KnownHeader::default(), expected_columns: ExpectedColumns::default(), ..layout })
 }
 
-fn list() -> Layout {
+fn plain_list_layout() -> Layout {
     Layout { is_list: true, ..Layout::default() }
 }
 
@@ -171,14 +176,14 @@ fn has_id(entry: &RawRow) -> bool {
     entry.cells.iter().any(|cell| is_id_like(cell))
 }
 
-fn with_header(
+fn layout_with_header(
     name: &str,
     entries: &[RawRow],
     at: usize,
     options: &IntakeOptions,
 ) -> Result<Layout, IntakeError> {
     let header = &entries[at];
-    if header.cut {
+    if header.is_truncated {
         return Err(IntakeError::HeaderTooLong { name: name.to_owned(), line: header.line });
     }
     let columns = name_columns(entries, at);
@@ -186,67 +191,84 @@ fn with_header(
     let known = KnownHeader::from_row(header);
     let table = ColumnTable {
         names: &columns,
-        headers: columns.iter().map(|column| Header::new(column)).collect(),
-        profiles: profiles(columns.len(), rows),
+        headers: columns.iter().map(|column| ColumnName::new(column)).collect(),
+        profiles: profile_columns(columns.len(), rows),
         rows,
     };
-    let asked =
-        options.column.as_ref().map(|column| resolve(name, "--column", column, &columns)).transpose()?;
-    let again =
-        rows.iter().find(|row| known.compare(row, asked.unwrap_or(columns.len())) == Some(Repeat::Other));
+    let requested = options
+        .column
+        .as_ref()
+        .map(|column| resolve_column(name, "--column", column, &columns))
+        .transpose()?;
+    let again = rows
+        .iter()
+        .find(|row| known.compare(row, requested.unwrap_or(columns.len())) == Some(RepeatedHeader::Other));
     if let Some(again) = again.filter(|_| options.max_rows.is_none()) {
         return Err(IntakeError::OtherHeader { name: name.to_owned(), line: header.line, other: again.line });
     }
-    let mut roles = roles_but_id(&table);
-    let mut said = Vec::new();
-    if let Some(asked) = asked {
-        if let Some(at) = table.concealed(&[]).filter(|at| *at == asked) {
+    let mut roles = find_roles_except_id(&table);
+    let mut notes = Vec::new();
+    if let Some(requested) = requested {
+        if let Some(at) = table.find_concealed(&[]).filter(|at| *at == requested) {
             return Err(IntakeError::ConcealedNames { name: name.to_owned(), column: quote(&columns[at]) });
         }
-        roles.id = asked;
-        said.push(format!("ids from column {}, as asked", quote(&columns[roles.id])));
+        roles.id = requested;
+        notes.push(format!("ids from column {}, as asked", quote(&columns[roles.id])));
     } else {
-        let choice = table.choose().map_err(|doubt| doubtful(name, header.line, &columns, doubt))?;
-        let ColumnChoice { id, is_mail, fallback, twins, said: more } = choice;
-        (roles.id, roles.fallback, roles.id_is_mail, roles.twins) = (id, fallback, is_mail, twins);
+        let choice = table.choose().map_err(|doubt| column_error(name, header.line, &columns, doubt))?;
+        let ColumnChoice { id, is_mail, fallback, duplicates: twins, notes: more } = choice;
+        (roles.id, roles.fallback, roles.id_is_mail, roles.duplicates) = (id, fallback, is_mail, twins);
         let more = if more.is_empty() { String::new() } else { format!(" ({})", more.join("; ")) };
-        said.push(format!("ids from column {}{more}", quote(&columns[roles.id])));
+        notes.push(format!("ids from column {}{more}", quote(&columns[roles.id])));
     }
     if let Some(column) = &options.priority_column {
-        roles.priority = Some(resolve(name, "--priority-column", column, &columns)?);
+        roles.priority = Some(resolve_column(name, "--priority-column", column, &columns)?);
     }
     match options.tenant_column.as_deref() {
-        Some(NO_TENANTS) => roles.tenant = None,
-        Some(column) => roles.tenant = Some(resolve(name, "--tenant-column", column, &columns)?),
+        Some(NO_TENANT_COLUMN) => roles.tenant = None,
+        Some(column) => roles.tenant = Some(resolve_column(name, "--tenant-column", column, &columns)?),
         None => {
             let guess = guess_tenants(&table, roles.id, options.tenant_is_named);
             roles.tenant = guess.column;
-            said.extend(guess.said);
+            notes.extend(guess.note);
         }
     }
     if let Some(tenant) = roles.tenant {
-        said.push(format!("tenants from column {}", quote(&columns[tenant])));
+        notes.push(format!("tenants from column {}", quote(&columns[tenant])));
     }
     if let Some(priority) = roles.priority {
-        said.push(format!("priorities from column {}", quote(&columns[priority])));
+        notes.push(format!("priorities from column {}", quote(&columns[priority])));
     }
     if at > 0 {
-        said.push(format!(
+        notes.push(format!(
             "the header is on line {}, and {} above it passed over",
             header.line,
-            rows_are(at)
+            rows_were(at)
         ));
     }
     let mut omissions = Omissions::default();
     entries[..at].iter().for_each(|entry| omissions.add(OmissionReason::AboveHeader, entry.line));
-    let expectation = ExpectedKind::from_rows(&table, roles.id);
-    Ok(Layout { columns, is_list: false, before: at + 1, roles, said, omissions, header: known, expectation })
+    let expectation = ExpectedColumns::from_rows(&table, roles.id);
+    Ok(Layout {
+        columns,
+        is_list: false,
+        rows_before: at + 1,
+        roles,
+        notes: notes,
+        omissions,
+        header: known,
+        expected_columns: expectation,
+    })
 }
 
-fn without_header(name: &str, entries: &[RawRow], options: &IntakeOptions) -> Result<Layout, IntakeError> {
+fn layout_without_header(
+    name: &str,
+    entries: &[RawRow],
+    options: &IntakeOptions,
+) -> Result<Layout, IntakeError> {
     let first = &entries[0];
-    let header = entries.iter().take(HEADER_WITHIN).find(|entry| {
-        !has_id(entry) && entry.filled() > 1 && entry.cells.iter().any(|cell| is_known_id(cell))
+    let header = entries.iter().take(MAX_HEADER_ROW).find(|entry| {
+        !has_id(entry) && entry.filled_cells() > 1 && entry.cells.iter().any(|cell| is_known_id(cell))
     });
     if let Some(header) = header {
         return Err(IntakeError::AboveHeader {
@@ -259,7 +281,7 @@ fn without_header(name: &str, entries: &[RawRow], options: &IntakeOptions) -> Re
     let columns: Vec<String> = (1..=width).map(|number| format!("column {number}")).collect();
     let mut roles = ColumnRoles::default();
     let resolve = |flag, column: &str| {
-        resolve(name, flag, column, &columns).map_err(|error| match column.parse::<usize>() {
+        resolve_column(name, flag, column, &columns).map_err(|error| match column.parse::<usize>() {
             Ok(_) => error,
             Err(_) => {
                 IntakeError::NoHeader { name: name.to_owned(), line: first.line, flag, column: quote(column) }
@@ -268,17 +290,18 @@ fn without_header(name: &str, entries: &[RawRow], options: &IntakeOptions) -> Re
     };
     let table = ColumnTable {
         names: &columns,
-        headers: columns.iter().map(|_| Header::new("")).collect(),
-        profiles: profiles(width, entries),
+        headers: columns.iter().map(|_| ColumnName::new("")).collect(),
+        profiles: profile_columns(width, entries),
         rows: entries,
     };
     let positions = |is: fn(&str) -> bool| -> Vec<usize> {
         let often = |at: usize, held: usize| held * 2 >= table.profiles[at].rows || is(first.cell(at));
-        let held = |at: usize| if is(GUID) { table.profiles[at].guids } else { table.profiles[at].addresses };
+        let held =
+            |at: usize| if is(SAMPLE_GUID) { table.profiles[at].guids } else { table.profiles[at].addresses };
         (0..width).filter(|at| held(*at) > 0 && often(*at, held(*at))).collect()
     };
     let (guids, addresses) = (positions(is_guid), positions(is_address));
-    let together = |guid: usize| addresses.iter().all(|address| go_together(entries, guid, *address));
+    let together = |guid: usize| addresses.iter().all(|address| are_paired(entries, guid, *address));
     roles.id = match (&options.column, &guids[..], &addresses[..]) {
         (Some(column), ..) => resolve("--column", column)?,
         (None, [guid], _) if together(*guid) => {
@@ -296,40 +319,45 @@ fn without_header(name: &str, entries: &[RawRow], options: &IntakeOptions) -> Re
     if let Some(column) = &options.priority_column {
         roles.priority = Some(resolve("--priority-column", column)?);
     }
-    if let Some(column) = options.tenant_column.as_ref().filter(|column| *column != NO_TENANTS) {
+    if let Some(column) = options.tenant_column.as_ref().filter(|column| *column != NO_TENANT_COLUMN) {
         roles.tenant = Some(resolve("--tenant-column", column)?);
     }
-    let mut said = vec![
+    let mut notes = vec![
         format!("no header row: line {} already holds a user id and is read as one", first.line),
         format!("ids from {}", columns[roles.id]),
     ];
-    said.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
-    let expectation = ExpectedKind::from_rows(&table, roles.id);
-    Ok(Layout { columns, roles, said, expectation, ..Layout::default() })
+    notes.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
+    let expectation = ExpectedColumns::from_rows(&table, roles.id);
+    Ok(Layout { columns, roles, notes: notes, expected_columns: expectation, ..Layout::default() })
 }
 
 /// Why a file is refused whose column of users is not certain.
-fn doubtful(name: &str, line: u64, columns: &[String], doubt: ColumnDoubt) -> IntakeError {
+fn column_error(name: &str, line: u64, columns: &[String], doubt: ColumnDoubt) -> IntakeError {
     let (name, line) = (name.to_owned(), Some(line));
     match doubt {
         ColumnDoubt::NoColumn(why) => {
             let why = why.map(|why| format!(" ({why})")).unwrap_or_default();
             IntakeError::NoIdColumn { name, line, headers: columns.to_vec(), why }
         }
-        ColumnDoubt::Several(mut candidates) => {
+        ColumnDoubt::Ambiguous(mut candidates) => {
             candidates.sort_by_key(|(at, _)| *at);
-            let told = candidates.into_iter().map(|(at, why)| match why.is_empty() {
+            let candidates_text = candidates.into_iter().map(|(at, why)| match why.is_empty() {
                 true => quote(&columns[at]),
                 false => format!("{} ({why})", quote(&columns[at])),
             });
-            IntakeError::UncertainColumn { name, line, columns: told.collect() }
+            IntakeError::UncertainColumn { name, line, columns: candidates_text.collect() }
         }
         ColumnDoubt::Concealed(at) => IntakeError::ConcealedNames { name, column: quote(&columns[at]) },
     }
 }
 
 /// The column by its name, or else by its number from 1.
-fn resolve(name: &str, flag: &'static str, column: &str, columns: &[String]) -> Result<usize, IntakeError> {
+fn resolve_column(
+    name: &str,
+    flag: &'static str,
+    column: &str,
+    columns: &[String],
+) -> Result<usize, IntakeError> {
     let by_number = || column.parse::<usize>().ok()?.checked_sub(1).filter(|at| *at < columns.len());
     find_column(columns, column).or_else(by_number).ok_or_else(|| no_such_column(name, flag, column, columns))
 }
@@ -345,7 +373,7 @@ pub(super) fn no_such_column(
         flag,
         column: quote(column),
         headers: headers.to_vec(),
-        nearest: nearest(headers, column),
+        nearest: suggest_column(headers, column),
     }
 }
 
@@ -373,7 +401,7 @@ fn name_columns(entries: &[RawRow], header: usize) -> Vec<String> {
     columns
 }
 
-fn rows_are(count: usize) -> String {
+fn rows_were(count: usize) -> String {
     if count == 1 { "1 row was".into() } else { format!("{count} rows were") }
 }
 
@@ -395,7 +423,7 @@ mod tests {
     fn decided(rows: &[&str], column: Option<&str>) -> Result<Layout, IntakeError> {
         let entries = entries(rows);
         let one = entries.iter().all(|entry| entry.cells.len() == 1);
-        decide(
+        decide_layout(
             "x",
             &entries,
             one,
@@ -404,16 +432,16 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_never_a_header_and_a_header_never_a_user() {
+    fn header_row_and_user_row_are_not_confused() {
         let layout = decided(&["ann@contoso.com;user", "bob@contoso.com;user"], None).unwrap();
-        assert_eq!((layout.before, layout.roles.id, layout.columns.len()), (0, 0, 2));
-        assert_eq!(decided(&["UPN", "ann@contoso.com"], None).unwrap().before, 1);
+        assert_eq!((layout.rows_before, layout.roles.id, layout.columns.len()), (0, 0, 2));
+        assert_eq!(decided(&["UPN", "ann@contoso.com"], None).unwrap().rows_before, 1);
         assert!(decided(&["ann@contoso.com"], None).unwrap().is_list);
         let layout = decided(&["Name;Login", "Ann;ann@contoso.com"], None).unwrap();
-        assert_eq!((layout.before, layout.roles.id), (1, 1));
+        assert_eq!((layout.rows_before, layout.roles.id), (1, 1));
         let layout = decided(&["Name;Kennung", "A;b@c.de"], None).unwrap();
-        assert_eq!((layout.before, layout.roles.id), (1, 1));
-        assert!(layout.said[0].contains("its name is not known"), "{:?}", layout.said);
+        assert_eq!((layout.rows_before, layout.roles.id), (1, 1));
+        assert!(layout.notes[0].contains("its name is not known"), "{:?}", layout.notes);
         for rows in [["A;", "B;b@c.de"], ["A;17", "B;b@c.de"], ["A;n/a", "B;b@c.de"]] {
             let error = decided(&rows, None);
             assert!(
@@ -424,10 +452,10 @@ mod tests {
     }
 
     #[test]
-    fn a_title_above_the_header_is_passed_over_unless_it_names_a_user() {
+    fn title_above_header_is_skipped_unless_it_names_a_user() {
         let layout = decided(&["Leavers", ";;", "Name;UPN", "Ann;ann@contoso.com"], None).unwrap();
-        assert_eq!((layout.before, layout.roles.id), (3, 1));
-        assert!(layout.said.iter().any(|said| said.contains("line 3")), "{:?}", layout.said);
+        assert_eq!((layout.rows_before, layout.roles.id), (3, 1));
+        assert!(layout.notes.iter().any(|notes| notes.contains("line 3")), "{:?}", layout.notes);
         let error = decided(&["By;boss@contoso.com", "No;Name;UPN", "1;Ann;ann@contoso.com"], None);
         assert!(matches!(error, Err(IntakeError::AboveHeader { line: 1, header_line: 2, .. })));
     }
@@ -439,10 +467,10 @@ mod tests {
             matches!(decided(&rows, None), Err(IntakeError::SeveralIds { columns, .. }) if columns == [2, 3])
         );
         let layout = decided(&rows, Some("2")).unwrap();
-        assert_eq!((layout.before, layout.roles.id), (0, 1));
+        assert_eq!((layout.rows_before, layout.roles.id), (0, 1));
         assert!(matches!(decided(&rows, Some("4")), Err(IntakeError::NoSuchColumn { .. })));
         assert!(matches!(decided(&rows, Some("UPN")), Err(IntakeError::NoHeader { .. })));
-        assert_eq!(decided(&["Name;Kennung", "A;b@c.de"], Some("2")).unwrap().before, 1);
+        assert_eq!(decided(&["Name;Kennung", "A;b@c.de"], Some("2")).unwrap().rows_before, 1);
     }
 
     #[test]

@@ -25,54 +25,54 @@
 //! shifted: the row is unreadable, unless the ids stand in the first column and no further id hides in the cells
 //! beyond; then the row is read, with a note, and those cells are dropped. Cells that are missing are empty.
 
-mod audit;
+mod bulk_template;
 mod cell;
-mod choice;
-mod columns;
+mod column_choice;
+mod column_name;
+mod column_profile;
+mod column_roles;
+mod csv_record;
 mod delimiter;
-mod digest;
 mod encoding;
-mod entry;
 mod error;
 #[cfg(test)]
 mod exports_tests;
 mod filter;
-mod header;
+mod id_list;
+mod input_digest;
 mod json;
+mod json_completeness;
 mod layout;
-mod list;
 mod omission;
-mod profile;
-mod record;
-mod records;
-mod refused;
-mod repeat;
-mod row;
+mod quote_audit;
+mod raw_row;
+mod record_reader;
+mod repeated_header;
+mod row_builder;
+mod row_subject;
 mod shard;
-mod shift;
+mod shifted_cells;
 mod sniff;
-mod source;
+mod source_reader;
 mod spreadsheet;
 mod stream;
-mod subject;
-mod template;
 #[cfg(test)]
 mod tests;
-mod whole;
+mod unsupported;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 pub use delimiter::{DelimiterError, parse_delimiter};
-pub use digest::InputDigest;
 pub use encoding::{EncodingError, TextEncoding};
 pub use error::IntakeError;
 pub use filter::{Filter, FilterError};
-pub(crate) use list::{ListColumns, ListError, ListRow as ListRecord, read as read_list};
+pub(crate) use id_list::{ListColumns, ListError, ListRow as ListRecord, read as read_list};
+pub use input_digest::InputDigest;
 pub use omission::{Omission, OmissionReason, Omissions};
 pub use shard::{InvalidShard, Shard, ShardTenants};
-pub(crate) use source::CUT;
+pub(crate) use source_reader::CUT_LINE;
 pub use stream::{Intake, open};
 
 /// Where rows come from.
@@ -99,7 +99,7 @@ pub enum SourceKind {
 }
 
 /// The word that says that no column names tenants.
-pub const NO_TENANTS: &str = "none";
+pub const NO_TENANT_COLUMN: &str = "none";
 
 /// How to read the sources. The default decides everything by itself.
 #[derive(Debug, Clone, Default)]
@@ -109,7 +109,7 @@ pub struct IntakeOptions {
     pub column: Option<String>,
     /// The column of priorities, named in the same way; otherwise one named `priority`, if there is one.
     pub priority_column: Option<String>,
-    /// The column of tenants, named in the same way; otherwise one of a known name, if there is one. [`NO_TENANTS`] is
+    /// The column of tenants, named in the same way; otherwise one of a known name, if there is one. [`NO_TENANT_COLUMN`] is
     /// none.
     pub tenant_column: Option<String>,
     /// Whether the command line names the run's tenant: then a column is read as tenants only if `tenant_column` names it.
@@ -144,7 +144,7 @@ pub enum SheetChoice {
 
 /// A sheet of a workbook, as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SheetFacts {
+pub struct SheetSummary {
     /// The workbook's name.
     pub workbook: String,
     /// The sheet's own name.
@@ -186,7 +186,7 @@ pub struct InputRow {
     /// Whether the row itself shows that the user's home is another tenant: `true` for `#EXT#` in a user principal name,
     /// or a guest without one; `false` for a user principal name without it; nothing where the row does not tell.
     pub external_hint: Option<bool>,
-    /// The cells as they were, in the order of [`Intake::columns`]; empty where the source has no such column.
+    /// The cells as they were, in the order of [`Intake::column_roles`]; empty where the source has no such column.
     pub cells: Vec<String>,
     /// Something about a row that was read all the same: whose id comes from another column, for instance.
     pub note: Option<String>,

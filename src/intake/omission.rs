@@ -3,9 +3,9 @@
 use super::encoding::TextEncoding;
 
 /// How many lines are kept of one reason; what is beyond is only counted.
-const MOST_LINES: usize = 100;
+const MAX_LINES: usize = 100;
 /// How many lines a note names.
-const NAMED: usize = 5;
+const MAX_NAMED_LINES: usize = 5;
 
 /// Why something of a source is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum OmissionReason {
     /// What stands above the header, a title for instance.
     AboveHeader,
     /// The header once more.
-    HeaderAgain,
+    RepeatedHeader,
     /// A line that is drawn between rows: `-----`, `|---|`.
     Separator,
     /// The `version:v1.0` of a bulk template.
@@ -26,7 +26,7 @@ pub enum OmissionReason {
     /// The end mark of DOS (0x1A), alone or beside a row that was read, or NUL bytes that fill a file up.
     EndMark,
     /// A cell with bytes that are not text in this encoding. Its row was read.
-    BadBytes(TextEncoding),
+    UndecodableBytes(TextEncoding),
     /// A cell with a NUL byte. Its row was read.
     Nul,
 }
@@ -55,7 +55,7 @@ impl Omissions {
         });
         let omission = &mut self.0[at];
         omission.count += 1;
-        if omission.lines.last() != Some(&line) && omission.lines.len() < MOST_LINES {
+        if omission.lines.last() != Some(&line) && omission.lines.len() < MAX_LINES {
             omission.lines.push(line);
         }
     }
@@ -72,22 +72,22 @@ impl Omissions {
 
     /// What to tell people about the source `name`.
     pub(super) fn notes(&self, name: &str) -> Vec<String> {
-        let passed = self.0.iter().filter_map(Omission::passed_over);
-        passed.chain(self.damage()).map(|note| format!("{name}: {note}")).collect()
+        let passed = self.0.iter().filter_map(Omission::skipped_note);
+        passed.chain(self.damage_note()).map(|note| format!("{name}: {note}")).collect()
     }
 
     /// What to tell about all cells that could not be read.
-    fn damage(&self) -> Option<String> {
+    fn damage_note(&self) -> Option<String> {
         let parts: Vec<(&Omission, String, String)> = self
             .0
             .iter()
             .filter_map(|omission| match omission.reason {
-                OmissionReason::BadBytes(encoding) if encoding.is_utf8() => Some((
+                OmissionReason::UndecodableBytes(encoding) if encoding.is_utf8() => Some((
                     omission,
                     "not UTF-8".to_owned(),
                     "if the file was saved as Windows-1252, give --encoding windows-1252".to_owned(),
                 )),
-                OmissionReason::BadBytes(encoding) => Some((
+                OmissionReason::UndecodableBytes(encoding) => Some((
                     omission,
                     format!("not {encoding}"),
                     "if the file is in another encoding, give it with --encoding, as in --encoding utf-8"
@@ -108,7 +108,7 @@ impl Omissions {
             _ => format!("{count} cells"),
         };
         let places: Vec<String> =
-            parts.iter().map(|(omission, what, _)| format!("{what}: {}", omission.places())).collect();
+            parts.iter().map(|(omission, what, _)| format!("{what}: {}", omission.lines_text())).collect();
         let remedies: Vec<&str> = parts.iter().map(|(.., remedy)| remedy.as_str()).collect();
         Some(format!(
             "{cells} could not be read ({}), which costs a row only where it needs that cell; {}",
@@ -120,11 +120,11 @@ impl Omissions {
 
 impl Omission {
     /// What was passed over, in words; nothing where it is told in other words or goes without saying.
-    fn passed_over(&self) -> Option<String> {
+    fn skipped_note(&self) -> Option<String> {
         let (one, many) = match self.reason {
             OmissionReason::Comment | OmissionReason::AboveHeader => return None,
-            OmissionReason::BadBytes(_) | OmissionReason::Nul => return None,
-            OmissionReason::HeaderAgain => ("the header, which comes again", "headers that come again"),
+            OmissionReason::UndecodableBytes(_) | OmissionReason::Nul => return None,
+            OmissionReason::RepeatedHeader => ("the header, which comes again", "headers that come again"),
             OmissionReason::Separator => ("a separator line", "separator lines"),
             OmissionReason::Version => ("the version of a bulk template", "versions of bulk templates"),
             OmissionReason::Example => {
@@ -133,13 +133,13 @@ impl Omission {
             OmissionReason::EndMark => ("an end mark (0x1A or NUL)", "end marks (0x1A or NUL)"),
         };
         let what = if self.count == 1 { one.to_owned() } else { format!("{} {many}", self.count) };
-        Some(format!("passed over {what} ({})", self.places()))
+        Some(format!("passed over {what} ({})", self.lines_text()))
     }
 
     /// The lines, as people name them.
-    fn places(&self) -> String {
-        let named: Vec<String> = self.lines.iter().take(NAMED).map(ToString::to_string).collect();
-        let more = if self.lines.len() > NAMED { ", …" } else { "" };
+    fn lines_text(&self) -> String {
+        let named: Vec<String> = self.lines.iter().take(MAX_NAMED_LINES).map(ToString::to_string).collect();
+        let more = if self.lines.len() > MAX_NAMED_LINES { ", …" } else { "" };
         let word = if self.lines.len() == 1 { "line" } else { "lines" };
         format!("{word} {}{more}", named.join(", "))
     }
@@ -166,6 +166,6 @@ mod tests {
         );
         (0..1_000).for_each(|line| omissions.add(OmissionReason::Separator, line));
         let separators = omissions.iter().nth(1).unwrap();
-        assert_eq!((separators.count, separators.lines.len()), (1_001, MOST_LINES));
+        assert_eq!((separators.count, separators.lines.len()), (1_001, MAX_LINES));
     }
 }

@@ -26,13 +26,13 @@ use serde::{Deserialize, Serialize};
 use crate::user_id::UserId;
 
 /// Most shards that an input is split into.
-const MOST: u32 = 10_000;
+const MAX_SHARDS: u32 = 10_000;
 
 /// One of several equal parts of an input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Shard {
-    of: u32,
+    total: u32,
     number: u32,
 }
 
@@ -44,18 +44,18 @@ impl Shard {
 
     /// How many there are.
     pub fn total(self) -> u32 {
-        self.of
+        self.total
     }
 
     /// All shards that belong together with this one, in order.
     pub fn siblings(self) -> impl Iterator<Item = Shard> {
-        (1..=self.of).map(move |number| Shard { of: self.of, number })
+        (1..=self.total).map(move |number| Shard { total: self.total, number })
     }
 }
 
 /// Why a text is no shard.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("write I/N, such as 2/4: the second of four parts; I from 1 to N, N at most {MOST}")]
+#[error("write I/N, such as 2/4: the second of four parts; I from 1 to N, N at most {MAX_SHARDS}")]
 pub struct InvalidShard;
 
 impl FromStr for Shard {
@@ -68,7 +68,11 @@ impl FromStr for Shard {
             part.parse::<u32>().ok().filter(|_| digits).ok_or(InvalidShard)
         };
         let (number, of) = (read(number.trim())?, read(of.trim())?);
-        if (1..=of).contains(&number) && of <= MOST { Ok(Shard { of, number }) } else { Err(InvalidShard) }
+        if (1..=of).contains(&number) && of <= MAX_SHARDS {
+            Ok(Shard { total: of, number })
+        } else {
+            Err(InvalidShard)
+        }
     }
 }
 
@@ -88,7 +92,7 @@ impl From<Shard> for String {
 
 impl fmt::Display for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.number, self.of)
+        write!(f, "{}/{}", self.number, self.total)
     }
 }
 
@@ -102,7 +106,7 @@ pub struct ShardTenants(Vec<ShardDigest>);
 impl ShardTenants {
     /// Takes a row's tenant in; none where the row names none.
     pub fn add(&mut self, tenant: Option<&str>) {
-        let digest = digest_of_tenant(tenant);
+        let digest = tenant_digest(tenant);
         // Rows of one tenant mostly stand together.
         if self.0.last() == Some(&digest) {
             return;
@@ -114,36 +118,36 @@ impl ShardTenants {
 
     /// The number of the shard, from 1 to `total`, that takes a row of this tenant and this id. The id's cell may hold
     /// anything; a row that names nobody has its shard, too.
-    pub fn shard_of(&self, of: u32, tenant: Option<&str>, id: &str) -> u32 {
-        let tenant = digest_of_tenant(tenant);
+    pub fn shard_of(&self, shards: u32, tenant: Option<&str>, id: &str) -> u32 {
+        let tenant = tenant_digest(tenant);
         let tenants = self.0.len().max(1) as u64;
         // A tenant that no row names, of a selection, gets the place of its neighbour: the same one everywhere.
         let rank = self.0.binary_search(&tenant).unwrap_or_else(|place| place) as u64 % tenants;
-        let shards = u64::from(of);
+        let shards = u64::from(shards);
         if tenants >= shards {
             return (rank % shards) as u32 + 1;
         }
-        let own = (shards - rank).div_ceil(tenants);
-        let pick = number(&digest_of_user(&tenant, id)) % own;
+        let tenant_shards = (shards - rank).div_ceil(tenants);
+        let pick = to_number(&user_digest(&tenant, id)) % tenant_shards;
         (rank + pick * tenants) as u32 + 1
     }
 
     /// Whether a shard takes a row of this tenant and this id.
     pub fn is_in(&self, shard: Shard, tenant: Option<&str>, id: &str) -> bool {
-        self.shard_of(shard.of, tenant, id) == shard.number
+        self.shard_of(shard.total, tenant, id) == shard.number
     }
 }
 
-fn digest_of_tenant(tenant: Option<&str>) -> ShardDigest {
+fn tenant_digest(tenant: Option<&str>) -> ShardDigest {
     let tenant = tenant.map(str::trim).filter(|tenant| !tenant.is_empty());
     match tenant {
-        Some(tenant) => digest(&[b"tenant", one_spelling(tenant).as_bytes()]),
+        Some(tenant) => digest(&[b"tenant", normalize_id(tenant).as_bytes()]),
         None => digest(&[b"no tenant"]),
     }
 }
 
-fn digest_of_user(tenant: &ShardDigest, id: &str) -> ShardDigest {
-    digest(&[b"user", tenant, one_spelling(id).as_bytes()])
+fn user_digest(tenant: &ShardDigest, id: &str) -> ShardDigest {
+    digest(&[b"user", tenant, normalize_id(id).as_bytes()])
 }
 
 fn digest(parts: &[&[u8]]) -> ShardDigest {
@@ -157,12 +161,12 @@ fn digest(parts: &[&[u8]]) -> ShardDigest {
     digest
 }
 
-fn number(digest: &ShardDigest) -> u64 {
+fn to_number(digest: &ShardDigest) -> u64 {
     digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
 /// The spellings of one id as one text, as [`UserId`] compares them; what is no id without its case.
-fn one_spelling(text: &str) -> String {
+fn normalize_id(text: &str) -> String {
     match text.parse() {
         Ok(id @ (UserId::Object(_) | UserId::Me)) => id.to_string(),
         Ok(UserId::Principal(_)) | Err(_) => text.trim().chars().flat_map(char::to_lowercase).collect(),
@@ -192,7 +196,7 @@ mod tests {
 
     /// Where rows go must never change: machines of two versions may work on one input.
     #[test]
-    fn rows_stay_where_they_always_were() {
+    fn row_to_shard_assignment_is_stable() {
         let mut tenants = ShardTenants::default();
         let one = |tenants: &ShardTenants| {
             [
@@ -226,16 +230,16 @@ mod tests {
         ]
     }
 
-    type ShardFilter = Vec<(Option<String>, String)>;
+    type TestRows = Vec<(Option<String>, String)>;
 
-    fn rows() -> impl Strategy<Value = ShardFilter> {
+    fn rows() -> impl Strategy<Value = TestRows> {
         let tenant = prop_oneof![Just(None), "t[0-9]{1,2}".prop_map(Some)];
         let of_some = prop::collection::vec((tenant, id()), 0..40);
         let of_one = prop::collection::vec(id().prop_map(|id| (None, id)), 0..40);
         prop_oneof![of_some, of_one]
     }
 
-    fn tenants(rows: &ShardFilter) -> ShardTenants {
+    fn tenants(rows: &TestRows) -> ShardTenants {
         let mut tenants = ShardTenants::default();
         rows.iter().for_each(|(tenant, _)| tenants.add(tenant.as_deref()));
         tenants
@@ -269,7 +273,7 @@ mod tests {
             for (tenant, id) in &rows {
                 let tenant = tenant.as_deref();
                 let holders: Vec<Shard> =
-                    Shard { of, number: 1 }.siblings().filter(|shard| known.is_in(*shard, tenant, id)).collect();
+                    Shard { total: of, number: 1 }.siblings().filter(|shard| known.is_in(*shard, tenant, id)).collect();
                 prop_assert_eq!(holders.len(), 1, "{:?} {:?}", tenant, id);
                 let upper = tenant.map(str::to_uppercase);
                 prop_assert_eq!(anew.shard_of(of, upper.as_deref(), &respelled(id)), holders[0].number());

@@ -1,23 +1,23 @@
 //! Looks at the first bytes of a text: what stands before the rows, and what separates the cells.
 
-use super::delimiter::{KNOWN, from_sep_line};
+use super::bulk_template::is_version;
+use super::delimiter::{DELIMITERS, from_sep_line};
 use super::encoding::TextEncoding;
-use super::entry::RawRow;
 use super::error::IntakeError;
-use super::layout::{Layout, decide, find_header};
+use super::layout::{Layout, decide_layout, find_header};
 use super::omission::OmissionReason;
-use super::records::{CsvRecord, RecordError, Records, Shape};
-use super::template::is_version;
+use super::raw_row::RawRow;
+use super::record_reader::{CsvRecord, RecordError, RecordFormat, RecordReader};
 use super::{IntakeOptions, cell};
 
 /// How many rows are looked at.
-pub(super) const LOOK_AT: usize = 1_000;
+pub(super) const MAX_ROWS: usize = 1_000;
 
 /// What the first bytes of a text say.
 pub(super) struct Sniffed {
     /// How many lines (those without a character not counted) stand before the first record: comments, `sep=;`.
     pub(super) prelude: usize,
-    pub(super) shape: Shape,
+    pub(super) shape: RecordFormat,
     pub(super) layout: Layout,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Sniffed {
 pub(super) struct SniffSample<'a> {
     pub(super) bytes: &'a [u8],
     /// Whether they are all there is.
-    pub(super) whole: bool,
+    pub(super) is_complete: bool,
     pub(super) encoding: TextEncoding,
 }
 
@@ -36,14 +36,14 @@ pub(super) fn sniff(
     options: &IntakeOptions,
 ) -> Result<Sniffed, IntakeError> {
     let prelude = sample.prelude();
-    if prelude.is_all && sample.whole {
+    if prelude.is_whole_input && sample.is_complete {
         let what = if prelude.lines == 0 { "it is empty" } else { "it holds comments only" };
         return Err(IntakeError::NoRows { name: name.to_owned(), what });
     }
     let open_quote = |line| IntakeError::OpenQuote { name: name.to_owned(), line };
     let (delimiter, entries) = match options.delimiter.or(prelude.delimiter) {
         Some(byte) => {
-            let (entries, open) = sample.entries(prelude.lines, Shape::Cells(byte));
+            let (entries, open) = sample.entries(prelude.lines, RecordFormat::Cells(byte));
             if let (Some(line), true) = (open, entries.is_empty()) {
                 return Err(open_quote(line));
             }
@@ -52,12 +52,13 @@ pub(super) fn sniff(
         None => match sample.guess(prelude.lines, options) {
             Ok((byte, entries)) => (Some(byte), entries),
             Err(Some(line)) => return Err(open_quote(line)),
-            Err(None) => (None, sample.entries(prelude.lines, Shape::Lines).0),
+            Err(None) => (None, sample.entries(prelude.lines, RecordFormat::Lines).0),
         },
     };
     let one_column = entries.iter().all(|entry| entry.cells.len() < 2);
-    let layout = decide(name, &entries, one_column, options)?;
-    let shape = if layout.is_list { Shape::Lines } else { Shape::Cells(delimiter.unwrap_or(b',')) };
+    let layout = decide_layout(name, &entries, one_column, options)?;
+    let shape =
+        if layout.is_list { RecordFormat::Lines } else { RecordFormat::Cells(delimiter.unwrap_or(b',')) };
     Ok(Sniffed { prelude: prelude.lines, shape, layout })
 }
 
@@ -65,85 +66,85 @@ pub(super) fn sniff(
 type DelimiterScore = (bool, usize, usize);
 
 /// What a line is before the first row.
-pub(super) enum SniffState {
+pub(super) enum PreludeLine {
     Blank,
     /// No row, and the delimiter that it names.
-    Aside(OmissionReason, Option<u8>),
+    Ignored(OmissionReason, Option<u8>),
 }
 
-impl SniffState {
+impl PreludeLine {
     /// What the line is, if it is neither a row nor the header.
-    pub(super) fn find(line: &RawRow) -> Option<Self> {
+    pub(super) fn parse(line: &RawRow) -> Option<Self> {
         let text = line.cells.first().map_or("", String::as_str);
         let delimiter = from_sep_line(text);
         let text = cell::trim(text);
         let is_comment = text.strip_prefix('#').is_some_and(|rest| {
-            rest.bytes().next().is_none_or(|next| next != b'"' && !KNOWN.contains(&next))
+            rest.bytes().next().is_none_or(|next| next != b'"' && !DELIMITERS.contains(&next))
         });
         // A version line that a spreadsheet saved has as many delimiters as the table has columns.
         let is_delimiter = |c: char| matches!(c, ',' | ';' | '\t' | '|' | '"' | ' ');
         if delimiter.is_some() || is_comment {
-            Some(SniffState::Aside(OmissionReason::Comment, delimiter))
+            Some(PreludeLine::Ignored(OmissionReason::Comment, delimiter))
         } else if is_version(text.trim_matches(is_delimiter)) {
-            Some(SniffState::Aside(OmissionReason::Version, None))
+            Some(PreludeLine::Ignored(OmissionReason::Version, None))
         } else {
-            text.is_empty().then_some(SniffState::Blank)
+            text.is_empty().then_some(PreludeLine::Blank)
         }
     }
 }
 
-struct PreludeLines {
+struct Prelude {
     lines: usize,
     delimiter: Option<u8>,
-    is_all: bool,
+    is_whole_input: bool,
 }
 
 impl SniffSample<'_> {
     /// Finds the lines that stand before the rows: comments, blank lines, Excel's `sep=;`, PowerShell's `#TYPE …`,
     /// the `version:v1.0` of Entra's templates.
-    fn prelude(&self) -> PreludeLines {
-        let mut records = Records::new(self.bytes, Shape::Lines);
+    fn prelude(&self) -> Prelude {
+        let mut records = RecordReader::new(self.bytes, RecordFormat::Lines);
         let mut record = CsvRecord::default();
-        let mut prelude = PreludeLines { lines: 0, delimiter: None, is_all: false };
+        let mut prelude = Prelude { lines: 0, delimiter: None, is_whole_input: false };
         while let Ok(true) = records.read(&mut record) {
-            let entry = RawRow::from_record(&record, self.encoding, Shape::Lines);
-            let delimiter = match SniffState::find(&entry) {
+            let entry = RawRow::from_record(&record, self.encoding, RecordFormat::Lines);
+            let delimiter = match PreludeLine::parse(&entry) {
                 None => return prelude,
-                Some(SniffState::Blank) => None,
-                Some(SniffState::Aside(_, delimiter)) => delimiter,
+                Some(PreludeLine::Blank) => None,
+                Some(PreludeLine::Ignored(_, delimiter)) => delimiter,
             };
             prelude.lines += 1;
             prelude.delimiter = prelude.delimiter.or(delimiter);
         }
-        prelude.is_all = true;
+        prelude.is_whole_input = true;
         prelude
     }
 
     /// The first records when read in this shape, and the line of a quote that ends them by not being closed.
-    fn entries(&self, prelude: usize, shape: Shape) -> (Vec<RawRow>, Option<u64>) {
-        let mut records = Records::new(self.bytes, Shape::Lines);
+    fn entries(&self, prelude: usize, shape: RecordFormat) -> (Vec<RawRow>, Option<u64>) {
+        let mut records = RecordReader::new(self.bytes, RecordFormat::Lines);
         let mut record = CsvRecord::default();
         for _ in 0..prelude {
             let _ = records.read(&mut record);
         }
         records.set_shape(shape);
         let mut entries = Vec::new();
-        while entries.len() < LOOK_AT {
+        while entries.len() < MAX_ROWS {
             match records.read(&mut record) {
                 Ok(true) => {
                     let mut entry = RawRow::from_record(&record, self.encoding, shape);
-                    if shape == Shape::Lines {
+                    if shape == RecordFormat::Lines {
                         entry.cells.iter_mut().for_each(|cell| *cell = cell::unquote(cell).to_owned());
                     }
-                    if entry.filled() > 0 && entry.omission().is_none() {
+                    if entry.filled_cells() > 0 && entry.omission().is_none() {
                         entries.push(entry);
                     }
                 }
                 Ok(false) => {
-                    if !self.whole && entries.len() > 1 {
+                    if !self.is_complete && entries.len() > 1 {
                         entries.pop();
-                    } else if let (false, Some(only)) = (self.whole, entries.first_mut()) {
-                        only.cut = true;
+                    } else if let (false, Some(only)) = (self.is_complete, entries.first_mut()) {
+                        only.is_truncated = true;
                     }
                     break;
                 }
@@ -159,8 +160,8 @@ impl SniffSample<'_> {
     fn guess(&self, prelude: usize, options: &IntakeOptions) -> Result<(u8, Vec<RawRow>), Option<u64>> {
         let mut best: Option<(DelimiterScore, u8, Vec<RawRow>)> = None;
         let mut hidden = None;
-        for delimiter in KNOWN {
-            let (entries, open) = self.entries(prelude, Shape::Cells(delimiter));
+        for delimiter in DELIMITERS {
+            let (entries, open) = self.entries(prelude, RecordFormat::Cells(delimiter));
             if entries.is_empty() && self.bytes.contains(&delimiter) {
                 hidden = hidden.or(open);
             }
@@ -186,32 +187,32 @@ impl SniffSample<'_> {
 mod tests {
     use super::*;
 
-    fn sniffed(text: &str) -> (usize, Shape, usize) {
+    fn sniffed(text: &str) -> (usize, RecordFormat, usize) {
         let encoding = "utf-8".parse().unwrap();
-        let sample = SniffSample { bytes: text.as_bytes(), whole: true, encoding };
+        let sample = SniffSample { bytes: text.as_bytes(), is_complete: true, encoding };
         let found = sniff("x", &sample, &IntakeOptions::default()).unwrap();
         (found.prelude, found.shape, found.layout.roles.id)
     }
 
     #[test]
     fn finds_the_delimiter() {
-        assert_eq!(sniffed("UPN,Name\na@b.de,\"x;y;z\"\n"), (0, Shape::Cells(b','), 0));
-        assert_eq!(sniffed("Name, first;UPN\nLee, Ann;a@b.de\n"), (0, Shape::Cells(b';'), 1));
-        assert_eq!(sniffed("\"a;b\"\t\"UPN\"\nx\ta@b.de\n"), (0, Shape::Cells(b'\t'), 1));
-        assert_eq!(sniffed("a|a@b.de\nb|b@b.de\n"), (0, Shape::Cells(b'|'), 1));
-        assert_eq!(sniffed("a@b.de\nb@b.de, c@b.de\n"), (0, Shape::Lines, 0));
-        assert_eq!(sniffed("Leavers of May\n\nName,UPN\nAnn,a@b.de\n"), (0, Shape::Cells(b','), 1));
-        assert_eq!(sniffed("\"UPN\"\n\"a@b.de\"\n"), (0, Shape::Cells(b','), 0));
+        assert_eq!(sniffed("UPN,Name\na@b.de,\"x;y;z\"\n"), (0, RecordFormat::Cells(b','), 0));
+        assert_eq!(sniffed("Name, first;UPN\nLee, Ann;a@b.de\n"), (0, RecordFormat::Cells(b';'), 1));
+        assert_eq!(sniffed("\"a;b\"\t\"UPN\"\nx\ta@b.de\n"), (0, RecordFormat::Cells(b'\t'), 1));
+        assert_eq!(sniffed("a|a@b.de\nb|b@b.de\n"), (0, RecordFormat::Cells(b'|'), 1));
+        assert_eq!(sniffed("a@b.de\nb@b.de, c@b.de\n"), (0, RecordFormat::Lines, 0));
+        assert_eq!(sniffed("Leavers of May\n\nName,UPN\nAnn,a@b.de\n"), (0, RecordFormat::Cells(b','), 1));
+        assert_eq!(sniffed("\"UPN\"\n\"a@b.de\"\n"), (0, RecordFormat::Cells(b','), 0));
     }
 
     #[test]
     fn passes_over_what_stands_before_the_rows() {
-        assert_eq!(sniffed("sep=;\r\nid;UPN\r\n1;a@b.de\r\n"), (1, Shape::Cells(b';'), 1));
-        assert_eq!(sniffed("#TYPE Selected.User, x\n\"Name\",\"UPN\"\n"), (1, Shape::Cells(b','), 1));
-        assert_eq!(sniffed("#,Name,UPN\n1,Ann,a@b.de\n"), (0, Shape::Cells(b','), 2));
+        assert_eq!(sniffed("sep=;\r\nid;UPN\r\n1;a@b.de\r\n"), (1, RecordFormat::Cells(b';'), 1));
+        assert_eq!(sniffed("#TYPE Selected.User, x\n\"Name\",\"UPN\"\n"), (1, RecordFormat::Cells(b','), 1));
+        assert_eq!(sniffed("#,Name,UPN\n1,Ann,a@b.de\n"), (0, RecordFormat::Cells(b','), 2));
         let template =
             "version:v1.0\nMember object ID or user principal name [memberObjectIdOrUpn] Required\na@b.de\n";
-        assert_eq!(sniffed(template), (1, Shape::Cells(b','), 0));
-        assert_eq!(sniffed("# ours\n\n  \n#more\na@b.de\n"), (3, Shape::Lines, 0));
+        assert_eq!(sniffed(template), (1, RecordFormat::Cells(b','), 0));
+        assert_eq!(sniffed("# ours\n\n  \n#more\na@b.de\n"), (3, RecordFormat::Lines, 0));
     }
 }

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::digest::InputDigest;
 use super::error::IntakeError;
 use super::filter::Filters;
+use super::input_digest::InputDigest;
 use super::layout::{Layout, no_such_column};
 use super::omission::Omissions;
-use super::row::RowMaker;
-use super::source::{self, Opened};
-use super::{InputRow, InputSource, IntakeOptions, SheetChoice, SheetFacts, SourceKind};
+use super::row_builder::RowBuilder;
+use super::source_reader::{self, SourceReader};
+use super::{InputRow, InputSource, IntakeOptions, SheetChoice, SheetSummary, SourceKind};
 
 /// Opens the sources and decides how to read each. No row is given yet, and only the first MiB of a text was read.
 ///
@@ -25,7 +25,7 @@ pub fn open(sources: &[InputSource], options: &IntakeOptions) -> Result<Intake, 
     }
     let mut opened = Vec::new();
     for source in sources {
-        opened.extend(source::open(source, options)?);
+        opened.extend(source_reader::open(source, options)?);
     }
     Intake::new(opened, options)
 }
@@ -35,8 +35,8 @@ pub fn open(sources: &[InputSource], options: &IntakeOptions) -> Result<Intake, 
 /// Its memory is bounded whatever the sources are, but for workbooks, whose sheet is held. An `Err` ends the stream:
 /// what came before must not be acted upon, because rows are missing.
 pub struct Intake {
-    sources: Vec<Opened>,
-    makers: Vec<RowMaker>,
+    sources: Vec<SourceReader>,
+    builders: Vec<RowBuilder>,
     filters: Filters,
     columns: Vec<String>,
     id_columns: Vec<Option<String>>,
@@ -44,18 +44,21 @@ pub struct Intake {
     decisions: Vec<String>,
     /// For each source, what was not read of it so far.
     omissions: Vec<Omissions>,
-    sheets: Vec<SheetFacts>,
+    sheets: Vec<SheetSummary>,
     skip: u64,
-    most: u64,
+    max: u64,
     /// Rows met so far, in all sources and in this one.
-    met: u64,
-    met_here: u64,
-    at: usize,
+    rows_read: u64,
+    rows_read_here: u64,
+    current: usize,
     ended: bool,
 }
 
 impl Intake {
-    pub(super) fn new(opened: Vec<(Opened, Layout)>, options: &IntakeOptions) -> Result<Self, IntakeError> {
+    pub(super) fn new(
+        opened: Vec<(SourceReader, Layout)>,
+        options: &IntakeOptions,
+    ) -> Result<Self, IntakeError> {
         if opened.iter().all(|(source, _)| source.kind != SourceKind::Xlsx) {
             if matches!(options.sheets, SheetChoice::Named(_)) {
                 return Err(IntakeError::WithoutWorkbook { flag: "--sheet" });
@@ -67,21 +70,21 @@ impl Intake {
         if let [(first, _), ..] = &opened[..]
             && opened.iter().all(|(_, layout)| layout.is_list)
         {
-            let asked = [
+            let requested = [
                 ("--column", options.column.as_ref().filter(|column| *column != "1")),
                 ("--priority-column", options.priority_column.as_ref()),
                 (
                     "--tenant-column",
-                    options.tenant_column.as_ref().filter(|column| *column != super::NO_TENANTS),
+                    options.tenant_column.as_ref().filter(|column| *column != super::NO_TENANT_COLUMN),
                 ),
             ];
-            if let Some((flag, Some(column))) = asked.into_iter().find(|(_, column)| column.is_some()) {
+            if let Some((flag, Some(column))) = requested.into_iter().find(|(_, column)| column.is_some()) {
                 return Err(no_such_column(&first.name, flag, column, &[]));
             }
         }
-        let (columns, places) = unite(opened.iter().map(|(_, layout)| &layout.columns[..]));
+        let (columns, places) = merge_columns(opened.iter().map(|(_, layout)| &layout.columns[..]));
         let filters = Filters::bind(&options.filters, &columns)?;
-        let decisions = opened.iter().map(|(_, layout)| layout.said.join("; ")).collect();
+        let decisions = opened.iter().map(|(_, layout)| layout.notes.join("; ")).collect();
         let id_columns =
             opened.iter().map(|(_, layout)| layout.columns.get(layout.roles.id).cloned()).collect();
         let width = columns.len();
@@ -92,11 +95,11 @@ impl Intake {
         for (source, ((opened, mut layout), places)) in opened.into_iter().zip(places).enumerate() {
             sources.push(opened);
             omissions.push(std::mem::take(&mut layout.omissions));
-            makers.push(RowMaker { source, layout, places, width });
+            makers.push(RowBuilder { source, layout, column_map: places, width });
         }
         Ok(Self {
             sources,
-            makers,
+            builders: makers,
             filters,
             columns,
             id_columns,
@@ -104,10 +107,10 @@ impl Intake {
             omissions,
             sheets,
             skip: options.skip_rows,
-            most: options.max_rows.unwrap_or(u64::MAX),
-            met: 0,
-            met_here: 0,
-            at: 0,
+            max: options.max_rows.unwrap_or(u64::MAX),
+            rows_read: 0,
+            rows_read_here: 0,
+            current: 0,
             ended: false,
         })
     }
@@ -141,17 +144,17 @@ impl Intake {
 
     /// Whether some source names its users by mail addresses, which need not be their ids.
     pub fn ids_are_mail(&self) -> bool {
-        self.makers.iter().any(|maker| maker.layout.roles.id_is_mail)
+        self.builders.iter().any(|maker| maker.layout.roles.id_is_mail)
     }
 
     /// The column of tenants, by the name it has in the first source with one.
     pub fn tenant_column(&self) -> Option<&str> {
-        let layouts = self.makers.iter().map(|maker| &maker.layout);
+        let layouts = self.builders.iter().map(|maker| &maker.layout);
         layouts.filter_map(|layout| layout.columns.get(layout.roles.tenant?)).next().map(String::as_str)
     }
 
     /// The sheets of all workbooks, also those that are not read; where sheets are named, those alone.
-    pub fn sheets(&self) -> &[SheetFacts] {
+    pub fn sheets(&self) -> &[SheetSummary] {
         &self.sheets
     }
 
@@ -165,36 +168,42 @@ impl Intake {
     /// # Errors
     /// When reading fails.
     pub fn finish(self) -> Result<Vec<InputDigest>, IntakeError> {
-        self.sources.into_iter().map(Opened::finish).collect()
+        self.sources.into_iter().map(SourceReader::finish).collect()
     }
 
     fn advance(&mut self) -> Result<Option<InputRow>, IntakeError> {
-        while let Some(source) = self.sources.get_mut(self.at) {
-            if self.met.saturating_sub(self.skip) >= self.most {
+        while let Some(source) = self.sources.get_mut(self.current) {
+            if self.rows_read.saturating_sub(self.skip) >= self.max {
                 return Ok(None);
             }
-            let Some(entry) = source.next(&mut self.omissions[self.at])? else {
-                if self.met_here == 0 {
+            let Some(entry) = source.next(&mut self.omissions[self.current])? else {
+                if self.rows_read_here == 0 {
                     let name = source.name.clone();
                     return Err(IntakeError::NoRows { name, what: "nothing follows its header or comments" });
                 }
-                self.at += 1;
-                self.met_here = 0;
+                self.current += 1;
+                self.rows_read_here = 0;
                 continue;
             };
-            if self.makers[self.at].is_header(&source.name, &entry, &mut self.omissions[self.at])? {
+            if self.builders[self.current].is_header(
+                &source.name,
+                &entry,
+                &mut self.omissions[self.current],
+            )? {
                 continue;
             }
-            if let Some(row) = self.makers[self.at].make(entry, &self.filters, &mut self.omissions[self.at]) {
-                self.met += 1;
-                self.met_here += 1;
-                if self.met > self.skip {
+            if let Some(row) =
+                self.builders[self.current].build(entry, &self.filters, &mut self.omissions[self.current])
+            {
+                self.rows_read += 1;
+                self.rows_read_here += 1;
+                if self.rows_read > self.skip {
                     return Ok(Some(row));
                 }
             }
         }
-        if self.skip > 0 && self.met <= self.skip {
-            return Err(IntakeError::AllSkipped { rows: self.met, skip: self.skip });
+        if self.skip > 0 && self.rows_read <= self.skip {
+            return Err(IntakeError::AllSkipped { rows: self.rows_read, skip: self.skip });
         }
         Ok(None)
     }
@@ -220,7 +229,7 @@ impl std::fmt::Debug for Intake {
 }
 
 /// Unites the columns of all sources. For each source, where its columns went.
-fn unite<'a>(sources: impl Iterator<Item = &'a [String]>) -> (Vec<String>, Vec<Vec<usize>>) {
+fn merge_columns<'a>(sources: impl Iterator<Item = &'a [String]>) -> (Vec<String>, Vec<Vec<usize>>) {
     let mut columns = Vec::new();
     let mut known = HashMap::new();
     let places = sources

@@ -5,10 +5,10 @@ use std::io::{self, Read};
 use encoding_rs::Encoding;
 use proptest::prelude::*;
 
-use super::source::from_reader;
+use super::source_reader::from_reader;
 use super::*;
 
-mod reading;
+mod damaged_input;
 
 fn try_read(sources: &[&[u8]], options: &IntakeOptions) -> Result<(Intake, Vec<InputRow>), IntakeError> {
     let mut opened = Vec::new();
@@ -99,7 +99,7 @@ fn rows_are_skipped_and_limited_over_all_sources() {
 }
 
 #[test]
-fn what_is_left_out_stands_in_the_report() {
+fn excluded_rows_are_reported() {
     let filters = vec![Filter::parse_skip("dept=^IT$").unwrap(), Filter::parse_match("UPN=(?i)@B").unwrap()];
     let options = IntakeOptions { filters, ..IntakeOptions::default() };
     let (_, rows) = try_read(&[b"UPN,Dept\na@b.de,IT\nb@b.de,HR\nc@c.de,HR\n"], &options).unwrap();
@@ -153,7 +153,7 @@ fn two_stray_quotes_do_not_hide_users() {
 }
 
 #[test]
-fn what_windows_1252_holds_is_read_and_told() {
+fn windows_1252_is_read_and_noted() {
     let (intake, rows) = read(b"UPN;Name\r\nzoe@contoso.com;Zo\xeb\r\n");
     assert_eq!(rows[0].cells[1], "Zo\u{eb}");
     assert!(intake.notices()[0].contains("Windows-1252 (it is not UTF-8)"), "{:?}", intake.notices());
@@ -215,7 +215,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
-    fn what_was_written_comes_back(
+    fn written_rows_are_read_back(
         rows in prop::collection::vec(("[a-z]{1,8}", "[\\PC\"',;|\\t\\r\\n]{0,12}", "[ -?A-~\n]{0,12}"), 1..60),
         delimiter in prop::sample::select(vec![b',', b';', b'\t', b'|']),
         (label, mark) in prop::sample::select(vec![
@@ -240,7 +240,7 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_end_well(bytes: Vec<u8>, start in prop::sample::select(vec![
+    fn arbitrary_bytes_never_panic(bytes: Vec<u8>, start in prop::sample::select(vec![
         &b""[..], b"UPN,Name\n", b"id;\"", b"\xff\xfe", b"\xef\xbb\xbf", b"PK\x03\x04", b"sep=,\n", b"a@b.de\n"])) {
         let bytes = [start, &bytes].concat();
         if let Ok((intake, rows)) = try_read(&[&bytes], &IntakeOptions::default()) {
@@ -250,7 +250,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_with_a_header_ends_well(lines in prop::collection::vec("[a,;\"@.#\\n\\r\u{e9}]{0,12}", 0..12), skip in 0..4_u64) {
+    fn arbitrary_text_with_header_never_panics(lines in prop::collection::vec("[a,;\"@.#\\n\\r\u{e9}]{0,12}", 0..12), skip in 0..4_u64) {
         let text = format!("UPN;Name,x\n{}", lines.join("\n"));
         let options = IntakeOptions { skip_rows: skip, max_rows: Some(3), ..IntakeOptions::default() };
         if let Ok((_, rows)) = try_read(&[text.as_bytes()], &options) {

@@ -23,7 +23,7 @@ pub const JOURNAL: &str = "journal.jsonl";
 const LOCK: &str = "lock";
 
 /// All files of a run folder.
-const NAMES: [&str; 10] = [
+const RUN_FILES: [&str; 10] = [
     RUN_JSON,
     PLAN_CSV,
     JOURNAL,
@@ -112,7 +112,7 @@ impl RunFolder {
         if !dir.holds(RUN_JSON).map_err(FolderError::io(path))? {
             return Err(none());
         }
-        dir.check_trust(is_of_a_run).map_err(FolderError::io(path))?;
+        dir.check_trust(is_run_file).map_err(FolderError::io(path))?;
         Ok(RunFolder { dir: Arc::new(dir) })
     }
 
@@ -127,7 +127,7 @@ impl RunFolder {
             }
             Err(TryLockError::Error(error)) => return Err(FolderError::io(&path)(error)),
         }
-        self.dir.sweep(|name| is_partial(name, &NAMES));
+        self.dir.sweep(|name| is_partial(name, &RUN_FILES));
         Ok(RunLock { _file: file })
     }
 
@@ -152,19 +152,19 @@ impl RunFolder {
     }
 
     /// `plan.csv`: the frozen plan.
-    pub fn plan(&self) -> PathBuf {
+    pub fn plan_path(&self) -> PathBuf {
         self.file(PLAN_CSV)
     }
 
     /// `journal.jsonl`: what happened.
-    pub fn journal(&self) -> PathBuf {
+    pub fn journal_path(&self) -> PathBuf {
         self.file(JOURNAL)
     }
 
     /// What is to be told of a run folder that was just made: who else may write above it, and whether its permissions
     /// hold at all.
     pub fn notices(&self) -> Vec<String> {
-        let above = self.dir.parent().and_then(notice_of_parent);
+        let above = self.dir.parent().and_then(parent_notice);
         let own = self
             .dir
             .metadata()
@@ -181,7 +181,7 @@ impl RunFolder {
     }
 
     /// What is to be told where the folder's path no longer leads to it.
-    pub fn displaced(&self) -> Option<String> {
+    pub fn moved_notice(&self) -> Option<String> {
         let now = match self.dir.displaced()? {
             Some(place) => format!("the folder with its evidence is now {}", place.display()),
             None => "the folder with its evidence was removed, or nothing tells where it is".to_owned(),
@@ -194,17 +194,17 @@ impl RunFolder {
 }
 
 /// Whether that is the name of a file that a run folder has.
-fn is_of_a_run(name: &str) -> bool {
+fn is_run_file(name: &str) -> bool {
     let is_kept_manifest = name.starts_with("manifest-") && name.ends_with(".json");
-    NAMES.contains(&name) || is_kept_manifest || is_partial(name, &NAMES)
+    RUN_FILES.contains(&name) || is_kept_manifest || is_partial(name, &RUN_FILES)
 }
 
 /// What is to be told of the folder above a new run folder. Nothing in it is reached by its name again, so that it need not
 /// be refused; yet who may write to it may take the evidence away.
-fn notice_of_parent(parent: &Dir) -> Option<String> {
+fn parent_notice(parent: &Dir) -> Option<String> {
     let distrust = check_metadata(parent.path(), &parent.metadata().ok()?, CheckedPart::Own).err()?;
     let path = parent.path().display();
-    let who = match distrust.fault {
+    let problem = match distrust.fault {
         TrustFault::Owner { uid, .. } => format!("{path} belongs to user {uid}"),
         TrustFault::Everybody { mode } => format!("everybody may write to {path} (mode {mode:04o})"),
         TrustFault::Group { gid, mode } => format!("the group {gid} may write to {path} (mode {mode:04o})"),
@@ -215,7 +215,7 @@ fn notice_of_parent(parent: &Dir) -> Option<String> {
         _ => ", and could move or remove run folders in it",
     };
     Some(format!(
-        "warning: {who}{what}. The run is not misled by that; to keep its evidence, give a folder of your own (--output-dir)"
+        "warning: {problem}{what}. The run is not misled by that; to keep its evidence, give a folder of your own (--output-dir)"
     ))
 }
 
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_writer_left_is_removed() {
+    fn partial_files_of_a_killed_writer_are_removed() {
         let parent = tempfile::tempdir().unwrap();
         let (folder, lock) = create(parent.path());
         for name in
@@ -280,7 +280,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn no_file_of_a_run_may_be_a_link_or_lie_open() {
+    fn linked_or_world_writable_run_files_are_refused() {
         use std::os::unix::fs::{PermissionsExt, symlink};
         let parent = tempfile::tempdir().unwrap();
         let (folder, _lock) = create(parent.path());
@@ -289,7 +289,7 @@ mod tests {
             Err(FolderError::Refused(refusal)) => refusal.to_string(),
             other => panic!("{other:?}"),
         };
-        for name in NAMES.into_iter().chain(["report.csv.partial", "stray"]) {
+        for name in RUN_FILES.into_iter().chain(["report.csv.partial", "stray"]) {
             let path = folder.file(name);
             let _ = fs::remove_file(&path);
             symlink(RUN_JSON, &path).unwrap();

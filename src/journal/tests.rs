@@ -22,14 +22,14 @@ fn user(target: TargetNo) -> String {
     format!("\"ü\\{target}\"@contoso.com")
 }
 
-fn marks() -> Vec<u32> {
+fn fingerprints() -> Vec<u32> {
     (1..=USERS).map(|target| fingerprint(&user(target))).collect()
 }
 
-fn read(bytes: &[u8]) -> Result<JournalIndex, super::JournalReplayError> {
+fn read(bytes: &[u8]) -> Result<JournalIndex, super::JournalReadError> {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("journal.jsonl"), bytes).unwrap();
-    JournalIndex::read(&Dir::open(dir.path()).unwrap(), &marks(), PLAN)
+    JournalIndex::read(&Dir::open(dir.path()).unwrap(), &fingerprints(), PLAN)
 }
 
 fn began() -> Event {
@@ -105,7 +105,7 @@ fn text(lines: &[(Event, Vec<u8>)]) -> Vec<u8> {
 }
 
 /// The word for each target after these events, found the plain way.
-fn words<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Outcome> {
+fn expected_outcomes<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Outcome> {
     let mut words = vec![Outcome::NotAttempted; USERS as usize];
     for event in events {
         let (target, outcome) = match event {
@@ -122,11 +122,11 @@ fn words<'a>(events: impl Iterator<Item = &'a Event>) -> Vec<Outcome> {
     words
 }
 
-fn words_of(ledger: &JournalIndex) -> Vec<Outcome> {
-    (1..=USERS).map(|target| ledger.outcome(target)).collect()
+fn indexed_outcomes(index: &JournalIndex) -> Vec<Outcome> {
+    (1..=USERS).map(|target| index.outcome(target)).collect()
 }
 
-fn said_revoked(lines: &[(Event, Vec<u8>)]) -> BTreeSet<TargetNo> {
+fn recorded_as_revoked(lines: &[(Event, Vec<u8>)]) -> BTreeSet<TargetNo> {
     let revoked = lines.iter().filter_map(|(event, _)| match event {
         Event::Settled(settled) if settled.outcome == Outcome::Revoked => Some(settled.target),
         _ => None,
@@ -134,8 +134,8 @@ fn said_revoked(lines: &[(Event, Vec<u8>)]) -> BTreeSet<TargetNo> {
     revoked.collect()
 }
 
-fn done(ledger: &JournalIndex) -> BTreeSet<TargetNo> {
-    (1..=USERS).filter(|target| ledger.outcome(*target) == Outcome::Revoked).collect()
+fn indexed_as_revoked(index: &JournalIndex) -> BTreeSet<TargetNo> {
+    (1..=USERS).filter(|target| index.outcome(*target) == Outcome::Revoked).collect()
 }
 
 proptest! {
@@ -143,40 +143,40 @@ proptest! {
 
     #[test]
     fn arbitrary_bytes_never_panic_and_revoke_nobody(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
-        if let Ok(ledger) = read(&bytes) {
-            prop_assert_eq!(ledger.outstanding(&Accepted::default()).count(), USERS as usize);
+        if let Ok(index) = read(&bytes) {
+            prop_assert_eq!(index.outstanding(&Accepted::default()).count(), USERS as usize);
             for target in 0..=USERS + 1 {
-                ledger.standing(target).unwrap();
+                index.target_state(target).unwrap();
             }
         }
     }
 
     #[test]
-    fn a_journal_cut_anywhere_is_known_by_its_whole_lines(lines in journal(), cut in any::<prop::sample::Index>()) {
+    fn truncated_journal_reads_its_complete_lines(lines in journal(), cut in any::<prop::sample::Index>()) {
         let text = text(&lines);
         let cut = cut.index(text.len() + 1);
         let mut end = 0;
-        let whole: Vec<_> = lines.iter().take_while(|(_, line)| { end += line.len(); end <= cut }).collect();
-        let ledger = read(&text[..cut]).unwrap();
-        prop_assert_eq!(words_of(&ledger), words(whole.iter().map(|(event, _)| event)));
-        prop_assert_eq!(ledger.damaged, 0);
+        let complete: Vec<_> = lines.iter().take_while(|(_, line)| { end += line.len(); end <= cut }).collect();
+        let index = read(&text[..cut]).unwrap();
+        prop_assert_eq!(indexed_outcomes(&index), expected_outcomes(complete.iter().map(|(event, _)| event)));
+        prop_assert_eq!(index.damaged, 0);
         for target in 1..=USERS {
-            prop_assert_eq!(ledger.standing(target).unwrap().outcome, ledger.outcome(target));
+            prop_assert_eq!(index.target_state(target).unwrap().outcome, index.outcome(target));
         }
     }
 
     #[test]
-    fn what_is_done_and_what_is_left_are_the_plan(lines in journal(), accepts in any::<bool>()) {
-        let ledger = read(&text(&lines)).unwrap();
+    fn done_and_outstanding_targets_partition_the_plan(lines in journal(), accepts in any::<bool>()) {
+        let index = read(&text(&lines)).unwrap();
         let accepted: Accepted = accepts.then_some(Outcome::NotFound).into_iter().collect();
-        let left: BTreeSet<TargetNo> = ledger.outstanding(&accepted).collect();
-        let settled: BTreeSet<TargetNo> = (1..=USERS).filter(|target| accepted.settles(ledger.outcome(*target))).collect();
-        prop_assert!(left.is_disjoint(&settled));
-        prop_assert_eq!(left.union(&settled).copied().collect::<Vec<_>>(), (1..=USERS).collect::<Vec<_>>());
+        let outstanding: BTreeSet<TargetNo> = index.outstanding(&accepted).collect();
+        let settled: BTreeSet<TargetNo> = (1..=USERS).filter(|target| accepted.settles(index.outcome(*target))).collect();
+        prop_assert!(outstanding.is_disjoint(&settled));
+        prop_assert_eq!(outstanding.union(&settled).copied().collect::<Vec<_>>(), (1..=USERS).collect::<Vec<_>>());
     }
 
     #[test]
-    fn damage_anywhere_revokes_nobody_else(
+    fn damaged_byte_never_adds_a_revoked_target(
         lines in journal(),
         at in any::<prop::sample::Index>(),
         damage in prop::collection::vec(any::<u8>(), 1..40),
@@ -187,16 +187,16 @@ proptest! {
         let end = if replaces { (at + damage.len()).min(bytes.len()) } else { at };
         bytes.splice(at..end, damage);
         // A journal whose damage makes it another plan's, or a newer one's, is refused as a whole.
-        if let Ok(ledger) = read(&bytes) {
-            prop_assert!(done(&ledger).is_subset(&said_revoked(&lines)));
+        if let Ok(index) = read(&bytes) {
+            prop_assert!(indexed_as_revoked(&index).is_subset(&recorded_as_revoked(&lines)));
             for target in 1..=USERS {
-                ledger.standing(target).unwrap();
+                index.target_state(target).unwrap();
             }
         }
     }
 
     #[test]
-    fn writing_goes_on_behind_the_last_whole_line(
+    fn resumed_journal_appends_after_last_complete_line(
         lines in journal(),
         cut in any::<prop::sample::Index>(),
         garbage in prop::collection::vec(any::<u8>().prop_filter("one line", |byte| *byte != b'\n'), 0..40),
@@ -213,8 +213,8 @@ proptest! {
         fs::write(dir.path().join("run.json"), "{}").unwrap();
         let run = RunFolder::open(dir.path()).unwrap();
         let folder = run.dir();
-        let before = JournalIndex::read(folder, &marks(), PLAN).unwrap();
-        let known = words_of(&before);
+        let before = JournalIndex::read(folder, &fingerprints(), PLAN).unwrap();
+        let known = indexed_outcomes(&before);
         let mut journal = before.into_journal(&run).unwrap();
         journal.append(&began()).unwrap();
         journal.close().unwrap();
@@ -222,9 +222,9 @@ proptest! {
         prop_assert!(now.starts_with(&torn[..whole]));
         let added: Event = serde_json::from_slice(&now[whole..]).unwrap();
         prop_assert!(matches!(added, Event::Began(_)) && now.ends_with(b"\n"));
-        let after = JournalIndex::read(folder, &marks(), PLAN).unwrap();
-        prop_assert_eq!(words_of(&after), known);
-        prop_assert_eq!((after.whole, after.ended_at), (now.len() as u64, None));
+        let after = JournalIndex::read(folder, &fingerprints(), PLAN).unwrap();
+        prop_assert_eq!(indexed_outcomes(&after), known);
+        prop_assert_eq!((after.complete_bytes, after.ended_at), (now.len() as u64, None));
     }
 }
 
@@ -244,7 +244,7 @@ fn a_flush_that_fails_leaves_whole_lines() {
 }
 
 #[test]
-fn only_what_was_synced_is_called_synced() {
+fn synced_count_excludes_unsynced_lines() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("journal.jsonl");
     let mut journal = Journal::new(fs::File::create(&path).unwrap(), 0).unwrap();
@@ -275,7 +275,7 @@ fn a_sync_that_fails_is_told_and_ends_the_syncing() {
 }
 
 /// What is left of a wait, in seconds, where the journal tells of it with these times (in seconds since 1970).
-fn left(at: i64, until: i64, retry_after: Option<u64>, now: i64) -> Option<u64> {
+fn remaining(at: i64, until: i64, retry_after: Option<u64>, now: i64) -> Option<u64> {
     let time = |seconds: i64| jiff::Timestamp::from_second(seconds).unwrap();
     let event = Event::Throttled(ThrottledEvent {
         at: time(at),
@@ -290,26 +290,26 @@ fn left(at: i64, until: i64, retry_after: Option<u64>, now: i64) -> Option<u64> 
         lines.extend(serde_json::to_vec(&event).unwrap());
         lines.push(b'\n');
     }
-    let ledger = read(&lines).unwrap();
-    let closings = ledger.closings.get(&None)?;
+    let index = read(&lines).unwrap();
+    let closings = index.closings.get(&None)?;
     closings.iter().filter_map(|closing| closing.remaining(time(now))).max().map(|left| left.as_secs())
 }
 
 #[test]
-fn no_clock_makes_a_wait_longer_than_what_was_asked_for() {
+fn wrong_clock_never_extends_retry_after() {
     const NOW: i64 = 1_800_000_000;
     const YEARS: i64 = 100_000_000;
-    assert_eq!(left(NOW - 10, NOW + 50, Some(60), NOW), Some(50));
-    assert_eq!(left(NOW - 70, NOW - 10, Some(60), NOW), None);
+    assert_eq!(remaining(NOW - 10, NOW + 50, Some(60), NOW), Some(50));
+    assert_eq!(remaining(NOW - 70, NOW - 10, Some(60), NOW), None);
     // The clock was years ahead then, or is years behind now.
-    assert_eq!(left(NOW + YEARS, NOW + YEARS + 60, Some(60), NOW), Some(60));
-    assert_eq!(left(NOW - YEARS, NOW - YEARS + 60, Some(60), NOW), None);
+    assert_eq!(remaining(NOW + YEARS, NOW + YEARS + 60, Some(60), NOW), Some(60));
+    assert_eq!(remaining(NOW - YEARS, NOW - YEARS + 60, Some(60), NOW), None);
     // What was written of its end is not what was asked for.
-    assert_eq!(left(NOW, NOW + YEARS, Some(60), NOW), Some(60));
-    assert_eq!(left(NOW, NOW + YEARS, None, NOW), Some(15), "nobody asked for anything");
-    assert_eq!(left(NOW, NOW + 3, None, NOW), Some(3));
-    assert_eq!(left(NOW, NOW + 60, Some(u64::MAX), NOW), Some(60));
-    assert_eq!(left(NOW + 60, NOW, Some(60), NOW), None);
+    assert_eq!(remaining(NOW, NOW + YEARS, Some(60), NOW), Some(60));
+    assert_eq!(remaining(NOW, NOW + YEARS, None, NOW), Some(15), "nobody asked for anything");
+    assert_eq!(remaining(NOW, NOW + 3, None, NOW), Some(3));
+    assert_eq!(remaining(NOW, NOW + 60, Some(u64::MAX), NOW), Some(60));
+    assert_eq!(remaining(NOW + 60, NOW, Some(60), NOW), None);
     let longest = 253_402_207_200;
-    assert_eq!(left(-377_705_023_201, longest, Some(u64::MAX), -377_705_023_201), Some(366 * 86_400));
+    assert_eq!(remaining(-377_705_023_201, longest, Some(u64::MAX), -377_705_023_201), Some(366 * 86_400));
 }

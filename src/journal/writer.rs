@@ -9,18 +9,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::{JournalPosition, RunFolder};
+use super::{JournalLocation, RunFolder};
 use crate::event::Event;
 
 /// How long the sync thread gathers before it syncs: outcomes that settle within this time share one `fsync`.
-const GATHER: Duration = Duration::from_millis(10);
+const GROUP_DELAY: Duration = Duration::from_millis(10);
 
 /// Nothing may be sent from here on.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum JournalError {
     /// The journal can't be written.
     #[error("the journal can't be written: {reason}")]
-    Unwritten {
+    WriteFailed {
         /// Why.
         reason: String,
     },
@@ -33,19 +33,19 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    fn unwritten(reason: impl ToString) -> JournalError {
-        JournalError::Unwritten { reason: reason.to_string() }
+    fn write_failed(reason: impl ToString) -> JournalError {
+        JournalError::WriteFailed { reason: reason.to_string() }
     }
 }
 
 impl From<io::Error> for JournalError {
     fn from(error: io::Error) -> Self {
-        JournalError::unwritten(error)
+        JournalError::write_failed(error)
     }
 }
 
 /// How far the journal is safe on disk, in bytes; or why it is not.
-pub type SyncedCount = Result<u64, JournalError>;
+pub type SyncedBytes = Result<u64, JournalError>;
 
 /// The one writer of a run's journal.
 ///
@@ -55,12 +55,12 @@ pub type SyncedCount = Result<u64, JournalError>;
 #[derive(Debug)]
 pub struct Journal {
     file: File,
-    place: Option<JournalPosition>,
-    gathered: Vec<u8>,
+    location: Option<JournalLocation>,
+    buffer: Vec<u8>,
     written: u64,
     requests: Option<Sender<u64>>,
     thread: Option<JoinHandle<()>>,
-    synced: watch::Receiver<SyncedCount>,
+    synced: watch::Receiver<SyncedBytes>,
 }
 
 impl Journal {
@@ -69,14 +69,14 @@ impl Journal {
     pub fn new(file: File, length: u64) -> Result<Journal, JournalError> {
         let (requests, receive) = mpsc::channel();
         let (publish, synced) = watch::channel(Ok(length));
-        let own = file.try_clone()?;
+        let sync_handle = file.try_clone()?;
         let thread = std::thread::Builder::new()
             .name("journal-sync".to_owned())
-            .spawn(move || sync_in_groups(&own, &receive, &publish))?;
+            .spawn(move || sync_in_groups(&sync_handle, &receive, &publish))?;
         Ok(Journal {
             file,
-            place: None,
-            gathered: Vec::with_capacity(1 << 14),
+            location: None,
+            buffer: Vec::with_capacity(1 << 14),
             written: length,
             requests: Some(requests),
             thread: Some(thread),
@@ -88,51 +88,51 @@ impl Journal {
     ///
     /// # Errors
     /// When the file can't be held open once more.
-    pub fn at(mut self, folder: &RunFolder) -> Result<Journal, JournalError> {
-        self.place = Some(JournalPosition::new(folder, &self.file, self.written)?);
+    pub fn watched_in(mut self, folder: &RunFolder) -> Result<Journal, JournalError> {
+        self.location = Some(JournalLocation::new(folder, &self.file, self.written)?);
         Ok(self)
     }
 
     /// Where it lies, as far as that is watched.
-    pub fn place(&self) -> Option<&JournalPosition> {
-        self.place.as_ref()
+    pub fn location(&self) -> Option<&JournalLocation> {
+        self.location.as_ref()
     }
 
     /// Gathers a line; returns where it ends, in bytes from the journal's start.
     pub fn append(&mut self, event: &Event) -> Result<u64, JournalError> {
-        let start = self.gathered.len();
-        if let Err(error) = serde_json::to_writer(&mut self.gathered, event) {
-            self.gathered.truncate(start);
-            return Err(JournalError::unwritten(error));
+        let start = self.buffer.len();
+        if let Err(error) = serde_json::to_writer(&mut self.buffer, event) {
+            self.buffer.truncate(start);
+            return Err(JournalError::write_failed(error));
         }
-        self.gathered.push(b'\n');
-        Ok(self.written + self.gathered.len() as u64)
+        self.buffer.push(b'\n');
+        Ok(self.written + self.buffer.len() as u64)
     }
 
     /// Writes what was gathered, so that it survives the process. On an error the file is cut back to its last
     /// whole line, and the gathered lines are dropped.
     pub fn flush(&mut self) -> Result<(), JournalError> {
-        if self.gathered.is_empty() {
+        if self.buffer.is_empty() {
             return Ok(());
         }
-        if let Some(place) = &mut self.place
-            && place.is_lost_by_now()
+        if let Some(place) = &mut self.location
+            && place.is_lost_cached()
         {
-            self.gathered.clear();
+            self.buffer.clear();
             return Err(JournalError::Lost { path: place.path() });
         }
-        let result = self.file.write_all(&self.gathered);
+        let result = self.file.write_all(&self.buffer);
         if result.is_ok() {
-            self.written += self.gathered.len() as u64;
-            if let Some(place) = &self.place {
-                place.is_written_up_to(self.written);
+            self.written += self.buffer.len() as u64;
+            if let Some(place) = &self.location {
+                place.set_written(self.written);
             }
         } else {
             // A torn line would be cut at the next start anyway; cutting it now keeps the evidence clean.
             let _ = self.file.set_len(self.written);
             let _ = self.file.seek(SeekFrom::Start(self.written));
         }
-        self.gathered.clear();
+        self.buffer.clear();
         Ok(result?)
     }
 
@@ -145,7 +145,7 @@ impl Journal {
     }
 
     /// How far the journal is durable.
-    pub fn synced(&self) -> watch::Receiver<SyncedCount> {
+    pub fn synced(&self) -> watch::Receiver<SyncedBytes> {
         self.synced.clone()
     }
 
@@ -156,7 +156,7 @@ impl Journal {
         self.join();
         let upto = self.synced.borrow().clone()?;
         if upto < self.written {
-            return Err(JournalError::unwritten("its last lines were never synced"));
+            return Err(JournalError::write_failed("its last lines were never synced"));
         }
         Ok(())
     }
@@ -176,9 +176,9 @@ impl Drop for Journal {
     }
 }
 
-fn sync_in_groups(file: &File, requests: &Receiver<u64>, publish: &watch::Sender<SyncedCount>) {
+fn sync_in_groups(file: &File, requests: &Receiver<u64>, publish: &watch::Sender<SyncedBytes>) {
     while let Ok(first) = requests.recv() {
-        let upto = gather(first, requests);
+        let upto = collect_requests(first, requests);
         match file.sync_data() {
             Ok(()) => drop(publish.send(Ok(upto))),
             Err(error) => return drop(publish.send(Err(error.into()))),
@@ -186,9 +186,9 @@ fn sync_in_groups(file: &File, requests: &Receiver<u64>, publish: &watch::Sender
     }
 }
 
-/// Takes the requests of the next [`GATHER`] together: the furthest of them covers all.
-fn gather(first: u64, requests: &Receiver<u64>) -> u64 {
-    let end = Instant::now() + GATHER;
+/// Takes the requests of the next [`GROUP_DELAY`] together: the furthest of them covers all.
+fn collect_requests(first: u64, requests: &Receiver<u64>) -> u64 {
+    let end = Instant::now() + GROUP_DELAY;
     let mut upto = first;
     loop {
         match requests.recv_timeout(end.saturating_duration_since(Instant::now())) {

@@ -28,15 +28,15 @@ pub(super) trait DirectorySource: Sized {
     fn with_budget(&self, budget: &Budget) -> Self;
     /// As [`Directory::user_reads`].
     fn user_reads(&self) -> UserReadScope;
-    /// As [`Directory::answers`].
+    /// As [`Directory::answers_challenge`].
     async fn answers(&self, people: &[UserId]) -> Result<(), DirectoryError>;
-    /// As [`Directory::resolve`].
+    /// As [`Directory::resolve_column`].
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError>;
-    /// As [`Directory::find`].
+    /// As [`Directory::parse`].
     async fn find(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError>;
     /// As [`Directory::people`].
     async fn people(&self, selector: &Selector) -> Result<Self::UserSource, DirectoryError>;
-    /// As [`Directory::admins`].
+    /// As [`Directory::admins_text`].
     async fn admins(&self) -> Result<PrivilegedUsers, DirectoryError>;
     /// As [`Directory::owners`].
     async fn owners(&self, app_id: &str) -> Result<Vec<DirectoryUser>, DirectoryError>;
@@ -48,7 +48,7 @@ pub(super) trait DirectorySource: Sized {
 
 /// Users, page by page.
 pub(super) trait UserPages {
-    /// As [`UserSource::name`].
+    /// As [`UserSource::parse_name`].
     fn name(&self) -> &str;
     /// As [`UserSource::next_page`].
     async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError>;

@@ -12,7 +12,7 @@ use crate::directory::{DirectoryError, DirectoryUser, Permission, PrivilegedUser
 use crate::event::TenantIndex;
 use crate::files::TemporaryFile;
 use crate::intake::{InputRow, RowStatus};
-use crate::journal::{ListRecord, RecordedCounts};
+use crate::journal::{ListRecord, OutcomeCounts};
 use crate::outcome::Outcome;
 use crate::user_id::{InvalidUserId, UserId, explain, names_external, unwrap_address};
 
@@ -44,7 +44,7 @@ pub(super) struct DraftedRows {
     pub(super) selected: u64,
     /// Rows, and users of selections, that are in other shards.
     pub(super) elsewhere: u64,
-    pub(super) left_out: RecordedCounts,
+    pub(super) left_out: OutcomeCounts,
     pub(super) external: u64,
     pub(super) first_invalid: Option<String>,
     pub(super) bad_priorities: u64,

@@ -214,7 +214,7 @@ impl Draft {
     }
 
     /// Writes the plan into a run folder with the order settled, and gives the targets in sending order. It is not synced here:
-    /// [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all that stands before the first request.
+    /// [`RunFolder::sync`](crate::journal_path::RunFolder::sync) does that for all that stands before the first request.
     pub fn freeze(self, folder: &Dir) -> Result<FrozenPlan, PlanError> {
         let mut record = self.record();
         let order = SendingOrder::from_ranks(&self.drafted.ranks);

@@ -8,7 +8,7 @@ use super::drafting::{DELETED, MISSING, PROTECTED_SHOWN, UNPROTECTED};
 use super::order::SHOWN;
 use super::{PlanRow, PlanSummary, PlanTenantFacts, Planned};
 use crate::event::TargetNo;
-use crate::journal::RecordedCounts;
+use crate::journal::OutcomeCounts;
 use crate::outcome::Outcome;
 use crate::user_id::{UserId, names_external};
 
@@ -48,7 +48,7 @@ pub struct PlanRecount {
     duplicates: HashSet<UserId>,
     rows: u64,
     sent: u32,
-    left_out: RecordedCounts,
+    left_out: OutcomeCounts,
     external: u64,
     /// Rows by the source that their line names.
     sources: BTreeMap<String, u64>,

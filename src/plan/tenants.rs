@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Operator;
 use crate::tenant::TenantResolver;
 
-/// The tenants of a plan, in the order of [`super::Target::tenant`].
+/// The tenants of a plan, in the order of [`super::Target::store`].
 pub struct PlanTenants<'a, D> {
     /// Which of them each row belongs to.
     pub places: TenantResolver,

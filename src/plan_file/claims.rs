@@ -39,7 +39,7 @@ impl PlanFileHead {
             return Ok(());
         }
         let pace = Rate::default().pace(None, 1.0);
-        let expected = pace.time_for(u64::from(self.counts.targets)).span().map(|span| span.as_secs());
+        let expected = pace.estimate_time(u64::from(self.counts.targets)).span().map(|span| span.as_secs());
         match expected == self.expected_seconds {
             true => Ok(()),
             false => {

@@ -72,7 +72,7 @@ impl PlanFile {
         parts.check(path, hashing.finish())
     }
 
-    /// What the plan says of itself, for a [`crate::plan::Draft`] of it.
+    /// What the plan says of itself, for a [`crate::plan_path::Draft`] of it.
     pub fn planned(&self) -> Planned {
         Planned {
             columns: self.head.columns.clone(),

@@ -4,13 +4,13 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
-use super::summary::{grouped, plural};
+use super::summary::{group_digits, plural};
 use super::totals::Totals;
 use crate::harmless::sanitize_truncated;
 use crate::journal::{AppRecord, JournalIndex, RunRecord};
 
 /// So many lost apps are told where there are several tenants.
-const TOLD: usize = 5;
+const MAX_SHOWN: usize = 5;
 
 /// What one app had of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -30,12 +30,12 @@ pub struct AppReport {
 }
 
 /// The apps that a run was begun with, and those that joined later; runs of older versions have the operator's alone.
-pub(super) fn shares(record: &RunRecord, ledger: &JournalIndex, totals: &Totals) -> Vec<AppReport> {
+pub(super) fn app_reports(record: &RunRecord, journal: &JournalIndex, totals: &Totals) -> Vec<AppReport> {
     let of_old = [AppRecord::from_operator(&record.operator)];
-    let begun = if record.apps.is_empty() { &of_old[..] } else { &record.apps[..] };
-    let mut shares: Vec<AppReport> = begun.iter().map(AppReport::new).collect();
-    let known: HashSet<&str> = begun.iter().filter_map(|app| app.app_id.as_deref()).collect();
-    let later = ledger.began.iter().flat_map(|began| &began.apps).map(|id| &**id);
+    let recorded = if record.apps.is_empty() { &of_old[..] } else { &record.apps[..] };
+    let mut shares: Vec<AppReport> = recorded.iter().map(AppReport::new).collect();
+    let known: HashSet<&str> = recorded.iter().filter_map(|app| app.app_id.as_deref()).collect();
+    let later = journal.processes.iter().flat_map(|began| &began.apps).map(|id| &**id);
     let mut later: Vec<&str> = later.filter(|id| !known.contains(id)).collect();
     later.sort_unstable();
     later.dedup();
@@ -46,7 +46,7 @@ pub(super) fn shares(record: &RunRecord, ledger: &JournalIndex, totals: &Totals)
         let Some(id) = &share.app_id else { continue };
         share.users = totals.by_app.get(id).copied().unwrap_or_default();
         let lost = |(scope, _): &&(crate::event::EventScope, _)| scope.app_id.as_deref() == Some(id);
-        share.dropped = ledger.dropped.iter().find(lost).map(|(_, why)| why.to_string());
+        share.dropped = journal.dropped.iter().find(lost).map(|(_, why)| why.to_string());
     }
     shares
 }
@@ -57,7 +57,7 @@ pub(super) fn merge_apps<'a>(
     totals: &Totals,
 ) -> Vec<AppReport> {
     let mut all: Vec<AppReport> = Vec::new();
-    for share in runs.flat_map(|(record, ledger)| shares(record, ledger, totals)) {
+    for share in runs.flat_map(|(record, journal)| app_reports(record, journal, totals)) {
         match all.iter_mut().find(|known| known.app_id == share.app_id) {
             Some(known) => {
                 known.left_out = known.left_out.take().or(share.left_out);
@@ -80,30 +80,31 @@ impl AppReport {
         }
     }
 
-    fn called(&self) -> String {
+    fn display_name(&self) -> String {
         let known = self.app_id.as_ref().or(self.name.as_ref());
         known.map_or_else(|| "not known".to_owned(), |name| sanitize_truncated(name, 100))
     }
 }
 
 /// `APP 1,000, APP 998`, where several send in one tenant; how many there are where each of `tenants` may have its own.
-pub(super) fn by_app(apps: &[AppReport], tenants: usize) -> Option<String> {
+pub(super) fn app_breakdown(apps: &[AppReport], tenants: usize) -> Option<String> {
     if tenants > 1 {
-        return (apps.len() > 1).then(|| format!("{} apps, in summary.json", grouped(apps.len() as u64)));
+        return (apps.len() > 1)
+            .then(|| format!("{} apps, in summary.json", group_digits(apps.len() as u64)));
     }
-    let each = apps.iter().map(|app| format!("{} {}", app.called(), grouped(app.users)));
+    let each = apps.iter().map(|app| format!("{} {}", app.display_name(), group_digits(app.users)));
     (apps.len() > 1).then(|| each.collect::<Vec<_>>().join(", "))
 }
 
 /// A sentence for each app that took no part, or not to the end.
-pub(super) fn losses(apps: &[AppReport]) -> impl Iterator<Item = String> {
+pub(super) fn loss_sentences(apps: &[AppReport]) -> impl Iterator<Item = String> {
     apps.iter().filter_map(|app| {
         let (what, why) = match (&app.left_out, &app.dropped) {
             (_, Some(why)) => ("was lost on the way", why),
             (Some(why), None) if app.users == 0 => ("took no part", why),
             _ => return None,
         };
-        Some(format!("App {} {what}: {}", app.called(), sanitize_truncated(why, 300)))
+        Some(format!("App {} {what}: {}", app.display_name(), sanitize_truncated(why, 300)))
     })
 }
 
@@ -114,11 +115,12 @@ pub(super) fn lines(apps: &[AppReport], tenants: usize) -> Vec<String> {
         return Vec::new();
     }
     if tenants > 1 {
-        return losses(apps).take(TOLD).collect();
+        return loss_sentences(apps).take(MAX_SHOWN).collect();
     }
-    let width = apps.iter().map(|app| app.called().chars().count()).max().unwrap_or_default();
-    let share = |app: &AppReport| format!("  app {:width$}  {}", app.called(), plural(app.users, "user"));
-    apps.iter().map(share).chain(losses(apps)).collect()
+    let width = apps.iter().map(|app| app.display_name().chars().count()).max().unwrap_or_default();
+    let share =
+        |app: &AppReport| format!("  app {:width$}  {}", app.display_name(), plural(app.users, "user"));
+    apps.iter().map(share).chain(loss_sentences(apps)).collect()
 }
 
 #[cfg(test)]
@@ -135,11 +137,11 @@ mod tests {
         };
         let apps: Vec<AppReport> = (0..500).map(app).collect();
         assert_eq!(lines(&apps, 500).len(), 5);
-        assert_eq!(by_app(&apps, 500).as_deref(), Some("500 apps, in summary.json"));
+        assert_eq!(app_breakdown(&apps, 500).as_deref(), Some("500 apps, in summary.json"));
         assert_eq!(
             lines(&apps[1..4], 0),
             ["  app app-1  50 users", "  app app-2  50 users", "  app app-3  50 users"]
         );
-        assert_eq!(by_app(&apps[1..3], 0).as_deref(), Some("app-1 50, app-2 50"));
+        assert_eq!(app_breakdown(&apps[1..3], 0).as_deref(), Some("app-1 50, app-2 50"));
     }
 }

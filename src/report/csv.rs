@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::row::{COLUMNS, ReportRow, time_or_empty};
+use super::row::{COLUMNS, ReportRow, format_time_or_empty};
 use crate::harmless::escape_csv_formula;
 use crate::plan::distinct;
 
@@ -36,11 +36,11 @@ impl<W: Write> CsvRows<W> {
         let status = row.http_status.map(|status| status.to_string()).unwrap_or_default();
         let attempts = row.attempts.to_string();
         let throttled = row.throttled_ms.to_string();
-        let first_sent_at = time_or_empty(row.first_sent_at);
-        let settled_at = time_or_empty(row.settled_at);
+        let first_sent_at = format_time_or_empty(row.first_sent_at);
+        let settled_at = format_time_or_empty(row.settled_at);
         let client_request_id = row.client_request_id.map(|id| id.to_string()).unwrap_or_default();
-        let valid_from = time_or_empty(row.sessions_valid_from);
-        let order = row.order.map(|order| order.to_string()).unwrap_or_default();
+        let valid_from = format_time_or_empty(row.sessions_valid_from);
+        let order = row.target_no.map(|order| order.to_string()).unwrap_or_default();
         let fields: [&str; COLUMNS.len()] = [
             row.line,
             row.input,

@@ -6,12 +6,12 @@ use askama::Template;
 
 use super::apps;
 use super::merge::MergedRuns;
-use super::row::time;
+use super::outcome_text::{meaning, next_step, shorten_sentence};
+use super::row::format_time;
 use super::sample::{ReportSample, SampleGroup};
-use super::summary::{Summary, grouped, length, plural};
+use super::summary::{Summary, format_duration, group_digits, plural};
 use super::tenants::{TenantSummary, worst_first};
-use super::text::share;
-use super::words::{briefly, meaning, next_step};
+use super::text::format_percent;
 use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::outcome::{Outcome, OutcomeClass};
 
@@ -19,7 +19,7 @@ use crate::outcome::{Outcome, OutcomeClass};
 pub(super) const NAME: &str = "report.html";
 
 /// A list with at most this many rows is open when the page opens.
-const OPEN_UP_TO: u64 = 100;
+const MAX_OPEN_ROWS: u64 = 100;
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -37,7 +37,7 @@ struct ReportPage<'a> {
     plans: Vec<(String, &'a str)>,
     tenants: Vec<TenantRow>,
     tenants_open: bool,
-    groups: [ShownRows<'a>; 3],
+    groups: [RowList<'a>; 3],
 }
 
 /// A line of the table of tenants.
@@ -76,7 +76,7 @@ struct PageInput {
 }
 
 /// A list of rows.
-struct ShownRows<'a> {
+struct RowList<'a> {
     title: &'static str,
     tone: &'static str,
     total: String,
@@ -98,7 +98,7 @@ impl<'a> ReportPage<'a> {
         ReportPage {
             title: format!("{case}{headline}"),
             headline,
-            tone: tone_of(summary),
+            tone: page_tone(summary),
             drill: summary.drill,
             warnings: warnings(summary),
             facts: facts(summary),
@@ -108,31 +108,31 @@ impl<'a> ReportPage<'a> {
             inputs: inputs(summary),
             plans: plans(summary),
             tenants: tenants(summary),
-            tenants_open: summary.tenants.len() as u64 <= OPEN_UP_TO,
+            tenants_open: summary.tenants.len() as u64 <= MAX_OPEN_ROWS,
             groups: [
-                ShownRows::new("Not done", "open", &sample.not_done),
-                ShownRows::new("Done", "done", &sample.done),
-                ShownRows::new("Left out", "out", &sample.left_out),
+                RowList::new("Not done", "open", &sample.not_done),
+                RowList::new("Done", "done", &sample.done),
+                RowList::new("Left out", "out", &sample.left_out),
             ],
         }
     }
 }
 
-impl<'a> ShownRows<'a> {
-    fn new(title: &'static str, tone: &'static str, group: &'a SampleGroup) -> ShownRows<'a> {
-        ShownRows {
+impl<'a> RowList<'a> {
+    fn new(title: &'static str, tone: &'static str, group: &'a SampleGroup) -> RowList<'a> {
+        RowList {
             title,
             tone,
-            total: grouped(group.total),
-            open: tone == "open" || group.total <= OPEN_UP_TO,
-            hidden: (group.hidden() > 0).then(|| grouped(group.hidden())),
+            total: group_digits(group.total),
+            open: tone == "open" || group.total <= MAX_OPEN_ROWS,
+            hidden: (group.hidden() > 0).then(|| group_digits(group.hidden())),
             group,
         }
     }
 }
 
 /// Green only where every user is surely signed out.
-fn tone_of(summary: &Summary) -> &'static str {
+fn page_tone(summary: &Summary) -> &'static str {
     let all = summary.users() == summary.count(Outcome::Revoked) && summary.users() > 0;
     let missing = summary.merged.iter().any(|merged| !merged.missing.is_empty());
     let doubtful = missing || !summary.altered.is_empty();
@@ -143,7 +143,7 @@ fn tone_of(summary: &Summary) -> &'static str {
     }
 }
 
-fn tone(summary: &Summary, outcome: Outcome) -> &'static str {
+fn outcome_tone(summary: &Summary, outcome: Outcome) -> &'static str {
     match summary.accepted.standing(outcome) {
         OutcomeClass::NotDone => "open",
         OutcomeClass::Done if outcome == Outcome::Revoked => "done",
@@ -165,7 +165,7 @@ fn warnings(summary: &Summary) -> Vec<String> {
     }
     let merged = summary.merged.iter();
     warnings.extend(
-        merged.flat_map(|merged| merged.missing_sentence().into_iter().chain(merged.twice_sentence())),
+        merged.flat_map(|merged| merged.missing_sentence().into_iter().chain(merged.repeated_sentence())),
     );
     if summary.damaged_lines > 0 {
         let lines = plural(summary.damaged_lines, "line");
@@ -178,7 +178,7 @@ fn warnings(summary: &Summary) -> Vec<String> {
             .iter()
             .map(|what| format!("Not checked before sending: {}.", sanitize_line(what))),
     );
-    warnings.extend(apps::losses(&summary.apps).map(|loss| sanitize_line(&loss).into_owned()));
+    warnings.extend(apps::loss_sentences(&summary.apps).map(|loss| sanitize_line(&loss).into_owned()));
     warnings
 }
 
@@ -187,10 +187,10 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
     let machine = [operator.local_user.as_deref(), operator.host.as_deref()];
     let machine: Vec<&str> = machine.into_iter().flatten().collect();
     let tenant_id = summary.tenant_id.clone().filter(|id| summary.tenant.as_ref() != Some(id));
-    let ended = summary.ended_at.map_or_else(|| "not known".to_owned(), time);
+    let ended = summary.ended_at.map_or_else(|| "not known".to_owned(), format_time);
     let requests = match summary.requests_per_second {
-        Some(rate) => format!("{} ({rate} a second)", grouped(summary.attempts)),
-        None => grouped(summary.attempts),
+        Some(rate) => format!("{} ({rate} a second)", group_digits(summary.attempts)),
+        None => group_digits(summary.attempts),
     };
     let throttled = match summary.throttled {
         0 => "never".to_owned(),
@@ -205,11 +205,11 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
         ("Signed in with", Some(operator.auth.clone())),
         ("As user", operator.user.clone()),
         ("As app", operator.app_id.clone().filter(|_| summary.apps.len() < 2)),
-        ("Users by app", apps::by_app(&summary.apps, summary.tenants.len())),
+        ("Users by app", apps::app_breakdown(&summary.apps, summary.tenants.len())),
         ("From", Some(machine.join(" on "))),
-        ("Started", Some(time(summary.started_at))),
+        ("Started", Some(format_time(summary.started_at))),
         ("Ended", Some(ended)),
-        ("Took", Some(length(summary.duration_ms))),
+        ("Took", Some(format_duration(summary.duration_ms))),
         ("Requests", Some(requests)),
         ("Throttled", Some(throttled)),
         ("Accepted as done", Some(accepted.join(", "))),
@@ -217,7 +217,7 @@ fn facts(summary: &Summary) -> Vec<(&'static str, String)> {
             "Processes",
             (summary.processes > 1).then(|| format!("{} (the run was resumed)", summary.processes)),
         ),
-        ("Joined", summary.merged.as_ref().map(MergedRuns::joined_in_words)),
+        ("Joined", summary.merged.as_ref().map(MergedRuns::merged_phrase)),
         ("Run", Some(summary.run.clone())),
         ("Program", Some(format!("entra-revoke {}", summary.version))),
     ];
@@ -230,9 +230,9 @@ fn outcomes(summary: &Summary) -> Vec<OutcomeRow> {
     occurring
         .map(|(outcome, count)| OutcomeRow {
             outcome: *outcome,
-            tone: tone(summary, *outcome),
-            count: grouped(*count),
-            share: share(*count, summary.rows),
+            tone: outcome_tone(summary, *outcome),
+            count: group_digits(*count),
+            share: format_percent(*count, summary.rows),
             meaning: meaning(*outcome),
             accepted: summary.accepted.words().any(|word| word == *outcome),
         })
@@ -247,7 +247,7 @@ fn shares(summary: &Summary) -> Vec<PageShare> {
         ("out", "accepted as done", summary.accepted_as_done()),
         ("out", "left out", summary.left_out),
     ];
-    let label = |name: &str, count| format!("{} {name}", grouped(count));
+    let label = |name: &str, count| format!("{} {name}", group_digits(count));
     let share = |(tone, name, count)| PageShare { tone, label: label(name, count), weight: count };
     parts.into_iter().filter(|(.., count)| *count > 0).map(share).collect()
 }
@@ -255,7 +255,7 @@ fn shares(summary: &Summary) -> Vec<PageShare> {
 fn steps(summary: &Summary) -> Vec<(Outcome, String, &'static str)> {
     let step = |(outcome, count): (&Outcome, &u64)| {
         let open = *count > 0 && !summary.accepted.settles(*outcome);
-        Some((*outcome, grouped(*count), next_step(*outcome).filter(|_| open)?))
+        Some((*outcome, group_digits(*count), next_step(*outcome).filter(|_| open)?))
     };
     summary.outcomes.iter().filter_map(step).collect()
 }
@@ -267,10 +267,10 @@ fn tenants(summary: &Summary) -> Vec<TenantRow> {
         name: sanitize_truncated(tenant.name(), 80),
         id: sanitize_truncated(&tenant.tenant, 80),
         tone: if tenant.not_done > 0 { "open" } else { "done" },
-        users: grouped(tenant.users),
-        done: grouped(tenant.done),
-        not_done: grouped(tenant.not_done),
-        why: tenant.stopped.as_ref().map(|stopped| briefly(&stopped.sentence)).unwrap_or_default(),
+        users: group_digits(tenant.users),
+        done: group_digits(tenant.done),
+        not_done: group_digits(tenant.not_done),
+        why: tenant.stopped.as_ref().map(|stopped| shorten_sentence(&stopped.sentence)).unwrap_or_default(),
     };
     worst_first(&summary.tenants).into_iter().chain(complete).map(row).collect()
 }
@@ -286,7 +286,7 @@ fn plans(summary: &Summary) -> Vec<(String, &str)> {
 fn inputs(summary: &Summary) -> Vec<PageInput> {
     let input = |source: &crate::intake::InputDigest| PageInput {
         name: sanitize_line(&source.name).into_owned(),
-        bytes: grouped(source.bytes),
+        bytes: group_digits(source.bytes),
         sha256: sanitize_line(&source.sha256).into_owned(),
     };
     summary.inputs.iter().map(input).collect()

@@ -32,15 +32,15 @@ struct JsonObject<'a> {
     detail: &'a str,
     attempts: u32,
     throttled_ms: u64,
-    #[serde(serialize_with = "millis")]
+    #[serde(serialize_with = "serialize_millis_opt")]
     first_sent_at: Option<Timestamp>,
-    #[serde(serialize_with = "millis")]
+    #[serde(serialize_with = "serialize_millis_opt")]
     settled_at: Option<Timestamp>,
     request_id: Option<&'a str>,
     client_request_id: Option<Uuid>,
     external: Option<bool>,
     verified: Option<bool>,
-    #[serde(serialize_with = "millis")]
+    #[serde(serialize_with = "serialize_millis_opt")]
     sessions_valid_from: Option<Timestamp>,
     order: Option<TargetNo>,
     user_principal_name: Option<&'a str>,
@@ -52,7 +52,7 @@ struct JsonObject<'a> {
     source: Option<&'a str>,
     server_date: Option<&'a str>,
     ags_diagnostic: Option<&'a str>,
-    input_columns: OwnFields<'a>,
+    input_columns: InputColumns<'a>,
 }
 
 /// A line's number, or the text that stands for it.
@@ -80,12 +80,12 @@ impl ReportLine<'_> {
 }
 
 /// The input's own columns, by name.
-struct OwnFields<'a> {
+struct InputColumns<'a> {
     names: &'a [String],
     cells: &'a [String],
 }
 
-impl Serialize for OwnFields<'_> {
+impl Serialize for InputColumns<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.names.len()))?;
         for (name, cell) in self.names.iter().zip(self.cells) {
@@ -122,7 +122,7 @@ impl<W: Write> JsonRows<W> {
             external: row.external,
             verified: row.verified,
             sessions_valid_from: row.sessions_valid_from,
-            order: row.order,
+            order: row.target_no,
             user_principal_name: Some(row.user_principal_name).filter(|name| !name.is_empty()),
             display_name: Some(row.display_name).filter(|name| !name.is_empty()),
             tenant: Some(row.tenant).filter(|tenant| !tenant.is_empty()),
@@ -131,7 +131,7 @@ impl<W: Write> JsonRows<W> {
             source,
             server_date: row.server_date,
             ags_diagnostic: row.diagnostic,
-            input_columns: OwnFields { names: &self.columns, cells: row.cells },
+            input_columns: InputColumns { names: &self.columns, cells: row.cells },
         };
         let mut line = serde_json::to_string(&object)?;
         line.push('\n');
@@ -145,7 +145,10 @@ impl<W: Write> JsonRows<W> {
 }
 
 /// A time as reports write it, or null.
-pub(super) fn millis<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn serialize_millis_opt<S: Serializer>(
+    at: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     match at {
         Some(at) => serializer.collect_str(&format_args!("{at:.3}")),
         None => serializer.serialize_none(),

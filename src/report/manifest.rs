@@ -16,7 +16,7 @@ use crate::journal::{FORMAT, sync_folder};
 pub(super) const NAME: &str = "manifest.json";
 
 /// The files of a run that it speaks of, in order: all but itself and the lock.
-pub(super) const OF_A_RUN: [&str; 8] = [
+pub(super) const RUN_FILES: [&str; 8] = [
     "run.json",
     "plan.csv",
     "journal.jsonl",
@@ -105,11 +105,11 @@ pub fn check(folder: &Dir, run: &str) -> Result<String, ManifestError> {
         return Err(foreign(format!("it speaks of run {theirs}, and run.json of {run}")));
     }
     let named: HashSet<&str> = manifest.files.iter().map(|entry| entry.name.as_str()).collect();
-    if let Some(missing) = OF_A_RUN.into_iter().find(|name| !named.contains(name)) {
+    if let Some(missing) = RUN_FILES.into_iter().find(|name| !named.contains(name)) {
         return Err(foreign(format!("it does not speak of {missing}")));
     }
     // What else it may name is nothing of a run's, and could lie anywhere.
-    for entry in manifest.files.iter().filter(|entry| OF_A_RUN.contains(&entry.name.as_str())) {
+    for entry in manifest.files.iter().filter(|entry| RUN_FILES.contains(&entry.name.as_str())) {
         let path = folder.file(&entry.name);
         let failed =
             |error: io::Error| ManifestError::Unreadable { path: path.clone(), reason: error.to_string() };
@@ -138,7 +138,7 @@ pub(super) fn write(
     altered: &[String],
 ) -> Result<(), ReportError> {
     let (synced, files) = thread::scope(|scope| {
-        let hashing: Vec<_> = files.iter().map(|name| scope.spawn(move || entry(folder, name))).collect();
+        let hashing: Vec<_> = files.iter().map(|name| scope.spawn(move || hash_file(folder, name))).collect();
         let synced = sync_folder(folder, files);
         let broken = |_| Err(ReportError::read(folder.path())(io::Error::other("hashing broke down")));
         let files = hashing.into_iter().map(|one| one.join().unwrap_or_else(broken));
@@ -154,7 +154,7 @@ pub(super) fn write(
     put.map_err(ReportError::write(&folder.file(NAME)))
 }
 
-fn entry(folder: &Dir, name: &str) -> Result<ManifestEntry, ReportError> {
+fn hash_file(folder: &Dir, name: &str) -> Result<ManifestEntry, ReportError> {
     let hash = |file: File| Ok((file.metadata()?.len(), sha256_to_end(file)?));
     let hashed = folder.read(name).and_then(hash);
     let (bytes, sha256) = hashed.map_err(ReportError::read(&folder.file(name)))?;

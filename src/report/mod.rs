@@ -8,14 +8,15 @@
 mod apps;
 mod csv;
 mod html;
+mod integrity;
 mod jsonl;
 mod manifest;
 pub mod merge;
-mod pass;
+mod outcome_text;
 mod remaining;
 mod row;
+mod row_writer;
 mod sample;
-mod seal;
 mod stream;
 mod summary;
 mod tenants;
@@ -23,22 +24,21 @@ mod tenants;
 mod tests;
 mod text;
 mod totals;
-mod words;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 pub use apps::AppReport;
+pub use integrity::{ReportIntegrity, was_drill};
 pub use manifest::{ManifestError, check as check_manifest};
-pub use pass::for_each_row;
+pub use outcome_text::{meaning, next_step};
 pub use row::{COLUMNS, ReportRow};
-pub use seal::{ReportSeal, was_drill};
+pub use row_writer::for_each_row;
 pub use stream::{RowStream, StreamFormat};
 pub use summary::{StopRecord, Summary, exit_code};
 pub use tenants::{TenantNotes, TenantSummary};
 pub use text::render as summary_text;
 pub use totals::Totals;
-pub use words::{meaning, next_step};
 
 use crate::files::Dir;
 use crate::journal::{FolderError, JournalIndex, RunFolder, RunRecord};
@@ -97,8 +97,8 @@ impl ReportError {
 
 /// Takes the manifest away, since the journal is about to grow: however the process ends, none is left that speaks of
 /// an earlier journal. One that the files contradict is kept beside.
-pub fn withdraw_manifest(folder: &RunFolder, seal: &ReportSeal) -> Result<(), ReportError> {
-    seal.break_open(folder.dir(), true)
+pub fn withdraw_manifest(folder: &RunFolder, integrity: &ReportIntegrity) -> Result<(), ReportError> {
+    integrity.retire_manifest(folder.dir(), true)
 }
 
 /// Writes all reports of a run, the manifest last, and gives the summary. Call it when the journal is closed: the
@@ -108,26 +108,26 @@ pub fn withdraw_manifest(folder: &RunFolder, seal: &ReportSeal) -> Result<(), Re
 /// to vouch for it. The manifest that is there is compared with the files first: what was changed is told in the summary
 /// and on the page, and that manifest is kept beside. Fails where the plan or the journal can't be read or a file can't be written; a
 /// manifest from an earlier time is then gone, so that none stands beside files it does not fit.
-pub fn write(folder: &RunFolder, record: &RunRecord, ledger: &JournalIndex) -> Result<Summary, ReportError> {
-    write_finding(folder, record, ledger, &[])
+pub fn write(folder: &RunFolder, record: &RunRecord, journal: &JournalIndex) -> Result<Summary, ReportError> {
+    write_finding(folder, record, journal, &[])
 }
 
 /// The same, where something was found against the run's files beside.
 pub fn write_finding(
     folder: &RunFolder,
     record: &RunRecord,
-    ledger: &JournalIndex,
+    journal: &JournalIndex,
     found: &[String],
 ) -> Result<Summary, ReportError> {
-    let mut seal = ReportSeal::check(folder, record).with_journal(record, ledger);
+    let mut seal = ReportIntegrity::check(folder, record).with_journal(record, journal);
     seal.findings.extend_from_slice(found);
-    seal.break_open(folder.dir(), false)?;
-    let rows = |visit: pass::RowVisitor<'_>| for_each_row(folder, record, ledger, visit);
-    let pass = pass::write_rows(folder.dir(), &pass::ReportFormat::from_record(record), rows)?;
-    let mut summary = Summary::new(record, ledger, &pass.totals, pass.by_tenant.as_ref());
+    seal.retire_manifest(folder.dir(), false)?;
+    let rows = |visit: row_writer::RowVisitor<'_>| for_each_row(folder, record, journal, visit);
+    let pass = row_writer::write_rows(folder.dir(), &row_writer::ReportLayout::from_record(record), rows)?;
+    let mut summary = Summary::new(record, journal, &pass.totals, pass.by_tenant.as_ref());
     summary.altered.clone_from(&seal.findings);
     write_pages(folder.dir(), &summary, &pass.sample)?;
-    manifest::write(folder.dir(), &record.id, &manifest::OF_A_RUN, &seal.findings)?;
+    manifest::write(folder.dir(), &record.id, &manifest::RUN_FILES, &seal.findings)?;
     Ok(summary)
 }
 

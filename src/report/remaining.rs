@@ -37,15 +37,15 @@ impl<W: Write> RemainingFile<W> {
     /// Writes one row.
     pub(super) fn write(&mut self, row: &ReportRow<'_>) -> io::Result<()> {
         let id = if row.outcome == Outcome::Invalid { row.input } else { row.user_id };
-        if row.detail.contains(intake::CUT) {
-            return self.write_cut(id, row.cells);
+        if row.detail.contains(intake::CUT_LINE) {
+            return self.write_truncated(id, row.cells);
         }
         self.record(id, row.cells)
     }
 
     /// Writes a row that may be cut off, with a mark that no id can hold: taken as it is, half an id could be another
     /// user's.
-    fn write_cut(&mut self, id: &str, cells: &[String]) -> io::Result<()> {
+    fn write_truncated(&mut self, id: &str, cells: &[String]) -> io::Result<()> {
         let mut cells = cells.to_vec();
         let last = cells.iter_mut().rfind(|cell| !cell.is_empty());
         let is_id = last.as_ref().is_none_or(|cell| cell.as_str() == id);

@@ -73,7 +73,7 @@ pub struct ReportRow<'a> {
     /// The user's `signInSessionsValidFromDateTime`; none where nobody looked.
     pub sessions_valid_from: Option<Timestamp>,
     /// Its place in the sending order; none where it is not sent.
-    pub order: Option<TargetNo>,
+    pub target_no: Option<TargetNo>,
     /// User principal name, as the directory has it; empty where nobody looked.
     pub user_principal_name: &'a str,
     /// Display name, likewise.
@@ -116,7 +116,7 @@ impl<'a> ReportRow<'a> {
             external: row.external,
             verified: None,
             sessions_valid_from: None,
-            order: row.order(),
+            target_no: row.order(),
             user_principal_name: &row.user_principal_name,
             display_name: &row.display_name,
             tenant: &row.tenant,
@@ -129,19 +129,15 @@ impl<'a> ReportRow<'a> {
     }
 
     /// A target's row, with what the journal knows of it.
-    pub fn from_target(
-        row: &'a PlanRow,
-        standing: &'a TargetState,
-        case_id: Option<&'a str>,
-    ) -> ReportRow<'a> {
+    pub fn from_target(row: &'a PlanRow, state: &'a TargetState, case_id: Option<&'a str>) -> ReportRow<'a> {
         ReportRow {
-            outcome: standing.outcome,
-            attempts: standing.attempts,
-            throttled_ms: standing.throttled_ms,
-            first_sent_at: standing.first_sent_at,
-            settled_at: standing.settled_at,
-            client_request_id: standing.client_request_id,
-            ..ReportRow::from_left_out(row, case_id).with(&standing.evidence)
+            outcome: state.outcome,
+            attempts: state.attempts,
+            throttled_ms: state.throttled_ms,
+            first_sent_at: state.first_sent_at,
+            settled_at: state.settled_at,
+            client_request_id: state.client_request_id,
+            ..ReportRow::from_left_out(row, case_id).with_evidence(&state.evidence)
         }
     }
 
@@ -159,24 +155,24 @@ impl<'a> ReportRow<'a> {
             first_sent_at: settled.first_sent_at,
             settled_at: Some(settled.at),
             client_request_id: settled.client_request_id,
-            ..ReportRow::from_left_out(row, case_id).with(&settled.evidence)
+            ..ReportRow::from_left_out(row, case_id).with_evidence(&settled.evidence)
         }
     }
 
     /// With the app that sent, where the journal names none since there was one only.
     #[must_use]
-    pub fn by_only(mut self, app_id: Option<&'a str>) -> ReportRow<'a> {
+    pub fn with_default_app(mut self, app_id: Option<&'a str>) -> ReportRow<'a> {
         if self.attempts > 0 {
             self.app_id = self.app_id.or(app_id);
         }
         self
     }
 
-    fn with(self, evidence: &'a AnswerEvidence) -> ReportRow<'a> {
+    fn with_evidence(self, evidence: &'a AnswerEvidence) -> ReportRow<'a> {
         let detail = match (&*self.detail, &*evidence.detail) {
-            ("", said) => said.into(),
+            ("", answer_detail) => answer_detail.into(),
             (_, "") => self.detail,
-            (known, said) => format!("{known}; {said}").into(),
+            (known, answer_detail) => format!("{known}; {answer_detail}").into(),
         };
         ReportRow {
             http_status: evidence.http_status,
@@ -192,11 +188,11 @@ impl<'a> ReportRow<'a> {
 }
 
 /// A time as reports write it: RFC 3339, UTC, with milliseconds.
-pub(super) fn time(at: Timestamp) -> String {
+pub(super) fn format_time(at: Timestamp) -> String {
     format!("{at:.3}")
 }
 
 /// A time, or nothing.
-pub(super) fn time_or_empty(at: Option<Timestamp>) -> String {
-    at.map(time).unwrap_or_default()
+pub(super) fn format_time_or_empty(at: Option<Timestamp>) -> String {
+    at.map(format_time).unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! The rows that the page shows: the first ones of each kind, up to a cap.
 
-use super::row::{ReportRow, time_or_empty};
+use super::row::{ReportRow, format_time_or_empty};
 use crate::harmless::sanitize_truncated;
 use crate::outcome::{Outcome, OutcomeClass};
 
@@ -52,11 +52,11 @@ impl Default for ReportSample {
 }
 
 impl ReportSample {
-    pub(super) fn take(&mut self, row: &ReportRow<'_>, standing: OutcomeClass) {
-        match standing {
-            OutcomeClass::NotDone => self.not_done.take(row),
-            OutcomeClass::Done => self.done.take(row),
-            OutcomeClass::LeftOut => self.left_out.take(row),
+    pub(super) fn add(&mut self, row: &ReportRow<'_>, class: OutcomeClass) {
+        match class {
+            OutcomeClass::NotDone => self.not_done.add(row),
+            OutcomeClass::Done => self.done.add(row),
+            OutcomeClass::LeftOut => self.left_out.add(row),
         }
     }
 }
@@ -66,7 +66,7 @@ impl SampleGroup {
         SampleGroup { rows: Vec::new(), total: 0, cap }
     }
 
-    fn take(&mut self, row: &ReportRow<'_>) {
+    fn add(&mut self, row: &ReportRow<'_>) {
         self.total += 1;
         if self.rows.len() < self.cap {
             self.rows.push(SampleRow::new(row));
@@ -95,7 +95,7 @@ impl SampleRow {
             answer: answer.join(" "),
             detail: text(&row.detail),
             attempts: row.attempts,
-            settled_at: time_or_empty(row.settled_at),
+            settled_at: format_time_or_empty(row.settled_at),
             request_id: row.request_id.map(text).unwrap_or_default(),
             client_request_id: row.client_request_id.map(|id| id.to_string()).unwrap_or_default(),
             external: row.external == Some(true),

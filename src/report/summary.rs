@@ -6,14 +6,14 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 use super::apps::{self, AppReport};
-use super::jsonl::millis;
+use super::integrity::was_drill;
+use super::jsonl::serialize_millis_opt;
 use super::merge::MergedRuns;
-use super::seal::was_drill;
-use super::tenants::{self, ByTenant, TenantSummary};
+use super::tenants::{self, TenantSummary, TenantTotals};
 use super::totals::Totals;
 use crate::event::StopReason;
 use crate::intake::InputDigest;
-use crate::journal::{ApprovalDecision, FORMAT, JournalIndex, OperatorRecord, RecordedCounts, RunRecord};
+use crate::journal::{ApprovalDecision, FORMAT, JournalIndex, OperatorRecord, OutcomeCounts, RunRecord};
 use crate::outcome::{Accepted, Outcome};
 
 /// The file's name.
@@ -22,7 +22,7 @@ pub(super) const NAME: &str = "summary.json";
 /// The run in numbers.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Version of the folder's format; see [`crate::journal::FORMAT`].
+    /// Version of the folder's format; see [`crate::journal_path::FORMAT`].
     pub format: u32,
     /// The run's short id.
     pub run: String,
@@ -35,13 +35,13 @@ pub struct Summary {
     /// The exit code that the run ends with; see [`exit_code`].
     pub exit_code: u8,
     /// When the run was begun.
-    #[serde(serialize_with = "at_millis")]
+    #[serde(serialize_with = "serialize_millis")]
     pub started_at: Timestamp,
     /// When the last process left it; none where it was killed.
-    #[serde(serialize_with = "millis")]
+    #[serde(serialize_with = "serialize_millis_opt")]
     pub ended_at: Option<Timestamp>,
     /// Time of the journal's last line.
-    #[serde(serialize_with = "millis")]
+    #[serde(serialize_with = "serialize_millis_opt")]
     pub last_event_at: Option<Timestamp>,
     /// From the start to the end, or to the last line where there is no end; milliseconds.
     pub duration_ms: u64,
@@ -76,7 +76,7 @@ pub struct Summary {
     /// Users to revoke.
     pub targets: u64,
     /// Rows by word; every word is there, also with zero.
-    pub outcomes: RecordedCounts,
+    pub outcomes: OutcomeCounts,
     /// The words that count as done beside `revoked`.
     pub accepted: Accepted,
     /// Rows that are done.
@@ -142,34 +142,34 @@ impl Summary {
     /// Puts together what the record, the journal and the rows say.
     pub(super) fn new(
         record: &RunRecord,
-        ledger: &JournalIndex,
+        journal: &JournalIndex,
         totals: &Totals,
-        by_tenant: Option<&ByTenant>,
+        by_tenant: Option<&TenantTotals>,
     ) -> Summary {
         let tenants =
-            tenants::summaries(tenants::summarize_run(record, ledger), by_tenant, ledger.stopped.as_ref());
+            tenants::summarize(tenants::summarize_run(record, journal), by_tenant, journal.stopped.as_ref());
         let stopped_in = tenants.iter().filter_map(|tenant| Some(&tenant.stopped.as_ref()?.why));
-        let ended = ledger.ended_at.or(ledger.last_at).unwrap_or(record.started_at);
+        let ended = journal.ended_at.or(journal.last_at).unwrap_or(record.started_at);
         Summary {
             format: FORMAT,
             run: record.id.clone(),
-            drill: record.drill.is_some() || was_drill(ledger),
+            drill: record.drill.is_some() || was_drill(journal),
             case_id: record.case_id.clone(),
             complete: totals.not_done == 0,
-            exit_code: exit_code(ledger.stopped.as_ref(), stopped_in, totals.not_done),
+            exit_code: exit_code(journal.stopped.as_ref(), stopped_in, totals.not_done),
             started_at: record.started_at,
-            ended_at: ledger.ended_at,
-            last_event_at: ledger.last_at,
+            ended_at: journal.ended_at,
+            last_event_at: journal.last_at,
             duration_ms: millis_between(record.started_at, ended),
-            processes: ledger.began.len() as u64,
-            stopped: ledger.stopped.clone().map(StopRecord::new),
+            processes: journal.processes.len() as u64,
+            stopped: journal.stopped.clone().map(StopRecord::new),
             version: record.version.clone(),
             cloud: record.cloud.clone(),
             tenant: record.tenant.clone(),
             tenant_id: record.tenant_id.clone(),
             tenants,
             operator: record.operator.clone(),
-            apps: apps::shares(record, ledger, totals),
+            apps: apps::app_reports(record, journal, totals),
             inputs: record.inputs.clone(),
             decided: record.decided.clone(),
             plan_sha256: Some(record.plan.sha256.clone()),
@@ -182,10 +182,10 @@ impl Summary {
             left_out: totals.left_out,
             remaining: totals.not_done,
             attempts: totals.attempts,
-            throttled: ledger.throttles,
+            throttled: journal.throttle_count,
             throttled_ms: totals.throttled_ms,
-            requests_per_second: rate(ledger, ended, totals.attempts),
-            damaged_lines: ledger.damaged,
+            requests_per_second: request_rate(journal, ended, totals.attempts),
+            damaged_lines: journal.damaged,
             altered: Vec::new(),
             merged: None,
         }
@@ -220,19 +220,19 @@ impl Summary {
         let mut parts = vec![match (users, revoked) {
             (0, _) => "No user to sign out".to_owned(),
             (1, 1) => format!("The one {kind} is signed out"),
-            _ if users == revoked => format!("All {} {kind}s signed out", grouped(users)),
-            _ => format!("{} of {} signed out", grouped(revoked), plural(users, kind)),
+            _ if users == revoked => format!("All {} {kind}s signed out", group_digits(users)),
+            _ => format!("{} of {} signed out", group_digits(revoked), plural(users, kind)),
         }];
         if self.not_done > 0 {
-            parts.push(format!("{} not done", grouped(self.not_done)));
+            parts.push(format!("{} not done", group_digits(self.not_done)));
         }
         if self.accepted_as_done() > 0 {
-            parts.push(format!("{} accepted as done", grouped(self.accepted_as_done())));
+            parts.push(format!("{} accepted as done", group_digits(self.accepted_as_done())));
         }
         if self.left_out > 0 {
             parts.push(format!("{} left out", plural(self.left_out, "row")));
         }
-        if let Some(missing) = self.merged.as_ref().and_then(MergedRuns::missing_in_words) {
+        if let Some(missing) = self.merged.as_ref().and_then(MergedRuns::missing_phrase) {
             parts.push(missing);
         }
         parts.join("; ")
@@ -240,8 +240,8 @@ impl Summary {
 }
 
 /// Requests a second, over the time of the one process.
-fn rate(ledger: &JournalIndex, ended: Timestamp, attempts: u64) -> Option<f64> {
-    let [began] = &ledger.began[..] else { return None };
+fn request_rate(journal: &JournalIndex, ended: Timestamp, attempts: u64) -> Option<f64> {
+    let [began] = &journal.processes[..] else { return None };
     rate_between(began.at, ended, attempts)
 }
 
@@ -256,17 +256,17 @@ pub(super) fn millis_between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or_default()
 }
 
-pub(super) fn at_millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    millis(&Some(*at), serializer)
+pub(super) fn serialize_millis<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+    serialize_millis_opt(&Some(*at), serializer)
 }
 
 /// `1 row`, `2 rows`.
 pub(super) fn plural(count: u64, noun: &str) -> String {
-    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+    format!("{} {noun}{}", group_digits(count), if count == 1 { "" } else { "s" })
 }
 
 /// A number with its thousands set apart: `1,000,000`.
-pub(super) fn grouped(number: u64) -> String {
+pub(super) fn group_digits(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (place, digit) in digits.char_indices() {
@@ -279,7 +279,7 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// A length of time for people: `850 ms`, `12.3 s`, `4 min 5 s`, `2 h 3 min`.
-pub(super) fn length(millis: u64) -> String {
+pub(super) fn format_duration(millis: u64) -> String {
     match millis {
         0..1_000 => format!("{millis} ms"),
         1_000..60_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
@@ -320,9 +320,9 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 999, 1_000, 1_234_567].map(group_digits), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(
-            [850, 12_345, 245_000, 7_380_000].map(length),
+            [850, 12_345, 245_000, 7_380_000].map(format_duration),
             ["850 ms", "12.3 s", "4 min 5 s", "2 h 3 min"]
         );
         assert_eq!((plural(1, "row"), plural(2, "row")), ("1 row".to_owned(), "2 rows".to_owned()));

@@ -8,14 +8,14 @@ use super::row::ReportRow;
 use super::summary::{StopRecord, exit_code};
 use super::totals::Totals;
 use crate::event::{StopReason, TenantIndex};
-use crate::journal::{JournalIndex, RecordedCounts, RunRecord, TenantRecord};
+use crate::journal::{JournalIndex, OutcomeCounts, RunRecord, TenantRecord};
 use crate::outcome::{Accepted, Outcome};
 
 /// What rows don't say of their tenants by themselves.
 #[derive(Clone, Debug, Default)]
 pub struct TenantNotes {
     /// The one tenant of a run that has no other.
-    own: String,
+    run_tenant: String,
     /// Why nothing was sent in some of several.
     reasons: HashMap<String, String>,
 }
@@ -24,28 +24,28 @@ impl TenantNotes {
     /// What the record says; nothing is known of stops.
     pub fn from_record(record: &RunRecord) -> TenantNotes {
         let own = record.tenant_id.as_ref().or(record.tenant.as_ref()).filter(|_| record.tenants.is_empty());
-        TenantNotes { own: own.cloned().unwrap_or_default(), reasons: HashMap::new() }
+        TenantNotes { run_tenant: own.cloned().unwrap_or_default(), reasons: HashMap::new() }
     }
 
     /// What the record and the journal say.
-    pub fn new(record: &RunRecord, ledger: &JournalIndex) -> TenantNotes {
+    pub fn new(record: &RunRecord, journal: &JournalIndex) -> TenantNotes {
         let mut notes = TenantNotes::from_record(record);
-        notes.add_reasons(record, ledger);
+        notes.add_reasons(record, journal);
         notes
     }
 
     /// Takes in why nothing was sent in some tenants.
-    pub fn add_reasons(&mut self, record: &RunRecord, ledger: &JournalIndex) {
+    pub fn add_reasons(&mut self, record: &RunRecord, journal: &JournalIndex) {
         let reason = |(place, tenant): (TenantIndex, &TenantRecord)| {
-            Some((tenant.tenant.clone(), ledger.stopped_in.get(&place)?.to_string()))
+            Some((tenant.tenant.clone(), journal.stopped_in.get(&place)?.to_string()))
         };
         self.reasons = (0..).zip(&record.tenants).filter_map(reason).collect();
     }
 
     /// The row, with its tenant, and with the tenant's reason where it was not attempted.
-    pub fn complete<'a>(&'a self, mut row: ReportRow<'a>) -> ReportRow<'a> {
+    pub fn fill_tenant<'a>(&'a self, mut row: ReportRow<'a>) -> ReportRow<'a> {
         if row.tenant.is_empty() {
-            row.tenant = &self.own;
+            row.tenant = &self.run_tenant;
         }
         if row.outcome == Outcome::NotAttempted
             && let Some(why) = self.reasons.get(row.tenant)
@@ -61,23 +61,23 @@ impl TenantNotes {
 
 /// The totals of several tenants.
 #[derive(Debug)]
-pub(super) struct ByTenant {
+pub(super) struct TenantTotals {
     accepted: Accepted,
     totals: HashMap<String, Totals>,
 }
 
-impl ByTenant {
+impl TenantTotals {
     /// Nothing yet.
-    pub(super) fn new(accepted: &Accepted) -> ByTenant {
-        ByTenant { accepted: accepted.clone(), totals: HashMap::new() }
+    pub(super) fn new(accepted: &Accepted) -> TenantTotals {
+        TenantTotals { accepted: accepted.clone(), totals: HashMap::new() }
     }
 
-    pub(super) fn count(&mut self, row: &ReportRow<'_>) {
+    pub(super) fn add(&mut self, row: &ReportRow<'_>) {
         match self.totals.get_mut(row.tenant) {
-            Some(totals) => drop(totals.count(row)),
+            Some(totals) => drop(totals.add(row)),
             None => {
                 let mut totals = Totals::new(&self.accepted);
-                totals.count(row);
+                totals.add(row);
                 self.totals.insert(row.tenant.to_owned(), totals);
             }
         }
@@ -98,7 +98,7 @@ pub struct TenantSummary {
     /// Users to revoke.
     pub users: u64,
     /// Rows by word; only those that occur.
-    pub outcomes: RecordedCounts,
+    pub outcomes: OutcomeCounts,
     /// Rows that are done.
     pub done: u64,
     /// Rows that are not done.
@@ -122,19 +122,19 @@ impl TenantSummary {
 pub(super) type ReportTenant = (TenantRecord, Option<StopReason>);
 
 /// The tenants of a run, in their order; where it has one only, that one.
-pub(super) fn summarize_run(record: &RunRecord, ledger: &JournalIndex) -> Vec<ReportTenant> {
+pub(super) fn summarize_run(record: &RunRecord, journal: &JournalIndex) -> Vec<ReportTenant> {
     if record.tenants.is_empty() {
         let only = TenantRecord {
-            tenant: TenantNotes::from_record(record).own,
+            tenant: TenantNotes::from_record(record).run_tenant,
             named: record.tenant.iter().cloned().collect(),
             tenant_id: record.tenant_id.clone(),
             app_id: record.operator.app_id.clone(),
             auth: Some(record.operator.auth.clone()),
             ..TenantRecord::default()
         };
-        return vec![(only, ledger.stopped.clone())];
+        return vec![(only, journal.stopped.clone())];
     }
-    let why = |place: TenantIndex| ledger.stopped_in.get(&place).cloned();
+    let why = |place: TenantIndex| journal.stopped_in.get(&place).cloned();
     (0..).zip(&record.tenants).map(|(place, tenant)| (tenant.clone(), why(place))).collect()
 }
 
@@ -144,7 +144,7 @@ pub(super) fn summarize_runs<'a>(
 ) -> Vec<ReportTenant> {
     let mut joined: Vec<ReportTenant> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
-    for (tenant, why) in runs.flat_map(|(record, ledger)| summarize_run(record, ledger)) {
+    for (tenant, why) in runs.flat_map(|(record, journal)| summarize_run(record, journal)) {
         match places.get(&tenant.tenant) {
             Some(place) => {
                 let (known, stopped) = &mut joined[*place];
@@ -162,12 +162,12 @@ pub(super) fn summarize_runs<'a>(
 }
 
 /// What is said of each tenant; nothing where none was counted by itself. `stopped` is what stopped the whole run.
-pub(super) fn summaries(
+pub(super) fn summarize(
     tenants: Vec<ReportTenant>,
-    counted: Option<&ByTenant>,
+    tenant_totals: Option<&TenantTotals>,
     stopped: Option<&StopReason>,
 ) -> Vec<TenantSummary> {
-    let Some(counted) = counted else { return Vec::new() };
+    let Some(counted) = tenant_totals else { return Vec::new() };
     let nothing = Totals::new(&counted.accepted);
     let summary = |(tenant, why): ReportTenant| {
         let totals = counted.totals.get(&tenant.tenant).unwrap_or(&nothing);

@@ -4,10 +4,10 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::apps;
-use super::summary::{Summary, grouped, length, plural};
+use super::outcome_text::{meaning, shorten_sentence};
+use super::summary::{Summary, format_duration, group_digits, plural};
 use super::tenants::worst_first;
-use super::words::{briefly, meaning};
-use crate::console::wrap::hanging;
+use crate::console::wrap::hanging_indent;
 use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::outcome::Outcome;
 
@@ -34,20 +34,20 @@ fn fill(
     writeln!(out, "{}.", summary.headline())?;
     for finding in &summary.altered {
         let line = format!("ALTERED: {}.", sanitize_truncated(finding.trim_end_matches('.'), 400));
-        writeln!(out, "{}", hanging(&line, 0, columns))?;
+        writeln!(out, "{}", hanging_indent(&line, 0, columns))?;
     }
     outcomes(out, summary)?;
     tenants(out, summary, columns)?;
     if let Some(stopped) = &summary.stopped {
         let sentence = format!("Stopped early: {}.", sanitize_line(&stopped.sentence).trim_end_matches('.'));
-        writeln!(out, "{}", hanging(&sentence, 0, columns))?;
+        writeln!(out, "{}", hanging_indent(&sentence, 0, columns))?;
     } else if summary.ended_at.is_none() {
         writeln!(out, "The journal has no end: the process was killed, or still works.")?;
     }
     if let Some(merged) = &summary.merged {
-        writeln!(out, "Joined: {}.", merged.joined_in_words())?;
-        for sentence in merged.missing_sentence().into_iter().chain(merged.twice_sentence()) {
-            writeln!(out, "{}", hanging(&sanitize_line(&sentence), 0, columns))?;
+        writeln!(out, "Joined: {}.", merged.merged_phrase())?;
+        for sentence in merged.missing_sentence().into_iter().chain(merged.repeated_sentence()) {
+            writeln!(out, "{}", hanging_indent(&sanitize_line(&sentence), 0, columns))?;
         }
     }
     if summary.damaged_lines > 0 {
@@ -56,16 +56,16 @@ fn fill(
     }
     for what in &summary.decided.unchecked {
         let line = format!("Not checked: {}.", sanitize_truncated(what.trim_end_matches('.'), 300));
-        writeln!(out, "{}", hanging(&line, 0, columns))?;
+        writeln!(out, "{}", hanging_indent(&line, 0, columns))?;
     }
     let apps = apps::lines(&summary.apps, summary.tenants.len());
     for line in &apps {
-        writeln!(out, "{}", hanging(&sanitize_line(line), 0, columns))?;
+        writeln!(out, "{}", hanging_indent(&sanitize_line(line), 0, columns))?;
     }
     if !apps.is_empty() {
         writeln!(out)?;
     }
-    writeln!(out, "{}", effort(summary))?;
+    writeln!(out, "{}", effort_line(summary))?;
     writeln!(out, "Evidence: {}", sanitize_line(&folder.display().to_string()))?;
     if summary.remaining > 0 {
         let path = folder.join("remaining.csv");
@@ -82,7 +82,7 @@ fn fill(
 }
 
 /// So many tenants are told.
-const TENANTS: usize = 5;
+const MAX_TENANTS: usize = 5;
 
 /// The tenants that are not complete, the worst first; those that are take one line together.
 fn tenants(out: &mut String, summary: &Summary, columns: Option<usize>) -> std::fmt::Result {
@@ -91,22 +91,22 @@ fn tenants(out: &mut String, summary: &Summary, columns: Option<usize>) -> std::
     }
     let open = worst_first(&summary.tenants);
     let (all, complete) = (summary.tenants.len() as u64, (summary.tenants.len() - open.len()) as u64);
-    writeln!(out, "Tenants: {} of {} complete.", grouped(complete), grouped(all))?;
-    for tenant in open.iter().take(TENANTS) {
+    writeln!(out, "Tenants: {} of {} complete.", group_digits(complete), group_digits(all))?;
+    for tenant in open.iter().take(MAX_TENANTS) {
         let why = match &tenant.stopped {
-            Some(stopped) => format!(": {}", briefly(&stopped.sentence)),
+            Some(stopped) => format!(": {}", shorten_sentence(&stopped.sentence)),
             None => String::new(),
         };
         let name = sanitize_truncated(tenant.name(), 80);
         let users = plural(tenant.done + tenant.not_done, "user");
-        let line = format!("{name}  {} of {users} not done{why}", grouped(tenant.not_done));
-        writeln!(out, "  {}", hanging(&line, 4, columns))?;
+        let line = format!("{name}  {} of {users} not done{why}", group_digits(tenant.not_done));
+        writeln!(out, "  {}", hanging_indent(&line, 4, columns))?;
     }
-    if open.len() > TENANTS {
+    if open.len() > MAX_TENANTS {
         writeln!(
             out,
             "  and {} more, in summary.json and report.html",
-            grouped((open.len() - TENANTS) as u64)
+            group_digits((open.len() - MAX_TENANTS) as u64)
         )?;
     }
     writeln!(out)
@@ -118,7 +118,7 @@ fn outcomes(out: &mut String, summary: &Summary) -> std::fmt::Result {
         .outcomes
         .iter()
         .filter(|(_, count)| **count > 0)
-        .map(|(outcome, count)| (*outcome, grouped(*count), share(*count, summary.rows)))
+        .map(|(outcome, count)| (*outcome, group_digits(*count), format_percent(*count, summary.rows)))
         .collect();
     if rows.is_empty() {
         return Ok(());
@@ -139,8 +139,8 @@ fn outcomes(out: &mut String, summary: &Summary) -> std::fmt::Result {
 }
 
 /// A share in per cent. What is not all is never rounded up to `100.0%`, nor what is there down to nothing.
-pub(super) fn share(part: u64, whole: u64) -> String {
-    let (part, whole) = (u128::from(part), u128::from(whole));
+pub(super) fn format_percent(part: u64, total: u64) -> String {
+    let (part, whole) = (u128::from(part), u128::from(total));
     if whole == 0 {
         return String::new();
     }
@@ -153,8 +153,9 @@ pub(super) fn share(part: u64, whole: u64) -> String {
 }
 
 /// What it took.
-fn effort(summary: &Summary) -> String {
-    let mut line = format!("Took {}, {}", length(summary.duration_ms), plural(summary.attempts, "request"));
+fn effort_line(summary: &Summary) -> String {
+    let mut line =
+        format!("Took {}, {}", format_duration(summary.duration_ms), plural(summary.attempts, "request"));
     if let Some(rate) = summary.requests_per_second {
         line.push_str(&format!(" ({rate}/s)"));
     }
@@ -171,8 +172,11 @@ mod tests {
 
     #[test]
     fn a_share_never_says_all_where_one_is_missing() {
-        assert_eq!(share(999_999, 1_000_000), "99.9%");
-        assert_eq!(share(1, 1_000_000), "<0.1%");
-        assert_eq!([share(0, 3), share(3, 3), share(2, 3)], ["0.0%", "100.0%", "66.7%"]);
+        assert_eq!(format_percent(999_999, 1_000_000), "99.9%");
+        assert_eq!(format_percent(1, 1_000_000), "<0.1%");
+        assert_eq!(
+            [format_percent(0, 3), format_percent(3, 3), format_percent(2, 3)],
+            ["0.0%", "100.0%", "66.7%"]
+        );
     }
 }

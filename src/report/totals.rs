@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::row::ReportRow;
-use crate::journal::RecordedCounts;
+use crate::journal::OutcomeCounts;
 use crate::outcome::{Accepted, Outcome, OutcomeClass};
 
 /// What the rows add up to.
@@ -15,7 +15,7 @@ pub struct Totals {
     /// Rows that are targets.
     pub targets: u64,
     /// Rows by word; every word is there, also with zero.
-    pub outcomes: RecordedCounts,
+    pub outcomes: OutcomeCounts,
     /// Rows that are done, the accepted words among them.
     pub done: u64,
     /// Rows that are not done.
@@ -48,12 +48,12 @@ impl Totals {
     }
 
     /// Takes a row in, and says what it counts as.
-    pub fn count(&mut self, row: &ReportRow<'_>) -> OutcomeClass {
-        let standing = self.accepted.standing(row.outcome);
+    pub fn add(&mut self, row: &ReportRow<'_>) -> OutcomeClass {
+        let class = self.accepted.standing(row.outcome);
         self.rows += 1;
         self.targets += u64::from(row.outcome < Outcome::Protected);
         *self.outcomes.entry(row.outcome).or_default() += 1;
-        match standing {
+        match class {
             OutcomeClass::Done => self.done += 1,
             OutcomeClass::NotDone => self.not_done += 1,
             OutcomeClass::LeftOut => self.left_out += 1,
@@ -66,6 +66,6 @@ impl Totals {
                 None => drop(self.by_app.insert(app.to_owned(), 1)),
             }
         }
-        standing
+        class
     }
 }

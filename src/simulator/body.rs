@@ -17,7 +17,7 @@ pub(super) enum Body {
     /// A byte at a time.
     Drip { rest: Bytes, pace: Duration, pause: Pin<Box<Sleep>> },
     /// A part, then the connection breaks.
-    Cut { part: Option<Bytes>, pause: Option<Pin<Box<Sleep>>> },
+    Truncated { part: Option<Bytes>, pause: Option<Pin<Box<Sleep>>> },
 }
 
 /// How long a cut body waits before it breaks the connection. Without a pause the part would never leave the buffer.
@@ -28,13 +28,13 @@ impl Body {
         Body::Whole(None)
     }
 
-    pub(super) fn whole(bytes: impl Into<Bytes>) -> Body {
+    pub(super) fn from_bytes(bytes: impl Into<Bytes>) -> Body {
         let bytes = bytes.into();
         Body::Whole((!bytes.is_empty()).then_some(bytes))
     }
 
     /// The same bytes, one at a time, `pace` apart.
-    pub(super) fn dripping(self, pace: Duration) -> Body {
+    pub(super) fn into_drip(self, pace: Duration) -> Body {
         let Body::Whole(Some(rest)) = self else { return self };
         Body::Drip { rest, pace, pause: Box::pin(sleep(pace)) }
     }
@@ -44,16 +44,18 @@ impl Body {
         match self {
             Body::Whole(bytes) => Some(bytes.unwrap_or_default()),
             Body::Drip { rest, .. } => Some(rest),
-            Body::Cut { .. } => None,
+            Body::Truncated { .. } => None,
         }
     }
 
     /// The first half of the same bytes, then an end of the connection; and the length that was to be.
-    pub(super) fn cut(self) -> (Body, usize) {
-        let Body::Whole(Some(mut bytes)) = self else { return (Body::Cut { part: None, pause: None }, 1) };
+    pub(super) fn truncate(self) -> (Body, usize) {
+        let Body::Whole(Some(mut bytes)) = self else {
+            return (Body::Truncated { part: None, pause: None }, 1);
+        };
         let length = bytes.len();
         bytes.truncate(length / 2);
-        (Body::Cut { part: Some(bytes), pause: None }, length)
+        (Body::Truncated { part: Some(bytes), pause: None }, length)
     }
 }
 
@@ -73,7 +75,7 @@ impl HttpBody for Body {
                 *pause = Box::pin(sleep(*pace));
                 Poll::Ready(Some(Ok(Frame::data(rest.split_to(1)))))
             }
-            Body::Cut { part, pause } => {
+            Body::Truncated { part, pause } => {
                 if let Some(part) = part.take() {
                     return Poll::Ready(Some(Ok(Frame::data(part))));
                 }
@@ -87,7 +89,7 @@ impl HttpBody for Body {
         match self {
             Body::Whole(bytes) => bytes.is_none(),
             Body::Drip { rest, .. } => rest.is_empty(),
-            Body::Cut { .. } => false,
+            Body::Truncated { .. } => false,
         }
     }
 
@@ -96,7 +98,7 @@ impl HttpBody for Body {
             Body::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
             Body::Drip { rest, .. } => SizeHint::with_exact(rest.len() as u64),
             // Unknown, so that the announced Content-Length stands although it is a lie.
-            Body::Cut { .. } => SizeHint::default(),
+            Body::Truncated { .. } => SizeHint::default(),
         }
     }
 }

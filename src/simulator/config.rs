@@ -10,10 +10,10 @@ use super::device_code::DeviceConfig;
 use super::fault::Fault;
 use super::federated::FederatedConfig;
 use super::managed_identity::ManagedIdentityConfig;
-use super::particular::TenantConfig;
 use super::quota::QuotaConfig;
-use super::tenant::DirectoryConfig;
-use super::token::assertion::Known;
+use super::store::DirectoryConfig;
+use super::tenant_overrides::TenantConfig;
+use super::token::assertion::RegisteredCertificate;
 
 /// What the simulator is to be. `Config::default()` is a tenant that knows everybody, answers at once, and has the
 /// documented quotas.
@@ -39,7 +39,7 @@ pub struct Config {
     #[serde(deserialize_with = "super::duration::deserialize")]
     pub jitter: Duration,
     /// What a revocation that worked answers.
-    pub success: Success,
+    pub success: SuccessResponse,
     /// The case of header names over HTTP/1.1 (they are always in lower case over HTTP/2).
     pub header_case: HeaderCase,
     /// What the ledger keeps.
@@ -96,7 +96,7 @@ impl Default for Config {
             seed: 0,
             latency: Duration::ZERO,
             jitter: Duration::ZERO,
-            success: Success::default(),
+            success: SuccessResponse::default(),
             header_case: HeaderCase::default(),
             ledger: LedgerDetail::default(),
             accept_any_token: true,
@@ -191,7 +191,8 @@ impl Config {
             return Err(ConfigError::Value("speed", "must be a positive number".into()));
         }
         if let Some(certificate) = &self.token.certificate {
-            Known::read(certificate).map_err(|error| ConfigError::Value("certificate", error))?;
+            RegisteredCertificate::load(certificate)
+                .map_err(|error| ConfigError::Value("certificate", error))?;
         }
         self.quota.check()?;
         self.tenants.iter().try_for_each(TenantConfig::check)?;
@@ -202,7 +203,7 @@ impl Config {
 /// What a revocation that worked answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Success {
+pub enum SuccessResponse {
     /// 200 and an OData Boolean, `true`: what Graph sends.
     #[default]
     Boolean,
@@ -318,7 +319,7 @@ impl ConfigError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::quota::Style;
+    use super::super::quota::LimitStyle;
     use super::*;
 
     #[test]
@@ -338,7 +339,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(config.latency, Duration::from_millis(80));
-        assert_eq!(config.quota.app.style, Style::StrictBucket);
+        assert_eq!(config.quota.app.style, LimitStyle::StrictBucket);
         assert_eq!(config.quota.tenant.limit, 18_000, "what isn't named keeps its default");
         assert_eq!(config.faults.len(), 1);
     }

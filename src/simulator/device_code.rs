@@ -10,13 +10,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::guid;
-use super::live::Live;
+use super::graph_response::guid;
 use super::lock::lock;
 use super::recorder::Account;
+use super::reloadable_config::ReloadableConfig;
 use super::session::TokenKind;
-use super::token::{Form, Refusal, check_names, granted, required};
-use super::world::World;
+use super::state::ServerState;
+use super::token::{EntraError, FormFields, check_tenant_and_app, required, token_response};
 
 /// The grant type of a poll.
 pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
@@ -25,7 +25,7 @@ pub(super) const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 pub(super) const REFRESH: &str = "refresh_token";
 
 /// How much longer to wait after `slow_down` (RFC 8628, 3.5), in simulated time.
-const SLOWER: Duration = Duration::from_secs(5);
+const SLOW_DOWN_STEP: Duration = Duration::from_secs(5);
 
 /// Signing in with a device code: who enters it, and when.
 #[derive(Debug, Clone, Deserialize)]
@@ -94,14 +94,14 @@ pub enum RefreshOutcome {
 
 /// Device codes and refresh tokens that were given.
 #[derive(Debug, Default)]
-pub(super) struct Devices {
-    codes: Mutex<HashMap<String, Code>>,
-    refreshes: Mutex<HashMap<String, Refresh>>,
+pub(super) struct DeviceCodeStore {
+    codes: Mutex<HashMap<String, PendingDeviceCode>>,
+    refreshes: Mutex<HashMap<String, RefreshToken>>,
 }
 
 /// A device code. Times are real, since the start.
 #[derive(Debug)]
-struct Code {
+struct PendingDeviceCode {
     client: String,
     audience: String,
     offline: bool,
@@ -112,7 +112,7 @@ struct Code {
 }
 
 #[derive(Debug)]
-struct Refresh {
+struct RefreshToken {
     client: String,
     /// The user's id and name, in lower case.
     user: [String; 2],
@@ -121,7 +121,7 @@ struct Refresh {
     used: bool,
 }
 
-impl Devices {
+impl DeviceCodeStore {
     /// Ends a user's sessions at this real time since the start: their refresh tokens are no longer good.
     pub(super) fn revoke(&self, user: &Account, at: Duration) {
         let mut refreshes = lock(&self.refreshes);
@@ -135,14 +135,19 @@ impl Devices {
 }
 
 /// Gives a device code.
-pub(super) fn begin(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
+pub(super) fn begin(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    tenant: &str,
+    form: &FormFields,
+) -> Result<Value, EntraError> {
     let config = &live.config.token.device;
     let client = required(form, "client_id")?;
-    check_names(world, live, tenant, client)?;
+    check_tenant_and_app(state, live, tenant, client)?;
     let scope = required(form, "scope")?;
-    let now = world.clock.now();
-    let (interval, life) = (world.clock.real(config.interval), world.clock.real(config.expires_in));
-    let code = Code {
+    let now = state.clock.now();
+    let (interval, life) = (state.clock.real(config.interval), state.clock.real(config.expires_in));
+    let code = PendingDeviceCode {
         client: client.to_lowercase(),
         audience: audience(scope)?.to_owned(),
         offline: scope.split(' ').any(|part| part == "offline_access"),
@@ -165,7 +170,7 @@ pub(super) fn begin(world: &World, live: &Live, tenant: &str, form: &Form) -> Re
         "interval": seconds(interval),
         "message": message,
     });
-    lock(&world.devices.codes).insert(device_code, code);
+    lock(&state.device_codes.codes).insert(device_code, code);
     Ok(answer)
 }
 
@@ -175,7 +180,7 @@ fn seconds(time: Duration) -> Value {
 }
 
 /// The resource of a delegated scope: `{resource}/.default` beside OpenID's own.
-fn audience(scope: &str) -> Result<&str, Refusal> {
+fn audience(scope: &str) -> Result<&str, EntraError> {
     let mut resources = scope.split(' ').filter_map(|part| part.strip_suffix("/.default"));
     match (resources.next(), resources.next()) {
         (Some(one), None) if !one.is_empty() => Ok(one),
@@ -184,128 +189,145 @@ fn audience(scope: &str) -> Result<&str, Refusal> {
                 "The provided request must include a 'scope' input parameter. The provided value for the input \
                  parameter 'scope' is not valid. The scope {scope} is not valid."
             );
-            Err(Refusal::new(400, "invalid_scope", 70_011, text))
+            Err(EntraError::new(400, "invalid_scope", 70_011, text))
         }
     }
 }
 
 /// Answers whoever asks whether the person signed in.
-pub(super) fn poll(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
+pub(super) fn poll(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    tenant: &str,
+    form: &FormFields,
+) -> Result<Value, EntraError> {
     let client = required(form, "client_id")?;
-    check_names(world, live, tenant, client)?;
+    check_tenant_and_app(state, live, tenant, client)?;
     let name = required(form, "device_code")?;
     let (audience, offline) = {
-        let mut codes = lock(&world.devices.codes);
+        let mut codes = lock(&state.device_codes.codes);
         let code = codes.get_mut(name).filter(|code| code.client == client.to_lowercase());
         let code = code.ok_or_else(|| {
             let text = "The device_code that was sent is not known.";
-            Refusal::new(400, "bad_verification_code", 70_018, text)
+            EntraError::new(400, "bad_verification_code", 70_018, text)
         })?;
-        code.asked(world, live)?;
+        code.poll(state, live)?;
         (code.audience.clone(), code.offline)
     };
-    lock(&world.devices.codes).remove(name);
-    Ok(signed_in(world, live, tenant, form, &audience, offline))
+    lock(&state.device_codes.codes).remove(name);
+    Ok(user_token_response(state, live, tenant, form, &audience, offline))
 }
 
-impl Code {
+impl PendingDeviceCode {
     /// One poll: an error as long as, or because, nobody signed in.
-    fn asked(&mut self, world: &World, live: &Live) -> Result<(), Refusal> {
+    fn poll(&mut self, state: &ServerState, live: &ReloadableConfig) -> Result<(), EntraError> {
         let config = &live.config.token.device;
-        let now = world.clock.now();
+        let now = state.clock.now();
         let early = now < self.not_before;
         self.polls += 1;
         if early {
-            world.recorder.violation(now, "early_poll", &self.client);
+            state.recorder.record_violation(now, "early_poll", &self.client);
         }
         if early || self.polls <= config.slow_down {
-            self.interval += world.clock.real(SLOWER);
+            self.interval += state.clock.real(SLOW_DOWN_STEP);
             self.not_before = now + self.interval;
-            return Err(Refusal::new(400, "slow_down", 70_016, "The polling is too fast."));
+            return Err(EntraError::new(400, "slow_down", 70_016, "The polling is too fast."));
         }
         self.not_before = now + self.interval;
         if now >= self.expires {
-            return Err(late());
+            return Err(expired_code());
         }
         if self.polls <= config.slow_down + config.polls_before_approval {
             let text = "OAuth 2.0 device flow error. Authorization is pending. Continue polling.";
-            return Err(Refusal::new(400, "authorization_pending", 70_016, text));
+            return Err(EntraError::new(400, "authorization_pending", 70_016, text));
         }
         match config.outcome {
             DeviceOutcome::Approve => Ok(()),
             DeviceOutcome::Decline => {
                 let text = "User declined to consent to access the app.";
-                Err(Refusal::new(400, "authorization_declined", 65_004, text))
+                Err(EntraError::new(400, "authorization_declined", 65_004, text))
             }
-            DeviceOutcome::Expire => Err(late()),
+            DeviceOutcome::Expire => Err(expired_code()),
         }
     }
 }
 
-fn late() -> Refusal {
-    Refusal::new(400, "expired_token", 70_019, "Verification code expired.")
+fn expired_code() -> EntraError {
+    EntraError::new(400, "expired_token", 70_019, "Verification code expired.")
 }
 
 /// The tokens of the user who is configured.
-fn signed_in(world: &World, live: &Live, tenant: &str, form: &Form, audience: &str, offline: bool) -> Value {
+fn user_token_response(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    tenant: &str,
+    form: &FormFields,
+    audience: &str,
+    offline: bool,
+) -> Value {
     let config = &live.config.token;
-    let mut answer = granted(world, live, tenant, form, audience, TokenKind::User);
+    let mut answer = token_response(state, live, tenant, form, audience, TokenKind::User);
     answer["scope"] = config.scopes.join(" ").into();
     if offline && config.device.refresh != RefreshOutcome::None {
         let token = format!("fake-refresh-token-{}", guid().simple());
-        let refresh = Refresh {
+        let refresh = RefreshToken {
             client: form["client_id"].to_lowercase(),
             user: [config.user_id.to_lowercase(), config.user_principal_name.to_lowercase()],
-            issued: world.clock.now(),
+            issued: state.clock.now(),
             revoked: None,
             used: false,
         };
         answer["refresh_token"] = token.as_str().into();
-        lock(&world.devices.refreshes).insert(token, refresh);
+        lock(&state.device_codes.refreshes).insert(token, refresh);
     }
     answer
 }
 
 /// Gives a new access token, and a new refresh token, for a refresh token.
-pub(super) fn refresh(world: &World, live: &Live, tenant: &str, form: &Form) -> Result<Value, Refusal> {
+pub(super) fn refresh(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    tenant: &str,
+    form: &FormFields,
+) -> Result<Value, EntraError> {
     let client = required(form, "client_id")?;
-    check_names(world, live, tenant, client)?;
+    check_tenant_and_app(state, live, tenant, client)?;
     let audience = audience(required(form, "scope")?)?;
     let name = required(form, "refresh_token")?;
     {
-        let mut refreshes = lock(&world.devices.refreshes);
+        let mut refreshes = lock(&state.device_codes.refreshes);
         let refresh = refreshes.get_mut(name).filter(|refresh| refresh.client == client.to_lowercase());
         let refresh = refresh.ok_or_else(|| {
             let text = "Invalid request. Request is malformed or invalid.";
-            Refusal::new(400, "invalid_grant", 9_002_313, text)
+            EntraError::new(400, "invalid_grant", 9_002_313, text)
         })?;
-        refresh.check(world, live)?;
+        refresh.check(state, live)?;
         refresh.used = true;
     }
-    Ok(signed_in(world, live, tenant, form, audience, true))
+    Ok(user_token_response(state, live, tenant, form, audience, true))
 }
 
-impl Refresh {
-    fn check(&self, world: &World, live: &Live) -> Result<(), Refusal> {
+impl RefreshToken {
+    fn check(&self, state: &ServerState, live: &ReloadableConfig) -> Result<(), EntraError> {
         let config = &live.config.token.device;
         if let Some(revoked) = self.revoked {
             let text = format!(
                 "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might \
                  have changed or reset their password. The grant was issued on '{:.0}' and the TokensValidFrom date \
                  (before which tokens are not valid) for this user is '{:.0}'.",
-                world.clock.wall(self.issued),
-                world.clock.wall(revoked),
+                state.clock.wall(self.issued),
+                state.clock.wall(revoked),
             );
-            return Err(Refusal::new(400, "invalid_grant", 50_173, text));
+            return Err(EntraError::new(400, "invalid_grant", 50_173, text));
         }
         if config.refresh == RefreshOutcome::InteractionRequired {
             let text = "Due to a configuration change made by your administrator, or because you moved to a new \
                         location, you must use multi-factor authentication to access this resource.";
-            return Err(Refusal::new(400, "interaction_required", 50_076, text));
+            return Err(EntraError::new(400, "interaction_required", 50_076, text));
         }
         if self.used && config.single_use {
             let text = "The refresh token has been redeemed before.";
-            return Err(Refusal::new(400, "invalid_grant", 54_005, text));
+            return Err(EntraError::new(400, "invalid_grant", 54_005, text));
         }
         Ok(())
     }

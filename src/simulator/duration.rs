@@ -37,12 +37,12 @@ fn seconds_in(unit: &str) -> Option<f64> {
 
 /// For `#[serde(deserialize_with)]`: a string as [`parse`] reads it, or a number of seconds.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    from.deserialize_any(Reader)
+    from.deserialize_any(DurationVisitor)
 }
 
-struct Reader;
+struct DurationVisitor;
 
-impl Visitor<'_> for Reader {
+impl Visitor<'_> for DurationVisitor {
     type Value = Duration;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

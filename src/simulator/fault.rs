@@ -22,7 +22,7 @@ pub struct Fault {
     pub pattern: String,
     /// Where.
     #[serde(default)]
-    pub endpoint: Endpoint,
+    pub endpoint: FaultEndpoint,
     /// Pattern of the tenant: of its id, or of the domain by which it is called. What a request without a token that is
     /// known asks for is in no tenant.
     #[serde(default = "everybody")]
@@ -31,7 +31,7 @@ pub struct Fault {
     #[serde(default = "everybody")]
     pub app: String,
     /// What they get.
-    pub answer: Answer,
+    pub answer: FaultAnswer,
     /// Strike only with this chance, 0 to 1. The same seed, fault, id, and number strike alike in every run.
     #[serde(default = "always")]
     pub chance: f64,
@@ -61,7 +61,7 @@ pub struct Fault {
     pub message: Option<String>,
     /// How the inner error is spelled.
     #[serde(default)]
-    pub inner: Inner,
+    pub inner: InnerErrorCase,
     /// `json` (the usual body), `html`, `empty`, `truncated` (the usual one, cut in the middle), or the text itself.
     pub body: Option<String>,
     /// `Content-Type` instead of the usual.
@@ -92,7 +92,7 @@ fn short() -> Duration {
 /// Where a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Endpoint {
+pub enum FaultEndpoint {
     /// Revocations.
     #[default]
     Graph,
@@ -118,28 +118,28 @@ pub enum Endpoint {
     Directory,
 }
 
-impl Endpoint {
+impl FaultEndpoint {
     /// The word for it.
-    pub(super) fn word(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
-            Endpoint::Graph => "graph",
-            Endpoint::Read => "read",
-            Endpoint::Batch => "batch",
-            Endpoint::Directory => "directory",
-            Endpoint::Token => "token",
-            Endpoint::DeviceCode => "device_code",
-            Endpoint::Imds => "imds",
-            Endpoint::AppService => "app_service",
-            Endpoint::Arc => "arc",
-            Endpoint::Github => "github",
-            Endpoint::Pipelines => "pipelines",
+            FaultEndpoint::Graph => "graph",
+            FaultEndpoint::Read => "read",
+            FaultEndpoint::Batch => "batch",
+            FaultEndpoint::Directory => "directory",
+            FaultEndpoint::Token => "token",
+            FaultEndpoint::DeviceCode => "device_code",
+            FaultEndpoint::Imds => "imds",
+            FaultEndpoint::AppService => "app_service",
+            FaultEndpoint::Arc => "arc",
+            FaultEndpoint::Github => "github",
+            FaultEndpoint::Pipelines => "pipelines",
         }
     }
 }
 
 /// How the inner error of a body is spelled. Graph's documents have both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-pub enum Inner {
+pub enum InnerErrorCase {
     /// `innerError`
     #[default]
     #[serde(rename = "innerError")]
@@ -154,7 +154,7 @@ pub enum Inner {
 
 /// What whoever is struck gets. In TOML a status, or one of the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum FaultAnswer {
     /// `404`: a status from 200 to 599 with the body that is usual for it.
     Status(u16),
     /// `"409-other"`: a 409 that is not `Directory_ConcurrencyViolation`.
@@ -188,75 +188,75 @@ pub enum Answer {
     RevokeToken,
 }
 
-impl Answer {
-    const WORDS: [(&'static str, Answer); 14] = [
-        ("409-other", Answer::OtherConflict),
-        ("ok-false", Answer::OkFalse),
-        ("portal", Answer::Portal),
-        ("portal-204", Answer::PortalNoContent),
-        ("truncated-success", Answer::TruncatedSuccess),
-        ("reset-before", Answer::ResetBefore),
-        ("reset-after", Answer::ResetAfter),
-        ("hang-before", Answer::HangBefore),
-        ("hang-after", Answer::HangAfter),
-        ("drip", Answer::Drip),
-        ("delay", Answer::Delay),
-        ("expired-token", Answer::ExpiredToken),
-        ("challenge", Answer::Challenge),
-        ("revoke-token", Answer::RevokeToken),
+impl FaultAnswer {
+    const WORDS: [(&'static str, FaultAnswer); 14] = [
+        ("409-other", FaultAnswer::OtherConflict),
+        ("ok-false", FaultAnswer::OkFalse),
+        ("portal", FaultAnswer::Portal),
+        ("portal-204", FaultAnswer::PortalNoContent),
+        ("truncated-success", FaultAnswer::TruncatedSuccess),
+        ("reset-before", FaultAnswer::ResetBefore),
+        ("reset-after", FaultAnswer::ResetAfter),
+        ("hang-before", FaultAnswer::HangBefore),
+        ("hang-after", FaultAnswer::HangAfter),
+        ("drip", FaultAnswer::Drip),
+        ("delay", FaultAnswer::Delay),
+        ("expired-token", FaultAnswer::ExpiredToken),
+        ("challenge", FaultAnswer::Challenge),
+        ("revoke-token", FaultAnswer::RevokeToken),
     ];
 }
 
-impl FromStr for Answer {
+impl FromStr for FaultAnswer {
     type Err = String;
 
-    fn from_str(word: &str) -> Result<Answer, String> {
+    fn from_str(word: &str) -> Result<FaultAnswer, String> {
         if let Ok(status) = word.parse::<u16>() {
             return if (200..600).contains(&status) {
-                Ok(Answer::Status(status))
+                Ok(FaultAnswer::Status(status))
             } else {
                 Err(format!("{status} is not a status from 200 to 599"))
             };
         }
-        let known = Answer::WORDS.iter().find(|(name, _)| *name == word);
+        let known = FaultAnswer::WORDS.iter().find(|(name, _)| *name == word);
         known.map(|&(_, answer)| answer).ok_or_else(|| {
-            let names: Vec<_> = Answer::WORDS.iter().map(|(name, _)| *name).collect();
+            let names: Vec<_> = FaultAnswer::WORDS.iter().map(|(name, _)| *name).collect();
             format!("{word:?} is neither a status nor one of {}", names.join(", "))
         })
     }
 }
 
-impl<'de> Deserialize<'de> for Answer {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Answer, D::Error> {
-        struct Reader;
-        impl Visitor<'_> for Reader {
-            type Value = Answer;
+impl<'de> Deserialize<'de> for FaultAnswer {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<FaultAnswer, D::Error> {
+        struct FaultAnswerVisitor;
+        impl Visitor<'_> for FaultAnswerVisitor {
+            type Value = FaultAnswer;
 
             fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.write_str("a status or the name of an answer")
             }
 
-            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Answer, E> {
+            fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<FaultAnswer, E> {
                 word.parse().map_err(E::custom)
             }
 
-            fn visit_i64<E: serde::de::Error>(self, status: i64) -> Result<Answer, E> {
+            fn visit_i64<E: serde::de::Error>(self, status: i64) -> Result<FaultAnswer, E> {
                 status.to_string().parse().map_err(E::custom)
             }
         }
-        from.deserialize_any(Reader)
+        from.deserialize_any(FaultAnswerVisitor)
     }
 }
 
 impl Fault {
     /// A fault that strikes everybody, always.
     #[must_use]
-    pub fn new(answer: Answer) -> Fault {
+    pub fn new(answer: FaultAnswer) -> Fault {
         Fault {
             pattern: everybody(),
             tenant: everybody(),
             app: everybody(),
-            endpoint: Endpoint::default(),
+            endpoint: FaultEndpoint::default(),
             answer,
             chance: always(),
             times: None,
@@ -269,7 +269,7 @@ impl Fault {
             location: None,
             code: None,
             message: None,
-            inner: Inner::default(),
+            inner: InnerErrorCase::default(),
             body: None,
             content_type: None,
             headers: BTreeMap::new(),
@@ -284,11 +284,17 @@ impl Fault {
         if !(0.0..=1.0).contains(&self.chance) {
             return bad(format!("a chance of {} is not between 0 and 1", self.chance));
         }
-        let of_a_token = [Answer::OkFalse, Answer::ExpiredToken, Answer::Challenge, Answer::RevokeToken];
-        let of_graph = [Endpoint::Graph, Endpoint::Read, Endpoint::Directory, Endpoint::Batch];
-        let no_boolean = self.endpoint == Endpoint::Batch && self.answer == Answer::OkFalse;
+        let of_a_token = [
+            FaultAnswer::OkFalse,
+            FaultAnswer::ExpiredToken,
+            FaultAnswer::Challenge,
+            FaultAnswer::RevokeToken,
+        ];
+        let of_graph =
+            [FaultEndpoint::Graph, FaultEndpoint::Read, FaultEndpoint::Directory, FaultEndpoint::Batch];
+        let no_boolean = self.endpoint == FaultEndpoint::Batch && self.answer == FaultAnswer::OkFalse;
         if no_boolean || (!of_graph.contains(&self.endpoint) && of_a_token.contains(&self.answer)) {
-            return bad(format!("{:?} is no answer of the endpoint {}", self.answer, self.endpoint.word()));
+            return bad(format!("{:?} is no answer of the endpoint {}", self.answer, self.endpoint.name()));
         }
         let special = [&self.retry_after, &self.location, &self.content_type];
         let values = special.into_iter().flatten().chain(self.headers.values());
@@ -316,7 +322,7 @@ impl FromStr for Fault {
                 pair.split_once('=').ok_or_else(|| bad(format!("{pair:?} has no `=` in it")))?;
             match key.trim().strip_prefix("header.") {
                 Some(name) => headers.insert(name.into(), value.into()),
-                None => table.insert(key.trim().into(), typed(key.trim(), value)),
+                None => table.insert(key.trim().into(), toml_value(key.trim(), value)),
             };
         }
         if !headers.is_empty() {
@@ -329,7 +335,7 @@ impl FromStr for Fault {
 }
 
 /// The value with the type that its key has in TOML.
-fn typed(key: &str, value: &str) -> toml::Value {
+fn toml_value(key: &str, value: &str) -> toml::Value {
     let number =
         matches!(key, "times" | "after" | "first" | "beyond").then(|| value.trim().parse::<i64>().ok());
     let chance = (key == "chance").then(|| value.trim().parse::<f64>().ok());
@@ -355,7 +361,7 @@ mod tests {
             "match=gone-*;answer=404;times=2;chance=0.1;header.X-Proxy=a=b;delay=2s;request_id=false;retry_after=7"
                 .parse()
                 .unwrap();
-        assert_eq!((flag.pattern.as_str(), flag.answer), ("gone-*", Answer::Status(404)));
+        assert_eq!((flag.pattern.as_str(), flag.answer), ("gone-*", FaultAnswer::Status(404)));
         assert_eq!((flag.times, flag.chance, flag.delay), (Some(2), 0.1, Duration::from_secs(2)));
         assert_eq!(flag.headers["X-Proxy"], "a=b");
         assert_eq!((flag.request_id, flag.retry_after.as_deref()), (Some(false), Some("7")));
@@ -363,7 +369,7 @@ mod tests {
 
     #[test]
     fn every_word_parses() {
-        for (word, answer) in Answer::WORDS {
+        for (word, answer) in FaultAnswer::WORDS {
             assert_eq!(format!("answer={word}").parse::<Fault>().unwrap().answer, answer);
             assert_eq!(toml::from_str::<Fault>(&format!("answer = '{word}'")).unwrap().answer, answer);
         }

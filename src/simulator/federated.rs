@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::guid;
+use super::graph_response::guid;
 
 /// Whom the app trusts (its federated credential), and what the job services of the simulator say in their tokens.
 #[derive(Debug, Clone, Deserialize)]
@@ -48,7 +48,7 @@ impl Default for FederatedConfig {
 }
 
 /// Why an assertion is no proof: Entra's code and text.
-pub(super) type Mistrust = (u32, String);
+pub(super) type FederationError = (u32, String);
 
 /// A token of one of the trusted issuers.
 pub(super) fn mint(config: &FederatedConfig, audience: &str, lifetime: Duration) -> String {
@@ -70,9 +70,9 @@ pub(super) fn mint(config: &FederatedConfig, audience: &str, lifetime: Duration)
 }
 
 /// Checks an assertion against the app's federated credential; codes and texts as in Entra's reference.
-pub(super) fn check(config: &FederatedConfig, assertion: &str) -> Result<(), Mistrust> {
+pub(super) fn check(config: &FederatedConfig, assertion: &str) -> Result<(), FederationError> {
     let Some(issuer) = &config.issuer else { return Ok(()) };
-    let claims = verified(assertion).ok_or_else(|| {
+    let claims = verify_signature(assertion).ok_or_else(|| {
         (50_027, "JWT token is invalid or malformed: its signature is not its issuer's.".to_owned())
     })?;
     let text = |name: &str| claims[name].as_str().unwrap_or_default().to_owned();
@@ -102,7 +102,7 @@ pub(super) fn check(config: &FederatedConfig, assertion: &str) -> Result<(), Mis
     Ok(())
 }
 
-fn verified(assertion: &str) -> Option<Value> {
+fn verify_signature(assertion: &str) -> Option<Value> {
     let (signed, signature) = assertion.rsplit_once('.')?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
     hmac::verify(&key(), signed.as_bytes(), &signature).ok()?;

@@ -1,7 +1,7 @@
 //! A hash that is the same in every run and on every machine, so that what a seed decides can be decided again.
 
 /// FNV-1a with a final mix, so that every bit depends on every byte.
-pub(super) fn of(bytes: &[u8]) -> u64 {
+pub(super) fn hash(bytes: &[u8]) -> u64 {
     let hash = bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
@@ -11,12 +11,12 @@ pub(super) fn of(bytes: &[u8]) -> u64 {
 /// Hashes the keys of maps, eight bytes at a time: a token has a thousand, and comes with every request. Nobody attacks a
 /// simulator by choosing keys that collide.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Quick(u64);
+pub(super) struct FastHasher(u64);
 
-/// Makes [`Quick`] hashers for a map.
-pub(super) type BuildQuick = std::hash::BuildHasherDefault<Quick>;
+/// Makes [`FastHasher`] hashers for a map.
+pub(super) type BuildFastHasher = std::hash::BuildHasherDefault<FastHasher>;
 
-impl std::hash::Hasher for Quick {
+impl std::hash::Hasher for FastHasher {
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
@@ -49,7 +49,7 @@ pub(super) fn mix(mut x: u64) -> u64 {
 }
 
 /// A number in [0, 1) out of a hash.
-pub(super) fn share(hash: u64) -> f64 {
+pub(super) fn unit_interval(hash: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit")]
     let top = (hash >> 11) as f64;
     top / 9_007_199_254_740_992.0
@@ -57,7 +57,7 @@ pub(super) fn share(hash: u64) -> f64 {
 
 /// A GUID that always stands for the same text.
 pub(super) fn guid(text: &str) -> uuid::Uuid {
-    let low = of(text.as_bytes());
+    let low = hash(text.as_bytes());
     let bits = (u128::from(mix(low)) << 64) | u128::from(low);
     uuid::Builder::from_random_bytes(bits.to_be_bytes()).into_uuid()
 }
@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn quick_hashes_tell_texts_apart() {
         let texts = (0..10_000).map(|n| format!("{}{n}", "x".repeat(n % 40)));
-        let hashes: HashSet<u64> = texts.map(|text| BuildQuick::default().hash_one(text)).collect();
+        let hashes: HashSet<u64> = texts.map(|text| BuildFastHasher::default().hash_one(text)).collect();
         assert_eq!(hashes.len(), 10_000);
         // Maps take the low bits for the place and the high ones for the tag: both must vary.
         let low: HashSet<u64> = hashes.iter().map(|hash| hash & 0xff).collect();

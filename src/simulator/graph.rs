@@ -9,30 +9,30 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderMap, TRANSFER_ENCODING};
 use hyper::{Request, Response, StatusCode, Version};
 
-use super::answer::{self, GraphError, Marks};
 use super::batch;
 use super::body::Body;
-use super::fault::Answer;
-use super::live::Live;
-use super::penalty;
+use super::counters::NO_ANSWER;
+use super::fault::FaultAnswer;
+use super::fault_injection::{FaultRule, TokenSerials};
+use super::fault_response;
+use super::graph_response::{self, GraphError, GraphResponder};
 use super::recorder::Account;
+use super::reloadable_config::ReloadableConfig;
 use super::retry_after;
-use super::route::{Ask, Whom};
+use super::route::{GraphRequest, UserRef};
 use super::server;
 use super::session::{self, Session, TokenKind};
-use super::strike::{Rule, Serials};
-use super::tally::NO_ANSWER;
-use super::throttle::Scope;
-use super::world::{Reply, World};
+use super::state::{Reply, ServerState};
+use super::throttle::QuotaScope;
 
 /// The most of a request's body that is read: what Graph takes in a batch.
 pub(super) const BODY_LIMIT: usize = 4 << 20;
 
 /// One request to Graph, and all that is needed to answer it.
 pub(super) struct Call<'a> {
-    pub(super) world: &'a World,
-    pub(super) live: Arc<Live>,
-    pub(super) marks: Marks,
+    pub(super) state: &'a ServerState,
+    pub(super) live: Arc<ReloadableConfig>,
+    pub(super) responder: GraphResponder,
     /// Real time since the start.
     pub(super) at: Duration,
     pub(super) version: &'static str,
@@ -45,7 +45,7 @@ pub(super) struct Call<'a> {
     pub(super) query: Option<&'a str>,
     pub(super) body: Bytes,
     /// Whether it is a part of a batch.
-    pub(super) part: bool,
+    pub(super) is_batch_part: bool,
 }
 
 /// What was decided on a request: the reply, whether the revocation took effect, and how long the reply takes (in
@@ -64,22 +64,23 @@ impl Decision {
 
 /// Answers what `ask` asks for. Counting and recording happens at once; then the latency is waited for.
 pub(super) async fn answer(
-    world: &World,
+    state: &ServerState,
     request: Request<Incoming>,
-    asked: Result<(&'static str, Ask), GraphError>,
+    asked: Result<(&'static str, GraphRequest), GraphError>,
 ) -> Reply {
-    let at = world.clock.now();
-    let _in_flight = world.recorder.enter();
+    let at = state.clock.now();
+    let _in_flight = state.recorder.begin_request();
     let (head, body) = request.into_parts();
-    let marks = Marks::new(&head.headers, world.clock.wall(at));
-    let unsized_body = refuse_unsized(&head.headers, &body, head.version, &marks);
-    let body = whole(body).await;
-    let refused = unsized_body.or_else(|| body.is_none().then(|| too_large(&marks)));
-    let (version, ask) = asked.map_or_else(|error| ("v1.0", Err(error)), |(version, ask)| (version, Ok(ask)));
+    let responder = GraphResponder::new(&head.headers, state.clock.wall(at));
+    let unsized_body = refuse_unsized(&head.headers, &body, head.version, &responder);
+    let body = read_body(body).await;
+    let refused = unsized_body.or_else(|| body.is_none().then(|| too_large(&responder)));
+    let (version, graph_request) = asked
+        .map_or_else(|error| ("v1.0", Err(error)), |(version, graph_request)| (version, Ok(graph_request)));
     let call = Call {
-        world,
-        live: world.live(),
-        marks,
+        state,
+        live: state.live(),
+        responder,
         at,
         version,
         headers: &head.headers,
@@ -87,17 +88,17 @@ pub(super) async fn answer(
         path: head.uri.path(),
         query: head.uri.query(),
         body: body.unwrap_or_default(),
-        part: false,
+        is_batch_part: false,
     };
-    let decision = call.perform(ask, refused);
-    world.recorder.answered(status(&decision.reply));
-    let delay = world.clock.real(decision.delay);
+    let decision = call.execute(graph_request, refused);
+    state.recorder.count_response(status(&decision.reply));
+    let delay = state.clock.real(decision.delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
     if matches!(decision.reply, Reply::Hang) {
         // Here, so that a request that hangs counts as in flight.
-        world.closed().await;
+        state.closed().await;
     }
     decision.reply
 }
@@ -108,18 +109,18 @@ fn refuse_unsized(
     headers: &HeaderMap,
     body: &Incoming,
     version: Version,
-    marks: &Marks,
+    responder: &GraphResponder,
 ) -> Option<Response<Body>> {
     if headers.contains_key(TRANSFER_ENCODING) {
-        return Some(marks.error(&GraphError::new(StatusCode::NOT_FOUND, "UnknownError", "")));
+        return Some(responder.error(&GraphError::new(StatusCode::NOT_FOUND, "UnknownError", "")));
     }
     let sized = headers.contains_key(CONTENT_LENGTH) || version == Version::HTTP_2;
-    (!sized && body.is_end_stream()).then(answer::length_required)
+    (!sized && body.is_end_stream()).then(graph_response::length_required)
 }
 
 /// Reads a body to its end, so that the connection can be used again. One that is too long gives nothing, and is read
 /// all the same (unless it is far too long), so that its sender can hear of it.
-async fn whole(mut body: Incoming) -> Option<Bytes> {
+async fn read_body(mut body: Incoming) -> Option<Bytes> {
     // Mostly it comes in one piece, which needs no copy.
     let (mut only, mut kept, mut length) = (None, Vec::new(), 0);
     while length < 4 * BODY_LIMIT {
@@ -140,9 +141,9 @@ async fn whole(mut body: Incoming) -> Option<Bytes> {
     (length <= BODY_LIMIT).then(|| only.unwrap_or_else(|| kept.into()))
 }
 
-pub(super) fn too_large(marks: &Marks) -> Response<Body> {
+pub(super) fn too_large(responder: &GraphResponder) -> Response<Body> {
     let text = "The request body is too large.";
-    marks.error(&GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", text))
+    responder.error(&GraphError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLarge", text))
 }
 
 pub(super) fn status(reply: &Reply) -> u16 {
@@ -154,82 +155,95 @@ pub(super) fn status(reply: &Reply) -> u16 {
 
 impl Call<'_> {
     /// Does what is asked for; `refused` is the answer to a body that was not taken.
-    pub(super) fn perform(&self, ask: Result<Ask, GraphError>, refused: Option<Response<Body>>) -> Decision {
-        match ask {
-            Err(error) => Decision::answer(self.marks.error(&error), Duration::ZERO),
-            Ok(Ask::Revoke(whom)) => self.revoke(whom, refused),
-            Ok(Ask::Read(whom)) => self.read_user(whom),
-            Ok(Ask::Batch) if self.part => {
+    pub(super) fn execute(
+        &self,
+        graph_request: Result<GraphRequest, GraphError>,
+        refused: Option<Response<Body>>,
+    ) -> Decision {
+        match graph_request {
+            Err(error) => Decision::answer(self.responder.error(&error), Duration::ZERO),
+            Ok(GraphRequest::Revoke(user_ref)) => self.revoke(user_ref, refused),
+            Ok(GraphRequest::ReadUser(user_ref)) => self.read_user(user_ref),
+            Ok(GraphRequest::Batch) if self.is_batch_part => {
                 let error = GraphError::bad_request("A batch can't be a part of a batch.");
-                Decision::answer(self.marks.error(&error), self.live.latency())
+                Decision::answer(self.responder.error(&error), self.live.latency())
             }
-            Ok(Ask::Batch) => batch::answer(self, refused),
-            Ok(Ask::Browse(resource)) if resource.is_posted() => match refused {
+            Ok(GraphRequest::Batch) => batch::answer(self, refused),
+            Ok(GraphRequest::ReadResource(resource)) if resource.is_posted() => match refused {
                 Some(refused) => Decision::answer(refused, Duration::ZERO),
-                None => self.browse(&resource),
+                None => self.read_resource(&resource),
             },
-            Ok(Ask::Browse(resource)) => self.browse(&resource),
+            Ok(GraphRequest::ReadResource(resource)) => self.read_resource(&resource),
         }
     }
 
     pub(super) fn session(&self) -> Result<Arc<Session>, GraphError> {
-        let World { sessions, clock, callers, .. } = self.world;
+        let ServerState { sessions, clock, clients: callers, .. } = self.state;
         let config = &self.live.config;
         let session = sessions.authenticate(self.headers, &self.live, clock, callers)?;
         // Under one of Graph's own names, which `expected_hosts` holds, it takes only what is meant for that name.
         let named = config.expected_hosts.iter().any(|name| name.eq_ignore_ascii_case(self.host));
-        if named && !session::is_for(self.headers, self.host) {
+        if named && !session::is_meant_for(self.headers, self.host) {
             return Err(GraphError::token("Access token validation failure. Invalid audience."));
         }
         Ok(session)
     }
 
     pub(super) fn unauthorized(&self, error: &GraphError, detail: &str) -> Decision {
-        self.world.recorder.counters.bad_auth.add();
-        self.world.recorder.violation(self.at, "bad_auth", detail);
-        Decision::answer(self.marks.error(error), self.live.latency())
+        self.state.recorder.counters.bad_auth.add();
+        self.state.recorder.record_violation(self.at, "bad_auth", detail);
+        Decision::answer(self.responder.error(error), self.live.latency())
     }
 
     /// The user behind `/me` is the one who signed in: with an app's token there is none.
-    pub(super) fn who(&self, whom: Whom, session: Option<&Session>) -> Result<Account, GraphError> {
-        match whom {
-            Whom::User(user) => Ok(self.live.resolve(user)),
-            Whom::Me if session.is_some_and(|session| session.kind == Some(TokenKind::App)) => {
+    pub(super) fn resolve_user(
+        &self,
+        user_ref: UserRef,
+        session: Option<&Session>,
+    ) -> Result<Account, GraphError> {
+        match user_ref {
+            UserRef::User(user) => Ok(self.live.resolve(user)),
+            UserRef::Me if session.is_some_and(|session| session.kind == Some(TokenKind::App)) => {
                 Err(GraphError::bad_request("/me request is only valid with delegated authentication flow."))
             }
-            Whom::Me => {
+            UserRef::Me => {
                 let token = &self.live.config.token;
                 let by_id = self.live.resolve(Account::new(&token.user_id));
                 let by_name = || self.live.resolve(Account::new(&token.user_principal_name));
                 // Whoever signed in is listed by the one or by the other.
-                Ok(if by_id.known.is_some() {
+                Ok(if by_id.resolved.is_some() {
                     by_id
                 } else {
-                    Some(by_name()).filter(|me| me.known.is_some()).unwrap_or(by_id)
+                    Some(by_name()).filter(|me| me.resolved.is_some()).unwrap_or(by_id)
                 })
             }
         }
     }
 
-    pub(super) fn serials(&self, session: &Session) -> Serials {
-        let (token, asked) = (session.serial, session.asked);
-        Serials { token, next: self.world.sessions.next_serial(), cp1: asked.cp1, answers: asked.answers }
+    pub(super) fn serials(&self, session: &Session) -> TokenSerials {
+        let (token, asked) = (session.serial, session.requested_claims);
+        TokenSerials {
+            token,
+            next: self.state.sessions.next_serial(),
+            cp1: asked.cp1,
+            answers_challenge: asked.answers_challenge,
+        }
     }
 
     /// Notes until when a 429 that leaves at `sent` tells the app to wait, with writes or with reads.
-    pub(super) fn note_told(
+    pub(super) fn record_wait(
         &self,
         session: &Session,
-        scope: Scope,
+        scope: QuotaScope,
         response: &Response<Body>,
         sent: Duration,
     ) {
-        let told = retry_after::told(response.headers(), self.world.clock.wall(sent));
+        let told = retry_after::from_headers(response.headers(), self.state.clock.wall(sent));
         match (response.status(), told) {
-            (StatusCode::TOO_MANY_REQUESTS, Some(wait)) if scope == Scope::Reads => {
-                session.app.tell_reads(sent, sent + wait);
+            (StatusCode::TOO_MANY_REQUESTS, Some(wait)) if scope == QuotaScope::Reads => {
+                session.app.set_read_wait(sent, sent + wait);
             }
-            (StatusCode::TOO_MANY_REQUESTS, Some(wait)) => session.app.tell(sent, sent + wait),
+            (StatusCode::TOO_MANY_REQUESTS, Some(wait)) => session.app.set_wait(sent, sent + wait),
             _ => {}
         }
     }
@@ -238,50 +252,51 @@ impl Call<'_> {
     pub(super) fn throttled(
         &self,
         session: &Session,
-        scope: Scope,
+        scope: QuotaScope,
         wait: Duration,
         latency: Duration,
     ) -> Response<Body> {
-        let (clock, quota) = (&self.world.clock, &self.live.config.quota);
+        let (clock, quota) = (&self.state.clock, &self.live.config.quota);
         let sent = self.at + clock.real(latency);
-        let text = retry_after::write(quota.retry_after, clock.real(wait), clock.wall(sent));
-        let response = retry_after::throttled(&self.marks, quota, &session.app, scope, text.as_deref());
-        self.note_told(session, scope, &response, sent);
+        let text = retry_after::render(quota.retry_after, clock.real(wait), clock.wall(sent));
+        let response =
+            retry_after::throttled_response(&self.responder, quota, &session.app, scope, text.as_deref());
+        self.record_wait(session, scope, &response, sent);
         response
     }
 
     /// What a request for `id` gets that `rule` strikes, which else spends of the quota of `scope`.
-    pub(super) fn inflict(
+    pub(super) fn apply_fault(
         &self,
-        rule: &Rule,
+        rule: &FaultRule,
         id: &str,
-        (session, scope): (&Session, Scope),
-        usual: Response<Body>,
+        (session, scope): (&Session, QuotaScope),
+        normal: Response<Body>,
         delay: Duration,
     ) -> Reply {
-        let (fault, clock, quota) = (&rule.fault, &self.world.clock, &self.live.config.quota);
-        if fault.answer == Answer::RevokeToken {
+        let (fault, clock, quota) = (&rule.fault, &self.state.clock, &self.live.config.quota);
+        if fault.answer == FaultAnswer::RevokeToken {
             session.revoke();
         }
-        let reply = penalty::inflict(fault, clock.real(fault.delay), usual, || {
-            if fault.answer == Answer::Status(429) && penalty::is_plain(fault) {
-                return retry_after::throttled(&self.marks, quota, &session.app, scope, None);
+        let reply = fault_response::faulty_reply(fault, clock.real(fault.delay), normal, || {
+            if fault.answer == FaultAnswer::Status(429) && fault_response::has_default_body(fault) {
+                return retry_after::throttled_response(&self.responder, quota, &session.app, scope, None);
             }
             let now = clock.wall(self.at).as_second();
-            penalty::graph_error(fault, &self.marks, self.version, id, now)
+            fault_response::graph_error(fault, &self.responder, self.version, id, now)
         });
-        let reply = if self.part { self.reach_the_batch(reply) } else { reply };
+        let reply = if self.is_batch_part { self.convert_for_batch(reply) } else { reply };
         if let Reply::Answer(response) = &reply {
-            self.note_told(session, scope, response, self.at + clock.real(delay));
+            self.record_wait(session, scope, response, self.at + clock.real(delay));
         }
         reply
     }
 
     /// A part has no connection of its own to be reset, or cut off, or to hang on: whoever answers the batch gets nothing
     /// from the service behind it, and says 504.
-    fn reach_the_batch(&self, reply: Reply) -> Reply {
+    fn convert_for_batch(&self, reply: Reply) -> Reply {
         match reply {
-            Reply::Answer(response) if !matches!(response.body(), Body::Cut { .. }) => {
+            Reply::Answer(response) if !matches!(response.body(), Body::Truncated { .. }) => {
                 Reply::Answer(response)
             }
             _ => Reply::Answer(self.gateway_timeout()),
@@ -291,6 +306,6 @@ impl Call<'_> {
     /// 504.
     pub(super) fn gateway_timeout(&self) -> Response<Body> {
         let text = "The server did not receive a timely response from an upstream server.";
-        self.marks.error(&GraphError::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", text))
+        self.responder.error(&GraphError::new(StatusCode::GATEWAY_TIMEOUT, "GatewayTimeout", text))
     }
 }

@@ -15,7 +15,7 @@ pub struct Ledger {
     pub violations: Vec<Violation>,
     /// What each app did in each tenant, in the order in which they came.
     #[serde(default)]
-    pub callers: Vec<Caller>,
+    pub callers: Vec<ClientReport>,
 }
 
 /// What happened to one user id. Ids that differ in case alone are one.
@@ -50,12 +50,12 @@ pub struct UserRecord {
     pub revoked_at: Option<String>,
     /// Who asked for it: each app in each tenant whose token was accepted, in the order in which they came.
     #[serde(default)]
-    pub by: Vec<Asking>,
+    pub by: Vec<RequesterRecord>,
 }
 
 /// What an app in a tenant asked for one user.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Asking {
+pub struct RequesterRecord {
     /// The tenant's id, as in the token.
     pub tenant: String,
     /// The client id.
@@ -70,7 +70,7 @@ pub struct Asking {
 
 /// What one app did in one tenant.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Caller {
+pub struct ClientReport {
     /// The tenant's id, as in the token.
     pub tenant: String,
     /// The domain by which the tenant was called when the app signed in.
@@ -223,9 +223,9 @@ impl Ledger {
 
 impl UserRecord {
     /// Something of each who asked, once.
-    fn askers(&self, of: impl Fn(&Asking) -> &String) -> String {
+    fn join_requesters(&self, field: impl Fn(&RequesterRecord) -> &String) -> String {
         let mut all: Vec<&str> = Vec::new();
-        for one in self.by.iter().map(|by| of(by).as_str()) {
+        for one in self.by.iter().map(|by| field(by).as_str()) {
             if !all.contains(&one) {
                 all.push(one);
             }
@@ -248,8 +248,8 @@ impl UserRecord {
             format!("{:.6}", self.last_s),
             self.last_client_request_id.clone().unwrap_or_default(),
             self.revoked_at.clone().unwrap_or_default(),
-            self.askers(|by| &by.tenant),
-            self.askers(|by| &by.app),
+            self.join_requesters(|by| &by.tenant),
+            self.join_requesters(|by| &by.app),
         ]
     }
 }

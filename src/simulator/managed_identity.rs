@@ -13,13 +13,13 @@ use hyper::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::answer::guid;
 use super::body::Body;
-use super::live::Live;
+use super::graph_response::guid;
 use super::lock::lock;
-use super::nearby::{Asked, respond};
+use super::reloadable_config::ReloadableConfig;
 use super::session::{self, Grant, TokenKind};
-use super::world::World;
+use super::state::ServerState;
+use super::token_services::{TokenServiceRequest, respond};
 
 /// The version that Azure Arc's agent is asked for; the path is that of the instance metadata service.
 pub(super) const ARC_VERSION: &str = "2020-06-01";
@@ -69,14 +69,14 @@ impl Default for ManagedIdentityConfig {
 
 /// Keys and tokens that were given out.
 #[derive(Debug, Default)]
-pub(super) struct Keys {
+pub(super) struct ManagedIdentityCache {
     /// Keys of Azure Arc's that were not used yet, with their files.
     arc: Mutex<HashMap<String, PathBuf>>,
     /// Tokens by what they are for, with their end in real time since the start.
     tokens: Mutex<HashMap<String, (String, Duration)>>,
 }
 
-impl Drop for Keys {
+impl Drop for ManagedIdentityCache {
     /// Takes away the files of keys that nobody has shown: the folder is the system's.
     fn drop(&mut self) {
         for file in lock(&self.arc).values() {
@@ -85,79 +85,95 @@ impl Drop for Keys {
     }
 }
 
-type Refusal = Box<Response<Body>>;
+type ErrorResponse = Box<Response<Body>>;
 
-fn refuse(status: StatusCode, error: &str, text: &str) -> Refusal {
+fn error_response(status: StatusCode, error: &str, text: &str) -> ErrorResponse {
     Box::new(respond(status, &json!({"error": error, "error_description": text})))
 }
 
-fn bad(text: &str) -> Refusal {
-    refuse(StatusCode::BAD_REQUEST, "invalid_request", text)
+fn bad(text: &str) -> ErrorResponse {
+    error_response(StatusCode::BAD_REQUEST, "invalid_request", text)
 }
 
-fn either(answer: Result<Response<Body>, Refusal>) -> Response<Body> {
+fn into_response(answer: Result<Response<Body>, ErrorResponse>) -> Response<Body> {
     answer.unwrap_or_else(|refusal| *refusal)
 }
 
-pub(super) fn imds(world: &World, live: &Live, asked: &Asked<'_>) -> Response<Body> {
+pub(super) fn imds(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    service_request: &TokenServiceRequest<'_>,
+) -> Response<Body> {
     let token = || {
-        has_metadata(asked)?;
-        version(asked, IMDS_VERSION)?;
-        let app = app(&live.config.managed_identity, asked, "object_id", "msi_res_id")?;
-        given(world, live, asked, app)
+        check_metadata_header(service_request)?;
+        check_version(service_request, IMDS_VERSION)?;
+        let app = requested_app(&live.config.managed_identity, service_request, "object_id", "msi_res_id")?;
+        token_response(state, live, service_request, app)
     };
-    either(token())
+    into_response(token())
 }
 
-pub(super) fn app_service(world: &World, live: &Live, asked: &Asked<'_>) -> Response<Body> {
+pub(super) fn app_service(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    service_request: &TokenServiceRequest<'_>,
+) -> Response<Body> {
     let token = || {
         let config = &live.config.managed_identity;
-        let header = asked.header("x-identity-header").filter(|header| !header.is_empty());
+        let header = service_request.header("x-identity-header").filter(|header| !header.is_empty());
         if header.is_none() || config.header.as_deref().is_some_and(|expected| header != Some(expected)) {
-            return Err(refuse(
+            return Err(error_response(
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 "X-IDENTITY-HEADER is missing or wrong",
             ));
         }
-        version(asked, APP_SERVICE_VERSION)?;
-        let app = app(config, asked, "principal_id", "mi_res_id")?;
-        given(world, live, asked, app)
+        check_version(service_request, APP_SERVICE_VERSION)?;
+        let app = requested_app(config, service_request, "principal_id", "mi_res_id")?;
+        token_response(state, live, service_request, app)
     };
-    either(token())
+    into_response(token())
 }
 
 /// The first request gets a challenge that names a file; the second shows what was in it.
-pub(super) fn arc(world: &World, live: &Live, asked: &Asked<'_>) -> Response<Body> {
+pub(super) fn arc(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    service_request: &TokenServiceRequest<'_>,
+) -> Response<Body> {
     let token = || {
-        has_metadata(asked)?;
+        check_metadata_header(service_request)?;
         let config = &live.config.managed_identity;
         let Some(folder) = &config.arc_folder else {
-            return Err(refuse(StatusCode::NOT_FOUND, "not_found", "There is no agent here."));
+            return Err(error_response(StatusCode::NOT_FOUND, "not_found", "There is no agent here."));
         };
-        let keys = &world.nearby.keys.arc;
-        let Some(shown) = asked.authorization("basic") else {
+        let keys = &state.token_services.managed_identity.arc;
+        let Some(shown) = service_request.authorization("basic") else {
             return challenge(keys, folder, &config.arc_key);
         };
         let Some(file) = lock(keys).remove(shown) else {
-            return Err(refuse(StatusCode::FORBIDDEN, "forbidden", "The key is not one of this agent's."));
+            return Err(error_response(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "The key is not one of this agent's.",
+            ));
         };
         // Somebody may have tidied up.
         let _ = std::fs::remove_file(file);
-        given(world, live, asked, session::DEFAULT_APP)
+        token_response(state, live, service_request, session::DEFAULT_APP)
     };
-    either(token())
+    into_response(token())
 }
 
 fn challenge(
     keys: &Mutex<HashMap<String, PathBuf>>,
     folder: &Path,
     begin: &str,
-) -> Result<Response<Body>, Refusal> {
+) -> Result<Response<Body>, ErrorResponse> {
     let name = guid();
     let key = format!("{begin}{}", guid());
     let file = folder.join(format!("{name}.key"));
-    let failed = |error: String| refuse(StatusCode::INTERNAL_SERVER_ERROR, "server_error", &error);
+    let failed = |error: String| error_response(StatusCode::INTERNAL_SERVER_ERROR, "server_error", &error);
     std::fs::write(&file, &key).map_err(|error| failed(error.to_string()))?;
     let realm = format!("Basic realm={}", file.display());
     let realm = HeaderValue::from_str(&realm).map_err(|error| failed(error.to_string()))?;
@@ -167,55 +183,65 @@ fn challenge(
     Ok(response)
 }
 
-fn has_metadata(asked: &Asked<'_>) -> Result<(), Refusal> {
-    match asked.header("metadata") {
+fn check_metadata_header(service_request: &TokenServiceRequest<'_>) -> Result<(), ErrorResponse> {
+    match service_request.header("metadata") {
         Some(value) if value.eq_ignore_ascii_case("true") => Ok(()),
         _ => Err(bad("Required metadata header not specified")),
     }
 }
 
-fn version(asked: &Asked<'_>, known: &str) -> Result<(), Refusal> {
-    match asked.parameter("api-version") {
+fn check_version(service_request: &TokenServiceRequest<'_>, known: &str) -> Result<(), ErrorResponse> {
+    match service_request.parameter("api-version") {
         Some(version) if version == known => Ok(()),
         _ => Err(bad("Required API version not specified, or not known")),
     }
 }
 
 /// The app id of the identity that is asked for.
-fn app<'a>(
+fn requested_app<'a>(
     config: &'a ManagedIdentityConfig,
-    asked: &Asked<'_>,
+    service_request: &TokenServiceRequest<'_>,
     object: &str,
     resource: &str,
-) -> Result<&'a str, Refusal> {
+) -> Result<&'a str, ErrorResponse> {
     let names =
         [("client_id", &config.client_id), (object, &config.object_id), (resource, &config.resource_id)];
-    let named = names.iter().find_map(|(name, known)| asked.parameter(name).map(|asked| (asked, known)));
+    let named = names.iter().find_map(|(name, known)| {
+        service_request.parameter(name).map(|service_request| (service_request, known))
+    });
     let user_assigned = config.client_id.as_deref().unwrap_or(session::DEFAULT_APP);
     match named {
         None if config.system_assigned => Ok(session::DEFAULT_APP),
-        Some((asked, Some(known))) if asked.eq_ignore_ascii_case(known) => Ok(user_assigned),
+        Some((service_request, Some(known))) if service_request.eq_ignore_ascii_case(known) => {
+            Ok(user_assigned)
+        }
         _ => Err(bad("Identity not found")),
     }
 }
 
-fn given(world: &World, live: &Live, asked: &Asked<'_>, app: &str) -> Result<Response<Body>, Refusal> {
-    let Some(resource) = asked.parameter("resource") else {
+fn token_response(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    service_request: &TokenServiceRequest<'_>,
+    app: &str,
+) -> Result<Response<Body>, ErrorResponse> {
+    let Some(resource) = service_request.parameter("resource") else {
         return Err(bad("Required resource not specified"));
     };
     let config = &live.config;
-    let now = world.clock.now();
+    let now = state.clock.now();
     let (token, end) =
-        match cached(world, config.managed_identity.cache, app, resource, config.token.lifetime) {
+        match cached(state, config.managed_identity.cache, app, resource, config.token.lifetime) {
             Some(known) => known,
             None => {
-                let known = mint(world, live, app, resource);
-                lock(&world.nearby.keys.tokens).insert(format!("{app} {resource}"), known.clone());
+                let known = mint(state, live, app, resource);
+                lock(&state.token_services.managed_identity.tokens)
+                    .insert(format!("{app} {resource}"), known.clone());
                 known
             }
         };
     let left = end.saturating_sub(now).as_secs();
-    let on = world.clock.wall(end).as_second();
+    let on = state.clock.wall(end).as_second();
     let (left, on) = if config.managed_identity.times_as_text {
         (json!(left.to_string()), json!(on.to_string()))
     } else {
@@ -231,25 +257,25 @@ fn given(world: &World, live: &Live, asked: &Asked<'_>, app: &str) -> Result<Res
 }
 
 fn cached(
-    world: &World,
+    state: &ServerState,
     cache: bool,
     app: &str,
     resource: &str,
     lifetime: Duration,
 ) -> Option<(String, Duration)> {
-    let near = world.clock.real(lifetime) / 10;
-    let tokens = lock(&world.nearby.keys.tokens);
+    let near = state.clock.real(lifetime) / 10;
+    let tokens = lock(&state.token_services.managed_identity.tokens);
     let known = tokens.get(&format!("{app} {resource}")).filter(|_| cache)?;
-    (world.clock.now() + near < known.1).then(|| known.clone())
+    (state.clock.now() + near < known.1).then(|| known.clone())
 }
 
-fn mint(world: &World, live: &Live, app: &str, resource: &str) -> (String, Duration) {
+fn mint(state: &ServerState, live: &ReloadableConfig, app: &str, resource: &str) -> (String, Duration) {
     let config = &live.config;
     let tenant = config.token.tenant.as_deref().unwrap_or(session::DEFAULT_TENANT);
-    let tenant = &world.callers.tenant_called(tenant, live).id;
+    let tenant = &state.clients.tenant_by_name(tenant, live).id;
     let lifetime = config.token.lifetime;
-    let caller = world.callers.app(tenant, app, live, &world.clock);
+    let caller = state.clients.app(tenant, app, live, &state.clock);
     let grant = Grant { kind: TokenKind::App, tenant, app, audience: resource, lifetime };
-    let (token, _) = world.sessions.mint(&grant, live, &world.clock, caller);
-    (token, world.clock.now() + world.clock.real(lifetime))
+    let (token, _) = state.sessions.mint(&grant, live, &state.clock, caller);
+    (token, state.clock.now() + state.clock.real(lifetime))
 }

@@ -23,52 +23,52 @@
 //! `POST /_simulator/reset`, `POST /_simulator/config` (TOML).
 
 mod account;
-mod answer;
 mod batch;
 mod body;
-mod callers;
+mod client_key;
+mod clients;
 mod clock;
 mod config;
 mod control;
+mod counters;
 mod device_code;
 mod directory;
 mod duration;
 mod fault;
+mod fault_injection;
+mod fault_response;
 mod federated;
 mod fingerprint;
 mod glob;
 mod graph;
-mod job;
+mod graph_response;
+mod job_tokens;
 mod ledger;
-mod live;
 mod lock;
 mod managed_identity;
-mod nearby;
 mod odata;
 mod openid;
-mod particular;
-mod party;
-mod penalty;
 mod permission;
 mod quota;
 mod read;
 mod recorder;
+mod reloadable_config;
+mod resettable_stream;
 mod resource;
 mod retry_after;
 mod revoke;
 mod route;
 mod server;
 mod session;
-mod strike;
-mod tally;
+mod sliding_counter;
+mod state;
 #[allow(dead_code, reason = "some of it is read by few endpoints")]
-mod tenant;
+mod store;
+mod tenant_overrides;
 mod throttle;
 mod tls;
 mod token;
-mod window;
-mod wire;
-mod world;
+mod token_services;
 
 use std::io;
 use std::net::SocketAddr;
@@ -79,24 +79,24 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-pub use batch::{BatchConfig, PartIds};
-pub use config::{Config, ConfigError, HeaderCase, LedgerDetail, Success, TokenConfig};
+pub use batch::{BatchConfig, PartIdFormat};
+pub use config::{Config, ConfigError, HeaderCase, LedgerDetail, SuccessResponse, TokenConfig};
 pub use device_code::{DeviceConfig, DeviceOutcome, RefreshOutcome};
-pub use fault::{Answer, Endpoint, Fault, Inner};
+pub use fault::{Fault, FaultAnswer, FaultEndpoint, InnerErrorCase};
 pub use federated::FederatedConfig;
-pub use ledger::{Asking, Caller, Ledger, Stats, UserRecord, Violation};
+pub use ledger::{ClientReport, Ledger, RequesterRecord, Stats, UserRecord, Violation};
 pub use managed_identity::ManagedIdentityConfig;
-pub use particular::{OwnQuota, TenantConfig};
 #[cfg(test)]
 pub(crate) use quota::Meter;
-pub use quota::{Limit, QuotaChange, QuotaConfig, RetryAfter, Style, ThrottleBody};
+pub use quota::{Limit, LimitStyle, QuotaChange, QuotaConfig, RetryAfter, ThrottleBody};
 pub use session::TokenKind;
-pub use tenant::{
-    AppConfig, DirectoryConfig, Generate, GroupConfig, PagingConfig, RiskyConfig, RoleConfig, ScopedConfig,
-    UnitConfig, UserConfig, UserKind,
+pub use store::{
+    AdminUnitConfig, AppConfig, DirectoryConfig, GenerateConfig, GroupConfig, PagingConfig, RiskyUserConfig,
+    RoleConfig, ScopedRoleConfig, UserConfig, UserKind,
 };
+pub use tenant_overrides::{TenantConfig, TenantQuotaConfig};
 
-use world::World;
+use state::ServerState;
 
 /// Why the simulator could not start.
 #[derive(Debug, thiserror::Error)]
@@ -124,7 +124,7 @@ pub enum StartError {
 pub struct Simulator {
     addr: SocketAddr,
     ca_pem: Option<String>,
-    world: Arc<World>,
+    state: Arc<ServerState>,
     close: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
@@ -144,12 +144,12 @@ impl Simulator {
         let listener = TcpListener::bind(config.listen).await.map_err(bind)?;
         let addr = listener.local_addr().map_err(bind)?;
         let (ca_pem, acceptor) = tls.map(|tls| (tls.ca_pem, tls.acceptor)).unzip();
-        let manner = server::Manner { tls: acceptor, header_case: config.header_case };
+        let manner = server::ServerOptions { tls: acceptor, header_case: config.header_case };
         let (close, closing) = watch::channel(false);
         let hosts = hosts(&config, addr);
-        let world = Arc::new(World::new(config, hosts, closing)?);
+        let world = Arc::new(ServerState::new(config, hosts, closing)?);
         let server = tokio::spawn(server::serve(listener, Arc::clone(&world), manner));
-        Ok(Simulator { addr, ca_pem, world, close, server })
+        Ok(Simulator { addr, ca_pem, state: world, close, server })
     }
 
     /// Where it listens.
@@ -177,26 +177,26 @@ impl Simulator {
     /// Everything recorded so far. Copies all of it: with many users, ask for [`Simulator::stats`] where those do.
     #[must_use]
     pub fn ledger(&self) -> Ledger {
-        self.world.ledger()
+        self.state.ledger()
     }
 
     /// What each app did in each tenant, in the order in which they came.
     #[must_use]
-    pub fn callers(&self) -> Vec<Caller> {
-        self.world.callers.all().iter().map(|app| app.report()).collect()
+    pub fn clients(&self) -> Vec<ClientReport> {
+        self.state.clients.all().iter().map(|app| app.report()).collect()
     }
 
     /// The counters.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.world.stats()
+        self.state.stats()
     }
 
     /// A token that the simulator accepts for `lifetime` (simulated time), as if it came from the token endpoint. An
     /// app's has the configuration's `roles`, a user's its `scopes`.
     #[must_use]
     pub fn mint_token(&self, kind: TokenKind, lifetime: Duration) -> String {
-        let live = self.world.live();
+        let live = self.state.live();
         let config = &live.config;
         let tenant = config.token.tenant.as_deref().unwrap_or(session::DEFAULT_TENANT);
         let client = config.token.client_id.as_deref().unwrap_or(session::DEFAULT_APP);
@@ -206,19 +206,19 @@ impl Simulator {
     /// The same for an app in a tenant, which is called by its id or a domain.
     #[must_use]
     pub fn mint_token_for(&self, tenant: &str, client: &str, kind: TokenKind, lifetime: Duration) -> String {
-        let live = self.world.live();
-        let tenant = &self.world.callers.tenant_called(tenant, &live).id;
-        let app = self.world.callers.app(tenant, client, &live, &self.world.clock);
+        let live = self.state.live();
+        let tenant = &self.state.clients.tenant_by_name(tenant, &live).id;
+        let app = self.state.clients.app(tenant, client, &live, &self.state.clock);
         let audience = "https://graph.microsoft.com";
         let grant = session::Grant { kind, tenant, app: client, audience, lifetime };
-        self.world.sessions.mint(&grant, &live, &self.world.clock, app).0
+        self.state.sessions.mint(&grant, &live, &self.state.clock, app).0
     }
 
     /// A token of the issuer whom the app trusts (`[token.federated]`), as a cluster would put it into a file; `lifetime`
     /// is real time.
     #[must_use]
     pub fn mint_assertion(&self, lifetime: Duration) -> String {
-        let live = self.world.live();
+        let live = self.state.live();
         let config = &live.config.token.federated;
         federated::mint(config, &config.audience, lifetime)
     }
@@ -230,12 +230,12 @@ impl Simulator {
     /// When the text is not TOML, names something that can't change, or gives a value that can't be; then nothing
     /// changes.
     pub fn change(&self, toml: &str) -> Result<(), ConfigError> {
-        self.world.change(toml)
+        self.state.change(toml)
     }
 
     /// Forgets everything recorded, fills the quotas, and lets faults count anew. Tokens stay good.
     pub fn reset(&self) {
-        self.world.reset();
+        self.state.reset();
     }
 
     /// Waits for as long as the simulator runs: until it is dropped, or for ever.

@@ -5,23 +5,28 @@ use hyper::{Response, StatusCode};
 use serde_json::json;
 
 use super::body::Body;
-use super::party::Party;
-use super::token::{knows_tenant, respond, unknown_tenant};
-use super::world::World;
+use super::client_key::ClientKey;
+use super::state::ServerState;
+use super::token::{respond, tenant_exists, unknown_tenant};
 
 /// Tenants that are none: any of them may sign in, and the issuer is a pattern.
-const SHARED: [&str; 3] = ["common", "organizations", "consumers"];
+const MULTI_TENANT_NAMES: [&str; 3] = ["common", "organizations", "consumers"];
 
 /// Answers `GET /{tenant}/v2.0/.well-known/openid-configuration`.
-pub(super) fn answer(world: &World, tenant: &str) -> Response<Body> {
-    let live = world.live();
-    let shared = SHARED.contains(&tenant);
-    let called = (!shared).then(|| world.callers.tenant_called(tenant, &live));
-    let party = called.as_ref().map(|called| Party { tenant: &called.id, domain: called.domain(), app: "" });
-    if party.is_some_and(|party| !knows_tenant(&live, &party)) {
-        return unknown_tenant(world, tenant);
+pub(super) fn answer(state: &ServerState, tenant: &str) -> Response<Body> {
+    let live = state.live();
+    let shared = MULTI_TENANT_NAMES.contains(&tenant);
+    let resolved_tenant = (!shared).then(|| state.clients.tenant_by_name(tenant, &live));
+    let client_key = resolved_tenant.as_ref().map(|resolved_tenant| ClientKey {
+        tenant: &resolved_tenant.id,
+        domain: resolved_tenant.domain(),
+        app: "",
+    });
+    if client_key.is_some_and(|client_key| !tenant_exists(&live, &client_key)) {
+        return unknown_tenant(state, tenant);
     }
-    let id = called.map_or_else(|| "{tenantid}".to_owned(), |called| called.id.clone());
+    let id =
+        resolved_tenant.map_or_else(|| "{tenantid}".to_owned(), |resolved_tenant| resolved_tenant.id.clone());
     let authority = "https://login.microsoftonline.com";
     respond(
         StatusCode::OK,

@@ -5,7 +5,7 @@
 
 /// Something that a caller may do or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Act {
+pub(super) enum Operation {
     /// Revoke sessions.
     Revoke,
     /// Read the user who signed in.
@@ -44,18 +44,18 @@ pub(super) enum Act {
     ReadOwnOwners,
 }
 
-impl Act {
+impl Operation {
     /// The permissions of which one is enough.
     pub(super) fn permissions(self) -> &'static [&'static str] {
         match self {
-            Act::Revoke => &[
+            Operation::Revoke => &[
                 "User.RevokeSessions.All",
                 "User.ReadWrite.All",
                 "Directory.ReadWrite.All",
                 "AgentIdUser.ReadWrite.All",
                 "AgentIdUser.ReadWrite.IdentityParentedBy",
             ],
-            Act::ReadMe => &[
+            Operation::ReadMe => &[
                 "User.Read",
                 "User.ReadWrite",
                 "User.ReadBasic.All",
@@ -64,17 +64,17 @@ impl Act {
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadUsers => &[
+            Operation::ReadUsers => &[
                 "User.ReadBasic.All",
                 "User.Read.All",
                 "User.ReadWrite.All",
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadUsersInFull => {
+            Operation::ReadUsersInFull => {
                 &["User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"]
             }
-            Act::ReadGroups => &[
+            Operation::ReadGroups => &[
                 "GroupMember.Read.All",
                 "GroupMember.ReadWrite.All",
                 "Group.Read.All",
@@ -82,7 +82,7 @@ impl Act {
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadMembers => &[
+            Operation::ReadMembers => &[
                 "GroupMember.ReadBasic.All",
                 "GroupMember.Read.All",
                 "GroupMember.ReadWrite.All",
@@ -91,39 +91,39 @@ impl Act {
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadHidden => &["Member.Read.Hidden"],
-            Act::ReadDevices => &["Device.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"],
-            Act::ReadApps => &["Application.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"],
-            Act::ReadRoles => &[
+            Operation::ReadHidden => &["Member.Read.Hidden"],
+            Operation::ReadDevices => &["Device.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+            Operation::ReadApps => &["Application.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"],
+            Operation::ReadRoles => &[
                 "RoleManagement.Read.Directory",
                 "RoleManagement.Read.All",
                 "Directory.Read.All",
                 "RoleManagement.ReadWrite.Directory",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadEligible => &[
+            Operation::ReadEligible => &[
                 "RoleEligibilitySchedule.Read.Directory",
                 "RoleEligibilitySchedule.ReadWrite.Directory",
                 "RoleManagement.Read.All",
                 "RoleManagement.Read.Directory",
                 "RoleManagement.ReadWrite.Directory",
             ],
-            Act::ReadUnits => &[
+            Operation::ReadUnits => &[
                 "AdministrativeUnit.Read.All",
                 "AdministrativeUnit.ReadWrite.All",
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
             // The table has no higher one; who may write may read, too.
-            Act::ReadRisky => &["IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"],
+            Operation::ReadRisky => &["IdentityRiskyUser.Read.All", "IdentityRiskyUser.ReadWrite.All"],
             // The page has the `Directory` ones alone, the permissions reference `Organization.Read.All` too.
-            Act::ReadOrganization => &[
+            Operation::ReadOrganization => &[
                 "Organization.Read.All",
                 "Organization.ReadWrite.All",
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadOwnOrganization => &[
+            Operation::ReadOwnOrganization => &[
                 "User.Read",
                 "User.ReadWrite",
                 "User.Read.All",
@@ -133,20 +133,20 @@ impl Act {
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadOwners => &[
+            Operation::ReadOwners => &[
                 "Application.Read.All",
                 "Application.ReadWrite.All",
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadOwnOwners => &[
+            Operation::ReadOwnOwners => &[
                 "Application.ReadWrite.OwnedBy",
                 "Application.Read.All",
                 "Application.ReadWrite.All",
                 "Directory.Read.All",
                 "Directory.ReadWrite.All",
             ],
-            Act::ReadObjects => &["Directory.Read.All", "Directory.ReadWrite.All"],
+            Operation::ReadObjects => &["Directory.Read.All", "Directory.ReadWrite.All"],
         }
     }
 

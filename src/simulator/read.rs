@@ -5,25 +5,25 @@ use std::time::Duration;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use super::answer::GraphError;
 use super::body::Body;
 use super::directory;
-use super::fault::Endpoint;
+use super::fault::FaultEndpoint;
 use super::graph::{Call, Decision};
-use super::odata::Query;
-use super::permission::Act;
+use super::graph_response::GraphError;
+use super::odata::ODataQuery;
+use super::permission::Operation;
 use super::resource::Resource;
-use super::route::Whom;
+use super::route::UserRef;
 use super::session::Session;
-use super::throttle::{Patience, Scope};
-use super::world::Reply;
+use super::state::Reply;
+use super::throttle::{QuotaScope, WaitCompliance};
 
 const RESOURCE_UNIT: HeaderName = HeaderName::from_static("x-ms-resource-unit");
 
 /// A read that has come past sign-in, and by what faults know it.
-pub(super) struct Read<'a> {
+pub(super) struct ReadCall<'a> {
     pub(super) session: &'a Session,
-    pub(super) endpoint: Endpoint,
+    pub(super) endpoint: FaultEndpoint,
     /// Its names, in lower case; it is counted by the first.
     pub(super) names: Vec<&'a str>,
     /// What a 404 calls it.
@@ -34,23 +34,24 @@ pub(super) struct Read<'a> {
 
 impl Call<'_> {
     /// Reads a user.
-    pub(super) fn read_user(&self, whom: Whom) -> Decision {
+    pub(super) fn read_user(&self, user_ref: UserRef) -> Decision {
         let session = match self.session() {
             Ok(session) => session,
             Err(error) => return self.unauthorized(&error, "GET"),
         };
-        let act = if whom == Whom::Me { Act::ReadMe } else { Act::ReadUsers };
-        let user = match self.who(whom, Some(&session)) {
+        let operation = if user_ref == UserRef::Me { Operation::ReadMe } else { Operation::ReadUsers };
+        let user = match self.resolve_user(user_ref, Some(&session)) {
             Ok(user) => user,
-            Err(error) => return Decision::answer(self.marks.error(&error), self.live.latency()),
+            Err(error) => return Decision::answer(self.responder.error(&error), self.live.latency()),
         };
         let names = user.names().collect();
-        let read = Read { session: &session, endpoint: Endpoint::Read, names, sent: &user.sent, units: 1 };
-        self.consult(&read, || directory::user(self, &session, act, &user))
+        let read =
+            ReadCall { session: &session, endpoint: FaultEndpoint::Read, names, sent: &user.sent, units: 1 };
+        self.serve_read(&read, || directory::read_user(self, &session, operation, &user))
     }
 
     /// Reads something else of the directory.
-    pub(super) fn browse(&self, resource: &Resource) -> Decision {
+    pub(super) fn read_resource(&self, resource: &Resource) -> Decision {
         let session = match self.session() {
             Ok(session) => session,
             Err(error) => return self.unauthorized(&error, "GET"),
@@ -58,23 +59,23 @@ impl Call<'_> {
         let below = self.path.trim_start_matches('/').split_once('/').map_or("", |(_, below)| below);
         let name = percent_encoding::percent_decode_str(below).decode_utf8_lossy().to_lowercase();
         let units = units(resource, self.query);
-        let (endpoint, names) = (Endpoint::Directory, vec![name.as_str()]);
-        let read = Read { session: &session, endpoint, names, sent: &name, units };
-        self.consult(&read, || directory::browse(self, &session, resource))
+        let (endpoint, names) = (FaultEndpoint::Directory, vec![name.as_str()]);
+        let read = ReadCall { session: &session, endpoint, names, sent: &name, units };
+        self.serve_read(&read, || directory::read_resource(self, &session, resource))
     }
 
     /// Takes a read through quotas and faults; `usual` is what there is.
-    pub(super) fn consult(
+    pub(super) fn serve_read(
         &self,
-        read: &Read<'_>,
-        usual: impl FnOnce() -> Result<Response<Body>, GraphError>,
+        read: &ReadCall<'_>,
+        normal: impl FnOnce() -> Result<Response<Body>, GraphError>,
     ) -> Decision {
         let latency = self.live.latency();
-        self.world.recorder.counters.reads.add();
+        self.state.recorder.counters.reads.add();
         if let Some(wait) = self.admit_read(read) {
-            return Decision::answer(self.throttled(read.session, Scope::Reads, wait, latency), latency);
+            return Decision::answer(self.throttled(read.session, QuotaScope::Reads, wait, latency), latency);
         }
-        let usual = match usual() {
+        let normal = match normal() {
             Ok(mut response) => {
                 // What is counted apart says nothing of units.
                 match read.units {
@@ -83,38 +84,39 @@ impl Call<'_> {
                 };
                 response
             }
-            Err(error) => self.marks.error(&error),
+            Err(error) => self.responder.error(&error),
         };
         // Measured by a third party: neither a bad request nor a forbidden one costs anything.
-        if matches!(usual.status(), StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN) {
-            read.session.app.give_back(read.units);
+        if matches!(normal.status(), StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN) {
+            read.session.app.refund(read.units);
         } else {
-            let counters = &self.world.recorder.counters;
+            let counters = &self.state.recorder.counters;
             counters.resource_units.add_many(u64::from(read.units));
-            counters.max_resource_units_in_window.raise(read.session.app.spend(read.units, self.at));
+            counters.max_resource_units_in_window.raise(read.session.app.record_spent(read.units, self.at));
         }
-        let (party, names) = (read.session.app.party(), read.names.iter().copied());
-        let fortune = self.live.faults.strike(read.endpoint, &party, names, self.serials(read.session));
-        let delay = latency + fortune.delay;
-        let reply = match fortune.rule {
-            None => Reply::Answer(usual),
+        let (client_key, names) = (read.session.app.client_key(), read.names.iter().copied());
+        let injection =
+            self.live.faults.inject(read.endpoint, &client_key, names, self.serials(read.session));
+        let delay = latency + injection.delay;
+        let reply = match injection.rule {
+            None => Reply::Answer(normal),
             Some(rule) => {
-                self.world.recorder.counters.faults.add();
-                self.inflict(rule, read.sent, (read.session, Scope::Reads), usual, delay)
+                self.state.recorder.counters.faults.add();
+                self.apply_fault(rule, read.sent, (read.session, QuotaScope::Reads), normal, delay)
             }
         };
         Decision { reply, effect: false, delay }
     }
 
     /// Counts a read against its quota; how long it must wait, if it must.
-    fn admit_read(&self, read: &Read<'_>) -> Option<Duration> {
+    fn admit_read(&self, read: &ReadCall<'_>) -> Option<Duration> {
         let config = &self.live.config;
-        let (clock, quota) = (&self.world.clock, &config.quota);
-        let (patience, wait) = read.session.app.admit_read(read.units, self.at, clock, quota, config.grace);
-        let counters = &self.world.recorder.counters;
-        if patience == Patience::Early {
+        let (clock, quota) = (&self.state.clock, &config.quota);
+        let (compliance, wait) = read.session.app.admit_read(read.units, self.at, clock, quota, config.grace);
+        let counters = &self.state.recorder.counters;
+        if compliance == WaitCompliance::Early {
             counters.early_reads.add();
-            self.world.recorder.violation(self.at, "early_read", read.sent);
+            self.state.recorder.record_violation(self.at, "early_read", read.sent);
         }
         if wait.is_some() {
             counters.throttled_reads.add();
@@ -126,7 +128,7 @@ impl Call<'_> {
 /// What a read costs: `$select` makes it cheaper by one, `$expand` dearer, a small page cheaper, and nothing is for
 /// nothing.
 fn units(resource: &Resource, query: Option<&str>) -> u32 {
-    let Ok(query) = Query::read(query) else { return resource.units() };
+    let Ok(query) = ODataQuery::parse(query) else { return resource.units() };
     let less = match (resource, &query.select) {
         // Two instead of five.
         (Resource::ByIds, Some(_)) => 3,

@@ -8,22 +8,22 @@ use std::time::Duration;
 use hyper::header::HeaderValue;
 use uuid::Uuid;
 
-pub(super) use super::account::{Account, Known};
+pub(super) use super::account::{Account, ResolvedUser};
 use super::clock::Clock;
 use super::config::LedgerDetail;
-use super::fingerprint::{self, BuildQuick};
-use super::ledger::{Asking, Ledger, Stats, UserRecord, Violation};
+use super::counters::{RequestCounters, StatusCounters, status_name};
+use super::fingerprint::{self, BuildFastHasher};
+use super::ledger::{Ledger, RequesterRecord, Stats, UserRecord, Violation};
 use super::lock::lock;
-use super::tally::{ByStatus, Counters, status_name};
-use super::throttle::App;
+use super::throttle::ClientApp;
 
 const SHARDS: usize = 64;
-const VIOLATIONS_KEPT: usize = 100;
-const HOSTS_KEPT: usize = 100;
+const MAX_VIOLATIONS: usize = 100;
+const MAX_HOSTS: usize = 100;
 
 /// What is known of one user. Kept small: there may be a million.
 #[derive(Debug)]
-struct Record {
+struct UserEntry {
     /// Only where it differs from the key.
     sent: Option<Box<str>>,
     object_id: Option<Uuid>,
@@ -32,22 +32,22 @@ struct Record {
     revoked: Option<Duration>,
     requests: u32,
     effects: u32,
-    answers: Answers,
-    client_request_id: ClientId,
+    answers: StatusTally,
+    client_request_id: ClientRequestId,
     external: bool,
-    by: By,
+    requesters: Requesters,
 }
 
 /// Who asked, by the number of the app in its tenant. Most users are asked for by one app only.
 #[derive(Debug, Default)]
-struct By {
-    first: Option<Asker>,
+struct Requesters {
+    first: Option<Requester>,
     #[expect(clippy::box_collection, reason = "a pointer is a third of a vector, and mostly there is none")]
-    more: Option<Box<Vec<Asker>>>,
+    more: Option<Box<Vec<Requester>>>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Asker {
+struct Requester {
     app: u32,
     requests: u32,
     effects: u32,
@@ -55,14 +55,14 @@ struct Asker {
     revoked: u64,
 }
 
-impl By {
-    fn add(&mut self, app: u32, fact: Fact) {
+impl Requesters {
+    fn add(&mut self, app: u32, fact: RevocationFacts) {
         let asker = if self.first.is_none_or(|asker| asker.app == app) {
-            self.first.get_or_insert(Asker::new(app))
+            self.first.get_or_insert(Requester::new(app))
         } else {
             let more = self.more.get_or_insert_default();
             let place = more.iter().position(|asker| asker.app == app).unwrap_or_else(|| {
-                more.push(Asker::new(app));
+                more.push(Requester::new(app));
                 more.len() - 1
             });
             &mut more[place]
@@ -74,10 +74,10 @@ impl By {
         }
     }
 
-    fn report(&self, apps: &[Arc<App>]) -> Vec<Asking> {
+    fn report(&self, apps: &[Arc<ClientApp>]) -> Vec<RequesterRecord> {
         let all = self.first.iter().chain(self.more.iter().flat_map(|more| more.iter()));
         all.filter_map(|asker| Some((asker, apps.get(asker.app as usize)?)))
-            .map(|(asker, app)| Asking {
+            .map(|(asker, app)| RequesterRecord {
                 tenant: app.tenant.id.clone(),
                 app: app.id.clone(),
                 requests: u64::from(asker.requests),
@@ -88,22 +88,22 @@ impl By {
     }
 }
 
-impl Asker {
-    fn new(app: u32) -> Asker {
-        Asker { app, requests: 0, effects: 0, revoked: 0 }
+impl Requester {
+    fn new(app: u32) -> Requester {
+        Requester { app, requests: 0, effects: 0, revoked: 0 }
     }
 }
 
 /// Answers by status. Most users get one status only.
 #[derive(Debug)]
-struct Answers {
+struct StatusTally {
     status: u16,
     count: u32,
     #[expect(clippy::box_collection, reason = "a pointer is a third of a vector, and mostly there is none")]
     more: Option<Box<Vec<(u16, u32)>>>,
 }
 
-impl Answers {
+impl StatusTally {
     fn add(&mut self, status: u16) {
         if self.count == 0 || self.status == status {
             self.status = status;
@@ -125,42 +125,42 @@ impl Answers {
 }
 
 #[derive(Debug)]
-enum ClientId {
+enum ClientRequestId {
     None,
     Guid(Uuid),
     Text(Box<str>),
 }
 
-impl ClientId {
-    fn new(value: Option<&HeaderValue>) -> ClientId {
+impl ClientRequestId {
+    fn new(value: Option<&HeaderValue>) -> ClientRequestId {
         let Some(text) = value.map(|value| String::from_utf8_lossy(value.as_bytes())) else {
-            return ClientId::None;
+            return ClientRequestId::None;
         };
         match Uuid::try_parse(&text) {
-            Ok(guid) => ClientId::Guid(guid),
-            Err(_) => ClientId::Text(text.into()),
+            Ok(guid) => ClientRequestId::Guid(guid),
+            Err(_) => ClientRequestId::Text(text.into()),
         }
     }
 
     fn text(&self) -> Option<String> {
         match self {
-            ClientId::None => None,
-            ClientId::Guid(guid) => Some(guid.to_string()),
-            ClientId::Text(text) => Some(text.to_string()),
+            ClientRequestId::None => None,
+            ClientRequestId::Guid(guid) => Some(guid.to_string()),
+            ClientRequestId::Text(text) => Some(text.to_string()),
         }
     }
 }
 
 #[derive(Debug, Default)]
-struct Shard {
-    users: HashMap<Box<str>, Record, BuildQuick>,
+struct RecorderShard {
+    users: HashMap<Box<str>, UserEntry, BuildFastHasher>,
     /// Fingerprints of the client request ids that came.
-    request_ids: HashSet<u64, BuildQuick>,
+    request_ids: HashSet<u64, BuildFastHasher>,
 }
 
 /// What became of one revocation.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fact {
+pub(super) struct RevocationFacts {
     /// Real time since the start at which the request came.
     pub(super) at: Duration,
     pub(super) status: u16,
@@ -173,10 +173,10 @@ pub(super) struct Fact {
 /// Records everything.
 pub(super) struct Recorder {
     detail: LedgerDetail,
-    shards: Vec<Mutex<Shard>>,
-    pub(super) counters: Counters,
-    answers: ByStatus,
-    token_answers: ByStatus,
+    shards: Vec<Mutex<RecorderShard>>,
+    pub(super) counters: RequestCounters,
+    answers: StatusCounters,
+    token_answers: StatusCounters,
     in_flight: AtomicU64,
     hosts: Mutex<BTreeMap<String, u64>>,
     violations: Mutex<Vec<Violation>>,
@@ -187,9 +187,9 @@ impl Recorder {
         Recorder {
             detail,
             shards: std::iter::repeat_with(Mutex::default).take(SHARDS).collect(),
-            counters: Counters::default(),
-            answers: ByStatus::default(),
-            token_answers: ByStatus::default(),
+            counters: RequestCounters::default(),
+            answers: StatusCounters::default(),
+            token_answers: StatusCounters::default(),
             in_flight: AtomicU64::new(0),
             hosts: Mutex::default(),
             violations: Mutex::default(),
@@ -197,24 +197,29 @@ impl Recorder {
     }
 
     /// Counts a request to Graph as being answered until the guard is dropped.
-    pub(super) fn enter(&self) -> InFlight<'_> {
+    pub(super) fn begin_request(&self) -> InFlightGuard<'_> {
         self.counters.requests.add();
         self.counters.max_in_flight.raise(self.in_flight.fetch_add(1, Ordering::Relaxed) + 1);
-        InFlight(&self.in_flight)
+        InFlightGuard(&self.in_flight)
     }
 
     /// Counts an answer of Graph, or [`super::tally::NO_ANSWER`].
-    pub(super) fn answered(&self, status: u16) {
+    pub(super) fn count_response(&self, status: u16) {
         self.answers.add(status);
     }
 
     /// Counts an answer of the token endpoint, or [`super::tally::NO_ANSWER`].
-    pub(super) fn token_answered(&self, status: u16) {
+    pub(super) fn count_token_response(&self, status: u16) {
         self.token_answers.add(status);
     }
 
     /// Records what became of one revocation.
-    pub(super) fn revocation(&self, user: &Account, fact: Fact, client_request_id: Option<&HeaderValue>) {
+    pub(super) fn record_revocation(
+        &self,
+        user: &Account,
+        fact: RevocationFacts,
+        client_request_id: Option<&HeaderValue>,
+    ) {
         self.counters.revocations.add();
         if fact.effect {
             self.counters.effects.add();
@@ -229,30 +234,30 @@ impl Recorder {
         }
     }
 
-    fn note_user(&self, user: &Account, fact: Fact, client_request_id: Option<&HeaderValue>) {
-        let mut shard = lock(self.shard(fingerprint::of(user.key.as_bytes())));
+    fn note_user(&self, user: &Account, fact: RevocationFacts, client_request_id: Option<&HeaderValue>) {
+        let mut shard = lock(self.shard(fingerprint::hash(user.key.as_bytes())));
         let record = match shard.users.get_mut(user.key.as_str()) {
             Some(record) => record,
-            None => shard.users.entry(user.key.as_str().into()).or_insert_with(|| Record {
-                sent: (user.shown() != user.key).then(|| user.shown().into()),
-                object_id: user.known.as_ref().and_then(|known| Uuid::try_parse(&known.id).ok()),
+            None => shard.users.entry(user.key.as_str().into()).or_insert_with(|| UserEntry {
+                sent: (user.display_id() != user.key).then(|| user.display_id().into()),
+                object_id: user.resolved.as_ref().and_then(|known| Uuid::try_parse(&known.id).ok()),
                 first: fact.at,
                 last: fact.at,
                 revoked: None,
                 requests: 0,
                 effects: 0,
-                answers: Answers { status: 0, count: 0, more: None },
-                client_request_id: ClientId::None,
+                answers: StatusTally { status: 0, count: 0, more: None },
+                client_request_id: ClientRequestId::None,
                 external: fact.external,
-                by: By::default(),
+                requesters: Requesters::default(),
             }),
         };
         record.requests += 1;
         record.last = fact.at;
         record.answers.add(fact.status);
-        record.client_request_id = ClientId::new(client_request_id);
+        record.client_request_id = ClientRequestId::new(client_request_id);
         if let Some(app) = fact.app {
-            record.by.add(app, fact);
+            record.requesters.add(app, fact);
         }
         if fact.effect {
             record.effects += 1;
@@ -261,22 +266,22 @@ impl Recorder {
     }
 
     fn note_request_id(&self, at: Duration, id: &HeaderValue) {
-        let hash = fingerprint::of(id.as_bytes());
+        let hash = fingerprint::hash(id.as_bytes());
         if !lock(self.shard(hash)).request_ids.insert(hash) {
             self.counters.duplicate_client_request_ids.add();
-            self.violation(at, "duplicate_client_request_id", &String::from_utf8_lossy(id.as_bytes()));
+            self.record_violation(at, "duplicate_client_request_id", &String::from_utf8_lossy(id.as_bytes()));
         }
     }
 
-    fn shard(&self, hash: u64) -> &Mutex<Shard> {
+    fn shard(&self, hash: u64) -> &Mutex<RecorderShard> {
         // The remainder is below 64: it fits any index.
         &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
     }
 
     /// Records a request with a `Host` that is not the simulator's.
-    pub(super) fn unexpected_host(&self, at: Duration, host: &str) {
+    pub(super) fn record_unexpected_host(&self, at: Duration, host: &str) {
         let mut hosts = lock(&self.hosts);
-        let full = hosts.len() >= HOSTS_KEPT;
+        let full = hosts.len() >= MAX_HOSTS;
         match hosts.entry(host.to_owned()) {
             std::collections::btree_map::Entry::Occupied(mut count) => *count.get_mut() += 1,
             std::collections::btree_map::Entry::Vacant(slot) if !full => {
@@ -285,20 +290,20 @@ impl Recorder {
             std::collections::btree_map::Entry::Vacant(_) => {}
         }
         drop(hosts);
-        self.violation(at, "unexpected_host", host);
+        self.record_violation(at, "unexpected_host", host);
     }
 
     /// Records what a well-behaved client doesn't do; the counter is the caller's business.
-    pub(super) fn violation(&self, at: Duration, kind: &str, detail: &str) {
+    pub(super) fn record_violation(&self, at: Duration, kind: &str, detail: &str) {
         let mut violations = lock(&self.violations);
-        if violations.len() < VIOLATIONS_KEPT {
+        if violations.len() < MAX_VIOLATIONS {
             violations.push(Violation { at_s: at.as_secs_f64(), kind: kind.into(), detail: detail.into() });
         }
     }
 
     /// When a revocation of the user took effect last.
-    pub(super) fn revoked(&self, key: &str) -> Option<Duration> {
-        lock(self.shard(fingerprint::of(key.as_bytes()))).users.get(key)?.revoked
+    pub(super) fn last_revoked(&self, key: &str) -> Option<Duration> {
+        lock(self.shard(fingerprint::hash(key.as_bytes()))).users.get(key)?.revoked
     }
 
     /// The counters.
@@ -342,7 +347,7 @@ impl Recorder {
     }
 
     /// Everything.
-    pub(super) fn ledger(&self, clock: &Clock, apps: &[Arc<App>]) -> Ledger {
+    pub(super) fn ledger(&self, clock: &Clock, apps: &[Arc<ClientApp>]) -> Ledger {
         let mut users = Vec::new();
         for shard in &self.shards {
             users.extend(lock(shard).users.iter().map(|(key, record)| record.report(key, clock, apps)));
@@ -355,7 +360,7 @@ impl Recorder {
     /// Forgets everything but what is in flight.
     pub(super) fn clear(&self) {
         for shard in &self.shards {
-            *lock(shard) = Shard::default();
+            *lock(shard) = RecorderShard::default();
         }
         lock(&self.hosts).clear();
         lock(&self.violations).clear();
@@ -365,8 +370,8 @@ impl Recorder {
     }
 }
 
-impl Record {
-    fn report(&self, key: &str, clock: &Clock, apps: &[Arc<App>]) -> UserRecord {
+impl UserEntry {
+    fn report(&self, key: &str, clock: &Clock, apps: &[Arc<ClientApp>]) -> UserRecord {
         let time = |at| format!("{:.3}", clock.wall(at));
         UserRecord {
             id: self.sent.as_deref().unwrap_or(key).to_owned(),
@@ -381,15 +386,15 @@ impl Record {
             last_s: self.last.as_secs_f64(),
             last_client_request_id: self.client_request_id.text(),
             revoked_at: self.revoked.map(time),
-            by: self.by.report(apps),
+            by: self.requesters.report(apps),
         }
     }
 }
 
 /// A request that is being answered.
-pub(super) struct InFlight<'a>(&'a AtomicU64);
+pub(super) struct InFlightGuard<'a>(&'a AtomicU64);
 
-impl Drop for InFlight<'_> {
+impl Drop for InFlightGuard<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -1,7 +1,7 @@
 //! What of the directory a path names. Forms of the key as in `route`.
 
-use super::answer::GraphError;
-use super::directory::{self, Reading};
+use super::directory::{self, OtherResource};
+use super::graph_response::GraphError;
 use super::route::{decode, unquote};
 
 /// Something of the directory that can be read, beside a single user.
@@ -18,50 +18,50 @@ pub(super) enum Resource {
     /// `groups/{id}`
     Group(String),
     /// `groups/{id}/members` and its kin
-    Members(Members),
+    Members(MembersQuery),
     /// `POST directoryObjects/getByIds`
     ByIds,
     /// Roles, units, users at risk, and so on.
-    Other(Reading),
+    Other(OtherResource),
 }
 
 /// Which members of which group.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Members {
+pub(super) struct MembersQuery {
     /// The group's id.
     pub(super) group: String,
     /// `transitiveMembers`
     pub(super) nested: bool,
     /// Only those of one kind (`microsoft.graph.user`).
-    pub(super) cast: Option<Kind>,
+    pub(super) cast: Option<ObjectType>,
     /// Only how many (`$count`).
     pub(super) count: bool,
 }
 
 /// A kind of directory object, as casts name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ObjectType {
     User,
     Group,
     Device,
     App,
 }
 
-impl Kind {
-    const ALL: [Kind; 4] = [Kind::User, Kind::Group, Kind::Device, Kind::App];
+impl ObjectType {
+    const ALL: [ObjectType; 4] = [ObjectType::User, ObjectType::Group, ObjectType::Device, ObjectType::App];
 
     /// The name of the type in Graph.
     pub(super) fn name(self) -> &'static str {
         match self {
-            Kind::User => "microsoft.graph.user",
-            Kind::Group => "microsoft.graph.group",
-            Kind::Device => "microsoft.graph.device",
-            Kind::App => "microsoft.graph.servicePrincipal",
+            ObjectType::User => "microsoft.graph.user",
+            ObjectType::Group => "microsoft.graph.group",
+            ObjectType::Device => "microsoft.graph.device",
+            ObjectType::App => "microsoft.graph.servicePrincipal",
         }
     }
 
-    fn named(name: &str) -> Option<Kind> {
-        Kind::ALL.into_iter().find(|kind| kind.name() == name)
+    fn from_name(name: &str) -> Option<ObjectType> {
+        ObjectType::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 
@@ -85,7 +85,7 @@ impl Resource {
 }
 
 /// What a path below the version names, if it is something that can be browsed.
-pub(super) fn at(path: &str) -> Option<Result<Resource, GraphError>> {
+pub(super) fn parse(path: &str) -> Option<Result<Resource, GraphError>> {
     let segments: Result<Vec<_>, _> = path.split('/').map(decode).collect();
     let segments = match segments {
         Ok(segments) => segments,
@@ -98,16 +98,18 @@ pub(super) fn at(path: &str) -> Option<Result<Resource, GraphError>> {
         ["groups"] => Resource::Groups,
         ["groups", "$count"] => Resource::GroupCount,
         ["directoryObjects", "getByIds" | "microsoft.graph.getByIds"] => Resource::ByIds,
-        ["groups", id, rest @ ..] => return Some(below_group(id, rest)),
+        ["groups", id, rest @ ..] => return Some(parse_below_group(id, rest)),
         [key, rest @ ..] if key.starts_with("groups(") => {
             let key = key.trim_start_matches("groups(").trim_end_matches(')');
-            return Some(unquote(key).and_then(|id| below_group(&id, rest)));
+            return Some(unquote(key).and_then(|id| parse_below_group(&id, rest)));
         }
-        _ => return directory::reading_at(path).map(|found| found.map(Resource::Other)).transpose(),
+        _ => {
+            return directory::parse_other_resource(path).map(|found| found.map(Resource::Other)).transpose();
+        }
     }))
 }
 
-fn below_group(id: &str, rest: &[&str]) -> Result<Resource, GraphError> {
+fn parse_below_group(id: &str, rest: &[&str]) -> Result<Resource, GraphError> {
     let (relation, rest) = match rest {
         [] => return Ok(Resource::Group(id.to_owned())),
         [relation, rest @ ..] => (*relation, rest),
@@ -119,7 +121,7 @@ fn below_group(id: &str, rest: &[&str]) -> Result<Resource, GraphError> {
     };
     let (cast, rest) = match rest {
         [name, rest @ ..] if *name != "$count" => {
-            (Some(Kind::named(name).ok_or_else(|| GraphError::no_segment(name))?), rest)
+            (Some(ObjectType::from_name(name).ok_or_else(|| GraphError::no_segment(name))?), rest)
         }
         rest => (None, rest),
     };
@@ -128,5 +130,5 @@ fn below_group(id: &str, rest: &[&str]) -> Result<Resource, GraphError> {
         ["$count"] => true,
         [other, ..] => return Err(GraphError::no_segment(other)),
     };
-    Ok(Resource::Members(Members { group: id.to_owned(), nested, cast, count }))
+    Ok(Resource::Members(MembersQuery { group: id.to_owned(), nested, cast, count }))
 }

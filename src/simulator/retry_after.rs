@@ -6,10 +6,10 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 use jiff::Timestamp;
 
-use super::answer::{GraphError, Marks};
 use super::body::Body;
+use super::graph_response::{GraphError, GraphResponder};
 use super::quota::{QuotaConfig, RetryAfter, ThrottleBody};
-use super::throttle::{App, Scope};
+use super::throttle::{ClientApp, QuotaScope};
 
 const THROTTLE_SCOPE: HeaderName = HeaderName::from_static("x-ms-throttle-scope");
 const THROTTLE_INFORMATION: HeaderName = HeaderName::from_static("x-ms-throttle-information");
@@ -17,7 +17,7 @@ pub(super) const THROTTLE_PERCENTAGE: HeaderName = HeaderName::from_static("x-ms
 
 /// The header's text for a `wait` in real time that begins at `sent`; of several lines, one below the other. Rounded up:
 /// whoever obeys is never early (save under [`RetryAfter::One`] and [`RetryAfter::Short`]).
-pub(super) fn write(form: RetryAfter, wait: Duration, sent: Timestamp) -> Option<String> {
+pub(super) fn render(form: RetryAfter, wait: Duration, sent: Timestamp) -> Option<String> {
     match form {
         RetryAfter::Integer => Some(whole_seconds(wait).max(1).to_string()),
         RetryAfter::Decimal => Some(decimal(wait.as_nanos().div_ceil(1_000_000).max(1))),
@@ -51,7 +51,7 @@ fn whole_seconds(time: Duration) -> u64 {
 }
 
 /// How long a client waits that obeys `text`, which it gets at `sent`; `None` if the text says nothing.
-pub(super) fn read(text: &str, sent: Timestamp) -> Option<Duration> {
+pub(super) fn parse(text: &str, sent: Timestamp) -> Option<Duration> {
     let one = |text: &str| {
         if let Ok(seconds) = text.parse::<f64>() {
             return Duration::try_from_secs_f64(seconds).ok();
@@ -63,18 +63,18 @@ pub(super) fn read(text: &str, sent: Timestamp) -> Option<Duration> {
 }
 
 /// What an answer with these headers tells, likewise.
-pub(super) fn told(headers: &HeaderMap, sent: Timestamp) -> Option<Duration> {
+pub(super) fn from_headers(headers: &HeaderMap, sent: Timestamp) -> Option<Duration> {
     let lines = headers.get_all(RETRY_AFTER).iter().filter_map(|value| value.to_str().ok());
-    lines.filter_map(|text| read(text, sent)).max()
+    lines.filter_map(|text| parse(text, sent)).max()
 }
 
 /// A 429 for `app`. Headers and the documented body as in Graph's throttling guidance; the other bodies as users
 /// reported them (see [`ThrottleBody`]).
-pub(super) fn throttled(
-    marks: &Marks,
+pub(super) fn throttled_response(
+    responder: &GraphResponder,
     quota: &QuotaConfig,
-    app: &App,
-    scope: Scope,
+    app: &ClientApp,
+    scope: QuotaScope,
     retry_after: Option<&str>,
 ) -> Response<Body> {
     let identifier = format!(
@@ -83,18 +83,19 @@ pub(super) fn throttled(
     );
     let other =
         "This request is throttled. Please try again after the value specified in the Retry-After header.";
-    let error = |code, message| marks.error(&GraphError::new(StatusCode::TOO_MANY_REQUESTS, code, message));
+    let error =
+        |code, message| responder.error(&GraphError::new(StatusCode::TOO_MANY_REQUESTS, code, message));
     let mut response = match quota.body {
-        ThrottleBody::Documented => marks.json(StatusCode::TOO_MANY_REQUESTS, marks.throttled_body()),
+        ThrottleBody::Documented => responder.json(StatusCode::TOO_MANY_REQUESTS, responder.throttled_body()),
         ThrottleBody::Identifier => error("TooManyRequests", &identifier),
         ThrottleBody::Unknown => error("UnknownError", other),
     };
     let headers = response.headers_mut();
     let (name, limit, information) = match scope {
-        Scope::App => ("Tenant_Application", "Write", "WriteLimitExceeded"),
-        Scope::Tenant => ("Tenant", "Write", "WriteLimitExceeded"),
-        Scope::Everywhere => ("Application", "Write", "WriteLimitExceeded"),
-        Scope::Reads => ("Tenant_Application", "Read", "ResourceUnitLimitExceeded"),
+        QuotaScope::App => ("Tenant_Application", "Write", "WriteLimitExceeded"),
+        QuotaScope::Tenant => ("Tenant", "Write", "WriteLimitExceeded"),
+        QuotaScope::AllTenants => ("Application", "Write", "WriteLimitExceeded"),
+        QuotaScope::Reads => ("Tenant_Application", "Read", "ResourceUnitLimitExceeded"),
     };
     if let Ok(value) = HeaderValue::from_str(&format!("{name}/{limit}/{}/{}", app.id, app.tenant.id)) {
         headers.insert(THROTTLE_SCOPE, value);
@@ -119,43 +120,43 @@ mod tests {
     #[test]
     fn every_form_says_at_least_the_wait() {
         let sent: Timestamp = "2026-01-02T03:04:05.900Z".parse().unwrap();
-        let text = |form| write(form, WAIT, sent);
+        let text = |form| render(form, WAIT, sent);
         assert_eq!(text(RetryAfter::Integer).as_deref(), Some("1"));
         assert_eq!(text(RetryAfter::Decimal).as_deref(), Some("0.249"));
         assert_eq!(text(RetryAfter::Date).as_deref(), Some("Fri, 02 Jan 2026 03:04:07 GMT"));
         assert_eq!(text(RetryAfter::Rfc850).as_deref(), Some("Friday, 02-Jan-26 03:04:07 GMT"));
         assert_eq!(text(RetryAfter::Asctime).as_deref(), Some("Fri Jan  2 03:04:07 2026"));
-        let nine = |form| write(form, Duration::from_secs(9), sent);
+        let nine = |form| render(form, Duration::from_secs(9), sent);
         assert_eq!(nine(RetryAfter::Joined).as_deref(), Some("1, 9"));
         assert_eq!(nine(RetryAfter::Lines).as_deref(), Some("1\n9"));
         assert_eq!(text(RetryAfter::Missing), None);
         for form in [RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date, RetryAfter::Rfc850] {
-            let told = read(&text(form).unwrap(), sent).unwrap();
+            let told = parse(&text(form).unwrap(), sent).unwrap();
             assert!(told >= WAIT, "{form:?}: {told:?}");
         }
         assert_eq!(text(RetryAfter::Short).as_deref(), Some("0.124"), "half of it, cut");
-        assert_eq!(write(RetryAfter::One, Duration::from_secs(9), sent).as_deref(), Some("1"));
+        assert_eq!(render(RetryAfter::One, Duration::from_secs(9), sent).as_deref(), Some("1"));
     }
 
     proptest! {
         #[test]
-        fn whoever_obeys_is_never_early(
+        fn obeying_retry_after_is_never_early(
             form in prop::sample::select(vec![
                 RetryAfter::Integer, RetryAfter::Decimal, RetryAfter::Date, RetryAfter::Asctime, RetryAfter::Joined,
             ]),
             wait in 0u64..10_000_000_000_000, sent in 0i64..4_000_000_000_000_000_000,
         ) {
             let (wait, sent) = (Duration::from_nanos(wait), Timestamp::from_nanosecond(sent.into()).unwrap());
-            let told = read(&write(form, wait, sent).unwrap(), sent).unwrap();
+            let told = parse(&render(form, wait, sent).unwrap(), sent).unwrap();
             prop_assert!(told >= wait, "{told:?} < {wait:?}");
         }
     }
 
     #[test]
-    fn what_says_nothing_is_no_wait() {
+    fn unreadable_retry_after_is_no_wait() {
         let sent = Timestamp::UNIX_EPOCH;
-        assert_eq!(read("soon", sent), None);
-        assert_eq!(read("-3", sent), None);
-        assert_eq!(read("", sent), None);
+        assert_eq!(parse("soon", sent), None);
+        assert_eq!(parse("-3", sent), None);
+        assert_eq!(parse("", sent), None);
     }
 }

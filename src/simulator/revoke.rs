@@ -7,26 +7,26 @@ use bytes::Bytes;
 use hyper::Response;
 use hyper::header::HeaderValue;
 
-use super::answer::{CLIENT_REQUEST_ID, GraphError};
 use super::body::Body;
-use super::config::Success;
-use super::fault::Endpoint;
+use super::config::SuccessResponse;
+use super::fault::FaultEndpoint;
+use super::fault_response;
 use super::graph::{Call, Decision, status};
-use super::penalty;
-use super::recorder::{Account, Fact};
+use super::graph_response::{CLIENT_REQUEST_ID, GraphError};
+use super::recorder::{Account, RevocationFacts};
 use super::retry_after;
-use super::route::Whom;
+use super::route::UserRef;
 use super::session::Session;
-use super::throttle::{App, Patience, Scope, Verdict};
-use super::world::Reply;
+use super::state::Reply;
+use super::throttle::{ClientApp, QuotaDecision, QuotaScope, WaitCompliance};
 
 impl Call<'_> {
-    pub(super) fn revoke(&self, whom: Whom, unsized_body: Option<Response<Body>>) -> Decision {
+    pub(super) fn revoke(&self, user_ref: UserRef, unsized_body: Option<Response<Body>>) -> Decision {
         let session = self.session();
         let app = session.as_ref().ok().map(|session| Arc::clone(&session.app));
-        let user = match self.who(whom, session.as_deref().ok()) {
+        let user = match self.resolve_user(user_ref, session.as_deref().ok()) {
             Ok(user) => user,
-            Err(error) => return Decision::answer(self.marks.error(&error), self.live.latency()),
+            Err(error) => return Decision::answer(self.responder.error(&error), self.live.latency()),
         };
         let decision = match (unsized_body, session) {
             (Some(refused), _) => Decision::answer(refused, Duration::ZERO),
@@ -34,15 +34,15 @@ impl Call<'_> {
             (None, Ok(session)) => self.decide(&user, &session),
         };
         if decision.effect && !self.live.is_external(&user) {
-            self.world.devices.revoke(&user, self.at);
+            self.state.device_codes.revoke(&user, self.at);
         }
         self.record(&user, &decision, app.as_deref());
         decision
     }
 
-    fn record(&self, user: &Account, decision: &Decision, app: Option<&App>) {
+    fn record(&self, user: &Account, decision: &Decision, app: Option<&ClientApp>) {
         let external = self.live.is_external(user);
-        let fact = Fact {
+        let fact = RevocationFacts {
             at: self.at,
             status: status(&decision.reply),
             effect: decision.effect && !external,
@@ -50,57 +50,62 @@ impl Call<'_> {
             app: app.map(|app| app.number),
         };
         if let Some(app) = app {
-            app.counts.came(fact.at);
+            app.counts.record_arrival(fact.at);
             app.counts.add(fact.effect, fact.status == 429);
         }
-        self.world.recorder.revocation(user, fact, self.headers.get(CLIENT_REQUEST_ID));
+        self.state.recorder.record_revocation(user, fact, self.headers.get(CLIENT_REQUEST_ID));
     }
 
     /// Permission first (a 403 was measured to cost no quota), then quotas, then faults, then what is usual.
     fn decide(&self, user: &Account, session: &Session) -> Decision {
         let latency = self.live.latency();
-        if !session.may_revoke() || self.live.denies(user) {
-            return Decision::answer(self.marks.error(&GraphError::denied()), latency);
+        if !session.can_revoke() || self.live.denies(user) {
+            return Decision::answer(self.responder.error(&GraphError::denied()), latency);
         }
         let used = match self.admit(user, session) {
-            Verdict::Allowed { used } => used,
-            Verdict::Throttled { scope, wait } => {
+            QuotaDecision::Allowed { used } => used,
+            QuotaDecision::Throttled { scope, wait } => {
                 return Decision::answer(self.throttled(session, scope, wait, latency), latency);
             }
         };
-        let party = session.app.party();
-        let fortune = self.live.faults.strike(Endpoint::Graph, &party, user.names(), self.serials(session));
-        let delay = latency + fortune.delay;
-        if !fortune.delay.is_zero() || fortune.rule.is_some() {
-            self.world.recorder.counters.faults.add();
+        let client_key = session.app.client_key();
+        let injection =
+            self.live.faults.inject(FaultEndpoint::Graph, &client_key, user.names(), self.serials(session));
+        let delay = latency + injection.delay;
+        if !injection.delay.is_zero() || injection.rule.is_some() {
+            self.state.recorder.counters.faults.add();
         }
-        let known = self.live.knows(user);
-        let usual =
-            if known { self.success(used) } else { self.marks.error(&GraphError::not_found(&user.sent)) };
-        let Some(rule) = fortune.rule else {
-            return Decision { reply: Reply::Answer(usual), effect: known, delay };
+        let known = self.live.has_user(user);
+        let normal =
+            if known { self.success(used) } else { self.responder.error(&GraphError::not_found(&user.sent)) };
+        let Some(rule) = injection.rule else {
+            return Decision { reply: Reply::Answer(normal), effect: known, delay };
         };
-        let effect = known && penalty::takes_effect(&rule.fault);
-        Decision { reply: self.inflict(rule, &user.sent, (session, Scope::App), usual, delay), effect, delay }
+        let effect = known && fault_response::takes_effect(&rule.fault);
+        Decision {
+            reply: self.apply_fault(rule, &user.sent, (session, QuotaScope::App), normal, delay),
+            effect,
+            delay,
+        }
     }
 
     /// Counts the request against the quotas, and notes whether the app was told to wait.
-    fn admit(&self, user: &Account, session: &Session) -> Verdict {
+    fn admit(&self, user: &Account, session: &Session) -> QuotaDecision {
         let config = &self.live.config;
-        let admission = session.app.admit(self.at, &self.world.clock, config.quota.enabled, config.grace);
-        let counters = &self.world.recorder.counters;
-        counters.max_requests_in_window.raise(admission.asked);
-        counters.max_accepted_in_window.raise(admission.accepted);
+        let admission = session.app.admit(self.at, &self.state.clock, config.quota.enabled, config.grace);
+        let counters = &self.state.recorder.counters;
+        counters.max_requests_in_window.raise(admission.requests_in_window);
+        counters.max_accepted_in_window.raise(admission.accepted_in_window);
         let own = &session.app.counts;
-        own.max_requests_in_window.raise(admission.asked);
-        own.max_accepted_in_window.raise(admission.accepted);
-        match admission.patience {
-            Patience::InTime => {}
-            Patience::Crossing => counters.crossing.add(),
-            Patience::Early => {
+        own.max_requests_in_window.raise(admission.requests_in_window);
+        own.max_accepted_in_window.raise(admission.accepted_in_window);
+        match admission.compliance {
+            WaitCompliance::InTime => {}
+            WaitCompliance::Crossing => counters.crossing.add(),
+            WaitCompliance::Early => {
                 counters.early.add();
                 own.early.add();
-                self.world.recorder.violation(self.at, "early", &user.sent);
+                self.state.recorder.record_violation(self.at, "early", &user.sent);
             }
         }
         admission.verdict
@@ -109,9 +114,9 @@ impl Call<'_> {
     /// What a revocation that worked answers; `used` is the share of the quota in use.
     fn success(&self, used: f64) -> Response<Body> {
         let mut response = match self.live.config.success {
-            Success::Boolean => self.marks.ok(penalty::boolean(self.version, true)),
-            Success::NoContent => self.marks.no_content(),
-            Success::Odd => self.marks.ok(Bytes::from_static(
+            SuccessResponse::Boolean => self.responder.ok(fault_response::boolean(self.version, true)),
+            SuccessResponse::NoContent => self.responder.no_content(),
+            SuccessResponse::Odd => self.responder.ok(Bytes::from_static(
                 br#"{"@odata.context":"https://graph.microsoft.com/v1.0/$metadata#Edm.Null","@odata.null":true}"#,
             )),
         };

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use hyper::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
-use super::answer::GraphError;
 use super::directory;
-use super::nearby::Service;
+use super::graph_response::GraphError;
 use super::recorder::Account;
 use super::resource::{self, Resource};
+use super::token_services::HostTokenService;
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,42 +20,42 @@ pub(super) enum Route<'a> {
     /// `POST /{tenant}/oauth2/v2.0/token`
     Token { tenant: Cow<'a, str> },
     /// A service near the client.
-    Nearby(Service),
+    TokenService(HostTokenService),
     /// `POST /{tenant}/oauth2/v2.0/devicecode`
     DeviceCode { tenant: Cow<'a, str> },
     /// `GET /{tenant}/v2.0/.well-known/openid-configuration`
     OpenId { tenant: Cow<'a, str> },
     /// Something of Graph's.
-    Graph { version: &'static str, ask: Ask },
+    Graph { version: &'static str, graph_request: GraphRequest },
     /// Something of the simulator's own; what follows `/_simulator/`.
     Control(&'a str),
 }
 
 /// What is asked of Graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ask {
+pub(super) enum GraphRequest {
     /// Revoke somebody's sessions.
-    Revoke(Whom),
+    Revoke(UserRef),
     /// Read a user.
-    Read(Whom),
+    ReadUser(UserRef),
     /// Read something else of the directory.
-    Browse(Resource),
+    ReadResource(Resource),
     /// Several requests in one.
     Batch,
 }
 
 /// Who it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Whom {
+pub(super) enum UserRef {
     Me,
     User(Account),
 }
 
 /// Reads a path.
-pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, GraphError> {
+pub(super) fn parse_route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, GraphError> {
     let path = path.strip_prefix('/').unwrap_or(path);
-    if let Some(service) = Service::at(path) {
-        return Ok(Route::Nearby(service));
+    if let Some(service) = HostTokenService::from_path(path) {
+        return Ok(Route::TokenService(service));
     }
     let (head, rest) = path.split_once('/').unwrap_or((path, ""));
     let version = match head {
@@ -69,28 +69,28 @@ pub(super) fn route<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Gra
         }
         _ => return Err(GraphError::bad_request(&format!("Invalid version: {head}"))),
     };
-    Ok(Route::Graph { version, ask: ask(method, rest)? })
+    Ok(Route::Graph { version, graph_request: parse_graph_request(method, rest)? })
 }
 
 /// What a path behind the version asks for; no slash in front.
-pub(super) fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
+pub(super) fn parse_graph_request(method: &Method, path: &str) -> Result<GraphRequest, GraphError> {
     let (head, rest) = path.split_once('/').unwrap_or((path, ""));
     let head = decode(head)?;
     if head == "$batch" && rest.is_empty() {
-        return only(&Method::POST, method, Ask::Batch);
+        return with_method(&Method::POST, method, GraphRequest::Batch);
     }
     if head == "me" {
-        return action(method, rest, Whom::Me);
+        return parse_user_action(method, rest, UserRef::Me);
     }
     if let Some(key) = head.strip_prefix("users(").and_then(|key| key.strip_suffix(')')) {
-        return action(method, rest, Whom::User(Account::new(&unquote(key)?)));
+        return parse_user_action(method, rest, UserRef::User(Account::new(&unquote(key)?)));
     }
     // What comes by the thousand goes the short way: nothing else of the directory ends so.
     let revocation = head == "users" && rest.ends_with("/revokeSignInSessions");
-    if !revocation && let Some(resource) = resource::at(path) {
+    if !revocation && let Some(resource) = resource::parse(path) {
         let resource = resource?;
         let allowed = if resource.is_posted() { &Method::POST } else { &Method::GET };
-        return only(allowed, method, Ask::Browse(resource));
+        return with_method(allowed, method, GraphRequest::ReadResource(resource));
     }
     if head != "users" {
         return Err(GraphError::no_segment(&head));
@@ -107,24 +107,30 @@ pub(super) fn ask(method: &Method, path: &str) -> Result<Ask, GraphError> {
              otherwise all intermediate segments must refer to a single resource.",
         ));
     }
-    action(method, rest, Whom::User(Account::new(&id)))
+    parse_user_action(method, rest, UserRef::User(Account::new(&id)))
 }
 
-fn action(method: &Method, path: &str, whom: Whom) -> Result<Ask, GraphError> {
-    if let Some(reading) = directory::reading_of_user(&whom, &decode(path)?) {
-        return only(&Method::GET, method, Ask::Browse(Resource::Other(reading)));
+fn parse_user_action(method: &Method, path: &str, user_ref: UserRef) -> Result<GraphRequest, GraphError> {
+    if let Some(reading) = directory::parse_user_resource(&user_ref, &decode(path)?) {
+        return with_method(&Method::GET, method, GraphRequest::ReadResource(Resource::Other(reading)));
     }
-    let (allowed, ask) = match decode(path)?.as_ref() {
-        "" => (&Method::GET, Ask::Read(whom)),
-        "revokeSignInSessions" | "microsoft.graph.revokeSignInSessions" => (&Method::POST, Ask::Revoke(whom)),
+    let (allowed, graph_request) = match decode(path)?.as_ref() {
+        "" => (&Method::GET, GraphRequest::ReadUser(user_ref)),
+        "revokeSignInSessions" | "microsoft.graph.revokeSignInSessions" => {
+            (&Method::POST, GraphRequest::Revoke(user_ref))
+        }
         other => return Err(GraphError::no_segment(other)),
     };
-    only(allowed, method, ask)
+    with_method(allowed, method, graph_request)
 }
 
 /// What is asked, if it is asked with the method that is allowed.
-fn only(allowed: &Method, method: &Method, ask: Ask) -> Result<Ask, GraphError> {
-    if method == allowed { Ok(ask) } else { Err(not_allowed()) }
+fn with_method(
+    allowed: &Method,
+    method: &Method,
+    graph_request: GraphRequest,
+) -> Result<GraphRequest, GraphError> {
+    if method == allowed { Ok(graph_request) } else { Err(not_allowed()) }
 }
 
 fn not_allowed() -> GraphError {
@@ -171,8 +177,10 @@ mod tests {
     use super::*;
 
     fn revoked(path: &str) -> Result<String, String> {
-        match route(&Method::POST, path) {
-            Ok(Route::Graph { ask: Ask::Revoke(Whom::User(user)), .. }) => Ok(user.sent),
+        match parse_route(&Method::POST, path) {
+            Ok(Route::Graph { graph_request: GraphRequest::Revoke(UserRef::User(user)), .. }) => {
+                Ok(user.sent)
+            }
             Ok(other) => Err(format!("{other:?}")),
             Err(error) => Err(error.message),
         }
@@ -199,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_not_be_read_is_a_bad_request() {
+    fn malformed_paths_are_bad_requests() {
         for (path, part) in [
             ("/v1.0/users/$ann@x.com/revokeSignInSessions", "refers to a collection"),
             ("/v1.0/users/%24ann@x.com/revokeSignInSessions", "refers to a collection"),
@@ -240,7 +248,7 @@ mod tests {
 
         #[test]
         fn no_path_panics(path in "/(v1.0|beta)/[ -~]{0,40}") {
-            let _ = route(&Method::POST, &path);
+            let _ = parse_route(&Method::POST, &path);
         }
     }
 }

@@ -18,23 +18,23 @@ use tokio_rustls::TlsAcceptor;
 
 use super::body::Body;
 use super::config::HeaderCase;
+use super::resettable_stream::{ResetFlag, ResettableStream};
 use super::route::{self, Route};
-use super::wire::{Fate, Wire};
-use super::world::{Reply, World};
-use super::{control, graph, nearby, openid, token};
+use super::state::{Reply, ServerState};
+use super::{control, graph, openid, token, token_services};
 
 /// How to speak to a connection.
-pub(super) struct Manner {
+pub(super) struct ServerOptions {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) header_case: HeaderCase,
 }
 
 /// Accepts connections until the world closes, then ends those that are open.
-pub(super) async fn serve(listener: TcpListener, world: Arc<World>, manner: Manner) {
+pub(super) async fn serve(listener: TcpListener, state: Arc<ServerState>, manner: ServerOptions) {
     let manner = Arc::new(manner);
     // Dropped at the end, which ends every connection.
     let mut connections = JoinSet::new();
-    let closed = world.closed();
+    let closed = state.closed();
     tokio::pin!(closed);
     loop {
         tokio::select! {
@@ -42,7 +42,7 @@ pub(super) async fn serve(listener: TcpListener, world: Arc<World>, manner: Mann
             Some(_) = connections.join_next(), if !connections.is_empty() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(speak(stream, Arc::clone(&world), Arc::clone(&manner)));
+                    connections.spawn(handle_connection(stream, Arc::clone(&state), Arc::clone(&manner)));
                 }
                 // Mostly the limit of open files: it passes when connections end.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
@@ -51,94 +51,100 @@ pub(super) async fn serve(listener: TcpListener, world: Arc<World>, manner: Mann
     }
 }
 
-async fn speak(stream: TcpStream, world: Arc<World>, manner: Arc<Manner>) {
+async fn handle_connection(stream: TcpStream, state: Arc<ServerState>, manner: Arc<ServerOptions>) {
     // Should the socket refuse, answers come a little later.
     let _ = stream.set_nodelay(true);
-    let fate = Arc::new(Fate::default());
-    let wire = Wire::new(stream, Arc::clone(&fate));
+    let reset_flag = Arc::new(ResetFlag::default());
+    let wire = ResettableStream::new(stream, Arc::clone(&reset_flag));
     match &manner.tls {
-        None => converse(wire, world, fate, manner.header_case).await,
+        None => serve_http(wire, state, reset_flag, manner.header_case).await,
         Some(acceptor) => {
             // A client that does not trust us hangs up here; that is its business.
             if let Ok(stream) = acceptor.accept(wire).await {
-                converse(stream, world, fate, manner.header_case).await;
+                serve_http(stream, state, reset_flag, manner.header_case).await;
             }
         }
     }
 }
 
-async fn converse<S>(stream: S, world: Arc<World>, fate: Arc<Fate>, header_case: HeaderCase)
-where
+async fn serve_http<S>(
+    stream: S,
+    state: Arc<ServerState>,
+    reset_flag: Arc<ResetFlag>,
+    header_case: HeaderCase,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut server = auto::Builder::new(TokioExecutor::new());
     server.http1().title_case_headers(header_case == HeaderCase::Title);
     server.http2().max_concurrent_streams(1000);
-    let service = service_fn(move |request| answer(Arc::clone(&world), Arc::clone(&fate), request));
+    let service = service_fn(move |request| answer(Arc::clone(&state), Arc::clone(&reset_flag), request));
     // An error is a connection that broke, often because a fault asked for it.
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
 /// An error ends the connection over HTTP/1, the stream over HTTP/2.
 async fn answer(
-    world: Arc<World>,
-    fate: Arc<Fate>,
+    state: Arc<ServerState>,
+    reset_flag: Arc<ResetFlag>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, io::Error> {
     let version = request.version();
-    match dispatch(&world, request).await {
+    match dispatch(&state, request).await {
         Reply::Answer(mut response) => {
-            date(&world, &mut response);
+            set_date_header(&state, &mut response);
             Ok(response)
         }
         Reply::Reset => {
             // Over HTTP/2 a reset of the connection would strike requests that no fault has struck.
             if version != Version::HTTP_2 {
-                fate.reset();
+                reset_flag.set();
             }
             Err(io::ErrorKind::ConnectionReset.into())
         }
         Reply::Hang => {
-            world.closed().await;
+            state.closed().await;
             Err(io::ErrorKind::ConnectionAborted.into())
         }
     }
 }
 
-async fn dispatch(world: &World, request: Request<Incoming>) -> Reply {
+async fn dispatch(state: &ServerState, request: Request<Incoming>) -> Reply {
     // A cheap copy: the request itself goes on to whoever answers.
     let uri = request.uri().clone();
-    let route = route::route(request.method(), uri.path());
+    let route = route::parse_route(request.method(), uri.path());
     if !matches!(route, Ok(Route::Control(_))) {
-        check_host(world, &request);
+        check_host(state, &request);
     }
     match route {
-        Ok(Route::Control(page)) => Reply::Answer(control::answer(world, page, request).await),
-        Ok(Route::Token { tenant }) => token::answer(world, &tenant, request).await,
-        Ok(Route::Nearby(service)) => nearby::answer(world, service, &request).await,
-        Ok(Route::DeviceCode { tenant }) => token::answer_device(world, &tenant, request).await,
-        Ok(Route::OpenId { tenant }) => Reply::Answer(openid::answer(world, &tenant)),
-        Ok(Route::Graph { version, ask }) => graph::answer(world, request, Ok((version, ask))).await,
-        Err(error) => graph::answer(world, request, Err(error)).await,
+        Ok(Route::Control(page)) => Reply::Answer(control::answer(state, page, request).await),
+        Ok(Route::Token { tenant }) => token::answer(state, &tenant, request).await,
+        Ok(Route::TokenService(service)) => token_services::answer(state, service, &request).await,
+        Ok(Route::DeviceCode { tenant }) => token::answer_device(state, &tenant, request).await,
+        Ok(Route::OpenId { tenant }) => Reply::Answer(openid::answer(state, &tenant)),
+        Ok(Route::Graph { version, graph_request }) => {
+            graph::answer(state, request, Ok((version, graph_request))).await
+        }
+        Err(error) => graph::answer(state, request, Err(error)).await,
     }
 }
 
 /// Says the time, where the simulator's clock is not this machine's; otherwise the server below says it.
-fn date(world: &World, response: &mut Response<Body>) {
-    if !world.clock.is_shifted() {
+fn set_date_header(state: &ServerState, response: &mut Response<Body>) {
+    if !state.clock.is_shifted() {
         return;
     }
-    let now = std::time::SystemTime::from(world.clock.wall(world.clock.now()));
+    let now = std::time::SystemTime::from(state.clock.wall(state.clock.now()));
     if let Ok(date) = HeaderValue::from_str(&httpdate::fmt_http_date(now)) {
         response.headers_mut().insert(DATE, date);
     }
 }
 
 /// Records a request that was meant for another host.
-fn check_host(world: &World, request: &Request<Incoming>) {
+fn check_host(state: &ServerState, request: &Request<Incoming>) {
     let host = host(request.uri(), request.headers());
-    if !world.hosts.iter().any(|expected| expected.eq_ignore_ascii_case(host)) {
-        world.recorder.unexpected_host(world.clock.now(), host);
+    if !state.hosts.iter().any(|expected| expected.eq_ignore_ascii_case(host)) {
+        state.recorder.record_unexpected_host(state.clock.now(), host);
     }
 }
 

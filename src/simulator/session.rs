@@ -11,15 +11,15 @@ use hyper::header::{AUTHORIZATION, HeaderMap};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::answer::{GraphError, guid};
-use super::callers::Callers;
+use super::clients::Clients;
 use super::clock::Clock;
 use super::config::TokenConfig;
-use super::fingerprint::BuildQuick;
-use super::live::Live;
+use super::fingerprint::BuildFastHasher;
+use super::graph_response::{GraphError, guid};
 use super::lock::{read, write};
-use super::permission::Act;
-use super::throttle::App;
+use super::permission::Operation;
+use super::reloadable_config::ReloadableConfig;
+use super::throttle::ClientApp;
 
 /// The tenant of tokens that name none.
 pub(super) const DEFAULT_TENANT: &str = "11111111-2222-4333-8444-555555555555";
@@ -37,15 +37,15 @@ pub enum TokenKind {
 
 /// A token that has been issued, or that somebody came with.
 pub(super) struct Session {
-    pub(super) app: Arc<App>,
+    pub(super) app: Arc<ClientApp>,
     /// `None` when the token doesn't say.
     pub(super) kind: Option<TokenKind>,
     /// Counts up with each new token.
     pub(super) serial: u64,
-    pub(super) asked: Asked,
+    pub(super) requested_claims: RequestedClaims,
     minted: bool,
     /// The permissions in it; `None` when it doesn't say.
-    granted: Option<Vec<String>>,
+    permissions: Option<Vec<String>>,
     /// Real time since the start.
     expires: Duration,
     revoked: AtomicBool,
@@ -58,36 +58,39 @@ impl Session {
     }
 
     /// Whether the permissions in the token allow to revoke sessions. A token of another issuer always may.
-    pub(super) fn may_revoke(&self) -> bool {
-        !self.minted || self.granted.as_ref().is_some_and(|granted| Act::Revoke.allowed_by(granted))
+    pub(super) fn can_revoke(&self) -> bool {
+        !self.minted || self.permissions.as_ref().is_some_and(|granted| Operation::Revoke.allowed_by(granted))
     }
 
     /// Whether the permissions in the token allow `act`. A token that doesn't say has those of the configuration.
-    pub(super) fn may(&self, act: Act, config: &TokenConfig) -> bool {
-        act.allowed_by(self.granted.as_ref().unwrap_or(&config.roles))
+    pub(super) fn has_permission(&self, operation: Operation, config: &TokenConfig) -> bool {
+        operation.allowed_by(self.permissions.as_ref().unwrap_or(&config.roles))
     }
 }
 
 /// What a client asked for in the `claims` of its request for a token.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Asked {
+pub(super) struct RequestedClaims {
     /// It can answer challenges (`xms_cc` with `cp1`).
     pub(super) cp1: bool,
     /// It answers one.
-    pub(super) answers: bool,
+    pub(super) answers_challenge: bool,
 }
 
-impl Asked {
+impl RequestedClaims {
     /// Of a token that no form was sent for: as if it answered whatever there was.
-    pub(super) const NOTHING: Asked = Asked { cp1: false, answers: true };
+    pub(super) const NONE: RequestedClaims = RequestedClaims { cp1: false, answers_challenge: true };
 
     /// Reads the `claims` of a form (learn.microsoft.com/entra/identity-platform/claims-challenge).
-    pub(super) fn read(claims: Option<&str>) -> Asked {
+    pub(super) fn parse(claims: Option<&str>) -> RequestedClaims {
         let claims: Value = claims.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         let token = &claims["access_token"];
         let capabilities = token["xms_cc"]["values"].as_array();
         let others = token.as_object().is_some_and(|token| token.keys().any(|name| name != "xms_cc"));
-        Asked { cp1: capabilities.is_some_and(|all| all.iter().any(|one| one == "cp1")), answers: others }
+        RequestedClaims {
+            cp1: capabilities.is_some_and(|all| all.iter().any(|one| one == "cp1")),
+            answers_challenge: others,
+        }
     }
 }
 
@@ -103,7 +106,7 @@ pub(super) struct Grant<'a> {
 
 /// All tokens there are.
 pub(super) struct Sessions {
-    by_token: RwLock<HashMap<Box<str>, Arc<Session>, BuildQuick>>,
+    by_token: RwLock<HashMap<Box<str>, Arc<Session>, BuildFastHasher>>,
     next: AtomicU64,
 }
 
@@ -122,21 +125,27 @@ impl Sessions {
 
     /// Issues a token: a JWT in shape, with a signature that nobody can check. Gives its lifetime in whole seconds of
     /// real time too, rounded down, so that nobody counts on it for too long.
-    pub(super) fn mint(&self, grant: &Grant<'_>, live: &Live, clock: &Clock, app: Arc<App>) -> (String, u64) {
-        self.mint_for(grant, Asked::NOTHING, live, clock, app)
+    pub(super) fn mint(
+        &self,
+        grant: &Grant<'_>,
+        live: &ReloadableConfig,
+        clock: &Clock,
+        app: Arc<ClientApp>,
+    ) -> (String, u64) {
+        self.mint_with_claims(grant, RequestedClaims::NONE, live, clock, app)
     }
 
     /// The same for a client that asked for something in its `claims`.
-    pub(super) fn mint_for(
+    pub(super) fn mint_with_claims(
         &self,
         grant: &Grant<'_>,
-        asked: Asked,
-        live: &Live,
+        asked: RequestedClaims,
+        live: &ReloadableConfig,
         clock: &Clock,
-        app: Arc<App>,
+        app: Arc<ClientApp>,
     ) -> (String, u64) {
         let lifetime = clock.real(grant.lifetime);
-        let (config, roles) = (&live.config.token, live.roles(&app.party()));
+        let (config, roles) = (&live.config.token, live.roles(&app.client_key()));
         let mut says = claims(grant, config, &roles, clock, lifetime.as_secs());
         if asked.cp1 {
             says["xms_cc"] = json!(["cp1"]);
@@ -150,9 +159,9 @@ impl Sessions {
             app,
             kind: Some(grant.kind),
             serial: self.next.fetch_add(1, Ordering::Relaxed),
-            asked,
+            requested_claims: asked,
             minted: true,
-            granted: Some(granted.clone()),
+            permissions: Some(granted.clone()),
             expires: clock.now() + lifetime,
             revoked: AtomicBool::new(false),
         };
@@ -164,16 +173,16 @@ impl Sessions {
     pub(super) fn authenticate(
         &self,
         headers: &HeaderMap,
-        live: &Live,
+        live: &ReloadableConfig,
         clock: &Clock,
-        callers: &Callers,
+        clients: &Clients,
     ) -> Result<Arc<Session>, GraphError> {
         let token = bearer(headers).ok_or_else(|| GraphError::token("Access token is empty."))?;
         let known = read(&self.by_token).get(token).cloned();
         let session = match known {
             Some(session) => session,
-            None if live.config.accept_any_token => self.admit(token, callers, live, clock),
-            None => return Err(refusal(token)),
+            None if live.config.accept_any_token => self.register_foreign_token(token, clients, live, clock),
+            None => return Err(invalid_token(token)),
         };
         if session.revoked.load(Ordering::Relaxed) || (session.minted && clock.now() >= session.expires) {
             return Err(GraphError::token_expired());
@@ -182,19 +191,25 @@ impl Sessions {
     }
 
     /// Remembers a token of another issuer.
-    fn admit(&self, token: &str, callers: &Callers, live: &Live, clock: &Clock) -> Arc<Session> {
-        let claims = parse(token);
+    fn register_foreign_token(
+        &self,
+        token: &str,
+        clients: &Clients,
+        live: &ReloadableConfig,
+        clock: &Clock,
+    ) -> Arc<Session> {
+        let claims = parse_claims(token);
         let name =
             |claim: Option<&String>, otherwise: &str| claim.map_or(otherwise, String::as_str).to_owned();
         let app = name(claims.as_ref().and_then(|c| c.appid.as_ref().or(c.azp.as_ref())), token);
         let tenant = name(claims.as_ref().and_then(|c| c.tid.as_ref()), DEFAULT_TENANT);
         let session = Session {
-            app: callers.app(&tenant, &app, live, clock),
-            kind: claims.as_ref().and_then(Claims::kind),
+            app: clients.app(&tenant, &app, live, clock),
+            kind: claims.as_ref().and_then(AccessTokenClaims::kind),
             serial: self.next.fetch_add(1, Ordering::Relaxed),
-            asked: Asked { cp1: claims_cp1(token), answers: true },
+            requested_claims: RequestedClaims { cp1: claims_cp1(token), answers_challenge: true },
             minted: false,
-            granted: claims.as_ref().and_then(Claims::permissions),
+            permissions: claims.as_ref().and_then(AccessTokenClaims::permissions),
             expires: Duration::MAX,
             revoked: AtomicBool::new(false),
         };
@@ -202,8 +217,8 @@ impl Sessions {
     }
 }
 
-fn refusal(token: &str) -> GraphError {
-    match parse(token) {
+fn invalid_token(token: &str) -> GraphError {
+    match parse_claims(token) {
         None => GraphError::token("CompactToken parsing failed with error code: 80049217"),
         Some(claims) if claims.aud.as_deref().is_some_and(|aud| !aud.contains("graph")) => {
             GraphError::token("Access token validation failure. Invalid audience.")
@@ -214,8 +229,10 @@ fn refusal(token: &str) -> GraphError {
 
 /// Whether the token in `headers` is meant for the Graph of this host: by its address, or by Graph's app id, which
 /// stands for it in every cloud. A token that does not say whom it is for is meant for anybody.
-pub(super) fn is_for(headers: &HeaderMap, host: &str) -> bool {
-    let Some(audience) = bearer(headers).and_then(parse).and_then(|claims| claims.aud) else { return true };
+pub(super) fn is_meant_for(headers: &HeaderMap, host: &str) -> bool {
+    let Some(audience) = bearer(headers).and_then(parse_claims).and_then(|claims| claims.aud) else {
+        return true;
+    };
     let audience = audience.trim_end_matches('/').to_lowercase();
     audience == format!("https://{}", host.to_lowercase())
         || audience == "00000003-0000-0000-c000-000000000000"
@@ -230,7 +247,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct AccessTokenClaims {
     aud: Option<String>,
     tid: Option<String>,
     appid: Option<String>,
@@ -241,7 +258,7 @@ struct Claims {
     xms_cc: Option<Vec<String>>,
 }
 
-impl Claims {
+impl AccessTokenClaims {
     fn kind(&self) -> Option<TokenKind> {
         match self.idtyp.as_deref() {
             Some("app") => Some(TokenKind::App),
@@ -257,7 +274,7 @@ impl Claims {
     }
 }
 
-fn parse(token: &str) -> Option<Claims> {
+fn parse_claims(token: &str) -> Option<AccessTokenClaims> {
     let mut parts = token.split('.');
     let (_header, payload, _signature) = (parts.next()?, parts.next()?, parts.next()?);
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
@@ -265,7 +282,7 @@ fn parse(token: &str) -> Option<Claims> {
 
 /// Whether a token of another issuer says that its client can be challenged.
 fn claims_cp1(token: &str) -> bool {
-    parse(token).and_then(|claims| claims.xms_cc).is_some_and(|all| all.iter().any(|one| one == "cp1"))
+    parse_claims(token).and_then(|claims| claims.xms_cc).is_some_and(|all| all.iter().any(|one| one == "cp1"))
 }
 
 fn claims(grant: &Grant<'_>, config: &TokenConfig, roles: &[String], clock: &Clock, lifetime: u64) -> Value {

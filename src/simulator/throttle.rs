@@ -3,61 +3,61 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::callers::Tenant;
+use super::client_key::ClientKey;
+use super::clients::TenantMeters;
 use super::clock::Clock;
-use super::ledger::Caller;
+use super::counters::ClientCounters;
+use super::ledger::ClientReport;
 use super::lock::lock;
-use super::party::Party;
-use super::quota::{Eater, Meter, QuotaConfig};
-use super::tally::CallerCounts;
-use super::window::Window;
+use super::quota::{BackgroundLoad, Meter, QuotaConfig};
+use super::sliding_counter::SlidingCounter;
 
 /// One app in one tenant.
-pub(super) struct App {
+pub(super) struct ClientApp {
     /// Its place among all callers.
     pub(super) number: u32,
     /// The client id, as it came first.
     pub(super) id: String,
     /// The same in lower case.
     key: String,
-    pub(super) tenant: Arc<Tenant>,
+    pub(super) tenant: Arc<TenantMeters>,
     /// What it did, without a lock.
-    pub(super) counts: CallerCounts,
+    pub(super) counts: ClientCounters,
     /// What the app may write over all tenants.
-    everywhere: Arc<Mutex<Meter>>,
-    state: Mutex<AppState>,
+    all_tenants: Arc<Mutex<Meter>>,
+    state: Mutex<AppQuotaState>,
 }
 
-struct AppState {
+struct AppQuotaState {
     meter: Meter,
-    eater: Option<Eater>,
+    background_load: Option<BackgroundLoad>,
     /// Real time since the start: when the app was told to wait, and until when.
-    told: Option<(Duration, Duration)>,
-    asked: Window,
-    accepted: Window,
+    wait_period: Option<(Duration, Duration)>,
+    requested: SlidingCounter,
+    accepted: SlidingCounter,
     /// The same of reads, which are counted in resource units.
-    reads: Reads,
+    reads: ReadQuotaState,
 }
 
-struct Reads {
+struct ReadQuotaState {
     meter: Meter,
-    told: Option<(Duration, Duration)>,
-    units: Window,
+    wait_period: Option<(Duration, Duration)>,
+    units: SlidingCounter,
 }
 
-impl AppState {
-    fn new(quota: &QuotaConfig, clock: &Clock) -> AppState {
+impl AppQuotaState {
+    fn new(quota: &QuotaConfig, clock: &Clock) -> AppQuotaState {
         let window = clock.real(quota.app.window);
-        AppState {
+        AppQuotaState {
             meter: quota.app_meter(),
-            eater: Eater::new(quota.eaten),
-            told: None,
-            asked: Window::new(window),
-            accepted: Window::new(window),
-            reads: Reads {
+            background_load: BackgroundLoad::new(quota.eaten),
+            wait_period: None,
+            requested: SlidingCounter::new(window),
+            accepted: SlidingCounter::new(window),
+            reads: ReadQuotaState {
                 meter: Meter::new(&quota.read),
-                told: None,
-                units: Window::new(clock.real(quota.read.window)),
+                wait_period: None,
+                units: SlidingCounter::new(clock.real(quota.read.window)),
             },
         }
     }
@@ -65,7 +65,7 @@ impl AppState {
 
 /// How a request stands to what its app was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum WaitCompliance {
     /// Nobody had told it to wait.
     InTime,
     /// It was told to wait only just now: the request was probably on its way.
@@ -76,65 +76,65 @@ pub(super) enum Patience {
 
 /// Whose quota is used up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Scope {
+pub(super) enum QuotaScope {
     /// The app's in the tenant.
     App,
     /// The tenant's, over all apps.
     Tenant,
     /// The app's, over all tenants.
-    Everywhere,
+    AllTenants,
     /// The app's reads in the tenant.
     Reads,
 }
 
 /// What the quotas say to one request.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Verdict {
+pub(super) enum QuotaDecision {
     /// It goes through; the greater share of a limit that is in use.
     Allowed { used: f64 },
     /// It must wait, in simulated time.
-    Throttled { scope: Scope, wait: Duration },
+    Throttled { scope: QuotaScope, wait: Duration },
 }
 
 /// What is known of a request once it was counted.
 pub(super) struct Admission {
-    pub(super) patience: Patience,
-    pub(super) verdict: Verdict,
+    pub(super) compliance: WaitCompliance,
+    pub(super) verdict: QuotaDecision,
     /// Requests of this app within the last window, and how many of them went through.
-    pub(super) asked: u64,
-    pub(super) accepted: u64,
+    pub(super) requests_in_window: u64,
+    pub(super) accepted_in_window: u64,
 }
 
-impl App {
+impl ClientApp {
     pub(super) fn new(
         number: u32,
         id: &str,
-        tenant: Arc<Tenant>,
+        tenant: Arc<TenantMeters>,
         everywhere: Arc<Mutex<Meter>>,
         quota: &QuotaConfig,
         clock: &Clock,
-    ) -> App {
-        App {
+    ) -> ClientApp {
+        ClientApp {
             number,
             id: id.to_owned(),
             key: id.to_lowercase(),
             tenant,
-            counts: CallerCounts::default(),
-            everywhere,
-            state: Mutex::new(AppState::new(quota, clock)),
+            counts: ClientCounters::default(),
+            all_tenants: everywhere,
+            state: Mutex::new(AppQuotaState::new(quota, clock)),
         }
     }
 
     /// As patterns know it.
-    pub(super) fn party(&self) -> Party<'_> {
-        Party { tenant: &self.tenant.id, domain: self.tenant.domain(), app: &self.key }
+    pub(super) fn client_key(&self) -> ClientKey<'_> {
+        ClientKey { tenant: &self.tenant.id, domain: self.tenant.domain(), app: &self.key }
     }
 
     /// What it did.
-    pub(super) fn report(&self) -> Caller {
+    pub(super) fn report(&self) -> ClientReport {
         let counts = &self.counts;
         let (first_s, last_s) = counts.times();
-        Caller {
+        ClientReport {
             tenant: self.tenant.id.clone(),
             domain: self.tenant.domain().map(str::to_owned),
             app: self.id.clone(),
@@ -150,40 +150,45 @@ impl App {
     }
 
     /// Starts its own quotas anew, full.
-    pub(super) fn restart(&self, quota: &QuotaConfig, clock: &Clock) {
-        *lock(&self.state) = AppState::new(quota, clock);
+    pub(super) fn reset(&self, quota: &QuotaConfig, clock: &Clock) {
+        *lock(&self.state) = AppQuotaState::new(quota, clock);
     }
 
     /// Counts a request that arrives at `now` (real time) against the quotas of the app, its tenant, and the app over
     /// all tenants.
     pub(super) fn admit(&self, now: Duration, clock: &Clock, enabled: bool, grace: Duration) -> Admission {
         let mut state = lock(&self.state);
-        let patience = patience(state.told, now, grace);
-        let asked = state.asked.count(now);
+        let compliance = compliance(state.wait_period, now, grace);
+        let asked = state.requested.count(now);
         if !enabled {
-            let verdict = Verdict::Allowed { used: 0.0 };
-            return Admission { patience, verdict, asked, accepted: state.accepted.count(now) };
+            let verdict = QuotaDecision::Allowed { used: 0.0 };
+            return Admission {
+                compliance,
+                verdict,
+                requests_in_window: asked,
+                accepted_in_window: state.accepted.count(now),
+            };
         }
         // Always in this order, so that nobody waits for somebody who waits for them.
-        let AppState { meter, eater, accepted, .. } = &mut *state;
-        let mut meters = Meters {
+        let AppQuotaState { meter, background_load: eater, accepted, .. } = &mut *state;
+        let mut meters = WriteMeters {
             app: meter,
             tenant: &mut lock(&self.tenant.meter),
-            everywhere: &mut lock(&self.everywhere),
+            all_tenants: &mut lock(&self.all_tenants),
         };
         let simulated = clock.simulated(now);
         if let Some(eater) = eater {
             let limit = meters.app.limit().clone();
-            eater.eat(&limit, simulated, |at| meters.charge(at).wait());
+            eater.run_until(&limit, simulated, |at| meters.charge(at).wait());
         }
         let (verdict, accepted) = match meters.charge(simulated) {
-            Verdict::Allowed { used } => {
+            QuotaDecision::Allowed { used } => {
                 let accepted = accepted.count(now);
-                (Verdict::Allowed { used: strained(used, asked, accepted) }, accepted)
+                (QuotaDecision::Allowed { used: used_share(used, asked, accepted) }, accepted)
             }
             throttled => (throttled, 0),
         };
-        Admission { patience, verdict, asked, accepted }
+        Admission { compliance, verdict, requests_in_window: asked, accepted_in_window: accepted }
     }
 
     /// Counts a read that arrives at `now` (real time) and costs so many resource units against the app's quota; how
@@ -195,27 +200,27 @@ impl App {
         clock: &Clock,
         quota: &QuotaConfig,
         grace: Duration,
-    ) -> (Patience, Option<Duration>) {
+    ) -> (WaitCompliance, Option<Duration>) {
         let mut state = lock(&self.state);
         let reads = &mut state.reads;
-        let patience = patience(reads.told, now, grace);
+        let compliance = compliance(reads.wait_period, now, grace);
         let simulated = clock.simulated(now);
         let wait = reads.meter.wait_for(units, simulated).filter(|_| quota.enabled);
         let wait = wait.map(|wait| reads.meter.refuse(simulated, wait));
         if wait.is_none() {
             reads.meter.charge_for(units);
         }
-        (patience, wait)
+        (compliance, wait)
     }
 
     /// Notes that so many resource units were really spent; gives how many were within the last window.
-    pub(super) fn spend(&self, units: u32, now: Duration) -> u64 {
+    pub(super) fn record_spent(&self, units: u32, now: Duration) -> u64 {
         lock(&self.state).reads.units.add(now, units)
     }
 
     /// Takes back what a read was counted for that turned out to cost nothing.
-    pub(super) fn give_back(&self, units: u32) {
-        lock(&self.state).reads.meter.give_back(units);
+    pub(super) fn refund(&self, units: u32) {
+        lock(&self.state).reads.meter.refund(units);
     }
 
     /// Counts a request to Identity Protection that arrives at `now` (real time); whether it goes through.
@@ -240,41 +245,45 @@ impl App {
     }
 
     /// Notes that an answer leaves at `from` which tells the app to wait until `until`. Real time.
-    pub(super) fn tell(&self, from: Duration, until: Duration) {
+    pub(super) fn set_wait(&self, from: Duration, until: Duration) {
         let mut state = lock(&self.state);
-        state.told = Some(longer(state.told, from, until));
+        state.wait_period = Some(merge_wait(state.wait_period, from, until));
     }
 
     /// The same for its reads.
-    pub(super) fn tell_reads(&self, from: Duration, until: Duration) {
+    pub(super) fn set_read_wait(&self, from: Duration, until: Duration) {
         let mut state = lock(&self.state);
-        state.reads.told = Some(longer(state.reads.told, from, until));
+        state.reads.wait_period = Some(merge_wait(state.reads.wait_period, from, until));
     }
 }
 
-fn longer(told: Option<(Duration, Duration)>, from: Duration, until: Duration) -> (Duration, Duration) {
-    match told {
+fn merge_wait(
+    wait_period: Option<(Duration, Duration)>,
+    from: Duration,
+    until: Duration,
+) -> (Duration, Duration) {
+    match wait_period {
         Some((since, end)) if from <= end => (since.min(from), end.max(until)),
         _ => (from, until),
     }
 }
 
-fn patience(told: Option<(Duration, Duration)>, now: Duration, grace: Duration) -> Patience {
-    match told {
+fn compliance(wait_period: Option<(Duration, Duration)>, now: Duration, grace: Duration) -> WaitCompliance {
+    match wait_period {
         Some((from, until)) if now > from && now < until => {
             if now > from + grace {
-                Patience::Early
+                WaitCompliance::Early
             } else {
-                Patience::Crossing
+                WaitCompliance::Crossing
             }
         }
-        _ => Patience::InTime,
+        _ => WaitCompliance::InTime,
     }
 }
 
 /// What is used of a limit, as Graph says it: above 1 by the share of requests that were throttled
 /// (`x-ms-throttle-limit-percentage` is 1.2 where a fifth of them is).
-fn strained(used: f64, asked: u64, accepted: u64) -> f64 {
+fn used_share(used: f64, asked: u64, accepted: u64) -> f64 {
     if used <= 0.8 || asked <= accepted {
         return used;
     }
@@ -284,53 +293,53 @@ fn strained(used: f64, asked: u64, accepted: u64) -> f64 {
 }
 
 /// All the quotas that a write spends of.
-struct Meters<'a> {
+struct WriteMeters<'a> {
     app: &'a mut Meter,
     tenant: &'a mut Meter,
-    everywhere: &'a mut Meter,
+    all_tenants: &'a mut Meter,
 }
 
-impl Meters<'_> {
+impl WriteMeters<'_> {
     /// Counts a request against all of them; one that any refuses costs the others nothing.
-    fn charge(&mut self, now: Duration) -> Verdict {
-        let scopes = [Scope::App, Scope::Tenant, Scope::Everywhere];
+    fn charge(&mut self, now: Duration) -> QuotaDecision {
+        let scopes = [QuotaScope::App, QuotaScope::Tenant, QuotaScope::AllTenants];
         for (scope, meter) in scopes.into_iter().zip(self.all()) {
             if let Some(wait) = meter.wait(now) {
-                return Verdict::Throttled { scope, wait: meter.refuse(now, wait) };
+                return QuotaDecision::Throttled { scope, wait: meter.refuse(now, wait) };
             }
         }
         let used = self.all().map(Meter::charge);
-        Verdict::Allowed { used: used.into_iter().fold(0.0, f64::max) }
+        QuotaDecision::Allowed { used: used.into_iter().fold(0.0, f64::max) }
     }
 
     fn all(&mut self) -> [&mut Meter; 3] {
-        [&mut *self.app, &mut *self.tenant, &mut *self.everywhere]
+        [&mut *self.app, &mut *self.tenant, &mut *self.all_tenants]
     }
 }
 
-impl Verdict {
+impl QuotaDecision {
     /// How long to wait, in simulated time, if it must.
     fn wait(self) -> Option<Duration> {
         match self {
-            Verdict::Allowed { .. } => None,
-            Verdict::Throttled { wait, .. } => Some(wait),
+            QuotaDecision::Allowed { .. } => None,
+            QuotaDecision::Throttled { wait, .. } => Some(wait),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::callers::Callers;
+    use super::super::clients::Clients;
     use super::super::config::Config;
-    use super::super::live::Live;
     use super::super::quota::Limit;
+    use super::super::reloadable_config::ReloadableConfig;
     use super::*;
 
     const fn ms(ms: u64) -> Duration {
         Duration::from_millis(ms)
     }
 
-    fn live(app: u32, tenant: u32, everywhere: u32) -> Live {
+    fn live(app: u32, tenant: u32, everywhere: u32) -> ReloadableConfig {
         let limit = |limit| Limit::new(limit, Duration::from_secs(100));
         let quota = QuotaConfig {
             app: limit(app),
@@ -338,38 +347,42 @@ mod tests {
             everywhere: limit(everywhere),
             ..QuotaConfig::default()
         };
-        Live::new(Config { quota, ..Config::default() }, None).unwrap()
+        ReloadableConfig::new(Config { quota, ..Config::default() }, None).unwrap()
     }
 
     /// Which scope throttles a request that comes at the start.
-    fn scope(callers: &Callers, live: &Live, tenant: &str, app: &str) -> Option<Scope> {
+    fn scope(clients: &Clients, live: &ReloadableConfig, tenant: &str, app: &str) -> Option<QuotaScope> {
         let clock = Clock::start(1.0);
-        match callers.app(tenant, app, live, &clock).admit(ms(0), &clock, true, ms(0)).verdict {
-            Verdict::Allowed { .. } => None,
-            Verdict::Throttled { scope, .. } => Some(scope),
+        match clients.app(tenant, app, live, &clock).admit(ms(0), &clock, true, ms(0)).verdict {
+            QuotaDecision::Allowed { .. } => None,
+            QuotaDecision::Throttled { scope, .. } => Some(scope),
         }
     }
 
     #[test]
     fn two_apps_share_their_tenants_quota() {
-        let (live, callers) = (live(3, 4, 100), Callers::default());
-        let scope = |app: &str| scope(&callers, &live, "t", app);
-        assert_eq!([scope("a"), scope("a"), scope("a"), scope("a")], [None, None, None, Some(Scope::App)]);
-        assert_eq!([scope("b"), scope("b")], [None, Some(Scope::Tenant)]);
+        let (live, clients) = (live(3, 4, 100), Clients::default());
+        let scope = |app: &str| scope(&clients, &live, "t", app);
+        assert_eq!(
+            [scope("a"), scope("a"), scope("a"), scope("a")],
+            [None, None, None, Some(QuotaScope::App)]
+        );
+        assert_eq!([scope("b"), scope("b")], [None, Some(QuotaScope::Tenant)]);
     }
 
     #[test]
     fn an_app_has_one_quota_over_all_tenants() {
-        let (live, callers) = (live(3, 100, 4), Callers::default());
-        let scope = |tenant: &str, app: &str| scope(&callers, &live, tenant, app);
+        let (live, clients) = (live(3, 100, 4), Clients::default());
+        let scope = |tenant: &str, app: &str| scope(&clients, &live, tenant, app);
         assert_eq!([scope("t1", "a"), scope("t2", "a"), scope("t3", "A"), scope("t4", "a")], [None; 4]);
-        assert_eq!(scope("t5", "a"), Some(Scope::Everywhere));
+        assert_eq!(scope("t5", "a"), Some(QuotaScope::AllTenants));
         assert_eq!(scope("t5", "b"), None);
     }
 
     #[test]
     fn throttled_requests_show_in_the_share_that_is_used() {
-        let told = [strained(0.5, 10, 5), strained(1.0, 10, 10), strained(0.9, 10, 8), strained(1.0, 10, 1)];
+        let told =
+            [used_share(0.5, 10, 5), used_share(1.0, 10, 10), used_share(0.9, 10, 8), used_share(1.0, 10, 1)];
         let expected = [0.5, 1.0, 1.2, 1.9];
         assert!(told.into_iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{told:?}");
     }
@@ -377,27 +390,27 @@ mod tests {
     #[test]
     fn another_program_takes_its_share_first() {
         let toml = "[quota]\neaten = 0.5\napp = { limit = 10, window = '100s', style = 'fixed-window' }";
-        let live = Live::new(Config::from_toml_str(toml).unwrap(), None).unwrap();
-        let (callers, clock) = (Callers::default(), Clock::start(1.0));
-        let app = callers.app("t", "a", &live, &clock);
+        let live = ReloadableConfig::new(Config::from_toml_str(toml).unwrap(), None).unwrap();
+        let (clients, clock) = (Clients::default(), Clock::start(1.0));
+        let app = clients.app("t", "a", &live, &clock);
         let burst = |at| {
             let admit = || app.admit(Duration::from_secs(at), &clock, true, ms(0)).verdict;
-            (0..20).filter(|_| matches!(admit(), Verdict::Allowed { .. })).count()
+            (0..20).filter(|_| matches!(admit(), QuotaDecision::Allowed { .. })).count()
         };
         assert_eq!(burst(50), 7, "it came at 0, 20 and 40");
         assert_eq!(burst(100), 9, "and was throttled at 60 until the window ended");
     }
 
     #[test]
-    fn impatience_is_told_from_what_was_on_its_way() {
-        let (live, callers, clock) = (live(100, 100, 100), Callers::default(), Clock::start(1.0));
-        let app = callers.app("t", "a", &live, &clock);
-        let patience = |now| app.admit(now, &clock, true, ms(50)).patience;
-        app.tell(ms(100), ms(1000));
-        assert_eq!(patience(ms(120)), Patience::Crossing);
-        assert_eq!(patience(ms(151)), Patience::Early);
-        app.tell(ms(200), ms(2000));
-        assert_eq!(patience(ms(1500)), Patience::Early, "the later end counts");
-        assert_eq!(patience(ms(2000)), Patience::InTime);
+    fn early_requests_differ_from_requests_in_flight() {
+        let (live, clients, clock) = (live(100, 100, 100), Clients::default(), Clock::start(1.0));
+        let app = clients.app("t", "a", &live, &clock);
+        let compliance = |now| app.admit(now, &clock, true, ms(50)).compliance;
+        app.set_wait(ms(100), ms(1000));
+        assert_eq!(compliance(ms(120)), WaitCompliance::Crossing);
+        assert_eq!(compliance(ms(151)), WaitCompliance::Early);
+        app.set_wait(ms(200), ms(2000));
+        assert_eq!(compliance(ms(1500)), WaitCompliance::Early, "the later end counts");
+        assert_eq!(compliance(ms(2000)), WaitCompliance::InTime);
     }
 }

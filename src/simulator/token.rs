@@ -4,7 +4,7 @@
 //! the correlation id, and the time, as Entra's do.
 
 pub(super) mod assertion;
-mod refusal;
+mod entra_error;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,98 +18,109 @@ use hyper::{Method, Request, Response, StatusCode};
 use percent_encoding::percent_decode;
 use serde_json::json;
 
-use super::answer::{CLIENT_REQUEST_ID, guid};
 use super::body::Body;
+use super::client_key::ClientKey;
 use super::config::TokenConfig;
+use super::counters::NO_ANSWER;
 use super::device_code;
-use super::fault::Endpoint;
-use super::live::Live;
-use super::party::Party;
-use super::penalty;
-use super::session::{Asked, Grant, TokenKind};
-use super::strike::Serials;
-use super::tally::NO_ANSWER;
-use super::world::{Reply, World};
+use super::fault::FaultEndpoint;
+use super::fault_injection::TokenSerials;
+use super::fault_response;
+use super::graph_response::{CLIENT_REQUEST_ID, guid};
+use super::reloadable_config::ReloadableConfig;
+use super::session::{Grant, RequestedClaims, TokenKind};
+use super::state::{Reply, ServerState};
 use super::{federated, fingerprint};
 
-pub(super) use refusal::Refusal;
+pub(super) use entra_error::EntraError;
 
 const FORM_LIMIT: usize = 1 << 16;
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-pub(super) type Form = HashMap<String, String>;
+pub(super) type FormFields = HashMap<String, String>;
 
 /// Answers a request for a token.
-pub(super) async fn answer(world: &World, tenant: &str, request: Request<Incoming>) -> Reply {
-    world.recorder.counters.token_requests.add();
-    serve(world, Endpoint::Token, tenant, request).await
+pub(super) async fn answer(state: &ServerState, tenant: &str, request: Request<Incoming>) -> Reply {
+    state.recorder.counters.token_requests.add();
+    answer_at(state, FaultEndpoint::Token, tenant, request).await
 }
 
 /// Answers a request for a device code.
-pub(super) async fn answer_device(world: &World, tenant: &str, request: Request<Incoming>) -> Reply {
-    serve(world, Endpoint::DeviceCode, tenant, request).await
+pub(super) async fn answer_device(state: &ServerState, tenant: &str, request: Request<Incoming>) -> Reply {
+    answer_at(state, FaultEndpoint::DeviceCode, tenant, request).await
 }
 
-async fn serve(world: &World, endpoint: Endpoint, tenant: &str, request: Request<Incoming>) -> Reply {
-    let live = world.live();
+async fn answer_at(
+    state: &ServerState,
+    endpoint: FaultEndpoint,
+    tenant: &str,
+    request: Request<Incoming>,
+) -> Reply {
+    let live = state.live();
     let (head, body) = request.into_parts();
     let correlation = head.headers.get(CLIENT_REQUEST_ID).cloned();
     let bytes = Limited::new(body, FORM_LIMIT).collect().await.map(|b| b.to_bytes()).unwrap_or_default();
-    let form = parse(&bytes);
+    let form = parse_form(&bytes);
 
     let client = form.get("client_id").map(|id| id.to_lowercase()).unwrap_or_default();
-    let called = world.callers.tenant_called(tenant, &live);
-    let party = Party { tenant: &called.id, domain: called.domain(), app: &client };
+    let resolved_tenant = state.clients.tenant_by_name(tenant, &live);
+    let client_key =
+        ClientKey { tenant: &resolved_tenant.id, domain: resolved_tenant.domain(), app: &client };
     let names = std::iter::once(client.as_str());
-    let fortune = live.faults.strike(endpoint, &party, names, Serials::default());
-    let usual = match decide(world, &live, endpoint, &head, (tenant, &party), &form) {
+    let injection = live.faults.inject(endpoint, &client_key, names, TokenSerials::default());
+    let normal = match decide(state, &live, endpoint, &head, (tenant, &client_key), &form) {
         Ok(body) => respond(StatusCode::OK, &body, None),
-        Err(refusal) => refused(world, &refusal, correlation.as_ref()),
+        Err(refusal) => error_response(state, &refusal, correlation.as_ref()),
     };
-    let reply = match fortune.rule {
-        None => Reply::Answer(usual),
+    let reply = match injection.rule {
+        None => Reply::Answer(normal),
         Some(rule) => {
-            world.recorder.counters.faults.add();
-            let pace = world.clock.real(rule.fault.delay);
-            let error =
-                || refused(world, &refusal::of_fault(&rule.fault, tenant, &client), correlation.as_ref());
-            penalty::inflict(&rule.fault, pace, usual, error)
+            state.recorder.counters.faults.add();
+            let pace = state.clock.real(rule.fault.delay);
+            let error = || {
+                error_response(
+                    state,
+                    &entra_error::from_fault(&rule.fault, tenant, &client),
+                    correlation.as_ref(),
+                )
+            };
+            fault_response::faulty_reply(&rule.fault, pace, normal, error)
         }
     };
-    finish(world, reply, fortune.delay).await
+    finish(state, reply, injection.delay).await
 }
 
 /// What there is to answer without a fault.
 fn decide(
-    world: &World,
-    live: &Live,
-    endpoint: Endpoint,
+    state: &ServerState,
+    live: &ReloadableConfig,
+    endpoint: FaultEndpoint,
     head: &Parts,
-    (tenant, party): (&str, &Party<'_>),
-    form: &Form,
-) -> Result<serde_json::Value, Refusal> {
+    (tenant, client_key): (&str, &ClientKey<'_>),
+    form: &FormFields,
+) -> Result<serde_json::Value, EntraError> {
     check_method(&head.method)?;
-    if endpoint == Endpoint::DeviceCode {
-        return device_code::begin(world, live, tenant, form);
+    if endpoint == FaultEndpoint::DeviceCode {
+        return device_code::begin(state, live, tenant, form);
     }
     match required(form, "grant_type")? {
-        device_code::GRANT => device_code::poll(world, live, tenant, form),
-        device_code::REFRESH => device_code::refresh(world, live, tenant, form),
+        device_code::GRANT => device_code::poll(state, live, tenant, form),
+        device_code::REFRESH => device_code::refresh(state, live, tenant, form),
         _ => {
-            let audience = check(live, party, &head.method, tenant, form)?;
-            check_assertion(world, live, head, form)?;
-            Ok(granted(world, live, tenant, form, audience, TokenKind::App))
+            let audience = check_client_credentials(live, client_key, &head.method, tenant, form)?;
+            check_assertion(state, live, head, form)?;
+            Ok(token_response(state, live, tenant, form, audience, TokenKind::App))
         }
     }
 }
 
-async fn finish(world: &World, reply: Reply, delay: Duration) -> Reply {
+async fn finish(state: &ServerState, reply: Reply, delay: Duration) -> Reply {
     let status = match &reply {
         Reply::Answer(response) => response.status().as_u16(),
         Reply::Reset | Reply::Hang => NO_ANSWER,
     };
-    world.recorder.token_answered(status);
-    let delay = world.clock.real(delay);
+    state.recorder.count_token_response(status);
+    let delay = state.clock.real(delay);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -117,7 +128,7 @@ async fn finish(world: &World, reply: Reply, delay: Duration) -> Reply {
 }
 
 /// `application/x-www-form-urlencoded`, each name once.
-fn parse(body: &[u8]) -> Form {
+fn parse_form(body: &[u8]) -> FormFields {
     let decode = |part: &[u8]| {
         let spaced: Vec<u8> = part.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
         percent_decode(&spaced).decode_utf8_lossy().into_owned()
@@ -132,72 +143,82 @@ fn parse(body: &[u8]) -> Form {
 }
 
 /// The audience of the token to be given, or why there is none.
-fn check<'a>(
-    live: &Live,
-    party: &Party<'_>,
+fn check_client_credentials<'a>(
+    live: &ReloadableConfig,
+    client_key: &ClientKey<'_>,
     method: &Method,
     tenant: &str,
-    form: &'a Form,
-) -> Result<&'a str, Refusal> {
+    form: &'a FormFields,
+) -> Result<&'a str, EntraError> {
     check_method(method)?;
     let grant = required(form, "grant_type")?;
     if grant != "client_credentials" {
         let text = format!("The app requested an unsupported grant type '{grant}'.");
-        return Err(Refusal::new(400, "unsupported_grant_type", 70_003, text));
+        return Err(EntraError::new(400, "unsupported_grant_type", 70_003, text));
     }
     let client = required(form, "client_id")?;
-    check_party(live, party, tenant, client)?;
+    check_client(live, client_key, tenant, client)?;
     let audience = check_scope(required(form, "scope")?)?;
-    let secret = live.particulars.secret(party).or(live.config.token.secret.as_deref());
+    let secret = live.overrides.secret(client_key).or(live.config.token.secret.as_deref());
     check_credential(&live.config.token, secret, client, form)?;
     Ok(audience)
 }
 
-fn check_method(method: &Method) -> Result<(), Refusal> {
+fn check_method(method: &Method) -> Result<(), EntraError> {
     if method == Method::POST {
         return Ok(());
     }
     let text = "The endpoint only accepts POST requests. Received a GET request.";
-    Err(Refusal::new(400, "invalid_request", 900_561, text))
+    Err(EntraError::new(400, "invalid_request", 900_561, text))
 }
 
-pub(super) fn required<'a>(form: &'a Form, name: &str) -> Result<&'a str, Refusal> {
+pub(super) fn required<'a>(form: &'a FormFields, name: &str) -> Result<&'a str, EntraError> {
     form.get(name).map(String::as_str).filter(|value| !value.is_empty()).ok_or_else(|| {
         let text = format!("The request body must contain the following parameter: '{name}'.");
-        Refusal::new(400, "invalid_request", 900_144, text)
+        EntraError::new(400, "invalid_request", 900_144, text)
     })
 }
 
 /// That there are such a tenant and such an app in it.
-pub(super) fn check_names(world: &World, live: &Live, tenant: &str, client: &str) -> Result<(), Refusal> {
-    let (called, app) = (world.callers.tenant_called(tenant, live), client.to_lowercase());
-    let party = Party { tenant: &called.id, domain: called.domain(), app: &app };
-    check_party(live, &party, tenant, client)
+pub(super) fn check_tenant_and_app(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    tenant: &str,
+    client: &str,
+) -> Result<(), EntraError> {
+    let (resolved_tenant, app) = (state.clients.tenant_by_name(tenant, live), client.to_lowercase());
+    let client_key = ClientKey { tenant: &resolved_tenant.id, domain: resolved_tenant.domain(), app: &app };
+    check_client(live, &client_key, tenant, client)
 }
 
-fn check_party(live: &Live, party: &Party<'_>, tenant: &str, client: &str) -> Result<(), Refusal> {
+fn check_client(
+    live: &ReloadableConfig,
+    client_key: &ClientKey<'_>,
+    tenant: &str,
+    client: &str,
+) -> Result<(), EntraError> {
     let other_app = live.config.token.client_id.as_ref().is_some_and(|id| !id.eq_ignore_ascii_case(client));
-    if !knows_tenant(live, party) {
-        return Err(refusal::no_tenant(tenant));
+    if !tenant_exists(live, client_key) {
+        return Err(entra_error::no_tenant(tenant));
     }
-    if other_app || !live.particulars.knows_app(party) {
-        return Err(refusal::no_app(tenant, client));
+    if other_app || !live.overrides.has_app(client_key) {
+        return Err(entra_error::no_app(tenant, client));
     }
     Ok(())
 }
 
 /// Whether there is the tenant.
-pub(super) fn knows_tenant(live: &Live, party: &Party<'_>) -> bool {
+pub(super) fn tenant_exists(live: &ReloadableConfig, client_key: &ClientKey<'_>) -> bool {
     let one = live.config.token.tenant.as_ref();
-    one.is_none_or(|one| tenant_id(one) == party.tenant) && live.particulars.knows_tenant(party)
+    one.is_none_or(|one| tenant_id(one) == client_key.tenant) && live.overrides.has_tenant(client_key)
 }
 
 /// The refusal of a tenant that is not the one there is.
-pub(super) fn unknown_tenant(world: &World, tenant: &str) -> Response<Body> {
-    refused(world, &refusal::no_tenant(tenant), None)
+pub(super) fn unknown_tenant(state: &ServerState, tenant: &str) -> Response<Body> {
+    error_response(state, &entra_error::no_tenant(tenant), None)
 }
 
-fn check_scope(scope: &str) -> Result<&str, Refusal> {
+fn check_scope(scope: &str) -> Result<&str, EntraError> {
     if let Some(audience) = scope.strip_suffix("/.default").filter(|a| !a.is_empty() && !a.contains(' ')) {
         return Ok(audience);
     }
@@ -216,7 +237,7 @@ fn check_scope(scope: &str) -> Result<&str, Refusal> {
             ),
         )
     };
-    Err(Refusal::new(400, "invalid_scope", code, text))
+    Err(EntraError::new(400, "invalid_scope", code, text))
 }
 
 /// A secret, or an assertion that has the shape of a JWT (for more, see [`assertion`]).
@@ -224,33 +245,33 @@ fn check_credential(
     config: &TokenConfig,
     secret_here: Option<&str>,
     client: &str,
-    form: &Form,
-) -> Result<(), Refusal> {
+    form: &FormFields,
+) -> Result<(), EntraError> {
     let given = |name: &str| form.get(name).map(String::as_str).filter(|value| !value.is_empty());
     if let Some(assertion) = given("client_assertion") {
         if given("client_assertion_type") != Some(ASSERTION_TYPE) {
             let text = "The request body must contain the following parameter: 'client_assertion_type'.";
-            return Err(Refusal::new(400, "invalid_request", 900_144, text));
+            return Err(EntraError::new(400, "invalid_request", 900_144, text));
         }
         if config.federated.issuer.is_some() {
-            let refuse = |(code, text)| Refusal::new(401, "invalid_client", code, text);
+            let refuse = |(code, text)| EntraError::new(401, "invalid_client", code, text);
             return federated::check(&config.federated, assertion).map_err(refuse);
         }
         return match assertion.split('.').filter(|part| !part.is_empty()).count() {
             3 => Ok(()),
-            _ => Err(Refusal::new(401, "invalid_client", 50_027, "JWT token is invalid or malformed.")),
+            _ => Err(EntraError::new(401, "invalid_client", 50_027, "JWT token is invalid or malformed.")),
         };
     }
     let Some(secret) = given("client_secret") else {
         let text =
             "The request body must contain the following parameter: 'client_assertion' or 'client_secret'.";
-        return Err(Refusal::new(401, "invalid_client", 7_000_218, text));
+        return Err(EntraError::new(401, "invalid_client", 7_000_218, text));
     };
     if secret_here.is_some_and(|expected| expected != secret) {
-        return Err(refusal::wrong_secret(client));
+        return Err(entra_error::wrong_secret(client));
     }
     if config.secret_expired {
-        return Err(refusal::expired_secret(client));
+        return Err(entra_error::expired_secret(client));
     }
     Ok(())
 }
@@ -261,7 +282,12 @@ pub(super) fn tenant_id(tenant: &str) -> String {
 }
 
 /// Where a certificate is configured, an assertion must be signed with it.
-fn check_assertion(world: &World, live: &Live, head: &Parts, form: &Form) -> Result<(), Refusal> {
+fn check_assertion(
+    state: &ServerState,
+    live: &ReloadableConfig,
+    head: &Parts,
+    form: &FormFields,
+) -> Result<(), EntraError> {
     let (Some(certificate), Some(text)) = (&live.config.token.certificate, form.get("client_assertion"))
     else {
         return Ok(());
@@ -272,27 +298,32 @@ fn check_assertion(world: &World, live: &Live, head: &Parts, form: &Form) -> Res
     let audience = format!("{scheme}://{host}{}", head.uri.path());
     let client = form.get("client_id").map(String::as_str).unwrap_or_default();
     let now = jiff::Timestamp::now().as_second();
-    assertion::check(world, certificate, &assertion::Expected { client, audience: &audience, now }, text)
+    assertion::check(
+        state,
+        certificate,
+        &assertion::ExpectedAssertion { client, audience: &audience, now },
+        text,
+    )
 }
 
 /// The answer with a token for a client that may have one.
-pub(super) fn granted(
-    world: &World,
-    live: &Live,
+pub(super) fn token_response(
+    state: &ServerState,
+    live: &ReloadableConfig,
     tenant: &str,
-    form: &Form,
+    form: &FormFields,
     audience: &str,
     kind: TokenKind,
 ) -> serde_json::Value {
     let config = &live.config;
     let client = form["client_id"].as_str();
-    let asked = Asked::read(form.get("claims").map(String::as_str));
-    let id = &world.callers.tenant_called(tenant, live).id;
-    let app = world.callers.app(id, client, live, &world.clock);
+    let asked = RequestedClaims::parse(form.get("claims").map(String::as_str));
+    let id = &state.clients.tenant_by_name(tenant, live).id;
+    let app = state.clients.app(id, client, live, &state.clock);
     let lifetime = config.token.lifetime;
     let grant = Grant { kind, tenant: id, app: client, audience, lifetime };
-    let (token, expires_in) = world.sessions.mint_for(&grant, asked, live, &world.clock, app);
-    world.recorder.counters.tokens_issued.add();
+    let (token, expires_in) = state.sessions.mint_with_claims(&grant, asked, live, &state.clock, app);
+    state.recorder.counters.tokens_issued.add();
     json!({
         "token_type": "Bearer",
         "expires_in": expires_in,
@@ -301,8 +332,12 @@ pub(super) fn granted(
     })
 }
 
-fn refused(world: &World, refusal: &Refusal, correlation: Option<&HeaderValue>) -> Response<Body> {
-    let now = world.clock.wall(world.clock.now());
+fn error_response(
+    state: &ServerState,
+    refusal: &EntraError,
+    correlation: Option<&HeaderValue>,
+) -> Response<Body> {
+    let now = state.clock.wall(state.clock.now());
     let time = format!("{now:.0}").replace('T', " ");
     let trace = guid().to_string();
     let text = correlation.and_then(|id| id.to_str().ok()).map_or_else(|| guid().to_string(), str::to_owned);
@@ -328,7 +363,7 @@ pub(super) fn respond(
     body: &serde_json::Value,
     correlation: Option<&HeaderValue>,
 ) -> Response<Body> {
-    let mut response = Response::new(Body::whole(body.to_string()));
+    let mut response = Response::new(Body::from_bytes(body.to_string()));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
@@ -347,8 +382,8 @@ mod tests {
     use super::super::config::Config;
     use super::*;
 
-    fn form(text: &str) -> Form {
-        parse(text.as_bytes())
+    fn form(text: &str) -> FormFields {
+        parse_form(text.as_bytes())
     }
 
     fn code(config: &TokenConfig, text: &str) -> u32 {
@@ -356,10 +391,12 @@ mod tests {
     }
 
     fn code_in(tenant: &str, config: &TokenConfig, text: &str) -> u32 {
-        let live = Live::new(Config { token: config.clone(), ..Config::default() }, None).unwrap();
+        let live =
+            ReloadableConfig::new(Config { token: config.clone(), ..Config::default() }, None).unwrap();
         let (id, form) = (tenant_id(tenant), form(text));
-        let party = Party { tenant: &id, domain: Some(tenant), app: "app" };
-        check(&live, &party, &Method::POST, tenant, &form).map_or_else(|refusal| refusal.code, |_| 0)
+        let client_key = ClientKey { tenant: &id, domain: Some(tenant), app: "app" };
+        check_client_credentials(&live, &client_key, &Method::POST, tenant, &form)
+            .map_or_else(|refusal| refusal.code, |_| 0)
     }
 
     #[test]

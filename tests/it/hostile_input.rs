@@ -1,7 +1,7 @@
 //! Text of other people's making (ids, columns, a server's words) that would act where it is shown.
 
 use crate::ctx::{CommandResult, RunDir, TestContext, read_csv};
-use entra_revoke::simulator::{Answer, Config, Fault};
+use entra_revoke::simulator::{Config, Fault, FaultAnswer};
 
 /// What acts: escapes, C1 controls, bidirectional overrides, an invisible character.
 const ACTING: [char; 7] = ['\u{1b}', '\u{9b}', '\u{7}', '\u{202e}', '\u{2066}', '\u{200b}', '\u{85}'];
@@ -125,13 +125,13 @@ fn what_stands_in_ids_and_columns_acts_nowhere() {
 #[test]
 fn a_servers_words_act_nowhere() {
     let says = format!("</td><script>alert(1)</script>{}\r\nForged: line", acting());
-    let mut fault = Fault::new(Answer::Status(400));
+    let mut fault = Fault::new(FaultAnswer::Status(400));
     fault.message = Some(says.clone());
     fault.code = Some(says.clone());
-    let mut text = Fault::new(Answer::Status(503));
+    let mut text = Fault::new(FaultAnswer::Status(503));
     text.pattern = "b@*".into();
     text.body = Some(says.clone());
-    let mut mark = Fault::new(Answer::Status(403));
+    let mut mark = Fault::new(FaultAnswer::Status(403));
     mark.pattern = "c@*".into();
     mark.headers =
         [("request-id".into(), "<b>=1+1</b>".into()), ("x-ms-ags-diagnostic".into(), "=1".into())].into();
@@ -151,8 +151,8 @@ fn a_servers_words_act_nowhere() {
 
 #[test]
 fn an_authoritys_words_act_nowhere() {
-    let mut fault = Fault::new(Answer::Status(400));
-    fault.endpoint = entra_revoke::simulator::Endpoint::Token;
+    let mut fault = Fault::new(FaultAnswer::Status(400));
+    fault.endpoint = entra_revoke::simulator::FaultEndpoint::Token;
     fault.message = Some(format!("no{}\nerror: forged", acting()));
     let ctx = TestContext::with(Config { faults: vec![fault], ..Config::default() });
     let input = ctx.input("users.txt", "a@contoso.com\n");

@@ -9,7 +9,7 @@ use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{TargetNo, TenantIndex};
 use crate::harmless::sanitize_truncated;
-use crate::journal::{ProtectEntry, RunFolder, RunRecord, plain_sha256};
+use crate::journal::{ProtectEntry, RunFolder, RunRecord, sha256_of_plain_file};
 use crate::plan::{Draft, InputRows, ListEntry, PROTECTED, PlanOptions, PlanReader, PlanTenants};
 use crate::profile::{ConfigFile, ConfigLocation, NONE};
 use crate::settings::profiled::ChosenProfile;
@@ -51,7 +51,7 @@ impl CurrentLists {
             let listed = ListEntry::read(&entry.entry, eligible);
             if let Some(path) = entry.file(eligible) {
                 let shown = sanitize_truncated(&path.display().to_string(), 200);
-                match plain_sha256(&path) {
+                match sha256_of_plain_file(&path) {
                     Ok(sha256) if Some(&sha256) == entry.sha256.as_ref() => {}
                     Ok(_) => {
                         changed.push(format!("the protect list {shown} was changed since the run began"))

@@ -8,7 +8,7 @@ use crate::cli::SignInArgs;
 use crate::commands::connect::{MessageLog, SignedInApp, clients};
 use crate::commands::posts::TenantClients;
 use crate::commands::{run, secret_files};
-use crate::console::Output;
+use crate::console::OutputFormat;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{StopReason, TenantIndex};
@@ -91,7 +91,7 @@ pub(in crate::commands) async fn sign_in_resumed(
     record: &RunRecord,
     left: &[u64],
     network: &NetworkSettings,
-    output: Output,
+    output: OutputFormat,
 ) -> Result<Again, Error> {
     let credentials = CredentialSettings::new(SignInSettings::resumed(args, None, &record.settings), profile);
     if let Some(lost) = without_its_way(record, left, &credentials).filter(|_| profile.is_none()) {
@@ -128,7 +128,7 @@ pub(in crate::commands) async fn sign_in_resumed(
         }),
     )
     .await;
-    if output != Output::None {
+    if output != OutputFormat::None {
         print_messages_once(said);
     }
     let (mut stations, mut failed, mut first_error, mut operator) = (Vec::new(), Vec::new(), None, None);

@@ -21,7 +21,7 @@ use super::connect::{MessageLog, SignedInApp, clients};
 use super::posts::TenantClients;
 use super::{apps, run, secret_files};
 use crate::cli::WorkArgs;
-use crate::console::Output;
+use crate::console::OutputFormat;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{StopReason, TenantIndex};
@@ -82,7 +82,7 @@ impl TenantSessions {
         credentials: &CredentialSettings,
         apps: &AppSettings,
         network: &NetworkSettings,
-        output: Output,
+        output: OutputFormat,
     ) -> Result<TenantSessions, Error> {
         if !wanted.are_several() {
             return one(wanted, credentials, apps, network).await;
@@ -131,7 +131,7 @@ impl TenantSessions {
         );
         let tried = waiting.tell(signing).await;
         let crew = TenantSessions::merge_same_tenants(&wanted, tried);
-        if output != Output::None {
+        if output != OutputFormat::None {
             print_messages_once(said);
         }
         crew.tell_failed();

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::time::Duration;
 
-use crate::console::{self, Output, wording};
+use crate::console::{self, OutputFormat, wording};
 use crate::tenant::TenantName;
 
 /// Nothing is said of sign-ins that take no longer, nor sooner again.
@@ -23,12 +23,12 @@ pub(super) struct SignInProgress {
 
 impl SignInProgress {
     /// So many are to come; nothing is said where no output is wanted.
-    pub(super) fn new(all: usize, output: Output) -> SignInProgress {
+    pub(super) fn new(all: usize, output: OutputFormat) -> SignInProgress {
         SignInProgress {
             all,
             ended: Cell::new(0),
             begun: RefCell::new(Vec::new()),
-            silent: output == Output::None,
+            silent: output == OutputFormat::None,
         }
     }
 
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn it_says_whom_it_waits_for() {
-        let waiting = SignInProgress::new(1_200, Output::Text);
+        let waiting = SignInProgress::new(1_200, OutputFormat::Text);
         let names: Vec<TenantName> = (0..6).map(|at| format!("t{at}.example").parse().unwrap()).collect();
         names.iter().for_each(|name| waiting.begins(name));
         waiting.ends(&names[0]);
@@ -88,7 +88,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_is_waited_for_comes_through() {
-        let waiting = SignInProgress::new(2, Output::None);
+        let waiting = SignInProgress::new(2, OutputFormat::None);
         let slow = async {
             tokio::time::sleep(EVERY * 3).await;
             7

@@ -1,10 +1,10 @@
 //! The question before a real run.
 
-mod lines;
-mod wanted;
+mod confirmation_summary;
+mod expected_answer;
 
-pub use lines::{ConfirmationSummary, lines};
-pub use wanted::{ExpectedAnswer, TypedAnswer};
+pub use confirmation_summary::{ConfirmationSummary, summary_lines};
+pub use expected_answer::{ExpectedAnswer, TypedAnswer};
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::{suspend_progress, wording};
 
 /// No answer is longer than this, in bytes.
-const LONGEST: u64 = 4096;
+const MAX_LINE: u64 = 4096;
 
 /// Nobody can be asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, thiserror::Error)]
@@ -23,38 +23,38 @@ pub struct NoTerminal;
 /// Shows the text on standard error and reads one line from the person at the terminal: from standard input where that
 /// is a terminal, or else (it may be the list of users) from the terminal itself. It blocks; ask before signals are
 /// taken over, so that Ctrl-C still ends it. What was typed before the question appeared does not answer it.
-pub fn ask(prompt: &str, wanted: ExpectedAnswer) -> Result<TypedAnswer, NoTerminal> {
+pub fn ask(prompt: &str, expected: ExpectedAnswer) -> Result<TypedAnswer, NoTerminal> {
     if !io::stderr().is_terminal() {
         return Err(NoTerminal);
     }
-    let mut shown = io::stderr();
+    let mut output = io::stderr();
     if io::stdin().is_terminal() {
-        drop_typed(&io::stdin());
-        return Ok(converse(prompt, wanted, SOONEST, &mut io::stdin().lock(), &mut shown));
+        discard_typeahead(&io::stdin());
+        return Ok(read_answer(prompt, expected, MIN_ANSWER_DELAY, &mut io::stdin().lock(), &mut output));
     }
-    let typed = terminal_to_read().ok_or(NoTerminal)?;
-    drop_typed(&typed);
-    Ok(converse(prompt, wanted, SOONEST, &mut BufReader::new(typed), &mut shown))
+    let input = open_terminal().ok_or(NoTerminal)?;
+    discard_typeahead(&input);
+    Ok(read_answer(prompt, expected, MIN_ANSWER_DELAY, &mut BufReader::new(input), &mut output))
 }
 
 /// Whether there is somebody to ask: standard error is a terminal, and so is standard input or what is behind it.
 pub fn is_possible() -> bool {
-    io::stderr().is_terminal() && (io::stdin().is_terminal() || terminal_to_read().is_some())
+    io::stderr().is_terminal() && (io::stdin().is_terminal() || open_terminal().is_some())
 }
 
 /// How wide the terminal is that the question is shown on, in columns; none where that is not known.
-pub fn columns() -> Option<usize> {
+pub fn stderr_columns() -> Option<usize> {
     ::console::Term::stderr().size_checked().map(|(_, columns)| usize::from(columns))
 }
 
-fn terminal_to_read() -> Option<File> {
+fn open_terminal() -> Option<File> {
     let name = if cfg!(windows) { "CONIN$" } else { "/dev/tty" };
     OpenOptions::new().read(true).open(name).ok().filter(File::is_terminal)
 }
 
 /// Drops what the terminal holds that nobody has read yet.
 #[cfg(unix)]
-fn drop_typed(terminal: &impl std::os::fd::AsFd) {
+fn discard_typeahead(terminal: &impl std::os::fd::AsFd) {
     // Where it can't, the terminal is gone, and reading the answer will tell.
     let _ = rustix::termios::tcflush(terminal, rustix::termios::QueueSelector::IFlush);
 }
@@ -64,17 +64,17 @@ fn drop_typed(terminal: &impl std::os::fd::AsFd) {
 fn drop_typed<T>(_: &T) {}
 
 /// An answer that comes sooner was typed before the question could be read.
-const SOONEST: Duration = Duration::from_millis(if cfg!(unix) { 0 } else { 100 });
+const MIN_ANSWER_DELAY: Duration = Duration::from_millis(if cfg!(unix) { 0 } else { 100 });
 
 /// One question, one line of answer. What can't be read is a no, and what comes before `soonest` is no answer.
-fn converse(
+fn read_answer(
     prompt: &str,
-    wanted: ExpectedAnswer,
-    soonest: Duration,
-    typed: &mut dyn BufRead,
-    shown: &mut dyn Write,
+    expected: ExpectedAnswer,
+    min_delay: Duration,
+    input: &mut dyn BufRead,
+    output: &mut dyn Write,
 ) -> TypedAnswer {
-    let asked = suspend_progress(|| shown.write_all(prompt.as_bytes()).and_then(|()| shown.flush()));
+    let asked = suspend_progress(|| output.write_all(prompt.as_bytes()).and_then(|()| output.flush()));
     if asked.is_err() {
         return TypedAnswer::No;
     }
@@ -82,85 +82,107 @@ fn converse(
     let mut line = Vec::new();
     let read = loop {
         line.clear();
-        let read = (&mut *typed).take(LONGEST).read_until(b'\n', &mut line);
-        if !matches!(read, Ok(1..)) || appeared.elapsed() >= soonest {
+        let read = (&mut *input).take(MAX_LINE).read_until(b'\n', &mut line);
+        if !matches!(read, Ok(1..)) || appeared.elapsed() >= min_delay {
             break read;
         }
     };
     if read.is_err() || !line.ends_with(b"\n") {
         // Nobody pressed Enter: the terminal still stands behind the question.
-        let _ = shown.write_all(b"\n");
+        let _ = output.write_all(b"\n");
     }
     match (read, str::from_utf8(&line)) {
-        (Ok(_), Ok(line)) => wanted.check(line),
+        (Ok(_), Ok(line)) => expected.check(line),
         _ => TypedAnswer::No,
     }
 }
 
 /// The whole question: aligned lines that say what will happen where, and the sentence that asks. Ready for [`ask`].
-pub fn confirmation(
-    about: &ConfirmationSummary<'_>,
-    wanted: ExpectedAnswer,
+pub fn confirmation_prompt(
+    summary: &ConfirmationSummary<'_>,
+    expected: ExpectedAnswer,
     columns: Option<usize>,
 ) -> String {
-    let what = format!("the sign-in sessions of {}", wording::users(about.users));
-    let asks = match wanted {
+    let what = format!("the sign-in sessions of {}", wording::users(summary.users));
+    let asks = match expected {
         ExpectedAnswer::Yes => format!("Revoke {what}? [y/N] "),
-        ExpectedAnswer::Number(_) | ExpectedAnswer::Of(..) => format!("Type {wanted} to revoke {what}: "),
+        ExpectedAnswer::Number(_) | ExpectedAnswer::Fraction(..) => {
+            format!("Type {expected} to revoke {what}: ")
+        }
     };
-    format!("{}\n{asks}", lines(about, columns))
+    format!("{}\n{asks}", summary_lines(summary, columns))
 }
 
 /// A question about one thing that wants a number of its own: why, in one sentence, and what to type.
-pub fn caution(sentence: &str, wanted: ExpectedAnswer, columns: Option<usize>) -> String {
-    let text = format!("Careful: {sentence}. Type {wanted} to go on:");
-    format!("\n{} ", super::wrap::hanging(&text, 0, columns))
+pub fn extra_confirmation_prompt(sentence: &str, expected: ExpectedAnswer, columns: Option<usize>) -> String {
+    let text = format!("Careful: {sentence}. Type {expected} to go on:");
+    format!("\n{} ", super::wrap::hanging_indent(&text, 0, columns))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn answered(typed: &[u8], wanted: ExpectedAnswer) -> (TypedAnswer, String) {
-        let mut shown = Vec::new();
-        let answer = converse("Really? ", wanted, Duration::ZERO, &mut &*typed, &mut shown);
-        (answer, String::from_utf8(shown).unwrap())
+    fn ask_with_input(input: &[u8], expected: ExpectedAnswer) -> (TypedAnswer, String) {
+        let mut output = Vec::new();
+        let answer = read_answer("Really? ", expected, Duration::ZERO, &mut &*input, &mut output);
+        (answer, String::from_utf8(output).unwrap())
     }
 
     #[test]
     fn only_a_clear_yes_is_a_yes() {
         for yes in ["y\n", "Y\r\n", " yes \n", "YES"] {
-            assert_eq!(answered(yes.as_bytes(), ExpectedAnswer::Yes).0, TypedAnswer::Yes, "{yes:?}");
+            assert_eq!(ask_with_input(yes.as_bytes(), ExpectedAnswer::Yes).0, TypedAnswer::Yes, "{yes:?}");
         }
         for no in ["", "\n", "n\n", "yess\n", "ja\n", "\n y\n", "y\0\n"] {
-            assert_eq!(answered(no.as_bytes(), ExpectedAnswer::Yes).0, TypedAnswer::No, "{no:?}");
+            assert_eq!(ask_with_input(no.as_bytes(), ExpectedAnswer::Yes).0, TypedAnswer::No, "{no:?}");
         }
-        assert_eq!(answered(b"\xffy\n", ExpectedAnswer::Yes).0, TypedAnswer::No);
-        assert_eq!(answered(&[b'y'; 10_000], ExpectedAnswer::Yes).0, TypedAnswer::No);
-        let shown = |typed| answered(typed, ExpectedAnswer::Yes).1;
-        assert_eq!((shown(b"n\n"), shown(b"")), ("Really? ".to_owned(), "Really? \n".to_owned()));
+        assert_eq!(ask_with_input(b"\xffy\n", ExpectedAnswer::Yes).0, TypedAnswer::No);
+        assert_eq!(ask_with_input(&[b'y'; 10_000], ExpectedAnswer::Yes).0, TypedAnswer::No);
+        let output = |input| ask_with_input(input, ExpectedAnswer::Yes).1;
+        assert_eq!((output(b"n\n"), output(b"")), ("Really? ".to_owned(), "Really? \n".to_owned()));
     }
 
     #[test]
     fn a_number_is_typed_and_nothing_else_will_do() {
         for yes in ["1250\n", " 1,250 \r\n", "1250"] {
-            assert_eq!(answered(yes.as_bytes(), ExpectedAnswer::Number(1250)).0, TypedAnswer::Yes, "{yes:?}");
+            assert_eq!(
+                ask_with_input(yes.as_bytes(), ExpectedAnswer::Number(1250)).0,
+                TypedAnswer::Yes,
+                "{yes:?}"
+            );
         }
         for no in ["", "y\n", "yes\n", "125\n", "12500\n", "1250 users\n", "0x4e2\n", "01250\n", "1 250 0\n"]
         {
-            assert_eq!(answered(no.as_bytes(), ExpectedAnswer::Number(1250)).0, TypedAnswer::No, "{no:?}");
+            assert_eq!(
+                ask_with_input(no.as_bytes(), ExpectedAnswer::Number(1250)).0,
+                TypedAnswer::No,
+                "{no:?}"
+            );
         }
         for yes in ["3 of 4\n", "3 OF 4\n", "3/4\n"] {
-            assert_eq!(answered(yes.as_bytes(), ExpectedAnswer::Of(3, 4)).0, TypedAnswer::Yes, "{yes:?}");
+            assert_eq!(
+                ask_with_input(yes.as_bytes(), ExpectedAnswer::Fraction(3, 4)).0,
+                TypedAnswer::Yes,
+                "{yes:?}"
+            );
         }
         for no in ["3\n", "4\n", "3 4\n", "4 of 3\n", "y\n"] {
-            assert_eq!(answered(no.as_bytes(), ExpectedAnswer::Of(3, 4)).0, TypedAnswer::No, "{no:?}");
+            assert_eq!(
+                ask_with_input(no.as_bytes(), ExpectedAnswer::Fraction(3, 4)).0,
+                TypedAnswer::No,
+                "{no:?}"
+            );
         }
     }
 
     #[test]
     fn a_caution_says_why_and_what_to_type() {
-        let text = caution("every user of the tenant is chosen", ExpectedAnswer::Number(5000), Some(50));
+        let text = extra_confirmation_prompt(
+            "every user of the tenant is chosen",
+            ExpectedAnswer::Number(5000),
+            Some(50),
+        );
         assert_eq!(text, "\nCareful: every user of the tenant is chosen. Type\n5000 to go on: ");
     }
 }

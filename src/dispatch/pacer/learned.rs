@@ -224,7 +224,7 @@ impl RateEstimator {
         }
     }
 
-    /// How long to wait for the next probe where nobody says how long; `backoff` is what the gate would do.
+    /// How long to wait for the next probe where nobody says how long; `own` is what the gate would do.
     pub(super) fn update(&self, own: Duration, news: ThrottleEvent, now: Instant) -> Duration {
         match &self.phase {
             Phase::Window(window) => window.update(own, now),

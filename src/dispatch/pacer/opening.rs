@@ -34,7 +34,7 @@ impl ReopenEstimator {
         (self.seen, self.documented) = (Some((shut, at)), None);
     }
 
-    /// When to look again, `backoff` being how long the gate would wait: around the time that the window before took, at
+    /// When to look again, `own` being how long the gate would wait: around the time that the window before took, at
     /// instants that lie closer together the better it is known, and never past the documented end.
     pub(super) fn update(&self, now: f64, own: f64) -> f64 {
         let next = match self.seen {

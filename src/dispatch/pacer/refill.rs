@@ -76,7 +76,7 @@ pub(super) struct RefillEstimator {
 }
 
 impl RefillEstimator {
-    /// A limiter that was just found empty. `rate` is a guess, `max` what it has let through at once.
+    /// A limiter that was just found empty. `rate` is a guess, `most` what it has let through at once.
     pub(super) fn empty(rate: f64, most: f64, ceiling: f64, second: f64, now: Instant) -> RefillEstimator {
         let mut bucket = TokenBucket::full(most.max(1.0), rate, now);
         bucket.set_level(0.0, now);

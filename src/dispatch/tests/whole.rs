@@ -11,7 +11,7 @@ use super::quota::TestQuota;
 use super::*;
 use crate::dispatch::BatchSize;
 use crate::graph::HttpResponse;
-use crate::simulator::Style::{FixedWindow, TokenBucket};
+use crate::simulator::LimitStyle::{FixedWindow, TokenBucket};
 
 /// `auto`, all of it.
 fn default_run(users: u32) -> DispatchFixture {

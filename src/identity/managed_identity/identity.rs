@@ -22,7 +22,7 @@ impl IdentityRef {
         }
     }
 
-    /// Reads `GUID`, `object:GUID`, or a resource id (`/subscriptions/…`).
+    /// Reads `SAMPLE_GUID`, `object:GUID`, or a resource id (`/subscriptions/…`).
     pub(super) fn parse(text: &str) -> Result<IdentityRef, SignInError> {
         let text = text.trim();
         let guid = |text: &str| uuid::Uuid::try_parse(text).map(|guid| guid.to_string()).ok();

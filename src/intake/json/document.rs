@@ -8,9 +8,9 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::super::whole::may_hold_list;
-use super::place::JsonPath;
-use super::record::{PathSegment, check_around, explain, misfit, names_user, refuse_twins};
+use super::super::json_completeness::may_hold_list;
+use super::flatten::{JsonMember, check_context, explain, explain_misfit, names_user, refuse_duplicate_keys};
+use super::line_tracker::LineTracker;
 use super::table::JsonTable;
 use crate::json::Json;
 
@@ -22,38 +22,38 @@ pub(super) struct JsonFault {
 }
 
 /// Reads the whole text into the table.
-pub(super) fn read(reader: impl Read, place: &JsonPath, table: &mut JsonTable) -> Result<(), JsonFault> {
-    let mut reading = DocumentState { place, table, fault: None };
+pub(super) fn read(reader: impl Read, place: &LineTracker, table: &mut JsonTable) -> Result<(), JsonFault> {
+    let mut reading = DocumentState { tracker: place, table, fault: None };
     let mut parser = serde_json::Deserializer::from_reader(reader);
     loop {
         match parser.end() {
             Ok(()) => return Ok(()),
             // Another value follows.
             Err(error) if error.is_syntax() => {}
-            Err(error) => return Err(reading.fault_of(&error)),
+            Err(error) => return Err(reading.to_fault(&error)),
         }
         place.begin_record();
         let line = place.line();
         let document = JsonDocument { line, reading: &mut reading };
         if let Err(error) = document.deserialize(&mut parser) {
-            return Err(reading.fault_of(&error));
+            return Err(reading.to_fault(&error));
         }
     }
 }
 
 struct DocumentState<'a> {
-    place: &'a JsonPath,
+    tracker: &'a LineTracker,
     table: &'a mut JsonTable,
     /// What this program found, where the parser found nothing.
     fault: Option<JsonFault>,
 }
 
 impl DocumentState<'_> {
-    fn fault_of(&mut self, error: &serde_json::Error) -> JsonFault {
+    fn to_fault(&mut self, error: &serde_json::Error) -> JsonFault {
         if let Some(fault) = self.fault.take() {
             return fault;
         }
-        let what = if self.place.is_exhausted() {
+        let what = if self.tracker.is_exhausted() {
             "one record is longer than 1 MiB: is it the right file?".to_owned()
         } else if error.is_eof() {
             "the text ends before its last list or object does: the file is cut off. Make it again".to_owned()
@@ -63,7 +63,7 @@ impl DocumentState<'_> {
         } else {
             format!("{}. Make the file again, or correct it there", explain(error))
         };
-        JsonFault { line: self.place.line(), what }
+        JsonFault { line: self.tracker.line(), what }
     }
 
     fn refuse<E: serde::de::Error>(&mut self, line: u64, what: String) -> E {
@@ -107,14 +107,14 @@ impl<'de> Visitor<'de> for JsonDocument<'_, '_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let JsonDocument { line, reading } = self;
-        let mut parts: Vec<PathSegment> = Vec::new();
+        let mut parts: Vec<JsonMember> = Vec::new();
         let mut list: Option<(String, u64)> = None;
         while let Some(key) = map.next_key::<String>()? {
             if !may_hold_list(&key) {
                 parts.push((key, map.next_value::<Box<RawValue>>()?.get().to_owned()));
                 continue;
             }
-            match map.next_value_seed(HeldObject { reading })? {
+            match map.next_value_seed(ObjectSeed { reading })? {
                 ObjectContent::Value(value) => parts.push((key, value)),
                 ObjectContent::List(0) => parts.push((key, "[]".to_owned())),
                 ObjectContent::List(count) => {
@@ -125,22 +125,22 @@ impl<'de> Visitor<'de> for JsonDocument<'_, '_> {
                         return Err(reading.refuse(line, what));
                     }
                     list = Some((key, count));
-                    reading.place.begin_record();
+                    reading.tracker.begin_record();
                 }
             }
         }
-        refuse_twins(&parts).map_err(|what| reading.refuse(line, what))?;
-        if let Some(what) = misfit(&parts) {
+        refuse_duplicate_keys(&parts).map_err(|what| reading.refuse(line, what))?;
+        if let Some(what) = explain_misfit(&parts) {
             return Err(reading.refuse(line, what));
         }
         // An empty list is the list, unless it belongs to a user.
         if list.is_none() && !names_user(&parts) {
-            let empty = |(key, value): &PathSegment| may_hold_list(key) && value == "[]";
+            let empty = |(key, value): &JsonMember| may_hold_list(key) && value == "[]";
             list = parts.iter().position(empty).map(|at| (parts.remove(at).0, 0));
         }
         match list {
             Some((key, count)) => {
-                check_around(&key, count, &parts).map_err(|what| reading.refuse(line, what))
+                check_context(&key, count, &parts).map_err(|what| reading.refuse(line, what))
             }
             None => reading.table.add_object(line, &parts).map_err(|what| reading.refuse(line, what)),
         }
@@ -166,15 +166,15 @@ impl<'de> DeserializeSeed<'de> for JsonRecord<'_, '_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         // The parser has seen the record's first byte, and no more.
-        self.reading.place.begin_record();
-        let line = self.reading.place.line();
+        self.reading.tracker.begin_record();
+        let line = self.reading.tracker.line();
         let value = Box::<RawValue>::deserialize(deserializer)?;
         self.reading.add(line, value.get())
     }
 }
 
 /// What stands under a key that may hold the list of users.
-struct HeldObject<'a, 'b> {
+struct ObjectSeed<'a, 'b> {
     reading: &'a mut DocumentState<'b>,
 }
 
@@ -185,7 +185,7 @@ enum ObjectContent {
     Value(String),
 }
 
-impl<'de> DeserializeSeed<'de> for HeldObject<'_, '_> {
+impl<'de> DeserializeSeed<'de> for ObjectSeed<'_, '_> {
     type Value = ObjectContent;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<ObjectContent, D::Error> {
@@ -193,7 +193,7 @@ impl<'de> DeserializeSeed<'de> for HeldObject<'_, '_> {
     }
 }
 
-impl<'de> Visitor<'de> for HeldObject<'_, '_> {
+impl<'de> Visitor<'de> for ObjectSeed<'_, '_> {
     type Value = ObjectContent;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

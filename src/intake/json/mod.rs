@@ -10,8 +10,8 @@
 //! first row is given: what is cut off, malformed, or says of itself that it is one page of several is refused whole.
 
 mod document;
-mod place;
-mod record;
+mod flatten;
+mod line_tracker;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -19,22 +19,22 @@ mod tests;
 use std::io::BufReader;
 
 use self::document::JsonFault;
-use self::place::{JsonPath, LocatedValue};
+use self::line_tracker::{LineTracker, TrackedReader};
 use self::table::{JsonTable, TableShape};
-use super::columns::find_column;
+use super::column_roles::find_column;
 use super::encoding::DecodedText;
 use super::error::IntakeError;
-use super::layout::{Layout, decide_by_keys, no_such_column};
-use super::{IntakeOptions, NO_TENANTS};
+use super::layout::{Layout, decide_json_layout, no_such_column};
+use super::{IntakeOptions, NO_TENANT_COLUMN};
 
 pub(super) use self::table::Rows;
 
 /// The name of the column where the records are texts: one that the reader made up.
-const TEXTS: &str = "column 1";
+const TEXT_COLUMN: &str = "column 1";
 
 /// Whether the decoded text begins as JSON does: with a list or an object of double quotes, lists or objects. A GUID in
 /// braces and a name in square brackets do not.
-pub(super) fn begins(text: &[u8]) -> bool {
+pub(super) fn looks_like_json(text: &[u8]) -> bool {
     let space = |byte: &&u8| byte.is_ascii_whitespace();
     let mut bytes = text.iter().skip_while(|byte| byte.is_ascii_whitespace());
     let first = bytes.next();
@@ -54,32 +54,32 @@ pub(super) fn open(
     options: &IntakeOptions,
 ) -> Result<(Rows, Layout, DecodedText), IntakeError> {
     let mut table = JsonTable::new();
-    let place = JsonPath::new();
+    let place = LineTracker::new();
     let mut text = BufReader::with_capacity(32 * 1024, text);
-    document::read(LocatedValue::new(&mut text, &place), &place, &mut table)
+    document::read(TrackedReader::new(&mut text, &place), &place, &mut table)
         .map_err(|JsonFault { line, what }| IntakeError::Json { name: name.to_owned(), line, what })?;
     if table.count() == 0 {
         return Err(IntakeError::NoRows { name: name.to_owned(), what: "the list in it is empty" });
     }
-    let mut layout = match table.form() {
+    let mut layout = match table.shape() {
         Some(TableShape::Objects) => {
-            decide_by_keys(name, &table.look(), options).map_err(IntakeError::by_keys)?
+            decide_json_layout(name, &table.take_first_rows(), options).map_err(IntakeError::without_line)?
         }
-        _ => texts(name, options)?,
+        _ => text_list_layout(name, options)?,
     };
     // The header stands in no record.
-    layout.before = 0;
+    layout.rows_before = 0;
     let rows = table.into_rows().map_err(|error| IntakeError::Read { name: name.to_owned(), error })?;
     Ok((rows, layout, text.into_inner()))
 }
 
 /// How to read records that are texts: as one column.
-fn texts(name: &str, options: &IntakeOptions) -> Result<Layout, IntakeError> {
-    let columns = vec![TEXTS.to_owned()];
+fn text_list_layout(name: &str, options: &IntakeOptions) -> Result<Layout, IntakeError> {
+    let columns = vec![TEXT_COLUMN.to_owned()];
     let asked = [
         ("--column", options.column.as_ref().filter(|column| *column != "1")),
         ("--priority-column", options.priority_column.as_ref()),
-        ("--tenant-column", options.tenant_column.as_ref().filter(|column| *column != NO_TENANTS)),
+        ("--tenant-column", options.tenant_column.as_ref().filter(|column| *column != NO_TENANT_COLUMN)),
     ];
     for (flag, column) in asked {
         if let Some(column) = column
@@ -89,5 +89,5 @@ fn texts(name: &str, options: &IntakeOptions) -> Result<Layout, IntakeError> {
         }
     }
     let said = vec!["a list of texts, each a user id".to_owned()];
-    Ok(Layout { columns, said, ..Layout::default() })
+    Ok(Layout { columns, notes: said, ..Layout::default() })
 }

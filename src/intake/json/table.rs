@@ -7,16 +7,16 @@ use std::io::{self, BufRead, BufReader, BufWriter, Seek, Write};
 use serde::{Deserialize, Serialize};
 
 use super::super::cell::trim;
-use super::super::entry::RawRow;
-use super::super::records::{MAX_CELLS, MAX_RECORD};
-use super::record::{PathSegment, flatten, parts, scalar, twin};
+use super::super::raw_row::RawRow;
+use super::super::record_reader::{MAX_CELLS, MAX_RECORD};
+use super::flatten::{JsonMember, duplicate_key_error, flatten, parse_members, scalar};
 use crate::files::TemporaryFile;
 
 /// Records are kept in memory up to this size, in bytes, and in a temporary file beyond.
-const IN_MEMORY: usize = 4 << 20;
+const SPOOL_MEMORY: usize = 4 << 20;
 /// How many records are looked at to decide which key holds the ids, and the most memory that they take, in bytes.
-const LOOK_AT: usize = 1_000;
-const MOST_LOOKED_AT: usize = 16 << 20;
+const MAX_ROWS: usize = 1_000;
+const MAX_BYTES: usize = 16 << 20;
 
 /// What the records are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,15 +41,15 @@ impl KeptObject {
 
 /// All records.
 pub(super) struct JsonTable {
-    form: Option<TableShape>,
+    shape: Option<TableShape>,
     keys: Vec<String>,
-    places: HashMap<String, usize>,
+    key_columns: HashMap<String, usize>,
     /// How many bytes the keys have together.
     key_bytes: usize,
     first: Vec<KeptObject>,
     first_bytes: usize,
     /// Whether `first` is complete.
-    looked: bool,
+    is_sampled: bool,
     spool: BufWriter<TemporaryFile>,
     count: u64,
 }
@@ -57,20 +57,20 @@ pub(super) struct JsonTable {
 impl JsonTable {
     pub(super) fn new() -> Self {
         Self {
-            form: None,
+            shape: None,
             keys: Vec::new(),
-            places: HashMap::new(),
+            key_columns: HashMap::new(),
             key_bytes: 0,
             first: Vec::new(),
             first_bytes: 0,
-            looked: false,
-            spool: BufWriter::new(TemporaryFile::new(IN_MEMORY)),
+            is_sampled: false,
+            spool: BufWriter::new(TemporaryFile::new(SPOOL_MEMORY)),
             count: 0,
         }
     }
 
-    pub(super) fn form(&self) -> Option<TableShape> {
-        self.form
+    pub(super) fn shape(&self) -> Option<TableShape> {
+        self.shape
     }
 
     /// How many records are no blanks.
@@ -81,7 +81,7 @@ impl JsonTable {
     /// Adds the record that begins on this line, by its JSON.
     pub(super) fn add(&mut self, line: u64, value: &str) -> Result<(), String> {
         match value.as_bytes().first() {
-            Some(b'{') => self.add_object(line, &parts(value)?),
+            Some(b'{') => self.add_object(line, &parse_members(value)?),
             Some(b'[') => {
                 Err("a list stands within the list: write one list of users, as `jq 'flatten'` does, or \
                                a table as CSV"
@@ -90,7 +90,7 @@ impl JsonTable {
             // A null among users is nobody.
             Some(b'n') => Ok(()),
             _ => {
-                self.become_form(TableShape::Texts)?;
+                self.set_shape(TableShape::Texts)?;
                 let text = scalar(value)?;
                 self.push(KeptObject(line, vec![(0, text)]))
             }
@@ -98,14 +98,14 @@ impl JsonTable {
     }
 
     /// Adds an object by its parts.
-    pub(super) fn add_object(&mut self, line: u64, object: &[PathSegment]) -> Result<(), String> {
-        self.become_form(TableShape::Objects)?;
+    pub(super) fn add_object(&mut self, line: u64, object: &[JsonMember]) -> Result<(), String> {
+        self.set_shape(TableShape::Objects)?;
         let mut cells: Vec<(usize, String)> = Vec::new();
         let mut seen = std::collections::HashSet::new();
         for (key, text) in flatten(object)? {
-            let at = self.place(&key)?;
+            let at = self.column_of(&key)?;
             if !seen.insert(at) {
-                return Err(twin(&key));
+                return Err(duplicate_key_error(&key));
             }
             if !text.is_empty() {
                 cells.push((at, text));
@@ -114,8 +114,8 @@ impl JsonTable {
         self.push(KeptObject(line, cells))
     }
 
-    fn become_form(&mut self, form: TableShape) -> Result<(), String> {
-        match self.form.replace(form) {
+    fn set_shape(&mut self, form: TableShape) -> Result<(), String> {
+        match self.shape.replace(form) {
             Some(before) if before != form => {
                 Err("texts and objects are mixed in the list: write one list of either, as `jq` does"
                     .to_owned())
@@ -125,9 +125,9 @@ impl JsonTable {
     }
 
     /// The column of the key; case does not count, as in a CSV's header.
-    fn place(&mut self, key: &str) -> Result<usize, String> {
+    fn column_of(&mut self, key: &str) -> Result<usize, String> {
         let name = trim(key).to_lowercase();
-        if let Some(at) = self.places.get(&name) {
+        if let Some(at) = self.key_columns.get(&name) {
             return Ok(*at);
         }
         self.key_bytes += key.len();
@@ -138,7 +138,7 @@ impl JsonTable {
             );
         }
         self.keys.push(key.to_owned());
-        self.places.insert(name, self.keys.len() - 1);
+        self.key_columns.insert(name, self.keys.len() - 1);
         Ok(self.keys.len() - 1)
     }
 
@@ -150,12 +150,12 @@ impl JsonTable {
         let failed = |error: io::Error| format!("the records cannot be kept in a temporary file: {error}");
         serde_json::to_writer(&mut self.spool, &record).map_err(|error| failed(error.into()))?;
         self.spool.write_all(b"\n").map_err(failed)?;
-        if !self.looked {
+        if !self.is_sampled {
             let text: usize = record.1.iter().map(|(_, text)| text.len()).sum();
             let width = record.1.iter().map(|(at, _)| at + 1).max().unwrap_or(0);
             self.first_bytes += text + width * size_of::<String>();
-            self.looked = self.first.len() + 1 == LOOK_AT || self.first_bytes > MOST_LOOKED_AT;
-            if self.first.is_empty() || self.first_bytes <= MOST_LOOKED_AT {
+            self.is_sampled = self.first.len() + 1 == MAX_ROWS || self.first_bytes > MAX_BYTES;
+            if self.first.is_empty() || self.first_bytes <= MAX_BYTES {
                 self.first.push(record);
             }
         }
@@ -163,7 +163,7 @@ impl JsonTable {
     }
 
     /// The header and the first records, to decide how to read them.
-    pub(super) fn look(&mut self) -> Vec<RawRow> {
+    pub(super) fn take_first_rows(&mut self) -> Vec<RawRow> {
         let line = self.first.first().map_or(1, |record| record.0);
         let header = RawRow { line, cells: self.keys.clone(), ..RawRow::default() };
         let width = self.keys.len();

@@ -4,9 +4,9 @@ use std::io;
 
 use proptest::prelude::*;
 
-use super::super::source::from_reader;
+use super::super::source_reader::from_reader;
 use super::super::*;
-use super::begins;
+use super::looks_like_json;
 
 fn read_with(bytes: &[u8], options: &IntakeOptions) -> Result<(Intake, Vec<InputRow>), IntakeError> {
     let opened = from_reader("f".into(), Box::new(io::Cursor::new(bytes.to_vec())), options)?;
@@ -31,7 +31,7 @@ fn message(text: &str) -> String {
 }
 
 #[track_caller]
-fn refused(text: &str, says: &str) {
+fn assert_refused(text: &str, says: &str) {
     let message = message(text);
     assert!(message.contains(says), "{text}: {message}");
 }
@@ -105,34 +105,34 @@ fn the_forms_in_which_tools_write_users() {
 }
 
 #[test]
-fn what_is_no_whole_list_is_refused() {
-    refused(r#"{"value": [{"id": "1"}], "@odata.nextLink": "https://x"}"#, "further pages");
-    refused(r#"{"@odata.nextLink": "https://x", "value": [{"id": "1"}]}"#, "further pages");
-    refused(r#"{"@odata.count": 5, "value": ["a@b.de"]}"#, "says 5");
-    refused(r#"{"totalResults": 5, "Resources": [{"userName": "a@b.de"}]}"#, "says 5");
-    refused(r#"[{"value": [{"id": "1"}]}, {"value": [{"id": "2"}]}]"#, "list of its own");
-    refused(r#"{"id": "1", "members": [{"id": "2"}]}"#, "beside it");
-    refused(r#"{"members": ["a@b.de"], "owners": ["b@b.de"]}"#, "two lists");
-    refused(r#"{"users": ["a@b.de"], "members": ["b@b.de"]}"#, "two lists");
-    refused(r#"{"tables": [{"columns": [{"name": "UPN"}], "rows": [["a@b.de"]]}]}"#, "Log Analytics");
-    refused(
+fn incomplete_lists_are_refused() {
+    assert_refused(r#"{"value": [{"id": "1"}], "@odata.nextLink": "https://x"}"#, "further pages");
+    assert_refused(r#"{"@odata.nextLink": "https://x", "value": [{"id": "1"}]}"#, "further pages");
+    assert_refused(r#"{"@odata.count": 5, "value": ["a@b.de"]}"#, "says 5");
+    assert_refused(r#"{"totalResults": 5, "Resources": [{"userName": "a@b.de"}]}"#, "says 5");
+    assert_refused(r#"[{"value": [{"id": "1"}]}, {"value": [{"id": "2"}]}]"#, "list of its own");
+    assert_refused(r#"{"id": "1", "members": [{"id": "2"}]}"#, "beside it");
+    assert_refused(r#"{"members": ["a@b.de"], "owners": ["b@b.de"]}"#, "two lists");
+    assert_refused(r#"{"users": ["a@b.de"], "members": ["b@b.de"]}"#, "two lists");
+    assert_refused(r#"{"tables": [{"columns": [{"name": "UPN"}], "rows": [["a@b.de"]]}]}"#, "Log Analytics");
+    assert_refused(
         r#"{"error": {"code": "Authorization_RequestDenied", "message": "x"}}"#,
         "`Authorization_RequestDenied`",
     );
-    refused(r#"{"responses": [{"id": "1", "body": {"value": []}}]}"#, "batch");
-    refused(r#"[["a@b.de", "Ann"]]"#, "a list stands within the list");
-    refused(r#"["a@b.de", {"upn": "c@b.de"}]"#, "mixed");
-    refused(r#"[{"upn": "a@b.de", "UPN": "c@b.de"}]"#, "comes twice");
-    refused(r#"{"a@b.de": {"id": 1}, "c@b.de": {"id": 2}}"#, "looks like a user id");
-    refused("[]", "the list in it is empty");
-    refused("{}", "the list in it is empty");
-    refused(r#"{"value": []}"#, "the list in it is empty");
-    refused(r#"[{"name": "Ann"}]"#, "Say which with --column");
-    refused(r#"[{"Kennung": "a@b.de", "Chef": "c@b.de"}]"#, "Say which with --column");
+    assert_refused(r#"{"responses": [{"id": "1", "body": {"value": []}}]}"#, "batch");
+    assert_refused(r#"[["a@b.de", "Ann"]]"#, "a list stands within the list");
+    assert_refused(r#"["a@b.de", {"upn": "c@b.de"}]"#, "mixed");
+    assert_refused(r#"[{"upn": "a@b.de", "UPN": "c@b.de"}]"#, "comes twice");
+    assert_refused(r#"{"a@b.de": {"id": 1}, "c@b.de": {"id": 2}}"#, "looks like a user id");
+    assert_refused("[]", "the list in it is empty");
+    assert_refused("{}", "the list in it is empty");
+    assert_refused(r#"{"value": []}"#, "the list in it is empty");
+    assert_refused(r#"[{"name": "Ann"}]"#, "Say which with --column");
+    assert_refused(r#"[{"Kennung": "a@b.de", "Chef": "c@b.de"}]"#, "Say which with --column");
 }
 
 #[test]
-fn what_is_malformed_is_refused_with_its_line() {
+fn malformed_json_is_refused_with_its_line() {
     for (text, line) in [
         ("[\n\"a@b.de\",\n\"c@b.de\"\n", 3),
         ("[\n\"a@b.de\"\n\"c@b.de\"\n]", 3),
@@ -151,9 +151,9 @@ fn what_is_malformed_is_refused_with_its_line() {
     }
     let bad = read_with(b"[\"a@b.de\", \"Zo\xeb\", \"\xc3\xab\xc3\xab\"]", &IntakeOptions::default());
     assert!(bad.unwrap_err().to_string().contains("--encoding windows-1252"));
-    refused(&format!("[\"{}\"]", "x".repeat(2 << 20)), "longer than 1 MiB");
-    refused(&format!("[{}", "[".repeat(100_000)), "line 1 of its JSON");
-    refused(&"{\"a\":".repeat(100_000), "line 1 of its JSON");
+    assert_refused(&format!("[\"{}\"]", "x".repeat(2 << 20)), "longer than 1 MiB");
+    assert_refused(&format!("[{}", "[".repeat(100_000)), "line 1 of its JSON");
+    assert_refused(&"{\"a\":".repeat(100_000), "line 1 of its JSON");
 }
 
 #[test]
@@ -183,9 +183,9 @@ fn options_hold_as_for_a_csv() {
 }
 
 #[test]
-fn other_brackets_are_no_json() {
+fn text_with_brackets_is_not_read_as_json() {
     for text in ["{8a0f3c1e-1111-2222-3333-44445555666a}\n", "[Name];[UPN]\nAnn;a@b.de\n"] {
-        assert!(!begins(text.as_bytes()), "{text}");
+        assert!(!looks_like_json(text.as_bytes()), "{text}");
         assert_eq!(read(text).len(), 1);
     }
 }
@@ -278,7 +278,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_ends_well(text in "[\\[\\]{}\",:a-c@. \\n\\\\0-9]{0,40}", start in prop::sample::select(vec!["[", "{\"", "[{\"id\":\""])) {
+    fn arbitrary_text_never_panics(text in "[\\[\\]{}\",:a-c@. \\n\\\\0-9]{0,40}", start in prop::sample::select(vec!["[", "{\"", "[{\"id\":\""])) {
         let text = format!("{start}{text}");
         if let Ok((intake, rows)) = read_with(text.as_bytes(), &IntakeOptions::default()) {
             prop_assert!(rows.iter().all(|row| row.cells.len() == intake.columns().len()));

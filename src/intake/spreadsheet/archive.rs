@@ -14,23 +14,23 @@ use zip::read::ZipFile;
 use super::WorkbookError;
 
 /// The most that is read of the file to find its table of contents, in bytes. That of a workbook has some kilobytes.
-const MOST_CONTENTS: u64 = 16 * 1024 * 1024;
+const MAX_DIRECTORY_BYTES: u64 = 16 * 1024 * 1024;
 /// The most parts of a workbook.
-const MOST_PARTS: usize = 10_000;
+const MAX_PARTS: usize = 10_000;
 /// The most that is unpacked of one workbook, in bytes.
-const MOST_UNPACKED: u64 = 1024 * 1024 * 1024;
-/// From so many unpacked bytes of a part on, it may have at most [`MOST_RATIO`] times its packed size. Sheets of real
+const MAX_UNPACKED: u64 = 1024 * 1024 * 1024;
+/// From so many unpacked bytes of a part on, it may have at most [`MAX_RATIO`] times its packed size. Sheets of real
 /// life stay below 100; a bomb comes near 1,000.
-const RATIO_FROM: u64 = 8 * 1024 * 1024;
-const MOST_RATIO: u64 = 200;
+const RATIO_CHECK_FROM: u64 = 8 * 1024 * 1024;
+const MAX_RATIO: u64 = 200;
 /// The longest tag or text between tags, in bytes. A cell of Excel's has at most 32,767 characters.
-const LONGEST_NODE: usize = 4 * 1024 * 1024;
+const MAX_NODE_BYTES: usize = 4 * 1024 * 1024;
 
 /// A workbook's parts.
 pub(super) struct Archive {
     zip: ZipArchive<CountingReader>,
     /// Where each part is, by its name in lower case: names of parts differ in more than case.
-    places: HashMap<String, usize>,
+    part_index: HashMap<String, usize>,
     length: u64,
     unpacked: u64,
 }
@@ -39,33 +39,33 @@ impl Archive {
     pub(super) fn open(mut file: File) -> Result<Self, WorkbookError> {
         let length = file.seek(SeekFrom::End(0))?;
         check_end(&mut file, length)?;
-        let left = Rc::new(Cell::new(MOST_CONTENTS));
-        let counted = CountingReader { file: BufReader::new(file), left: Rc::clone(&left) };
+        let left = Rc::new(Cell::new(MAX_DIRECTORY_BYTES));
+        let counted = CountingReader { file: BufReader::new(file), remaining: Rc::clone(&left) };
         let zip = ZipArchive::new(counted)
             .map_err(|error| WorkbookError::Damaged(format!("it is cut off or damaged: {error}")))?;
         // From here on, what is unpacked is counted.
         left.set(u64::MAX);
-        if zip.len() > MOST_PARTS {
+        if zip.len() > MAX_PARTS {
             return Err(WorkbookError::TooLarge("over 10,000 parts".into()));
         }
         let mut places = HashMap::new();
         let mut doubled = zip.has_duplicate_names();
         for (at, name) in zip.file_names_raw().enumerate() {
-            doubled |= places.insert(normal(&String::from_utf8_lossy(name)), at).is_some();
+            doubled |= places.insert(normalize_name(&String::from_utf8_lossy(name)), at).is_some();
         }
         if doubled {
             return Err(WorkbookError::Damaged("it holds two parts of the same name".into()));
         }
-        Ok(Self { zip, places, length, unpacked: 0 })
+        Ok(Self { zip, part_index: places, length, unpacked: 0 })
     }
 
     pub(super) fn has(&self, part: &str) -> bool {
-        self.places.contains_key(&normal(part))
+        self.part_index.contains_key(&normalize_name(part))
     }
 
     /// Begins to unpack a part; nothing where there is none of that name.
     pub(super) fn part(&mut self, name: &str) -> Result<Option<ArchivePart<'_>>, WorkbookError> {
-        let Some(at) = self.places.get(&normal(name)) else { return Ok(None) };
+        let Some(at) = self.part_index.get(&normalize_name(name)) else { return Ok(None) };
         let file = self.zip.by_index(*at).map_err(|error| WorkbookError::Damaged(error.to_string()))?;
         let packed = file.compressed_size().min(self.length);
         let unpacked = &mut self.unpacked;
@@ -73,15 +73,15 @@ impl Archive {
             inner: BufReader::new(file),
             packed,
             total: unpacked,
-            own: 0,
+            unpacked: 0,
             node: 0,
-            over: None,
+            limit_hit: None,
         }))
     }
 }
 
 /// The part's name for comparing.
-fn normal(name: &str) -> String {
+fn normalize_name(name: &str) -> String {
     name.replace('\\', "/").trim_start_matches('/').to_lowercase()
 }
 
@@ -92,8 +92,8 @@ fn check_end(file: &mut File, length: u64) -> Result<(), WorkbookError> {
     const LOCATOR_LENGTH: usize = 20;
     const RECORD: &[u8] = b"PK\x06\x06";
     const RECORD_LENGTH: usize = 56;
-    const LONGEST_COMMENT: usize = 0xffff;
-    let window = (LONGEST_COMMENT + 22 + LOCATOR_LENGTH + RECORD_LENGTH) as u64;
+    const MAX_COMMENT: usize = 0xffff;
+    let window = (MAX_COMMENT + 22 + LOCATOR_LENGTH + RECORD_LENGTH) as u64;
     let start = length.saturating_sub(window);
     file.seek(SeekFrom::Start(start))?;
     let mut tail = Vec::new();
@@ -112,7 +112,7 @@ fn check_end(file: &mut File, length: u64) -> Result<(), WorkbookError> {
         let is_sound = record.is_some_and(|record| {
             record.starts_with(RECORD)
                 && stated == Some(start + (at - RECORD_LENGTH) as u64)
-                && number(record, 32).is_some_and(|members| members <= MOST_PARTS as u64)
+                && number(record, 32).is_some_and(|members| members <= MAX_PARTS as u64)
         });
         if !is_sound {
             return Err(WorkbookError::Damaged("its table of contents makes no sense".into()));
@@ -125,14 +125,14 @@ fn check_end(file: &mut File, length: u64) -> Result<(), WorkbookError> {
 /// The file, of which only so much may be read.
 struct CountingReader {
     file: BufReader<File>,
-    left: Rc<Cell<u64>>,
+    remaining: Rc<Cell<u64>>,
 }
 
 impl Read for CountingReader {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(out)?;
-        let left = self.left.get().checked_sub(count as u64);
-        self.left.set(left.ok_or_else(|| io::Error::other("its table of contents is too long"))?);
+        let left = self.remaining.get().checked_sub(count as u64);
+        self.remaining.set(left.ok_or_else(|| io::Error::other("its table of contents is too long"))?);
         Ok(count)
     }
 }
@@ -149,9 +149,9 @@ pub(super) struct ArchivePart<'a> {
     packed: u64,
     /// How much was unpacked of the whole workbook, of this part, and since the last tag or text.
     total: &'a mut u64,
-    own: u64,
+    unpacked: u64,
     node: usize,
-    over: Option<&'static str>,
+    limit_hit: Option<&'static str>,
 }
 
 impl ArchivePart<'_> {
@@ -161,8 +161,8 @@ impl ArchivePart<'_> {
     }
 
     /// The bound that ended the reading, if one did.
-    pub(super) fn over(&self) -> Option<&'static str> {
-        self.over
+    pub(super) fn limit_hit(&self) -> Option<&'static str> {
+        self.limit_hit
     }
 }
 
@@ -176,16 +176,16 @@ impl Read for ArchivePart<'_> {
 
 impl BufRead for ArchivePart<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        self.over = if *self.total > MOST_UNPACKED {
+        self.limit_hit = if *self.total > MAX_UNPACKED {
             Some("it unpacks to over 1 GiB")
-        } else if self.own > RATIO_FROM && self.own / MOST_RATIO > self.packed {
+        } else if self.unpacked > RATIO_CHECK_FROM && self.unpacked / MAX_RATIO > self.packed {
             Some("it unpacks to over 200 times its size")
-        } else if self.node > LONGEST_NODE {
+        } else if self.node > MAX_NODE_BYTES {
             Some("a text in it has over 4 MiB")
         } else {
             None
         };
-        match self.over {
+        match self.limit_hit {
             Some(what) => Err(io::Error::other(what)),
             None => self.inner.fill_buf(),
         }
@@ -194,7 +194,7 @@ impl BufRead for ArchivePart<'_> {
     fn consume(&mut self, count: usize) {
         self.inner.consume(count);
         *self.total += count as u64;
-        self.own += count as u64;
+        self.unpacked += count as u64;
         self.node += count;
     }
 }

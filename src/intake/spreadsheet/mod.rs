@@ -14,39 +14,39 @@
 //! hidden, and which cells have a formula without a value.
 
 mod archive;
-mod book;
-mod profile;
+mod number_format;
+mod rich_text;
+mod row_spool;
 mod sheet;
-mod spool;
-mod text;
-mod value;
+mod sheet_profile;
+mod workbook;
 mod xml;
 
 use std::fs::File;
 use std::io::{self, Cursor, Read};
 
-use super::digest::{HashingReader, InputDigest};
-use super::entry::RawRow;
-use super::error::{IntakeError, bare, quote};
-use super::layout::{Layout, decide};
-use super::{IntakeOptions, SheetChoice, SheetFacts, SourceKind};
+use super::error::{IntakeError, escape_name, quote};
+use super::input_digest::{HashingReader, InputDigest};
+use super::layout::{Layout, decide_layout};
+use super::raw_row::RawRow;
+use super::{IntakeOptions, SheetChoice, SheetSummary, SourceKind};
 use crate::files::{TemporaryState, temporary};
 use archive::Archive;
-use book::WorkbookIndex;
-use profile::{FirstRows, SheetProfile};
+use row_spool::{RowSpool, SpooledRows, SpooledSheet};
 use sheet::SheetReader;
-use spool::{RowSpool, SpooledRows, SpooledSheet};
-use xml::Xml;
+use sheet_profile::{FirstRows, SheetProfile};
+use workbook::WorkbookIndex;
+use xml::XmlReader;
 
 /// The largest file that is taken for a workbook, in bytes.
-const LARGEST: u64 = 100 * 1024 * 1024;
+const MAX_FILE_BYTES: u64 = 100 * 1024 * 1024;
 /// The most text that is read of all sheets together, in bytes, and the most cells.
-const MOST_TEXT: usize = 256 * 1024 * 1024;
-const MOST_CELLS: usize = 10_000_000;
+const MAX_TEXT: usize = 256 * 1024 * 1024;
+const MAX_CELLS: usize = 10_000_000;
 /// The most cells, with the empty ones between and before those that hold something.
-const MOST_PLACES: usize = 100_000_000;
+const MAX_GRID_CELLS: usize = 100_000_000;
 /// The most columns of all sheets together.
-const MOST_COLUMNS: usize = 100_000;
+const MAX_COLUMNS: usize = 100_000;
 
 /// Why a workbook cannot be read.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl From<io::Error> for WorkbookError {
 
 impl WorkbookError {
     /// Other programs would show something else for it than this one reads.
-    fn two_ways(what: &str) -> Self {
+    fn ambiguous(what: &str) -> Self {
         WorkbookError::Damaged(format!("{what} can be read in two ways"))
     }
 
@@ -86,7 +86,7 @@ pub(super) struct SheetRows(SpooledRows);
 
 impl SheetRows {
     pub(super) fn next(&mut self) -> io::Result<Option<RawRow>> {
-        Ok(self.0.next()?.map(sheet::SparseRow::entry))
+        Ok(self.0.next()?.map(sheet::SparseRow::into_raw_row))
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) struct OpenedSheet {
 pub(super) struct Workbook {
     pub(super) sheets: Vec<OpenedSheet>,
     /// What was found in its sheets. Where sheets are named, in those alone.
-    pub(super) facts: Vec<SheetFacts>,
+    pub(super) facts: Vec<SheetSummary>,
     pub(super) digest: InputDigest,
 }
 
@@ -113,23 +113,23 @@ pub(super) fn open(
     mut raw: HashingReader,
     options: &IntakeOptions,
 ) -> Result<Workbook, IntakeError> {
-    let file = copy(name, head, &mut raw)?;
-    let failed = |trouble: WorkbookError| trouble.into_intake_error(name);
+    let file = copy_to_file(name, head, &mut raw)?;
+    let failed = |error: WorkbookError| error.into_intake_error(name);
     let archive = Archive::open(file).map_err(failed)?;
-    check(name, &archive)?;
+    check_is_xlsx(name, &archive)?;
     let mut book = WorkbookIndex::open(archive).map_err(failed)?;
     let all: Vec<String> = book.sheets.iter().map(|sheet| sheet.name.clone()).collect();
     let asked = requested_sheets(name, &book.sheets, options)?;
     let mut spool = RowSpool::new();
-    let mut bounds = WorkbookBounds::default();
+    let mut bounds = WorkbookSize::default();
     let mut profiles = Vec::new();
     for at in &asked {
         let sheet = book.sheets[*at].clone();
-        profiles.push(read(&mut book, sheet, &mut spool, &mut bounds, options).map_err(failed)?);
+        profiles.push(read_sheet(&mut book, sheet, &mut spool, &mut bounds, options).map_err(failed)?);
     }
     let spooled = spool.finish().map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
     let chosen: Vec<usize> = match options.sheets {
-        SheetChoice::Auto => vec![profile::choose(name, &profiles)?],
+        SheetChoice::Auto => vec![sheet_profile::choose(name, &profiles)?],
         SheetChoice::Named(_) => (0..profiles.len()).collect(),
         SheetChoice::All => (0..profiles.len()).filter(|at| profiles[*at].rows > 0).collect(),
     };
@@ -142,25 +142,25 @@ pub(super) fn open(
         let profile = &profiles[*at];
         let sheet_name = &profile.sheet.name;
         let label =
-            if chosen.len() == 1 { name.to_owned() } else { format!("{name} [{}]", bare(sheet_name)) };
-        let first =
-            first(&spooled, profile).map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
+            if chosen.len() == 1 { name.to_owned() } else { format!("{name} [{}]", escape_name(sheet_name)) };
+        let first = first_rows(&spooled, profile)
+            .map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
         let mut layout = layout(&label, &first, profile, options)?;
         columns += layout.columns.len();
         rows += profile.rows as usize;
-        if columns.saturating_mul(rows) > MOST_PLACES || columns > MOST_COLUMNS {
+        if columns.saturating_mul(rows) > MAX_GRID_CELLS || columns > MAX_COLUMNS {
             let what = "100,000 columns or 100 million cells, with empty ones";
             return Err(WorkbookError::TooLarge(format!("over {what}")).into_intake_error(name));
         }
-        let unread = unread(&all, &profiles, &chosen);
-        layout.said.insert(0, format!("{label}: xlsx, sheet {}{unread}", quote(sheet_name)));
+        let unread = unread_sheets_note(&all, &profiles, &chosen);
+        layout.notes.insert(0, format!("{label}: xlsx, sheet {}{unread}", quote(sheet_name)));
         sheets.push(OpenedSheet {
             name: label,
             rows: SheetRows(spooled.rows(profile.from, profile.to)),
             layout,
         });
     }
-    let facts = profiles.iter().enumerate().map(|(at, p)| p.facts(name, chosen.contains(&at))).collect();
+    let facts = profiles.iter().enumerate().map(|(at, p)| p.summary(name, chosen.contains(&at))).collect();
     let digest = raw.finish(name.to_owned(), SourceKind::Xlsx);
     let digest = digest.map_err(|error| WorkbookError::Io(error).into_intake_error(name))?;
     Ok(Workbook { sheets, facts, digest })
@@ -172,11 +172,11 @@ pub(super) fn read_all(
     head: &[u8],
     raw: &mut HashingReader,
 ) -> Result<Vec<(String, Vec<RawRow>)>, IntakeError> {
-    let failed = |trouble: WorkbookError| trouble.into_intake_error(name);
-    let archive = Archive::open(copy(name, head, raw)?).map_err(failed)?;
-    check(name, &archive)?;
+    let failed = |error: WorkbookError| error.into_intake_error(name);
+    let archive = Archive::open(copy_to_file(name, head, raw)?).map_err(failed)?;
+    check_is_xlsx(name, &archive)?;
     let mut book = WorkbookIndex::open(archive).map_err(failed)?;
-    let mut bounds = WorkbookBounds::default();
+    let mut bounds = WorkbookSize::default();
     let mut all = Vec::new();
     for sheet in book.sheets.clone() {
         let rows = read_rows(&mut book, &sheet, &mut bounds).map_err(failed)?;
@@ -187,35 +187,35 @@ pub(super) fn read_all(
 
 fn read_rows(
     book: &mut WorkbookIndex,
-    sheet: &book::SheetEntry,
-    bounds: &mut WorkbookBounds,
+    sheet: &workbook::SheetEntry,
+    bounds: &mut WorkbookSize,
 ) -> Result<Vec<RawRow>, WorkbookError> {
     let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", quote(&sheet.name)));
     let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
-    let mut reader = SheetReader::new(Xml::new(part)?, &book.shared);
+    let mut reader = SheetReader::new(XmlReader::new(part)?, &book.shared);
     let mut rows = Vec::new();
     while let Some(row) = reader.next()? {
         bounds.add(&row)?;
-        rows.push(row.entry());
+        rows.push(row.into_raw_row());
     }
     Ok(rows)
 }
 
 /// Copies the file to a temporary one.
-fn copy(name: &str, head: &[u8], raw: &mut HashingReader) -> Result<File, IntakeError> {
+fn copy_to_file(name: &str, head: &[u8], raw: &mut HashingReader) -> Result<File, IntakeError> {
     let failed = |error| IntakeError::Read { name: name.to_owned(), error };
     let mut file = tempfile::tempfile().map_err(temporary).map_err(failed)?;
     let length =
-        io::copy(&mut Cursor::new(head).chain(raw).take(LARGEST + 1), &mut TemporaryState(&mut file))
+        io::copy(&mut Cursor::new(head).chain(raw).take(MAX_FILE_BYTES + 1), &mut TemporaryState(&mut file))
             .map_err(failed)?;
-    if length > LARGEST {
+    if length > MAX_FILE_BYTES {
         return Err(IntakeError::TooLarge { name: name.to_owned(), what: "over 100 MiB".into() });
     }
     Ok(file)
 }
 
 /// Refuses archives that are no workbooks.
-fn check(name: &str, archive: &Archive) -> Result<(), IntakeError> {
+fn check_is_xlsx(name: &str, archive: &Archive) -> Result<(), IntakeError> {
     let not = |what: &str, remedy| {
         Err(IntakeError::NotText { name: name.to_owned(), what: what.to_owned(), remedy })
     };
@@ -237,7 +237,7 @@ fn check(name: &str, archive: &Archive) -> Result<(), IntakeError> {
 /// The sheets to look into, by their places.
 fn requested_sheets(
     name: &str,
-    sheets: &[book::SheetEntry],
+    sheets: &[workbook::SheetEntry],
     options: &IntakeOptions,
 ) -> Result<Vec<usize>, IntakeError> {
     let missing = |wanted: &str| IntakeError::NoSuchSheet {
@@ -251,7 +251,7 @@ fn requested_sheets(
     let mut places = Vec::new();
     for wanted in names {
         let same =
-            |sheet: &book::SheetEntry| sheet.name.trim().to_lowercase() == wanted.trim().to_lowercase();
+            |sheet: &workbook::SheetEntry| sheet.name.trim().to_lowercase() == wanted.trim().to_lowercase();
         let exact = sheets.iter().position(|sheet| sheet.name == *wanted);
         let at = exact.or_else(|| sheets.iter().position(same)).ok_or_else(|| missing(&quote(wanted)))?;
         if !places.contains(&at) {
@@ -263,18 +263,18 @@ fn requested_sheets(
 
 /// How much was read of all sheets together.
 #[derive(Default)]
-struct WorkbookBounds {
+struct WorkbookSize {
     text: usize,
     cells: usize,
-    places: usize,
+    grid_cells: usize,
 }
 
-impl WorkbookBounds {
+impl WorkbookSize {
     fn add(&mut self, row: &sheet::SparseRow) -> Result<(), WorkbookError> {
         self.text += row.length();
         self.cells += row.cells.len();
-        self.places += row.width();
-        if self.text > MOST_TEXT || self.cells > MOST_CELLS || self.places > MOST_PLACES {
+        self.grid_cells += row.width();
+        if self.text > MAX_TEXT || self.cells > MAX_CELLS || self.grid_cells > MAX_GRID_CELLS {
             let what =
                 "its sheets hold over 256 MiB of text, 10 million cells, or 100 million with empty ones";
             return Err(WorkbookError::TooLarge(what.into()));
@@ -284,16 +284,16 @@ impl WorkbookBounds {
 }
 
 /// Reads a sheet and puts its rows away.
-fn read(
+fn read_sheet(
     book: &mut WorkbookIndex,
-    sheet: book::SheetEntry,
+    sheet: workbook::SheetEntry,
     spool: &mut RowSpool,
-    bounds: &mut WorkbookBounds,
+    bounds: &mut WorkbookSize,
     options: &IntakeOptions,
 ) -> Result<SheetProfile, WorkbookError> {
     let missing = || WorkbookError::Damaged(format!("its sheet {} has no part", quote(&sheet.name)));
     let part = book.archive.part(&sheet.part)?.ok_or_else(missing)?;
-    let mut reader = SheetReader::new(Xml::new(part)?, &book.shared);
+    let mut reader = SheetReader::new(XmlReader::new(part)?, &book.shared);
     let mut profile = SheetProfile::new(sheet, spool.length());
     while let Some(row) = reader.next()? {
         if row.is_hidden {
@@ -312,7 +312,7 @@ fn read(
 }
 
 /// The sheet's first rows.
-fn first(spooled: &SpooledSheet, profile: &SheetProfile) -> io::Result<Vec<RawRow>> {
+fn first_rows(spooled: &SpooledSheet, profile: &SheetProfile) -> io::Result<Vec<RawRow>> {
     let mut first = FirstRows::default();
     let mut rows = spooled.rows(profile.from, profile.to);
     while let Some(row) = rows.next()? {
@@ -330,30 +330,30 @@ fn layout(
     profile: &SheetProfile,
     options: &IntakeOptions,
 ) -> Result<Layout, IntakeError> {
-    let hidden = profile.hidden_told(options.visible_only);
+    let hidden = profile.hidden_rows_note(options.visible_only);
     if first.is_empty() {
         let what = if hidden.is_some() { "all rows of the sheet are hidden" } else { "the sheet is empty" };
         return Err(IntakeError::NoRows { name: name.to_owned(), what });
     }
     let one_column = first.iter().all(|entry| entry.cells.len() < 2);
-    let mut layout = decide(name, first, one_column, options)?;
+    let mut layout = decide_layout(name, first, one_column, options)?;
     if profile.sheet.is_hidden {
-        layout.said.push("the sheet is hidden".to_owned());
+        layout.notes.push("the sheet is hidden".to_owned());
     }
     if profile.is_hidden_column(layout.roles.id) {
-        layout.said.push("the column of the ids is hidden".to_owned());
+        layout.notes.push("the column of the ids is hidden".to_owned());
     }
-    layout.said.extend(hidden);
+    layout.notes.extend(hidden);
     match profile.faults {
         0 => {}
-        1 => layout.said.push("1 cell has a formula without a value".to_owned()),
-        cells => layout.said.push(format!("{cells} cells have formulas without values")),
+        1 => layout.notes.push("1 cell has a formula without a value".to_owned()),
+        cells => layout.notes.push(format!("{cells} cells have formulas without values")),
     }
     Ok(layout)
 }
 
 /// The sheets that are not read, in words.
-fn unread(all: &[String], profiles: &[SheetProfile], chosen: &[usize]) -> String {
+fn unread_sheets_note(all: &[String], profiles: &[SheetProfile], chosen: &[usize]) -> String {
     let mut sheets = Vec::new();
     for name in all {
         match profiles.iter().position(|profile| profile.sheet.name == *name) {
@@ -362,9 +362,9 @@ fn unread(all: &[String], profiles: &[SheetProfile], chosen: &[usize]) -> String
             None => sheets.push(quote(name)),
         }
     }
-    const MOST: usize = 12;
-    let more = sheets.len().saturating_sub(MOST);
-    sheets.truncate(MOST);
+    const MAX_NAMED: usize = 12;
+    let more = sheets.len().saturating_sub(MAX_NAMED);
+    sheets.truncate(MAX_NAMED);
     if more > 0 {
         sheets.push(format!("{more} more"));
     }

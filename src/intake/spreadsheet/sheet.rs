@@ -6,20 +6,20 @@ use quick_xml::events::BytesStart;
 use serde::{Deserialize, Serialize};
 
 use super::WorkbookError;
-use super::book::SharedStrings;
-use super::text::{RichText, unescape};
-use super::value::{NumberStyle, number};
-use super::xml::{Xml, XmlNode, attribute, is_on, name};
+use super::number_format::{NumberStyle, number};
+use super::rich_text::{RichText, unescape};
+use super::workbook::SharedStrings;
+use super::xml::{XmlNode, XmlReader, attribute, is_on, name};
 use crate::intake::cell::trim;
-use crate::intake::entry::{CellFault, RawRow};
-use crate::intake::records::{MAX_CELLS, MAX_RECORD};
+use crate::intake::raw_row::{CellFault, RawRow};
+use crate::intake::record_reader::{MAX_CELLS, MAX_RECORD};
 
 /// The most rows of a sheet.
-const MOST_ROWS: u64 = 1_048_576;
+const MAX_ROWS: u64 = 1_048_576;
 /// The most groups of hidden columns.
-const MOST_GROUPS: usize = 1_000;
+const MAX_RANGES: usize = 1_000;
 /// The most cells that formulas of several cells leave without a value.
-const MOST_VALUELESS: u64 = 100_000;
+const MAX_VALUELESS: u64 = 100_000;
 
 /// A row's cells that hold something, each with its column.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -41,14 +41,21 @@ impl SparseRow {
         self.cells.iter().map(|(_, text)| text.len()).sum()
     }
 
-    pub(super) fn entry(self) -> RawRow {
+    pub(super) fn into_raw_row(self) -> RawRow {
         let mut cells = vec![String::new(); self.width()];
         let too_long = self.length() > MAX_RECORD;
         for (at, text) in self.cells {
             cells[at] = text;
         }
         let trouble = too_long.then(|| "longer than 1 MiB".to_owned());
-        RawRow { line: self.line, cells, trouble, cut: too_long, faults: self.faults, ..RawRow::default() }
+        RawRow {
+            line: self.line,
+            cells,
+            fault: trouble,
+            is_truncated: too_long,
+            cell_faults: self.faults,
+            ..RawRow::default()
+        }
     }
 }
 
@@ -61,32 +68,32 @@ struct SheetRange {
 
 /// A sheet while it is read.
 pub(super) struct SheetReader<'a> {
-    xml: Xml<'a>,
+    xml: XmlReader<'a>,
     shared: &'a SharedStrings,
     /// Whether the rows have begun, whether they go on, and whether the part has ended.
-    begun: bool,
-    within: bool,
+    has_begun: bool,
+    in_rows: bool,
     ended: bool,
     /// The columns that are hidden: the first and the last of each group.
     pub(super) hidden_columns: Vec<(usize, usize)>,
     last_line: u64,
-    areas: Vec<SheetRange>,
+    formula_ranges: Vec<SheetRange>,
     /// How many cells all of them have had.
     valueless: u64,
     ready: VecDeque<SparseRow>,
 }
 
 impl<'a> SheetReader<'a> {
-    pub(super) fn new(xml: Xml<'a>, shared: &'a SharedStrings) -> Self {
+    pub(super) fn new(xml: XmlReader<'a>, shared: &'a SharedStrings) -> Self {
         Self {
             xml,
             shared,
-            begun: false,
-            within: false,
+            has_begun: false,
+            in_rows: false,
             ended: false,
             hidden_columns: Vec::new(),
             last_line: 0,
-            areas: Vec::new(),
+            formula_ranges: Vec::new(),
             valueless: 0,
             ready: VecDeque::new(),
         }
@@ -112,39 +119,39 @@ impl<'a> SheetReader<'a> {
             XmlNode::Text(_) => return Ok(()),
             XmlNode::Close => {
                 // Of rows, and of all else within the rows, the ends were read with them.
-                self.within = false;
+                self.in_rows = false;
                 return Ok(());
             }
             XmlNode::End => {
                 self.ended = true;
-                return self.fill_areas(MOST_ROWS + 1);
+                return self.fill_formula_ranges(MAX_ROWS + 1);
             }
         };
-        let is_own = self.xml.is_own(&tag);
+        let is_own = self.xml.is_main_namespace(&tag);
         match name(&tag) {
-            "row" if self.within && is_own => {
+            "row" if self.in_rows && is_own => {
                 let line = self.line(&tag)?;
                 let is_hidden = is_on(&tag, "hidden")? || is_zero(&tag, "ht")?;
-                self.fill_areas(line)?;
+                self.fill_formula_ranges(line)?;
                 self.row(line, is_hidden)
             }
             // Of another namespace, or a choice between two forms: other programs show no such row.
-            _ if self.within => {
-                Err(WorkbookError::two_ways(&format!("what follows row {} of a sheet", self.last_line)))
+            _ if self.in_rows => {
+                Err(WorkbookError::ambiguous(&format!("what follows row {} of a sheet", self.last_line)))
             }
-            "worksheet" | "sheetData" | "row" if !is_own => Err(WorkbookError::two_ways("a sheet")),
-            "row" => Err(WorkbookError::two_ways("a row beside the others")),
+            "worksheet" | "sheetData" | "row" if !is_own => Err(WorkbookError::ambiguous("a sheet")),
+            "row" => Err(WorkbookError::ambiguous("a row beside the others")),
             "worksheet" => Ok(()),
             "sheetData" => {
-                if std::mem::replace(&mut self.begun, true) {
+                if std::mem::replace(&mut self.has_begun, true) {
                     return Err(WorkbookError::Damaged("its rows are given twice".into()));
                 }
-                self.within = true;
+                self.in_rows = true;
                 Ok(())
             }
             "cols" if is_own => Ok(()),
             "col" if is_own => self.column(&tag),
-            _ => self.xml.skip_beside_rows(),
+            _ => self.xml.skip_unless_rows(),
         }
     }
 
@@ -156,7 +163,7 @@ impl<'a> SheetReader<'a> {
         {
             self.hidden_columns.push((min.saturating_sub(1), max.saturating_sub(1)));
         }
-        if self.hidden_columns.len() > MOST_GROUPS {
+        if self.hidden_columns.len() > MAX_RANGES {
             return Err(WorkbookError::TooLarge("over 1,000 groups of hidden columns".into()));
         }
         Ok(())
@@ -171,7 +178,7 @@ impl<'a> SheetReader<'a> {
             }
             None => self.last_line + 1,
         };
-        if line == 0 || line > MOST_ROWS {
+        if line == 0 || line > MAX_ROWS {
             return Err(WorkbookError::Damaged("a row lies beyond the last one".into()));
         }
         if line <= self.last_line {
@@ -189,7 +196,7 @@ impl<'a> SheetReader<'a> {
         loop {
             let tag = match self.xml.next()? {
                 XmlNode::Open(tag) if !self.is_sound(&tag) => {
-                    return Err(WorkbookError::two_ways(&format!("row {line} of a sheet")));
+                    return Err(WorkbookError::ambiguous(&format!("row {line} of a sheet")));
                 }
                 XmlNode::Open(tag) if name(&tag) == "c" => tag,
                 XmlNode::Open(_) => {
@@ -200,7 +207,7 @@ impl<'a> SheetReader<'a> {
                 XmlNode::Close | XmlNode::End => break,
             };
             let column = match attribute(&tag, "r")?.filter(|given| !given.trim().is_empty()) {
-                Some(given) => place(given.trim(), line)
+                Some(given) => column_in_line(given.trim(), line)
                     .ok_or_else(|| WorkbookError::Damaged(format!("a cell of row {line} has no place")))?,
                 None => next_column,
             };
@@ -221,7 +228,7 @@ impl<'a> SheetReader<'a> {
             cells.insert(column, (text, fault));
         }
         // What a formula elsewhere should have filled.
-        for area in self.areas.iter().filter(|area| area.rows.0 <= line && line <= area.rows.1) {
+        for area in self.formula_ranges.iter().filter(|area| area.rows.0 <= line && line <= area.rows.1) {
             for column in area.columns.0..=area.columns.1 {
                 let (text, fault) = cells.entry(column).or_default();
                 if trim(text).is_empty() {
@@ -230,7 +237,7 @@ impl<'a> SheetReader<'a> {
                 }
             }
         }
-        self.areas.retain(|area| area.rows.1 > line);
+        self.formula_ranges.retain(|area| area.rows.1 > line);
         self.last_line = line;
         let mut row = SparseRow { line, is_hidden, ..SparseRow::default() };
         for (column, (text, fault)) in cells {
@@ -248,12 +255,15 @@ impl<'a> SheetReader<'a> {
     }
 
     /// Makes the rows before `line` that are not written and that a formula without values should have filled.
-    fn fill_areas(&mut self, line: u64) -> Result<(), WorkbookError> {
-        let first = self.areas.iter().map(|area| area.rows.0).min().unwrap_or(line).max(self.last_line + 1);
-        let last = self.areas.iter().map(|area| area.rows.1).max().unwrap_or(0).min(line - 1);
+    fn fill_formula_ranges(&mut self, line: u64) -> Result<(), WorkbookError> {
+        let first =
+            self.formula_ranges.iter().map(|area| area.rows.0).min().unwrap_or(line).max(self.last_line + 1);
+        let last = self.formula_ranges.iter().map(|area| area.rows.1).max().unwrap_or(0).min(line - 1);
         for missing in first..=last {
             let mut row = SparseRow { line: missing, ..SparseRow::default() };
-            for area in self.areas.iter().filter(|area| area.rows.0 <= missing && missing <= area.rows.1) {
+            for area in
+                self.formula_ranges.iter().filter(|area| area.rows.0 <= missing && missing <= area.rows.1)
+            {
                 for column in area.columns.0..=area.columns.1 {
                     row.cells.push((column, "=".to_owned()));
                     row.faults.push(CellFault { column, why: area.why.clone() });
@@ -278,7 +288,7 @@ impl<'a> SheetReader<'a> {
             .and_then(|s| s.trim().parse().ok())
             .map_or(NumberStyle::Number, |at| self.shared.style(at));
         let (mut value, mut inline, mut formula, mut area) = (None, None, None, None);
-        let two_ways = || WorkbookError::two_ways(&format!("cell {}", address(line, column)));
+        let two_ways = || WorkbookError::ambiguous(&format!("cell {}", address(line, column)));
         loop {
             let tag = match self.xml.next()? {
                 XmlNode::Open(tag) => tag,
@@ -346,13 +356,17 @@ impl<'a> SheetReader<'a> {
             place()
         );
         if let Some(((top, left), (bottom, right))) = area.as_deref().and_then(corners) {
-            let (bottom, right) = (bottom.min(MOST_ROWS), right.min(MAX_CELLS - 1));
+            let (bottom, right) = (bottom.min(MAX_ROWS), right.min(MAX_CELLS - 1));
             let cells = (bottom + 1).saturating_sub(top) * (right as u64 + 1).saturating_sub(left as u64);
             self.valueless += cells;
-            if self.valueless > MOST_VALUELESS {
+            if self.valueless > MAX_VALUELESS {
                 return Err(WorkbookError::TooLarge("formulas without values over 100,000 cells".into()));
             }
-            self.areas.push(SheetRange { rows: (top, bottom), columns: (left, right), why: why.clone() });
+            self.formula_ranges.push(SheetRange {
+                rows: (top, bottom),
+                columns: (left, right),
+                why: why.clone(),
+            });
         }
         // The cell is not empty: a row must not vanish because of it, here or where what remains is read again.
         Ok((format!("={formula}"), Some(why)))
@@ -360,7 +374,7 @@ impl<'a> SheetReader<'a> {
 
     /// Whether every program takes the tag for what its name says.
     fn is_sound(&self, tag: &BytesStart<'_>) -> bool {
-        self.xml.is_own(tag) && name(tag) != "AlternateContent"
+        self.xml.is_main_namespace(tag) && name(tag) != "AlternateContent"
     }
 
     /// The text within the tag that was opened last.
@@ -370,7 +384,7 @@ impl<'a> SheetReader<'a> {
             match self.xml.next()? {
                 XmlNode::Text(piece) if text.len() <= MAX_RECORD => text.push_str(&piece),
                 XmlNode::Text(_) => {}
-                XmlNode::Open(_) => return Err(WorkbookError::two_ways("a value with a tag within")),
+                XmlNode::Open(_) => return Err(WorkbookError::ambiguous("a value with a tag within")),
                 XmlNode::Close | XmlNode::End => return Ok(text),
             }
         }
@@ -384,7 +398,7 @@ fn is_zero(tag: &BytesStart<'_>, wanted: &str) -> Result<bool, WorkbookError> {
 }
 
 /// The column of a cell such as `B7` in this row. Some programs leave the number out.
-fn place(cell: &str, line: u64) -> Option<usize> {
+fn column_in_line(cell: &str, line: u64) -> Option<usize> {
     let (column, digits) = column(cell)?;
     (digits.is_empty() || digits.parse() == Ok(line)).then_some(column)
 }
@@ -426,9 +440,12 @@ mod tests {
 
     #[test]
     fn cells_are_found_by_their_names() {
-        assert_eq!(place("B7", 7), Some(1));
-        assert_eq!(place("xfd1048576", 1_048_576), Some(16_383));
-        assert_eq!((place("A", 3), place("B7", 8), place("7", 7)), (Some(0), None, None));
+        assert_eq!(column_in_line("B7", 7), Some(1));
+        assert_eq!(column_in_line("xfd1048576", 1_048_576), Some(16_383));
+        assert_eq!(
+            (column_in_line("A", 3), column_in_line("B7", 8), column_in_line("7", 7)),
+            (Some(0), None, None)
+        );
         assert_eq!((address(7, 1), address(1, 16_383)), ("B7".to_owned(), "XFD1".to_owned()));
         assert_eq!(corners("$A$2:C9"), Some(((2, 0), (9, 2))));
     }

@@ -9,9 +9,9 @@ use super::WorkbookError;
 use super::archive::ArchivePart;
 
 /// How deep tags may stand within each other. A workbook's need not ten.
-const DEEPEST: usize = 64;
+const MAX_DEPTH: usize = 64;
 /// The most prefixes that are declared at one place. Excel declares some twenty.
-const MOST_PREFIXES: usize = 1_000;
+const MAX_PREFIXES: usize = 1_000;
 /// The namespaces of spreadsheets: the usual and the strict one.
 const MAIN: [&str; 2] = [
     "http://schemas.openxmlformats.org/spreadsheetml/2006/main",
@@ -30,7 +30,7 @@ pub(super) enum XmlNode {
 }
 
 /// A part as a stream of tags and texts.
-pub(super) struct Xml<'a> {
+pub(super) struct XmlReader<'a> {
     reader: Reader<ArchivePart<'a>>,
     buffer: Vec<u8>,
     depth: usize,
@@ -48,7 +48,7 @@ struct XmlDeclaration {
     is_own: bool,
 }
 
-impl<'a> Xml<'a> {
+impl<'a> XmlReader<'a> {
     pub(super) fn new(mut part: ArchivePart<'a>) -> Result<Self, WorkbookError> {
         let start = part.fill_buf()?;
         if start.starts_with(b"\xff\xfe") || start.starts_with(b"\xfe\xff") || start.starts_with(b"<\0") {
@@ -66,7 +66,7 @@ impl<'a> Xml<'a> {
             let event = match self.reader.read_event_into(&mut self.buffer) {
                 Ok(event) => event.into_owned(),
                 Err(error) => {
-                    return Err(match self.reader.get_ref().over() {
+                    return Err(match self.reader.get_ref().limit_hit() {
                         Some(what) => WorkbookError::TooLarge(what.into()),
                         None => WorkbookError::Damaged(format!("its XML is damaged: {error}")),
                     });
@@ -75,7 +75,7 @@ impl<'a> Xml<'a> {
             return Ok(match event {
                 Event::Start(tag) => {
                     self.depth += 1;
-                    if self.depth > DEEPEST {
+                    if self.depth > MAX_DEPTH {
                         return Err(WorkbookError::Damaged("its XML is nested too deeply".into()));
                     }
                     self.declare(&tag)?;
@@ -140,26 +140,28 @@ impl<'a> Xml<'a> {
             let is_own = self.home.as_ref() == Some(&space);
             self.prefixes.push(XmlDeclaration { depth: self.depth, prefix, is_own });
         }
-        if self.prefixes.len() > MOST_PREFIXES {
+        if self.prefixes.len() > MAX_PREFIXES {
             return Err(WorkbookError::TooLarge("over 1,000 namespaces in its XML".into()));
         }
         Ok(())
     }
 
     /// Whether the tag, which was opened last, is of the spreadsheet's own namespace, whatever its prefix.
-    pub(super) fn is_own(&self, tag: &BytesStart<'_>) -> bool {
-        let wanted = prefix(tag);
-        let declared = self.prefixes.iter().rev().find(|declared| declared.prefix == wanted);
+    pub(super) fn is_main_namespace(&self, tag: &BytesStart<'_>) -> bool {
+        let attribute_name = prefix(tag);
+        let declared = self.prefixes.iter().rev().find(|declared| declared.prefix == attribute_name);
         declared.is_some_and(|declared| declared.is_own)
     }
 
     /// Passes over all that stands in the tag that was opened last, among which there may be no rows of the sheet.
-    pub(super) fn skip_beside_rows(&mut self) -> Result<(), WorkbookError> {
+    pub(super) fn skip_unless_rows(&mut self) -> Result<(), WorkbookError> {
         let outside = self.depth.saturating_sub(1);
         while self.depth > outside {
             match self.next()? {
-                XmlNode::Open(tag) if matches!(name(&tag), "sheetData" | "row") && self.is_own(&tag) => {
-                    return Err(WorkbookError::two_ways("a sheet with rows beside the others"));
+                XmlNode::Open(tag)
+                    if matches!(name(&tag), "sheetData" | "row") && self.is_main_namespace(&tag) =>
+                {
+                    return Err(WorkbookError::ambiguous("a sheet with rows beside the others"));
                 }
                 XmlNode::End => break,
                 XmlNode::Open(_) | XmlNode::Close | XmlNode::Text(_) => {}
@@ -207,7 +209,7 @@ fn declarations(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, WorkbookE
         };
         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
         let value = value.map_err(|error| WorkbookError::Damaged(format!("its XML is damaged: {error}")))?;
-        if declared.iter().any(|(known, _)| *known == prefix) || declared.len() > MOST_PREFIXES {
+        if declared.iter().any(|(known, _)| *known == prefix) || declared.len() > MAX_PREFIXES {
             return Err(WorkbookError::Damaged("its XML declares a prefix twice, or too many".into()));
         }
         declared.push((prefix, value.into_owned()));
@@ -216,16 +218,16 @@ fn declarations(tag: &BytesStart<'_>) -> Result<Vec<(String, String)>, WorkbookE
 }
 
 /// The value of the tag's attribute of this name. One with a prefix is another attribute.
-pub(super) fn attribute(tag: &BytesStart<'_>, wanted: &str) -> Result<Option<String>, WorkbookError> {
-    find_attribute(tag, |key| key == wanted)
+pub(super) fn attribute(tag: &BytesStart<'_>, attribute_name: &str) -> Result<Option<String>, WorkbookError> {
+    find_attribute(tag, |key| key == attribute_name)
 }
 
 /// The value of the tag's attribute of this name, whatever its prefix.
 pub(super) fn prefixed_attribute(
     tag: &BytesStart<'_>,
-    wanted: &str,
+    attribute_name: &str,
 ) -> Result<Option<String>, WorkbookError> {
-    find_attribute(tag, |key| key.rsplit(':').next() == Some(wanted))
+    find_attribute(tag, |key| key.rsplit(':').next() == Some(attribute_name))
 }
 
 fn find_attribute(
@@ -246,6 +248,6 @@ fn find_attribute(
 }
 
 /// Whether the tag's attribute says yes.
-pub(super) fn is_on(tag: &BytesStart<'_>, wanted: &str) -> Result<bool, WorkbookError> {
-    Ok(attribute(tag, wanted)?.is_some_and(|value| matches!(value.trim(), "1" | "true" | "on")))
+pub(super) fn is_on(tag: &BytesStart<'_>, attribute_name: &str) -> Result<bool, WorkbookError> {
+    Ok(attribute(tag, attribute_name)?.is_some_and(|value| matches!(value.trim(), "1" | "true" | "on")))
 }

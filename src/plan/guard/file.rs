@@ -48,7 +48,7 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<ProtectFileEntries
                 return Err(GuardError::Me { list });
             }
             if !found.is_empty() {
-                if let Some(what) = columns.and_then(|columns| columns.not_a_user(&record.cells)) {
+                if let Some(what) = columns.and_then(|columns| columns.non_user_kind(&record.cells)) {
                     let hint = "a list takes users, and `group:NAME` or `role:NAME`";
                     return Err(wrong(format!("it is {what}, not a user: {hint}")));
                 }
@@ -58,7 +58,7 @@ pub(super) fn read(list: &'static str, path: &Path) -> Result<ProtectFileEntries
                 entry(list, path, record, found, columns, &mut members)?;
                 continue;
             }
-            match (&header, ListColumns::read(&record.cells)) {
+            match (&header, ListColumns::from_known_names(&record.cells)) {
                 (None, Some(columns)) if own.is_none() => header = Some((record, columns)),
                 (Some((first, _)), Some(_)) if is_same(first, record) => {}
                 _ => return Err(wrong(NO_ENTRY.to_owned())),

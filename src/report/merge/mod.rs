@@ -9,13 +9,13 @@
 //! What the folders prove, the report says, and no more: a file that was changed is refused, and a shard whose folder is
 //! not there is told as missing. A row at a time is held, and a few bytes for each user.
 
-mod files;
-mod merged;
-mod rows;
-mod set;
+mod merged_runs;
+mod output;
+mod row_merge;
+mod shard_set;
 mod summary;
 
-pub use files::{MergeOutput, write};
-pub use merged::{JoinedRun, MergedRuns};
-pub use rows::for_each_row;
-pub use set::{MergeError, ShardRun, ShardSet};
+pub use merged_runs::{MergedRun, MergedRuns};
+pub use output::{MergeOutput, write};
+pub use row_merge::for_each_row;
+pub use shard_set::{MergeError, ShardRun, ShardSet};

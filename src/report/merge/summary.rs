@@ -2,12 +2,12 @@
 
 use jiff::Timestamp;
 
-use super::merged::MergedRuns;
-use super::set::ShardSet;
+use super::merged_runs::MergedRuns;
+use super::shard_set::ShardSet;
 use crate::event::StopReason;
 use crate::journal::{ApprovalDecision, FORMAT};
 use crate::report::summary::{millis_between, rate_between};
-use crate::report::tenants::ByTenant;
+use crate::report::tenants::TenantTotals;
 use crate::report::{StopRecord, Summary, Totals, apps, exit_code, tenants};
 
 impl ShardSet {
@@ -16,19 +16,19 @@ impl ShardSet {
         &self,
         id: &str,
         totals: &Totals,
-        by_tenant: Option<&ByTenant>,
+        by_tenant: Option<&TenantTotals>,
         merged: MergedRuns,
     ) -> Option<Summary> {
         let first = self.parts.first()?;
         let record = &first.record;
         let records = || self.parts.iter().map(|part| &part.record);
-        let ledgers = || self.parts.iter().map(|part| &part.ledger);
+        let journals = || self.parts.iter().map(|part| &part.journal);
         let started_at = records().map(|record| record.started_at).min()?;
-        let ended_at = ledgers().filter_map(|ledger| ledger.ended_at).max();
+        let ended_at = journals().filter_map(|journal| journal.ended_at).max();
         let ended = ended_at.unwrap_or(started_at);
         let stopped = self.stopped();
         let why = stopped.as_ref().map(|stopped| &stopped.why);
-        let tenants = tenants::summaries(self.tenants(), by_tenant, None);
+        let tenants = tenants::summarize(self.tenants(), by_tenant, None);
         let stopped_in = tenants.iter().filter_map(|tenant| Some(&tenant.stopped.as_ref()?.why));
         let code = exit_code(why, stopped_in, totals.not_done);
         let missing = !merged.missing.is_empty();
@@ -41,9 +41,9 @@ impl ShardSet {
             exit_code: if code == 0 && missing { 3 } else { code },
             started_at,
             ended_at,
-            last_event_at: ledgers().filter_map(|ledger| ledger.last_at).max(),
+            last_event_at: journals().filter_map(|journal| journal.last_at).max(),
             duration_ms: millis_between(started_at, ended),
-            processes: ledgers().map(|ledger| ledger.began.len() as u64).sum(),
+            processes: journals().map(|journal| journal.processes.len() as u64).sum(),
             stopped,
             version: record.version.clone(),
             cloud: record.cloud.clone(),
@@ -51,7 +51,7 @@ impl ShardSet {
             tenant_id: record.tenant_id.clone(),
             tenants,
             operator: record.operator.clone(),
-            apps: apps::merge_apps(self.parts.iter().map(|part| (&part.record, &part.ledger)), totals),
+            apps: apps::merge_apps(self.parts.iter().map(|part| (&part.record, &part.journal)), totals),
             inputs: record.inputs.clone(),
             decided: self.decided(),
             plan_sha256: None,
@@ -64,10 +64,10 @@ impl ShardSet {
             left_out: totals.left_out,
             remaining: totals.not_done,
             attempts: totals.attempts,
-            throttled: ledgers().map(|ledger| ledger.throttles).sum(),
+            throttled: journals().map(|journal| journal.throttle_count).sum(),
             throttled_ms: totals.throttled_ms,
             requests_per_second: self.began().and_then(|began| rate_between(began, ended, totals.attempts)),
-            damaged_lines: ledgers().map(|ledger| ledger.damaged).sum(),
+            damaged_lines: journals().map(|journal| journal.damaged).sum(),
             altered: self.altered(),
             merged: Some(merged),
         })
@@ -84,13 +84,13 @@ impl ShardSet {
 
     /// The tenants of all runs.
     pub(super) fn tenants(&self) -> Vec<tenants::ReportTenant> {
-        tenants::summarize_runs(self.parts.iter().map(|part| (&part.record, &part.ledger)))
+        tenants::summarize_runs(self.parts.iter().map(|part| (&part.record, &part.journal)))
     }
 
     /// Why the first of the runs that stopped early did.
     fn stopped(&self) -> Option<StopRecord> {
         let stopped = |part: &super::ShardRun| {
-            let why: StopReason = part.ledger.stopped.clone()?;
+            let why: StopReason = part.journal.stopped.clone()?;
             let shard = part.shard()?;
             Some(StopRecord { sentence: format!("shard {shard}: {why}"), why })
         };
@@ -99,7 +99,7 @@ impl ShardSet {
 
     /// When the first of them began to send; none where one was resumed, since a rate would then say nothing.
     fn began(&self) -> Option<Timestamp> {
-        let began = |part: &super::ShardRun| match &part.ledger.began[..] {
+        let began = |part: &super::ShardRun| match &part.journal.processes[..] {
             [began] => Some(began.at),
             _ => None,
         };

@@ -26,7 +26,7 @@ pub(super) struct FixtureLine {
 
 impl FixtureLine {
     pub(super) fn target(input: &str, cells: &[&str]) -> FixtureLine {
-        FixtureLine { input: input.to_owned(), left_out: None, cells: owned(cells) }
+        FixtureLine { input: input.to_owned(), left_out: None, cells: strings(cells) }
     }
 
     pub(super) fn left_out(input: &str, outcome: Outcome, cells: &[&str]) -> FixtureLine {
@@ -47,7 +47,7 @@ pub(super) struct FixtureRun {
     journal: String,
 }
 
-pub(super) fn owned(texts: &[&str]) -> Vec<String> {
+pub(super) fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
@@ -65,7 +65,7 @@ impl FixtureRun {
         let targets = lines.iter().filter(|line| line.left_out.is_none()).count();
         let mut users = vec![String::new(); targets];
         let mut order = targets;
-        let mut plan = csv::Writer::from_path(folder.plan()).unwrap();
+        let mut plan = csv::Writer::from_path(folder.plan_path()).unwrap();
         let own = ["order", "line", "input", "user_id", "left_out", "detail", "external", "priority"];
         plan.write_record(own.iter().chain(columns)).unwrap();
         for (number, line) in lines.iter().enumerate() {
@@ -85,10 +85,10 @@ impl FixtureRun {
             plan.write_record(&line.cells).unwrap();
         }
         plan.flush().unwrap();
-        let record = record(&folder.plan(), columns, lines.len(), targets);
+        let record = record(&folder.plan_path(), columns, lines.len(), targets);
         fs::write(folder.file("run.json"), serde_json::to_vec(&record).unwrap()).unwrap();
         let mut run = FixtureRun { _dir: dir, _lock: lock, folder, record, users, journal: String::new() };
-        run.log(&Event::Began(BeganEvent {
+        run.add_event(&Event::Began(BeganEvent {
             at: at(0),
             format: FORMAT,
             run: "ab12cd34".to_owned(),
@@ -104,40 +104,40 @@ impl FixtureRun {
         run
     }
 
-    pub(super) fn accept(mut self, words: &[Outcome]) -> FixtureRun {
+    pub(super) fn accepting(mut self, words: &[Outcome]) -> FixtureRun {
         self.record.settings.accept = words.iter().copied().collect::<Accepted>();
         self
     }
 
-    pub(super) fn log(&mut self, event: &Event) {
+    pub(super) fn add_event(&mut self, event: &Event) {
         self.journal.push_str(&serde_json::to_string(event).unwrap());
         self.journal.push('\n');
     }
 
-    pub(super) fn log_raw(&mut self, text: &str) {
+    pub(super) fn add_raw(&mut self, text: &str) {
         self.journal.push_str(text);
     }
 
-    fn order(&self, user: &str) -> TargetNo {
+    fn target_no(&self, user: &str) -> TargetNo {
         self.users.iter().position(|known| known == user).unwrap() as TargetNo + 1
     }
 
-    pub(super) fn sent(&mut self, user: &str) {
+    pub(super) fn add_sent(&mut self, user: &str) {
         let event = Event::Sent(SentEvent {
             at: at(100),
-            target: self.order(user),
+            target: self.target_no(user),
             user: user.to_owned(),
             attempt: 1,
             client_request_id: Uuid::from_u128(7),
             app_id: None,
         });
-        self.log(&event);
+        self.add_event(&event);
     }
 
-    pub(super) fn answered(&mut self, user: &str, outcome: Outcome) {
+    pub(super) fn add_answered(&mut self, user: &str, outcome: Outcome) {
         let event = Event::Answered(AnsweredEvent {
             at: at(150),
-            target: self.order(user),
+            target: self.target_no(user),
             user: user.to_owned(),
             attempt: 1,
             outcome,
@@ -145,13 +145,13 @@ impl FixtureRun {
             client_request_id: None,
             evidence: evidence(outcome, "will be tried again"),
         });
-        self.log(&event);
+        self.add_event(&event);
     }
 
-    pub(super) fn settled(&mut self, user: &str, outcome: Outcome, detail: &str) {
+    pub(super) fn add_settled(&mut self, user: &str, outcome: Outcome, detail: &str) {
         let event = Event::Settled(Box::new(SettledEvent {
             at: at(250),
-            target: self.order(user),
+            target: self.target_no(user),
             user: user.to_owned(),
             outcome,
             evidence: evidence(outcome, detail),
@@ -160,23 +160,23 @@ impl FixtureRun {
             first_sent_at: Some(at(100)),
             client_request_id: Some(Uuid::from_u128(7)),
         }));
-        self.log(&event);
+        self.add_event(&event);
     }
 
-    pub(super) fn stopping(&mut self, why: StopReason) {
-        self.log(&Event::Stopping { at: at(900), why, tenant: None });
+    pub(super) fn add_stopping(&mut self, why: StopReason) {
+        self.add_event(&Event::Stopping { at: at(900), why, tenant: None });
     }
 
-    pub(super) fn ended(&mut self) {
-        self.log(&Event::Ended { at: at(1_000) });
+    pub(super) fn add_ended(&mut self) {
+        self.add_event(&Event::Ended { at: at(1_000) });
     }
 
     /// Writes the journal and makes the reports.
     pub(super) fn report(&self) -> Summary {
-        fs::write(self.folder.journal(), &self.journal).unwrap();
+        fs::write(self.folder.journal_path(), &self.journal).unwrap();
         let users: Vec<u32> = self.users.iter().map(|user| fingerprint(user)).collect();
-        let ledger = JournalIndex::read(self.folder.dir(), &users, &self.record.plan.sha256).unwrap();
-        report::write(&self.folder, &self.record, &ledger).unwrap()
+        let index = JournalIndex::read(self.folder.dir(), &users, &self.record.plan.sha256).unwrap();
+        report::write(&self.folder, &self.record, &index).unwrap()
     }
 
     pub(super) fn text(&self, name: &str) -> String {

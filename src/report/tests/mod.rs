@@ -18,7 +18,7 @@ const BOB: &str = "bob@contoso.com";
 const EVE: &str = "eve@contoso.com";
 
 /// Three users, one duplicate and one row that is none; all targets revoked but `remaining`.
-fn mixed(left: &[(&str, Outcome)]) -> FixtureRun {
+fn mixed_run(left: &[(&str, Outcome)]) -> FixtureRun {
     let lines = [
         FixtureLine::target(ANN, &[ANN, "=HYPERLINK(1)"]),
         FixtureLine::target(BOB, &[BOB, "Sales"]),
@@ -28,18 +28,18 @@ fn mixed(left: &[(&str, Outcome)]) -> FixtureRun {
     ];
     let mut run = FixtureRun::new(&["upn", "note"], &lines);
     for user in [ANN, BOB, EVE] {
-        run.sent(user);
+        run.add_sent(user);
         let outcome =
             left.iter().find(|(who, _)| *who == user).map_or(Outcome::Revoked, |(_, outcome)| *outcome);
-        run.settled(user, outcome, "");
+        run.add_settled(user, outcome, "");
     }
-    run.ended();
+    run.add_ended();
     run
 }
 
 #[test]
-fn every_row_stands_once_in_the_inputs_order() {
-    let run = mixed(&[(BOB, Outcome::Forbidden)]);
+fn every_row_is_reported_once_in_input_order() {
+    let run = mixed_run(&[(BOB, Outcome::Forbidden)]);
     let summary = run.report();
     assert_eq!(run.column("line"), ["2", "3", "4", "5", "6"]);
     assert_eq!(run.column("outcome"), ["revoked", "forbidden", "duplicate", "invalid", "revoked"]);
@@ -59,8 +59,8 @@ fn every_row_stands_once_in_the_inputs_order() {
 }
 
 #[test]
-fn formulas_are_disarmed_where_people_look_and_exact_where_programs_read() {
-    let run = mixed(&[(ANN, Outcome::Failed)]);
+fn formulas_are_neutralized_in_csv_and_exact_in_jsonl() {
+    let run = mixed_run(&[(ANN, Outcome::Failed)]);
     run.report();
     assert_eq!(run.column("note")[0], "'=HYPERLINK(1)");
     assert_eq!(run.column("input")[3], "'=cmd|x");
@@ -74,8 +74,8 @@ fn formulas_are_disarmed_where_people_look_and_exact_where_programs_read() {
 }
 
 #[test]
-fn json_rows_are_typed_and_carry_the_server_marks() {
-    let run = mixed(&[]);
+fn json_rows_are_typed_and_have_server_request_ids() {
+    let run = mixed_run(&[]);
     run.report();
     let rows = run.objects();
     assert_eq!(rows[0]["http_status"], 200);
@@ -95,18 +95,18 @@ fn lists_and_several_inputs_get_a_column_of_ids() {
     let run = FixtureRun::new(&[], &lines);
     run.report();
     assert_eq!(run.text("remaining.csv"), "user_id\nann@contoso.com\nnobody\n");
-    let mut run = mixed(&[(BOB, Outcome::Failed)]);
+    let mut run = mixed_run(&[(BOB, Outcome::Failed)]);
     run.record.inputs.push(run.record.inputs[0].clone());
     run.report();
     assert_eq!(run.csv("remaining.csv")[..2], [["user_id", "upn", "note"], [BOB, BOB, "Sales"]]);
 }
 
 #[test]
-fn a_finished_run_leaves_a_header_alone() {
+fn remaining_csv_of_a_complete_run_is_a_header_only() {
     let mut run = FixtureRun::new(&["upn"], &[FixtureLine::target(ANN, &[ANN])]);
-    run.sent(ANN);
-    run.settled(ANN, Outcome::Revoked, "");
-    run.ended();
+    run.add_sent(ANN);
+    run.add_settled(ANN, Outcome::Revoked, "");
+    run.add_ended();
     let summary = run.report();
     assert!(summary.complete);
     assert_eq!((summary.exit_code, summary.remaining), (0, 0));
@@ -116,14 +116,14 @@ fn a_finished_run_leaves_a_header_alone() {
 }
 
 #[test]
-fn a_killed_run_says_what_it_does_not_know() {
+fn killed_run_reports_requests_in_doubt() {
     let lines = [ANN, BOB, EVE].map(|user| FixtureLine::target(user, &[]));
     let mut run = FixtureRun::new(&[], &lines);
-    run.sent(EVE);
-    run.settled(EVE, Outcome::Revoked, "");
-    run.sent(BOB);
-    run.log_raw("not json\n");
-    run.log_raw("{\"event\":\"settled\",\"at\":\"2026-11");
+    run.add_sent(EVE);
+    run.add_settled(EVE, Outcome::Revoked, "");
+    run.add_sent(BOB);
+    run.add_raw("not json\n");
+    run.add_raw("{\"event\":\"settled\",\"at\":\"2026-11");
     let summary = run.report();
     assert_eq!(run.column("outcome"), ["not_attempted", "in_doubt", "revoked"]);
     assert!(run.column("detail")[1].contains("cut off"));
@@ -134,7 +134,7 @@ fn a_killed_run_says_what_it_does_not_know() {
 
 #[test]
 fn accepted_words_count_as_done_and_are_never_green() {
-    let run = mixed(&[(BOB, Outcome::NotFound)]).accept(&[Outcome::NotFound, Outcome::Invalid]);
+    let run = mixed_run(&[(BOB, Outcome::NotFound)]).accepting(&[Outcome::NotFound, Outcome::Invalid]);
     let summary = run.report();
     assert!(summary.complete);
     assert_eq!((summary.done, summary.not_done, summary.exit_code, summary.remaining), (4, 0, 0, 0));
@@ -143,7 +143,7 @@ fn accepted_words_count_as_done_and_are_never_green() {
 }
 
 #[test]
-fn columns_with_taken_names_are_told_apart() {
+fn input_columns_named_like_report_columns_are_renamed() {
     let run = FixtureRun::new(&["Outcome", "x", "x"], &[FixtureLine::target(ANN, &["a", "b", "c"])]);
     run.report();
     assert_eq!(run.csv("report.csv")[0][super::COLUMNS.len()..], ["Outcome (2)", "x", "x (2)"]);
@@ -152,16 +152,16 @@ fn columns_with_taken_names_are_told_apart() {
 }
 
 #[test]
-fn nothing_acts_on_the_page() {
+fn html_report_escapes_hostile_text() {
     let script = "<script>alert(1)</script>\u{1b}[31m\u{202e}";
     let lines =
         [FixtureLine::left_out(script, Outcome::Invalid, &[script]), FixtureLine::target(ANN, &[ANN])];
     let mut run = FixtureRun::new(&["upn"], &lines);
     run.record.case_id = Some(script.to_owned());
     run.record.inputs[0].name = script.to_owned();
-    run.settled(ANN, Outcome::Rejected, script);
-    run.stopping(StopReason::Halt { detail: script.to_owned() });
-    run.ended();
+    run.add_settled(ANN, Outcome::Rejected, script);
+    run.add_stopping(StopReason::Halt { detail: script.to_owned() });
+    run.add_ended();
     let summary = run.report();
     let page = run.text("report.html");
     assert!(!page.contains("<script"));
@@ -174,8 +174,8 @@ fn nothing_acts_on_the_page() {
 
 #[test]
 fn a_stopped_run_says_why() {
-    let mut run = mixed(&[(BOB, Outcome::Forbidden)]);
-    run.stopping(StopReason::Halt { detail: "4 of 10 failed".to_owned() });
+    let mut run = mixed_run(&[(BOB, Outcome::Forbidden)]);
+    run.add_stopping(StopReason::Halt { detail: "4 of 10 failed".to_owned() });
     let summary = run.report();
     assert_eq!(summary.exit_code, 5);
     let read: serde_json::Value = serde_json::from_str(&run.text("summary.json")).unwrap();
@@ -190,8 +190,8 @@ fn a_stopped_run_says_why() {
 }
 
 #[test]
-fn a_drill_says_so_in_large_letters() {
-    let mut run = mixed(&[]);
+fn html_report_of_a_drill_says_drill() {
+    let mut run = mixed_run(&[]);
     run.record.drill = Some(json!({}));
     let summary = run.report();
     assert!(run.text("report.html").contains("<strong>DRILL: no tenant was touched</strong>"));
@@ -214,8 +214,8 @@ fn the_page_shows_the_first_rows_and_counts_the_rest() {
 }
 
 #[test]
-fn the_manifest_fits_the_files_and_reports_come_out_the_same_again() {
-    let run = mixed(&[(BOB, Outcome::InDoubt)]);
+fn manifest_matches_files_and_reports_are_reproducible() {
+    let run = mixed_run(&[(BOB, Outcome::InDoubt)]);
     run.report();
     let manifest: serde_json::Value = serde_json::from_str(&run.text("manifest.json")).unwrap();
     let files = manifest["files"].as_array().unwrap();
@@ -232,12 +232,12 @@ fn the_manifest_fits_the_files_and_reports_come_out_the_same_again() {
 
 #[test]
 fn a_report_that_cannot_be_written_is_named() {
-    let run = mixed(&[]);
+    let run = mixed_run(&[]);
     run.report();
     fs::remove_file(run.folder.file("report.jsonl")).unwrap();
     fs::create_dir(run.folder.file("report.jsonl")).unwrap();
-    let ledger = crate::journal::JournalIndex::read(run.folder.dir(), &[], &run.record.plan.sha256).unwrap();
-    let error = super::write(&run.folder, &run.record, &ledger).unwrap_err();
+    let index = crate::journal::JournalIndex::read(run.folder.dir(), &[], &run.record.plan.sha256).unwrap();
+    let error = super::write(&run.folder, &run.record, &index).unwrap_err();
     assert!(error.to_string().contains("report.jsonl: "), "{error}");
     assert!(!run.folder.file("manifest.json").exists());
 }

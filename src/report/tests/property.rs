@@ -20,17 +20,17 @@ enum PropertyKind {
     Target(PropertyOutcome),
 }
 
-fn word(from: usize, to: usize) -> impl Strategy<Value = Outcome> {
+fn any_outcome(from: usize, to: usize) -> impl Strategy<Value = Outcome> {
     (from..to).prop_map(|place| Outcome::ALL[place])
 }
 
 fn kind() -> impl Strategy<Value = PropertyKind> {
     prop_oneof![
-        word(9, 13).prop_map(PropertyKind::LeftOut),
+        any_outcome(9, 13).prop_map(PropertyKind::LeftOut),
         Just(PropertyKind::Target(PropertyOutcome::Nowhere)),
         Just(PropertyKind::Target(PropertyOutcome::Sent)),
-        word(1, 8).prop_map(|outcome| PropertyKind::Target(PropertyOutcome::Answered(outcome))),
-        word(0, 8).prop_map(|outcome| PropertyKind::Target(PropertyOutcome::Settled(outcome))),
+        any_outcome(1, 8).prop_map(|outcome| PropertyKind::Target(PropertyOutcome::Answered(outcome))),
+        any_outcome(0, 8).prop_map(|outcome| PropertyKind::Target(PropertyOutcome::Settled(outcome))),
     ]
 }
 
@@ -47,7 +47,7 @@ impl PropertyKind {
     }
 }
 
-fn run_of(rows: &[(PropertyKind, String)]) -> FixtureRun {
+fn build_run(rows: &[(PropertyKind, String)]) -> FixtureRun {
     let user = |number: usize| format!("u{number}@contoso.com");
     let line = |(number, (kind, cell)): (usize, &(PropertyKind, String))| match kind {
         PropertyKind::LeftOut(outcome) => FixtureLine::left_out(&user(number), *outcome, &[cell]),
@@ -58,11 +58,11 @@ fn run_of(rows: &[(PropertyKind, String)]) -> FixtureRun {
     for (number, (kind, _)) in rows.iter().enumerate() {
         let PropertyKind::Target(came) = kind else { continue };
         if !matches!(came, PropertyOutcome::Nowhere) {
-            run.sent(&user(number));
+            run.add_sent(&user(number));
         }
         match came {
-            PropertyOutcome::Answered(outcome) => run.answered(&user(number), *outcome),
-            PropertyOutcome::Settled(outcome) => run.settled(&user(number), *outcome, "said so"),
+            PropertyOutcome::Answered(outcome) => run.add_answered(&user(number), *outcome),
+            PropertyOutcome::Settled(outcome) => run.add_settled(&user(number), *outcome, "said so"),
             _ => {}
         }
     }
@@ -73,11 +73,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn each_row_stands_once_and_the_counts_add_up(
+    fn every_row_is_reported_once_and_counts_add_up(
         rows in prop::collection::vec((kind(), ".{0,12}"), 0..30),
-        accepted in prop::collection::vec(word(1, 13), 0..3),
+        accepted in prop::collection::vec(any_outcome(1, 13), 0..3),
     ) {
-        let run = run_of(&rows).accept(&accepted);
+        let run = build_run(&rows).accepting(&accepted);
         let accepted: Accepted = accepted.into_iter().collect();
         let summary = run.report();
         let words: Vec<Outcome> = rows.iter().map(|(kind, _)| kind.outcome()).collect();

@@ -25,7 +25,7 @@ pub struct BatchConfig {
     /// carried out, 200 to what was not.
     pub contradict_parts: u64,
     /// How parts' ids are spelled in the answer.
-    pub ids: PartIds,
+    pub ids: PartIdFormat,
     /// The longest body that is taken, in bytes; a longer one is 413. Users report 4 MB, and that is the most here.
     pub max_bytes: usize,
 }
@@ -33,7 +33,7 @@ pub struct BatchConfig {
 /// How a part's id is spelled in the answer. Case doesn't count (Graph's json-batching page).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PartIds {
+pub enum PartIdFormat {
     /// As it was sent.
     #[default]
     AsSent,
@@ -43,13 +43,13 @@ pub enum PartIds {
     Number,
 }
 
-impl PartIds {
+impl PartIdFormat {
     /// The id as it stands in the answer.
     pub(super) fn spell(self, id: &str) -> Value {
         match self {
-            PartIds::AsSent => id.into(),
-            PartIds::Uppercase => id.to_uppercase().into(),
-            PartIds::Number => id.parse::<u64>().map_or_else(|_| id.into(), Value::from),
+            PartIdFormat::AsSent => id.into(),
+            PartIdFormat::Uppercase => id.to_uppercase().into(),
+            PartIdFormat::Number => id.parse::<u64>().map_or_else(|_| id.into(), Value::from),
         }
     }
 }
@@ -62,7 +62,7 @@ impl Default for BatchConfig {
             lose_parts: 0,
             duplicate_parts: 0,
             contradict_parts: 0,
-            ids: PartIds::default(),
+            ids: PartIdFormat::default(),
             max_bytes: BODY_LIMIT,
         }
     }
@@ -70,30 +70,30 @@ impl Default for BatchConfig {
 
 /// What went wrong so far.
 #[derive(Debug, Default)]
-pub(in crate::simulator) struct Mishaps {
+pub(in crate::simulator) struct BatchFaults {
     lost: AtomicU64,
     duplicated: AtomicU64,
     contradicted: AtomicU64,
 }
 
-impl Mishaps {
+impl BatchFaults {
     /// Whether a part of the next answer is to be lost.
     pub(super) fn lose(&self, config: &BatchConfig) -> bool {
-        take(&self.lost, config.lose_parts)
+        take_from_budget(&self.lost, config.lose_parts)
     }
 
     /// Whether a part of the next answer is to come twice.
     pub(super) fn duplicate(&self, config: &BatchConfig) -> bool {
-        take(&self.duplicated, config.duplicate_parts)
+        take_from_budget(&self.duplicated, config.duplicate_parts)
     }
 
     /// Whether a part of the next answer is to be contradicted.
     pub(super) fn contradict(&self, config: &BatchConfig) -> bool {
-        take(&self.contradicted, config.contradict_parts)
+        take_from_budget(&self.contradicted, config.contradict_parts)
     }
 
     /// Begins to count anew.
-    pub(in crate::simulator) fn restart(&self) {
+    pub(in crate::simulator) fn reset(&self) {
         self.lost.store(0, Ordering::Relaxed);
         self.duplicated.store(0, Ordering::Relaxed);
         self.contradicted.store(0, Ordering::Relaxed);
@@ -101,7 +101,7 @@ impl Mishaps {
 }
 
 /// Counts one more, as long as that stays within `most`.
-fn take(count: &AtomicU64, most: u64) -> bool {
-    let next = |count| (count < most).then_some(count + 1);
+fn take_from_budget(count: &AtomicU64, max: u64) -> bool {
+    let next = |count| (count < max).then_some(count + 1);
     count.try_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
 }

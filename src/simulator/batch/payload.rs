@@ -10,18 +10,18 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::simulator::answer::GraphError;
+use crate::simulator::graph_response::GraphError;
 
 /// The most requests in a batch.
-const MOST: usize = 20;
+const MAX_REQUESTS: usize = 20;
 
 /// What can't stand in a URL.
-const BARE: &AsciiSet =
+const URL_ESCAPES: &AsciiSet =
     &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`').add(b'{').add(b'}').add(b'|');
 
 /// One request of a batch, as it was written.
 #[derive(Debug, Deserialize)]
-pub(super) struct Item {
+pub(super) struct PartRequest {
     pub(super) id: String,
     method: String,
     /// Relative to the version, with or without a slash in front.
@@ -33,7 +33,7 @@ pub(super) struct Item {
     depends_on: Vec<String>,
 }
 
-impl Item {
+impl PartRequest {
     /// The method; one that can't be is an error of this part alone.
     pub(super) fn method(&self) -> Result<Method, GraphError> {
         let error = |_| GraphError::bad_request(&format!("Invalid HTTP method: {}", self.method));
@@ -45,7 +45,7 @@ impl Item {
     pub(super) fn target(&self) -> (String, Option<String>) {
         let url = self.url.split('#').next().unwrap_or_default();
         let (path, query) = url.split_once('?').map_or((url, None), |(path, query)| (path, Some(query)));
-        let encode = |text: &str| utf8_percent_encode(text, BARE).to_string();
+        let encode = |text: &str| utf8_percent_encode(text, URL_ESCAPES).to_string();
         (encode(path.strip_prefix('/').unwrap_or(path)), query.map(encode))
     }
 
@@ -60,14 +60,14 @@ impl Item {
 }
 
 #[derive(Deserialize)]
-struct Payload {
-    requests: Vec<Item>,
+struct BatchBody {
+    requests: Vec<PartRequest>,
 }
 
 /// A batch that can be carried out.
 #[derive(Debug)]
-pub(super) struct Plan {
-    pub(super) items: Vec<Item>,
+pub(super) struct PartOrder {
+    pub(super) items: Vec<PartRequest>,
     /// The items' positions, each behind those that it depends on.
     pub(super) order: Vec<usize>,
     /// For each item the positions of those that it depends on.
@@ -75,25 +75,25 @@ pub(super) struct Plan {
 }
 
 /// Reads a batch's body. An error is about the whole of it: nothing of it is carried out.
-pub(super) fn read(body: &[u8]) -> Result<Plan, GraphError> {
+pub(super) fn parse(body: &[u8]) -> Result<PartOrder, GraphError> {
     let malformed = |_| GraphError::bad_request("Invalid batch payload format.");
-    let Payload { requests: items } = serde_json::from_slice(body).map_err(malformed)?;
+    let BatchBody { requests: items } = serde_json::from_slice(body).map_err(malformed)?;
     if items.is_empty() {
         return Err(GraphError::bad_request("Invalid batch payload format."));
     }
-    if items.len() > MOST {
+    if items.len() > MAX_REQUESTS {
         // The text as a user had it (microsoftgraph-postman-collections issue #9).
         return Err(GraphError::bad_request("Number of requests inside batch exceeds the limit."));
     }
-    let places = places(&items)?;
+    let places = index_by_id(&items)?;
     items.iter().try_for_each(check_body)?;
-    let needs = items.iter().map(|item| needs(item, &places)).collect::<Result<Vec<_>, _>>()?;
-    let order = order(&needs)?;
-    Ok(Plan { items, order, needs })
+    let needs = items.iter().map(|item| dependencies(item, &places)).collect::<Result<Vec<_>, _>>()?;
+    let order = execution_order(&needs)?;
+    Ok(PartOrder { items, order, needs })
 }
 
 /// The positions by id, in lower case.
-fn places(items: &[Item]) -> Result<HashMap<String, usize>, GraphError> {
+fn index_by_id(items: &[PartRequest]) -> Result<HashMap<String, usize>, GraphError> {
     let mut places = HashMap::new();
     for (place, item) in items.iter().enumerate() {
         if places.insert(item.id.to_lowercase(), place).is_some() {
@@ -106,7 +106,7 @@ fn places(items: &[Item]) -> Result<HashMap<String, usize>, GraphError> {
 
 /// Whoever writes must say `Content-Type`, in this very spelling (others were refused: docs-contrib issue #8032), and
 /// have a body. The texts are those of msgraph-sdk-dotnet issue #2628, and of ms-365-mcp-server issue #677.
-fn check_body(item: &Item) -> Result<(), GraphError> {
+fn check_body(item: &PartRequest) -> Result<(), GraphError> {
     if !item.writes() {
         return Ok(());
     }
@@ -121,7 +121,7 @@ fn check_body(item: &Item) -> Result<(), GraphError> {
     Ok(())
 }
 
-fn needs(item: &Item, places: &HashMap<String, usize>) -> Result<Vec<usize>, GraphError> {
+fn dependencies(item: &PartRequest, places: &HashMap<String, usize>) -> Result<Vec<usize>, GraphError> {
     let unknown = |id: &String| {
         GraphError::bad_request(&format!("Request {} depends on {id}, which is not in the batch.", item.id))
     };
@@ -129,7 +129,7 @@ fn needs(item: &Item, places: &HashMap<String, usize>) -> Result<Vec<usize>, Gra
     item.depends_on.iter().map(place).collect()
 }
 
-fn order(needs: &[Vec<usize>]) -> Result<Vec<usize>, GraphError> {
+fn execution_order(needs: &[Vec<usize>]) -> Result<Vec<usize>, GraphError> {
     let mut order: Vec<usize> = Vec::new();
     while order.len() < needs.len() {
         let ready =
@@ -147,20 +147,20 @@ mod tests {
     use super::*;
 
     fn refusal(body: &str) -> String {
-        read(body.as_bytes()).unwrap_err().message
+        parse(body.as_bytes()).unwrap_err().message
     }
 
     #[test]
-    fn an_order_puts_each_behind_what_it_needs() {
+    fn execution_order_puts_parts_after_their_dependencies() {
         let body = r#"{"requests":[
             {"id":"a","method":"GET","url":"x","dependsOn":["B"]},
             {"id":"b","method":"GET","url":"x","dependsOn":["c"]},
             {"id":"c","method":"GET","url":"x"}]}"#;
-        assert_eq!(read(body.as_bytes()).unwrap().order, [2, 1, 0]);
+        assert_eq!(parse(body.as_bytes()).unwrap().order, [2, 1, 0]);
     }
 
     #[test]
-    fn circles_and_strangers_are_refused() {
+    fn dependency_cycles_and_unknown_ids_are_refused() {
         let circle = r#"{"requests":[{"id":"a","method":"GET","url":"x","dependsOn":["a"]}]}"#;
         assert!(refusal(circle).contains("circle"));
         let stranger = r#"{"requests":[{"id":"a","method":"GET","url":"x","dependsOn":["z"]}]}"#;
@@ -170,10 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_and_a_leading_slash_are_no_part_of_the_path() {
+    fn fragment_and_leading_slash_are_stripped_from_the_path() {
         let body = r#"{"requests":[{"id":"a","method":"GET","url":"/users/a#EXT#@x?$top=1"},
             {"id":"b","method":"GET","url":"users?$top=1"}]}"#;
-        let plan = read(body.as_bytes()).unwrap();
+        let plan = parse(body.as_bytes()).unwrap();
         assert_eq!(plan.items[0].target(), ("users/a".into(), None));
         assert_eq!(plan.items[1].target(), ("users".into(), Some("$top=1".into())));
     }

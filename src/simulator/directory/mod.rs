@@ -2,66 +2,68 @@
 
 mod groups;
 mod objects;
+mod other_resources;
 mod person;
-mod reading;
 mod users;
 
 use hyper::Response;
 
-use super::answer::GraphError;
 use super::body::Body;
 use super::graph::Call;
-use super::permission::Act;
+use super::graph_response::GraphError;
+use super::permission::Operation;
 use super::recorder::Account;
 use super::resource::Resource;
 use super::session::Session;
 
-pub(super) use reading::{Reading, of as reading_at, of_user as reading_of_user};
+pub(super) use other_resources::{
+    OtherResource, parse as parse_other_resource, parse_below_user as parse_user_resource,
+};
 
 /// One user, who signed in or was named.
-pub(super) fn user(
+pub(super) fn read_user(
     call: &Call<'_>,
     session: &Session,
-    act: Act,
+    operation: Operation,
     user: &Account,
 ) -> Result<Response<Body>, GraphError> {
-    users::one(&Reader { call, session }, act, user)
+    users::one(&DirectoryRequest { call, session }, operation, user)
 }
 
 /// Anything else.
-pub(super) fn browse(
+pub(super) fn read_resource(
     call: &Call<'_>,
     session: &Session,
     resource: &Resource,
 ) -> Result<Response<Body>, GraphError> {
-    let reader = Reader { call, session };
+    let request = DirectoryRequest { call, session };
     match resource {
-        Resource::Users => users::list(&reader),
-        Resource::UserCount => users::count(&reader),
-        Resource::Groups => groups::list(&reader),
-        Resource::GroupCount => groups::count(&reader),
-        Resource::Group(id) => groups::one(&reader, id),
-        Resource::Members(members) => groups::members(&reader, members),
-        Resource::ByIds => objects::by_ids(&reader),
-        Resource::Other(reading) => reading::answer(&reader, reading),
+        Resource::Users => users::list(&request),
+        Resource::UserCount => users::count(&request),
+        Resource::Groups => groups::list(&request),
+        Resource::GroupCount => groups::count(&request),
+        Resource::Group(id) => groups::one(&request, id),
+        Resource::Members(members) => groups::members(&request, members),
+        Resource::ByIds => objects::by_ids(&request),
+        Resource::Other(reading) => other_resources::answer(&request, reading),
     }
 }
 
 /// Who reads, and by which request.
-pub(super) struct Reader<'a> {
+pub(super) struct DirectoryRequest<'a> {
     pub(super) call: &'a Call<'a>,
     pub(super) session: &'a Session,
 }
 
-impl Reader<'_> {
+impl DirectoryRequest<'_> {
     /// Whether they may.
-    pub(super) fn may(&self, act: Act) -> bool {
-        self.session.may(act, &self.call.live.config.token)
+    pub(super) fn has_permission(&self, operation: Operation) -> bool {
+        self.session.has_permission(operation, &self.call.live.config.token)
     }
 
     /// That they may.
-    pub(super) fn must(&self, act: Act) -> Result<(), GraphError> {
-        if self.may(act) { Ok(()) } else { Err(GraphError::denied()) }
+    pub(super) fn require(&self, operation: Operation) -> Result<(), GraphError> {
+        if self.has_permission(operation) { Ok(()) } else { Err(GraphError::denied()) }
     }
 }
 

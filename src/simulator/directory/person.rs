@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::simulator::fingerprint;
 use crate::simulator::graph::Call;
-use crate::simulator::odata::{Field, Fields, Property, Schema};
+use crate::simulator::odata::{FilterSchema, HasProperties, PropertyType, PropertyValue};
 use crate::simulator::recorder::Account;
-use crate::simulator::tenant::User;
+use crate::simulator::store::User;
 
 /// What Graph gives of a user when nothing is selected (user resource type, "Properties returned by default").
 pub(super) const DEFAULT: [&str; 11] = [
@@ -31,43 +31,43 @@ pub(super) const BASIC: [&str; 6] =
 
 /// By what users can be filtered, and what only with the advanced query parameters ("Support for filter by properties
 /// of Microsoft Entra ID objects").
-pub(super) const SCHEMA: Schema = Schema {
+pub(super) const SCHEMA: FilterSchema = FilterSchema {
     name: "user",
     properties: &[
-        ("accountEnabled", Property::Flag),
-        ("city", Property::Text),
-        ("companyName", Property::Rare),
-        ("country", Property::Text),
-        ("creationType", Property::Text),
-        ("department", Property::Text),
-        ("displayName", Property::Text),
-        ("employeeId", Property::Text),
-        ("externalUserState", Property::Text),
-        ("givenName", Property::Text),
-        ("id", Property::Text),
-        ("jobTitle", Property::Text),
-        ("mail", Property::Address),
-        ("mobilePhone", Property::Rare),
-        ("officeLocation", Property::Rare),
-        ("onPremisesSamAccountName", Property::Rare),
-        ("onPremisesSyncEnabled", Property::Flag),
-        ("otherMails", Property::List),
-        ("preferredLanguage", Property::Rare),
-        ("proxyAddresses", Property::List),
-        ("surname", Property::Text),
-        ("userPrincipalName", Property::Address),
-        ("userType", Property::Text),
+        ("accountEnabled", PropertyType::Flag),
+        ("city", PropertyType::Text),
+        ("companyName", PropertyType::AdvancedText),
+        ("country", PropertyType::Text),
+        ("creationType", PropertyType::Text),
+        ("department", PropertyType::Text),
+        ("displayName", PropertyType::Text),
+        ("employeeId", PropertyType::Text),
+        ("externalUserState", PropertyType::Text),
+        ("givenName", PropertyType::Text),
+        ("id", PropertyType::Text),
+        ("jobTitle", PropertyType::Text),
+        ("mail", PropertyType::Address),
+        ("mobilePhone", PropertyType::AdvancedText),
+        ("officeLocation", PropertyType::AdvancedText),
+        ("onPremisesSamAccountName", PropertyType::AdvancedText),
+        ("onPremisesSyncEnabled", PropertyType::Flag),
+        ("otherMails", PropertyType::List),
+        ("preferredLanguage", PropertyType::AdvancedText),
+        ("proxyAddresses", PropertyType::List),
+        ("surname", PropertyType::Text),
+        ("userPrincipalName", PropertyType::Address),
+        ("userType", PropertyType::Text),
     ],
 };
 
-impl Fields for User {
-    fn field(&self, name: &str) -> Field<'_> {
-        fn text(text: Option<&str>) -> Field<'_> {
-            Field::Text(text.map(Cow::Borrowed))
+impl HasProperties for User {
+    fn property(&self, name: &str) -> PropertyValue<'_> {
+        fn text(text: Option<&str>) -> PropertyValue<'_> {
+            PropertyValue::Text(text.map(Cow::Borrowed))
         }
         let (given, family) = self.name.split_once(' ').map_or((None, None), |(a, b)| (Some(a), Some(b)));
         match name {
-            "accountEnabled" => Field::Flag(Some(self.enabled)),
+            "accountEnabled" => PropertyValue::Flag(Some(self.enabled)),
             "city" => text(self.city.as_deref()),
             "companyName" => text(self.company.as_deref()),
             "country" => text(self.country.as_deref()),
@@ -77,25 +77,25 @@ impl Fields for User {
             "employeeId" => text(self.employee_id.as_deref()),
             "externalUserState" => text(self.external_state.as_deref()),
             "givenName" => text(given),
-            "id" => Field::Text(Some(self.id.to_string().into())),
+            "id" => PropertyValue::Text(Some(self.id.to_string().into())),
             "jobTitle" => text(self.job_title.as_deref()),
             "mail" => text(self.mail.as_deref()),
             "onPremisesDomainName" => text(self.sam_domain.as_deref()),
             "onPremisesSamAccountName" => text(self.sam.as_deref()),
             // Never false: who never came from there has none.
-            "onPremisesSyncEnabled" => Field::Flag(self.synced.then_some(true)),
-            "otherMails" => Field::List(&self.other_mails),
-            "proxyAddresses" => Field::List(&self.proxies),
+            "onPremisesSyncEnabled" => PropertyValue::Flag(self.synced.then_some(true)),
+            "otherMails" => PropertyValue::List(&self.other_mails),
+            "proxyAddresses" => PropertyValue::List(&self.proxies),
             "surname" => text(family),
             "userPrincipalName" => text(Some(&self.upn)),
             "userType" => text(Some(if self.guest { "Guest" } else { "Member" })),
-            _ => Field::Text(None),
+            _ => PropertyValue::Text(None),
         }
     }
 }
 
 /// Whether users have such a property.
-pub(super) fn exists(name: &str) -> bool {
+pub(super) fn is_property(name: &str) -> bool {
     ["signInSessionsValidFromDateTime", "onPremisesDomainName"].contains(&name)
         || DEFAULT.contains(&name)
         || SCHEMA.properties.iter().any(|(other, _)| *other == name)
@@ -106,16 +106,16 @@ pub(super) fn property(call: &Call<'_>, user: &User, name: &str) -> Value {
     match name {
         "businessPhones" => json!([]),
         "signInSessionsValidFromDateTime" => valid_from(call, &user.upn.to_lowercase()),
-        name => match user.field(name) {
-            Field::Text(text) => text.into(),
-            Field::Flag(flag) => flag.into(),
-            Field::List(items) => items.iter().map(|item| Value::from(&**item)).collect(),
+        name => match user.property(name) {
+            PropertyValue::Text(text) => text.into(),
+            PropertyValue::Flag(flag) => flag.into(),
+            PropertyValue::List(items) => items.iter().map(|item| Value::from(&**item)).collect(),
         },
     }
 }
 
 /// The same of somebody in a tenant that knows everybody.
-pub(super) fn property_of_anybody(call: &Call<'_>, user: &Account, name: &str) -> Value {
+pub(super) fn synthetic_property(call: &Call<'_>, user: &Account, name: &str) -> Value {
     let is_guid = uuid::Uuid::try_parse(&user.key).is_ok();
     match name {
         "id" if is_guid => user.key.clone().into(),
@@ -133,7 +133,7 @@ pub(super) fn property_of_anybody(call: &Call<'_>, user: &Account, name: &str) -
 
 /// When the last revocation took effect.
 fn valid_from(call: &Call<'_>, key: &str) -> Value {
-    let revoked = call.world.recorder.revoked(key).unwrap_or_default();
+    let revoked = call.state.recorder.last_revoked(key).unwrap_or_default();
     // Whole seconds, as Graph has them.
-    format!("{:.0}", call.world.clock.wall(revoked)).into()
+    format!("{:.0}", call.state.clock.wall(revoked)).into()
 }

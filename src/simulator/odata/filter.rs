@@ -1,36 +1,36 @@
 //! `$filter`: and, or, not, parentheses, eq, ne, in, startsWith, endsWith, and `any` over lists.
 
-use super::words::{Word, invalid, split};
-use crate::simulator::answer::GraphError;
+use super::tokens::{FilterToken, invalid, tokenize};
+use crate::simulator::graph_response::GraphError;
 
 /// How deep parentheses and `not` may nest.
-const DEPTH: usize = 50;
+const MAX_DEPTH: usize = 50;
 
 /// A filter, read but not yet checked against what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::simulator) enum Filter {
-    And(Vec<Filter>),
-    Or(Vec<Filter>),
-    Not(Box<Filter>),
-    Is {
+pub(in crate::simulator) enum ODataFilter {
+    And(Vec<ODataFilter>),
+    Or(Vec<ODataFilter>),
+    Not(Box<ODataFilter>),
+    Compare {
         property: String,
-        is: Is,
+        comparison: Comparison,
     },
     /// Some item of a list is so.
     Any {
         property: String,
-        is: Box<Filter>,
+        item_filter: Box<ODataFilter>,
     },
 }
 
 /// What one property is to be. Texts are in lower case: the directory doesn't tell them apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::simulator) enum Is {
+pub(in crate::simulator) enum Comparison {
     Equal(Literal),
-    Other(Literal),
+    NotEqual(Literal),
     In(Vec<Literal>),
-    Begins(String),
-    Ends(String),
+    StartsWith(String),
+    EndsWith(String),
 }
 
 /// A value in a filter.
@@ -41,129 +41,130 @@ pub(in crate::simulator) enum Literal {
     Null,
 }
 
-impl Filter {
+impl ODataFilter {
     /// Reads a filter.
-    pub(in crate::simulator) fn read(text: &str) -> Result<Filter, GraphError> {
-        let mut reader = Reader { words: split(text)?, at: 0, depth: 0, item: None };
-        let filter = reader.any_of()?;
-        match reader.next() {
+    pub(in crate::simulator) fn parse(text: &str) -> Result<ODataFilter, GraphError> {
+        let mut parser = FilterParser { tokens: tokenize(text)?, at: 0, depth: 0, item: None };
+        let filter = parser.parse_or()?;
+        match parser.next() {
             None => Ok(filter),
             Some(_) => Err(invalid("Syntax error: there is something behind its end.")),
         }
     }
 }
 
-struct Reader {
-    words: Vec<Word>,
+struct FilterParser {
+    tokens: Vec<FilterToken>,
     at: usize,
     depth: usize,
     /// The name that an item of a list goes by, within `any`.
     item: Option<String>,
 }
 
-impl Reader {
-    fn any_of(&mut self) -> Result<Filter, GraphError> {
-        let mut parts = vec![self.all_of()?];
-        while self.skip_name("or") {
-            parts.push(self.all_of()?);
+impl FilterParser {
+    fn parse_or(&mut self) -> Result<ODataFilter, GraphError> {
+        let mut parts = vec![self.parse_and()?];
+        while self.accept_name("or") {
+            parts.push(self.parse_and()?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::Or(parts) })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { ODataFilter::Or(parts) })
     }
 
-    fn all_of(&mut self) -> Result<Filter, GraphError> {
-        let mut parts = vec![self.one()?];
-        while self.skip_name("and") {
-            parts.push(self.one()?);
+    fn parse_and(&mut self) -> Result<ODataFilter, GraphError> {
+        let mut parts = vec![self.parse_operand()?];
+        while self.accept_name("and") {
+            parts.push(self.parse_operand()?);
         }
-        Ok(if parts.len() == 1 { parts.remove(0) } else { Filter::And(parts) })
+        Ok(if parts.len() == 1 { parts.remove(0) } else { ODataFilter::And(parts) })
     }
 
-    fn one(&mut self) -> Result<Filter, GraphError> {
+    fn parse_operand(&mut self) -> Result<ODataFilter, GraphError> {
         self.depth += 1;
-        if self.depth > DEPTH {
+        if self.depth > MAX_DEPTH {
             return Err(invalid("The node count limit has been exceeded."));
         }
-        let filter = self.one_of_depth();
+        let filter = self.parse_operand_inner();
         self.depth -= 1;
         filter
     }
 
-    fn one_of_depth(&mut self) -> Result<Filter, GraphError> {
-        if self.skip_name("not") {
-            return Ok(Filter::Not(Box::new(self.one()?)));
+    fn parse_operand_inner(&mut self) -> Result<ODataFilter, GraphError> {
+        if self.accept_name("not") {
+            return Ok(ODataFilter::Not(Box::new(self.parse_operand()?)));
         }
-        if self.skip('(') {
-            let inner = self.any_of()?;
+        if self.accept('(') {
+            let inner = self.parse_or()?;
             self.expect(')')?;
             return Ok(inner);
         }
-        let name = self.name()?;
-        for (function, is) in
-            [("startswith", Is::Begins as fn(String) -> Is), ("endswith", Is::Ends as fn(String) -> Is)]
-        {
-            if name.eq_ignore_ascii_case(function) && self.skip('(') {
-                let property = self.name()?;
+        let name = self.parse_name()?;
+        for (function, is) in [
+            ("startswith", Comparison::StartsWith as fn(String) -> Comparison),
+            ("endswith", Comparison::EndsWith as fn(String) -> Comparison),
+        ] {
+            if name.eq_ignore_ascii_case(function) && self.accept('(') {
+                let property = self.parse_name()?;
                 self.expect(',')?;
-                let text = self.text()?;
+                let text = self.parse_text()?;
                 self.expect(')')?;
-                return self.about(property, is(text));
+                return self.compare(property, is(text));
             }
         }
-        if self.skip('/') {
-            return self.list(name);
+        if self.accept('/') {
+            return self.parse_any(name);
         }
-        self.comparison(name)
+        self.parse_comparison(name)
     }
 
-    fn comparison(&mut self, property: String) -> Result<Filter, GraphError> {
-        let operator = self.name()?.to_lowercase();
+    fn parse_comparison(&mut self, property: String) -> Result<ODataFilter, GraphError> {
+        let operator = self.parse_name()?.to_lowercase();
         let is = match operator.as_str() {
-            "eq" => Is::Equal(self.literal()?),
-            "ne" => Is::Other(self.literal()?),
+            "eq" => Comparison::Equal(self.parse_literal()?),
+            "ne" => Comparison::NotEqual(self.parse_literal()?),
             "in" => {
                 self.expect('(')?;
-                let mut values = vec![self.literal()?];
-                while self.skip(',') {
-                    values.push(self.literal()?);
+                let mut values = vec![self.parse_literal()?];
+                while self.accept(',') {
+                    values.push(self.parse_literal()?);
                 }
                 self.expect(')')?;
-                Is::In(values)
+                Comparison::In(values)
             }
             other => return Err(invalid(&format!("Syntax error: '{other}' is no operator here."))),
         };
-        self.about(property, is)
+        self.compare(property, is)
     }
 
     /// Within `any` there is nothing but the item.
-    fn about(&self, property: String, is: Is) -> Result<Filter, GraphError> {
+    fn compare(&self, property: String, is: Comparison) -> Result<ODataFilter, GraphError> {
         match &self.item {
             Some(item) if *item != property => {
                 Err(invalid(&format!("Could not find a range variable named '{property}'.")))
             }
-            _ => Ok(Filter::Is { property, is }),
+            _ => Ok(ODataFilter::Compare { property, comparison: is }),
         }
     }
 
     /// `any(x:x eq '…')`, behind the slash.
-    fn list(&mut self, property: String) -> Result<Filter, GraphError> {
-        if self.item.is_some() || !self.skip_name("any") {
+    fn parse_any(&mut self, property: String) -> Result<ODataFilter, GraphError> {
+        if self.item.is_some() || !self.accept_name("any") {
             return Err(invalid("Syntax error: only 'any' can follow a slash, and only once."));
         }
         self.expect('(')?;
-        let item = self.name()?;
+        let item = self.parse_name()?;
         self.expect(':')?;
         self.item = Some(item);
-        let is = self.any_of();
+        let is = self.parse_or();
         self.item = None;
         let is = Box::new(is?);
         self.expect(')')?;
-        Ok(Filter::Any { property, is })
+        Ok(ODataFilter::Any { property, item_filter: is })
     }
 
-    fn literal(&mut self) -> Result<Literal, GraphError> {
+    fn parse_literal(&mut self) -> Result<Literal, GraphError> {
         match self.next() {
-            Some(Word::Text(text)) => Ok(Literal::Text(text.to_lowercase())),
-            Some(Word::Name(name)) => match name.as_str() {
+            Some(FilterToken::Text(text)) => Ok(Literal::Text(text.to_lowercase())),
+            Some(FilterToken::Name(name)) => match name.as_str() {
                 "true" => Ok(Literal::Flag(true)),
                 "false" => Ok(Literal::Flag(false)),
                 "null" => Ok(Literal::Null),
@@ -175,41 +176,40 @@ impl Reader {
         }
     }
 
-    fn text(&mut self) -> Result<String, GraphError> {
-        match self.literal()? {
+    fn parse_text(&mut self) -> Result<String, GraphError> {
+        match self.parse_literal()? {
             Literal::Text(text) => Ok(text),
             _ => Err(invalid("No function signature matches: a text is wanted.")),
         }
     }
 
-    fn name(&mut self) -> Result<String, GraphError> {
+    fn parse_name(&mut self) -> Result<String, GraphError> {
         match self.next() {
-            Some(Word::Name(name)) => Ok(name),
+            Some(FilterToken::Name(name)) => Ok(name),
             _ => Err(invalid("Syntax error: a name is missing.")),
         }
     }
 
-    fn next(&mut self) -> Option<Word> {
-        let word = self.words.get(self.at).cloned();
+    fn next(&mut self) -> Option<FilterToken> {
+        let word = self.tokens.get(self.at).cloned();
         self.at += 1;
         word
     }
 
-    fn skip(&mut self, mark: char) -> bool {
-        let is = matches!(self.words.get(self.at), Some(Word::Mark(other)) if *other == mark);
+    fn accept(&mut self, mark: char) -> bool {
+        let is = matches!(self.tokens.get(self.at), Some(FilterToken::Symbol(other)) if *other == mark);
         self.at += usize::from(is);
         is
     }
 
-    fn skip_name(&mut self, wanted: &str) -> bool {
-        let is =
-            matches!(self.words.get(self.at), Some(Word::Name(name)) if name.eq_ignore_ascii_case(wanted));
+    fn accept_name(&mut self, wanted: &str) -> bool {
+        let is = matches!(self.tokens.get(self.at), Some(FilterToken::Name(name)) if name.eq_ignore_ascii_case(wanted));
         self.at += usize::from(is);
         is
     }
 
     fn expect(&mut self, mark: char) -> Result<(), GraphError> {
-        if self.skip(mark) { Ok(()) } else { Err(invalid(&format!("Syntax error: '{mark}' expected."))) }
+        if self.accept(mark) { Ok(()) } else { Err(invalid(&format!("Syntax error: '{mark}' expected."))) }
     }
 }
 
@@ -221,29 +221,35 @@ mod tests {
 
     #[test]
     fn reads_what_the_directory_takes() {
-        let is = |property: &str, is| Filter::Is { property: property.into(), is };
+        let is = |property: &str, is| ODataFilter::Compare { property: property.into(), comparison: is };
         let text = |text: &str| Literal::Text(text.into());
         assert_eq!(
-            Filter::read("mail eq 'O''Brien@X.com'").unwrap(),
-            is("mail", Is::Equal(text("o'brien@x.com")))
+            ODataFilter::parse("mail eq 'O''Brien@X.com'").unwrap(),
+            is("mail", Comparison::Equal(text("o'brien@x.com")))
         );
         assert_eq!(
-            Filter::read("a eq 'x' or b ne null and not (c eq true)").unwrap(),
-            Filter::Or(vec![
-                is("a", Is::Equal(text("x"))),
-                Filter::And(vec![
-                    is("b", Is::Other(Literal::Null)),
-                    Filter::Not(Box::new(is("c", Is::Equal(Literal::Flag(true))))),
+            ODataFilter::parse("a eq 'x' or b ne null and not (c eq true)").unwrap(),
+            ODataFilter::Or(vec![
+                is("a", Comparison::Equal(text("x"))),
+                ODataFilter::And(vec![
+                    is("b", Comparison::NotEqual(Literal::Null)),
+                    ODataFilter::Not(Box::new(is("c", Comparison::Equal(Literal::Flag(true))))),
                 ]),
             ]),
             "and binds closer"
         );
-        assert_eq!(Filter::read("d in ('x', 'y')").unwrap(), is("d", Is::In(vec![text("x"), text("y")])));
         assert_eq!(
-            Filter::read("otherMails/any(x:x eq 'a' or endsWith(x, 'b'))").unwrap(),
-            Filter::Any {
+            ODataFilter::parse("d in ('x', 'y')").unwrap(),
+            is("d", Comparison::In(vec![text("x"), text("y")]))
+        );
+        assert_eq!(
+            ODataFilter::parse("otherMails/any(x:x eq 'a' or endsWith(x, 'b'))").unwrap(),
+            ODataFilter::Any {
                 property: "otherMails".into(),
-                is: Box::new(Filter::Or(vec![is("x", Is::Equal(text("a"))), is("x", Is::Ends("b".into())),])),
+                item_filter: Box::new(ODataFilter::Or(vec![
+                    is("x", Comparison::Equal(text("a"))),
+                    is("x", Comparison::EndsWith("b".into())),
+                ])),
             }
         );
     }
@@ -270,34 +276,34 @@ mod tests {
             "a # b",
             "mail eq \"a\"",
         ] {
-            let error = Filter::read(filter).unwrap_err();
+            let error = ODataFilter::parse(filter).unwrap_err();
             assert_eq!((error.status.as_u16(), error.code.as_str()), (400, "Request_BadRequest"), "{filter}");
         }
-        assert!(Filter::read(&"(".repeat(10_000)).is_err(), "too deep");
-        assert!(Filter::read(&"not ".repeat(10_000)).is_err(), "too deep");
+        assert!(ODataFilter::parse(&"(".repeat(10_000)).is_err(), "too deep");
+        assert!(ODataFilter::parse(&"not ".repeat(10_000)).is_err(), "too deep");
     }
 
     proptest! {
         #[test]
         fn nothing_panics(filter in "\\PC{0,60}") {
-            let _ = Filter::read(&filter);
+            let _ = ODataFilter::parse(&filter);
         }
 
         #[test]
         fn nothing_that_looks_like_one_panics(
-            words in prop::collection::vec(prop::sample::select(vec![
+            tokens in prop::collection::vec(prop::sample::select(vec![
                 "(", ")", "not", "and", "or", "eq", "ne", "in", "mail", "'a'", "''", "'", ",", "/", "any", ":", "x",
                 "true", "null", "startsWith", "endsWith", "-", "#",
             ]), 0..25),
         ) {
-            let _ = Filter::read(&words.join(" "));
+            let _ = ODataFilter::parse(&tokens.join(" "));
         }
 
         #[test]
         fn any_text_can_be_quoted(text in "\\PC{0,30}") {
-            let filter = Filter::read(&format!("mail eq '{}'", text.replace('\'', "''"))).unwrap();
-            let wanted = Is::Equal(Literal::Text(text.to_lowercase()));
-            prop_assert_eq!(filter, Filter::Is { property: "mail".into(), is: wanted });
+            let filter = ODataFilter::parse(&format!("mail eq '{}'", text.replace('\'', "''"))).unwrap();
+            let wanted = Comparison::Equal(Literal::Text(text.to_lowercase()));
+            prop_assert_eq!(filter, ODataFilter::Compare { property: "mail".into(), comparison: wanted });
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Queries as OData has them, as far as Graph's directory takes them: what is selected, which of many, in what pages.
 
+mod evaluate;
 mod filter;
-mod matching;
-mod page;
+mod paging;
 mod query;
-mod words;
+mod tokens;
 
-pub(super) use filter::Filter;
-pub(super) use matching::{Field, Fields, Property, Schema};
-pub(super) use page::{List, Retries, plain_count};
-pub(super) use query::Query;
+pub(super) use evaluate::{FilterSchema, HasProperties, PropertyType, PropertyValue};
+pub(super) use filter::ODataFilter;
+pub(super) use paging::{PageRetries, PagedList, count_response};
+pub(super) use query::ODataQuery;

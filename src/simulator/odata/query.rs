@@ -4,11 +4,11 @@ use hyper::StatusCode;
 use hyper::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-use crate::simulator::answer::GraphError;
+use crate::simulator::graph_response::GraphError;
 
 /// What a query asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(in crate::simulator) struct Query {
+pub(in crate::simulator) struct ODataQuery {
     pub(in crate::simulator) select: Option<Vec<String>>,
     pub(in crate::simulator) filter: Option<String>,
     pub(in crate::simulator) top: Option<usize>,
@@ -18,10 +18,10 @@ pub(in crate::simulator) struct Query {
     pub(in crate::simulator) expand: Option<String>,
 }
 
-impl Query {
+impl ODataQuery {
     /// Reads what stands behind the `?`.
-    pub(in crate::simulator) fn read(text: Option<&str>) -> Result<Query, GraphError> {
-        let mut query = Query::default();
+    pub(in crate::simulator) fn parse(text: Option<&str>) -> Result<ODataQuery, GraphError> {
+        let mut query = ODataQuery::default();
         for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decode(name)?, decode(value)?);
@@ -45,7 +45,7 @@ impl Query {
             "count" => self.count = value.eq_ignore_ascii_case("true"),
             "skiptoken" => self.skip_token = Some(value),
             "expand" => self.expand = Some(value),
-            "skip" => return Err(bad(&format!("'${option}' is not supported by the service."))),
+            "skip" => return Err(bad_query(&format!("'${option}' is not supported by the service."))),
             other => {
                 return Err(unsupported(&format!("The query option '${other}' is not supported here.")));
             }
@@ -69,16 +69,16 @@ pub(in crate::simulator) fn is_eventual(headers: &HeaderMap) -> bool {
 fn decode(text: &str) -> Result<String, GraphError> {
     let spaced = text.replace('+', " ");
     let decoded = percent_decode_str(&spaced).decode_utf8();
-    decoded.map(std::borrow::Cow::into_owned).map_err(|_| bad("Bad Request - Error in query syntax."))
+    decoded.map(std::borrow::Cow::into_owned).map_err(|_| bad_query("Bad Request - Error in query syntax."))
 }
 
 /// A `$top` that can't be.
 pub(super) fn bad_page_size(asked: &str) -> GraphError {
-    bad(&format!("Invalid page size specified: '{asked}'. Must be between 1 and 999 inclusive."))
+    bad_query(&format!("Invalid page size specified: '{asked}'. Must be between 1 and 999 inclusive."))
 }
 
 /// 400, `Request_BadRequest`.
-pub(super) fn bad(message: &str) -> GraphError {
+pub(super) fn bad_query(message: &str) -> GraphError {
     GraphError::new(StatusCode::BAD_REQUEST, "Request_BadRequest", message)
 }
 
@@ -104,20 +104,20 @@ mod tests {
     #[test]
     fn reads_what_is_asked() {
         let query =
-            Query::read(Some("$select=id,%20mail&%24filter=mail+eq+'a%2Bb@x'&$top=5&$count=true&x=y"))
+            ODataQuery::parse(Some("$select=id,%20mail&%24filter=mail+eq+'a%2Bb@x'&$top=5&$count=true&x=y"))
                 .unwrap();
         assert_eq!(query.select.unwrap(), ["id", "mail"]);
         assert_eq!(
             (query.filter.as_deref(), query.top, query.count),
             (Some("mail eq 'a+b@x'"), Some(5), true)
         );
-        assert!(Query::read(None).unwrap().select.is_none());
+        assert!(ODataQuery::parse(None).unwrap().select.is_none());
     }
 
     #[test]
     fn refuses_what_graph_does() {
         for text in ["$top=many", "$top=-1", "$skip=5", "$search=x", "$filter=%ff"] {
-            assert_eq!(Query::read(Some(text)).unwrap_err().status, 400, "{text}");
+            assert_eq!(ODataQuery::parse(Some(text)).unwrap_err().status, 400, "{text}");
         }
     }
 }

@@ -95,13 +95,13 @@ impl QuotaConfig {
     }
 
     /// What an app may write over all tenants.
-    pub(in crate::simulator) fn everywhere_meter(&self) -> Meter {
+    pub(in crate::simulator) fn all_tenants_meter(&self) -> Meter {
         self.meter(&self.everywhere, |change| change.everywhere.as_ref())
     }
 
-    fn meter(&self, limit: &Limit, of: impl Fn(&QuotaChange) -> Option<&Limit>) -> Meter {
-        let changes = self.changes.iter().filter_map(|change| Some((change.at, of(change)?.clone())));
-        Meter::changing(limit, &changes.collect::<Vec<_>>())
+    fn meter(&self, limit: &Limit, select: impl Fn(&QuotaChange) -> Option<&Limit>) -> Meter {
+        let changes = self.changes.iter().filter_map(|change| Some((change.at, select(change)?.clone())));
+        Meter::with_changes(limit, &changes.collect::<Vec<_>>())
     }
 }
 

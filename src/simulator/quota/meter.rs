@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{Limit, Style};
+use super::{Limit, LimitStyle};
 
 /// What is used of one limit, and what it will be.
 #[derive(Debug)]
 pub(crate) struct Meter {
     limit: Limit,
     /// Tokens left; in a window, requests left in it.
-    left: f64,
+    remaining: f64,
     /// When `left` was last brought up to date.
     at: Duration,
     /// The wait that a strict bucket imposed last, and when it ends.
@@ -25,15 +25,15 @@ pub(crate) struct Meter {
 impl Meter {
     /// A quota of which nothing is used.
     pub(crate) fn new(limit: &Limit) -> Meter {
-        Meter::changing(limit, &[])
+        Meter::with_changes(limit, &[])
     }
 
     /// The same, which becomes another one at each of these simulated instants.
-    pub(crate) fn changing(limit: &Limit, changes: &[(Duration, Limit)]) -> Meter {
+    pub(crate) fn with_changes(limit: &Limit, changes: &[(Duration, Limit)]) -> Meter {
         let mut changes: Vec<_> = changes.to_vec();
         changes.sort_by_key(|(at, _)| *at);
         Meter {
-            left: f64::from(limit.limit),
+            remaining: f64::from(limit.limit),
             limit: limit.clone(),
             at: Duration::ZERO,
             penalty: Duration::ZERO,
@@ -56,10 +56,10 @@ impl Meter {
     /// The same for a request that costs more than one.
     pub(crate) fn wait_for(&mut self, cost: u32, now: Duration) -> Option<Duration> {
         self.advance(now);
-        if self.limit.style == Style::StrictBucket && now < self.blocked_until {
-            return Some(self.penalty.max(self.until(cost)));
+        if self.limit.style == LimitStyle::StrictBucket && now < self.blocked_until {
+            return Some(self.penalty.max(self.time_until(cost)));
         }
-        (self.left < self.price(cost)).then(|| self.until(cost))
+        (self.remaining < self.price(cost)).then(|| self.time_until(cost))
     }
 
     /// What can cost more than there ever is costs all there is: it must get through some day.
@@ -78,28 +78,28 @@ impl Meter {
 
     /// The same for a request that costs more than one.
     pub(crate) fn charge_for(&mut self, cost: u32) -> f64 {
-        self.left -= self.price(cost);
-        if self.limit.style == Style::SlidingWindow {
+        self.remaining -= self.price(cost);
+        if self.limit.style == LimitStyle::SlidingWindow {
             self.log.extend(std::iter::repeat_n(self.at, self.whole_price(cost) as usize));
         }
-        1.0 - self.left / f64::from(self.limit.limit)
+        1.0 - self.remaining / f64::from(self.limit.limit)
     }
 
     /// Takes back what a request was counted for that turned out to cost nothing.
-    pub(crate) fn give_back(&mut self, cost: u32) {
-        self.left = (self.left + self.price(cost)).min(f64::from(self.limit.limit));
+    pub(crate) fn refund(&mut self, cost: u32) {
+        self.remaining = (self.remaining + self.price(cost)).min(f64::from(self.limit.limit));
         let kept = self.log.len().saturating_sub(self.whole_price(cost) as usize);
         self.log.truncate(kept);
     }
 
     /// Counts a request that was throttled for `wait`; gives the wait to announce.
     pub(crate) fn refuse(&mut self, now: Duration, wait: Duration) -> Duration {
-        if self.limit.style != Style::StrictBucket {
+        if self.limit.style != LimitStyle::StrictBucket {
             return wait;
         }
         // The debt has a floor: a client that never stops must be able to recover within two windows.
-        self.left = (self.left - 1.0).max(-f64::from(self.limit.limit));
-        self.penalty = wait.max(self.until(1));
+        self.remaining = (self.remaining - 1.0).max(-f64::from(self.limit.limit));
+        self.penalty = wait.max(self.time_until(1));
         self.blocked_until = now + self.penalty;
         self.penalty
     }
@@ -108,7 +108,7 @@ impl Meter {
     #[cfg(test)]
     pub(crate) fn change(&mut self, now: Duration, limit: &Limit) {
         self.advance(now);
-        self.become_limit(limit.clone());
+        self.set_limit(limit.clone());
     }
 
     fn advance(&mut self, now: Duration) {
@@ -117,7 +117,7 @@ impl Meter {
         while self.changes.front().is_some_and(|(at, _)| *at <= now) {
             if let Some((at, limit)) = self.changes.pop_front() {
                 self.run_to(at.max(self.at));
-                self.become_limit(limit);
+                self.set_limit(limit);
             }
         }
         self.run_to(now);
@@ -126,21 +126,21 @@ impl Meter {
     fn run_to(&mut self, now: Duration) {
         let full = f64::from(self.limit.limit);
         match self.limit.style {
-            Style::FixedWindow => {
-                if self.window_of(now) > self.window_of(self.at) {
-                    self.left = full;
+            LimitStyle::FixedWindow => {
+                if self.window_index(now) > self.window_index(self.at) {
+                    self.remaining = full;
                 }
             }
-            Style::SlidingWindow => {
+            LimitStyle::SlidingWindow => {
                 while self.log.front().is_some_and(|&at| at + self.limit.window <= now) {
                     self.log.pop_front();
                 }
                 // After a change the log may be longer than the limit is now.
-                self.left = (i64::from(self.limit.limit) - self.log.len() as i64) as f64;
+                self.remaining = (i64::from(self.limit.limit) - self.log.len() as i64) as f64;
             }
-            Style::TokenBucket | Style::StrictBucket => {
+            LimitStyle::TokenBucket | LimitStyle::StrictBucket => {
                 let gained = (now - self.at).as_secs_f64() * full / self.limit.window.as_secs_f64();
-                self.left = (self.left + gained).min(full);
+                self.remaining = (self.remaining + gained).min(full);
             }
         }
         self.at = now;
@@ -148,48 +148,48 @@ impl Meter {
 
     /// From now on another limit holds. What is left in a bucket stays, as far as there is room; a window remembers what
     /// was used in it.
-    fn become_limit(&mut self, limit: Limit) {
+    fn set_limit(&mut self, limit: Limit) {
         let (old, new) = (f64::from(self.limit.limit), f64::from(limit.limit));
-        let used = old - self.left;
-        self.left = match limit.style {
-            Style::TokenBucket | Style::StrictBucket => self.left.min(new),
-            Style::FixedWindow | Style::SlidingWindow => new - used,
+        let used = old - self.remaining;
+        self.remaining = match limit.style {
+            LimitStyle::TokenBucket | LimitStyle::StrictBucket => self.remaining.min(new),
+            LimitStyle::FixedWindow | LimitStyle::SlidingWindow => new - used,
         };
-        if limit.style != Style::SlidingWindow {
+        if limit.style != LimitStyle::SlidingWindow {
             self.log.clear();
-        } else if self.limit.style != Style::SlidingWindow {
+        } else if self.limit.style != LimitStyle::SlidingWindow {
             self.log = std::iter::repeat_n(self.at, used.max(0.0).round() as usize).collect();
         }
         self.limit = limit;
     }
 
     /// The number of the fixed window in which an instant falls.
-    fn window_of(&self, at: Duration) -> u64 {
-        (nanos(at) + self.lead()) / nanos(self.limit.window)
+    fn window_index(&self, at: Duration) -> u64 {
+        (nanos(at) + self.phase_lead()) / nanos(self.limit.window)
     }
 
     /// By how much fixed windows begin before multiples of their length.
-    fn lead(&self) -> u64 {
+    fn phase_lead(&self) -> u64 {
         let window = nanos(self.limit.window);
         (window - nanos(self.limit.phase) % window) % window
     }
 
     /// Time until one more request of this cost can go through, as of the last [`Meter::advance`].
-    fn until(&self, cost: u32) -> Duration {
+    fn time_until(&self, cost: u32) -> Duration {
         match self.limit.style {
-            Style::FixedWindow => {
+            LimitStyle::FixedWindow => {
                 let window = nanos(self.limit.window);
-                Duration::from_nanos(window - (nanos(self.at) + self.lead()) % window)
+                Duration::from_nanos(window - (nanos(self.at) + self.phase_lead()) % window)
             }
-            Style::SlidingWindow => {
+            LimitStyle::SlidingWindow => {
                 // As many must be forgotten as this one is too many.
-                let short = (self.price(cost) - self.left).max(1.0) as usize;
+                let short = (self.price(cost) - self.remaining).max(1.0) as usize;
                 let freed = self.log.get(short - 1).or(self.log.back()).copied().unwrap_or(self.at);
                 (freed + self.limit.window).saturating_sub(self.at)
             }
-            Style::TokenBucket | Style::StrictBucket => {
+            LimitStyle::TokenBucket | LimitStyle::StrictBucket => {
                 let per_token = self.limit.window.as_secs_f64() / f64::from(self.limit.limit);
-                let wait = ((self.price(cost) - self.left) * per_token).max(0.0);
+                let wait = ((self.price(cost) - self.remaining) * per_token).max(0.0);
                 // One nanosecond more, so that rounding never leaves the bucket a hair short of a token.
                 Duration::from_secs_f64(wait) + Duration::from_nanos(1)
             }

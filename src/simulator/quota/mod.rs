@@ -4,8 +4,8 @@
 //! tenant, 35,000 per 300 s for an app over all tenants: learn.microsoft.com/graph/throttling-limits, "Identity and
 //! access") and call it a token bucket; how a burst or a throttled request counts they leave open, hence the styles.
 
+mod background_load;
 mod config;
-mod eater;
 mod meter;
 #[cfg(test)]
 mod tests;
@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+pub(super) use background_load::BackgroundLoad;
 pub use config::{QuotaChange, QuotaConfig, RetryAfter, ThrottleBody};
-pub(super) use eater::Eater;
 pub(crate) use meter::Meter;
 
 /// How a quota counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Style {
+pub enum LimitStyle {
     /// Holds `limit` tokens and refills `limit` per `window`; a throttled request costs nothing.
     #[default]
     TokenBucket,
@@ -46,7 +46,7 @@ pub struct Limit {
     pub window: Duration,
     /// How it counts.
     #[serde(default)]
-    pub style: Style,
+    pub style: LimitStyle,
     /// When the first fixed window begins, in simulated time since the start, so that no client knows when one ends.
     #[serde(default, deserialize_with = "super::duration::deserialize")]
     pub phase: Duration,
@@ -56,7 +56,7 @@ impl Limit {
     /// So many requests per window, by a token bucket.
     #[must_use]
     pub const fn new(limit: u32, window: Duration) -> Limit {
-        Limit { limit, window, style: Style::TokenBucket, phase: Duration::ZERO }
+        Limit { limit, window, style: LimitStyle::TokenBucket, phase: Duration::ZERO }
     }
 
     /// Whether there can be such a limit; why not.

@@ -19,31 +19,31 @@ use serde::Deserialize;
 use x509_parser::pem::parse_x509_pem;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::Refusal;
+use super::EntraError;
 use crate::simulator::lock::lock;
-use crate::simulator::world::World;
+use crate::simulator::state::ServerState;
 
 /// How far clocks may differ, in seconds.
 const SKEW: i64 = 300;
 
 /// How long an assertion should live at most, in seconds.
-const LONGEST: i64 = 600;
+const MAX_LIFETIME: i64 = 600;
 
 /// The ids of the assertions that came.
 #[derive(Default)]
-pub(in crate::simulator) struct Seen(Mutex<HashSet<String>>);
+pub(in crate::simulator) struct UsedAssertionIds(Mutex<HashSet<String>>);
 
 /// A certificate that the app has.
-pub(in crate::simulator) struct Known {
+pub(in crate::simulator) struct RegisteredCertificate {
     der: Vec<u8>,
     public_key: Vec<u8>,
     not_before: i64,
     not_after: i64,
 }
 
-impl Known {
+impl RegisteredCertificate {
     /// Reads PEM, or the file with this path.
-    pub(in crate::simulator) fn read(text: &str) -> Result<Known, String> {
+    pub(in crate::simulator) fn load(text: &str) -> Result<RegisteredCertificate, String> {
         let pem = match text.contains("-----BEGIN") {
             true => text.as_bytes().to_vec(),
             false => std::fs::read(text).map_err(|error| format!("{text}: {error}"))?,
@@ -51,7 +51,7 @@ impl Known {
         let (_, block) = parse_x509_pem(&pem).map_err(|error| format!("no PEM: {error}"))?;
         let (_, certificate) = X509Certificate::from_der(&block.contents)
             .map_err(|error| format!("the first block is no certificate: {error}"))?;
-        Ok(Known {
+        Ok(RegisteredCertificate {
             public_key: certificate.public_key().subject_public_key.data.to_vec(),
             not_before: certificate.validity().not_before.timestamp(),
             not_after: certificate.validity().not_after.timestamp(),
@@ -61,7 +61,7 @@ impl Known {
 }
 
 #[derive(Deserialize)]
-struct Header {
+struct AssertionHeader {
     alg: String,
     typ: Option<String>,
     #[serde(rename = "x5t#S256")]
@@ -72,7 +72,7 @@ struct Header {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct AssertionClaims {
     aud: String,
     iss: String,
     sub: String,
@@ -82,10 +82,10 @@ struct Claims {
 }
 
 /// What Entra lets pass, and should not have been sent.
-type Doubt = (&'static str, String);
+type AssertionWarning = (&'static str, String);
 
 /// What an assertion must fit.
-pub(super) struct Expected<'a> {
+pub(super) struct ExpectedAssertion<'a> {
     pub(super) client: &'a str,
     /// The addresses that this endpoint goes by.
     pub(super) audience: &'a str,
@@ -95,56 +95,61 @@ pub(super) struct Expected<'a> {
 
 /// Checks an assertion, and records what should not have been sent.
 pub(super) fn check(
-    world: &World,
+    state: &ServerState,
     certificate: &str,
-    expected: &Expected<'_>,
+    expected: &ExpectedAssertion<'_>,
     assertion: &str,
-) -> Result<(), Refusal> {
+) -> Result<(), EntraError> {
     // It could be read when the simulator started; should it be gone, no assertion fits it.
-    let known = Known::read(certificate).map_err(|error| refusal(700_027, error))?;
-    let (claims, mut doubts) = verify(&known, expected, assertion)?;
+    let registered =
+        RegisteredCertificate::load(certificate).map_err(|error| invalid_client(700_027, error))?;
+    let (claims, mut warnings) = verify(&registered, expected, assertion)?;
     match claims.jti {
-        None => doubts.push(("assertion_without_id", claims.sub)),
-        Some(id) if !lock(&world.assertions.0).insert(id.clone()) => {
-            doubts.push(("assertion_used_again", id))
+        None => warnings.push(("assertion_without_id", claims.sub)),
+        Some(id) if !lock(&state.used_assertion_ids.0).insert(id.clone()) => {
+            warnings.push(("assertion_used_again", id))
         }
         Some(_) => {}
     }
-    world.recorder.counters.assertions_verified.add();
-    for (kind, detail) in doubts {
-        world.recorder.violation(world.clock.now(), kind, &detail);
+    state.recorder.counters.assertions_verified.add();
+    for (kind, detail) in warnings {
+        state.recorder.record_violation(state.clock.now(), kind, &detail);
     }
     Ok(())
 }
 
 /// The claims of an assertion that is good, and what is odd about it.
-fn verify(known: &Known, expected: &Expected<'_>, assertion: &str) -> Result<(Claims, Vec<Doubt>), Refusal> {
-    let malformed = || refusal(50_027, "JWT token is invalid or malformed.");
+fn verify(
+    registered: &RegisteredCertificate,
+    expected: &ExpectedAssertion<'_>,
+    assertion: &str,
+) -> Result<(AssertionClaims, Vec<AssertionWarning>), EntraError> {
+    let malformed = || invalid_client(50_027, "JWT token is invalid or malformed.");
     let (signed, signature) = assertion.rsplit_once('.').ok_or_else(malformed)?;
     let (header, claims) = signed.split_once('.').ok_or_else(malformed)?;
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| malformed());
     let signature = decode(signature)?;
-    let header: Header = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
-    let claims: Claims = serde_json::from_slice(&decode(claims)?).map_err(|_| malformed())?;
+    let header: AssertionHeader = serde_json::from_slice(&decode(header)?).map_err(|_| malformed())?;
+    let claims: AssertionClaims = serde_json::from_slice(&decode(claims)?).map_err(|_| malformed())?;
 
-    let mut doubts = Vec::new();
-    check_certificate(known, &header, expected.now, &mut doubts)?;
+    let mut warnings = Vec::new();
+    check_certificate(registered, &header, expected.now, &mut warnings)?;
     let algorithm = algorithm(&header.alg).ok_or_else(|| {
-        refusal(
+        invalid_client(
             5_002_738,
             format!("Invalid JWT token. '{}' is not a supported signature algorithm.", header.alg),
         )
     })?;
-    UnparsedPublicKey::new(algorithm, &known.public_key).verify(signed.as_bytes(), &signature).map_err(
+    UnparsedPublicKey::new(algorithm, &registered.public_key).verify(signed.as_bytes(), &signature).map_err(
         |_| {
-            refusal(700_027, "Client assertion failed signature validation. [Reason - The provided signature value did not match the expected signature value.]")
+            invalid_client(700_027, "Client assertion failed signature validation. [Reason - The provided signature value did not match the expected signature value.]")
         },
     )?;
-    check_claims(&claims, expected, &mut doubts)?;
+    check_claims(&claims, expected, &mut warnings)?;
     if header.alg == "RS256" {
-        doubts.push(("assertion_old_algorithm", header.alg));
+        warnings.push(("assertion_old_algorithm", header.alg));
     }
-    Ok((claims, doubts))
+    Ok((claims, warnings))
 }
 
 fn algorithm(name: &str) -> Option<&'static dyn VerificationAlgorithm> {
@@ -159,17 +164,17 @@ fn algorithm(name: &str) -> Option<&'static dyn VerificationAlgorithm> {
 
 /// The header must name the certificate that the app has, and that must be good.
 fn check_certificate(
-    known: &Known,
-    header: &Header,
+    registered: &RegisteredCertificate,
+    header: &AssertionHeader,
     now: i64,
-    doubts: &mut Vec<Doubt>,
-) -> Result<(), Refusal> {
-    let sha256 = URL_SAFE_NO_PAD.encode(digest(&SHA256, &known.der));
-    let sha1 = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &known.der));
+    warnings: &mut Vec<AssertionWarning>,
+) -> Result<(), EntraError> {
+    let sha256 = URL_SAFE_NO_PAD.encode(digest(&SHA256, &registered.der));
+    let sha1 = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &registered.der));
     let named = match (&header.sha256, &header.sha1) {
         (Some(named), _) => *named == sha256,
         (None, Some(named)) => {
-            doubts.push(("assertion_sha1", named.clone()));
+            warnings.push(("assertion_sha1", named.clone()));
             *named == sha1
         }
         (None, None) => false,
@@ -181,33 +186,37 @@ fn check_certificate(
              [Reason - The key was not found., Thumbprint of key used by client: '{}']",
             thumbprint.map_or("", String::as_str)
         );
-        return Err(refusal(700_027, text));
+        return Err(invalid_client(700_027, text));
     }
-    if !(known.not_before..=known.not_after).contains(&now) {
+    if !(registered.not_before..=registered.not_after).contains(&now) {
         let text = "The provided certificate is not within its specified validity window.";
-        return Err(refusal(1_000_502, text));
+        return Err(invalid_client(1_000_502, text));
     }
     if let Some(chain) = &header.x5c {
         // Base64 of DER, not of PEM and not in its URL form.
-        if chain.first().and_then(|first| STANDARD.decode(first).ok()).as_ref() != Some(&known.der) {
-            return Err(refusal(
+        if chain.first().and_then(|first| STANDARD.decode(first).ok()).as_ref() != Some(&registered.der) {
+            return Err(invalid_client(
                 50_027,
                 "JWT token is invalid or malformed: x5c is not the signing certificate.",
             ));
         }
     }
     if header.typ.as_deref() != Some("JWT") {
-        doubts.push(("assertion_without_type", header.typ.clone().unwrap_or_default()));
+        warnings.push(("assertion_without_type", header.typ.clone().unwrap_or_default()));
     }
     Ok(())
 }
 
-fn check_claims(claims: &Claims, expected: &Expected<'_>, doubts: &mut Vec<Doubt>) -> Result<(), Refusal> {
+fn check_claims(
+    claims: &AssertionClaims,
+    expected: &ExpectedAssertion<'_>,
+    warnings: &mut Vec<AssertionWarning>,
+) -> Result<(), EntraError> {
     if !claims.aud.eq_ignore_ascii_case(expected.audience) {
-        return Err(refusal(700_023, "Client assertion audience claim does not match Realm issuer."));
+        return Err(invalid_client(700_023, "Client assertion audience claim does not match Realm issuer."));
     }
     if !claims.iss.eq_ignore_ascii_case(expected.client) || !claims.sub.eq_ignore_ascii_case(&claims.iss) {
-        return Err(refusal(
+        return Err(invalid_client(
             700_021,
             "Client assertion application identifier doesn't match 'client_id' parameter.",
         ));
@@ -222,17 +231,17 @@ fn check_claims(claims: &Claims, expected: &Expected<'_>, doubts: &mut Vec<Doubt
             time(claims.nbf),
             time(claims.exp)
         );
-        return Err(refusal(700_024, text));
+        return Err(invalid_client(700_024, text));
     }
     let life = claims.exp.saturating_sub(claims.nbf);
-    if life > LONGEST {
-        doubts.push(("assertion_long_lived", format!("{life} s")));
+    if life > MAX_LIFETIME {
+        warnings.push(("assertion_long_lived", format!("{life} s")));
     }
     Ok(())
 }
 
-fn refusal(code: u32, text: impl Into<String>) -> Refusal {
-    Refusal::new(401, "invalid_client", code, text)
+fn invalid_client(code: u32, text: impl Into<String>) -> EntraError {
+    EntraError::new(401, "invalid_client", code, text)
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ pub(crate) fn private(path: &Path) {
 
 /// What each app did, in the order of [`APPS`]: revocations that took effect, and 429s.
 pub(crate) fn work(ctx: &TestContext) -> [(u64, u64); 3] {
-    let callers = ctx.simulator.callers();
+    let callers = ctx.simulator.clients();
     APPS.map(|app| {
         let of: Vec<_> = callers.iter().filter(|caller| caller.app == app).collect();
         (of.iter().map(|caller| caller.effects).sum(), of.iter().map(|caller| caller.throttled).sum())

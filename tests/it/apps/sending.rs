@@ -12,10 +12,10 @@ fn three_apps_bring_three_quotas_and_none_goes_beyond_its_own() {
     let work = work(&ctx);
     assert_eq!(work.iter().map(|(effects, _)| effects).sum::<u64>(), 3_100, "{work:?}");
     assert!(work.iter().all(|(effects, throttled)| *effects > 500 && *throttled == 0), "{work:?}");
-    let callers = ctx.simulator.callers();
+    let callers = ctx.simulator.clients();
     assert!(callers.iter().all(|caller| caller.max_requests_in_window <= 1_000), "{callers:?}");
     // Together they are quicker than one could be: it would take 6.75 s for 2,700 at 400 a second.
-    let took = |caller: &entra_revoke::simulator::Caller| caller.last_s - caller.first_s;
+    let took = |caller: &entra_revoke::simulator::ClientReport| caller.last_s - caller.first_s;
     assert!(callers.iter().map(took).all(|seconds| seconds < 6.0), "{callers:?}");
     assert!(ctx.ledger().users.iter().all(|user| user.effects == 1));
 

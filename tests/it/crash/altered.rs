@@ -66,7 +66,7 @@ fn one_damaged_bit_in_the_first_line_does_not_lock_the_folder() {
     let record: RunRecord = serde_json::from_str(&folder.text("run.json")).unwrap();
     let marks: Vec<u32> = folder.rows().iter().map(|row| fingerprint(&row["user_id"])).collect();
     let folder_handle = RunFolder::open(&folder.path).unwrap();
-    let journal = folder_handle.journal();
+    let journal = folder_handle.journal_path();
     let length = good.iter().position(|byte| *byte == b'\n').unwrap() + 1;
     for bit in 0..length * 8 {
         let mut bad = good.clone();

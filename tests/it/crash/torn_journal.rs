@@ -57,7 +57,7 @@ impl Reader {
     fn known(&self) -> (BTreeSet<String>, Vec<String>) {
         let ledger = JournalIndex::read(self.folder.dir(), &self.marks, &self.plan_sha256).unwrap();
         let user = |order: TargetNo| self.users[order as usize - 1].clone();
-        let standing = |order: &TargetNo| ledger.standing(*order).unwrap().outcome;
+        let standing = |order: &TargetNo| ledger.target_state(*order).unwrap().outcome;
         let done = (1..=self.users.len() as TargetNo).filter(|order| standing(order) == Outcome::Revoked);
         (done.map(user).collect(), ledger.outstanding(&Accepted::default()).map(user).collect())
     }
@@ -73,7 +73,7 @@ impl Reader {
 
     /// The same wherever the journal is cut in this range.
     fn knows_its_whole_lines_cut_at(&self, range: std::ops::RangeInclusive<usize>) {
-        let file = std::fs::OpenOptions::new().write(true).open(self.folder.journal()).unwrap();
+        let file = std::fs::OpenOptions::new().write(true).open(self.folder.journal_path()).unwrap();
         for at in range.rev() {
             file.set_len(at as u64).unwrap();
             self.knows_its_whole_lines();

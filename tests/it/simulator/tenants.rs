@@ -148,12 +148,12 @@ async fn the_ledger_tells_who_asked() {
         (&callers[1]["tenant"], &callers[1]["max_requests_in_window"]),
         (&ids[1].as_str().into(), &1.into())
     );
-    assert_eq!(ledger.callers, drill.simulator.callers());
+    assert_eq!(ledger.callers, drill.simulator.clients());
     let csv = drill.get("/_simulator/ledger?format=csv").await.text().await.unwrap();
     assert!(csv.lines().next().unwrap().ends_with(",revoked_at,tenants,apps"), "{csv}");
     assert!(csv.lines().nth(1).unwrap().ends_with(&format!(",{} {},app", ids[0], ids[1])), "{csv}");
     drill.simulator.reset();
-    assert!(drill.simulator.callers().iter().all(|caller| caller.revocations == 0));
+    assert!(drill.simulator.clients().iter().all(|caller| caller.revocations == 0));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::simulator::{Limit, Meter, Style};
+use crate::simulator::{Limit, LimitStyle, Meter};
 
 /// What a 429 says of the wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,13 +35,18 @@ pub(in crate::dispatch::tests) struct Limiter {
     pub(in crate::dispatch::tests) warns: bool,
 }
 
-pub(in crate::dispatch::tests) fn limit(limit: u32, seconds: f64, style: Style) -> Limit {
+pub(in crate::dispatch::tests) fn limit(limit: u32, seconds: f64, style: LimitStyle) -> Limit {
     Limit { style, ..Limit::new(limit, Duration::from_secs_f64(seconds)) }
 }
 
 impl Limiter {
     /// So many requests in so many seconds.
-    pub(in crate::dispatch::tests) fn new(count: u32, seconds: f64, style: Style, says: Says) -> Limiter {
+    pub(in crate::dispatch::tests) fn new(
+        count: u32,
+        seconds: f64,
+        style: LimitStyle,
+        says: Says,
+    ) -> Limiter {
         Limiter {
             limit: limit(count, seconds, style),
             says,
@@ -121,7 +126,7 @@ impl Running {
             }
             self.others += 1;
             if self.meter.wait(next + self.limiter.phase).is_none()
-                || self.limiter.limit.style != Style::FixedWindow
+                || self.limiter.limit.style != LimitStyle::FixedWindow
             {
                 self.meter.charge();
             }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 
 use super::driver::Wire;
 use super::model::Limiter;
-use crate::simulator::Style;
+use crate::simulator::LimitStyle;
 
 enum OracleCount {
     Bucket { level: f64, at: f64 },
@@ -43,9 +43,11 @@ impl OracleLimit {
     fn new(limiter: &Limiter) -> OracleLimit {
         let quota = f64::from(limiter.limit.limit);
         let count = match limiter.limit.style {
-            Style::TokenBucket | Style::StrictBucket => OracleCount::Bucket { level: quota, at: 0.0 },
-            Style::FixedWindow => OracleCount::Fixed { window: 0.0, used: 0.0 },
-            Style::SlidingWindow => OracleCount::Sliding { passed: VecDeque::new() },
+            LimitStyle::TokenBucket | LimitStyle::StrictBucket => {
+                OracleCount::Bucket { level: quota, at: 0.0 }
+            }
+            LimitStyle::FixedWindow => OracleCount::Fixed { window: 0.0, used: 0.0 },
+            LimitStyle::SlidingWindow => OracleCount::Sliding { passed: VecDeque::new() },
         };
         OracleLimit {
             count,
@@ -138,7 +140,7 @@ mod tests {
     /// All at once: the limiter alone decides.
     const FREE: Wire = Wire { jobs: 1_000_000, latency: 0.0, jitter: 0.0 };
 
-    fn best(count: u32, seconds: f64, style: Style, users: u64) -> f64 {
+    fn best(count: u32, seconds: f64, style: LimitStyle, users: u64) -> f64 {
         makespan(&Limiter::new(count, seconds, style, Says::Whole).phase(0.0), &FREE, users)
     }
 
@@ -148,11 +150,11 @@ mod tests {
 
     #[test]
     fn cases_that_are_known_by_hand() {
-        for style in [Style::TokenBucket, Style::StrictBucket] {
+        for style in [LimitStyle::TokenBucket, LimitStyle::StrictBucket] {
             near(best(3_000, 150.0, style, 3_000), 0.0);
             near(best(3_000, 150.0, style, 10_000), 350.0);
         }
-        for style in [Style::FixedWindow, Style::SlidingWindow] {
+        for style in [LimitStyle::FixedWindow, LimitStyle::SlidingWindow] {
             near(best(3_000, 150.0, style, 3_000), 0.0);
             near(best(3_000, 150.0, style, 3_001), 150.0);
             near(best(3_000, 150.0, style, 9_001), 450.0);
@@ -162,7 +164,7 @@ mod tests {
     #[test]
     fn the_wire_binds_where_the_limiter_does_not() {
         let wire = Wire { jobs: 10, latency: 0.1, jitter: 0.0 };
-        let free = Limiter::new(3_000, 150.0, Style::TokenBucket, Says::Whole);
+        let free = Limiter::new(3_000, 150.0, LimitStyle::TokenBucket, Says::Whole);
         near(makespan(&free, &wire, 1_000), 10.0);
         // The burst at 100 a second, while 20 a second come in: 3,750 by then.
         near(makespan(&free, &wire, 3_700), 37.0);
@@ -170,14 +172,14 @@ mod tests {
 
     #[test]
     fn a_fixed_window_that_has_begun_ends_sooner() {
-        let limiter = Limiter::new(3_000, 150.0, Style::FixedWindow, Says::Whole).phase(60.0);
+        let limiter = Limiter::new(3_000, 150.0, LimitStyle::FixedWindow, Says::Whole).phase(60.0);
         near(makespan(&limiter, &FREE, 3_001), 90.0);
         near(makespan(&limiter, &FREE, 6_001), 240.0);
     }
 
     #[test]
     fn others_and_changes_count() {
-        let bucket = Limiter::new(3_000, 150.0, Style::TokenBucket, Says::Whole);
+        let bucket = Limiter::new(3_000, 150.0, LimitStyle::TokenBucket, Says::Whole);
         // By then 3,998 came in on top of the burst, and the other took 1,998; its next comes at the same instant.
         near(makespan(&bucket.clone().half_eaten(), &FREE, 5_000), 199.9);
         near(makespan(&bucket.clone().changes(100.0, 1_000), &FREE, 6_000), 250.0);

@@ -4,7 +4,7 @@ use super::driver::{Wire, run};
 use super::model::{Limiter, Says};
 use super::oracle::makespan;
 use crate::dispatch::RatePolicy;
-use crate::simulator::Style;
+use crate::simulator::LimitStyle;
 
 const LIMITERS: u64 = 300;
 
@@ -18,15 +18,22 @@ fn pick<T: Copy>(random: &mut fastrand::Rng, of: &[T]) -> T {
     of[random.usize(..of.len())]
 }
 
-/// From `least` to `max`, each order of magnitude as likely as the others.
+/// From `least` to `most`, each order of magnitude as likely as the others.
 fn between(random: &mut fastrand::Rng, least: f64, most: f64) -> f64 {
     least * (most / least).powf(random.f64())
 }
 
 fn case(seed: u64) -> SweepCase {
     let random = &mut fastrand::Rng::with_seed(seed);
-    let style =
-        pick(random, &[Style::TokenBucket, Style::FixedWindow, Style::SlidingWindow, Style::StrictBucket]);
+    let style = pick(
+        random,
+        &[
+            LimitStyle::TokenBucket,
+            LimitStyle::FixedWindow,
+            LimitStyle::SlidingWindow,
+            LimitStyle::StrictBucket,
+        ],
+    );
     let says = pick(random, &[Says::Whole, Says::Decimal, Says::One, Says::Half, Says::Nothing]);
     let seconds = between(random, 10.0, 300.0).round();
     let per_second = between(random, 2.0, 120.0);

@@ -4,7 +4,7 @@ use super::driver::{Wire, run};
 use super::model::{Limiter, Says};
 use super::oracle::makespan;
 use crate::dispatch::RatePolicy;
-use crate::simulator::Style::{FixedWindow, SlidingWindow, StrictBucket, TokenBucket};
+use crate::simulator::LimitStyle::{FixedWindow, SlidingWindow, StrictBucket, TokenBucket};
 
 /// What the table is made over.
 pub(in crate::dispatch::tests) const WIRE: Wire = Wire { jobs: 16, latency: 0.08, jitter: 0.02 };

@@ -12,23 +12,23 @@ const NOW: i64 = 1_790_000_000;
 const HERE: &str = "https://login.example/t/oauth2/v2.0/token";
 
 /// A key with its certificate.
-struct Pair {
+struct TestCertificate {
     key: KeyPair,
-    known: Known,
+    registered: RegisteredCertificate,
 }
 
-impl Pair {
-    fn rsa() -> Pair {
-        Pair::of(KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap())
+impl TestCertificate {
+    fn rsa() -> TestCertificate {
+        TestCertificate::from_key(KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap())
     }
 
-    fn ec() -> Pair {
-        Pair::of(KeyPair::generate().unwrap())
+    fn ec() -> TestCertificate {
+        TestCertificate::from_key(KeyPair::generate().unwrap())
     }
 
-    fn of(key: KeyPair) -> Pair {
+    fn from_key(key: KeyPair) -> TestCertificate {
         let certificate = CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
-        Pair { known: Known::read(&certificate.pem()).unwrap(), key }
+        TestCertificate { registered: RegisteredCertificate::load(&certificate.pem()).unwrap(), key }
     }
 
     fn sign(&self, header: &Value, claims: &Value) -> String {
@@ -52,15 +52,15 @@ impl Pair {
     }
 
     fn header(&self, algorithm: &str) -> Value {
-        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &self.known.der));
+        let thumbprint = URL_SAFE_NO_PAD.encode(digest(&SHA256, &self.registered.der));
         json!({ "alg": algorithm, "typ": "JWT", "x5t#S256": thumbprint })
     }
 
     /// The code of the refusal, or 0, and what is odd.
     fn verify(&self, assertion: &str) -> (u32, Vec<&'static str>) {
-        let expected = Expected { client: "app", audience: HERE, now: NOW };
-        match verify(&self.known, &expected, assertion) {
-            Ok((_, doubts)) => (0, doubts.into_iter().map(|(kind, _)| kind).collect()),
+        let expected = ExpectedAssertion { client: "app", audience: HERE, now: NOW };
+        match verify(&self.registered, &expected, assertion) {
+            Ok((_, warnings)) => (0, warnings.into_iter().map(|(kind, _)| kind).collect()),
             Err(refusal) => (refusal.code, Vec::new()),
         }
     }
@@ -83,16 +83,16 @@ fn with(mut json: Value, name: &str, value: Value) -> Value {
 
 #[test]
 fn a_good_assertion_is_good() {
-    let rsa = Pair::rsa();
+    let rsa = TestCertificate::rsa();
     assert_eq!(rsa.verify(&rsa.sign(&rsa.header("PS256"), &claims())), (0, vec![]));
-    let ec = Pair::ec();
+    let ec = TestCertificate::ec();
     assert_eq!(ec.verify(&ec.sign(&ec.header("ES256"), &claims())), (0, vec![]));
 }
 
 #[test]
 fn what_is_old_or_careless_passes_and_is_noted() {
-    let rsa = Pair::rsa();
-    let sha1 = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &rsa.known.der));
+    let rsa = TestCertificate::rsa();
+    let sha1 = URL_SAFE_NO_PAD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &rsa.registered.der));
     let old = with(with(rsa.header("RS256"), "x5t#S256", Value::Null), "x5t", sha1.into());
     let noted = rsa.verify(&rsa.sign(&old, &claims()));
     assert_eq!(noted, (0, vec!["assertion_sha1", "assertion_old_algorithm"]));
@@ -104,7 +104,7 @@ fn what_is_old_or_careless_passes_and_is_noted() {
 
 #[test]
 fn claims_that_do_not_fit_are_refused() {
-    let ec = Pair::ec();
+    let ec = TestCertificate::ec();
     for (name, value, code) in [
         ("aud", json!("https://login.example/other/oauth2/v2.0/token"), 700_023),
         ("aud", json!("https://other.example/t/oauth2/v2.0/token"), 700_023),
@@ -123,7 +123,7 @@ fn claims_that_do_not_fit_are_refused() {
 
 #[test]
 fn signatures_of_others_are_refused() {
-    let (ec, other) = (Pair::ec(), Pair::ec());
+    let (ec, other) = (TestCertificate::ec(), TestCertificate::ec());
     let good = ec.sign(&ec.header("ES256"), &claims());
     assert_eq!(other.verify(&good).0, 700_027, "another certificate");
     let forged = other.sign(&ec.header("ES256"), &claims());
@@ -143,7 +143,7 @@ fn signatures_of_others_are_refused() {
     }
     let nameless = with(ec.header("ES256"), "x5t#S256", Value::Null);
     assert_eq!(ec.verify(&ec.sign(&nameless, &claims())).0, 700_027);
-    let chain = with(ec.header("ES256"), "x5c", json!([STANDARD.encode(&other.known.der)]));
+    let chain = with(ec.header("ES256"), "x5c", json!([STANDARD.encode(&other.registered.der)]));
     assert_eq!(ec.verify(&ec.sign(&chain, &claims())).0, 50_027);
     let pem = with(ec.header("ES256"), "x5c", json!(["-----BEGIN CERTIFICATE-----"]));
     assert_eq!(ec.verify(&ec.sign(&pem, &claims())).0, 50_027);
@@ -151,7 +151,7 @@ fn signatures_of_others_are_refused() {
 
 #[test]
 fn what_is_no_assertion_is_refused() {
-    let ec = Pair::ec();
+    let ec = TestCertificate::ec();
     for text in ["", "a.b.c", "a.b", "..", "e30.e30.e30"] {
         assert_eq!(ec.verify(text).0, 50_027, "{text}");
     }
@@ -160,6 +160,6 @@ fn what_is_no_assertion_is_refused() {
 #[test]
 fn a_certificate_that_can_not_be_read_is_told() {
     for text in ["missing.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
-        assert!(Known::read(text).is_err(), "{text}");
+        assert!(RegisteredCertificate::load(text).is_err(), "{text}");
     }
 }

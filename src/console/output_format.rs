@@ -1,0 +1,51 @@
+//! The words of `-o`: what standard output gets.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What standard output gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// The summary, for people.
+    #[default]
+    Text,
+    /// The summary, as JSON.
+    Json,
+    /// Each result as it settles, a JSON object a line.
+    Jsonl,
+    /// Each result as it settles, as CSV.
+    Csv,
+    /// Nothing.
+    None,
+}
+
+impl OutputFormat {
+    const ALL: [(OutputFormat, &'static str); 5] = [
+        (OutputFormat::Text, "text"),
+        (OutputFormat::Json, "json"),
+        (OutputFormat::Jsonl, "jsonl"),
+        (OutputFormat::Csv, "csv"),
+        (OutputFormat::None, "none"),
+    ];
+}
+
+impl fmt::Display for OutputFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = OutputFormat::ALL.iter().find(|(output, _)| output == self).map_or("", |(_, word)| word);
+        f.pad(word)
+    }
+}
+
+/// A word that is no output format.
+#[derive(Debug, thiserror::Error)]
+#[error("'{0}' is no output format: write text, json, jsonl, csv or none")]
+pub struct UnknownOutputFormat(String);
+
+impl FromStr for OutputFormat {
+    type Err = UnknownOutputFormat;
+
+    fn from_str(word: &str) -> Result<Self, UnknownOutputFormat> {
+        let found = OutputFormat::ALL.iter().find(|(_, known)| known.eq_ignore_ascii_case(word));
+        found.map(|(output, _)| *output).ok_or_else(|| UnknownOutputFormat(word.to_owned()))
+    }
+}

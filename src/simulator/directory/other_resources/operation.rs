@@ -1,0 +1,33 @@
+//! Which permission a reading needs.
+
+use super::path::OtherResource;
+use crate::simulator::permission::Operation;
+use crate::simulator::route::UserRef;
+use crate::simulator::session::TokenKind;
+
+/// What whoever reads must be allowed.
+pub(super) fn required_for(resource: &OtherResource, kind: Option<TokenKind>) -> Operation {
+    let user = kind == Some(TokenKind::User);
+    match resource {
+        OtherResource::Roles
+        | OtherResource::Role(_)
+        | OtherResource::RoleMembers { .. }
+        | OtherResource::Definitions
+        | OtherResource::Assignments => Operation::ReadRoles,
+        OtherResource::Eligibilities | OtherResource::EligibilityInstances => Operation::ReadEligible,
+        OtherResource::Units | OtherResource::Unit(_) | OtherResource::UnitMembers { .. } => {
+            Operation::ReadUnits
+        }
+        OtherResource::Risky => Operation::ReadRisky,
+        // "List directReports": of themselves with `User.Read`.
+        OtherResource::Reports { user_ref: UserRef::Me, nested: false, .. } => Operation::ReadMe,
+        OtherResource::Reports { .. }
+        | OtherResource::Manager(_)
+        | OtherResource::DeletedUsers
+        | OtherResource::Deleted(_) => Operation::ReadUsersInFull,
+        OtherResource::Organization if user => Operation::ReadOwnOrganization,
+        OtherResource::Organization => Operation::ReadOrganization,
+        OtherResource::Apps(_) | OtherResource::Owners { .. } if user => Operation::ReadOwners,
+        OtherResource::Apps(_) | OtherResource::Owners { .. } => Operation::ReadOwnOwners,
+    }
+}
