@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::directory::{RiskLevel, stated};
+use crate::directory::{RiskLevel, non_empty};
 use crate::intake::{self, Filter, Shard, TextEncoding};
 use crate::plan::MaxShare;
 
@@ -13,25 +13,25 @@ use crate::plan::MaxShare;
 #[command(next_help_heading = "Users from the directory")]
 pub struct ChoosingArgs {
     /// The members of a group, also of groups in it: its id or its name. Repeatable
-    #[arg(long, value_name = "ID|NAME", value_parser = stated)]
+    #[arg(long, value_name = "ID|NAME", value_parser = non_empty)]
     pub group: Vec<String>,
     /// With --group: its direct members only
     #[arg(long)]
     pub direct: bool,
     /// Whoever holds a directory role, by itself or through a group: its name or its id. Repeatable
-    #[arg(long, value_name = "NAME|ID", value_parser = stated)]
+    #[arg(long, value_name = "NAME|ID", value_parser = non_empty)]
     pub role: Vec<String>,
     /// Roles count for those, too, who may activate them (PIM)
     #[arg(long)]
     pub eligible: bool,
     /// The users of an administrative unit: its id or its name. Repeatable
-    #[arg(long, value_name = "ID|NAME", value_parser = stated)]
+    #[arg(long, value_name = "ID|NAME", value_parser = non_empty)]
     pub administrative_unit: Vec<String>,
     /// Users whom Identity Protection holds to be at risk: high, medium, low; repeatable, or with commas
     #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
     pub risky_users: Vec<RiskLevel>,
     /// Users that an OData filter finds, such as "department eq 'Sales'". Repeatable
-    #[arg(long, value_name = "ODATA", value_parser = stated)]
+    #[arg(long, value_name = "ODATA", value_parser = non_empty)]
     pub users_filter: Vec<String>,
     /// Everybody who reports to this user, at any depth; not the user. Repeatable
     #[arg(long, value_name = "ID")]
@@ -46,10 +46,10 @@ pub struct ChoosingArgs {
     #[arg(long, value_name = "FILE")]
     pub exclude_file: Vec<PathBuf>,
     /// Leave out the members of a group, also of groups in it. Repeatable
-    #[arg(long, value_name = "ID|NAME", value_parser = stated)]
+    #[arg(long, value_name = "ID|NAME", value_parser = non_empty)]
     pub exclude_group: Vec<String>,
     /// Leave out whoever holds a directory role. Repeatable
-    #[arg(long, value_name = "NAME|ID", value_parser = stated)]
+    #[arg(long, value_name = "NAME|ID", value_parser = non_empty)]
     pub exclude_role: Vec<String>,
     /// Leave out guests
     #[arg(long, conflicts_with = "guests_only")]

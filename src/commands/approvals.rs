@@ -72,7 +72,7 @@ impl ApprovedPlan {
 /// on this machine, and the app itself count as the sender.
 async fn sender(head: &PlanFileHead, connection: &SignedInApp, tell: bool) -> PlanSender {
     let claims = &connection.claims;
-    let is_app = claims.app_only() == Some(true);
+    let is_app = claims.is_app_only() == Some(true);
     let mut sender = PlanSender::default();
     if !is_app {
         sender.names.extend([&claims.upn, &claims.oid].into_iter().flatten().cloned());
@@ -89,7 +89,7 @@ async fn sender(head: &PlanFileHead, connection: &SignedInApp, tell: bool) -> Pl
             }
         }
         if !sender.names.is_empty() {
-            match connection.directory.own_addresses().await {
+            match connection.directory.my_mail_addresses().await {
                 Ok(addresses) => sender.names.extend(addresses),
                 Err(why) => unchecked.push(UncheckedRead::new(why).line("your own mail addresses")),
             }

@@ -13,7 +13,7 @@ use crate::console;
 use crate::error::Error;
 use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
-use crate::identity::{AdditionalApp, SignInError, further_variables, process_variables};
+use crate::identity::{AdditionalApp, SignInError, additional_app_variables, process_variables};
 use crate::journal::AppRecord;
 use crate::settings::{AppSettings, NetworkSettings, SignInSettings};
 
@@ -42,7 +42,7 @@ pub(super) async fn sign_in(
     }
     secret_files::warn(&who.sources, &process_variables);
     // What contradicts itself was never tried: then nobody signs in.
-    let candidates = who.offer(network).candidates(&process_variables);
+    let candidates = who.offer(network).build_chain(&process_variables);
     if let Err(error) = &candidates
         && error.is_usage()
     {
@@ -58,7 +58,7 @@ pub(super) async fn sign_in(
         Ok(candidates) => connect_as(&AppRole::First, candidates, who, network, clients).await,
         Err(error) => Err(error),
     };
-    let mut results: Vec<_> = apps.further.iter().map(|_| Err(SignInError::Broken)).collect();
+    let mut results: Vec<_> = apps.further.iter().map(|_| Err(SignInError::RenewalFault)).collect();
     while let Some(joined) = others.join_next().await {
         // One that broke down stays broken, and the log has it.
         match joined {
@@ -78,9 +78,9 @@ pub(super) async fn further(
     network: &NetworkSettings,
     clients: HttpClients,
 ) -> Result<SignedInApp, SignInError> {
-    secret_files::warn(&who.sources, &further_variables);
-    let caller = AppRole::Further(sanitize_truncated(&app.called(), 160));
-    let candidates = who.offer(network).candidates(&further_variables)?;
+    secret_files::warn(&who.sources, &additional_app_variables);
+    let caller = AppRole::Further(sanitize_truncated(&app.display_name(), 160));
+    let candidates = who.offer(network).build_chain(&additional_app_variables)?;
     connect_as(&caller, candidates, who, network, clients).await
 }
 
@@ -98,7 +98,7 @@ fn together(tried: Vec<SignInAttempts<'_>>) -> Result<SignedInApp, Error> {
                 post = Some(connection);
                 Ok(())
             }
-            (Ok(_), None) => Err(SignInError::TenantUnsure),
+            (Ok(_), None) => Err(SignInError::FallbackTenantUnverified),
             (Ok(connection), Some(post)) => join(post, connection, app, &mut records),
         };
         if let Err(error) = joined {
@@ -121,7 +121,7 @@ fn together(tried: Vec<SignInAttempts<'_>>) -> Result<SignedInApp, Error> {
             Ok(SignedInApp { apps: records, ..post })
         }
         (None, Some(error)) => Err(error.into()),
-        (None, None) => Err(SignInError::Broken.into()),
+        (None, None) => Err(SignInError::RenewalFault.into()),
     }
 }
 
@@ -135,7 +135,7 @@ fn join(
     if let (Some(expected), Some(found)) = (&post.tenant.id, &connection.tenant.id)
         && !expected.eq_ignore_ascii_case(found)
     {
-        return Err(SignInError::PartnersTenant { expected: expected.clone(), found: found.clone() });
+        return Err(SignInError::AdditionalAppTenant { expected: expected.clone(), found: found.clone() });
     }
     records.push(record(app, Ok(&connection)));
     post.partners.push(AppClient { graph: connection.graph, operator: connection.operator });
@@ -152,8 +152,9 @@ fn contradictions(tried: &[SignInAttempts<'_>]) -> Result<(), Error> {
     let mut seen: Vec<String> = Vec::new();
     for SignInAttempts { app, result, .. } in tried {
         let Ok(connection) = result else { continue };
-        let name = || app.map_or("the first app".to_owned(), |app| sanitize_truncated(&app.called(), 160));
-        if app.is_some() && connection.claims.app_only() == Some(false) {
+        let name =
+            || app.map_or("the first app".to_owned(), |app| sanitize_truncated(&app.display_name(), 160));
+        if app.is_some() && connection.claims.is_app_only() == Some(false) {
             return Err(Error::Usage(format!(
                 "{}: its token is a person's, and a further app acts as itself; nothing was sent",
                 name()
@@ -191,7 +192,7 @@ fn record(
 
 fn say_left_out(app: Option<&AdditionalApp>, who: &SignInSettings, error: &SignInError) {
     let name = match (app, &who.client_id) {
-        (Some(app), _) => app.called(),
+        (Some(app), _) => app.display_name(),
         (None, Some(id)) => format!("{id} (the first)"),
         (None, None) => "the first".to_owned(),
     };

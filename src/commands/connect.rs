@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::graph::HttpGraph;
 use crate::http::{self, HttpClients};
 use crate::identity::{
-    Auth, Credential, CredentialChain, SignInError, SignedIn, SkippedCredential, TokenClaims, Tokens,
+    Auth, Credential, CredentialChain, SignInError, SignInSuccess, SkippedCredential, TokenClaims, Tokens,
     check_audience, process_variables,
 };
 use crate::journal::{AppRecord, OperatorRecord};
@@ -64,7 +64,7 @@ pub(super) async fn sign_in(
     network: &NetworkSettings,
 ) -> Result<SignedInApp, Error> {
     secret_files::warn(&sign_in.sources, &process_variables);
-    connect(sign_in.offer(network).candidates(&process_variables)?, sign_in, network).await
+    connect(sign_in.offer(network).build_chain(&process_variables)?, sign_in, network).await
 }
 
 /// Signs in with one of these candidates.
@@ -140,13 +140,13 @@ pub(super) async fn connect_as(
         verified::read(given)?;
     }
     let chosen_here = candidates.is_chain();
-    let candidates = candidates.asking(&prompt::on_screen());
-    let SignedIn { tokens, auth, passed_over, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
+    let candidates = candidates.with_prompter(&prompt::on_screen());
+    let SignInSuccess { tokens, auth, skipped, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
     if chosen_here {
-        say_choice(caller, auth, &passed_over);
+        say_choice(caller, auth, &skipped);
     }
     let certificate = tokens.credential().certificate();
-    if let Some(end) = certificate.and_then(|certificate| certificate.ends_soon(Timestamp::now())) {
+    if let Some(end) = certificate.and_then(|certificate| certificate.expiry_warning(Timestamp::now())) {
         caller.warn(&end);
     }
     let claims = claims_of(&tokens);
@@ -154,12 +154,13 @@ pub(super) async fn connect_as(
         check_audience(audience, network.cloud, network.graph_root())?;
     }
     check_permission(caller, &claims)?;
-    if let (AppRole::First | AppRole::Tenant(_), Some(off)) = (caller, skew.and_then(clock::off)) {
+    if let (AppRole::First | AppRole::Tenant(_), Some(off)) = (caller, skew.and_then(clock::offset_warning)) {
         caller.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
     }
     let operator = operator(&tokens, &claims, sign_in);
     let credential = tokens.credential();
-    let (ends, rereads) = (claims.ends().filter(|_| credential.is_ready()), credential.rereads());
+    let (ends, rereads) =
+        (claims.expires_at().filter(|_| credential.is_static()), credential.is_token_file());
     let by_tenant = matches!(credential, Credential::App(_) | Credential::Device(_));
     let (root, tokens) = (network.graph_root(), Arc::new(tokens));
     let directory = Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims);
@@ -177,7 +178,7 @@ pub(super) async fn connect_as(
         ));
     }
     if let Some(id) = &tenant.id {
-        tokens.stay_in(id);
+        tokens.pin_tenant(id);
     }
     Ok(SignedInApp {
         directory,
@@ -196,26 +197,26 @@ pub(super) async fn connect_as(
 fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignInSettings) -> OperatorRecord {
     OperatorRecord {
         auth: tokens.credential().word().to_owned(),
-        app_id: claims.app().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
-        user: claims.user().map(str::to_owned),
+        app_id: claims.app_id().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
+        user: claims.user_name_or_id().map(str::to_owned),
         local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
         host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
     }
 }
 
 /// Says which way was taken, and why not the ones before it.
-fn say_choice(caller: &AppRole<'_>, auth: Auth, passed_over: &[SkippedCredential]) {
-    for way in passed_over {
-        tracing::info!(way = way.auth.word(), why = way.why, "way to sign in passed over");
+fn say_choice(caller: &AppRole<'_>, auth: Auth, skipped: &[SkippedCredential]) {
+    for way in skipped {
+        tracing::info!(way = way.auth.word(), why = way.reason, "way to sign in passed over");
     }
-    caller.record(choice(auth, passed_over));
+    caller.record(choice(auth, skipped));
 }
 
 /// One line: what is simply not set up is only named, for there is always some of it.
-fn choice(auth: Auth, passed_over: &[SkippedCredential]) -> String {
-    let (notable, absent): (Vec<_>, Vec<_>) = passed_over.iter().partition(|way| way.notable);
+fn choice(auth: Auth, skipped: &[SkippedCredential]) -> String {
+    let (notable, absent): (Vec<_>, Vec<_>) = skipped.iter().partition(|way| way.notable);
     let absent: Vec<&str> = absent.iter().map(|way| way.auth.word()).collect();
-    let mut parts: Vec<String> = notable.iter().map(|way| format!("{}: {}", way.auth, way.why)).collect();
+    let mut parts: Vec<String> = notable.iter().map(|way| format!("{}: {}", way.auth, way.reason)).collect();
     if !absent.is_empty() {
         parts.push(format!("not set up: {}", absent.join(", ")));
     }
@@ -238,13 +239,13 @@ pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
 /// One that lists none may still be good; Graph tells.
 fn check_permission(caller: &AppRole<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
     let found = Permissions::from_claims(claims);
-    let app_only = claims.app_only() != Some(false);
-    match found.revoking {
+    let app_only = claims.is_app_only() != Some(false);
+    match found.revoke {
         RevokePermission::Missing => Err(SignInError::NoPermission {
             listed: found.listed.join(", "),
             advice: permissions::advice(app_only),
         }),
-        RevokePermission::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
+        RevokePermission::Unknown if claims.is_app_only() == Some(true) && claims.tid.is_some() => {
             caller.warn(&format!(
                 "the token lists no permission; if Graph refuses, {}",
                 permissions::advice(app_only)
@@ -252,8 +253,8 @@ fn check_permission(caller: &AppRole<'_>, claims: &TokenClaims) -> Result<(), Si
             Ok(())
         }
         _ => {
-            if !found.more.is_empty() {
-                tracing::info!(more = found.more.join(", "), "the token allows more than is needed");
+            if !found.unneeded.is_empty() {
+                tracing::info!(more = found.unneeded.join(", "), "the token allows more than is needed");
             }
             Ok(())
         }
@@ -273,7 +274,7 @@ pub(super) fn check_me(names_me: bool, connection: &SignedInApp) -> Result<(), E
                 .to_owned(),
         ));
     }
-    if names_me && connection.claims.app_only() == Some(true) {
+    if names_me && connection.claims.is_app_only() == Some(true) {
         return Err(Error::Usage(
             "the input names `me`, but the program signs in as an app, which is no user: name the user by id, or \
              use a delegated token"

@@ -9,14 +9,14 @@ use super::{open_files, profiles, prompt, protection, secret_files, standard_inp
 use crate::cli::DoctorArgs;
 use crate::console::{self, OutputFormat};
 use crate::directory::Directory;
-use crate::doctor::network::{self, ProbedServer, ServerView};
+use crate::doctor::network::{self, ProbeResult, ProbedServer};
 use crate::doctor::text::{self, DoctorFormat};
-use crate::doctor::{Finding, Findings, certificate, clock, machine, pace, permissions, roles, setup, token};
+use crate::doctor::{Finding, Findings, certificate, clock, machine, permissions, rate, roles, setup, token};
 use crate::error::Error;
 use crate::http::HttpClients;
 use crate::identity::{
-    Auth, Authority, CredentialChain, SignInError, SignedIn, SkippedCredential, TokenClaims, Tokens,
-    check_audience, process_variables, tenant_of,
+    Auth, Authority, CredentialChain, SignInError, SignInSuccess, SkippedCredential, TokenClaims, Tokens,
+    check_audience, process_variables, tenant_from_configuration,
 };
 use crate::settings::{
     AppSettings, EvidenceSettings, NetworkSettings, SendingSettings, SignInSettings, profiled,
@@ -68,10 +68,10 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     findings.add(machine::run_folder(dir));
     findings.add(machine::disk(dir));
     findings.add(machine::open_files(sending.jobs.max(), open_files::fitting(sending.jobs.max()).0));
-    findings.add(pace::check(&sending, 1 + apps.further.len()));
+    findings.add(rate::check(&sending, 1 + apps.further.len()));
     print(&match args.output {
-        DoctorFormat::Text => text::page(&findings, coloured(), console::stdout_columns()),
-        DoctorFormat::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.json()))),
+        DoctorFormat::Text => text::render(&findings, coloured(), console::stdout_columns()),
+        DoctorFormat::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.to_json()))),
     })?;
     Ok(findings.exit_code())
 }
@@ -111,7 +111,7 @@ async fn further_apps(
     findings: &mut Findings,
 ) {
     for app in &apps.further {
-        let name = crate::harmless::sanitize_truncated(&app.called(), 160);
+        let name = crate::harmless::sanitize_truncated(&app.display_name(), 160);
         let who = who.further(app);
         let signing_in = super::apps::further(app, &who, network, clients.clone());
         let why = match tokio::time::timeout(PATIENCE, signing_in).await {
@@ -125,7 +125,7 @@ async fn further_apps(
         };
         let advice =
             "a run goes on without it, at the pace of the others; docs/sign-in.md tells what each way needs";
-        findings.add(Finding::broken("app", format!("{name}: {why}"), advice));
+        findings.add(Finding::failed("app", format!("{name}: {why}"), advice));
     }
 }
 
@@ -138,8 +138,8 @@ async fn examine(
     findings: &mut Findings,
 ) {
     findings.add(Finding::ok("roots", roots(network)));
-    let candidates = who.offer(network).candidates(&process_variables);
-    let asks = candidates.as_ref().is_ok_and(|found| found.first().is_some_and(Auth::asks_authority));
+    let candidates = who.offer(network).build_chain(&process_variables);
+    let asks = candidates.as_ref().is_ok_and(|found| found.first_method().is_some_and(Auth::uses_authority));
     let (graph_root, authority_root) = (network.graph_root(), network.authority());
     let tenant = who.tenant.clone().unwrap_or_else(|| "common".to_owned());
     let configuration = Authority { root: authority_root.clone(), tenant }.openid_configuration();
@@ -149,43 +149,46 @@ async fn examine(
         tls_check: "graph-tls",
         root: graph_root,
         url: &graph_url,
-        reads: false,
-        graph: true,
-        own: graph_root == network.cloud.graph_root(),
-        ends_with: Some(RUNTIME),
+        read_body: false,
+        is_graph: true,
+        is_microsoft: graph_root == network.cloud.graph_root(),
+        exit_code: Some(RUNTIME),
     };
     let authority = ProbedServer {
         name_check: "authority-name",
         tls_check: "authority-tls",
         root: authority_root.as_str(),
         url: &configuration,
-        reads: true,
-        graph: false,
-        own: authority_root == network.cloud.authority(),
-        ends_with: asks.then_some(SIGN_IN),
+        read_body: true,
+        is_graph: false,
+        is_microsoft: authority_root == network.cloud.authority(),
+        exit_code: asks.then_some(SIGN_IN),
     };
-    findings.add(network::proxies(graph.root, authority.root));
+    findings.add(network::check_proxies(graph.root, authority.root));
     let options = network.http();
     let (of_graph, of_authority) = tokio::join!(
-        network::look(&options, &clients, &graph),
-        network::look(&options, &clients, &authority)
+        network::probe(&options, &clients, &graph),
+        network::probe(&options, &clients, &authority)
     );
     for (server, sight) in [(&graph, &of_graph), (&authority, &of_authority)] {
-        findings.add(network::name(server, sight));
-        findings.add(network::tls(server, sight));
+        findings.add(network::check_name(server, sight));
+        findings.add(network::check_tls(server, sight));
     }
     let ahead = ahead(&of_graph).or_else(|| ahead(&of_authority));
     findings.add(clock::check(ahead));
-    if asks && of_authority.seen.is_err() {
+    if asks && of_authority.answer.is_err() {
         for check in ["credential"].into_iter().chain(OF_TOKEN) {
             findings.add(Finding::skipped(check, "the authority can't be reached"));
         }
         return;
     }
-    let resolved = of_authority.seen.ok().and_then(|seen| tenant_of(&seen.body).map(|id| id.to_string()));
+    let resolved = of_authority
+        .answer
+        .ok()
+        .and_then(|seen| tenant_from_configuration(&seen.body).map(|id| id.to_string()));
     let ahead = ahead.unwrap_or_default();
     let place = DoctorTarget { who, network, protect, resolved: resolved.as_deref(), ahead };
-    match candidates.map(|candidates| candidates.asking(&prompt::on_screen())) {
+    match candidates.map(|candidates| candidates.with_prompter(&prompt::on_screen())) {
         Ok(candidates) => credential(&place, candidates, clients, findings).await,
         Err(error) => no_token(&error, findings),
     }
@@ -209,8 +212,8 @@ fn roots(network: &NetworkSettings) -> String {
     roots
 }
 
-fn ahead(sight: &ServerView) -> Option<i64> {
-    sight.seen.as_ref().ok()?.ahead
+fn ahead(sight: &ProbeResult) -> Option<i64> {
+    sight.answer.as_ref().ok()?.clock_offset
 }
 
 /// What a token is compared with.
@@ -233,7 +236,7 @@ async fn credential(
     findings: &mut Findings,
 ) {
     // A person needs their time.
-    let waits = candidates.first() != Some(Auth::DeviceCode);
+    let waits = candidates.first_method() != Some(Auth::DeviceCode);
     let began = tokio::time::Instant::now();
     let signing_in = Tokens::sign_in(candidates, clients.clone());
     let signed_in = match waits {
@@ -244,7 +247,7 @@ async fn credential(
         Ok(Ok(signed_in)) => {
             let took = began.elapsed().as_millis();
             let finding = Finding::ok("credential", format!("{}: a token in {took} ms", signed_in.auth));
-            findings.add(finding.with(listed(&signed_in.passed_over)));
+            findings.add(finding.with_details(listed(&signed_in.skipped)));
             check_token(place, &signed_in, findings);
             let claims = claims_of(&signed_in.tokens);
             let tokens = Arc::new(signed_in.tokens);
@@ -264,7 +267,7 @@ async fn credential(
 
 /// Ways that were passed over, a line each.
 fn listed(ways: &[SkippedCredential]) -> impl Iterator<Item = String> {
-    ways.iter().map(|way| format!("passed over {}: {}", way.auth, way.why))
+    ways.iter().map(|way| format!("passed over {}: {}", way.auth, way.reason))
 }
 
 fn no_token(error: &SignInError, findings: &mut Findings) {
@@ -276,7 +279,7 @@ fn no_token(error: &SignInError, findings: &mut Findings) {
             "no way to sign in is set up here".to_owned(),
             "set one up: `entra-revoke doctor --setup` prints how",
         )
-        .with(listed(ways)),
+        .with_details(listed(ways)),
         SignInError::Endpoint { code, message, advice } => {
             let advice = advice.trim_start_matches([' ', '—']);
             fatal(format!("{code}: {message}"), if advice.is_empty() { help } else { advice })
@@ -292,21 +295,21 @@ fn skip_token(findings: &mut Findings) {
     }
 }
 
-fn check_token(place: &DoctorTarget<'_>, signed_in: &SignedIn, findings: &mut Findings) {
+fn check_token(place: &DoctorTarget<'_>, signed_in: &SignInSuccess, findings: &mut Findings) {
     let claims = claims_of(&signed_in.tokens);
     if let Some(certificate) = signed_in.tokens.credential().certificate() {
         let (subject, thumbprint) = (certificate.subject(), certificate.thumbprint());
         let now = jiff::Timestamp::now();
         findings.add(certificate::check(subject, &thumbprint, certificate.not_after(), now));
     }
-    findings.add(token::tenant(place.who.tenant.as_deref(), place.resolved, &claims));
+    findings.add(token::check_tenant(place.who.tenant.as_deref(), place.resolved, &claims));
     findings.add(audience(place.network, &claims));
-    findings.add(token::identity(&claims));
+    findings.add(token::check_identity(&claims));
     let now = jiff::Timestamp::now().as_second() - place.ahead;
-    findings.add(token::end(&claims, now, signed_in.auth != Auth::Token));
+    findings.add(token::check_expiry(&claims, now, signed_in.auth != Auth::Token));
     findings.add(permissions::check(&claims, signed_in.tokens.current().claims()));
-    findings.add(permissions::reading(&claims));
-    if claims.app_only() == Some(false) {
+    findings.add(permissions::check_reads(&claims));
+    if claims.is_app_only() == Some(false) {
         findings.add(roles::check(&claims));
     }
 }

@@ -193,10 +193,10 @@ pub(super) async fn sign_in(
         sources: CredentialSources { auth: Some(Auth::ClientSecret), ..CredentialSources::default() },
     };
     let secret = |name: &str| (name == "AZURE_CLIENT_SECRET").then(|| SECRET.to_owned());
-    let mut connection = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;
+    let mut connection = connect(who.offer(&network).build_chain(&secret)?, &who, &network).await?;
     for number in 1..drill.apps {
         let who = SignInSettings { client_id: Some(app(number)), ..who.clone() };
-        let partner = connect(who.offer(&network).candidates(&secret)?, &who, &network).await?;
+        let partner = connect(who.offer(&network).build_chain(&secret)?, &who, &network).await?;
         connection.apps.extend(partner.apps);
         connection.partners.push(AppClient { graph: partner.graph, operator: partner.operator });
     }

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 
 use super::connect::SignedInApp;
 use crate::console::{self, TimeLeft, wording};
-use crate::doctor::{CheckStatus, machine, pace};
+use crate::doctor::{CheckStatus, machine, rate};
 use crate::identity::TokenClaims;
 use crate::settings::SendingSettings;
 use crate::user_id::UserId;
 
 /// The ids of whoever signed in; none for an app.
 pub(super) fn own_ids(claims: &TokenClaims) -> Vec<UserId> {
-    if claims.app_only() == Some(true) {
+    if claims.is_app_only() == Some(true) {
         return Vec::new();
     }
     let named = [&claims.upn, &claims.oid].into_iter().flatten().filter_map(|id| id.parse().ok());
@@ -24,7 +24,7 @@ pub(super) fn own_ids(claims: &TokenClaims) -> Vec<UserId> {
 
 /// Says what `doctor` would not find well of the disk and of the pace.
 pub(super) fn warn_disk_and_rate(output_dir: &Path, sending: &SendingSettings) {
-    for found in [machine::disk(output_dir), pace::check(sending, 1)] {
+    for found in [machine::disk(output_dir), rate::check(sending, 1)] {
         if matches!(found.status, CheckStatus::Warning | CheckStatus::Failed) {
             let advice = found.advice.map(|advice| format!(" — {advice}")).unwrap_or_default();
             console::print_status(&format!("warning: {}: {}{advice}", found.check, found.finding));

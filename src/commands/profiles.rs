@@ -7,7 +7,7 @@ use crate::console;
 use crate::console::{OutputFormat, wording};
 use crate::error::Error;
 use crate::harmless;
-use crate::identity::{AdditionalApp, Cloud, further_variables, process_variables};
+use crate::identity::{AdditionalApp, Cloud, additional_app_variables, process_variables};
 use crate::profile::{self, ConfigFile, Profile};
 use crate::settings::apps;
 use crate::settings::profiled::{self, ChosenProfile};
@@ -73,7 +73,7 @@ fn json(config: &ConfigFile) -> serde_json::Value {
             "tenant": profile.tenant,
             "cloud": profile.cloud.map(Cloud::name),
             "client_id": profile.client_id,
-            "auth": profile.sources.way().word(),
+            "auth": profile.sources.method().word(),
             "apps": profile.apps.iter().map(|app| &app.client_id).collect::<Vec<_>>(),
             "protect": profile.protect,
         })
@@ -114,7 +114,7 @@ fn row(config: &ConfigFile, profile: &Profile) -> [String; 6] {
         profile.name.clone(),
         or_dash(profile.tenant.as_deref()),
         or_dash(profile.cloud.map(Cloud::name)),
-        profile.sources.way().to_string(),
+        profile.sources.method().to_string(),
         profile.protect.len().to_string(),
     ]
 }
@@ -177,16 +177,16 @@ fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
         return Some(error.to_string());
     }
     let further = |app: &AdditionalApp| {
-        let candidates = who.further(app).offer(&network).candidates(&further_variables);
+        let candidates = who.further(app).offer(&network).build_chain(&additional_app_variables);
         candidates.err().map(|error| format!("{}: {error}", app.name))
     };
     if let Some(problem) = profile.apps.iter().find_map(further) {
         return Some(problem);
     }
-    match who.offer(&network).candidates(&process_variables) {
+    match who.offer(&network).build_chain(&process_variables) {
         Err(error) => Some(error.to_string()),
-        Ok(candidates) => candidates.nothing().map(|ways| {
-            let ways: Vec<String> = ways.iter().map(|way| format!("{}: {}", way.auth, way.why)).collect();
+        Ok(candidates) => candidates.all_skipped().map(|ways| {
+            let ways: Vec<String> = ways.iter().map(|way| format!("{}: {}", way.auth, way.reason)).collect();
             format!("no way to sign in is set up here; {}", ways.join("; "))
         }),
     }

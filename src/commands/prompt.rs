@@ -10,8 +10,8 @@ pub(super) fn on_screen() -> Prompter {
 }
 
 fn text(prompt: &Prompt) -> String {
-    let Prompt { address, code, good_for, why } = prompt;
-    let minutes = good_for.as_secs().div_ceil(60);
+    let Prompt { address, code, expires_in, reason: why } = prompt;
+    let minutes = expires_in.as_secs().div_ceil(60);
     let unit = if minutes == 1 { "minute" } else { "minutes" };
     let to_do = format!("To sign in, open {address} and enter the code {code} (good for {minutes} {unit})");
     match why {
@@ -32,8 +32,8 @@ mod tests {
         Prompt {
             address: "https://microsoft.com/devicelogin".to_owned(),
             code: "ABCD-EFGH".to_owned(),
-            good_for: Duration::from_secs(seconds),
-            why: why.map(str::to_owned),
+            expires_in: Duration::from_secs(seconds),
+            reason: why.map(str::to_owned),
         }
     }
 

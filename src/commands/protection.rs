@@ -2,7 +2,7 @@
 
 use crate::console::wording;
 use crate::directory::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
-use crate::doctor::{Finding, emergency, permissions};
+use crate::doctor::{Finding, break_glass, permissions};
 use crate::identity::TokenClaims;
 use crate::plan::{Draft, InputRows, ListEntry, Operator, PlanOptions};
 use crate::user_id::UserId;
@@ -21,7 +21,7 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
         {
             Ok(draft) => {
                 let counts = draft.facts().lists.iter().map(|list| wording::list(list, false));
-                emergency::check(lists, Err("")).with(counts)
+                break_glass::check(lists, Err("")).with_details(counts)
             }
             Err(error) => {
                 let advice = "mend the list: nothing is sent while it can't be read and resolved in full";
@@ -29,20 +29,19 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
             }
         };
     }
-    if !permissions::reads_roles(claims) {
-        return emergency::check(lists, Err(&format!("it needs {}", Permission::Roles)));
+    if !permissions::can_read_roles(claims) {
+        return break_glass::check(lists, Err(&format!("it needs {}", Permission::Roles)));
     }
     match administrators(directory).await {
-        Ok(people) => emergency::check(lists, Ok(&people)),
-        Err(error) => emergency::check(lists, Err(&error.to_string())),
+        Ok(people) => break_glass::check(lists, Ok(&people)),
+        Err(error) => break_glass::check(lists, Err(&error.to_string())),
     }
 }
 
 /// The tenant's Global Administrators, as far as users can be read.
 async fn administrators(directory: &Directory) -> Result<Vec<DirectoryUser>, DirectoryError> {
-    let ids: Vec<UserId> = directory.admins().await?.global.into_iter().map(UserId::Object).collect();
+    let ids: Vec<UserId> =
+        directory.privileged_users().await?.global.into_iter().map(UserId::Object).collect();
     let known = directory.resolve(&ids).await?.into_iter();
-    Ok(known
-        .filter_map(|one| if let ResolvedId::Person(person) = one { Some(person) } else { None })
-        .collect())
+    Ok(known.filter_map(|one| if let ResolvedId::User(person) = one { Some(person) } else { None }).collect())
 }

@@ -106,9 +106,9 @@ impl VerificationRequest<'_> {
                 Ok(VerifiedTenant::new(id, Some(domain)))
             }
             Err(TenantIdError::Unknown(said)) => {
-                Err(SignInError::NoSuchTenant { tenant: domain.to_owned(), said })
+                Err(SignInError::NoSuchTenant { tenant: domain.to_owned(), detail: said })
             }
-            Err(TenantIdError::Unasked(why)) => self.by_verified_domain(domain, why).await,
+            Err(TenantIdError::Unavailable(why)) => self.by_verified_domain(domain, why).await,
         }
     }
 

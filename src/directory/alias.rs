@@ -9,9 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::fault::ReadError;
-use super::pages::{GraphPages, link};
-use super::probe::{ReadProbe, probes};
+use super::alias_probe::{AliasProbe, alias_probes};
+use super::pages::{GraphPages, next_link};
+use super::read_error::ReadError;
 use super::reader::ReadRequest;
 use super::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::user_id::UserId;
@@ -32,7 +32,7 @@ impl Directory {
     ///
     /// # Errors
     /// When the directory can't be read.
-    pub async fn find(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError> {
+    pub async fn find_users(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let names: Vec<&str> = names.iter().map(|name| name.trim()).collect();
         let mut unique: Vec<&str> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
@@ -48,11 +48,11 @@ impl Directory {
 
     async fn find_unique(&self, names: &[&str]) -> Result<Vec<ResolvedId>, DirectoryError> {
         let mut resolved = self.find_by_key(names).await?;
-        let mut persons: Vec<UserCandidates> = resolved.iter().map(by_key).collect();
-        let probes: Vec<(usize, ReadProbe)> = names
+        let mut persons: Vec<UserCandidates> = resolved.iter().map(candidates_from_key).collect();
+        let probes: Vec<(usize, AliasProbe)> = names
             .iter()
             .enumerate()
-            .flat_map(|(place, name)| probes(name).into_iter().map(move |probe| (place, probe)))
+            .flat_map(|(place, name)| alias_probes(name).into_iter().map(move |probe| (place, probe)))
             .collect();
         let reads: Vec<ReadRequest> =
             probes.iter().map(|(_, probe)| probe.read(self.users.select())).collect();
@@ -60,7 +60,7 @@ impl Directory {
             .reader
             .batch(reads.clone())
             .await
-            .map_err(|fault| fault.about("users", Permission::Users))?;
+            .map_err(|fault| fault.with_context("users", Permission::Users))?;
         for (((place, probe), read), answer) in probes.iter().zip(reads).zip(answers) {
             let page = answer.map_err(|fault| fault.into_directory_error(&read))?;
             for user in self.all_pages(&read, page).await? {
@@ -92,7 +92,7 @@ impl Directory {
 
     /// All users of an answer: an empty page may have others behind it.
     async fn all_pages(&self, read: &ReadRequest, page: Value) -> Result<Vec<Value>, DirectoryError> {
-        if link(&page).map_err(|fault| fault.into_directory_error(read))?.is_none() {
+        if next_link(&page).map_err(|fault| fault.into_directory_error(read))?.is_none() {
             return match page.get("value") {
                 Some(Value::Array(users)) => Ok(users.clone()),
                 _ => Err(ReadError::Untrusted("a page without a list".to_owned()).into_directory_error(read)),
@@ -107,19 +107,19 @@ impl Directory {
 }
 
 /// A user whom a question found, if they bear what was asked for.
-fn candidate(probe: &ReadProbe, user: &Value) -> Result<AliasCandidate, ReadError> {
+fn candidate(probe: &AliasProbe, user: &Value) -> Result<AliasCandidate, ReadError> {
     let person =
         DirectoryUser::read(user).map_err(|why| ReadError::Untrusted(format!("the answer holds {why}")))?;
-    if !probe.holds_for(user) {
+    if !probe.matches(user) {
         let reason = format!("the answer names {}, who has another {}", person.id, probe.property());
         return Err(ReadError::Untrusted(reason));
     }
-    Ok(AliasCandidate { doubt: probe.doubt(user), person })
+    Ok(AliasCandidate { doubt: probe.domain_doubt(user), person })
 }
 
-fn by_key(resolved: &ResolvedId) -> UserCandidates {
+fn candidates_from_key(resolved: &ResolvedId) -> UserCandidates {
     match resolved {
-        ResolvedId::Person(person) => {
+        ResolvedId::User(person) => {
             let candidate = AliasCandidate { person: person.clone(), doubt: None };
             UserCandidates::from([(person.id, candidate)])
         }
@@ -131,7 +131,7 @@ fn by_key(resolved: &ResolvedId) -> UserCandidates {
 fn decide(persons: UserCandidates) -> ResolvedId {
     let mut persons: Vec<AliasCandidate> = persons.into_values().collect();
     if persons.len() == 1 && persons[0].doubt.is_none() {
-        return ResolvedId::Person(persons.remove(0).person);
+        return ResolvedId::User(persons.remove(0).person);
     }
     let name = |candidate: &AliasCandidate| {
         let person = &candidate.person;
@@ -149,13 +149,13 @@ mod tests {
     use super::*;
 
     fn persons(name: &str, users: &[Value]) -> UserCandidates {
-        let probe = &probes(name)[0];
+        let probe = &alias_probes(name)[0];
         let candidates = users.iter().map(|user| candidate(probe, user).unwrap());
         candidates.map(|candidate| (candidate.person.id, candidate)).collect()
     }
 
     #[test]
-    fn only_one_who_is_sure_is_taken() {
+    fn only_a_single_certain_match_is_accepted() {
         let user = |id: u128, domain: Value| {
             json!({
                 "id": Uuid::from_u128(id), "userPrincipalName": format!("u{id}@contoso.com"),
@@ -163,8 +163,8 @@ mod tests {
             })
         };
         let corp = user(1, json!("corp.contoso.local"));
-        assert!(matches!(decide(persons("jo", std::slice::from_ref(&corp))), ResolvedId::Person(_)));
-        assert!(matches!(decide(persons(r"CORP\jo", std::slice::from_ref(&corp))), ResolvedId::Person(_)));
+        assert!(matches!(decide(persons("jo", std::slice::from_ref(&corp))), ResolvedId::User(_)));
+        assert!(matches!(decide(persons(r"CORP\jo", std::slice::from_ref(&corp))), ResolvedId::User(_)));
         let ResolvedId::Ambiguous(names) = decide(persons(r"OTHER\jo", std::slice::from_ref(&corp))) else {
             panic!()
         };
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn a_filter_that_was_not_applied_finds_nobody() {
         let stranger = json!({"id": Uuid::from_u128(1), "mail": "stranger@contoso.com"});
-        for probe in probes("jo@contoso.com").iter().chain(&probes("jo")) {
+        for probe in alias_probes("jo@contoso.com").iter().chain(&alias_probes("jo")) {
             assert!(matches!(candidate(probe, &stranger), Err(ReadError::Untrusted(_))), "{probe:?}");
         }
     }

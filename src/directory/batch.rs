@@ -11,17 +11,17 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::fault::ReadError;
-use super::judge::ResponseClass;
-use super::part;
-use super::patience::ReadRetryPolicy;
-use super::reader::{GraphReader, ReadRequest, busy, tell};
+use super::batch_part;
+use super::classify::ResponseClass;
+use super::read_error::ReadError;
+use super::reader::{GraphReader, ReadRequest, log_retry, throttled_too_long};
+use super::retry_policy::ReadRetryPolicy;
 
 /// Most reads in one batch.
-const MOST: usize = 20;
+const MAX_PARTS: usize = 20;
 
 /// Batches in flight at once.
-const IN_FLIGHT: usize = 4;
+const MAX_IN_FLIGHT: usize = 4;
 
 /// What became of one read.
 pub(super) type PartAnswer = Result<Value, ReadError>;
@@ -34,19 +34,19 @@ impl GraphReader {
     pub(super) async fn batch(&self, reads: Vec<ReadRequest>) -> Result<Vec<PartAnswer>, ReadError> {
         let count = reads.len();
         let mut chunks: VecDeque<(usize, Vec<ReadRequest>)> =
-            reads.chunks(MOST).enumerate().map(|(place, chunk)| (place, chunk.to_vec())).collect();
+            reads.chunks(MAX_PARTS).enumerate().map(|(index, chunk)| (index, chunk.to_vec())).collect();
         let mut found: Vec<Vec<PartAnswer>> = chunks.iter().map(|_| Vec::new()).collect();
-        let mut flying = JoinSet::new();
+        let mut in_flight = JoinSet::new();
         loop {
-            while flying.len() < IN_FLIGHT
-                && let Some((place, chunk)) = chunks.pop_front()
+            while in_flight.len() < MAX_IN_FLIGHT
+                && let Some((index, chunk)) = chunks.pop_front()
             {
                 let reader = self.clone();
-                flying.spawn(async move { (place, reader.chunk(chunk).await) });
+                in_flight.spawn(async move { (index, reader.read_chunk(chunk).await) });
             }
-            match flying.join_next().await {
+            match in_flight.join_next().await {
                 None => break,
-                Some(Ok((place, one))) => found[place] = one?,
+                Some(Ok((index, one))) => found[index] = one?,
                 Some(Err(error)) => {
                     return Err(ReadError::Unavailable(format!("a fault of this program: {error}")));
                 }
@@ -57,16 +57,16 @@ impl GraphReader {
         Ok(found)
     }
 
-    async fn chunk(self, reads: Vec<ReadRequest>) -> Result<Vec<PartAnswer>, ReadError> {
+    async fn read_chunk(self, reads: Vec<ReadRequest>) -> Result<Vec<PartAnswer>, ReadError> {
         let mut batch = ReadBatch::new(self, reads);
-        while !batch.open().is_empty() {
+        while !batch.unanswered().is_empty() {
             if batch.reads.len() == 1 || batch.reader.shared().no_batches.load(Ordering::Relaxed) {
-                batch.one_by_one().await?;
+                batch.read_one_by_one().await?;
             } else {
-                batch.round().await?;
+                batch.send_round().await?;
             }
         }
-        Ok(batch.found.into_iter().flatten().collect())
+        Ok(batch.answers.into_iter().flatten().collect())
     }
 }
 
@@ -74,10 +74,10 @@ impl GraphReader {
 struct ReadBatch {
     reader: GraphReader,
     reads: Vec<ReadRequest>,
-    found: Vec<Option<PartAnswer>>,
+    answers: Vec<Option<PartAnswer>>,
     patience: ReadRetryPolicy,
     /// The serial of the token that was refused before.
-    refused: Option<u64>,
+    refused_serial: Option<u64>,
 }
 
 /// What one round leaves to be done again.
@@ -85,7 +85,7 @@ struct ReadBatch {
 struct PendingParts {
     throttled: Vec<usize>,
     /// The longest wait that a throttled part asked for.
-    asked: Option<Duration>,
+    retry_after: Option<Duration>,
     failed: Vec<(usize, String)>,
     /// The longest wait that a failed part asked for.
     wait: Option<Duration>,
@@ -96,15 +96,15 @@ impl ReadBatch {
     fn new(reader: GraphReader, reads: Vec<ReadRequest>) -> ReadBatch {
         let found = reads.iter().map(|_| None).collect();
         let patience = reader.patience();
-        ReadBatch { reader, reads, found, patience, refused: None }
+        ReadBatch { reader, reads, answers: found, patience, refused_serial: None }
     }
 
     /// The reads that are not settled.
-    fn open(&self) -> Vec<usize> {
-        (0..self.reads.len()).filter(|place| self.found[*place].is_none()).collect()
+    fn unanswered(&self) -> Vec<usize> {
+        (0..self.reads.len()).filter(|index| self.answers[*index].is_none()).collect()
     }
 
-    fn what(&self) -> String {
+    fn describe(&self) -> String {
         match self.reads.as_slice() {
             [one] => one.what.clone(),
             [first, rest @ ..] => format!("{} and {} more", first.what, rest.len()),
@@ -112,10 +112,10 @@ impl ReadBatch {
         }
     }
 
-    async fn one_by_one(&mut self) -> Result<(), ReadError> {
-        for place in self.open() {
-            let found = self.reader.fetch(&self.reads[place]).await;
-            self.found[place] = Some(match found {
+    async fn read_one_by_one(&mut self) -> Result<(), ReadError> {
+        for index in self.unanswered() {
+            let found = self.reader.fetch(&self.reads[index]).await;
+            self.answers[index] = Some(match found {
                 Err(fault @ ReadError::SignIn(_)) => return Err(fault),
                 found => found.map(|fetched| fetched.value),
             });
@@ -123,88 +123,90 @@ impl ReadBatch {
         Ok(())
     }
 
-    async fn round(&mut self) -> Result<(), ReadError> {
-        let open = self.open();
-        let parts: Vec<Value> = open.iter().map(|place| as_part(*place, &self.reads[*place])).collect();
-        let cost = open.iter().map(|place| self.reads[*place].cost).sum();
+    async fn send_round(&mut self) -> Result<(), ReadError> {
+        let open = self.unanswered();
+        let parts: Vec<Value> = open.iter().map(|index| part_json(*index, &self.reads[*index])).collect();
+        let cost = open.iter().map(|index| self.reads[*index].cost).sum();
         let body = json!({ "requests": parts }).to_string();
-        let answer = match self.reader.post(&self.what(), body, cost).await {
-            Err(ReadError::Refused { code, said }) => {
-                tracing::info!(said, "batches are refused: reading one by one");
+        let answer = match self.reader.post(&self.describe(), body, cost).await {
+            Err(ReadError::Refused { code, detail }) => {
+                tracing::info!(detail, "batches are refused: reading one by one");
                 // One that was misunderstood may be only this one.
                 if code != "400" {
                     self.reader.shared().no_batches.store(true, Ordering::Relaxed);
                 }
-                return self.one_by_one().await;
+                return self.read_one_by_one().await;
             }
             other => other?,
         };
-        let again = self.settle(&open, &answer)?;
-        self.prepare(again).await
+        let again = self.take_answers(&open, &answer)?;
+        self.prepare_retry(again).await
     }
 
     /// Settles what the answer settles.
-    fn settle(&mut self, open: &[usize], answer: &Value) -> Result<PendingParts, ReadError> {
-        let mut parts = part::read_all(answer)?;
+    fn take_answers(&mut self, open: &[usize], answer: &Value) -> Result<PendingParts, ReadError> {
+        let mut parts = batch_part::parse_parts(answer)?;
         let mut again = PendingParts::default();
-        for &place in open {
-            let answer = parts.remove(&place.to_string());
-            let judgement = match answer {
-                None => ResponseClass::Again {
+        for &index in open {
+            let answer = parts.remove(&index.to_string());
+            let class = match answer {
+                None => ResponseClass::Retry {
                     reason: "the batch came back without an answer to it".to_owned(),
                     wait: None,
-                    anew: false,
+                    new_connection: false,
                 },
                 Some(part) => part.classify(),
             };
-            match judgement {
-                ResponseClass::Take(value) if value.is_object() => self.found[place] = Some(Ok(value)),
-                ResponseClass::Take(_) => {
+            match class {
+                ResponseClass::Success(value) if value.is_object() => self.answers[index] = Some(Ok(value)),
+                ResponseClass::Success(_) => {
                     let fault = ReadError::Untrusted("the answer is no JSON object".to_owned());
-                    self.found[place] = Some(Err(fault));
+                    self.answers[index] = Some(Err(fault));
                 }
-                ResponseClass::Give(fault) => self.found[place] = Some(Err(fault)),
+                ResponseClass::Fail(fault) => self.answers[index] = Some(Err(fault)),
                 ResponseClass::Throttled(asked) => {
-                    again.throttled.push(place);
-                    again.asked = again.asked.max(asked);
+                    again.throttled.push(index);
+                    again.retry_after = again.retry_after.max(asked);
                 }
-                ResponseClass::Again { reason, wait, .. } => {
-                    again.failed.push((place, reason));
+                ResponseClass::Retry { reason, wait, .. } => {
+                    again.failed.push((index, reason));
                     again.wait = again.wait.max(wait);
                 }
-                ResponseClass::Renew { claims, said } => again.renew = Some((claims, said)),
+                ResponseClass::RenewToken { claims, detail } => again.renew = Some((claims, detail)),
             }
         }
         Ok(again)
     }
 
     /// Waits until what is left may be sent again; what has no try left is settled.
-    async fn prepare(&mut self, again: PendingParts) -> Result<(), ReadError> {
-        let (what, began) = (self.what(), Instant::now());
-        if let Some((claims, said)) = again.renew {
+    async fn prepare_retry(&mut self, again: PendingParts) -> Result<(), ReadError> {
+        let (what, began) = (self.describe(), Instant::now());
+        if let Some((claims, detail)) = again.renew {
             let serial = self.reader.shared().serial();
-            let renewed = self.reader.renew(&mut self.refused, serial, claims, said).await;
+            let renewed = self.reader.renew(&mut self.refused_serial, serial, claims, detail).await;
             renewed.map_err(ReadError::SignIn)?;
         }
         if !again.throttled.is_empty() {
-            match self.patience.throttled(again.asked) {
+            match self.patience.on_throttled(again.retry_after) {
                 Some(wait) => {
-                    tell(&what, "Graph throttles", wait);
-                    self.reader.shared().units().throttled(wait);
+                    log_retry(&what, "Graph throttles", wait);
+                    self.reader.shared().units().on_throttled(wait);
                 }
-                None => self.give_up(again.throttled.into_iter().map(|place| (place, busy(again.asked)))),
+                None => self.give_up(
+                    again.throttled.into_iter().map(|index| (index, throttled_too_long(again.retry_after))),
+                ),
             }
         }
         if let Some((_, reason)) = again.failed.first() {
-            match self.patience.failed(again.wait) {
+            match self.patience.on_failure(again.wait) {
                 Some(wait) => {
-                    tell(&what, reason, wait);
+                    log_retry(&what, reason, wait);
                     tokio::time::sleep(wait).await;
                     self.reader.count_lost_time(began);
                 }
                 None => {
                     let given_up = again.failed.into_iter();
-                    self.give_up(given_up.map(|(place, reason)| (place, ReadError::Unavailable(reason))));
+                    self.give_up(given_up.map(|(index, reason)| (index, ReadError::Unavailable(reason))));
                 }
             }
         }
@@ -212,15 +214,15 @@ impl ReadBatch {
     }
 
     fn give_up(&mut self, parts: impl IntoIterator<Item = (usize, ReadError)>) {
-        for (place, fault) in parts {
-            self.found[place] = Some(Err(fault));
+        for (index, fault) in parts {
+            self.answers[index] = Some(Err(fault));
         }
     }
 }
 
 /// A read as a part: its address is relative to the version root, its headers are its own.
-fn as_part(place: usize, read: &ReadRequest) -> Value {
-    let mut part = json!({ "id": place.to_string(), "method": "GET", "url": format!("/{}", read.url) });
+fn part_json(index: usize, read: &ReadRequest) -> Value {
+    let mut part = json!({ "id": index.to_string(), "method": "GET", "url": format!("/{}", read.url) });
     if read.eventual {
         part["headers"] = json!({ "ConsistencyLevel": "eventual" });
     }

@@ -8,63 +8,63 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fault::ReadError;
+use super::read_error::ReadError;
 use super::reader::FetchedPage;
 
 /// The time for all look-ups of a run that only inform.
-const ALL: Duration = Duration::from_secs(5);
+const TOTAL: Duration = Duration::from_secs(5);
 
 /// The time that failing look-ups may still take. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Budget(Arc<Mutex<BudgetExceeded>>);
+pub struct Budget(Arc<Mutex<BudgetUse>>);
 
 #[derive(Debug, Default)]
-struct BudgetExceeded {
-    time: Duration,
+struct BudgetUse {
+    used: Duration,
     /// The end of what was charged last: failures side by side cost their time once.
-    until: Option<Instant>,
+    charged_until: Option<Instant>,
 }
 
 impl Default for Budget {
     fn default() -> Budget {
-        Budget(Arc::new(Mutex::new(BudgetExceeded::default())))
+        Budget(Arc::new(Mutex::new(BudgetUse::default())))
     }
 }
 
 impl Budget {
     /// What is left.
     pub fn remaining(&self) -> Duration {
-        ALL.saturating_sub(self.locked().time)
+        TOTAL.saturating_sub(self.locked().used)
     }
 
     /// Counts the time since `began` as lost.
     pub(super) fn charge(&self, began: Instant) {
         let now = Instant::now();
         let mut spent = self.locked();
-        let from = spent.until.map_or(began, |until| until.max(began)).min(now);
-        spent.time += now - from;
-        spent.until = Some(now);
+        let from = spent.charged_until.map_or(began, |until| until.max(began)).min(now);
+        spent.used += now - from;
+        spent.charged_until = Some(now);
     }
 
     /// Asks within what is left. `closed` is how long Graph wants to be left alone before that: longer than what is left
     /// is not waited for at all.
-    pub(super) async fn ask(
+    pub(super) async fn run(
         &self,
         closed: Duration,
         ask: impl Future<Output = Result<FetchedPage, ReadError>>,
     ) -> Result<FetchedPage, ReadError> {
-        let left = self.remaining();
-        if left.is_zero() {
+        let remaining = self.remaining();
+        if remaining.is_zero() {
             return Err(ReadError::Unavailable(
                 "the five seconds for look-ups that fail are over".to_owned(),
             ));
         }
-        if closed > left {
+        if closed > remaining {
             let reason = format!("Graph throttles, and asks to be left alone for {} s", closed.as_secs());
             return Err(ReadError::Unavailable(reason));
         }
         let began = Instant::now();
-        let answer = match tokio::time::timeout(left, ask).await {
+        let answer = match tokio::time::timeout(remaining, ask).await {
             Ok(answer) => answer,
             Err(_) => Err(ReadError::Unavailable("no answer came in time".to_owned())),
         };
@@ -75,7 +75,7 @@ impl Budget {
         answer
     }
 
-    fn locked(&self) -> std::sync::MutexGuard<'_, BudgetExceeded> {
+    fn locked(&self) -> std::sync::MutexGuard<'_, BudgetUse> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -103,23 +103,23 @@ mod tests {
         let budget = Budget::default();
         let began = Instant::now();
         for _ in 0..50 {
-            assert!(budget.ask(Duration::ZERO, fails(SECOND * 2)).await.is_err());
+            assert!(budget.run(Duration::ZERO, fails(SECOND * 2)).await.is_err());
         }
-        assert_eq!(began.elapsed(), ALL);
-        assert!(budget.ask(Duration::ZERO, answers(Duration::ZERO, false)).await.is_err(), "nothing is left");
+        assert_eq!(began.elapsed(), TOTAL);
+        assert!(budget.run(Duration::ZERO, answers(Duration::ZERO, false)).await.is_err(), "nothing is left");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_hangs_is_cut_off_and_what_answers_costs_nothing() {
+    async fn hanging_reads_are_cut_off_and_answers_are_free() {
         let budget = Budget::default();
         for _ in 0..10 {
-            assert!(budget.ask(Duration::ZERO, answers(SECOND * 3, false)).await.is_ok());
+            assert!(budget.run(Duration::ZERO, answers(SECOND * 3, false)).await.is_ok());
         }
-        assert_eq!(budget.remaining(), ALL);
-        assert!(budget.ask(Duration::ZERO, answers(SECOND, true)).await.is_ok());
+        assert_eq!(budget.remaining(), TOTAL);
+        assert!(budget.run(Duration::ZERO, answers(SECOND, true)).await.is_ok());
         assert_eq!(budget.remaining(), SECOND * 4);
         let began = Instant::now();
-        assert!(budget.ask(Duration::ZERO, fails(SECOND * 3600)).await.is_err());
+        assert!(budget.run(Duration::ZERO, fails(SECOND * 3600)).await.is_err());
         assert_eq!((began.elapsed(), budget.remaining()), (SECOND * 4, Duration::ZERO));
     }
 
@@ -127,7 +127,7 @@ mod tests {
     async fn failures_side_by_side_cost_their_time_once() {
         let budget = Budget::default();
         let began = Instant::now();
-        let all = (0..32).map(|_| budget.ask(Duration::ZERO, fails(SECOND * 2)));
+        let all = (0..32).map(|_| budget.run(Duration::ZERO, fails(SECOND * 2)));
         crate::together::buffered(32, all).await;
         assert_eq!((began.elapsed(), budget.remaining()), (SECOND * 2, SECOND * 3));
     }
@@ -136,7 +136,7 @@ mod tests {
     async fn a_throttle_beyond_what_is_left_is_not_waited_for() {
         let budget = Budget::default();
         let began = Instant::now();
-        assert!(budget.ask(SECOND * 6, answers(Duration::ZERO, false)).await.is_err());
-        assert_eq!((began.elapsed(), budget.remaining()), (Duration::ZERO, ALL));
+        assert!(budget.run(SECOND * 6, answers(Duration::ZERO, false)).await.is_err());
+        assert_eq!((began.elapsed(), budget.remaining()), (Duration::ZERO, TOTAL));
     }
 }

@@ -7,14 +7,14 @@ use crate::identity::SignInError;
 #[derive(Debug, thiserror::Error)]
 pub enum DirectoryError {
     /// The sign-in lacks a permission.
-    #[error("{what} can't be read: Graph refuses it ({said}). It needs {need}")]
+    #[error("{what} can't be read: Graph refuses it ({detail}). It needs {permission}")]
     Forbidden {
         /// What was asked for, in words: `group Finance`.
         what: String,
         /// What it needs.
-        need: Permission,
+        permission: Permission,
         /// What Graph said.
-        said: String,
+        detail: String,
     },
     /// There is no such thing.
     #[error("there is no {what} in this tenant")]
@@ -31,12 +31,12 @@ pub enum DirectoryError {
         candidates: Vec<String>,
     },
     /// Graph refuses the question itself.
-    #[error("{what} can't be read: Graph does not understand it ({said})")]
+    #[error("{what} can't be read: Graph does not understand it ({detail})")]
     Refused {
         /// What was asked for.
         what: String,
         /// What Graph said.
-        said: String,
+        detail: String,
     },
     /// Graph did not answer, or only with failures, to the last try.
     #[error("{what} can't be read: {reason}")]

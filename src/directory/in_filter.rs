@@ -8,36 +8,39 @@ use std::collections::HashMap;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::odata::{encoded, literal};
+use super::odata::{encode, quote};
 use super::reader::ReadRequest;
 use super::{Directory, DirectoryError, DirectoryUser, Permission, UserReadScope};
 use crate::user_id::UserId;
 
 /// Most values of an `in` (Graph answers "Max allowed: 15" to more, learn.microsoft.com/graph/filter-query-parameter).
-const MOST: usize = 15;
+const MAX_VALUES: usize = 15;
 
 /// Longest filter, in bytes as it is sent.
-const LONGEST: usize = 1_800;
+const MAX_LENGTH: usize = 1_800;
 
 impl Directory {
     /// The persons of those ids that filters find, by the ids' places.
-    pub(super) async fn filter(
+    pub(super) async fn find_by_filter(
         &self,
         ids: &[&UserId],
     ) -> Result<HashMap<usize, DirectoryUser>, DirectoryError> {
-        let groups = groups(ids);
+        let groups = build_groups(ids);
         let reads = groups.iter().map(|group| group.read(ids, self.users)).collect();
         let mut persons = HashMap::new();
         let answers =
-            self.reader.batch(reads).await.map_err(|fault| fault.about("users", Permission::Users))?;
+            self.reader.batch(reads).await.map_err(|fault| fault.with_context("users", Permission::Users))?;
         for (group, answer) in groups.iter().zip(answers) {
             match answer {
                 Ok(page) => group.collect_users(ids, &page, &mut persons),
-                Err(fault @ (super::fault::ReadError::Forbidden(_) | super::fault::ReadError::SignIn(_))) => {
-                    return Err(fault.about("users", Permission::Users));
+                Err(
+                    fault @ (super::read_error::ReadError::Forbidden(_)
+                    | super::read_error::ReadError::SignIn(_)),
+                ) => {
+                    return Err(fault.with_context("users", Permission::Users));
                 }
                 Err(fault) => {
-                    let reason = fault.about("a filter over users", Permission::Users);
+                    let reason = fault.with_context("a filter over users", Permission::Users);
                     tracing::info!(%reason, "users are asked for one by one");
                 }
             }
@@ -54,16 +57,16 @@ struct FilterGroup {
     length: usize,
 }
 
-fn groups(ids: &[&UserId]) -> Vec<FilterGroup> {
+fn build_groups(ids: &[&UserId]) -> Vec<FilterGroup> {
     let (mut full, mut objects, mut names) =
         (Vec::new(), FilterGroup::new("id"), FilterGroup::new("userPrincipalName"));
     for (place, id) in ids.iter().enumerate() {
         let (group, value) = match id {
-            UserId::Object(id) => (&mut objects, value(&id.hyphenated().to_string())),
-            UserId::Principal(name) => (&mut names, value(name)),
+            UserId::Object(id) => (&mut objects, encoded_value(&id.hyphenated().to_string())),
+            UserId::Principal(name) => (&mut names, encoded_value(name)),
             UserId::Me => continue,
         };
-        let is_full = group.places.len() == MOST || group.length + value.len() > LONGEST;
+        let is_full = group.places.len() == MAX_VALUES || group.length + value.len() > MAX_LENGTH;
         if is_full && !group.places.is_empty() {
             let property = group.property;
             full.push(std::mem::replace(group, FilterGroup::new(property)));
@@ -76,8 +79,8 @@ fn groups(ids: &[&UserId]) -> Vec<FilterGroup> {
 }
 
 /// A value as it is sent, with the comma behind it.
-fn value(text: &str) -> String {
-    encoded(&format!("{},", literal(text)))
+fn encoded_value(text: &str) -> String {
+    encode(&format!("{},", quote(text)))
 }
 
 impl FilterGroup {
@@ -86,13 +89,13 @@ impl FilterGroup {
     }
 
     fn read(&self, ids: &[&UserId], users: UserReadScope) -> ReadRequest {
-        let values: Vec<String> = self.places.iter().map(|place| literal(&ids[*place].to_string())).collect();
-        let filter = encoded(&format!("{} in ({})", self.property, values.join(",")));
+        let values: Vec<String> = self.places.iter().map(|place| quote(&ids[*place].to_string())).collect();
+        let filter = encode(&format!("{} in ({})", self.property, values.join(",")));
         ReadRequest {
             what: format!("a set of {} users", self.places.len()),
             url: format!("users?$select={}&$filter={filter}", users.select()),
             eventual: false,
-            need: Permission::Users,
+            permission: Permission::Users,
             cost: 1,
         }
     }
@@ -134,11 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn who_was_not_asked_for_is_not_taken() {
+    fn unrequested_users_are_ignored() {
         let [a, b] = [Uuid::from_u128(1), Uuid::from_u128(2)];
         let asked = ids(&[a.to_string(), "Jo@contoso.com".to_owned(), "two@contoso.com".to_owned()]);
         let asked: Vec<&UserId> = asked.iter().collect();
-        let groups = groups(&asked);
+        let groups = build_groups(&asked);
         let page = json!({"value": [
             {"id": a, "userPrincipalName": "a@contoso.com"},
             {"id": b, "userPrincipalName": "jo@CONTOSO.com"},
@@ -156,7 +159,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_id_stands_in_one_filter_that_is_not_too_long(
+        fn every_id_is_in_exactly_one_short_filter(
             names in proptest::collection::vec("[a-zA-Z0-9'.#^~!-]{1,90}x@[a-z]{1,40}\\.com", 0..60),
             guids in proptest::collection::vec(1u128.., 0..60),
         ) {
@@ -164,13 +167,13 @@ mod tests {
             let asked: Vec<UserId> =
                 names.into_iter().chain(guids).filter_map(|name| name.parse().ok()).collect();
             let asked: Vec<&UserId> = asked.iter().collect();
-            let groups = groups(&asked);
+            let groups = build_groups(&asked);
             let mut places: Vec<usize> = groups.iter().flat_map(|group| group.places.clone()).collect();
             places.sort();
             prop_assert_eq!(places, (0..asked.len()).collect::<Vec<_>>());
             for group in &groups {
-                let read = group.read(&asked, UserReadScope::Allowed);
-                prop_assert!(group.places.len() <= MOST && read.url.len() < 2_048, "{}", read.url);
+                let read = group.read(&asked, UserReadScope::Full);
+                prop_assert!(group.places.len() <= MAX_VALUES && read.url.len() < 2_048, "{}", read.url);
                 prop_assert!(!read.url.contains(['#', ' ', '\'']));
             }
         }

@@ -11,51 +11,51 @@
 //! Nothing here writes. Reads cost nothing of the quota of revocations; they have one of their own, counted in resource
 //! units (learn.microsoft.com/graph/throttling-limits, "Identity and access"), which [`reader`](self) keeps.
 
-mod admins;
+mod administrative_unit;
 mod alias;
+mod alias_probe;
+mod app_owners;
 mod batch;
+mod batch_part;
 mod budget;
+mod classify;
+mod directory_object;
+mod directory_user;
 mod error;
-mod exchange;
-mod fault;
 mod group;
-mod holders;
 mod in_filter;
-mod item;
-mod judge;
-mod named;
-mod need;
-mod not_checked;
+mod named_object;
 mod odata;
-mod owners;
-mod pace;
+mod organization;
 mod pages;
-mod part;
-mod patience;
-mod people;
-mod person;
-mod probe;
+mod permission;
+mod privileged_users;
+mod rate_limiter;
+mod read_error;
 mod reader;
-mod reports;
+mod reporting_tree;
 mod resolve;
-mod risky;
+mod retry_policy;
+mod risky_users;
 mod role;
+mod role_members;
+mod select;
 mod selector;
-mod tenant;
 #[cfg(test)]
 mod tests;
-mod unit;
-mod users;
+mod transport;
+mod unchecked_read;
+mod user_pager;
 
-pub use admins::{GLOBAL_ADMINISTRATOR, PrivilegedUsers};
 pub use budget::Budget;
+pub use directory_user::{DirectoryUser, ResolvedId};
 pub use error::DirectoryError;
-pub use need::{Permission, UserReadScope};
-pub use not_checked::UncheckedRead;
-pub use people::UserSelection;
-pub use person::{DirectoryUser, ResolvedId};
-pub use selector::{RiskLevel, Selector, stated};
-pub use tenant::{Organization, OrganizationFacts};
+pub use organization::{Organization, OrganizationFacts};
+pub use permission::{Permission, UserReadScope};
+pub use privileged_users::{GLOBAL_ADMINISTRATOR, PrivilegedUsers};
+pub use select::UserSelection;
+pub use selector::{RiskLevel, Selector, non_empty};
+pub use unchecked_read::UncheckedRead;
 
 use std::sync::Arc;
 

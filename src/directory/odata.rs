@@ -4,15 +4,15 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Kept as they are: RFC 3986's unreserved characters. All others are encoded, `#` and `+` among them: the first would
 /// end the address, the second would be read as a space.
-const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const QUERY_ENCODE_SET: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Any text as a query's value.
-pub(super) fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, QUERY).to_string()
+pub(super) fn encode(text: &str) -> String {
+    utf8_percent_encode(text, QUERY_ENCODE_SET).to_string()
 }
 
 /// A text as a literal of OData: in apostrophes, its own ones doubled. Not yet encoded.
-pub(super) fn literal(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
@@ -41,16 +41,16 @@ mod tests {
     }
 
     #[test]
-    fn nothing_leaves_its_place() {
-        assert_eq!(literal("O'Brien's"), "'O''Brien''s'");
-        assert_eq!(encoded("a eq 'x#y&z+1/ü'"), "a%20eq%20%27x%23y%26z%2B1%2F%C3%BC%27");
+    fn quotes_and_reserved_characters_are_escaped() {
+        assert_eq!(quote("O'Brien's"), "'O''Brien''s'");
+        assert_eq!(encode("a eq 'x#y&z+1/ü'"), "a%20eq%20%27x%23y%26z%2B1%2F%C3%BC%27");
     }
 
     proptest! {
         #[test]
-        fn any_name_comes_back_as_it_went(name in ".{0,40}", rest in "[ -~]{0,10}") {
+        fn any_name_survives_a_round_trip(name in ".{0,40}", rest in "[ -~]{0,10}") {
             let rest = rest.trim_start_matches('\'');
-            let sent = encoded(&format!("{}{rest}", literal(&name)));
+            let sent = encode(&format!("{}{rest}", quote(&name)));
             prop_assert!(sent.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)));
             let arrived = percent_decode_str(&sent).decode_utf8().unwrap();
             prop_assert_eq!(read(&arrived), (name, rest));

@@ -6,17 +6,17 @@ use std::hash::{BuildHasher, RandomState};
 use serde_json::Value;
 
 use super::DirectoryError;
-use super::fault::ReadError;
-use super::reader::{FetchedPage, GraphReader, ReadRequest, is_whole};
+use super::read_error::ReadError;
+use super::reader::{FetchedPage, GraphReader, ReadRequest, is_absolute_url};
 
 /// How often a list is begun anew because Graph lost its place in it.
-const BEGINNINGS: u32 = 4;
+const MAX_STARTS: u32 = 4;
 
 /// How often a page is asked for once more because its answer came only on a retry.
-const REREADS: u32 = 3;
+const MAX_REREADS: u32 = 3;
 
 /// Empty pages in a row; more of them have no end.
-const EMPTY_PAGES: u32 = 1_000;
+const MAX_EMPTY_PAGES: u32 = 1_000;
 
 /// A list that is read page by page, by Graph's rules (learn.microsoft.com/graph/paging).
 ///
@@ -30,10 +30,10 @@ pub(super) struct GraphPages {
     next: Option<ReadRequest>,
     hasher: RandomState,
     /// The links that were followed, as hashes.
-    seen: HashSet<u64>,
-    beginnings: u32,
+    seen_links: HashSet<u64>,
+    starts: u32,
     rereads: u32,
-    empty: u32,
+    empty_pages: u32,
     count: Option<u64>,
 }
 
@@ -44,10 +44,10 @@ impl GraphPages {
             next: Some(first.clone()),
             first,
             hasher: RandomState::new(),
-            seen: HashSet::new(),
-            beginnings: 1,
+            seen_links: HashSet::new(),
+            starts: 1,
             rereads: 0,
-            empty: 0,
+            empty_pages: 0,
             count: None,
         }
     }
@@ -61,20 +61,20 @@ impl GraphPages {
     /// last page.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<Value>>, DirectoryError> {
         let Some(read) = self.next.take() else { return Ok(None) };
-        self.page(read).await.map(Some).map_err(|fault| fault.into_directory_error(&self.first))
+        self.fetch_page(read).await.map(Some).map_err(|fault| fault.into_directory_error(&self.first))
     }
 
-    async fn page(&mut self, mut read: ReadRequest) -> Result<Vec<Value>, ReadError> {
+    async fn fetch_page(&mut self, mut read: ReadRequest) -> Result<Vec<Value>, ReadError> {
         let FetchedPage { mut value, retried } = loop {
             match self.reader.fetch(&read).await {
-                Err(ReadError::PageLost(said)) if self.beginnings < BEGINNINGS => {
+                Err(ReadError::PageLost(detail)) if self.starts < MAX_STARTS => {
                     let what = crate::harmless::sanitize_truncated(&self.first.what, 200);
                     tracing::warn!(
-                        said,
+                        detail,
                         "reading {what}: Graph lost its place in the list, which is begun anew"
                     );
-                    self.beginnings += 1;
-                    self.seen.clear();
+                    self.starts += 1;
+                    self.seen_links.clear();
                     read = self.first.clone();
                 }
                 other => break other?,
@@ -84,27 +84,27 @@ impl GraphPages {
             return Err(ReadError::Untrusted("a page without a list".to_owned()));
         };
         self.count = self.count.or_else(|| value.get("@odata.count")?.as_u64());
-        let Some(link) = link(&value)? else { return Ok(items) };
-        if retried && self.rereads < REREADS {
+        let Some(link) = next_link(&value)? else { return Ok(items) };
+        if retried && self.rereads < MAX_REREADS {
             self.rereads += 1;
             self.next = Some(read);
             return Ok(items);
         }
         self.rereads = 0;
-        self.follow(link, items.is_empty())?;
+        self.follow_link(link, items.is_empty())?;
         Ok(items)
     }
 
-    fn follow(&mut self, link: String, empty: bool) -> Result<(), ReadError> {
-        if !is_whole(&link) {
+    fn follow_link(&mut self, link: String, empty: bool) -> Result<(), ReadError> {
+        if !is_absolute_url(&link) {
             return Err(ReadError::Untrusted("the link to its next page is no whole address".to_owned()));
         }
         self.reader.url(&link)?;
-        if !self.seen.insert(self.hasher.hash_one(&link)) {
+        if !self.seen_links.insert(self.hasher.hash_one(&link)) {
             return Err(ReadError::Untrusted("its pages go in a circle".to_owned()));
         }
-        self.empty = if empty { self.empty + 1 } else { 0 };
-        if self.empty > EMPTY_PAGES {
+        self.empty_pages = if empty { self.empty_pages + 1 } else { 0 };
+        if self.empty_pages > MAX_EMPTY_PAGES {
             return Err(ReadError::Untrusted("its empty pages have no end".to_owned()));
         }
         self.next = Some(ReadRequest { url: link, ..self.first.clone() });
@@ -113,7 +113,7 @@ impl GraphPages {
 }
 
 /// The link to the next page; nothing at the end.
-pub(super) fn link(page: &Value) -> Result<Option<String>, ReadError> {
+pub(super) fn next_link(page: &Value) -> Result<Option<String>, ReadError> {
     match page.get("@odata.nextLink") {
         None | Some(Value::Null) => Ok(None),
         // Behind it there may be more: an empty link is none to be followed, and no end either.

@@ -9,11 +9,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::budget::Budget;
-use super::exchange::{self, ReadQuery};
-use super::fault::ReadError;
-use super::judge::{ReadAnswer, ResponseClass};
-use super::pace::ReadRateLimiter;
-use super::patience::ReadRetryPolicy;
+use super::classify::{ReadAnswer, ResponseClass};
+use super::rate_limiter::ReadRateLimiter;
+use super::read_error::ReadError;
+use super::retry_policy::ReadRetryPolicy;
+use super::transport::{self, HttpRead};
 use super::{DirectoryError, Permission};
 use crate::http::HttpClients;
 use crate::identity::{SignInError, TokenAge, Tokens};
@@ -28,7 +28,7 @@ pub(super) struct ReadRequest {
     /// Whether `ConsistencyLevel: eventual` is sent (learn.microsoft.com/graph/aad-advanced-queries).
     pub(super) eventual: bool,
     /// What it needs.
-    pub(super) need: Permission,
+    pub(super) permission: Permission,
     /// What it costs at most, in resource units (learn.microsoft.com/graph/throttling-limits).
     pub(super) cost: u32,
 }
@@ -45,7 +45,7 @@ pub(super) struct FetchedPage {
 #[derive(Clone, Debug)]
 pub(super) struct GraphReader {
     shared: Arc<ReaderShared>,
-    hasty: bool,
+    single_attempt: bool,
     /// The time that failures may cost, where what is read only informs.
     budget: Option<Budget>,
 }
@@ -58,18 +58,18 @@ pub(super) struct ReaderShared {
     units: ReadRateLimiter,
     risk: ReadRateLimiter,
     /// The first wait of our own choosing.
-    step: Duration,
+    retry_step: Duration,
     /// Whether what answers is known to take no batches.
     pub(super) no_batches: AtomicBool,
 }
 
 impl GraphReader {
     pub(super) fn new(clients: HttpClients, root: &str, tokens: Arc<Tokens>) -> GraphReader {
-        GraphReader::stepping(clients, root, tokens, Duration::from_secs(1))
+        GraphReader::with_retry_step(clients, root, tokens, Duration::from_secs(1))
     }
 
     /// One whose own waits begin with this.
-    pub(super) fn stepping(
+    pub(super) fn with_retry_step(
         clients: HttpClients,
         root: &str,
         tokens: Arc<Tokens>,
@@ -81,15 +81,15 @@ impl GraphReader {
             tokens,
             units: ReadRateLimiter::for_units(),
             risk: ReadRateLimiter::for_risk(),
-            step,
+            retry_step: step,
             no_batches: AtomicBool::new(false),
         };
-        GraphReader { shared: Arc::new(shared), hasty: false, budget: None }
+        GraphReader { shared: Arc::new(shared), single_attempt: false, budget: None }
     }
 
     /// The same, asking each thing once.
     pub(super) fn single_attempt(&self) -> GraphReader {
-        GraphReader { hasty: true, ..self.clone() }
+        GraphReader { single_attempt: true, ..self.clone() }
     }
 
     /// The same for what only informs: failures cost no more time than this.
@@ -99,9 +99,9 @@ impl GraphReader {
 
     /// A new patience.
     pub(super) fn patience(&self) -> ReadRetryPolicy {
-        let patience = ReadRetryPolicy::new(self.shared.step)
-            .at_most(self.shared.clients.max_wait())
-            .single_attempt(self.hasty);
+        let patience = ReadRetryPolicy::new(self.shared.retry_step)
+            .with_max_retry_after(self.shared.clients.max_wait())
+            .single_attempt(self.single_attempt);
         match &self.budget {
             Some(budget) => patience.with_budget(budget.remaining()),
             None => patience,
@@ -122,9 +122,9 @@ impl GraphReader {
 
     /// The answer of a `…/$count`: a number.
     pub(super) async fn count(&self, read: &ReadRequest) -> Result<u64, DirectoryError> {
-        let (question, pace) = self.question(read).map_err(|fault| fault.into_directory_error(read))?;
+        let (query, limiter) = self.query(read).map_err(|fault| fault.into_directory_error(read))?;
         let fetched = self
-            .ask(&read.what, &question, read.cost, pace)
+            .send_within_budget(&read.what, &query, read.cost, limiter)
             .await
             .map_err(|fault| fault.into_directory_error(read))?;
         let number = fetched.value.as_u64();
@@ -135,27 +135,29 @@ impl GraphReader {
 
     /// As [`GraphReader::get`], and whether it had to be asked again.
     pub(super) async fn fetch(&self, read: &ReadRequest) -> Result<FetchedPage, ReadError> {
-        let (question, pace) = self.question(read)?;
-        let fetched = self.ask(&read.what, &question, read.cost, pace).await?;
+        let (query, limiter) = self.query(read)?;
+        let fetched = self.send_within_budget(&read.what, &query, read.cost, limiter).await?;
         if fetched.value.is_object() {
             return Ok(fetched);
         }
         Err(ReadError::Untrusted("the answer is no JSON object".to_owned()))
     }
 
-    fn question(&self, read: &ReadRequest) -> Result<(ReadQuery, &ReadRateLimiter), ReadError> {
+    fn query(&self, read: &ReadRequest) -> Result<(HttpRead, &ReadRateLimiter), ReadError> {
         let url = self.url(&read.url)?;
-        let pace = if read.need == Permission::Risk { &self.shared.risk } else { &self.shared.units };
-        Ok((ReadQuery { url, eventual: read.eventual, body: None }, pace))
+        let limiter =
+            if read.permission == Permission::Risk { &self.shared.risk } else { &self.shared.units };
+        Ok((HttpRead { url, eventual: read.eventual, body: None }, limiter))
     }
 
     /// The whole address. The token goes to Graph's root and nowhere else.
     pub(super) fn url(&self, url: &str) -> Result<Url, ReadError> {
-        let whole = if is_whole(url) { url.to_owned() } else { format!("{}/v1.0/{url}", self.shared.root) };
+        let absolute =
+            if is_absolute_url(url) { url.to_owned() } else { format!("{}/v1.0/{url}", self.shared.root) };
         let parse = |text: &str| {
             Url::parse(text).map_err(|error| ReadError::Untrusted(format!("odd address ({error})")))
         };
-        let (root, url) = (parse(&self.shared.root)?, parse(&whole)?);
+        let (root, url) = (parse(&self.shared.root)?, parse(&absolute)?);
         if url.origin() != root.origin() || !url.username().is_empty() || url.password().is_some() {
             let host = crate::harmless::sanitize_truncated(url.host_str().unwrap_or("nowhere"), 100);
             return Err(ReadError::Untrusted(format!(
@@ -167,76 +169,81 @@ impl GraphReader {
 
     /// Sends a batch, and gives its body.
     pub(super) async fn post(&self, what: &str, body: String, cost: u32) -> Result<Value, ReadError> {
-        let question = ReadQuery { url: self.url("$batch")?, eventual: false, body: Some(body) };
-        self.ask(what, &question, cost, &self.shared.units).await.map(|fetched| fetched.value)
+        let query = HttpRead { url: self.url("$batch")?, eventual: false, body: Some(body) };
+        self.send_within_budget(what, &query, cost, &self.shared.units).await.map(|fetched| fetched.value)
     }
 
     /// Asks until there is an answer, or no sense or no time in asking.
-    async fn ask(
+    async fn send_within_budget(
         &self,
         what: &str,
-        question: &ReadQuery,
+        query: &HttpRead,
         cost: u32,
-        pace: &ReadRateLimiter,
+        limiter: &ReadRateLimiter,
     ) -> Result<FetchedPage, ReadError> {
-        let asking = self.insist(what, question, cost, pace);
+        let asking = self.send_with_retries(what, query, cost, limiter);
         match &self.budget {
-            Some(budget) => budget.ask(pace.closed_for(), asking).await,
+            Some(budget) => budget.run(limiter.blocked_for(), asking).await,
             None => asking.await,
         }
     }
 
-    async fn insist(
+    async fn send_with_retries(
         &self,
         what: &str,
-        question: &ReadQuery,
+        query: &HttpRead,
         cost: u32,
-        pace: &ReadRateLimiter,
+        limiter: &ReadRateLimiter,
     ) -> Result<FetchedPage, ReadError> {
         let mut patience = self.patience();
-        let (mut anew, mut refused) = (false, None);
+        let (mut new_connection, mut refused) = (false, None);
         loop {
-            pace.turn(cost).await;
-            let (judgement, serial) = self.once(question, anew).await?;
-            match judgement {
-                ResponseClass::Take(value) => {
-                    let retried = patience.was_tried();
+            limiter.acquire(cost).await;
+            let (class, serial) = self.send_once(query, new_connection).await?;
+            match class {
+                ResponseClass::Success(value) => {
+                    let retried = patience.has_retried();
                     return Ok(FetchedPage { value, retried });
                 }
-                ResponseClass::Give(fault) => return Err(fault),
+                ResponseClass::Fail(fault) => return Err(fault),
                 ResponseClass::Throttled(asked) => {
-                    let wait = patience.throttled(asked).ok_or_else(|| busy(asked))?;
-                    tell(what, "Graph throttles", wait);
-                    pace.throttled(wait);
+                    let wait = patience.on_throttled(asked).ok_or_else(|| throttled_too_long(asked))?;
+                    log_retry(what, "Graph throttles", wait);
+                    limiter.on_throttled(wait);
                 }
-                ResponseClass::Again { reason, wait, anew: over_another } => {
-                    let wait = patience.failed(wait).ok_or_else(|| ReadError::Unavailable(reason.clone()))?;
-                    tell(what, &reason, wait);
-                    anew = over_another;
+                ResponseClass::Retry { reason, wait, new_connection: over_another } => {
+                    let wait =
+                        patience.on_failure(wait).ok_or_else(|| ReadError::Unavailable(reason.clone()))?;
+                    log_retry(what, &reason, wait);
+                    new_connection = over_another;
                     tokio::time::sleep(wait).await;
                 }
-                ResponseClass::Renew { claims, said } => {
-                    self.renew(&mut refused, serial, claims, said).await.map_err(ReadError::SignIn)?;
+                ResponseClass::RenewToken { claims, detail } => {
+                    self.renew(&mut refused, serial, claims, detail).await.map_err(ReadError::SignIn)?;
                 }
             }
         }
     }
 
     /// Sends it once, and judges the answer; gives the token's serial, too.
-    async fn once(&self, question: &ReadQuery, anew: bool) -> Result<(ResponseClass, u64), ReadError> {
+    async fn send_once(
+        &self,
+        query: &HttpRead,
+        new_connection: bool,
+    ) -> Result<(ResponseClass, u64), ReadError> {
         let tokens = &self.shared.tokens;
         let state = tokens.state();
-        if state.age == TokenAge::Ended {
+        if state.age == TokenAge::Expired {
             tokens.renew(state.serial, None).await.map_err(ReadError::SignIn)?;
         }
         let token = tokens.current();
-        let answer = exchange::send(&self.shared.clients, question, &token, anew).await;
-        let judgement = match answer {
-            Ok(answer) if question.body.is_some() => refusal_of_batches(answer),
+        let answer = transport::send(&self.shared.clients, query, &token, new_connection).await;
+        let class = match answer {
+            Ok(answer) if query.body.is_some() => classify_batch_answer(answer),
             Ok(answer) => answer.classify(),
-            Err(judgement) => judgement,
+            Err(class) => class,
         };
-        Ok((judgement, token.serial()))
+        Ok((class, token.serial()))
     }
 
     /// One new token for an answer that refuses the one that was sent; refused with that, too, it is over.
@@ -246,10 +253,10 @@ impl GraphReader {
         refused: &mut Option<u64>,
         serial: u64,
         claims: Option<String>,
-        said: String,
+        detail: String,
     ) -> Result<(), SignInError> {
         if refused.is_some_and(|before| before != serial) {
-            let detail = format!(": {said}");
+            let detail = format!(": {detail}");
             return Err(match claims {
                 Some(_) => SignInError::ChallengedAgain { detail },
                 None => SignInError::Refused { detail },
@@ -278,25 +285,25 @@ impl ReaderShared {
 }
 
 /// Whether a link is a whole address.
-pub(super) fn is_whole(url: &str) -> bool {
+pub(super) fn is_absolute_url(url: &str) -> bool {
     let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|part| part.eq_ignore_ascii_case(scheme));
     begins("https://") || begins("http://")
 }
 
 /// A batch as a whole is refused where nothing knows batches; its reads are then sent one by one.
-fn refusal_of_batches(answer: ReadAnswer) -> ResponseClass {
-    if exchange::refuses_batches(answer.status) && answer.claims.is_none() {
+fn classify_batch_answer(answer: ReadAnswer) -> ResponseClass {
+    if transport::is_batch_refusal(answer.status) && answer.claims.is_none() {
         let code = answer.status.to_string();
-        return ResponseClass::Give(ReadError::Refused {
+        return ResponseClass::Fail(ReadError::Refused {
             code,
-            said: format!("{} to a batch", answer.status),
+            detail: format!("{} to a batch", answer.status),
         });
     }
     answer.classify()
 }
 
 /// Throttled for longer than is worth waiting.
-pub(super) fn busy(asked: Option<Duration>) -> ReadError {
+pub(super) fn throttled_too_long(asked: Option<Duration>) -> ReadError {
     ReadError::Unavailable(match asked {
         Some(wait) => {
             format!("Graph throttles, and asks to be left alone for {} s: try again then", wait.as_secs())
@@ -306,7 +313,7 @@ pub(super) fn busy(asked: Option<Duration>) -> ReadError {
 }
 
 /// All waiting is told.
-pub(super) fn tell(what: &str, reason: &str, wait: Duration) {
+pub(super) fn log_retry(what: &str, reason: &str, wait: Duration) {
     let what = crate::harmless::sanitize_truncated(what, 200);
     tracing::warn!(wait_s = wait.as_secs_f64(), reason, "reading {what}: asked again after a while");
 }

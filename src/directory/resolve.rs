@@ -12,13 +12,13 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::fault::ReadError;
+use super::read_error::ReadError;
 use super::reader::ReadRequest;
 use super::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::user_id::UserId;
 
 /// How long a quick question may take.
-const QUICK: Duration = Duration::from_secs(5);
+const REACHABLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Directory {
     /// Whom each id names; as many answers as ids, in their order. `me` is the signed-in user.
@@ -43,22 +43,22 @@ impl Directory {
     ///
     /// # Errors
     /// When users can't be read, none of these is found, or no answer comes within some seconds.
-    pub async fn answers(&self, people: &[UserId]) -> Result<(), DirectoryError> {
+    pub async fn check_reachable(&self, ids: &[UserId]) -> Result<(), DirectoryError> {
         let hasty = Directory { reader: self.reader.single_attempt(), ..self.clone() };
         let unavailable = |reason: &str| DirectoryError::Unavailable {
             what: "users".to_owned(),
             reason: reason.to_owned(),
         };
         let ask = async {
-            for somebody in people {
-                let found = hasty.resolve(std::slice::from_ref(somebody)).await?;
-                if matches!(found[..], [ResolvedId::Person(_)]) {
+            for id in ids {
+                let found = hasty.resolve(std::slice::from_ref(id)).await?;
+                if matches!(found[..], [ResolvedId::User(_)]) {
                     return Ok(());
                 }
             }
             Err(unavailable("the directory knows none of the first ones"))
         };
-        match tokio::time::timeout(QUICK, ask).await {
+        match tokio::time::timeout(REACHABLE_TIMEOUT, ask).await {
             Ok(answer) => answer,
             Err(_) => Err(unavailable("no answer came")),
         }
@@ -68,37 +68,37 @@ impl Directory {
         let mut found: Vec<Option<ResolvedId>> = vec![None; ids.len()];
         // One alone has nothing from a filter.
         if ids.len() > 1 {
-            for (place, person) in self.filter(ids).await? {
-                found[place] = Some(ResolvedId::Person(person));
+            for (place, person) in self.find_by_filter(ids).await? {
+                found[place] = Some(ResolvedId::User(person));
             }
         }
         let open: Vec<usize> = (0..ids.len()).filter(|place| found[*place].is_none()).collect();
         let asked: Vec<&UserId> = open.iter().map(|place| ids[*place]).collect();
-        for (place, resolved) in open.iter().zip(self.resolve_alone(&asked).await?) {
+        for (place, resolved) in open.iter().zip(self.resolve_one_by_one(&asked).await?) {
             found[*place] = Some(resolved);
         }
         Ok(found.into_iter().map(|one| one.unwrap_or(ResolvedId::Missing)).collect())
     }
 
     /// Each by a question of its own.
-    async fn resolve_alone(&self, ids: &[&UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
-        let reads: Vec<ReadRequest> = ids.iter().map(|id| self.alone(id)).collect();
+    async fn resolve_one_by_one(&self, ids: &[&UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
+        let reads: Vec<ReadRequest> = ids.iter().map(|id| self.user_request(id)).collect();
         let answers = self
             .reader
             .batch(reads.clone())
             .await
-            .map_err(|fault| fault.about("users", Permission::Users))?;
+            .map_err(|fault| fault.with_context("users", Permission::Users))?;
         let mut resolved = Vec::with_capacity(ids.len());
         for ((id, read), answer) in ids.iter().zip(&reads).zip(answers) {
             resolved.push(match answer {
-                Ok(user) => ResolvedId::Person(
-                    parse_user(id, &user).map_err(|fault| fault.into_directory_error(read))?,
-                ),
-                Err(ReadError::Missing) => ResolvedId::Missing,
+                Ok(user) => {
+                    ResolvedId::User(parse_user(id, &user).map_err(|fault| fault.into_directory_error(read))?)
+                }
+                Err(ReadError::NotFound) => ResolvedId::Missing,
                 // A name that Graph can't even read is nobody's. One that it could read is another matter: some clouds and
                 // proxies answer 400 to whatever they don't do.
-                Err(ReadError::Refused { said, .. }) if is_odd(id) => {
-                    tracing::warn!(said, "{}: Graph does not take it for a user's name", read.what);
+                Err(ReadError::Refused { detail, .. }) if has_unusual_characters(id) => {
+                    tracing::warn!(detail, "{}: Graph does not take it for a user's name", read.what);
                     ResolvedId::Missing
                 }
                 Err(fault) => return Err(fault.into_directory_error(read)),
@@ -108,12 +108,12 @@ impl Directory {
         Ok(resolved)
     }
 
-    fn alone(&self, id: &UserId) -> ReadRequest {
+    fn user_request(&self, id: &UserId) -> ReadRequest {
         ReadRequest {
             what: format!("user {id}"),
             url: format!("{}?$select={}", id.path(), self.users.select()),
             eventual: false,
-            need: Permission::Users,
+            permission: Permission::Users,
             cost: 1,
         }
     }
@@ -127,12 +127,12 @@ impl Directory {
             .filter(|(place, _)| resolved[*place] == ResolvedId::Missing)
             .filter_map(|(place, id)| if let UserId::Object(id) = id { Some((place, *id)) } else { None })
             .collect();
-        let reads: Vec<ReadRequest> = missing.iter().map(|(_, id)| deleted(*id)).collect();
+        let reads: Vec<ReadRequest> = missing.iter().map(|(_, id)| deleted_user_request(*id)).collect();
         let answers = self
             .reader
             .batch(reads.clone())
             .await
-            .map_err(|fault| fault.about("deleted users", Permission::Users))?;
+            .map_err(|fault| fault.with_context("deleted users", Permission::Users))?;
         for (((place, id), read), answer) in missing.iter().zip(&reads).zip(answers) {
             match answer {
                 Ok(item) => {
@@ -140,7 +140,7 @@ impl Directory {
                         resolved[*place] = ResolvedId::Deleted(Some(*id));
                     }
                 }
-                Err(ReadError::Missing | ReadError::Forbidden(_) | ReadError::Refused { .. }) => {}
+                Err(ReadError::NotFound | ReadError::Forbidden(_) | ReadError::Refused { .. }) => {}
                 Err(fault) => return Err(fault.into_directory_error(read)),
             }
         }
@@ -150,17 +150,17 @@ impl Directory {
 
 /// Whether a name holds what no user principal name can hold
 /// (learn.microsoft.com/graph/api/resources/user, `userPrincipalName`).
-fn is_odd(id: &UserId) -> bool {
+fn has_unusual_characters(id: &UserId) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "'.-_!#^~@".contains(c);
     matches!(id, UserId::Principal(name) if !name.chars().all(fits))
 }
 
-fn deleted(id: Uuid) -> ReadRequest {
+fn deleted_user_request(id: Uuid) -> ReadRequest {
     ReadRequest {
         what: format!("deleted user {id}"),
         url: format!("directory/deletedItems/{}", id.hyphenated()),
         eventual: false,
-        need: Permission::Users,
+        permission: Permission::Users,
         cost: 1,
     }
 }
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_must_name_who_was_asked_for() {
+    fn answer_must_name_the_requested_user() {
         let [a, b] = [Uuid::from_u128(1), Uuid::from_u128(2)];
         let user = json!({"id": a, "userPrincipalName": "Jo@contoso.com"});
         for right in [UserId::Object(a), "jo@CONTOSO.com".parse().unwrap(), UserId::Me] {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::item::Item;
-use super::named::{self, NamedObject};
+use super::directory_object::DirectoryObject;
+use super::named_object::{self, NamedObject};
 use super::pages::GraphPages;
 use super::reader::{GraphReader, ReadRequest};
 use super::{DirectoryError, Permission, odata};
@@ -12,7 +12,7 @@ use super::{DirectoryError, Permission, odata};
 /// A role, as it is defined.
 #[derive(Clone, Debug)]
 pub(super) struct RoleDefinition {
-    pub(super) named: NamedObject,
+    pub(super) object: NamedObject,
     /// Of a built-in role, the id that it has in every tenant; mostly the same as its own.
     template: Option<Uuid>,
 }
@@ -24,21 +24,22 @@ pub(super) async fn definitions(
     what: &str,
 ) -> Result<Vec<RoleDefinition>, DirectoryError> {
     let url = "roleManagement/directory/roleDefinitions?$select=id,templateId,displayName".to_owned();
-    let read = ReadRequest { what: what.to_owned(), url, eventual: false, need: Permission::Roles, cost: 1 };
+    let read =
+        ReadRequest { what: what.to_owned(), url, eventual: false, permission: Permission::Roles, cost: 1 };
     let mut pages = GraphPages::new(reader.clone(), read);
     let mut definitions = Vec::new();
     while let Some(items) = pages.next().await? {
         for value in &items {
             definitions.push(RoleDefinition {
-                named: NamedObject::read(value, what)?,
-                template: id(value, "templateId"),
+                object: NamedObject::read(value, what)?,
+                template: optional_id(value, "templateId"),
             });
         }
     }
     Ok(definitions)
 }
 
-fn id(value: &Value, name: &str) -> Option<Uuid> {
+fn optional_id(value: &Value, name: &str) -> Option<Uuid> {
     value.get(name).and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok())
 }
 
@@ -51,26 +52,34 @@ pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject
     let mut found = definitions(reader, &what).await?;
     let Ok(id) = Uuid::try_parse(text) else {
         let name = crate::harmless::sanitize_truncated(text, 256).to_lowercase();
-        found.retain(|definition| definition.named.name.to_lowercase() == name);
-        return named::only(found.into_iter().map(|definition| definition.named).collect(), what);
+        found.retain(|definition| definition.object.name.to_lowercase() == name);
+        return named_object::exactly_one(
+            found.into_iter().map(|definition| definition.object).collect(),
+            what,
+        );
     };
     let of = |id: Uuid| {
-        let is = |one: &&RoleDefinition| one.named.id == id || one.template == Some(id);
-        found.iter().find(is).map(|one| one.named.clone())
+        let is = |one: &&RoleDefinition| one.object.id == id || one.template == Some(id);
+        found.iter().find(is).map(|one| one.object.clone())
     };
     if let Some(found) = of(id) {
         return Ok(found);
     }
-    let template = activated(reader, id, &what).await?;
+    let template = template_of_activated_role(reader, id, &what).await?;
     template.and_then(of).ok_or(DirectoryError::NotFound { what })
 }
 
 /// The template of the activated role with this object id, which older tools show.
-async fn activated(reader: &GraphReader, role: Uuid, what: &str) -> Result<Option<Uuid>, DirectoryError> {
+async fn template_of_activated_role(
+    reader: &GraphReader,
+    role: Uuid,
+    what: &str,
+) -> Result<Option<Uuid>, DirectoryError> {
     let url = format!("directoryRoles/{role}?$select=id,roleTemplateId");
-    let read = ReadRequest { what: what.to_owned(), url, eventual: false, need: Permission::Roles, cost: 1 };
+    let read =
+        ReadRequest { what: what.to_owned(), url, eventual: false, permission: Permission::Roles, cost: 1 };
     match reader.get(&read).await {
-        Ok(role) => Ok(id(&role, "roleTemplateId")),
+        Ok(role) => Ok(optional_id(&role, "roleTemplateId")),
         Err(DirectoryError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
@@ -84,7 +93,7 @@ pub(super) struct RoleAssignment {
     /// Whether it holds in the whole tenant, and not in an administrative unit or for one app.
     pub(super) tenant_wide: bool,
     /// To whom.
-    pub(super) principal: Item,
+    pub(super) principal: DirectoryObject,
 }
 
 /// How a principal may hold a role.
@@ -114,16 +123,16 @@ impl RoleAssignments {
         role: Option<Uuid>,
         hold: RoleHold,
     ) -> RoleAssignments {
-        let (collection, need) = match hold {
+        let (collection, permission) = match hold {
             RoleHold::Active => ("roleAssignments", Permission::Roles),
             RoleHold::Eligible => ("roleEligibilitySchedules", Permission::Eligibility),
         };
         let filter = role.map_or_else(String::new, |role| {
-            let filter = format!("roleDefinitionId eq {}", odata::literal(&role.to_string()));
-            format!("$filter={}&", odata::encoded(&filter))
+            let filter = format!("roleDefinitionId eq {}", odata::quote(&role.to_string()));
+            format!("$filter={}&", odata::encode(&filter))
         });
         let url = format!("roleManagement/directory/{collection}?{filter}$expand=principal");
-        let read = ReadRequest { what: what.clone(), url, eventual: false, need, cost: 2 };
+        let read = ReadRequest { what: what.clone(), url, eventual: false, permission, cost: 2 };
         RoleAssignments { reader: reader.clone(), what, pages: GraphPages::new(reader.clone(), read) }
     }
 
@@ -147,38 +156,38 @@ impl RoleAssignments {
 
     async fn assignment(&self, value: &Value) -> Result<RoleAssignment, DirectoryError> {
         Ok(RoleAssignment {
-            role: id(value, "roleDefinitionId"),
+            role: optional_id(value, "roleDefinitionId"),
             tenant_wide: value.get("directoryScopeId").and_then(Value::as_str) == Some("/"),
             principal: self.principal(value).await?,
         })
     }
 
     /// The principal, as it came with the assignment; where it did not, or does not say what it is, it is read.
-    async fn principal(&self, value: &Value) -> Result<Item, DirectoryError> {
+    async fn principal(&self, value: &Value) -> Result<DirectoryObject, DirectoryError> {
         if let Some(principal) = value.get("principal").filter(|principal| principal.is_object()) {
-            match Item::read(principal, &self.what)? {
-                Item::Untold(_) => {}
-                told => return Ok(told),
+            match DirectoryObject::read(principal, &self.what)? {
+                DirectoryObject::Untyped(_) => {}
+                known => return Ok(known),
             }
         }
         let untrusted = |reason: String| DirectoryError::Untrusted { what: self.what.clone(), reason };
-        let id = id(value, "principalId")
+        let id = optional_id(value, "principalId")
             .ok_or_else(|| untrusted("an assignment in Graph's answer names nobody".to_owned()))?;
         let url = format!("directoryObjects/{id}");
         let what = format!("{}: its holder {id}", self.what);
         match self
             .reader
-            .get(&ReadRequest { what, url, eventual: false, need: Permission::Users, cost: 1 })
+            .get(&ReadRequest { what, url, eventual: false, permission: Permission::Users, cost: 1 })
             .await
         {
-            Ok(found) => match Item::read(&found, &self.what)? {
-                Item::Untold(id) => Err(untrusted(format!(
+            Ok(found) => match DirectoryObject::read(&found, &self.what)? {
+                DirectoryObject::Untyped(id) => Err(untrusted(format!(
                     "Graph does not say what its holder {id} is: a user, a group or an app"
                 ))),
-                told => Ok(told),
+                known => Ok(known),
             },
             // Deleted: the assignment stays for a while, and gives nothing to anybody.
-            Err(DirectoryError::NotFound { .. }) => Ok(Item::Other),
+            Err(DirectoryError::NotFound { .. }) => Ok(DirectoryObject::Other),
             Err(error) => Err(error),
         }
     }

@@ -57,7 +57,7 @@ impl fmt::Display for Selector {
 ///
 /// # Errors
 /// When it is empty. An empty filter, such as that of an unset variable of a script, would find everybody.
-pub fn stated(text: &str) -> Result<String, String> {
+pub fn non_empty(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(text.to_owned()) }
 }
@@ -102,9 +102,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_empty_names_nothing() {
-        assert_eq!(stated(" Finance\t"), Ok("Finance".to_owned()));
-        assert!(stated(" \n").is_err() && stated("").is_err());
+    fn empty_selector_is_rejected() {
+        assert_eq!(non_empty(" Finance\t"), Ok("Finance".to_owned()));
+        assert!(non_empty(" \n").is_err() && non_empty("").is_err());
     }
 
     #[test]

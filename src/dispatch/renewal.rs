@@ -69,7 +69,7 @@ impl RunningRenewal {
         let token = graph.token();
         match token.age {
             TokenAge::Fresh => {}
-            TokenAge::Ended => match &mut self.under_way {
+            TokenAge::Expired => match &mut self.under_way {
                 Some(under_way) => under_way.holds = true,
                 None => self.start(graph, whose, renewals, PendingRenewal::ahead(token.serial, true)),
             },
@@ -169,7 +169,7 @@ impl RunningRenewal {
     pub(super) fn broke_down(&mut self, error: &JoinError) -> RenewalResult {
         self.under_way = None;
         tracing::error!(%error, "a token's renewal broke down");
-        RenewalResult::Failed(SignInError::Broken)
+        RenewalResult::Failed(SignInError::RenewalFault)
     }
 }
 

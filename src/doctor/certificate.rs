@@ -9,15 +9,15 @@ use crate::identity::Certificate;
 /// Judges when a certificate ends. A run with one that has ended fails to sign in.
 pub fn check(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timestamp) -> Finding {
     let (subject, thumbprint) = (sanitize_truncated(subject, 120), sanitize_truncated(thumbprint, 64));
-    let left = not_after.duration_since(now);
-    let days = left.abs().as_hours() / 24;
+    let remaining = not_after.duration_since(now);
+    let days = remaining.abs().as_hours() / 24;
     let which = format!("{subject} ({thumbprint})");
     let advice = "make a new one and add its public part to the app before this one ends";
     match () {
-        () if left.is_negative() => {
+        () if remaining.is_negative() => {
             Finding::fatal("certificate", format!("{which} ended {days} days ago, at {not_after}"), advice, 4)
         }
-        () if left.unsigned_abs() <= Certificate::SOON => {
+        () if remaining.unsigned_abs() <= Certificate::EXPIRY_WARNING => {
             Finding::warning("certificate", format!("{which} ends in {days} days, at {not_after}"), advice)
         }
         () => Finding::ok("certificate", format!("{which} ends in {days} days, at {not_after}")),
@@ -32,12 +32,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_month_is_told_and_the_end_is_red() {
+    fn expiry_within_a_month_warns_and_past_expiry_fails() {
         let now: Timestamp = "2026-11-22T03:00:00Z".parse().unwrap();
         let in_days = |days: i64| now + SignedDuration::from_hours(days * 24);
         let found = |days| check("CN=app", "AB12", in_days(days), now);
         assert_eq!([found(31).status, found(29).status], [CheckStatus::Ok, CheckStatus::Warning]);
-        assert_eq!((found(-1).status, found(-1).ends_with), (CheckStatus::Failed, Some(4)));
+        assert_eq!((found(-1).status, found(-1).exit_code), (CheckStatus::Failed, Some(4)));
         assert!(
             found(29).finding.contains("CN=app (AB12) ends in 29 days, at 2026-12-21"),
             "{:?}",

@@ -7,17 +7,17 @@ use super::Finding;
 use crate::files::Dir;
 
 /// Below this much room, in bytes, it is told. A run of 100,000 users writes about 100 MB.
-const LITTLE: u64 = 1 << 30;
+const LOW_SPACE: u64 = 1 << 30;
 
 /// Below this much, in bytes, even a small run may end for want of room.
-const TOO_LITTLE: u64 = 50 << 20;
+const MIN_SPACE: u64 = 50 << 20;
 
 /// Whether run folders can be made there: a file is made and removed again. A folder that is not there yet will be
 /// made by the run, so the nearest one that is there counts.
 pub fn run_folder(dir: &Path) -> Finding {
     let shown = dir.display();
-    let there = nearest(dir);
-    match probe(&there) {
+    let there = existing_ancestor(dir);
+    match check_writable(&there) {
         Ok(()) if there == dir => Finding::ok("run-folder", format!("{shown} can be written to")),
         Ok(()) => Finding::ok("run-folder", format!("{shown} will be made")),
         Err(error) => Finding::fatal(
@@ -30,7 +30,7 @@ pub fn run_folder(dir: &Path) -> Finding {
 }
 
 /// Makes a file and removes it.
-fn probe(dir: &Path) -> io::Result<()> {
+fn check_writable(dir: &Path) -> io::Result<()> {
     if !dir.is_dir() {
         return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is no folder"));
     }
@@ -41,26 +41,26 @@ fn probe(dir: &Path) -> io::Result<()> {
 }
 
 /// The folder itself, or the nearest above it that is there.
-fn nearest(dir: &Path) -> PathBuf {
+fn existing_ancestor(dir: &Path) -> PathBuf {
     let above = dir.ancestors().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
     above.into_iter().find(|dir| dir.symlink_metadata().is_ok()).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Whether the disk has room for the evidence.
 pub fn disk(dir: &Path) -> Finding {
-    match room(&nearest(dir)) {
-        Some(bytes) => judge_room(bytes),
+    match free_bytes(&existing_ancestor(dir)) {
+        Some(bytes) => check_free_space(bytes),
         None => Finding::skipped("disk", "how much room the disk has can't be told here"),
     }
 }
 
-fn judge_room(bytes: u64) -> Finding {
+fn check_free_space(bytes: u64) -> Finding {
     let advice = "make room, or give a folder on another disk with --output-dir";
     let finding = format!("{} free", size(bytes));
     match bytes {
-        0..TOO_LITTLE => Finding::broken("disk", finding, advice),
-        TOO_LITTLE..LITTLE => Finding::warning("disk", finding, advice),
-        LITTLE.. => Finding::ok("disk", finding),
+        0..MIN_SPACE => Finding::failed("disk", finding, advice),
+        MIN_SPACE..LOW_SPACE => Finding::warning("disk", finding, advice),
+        LOW_SPACE.. => Finding::ok("disk", finding),
     }
 }
 
@@ -71,14 +71,14 @@ fn size(bytes: u64) -> String {
 
 /// What is free for this user, in bytes.
 #[cfg(unix)]
-fn room(dir: &Path) -> Option<u64> {
+fn free_bytes(dir: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(dir).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// Windows tells it only through calls that this program does not make.
 #[cfg(not(unix))]
-fn room(_dir: &Path) -> Option<u64> {
+fn free_bytes(_dir: &Path) -> Option<u64> {
     None
 }
 
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_left_behind() {
+    fn write_check_leaves_no_files() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(run_folder(dir.path()).status, CheckStatus::Ok);
         let found = run_folder(&dir.path().join("a/b"));
@@ -115,14 +115,14 @@ mod tests {
         std::fs::write(&file, "").unwrap();
         for bad in [file.clone(), file.join("below")] {
             let found = run_folder(&bad);
-            assert_eq!((found.status, found.ends_with), (CheckStatus::Failed, Some(1)), "{found:?}");
+            assert_eq!((found.status, found.exit_code), (CheckStatus::Failed, Some(1)), "{found:?}");
         }
-        assert_eq!(nearest(Path::new("no-such-folder/runs")), Path::new("."));
+        assert_eq!(existing_ancestor(Path::new("no-such-folder/runs")), Path::new("."));
     }
 
     #[test]
-    fn room_is_judged() {
-        let status = |bytes| judge_room(bytes).status;
+    fn low_space_warns_and_too_little_fails() {
+        let status = |bytes| check_free_space(bytes).status;
         assert_eq!(
             [status(1 << 20), status(60 << 20), status(2 << 30)],
             [CheckStatus::Failed, CheckStatus::Warning, CheckStatus::Ok]

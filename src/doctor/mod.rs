@@ -11,17 +11,17 @@
 //! Nothing is revoked, and no user is read but the administrators whom nobody should revoke by mistake. What is judged here is judged by pure functions; only [`network`] speaks
 //! to servers, without a secret, and only [`machine`] touches the disk.
 
+pub mod break_glass;
 pub mod certificate;
 pub mod clock;
-pub mod emergency;
-pub mod issuer;
 pub mod machine;
 pub mod network;
-pub mod pace;
 pub mod permissions;
+pub mod rate;
 pub mod roles;
 pub mod setup;
 pub mod text;
+pub mod tls_issuer;
 pub mod token;
 
 use serde::Serialize;
@@ -59,13 +59,13 @@ pub struct Finding {
     pub advice: Option<String>,
     /// The exit code that it ends a run with; none where a run starts all the same.
     #[serde(skip)]
-    pub ends_with: Option<u8>,
+    pub exit_code: Option<u8>,
 }
 
 impl Finding {
     fn new(check: &'static str, status: CheckStatus, finding: impl Into<String>) -> Finding {
         let finding = finding.into();
-        Finding { check, status, finding, details: Vec::new(), advice: None, ends_with: None }
+        Finding { check, status, finding, details: Vec::new(), advice: None, exit_code: None }
     }
 
     /// As it should be.
@@ -84,7 +84,7 @@ impl Finding {
     }
 
     /// Something broken, with which a run would start all the same.
-    pub fn broken(check: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
+    pub fn failed(check: &'static str, finding: impl Into<String>, advice: impl Into<String>) -> Finding {
         Finding { advice: Some(advice.into()), ..Finding::new(check, CheckStatus::Failed, finding) }
     }
 
@@ -95,7 +95,7 @@ impl Finding {
         advice: impl Into<String>,
         ends_with: u8,
     ) -> Finding {
-        Finding { ends_with: Some(ends_with), ..Finding::broken(check, finding, advice) }
+        Finding { exit_code: Some(ends_with), ..Finding::failed(check, finding, advice) }
     }
 
     /// Not looked at, and why not.
@@ -105,7 +105,7 @@ impl Finding {
 
     /// With what belongs to it.
     #[must_use]
-    pub fn with(mut self, details: impl IntoIterator<Item = String>) -> Finding {
+    pub fn with_details(mut self, details: impl IntoIterator<Item = String>) -> Finding {
         self.details.extend(details);
         self
     }
@@ -116,7 +116,7 @@ impl Finding {
 pub struct Findings(pub Vec<Finding>);
 
 /// The exit codes of a run, from the one that ends it first: usage, sign-in, anything else.
-const FIRST: [u8; 3] = [2, 4, 1];
+const EXIT_CODE_PRIORITY: [u8; 3] = [2, 4, 1];
 
 impl Findings {
     /// Adds one.
@@ -131,8 +131,12 @@ impl Findings {
 
     /// 0 where a run would start, otherwise the code that it would end with.
     pub fn exit_code(&self) -> u8 {
-        let codes = || self.0.iter().filter_map(|finding| finding.ends_with);
-        FIRST.into_iter().find(|first| codes().any(|code| code == *first)).or(codes().next()).unwrap_or(0)
+        let codes = || self.0.iter().filter_map(|finding| finding.exit_code);
+        EXIT_CODE_PRIORITY
+            .into_iter()
+            .find(|first| codes().any(|code| code == *first))
+            .or(codes().next())
+            .unwrap_or(0)
     }
 
     /// How many ended like this.
@@ -141,7 +145,7 @@ impl Findings {
     }
 
     /// For programs.
-    pub fn json(&self) -> serde_json::Value {
+    pub fn to_json(&self) -> serde_json::Value {
         serde_json::json!({
             "version": env!("CARGO_PKG_VERSION"),
             "would_run": self.would_run(),
@@ -161,13 +165,13 @@ mod tests {
             Findings(codes.iter().map(|code| Finding::fatal("x", "", "", *code)).collect()).exit_code()
         };
         assert_eq!([code(&[]), code(&[1]), code(&[1, 4]), code(&[1, 4, 2]), code(&[3])], [0, 1, 4, 2, 3]);
-        let broken = Findings(vec![Finding::broken("x", "", "mend it")]);
+        let broken = Findings(vec![Finding::failed("x", "", "mend it")]);
         assert!(broken.would_run() && broken.count(CheckStatus::Failed) == 1);
     }
 
     #[test]
     fn programs_get_stable_words() {
-        let json = Findings(vec![Finding::fatal("clock", "wrong", "set it", 4)]).json();
+        let json = Findings(vec![Finding::fatal("clock", "wrong", "set it", 4)]).to_json();
         assert_eq!((json["would_run"].as_bool(), json["exit_code"].as_u64()), (Some(false), Some(4)));
         let check = &json["checks"][0];
         assert_eq!(check["check"], "clock");

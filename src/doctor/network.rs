@@ -8,11 +8,11 @@ use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, DATE};
 
 use super::Finding;
-use super::issuer::Issuer;
+use super::tls_issuer::Issuer;
 use crate::http::{self, HttpClients, HttpOptions};
 
 /// How long one look at a server may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Longest document that is read, in bytes. The authority's has about two thousand.
 const MAX_BODY: usize = 64 << 10;
@@ -29,40 +29,40 @@ pub struct ProbedServer<'a> {
     /// What a look at it asks for.
     pub url: &'a str,
     /// Whether what it answers is of use; its head always is.
-    pub reads: bool,
+    pub read_body: bool,
     /// Whether it is Graph, whose answers bear marks.
-    pub graph: bool,
+    pub is_graph: bool,
     /// Whether it is a cloud's own, so that its certificates are known to be issued by few.
-    pub own: bool,
+    pub is_microsoft: bool,
     /// What to say when no run can do without it, and the exit code of such a run.
-    pub ends_with: Option<u8>,
+    pub exit_code: Option<u8>,
 }
 
 /// What a look at a server showed.
 #[derive(Debug)]
-pub struct ServerView {
+pub struct ProbeResult {
     /// The answer, or why there is none.
-    pub seen: Result<SeenServer, UnseenReason>,
+    pub answer: Result<ServerAnswer, ProbeFailure>,
     /// The addresses of its name, or why there are none.
     addresses: Result<Vec<IpAddr>, String>,
 }
 
 /// A server answered.
 #[derive(Debug)]
-pub struct SeenServer {
+pub struct ServerAnswer {
     /// How far this machine's clock is ahead of its own, in seconds; below zero, behind.
-    pub ahead: Option<i64>,
+    pub clock_offset: Option<i64>,
     /// What it said.
     pub body: Vec<u8>,
     issuer: Option<Issuer>,
-    took: Duration,
+    elapsed: Duration,
     /// What of it a portal or proxy would answer, too: see [`foreign`].
-    foreign: Option<String>,
+    not_graph: Option<String>,
 }
 
 /// A server did not answer.
 #[derive(Debug)]
-pub enum UnseenReason {
+pub enum ProbeFailure {
     /// Its certificate is not trusted.
     Untrusted {
         /// Why not.
@@ -75,50 +75,53 @@ pub enum UnseenReason {
 }
 
 /// Looks at a server: asks for its name, for an answer, and for its certificate, all at the same time.
-pub async fn look(options: &HttpOptions, clients: &HttpClients, server: &ProbedServer<'_>) -> ServerView {
-    let options = HttpOptions { timeout: options.timeout.min(PATIENCE), ..options.clone() };
+pub async fn probe(options: &HttpOptions, clients: &HttpClients, server: &ProbedServer<'_>) -> ProbeResult {
+    let options = HttpOptions { timeout: options.timeout.min(TIMEOUT), ..options.clone() };
     let (answer, issuer, addresses) = tokio::join!(
-        tokio::time::timeout(PATIENCE, request(clients.pooled(), server)),
+        tokio::time::timeout(TIMEOUT, request(clients.pooled(), server)),
         issuer(&options, server),
         addresses(server.root)
     );
     let seen = match answer {
-        Ok(Ok(answer)) => Ok(SeenServer { issuer, ..answer }),
+        Ok(Ok(answer)) => Ok(ServerAnswer { issuer, ..answer }),
         Ok(Err(error)) if http::is_untrusted(&error) => {
-            Err(UnseenReason::Untrusted { reason: reason(error), issuer })
+            Err(ProbeFailure::Untrusted { reason: reason(error), issuer })
         }
-        Ok(Err(error)) => Err(UnseenReason::Unreachable(reason(error))),
-        Err(_) => Err(UnseenReason::Unreachable("no answer within the time-out".to_owned())),
+        Ok(Err(error)) => Err(ProbeFailure::Unreachable(reason(error))),
+        Err(_) => Err(ProbeFailure::Unreachable("no answer within the time-out".to_owned())),
     };
-    ServerView { seen, addresses }
+    ProbeResult { answer: seen, addresses }
 }
 
 async fn issuer(options: &HttpOptions, server: &ProbedServer<'_>) -> Option<Issuer> {
     if server.root.starts_with("http://") {
         return None;
     }
-    let certificate = tokio::time::timeout(PATIENCE, http::certificate_of(options, server.url)).await;
+    let certificate = tokio::time::timeout(TIMEOUT, http::certificate_of(options, server.url)).await;
     Issuer::from_der(&certificate.ok()??)
 }
 
-async fn request(client: &reqwest::Client, server: &ProbedServer<'_>) -> Result<SeenServer, reqwest::Error> {
+async fn request(
+    client: &reqwest::Client,
+    server: &ProbedServer<'_>,
+) -> Result<ServerAnswer, reqwest::Error> {
     let began = tokio::time::Instant::now();
     let mut response = client.get(server.url).send().await?;
     let took = began.elapsed();
     let date = response.headers().get(DATE).and_then(|date| date.to_str().ok());
-    let ahead = date.and_then(|date| ahead(SystemTime::now(), httpdate::parse_http_date(date).ok()?));
-    let foreign = foreign(&response).filter(|_| server.graph);
+    let ahead = date.and_then(|date| seconds_ahead(SystemTime::now(), httpdate::parse_http_date(date).ok()?));
+    let foreign = not_graph_reason(&response).filter(|_| server.is_graph);
     let mut body = Vec::new();
-    while server.reads && body.len() < MAX_BODY {
+    while server.read_body && body.len() < MAX_BODY {
         let Some(chunk) = response.chunk().await? else { break };
         body.extend_from_slice(&chunk);
     }
-    Ok(SeenServer { ahead, body, issuer: None, took, foreign })
+    Ok(ServerAnswer { clock_offset: ahead, body, issuer: None, elapsed: took, not_graph: foreign })
 }
 
 /// What an answer is that is not Graph's, in a few words. Graph's have a `request-id`, and are JSON where they have a
 /// body (learn.microsoft.com/graph/errors, learn.microsoft.com/graph/best-practices-concept).
-fn foreign(response: &reqwest::Response) -> Option<String> {
+fn not_graph_reason(response: &reqwest::Response) -> Option<String> {
     let kind = response.headers().get(CONTENT_TYPE).map(|kind| String::from_utf8_lossy(kind.as_bytes()));
     let is_json = kind.as_ref().is_some_and(|kind| kind.to_ascii_lowercase().contains("json"));
     if is_json || response.headers().contains_key("request-id") {
@@ -130,7 +133,7 @@ fn foreign(response: &reqwest::Response) -> Option<String> {
 }
 
 /// How far `here` is ahead of `there`, in seconds.
-fn ahead(here: SystemTime, there: SystemTime) -> Option<i64> {
+fn seconds_ahead(here: SystemTime, there: SystemTime) -> Option<i64> {
     let seconds = |time: SystemTime| jiff::Timestamp::try_from(time).ok().map(jiff::Timestamp::as_second);
     Some(seconds(here)? - seconds(there)?)
 }
@@ -147,7 +150,7 @@ async fn addresses(root: &str) -> Result<Vec<IpAddr>, String> {
         return Ok(Vec::new());
     }
     let port = url.port_or_known_default().unwrap_or(443);
-    let asked = tokio::time::timeout(PATIENCE, tokio::net::lookup_host((host, port))).await;
+    let asked = tokio::time::timeout(TIMEOUT, tokio::net::lookup_host((host, port))).await;
     match asked {
         Ok(Ok(found)) => {
             let mut found: Vec<IpAddr> = found.map(|address| address.ip()).collect();
@@ -165,24 +168,24 @@ pub fn host(root: &str) -> &str {
 }
 
 /// Which proxies requests go through.
-pub fn proxies(graph: &str, authority: &str) -> Finding {
+pub fn check_proxies(graph: &str, authority: &str) -> Finding {
     let way = |root: &str| http::proxy_for(root);
     match (way(graph), way(authority)) {
         (None, None) => Finding::ok("proxy", "none: both servers are reached directly"),
         (Some(one), Some(other)) if one == other => Finding::ok("proxy", format!("{one}, for both servers")),
         (one, other) => {
-            let told = |proxy: Option<String>| proxy.unwrap_or_else(|| "none".to_owned());
-            let (one, other) = (told(one), told(other));
+            let or_none = |proxy: Option<String>| proxy.unwrap_or_else(|| "none".to_owned());
+            let (one, other) = (or_none(one), or_none(other));
             Finding::ok("proxy", format!("{one} for {}, {other} for {}", host(graph), host(authority)))
         }
     }
 }
 
 /// Whether the server's name is known.
-pub fn name(server: &ProbedServer<'_>, sight: &ServerView) -> Finding {
+pub fn check_name(server: &ProbedServer<'_>, result: &ProbeResult) -> Finding {
     let (check, shown) = (server.name_check, host(server.root));
     let proxy = http::proxy_for(server.root);
-    match (&sight.addresses, &sight.seen) {
+    match (&result.addresses, &result.answer) {
         (Ok(_), _) if proxy.is_some() => Finding::info(check, format!("{shown}: the proxy resolves it")),
         (Ok(found), _) if found.is_empty() => Finding::ok(check, format!("{shown}: an address, no name")),
         (Ok(found), _) => {
@@ -196,32 +199,39 @@ pub fn name(server: &ProbedServer<'_>, sight: &ServerView) -> Finding {
                 format!("{shown} can't be resolved: {}", crate::harmless::sanitize_truncated(why, 160));
             let advice =
                 "check DNS and the network of this machine, and the spelling where the host was given";
-            failed(server, check, finding, advice)
+            failed_or_warning(server, check, finding, advice)
         }
     }
 }
 
 /// Whether the server is reached, and whose certificate it shows.
-pub fn tls(server: &ProbedServer<'_>, sight: &ServerView) -> Finding {
+pub fn check_tls(server: &ProbedServer<'_>, result: &ProbeResult) -> Finding {
     let (check, shown) = (server.tls_check, host(server.root));
-    match (&sight.seen, &sight.addresses) {
-        (Err(UnseenReason::Unreachable(_)), Err(_)) => {
+    match (&result.answer, &result.addresses) {
+        (Err(ProbeFailure::Unreachable(_)), Err(_)) => {
             Finding::skipped(check, format!("{shown} has no address"))
         }
-        (Err(UnseenReason::Unreachable(why)), _) => {
+        (Err(ProbeFailure::Unreachable(why)), _) => {
             let through =
                 http::proxy_for(server.root).map(|proxy| format!(" through {proxy}")).unwrap_or_default();
             let why = crate::harmless::sanitize_truncated(why, 200);
             let advice = "check the network, a firewall, and the proxy (HTTPS_PROXY, NO_PROXY)";
-            failed(server, check, format!("{shown} can't be reached{through}: {why}"), advice)
+            failed_or_warning(server, check, format!("{shown} can't be reached{through}: {why}"), advice)
         }
-        (Err(UnseenReason::Untrusted { reason, issuer }), _) => untrusted(server, reason, issuer.as_ref()),
-        (Ok(seen), _) => posed(server, seen, reached(server, seen)),
+        (Err(ProbeFailure::Untrusted { reason, issuer }), _) => {
+            untrusted_finding(server, reason, issuer.as_ref())
+        }
+        (Ok(seen), _) => not_graph_finding(server, seen, reached_finding(server, seen)),
     }
 }
 
-fn failed(server: &ProbedServer<'_>, check: &'static str, finding: String, advice: &str) -> Finding {
-    match server.ends_with {
+fn failed_or_warning(
+    server: &ProbedServer<'_>,
+    check: &'static str,
+    finding: String,
+    advice: &str,
+) -> Finding {
+    match server.exit_code {
         Some(code) => Finding::fatal(check, finding, advice, code),
         None => {
             Finding::warning(check, format!("{finding} (this way of signing in does not need it)"), advice)
@@ -229,18 +239,26 @@ fn failed(server: &ProbedServer<'_>, check: &'static str, finding: String, advic
     }
 }
 
-fn untrusted(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Issuer>) -> Finding {
+fn untrusted_finding(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Issuer>) -> Finding {
     let shown = host(server.root);
     // What to do stands in the advice below.
     let reason = reason.split(';').next().unwrap_or(reason).trim_start_matches("TLS: ");
     let reason = crate::harmless::sanitize_truncated(reason, 160);
     let Some(issuer) = issuer else {
         let finding = format!("the certificate of {shown} is not trusted: {reason}");
-        return failed(server, server.tls_check, finding, "give the issuer's certificate with --ca-cert");
+        return failed_or_warning(
+            server,
+            server.tls_check,
+            finding,
+            "give the issuer's certificate with --ca-cert",
+        );
     };
-    let reads =
-        if server.own && !issuer.is_known() { ", which is not Microsoft's: TLS is intercepted" } else { "" };
-    failed(
+    let reads = if server.is_microsoft && !issuer.is_known() {
+        ", which is not Microsoft's: TLS is intercepted"
+    } else {
+        ""
+    };
+    failed_or_warning(
         server,
         server.tls_check,
         format!("the certificate of {shown} is not trusted ({reason}); it was issued by {issuer}{reads}"),
@@ -250,10 +268,10 @@ fn untrusted(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Issuer>) -
 }
 
 /// Something that answers in Graph's place matters more than what else is found, which is told with it.
-fn posed(server: &ProbedServer<'_>, seen: &SeenServer, found: Finding) -> Finding {
-    let Some(foreign) = &seen.foreign else { return found };
+fn not_graph_finding(server: &ProbedServer<'_>, seen: &ServerAnswer, found: Finding) -> Finding {
+    let Some(foreign) = &seen.not_graph else { return found };
     let (check, shown) = (server.tls_check, host(server.root));
-    let took = seen.took.as_millis();
+    let took = seen.elapsed.as_millis();
     Finding::warning(
         check,
         format!(
@@ -265,17 +283,17 @@ fn posed(server: &ProbedServer<'_>, seen: &SeenServer, found: Finding) -> Findin
             server.url
         ),
     )
-    .with(std::iter::once(found.finding))
+    .with_details(std::iter::once(found.finding))
 }
 
-fn reached(server: &ProbedServer<'_>, seen: &SeenServer) -> Finding {
+fn reached_finding(server: &ProbedServer<'_>, seen: &ServerAnswer) -> Finding {
     let (check, shown) = (server.tls_check, host(server.root));
-    let took = format!("answers in {} ms", seen.took.as_millis());
+    let took = format!("answers in {} ms", seen.elapsed.as_millis());
     if server.root.starts_with("http://") {
         return Finding::info(check, format!("{shown} {took}; no TLS, which is for tests on this machine"));
     }
     match &seen.issuer {
-        Some(issuer) if server.own && !issuer.is_known() => Finding::warning(
+        Some(issuer) if server.is_microsoft && !issuer.is_known() => Finding::warning(
             check,
             format!("{shown} {took}; TLS is intercepted by {issuer}, which reads the access token"),
             "leave the host out of the inspection (NO_PROXY, or the proxy's own list) if you can",

@@ -6,10 +6,10 @@ use crate::identity::TokenClaims;
 
 /// The one permission that revoking needs
 /// (learn.microsoft.com/graph/api/user-revokesigninsessions; the permission reference of 2026-08).
-pub const LEAST: &str = "User.RevokeSessions.All";
+pub const REQUIRED_PERMISSION: &str = "User.RevokeSessions.All";
 
 /// Higher ones that Graph takes for it. The last is of delegated tokens; older versions of the same page name it.
-const HIGHER: [&str; 5] = [
+const SUFFICIENT_HIGHER: [&str; 5] = [
     "User.ReadWrite.All",
     "Directory.ReadWrite.All",
     "AgentIdUser.ReadWrite.All",
@@ -18,10 +18,10 @@ const HIGHER: [&str; 5] = [
 ];
 
 /// Scopes that every sign-in of a person brings along, and that let nobody but that person be read.
-const HARMLESS: [&str; 5] = ["openid", "profile", "email", "offline_access", "User.Read"];
+const HARMLESS_SCOPES: [&str; 5] = ["openid", "profile", "email", "offline_access", "User.Read"];
 
 /// What can be read, and with which permissions, the least one first.
-const READING: [(&str, &[&str]); 4] = [
+const READ_PERMISSIONS: [(&str, &[&str]); 4] = [
     (
         "groups",
         &[
@@ -55,7 +55,7 @@ const READING: [(&str, &[&str]); 4] = [
 ];
 
 /// Reading permissions that are no more than their purpose needs, beside the first of each row above.
-const MODEST: [&str; 7] = [
+const OPTIONAL_READS: [&str; 7] = [
     "User.Read.All",
     "GroupMember.ReadBasic.All",
     "Member.Read.Hidden",
@@ -82,49 +82,49 @@ pub enum RevokePermission {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Permissions {
     /// Whether sessions may be revoked.
-    pub revoking: RevokePermission,
+    pub revoke: RevokePermission,
     /// All that the token lists.
     pub listed: Vec<String>,
     /// What of it is more than this program can use.
-    pub more: Vec<String>,
+    pub unneeded: Vec<String>,
 }
 
 impl Permissions {
     /// Reads them from a token's claims.
     pub fn from_claims(claims: &TokenClaims) -> Permissions {
         let listed = claims.permissions();
-        let has = |wanted: &str| listed.iter().any(|listed| same(listed, wanted));
+        let has = |wanted: &str| listed.iter().any(|listed| is_same_permission(listed, wanted));
         let revoking = match () {
-            () if has(LEAST) => RevokePermission::Allowed,
-            () if HIGHER.into_iter().any(has) => RevokePermission::AllowedByHigher,
+            () if has(REQUIRED_PERMISSION) => RevokePermission::Allowed,
+            () if SUFFICIENT_HIGHER.into_iter().any(has) => RevokePermission::AllowedByHigher,
             () if listed.is_empty() => RevokePermission::Unknown,
             () => RevokePermission::Missing,
         };
         let shown = |name: &&str| sanitize_truncated(name, 80);
         Permissions {
-            revoking,
+            revoke: revoking,
             listed: listed.iter().map(shown).collect(),
-            more: listed.iter().filter(|name| !is_needed(name)).map(shown).collect(),
+            unneeded: listed.iter().filter(|name| !is_needed(name)).map(shown).collect(),
         }
     }
 }
 
-fn same(one: &str, other: &str) -> bool {
+fn is_same_permission(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
 /// Whether the program can use it, or it is harmless.
 fn is_needed(name: &str) -> bool {
-    let reading = READING.iter().map(|(_, by)| by[0]);
-    let known = HARMLESS.into_iter().chain(MODEST).chain(reading).chain([LEAST]);
-    known.into_iter().any(|known| same(known, name))
+    let reading = READ_PERMISSIONS.iter().map(|(_, by)| by[0]);
+    let known = HARMLESS_SCOPES.into_iter().chain(OPTIONAL_READS).chain(reading).chain([REQUIRED_PERMISSION]);
+    known.into_iter().any(|known| is_same_permission(known, name))
 }
 
 /// How the permission is given, for an app or for a person.
 pub fn advice(app_only: bool) -> String {
     let kind = if app_only { "application" } else { "delegated" };
     format!(
-        "give the app the {kind} permission {LEAST} of Microsoft Graph with an administrator's consent, then get a new \
+        "give the app the {kind} permission {REQUIRED_PERMISSION} of Microsoft Graph with an administrator's consent, then get a new \
          token; `entra-revoke doctor --setup` prints the commands"
     )
 }
@@ -133,23 +133,28 @@ pub fn advice(app_only: bool) -> String {
 ///
 /// An app's token from Entra names what was granted, and one that names nothing was granted nothing: most often the
 /// administrator's consent is missing. A run leaves even that to Graph; here somebody asks before it.
-pub fn check(claims: &TokenClaims, itself: &TokenClaims) -> Finding {
+pub fn check(claims: &TokenClaims, credential_claims: &TokenClaims) -> Finding {
     let permissions = Permissions::from_claims(claims);
-    let advice = advice(claims.app_only() != Some(false));
-    match permissions.revoking {
-        RevokePermission::Allowed | RevokePermission::AllowedByHigher => enough(&permissions),
+    let advice = advice(claims.is_app_only() != Some(false));
+    match permissions.revoke {
+        RevokePermission::Allowed | RevokePermission::AllowedByHigher => allowed_finding(&permissions),
         RevokePermission::Missing => {
             let listed = permissions.listed.join(", ");
-            Finding::fatal("permission", format!("{LEAST} is missing; the token has {listed}"), advice, 4)
+            Finding::fatal(
+                "permission",
+                format!("{REQUIRED_PERMISSION} is missing; the token has {listed}"),
+                advice,
+                4,
+            )
         }
-        RevokePermission::Unknown if itself.idtyp.as_deref() == Some("app") => Finding::fatal(
+        RevokePermission::Unknown if credential_claims.idtyp.as_deref() == Some("app") => Finding::fatal(
             "permission",
             "the app's token lists no permission: none was granted, or the administrator's consent to it is missing; \
              Graph would refuse every user (403)",
             advice,
             4,
         ),
-        RevokePermission::Unknown if claims.app_only() == Some(true) && claims.tid.is_some() => {
+        RevokePermission::Unknown if claims.is_app_only() == Some(true) && claims.tid.is_some() => {
             Finding::warning(
                 "permission",
                 "the token lists no permission: Graph will most likely refuse every user (403)",
@@ -162,32 +167,33 @@ pub fn check(claims: &TokenClaims, itself: &TokenClaims) -> Finding {
     }
 }
 
-fn enough(permissions: &Permissions) -> Finding {
-    let by_least = permissions.revoking == RevokePermission::Allowed;
-    if by_least && permissions.more.is_empty() {
-        return Finding::ok("permission", LEAST);
+fn allowed_finding(permissions: &Permissions) -> Finding {
+    let only_required = permissions.revoke == RevokePermission::Allowed;
+    if only_required && permissions.unneeded.is_empty() {
+        return Finding::ok("permission", REQUIRED_PERMISSION);
     }
-    let more = permissions.more.join(", ");
-    let finding = match by_least {
-        true => format!("{LEAST}, and more than is needed: {more}"),
+    let more = permissions.unneeded.join(", ");
+    let finding = match only_required {
+        true => format!("{REQUIRED_PERMISSION}, and more than is needed: {more}"),
         false => format!("more than is needed: {more}"),
     };
     Finding::warning(
         "permission",
         finding,
-        format!("{LEAST} is enough: take the others away where nothing else needs them"),
+        format!("{REQUIRED_PERMISSION} is enough: take the others away where nothing else needs them"),
     )
 }
 
 /// Whether a token lists a permission to read who holds directory roles.
-pub fn reads_roles(claims: &TokenClaims) -> bool {
+pub fn can_read_roles(claims: &TokenClaims) -> bool {
     let listed = claims.permissions();
-    let roles = READING.iter().filter(|(what, _)| *what == "directory roles").flat_map(|(_, by)| *by);
-    roles.into_iter().any(|by| listed.iter().any(|listed| same(listed, by)))
+    let roles =
+        READ_PERMISSIONS.iter().filter(|(what, _)| *what == "directory roles").flat_map(|(_, by)| *by);
+    roles.into_iter().any(|by| listed.iter().any(|listed| is_same_permission(listed, by)))
 }
 
 /// What else the token allows, beside revoking.
-pub fn reading(claims: &TokenClaims) -> Finding {
+pub fn check_reads(claims: &TokenClaims) -> Finding {
     let listed = claims.permissions();
     if listed.is_empty() {
         return Finding::info(
@@ -195,8 +201,9 @@ pub fn reading(claims: &TokenClaims) -> Finding {
             "the token does not tell what it may read; revoking needs none of it",
         );
     }
-    let allowed = |by: &[&str]| by.iter().any(|by| listed.iter().any(|listed| same(listed, by)));
-    let (can, not): (Vec<_>, Vec<_>) = READING.iter().partition(|(_, by)| allowed(by));
+    let allowed =
+        |by: &[&str]| by.iter().any(|by| listed.iter().any(|listed| is_same_permission(listed, by)));
+    let (can, not): (Vec<_>, Vec<_>) = READ_PERMISSIONS.iter().partition(|(_, by)| allowed(by));
     let names =
         |of: &[&(&'static str, &[&str])]| of.iter().map(|(what, _)| *what).collect::<Vec<_>>().join(", ");
     let may = if can.is_empty() { "nothing else".to_owned() } else { names(&can) };
@@ -205,7 +212,7 @@ pub fn reading(claims: &TokenClaims) -> Finding {
         true => found,
         false => {
             let least: Vec<&str> = not.iter().map(|(_, by)| by[0]).collect();
-            found.with([format!("to read {}: {}", names(&not), least.join(", "))])
+            found.with_details([format!("to read {}: {}", names(&not), least.join(", "))])
         }
     }
 }
@@ -231,37 +238,37 @@ mod tests {
 
     #[test]
     fn the_least_permission_is_enough() {
-        assert_eq!(checked(&app(&[LEAST])), Finding::ok("permission", LEAST));
+        assert_eq!(checked(&app(&[REQUIRED_PERMISSION])), Finding::ok("permission", REQUIRED_PERMISSION));
         assert_eq!(
             checked(&user("openid profile User.Read user.revokesessions.all")).status,
             CheckStatus::Ok
         );
         assert_eq!(
-            checked(&app(&[LEAST, "GroupMember.Read.All", "User.ReadBasic.All"])).status,
+            checked(&app(&[REQUIRED_PERMISSION, "GroupMember.Read.All", "User.ReadBasic.All"])).status,
             CheckStatus::Ok
         );
     }
 
     #[test]
     fn more_than_is_needed_is_named() {
-        for higher in HIGHER {
+        for higher in SUFFICIENT_HIGHER {
             let found = checked(&app(&[higher]));
-            assert_eq!((found.status, found.ends_with), (CheckStatus::Warning, None), "{higher}");
-            assert!(found.finding.contains(higher) && found.advice.unwrap().contains(LEAST));
+            assert_eq!((found.status, found.exit_code), (CheckStatus::Warning, None), "{higher}");
+            assert!(found.finding.contains(higher) && found.advice.unwrap().contains(REQUIRED_PERMISSION));
         }
-        let found = checked(&app(&[LEAST, "Mail.ReadWrite", "User.Read.All"]));
-        assert_eq!(found.finding, format!("{LEAST}, and more than is needed: Mail.ReadWrite"));
+        let found = checked(&app(&[REQUIRED_PERMISSION, "Mail.ReadWrite", "User.Read.All"]));
+        assert_eq!(found.finding, format!("{REQUIRED_PERMISSION}, and more than is needed: Mail.ReadWrite"));
     }
 
     #[test]
-    fn a_token_that_lists_others_is_red_and_so_is_an_apps_that_lists_none() {
+    fn missing_or_empty_permissions_fail() {
         let missing = checked(&app(&["User.Read.All"]));
-        assert_eq!((missing.status, missing.ends_with), (CheckStatus::Failed, Some(4)));
+        assert_eq!((missing.status, missing.exit_code), (CheckStatus::Failed, Some(4)));
         assert!(missing.finding.contains("User.Read.All") && missing.advice.unwrap().contains("application"));
         assert!(checked(&user("openid User.Read")).advice.unwrap().contains("delegated"));
         let none = TokenClaims { tid: Some("t".into()), ..app(&[]) };
         let found = checked(&none);
-        assert_eq!((found.status, found.ends_with), (CheckStatus::Failed, Some(4)));
+        assert_eq!((found.status, found.exit_code), (CheckStatus::Failed, Some(4)));
         // Of these only the way of signing in says that they are an app's.
         let silent = TokenClaims::default();
         assert_eq!(check(&none, &TokenClaims { idtyp: None, ..none.clone() }).status, CheckStatus::Warning);
@@ -270,16 +277,19 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_read_is_told_with_the_least_permission_for_the_rest() {
-        let none = reading(&app(&[LEAST]));
+    fn readable_data_and_missing_permissions_are_listed() {
+        let none = check_reads(&app(&[REQUIRED_PERMISSION]));
         assert!(none.finding.starts_with("may read nothing else;"), "{none:?}");
         assert!(
             none.details[0].starts_with("to read groups, users, ")
                 && none.details[0].contains("GroupMember.")
         );
-        let some = reading(&app(&["Directory.Read.All"]));
-        assert!(some.finding.starts_with("may read groups, users, directory roles;"), "{some:?}");
-        assert_eq!(some.details, ["to read risky users: IdentityRiskyUser.Read.All"]);
-        assert_eq!(reading(&TokenClaims::default()).status, CheckStatus::Info);
+        let directory_reader = check_reads(&app(&["Directory.Read.All"]));
+        assert!(
+            directory_reader.finding.starts_with("may read groups, users, directory roles;"),
+            "{directory_reader:?}"
+        );
+        assert_eq!(directory_reader.details, ["to read risky users: IdentityRiskyUser.Read.All"]);
+        assert_eq!(check_reads(&TokenClaims::default()).status, CheckStatus::Info);
     }
 }

@@ -15,7 +15,7 @@ enum RoleReach {
     /// Those, and administrators of limited kinds.
     Limited,
     /// Everybody.
-    Everybody,
+    All,
 }
 
 struct DoctorRole {
@@ -30,12 +30,8 @@ const fn role(id: &'static str, name: &'static str, reach: RoleReach) -> DoctorR
 
 /// The built-in roles that hold the action.
 const ROLES: [DoctorRole; 12] = [
-    role("62e90394-69f5-4237-9190-012177145e10", "Global Administrator", RoleReach::Everybody),
-    role(
-        "7be44c8a-adaf-4e2a-84d6-ab2649e08a13",
-        "Privileged Authentication Administrator",
-        RoleReach::Everybody,
-    ),
+    role("62e90394-69f5-4237-9190-012177145e10", "Global Administrator", RoleReach::All),
+    role("7be44c8a-adaf-4e2a-84d6-ab2649e08a13", "Privileged Authentication Administrator", RoleReach::All),
     role("fe930be7-5e62-47db-91af-98c3a49a38b1", "User Administrator", RoleReach::Limited),
     role("729827e3-9c14-49f7-bb1b-9608f156bbb8", "Helpdesk Administrator", RoleReach::Users),
     role("c4e39bd9-1100-46d3-8c65-fb160da0071f", "Authentication Administrator", RoleReach::Users),
@@ -64,7 +60,7 @@ pub fn check(claims: &TokenClaims) -> Finding {
     let useful: Vec<&DoctorRole> = ROLES.iter().filter(holds).collect();
     let names = useful.iter().map(|role| role.name).collect::<Vec<_>>().join(", ");
     match useful.iter().map(|role| role.reach).max() {
-        Some(RoleReach::Everybody) => {
+        Some(RoleReach::All) => {
             Finding::ok("roles", format!("{names}: reaches everybody, administrators too"))
         }
         Some(RoleReach::Limited) => Finding::ok(
@@ -100,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_strongest_role_tells_whom_it_reaches() {
+    fn strongest_role_decides_the_reach() {
         for (at, says) in
             [(0, "everybody"), (1, "everybody"), (2, "limited administrators"), (3, "403"), (5, "403")]
         {
@@ -114,14 +110,14 @@ mod tests {
     fn a_user_without_a_role_is_warned() {
         // Every user's token names this one; it is that of a user without any role.
         let found = holding(&["b79fbf4d-3ef9-4689-8143-76b194e85509"]);
-        assert_eq!((found.status, found.ends_with), (CheckStatus::Warning, None));
+        assert_eq!((found.status, found.exit_code), (CheckStatus::Warning, None));
         // The documents once said that a Password Administrator may.
         assert_eq!(holding(&["966707d0-3269-4727-9be2-8c3a10f19b9d"]).status, CheckStatus::Warning);
         assert_eq!(check(&TokenClaims::default()).status, CheckStatus::Info);
     }
 
     #[test]
-    fn no_role_stands_twice() {
+    fn roles_are_unique() {
         for (at, role) in ROLES.iter().enumerate() {
             assert!(uuid::Uuid::try_parse(role.id).is_ok(), "{}", role.name);
             assert!(ROLES[at + 1..].iter().all(|other| other.id != role.id && other.name != role.name));

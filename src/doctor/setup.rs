@@ -28,51 +28,54 @@ const KEY: &str = r#"\"keyCredentials\":[{\"type\":\"AsymmetricX509Cert\",\"usag
 /// machine.
 pub fn script(cloud: Cloud, auth: Auth) -> String {
     match auth {
-        Auth::AzureCli => signed_in(cloud, &az_login(cloud), auth),
-        Auth::AzureDeveloperCli => signed_in(cloud, "azd auth login", auth),
-        Auth::Token => token(cloud),
-        Auth::DeviceCode => person(cloud),
-        Auth::ManagedIdentity => machine(cloud),
+        Auth::AzureCli => cli_script(cloud, &az_login(cloud), auth),
+        Auth::AzureDeveloperCli => cli_script(cloud, "azd auth login", auth),
+        Auth::Token => token_script(cloud),
+        Auth::DeviceCode => device_code_script(cloud),
+        Auth::ManagedIdentity => managed_identity_script(cloud),
         Auth::ClientSecret => {
-            let last = lines(cloud, true, &[("--client-secret-file", "$NAME.secret")]);
-            app(cloud, "a secret", "", "", &[SECRET], &last)
+            let last = closing_lines(cloud, true, &[("--client-secret-file", "$NAME.secret")]);
+            app_script(cloud, "a secret", "", "", &[SECRET], &last)
         }
         Auth::WorkloadIdentity => {
             let trust = FEDERATED.replace("{audience}", audience(cloud));
-            let last = lines(cloud, true, &[("--auth", "workload-identity")]);
-            app(cloud, "federation: no secret at all", "", "", &[&trust], &last)
+            let last = closing_lines(cloud, true, &[("--auth", "workload-identity")]);
+            app_script(cloud, "federation: no secret at all", "", "", &[&trust], &last)
         }
         Auth::Auto | Auth::Certificate => {
-            let last = lines(cloud, true, &[("--certificate-file", "$NAME.pem")]);
-            app(cloud, "a certificate", CERTIFICATE, KEY, &[], &last)
+            let last = closing_lines(cloud, true, &[("--certificate-file", "$NAME.pem")]);
+            app_script(cloud, "a certificate", CERTIFICATE, KEY, &[], &last)
         }
     }
 }
 
 /// An app that signs in as itself: what comes before it is registered, what its registration has more, what comes
 /// after it.
-fn app(cloud: Cloud, what: &str, before: &str, more: &str, after: &[&str], last: &str) -> String {
+fn app_script(cloud: Cloud, what: &str, before: &str, more: &str, after: &[&str], last: &str) -> String {
     let registered = APP.replace("{type}", "Role").replace("{more}", more);
     let after = after.concat();
-    format!("{}{before}{registered}{CONSENT_APP}{after}{last}", head(cloud, what, APP_ROLE, "application"))
+    format!(
+        "{}{before}{registered}{CONSENT_APP}{after}{last}",
+        script_head(cloud, what, APP_ROLE, "application")
+    )
 }
 
 /// An app by which a person signs in.
-fn person(cloud: Cloud) -> String {
+fn device_code_script(cloud: Cloud) -> String {
     let more = r#"\"isFallbackPublicClient\":true,"#;
     let registered = APP.replace("{type}", "Scope").replace("{more}", more);
-    let last = lines(cloud, true, &[("--auth", "device-code")]);
-    format!("{}{registered}{CONSENT_USER}{last}", head(cloud, "a device code", SCOPE, "delegated"))
+    let last = closing_lines(cloud, true, &[("--auth", "device-code")]);
+    format!("{}{registered}{CONSENT_USER}{last}", script_head(cloud, "a device code", SCOPE, "delegated"))
 }
 
 /// The identity of a machine or service, which needs no app.
-fn machine(cloud: Cloud) -> String {
-    let last = lines(cloud, false, &[("--auth", "managed-identity")]);
-    format!("{}{IDENTITY}{last}", head(cloud, "a managed identity", APP_ROLE, "application"))
+fn managed_identity_script(cloud: Cloud) -> String {
+    let last = closing_lines(cloud, false, &[("--auth", "managed-identity")]);
+    format!("{}{IDENTITY}{last}", script_head(cloud, "a managed identity", APP_ROLE, "application"))
 }
 
-fn head(cloud: Cloud, what: &str, permission: &str, kind: &str) -> String {
-    let az_cloud = match az_name(cloud) {
+fn script_head(cloud: Cloud, what: &str, permission: &str, kind: &str) -> String {
+    let az_cloud = match az_cloud_name(cloud) {
         Some(name) => format!("az cloud set --name {name}"),
         None => {
             ": # az has no name for this cloud: register it first (az cloud register), or use curl".to_owned()
@@ -86,7 +89,7 @@ fn head(cloud: Cloud, what: &str, permission: &str, kind: &str) -> String {
 }
 
 /// What is set afterwards, printed by the script: only it knows the ids.
-fn lines(cloud: Cloud, app: bool, flags: &[(&str, &str)]) -> String {
+fn closing_lines(cloud: Cloud, app: bool, flags: &[(&str, &str)]) -> String {
     let flags: String = flags.iter().map(|(flag, value)| format!(" {flag} {value}")).collect();
     let names: &[(&str, &str)] = match app {
         true => &[("AZURE_TENANT_ID", "$TENANT"), ("AZURE_CLIENT_ID", "$APP")],
@@ -104,7 +107,7 @@ fn lines(cloud: Cloud, app: bool, flags: &[(&str, &str)]) -> String {
 }
 
 /// Somebody who is signed in to a tool, and holds a directory role: nothing is registered.
-fn signed_in(cloud: Cloud, login: &str, auth: Auth) -> String {
+fn cli_script(cloud: Cloud, login: &str, auth: Auth) -> String {
     format!(
         "# Nothing is registered: whoever signs in needs a directory role that may revoke (Helpdesk Administrator for\n\
          # users, User Administrator for limited administrators, Privileged Authentication Administrator for all).\n\
@@ -114,7 +117,7 @@ fn signed_in(cloud: Cloud, login: &str, auth: Auth) -> String {
     )
 }
 
-fn token(cloud: Cloud) -> String {
+fn token_script(cloud: Cloud) -> String {
     format!(
         "# A token that you have. This one is from az; it ends after about an hour, and nobody renews it.\n{}\n\
          ENTRA_REVOKE_TOKEN=$(az account get-access-token --resource {} --query accessToken -o tsv)\n\
@@ -126,7 +129,7 @@ fn token(cloud: Cloud) -> String {
 }
 
 fn az_login(cloud: Cloud) -> String {
-    let set = az_name(cloud).map(|name| format!("az cloud set --name {name}\n")).unwrap_or_default();
+    let set = az_cloud_name(cloud).map(|name| format!("az cloud set --name {name}\n")).unwrap_or_default();
     format!("{set}az login --allow-no-subscriptions")
 }
 
@@ -135,7 +138,7 @@ fn cloud_flag(cloud: Cloud) -> String {
 }
 
 /// What az calls the cloud; none for one that it does not know.
-fn az_name(cloud: Cloud) -> Option<&'static str> {
+fn az_cloud_name(cloud: Cloud) -> Option<&'static str> {
     match cloud.name() {
         "global" => Some("AzureCloud"),
         "usgov" | "usgov-dod" => Some("AzureUSGovernment"),
@@ -166,7 +169,7 @@ mod tests {
                 assert!(!script.contains("{what}") && !script.contains("{graph}"), "{script}");
                 assert!(!script.contains("{permission}") && !script.contains("{more}"), "{script}");
                 assert!(!script.contains("{audience}") && !script.contains("{type}"), "{script}");
-                let az = az_name(cloud).unwrap();
+                let az = az_cloud_name(cloud).unwrap();
                 assert!(
                     auth == Auth::AzureDeveloperCli || script.contains(&format!("az cloud set --name {az}"))
                 );

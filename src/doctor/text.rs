@@ -28,23 +28,23 @@ impl fmt::Display for DoctorFormat {
 /// A word that is no format.
 #[derive(Debug, thiserror::Error)]
 #[error("'{0}' is no output format here: write text or json")]
-pub struct UnknownFormat(String);
+pub struct UnknownDoctorFormat(String);
 
 impl FromStr for DoctorFormat {
-    type Err = UnknownFormat;
+    type Err = UnknownDoctorFormat;
 
-    fn from_str(word: &str) -> Result<Self, UnknownFormat> {
+    fn from_str(word: &str) -> Result<Self, UnknownDoctorFormat> {
         match word.to_ascii_lowercase().as_str() {
             "text" => Ok(DoctorFormat::Text),
             "json" => Ok(DoctorFormat::Json),
-            _ => Err(UnknownFormat(word.to_owned())),
+            _ => Err(UnknownDoctorFormat(word.to_owned())),
         }
     }
 }
 
 /// The page: a mark, the check's name, the finding; then the verdict. Lines are broken between words where the terminal
 /// has so many `columns`; without a terminal they stay whole, for `grep`.
-pub fn page(findings: &Findings, coloured: bool, columns: Option<usize>) -> String {
+pub fn render(findings: &Findings, coloured: bool, columns: Option<usize>) -> String {
     let width = findings.0.iter().map(|finding| finding.check.len()).max().unwrap_or(0);
     let mut page = String::new();
     // What was skipped for one reason is one line.
@@ -52,7 +52,7 @@ pub fn page(findings: &Findings, coloured: bool, columns: Option<usize>) -> Stri
         findings.0.chunk_by(|one, next| is_skipped(one) && is_skipped(next) && one.finding == next.finding)
     {
         match alike {
-            [one] => page.push_str(&lines(one, width, coloured, columns)),
+            [one] => page.push_str(&finding_lines(one, width, coloured, columns)),
             several => {
                 let names: Vec<&str> = several.iter().map(|finding| finding.check).collect();
                 let mark = mark(CheckStatus::Skipped, coloured);
@@ -71,7 +71,7 @@ fn is_skipped(finding: &Finding) -> bool {
     finding.status == CheckStatus::Skipped
 }
 
-fn lines(finding: &Finding, width: usize, coloured: bool, columns: Option<usize>) -> String {
+fn finding_lines(finding: &Finding, width: usize, coloured: bool, columns: Option<usize>) -> String {
     let indent = 6 + width + 2;
     let mark = mark(finding.status, coloured);
     let wrapped = |text: &str, indent| wrap::hanging_indent(text, indent, columns);
@@ -130,14 +130,15 @@ mod tests {
         let mut findings = Findings::default();
         findings.add(Finding::ok("proxy", "none"));
         findings.add(
-            Finding::fatal("credential", "refused\u{1b}[2J", "mend it", 4).with(["passed over x".to_owned()]),
+            Finding::fatal("credential", "refused\u{1b}[2J", "mend it", 4)
+                .with_details(["passed over x".to_owned()]),
         );
-        let page = page(&findings, false, None);
+        let page = render(&findings, false, None);
         let expected = "ok    proxy       none\n\
                         FAIL  credential  refused\\u{1b}[2J\n                  passed over x\n                  → mend it\n\n\
                         A run would not start: 1 problem.\n";
         assert_eq!(page, expected);
-        assert!(super::page(&findings, true, None).contains("\u{1b}[31m"));
+        assert!(super::render(&findings, true, None).contains("\u{1b}[31m"));
     }
 
     #[test]
@@ -145,7 +146,7 @@ mod tests {
         let skipped = |check| Finding::skipped(check, "there is no token");
         let findings =
             Findings(vec![skipped("tenant"), skipped("identity"), Finding::ok("disk", "9 GiB free")]);
-        let page = page(&findings, false, None);
+        let page = render(&findings, false, None);
         assert!(page.starts_with("skip  tenant, identity: there is no token\nok    disk "), "{page}");
     }
 
@@ -155,7 +156,7 @@ mod tests {
         assert_eq!(verdict(vec![Finding::ok("a", "")]), "A run would start.");
         let warning = Finding::warning("a", "", "");
         assert_eq!(verdict(vec![warning.clone()]), "A run would start; 1 warning to look at.");
-        let both = vec![Finding::broken("b", "", ""), warning.clone(), warning];
+        let both = vec![Finding::failed("b", "", ""), warning.clone(), warning];
         assert_eq!(verdict(both), "A run would start; 1 problem and 2 warnings to look at.");
     }
 }

@@ -6,11 +6,11 @@ use crate::harmless::sanitize_truncated;
 use crate::identity::TokenClaims;
 
 /// A token that ends sooner is told, in seconds.
-const SOON: i64 = 600;
+const EXPIRY_WARNING_SECONDS: i64 = 600;
 
 /// Compares the token's tenant with the one that was named; `resolved` is the id that a name stands for, where the
 /// authority told.
-pub fn tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims) -> Finding {
+pub fn check_tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims) -> Finding {
     let Some(found) = claims.tid.as_deref().map(|tid| sanitize_truncated(tid, 80)) else {
         return Finding::info(
             "tenant",
@@ -45,12 +45,12 @@ pub fn tenant(named: Option<&str>, resolved: Option<&str>, claims: &TokenClaims)
 }
 
 /// Who signed in.
-pub fn identity(claims: &TokenClaims) -> Finding {
-    let app = claims.app().map_or_else(
+pub fn check_identity(claims: &TokenClaims) -> Finding {
+    let app = claims.app_id().map_or_else(
         || "an app that it does not name".to_owned(),
         |id| format!("app {}", sanitize_truncated(id, 80)),
     );
-    match (claims.app_only(), claims.upn.as_deref()) {
+    match (claims.is_app_only(), claims.upn.as_deref()) {
         (Some(true), _) => Finding::ok("identity", format!("{app}, as itself")),
         (_, Some(upn)) => Finding::ok("identity", format!("user {}, by {app}", sanitize_truncated(upn, 120))),
         (Some(false), None) => {
@@ -62,22 +62,22 @@ pub fn identity(claims: &TokenClaims) -> Finding {
 
 /// When the token ends. `now` is the server's time where it is known; `renews` says whether the program gets the next
 /// token by itself.
-pub fn end(claims: &TokenClaims, now: i64, renews: bool) -> Finding {
+pub fn check_expiry(claims: &TokenClaims, now: i64, renews: bool) -> Finding {
     let Some(end) = claims.exp else {
         return Finding::info("token-end", "the token does not tell when it ends");
     };
     let at = jiff::Timestamp::from_second(end).map_or_else(|_| "never".to_owned(), |at| at.to_string());
-    let left = end.saturating_sub(now);
-    let span = wording::span(std::time::Duration::from_secs(left.unsigned_abs()));
+    let remaining = end.saturating_sub(now);
+    let span = wording::span(std::time::Duration::from_secs(remaining.unsigned_abs()));
     match () {
         () if renews => Finding::ok("token-end", format!("in {span} ({at}); renewed by itself")),
-        () if left <= 0 => Finding::fatal(
+        () if remaining <= 0 => Finding::fatal(
             "token-end",
             format!("the token ended {span} ago ({at})"),
             "get a new one: this way of signing in can't renew it",
             4,
         ),
-        () if left < SOON => Finding::warning(
+        () if remaining < EXPIRY_WARNING_SECONDS => Finding::warning(
             "token-end",
             format!("in {span} ({at}), and it is not renewed"),
             "get a new one, or sign in as an app: a run that outlives the token stops, and can be resumed",
@@ -99,10 +99,10 @@ mod tests {
     }
 
     #[test]
-    fn tenants_are_compared_by_id_and_by_what_a_domain_stands_for() {
+    fn tenants_are_compared_by_id_and_resolved_domain() {
         let status = |named, resolved| {
-            let found = tenant(named, resolved, &claims(ID));
-            (found.status, found.ends_with)
+            let found = check_tenant(named, resolved, &claims(ID));
+            (found.status, found.exit_code)
         };
         let upper = ID.to_uppercase();
         assert_eq!(status(Some(&upper), None), (CheckStatus::Ok, None));
@@ -111,36 +111,36 @@ mod tests {
         assert_eq!(status(Some(OTHER), Some(ID)), (CheckStatus::Failed, Some(4)), "an id is itself");
         assert_eq!(status(Some("contoso.com"), None), (CheckStatus::Warning, None));
         assert_eq!(status(None, None), (CheckStatus::Info, None));
-        assert_eq!(tenant(Some(ID), None, &TokenClaims::default()).status, CheckStatus::Info);
-        assert!(tenant(Some("contoso.com"), Some(OTHER), &claims(ID)).finding.contains(OTHER));
+        assert_eq!(check_tenant(Some(ID), None, &TokenClaims::default()).status, CheckStatus::Info);
+        assert!(check_tenant(Some("contoso.com"), Some(OTHER), &claims(ID)).finding.contains(OTHER));
     }
 
     #[test]
-    fn who_signed_in_is_named_harmlessly() {
+    fn signed_in_name_is_sanitized() {
         let user = TokenClaims {
             upn: Some("ann\u{1b}[2J@contoso.com".into()),
             scp: Some("x".into()),
             appid: Some("a1".into()),
             ..TokenClaims::default()
         };
-        assert_eq!(identity(&user).finding, "user ann\\u{1b}[2J@contoso.com, by app a1");
+        assert_eq!(check_identity(&user).finding, "user ann\\u{1b}[2J@contoso.com, by app a1");
         let app =
             TokenClaims { idtyp: Some("app".into()), appid: Some("a1".into()), ..TokenClaims::default() };
-        assert_eq!(identity(&app).finding, "app a1, as itself");
-        assert_eq!(identity(&TokenClaims::default()).status, CheckStatus::Info);
+        assert_eq!(check_identity(&app).finding, "app a1, as itself");
+        assert_eq!(check_identity(&TokenClaims::default()).status, CheckStatus::Info);
     }
 
     #[test]
-    fn a_token_that_nobody_renews_must_last() {
+    fn short_lived_token_without_renewal_warns() {
         let claims = TokenClaims { exp: Some(1_000_000), ..TokenClaims::default() };
-        let status = |now, renews| end(&claims, now, renews).status;
+        let status = |now, renews| check_expiry(&claims, now, renews).status;
         assert_eq!([status(999_000, false), status(999_999, true)], [CheckStatus::Info, CheckStatus::Ok]);
         assert_eq!(
             [status(999_900, false), status(1_000_000, false)],
             [CheckStatus::Warning, CheckStatus::Failed]
         );
-        assert_eq!(end(&TokenClaims::default(), 0, false).status, CheckStatus::Info);
+        assert_eq!(check_expiry(&TokenClaims::default(), 0, false).status, CheckStatus::Info);
         let odd = TokenClaims { exp: Some(i64::MAX), ..TokenClaims::default() };
-        assert_eq!(end(&odd, -5, false).status, CheckStatus::Info);
+        assert_eq!(check_expiry(&odd, -5, false).status, CheckStatus::Info);
     }
 }

@@ -17,7 +17,7 @@ use super::{
     priority,
 };
 use crate::http::{HttpClients, describe, retry_after_of};
-use crate::identity::{AccessToken, SignInError, TokenState, Tokens, challenge};
+use crate::identity::{AccessToken, SignInError, TokenState, Tokens, claims_challenge};
 use crate::number;
 
 /// Longest body that is read, in bytes. Graph's answers here have a few hundred.
@@ -84,7 +84,7 @@ impl HttpGraph {
         let succeeded = response.status().is_success();
         facts.body = match (content_coding(response.headers()), read_body(response, MAX_BODY).await) {
             (Some(coding), _) => ErrorBody::Encoded(coding),
-            (None, WholeBody::Bytes(bytes)) => ErrorBody::read(&token.hidden_in(bytes)),
+            (None, WholeBody::Bytes(bytes)) => ErrorBody::read(&token.redact_in(bytes)),
             (None, WholeBody::TimedOut) if succeeded => {
                 let detail = format!("status {}, then no whole answer within the time-out", facts.status);
                 return UserReply::Lost(ConnectionLoss { how: LossKind::TimedOut, detail });
@@ -219,7 +219,7 @@ fn id(headers: &HeaderMap, name: &str) -> Option<Uuid> {
 /// What the headers say.
 pub(super) fn facts(status: u16, headers: &HeaderMap, token: &AccessToken) -> HttpResponse {
     let text = |name: &str| {
-        let value = token.hidden_in(headers.get(name)?.as_bytes().to_vec());
+        let value = token.redact_in(headers.get(name)?.as_bytes().to_vec());
         let value = String::from_utf8_lossy(&value).trim().to_owned();
         (!value.is_empty()).then_some(value)
     };
@@ -233,7 +233,7 @@ pub(super) fn facts(status: u16, headers: &HeaderMap, token: &AccessToken) -> Ht
         throttle_percentage: text("x-ms-throttle-limit-percentage").and_then(|value| number::share(&value)),
         throttle_scope: text("x-ms-throttle-scope"),
         throttle_information: text("x-ms-throttle-information"),
-        claims: challenge::claims(headers),
+        claims: claims_challenge::claims_from_headers(headers),
         date,
     }
 }

@@ -25,13 +25,13 @@ const MFA: &str = "multifactor authentication is asked for: sign in again as a p
 const NO_TENANT: &str = "there is no such tenant in this cloud: check --tenant and --cloud";
 const RESTRICTED: &str = "a proxy on the way restricts tenants, and this one is not among those that it lets through: \
                           ask whoever runs the proxy";
-const PASSES: &str = "Entra has a passing fault: try again in some minutes";
+const TRANSIENT_ADVICE: &str = "Entra has a passing fault: try again in some minutes";
 const SIGN_IN_AGAIN: &str = "the sign-in is no longer good: sign in again";
 const SUBJECT: &str = "no federated credential of the app has this subject: compare the subject in the message with \
                        those of the app, character by character";
 
 /// By code.
-const TABLE: &[AadstsRow] = &[
+const ADVICE_BY_CODE: &[AadstsRow] = &[
     row(50_001, "Graph is not known to this tenant by this name: check --cloud"),
     row(50_002, RESTRICTED),
     row(50_020, "the user belongs to another tenant: check --tenant, or invite the user as a guest"),
@@ -96,8 +96,8 @@ const TABLE: &[AadstsRow] = &[
         "a part of the request is missing: check that --tenant, --client-id and the credential are all \
          set",
     ),
-    row(90_024, PASSES),
-    row(90_033, PASSES),
+    row(90_024, TRANSIENT_ADVICE),
+    row(90_033, TRANSIENT_ADVICE),
     row(90_038, CLOUD),
     row(90_055, "Entra throttles this tenant: wait some minutes"),
     row(
@@ -176,21 +176,21 @@ const TABLE: &[AadstsRow] = &[
 ];
 
 /// Codes of faults that pass by themselves, though Entra may send them as a bad request.
-const PASSING: [u32; 8] = [50_033, 90_006, 90_012, 90_024, 90_033, 90_055, 90_090, 90_091];
+const TRANSIENT_CODES: [u32; 8] = [50_033, 90_006, 90_012, 90_024, 90_033, 90_055, 90_090, 90_091];
 
 /// What to do about a refusal, by its code (`AADSTS…`); none for one that people seldom meet.
 pub(super) fn advice(code: &str) -> Option<&'static str> {
-    let code = number(code)?;
-    TABLE.binary_search_by_key(&code, |row| row.code).ok().map(|at| TABLE[at].advice)
+    let code = parse_code(code)?;
+    ADVICE_BY_CODE.binary_search_by_key(&code, |row| row.code).ok().map(|at| ADVICE_BY_CODE[at].advice)
 }
 
 /// Whether the same request may well be granted in a moment, by the refusal's code. A client loop (AADSTS50196) is
 /// not among them: asking again is what it is about.
-pub(super) fn passes(code: &str) -> bool {
-    number(code).is_some_and(|code| PASSING.contains(&code))
+pub(super) fn is_transient(code: &str) -> bool {
+    parse_code(code).is_some_and(|code| TRANSIENT_CODES.contains(&code))
 }
 
-fn number(code: &str) -> Option<u32> {
+fn parse_code(code: &str) -> Option<u32> {
     code.strip_prefix("AADSTS")?.parse().ok()
 }
 
@@ -202,9 +202,9 @@ mod tests {
 
     #[test]
     fn every_row_is_found_and_says_what_to_do() {
-        assert!(TABLE.len() >= 25);
-        assert!(TABLE.windows(2).all(|pair| pair[0].code < pair[1].code), "sorted, each code once");
-        for row in TABLE {
+        assert!(ADVICE_BY_CODE.len() >= 25);
+        assert!(ADVICE_BY_CODE.windows(2).all(|pair| pair[0].code < pair[1].code), "sorted, each code once");
+        for row in ADVICE_BY_CODE {
             assert_eq!(advice(&format!("AADSTS{}", row.code)), Some(row.advice), "{}", row.code);
             assert!(row.advice.len() > 20 && row.advice.contains(':'), "{}: {}", row.code, row.advice);
             let fits = !row.advice.contains(['|', '\n']) && !row.advice.ends_with('.');
@@ -217,23 +217,23 @@ mod tests {
         for code in ["AADSTS1", "AADSTS", "7000215", "invalid_client", "AADSTS99999999999", "AADSTS7000215x"]
         {
             assert_eq!(advice(code), None, "{code}");
-            assert!(!passes(code), "{code}");
+            assert!(!is_transient(code), "{code}");
         }
     }
 
     #[test]
-    fn what_passes_is_asked_again_and_a_loop_is_not() {
-        assert!(passes("AADSTS90033") && passes("AADSTS90055"));
+    fn transient_codes_are_retried() {
+        assert!(is_transient("AADSTS90033") && is_transient("AADSTS90055"));
         for code in ["AADSTS50196", "AADSTS7000215", "AADSTS70016", "AADSTS700024"] {
-            assert!(!passes(code), "{code}");
+            assert!(!is_transient(code), "{code}");
         }
     }
 
     #[test]
     fn the_documents_say_the_same() {
-        let told: Vec<&str> = SIGN_IN.lines().filter(|line| line.starts_with("| AADSTS")).collect();
+        let documented: Vec<&str> = SIGN_IN.lines().filter(|line| line.starts_with("| AADSTS")).collect();
         let table: Vec<String> =
-            TABLE.iter().map(|row| format!("| AADSTS{} | {} |", row.code, row.advice)).collect();
-        assert_eq!(told, table, "docs/sign-in.md should hold:\n{}", table.join("\n"));
+            ADVICE_BY_CODE.iter().map(|row| format!("| AADSTS{} | {} |", row.code, row.advice)).collect();
+        assert_eq!(documented, table, "docs/sign-in.md should hold:\n{}", table.join("\n"));
     }
 }

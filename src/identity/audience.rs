@@ -7,7 +7,7 @@ use super::{Cloud, SignInError};
 const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
 /// A token's `aud` in one form for all spellings; none where it does not tell which cloud or service it is for.
-pub(super) fn plain(audience: &str) -> Option<String> {
+pub(super) fn normalize_audience(audience: &str) -> Option<String> {
     let plain = audience.trim().trim_end_matches('/').to_ascii_lowercase();
     (plain != GRAPH_APP).then_some(plain)
 }
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn each_cloud_takes_its_own_and_no_other() {
+    fn each_cloud_accepts_only_its_own_audience() {
         for cloud in Cloud::ALL {
             let root = cloud.graph_root();
             for own in [root.to_owned(), format!("{root}/"), root.to_uppercase(), GRAPH_APP.to_uppercase()] {
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_graph_is_refused() {
+    fn other_audiences_are_rejected() {
         for stranger in [
             "https://management.azure.com/",
             "https://graph.windows.net",
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn another_root_takes_tokens_that_are_made_for_it() {
+    fn custom_graph_root_accepts_its_own_tokens() {
         let root = "https://graph.example.com";
         assert_eq!(check_audience("https://Graph.example.com/", Cloud::Global, root), Ok(()));
         assert_eq!(check_audience("https://graph.microsoft.com", Cloud::Global, root), Ok(()));

@@ -58,12 +58,12 @@ impl Auth {
     ];
 
     /// Whether only trying tells if it is there.
-    pub(super) fn depends_on_the_machine(self) -> bool {
+    pub(super) fn depends_on_machine(self) -> bool {
         matches!(self, Auth::ManagedIdentity | Auth::AzureCli | Auth::AzureDeveloperCli)
     }
 
     /// Whether it asks the cloud's authority itself; the others get their tokens elsewhere.
-    pub fn asks_authority(self) -> bool {
+    pub fn uses_authority(self) -> bool {
         matches!(self, Auth::ClientSecret | Auth::Certificate | Auth::WorkloadIdentity | Auth::DeviceCode)
     }
 

@@ -121,33 +121,33 @@ impl Cloud {
     pub const ALL: [Cloud; 7] =
         [Cloud::Global, Cloud::UsGov, Cloud::UsGovDod, Cloud::China, Cloud::Bleu, Cloud::Delos, Cloud::GovSg];
 
-    fn facts(self) -> &'static CloudEndpoints {
-        CLOUDS.iter().find(|facts| facts.cloud == self).unwrap_or(&CLOUDS[0])
+    fn endpoints(self) -> &'static CloudEndpoints {
+        CLOUDS.iter().find(|endpoints| endpoints.cloud == self).unwrap_or(&CLOUDS[0])
     }
 
     /// The name, as `--cloud` takes it.
     pub fn name(self) -> &'static str {
-        self.facts().name
+        self.endpoints().name
     }
 
     /// Graph's root, without a trailing slash.
     pub fn graph_root(self) -> &'static str {
-        self.facts().graph
+        self.endpoints().graph
     }
 
     /// The authority.
     pub fn authority(self) -> Endpoint {
-        Endpoint::from_known(self.facts().authority)
+        Endpoint::from_known(self.endpoints().authority)
     }
 
     /// Whether this is the cloud's authority, under the name that is used here or under another that is known.
     pub fn has_authority(self, authority: &Endpoint) -> bool {
-        let facts = self.facts();
-        authority.as_str() == facts.authority
+        let endpoints = self.endpoints();
+        authority.as_str() == endpoints.authority
             || authority
                 .as_str()
                 .strip_prefix("https://")
-                .is_some_and(|host| facts.authority_aliases.contains(&host))
+                .is_some_and(|host| endpoints.authority_aliases.contains(&host))
     }
 
     /// The clouds whose authority this is; two share theirs.
@@ -180,8 +180,8 @@ impl FromStr for Cloud {
         let wanted = plain(text);
         CLOUDS
             .iter()
-            .find(|facts| plain(facts.name) == wanted || facts.aliases.contains(&wanted.as_str()))
-            .map(|facts| facts.cloud)
+            .find(|endpoints| plain(endpoints.name) == wanted || endpoints.aliases.contains(&wanted.as_str()))
+            .map(|endpoints| endpoints.cloud)
             .ok_or_else(|| UnknownCloud(text.to_owned()))
     }
 }
@@ -217,12 +217,12 @@ mod tests {
 
     #[test]
     fn every_cloud_has_a_row_and_no_two_share_a_name_or_a_graph() {
-        assert_eq!(CLOUDS.map(|facts| facts.cloud), Cloud::ALL);
-        for (at, facts) in CLOUDS.iter().enumerate() {
+        assert_eq!(CLOUDS.map(|endpoints| endpoints.cloud), Cloud::ALL);
+        for (at, endpoints) in CLOUDS.iter().enumerate() {
             for other in &CLOUDS[at + 1..] {
                 let shared = |alias: &&str| other.aliases.contains(alias) || *alias == other.name;
-                assert!(!facts.aliases.iter().any(shared), "{} and {}", facts.name, other.name);
-                assert_ne!(facts.graph, other.graph);
+                assert!(!endpoints.aliases.iter().any(shared), "{} and {}", endpoints.name, other.name);
+                assert_ne!(endpoints.graph, other.graph);
             }
         }
     }

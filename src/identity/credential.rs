@@ -13,7 +13,7 @@ use crate::http::HttpClients;
 #[derive(Debug)]
 pub enum Credential {
     /// A ready token.
-    Ready(StaticToken),
+    Static(StaticToken),
     /// An app that signs in as itself.
     App(AppIdentity),
     /// The identity of the machine or service.
@@ -26,7 +26,7 @@ pub enum Credential {
 
 /// A token as it was given.
 #[derive(Debug)]
-pub struct Issued {
+pub struct NewToken {
     /// The token.
     pub token: SecretString,
     /// How long it lives; none where only Graph knows.
@@ -37,8 +37,8 @@ impl Credential {
     /// The word for it in reports and logs.
     pub fn word(&self) -> &'static str {
         match self {
-            Credential::Ready(StaticToken::Given(_)) => "token",
-            Credential::Ready(StaticToken::File(_)) => "token-file",
+            Credential::Static(StaticToken::Inline(_)) => "token",
+            Credential::Static(StaticToken::File(_)) => "token-file",
             Credential::App(app) => match &app.proof {
                 ClientProof::Secret(_) => "client-secret",
                 ClientProof::Certificate(_) => "certificate",
@@ -66,17 +66,17 @@ impl Credential {
     }
 
     /// Whether whoever gave the token must give the next one, too: the same token once more is then no new one.
-    pub fn is_ready(&self) -> bool {
-        matches!(self, Credential::Ready(_))
+    pub fn is_static(&self) -> bool {
+        matches!(self, Credential::Static(_))
     }
 
     /// Whether a new ready token may come by itself: in its file.
-    pub fn rereads(&self) -> bool {
-        matches!(self, Credential::Ready(StaticToken::File(_)))
+    pub fn is_token_file(&self) -> bool {
+        matches!(self, Credential::Static(StaticToken::File(_)))
     }
 
     /// Whether it can be asked for a token that answers a claims challenge.
-    pub(super) fn answers_challenges(&self) -> bool {
+    pub(super) fn can_answer_challenges(&self) -> bool {
         matches!(self, Credential::App(_) | Credential::Device(_))
     }
 
@@ -85,9 +85,9 @@ impl Credential {
         &self,
         http: &HttpClients,
         claims: Option<&str>,
-    ) -> Result<Issued, SignInError> {
+    ) -> Result<NewToken, SignInError> {
         match self {
-            Credential::Ready(token) => token.read(http).await,
+            Credential::Static(token) => token.read(http).await,
             Credential::App(app) => app.request(http, claims).await,
             Credential::Managed(identity) => identity.request(http).await,
             Credential::Cli(tool) => tool.request(claims).await,
@@ -135,8 +135,8 @@ mod tests {
                     ..CredentialSources::default()
                 },
             };
-            let candidates = offer.candidates(&vars).unwrap();
-            assert_eq!(candidates.first(), Some(auth));
+            let candidates = offer.build_chain(&vars).unwrap();
+            assert_eq!(candidates.first_method(), Some(auth));
             let shown = format!("{candidates:#?}");
             assert!(!shown.contains("CANARY") && !shown.contains("MII"), "{auth}: {shown}");
         }

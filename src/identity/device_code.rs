@@ -11,19 +11,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use super::choice::{EnvVariables, FoundCredential};
-use super::device_answer::{DeviceCodeResponse, INTERVAL};
+use super::chain::{EnvVariables, FoundCredential};
+use super::device_code_response::{DEFAULT_INTERVAL, DeviceCodeResponse};
 use super::token_endpoint::{self, Authority, TokenForm, TokenGrant, TokenRefusal};
-use super::{Auth, Credential, CredentialConfig, Issued, SignInError, TokenClaims};
+use super::{Auth, Credential, CredentialConfig, NewToken, SignInError, TokenClaims};
 use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::number::after;
 
 /// The grant type of a poll.
-const GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
+const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// Longest time between two polls: beyond, a person would wait for nothing.
-const LONGEST_INTERVAL: Duration = Duration::from_secs(60);
+const MAX_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a person must do to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +33,9 @@ pub struct Prompt {
     /// What to enter there.
     pub code: String,
     /// How long the code is good.
-    pub good_for: Duration,
+    pub expires_in: Duration,
     /// Why another sign-in is needed, where there was one before.
-    pub why: Option<String>,
+    pub reason: Option<String>,
 }
 
 /// Shows a prompt to the person; it must not block.
@@ -63,18 +63,18 @@ pub struct DeviceCode {
     /// The resource's scope and OpenID's own: `offline_access` is what renews.
     scope: String,
     prompter: Option<Prompter>,
-    kept: Mutex<StoredCode>,
+    session: Mutex<DeviceSession>,
 }
 
 /// What an earlier sign-in left.
 #[derive(Debug, Default)]
-struct StoredCode {
+struct DeviceSession {
     /// What the next token is gotten with; the newest one only.
-    refresh: Option<SecretString>,
+    refresh_token: Option<SecretString>,
     /// Why there is none any more.
-    lost: Option<String>,
+    refresh_failure: Option<String>,
     /// Who signed in first. Nobody else may go on with the run.
-    person: Option<DeviceUser>,
+    user: Option<DeviceUser>,
 }
 
 /// Who signed in.
@@ -87,28 +87,28 @@ struct DeviceUser {
 
 /// The device code's way, where a person can be asked.
 pub(super) fn find(
-    offer: &CredentialConfig,
+    config: &CredentialConfig,
     _vars: EnvVariables<'_>,
 ) -> Result<FoundCredential, SignInError> {
     let given = "--auth device-code is given";
     let missing = |missing| SignInError::Incomplete { given, missing };
-    let tenant = offer.tenant.clone().ok_or(missing("the tenant (--tenant or AZURE_TENANT_ID)"))?;
-    let client_id = offer.client_id.clone().ok_or(missing(
+    let tenant = config.tenant.clone().ok_or(missing("the tenant (--tenant or AZURE_TENANT_ID)"))?;
+    let client_id = config.client_id.clone().ok_or(missing(
         "the app, a public client of your own (--client-id or AZURE_CLIENT_ID; `doctor --setup --auth device-code` \
          prints how to register one)",
     ))?;
-    Ok(FoundCredential::Here(Credential::Device(Box::new(DeviceCode {
-        authority: Authority { root: offer.authority.clone(), tenant },
+    Ok(FoundCredential::Ready(Credential::Device(Box::new(DeviceCode {
+        authority: Authority { root: config.authority.clone(), tenant },
         client_id,
-        scope: format!("{} offline_access openid profile", offer.scope),
+        scope: format!("{} offline_access openid profile", config.scope),
         prompter: None,
-        kept: Mutex::default(),
+        session: Mutex::default(),
     }))))
 }
 
 impl DeviceCode {
     /// From here on the person is asked like this.
-    pub(super) fn ask_with(&mut self, prompter: Prompter) {
+    pub(super) fn set_prompter(&mut self, prompter: Prompter) {
         self.prompter = Some(prompter);
     }
 
@@ -117,17 +117,17 @@ impl DeviceCode {
         &self,
         http: &HttpClients,
         challenge: Option<&str>,
-    ) -> Result<Issued, SignInError> {
-        let claims = capable(challenge);
-        let grant = match self.refreshed(http, &claims).await? {
+    ) -> Result<NewToken, SignInError> {
+        let claims = claims_with_capability(challenge);
+        let grant = match self.try_refresh(http, &claims).await? {
             Some(grant) => grant,
             None => self.request_code(http, &claims).await?,
         };
         self.accept(grant)
     }
 
-    fn kept(&self) -> MutexGuard<'_, StoredCode> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn session(&self) -> MutexGuard<'_, DeviceSession> {
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn form(&self, grant: Option<&str>, claims: &str) -> TokenForm {
@@ -142,23 +142,23 @@ impl DeviceCode {
 
     /// By the refresh token. None where there is none, or where Entra wants to see the person again: the operator's
     /// own sessions may have been revoked by this very run.
-    async fn refreshed(&self, http: &HttpClients, claims: &str) -> Result<Option<TokenGrant>, SignInError> {
-        let Some(refresh) = self.kept().refresh.clone() else { return Ok(None) };
+    async fn try_refresh(&self, http: &HttpClients, claims: &str) -> Result<Option<TokenGrant>, SignInError> {
+        let Some(refresh) = self.session().refresh_token.clone() else { return Ok(None) };
         let mut form = self.form(Some("refresh_token"), claims);
         form.add_secret("refresh_token", &refresh);
-        let refusal = match token_endpoint::token(http, &self.authority, &form).await? {
+        let refusal = match token_endpoint::request_token(http, &self.authority, &form).await? {
             Ok(grant) => return Ok(Some(grant)),
             Err(refusal) => refusal,
         };
         let person_can_help = ["invalid_grant", "interaction_required", "login_required", "consent_required"];
         let mendable = person_can_help.contains(&refusal.error.as_str());
-        let why = refusal.explained();
+        let why = refusal.into_error();
         if !mendable {
             return Err(why);
         }
-        let mut kept = self.kept();
-        kept.refresh = None;
-        kept.lost = Some(why.to_string());
+        let mut session = self.session();
+        session.refresh_token = None;
+        session.refresh_failure = Some(why.to_string());
         Ok(None)
     }
 
@@ -171,35 +171,36 @@ impl DeviceCode {
         let began = Instant::now();
         let root = &self.authority.root;
         let form = self.form(None, claims);
-        let body = match token_endpoint::post(http, root, &self.authority.url("devicecode"), &form).await? {
-            Ok(body) => body,
-            Err(refusal) => return Err(refusal.explained()),
-        };
-        let code = DeviceCodeResponse::read(&body)
+        let body =
+            match token_endpoint::post_form(http, root, &self.authority.url("devicecode"), &form).await? {
+                Ok(body) => body,
+                Err(refusal) => return Err(refusal.into_error()),
+            };
+        let code = DeviceCodeResponse::parse(&body)
             .map_err(|reason| SignInError::Unreachable { host: root.to_string(), reason })?;
-        (prompter.0)(&Prompt { why: self.why(), ..code.prompt.clone() });
-        self.wait(http, claims, &code, after(began, code.prompt.good_for)).await
+        (prompter.0)(&Prompt { reason: self.prompt_reason(), ..code.prompt.clone() });
+        self.poll_until_granted(http, claims, &code, after(began, code.prompt.expires_in)).await
     }
 
     /// Why a person is asked again; none at the first time.
-    fn why(&self) -> Option<String> {
-        let kept = self.kept();
-        kept.person.as_ref()?;
+    fn prompt_reason(&self) -> Option<String> {
+        let session = self.session();
+        session.user.as_ref()?;
         let without = || "Entra gave nothing to renew the sign-in with".to_owned();
-        Some(kept.lost.clone().unwrap_or_else(without))
+        Some(session.refresh_failure.clone().unwrap_or_else(without))
     }
 
     /// Polls until the code was entered, or can no longer be.
-    async fn wait(
+    async fn poll_until_granted(
         &self,
         http: &HttpClients,
         claims: &str,
         code: &DeviceCodeResponse,
         until: Instant,
     ) -> Result<TokenGrant, SignInError> {
-        let mut form = self.form(Some(GRANT), claims);
+        let mut form = self.form(Some(DEVICE_CODE_GRANT), claims);
         form.add_secret("device_code", &code.device_code);
-        let late = || SignInError::CodeExpired { minutes: code.prompt.good_for.as_secs().div_ceil(60) };
+        let late = || SignInError::CodeExpired { minutes: code.prompt.expires_in.as_secs().div_ceil(60) };
         let mut interval = code.interval;
         loop {
             let next = after(Instant::now(), interval);
@@ -207,33 +208,33 @@ impl DeviceCode {
             if next >= until {
                 return Err(late());
             }
-            let polled = token_endpoint::token(http, &self.authority, &form);
+            let polled = token_endpoint::request_token(http, &self.authority, &form);
             let answer = timeout_at(until, polled).await.map_err(|_| late())?;
             match classify_poll(answer) {
                 PollResult::Granted(grant) => return Ok(*grant),
-                PollResult::Late => return Err(late()),
-                PollResult::Ended(error) => return Err(error),
-                PollResult::Again(pace) => interval = pace.after(interval),
+                PollResult::Expired => return Err(late()),
+                PollResult::Failed(error) => return Err(error),
+                PollResult::Pending(pace) => interval = pace.next_interval(interval),
             }
         }
     }
 
     /// Takes what was granted, unless it was granted to somebody else than before.
-    fn accept(&self, grant: TokenGrant) -> Result<Issued, SignInError> {
-        let person = DeviceUser::from_claims(&TokenClaims::from_jwt(grant.issued.token.expose_secret()));
-        let mut kept = self.kept();
-        match (&kept.person, &person) {
-            (Some(begun), Some(now)) if !begun.may_be(now) => {
-                let [begun, now] = [begun, now].map(|person| sanitize_truncated(&person.name, 120));
-                return Err(SignInError::OtherPerson { begun, now });
+    fn accept(&self, grant: TokenGrant) -> Result<NewToken, SignInError> {
+        let user = DeviceUser::from_claims(&TokenClaims::from_jwt(grant.token.token.expose_secret()));
+        let mut session = self.session();
+        match (&session.user, &user) {
+            (Some(begun), Some(now)) if !begun.may_be_same_user(now) => {
+                let [begun, now] = [begun, now].map(|user| sanitize_truncated(&user.name, 120));
+                return Err(SignInError::OtherUser { begun, now });
             }
-            (None, _) => kept.person = person.or(Some(DeviceUser::unknown())),
+            (None, _) => session.user = user.or(Some(DeviceUser::unknown())),
             _ => {}
         }
         if grant.refresh_token.is_some() {
-            kept.refresh = grant.refresh_token;
+            session.refresh_token = grant.refresh_token;
         }
-        Ok(grant.issued)
+        Ok(grant.token)
     }
 }
 
@@ -246,7 +247,7 @@ impl DeviceUser {
     }
 
     /// Whether both are the same, as far as is known.
-    fn may_be(&self, other: &DeviceUser) -> bool {
+    fn may_be_same_user(&self, other: &DeviceUser) -> bool {
         self.id.is_empty() || (&self.tenant, &self.id) == (&other.tenant, &other.id)
     }
 
@@ -260,10 +261,10 @@ impl DeviceUser {
 enum PollResult {
     Granted(Box<TokenGrant>),
     /// Nobody entered the code yet.
-    Again(PollInterval),
+    Pending(PollInterval),
     /// It can no longer be entered.
-    Late,
-    Ended(SignInError),
+    Expired,
+    Failed(SignInError),
 }
 
 /// How the time to the next poll changes.
@@ -277,12 +278,12 @@ enum PollInterval {
 }
 
 impl PollInterval {
-    fn after(self, interval: Duration) -> Duration {
+    fn next_interval(self, interval: Duration) -> Duration {
         match self {
             PollInterval::Same => interval,
             // The server's wish is never cut short.
-            PollInterval::Slower => interval.saturating_add(INTERVAL),
-            PollInterval::Doubled => interval.saturating_mul(2).min(LONGEST_INTERVAL.max(interval)),
+            PollInterval::Slower => interval.saturating_add(DEFAULT_INTERVAL),
+            PollInterval::Doubled => interval.saturating_mul(2).min(MAX_INTERVAL.max(interval)),
         }
     }
 }
@@ -294,25 +295,25 @@ fn classify_poll(answer: Result<Result<TokenGrant, TokenRefusal>, SignInError>) 
         // While a person is at it the network may fail and heal: it is asked again until the code ends.
         Err(SignInError::Unreachable { reason, .. }) => {
             tracing::warn!(reason, "could not ask whether the code was entered; asking again");
-            return PollResult::Again(PollInterval::Doubled);
+            return PollResult::Pending(PollInterval::Doubled);
         }
-        Err(error) => return PollResult::Ended(error),
+        Err(error) => return PollResult::Failed(error),
     };
     match refusal.error.as_str() {
-        "authorization_pending" => PollResult::Again(PollInterval::Same),
-        "slow_down" => PollResult::Again(PollInterval::Slower),
-        "expired_token" => PollResult::Late,
+        "authorization_pending" => PollResult::Pending(PollInterval::Same),
+        "slow_down" => PollResult::Pending(PollInterval::Slower),
+        "expired_token" => PollResult::Expired,
         // Entra's word, and that of RFC 8628.
-        "authorization_declined" | "access_denied" => PollResult::Ended(SignInError::CodeDeclined),
-        "bad_verification_code" => PollResult::Ended(SignInError::CodeUnknown),
-        _ => PollResult::Ended(refusal.explained()),
+        "authorization_declined" | "access_denied" => PollResult::Failed(SignInError::CodeDeclined),
+        "bad_verification_code" => PollResult::Failed(SignInError::CodeUnknown),
+        _ => PollResult::Failed(refusal.into_error()),
     }
 }
 
 /// The claims of a request: those of a challenge, and that this program can be challenged. Only to clients that say
 /// so (`cp1`) Graph sends challenges; others it goes on serving until their token ends
 /// (learn.microsoft.com/entra/identity-platform/claims-challenge#client-capabilities).
-fn capable(challenge: Option<&str>) -> String {
+fn claims_with_capability(challenge: Option<&str>) -> String {
     let claims = challenge.and_then(|text| serde_json::from_str::<Value>(text).ok());
     let mut claims = claims.filter(Value::is_object).unwrap_or_else(|| json!({}));
     let token = &mut claims["access_token"];
@@ -332,16 +333,19 @@ mod tests {
     #[test]
     fn polls_slow_down_as_they_are_told() {
         let five = Duration::from_secs(5);
-        assert_eq!(PollInterval::Same.after(five), five);
-        assert_eq!(PollInterval::Slower.after(PollInterval::Slower.after(five)), Duration::from_secs(15));
-        assert_eq!(PollInterval::Doubled.after(five), Duration::from_secs(10));
-        assert_eq!(PollInterval::Doubled.after(Duration::from_secs(50)), LONGEST_INTERVAL);
-        assert_eq!(PollInterval::Doubled.after(Duration::from_secs(90)), Duration::from_secs(90));
+        assert_eq!(PollInterval::Same.next_interval(five), five);
+        assert_eq!(
+            PollInterval::Slower.next_interval(PollInterval::Slower.next_interval(five)),
+            Duration::from_secs(15)
+        );
+        assert_eq!(PollInterval::Doubled.next_interval(five), Duration::from_secs(10));
+        assert_eq!(PollInterval::Doubled.next_interval(Duration::from_secs(50)), MAX_INTERVAL);
+        assert_eq!(PollInterval::Doubled.next_interval(Duration::from_secs(90)), Duration::from_secs(90));
     }
 
     #[test]
-    fn a_person_is_known_by_tenant_and_id() {
-        let person = |tid: &str, oid: &str, upn: &str| {
+    fn users_are_compared_by_tenant_and_id() {
+        let user = |tid: &str, oid: &str, upn: &str| {
             let text = |text: &str| Some(text.to_owned());
             DeviceUser::from_claims(&TokenClaims {
                 tid: text(tid),
@@ -350,18 +354,18 @@ mod tests {
                 ..TokenClaims::default()
             })
         };
-        let ann = person("t", "1", "ann@x.com").unwrap();
-        assert!(ann.may_be(&person("t", "1", "ann.renamed@x.com").unwrap()));
-        assert!(!ann.may_be(&person("t", "2", "ann@x.com").unwrap()));
-        assert!(!ann.may_be(&person("other", "1", "ann@x.com").unwrap()));
-        assert!(DeviceUser::unknown().may_be(&ann));
+        let ann = user("t", "1", "ann@x.com").unwrap();
+        assert!(ann.may_be_same_user(&user("t", "1", "ann.renamed@x.com").unwrap()));
+        assert!(!ann.may_be_same_user(&user("t", "2", "ann@x.com").unwrap()));
+        assert!(!ann.may_be_same_user(&user("other", "1", "ann@x.com").unwrap()));
+        assert!(DeviceUser::unknown().may_be_same_user(&ann));
         assert_eq!(DeviceUser::from_claims(&TokenClaims::default()), None);
     }
 
     #[test]
-    fn the_capability_is_declared_beside_a_challenge() {
-        assert_eq!(capable(None), r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#);
-        let both: Value = serde_json::from_str(&capable(Some(
+    fn client_capability_is_added_to_a_challenge() {
+        assert_eq!(claims_with_capability(None), r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#);
+        let both: Value = serde_json::from_str(&claims_with_capability(Some(
             r#"{"access_token":{"nbf":{"essential":true,"value":"1"}},"id_token":{"a":null}}"#,
         )))
         .unwrap();
@@ -374,10 +378,10 @@ mod tests {
         #[test]
         fn a_challenge_keeps_its_claims(name in "[a-w]{1,8}", value in "[ -~]{0,20}", odd in "[ -~]{0,30}") {
             let challenge = json!({ "access_token": { name.clone(): value } });
-            let merged: Value = serde_json::from_str(&capable(Some(&challenge.to_string()))).unwrap();
+            let merged: Value = serde_json::from_str(&claims_with_capability(Some(&challenge.to_string()))).unwrap();
             prop_assert_eq!(&merged["access_token"][&name], &challenge["access_token"][&name]);
             prop_assert_eq!(&merged["access_token"]["xms_cc"]["values"][0], "cp1");
-            let odd: Value = serde_json::from_str(&capable(Some(&odd))).unwrap();
+            let odd: Value = serde_json::from_str(&claims_with_capability(Some(&odd))).unwrap();
             prop_assert_eq!(&odd["access_token"]["xms_cc"]["values"][0], "cp1");
         }
     }

@@ -15,13 +15,13 @@ pub struct Endpoint(String);
 pub enum EndpointError {
     /// No URL.
     #[error("'{0}' is no URL")]
-    NoUrl(String),
+    InvalidUrl(String),
     /// Plain HTTP to another machine would carry the token in the clear.
     #[error("{0}: plain HTTP is allowed to loopback only")]
     PlainHttp(String),
     /// Anything but a scheme, a host and a port.
     #[error("{0}: give scheme, host and port only, such as https://graph.microsoft.com")]
-    TooMuch(String),
+    NotAnOrigin(String),
 }
 
 impl Endpoint {
@@ -56,19 +56,19 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let url = Url::parse(text).map_err(|_| EndpointError::NoUrl(text.to_owned()))?;
-        let host = url.host_str().ok_or_else(|| EndpointError::NoUrl(text.to_owned()))?;
+        let url = Url::parse(text).map_err(|_| EndpointError::InvalidUrl(text.to_owned()))?;
+        let host = url.host_str().ok_or_else(|| EndpointError::InvalidUrl(text.to_owned()))?;
         match url.scheme() {
             "https" => {}
             "http" if is_loopback(host) => {}
             "http" => return Err(EndpointError::PlainHttp(text.to_owned())),
-            _ => return Err(EndpointError::NoUrl(text.to_owned())),
+            _ => return Err(EndpointError::InvalidUrl(text.to_owned())),
         }
         let path = url.path().trim_end_matches('/');
         let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
         // The version root is a natural thing to paste; the program adds it itself.
         if !bare || url.password().is_some() || !matches!(path, "" | "/v1.0") {
-            return Err(EndpointError::TooMuch(text.to_owned()));
+            return Err(EndpointError::NotAnOrigin(text.to_owned()));
         }
         Ok(Endpoint(url.origin().ascii_serialization()))
     }
@@ -95,9 +95,9 @@ mod tests {
         assert!(matches!(parse("http://graph.microsoft.com"), Err(EndpointError::PlainHttp(_))));
         assert!(matches!(parse("http://127.0.0.1.example.com"), Err(EndpointError::PlainHttp(_))));
         assert!(matches!(parse("http://10.0.0.1"), Err(EndpointError::PlainHttp(_))));
-        assert!(matches!(parse("https://user@graph.microsoft.com"), Err(EndpointError::TooMuch(_))));
-        assert!(matches!(parse("https://graph.microsoft.com/beta"), Err(EndpointError::TooMuch(_))));
-        assert!(matches!(parse("ftp://localhost"), Err(EndpointError::NoUrl(_))));
-        assert!(matches!(parse("graph.microsoft.com"), Err(EndpointError::NoUrl(_))));
+        assert!(matches!(parse("https://user@graph.microsoft.com"), Err(EndpointError::NotAnOrigin(_))));
+        assert!(matches!(parse("https://graph.microsoft.com/beta"), Err(EndpointError::NotAnOrigin(_))));
+        assert!(matches!(parse("ftp://localhost"), Err(EndpointError::InvalidUrl(_))));
+        assert!(matches!(parse("graph.microsoft.com"), Err(EndpointError::InvalidUrl(_))));
     }
 }

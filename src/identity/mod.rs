@@ -13,54 +13,54 @@
 //! ```
 
 mod aadsts;
-mod app;
+mod additional_app;
+mod app_identity;
 mod audience;
 mod auth;
 mod certificate;
-pub mod challenge;
-mod choice;
-mod claims;
+mod chain;
+#[cfg(test)]
+mod chain_tests;
+pub mod claims_challenge;
 mod cli_tool;
 mod cloud;
 mod credential;
-mod device_answer;
 mod device_code;
+mod device_code_response;
 mod endpoint;
 mod federated;
-mod further;
 mod managed_identity;
-#[cfg(test)]
-mod order;
-mod patience;
-mod ready;
+mod retry_policy;
 mod secret_file;
 mod secret_text;
+mod static_token;
 mod tenant_id;
+mod token_claims;
 mod token_endpoint;
 mod token_service;
 mod tokens;
 
-pub use app::{AppIdentity, ClientProof};
+pub use additional_app::{AdditionalApp, additional_app_variables};
+pub use app_identity::{AppIdentity, ClientProof};
 pub use audience::check_audience;
 pub use auth::{Auth, UnknownAuth};
 pub use certificate::{Certificate, CertificateProblem};
-pub use choice::{
+pub use chain::{
     CredentialChain, CredentialConfig, CredentialSources, EnvVariables, SkippedCredential, process_variables,
 };
-pub use claims::TokenClaims;
 pub use cli_tool::CliTool;
 pub use cloud::{Cloud, UnknownCloud};
-pub use credential::{Credential, Issued};
+pub use credential::{Credential, NewToken};
 pub use device_code::{DeviceCode, Prompt, Prompter};
 pub use endpoint::{Endpoint, EndpointError};
 pub use federated::Federation;
-pub use further::{AdditionalApp, further_variables};
 pub use managed_identity::ManagedIdentity;
-pub use ready::StaticToken;
 pub use secret_file::SecretFile;
-pub use tenant_id::{TenantIdError, tenant_of};
+pub use static_token::StaticToken;
+pub use tenant_id::{TenantIdError, tenant_from_configuration};
+pub use token_claims::TokenClaims;
 pub use token_endpoint::Authority;
-pub use tokens::{AccessToken, SignedIn, TokenAge, TokenState, Tokens};
+pub use tokens::{AccessToken, SignInSuccess, TokenAge, TokenState, Tokens};
 
 use std::path::{Path, PathBuf};
 
@@ -70,7 +70,7 @@ pub enum SignInError {
     /// Nothing is set up here.
     #[error(
         "no way to sign in is set up here:{}\nset one of them up: `entra-revoke doctor --setup` prints how, docs/sign-in.md has all of them",
-        listed(.0)
+        list_skipped(.0)
     )]
     NoCredential(Vec<SkippedCredential>),
     /// The way that was asked for is not set up here.
@@ -91,7 +91,7 @@ pub enum SignInError {
     },
     /// A flag belongs to another way than the one that was asked for.
     #[error("--auth {auth} makes no use of {flag}: leave one of them out")]
-    OtherWay {
+    ConflictingFlag {
         /// The way that was asked for.
         auth: Auth,
         /// The flag.
@@ -114,7 +114,7 @@ pub enum SignInError {
         missing: &'static str,
     },
     /// A file with a secret can't be used.
-    #[error("{flag} {path}: {reason}", path = named_file(path))]
+    #[error("{flag} {path}: {reason}", path = display_secret_path(path))]
     SecretFile {
         /// What named it.
         flag: &'static str,
@@ -143,12 +143,12 @@ pub enum SignInError {
     },
     /// What was given is no token.
     #[error("the given access token is not one: {0}")]
-    NoToken(&'static str),
+    InvalidToken(&'static str),
     /// A ready token was over before anything was sent.
     #[error(
         "the access token ended at {ended}: nothing was sent. Get a new one from where this came from, and start again"
     )]
-    AlreadyOver {
+    AlreadyExpired {
         /// When, in UTC.
         ended: String,
     },
@@ -156,7 +156,7 @@ pub enum SignInError {
     #[error(
         "Graph no longer accepts the access token{when}; get a new one from where this came from, then `resume` the run"
     )]
-    Spent {
+    TokenRejected {
         /// When it ended, with a separator before it, or nothing where it does not tell or that is no reason.
         when: String,
     },
@@ -165,7 +165,7 @@ pub enum SignInError {
         "Graph wants a new sign-in (a claims challenge: sessions were revoked, or a policy changed), which {auth} can't \
          give: sign in again where the token comes from, then `resume` the run"
     )]
-    CannotAnswer {
+    ChallengeUnanswerable {
         /// What gives the tokens.
         auth: &'static str,
     },
@@ -173,7 +173,7 @@ pub enum SignInError {
     #[error(
         "renewing the token broke down, by a fault of this program: please report it. `resume` goes on with the run"
     )]
-    Broken,
+    RenewalFault,
     /// Graph refused a token that had just been made.
     #[error(
         "Graph refused a fresh access token (401{detail}): check the tenant, the cloud and the app, and that this \
@@ -217,7 +217,7 @@ pub enum SignInError {
         "{now} signed in, but the run was begun by {begun}: nothing is sent in another's name. Let {begun} sign in, or \
          start a run of your own with `remaining.csv`"
     )]
-    OtherPerson {
+    OtherUser {
         /// Who began.
         begun: String,
         /// Who came.
@@ -272,14 +272,14 @@ pub enum SignInError {
     },
     /// The authority knows no such tenant.
     #[error(
-        "there is no tenant {tenant} in this cloud ({said}): nothing was sent. Check the name (--tenant, AZURE_TENANT_ID, or \
+        "there is no tenant {tenant} in this cloud ({detail}): nothing was sent. Check the name (--tenant, AZURE_TENANT_ID, or \
          the profile's `tenant`) and --cloud, or name the tenant by its id"
     )]
     NoSuchTenant {
         /// As named.
         tenant: String,
         /// What the authority said.
-        said: String,
+        detail: String,
     },
     /// Nothing tells whether a domain is the token's tenant.
     #[error(
@@ -317,13 +317,13 @@ pub enum SignInError {
     },
     /// A sign-in to one of several tenants took too long.
     #[error("no token came within {} s; others are not kept waiting. Try again, or give --timeout", within.as_secs())]
-    TooSlow {
+    TimedOut {
         /// How long it was waited for.
         within: std::time::Duration,
     },
     /// A further app's token belongs to another tenant than the first app's.
     #[error("its token is for tenant {found}, and the run is in tenant {expected}")]
-    PartnersTenant {
+    AdditionalAppTenant {
         /// That of the run.
         expected: String,
         /// As the token says.
@@ -334,7 +334,7 @@ pub enum SignInError {
         "it can't stand in for the first app: nothing says that its tenant is the one that is meant (name the tenant by \
          its id)"
     )]
-    TenantUnsure,
+    FallbackTenantUnverified,
     /// The token is meant for another cloud's Graph.
     #[error(
         "the token is meant for {audience}, which is not {root}: choose the cloud it belongs to (--cloud {meant}), or \
@@ -386,12 +386,14 @@ impl SignInError {
     pub fn is_usage(&self) -> bool {
         matches!(
             self,
-            SignInError::Ambiguous { .. } | SignInError::OtherWay { .. } | SignInError::Insecure { .. }
+            SignInError::Ambiguous { .. }
+                | SignInError::ConflictingFlag { .. }
+                | SignInError::Insecure { .. }
         )
     }
 
     /// The same where a column of the input named the tenant: the message names that, and not a flag that nobody gave.
-    pub fn named_by_column(self, column: &str, tenant: &str) -> SignInError {
+    pub fn with_tenant_column(self, column: &str, tenant: &str) -> SignInError {
         let why = match &self {
             SignInError::OtherTenant { found, .. } => {
                 format!("the token is for tenant {found}, and nothing was sent")
@@ -404,7 +406,7 @@ impl SignInError {
 }
 
 /// A file's name, unless it may be the secret itself, given in the place of the file that holds it.
-fn named_file(path: &Path) -> String {
+fn display_secret_path(path: &Path) -> String {
     let text = path.to_string_lossy();
     // No token or secret is shorter, and none has a separator of paths in it.
     let may_be_secret = text.chars().count() >= 32 && !text.contains(['/', '\\']);
@@ -415,9 +417,9 @@ fn named_file(path: &Path) -> String {
 }
 
 /// Ways that were passed over, a line each.
-fn listed(ways: &[SkippedCredential]) -> String {
+fn list_skipped(ways: &[SkippedCredential]) -> String {
     let line = |auth: Auth, why: &str| format!("\n  {auth:<20} {why}");
-    let mut text: String = ways.iter().map(|way| line(way.auth, &way.why)).collect();
+    let mut text: String = ways.iter().map(|way| line(way.auth, &way.reason)).collect();
     text.push_str(&line(
         Auth::DeviceCode,
         "is not tried by itself: --auth device-code lets a person sign in",

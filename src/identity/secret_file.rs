@@ -8,11 +8,11 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::SignInError;
-use super::ready::read_secret;
+use super::static_token::read_secret;
 use crate::http::HttpClients;
 
 /// How long a file may take that was read before, or that a service of this machine has just written.
-const PATIENCE: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A file with a secret, which whoever runs the program may replace.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ impl SecretFile {
     /// the output of `az` in the place of a file; from then on it has [`limit`] to be read.
     pub(super) async fn read(&self, http: &HttpClients) -> Result<SecretString, SignInError> {
         let (named_by, path) = (self.named_by, self.path.clone());
-        let limit = self.was_read.load(Ordering::Relaxed).then(|| limit(http));
-        let read = apart(limit, move || read_secret(named_by, &path)).await;
+        let limit = self.was_read.load(Ordering::Relaxed).then(|| read_timeout(http));
+        let read = read_with_timeout(limit, move || read_secret(named_by, &path)).await;
         let secret = read.map_err(|SecretFileError(reason)| self.error(reason))??;
         self.was_read.store(true, Ordering::Relaxed);
         Ok(secret)
@@ -55,12 +55,12 @@ impl SecretFile {
 }
 
 /// How long a file may take: ten seconds, or less where requests have less (`--timeout`).
-pub(super) fn limit(http: &HttpClients) -> Duration {
-    PATIENCE.min(http.timeout())
+pub(super) fn read_timeout(http: &HttpClients) -> Duration {
+    READ_TIMEOUT.min(http.timeout())
 }
 
 /// Reads in a thread of its own. One that hangs can't be ended; it is left behind.
-pub(super) async fn apart<T: Send + 'static>(
+pub(super) async fn read_with_timeout<T: Send + 'static>(
     limit: Option<Duration>,
     read: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, SecretFileError> {
@@ -68,7 +68,7 @@ pub(super) async fn apart<T: Send + 'static>(
     let read = match limit {
         None => reading.await,
         Some(limit) => {
-            tokio::time::timeout(limit, reading).await.map_err(|_| SecretFileError(late(limit)))?
+            tokio::time::timeout(limit, reading).await.map_err(|_| SecretFileError(timeout_message(limit)))?
         }
     };
     read.map_err(|_| {
@@ -76,7 +76,7 @@ pub(super) async fn apart<T: Send + 'static>(
     })
 }
 
-fn late(limit: Duration) -> String {
+fn timeout_message(limit: Duration) -> String {
     format!(
         "it could not be read within {}s: does what it is mounted from still answer? Once it does, `resume` a run that \
          had begun",

@@ -4,32 +4,33 @@
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::choice::EnvVariables;
+use super::chain::EnvVariables;
 
 /// UTF-8's byte order mark, and those of UTF-16 in both orders.
-const UTF_8: &[u8] = b"\xef\xbb\xbf";
-const LITTLE: &[u8] = b"\xff\xfe";
-const BIG: &[u8] = b"\xfe\xff";
+const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
+const UTF16_LE_BOM: &[u8] = b"\xff\xfe";
+const UTF16_BE_BOM: &[u8] = b"\xfe\xff";
 
 /// Reads a file's bytes as text: UTF-8, or UTF-16 with a byte order mark or, where it is plain ASCII, without one.
 ///
 /// # Errors
 /// What is wrong with it, without anything of its content.
 pub(super) fn decode(bytes: &[u8]) -> Result<Zeroizing<String>, String> {
-    if let Some(text) = utf_16(bytes) {
+    if let Some(text) = decode_utf16(bytes) {
         return text;
     }
-    let text = std::str::from_utf8(bytes.strip_prefix(UTF_8).unwrap_or(bytes)).map_err(|_| no_text())?;
-    if text.contains('\0') { Err(no_text()) } else { Ok(Zeroizing::new(text.to_owned())) }
+    let text =
+        std::str::from_utf8(bytes.strip_prefix(UTF8_BOM).unwrap_or(bytes)).map_err(|_| not_text_message())?;
+    if text.contains('\0') { Err(not_text_message()) } else { Ok(Zeroizing::new(text.to_owned())) }
 }
 
 /// The same where it is UTF-16; none where it is anything else.
-pub(super) fn utf_16(bytes: &[u8]) -> Option<Result<Zeroizing<String>, String>> {
+pub(super) fn decode_utf16(bytes: &[u8]) -> Option<Result<Zeroizing<String>, String>> {
     let unit: fn([u8; 2]) -> u16;
-    let content = if let Some(content) = bytes.strip_prefix(LITTLE) {
+    let content = if let Some(content) = bytes.strip_prefix(UTF16_LE_BOM) {
         unit = u16::from_le_bytes;
         content
-    } else if let Some(content) = bytes.strip_prefix(BIG) {
+    } else if let Some(content) = bytes.strip_prefix(UTF16_BE_BOM) {
         unit = u16::from_be_bytes;
         content
     } else if is_ascii_in_pairs(bytes, 0) {
@@ -47,10 +48,10 @@ pub(super) fn utf_16(bytes: &[u8]) -> Option<Result<Zeroizing<String>, String>> 
     for read in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
         match read {
             Ok(c) if c != '\0' => text.push(c),
-            _ => return Some(Err(no_text())),
+            _ => return Some(Err(not_text_message())),
         }
     }
-    Some(if odd.is_empty() { Ok(text) } else { Err(no_text()) })
+    Some(if odd.is_empty() { Ok(text) } else { Err(not_text_message()) })
 }
 
 /// Whether these are pairs of an ASCII character, which stands there in each, and a zero.
@@ -61,18 +62,18 @@ fn is_ascii_in_pairs(bytes: &[u8], character: usize) -> bool {
     odd.is_empty() && !pairs.is_empty() && pairs.iter().all(ascii)
 }
 
-fn no_text() -> String {
+fn not_text_message() -> String {
     "it is no text in UTF-8 or UTF-16: save it as UTF-8".to_owned()
 }
 
 /// A secret that a variable holds, without the line end that `$(cat file)` would have taken and others leave.
 pub(super) fn from_variable(vars: EnvVariables<'_>, name: &str) -> Option<SecretString> {
     let value = Zeroizing::new(vars(name)?);
-    Some(SecretString::from(without_line_end(&value)))
+    Some(SecretString::from(trim_line_end(&value)))
 }
 
 /// A text without the line ends behind it; blanks may belong to it.
-pub(super) fn without_line_end(text: &str) -> &str {
+pub(super) fn trim_line_end(text: &str) -> &str {
     text.trim_end_matches(['\r', '\n'])
 }
 
@@ -96,9 +97,9 @@ mod tests {
         fn any_text_is_the_same_in_every_encoding(text in "[^\\x00\u{feff}]{0,40}") {
             let expected = Some(text.clone());
             prop_assert_eq!(&read(text.as_bytes()), &expected);
-            prop_assert_eq!(&read(&[UTF_8, text.as_bytes()].concat()), &expected);
-            prop_assert_eq!(&read(&bytes(&text, LITTLE, u16::to_le_bytes)), &expected);
-            prop_assert_eq!(&read(&bytes(&text, BIG, u16::to_be_bytes)), &expected);
+            prop_assert_eq!(&read(&[UTF8_BOM, text.as_bytes()].concat()), &expected);
+            prop_assert_eq!(&read(&bytes(&text, UTF16_LE_BOM, u16::to_le_bytes)), &expected);
+            prop_assert_eq!(&read(&bytes(&text, UTF16_BE_BOM, u16::to_be_bytes)), &expected);
         }
 
         #[test]
@@ -116,10 +117,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_told_without_its_content() {
+    fn binary_secret_error_hides_content() {
         let half = b"\xff\xfef\0a\0k";
         let lone =
-            bytes("fake", LITTLE, u16::to_le_bytes).into_iter().chain([0x00, 0xd8]).collect::<Vec<_>>();
+            bytes("fake", UTF16_LE_BOM, u16::to_le_bytes).into_iter().chain([0x00, 0xd8]).collect::<Vec<_>>();
         let wide = b"\xff\xfe\0\0f\0\0\0";
         for odd in [&half[..], &lone, wide, b"fa\xe4ke", b"fake\0"] {
             let said = decode(odd).unwrap_err();

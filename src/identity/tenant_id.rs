@@ -8,16 +8,16 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::Authority;
-use super::patience::{is_transient, once};
+use super::retry_policy::{is_transient, send_once};
 use crate::harmless::sanitize_truncated;
 use crate::http::{HttpClients, TransportError};
 
 /// How long the authority may take for it, with all tries.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Tries, and the first wait between them.
-const TRIES: u32 = 3;
-const STEP: Duration = Duration::from_millis(500);
+const MAX_ATTEMPTS: u32 = 3;
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 
 /// Why a domain's tenant is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub enum TenantIdError {
     /// The authority knows no such tenant; what it said.
     Unknown(String),
     /// The authority can't be asked, or gives no sense; why.
-    Unasked(String),
+    Unavailable(String),
 }
 
 impl Authority {
@@ -34,64 +34,68 @@ impl Authority {
     /// # Errors
     /// When there is none of that name, or the authority does not tell.
     pub async fn tenant_id(&self, http: &HttpClients) -> Result<Uuid, TenantIdError> {
-        let none = || TenantIdError::Unasked(format!("{} gave no answer in time", self.root));
-        tokio::time::timeout(PATIENCE, self.ask_tenant_id(http)).await.unwrap_or_else(|_| Err(none()))
+        let none = || TenantIdError::Unavailable(format!("{} gave no answer in time", self.root));
+        tokio::time::timeout(TIMEOUT, self.fetch_tenant_id(http)).await.unwrap_or_else(|_| Err(none()))
     }
 
-    async fn ask_tenant_id(&self, http: &HttpClients) -> Result<Uuid, TenantIdError> {
+    async fn fetch_tenant_id(&self, http: &HttpClients) -> Result<Uuid, TenantIdError> {
         let url = self.openid_configuration();
-        let mut wait = STEP;
-        for last in (0..TRIES).map(|number| number + 1 == TRIES) {
-            let reason = match once(http.pooled().get(&url)).await {
+        let mut wait = FIRST_WAIT;
+        for last in (0..MAX_ATTEMPTS).map(|number| number + 1 == MAX_ATTEMPTS) {
+            let reason = match send_once(http.pooled().get(&url)).await {
                 Ok(answer) if is_transient(answer.status) => format!("it answered {}", answer.status),
-                Ok(answer) => return read(answer.status, &answer.body).map_err(|why| self.with_host(why)),
+                Ok(answer) => {
+                    return parse_answer(answer.status, &answer.body).map_err(|why| self.with_host(why));
+                }
                 Err(error) => {
                     let trouble = TransportError::from_reqwest(&error);
                     if trouble.lasting {
-                        return Err(self.with_host(TenantIdError::Unasked(trouble.text)));
+                        return Err(self.with_host(TenantIdError::Unavailable(trouble.text)));
                     }
                     trouble.text
                 }
             };
             if last {
-                return Err(self.with_host(TenantIdError::Unasked(reason)));
+                return Err(self.with_host(TenantIdError::Unavailable(reason)));
             }
             tracing::warn!(reason, "asking the authority for a tenant's id: again after a while");
             tokio::time::sleep(wait).await;
             wait *= 2;
         }
-        Err(self.with_host(TenantIdError::Unasked("it does not answer".to_owned())))
+        Err(self.with_host(TenantIdError::Unavailable("it does not answer".to_owned())))
     }
 
     /// With the authority's host before the reason.
     fn with_host(&self, why: TenantIdError) -> TenantIdError {
         match why {
-            TenantIdError::Unasked(reason) => TenantIdError::Unasked(format!("{}: {reason}", self.root)),
+            TenantIdError::Unavailable(reason) => {
+                TenantIdError::Unavailable(format!("{}: {reason}", self.root))
+            }
             unknown @ TenantIdError::Unknown(_) => unknown,
         }
     }
 }
 
-fn read(status: StatusCode, body: &[u8]) -> Result<Uuid, TenantIdError> {
+fn parse_answer(status: StatusCode, body: &[u8]) -> Result<Uuid, TenantIdError> {
     if status == StatusCode::OK {
-        return tenant_of(body).ok_or_else(|| {
-            TenantIdError::Unasked("its answer names no tenant; is a proxy between?".to_owned())
+        return tenant_from_configuration(body).ok_or_else(|| {
+            TenantIdError::Unavailable("its answer names no tenant; is a proxy between?".to_owned())
         });
     }
-    let said = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    match said.get("error").and_then(Value::as_str) {
+    let answer = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    match answer.get("error").and_then(Value::as_str) {
         // "AADSTS90002: Tenant 'x' not found", "AADSTS900023: … is neither a valid DNS name, nor …".
         Some("invalid_tenant" | "invalid_request") if status.is_client_error() => {
-            let text = said.get("error_description").and_then(Value::as_str).unwrap_or_default();
+            let text = answer.get("error_description").and_then(Value::as_str).unwrap_or_default();
             Err(TenantIdError::Unknown(sanitize_truncated(text.lines().next().unwrap_or_default(), 200)))
         }
-        _ => Err(TenantIdError::Unasked(format!("it answered {status}, and not as Entra does"))),
+        _ => Err(TenantIdError::Unavailable(format!("it answered {status}, and not as Entra does"))),
     }
 }
 
 /// The tenant's id, out of the authority's OpenID configuration: its issuer has it, and its token endpoint must not have
 /// another. None where the document is no such thing, or is that of no one tenant (`common`, `organizations`).
-pub fn tenant_of(configuration: &[u8]) -> Option<Uuid> {
+pub fn tenant_from_configuration(configuration: &[u8]) -> Option<Uuid> {
     let document: Value = serde_json::from_slice(configuration).ok()?;
     let id_in = |name: &str| {
         let url = Url::parse(document.get(name)?.as_str()?).ok()?;
@@ -118,12 +122,12 @@ mod tests {
             "https://login.microsoftonline.us/ID/v2.0",
         ] {
             let body = serde_json::json!({"issuer": root.replace("ID", ID)}).to_string();
-            assert_eq!(tenant_of(body.as_bytes()).unwrap().to_string(), ID, "{root}");
+            assert_eq!(tenant_from_configuration(body.as_bytes()).unwrap().to_string(), ID, "{root}");
         }
     }
 
     #[test]
-    fn what_is_no_ones_configuration_names_no_tenant() {
+    fn invalid_configuration_yields_no_tenant() {
         let other = "11111111-2222-4333-8444-555555555555";
         for body in [
             "<html>".to_owned(),
@@ -136,21 +140,23 @@ mod tests {
                 r#"{{"issuer":"https://a/{ID}/v2.0","token_endpoint":"https://a/{other}/oauth2/v2.0/token"}}"#
             ),
         ] {
-            assert_eq!(tenant_of(body.as_bytes()), None, "{body}");
+            assert_eq!(tenant_from_configuration(body.as_bytes()), None, "{body}");
         }
     }
 
     #[test]
-    fn a_refusal_is_told_from_a_strangers_answer() {
+    fn entra_refusal_is_distinguished_from_other_answers() {
         let unknown =
             br#"{"error":"invalid_tenant","error_description":"AADSTS90002: Tenant 'x.example' not found."}"#;
-        let Err(TenantIdError::Unknown(said)) = read(StatusCode::BAD_REQUEST, unknown) else { panic!() };
-        assert!(said.starts_with("AADSTS90002"), "{said}");
+        let Err(TenantIdError::Unknown(answer)) = parse_answer(StatusCode::BAD_REQUEST, unknown) else {
+            panic!()
+        };
+        assert!(answer.starts_with("AADSTS90002"), "{answer}");
         for (status, body) in
             [(404, "<html>"), (400, "{}"), (403, r#"{"error":"blocked"}"#), (302, ""), (200, "{}")]
         {
-            let read = read(StatusCode::from_u16(status).unwrap(), body.as_bytes());
-            assert!(matches!(read, Err(TenantIdError::Unasked(_))), "{status} {body}");
+            let read = parse_answer(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            assert!(matches!(read, Err(TenantIdError::Unavailable(_))), "{status} {body}");
         }
     }
 }

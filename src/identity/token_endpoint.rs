@@ -11,15 +11,15 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::aadsts;
-use super::patience::{self, EndpointAnswer, RetryOutcome};
-use super::{Endpoint, Issued, SignInError, TokenClaims};
+use super::retry_policy::{self, EndpointAnswer, RetryProgress};
+use super::{Endpoint, NewToken, SignInError, TokenClaims};
 use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::number::{self, Number};
 use crate::redact::redact_str;
 
 /// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
-const SHORTEST_LIFE: Duration = Duration::from_secs(1);
+const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
 /// Where a tenant's tokens are given.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,13 +33,13 @@ pub struct Authority {
 impl Authority {
     /// The address of an endpoint, such as `token`.
     pub(super) fn url(&self, name: &str) -> String {
-        format!("{}/{}/oauth2/v2.0/{name}", self.root, self.segment())
+        format!("{}/{}/oauth2/v2.0/{name}", self.root, self.tenant_segment())
     }
 
     /// Where the authority tells of itself and of the tenant, in public
     /// (learn.microsoft.com/entra/identity-platform/v2-protocols-oidc).
     pub fn openid_configuration(&self) -> String {
-        format!("{}/{}/v2.0/.well-known/openid-configuration", self.root, self.segment())
+        format!("{}/{}/v2.0/.well-known/openid-configuration", self.root, self.tenant_segment())
     }
 
     /// Whom a client assertion is for: the address of the token endpoint.
@@ -47,7 +47,7 @@ impl Authority {
         self.url("token")
     }
 
-    fn segment(&self) -> String {
+    fn tenant_segment(&self) -> String {
         let encoded = utf8_percent_encode(&self.tenant, NON_ALPHANUMERIC).to_string();
         encoded.replace("%2D", "-").replace("%2E", ".")
     }
@@ -61,13 +61,13 @@ pub(super) struct TokenForm {
     text: Zeroizing<String>,
     secrets: Vec<SecretString>,
     /// What is made anew each time it is sent.
-    anew: Vec<(&'static str, AssertionFn)>,
+    per_attempt: Vec<(&'static str, AssertionFn)>,
 }
 
 impl TokenForm {
     /// A form that begins with this field.
     pub(super) fn new(name: &str, value: &str) -> TokenForm {
-        let mut form = TokenForm { text: Zeroizing::default(), secrets: Vec::new(), anew: Vec::new() };
+        let mut form = TokenForm { text: Zeroizing::default(), secrets: Vec::new(), per_attempt: Vec::new() };
         form.add(name, value);
         form
     }
@@ -88,36 +88,37 @@ impl TokenForm {
     }
 
     /// Adds a secret that is made anew each time the form is sent: an assertion is good for one request.
-    pub(super) fn add_anew(
+    pub(super) fn add_per_attempt(
         &mut self,
         name: &'static str,
         make: impl Fn() -> Result<SecretString, SignInError> + Send + Sync + 'static,
     ) {
-        self.anew.push((name, Box::new(make)));
+        self.per_attempt.push((name, Box::new(make)));
     }
 
     /// The form as it is sent this time.
-    fn made(&self) -> Result<TokenForm, SignInError> {
-        let mut form = TokenForm { text: self.text.clone(), secrets: self.secrets.clone(), anew: Vec::new() };
-        for (name, make) in &self.anew {
+    fn build(&self) -> Result<TokenForm, SignInError> {
+        let mut form =
+            TokenForm { text: self.text.clone(), secrets: self.secrets.clone(), per_attempt: Vec::new() };
+        for (name, make) in &self.per_attempt {
             form.add_secret(name, &make()?);
         }
         Ok(form)
     }
 
-    fn hide(&self, text: String) -> String {
-        self.secrets.iter().fold(text, |text, secret| hidden(text, secret.expose_secret()))
+    fn redact_secrets(&self, text: String) -> String {
+        self.secrets.iter().fold(text, |text, secret| redact_secret(text, secret.expose_secret()))
     }
 }
 
 /// A text with a secret taken out.
-pub(super) fn hidden(text: String, secret: &str) -> String {
+pub(super) fn redact_secret(text: String, secret: &str) -> String {
     redact_str(text, secret, "[secret]")
 }
 
 /// What the endpoint gave.
 pub(super) struct TokenGrant {
-    pub(super) issued: Issued,
+    pub(super) token: NewToken,
     /// What the next token can be gotten with, where a user signed in.
     pub(super) refresh_token: Option<SecretString>,
 }
@@ -134,7 +135,7 @@ pub(super) struct TokenRefusal {
 
 impl TokenRefusal {
     /// As the error that ends a sign-in.
-    pub(super) fn explained(self) -> SignInError {
+    pub(super) fn into_error(self) -> SignInError {
         SignInError::Endpoint {
             advice: aadsts::advice(&self.code).map(|advice| format!(" — {advice}")).unwrap_or_default(),
             message: sanitize_truncated(&self.message, 300),
@@ -144,16 +145,16 @@ impl TokenRefusal {
 }
 
 /// Asks for a token; a busy or unreachable endpoint is asked again.
-pub(super) async fn token(
+pub(super) async fn request_token(
     http: &HttpClients,
     authority: &Authority,
     form: &TokenForm,
 ) -> Result<Result<TokenGrant, TokenRefusal>, SignInError> {
-    let body = match post(http, &authority.root, &authority.url("token"), form).await? {
+    let body = match post_form(http, &authority.root, &authority.url("token"), form).await? {
         Ok(body) => body,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    match granted(&body) {
+    match parse_grant(&body) {
         Some(grant) => Ok(Ok(grant)),
         None => Err(unreachable(
             &authority.root,
@@ -163,7 +164,7 @@ pub(super) async fn token(
 }
 
 /// Posts a form to one of the authority's endpoints and gives the body of a success, or the refusal.
-pub(super) async fn post(
+pub(super) async fn post_form(
     http: &HttpClients,
     root: &Endpoint,
     url: &str,
@@ -171,30 +172,33 @@ pub(super) async fn post(
 ) -> Result<Result<Vec<u8>, TokenRefusal>, SignInError> {
     let mut made = None;
     let request = || {
-        let form = form.made()?;
+        let form = form.build()?;
         let post = http.pooled().post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
         let post = post.body(form.text.as_str().to_owned());
         made = Some(form);
         Ok(post)
     };
-    let busy = |answer: &EndpointAnswer, waited: RetryOutcome| {
-        patience::usually(answer, waited) || (waited.has_tries() && passes(&answer.body))
+    let busy = |answer: &EndpointAnswer, waited: RetryProgress| {
+        retry_policy::is_retryable(answer, waited)
+            || (waited.has_attempts_left() && is_transient_refusal(&answer.body))
     };
     let given_up = |reason| unreachable(root, reason);
-    let answer = patience::ask("the token endpoint", http.max_wait(), busy, request, given_up).await?;
+    let answer =
+        retry_policy::send_with_retries("the token endpoint", http.max_wait(), busy, request, given_up)
+            .await?;
     if answer.status.is_success() {
         return Ok(Ok(answer.body.to_vec()));
     }
-    match refusal(&answer.body, made.as_ref().unwrap_or(form)) {
+    match parse_refusal(&answer.body, made.as_ref().unwrap_or(form)) {
         Some(refusal) => Ok(Err(refusal)),
         None => Err(unreachable(root, format!("it answered {}, and not as Entra does", answer.status))),
     }
 }
 
 /// Whether a body refuses for a reason that passes by itself.
-fn passes(body: &[u8]) -> bool {
-    let nothing = TokenForm { text: Zeroizing::default(), secrets: Vec::new(), anew: Vec::new() };
-    refusal(body, &nothing).is_some_and(|refusal| aadsts::passes(&refusal.code))
+fn is_transient_refusal(body: &[u8]) -> bool {
+    let nothing = TokenForm { text: Zeroizing::default(), secrets: Vec::new(), per_attempt: Vec::new() };
+    parse_refusal(body, &nothing).is_some_and(|refusal| aadsts::is_transient(&refusal.code))
 }
 
 fn unreachable(root: &Endpoint, reason: String) -> SignInError {
@@ -209,26 +213,26 @@ struct GrantBody {
 }
 
 /// How long a token lives that has so many seconds; none where that is no time, or too short to be of use.
-pub(super) fn usable_life(seconds: &Number) -> Option<Duration> {
-    seconds.seconds().filter(|life| *life >= SHORTEST_LIFE)
+pub(super) fn usable_lifetime(seconds: &Number) -> Option<Duration> {
+    seconds.seconds().filter(|life| *life >= MIN_LIFETIME)
 }
 
-fn granted(body: &[u8]) -> Option<TokenGrant> {
+fn parse_grant(body: &[u8]) -> Option<TokenGrant> {
     let grant: GrantBody = serde_json::from_slice(body).ok()?;
     let lifetime = match &grant.expires_in {
-        Some(life) => usable_life(life)?,
+        Some(life) => usable_lifetime(life)?,
         // OAuth only recommends it (RFC 6749 §5.1); the token itself may tell.
         None => lifetime(&grant.access_token)?,
     };
-    super::tokens::usable(grant.access_token.expose_secret()).ok()?;
-    let issued = Issued { token: grant.access_token, lifetime: Some(lifetime) };
-    Some(TokenGrant { issued, refresh_token: grant.refresh_token })
+    super::tokens::clean_token(grant.access_token.expose_secret()).ok()?;
+    let issued = NewToken { token: grant.access_token, lifetime: Some(lifetime) };
+    Some(TokenGrant { token: issued, refresh_token: grant.refresh_token })
 }
 
 /// How long a token lives from now on, as it says itself.
 fn lifetime(token: &SecretString) -> Option<Duration> {
-    let end = TokenClaims::from_jwt(token.expose_secret()).ends()?;
-    number::between(jiff::Timestamp::now(), end).filter(|life| *life >= SHORTEST_LIFE)
+    let end = TokenClaims::from_jwt(token.expose_secret()).expires_at()?;
+    number::between(jiff::Timestamp::now(), end).filter(|life| *life >= MIN_LIFETIME)
 }
 
 #[derive(Default, Deserialize)]
@@ -241,13 +245,13 @@ struct RefusalBody {
 }
 
 /// A refusal in OAuth's form, with the form's secrets taken out: the endpoint may say back what it got.
-fn refusal(body: &[u8], form: &TokenForm) -> Option<TokenRefusal> {
+fn parse_refusal(body: &[u8], form: &TokenForm) -> Option<TokenRefusal> {
     let body: RefusalBody = serde_json::from_slice(body).ok()?;
-    let error = form.hide(body.error);
+    let error = form.redact_secrets(body.error);
     if error.is_empty() {
         return None;
     }
-    let description = form.hide(body.error_description);
+    let description = form.redact_secrets(body.error_description);
     let description = description.lines().next().unwrap_or_default();
     let named = description.split(':').next().filter(|code| code.starts_with("AADSTS"));
     let number = body.error_codes.get(0).and_then(Value::as_u64).map(|code| format!("AADSTS{code}"));

@@ -8,18 +8,18 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::SignInError;
 use super::endpoint::is_loopback;
-use super::patience::EndpointAnswer;
-use super::token_endpoint::hidden;
+use super::retry_policy::EndpointAnswer;
+use super::token_endpoint::redact_secret;
 use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::http::{ConnectError, HttpClients};
 
 /// How near a service must be to be spoken to in plain HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LocalService {
+pub(super) enum PlainHttpScope {
     /// On this machine.
     Loopback,
     /// On this machine or its own link (169.254.0.0/16, fe80::/10), which no router passes on.
-    Link,
+    LinkLocal,
     /// Also in a private network, where App Service puts its own.
     Private,
 }
@@ -33,13 +33,17 @@ pub(super) struct TokenService {
 }
 
 /// Reads an address that a variable gives: HTTPS, or plain HTTP to somewhere near.
-pub(super) fn address(name: &'static str, text: &str, near: LocalService) -> Result<Url, SignInError> {
+pub(super) fn parse_service_url(
+    name: &'static str,
+    text: &str,
+    scope: PlainHttpScope,
+) -> Result<Url, SignInError> {
     let fail = |reason: String| SignInError::Setting { name, reason };
     let url = Url::parse(text).map_err(|_| fail(format!("'{}' is no URL", sanitize_truncated(text, 100))))?;
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {
         "https" if !host.is_empty() => Ok(url),
-        "http" if is_near(host, near) => Ok(url),
+        "http" if allows_plain_http(host, scope) => Ok(url),
         "http" => {
             Err(fail(format!("plain HTTP to {} would carry a token in the clear", sanitize_line(host))))
         }
@@ -47,7 +51,7 @@ pub(super) fn address(name: &'static str, text: &str, near: LocalService) -> Res
     }
 }
 
-fn is_near(host: &str, near: LocalService) -> bool {
+fn allows_plain_http(host: &str, scope: PlainHttpScope) -> bool {
     if is_loopback(host) {
         return true;
     }
@@ -60,10 +64,10 @@ fn is_near(host: &str, near: LocalService) -> bool {
         IpAddr::V6(v6) => v6.is_unique_local(),
     };
     let Ok(address) = host.trim_start_matches('[').trim_end_matches(']').parse() else { return false };
-    match near {
-        LocalService::Loopback => false,
-        LocalService::Link => link(address),
-        LocalService::Private => link(address) || private(address),
+    match scope {
+        PlainHttpScope::Loopback => false,
+        PlainHttpScope::LinkLocal => link(address),
+        PlainHttpScope::Private => link(address) || private(address),
     }
 }
 
@@ -82,7 +86,7 @@ impl TokenService {
     }
 
     /// The address with further parameters.
-    pub(super) fn with(&self, parameters: &[(&str, &str)]) -> Url {
+    pub(super) fn url_with(&self, parameters: &[(&str, &str)]) -> Url {
         let mut url = self.url.clone();
         url.query_pairs_mut().extend_pairs(parameters);
         url
@@ -101,7 +105,7 @@ impl TokenService {
     }
 
     /// The same for an answer that is a refusal, with an excerpt of what it said.
-    pub(super) fn refused(&self, answer: &EndpointAnswer, advice: &str) -> SignInError {
+    pub(super) fn refusal_error(&self, answer: &EndpointAnswer, advice: &str) -> SignInError {
         self.error(self.describe_answer(answer), advice)
     }
 
@@ -109,16 +113,16 @@ impl TokenService {
     /// without anything that looks like a token.
     pub(super) fn describe_answer(&self, answer: &EndpointAnswer) -> String {
         if answer.status.is_success() || holds_token(&answer.body) {
-            return format!("it answered {}", words(answer.status));
+            return format!("it answered {}", status_text(answer.status));
         }
         let text = String::from_utf8_lossy(&answer.body).into_owned();
         let text = match &self.secret {
-            Some(secret) => hidden(text, secret.expose_secret()),
+            Some(secret) => redact_secret(text, secret.expose_secret()),
             None => text,
         };
-        match without_tokens(&text).as_str() {
-            "" => format!("it answered {}", words(answer.status)),
-            text => format!("it answered {}: {}", words(answer.status), sanitize_truncated(text, 300)),
+        match redact_tokens(&text).as_str() {
+            "" => format!("it answered {}", status_text(answer.status)),
+            text => format!("it answered {}: {}", status_text(answer.status), sanitize_truncated(text, 300)),
         }
     }
 }
@@ -132,15 +136,15 @@ fn holds_token(body: &[u8]) -> bool {
 }
 
 /// What a program or a service says of its failure, without anything that looks like a token.
-pub(super) fn without_tokens(said: &str) -> String {
+pub(super) fn redact_tokens(text: &str) -> String {
     let hide = |word: &str| match word.find("eyJ") {
         Some(at) => format!("{}[token]", &word[..at]),
         None => word.to_owned(),
     };
-    said.split_whitespace().map(hide).collect::<Vec<_>>().join(" ")
+    text.split_whitespace().map(hide).collect::<Vec<_>>().join(" ")
 }
 
-fn words(status: StatusCode) -> String {
+fn status_text(status: StatusCode) -> String {
     status.to_string()
 }
 
@@ -149,14 +153,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tokens_are_not_said_back() {
-        assert_eq!(without_tokens("bad token 'eyJ0.eyJ1.sig' here"), "bad token '[token] here");
+    fn tokens_are_redacted_from_errors() {
+        assert_eq!(redact_tokens("bad token 'eyJ0.eyJ1.sig' here"), "bad token '[token] here");
         let service = TokenService {
             name: "A service",
             url: Url::parse("http://localhost:1/").unwrap(),
             secret: Some(SecretString::from("fake-sent")),
         };
-        let said = |status: u16, body: &str| {
+        let text = |status: u16, body: &str| {
             let status = StatusCode::from_u16(status).unwrap();
             let body = body.as_bytes().to_vec().into();
             service.describe_answer(&EndpointAnswer { status, headers: Default::default(), body })
@@ -169,37 +173,40 @@ mod tests {
             (400, r#"{"error":"eyJfake-opaque"}"#),
             (400, "got fake-sent"),
         ] {
-            let said = said(status, body);
-            assert!(!said.contains("fake") && said.contains(&status.to_string()), "{said}");
+            let text = text(status, body);
+            assert!(!text.contains("fake") && text.contains(&status.to_string()), "{text}");
         }
-        assert!(said(400, r#"{"error":"no identity"}"#).ends_with(r#"{"error":"no identity"}"#));
+        assert!(text(400, r#"{"error":"no identity"}"#).ends_with(r#"{"error":"no identity"}"#));
     }
 
     #[test]
-    fn plain_http_goes_only_as_far_as_it_may() {
-        let ok = |text: &str, near| address("X", text, near).is_ok();
-        for near in [LocalService::Loopback, LocalService::Link, LocalService::Private] {
+    fn plain_http_is_limited_by_scope() {
+        let ok = |text: &str, scope| parse_service_url("X", text, scope).is_ok();
+        for scope in [PlainHttpScope::Loopback, PlainHttpScope::LinkLocal, PlainHttpScope::Private] {
             for good in
                 ["http://127.0.0.1:80/a", "http://[::1]/", "http://localhost:4/", "https://x.example/?a=b"]
             {
-                assert!(ok(good, near), "{good}");
+                assert!(ok(good, scope), "{good}");
             }
             for bad in
                 ["http://8.8.8.8/", "http://x.example/", "http://127.0.0.1.example/", "ftp://x", "x", ""]
             {
-                assert!(!ok(bad, near), "{bad}");
+                assert!(!ok(bad, scope), "{bad}");
             }
         }
         for link in ["http://169.254.169.254", "http://[fe80::1]/"] {
             assert!(
-                !ok(link, LocalService::Loopback)
-                    && ok(link, LocalService::Link)
-                    && ok(link, LocalService::Private),
+                !ok(link, PlainHttpScope::Loopback)
+                    && ok(link, PlainHttpScope::LinkLocal)
+                    && ok(link, PlainHttpScope::Private),
                 "{link}"
             );
         }
         for private in ["http://172.16.0.5:8081/msi/token", "http://10.0.0.1/", "http://[fd00::1]/"] {
-            assert!(!ok(private, LocalService::Link) && ok(private, LocalService::Private), "{private}");
+            assert!(
+                !ok(private, PlainHttpScope::LinkLocal) && ok(private, PlainHttpScope::Private),
+                "{private}"
+            );
         }
     }
 }

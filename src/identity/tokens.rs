@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use super::{
-    Auth, Credential, CredentialChain, Issued, SignInError, SkippedCredential, TokenClaims, audience,
+    Auth, Credential, CredentialChain, NewToken, SignInError, SkippedCredential, TokenClaims, audience,
 };
 use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
@@ -18,7 +18,7 @@ use crate::redact::redact;
 const RENEW_AHEAD: Duration = Duration::from_secs(300);
 
 /// A token is not used for the last of its life: an answer may be slow, and clocks differ.
-const TAIL: Duration = Duration::from_secs(30);
+const EXPIRY_MARGIN: Duration = Duration::from_secs(30);
 
 /// Longest token, in bytes. Entra's have a few thousand.
 pub(super) const MAX_TOKEN: usize = 64 << 10;
@@ -40,7 +40,7 @@ pub enum TokenAge {
     /// Good, and time to get the next one beside the work.
     Aging,
     /// Over: nothing may be sent with it.
-    Ended,
+    Expired,
 }
 
 /// An access token.
@@ -61,11 +61,11 @@ impl std::fmt::Debug for AccessToken {
 }
 
 impl AccessToken {
-    fn new(serial: u64, issued: Issued) -> Result<AccessToken, SignInError> {
-        let Issued { token: text, lifetime } = issued;
-        let plain = usable(text.expose_secret())?;
+    fn new(serial: u64, issued: NewToken) -> Result<AccessToken, SignInError> {
+        let NewToken { token: text, lifetime } = issued;
+        let plain = clean_token(text.expose_secret())?;
         let mut bearer = HeaderValue::from_str(&format!("Bearer {plain}"))
-            .map_err(|_| SignInError::NoToken("it holds characters that no token has"))?;
+            .map_err(|_| SignInError::InvalidToken("it holds characters that no token has"))?;
         bearer.set_sensitive(true);
         let claims = TokenClaims::from_jwt(plain);
         let life = lifetime.map(|life| (Instant::now(), life));
@@ -75,7 +75,7 @@ impl AccessToken {
     /// A token for the tests of other rooms.
     #[cfg(test)]
     pub(crate) fn fake(text: &str) -> AccessToken {
-        let issued = Issued { token: SecretString::from(text), lifetime: None };
+        let issued = NewToken { token: SecretString::from(text), lifetime: None };
         AccessToken::new(1, issued).expect("a token that can be sent")
     }
 
@@ -103,22 +103,22 @@ impl AccessToken {
     }
 
     /// A server's text, with this token taken out of it: servers and what stands before them may echo what they got.
-    pub fn hidden_in(&self, text: Vec<u8>) -> Vec<u8> {
+    pub fn redact_in(&self, text: Vec<u8>) -> Vec<u8> {
         redact(text, self.text.expose_secret(), "[token]")
     }
 
     fn age(&self) -> TokenAge {
-        self.life.map_or(TokenAge::Fresh, |(since, life)| TokenAge::after(since.elapsed(), life))
+        self.life.map_or(TokenAge::Fresh, |(since, life)| TokenAge::from_elapsed(since.elapsed(), life))
     }
 }
 
 impl TokenAge {
     /// How a token that lives so long stands after a time.
-    pub(crate) fn after(time: Duration, life: Duration) -> TokenAge {
-        let left = life.saturating_sub(time);
-        if left <= TAIL.min(life / 20) {
-            TokenAge::Ended
-        } else if left <= RENEW_AHEAD.min(life / 5) {
+    pub(crate) fn from_elapsed(time: Duration, life: Duration) -> TokenAge {
+        let remaining = life.saturating_sub(time);
+        if remaining <= EXPIRY_MARGIN.min(life / 20) {
+            TokenAge::Expired
+        } else if remaining <= RENEW_AHEAD.min(life / 5) {
             TokenAge::Aging
         } else {
             TokenAge::Fresh
@@ -127,20 +127,20 @@ impl TokenAge {
 }
 
 /// The text that goes behind `Bearer`: without white space around it, and without a `Bearer` of its own.
-pub(super) fn usable(text: &str) -> Result<&str, SignInError> {
+pub(super) fn clean_token(text: &str) -> Result<&str, SignInError> {
     let text = text.trim();
     let text = match text.split_once(' ') {
         Some((scheme, rest)) if scheme.eq_ignore_ascii_case("bearer") => rest.trim(),
         _ => text,
     };
     if text.is_empty() {
-        return Err(SignInError::NoToken("it is empty"));
+        return Err(SignInError::InvalidToken("it is empty"));
     }
     if text.len() > MAX_TOKEN {
-        return Err(SignInError::NoToken("it is far too long"));
+        return Err(SignInError::InvalidToken("it is far too long"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(SignInError::NoToken("it holds white space or characters that no token has"));
+        return Err(SignInError::InvalidToken("it holds white space or characters that no token has"));
     }
     Ok(text)
 }
@@ -151,20 +151,20 @@ pub struct Tokens {
     credential: Credential,
     http: HttpClients,
     current: RwLock<Arc<AccessToken>>,
-    renewing: tokio::sync::Mutex<()>,
+    renewal_lock: tokio::sync::Mutex<()>,
     /// The tenant that the first token was found to be good in.
     tenant: OnceLock<String>,
 }
 
 /// The first token, and how it was come by.
 #[derive(Debug)]
-pub struct SignedIn {
+pub struct SignInSuccess {
     /// The tokens from now on.
     pub tokens: Tokens,
     /// The way that was taken.
     pub auth: Auth,
     /// The ways that come before it, and why they were not taken; only where there was a choice.
-    pub passed_over: Vec<SkippedCredential>,
+    pub skipped: Vec<SkippedCredential>,
     /// How far this machine's clock is ahead of the issuer's, in seconds; below zero, behind. None where the token
     /// does not tell.
     pub skew: Option<i64>,
@@ -173,42 +173,49 @@ pub struct SignedIn {
 impl Tokens {
     /// Signs in with the first candidate that is there on this machine. One that is there and is refused ends the
     /// sign-in: to go on with another identity than the one that was meant would be a surprise.
-    pub async fn sign_in(candidates: CredentialChain, http: HttpClients) -> Result<SignedIn, SignInError> {
-        let mut passed_over = Vec::new();
-        for (auth, way) in candidates.ways {
+    pub async fn sign_in(
+        candidates: CredentialChain,
+        http: HttpClients,
+    ) -> Result<SignInSuccess, SignInError> {
+        let mut skipped = Vec::new();
+        for (auth, way) in candidates.methods {
             let passed = match way {
                 Err(missing) => missing,
                 Ok(credential) => match credential.request(&http, None).await {
                     Ok(issued) => {
                         let tokens = Tokens::new(credential, http, issued)?;
-                        tokens.check_end()?;
+                        tokens.check_not_expired()?;
                         let skew = tokens.current().skew(jiff::Timestamp::now().as_second());
-                        return Ok(SignedIn { tokens, auth, passed_over, skew });
+                        return Ok(SignInSuccess { tokens, auth, skipped, skew });
                     }
                     Err(SignInError::Unavailable { why, .. }) if candidates.chain => {
-                        SkippedCredential { auth, why, notable: true }
+                        SkippedCredential { auth, reason: why, notable: true }
                     }
                     Err(error) => return Err(error),
                 },
             };
-            passed_over.push(passed);
+            skipped.push(passed);
         }
-        Err(SignInError::NoCredential(passed_over))
+        Err(SignInError::NoCredential(skipped))
     }
 
-    fn new(credential: Credential, http: HttpClients, first: Issued) -> Result<Tokens, SignInError> {
+    fn new(credential: Credential, http: HttpClients, first: NewToken) -> Result<Tokens, SignInError> {
         let current = RwLock::new(Arc::new(AccessToken::new(1, first)?));
         let (renewing, tenant) = (tokio::sync::Mutex::new(()), OnceLock::new());
-        Ok(Tokens { credential, http, current, renewing, tenant })
+        Ok(Tokens { credential, http, current, renewal_lock: renewing, tenant })
     }
 
     /// A ready token may have been lying about for long.
-    fn check_end(&self) -> Result<(), SignInError> {
-        if self.credential.is_ready() { super::ready::check_end(self.current().claims()) } else { Ok(()) }
+    fn check_not_expired(&self) -> Result<(), SignInError> {
+        if self.credential.is_static() {
+            super::static_token::check_not_expired(self.current().claims())
+        } else {
+            Ok(())
+        }
     }
 
     /// From here on, no token of another tenant is taken.
-    pub fn stay_in(&self, tenant_id: &str) {
+    pub fn pin_tenant(&self, tenant_id: &str) {
         // Only the first counts.
         let _ = self.tenant.set(tenant_id.to_owned());
     }
@@ -231,7 +238,7 @@ impl Tokens {
 
     /// Replaces the token `stale`; callers that come together share one renewal.
     pub async fn renew(&self, stale: u64, claims: Option<&str>) -> Result<(), SignInError> {
-        let _one_at_a_time = self.renewing.lock().await;
+        let _one_at_a_time = self.renewal_lock.lock().await;
         let current = self.current();
         if current.serial != stale {
             return Ok(());
@@ -256,11 +263,13 @@ impl Tokens {
         if next.text.expose_secret() != current.text.expose_secret() {
             return Ok(());
         }
-        if claims.is_some() && !self.credential.answers_challenges() {
-            return Err(SignInError::CannotAnswer { auth: self.credential.word() });
+        if claims.is_some() && !self.credential.can_answer_challenges() {
+            return Err(SignInError::ChallengeUnanswerable { auth: self.credential.word() });
         }
-        if self.credential.is_ready() {
-            return Err(SignInError::Spent { when: super::ready::expiry_note(current.claims()) });
+        if self.credential.is_static() {
+            return Err(SignInError::TokenRejected {
+                when: super::static_token::expiry_note(current.claims()),
+            });
         }
         Ok(())
     }
@@ -275,7 +284,7 @@ impl Tokens {
                 Err(SignInError::OtherIdentity { what: "tenant", begun, now })
             }
             // Whoever rewrites a token file may put a token of any tenant there.
-            (Some(begun), None) if self.credential.is_ready() && self.current().claims().tid.is_some() => {
+            (Some(begun), None) if self.credential.is_static() && self.current().claims().tid.is_some() => {
                 let now = "that it does not tell".to_owned();
                 Err(SignInError::OtherIdentity { what: "tenant", begun: sanitize_truncated(begun, 120), now })
             }
@@ -287,11 +296,11 @@ impl Tokens {
 /// A run goes on as it was begun: somebody may have signed in to `az` anew, or put a token of another tenant into the
 /// file. What a token does not tell can't be compared.
 fn check_same_identity(begun: &TokenClaims, now: &TokenClaims) -> Result<(), SignInError> {
-    let audience = |claims: &TokenClaims| audience::plain(claims.aud.as_deref()?);
+    let audience = |claims: &TokenClaims| audience::normalize_audience(claims.aud.as_deref()?);
     for (what, begun, now) in [
         ("tenant", begun.tid.clone(), now.tid.clone()),
         ("audience", audience(begun), audience(now)),
-        ("app", begun.app().map(str::to_owned), now.app().map(str::to_owned)),
+        ("app", begun.app_id().map(str::to_owned), now.app_id().map(str::to_owned)),
         ("identity", begun.oid.clone(), now.oid.clone()),
     ] {
         let (Some(begun), Some(now)) = (begun, now) else { continue };
@@ -309,11 +318,11 @@ mod tests {
 
     fn token(life: Option<u64>) -> AccessToken {
         let lifetime = life.map(Duration::from_secs);
-        AccessToken::new(1, Issued { token: SecretString::from("fake-token"), lifetime }).unwrap()
+        AccessToken::new(1, NewToken { token: SecretString::from("fake-token"), lifetime }).unwrap()
     }
 
     #[tokio::test(start_paused = true)]
-    async fn tokens_age_by_their_life() {
+    async fn token_age_depends_on_lifetime() {
         let long = token(Some(3600));
         let short = token(Some(10));
         let ready = token(None);
@@ -322,15 +331,15 @@ mod tests {
         tokio::time::advance(Duration::from_millis(8_500)).await;
         assert_eq!(ages(), [TokenAge::Fresh, TokenAge::Aging, TokenAge::Fresh]);
         tokio::time::advance(Duration::from_millis(1_100)).await;
-        assert_eq!(short.age(), TokenAge::Ended);
+        assert_eq!(short.age(), TokenAge::Expired);
         tokio::time::advance(Duration::from_secs(3300)).await;
         assert_eq!(long.age(), TokenAge::Aging);
         tokio::time::advance(Duration::from_secs(270)).await;
-        assert_eq!(ages(), [TokenAge::Ended, TokenAge::Ended, TokenAge::Fresh]);
+        assert_eq!(ages(), [TokenAge::Expired, TokenAge::Expired, TokenAge::Fresh]);
     }
 
     #[test]
-    fn a_run_goes_on_as_it_was_begun() {
+    fn renewed_token_must_keep_identity() {
         let claims = |json: serde_json::Value| serde_json::from_value::<TokenClaims>(json).unwrap();
         let begun = claims(serde_json::json!({ "tid": "T", "oid": "o", "appid": "a" }));
         let same = claims(serde_json::json!({ "tid": "t", "oid": "O", "azp": "A" }));
@@ -348,10 +357,10 @@ mod tests {
 
     #[test]
     fn pasted_tokens_are_cleaned_or_refused() {
-        assert_eq!(usable(" Bearer abc.def\n"), Ok("abc.def"));
-        assert!(usable("abc def").is_err());
-        assert!(usable(" \n").is_err());
+        assert_eq!(clean_token(" Bearer abc.def\n"), Ok("abc.def"));
+        assert!(clean_token("abc def").is_err());
+        assert!(clean_token(" \n").is_err());
         assert!(!format!("{:?}", token(None)).contains("fake-token"));
-        assert_eq!(token(None).hidden_in(b"got 'Bearer fake-token'".to_vec()), b"got 'Bearer [token]'");
+        assert_eq!(token(None).redact_in(b"got 'Bearer fake-token'".to_vec()), b"got 'Bearer [token]'");
     }
 }

@@ -38,7 +38,7 @@ pub(super) trait DirectorySource: Sized {
     async fn people(&self, selector: &Selector) -> Result<Self::UserSource, DirectoryError>;
     /// As [`Directory::admins_text`].
     async fn admins(&self) -> Result<PrivilegedUsers, DirectoryError>;
-    /// As [`Directory::owners`].
+    /// As [`Directory::app_owners`].
     async fn owners(&self, app_id: &str) -> Result<Vec<DirectoryUser>, DirectoryError>;
     /// As [`Directory::count_users`].
     async fn count_users(&self) -> Result<u64, DirectoryError>;
@@ -54,7 +54,7 @@ pub(super) trait UserPages {
     async fn next_page(&mut self) -> Result<Option<Vec<DirectoryUser>>, DirectoryError>;
     /// As [`UserSource::missing`].
     fn missing(&self) -> u64;
-    /// As [`UserSource::expected`].
+    /// As [`UserSource::expected_count`].
     fn expected(&self) -> Option<u64>;
 }
 
@@ -70,7 +70,7 @@ impl DirectorySource for Directory {
     }
 
     async fn answers(&self, people: &[UserId]) -> Result<(), DirectoryError> {
-        Directory::answers(self, people).await
+        Directory::check_reachable(self, people).await
     }
 
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
@@ -78,19 +78,19 @@ impl DirectorySource for Directory {
     }
 
     async fn find(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError> {
-        Directory::find(self, names).await
+        Directory::find_users(self, names).await
     }
 
     async fn people(&self, selector: &Selector) -> Result<UserSelection, DirectoryError> {
-        Directory::people(self, selector).await
+        Directory::select_users(self, selector).await
     }
 
     async fn admins(&self) -> Result<PrivilegedUsers, DirectoryError> {
-        Directory::admins(self).await
+        Directory::privileged_users(self).await
     }
 
     async fn owners(&self, app_id: &str) -> Result<Vec<DirectoryUser>, DirectoryError> {
-        Directory::owners(self, app_id).await
+        Directory::app_owners(self, app_id).await
     }
 
     async fn count_users(&self) -> Result<u64, DirectoryError> {
@@ -133,7 +133,7 @@ pub(super) async fn resolve<D: DirectorySource>(
     if others.len() == ids.len() {
         return Ok(found);
     }
-    let me = directory.me().await?.map_or(ResolvedId::Missing, ResolvedId::Person);
+    let me = directory.me().await?.map_or(ResolvedId::Missing, ResolvedId::User);
     let mut found = found.into_iter();
     let mut answer = |id: &UserId| if *id == UserId::Me { Some(me.clone()) } else { found.next() };
     Ok(ids.iter().map_while(&mut answer).collect())

@@ -385,7 +385,7 @@ async fn admins<D: DirectorySource>(
         }
     };
     facts.admins = Some(Default::default());
-    if let Some(why) = &admins.unread {
+    if let Some(why) = &admins.unread_groups {
         facts.unchecked.push(order(format!("who holds roles through a group ({why})")));
     }
     facts.unchecked.extend(admins.gaps.iter().cloned().map(order));
@@ -557,7 +557,7 @@ async fn complete_attributes<D: DirectorySource>(
         false => resolve(directory, &ids).await?,
     };
     for (at, found) in places.into_iter().zip(found) {
-        if let ResolvedId::Person(person) = found {
+        if let ResolvedId::User(person) = found {
             page[at] = person;
         }
     }

@@ -436,7 +436,7 @@ fn candidate<'a>(
 ) -> Result<RowCandidate<'a>, String> {
     let given = UserId::read(&row.id);
     let (user, person) = match (found, &given) {
-        (Some(ResolvedId::Person(person)), _) => (UserId::Object(person.id), Some(person)),
+        (Some(ResolvedId::User(person)), _) => (UserId::Object(person.id), Some(person)),
         (Some(ResolvedId::Ambiguous(names)), _) => {
             return Err(format!("ambiguous: it may be any of {}; name one by its id", names.join(", ")));
         }
@@ -491,8 +491,8 @@ impl AccountFilter {
         }
         let unknown = |what: &str| DirectoryError::Forbidden {
             what: format!("whether {} is {what}", display_name(person)),
-            need: Permission::Users,
-            said: "it gives the user without that".to_owned(),
+            permission: Permission::Users,
+            detail: "it gives the user without that".to_owned(),
         };
         if let Some(guests) = self.guests {
             match (person.guest.ok_or_else(|| unknown("a guest"))?, guests) {

@@ -62,7 +62,7 @@ impl PlanSummary {
     pub fn failed(&self) -> Vec<String> {
         let users = match &self.resolution {
             ListResolution::Impossible(why) if lacks_permission(why) => {
-                Some(who_exists(Some(&format!("needs {}", Permission::Users.permission()))))
+                Some(who_exists(Some(&format!("needs {}", Permission::Users.name()))))
             }
             ListResolution::Impossible(why) => Some(who_exists(Some(why))),
             ListResolution::Full | ListResolution::NotAsked => None,
@@ -92,11 +92,7 @@ impl PlanSummary {
 
 /// What is not checked of an app that may read no users.
 pub(super) fn owners_unread() -> String {
-    format!(
-        "who owns the app (needs {} and {})",
-        Permission::Users.permission(),
-        Permission::Apps.permission()
-    )
+    format!("who owns the app (needs {} and {})", Permission::Users.name(), Permission::Apps.name())
 }
 
 fn who_exists(why: Option<&String>) -> String {

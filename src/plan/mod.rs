@@ -118,7 +118,7 @@ impl Draft {
     /// The same for any tenants, which are asked side by side; and tells how far long reads have come.
     ///
     /// # Errors
-    /// The same. Where there are several tenants, one whose directory can't be read is only closed: see [`Draft::closed`].
+    /// The same. Where there are several tenants, one whose directory can't be read is only closed: see [`Draft::blocked_until`].
     pub async fn compose_telling(
         gathered: InputRows,
         wishes: &PlanOptions,

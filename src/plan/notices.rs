@@ -45,7 +45,7 @@ fn part(sharded: &ShardRecord, drafted: &DraftedRows) -> String {
 /// What it costs that ids are compared as they are written, in two sentences.
 fn unresolved(why: &str) -> String {
     let why = match lacks_permission(why) {
-        true => format!("the sign-in lacks {}", Permission::Users.permission()),
+        true => format!("the sign-in lacks {}", Permission::Users.name()),
         false => why.trim_end_matches(". Nothing was sent").replace(". ", "; "),
     };
     format!(

@@ -30,7 +30,7 @@ impl Default for FakeTenant {
         FakeTenant {
             users: 8,
             groups: Vec::new(),
-            reads: UserReadScope::Allowed,
+            reads: UserReadScope::Full,
             forbidden: Vec::new(),
             owners: Vec::new(),
             admins: Vec::new(),
@@ -58,15 +58,17 @@ fn person(n: u8) -> DirectoryUser {
 }
 
 impl FakeTenant {
-    fn check(&self, need: Permission) -> Result<(), DirectoryError> {
-        match self.forbidden.contains(&need) {
-            true => Err(DirectoryError::Forbidden { what: "it".to_owned(), need, said: "no".to_owned() }),
+    fn check(&self, permission: Permission) -> Result<(), DirectoryError> {
+        match self.forbidden.contains(&permission) {
+            true => {
+                Err(DirectoryError::Forbidden { what: "it".to_owned(), permission, detail: "no".to_owned() })
+            }
             false => Ok(()),
         }
     }
 
     fn known(&self, n: u8) -> Option<ResolvedId> {
-        (n < self.users).then(|| ResolvedId::Person(person(n)))
+        (n < self.users).then(|| ResolvedId::User(person(n)))
     }
 
     fn one(&self, id: &UserId) -> ResolvedId {
@@ -319,7 +321,7 @@ fn without_the_permission_ids_are_compared_as_they_are_written() {
         ..FakeTenant::default()
     };
     let input = [upn(1), object(1).to_string()];
-    for reads in [UserReadScope::Allowed, UserReadScope::Unknown, UserReadScope::Lacking] {
+    for reads in [UserReadScope::Full, UserReadScope::Unknown, UserReadScope::Missing] {
         let tenant = FakeTenant { reads, ..tenant.clone() };
         let draft = compose(&tenant, &input, &PlanOptions::default(), &Operator::default()).unwrap();
         assert!(draft.notices()[0].contains("User.Read.All"), "{:?}", draft.notices());
@@ -432,7 +434,7 @@ prop_compose! {
     ) -> FakeTenant {
         let known = |people: Vec<u8>| people.into_iter().filter(|n| *n < users).collect();
         let groups = groups.into_iter().map(|(people, inner)| (known(people), inner)).collect();
-        let reads = if unknown { UserReadScope::Unknown } else { UserReadScope::Allowed };
+        let reads = if unknown { UserReadScope::Unknown } else { UserReadScope::Full };
         FakeTenant { users, groups, owners: known(owners), reads, ..FakeTenant::default() }
     }
 }
@@ -466,7 +468,7 @@ proptest! {
         let input: Vec<String> = rows.0.iter().copied().map(called).collect();
         // A token that does not tell is not tried out for one user.
         let bare = wishes.selectors.is_empty() && wishes.protect.is_empty() && wishes.exclude.is_empty();
-        prop_assume!(tenant.reads == UserReadScope::Allowed || !bare || input.len() > 1);
+        prop_assume!(tenant.reads == UserReadScope::Full || !bare || input.len() > 1);
         // An operator of a home elsewhere is nobody here.
         let planned = compose(&tenant, &input, &wishes, &operator(signed));
         let nobody = protect.0.iter().chain(&exclude.0).any(|(n, _)| *n >= tenant.users);

@@ -115,7 +115,7 @@ impl<'a, D: DirectorySource> PlanContext<'a, D> {
         };
         let somebody = people.first().cloned().unwrap_or(UserId::Object(NOBODY));
         let why = match asked.user_reads() {
-            UserReadScope::Lacking => lacking(),
+            UserReadScope::Missing => lacking(),
             UserReadScope::Unknown if !wishes.need_directory() && !compares => {
                 return Ok(world(ListResolution::NotAsked));
             }
@@ -190,7 +190,7 @@ impl<'a, D> PlanContext<'a, D> {
 pub(super) fn lacking() -> DirectoryError {
     DirectoryError::Forbidden {
         what: "users".to_owned(),
-        need: Permission::Users,
-        said: "the token does not list that permission".to_owned(),
+        permission: Permission::Users,
+        detail: "the token does not list that permission".to_owned(),
     }
 }

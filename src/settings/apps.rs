@@ -113,7 +113,7 @@ pub fn check(who: &SignInSettings, further: &[AdditionalApp]) -> Result<(), Erro
     let refuse = |app: &AdditionalApp, why: &str| {
         Err(Error::Usage(format!(
             "{}: {}",
-            sanitize_truncated(&app.called(), 160),
+            sanitize_truncated(&app.display_name(), 160),
             sanitize_truncated(why, 300)
         )))
     };
@@ -149,7 +149,7 @@ pub fn check(who: &SignInSettings, further: &[AdditionalApp]) -> Result<(), Erro
 
 /// The id of the first app, where it is what signs in: `az` and a ready token have apps of their own.
 fn first_id(who: &SignInSettings) -> Option<String> {
-    let others = matches!(who.sources.way(), Auth::Token | Auth::AzureCli | Auth::AzureDeveloperCli);
+    let others = matches!(who.sources.method(), Auth::Token | Auth::AzureCli | Auth::AzureDeveloperCli);
     who.client_id.as_ref().filter(|_| !others).map(|id| id.trim().to_lowercase())
 }
 

@@ -135,8 +135,8 @@ impl ChosenProfile {
     /// is not that of another certificate.
     fn sources(&self, args: &mut SignInArgs) {
         let ours = self.profile.sources.clone();
-        let asks_for_another = args.auth.is_some_and(|auth| auth != Auth::Auto && auth != ours.way());
-        if asks_for_another || SignInSettings::new(args).sources.names_a_way() {
+        let asks_for_another = args.auth.is_some_and(|auth| auth != Auth::Auto && auth != ours.method());
+        if asks_for_another || SignInSettings::new(args).sources.has_method_flag() {
             return;
         }
         args.auth = args.auth.or(ours.auth);

@@ -10,7 +10,7 @@ impl Glob {
         Glob(pattern.to_lowercase().chars().collect())
     }
 
-    /// Whether the whole of `id` matches; `id` is in lower case, as `Account::key` is.
+    /// Whether the whole of `id` matches; `id` is in lower case, as `Account::read_key` is.
     pub(super) fn matches(&self, id: &str) -> bool {
         let mut at = 0;
         let mut rest = id.chars();

@@ -12,7 +12,7 @@ use crate::console::OutputFormat;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{StopReason, TenantIndex};
-use crate::identity::{SignInError, further_variables, process_variables};
+use crate::identity::{SignInError, additional_app_variables, process_variables};
 use crate::journal::{OperatorRecord, RunRecord, TenantRecord};
 use crate::plan::{PlanTenant, PlanTenants};
 use crate::settings::profiled::ChosenProfile;
@@ -110,7 +110,7 @@ pub(in crate::commands) async fn sign_in_resumed(
     }
     secret_files::warn(&credentials.own.sources, &process_variables);
     for (_, who) in &credentials.special {
-        secret_files::warn(&who.sources, &further_variables);
+        secret_files::warn(&who.sources, &additional_app_variables);
     }
     let clients = clients(network)?;
     let said = MessageLog::default();

@@ -25,7 +25,7 @@ use crate::console::OutputFormat;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{StopReason, TenantIndex};
-use crate::identity::{EnvVariables, SignInError, further_variables, process_variables};
+use crate::identity::{EnvVariables, SignInError, additional_app_variables, process_variables};
 use crate::journal::TenantRecord;
 use crate::plan::{Draft, PlanTenant, PlanTenants};
 use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SignInSettings};
@@ -102,7 +102,7 @@ impl TenantSessions {
         }
         secret_files::warn(&credentials.own.sources, &process_variables);
         for (_, who) in &credentials.special {
-            secret_files::warn(&who.sources, &further_variables);
+            secret_files::warn(&who.sources, &additional_app_variables);
         }
         let clients = clients(network)?;
         let said = MessageLog::default();
@@ -315,7 +315,7 @@ async fn one(
 fn named_by_rows(error: Error, wanted: &Wanted) -> Error {
     match (error, &wanted.column, wanted.names.first()) {
         (Error::SignIn(why), Some(column), Some(tenant)) => Error::SignIn(
-            why.named_by_column(&crate::harmless::sanitize_truncated(column, 60), &tenant.to_string()),
+            why.with_tenant_column(&crate::harmless::sanitize_truncated(column, 60), &tenant.to_string()),
         ),
         (error, ..) => error,
     }
@@ -323,5 +323,5 @@ fn named_by_rows(error: Error, wanted: &Wanted) -> Error {
 
 /// The environment's secrets are those of the run's own app.
 fn env_variables(own: bool) -> EnvVariables<'static> {
-    if own { &process_variables } else { &further_variables }
+    if own { &process_variables } else { &additional_app_variables }
 }

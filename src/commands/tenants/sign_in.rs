@@ -18,16 +18,16 @@ pub(super) async fn sign_in_to(
     clients: HttpClients,
     said: &MessageLog,
 ) -> Result<SignedInApp, SignInError> {
-    let candidates = who.offer(network).candidates(whose)?;
+    let candidates = who.offer(network).build_chain(whose)?;
     // A person takes the time that they take.
-    let by_person = candidates.first() == Some(Auth::DeviceCode);
+    let by_person = candidates.first_method() == Some(Auth::DeviceCode);
     let caller = AppRole::Tenant(said);
     let signing = connect_as(&caller, candidates, who, network, clients);
     let connection = match by_person {
         true => signing.await?,
         false => {
             let within = patience(network.timeout);
-            tokio::time::timeout(within, signing).await.map_err(|_| SignInError::TooSlow { within })??
+            tokio::time::timeout(within, signing).await.map_err(|_| SignInError::TimedOut { within })??
         }
     };
     is_meant(name, &connection)?;

@@ -98,7 +98,7 @@ impl Wanted {
                 };
                 let authority = Authority { root: root.clone(), tenant: domain };
                 let found = authority.tenant_id(&clients).await;
-                silent.set(silent.get() || matches!(found, Err(TenantIdError::Unasked(_))));
+                silent.set(silent.get() || matches!(found, Err(TenantIdError::Unavailable(_))));
                 found.ok()
             }),
         )

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::directory::DirectoryError;
-use crate::directory::fault::ReadError;
+use crate::directory::read_error::ReadError;
 
 fn users(count: usize) -> Vec<ReadRequest> {
     (0..count).map(|number| read(&format!("users/u{number}"))).collect()
@@ -77,12 +77,12 @@ async fn only_the_parts_that_failed_are_sent_again() {
     for (number, answer) in answers[..5].iter().enumerate() {
         assert_eq!(answer.as_ref().unwrap()["url"], format!("/users/u{number}"));
     }
-    assert!(matches!(answers[5], Err(ReadError::Missing)));
+    assert!(matches!(answers[5], Err(ReadError::NotFound)));
     assert_eq!(times(&log).into_values().collect::<Vec<_>>(), [1, 2, 2, 2, 2, 1]);
 }
 
 #[tokio::test]
-async fn a_part_that_never_comes_fails_alone() {
+async fn missing_part_fails_only_itself() {
     let (directory, _) = directory(|_, seen| {
         let parts = parts(seen);
         outer(parts.iter().filter(|(_, url)| url != "/users/u1").map(|(id, url)| found(id, url)).collect())
@@ -94,7 +94,7 @@ async fn a_part_that_never_comes_fails_alone() {
 }
 
 #[tokio::test]
-async fn where_nothing_knows_batches_reads_go_one_by_one() {
+async fn rejected_batches_fall_back_to_single_reads() {
     for (refusal, posts) in [
         (answer("404 Not Found", "<html>no such page</html>"), 1),
         (answer("405 Method Not Allowed", ""), 1),
@@ -118,7 +118,7 @@ async fn where_nothing_knows_batches_reads_go_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_batch_without_sense_and_a_refused_token_end_it() {
+async fn malformed_batch_or_rejected_token_stops_the_read() {
     let (senseless, _) = directory(|_, _| graph("200 OK", &json!({"value": []}))).await;
     assert!(matches!(senseless.reader.batch(users(3)).await, Err(ReadError::Untrusted(_))));
     let (refused, log) = directory(|_, seen| {
@@ -127,6 +127,6 @@ async fn a_batch_without_sense_and_a_refused_token_end_it() {
     })
     .await;
     let failed = refused.reader.batch(users(3)).await.unwrap_err();
-    assert!(matches!(failed.about("users", Permission::Users), DirectoryError::SignIn(_)));
+    assert!(matches!(failed.with_context("users", Permission::Users), DirectoryError::SignIn(_)));
     assert_eq!(log.lock().unwrap().len(), 1);
 }

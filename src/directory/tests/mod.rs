@@ -30,7 +30,7 @@ async fn directory(
     answer: impl Fn(usize, &Seen) -> String + Send + Sync + 'static,
 ) -> (Directory, RequestLog) {
     let (root, log) = serve_seen(answer);
-    (Directory { reader: reader(&root).await, users: UserReadScope::Allowed }, log)
+    (Directory { reader: reader(&root).await, users: UserReadScope::Full }, log)
 }
 
 /// A reader that hardly waits on its own account.
@@ -42,7 +42,7 @@ async fn reader(root: &str) -> GraphReader {
         plain_http: true,
     };
     let clients = HttpClients::new(&options).unwrap();
-    let offer = CredentialConfig {
+    let config = CredentialConfig {
         authority: root.parse::<Endpoint>().unwrap(),
         scope: Cloud::default().scope(),
         tenant: None,
@@ -50,8 +50,8 @@ async fn reader(root: &str) -> GraphReader {
         sources: CredentialSources::default(),
     };
     let variables = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| TOKEN.to_owned());
-    let signed = Tokens::sign_in(offer.candidates(&variables).unwrap(), clients.clone()).await.unwrap();
-    GraphReader::stepping(clients, root, Arc::new(signed.tokens), Duration::from_millis(1))
+    let signed = Tokens::sign_in(config.build_chain(&variables).unwrap(), clients.clone()).await.unwrap();
+    GraphReader::with_retry_step(clients, root, Arc::new(signed.tokens), Duration::from_millis(1))
 }
 
 fn read(url: &str) -> ReadRequest {
@@ -59,7 +59,7 @@ fn read(url: &str) -> ReadRequest {
         what: "group Finance".to_owned(),
         url: url.to_owned(),
         eventual: true,
-        need: Permission::Groups,
+        permission: Permission::Groups,
         cost: 1,
     }
 }

@@ -36,7 +36,7 @@ async fn links_are_followed_verbatim_with_the_same_headers_past_empty_pages() {
 }
 
 #[tokio::test]
-async fn no_token_goes_to_another_place() {
+async fn token_is_never_sent_to_another_host() {
     let (elsewhere, stolen) = serve_seen(|_, _| page(&[9], Value::Null));
     let far = elsewhere.clone();
     let port = elsewhere.rsplit(':').next().unwrap().to_owned();
@@ -85,7 +85,7 @@ async fn pages_in_a_circle_and_pages_without_a_list_are_not_believed() {
 }
 
 #[tokio::test]
-async fn the_link_of_a_retrys_answer_is_not_followed() {
+async fn next_link_of_a_retried_page_is_not_followed() {
     let asked = std::sync::atomic::AtomicUsize::new(0);
     let (directory, log) = directory(move |_, seen| {
         let second = seen.line.contains("second");
@@ -107,7 +107,7 @@ async fn the_link_of_a_retrys_answer_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_list_that_graph_lost_is_begun_anew_and_not_for_ever() {
+async fn expired_page_token_restarts_the_list_a_few_times() {
     let lost = || graph("400 Bad", &error("Directory_ExpiredPageToken", "The token has expired."));
     let (mended, _) = directory(move |number, seen| match number {
         0 | 2 => page(&[1], link(seen, "second")),

@@ -30,7 +30,7 @@ async fn after_a_503_it_is_asked_again_over_a_new_connection() {
 }
 
 #[tokio::test]
-async fn a_429_is_waited_out_and_costs_no_try() {
+async fn throttling_does_not_use_up_attempts() {
     let (directory, log) = directory(|number, _| match number {
         0..8 => answer("429 Too Many Requests\r\nretry-after: 0.02", ""),
         _ => one(),
@@ -43,7 +43,7 @@ async fn a_429_is_waited_out_and_costs_no_try() {
 }
 
 #[tokio::test]
-async fn a_wait_beyond_all_patience_is_told() {
+async fn excessive_retry_after_is_an_error() {
     let (directory, log) = directory(|_, _| answer("429 Too Many Requests\r\nretry-after: 86400", "")).await;
     let failed = directory.reader.get(&read("groups/1")).await.unwrap_err();
     assert!(failed.to_string().contains("86400 s"), "{failed}");
@@ -51,7 +51,7 @@ async fn a_wait_beyond_all_patience_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_not_graphs_is_asked_again_and_then_not_believed() {
+async fn answers_not_from_graph_are_retried_then_rejected() {
     for page in [
         answer("200 OK", "<html>log in</html>"),
         answer("200 OK", "{}"),
@@ -71,7 +71,7 @@ async fn what_is_not_graphs_is_asked_again_and_then_not_believed() {
 }
 
 #[tokio::test]
-async fn refusals_keep_the_token_to_themselves_and_end_it() {
+async fn refusals_are_not_retried_and_never_leak_the_token() {
     let echo = format!("who sends Bearer {TOKEN}?");
     for (status, code) in [
         ("400 Bad", "Request_BadRequest"),
@@ -96,7 +96,9 @@ async fn a_401_asks_for_another_token_once() {
         let failed = directory.reader.get(&read("groups/1")).await.unwrap_err();
         let expected = matches!(
             failed,
-            DirectoryError::SignIn(SignInError::Spent { .. } | SignInError::CannotAnswer { .. })
+            DirectoryError::SignIn(
+                SignInError::TokenRejected { .. } | SignInError::ChallengeUnanswerable { .. }
+            )
         );
         assert!(expected, "{failed:?}");
         assert_eq!((failed.exit_code(), log.lock().unwrap().len()), (4, 1));

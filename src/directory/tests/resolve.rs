@@ -48,14 +48,14 @@ async fn a_filter_that_finds_too_little_or_fails_makes_nobody_missing() {
         let found = directory.resolve(&asked).await.unwrap();
         let found: Vec<Option<Uuid>> = found
             .iter()
-            .map(|one| if let ResolvedId::Person(person) = one { Some(person.id) } else { None })
+            .map(|one| if let ResolvedId::User(person) = one { Some(person.id) } else { None })
             .collect();
         assert_eq!(found, [Some(ANN), Some(BOB), Some(ANN)]);
     }
 }
 
 #[tokio::test]
-async fn whoever_is_named_twice_is_asked_for_once() {
+async fn duplicate_ids_are_resolved_once() {
     let (directory, log) = singly(|_| missing()).await;
     let id = ANN.to_string();
     let found = directory.resolve(&ids(&[&id, "ann@contoso.com", &id, "Ann@Contoso.com"])).await.unwrap();
@@ -66,7 +66,7 @@ async fn whoever_is_named_twice_is_asked_for_once() {
 }
 
 #[tokio::test]
-async fn another_person_than_was_asked_for_ends_it() {
+async fn answer_about_another_user_is_an_error() {
     for name in [BOB.to_string(), "bob@contoso.com".to_owned()] {
         let (directory, _) = singly(|_| graph("200 OK", &user(ANN, "ann@contoso.com"))).await;
         let failed = directory.resolve(&ids(&[&name])).await.unwrap_err();
@@ -97,7 +97,7 @@ async fn without_the_permission_nobody_is_known() {
     for names in [&["ann@contoso.com"][..], &["ann@contoso.com", "bob@contoso.com"]] {
         let failed = directory.resolve(&ids(names)).await.unwrap_err();
         assert!(failed.is_forbidden() && failed.to_string().contains("User.Read.All"), "{failed}");
-        assert!(directory.find(&["ann@contoso.com".to_owned(), "ann".to_owned()]).await.is_err());
+        assert!(directory.find_users(&["ann@contoso.com".to_owned(), "ann".to_owned()]).await.is_err());
     }
 }
 
@@ -116,7 +116,7 @@ async fn a_question_that_fails_leaves_no_name_half_resolved() {
         _ => missing(),
     })
     .await;
-    let failed = directory.find(&["jo@contoso.com".to_owned()]).await.unwrap_err();
+    let failed = directory.find_users(&["jo@contoso.com".to_owned()]).await.unwrap_err();
     assert!(matches!(failed, DirectoryError::Refused { .. }), "{failed}");
     assert!(failed.to_string().contains("proxyAddresses"), "{failed}");
 }

@@ -390,7 +390,7 @@ impl Graph for FakeLimit {
         let state = self.fake.state();
         let (serial, since) = self.fake.token_of(&state, self.place);
         let age = match self.fake.plot.ages {
-            Some((_, ends)) if since.elapsed() >= ends => TokenAge::Ended,
+            Some((_, ends)) if since.elapsed() >= ends => TokenAge::Expired,
             Some((ages, _)) if since.elapsed() >= ages => TokenAge::Aging,
             _ => TokenAge::Fresh,
         };

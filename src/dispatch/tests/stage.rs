@@ -242,9 +242,10 @@ impl DispatchFixture {
     /// Tokens that live so long, and stand as real ones do.
     pub(super) fn tokens_of(self, life: u64) -> DispatchFixture {
         let life = Duration::from_secs(life);
-        let stands =
-            |age: TokenAge| (0..).map(Duration::from_secs).find(|at| TokenAge::after(*at, life) == age);
-        let (ages, ends) = (stands(TokenAge::Aging).unwrap(), stands(TokenAge::Ended).unwrap());
+        let stands = |age: TokenAge| {
+            (0..).map(Duration::from_secs).find(|at| TokenAge::from_elapsed(*at, life) == age)
+        };
+        let (ages, ends) = (stands(TokenAge::Aging).unwrap(), stands(TokenAge::Expired).unwrap());
         self.tokens(ages.as_secs_f64(), ends.as_secs_f64())
     }
 

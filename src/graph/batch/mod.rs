@@ -95,7 +95,7 @@ impl SentIds<'_> {
             came if !(200..300).contains(&status) => {
                 let body = match (coding, came) {
                     (Some(coding), _) => ErrorBody::Encoded(coding),
-                    (None, WholeBody::Bytes(bytes)) => ErrorBody::read(&self.token.hidden_in(bytes)),
+                    (None, WholeBody::Bytes(bytes)) => ErrorBody::read(&self.token.redact_in(bytes)),
                     // The status says enough by itself.
                     (None, WholeBody::CutOff | WholeBody::TimedOut) => ErrorBody::CutOff,
                 };
@@ -107,7 +107,7 @@ impl SentIds<'_> {
             }
             WholeBody::Bytes(bytes) => match self.read(&bytes) {
                 Some(found) => found.into_iter().map(|found| reply_for_part(found, count)).collect(),
-                None => all(count, &broken(&no_batch(status, &self.token.hidden_in(bytes)), count)),
+                None => all(count, &broken(&no_batch(status, &self.token.redact_in(bytes)), count)),
             },
             WholeBody::CutOff => all(count, &broken(&format!("status {status}, then half an answer"), count)),
             WholeBody::TimedOut => {

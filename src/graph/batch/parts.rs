@@ -68,7 +68,7 @@ impl SentIds<'_> {
     /// `damaged` says that bytes of the whole answer were no text, and now are U+FFFD, perhaps in this part.
     fn one(&self, place: usize, part: &BatchPart<'_>, damaged: bool) -> PartMatch {
         let status = part.status().ok_or("an answer without a status")?;
-        let bytes = self.token.hidden_in(part.body().into_owned());
+        let bytes = self.token.redact_in(part.body().into_owned());
         let mut headers = part.headers();
         let body = match content_coding(&headers) {
             Some(coding) => ErrorBody::Encoded(coding),

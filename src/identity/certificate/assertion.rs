@@ -9,13 +9,13 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-use super::{Certificate, CertificateProblem, facts};
+use super::{Certificate, CertificateProblem, x509};
 
 /// How long an assertion is good: what Entra advises at most.
-const LIFE: Duration = Duration::from_secs(600);
+const LIFETIME: Duration = Duration::from_secs(600);
 
 /// So much of it lies behind, for clocks that run ahead of Entra's.
-const BEHIND: Duration = Duration::from_secs(60);
+const BACKDATE: Duration = Duration::from_secs(60);
 
 /// Signs an assertion of now.
 pub(super) fn sign(
@@ -34,7 +34,7 @@ pub(super) fn sign(
 }
 
 fn header(certificate: &Certificate) -> Value {
-    let thumbprint = URL_SAFE_NO_PAD.encode(facts::sha256(&certificate.chain[0]));
+    let thumbprint = URL_SAFE_NO_PAD.encode(x509::sha256(&certificate.chain[0]));
     let mut header = json!({ "typ": "JWT", "alg": certificate.key.algorithm(), "x5t#S256": thumbprint });
     if certificate.send_chain {
         // RFC 7515, 4.1.6: base64 (not its URL form) of DER, the key's own certificate first.
@@ -44,7 +44,7 @@ fn header(certificate: &Certificate) -> Value {
 }
 
 fn claims(client_id: &str, audience: &str, now: Timestamp) -> Value {
-    let from = now.as_second() - BEHIND.as_secs() as i64;
+    let from = now.as_second() - BACKDATE.as_secs() as i64;
     json!({
         "aud": audience,
         "iss": client_id,
@@ -52,6 +52,6 @@ fn claims(client_id: &str, audience: &str, now: Timestamp) -> Value {
         "jti": uuid::Uuid::new_v4().to_string(),
         "iat": from,
         "nbf": from,
-        "exp": from + LIFE.as_secs() as i64,
+        "exp": from + LIFETIME.as_secs() as i64,
     })
 }

@@ -7,15 +7,15 @@
 //! ```
 
 mod assertion;
-mod decrypt;
-mod facts;
-mod key;
-mod material;
+mod error;
+mod key_material;
 mod pem;
 mod pfx;
-mod problem;
+mod pkcs8_decrypt;
+mod signing_key;
 #[cfg(test)]
 mod tests;
+mod x509;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use facts::CertificateFacts;
-use key::SigningKey;
-use material::Material;
-pub use problem::CertificateProblem;
+pub use error::CertificateProblem;
+use key_material::KeyMaterial;
+use signing_key::SigningKey;
+use x509::CertificateFacts;
 
-use super::choice::{EnvVariables, FoundCredential};
-use super::{ClientProof, Credential, CredentialConfig, SignInError, ready, secret_text};
+use super::chain::{EnvVariables, FoundCredential};
+use super::{ClientProof, Credential, CredentialConfig, SignInError, secret_text, static_token};
 
 /// An app's certificate with its private key, which nobody gets to see.
 pub struct Certificate {
@@ -51,20 +51,23 @@ impl std::fmt::Debug for Certificate {
 }
 
 /// The certificate that is given, if one is.
-pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
-    let Some(place) = CertificateSource::from_config(offer, vars) else {
-        return Ok(FoundCredential::not(
+pub(super) fn find(
+    config: &CredentialConfig,
+    vars: EnvVariables<'_>,
+) -> Result<FoundCredential, SignInError> {
+    let Some(source) = CertificateSource::from_config(config, vars) else {
+        return Ok(FoundCredential::absent(
             "AZURE_CLIENT_CERTIFICATE_PATH is not set, and no --certificate-file is given",
         ));
     };
-    let password = match &offer.sources.certificate_password_file {
-        Some(path) => Some(ready::read_secret("--certificate-password-file", path)?),
+    let password = match &config.sources.certificate_password_file {
+        Some(path) => Some(static_token::read_secret("--certificate-password-file", path)?),
         None => secret_text::from_variable(vars, "AZURE_CLIENT_CERTIFICATE_PASSWORD"),
     };
     let send_chain = vars("AZURE_CLIENT_SEND_CERTIFICATE_CHAIN").is_some_and(|value| is_true(&value));
-    let certificate = Certificate::read(&place, password.as_ref(), send_chain)?;
-    let app = offer.app(ClientProof::Certificate(Arc::new(certificate)), place.given)?;
-    Ok(FoundCredential::Here(Credential::App(app)))
+    let certificate = Certificate::read(&source, password.as_ref(), send_chain)?;
+    let app = config.build_app(ClientProof::Certificate(Arc::new(certificate)), source.given_message)?;
+    Ok(FoundCredential::Ready(Credential::App(app)))
 }
 
 /// As Azure Identity reads it: `1` and `true`.
@@ -75,36 +78,36 @@ fn is_true(value: &str) -> bool {
 /// Where the certificate is, and what named it.
 struct CertificateSource {
     /// The flag or variable.
-    by: &'static str,
+    named_by: &'static str,
     /// The same in a sentence.
-    given: &'static str,
+    given_message: &'static str,
     path: PathBuf,
     /// The private key's own file.
     key: Option<PathBuf>,
 }
 
 impl CertificateSource {
-    fn from_config(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Option<CertificateSource> {
-        let key = offer.sources.certificate_key_file.clone();
-        if let Some(path) = offer.sources.certificate_file.clone() {
+    fn from_config(config: &CredentialConfig, vars: EnvVariables<'_>) -> Option<CertificateSource> {
+        let key = config.sources.certificate_key_file.clone();
+        if let Some(path) = config.sources.certificate_file.clone() {
             return Some(CertificateSource {
-                by: "--certificate-file",
-                given: "--certificate-file is given",
+                named_by: "--certificate-file",
+                given_message: "--certificate-file is given",
                 path,
                 key,
             });
         }
         let path = PathBuf::from(vars("AZURE_CLIENT_CERTIFICATE_PATH")?);
         Some(CertificateSource {
-            by: "AZURE_CLIENT_CERTIFICATE_PATH",
-            given: "AZURE_CLIENT_CERTIFICATE_PATH is set",
+            named_by: "AZURE_CLIENT_CERTIFICATE_PATH",
+            given_message: "AZURE_CLIENT_CERTIFICATE_PATH is set",
             path,
             key,
         })
     }
 }
 
-fn refused(by: &'static str, path: &Path, problem: CertificateProblem) -> SignInError {
+fn certificate_error(by: &'static str, path: &Path, problem: CertificateProblem) -> SignInError {
     match problem {
         CertificateProblem::Insecure(why) => SignInError::Insecure { by, why },
         problem => SignInError::Certificate { by, path: path.to_owned(), problem },
@@ -113,22 +116,23 @@ fn refused(by: &'static str, path: &Path, problem: CertificateProblem) -> SignIn
 
 impl Certificate {
     fn read(
-        place: &CertificateSource,
+        source: &CertificateSource,
         password: Option<&SecretString>,
         send_chain: bool,
     ) -> Result<Certificate, SignInError> {
-        let fail = |problem| refused(place.by, &place.path, problem);
-        let mut material = Material::read(&place.path, password).map_err(fail)?;
-        if let Some(path) = &place.key {
+        let fail = |problem| certificate_error(source.named_by, &source.path, problem);
+        let mut material = KeyMaterial::read(&source.path, password).map_err(fail)?;
+        if let Some(path) = &source.key {
             let by = "--certificate-key-file";
-            let key = Material::read(path, password).map_err(|problem| refused(by, path, problem))?;
+            let key =
+                KeyMaterial::read(path, password).map_err(|problem| certificate_error(by, path, problem))?;
             if key.keys.is_empty() {
-                return Err(refused(by, path, CertificateProblem::NoKeyHere));
+                return Err(certificate_error(by, path, CertificateProblem::KeyFileWithoutKey));
             }
             material.keys = key.keys;
         }
-        let (key, chain, facts) = material.pair().map_err(fail)?;
-        Ok(Certificate { given: place.by, path: place.path.clone(), key, chain, facts, send_chain })
+        let (key, chain, facts) = material.match_key().map_err(fail)?;
+        Ok(Certificate { given: source.named_by, path: source.path.clone(), key, chain, facts, send_chain })
     }
 
     /// When it ends.
@@ -143,29 +147,29 @@ impl Certificate {
 
     /// SHA-1 of its DER in upper-case hex, as the portal shows it.
     pub fn thumbprint(&self) -> String {
-        facts::thumbprint(&self.chain[0])
+        x509::thumbprint(&self.chain[0])
     }
 
     /// SHA-256 of its DER in upper-case hex.
     pub fn thumbprint_sha256(&self) -> String {
-        hex::encode_upper(facts::sha256(&self.chain[0]))
+        hex::encode_upper(x509::sha256(&self.chain[0]))
     }
 
     /// It is told to be renewed when it ends within this time: changing one takes some days in most places.
-    pub const SOON: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+    pub const EXPIRY_WARNING: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
     /// A sentence about its end, where that is near or past. The sign-in itself refuses one that has ended.
-    pub fn ends_soon(&self, now: Timestamp) -> Option<String> {
-        let left = Duration::try_from(self.facts.not_after.duration_since(now)).unwrap_or_default();
-        (left <= Certificate::SOON).then(|| {
+    pub fn expiry_warning(&self, now: Timestamp) -> Option<String> {
+        let remaining = Duration::try_from(self.facts.not_after.duration_since(now)).unwrap_or_default();
+        (remaining <= Certificate::EXPIRY_WARNING).then(|| {
             let day = self.facts.not_after.strftime("%Y-%m-%d");
-            let days = left.as_secs() / (24 * 60 * 60);
+            let days = remaining.as_secs() / (24 * 60 * 60);
             let when = match days {
                 0 => "within a day".to_owned(),
                 1 => "in 1 day".to_owned(),
                 days => format!("in {days} days"),
             };
-            format!("the certificate {} ends {when}, on {day}: {}", self.path.display(), problem::RENEW)
+            format!("the certificate {} ends {when}, on {day}: {}", self.path.display(), error::RENEW_ADVICE)
         })
     }
 
@@ -177,8 +181,8 @@ impl Certificate {
     pub(super) fn assertion(&self, client_id: &str, audience: &str) -> Result<SecretString, SignInError> {
         let now = Timestamp::now();
         self.facts
-            .good_at(now)
+            .check_valid_at(now)
             .and_then(|()| assertion::sign(self, client_id, audience, now))
-            .map_err(|problem| refused(self.given, &self.path, problem))
+            .map_err(|problem| certificate_error(self.given, &self.path, problem))
     }
 }

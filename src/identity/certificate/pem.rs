@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
-use super::material::{KeyForm, Material, RawKey};
-use super::{CertificateProblem, decrypt};
+use super::key_material::{KeyFormat, KeyMaterial, RawKey};
+use super::{CertificateProblem, pkcs8_decrypt};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
@@ -21,7 +21,7 @@ pub(super) fn is_pem(bytes: &[u8]) -> bool {
 #[derive(Clone, Copy)]
 enum PemLabel {
     Certificate,
-    Key(KeyForm),
+    Key(KeyFormat),
     Encrypted,
     Other,
 }
@@ -30,9 +30,9 @@ impl PemLabel {
     fn from_label(label: &[u8]) -> (PemLabel, &'static str) {
         match label {
             b"CERTIFICATE" | b"X509 CERTIFICATE" => (PemLabel::Certificate, "CERTIFICATE"),
-            b"RSA PRIVATE KEY" => (PemLabel::Key(KeyForm::Pkcs1), "RSA PRIVATE KEY"),
-            b"PRIVATE KEY" => (PemLabel::Key(KeyForm::Pkcs8), "PRIVATE KEY"),
-            b"EC PRIVATE KEY" => (PemLabel::Key(KeyForm::Sec1), "EC PRIVATE KEY"),
+            b"RSA PRIVATE KEY" => (PemLabel::Key(KeyFormat::Pkcs1), "RSA PRIVATE KEY"),
+            b"PRIVATE KEY" => (PemLabel::Key(KeyFormat::Pkcs8), "PRIVATE KEY"),
+            b"EC PRIVATE KEY" => (PemLabel::Key(KeyFormat::Sec1), "EC PRIVATE KEY"),
             b"ENCRYPTED PRIVATE KEY" => (PemLabel::Encrypted, "ENCRYPTED PRIVATE KEY"),
             // Such as EC PARAMETERS, which the key says again.
             _ => (PemLabel::Other, "of another kind"),
@@ -41,8 +41,8 @@ impl PemLabel {
 }
 
 /// Reads all blocks; those of other kinds are passed over.
-pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
-    let mut material = Material::default();
+pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<KeyMaterial, CertificateProblem> {
+    let mut material = KeyMaterial::default();
     let mut lines = bytes.split(|byte| matches!(byte, b'\n' | b'\r')).map(<[u8]>::trim_ascii);
     while let Some(line) = lines.next() {
         let Some(label) = label(line, BEGIN) else { continue };
@@ -52,12 +52,12 @@ pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Mate
         match kind {
             PemLabel::Certificate => material.certificates.push(der()?.to_vec()),
             // OpenSSL's own old encryption, from before PKCS#8: its key is one MD5 of the password.
-            PemLabel::Key(_) if body.headers => return Err(CertificateProblem::Scheme),
-            PemLabel::Key(form) => material.keys.push(RawKey { form, der: der()? }),
+            PemLabel::Key(_) if body.headers => return Err(CertificateProblem::UnsupportedEncryption),
+            PemLabel::Key(form) => material.keys.push(RawKey { format: form, der: der()? }),
             PemLabel::Encrypted => {
                 let password = password.ok_or(CertificateProblem::PasswordMissing)?;
-                let der = decrypt::pkcs8(&der()?, password)?;
-                material.keys.push(RawKey { form: KeyForm::Pkcs8, der });
+                let der = pkcs8_decrypt::pkcs8(&der()?, password)?;
+                material.keys.push(RawKey { format: KeyFormat::Pkcs8, der });
             }
             PemLabel::Other => {}
         }

@@ -3,26 +3,26 @@
 use secrecy::SecretString;
 
 use super::CertificateProblem;
-use super::material::Material;
+use super::key_material::KeyMaterial;
 
 /// Without the feature there is nothing to read it with.
 #[cfg(not(feature = "pfx"))]
-pub(super) fn read(_: &[u8], _: Option<&SecretString>) -> Result<Material, CertificateProblem> {
-    Err(CertificateProblem::NoPfx)
+pub(super) fn read(_: &[u8], _: Option<&SecretString>) -> Result<KeyMaterial, CertificateProblem> {
+    Err(CertificateProblem::PfxUnsupported)
 }
 
 /// Reads all certificates and keys.
 #[cfg(feature = "pfx")]
-pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<Material, CertificateProblem> {
-    use super::material::{KeyForm, RawKey};
+pub(super) fn read(bytes: &[u8], password: Option<&SecretString>) -> Result<KeyMaterial, CertificateProblem> {
+    use super::key_material::{KeyFormat, RawKey};
     use p12_keystore::Pkcs12Archive;
     use secrecy::ExposeSecret;
     use secrecy::zeroize::Zeroizing;
 
     let text = password.map_or("", ExposeSecret::expose_secret);
     let archive = Pkcs12Archive::from_pkcs12(bytes, text).map_err(|error| problem(&error, password))?;
-    let key = |der: &[u8]| RawKey { form: KeyForm::Pkcs8, der: Zeroizing::new(der.to_vec()) };
-    Ok(Material {
+    let key = |der: &[u8]| RawKey { format: KeyFormat::Pkcs8, der: Zeroizing::new(der.to_vec()) };
+    Ok(KeyMaterial {
         certificates: archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect(),
         keys: archive.keys.iter().map(|bag| key(bag.key.as_der())).collect(),
     })
@@ -39,6 +39,6 @@ fn problem(error: &p12_keystore::error::Error, password: Option<&SecretString>) 
         (Error::MacError(_) | Error::UnpadError | Error::Pkcs5Error(_), None) => {
             CertificateProblem::PasswordMissing
         }
-        _ => CertificateProblem::Pfx,
+        _ => CertificateProblem::UnreadablePfx,
     }
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::material::KeyForm;
+use super::key_material::KeyFormat;
 use super::*;
 
 const PASSWORD: &str = "fake-password-CANARY-5d11";
@@ -31,7 +31,7 @@ fn password() -> Option<SecretString> {
 
 /// What the pair in these bytes signs with, or why there is none.
 fn algorithm(bytes: &[u8], password: Option<&SecretString>) -> Result<&'static str, CertificateProblem> {
-    Material::parse(bytes, password)?.pair().map(|(key, ..)| key.algorithm())
+    KeyMaterial::parse(bytes, password)?.match_key().map(|(key, ..)| key.algorithm())
 }
 
 #[test]
@@ -59,22 +59,22 @@ fn every_way_to_write_a_pair_is_read() {
 
 #[test]
 fn the_keys_own_certificate_comes_first() {
-    let material = Material::parse(&joined(&["ec.crt", "rsa.crt", "rsa.key"]), None).unwrap();
-    let (_, chain, facts) = material.pair().unwrap();
+    let material = KeyMaterial::parse(&joined(&["ec.crt", "rsa.crt", "rsa.key"]), None).unwrap();
+    let (_, chain, facts) = material.match_key().unwrap();
     assert_eq!(facts.subject, "CN=entra-revoke fake RSA");
     assert_eq!((&chain[0], chain.len()), (&bytes("rsa.cer"), 2));
 }
 
 #[test]
-fn a_key_may_stand_in_der_and_a_chain_may_hold_what_is_not_understood() {
+fn der_key_and_unreadable_chain_entries_are_accepted() {
     let pem = String::from_utf8(bytes("rsa-pkcs1.key")).unwrap();
     let lines: Vec<&str> = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    let material = Material::parse(&STANDARD.decode(lines.concat()).unwrap(), None).unwrap();
-    assert_eq!((material.keys.len(), material.keys[0].form), (1, KeyForm::Pkcs1));
+    let material = KeyMaterial::parse(&STANDARD.decode(lines.concat()).unwrap(), None).unwrap();
+    assert_eq!((material.keys.len(), material.keys[0].format), (1, KeyFormat::Pkcs1));
 
     let odd = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n";
     let pem = [odd.as_slice(), &joined(&["rsa.crt", "rsa.key"])].concat();
-    let (_, chain, facts) = Material::parse(&pem, None).unwrap().pair().unwrap();
+    let (_, chain, facts) = KeyMaterial::parse(&pem, None).unwrap().match_key().unwrap();
     assert_eq!((&chain[0], chain[1].len()), (&bytes("rsa.cer"), 2));
     assert_eq!(facts.subject, "CN=entra-revoke fake RSA");
 }
@@ -91,30 +91,34 @@ fn every_way_to_write_a_pfx_is_read() {
     for name in ["open.pfx", "legacy-open.pfx", "bare.pfx"] {
         assert_eq!(algorithm(&bytes(name), None), Ok("PS256"), "{name}");
     }
-    let (_, chain, _) = Material::parse(&bytes("chain.pfx"), password().as_ref()).unwrap().pair().unwrap();
+    let (_, chain, _) =
+        KeyMaterial::parse(&bytes("chain.pfx"), password().as_ref()).unwrap().match_key().unwrap();
     assert_eq!((chain.len(), &chain[0]), (2, &bytes("rsa.cer")));
-    assert_eq!(algorithm(&bytes("modern.pfx")[..900], password().as_ref()), Err(CertificateProblem::Pfx));
+    assert_eq!(
+        algorithm(&bytes("modern.pfx")[..900], password().as_ref()),
+        Err(CertificateProblem::UnreadablePfx)
+    );
 }
 
 #[test]
 #[cfg(not(feature = "pfx"))]
-fn without_the_feature_a_pfx_file_is_told_how_to_become_pem() {
+fn pfx_without_feature_explains_conversion_to_pem() {
     let problem = algorithm(&bytes("modern.pfx"), password().as_ref()).unwrap_err();
     assert!(problem.to_string().contains("openssl pkcs12 -in"), "{problem}");
 }
 
 #[test]
-fn what_can_not_be_used_is_told_apart() {
+fn each_defect_has_its_own_error() {
     use CertificateProblem::*;
     let cut = |name: &str, length: usize| bytes(name)[..length].to_vec();
     for (content, problem) in [
-        (joined(&["rsa.crt"]), NoKey),
-        (bytes("rsa.cer"), NoKey),
+        (joined(&["rsa.crt"]), KeyMissing),
+        (bytes("rsa.cer"), KeyMissing),
         (joined(&["rsa.key"]), NoCertificate),
-        (joined(&["rsa.crt", "ec.key"]), NoPair),
+        (joined(&["rsa.crt", "ec.key"]), KeyMismatch),
         (joined(&["ec521.crt", "ec521.key"]), BadKey),
         (joined(&["rsa.crt", "rsa-encrypted.key"]), PasswordMissing),
-        (joined(&["rsa.crt", "rsa-encrypted-old.key"]), Scheme),
+        (joined(&["rsa.crt", "rsa-encrypted-old.key"]), UnsupportedEncryption),
         (cut("rsa.crt", 500), Damaged("CERTIFICATE")),
         (cut("rsa.key", 500), Damaged("PRIVATE KEY")),
         (b"-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n".to_vec(), Damaged("CERTIFICATE")),
@@ -132,13 +136,13 @@ fn what_can_not_be_used_is_told_apart() {
                 .collect(),
             BadKey,
         ),
-        (b"hello".to_vec(), Unknown),
-        (Vec::new(), Unknown),
+        (b"hello".to_vec(), UnknownFormat),
+        (Vec::new(), UnknownFormat),
     ] {
         assert_eq!(algorithm(&content, None), Err(problem));
     }
     let des = joined(&["rsa.crt", "rsa-encrypted-3des.key"]);
-    assert_eq!(algorithm(&des, password().as_ref()), Err(Scheme));
+    assert_eq!(algorithm(&des, password().as_ref()), Err(UnsupportedEncryption));
     let wrong = SecretString::from("fake");
     for name in ["rsa-encrypted.key", "rsa-encrypted-sha1.key"] {
         assert_eq!(algorithm(&joined(&["rsa.crt", name]), Some(&wrong)), Err(PasswordWrong));
@@ -146,13 +150,13 @@ fn what_can_not_be_used_is_told_apart() {
 }
 
 fn certificate(send_chain: bool) -> Certificate {
-    let place = CertificateSource {
-        by: "--certificate-file",
-        given: "--certificate-file is given",
+    let source = CertificateSource {
+        named_by: "--certificate-file",
+        given_message: "--certificate-file is given",
         path: path("rsa.crt"),
         key: Some(path("rsa.key")),
     };
-    Certificate::read(&place, None, send_chain).unwrap()
+    Certificate::read(&source, None, send_chain).unwrap()
 }
 
 fn parts(assertion: &SecretString) -> [Value; 2] {
@@ -161,11 +165,11 @@ fn parts(assertion: &SecretString) -> [Value; 2] {
 }
 
 #[test]
-fn an_assertion_holds_what_entra_asks_for_and_no_more() {
+fn assertion_holds_only_required_claims() {
     let now = Timestamp::now().as_second();
     let [header, claims] =
         parts(&certificate(false).assertion("app", "https://login.example/token").unwrap());
-    let sha256 = URL_SAFE_NO_PAD.encode(facts::sha256(&bytes("rsa.cer")));
+    let sha256 = URL_SAFE_NO_PAD.encode(x509::sha256(&bytes("rsa.cer")));
     assert_eq!(header, serde_json::json!({ "typ": "JWT", "alg": "PS256", "x5t#S256": sha256 }));
     let fields: Vec<&str> = claims.as_object().unwrap().keys().map(String::as_str).collect();
     assert_eq!(fields, ["aud", "exp", "iat", "iss", "jti", "nbf", "sub"]);
@@ -179,24 +183,27 @@ fn an_assertion_holds_what_entra_asks_for_and_no_more() {
 }
 
 #[test]
-fn the_chain_goes_along_where_it_is_asked_for() {
+fn chain_is_sent_when_requested() {
     let [header, _] = parts(&certificate(true).assertion("app", "https://login.example/token").unwrap());
     assert_eq!(header["x5c"], serde_json::json!([STANDARD.encode(bytes("rsa.cer"))]));
     assert!(is_true("1") && is_true(" True ") && !is_true("0") && !is_true("yes"));
 }
 
 #[test]
-fn a_certificate_tells_who_it_is_and_when_it_ends() {
+fn subject_and_expiry_are_reported() {
     let certificate = certificate(false);
     assert_eq!(certificate.subject(), "CN=entra-revoke fake RSA");
     assert_eq!(certificate.not_after().to_string(), "2126-01-01T00:00:00Z");
     assert_eq!(certificate.thumbprint(), hex::encode_upper(sha1(&bytes("rsa.cer"))));
     assert_eq!(certificate.thumbprint_sha256().len(), 64);
     let before = |hours| certificate.not_after() - SignedDuration::from_hours(hours);
-    assert_eq!(certificate.ends_soon(before(31 * 24)), None);
+    assert_eq!(certificate.expiry_warning(before(31 * 24)), None);
     for (hours, words) in [(30 * 24, "in 30 days"), (25, "in 1 day"), (5, "within a day")] {
-        let told = certificate.ends_soon(before(hours)).unwrap();
-        assert!(told.contains(words) && told.contains("2126-01-01") && told.contains("az ad app"), "{told}");
+        let warning = certificate.expiry_warning(before(hours)).unwrap();
+        assert!(
+            warning.contains(words) && warning.contains("2126-01-01") && warning.contains("az ad app"),
+            "{warning}"
+        );
     }
     assert_eq!(format!("{certificate:?}"), "Certificate { .. }");
 }
@@ -206,13 +213,19 @@ fn sha1(bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn one_that_has_ended_or_not_begun_signs_nothing() {
+fn expired_or_future_certificate_is_rejected() {
     let facts = CertificateFacts::from_der(&bytes("rsa.cer")).unwrap();
     let second = SignedDuration::from_secs(1);
-    assert_eq!(facts.good_at(facts.not_before), Ok(()));
-    assert_eq!(facts.good_at(facts.not_after), Ok(()));
-    assert_eq!(facts.good_at(facts.not_after + second), Err(CertificateProblem::Ended(facts.not_after)));
-    assert_eq!(facts.good_at(facts.not_before - second), Err(CertificateProblem::NotBegun(facts.not_before)));
+    assert_eq!(facts.check_valid_at(facts.not_before), Ok(()));
+    assert_eq!(facts.check_valid_at(facts.not_after), Ok(()));
+    assert_eq!(
+        facts.check_valid_at(facts.not_after + second),
+        Err(CertificateProblem::Expired(facts.not_after))
+    );
+    assert_eq!(
+        facts.check_valid_at(facts.not_before - second),
+        Err(CertificateProblem::NotYetValid(facts.not_before))
+    );
 }
 
 const FILES: [&str; 9] = [

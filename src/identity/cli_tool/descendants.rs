@@ -23,7 +23,7 @@ pub(super) fn list(pid: Pid) -> Vec<Pid> {
 }
 
 /// Ends these processes.
-pub(super) fn end(processes: &[Pid]) {
+pub(super) fn kill_all(processes: &[Pid]) {
     for process in processes {
         // It may have ended in this moment.
         let _ = kill_process(*process, Signal::KILL);

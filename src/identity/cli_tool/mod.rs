@@ -2,11 +2,11 @@
 //! (learn.microsoft.com/cli/azure/account#az-account-get-access-token,
 //! learn.microsoft.com/azure/developer/azure-developer-cli/reference#azd-auth-token).
 
-mod child;
 #[cfg(unix)]
 mod descendants;
 mod output;
-mod program;
+mod path_lookup;
+mod process;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -16,11 +16,11 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
-use super::choice::{EnvVariables, FoundCredential};
-use super::token_service::without_tokens;
-use super::{Auth, Credential, CredentialConfig, Issued, SignInError, TokenClaims};
+use super::chain::{EnvVariables, FoundCredential};
+use super::token_service::redact_tokens;
+use super::{Auth, Credential, CredentialConfig, NewToken, SignInError, TokenClaims};
 use crate::harmless::sanitize_truncated;
-use child::{ToolExit, ToolFailure};
+use process::{ToolExit, ToolFailure};
 
 /// A program that somebody has signed in to.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct CliTool {
     scope: String,
     tenant: Option<String>,
     /// The tenant of the first token, where none was named: somebody may choose another account meanwhile.
-    begun: OnceLock<String>,
+    first_tenant: OnceLock<String>,
 }
 
 /// Which program.
@@ -56,11 +56,11 @@ impl Tool {
     }
 
     /// Whether it says that nobody is signed in.
-    fn says_signed_out(self, said: &str) -> bool {
-        let said = said.to_lowercase();
+    fn says_signed_out(self, message: &str) -> bool {
+        let message = message.to_lowercase();
         match self {
-            Tool::Az => said.contains("'az login'") || said.contains("az login to setup account"),
-            Tool::Azd => said.contains("not logged in"),
+            Tool::Az => message.contains("'az login'") || message.contains("az login to setup account"),
+            Tool::Azd => message.contains("not logged in"),
         }
     }
 }
@@ -68,23 +68,23 @@ impl Tool {
 /// The program, if it is installed.
 pub(super) fn find(
     auth: Auth,
-    offer: &CredentialConfig,
+    config: &CredentialConfig,
     vars: EnvVariables<'_>,
 ) -> Result<FoundCredential, SignInError> {
     let tool = if auth == Auth::AzureDeveloperCli { Tool::Azd } else { Tool::Az };
-    let Some(path) = program::find(tool.name(), vars) else {
+    let Some(path) = path_lookup::find(tool.name(), vars) else {
         let name = tool.name();
-        return Ok(FoundCredential::not(format!(
+        return Ok(FoundCredential::absent(format!(
             "{name} is not on the PATH: install it, then `{}`",
             tool.login()
         )));
     };
-    if let Some(tenant) = &offer.tenant {
+    if let Some(tenant) = &config.tenant {
         check_tenant(tenant)?;
     }
-    let (scope, tenant) = (offer.scope.clone(), offer.tenant.clone());
+    let (scope, tenant) = (config.scope.clone(), config.tenant.clone());
     let begun = OnceLock::new();
-    Ok(FoundCredential::Here(Credential::Cli(CliTool { tool, path, scope, tenant, begun })))
+    Ok(FoundCredential::Ready(Credential::Cli(CliTool { tool, path, scope, tenant, first_tenant: begun })))
 }
 
 /// An id or a domain, and nothing that another program could take for a flag or a command.
@@ -112,16 +112,16 @@ impl CliTool {
     }
 
     /// Gets a token from the program; it renews its own.
-    pub(super) async fn request(&self, claims: Option<&str>) -> Result<Issued, SignInError> {
+    pub(super) async fn request(&self, claims: Option<&str>) -> Result<NewToken, SignInError> {
         if let Some(claims) = claims {
-            return Err(self.challenged(claims));
+            return Err(self.challenge_error(claims));
         }
         let ended =
-            child::run(&self.path, &self.arguments()).await.map_err(|failure| self.failed(&failure))?;
+            process::run(&self.path, &self.arguments()).await.map_err(|failure| self.run_error(&failure))?;
         if !ended.success {
-            return Err(self.refused(&ended));
+            return Err(self.exit_error(&ended));
         }
-        let issued = output::issued(&ended.stdout, Timestamp::now()).ok_or_else(|| {
+        let issued = output::parse_token(&ended.stdout, Timestamp::now()).ok_or_else(|| {
             self.error(
                 "what it printed holds no token that can be used".to_owned(),
                 &format!("is it up to date, and this machine's clock right? Try `{}`", self.tool.login()),
@@ -129,7 +129,7 @@ impl CliTool {
         })?;
         let claims = TokenClaims::from_jwt(issued.token.expose_secret());
         if let Some(tenant) = claims.tid.filter(|tenant| check_tenant(tenant).is_ok()) {
-            let _ = self.begun.set(tenant);
+            let _ = self.first_tenant.set(tenant);
         }
         Ok(issued)
     }
@@ -141,14 +141,14 @@ impl CliTool {
         };
         let mut arguments = begin.to_vec();
         arguments.extend(["--scope", &self.scope]);
-        if let Some(id) = self.tenant.as_ref().or(self.begun.get()) {
+        if let Some(id) = self.tenant.as_ref().or(self.first_tenant.get()) {
             arguments.extend([tenant, id]);
         }
         arguments
     }
 
     /// Neither program can answer a challenge without its user: Graph asks for a new sign-in.
-    fn challenged(&self, claims: &str) -> SignInError {
+    fn challenge_error(&self, claims: &str) -> SignInError {
         let tenant = self.tenant.as_deref().map(|tenant| format!(" {tenant}"));
         let advice = match self.tool {
             Tool::Az => format!(
@@ -167,12 +167,12 @@ impl CliTool {
         self.error("Graph asks for a new sign-in (a claims challenge)".to_owned(), &advice)
     }
 
-    fn failed(&self, failure: &ToolFailure) -> SignInError {
+    fn run_error(&self, failure: &ToolFailure) -> SignInError {
         match failure {
             ToolFailure::Start(error) => {
                 self.unavailable(format!("{} can't be started: {error}", self.path.display()))
             }
-            ToolFailure::TimeOut(time) => self.error(
+            ToolFailure::TimedOut(time) => self.error(
                 format!("no answer within {} s", time.as_secs()),
                 &format!("does `{}` work in a terminal?", self.tool.name()),
             ),
@@ -180,15 +180,15 @@ impl CliTool {
         }
     }
 
-    fn refused(&self, ended: &ToolExit) -> SignInError {
+    fn exit_error(&self, ended: &ToolExit) -> SignInError {
         if self.tool.says_signed_out(&ended.stderr) {
             return self.unavailable(format!("nobody is signed in to it: `{}`", self.tool.login()));
         }
-        let said = match ended.stderr.trim() {
+        let message = match ended.stderr.trim() {
             "" => "it failed, and said nothing".to_owned(),
-            said => format!("it failed: {}", sanitize_truncated(&without_tokens(said), 400)),
+            message => format!("it failed: {}", sanitize_truncated(&redact_tokens(message), 400)),
         };
-        self.error(said, &format!("try `{}`", self.tool.login()))
+        self.error(message, &format!("try `{}`", self.tool.login()))
     }
 
     fn unavailable(&self, why: String) -> SignInError {
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_odd_tenant_is_no_argument() {
+    fn invalid_tenant_is_never_passed_as_an_argument() {
         for good in ["contoso.onmicrosoft.com", "0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f"] {
             assert_eq!(check_tenant(good), Ok(()));
         }
@@ -222,18 +222,18 @@ mod tests {
             path: "az".into(),
             scope: "https://graph.example/.default".into(),
             tenant: Some("t.com".into()),
-            begun: OnceLock::new(),
+            first_tenant: OnceLock::new(),
         }
     }
 
     #[test]
-    fn a_challenge_needs_its_user() {
-        let said = |kind| tool(kind).challenged("{}").to_string();
-        assert!(said(Tool::Az).contains(
+    fn claims_challenge_asks_the_user_to_sign_in() {
+        let message = |kind| tool(kind).challenge_error("{}").to_string();
+        assert!(message(Tool::Az).contains(
             "az login --tenant t.com --scope https://graph.example/.default --claims-challenge e30="
         ));
         assert!(
-            said(Tool::Azd)
+            message(Tool::Azd)
                 .contains("azd auth login --tenant-id t.com --scope https://graph.example/.default,")
         );
     }

@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::super::Issued;
-use super::super::tokens::usable;
+use super::super::NewToken;
+use super::super::tokens::clean_token;
 use crate::number::{self, Number};
 
 /// `az`: `accessToken`, `expires_on` (seconds since 1970, from 2.54 on), `expiresOn` (local time, without a zone).
@@ -24,22 +24,22 @@ struct ToolOutput {
 }
 
 /// The token, if there is one that has not ended. One whose end can't be read is used until Graph refuses it.
-pub(super) fn issued(stdout: &[u8], now: Timestamp) -> Option<Issued> {
+pub(super) fn parse_token(stdout: &[u8], now: Timestamp) -> Option<NewToken> {
     let text = std::str::from_utf8(stdout).ok()?.trim_start_matches('\u{feff}');
     let printed: ToolOutput = serde_json::from_str(text).ok()?;
-    usable(printed.token.expose_secret()).ok()?;
+    clean_token(printed.token.expose_secret()).ok()?;
     let epoch = printed.expires_on.and_then(|seconds| seconds.instant());
-    let lifetime = match epoch.or_else(|| moment(printed.expires_at.as_deref()?)) {
+    let lifetime = match epoch.or_else(|| parse_time(printed.expires_at.as_deref()?)) {
         Some(end) => Some(number::between(now, end)?),
         None => None,
     };
     if lifetime.is_some_and(|life| life < Duration::from_secs(1)) {
         return None;
     }
-    Some(Issued { token: printed.token, lifetime })
+    Some(NewToken { token: printed.token, lifetime })
 }
 
-fn moment(text: &str) -> Option<Timestamp> {
+fn parse_time(text: &str) -> Option<Timestamp> {
     if let Ok(moment) = text.parse() {
         return Some(moment);
     }
@@ -55,7 +55,7 @@ mod tests {
 
     fn lifetime(rest: &str) -> Option<Option<u64>> {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
-        let issued = issued(format!(r#"{{"accessToken":"fake"{rest}}}"#).as_bytes(), now)?;
+        let issued = parse_token(format!(r#"{{"accessToken":"fake"{rest}}}"#).as_bytes(), now)?;
         Some(issued.lifetime.map(|life| life.as_secs()))
     }
 
@@ -81,15 +81,15 @@ mod tests {
     #[test]
     fn azd_calls_it_token() {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
-        assert!(issued(br#"{"token":"fake","expiresOn":"2023-11-14T23:13:20Z"}"#, now).is_some());
+        assert!(parse_token(br#"{"token":"fake","expiresOn":"2023-11-14T23:13:20Z"}"#, now).is_some());
     }
 
     #[test]
-    fn what_is_over_or_no_token_is_none() {
+    fn expired_or_missing_token_is_rejected() {
         assert_eq!(lifetime(r#","expires_on":1699999999"#), None);
         let now = Timestamp::now();
         for odd in ["", "{}", "[]", "WARNING: x", r#"{"accessToken":""}"#, r#"{"accessToken":"a b"}"#] {
-            assert!(issued(odd.as_bytes(), now).is_none(), "{odd}");
+            assert!(parse_token(odd.as_bytes(), now).is_none(), "{odd}");
         }
     }
 }

@@ -2,16 +2,16 @@
 //! (learn.microsoft.com/entra/workload-id/workload-identity-federation). No secret of the app is anywhere: it proves
 //! itself with a token that its surroundings give it, and a fresh one is taken for each request.
 
-mod job;
+mod ci_job;
 
 use secrecy::SecretString;
 
-use super::app::ASSERTION_TYPE;
-use super::choice::{EnvVariables, FoundCredential};
+use super::app_identity::ASSERTION_TYPE;
+use super::chain::{EnvVariables, FoundCredential};
 use super::token_endpoint::TokenForm;
 use super::{ClientProof, Credential, CredentialConfig, SecretFile, SignInError};
 use crate::http::HttpClients;
-use job::JobService;
+use ci_job::JobService;
 
 /// Where the tokens come from that the app trusts.
 #[derive(Debug)]
@@ -23,19 +23,27 @@ pub enum Federation {
 }
 
 /// The federation that is set up here, if one is.
-pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
+pub(super) fn find(
+    config: &CredentialConfig,
+    vars: EnvVariables<'_>,
+) -> Result<FoundCredential, SignInError> {
     let named_by_flag =
-        offer.sources.federated_token_file.clone().map(|path| ("--federated-token-file", path));
+        config.sources.federated_token_file.clone().map(|path| ("--federated-token-file", path));
     let named = || vars("AZURE_FEDERATED_TOKEN_FILE").map(|path| ("AZURE_FEDERATED_TOKEN_FILE", path.into()));
     // A flag for a pipeline is meant, whatever file the environment names.
-    let file =
-        if offer.sources.service_connection.is_some() { named_by_flag } else { named_by_flag.or_else(named) };
+    let file = if config.sources.service_connection.is_some() {
+        named_by_flag
+    } else {
+        named_by_flag.or_else(named)
+    };
     match file {
         Some((named_by, path)) => {
             let proof = ClientProof::Federated(Federation::File(SecretFile::new(named_by, path)));
-            Ok(FoundCredential::Here(Credential::App(offer.app(proof, "a federated token's file is named")?)))
+            Ok(FoundCredential::Ready(Credential::App(
+                config.build_app(proof, "a federated token's file is named")?,
+            )))
         }
-        None => job::find(offer, vars),
+        None => ci_job::find(config, vars),
     }
 }
 
@@ -49,7 +57,11 @@ impl Federation {
     }
 
     /// Adds the proof of this moment to a form.
-    pub(super) async fn prove(&self, http: &HttpClients, form: &mut TokenForm) -> Result<(), SignInError> {
+    pub(super) async fn add_assertion(
+        &self,
+        http: &HttpClients,
+        form: &mut TokenForm,
+    ) -> Result<(), SignInError> {
         let token = self.token(http).await?;
         form.add("client_assertion_type", ASSERTION_TYPE);
         form.add_secret("client_assertion", &token);

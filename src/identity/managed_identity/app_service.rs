@@ -5,11 +5,11 @@ use reqwest::header::HeaderValue;
 use reqwest::{StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::patience;
+use super::super::retry_policy;
 use super::super::token_service::TokenService;
-use super::super::{Issued, SignInError};
-use super::identity::IdentityRef;
-use super::issued;
+use super::super::{NewToken, SignInError};
+use super::identity_ref::IdentityRef;
+use super::token_response;
 use crate::http::HttpClients;
 
 /// The service of one app; its header shows that the request comes from inside.
@@ -28,24 +28,30 @@ impl AppService {
         }
     }
 
-    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<Issued, SignInError> {
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<NewToken, SignInError> {
         let client = self.service.direct(http)?;
         let header = self.header()?;
         let mut parameters = vec![("api-version", "2019-08-01"), ("resource", resource)];
         parameters
             .extend(self.identity.as_ref().map(|identity| identity.parameter("principal_id", "mi_res_id")));
-        let url = self.service.with(&parameters);
+        let url = self.service.url_with(&parameters);
         let request = || Ok(client.get(url.clone()).header("X-IDENTITY-HEADER", header.clone()));
         let given_up = |reason| self.service.error(reason, "");
-        let answer =
-            patience::ask(self.service.name, http.max_wait(), patience::usually, request, given_up).await?;
+        let answer = retry_policy::send_with_retries(
+            self.service.name,
+            http.max_wait(),
+            retry_policy::is_retryable,
+            request,
+            given_up,
+        )
+        .await?;
         match answer.status {
-            status if status.is_success() => issued::issued(&self.service, &answer),
-            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(self.service.refused(
+            status if status.is_success() => token_response::parse_token(&self.service, &answer),
+            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => Err(self.service.refusal_error(
                 &answer,
                 "assign the identity to the app, or name the one that is assigned (--identity)",
             )),
-            _ => Err(self.service.refused(&answer, "")),
+            _ => Err(self.service.refusal_error(&answer, "")),
         }
     }
 

@@ -11,12 +11,12 @@ use reqwest::{RequestBuilder, StatusCode, Url};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::super::choice::EnvVariables;
-use super::super::patience::{self, EndpointAnswer};
+use super::super::chain::EnvVariables;
+use super::super::retry_policy::{self, EndpointAnswer};
 use super::super::secret_file::{self, SecretFileError};
 use super::super::token_service::TokenService;
-use super::super::{Issued, SignInError};
-use super::{issued, unavailable};
+use super::super::{NewToken, SignInError};
+use super::{token_response, unavailable};
 use crate::files::{self, FileError, PipePolicy};
 use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
@@ -28,11 +28,11 @@ const MAX_KEY: u64 = 4096;
 #[derive(Debug)]
 pub(super) struct ArcAgent {
     service: TokenService,
-    folder: PathBuf,
+    key_folder: PathBuf,
 }
 
 /// The folder that the agent writes its keys to; no other file is ever read for it.
-pub(super) fn folder(vars: EnvVariables<'_>) -> Option<PathBuf> {
+pub(super) fn default_key_folder(vars: EnvVariables<'_>) -> Option<PathBuf> {
     if cfg!(windows) {
         let data = vars("ProgramData")?;
         Some(Path::new(&data).join("AzureConnectedMachineAgent").join("Tokens"))
@@ -45,40 +45,56 @@ pub(super) fn folder(vars: EnvVariables<'_>) -> Option<PathBuf> {
 
 impl ArcAgent {
     pub(super) fn new(url: Url, folder: PathBuf) -> ArcAgent {
-        ArcAgent { service: TokenService { name: "Azure Arc's agent", url, secret: None }, folder }
+        ArcAgent {
+            service: TokenService { name: "Azure Arc's agent", url, secret: None },
+            key_folder: folder,
+        }
     }
 
     /// Each token takes two requests, for the agent makes a new key each time.
-    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<Issued, SignInError> {
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<NewToken, SignInError> {
         let client = self.service.direct(http)?;
-        let url = self.service.with(&[("api-version", "2020-06-01"), ("resource", resource)]);
+        let url = self.service.url_with(&[("api-version", "2020-06-01"), ("resource", resource)]);
         let request = || client.get(url.clone()).header("Metadata", "true");
-        let challenge = self.ask(http.max_wait(), request).await?;
+        let challenge = self.send(http.max_wait(), request).await?;
         if challenge.status != StatusCode::UNAUTHORIZED {
-            return Err(self.service.refused(&challenge, "the agent was expected to ask for a key (401)"));
+            return Err(self
+                .service
+                .refusal_error(&challenge, "the agent was expected to ask for a key (401)"));
         }
-        let key = self.key(http, &challenge).await?;
+        let key = self.read_key(http, &challenge).await?;
         let mut basic = HeaderValue::from_str(&format!("Basic {}", key.expose_secret()))
             .map_err(|_| self.service.error("its key holds characters that no header has".to_owned(), ""))?;
         basic.set_sensitive(true);
-        let answer = self.ask(http.max_wait(), || request().header(AUTHORIZATION, basic.clone())).await?;
+        let answer = self.send(http.max_wait(), || request().header(AUTHORIZATION, basic.clone())).await?;
         if answer.status.is_success() {
-            return issued::issued(&self.service, &answer);
+            return token_response::parse_token(&self.service, &answer);
         }
         let echoing = TokenService { secret: Some(key), url: self.service.url.clone(), ..self.service };
-        Err(echoing.refused(&answer, "look at the agent (azcmagent show)"))
+        Err(echoing.refusal_error(&answer, "look at the agent (azcmagent show)"))
     }
 
-    async fn ask(
+    async fn send(
         &self,
         max_wait: Duration,
         request: impl Fn() -> RequestBuilder,
     ) -> Result<EndpointAnswer, SignInError> {
         let given_up = |reason| self.service.error(reason, "is the agent running? (azcmagent show)");
-        patience::ask(self.service.name, max_wait, patience::usually, || Ok(request()), given_up).await
+        retry_policy::send_with_retries(
+            self.service.name,
+            max_wait,
+            retry_policy::is_retryable,
+            || Ok(request()),
+            given_up,
+        )
+        .await
     }
 
-    async fn key(&self, http: &HttpClients, challenge: &EndpointAnswer) -> Result<SecretString, SignInError> {
+    async fn read_key(
+        &self,
+        http: &HttpClients,
+        challenge: &EndpointAnswer,
+    ) -> Result<SecretString, SignInError> {
         let named = challenge.header(WWW_AUTHENTICATE).and_then(realm);
         let named = named.ok_or_else(|| self.service.error("it names no key file".to_owned(), ""))?;
         let odd = || {
@@ -86,12 +102,15 @@ impl ArcAgent {
                 format!("it names a file that is no key of the agent: {}", sanitize_truncated(named, 200));
             self.service.error(reason, "nothing was read: does another program pose as the agent?")
         };
-        let path = key_path(named, &self.folder).ok_or_else(odd)?;
+        let path = key_path(named, &self.key_folder).ok_or_else(odd)?;
         let file = path.clone();
-        let read = secret_file::apart(Some(secret_file::limit(http)), move || read(&file)).await;
+        let read = secret_file::read_with_timeout(Some(secret_file::read_timeout(http)), move || {
+            read_key_file(&file)
+        })
+        .await;
         let unread = |reason: &str| self.service.error(format!("its key {}: {reason}", path.display()), "");
         read.map_err(|SecretFileError(reason)| unread(&reason))?.map_err(|error| match error {
-            ChallengeFileError::NoKey => odd(),
+            ChallengeFileError::NotAKey => odd(),
             ChallengeFileError::Io(error) if error.kind() == ErrorKind::PermissionDenied => unavailable(format!(
                 "Azure Arc's key {} can't be read: add this user to the group himds (Linux) or Hybrid Agent \
                  Extension Applications (Windows), or run as an administrator",
@@ -119,23 +138,23 @@ fn key_path(named: &str, folder: &Path) -> Option<PathBuf> {
 }
 
 enum ChallengeFileError {
-    NoKey,
+    NotAKey,
     Io(std::io::Error),
 }
 
-fn read(path: &Path) -> Result<SecretString, ChallengeFileError> {
+fn read_key_file(path: &Path) -> Result<SecretString, ChallengeFileError> {
     // A link would lead out of the folder.
     if std::fs::symlink_metadata(path).map_err(ChallengeFileError::Io)?.file_type().is_symlink() {
-        return Err(ChallengeFileError::NoKey);
+        return Err(ChallengeFileError::NotAKey);
     }
     let file = files::open(path, PipePolicy::Open).map_err(|error| match error {
         FileError::Io(error) => ChallengeFileError::Io(error),
-        _ => ChallengeFileError::NoKey,
+        _ => ChallengeFileError::NotAKey,
     })?;
     let mut text = Zeroizing::new(String::with_capacity(MAX_KEY as usize + 1));
     file.take(MAX_KEY + 1).read_to_string(&mut text).map_err(ChallengeFileError::Io)?;
     if text.len() as u64 > MAX_KEY {
-        return Err(ChallengeFileError::NoKey);
+        return Err(ChallengeFileError::NotAKey);
     }
     match text.trim() {
         "" => Err(ChallengeFileError::Io(std::io::Error::other("it is empty"))),
@@ -184,12 +203,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let key = dir.path().join("a.key");
         std::fs::write(&key, "x".repeat(4096)).unwrap();
-        assert!(read(&key).is_ok());
+        assert!(read_key_file(&key).is_ok());
         std::fs::write(&key, "x".repeat(4097)).unwrap();
-        assert!(matches!(read(&key), Err(ChallengeFileError::NoKey)));
+        assert!(matches!(read_key_file(&key), Err(ChallengeFileError::NotAKey)));
         let link = dir.path().join("b.key");
         std::fs::write(&key, "short").unwrap();
         std::os::unix::fs::symlink(&key, &link).unwrap();
-        assert!(matches!(read(&link), Err(ChallengeFileError::NoKey)));
+        assert!(matches!(read_key_file(&link), Err(ChallengeFileError::NotAKey)));
     }
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 
-use super::super::patience::{self, EndpointAnswer, RetryOutcome};
-use super::super::token_service::{LocalService, TokenService, address};
-use super::super::{Issued, SignInError};
-use super::identity::IdentityRef;
-use super::{issued, unavailable};
+use super::super::retry_policy::{self, EndpointAnswer, RetryProgress};
+use super::super::token_service::{PlainHttpScope, TokenService, parse_service_url};
+use super::super::{NewToken, SignInError};
+use super::identity_ref::IdentityRef;
+use super::{token_response, unavailable};
 use crate::http::HttpClients;
 
 const ROOT: &str = "http://169.254.169.254";
@@ -18,10 +18,10 @@ const PATH: &str = "/metadata/identity/oauth2/token";
 const VERSION: (&str, &str) = ("api-version", "2018-02-01");
 
 /// How long the service may take to show that it is there. It is on the machine's own host.
-const PROBE: Duration = Duration::from_secs(1);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// While it is updated the service answers 410, for 70 s at most.
-const UPDATE: Duration = Duration::from_secs(70);
+const MAX_UPDATE_WAIT: Duration = Duration::from_secs(70);
 
 /// The service, and whose token it is asked for.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(super) struct Imds {
     service: TokenService,
     identity: Option<IdentityRef>,
     /// That it is there: it was chosen, or it has answered before.
-    known: OnceLock<()>,
+    confirmed: OnceLock<()>,
 }
 
 impl Imds {
@@ -37,50 +37,56 @@ impl Imds {
     pub(super) fn new(
         root: Option<&str>,
         identity: Option<IdentityRef>,
-        chosen: bool,
+        explicit: bool,
     ) -> Result<Imds, SignInError> {
-        let mut url = address("AZURE_POD_IDENTITY_AUTHORITY_HOST", root.unwrap_or(ROOT), LocalService::Link)?;
+        let mut url = parse_service_url(
+            "AZURE_POD_IDENTITY_AUTHORITY_HOST",
+            root.unwrap_or(ROOT),
+            PlainHttpScope::LinkLocal,
+        )?;
         url.set_path(PATH);
         url.set_query(None);
         let known = OnceLock::new();
-        if chosen {
+        if explicit {
             let _ = known.set(());
         }
         Ok(Imds {
             service: TokenService { name: "the managed identity of the machine", url, secret: None },
             identity,
-            known,
+            confirmed: known,
         })
     }
 
-    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<Issued, SignInError> {
+    pub(super) async fn token(&self, http: &HttpClients, resource: &str) -> Result<NewToken, SignInError> {
         let client = self.service.direct(http)?;
-        if self.known.get().is_none() {
+        if self.confirmed.get().is_none() {
             self.probe(&client).await?;
         }
         let mut parameters = vec![VERSION, ("resource", resource)];
         parameters
             .extend(self.identity.as_ref().map(|identity| identity.parameter("object_id", "msi_res_id")));
-        let url = self.service.with(&parameters);
+        let url = self.service.url_with(&parameters);
         let request = || Ok(client.get(url.clone()).header("Metadata", "true"));
         let advice = "is this a machine of Azure's, with a managed identity?";
         let given_up = |reason| self.service.error(reason, advice);
         let busy = |answer: &EndpointAnswer, waited| is_busy(answer.status, waited);
-        let answer = patience::ask(self.service.name, http.max_wait(), busy, request, given_up).await?;
+        let answer =
+            retry_policy::send_with_retries(self.service.name, http.max_wait(), busy, request, given_up)
+                .await?;
         if !answer.status.is_success() {
-            return Err(self.refused(&answer));
+            return Err(self.refusal_error(&answer));
         }
-        let issued = issued::issued(&self.service, &answer)?;
-        let _ = self.known.set(());
+        let issued = token_response::parse_token(&self.service, &answer)?;
+        let _ = self.confirmed.set(());
         Ok(issued)
     }
 
     /// Whether the service is there: a request that lacks the header it asks for is refused at once, so nothing is
     /// waited for on machines that have none. Other clouds' machines have a service of their own at this address.
     async fn probe(&self, client: &reqwest::Client) -> Result<(), SignInError> {
-        let request = client.get(self.service.with(&[VERSION])).timeout(PROBE);
-        match patience::once(request).await {
-            Ok(answer) if is_azures(answer.status) => Ok(()),
+        let request = client.get(self.service.url_with(&[VERSION])).timeout(PROBE_TIMEOUT);
+        match retry_policy::send_once(request).await {
+            Ok(answer) if is_imds_status(answer.status) => Ok(()),
             Ok(answer) => Err(unavailable(format!(
                 "{} answered {}, as no machine of Azure's does",
                 self.service.host(),
@@ -90,7 +96,7 @@ impl Imds {
         }
     }
 
-    fn refused(&self, answer: &EndpointAnswer) -> SignInError {
+    fn refusal_error(&self, answer: &EndpointAnswer) -> SignInError {
         let text = String::from_utf8_lossy(&answer.body).to_lowercase();
         match answer.status {
             StatusCode::BAD_REQUEST if text.contains("identity not found") => {
@@ -109,25 +115,25 @@ impl Imds {
             StatusCode::FORBIDDEN if text.contains("unreachable") => {
                 unavailable(self.service.describe_answer(answer))
             }
-            _ => {
-                self.service.refused(answer, "see Microsoft's page on managed identity tokens for the codes")
-            }
+            _ => self
+                .service
+                .refusal_error(answer, "see Microsoft's page on managed identity tokens for the codes"),
         }
     }
 }
 
-fn is_azures(status: StatusCode) -> bool {
+fn is_imds_status(status: StatusCode) -> bool {
     status.is_success()
         || status.is_server_error()
         || matches!(status, StatusCode::BAD_REQUEST | StatusCode::GONE | StatusCode::TOO_MANY_REQUESTS)
 }
 
 /// As Microsoft's page on these tokens has it: 404, 429 and 5xx pass; 410 does within 70 s.
-fn is_busy(status: StatusCode, waited: RetryOutcome) -> bool {
+fn is_busy(status: StatusCode, waited: RetryProgress) -> bool {
     match status {
-        StatusCode::GONE => waited.time < UPDATE,
-        StatusCode::NOT_FOUND => waited.has_tries(),
-        _ => patience::is_transient(status) && waited.has_tries(),
+        StatusCode::GONE => waited.total_wait < MAX_UPDATE_WAIT,
+        StatusCode::NOT_FOUND => waited.has_attempts_left(),
+        _ => retry_policy::is_transient(status) && waited.has_attempts_left(),
     }
 }
 
@@ -137,7 +143,7 @@ mod tests {
 
     #[test]
     fn an_update_is_waited_for() {
-        let waited = |tries, time| RetryOutcome { tries, time: Duration::from_secs(time) };
+        let waited = |tries, time| RetryProgress { attempts: tries, total_wait: Duration::from_secs(time) };
         assert!(is_busy(StatusCode::GONE, waited(9, 69)));
         assert!(!is_busy(StatusCode::GONE, waited(9, 70)));
         for status in [StatusCode::NOT_FOUND, StatusCode::TOO_MANY_REQUESTS, StatusCode::BAD_GATEWAY] {
@@ -147,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_near_or_not_at_all() {
+    fn only_link_local_roots_are_accepted() {
         assert!(Imds::new(None, None, false).is_ok());
         assert!(Imds::new(Some("http://127.0.0.1:9"), None, false).is_ok());
         for far in ["http://10.0.0.1", "http://imds.example", "169.254.169.254"] {

@@ -4,17 +4,17 @@
 
 mod app_service;
 mod arc;
-mod identity;
+mod identity_ref;
 mod imds;
-mod issued;
+mod token_response;
 
-use super::choice::{EnvVariables, FoundCredential};
-use super::token_service::LocalService;
-use super::{Auth, Credential, CredentialConfig, Issued, SignInError, token_service};
+use super::chain::{EnvVariables, FoundCredential};
+use super::token_service::PlainHttpScope;
+use super::{Auth, Credential, CredentialConfig, NewToken, SignInError, token_service};
 use crate::http::HttpClients;
 use app_service::AppService;
 use arc::ArcAgent;
-use identity::IdentityRef;
+use identity_ref::IdentityRef;
 use imds::Imds;
 
 /// A managed identity, and the service that gives its tokens.
@@ -34,51 +34,54 @@ enum IdentityService {
 
 /// The managed identity that may be had here. Whether a machine has one shows only when it is asked: without any
 /// variable it is looked for where virtual machines have it.
-pub(super) fn find(offer: &CredentialConfig, vars: EnvVariables<'_>) -> Result<FoundCredential, SignInError> {
-    let identity = IdentityRef::from_config(offer)?;
-    let resource = offer.scope.trim_end_matches("/.default").to_owned();
+pub(super) fn find(
+    config: &CredentialConfig,
+    vars: EnvVariables<'_>,
+) -> Result<FoundCredential, SignInError> {
+    let identity = IdentityRef::from_config(config)?;
+    let resource = config.scope.trim_end_matches("/.default").to_owned();
     let here =
-        |service| Ok(FoundCredential::Here(Credential::Managed(ManagedIdentity { service, resource })));
+        |service| Ok(FoundCredential::Ready(Credential::Managed(ManagedIdentity { service, resource })));
     // The order of Microsoft's own libraries.
     match (vars("IDENTITY_ENDPOINT"), vars("IDENTITY_HEADER"), vars("MSI_ENDPOINT")) {
         (Some(_), Some(_), _) if vars("IDENTITY_SERVER_THUMBPRINT").is_some() => {
             Ok(unsupported("Service Fabric"))
         }
         (Some(url), Some(header), _) => {
-            let url = token_service::address("IDENTITY_ENDPOINT", &url, LocalService::Private)?;
+            let url = token_service::parse_service_url("IDENTITY_ENDPOINT", &url, PlainHttpScope::Private)?;
             here(IdentityService::AppService(AppService::new(url, header, identity)))
         }
         (_, _, Some(_)) if vars("MSI_SECRET").is_some() => Ok(unsupported("Azure Machine Learning")),
         (_, _, Some(_)) => Ok(unsupported("Cloud Shell")),
         (Some(url), None, _) if vars("IMDS_ENDPOINT").is_some() => {
             if identity.is_some() {
-                return Ok(FoundCredential::nearly(
+                return Ok(FoundCredential::incomplete(
                     "Azure Arc knows the machine's own identity only, but a user-assigned one is named (--identity, \
                      --client-id or AZURE_CLIENT_ID)",
                 ));
             }
-            let url = token_service::address("IDENTITY_ENDPOINT", &url, LocalService::Loopback)?;
-            match arc::folder(vars) {
+            let url = token_service::parse_service_url("IDENTITY_ENDPOINT", &url, PlainHttpScope::Loopback)?;
+            match arc::default_key_folder(vars) {
                 Some(folder) => here(IdentityService::Arc(ArcAgent::new(url, folder))),
-                None => Ok(FoundCredential::not("Azure Arc is supported on Linux and Windows only")),
+                None => Ok(FoundCredential::absent("Azure Arc is supported on Linux and Windows only")),
             }
         }
         _ => {
             let root = vars("AZURE_POD_IDENTITY_AUTHORITY_HOST");
             let chosen =
-                !matches!(offer.sources.auth, None | Some(Auth::Auto)) || offer.sources.identity.is_some();
+                !matches!(config.sources.auth, None | Some(Auth::Auto)) || config.sources.identity.is_some();
             here(IdentityService::Imds(Imds::new(root.as_deref(), identity, chosen)?))
         }
     }
 }
 
 fn unsupported(place: &str) -> FoundCredential {
-    FoundCredential::nearly(format!("the managed identity of {place} is not supported"))
+    FoundCredential::incomplete(format!("the managed identity of {place} is not supported"))
 }
 
 impl ManagedIdentity {
     /// Gets a token. A challenge's claims can't be passed on: these services take none.
-    pub(super) async fn request(&self, http: &HttpClients) -> Result<Issued, SignInError> {
+    pub(super) async fn request(&self, http: &HttpClients) -> Result<NewToken, SignInError> {
         match &self.service {
             IdentityService::Imds(imds) => imds.token(http, &self.resource).await,
             IdentityService::AppService(service) => service.token(http, &self.resource).await,

@@ -114,7 +114,7 @@ async fn wanted<D: DirectorySource>(
     };
     let mut wanted: Vec<UnprotectedId> = given.iter().map(UnprotectedId::new).collect();
     for (somebody, found) in wanted.iter_mut().zip(found) {
-        if let ResolvedId::Person(person) = found {
+        if let ResolvedId::User(person) = found {
             somebody.ids.extend(ids_of(&person));
         }
     }
@@ -135,7 +135,7 @@ impl Loaded {
         let found = match (world.informing(), named) {
             (Some(directory), Some(id)) => {
                 directory.resolve(&[id]).await.map(|mut found| match found.pop() {
-                    Some(ResolvedId::Person(person)) => Some(person),
+                    Some(ResolvedId::User(person)) => Some(person),
                     _ => None,
                 })
             }

@@ -184,7 +184,7 @@ pub(in crate::plan) async fn for_each_person<D: DirectorySource>(
         for (member, found) in chunk.iter_mut().zip(found) {
             let MemberIds { ids, place, may_miss, .. } = member;
             let ids = std::mem::take(ids);
-            if *may_miss && !matches!(found, ResolvedId::Person(_)) {
+            if *may_miss && !matches!(found, ResolvedId::User(_)) {
                 take(ids, &reason, place)?;
                 continue;
             }
@@ -213,7 +213,7 @@ fn with_found(
         Err(GuardError::Nobody { list, entry: sanitize_truncated(entry, 200), reason: reason.to_owned() })
     };
     match found {
-        ResolvedId::Person(person) => {
+        ResolvedId::User(person) => {
             ids.extend(ids_of(&person));
             Ok(ids)
         }

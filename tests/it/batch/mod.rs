@@ -61,7 +61,7 @@ async fn graph(url: &str, timeout: Duration) -> HttpGraph {
         sources: CredentialSources { auth: Some("token".parse().unwrap()), ..CredentialSources::default() },
     };
     let variables = |name: &str| (name == "ENTRA_REVOKE_TOKEN").then(|| TOKEN.to_owned());
-    let signed = Tokens::sign_in(offer.candidates(&variables).unwrap(), clients.clone()).await.unwrap();
+    let signed = Tokens::sign_in(offer.build_chain(&variables).unwrap(), clients.clone()).await.unwrap();
     HttpGraph::new(clients, url, Arc::new(signed.tokens))
 }
 

@@ -62,8 +62,8 @@ impl Desk {
     /// Whom a name means: their name before the `@`, or what it is instead.
     #[track_caller]
     pub(crate) fn find(&self, name: &str) -> String {
-        match self.wait(self.directory.find(&[name.to_owned()])).unwrap().remove(0) {
-            ResolvedId::Person(person) => person.upn.unwrap().split('@').next().unwrap().to_owned(),
+        match self.wait(self.directory.find_users(&[name.to_owned()])).unwrap().remove(0) {
+            ResolvedId::User(person) => person.upn.unwrap().split('@').next().unwrap().to_owned(),
             ResolvedId::Ambiguous(names) => format!("ambiguous: {}", names.join(", ")),
             other => format!("{other:?}"),
         }
@@ -77,7 +77,7 @@ impl Desk {
 #[track_caller]
 pub(super) fn person(resolved: &ResolvedId) -> &DirectoryUser {
     match resolved {
-        ResolvedId::Person(person) => person,
+        ResolvedId::User(person) => person,
         other => panic!("{other:?}"),
     }
 }

@@ -49,8 +49,8 @@ fn nobody_is_guessed() {
 fn many_names_come_back_in_their_order() {
     let desk = desk();
     let names: Vec<String> = ["ann", "nobody", "ANN", "eve@partner.example"].map(str::to_owned).into();
-    let found = desk.wait(desk.directory.find(&names)).unwrap();
+    let found = desk.wait(desk.directory.find_users(&names)).unwrap();
     assert_eq!(found[0], found[2]);
     assert_eq!(found[1], ResolvedId::Missing);
-    assert!(matches!(&found[3], ResolvedId::Person(person) if person.guest == Some(true)));
+    assert!(matches!(&found[3], ResolvedId::User(person) if person.guest == Some(true)));
 }

@@ -59,7 +59,7 @@ fn hundreds_cost_little_and_are_there_at_once() {
     let began = Instant::now();
     let found = desk.resolve(&names.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
-    assert!(found.iter().all(|one| matches!(one, ResolvedId::Person(_))));
+    assert!(found.iter().all(|one| matches!(one, ResolvedId::User(_))));
     assert!(desk.stats().resource_units - units <= 42, "{}", desk.stats().resource_units - units);
     assert!(desk.stats().requests - requests <= 3, "{}", desk.stats().requests - requests);
 }

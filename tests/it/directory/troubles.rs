@@ -9,7 +9,7 @@ fn everybody(desk: &Desk) {
     asked.push(NOBODY);
     let found = desk.resolve(&asked);
     let last = found.len() - 1;
-    assert!(found[..last].iter().all(|one| matches!(one, ResolvedId::Person(_))), "somebody is missing");
+    assert!(found[..last].iter().all(|one| matches!(one, ResolvedId::User(_))), "somebody is missing");
     assert_eq!(found[last], ResolvedId::Missing);
 }
 

@@ -81,7 +81,7 @@ impl Desk {
         selector: &Selector,
     ) -> Result<(UserSelection, Vec<DirectoryUser>), DirectoryError> {
         self.wait(async {
-            let mut people = self.directory.people(selector).await?;
+            let mut people = self.directory.select_users(selector).await?;
             let mut all = Vec::new();
             while let Some(page) = people.next_page().await? {
                 all.extend(page);
@@ -144,7 +144,7 @@ async fn sign_in_with(url: &str, auth: &str, variables: &dyn Fn(&str) -> Option<
         client_id: Some("11111111-2222-4333-8444-555555555555".to_owned()),
         sources: CredentialSources { auth: Some(auth.parse().unwrap()), ..CredentialSources::default() },
     };
-    let signed = Tokens::sign_in(offer.candidates(variables).unwrap(), clients.clone()).await.unwrap();
+    let signed = Tokens::sign_in(offer.build_chain(variables).unwrap(), clients.clone()).await.unwrap();
     let claims = signed.tokens.current().claims().clone();
     Directory::new(clients, url, Arc::new(signed.tokens), &claims)
 }

@@ -136,7 +136,7 @@ fn holders_that_come_unexpanded_are_read() {
     let (desk, _) = assigned(Some(json!({"id": ADA})));
     let error = desk.refusal(&role);
     assert!(matches!(error, DirectoryError::Untrusted { .. }), "{error}");
-    assert!(matches!(desk.wait(desk.directory.admins()), Err(DirectoryError::Untrusted { .. })));
+    assert!(matches!(desk.wait(desk.directory.privileged_users()), Err(DirectoryError::Untrusted { .. })));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn where_assignments_are_not_listed_without_a_filter_each_role_is_asked_for() {
         _ if path.contains("roleAssignments?$filter") => list(json!([assignment(item("user", ADA))])),
         _ => None,
     });
-    let admins = desk.wait(desk.directory.admins()).unwrap();
+    let admins = desk.wait(desk.directory.privileged_users()).unwrap();
     assert_eq!(admins.global.iter().map(ToString::to_string).collect::<Vec<_>>(), [ADA]);
     assert_eq!(seen.lock().unwrap().len(), 3);
 }
@@ -231,8 +231,8 @@ fn a_role_whose_group_breaks_off_is_not_taken_for_whole() {
     });
     let error = desk.refusal(&Selector::Role { name: "Boss".to_owned(), eligible: false });
     assert!(error.to_string().contains("counted 3 more"), "{error}");
-    let admins = desk.wait(desk.directory.admins()).unwrap();
-    assert!(admins.unread.unwrap().contains("counted 3 more") && admins.global.is_empty());
+    let admins = desk.wait(desk.directory.privileged_users()).unwrap();
+    assert!(admins.unread_groups.unwrap().contains("counted 3 more") && admins.global.is_empty());
 }
 
 /// One role of many: its holders are not known, and those of the others are.
@@ -253,7 +253,7 @@ fn a_role_that_can_not_be_read_leaves_the_others() {
             _ if path.contains("roleAssignments?$filter") => list(json!([assignment(item("user", ADA))])),
             _ => None,
         });
-        let admins = desk.wait(desk.directory.with_budget(&Default::default()).admins()).unwrap();
+        let admins = desk.wait(desk.directory.with_budget(&Default::default()).privileged_users()).unwrap();
         assert_eq!((admins.global.len(), admins.global_unsure), (1, false), "{status}");
         let gap = admins.gaps.join("; ");
         assert!(gap.starts_with("who holds role Helpdesk Administrator ("), "{status}: {gap}");
@@ -271,7 +271,7 @@ fn a_list_of_assignments_that_breaks_off_is_half_known() {
         )),
         _ => None,
     });
-    let failed = desk.wait(desk.directory.admins());
+    let failed = desk.wait(desk.directory.privileged_users());
     let known = failed.map(|admins| (admins.global.len(), admins.global_unsure));
     // The link is refused with its page: nothing of it is known.
     assert!(matches!(known, Ok((0 | 1, true)) | Err(DirectoryError::Untrusted { .. })), "{known:?}");

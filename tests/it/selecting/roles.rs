@@ -106,9 +106,9 @@ fn roles_and_the_groups_that_hold_them_need_permissions() {
     let error = desk.refusal(&role("Global Administrator")).to_string();
     assert!(error.contains("the members of group") && error.contains("GroupMember.Read.All"), "{error}");
     // Whoever holds a role by itself is known all the same.
-    let admins = desk.wait(desk.directory.admins()).unwrap();
+    let admins = desk.wait(desk.directory.privileged_users()).unwrap();
     assert_eq!(
-        (admins.unread, admins.global.as_slice()),
+        (admins.unread_groups, admins.global.as_slice()),
         (Some("needs GroupMember.Read.All".to_owned()), &[id(0xad)][..])
     );
 }
@@ -116,7 +116,7 @@ fn roles_and_the_groups_that_hold_them_need_permissions() {
 #[test]
 fn admins_are_known_by_their_roles() {
     let desk = Desk::new(&format!("{ALL}{ROLES}[directory.paging]\nmost = 3\nempty_every = 3\n"));
-    let admins = desk.wait(desk.directory.admins()).unwrap();
+    let admins = desk.wait(desk.directory.privileged_users()).unwrap();
     assert_eq!(admins.global, [id(0xad), id(0xb0)], "cy holds it in a unit only");
     let roles: Vec<(Uuid, String)> =
         admins.roles.iter().map(|(person, roles)| (*person, roles.join(", "))).collect();

@@ -33,10 +33,10 @@ owners = ["bo@contoso.example", "app:pipeline"]
 #[test]
 fn the_tenant_has_a_name_where_it_may_be_read() {
     let desk = Desk::new(&format!("{ALL}{TENANT}"));
-    let facts = desk.wait(desk.directory.tenant()).unwrap();
+    let facts = desk.wait(desk.directory.organization_facts()).unwrap();
     assert_eq!(facts.name.as_deref(), Some("Contoso\\u{1b}[2J Ltd"), "harmless to show");
     let desk = Desk::new(&format!("{}{TENANT}", only(&["User.Read.All"])));
-    assert_eq!(desk.wait(desk.directory.tenant()).unwrap().name, None);
+    assert_eq!(desk.wait(desk.directory.organization_facts()).unwrap().name, None);
 }
 
 #[test]
@@ -60,15 +60,15 @@ fn an_app_is_nobody_and_a_user_is_somebody() {
 #[test]
 fn owners_are_users_of_both_objects_and_an_unknown_app_is_an_error() {
     let desk = Desk::new(&format!("{ALL}{TENANT}"));
-    let owners = desk.wait(desk.directory.owners(APP)).unwrap();
+    let owners = desk.wait(desk.directory.app_owners(APP)).unwrap();
     let names: Vec<&str> = owners.iter().filter_map(|person| person.upn.as_deref()).collect();
     assert_eq!(names, ["bo@contoso.example"]);
     for unknown in ["0785ef7c-1c1b-4ff4-9ab1-1a2b3c4d5e6f", "o'brien')/owners?x=#"] {
-        let error = desk.wait(desk.directory.owners(unknown)).unwrap_err();
+        let error = desk.wait(desk.directory.app_owners(unknown)).unwrap_err();
         assert!(matches!(error, DirectoryError::NotFound { .. }), "{error}");
     }
     let desk = Desk::new(&format!("{}{TENANT}", only(&["User.Read.All"])));
-    assert!(desk.wait(desk.directory.owners(APP)).unwrap_err().is_forbidden());
+    assert!(desk.wait(desk.directory.app_owners(APP)).unwrap_err().is_forbidden());
 }
 
 #[test]

@@ -1,0 +1,219 @@
+//! The services that give a job its tokens: GitHub's
+//! (docs.github.com/actions/reference/security/oidc) and Azure Pipelines'
+//! (learn.microsoft.com/rest/api/azure/devops/distributedtask/oidctoken/create).
+
+use reqwest::Url;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+
+use super::super::chain::{EnvVariables, FoundCredential};
+use super::super::retry_policy::{self, EndpointAnswer};
+use super::super::secret_text::trim_line_end;
+use super::super::token_service::{PlainHttpScope, TokenService, parse_service_url};
+use super::super::tokens::clean_token;
+use super::super::{ClientProof, Credential, CredentialConfig, SignInError};
+use super::Federation;
+use crate::http::HttpClients;
+
+/// A service that gives a job tokens, and what the job proves itself with there.
+#[derive(Debug)]
+pub struct JobService {
+    kind: JobServiceKind,
+    service: TokenService,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum JobServiceKind {
+    GitHub,
+    Pipelines,
+}
+
+impl JobServiceKind {
+    fn advice(self) -> &'static str {
+        match self {
+            JobServiceKind::GitHub => "give the job `permissions: id-token: write`",
+            JobServiceKind::Pipelines => {
+                "map the job's token in the step's env (SYSTEM_ACCESSTOKEN: $(System.AccessToken)), and check the \
+                 service connection's id and that the pipeline may use it"
+            }
+        }
+    }
+}
+
+/// The job's service, if this is a job that has one.
+pub(super) fn find(
+    config: &CredentialConfig,
+    vars: EnvVariables<'_>,
+) -> Result<FoundCredential, SignInError> {
+    let connection =
+        config.sources.service_connection.clone().or_else(|| vars("AZURESUBSCRIPTION_SERVICE_CONNECTION_ID"));
+    if let Some(connection) = connection {
+        return pipelines(config, vars, &connection);
+    }
+    let secret = |name: &str| vars(name).map(|token| trim_line_end(&token).to_owned());
+    match (vars("ACTIONS_ID_TOKEN_REQUEST_URL"), secret("ACTIONS_ID_TOKEN_REQUEST_TOKEN")) {
+        (Some(url), Some(token)) => github(config, &url, token),
+        _ if vars("GITHUB_ACTIONS").is_some() => Ok(FoundCredential::incomplete(
+            "GitHub Actions gives this job no tokens: add `permissions: id-token: write` to it",
+        )),
+        _ if vars("SYSTEM_OIDCREQUESTURI").is_some() => Ok(FoundCredential::absent(
+            "Azure Pipelines needs the id of a service connection (--service-connection)",
+        )),
+        _ => Ok(FoundCredential::absent(
+            "AZURE_FEDERATED_TOKEN_FILE is not set, and this is no job that has tokens",
+        )),
+    }
+}
+
+fn github(config: &CredentialConfig, url: &str, token: String) -> Result<FoundCredential, SignInError> {
+    let mut url = parse_service_url("ACTIONS_ID_TOKEN_REQUEST_URL", url, PlainHttpScope::Loopback)?;
+    url.query_pairs_mut().append_pair("audience", exchange_audience(&config.scope));
+    build_credential(config, JobServiceKind::GitHub, "GitHub's token service", url, token)
+}
+
+fn pipelines(
+    config: &CredentialConfig,
+    vars: EnvVariables<'_>,
+    connection: &str,
+) -> Result<FoundCredential, SignInError> {
+    let Some(url) = vars("SYSTEM_OIDCREQUESTURI") else {
+        return Ok(FoundCredential::incomplete(
+            "a service connection is named, but this is no job of Azure Pipelines",
+        ));
+    };
+    let token = vars("SYSTEM_ACCESSTOKEN").map(|token| trim_line_end(&token).to_owned());
+    let Some(token) = token else {
+        return Ok(FoundCredential::incomplete(
+            "a service connection is named, but SYSTEM_ACCESSTOKEN is not set: map it in the step's env \
+             (SYSTEM_ACCESSTOKEN: $(System.AccessToken))",
+        ));
+    };
+    let mut url = parse_service_url("SYSTEM_OIDCREQUESTURI", &url, PlainHttpScope::Loopback)?;
+    url.query_pairs_mut().append_pair("api-version", "7.1").append_pair("serviceConnectionId", connection);
+    let filled = CredentialConfig {
+        tenant: config.tenant.clone().or_else(|| vars("AZURESUBSCRIPTION_TENANT_ID")),
+        client_id: config.client_id.clone().or_else(|| vars("AZURESUBSCRIPTION_CLIENT_ID")),
+        ..config.clone()
+    };
+    build_credential(&filled, JobServiceKind::Pipelines, "Azure Pipelines' token service", url, token)
+}
+
+/// Every job of GitHub that may log in to Azure has a service, whether or not it is meant for this program: where the
+/// app is not named, another way may be.
+fn build_credential(
+    config: &CredentialConfig,
+    kind: JobServiceKind,
+    name: &'static str,
+    url: Url,
+    token: String,
+) -> Result<FoundCredential, SignInError> {
+    let missing = match (&config.tenant, &config.client_id) {
+        (None, _) => "the tenant (--tenant or AZURE_TENANT_ID)",
+        (_, None) => "the app (--client-id or AZURE_CLIENT_ID)",
+        _ => {
+            let service = TokenService { name, url, secret: Some(SecretString::from(token)) };
+            let proof = ClientProof::Federated(Federation::Job(JobService { kind, service }));
+            return Ok(FoundCredential::Ready(Credential::App(config.build_app(proof, name)?)));
+        }
+    };
+    Ok(FoundCredential::incomplete(format!("{name} is there, but {missing} is not named")))
+}
+
+/// Whom a job's token is for: Entra, by another name in each cloud
+/// (learn.microsoft.com/entra/workload-id/workload-identity-federation-config-app-trust-managed-identity).
+fn exchange_audience(scope: &str) -> &'static str {
+    let host = Url::parse(scope).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    if host.ends_with(".microsoft.us") {
+        "api://AzureADTokenExchangeUSGov"
+    } else if host.ends_with(".chinacloudapi.cn") {
+        "api://AzureADTokenExchangeChina"
+    } else {
+        "api://AzureADTokenExchange"
+    }
+}
+
+/// What the services answer: `value` is GitHub's, `oidcToken` is Azure Pipelines'.
+#[derive(Deserialize)]
+struct JobTokenBody {
+    #[serde(alias = "oidcToken")]
+    value: SecretString,
+}
+
+impl JobService {
+    pub(super) fn word(&self) -> &'static str {
+        match self.kind {
+            JobServiceKind::GitHub => "github-actions",
+            JobServiceKind::Pipelines => "azure-pipelines",
+        }
+    }
+
+    /// A fresh token.
+    pub(super) async fn token(&self, http: &HttpClients) -> Result<SecretString, SignInError> {
+        let client = self.service.client(http)?;
+        let bearer = self.bearer()?;
+        let request = || Ok(self.request(&client, &bearer));
+        let given_up = |reason| self.service.error(reason, "");
+        let answer = retry_policy::send_with_retries(
+            self.service.name,
+            http.max_wait(),
+            retry_policy::is_retryable,
+            request,
+            given_up,
+        )
+        .await?;
+        if !answer.status.is_success() {
+            return Err(self.service.refusal_error(&answer, self.kind.advice()));
+        }
+        self.parse_token(&answer)
+    }
+
+    fn bearer(&self) -> Result<HeaderValue, SignInError> {
+        let token = self.service.secret.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+        let mut bearer = HeaderValue::from_str(&format!("Bearer {}", token.trim())).map_err(|_| {
+            self.service.error("the job's token holds characters that none has".to_owned(), "")
+        })?;
+        bearer.set_sensitive(true);
+        Ok(bearer)
+    }
+
+    fn request(&self, client: &reqwest::Client, bearer: &HeaderValue) -> reqwest::RequestBuilder {
+        let url = self.service.url.clone();
+        let request = match self.kind {
+            JobServiceKind::GitHub => client.get(url),
+            // Without the last header a refusal is a redirect to a page for people.
+            JobServiceKind::Pipelines => client
+                .post(url)
+                .header(CONTENT_LENGTH, 0)
+                .header(CONTENT_TYPE, "application/json")
+                .header("X-TFS-FedAuthRedirect", "Suppress"),
+        };
+        request.header(ACCEPT, "application/json").header(AUTHORIZATION, bearer.clone())
+    }
+
+    fn parse_token(&self, answer: &EndpointAnswer) -> Result<SecretString, SignInError> {
+        let body: Option<JobTokenBody> = serde_json::from_slice(&answer.body).ok();
+        let token = body.map(|body| body.value).filter(|token| clean_token(token.expose_secret()).is_ok());
+        token.ok_or_else(|| {
+            self.service.error("its answer holds no token that can be used".to_owned(), self.kind.advice())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_cloud_has_its_own_audience() {
+        for (scope, name) in [
+            ("https://graph.microsoft.com/.default", "api://AzureADTokenExchange"),
+            ("https://graph.microsoft.us/.default", "api://AzureADTokenExchangeUSGov"),
+            ("https://dod-graph.microsoft.us/.default", "api://AzureADTokenExchangeUSGov"),
+            ("https://microsoftgraph.chinacloudapi.cn/.default", "api://AzureADTokenExchangeChina"),
+            ("https://evil.example/?.microsoft.us", "api://AzureADTokenExchange"),
+        ] {
+            assert_eq!(exchange_audience(scope), name, "{scope}");
+        }
+    }
+}
