@@ -7,5 +7,5 @@ use entra_revoke::{cli, commands, private_memory};
 
 fn main() -> ExitCode {
     private_memory::disable_core_dumps();
-    commands::execute(cli::Cli::parse())
+    commands::run_command(cli::Cli::parse())
 }

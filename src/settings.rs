@@ -11,7 +11,7 @@ mod wishes;
 pub use apps::AppSettings;
 pub use credentials::CredentialSettings;
 pub use network::NetworkSettings;
-pub use wishes::wishes;
+pub use wishes::plan_options;
 
 use std::path::PathBuf;
 use std::time::Duration;

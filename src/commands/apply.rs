@@ -2,23 +2,25 @@
 
 use super::approvals::ApprovedPlan;
 use super::confirm::ConfirmationLimits;
-use super::connect::{SignedInApp, check_me};
+use super::connect::{SignedInApp, check_names_me};
 use super::run::{self, PreparedRun};
 use super::tenants::TenantSessions;
-use super::{apps, profiles, reading, standard_input, start_logs};
+use super::{directory_progress, init_logging, profiles, sign_in_apps, stdin};
 use crate::cli::{ApplyArgs, ChoosingArgs, InputArgs, SafetyArgs, WorkArgs};
 use crate::console::question;
 use crate::console::{self, OutputFormat, wording};
 use crate::error::Error;
 use crate::identity::Cloud;
 use crate::journal::{ListRecord, PlanFileRecord};
-use crate::plan::{ChangeKind, Draft, InputRows, ListEntry, MaxShare, PlanChanges, PlanOptions, PlanTenants};
-use crate::plan_file::{Age, CurrentRun, PlanFile, PlanFileError, PlanFileHead};
+use crate::plan::{
+    ChangedUsers, Draft, InputRows, ListEntry, MaxShare, PlanChanges, PlanOptions, PlanTenants,
+};
+use crate::plan_file::{AgeLimit, ApplyDestination, PlanFile, PlanFileError, PlanFileHead};
 use crate::settings::profiled::{self, ChosenProfile};
 use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings};
 
 pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
-    start_logs(&args.output.log)?;
+    init_logging(&args.output.log)?;
     let protect = args.protect.clone();
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
@@ -26,58 +28,63 @@ pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
         profile.applied(&mut args);
     }
     let mut file = PlanFile::open(&args.plan)?;
-    file.check(args.expect_sha256.as_deref(), Age { now: crate::dispatch::now(), allowed: args.max_age })?;
-    take_from_plan(&mut args, &file.head)?;
+    file.check(
+        args.expect_sha256.as_deref(),
+        AgeLimit { now: crate::dispatch::now(), allowed: args.max_age },
+    )?;
+    apply_plan_defaults(&mut args, &file.head)?;
     let approved = ApprovedPlan::find(&file, &args.approvers, args.dry_run)?;
-    let tell = args.output.output != OutputFormat::None;
-    if tell {
-        unused_profile(&file.head, profile.as_ref())
+    let prints_status = args.output.output != OutputFormat::None;
+    if prints_status {
+        unused_profile_notice(&file.head, profile.as_ref())
             .iter()
             .for_each(|sentence| console::print_status(sentence));
     }
     let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
-    let mut who = SignInSettings::new(&args.sign_in);
+    let mut sign_in = SignInSettings::new(&args.sign_in);
     let graph_url = network.graph_url.as_ref().map(ToString::to_string);
-    let now = CurrentRun {
+    let now = ApplyDestination {
         cloud: network.cloud.name(),
         graph_url: graph_url.as_deref(),
-        tenant: who.tenant.as_deref(),
+        tenant: sign_in.tenant.as_deref(),
     };
-    file.head.check_place(&now)?;
+    file.head.check_destination(&now)?;
     let tenant = &file.head.tenant;
     // What was found goes before what somebody typed.
-    who.tenant = who.tenant.or_else(|| tenant.id.clone()).or_else(|| tenant.given.clone());
-    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
-    standard_input::check(&[], &who.sources)?;
+    sign_in.tenant = sign_in.tenant.or_else(|| tenant.id.clone()).or_else(|| tenant.given.clone());
+    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &sign_in, network.cloud)?;
+    stdin::check_single_use(&[], &sign_in.sources)?;
     let asks = !args.consent.is_given() && !args.dry_run && file.head.counts.targets > 0;
     if asks && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    if tell {
+    if prints_status {
         network.notices.iter().for_each(|notice| console::print_status(notice));
     }
-    let connection = apps::sign_in(&who, &apps, &network).await?;
-    file.head.check_token(connection.claims.tid.as_deref())?;
-    let approved_by = approved.by_another(&file.head, &connection, tell, args.dry_run).await?;
-    let draft = judge_anew(&mut file, &args, &protect, &connection).await?;
+    let signed_in_app = sign_in_apps::sign_in(&sign_in, &apps, &network).await?;
+    file.head.check_token(signed_in_app.claims.tid.as_deref())?;
+    let approved_by =
+        approved.require_other_signer(&file.head, &signed_in_app, prints_status, args.dry_run).await?;
+    let draft = recheck_plan(&mut file, &args, &protect, &signed_in_app).await?;
     if args.dry_run {
-        return run::dry_run(draft, args.output.output);
+        return run::print_dry_run(draft, args.output.output);
     }
-    run::say_unchecked(&draft, args.consent.is_given(), args.output.output);
-    check_me(draft.names_me(), &connection)?;
+    run::print_unchecked(&draft, args.consent.is_given(), args.output.output);
+    check_names_me(draft.names_me(), &signed_in_app)?;
     let limits = ConfirmationLimits::new(&args.caps, file.head.all_users);
     let sending = SendingSettings::new(&args.sending);
-    let crew = TenantSessions::single(connection, &who);
-    let mut prepared = PreparedRun::new(draft, sending, network, CredentialSettings::single(who), profile);
-    prepared.further = apps.further;
-    prepared.plan_file = Some(PlanFileRecord { approved_by, ..record(&file) });
-    prepared.confirm_or_abort(&crew, &args.consent, &limits, &args.evidence).await?;
-    run::send(prepared, crew, work(args, file.head), 1.0).await
+    let sessions = TenantSessions::single(signed_in_app, &sign_in);
+    let mut prepared =
+        PreparedRun::new(draft, sending, network, CredentialSettings::single(sign_in), profile);
+    prepared.additional_apps = apps.further;
+    prepared.plan_file = Some(PlanFileRecord { approved_by, ..plan_file_record(&file) });
+    prepared.confirm_or_abort(&sessions, &args.consent, &limits, &args.evidence).await?;
+    run::start_run(prepared, sessions, work_args(args, file.head), 1.0).await
 }
 
 /// What the plan says holds where no flag says otherwise. Its cloud is one of a few that are known; an address is never
 /// taken from it.
-fn take_from_plan(args: &mut ApplyArgs, head: &PlanFileHead) -> Result<(), Error> {
+fn apply_plan_defaults(args: &mut ApplyArgs, head: &PlanFileHead) -> Result<(), Error> {
     if args.sign_in.cloud.is_none() {
         let cloud: Cloud = head.cloud.parse().map_err(|error| Error::Usage(format!("the plan: {error}")))?;
         args.sign_in.cloud = Some(cloud);
@@ -94,41 +101,45 @@ fn take_from_plan(args: &mut ApplyArgs, head: &PlanFileHead) -> Result<(), Error
 
 /// Looks its targets and its lists up again, and says what changed since it was made.
 /// `protect` is what the flags protect.
-async fn judge_anew(
+async fn recheck_plan(
     file: &mut PlanFile,
     args: &ApplyArgs,
     protect: &[String],
-    connection: &SignedInApp,
+    signed_in_app: &SignedInApp,
 ) -> Result<Draft, Error> {
-    let mut wishes = wishes(&file.head, args)?;
+    let mut options = plan_options_from_head(&file.head, args)?;
     // What protects now goes before what the plan was made with.
-    wishes.protect_now = protect.iter().map(|text| ListEntry::read(text, file.head.eligible)).collect();
-    wishes.unprotect_may_miss = true;
+    options.protect_always = protect.iter().map(|text| ListEntry::parse(text, file.head.eligible)).collect();
+    options.allow_unused_unprotect = true;
     // Whom each id names today is compared with the plan.
-    wishes.look_up = true;
-    wishes.allow_empty = file.head.allow_empty || args.allow_empty;
+    options.always_look_up = true;
+    options.allow_empty = file.head.allow_empty || args.allow_empty;
     // To be revoked, too, was one person's wish for themselves.
-    let (made_by, operator) = (&file.head.made_by.user, &connection.operator.user);
+    let (made_by, operator) = (&file.head.made_by.user, &signed_in_app.operator.user);
     let same = |one: &String, other: &String| one.to_lowercase() == other.to_lowercase();
-    wishes.include_self &= made_by.iter().zip(operator).any(|(one, other)| same(one, other));
-    let targets = InputRows::targets_of(file.rows()?)?;
-    let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
-    let tenants =
-        PlanTenants::one(run::signed(connection), Some(&connection.directory), known.into_iter().flatten());
-    let reading = reading::ProgressLine::new(&args.output);
-    let now = Draft::compose_telling(targets, &wishes, &tenants, &|read| reading.tell(read)).await;
-    reading.finish();
+    options.include_self &= made_by.iter().zip(operator).any(|(one, other)| same(one, other));
+    let targets = InputRows::from_plan_targets(file.rows()?)?;
+    let known = [signed_in_app.tenant.domain.as_deref(), signed_in_app.tenant_id()];
+    let tenants = PlanTenants::single(
+        run::plan_operator(signed_in_app),
+        Some(&signed_in_app.directory),
+        known.into_iter().flatten(),
+    );
+    let progress_line = directory_progress::ProgressLine::new(&args.output);
+    let now =
+        Draft::build_with_progress(targets, &options, &tenants, &|read| progress_line.update(read)).await;
+    progress_line.finish();
     let now = now?;
-    let planned = file.planned();
-    let (draft, changes) = Draft::again(planned, file.rows()?, now)?;
+    let planned = file.metadata();
+    let (draft, changes) = Draft::recheck(planned, file.rows()?, now)?;
     if args.output.output != OutputFormat::None {
         console::print_status(&format!(
             "plan {}, made {}{}",
             file.path.display(),
             file.head.made_at,
-            maker(&file.head)
+            made_by_text(&file.head)
         ));
-        let lists = changed_lists(&file.planned().facts.lists, &draft.facts().lists, args);
+        let lists = describe_changed_lists(&file.metadata().facts.lists, &draft.summary().lists, args);
         for change in describe_changes(&changes).iter().chain(&lists) {
             console::print_status(&format!("since then: {change}"));
         }
@@ -137,13 +148,13 @@ async fn judge_anew(
     Ok(draft)
 }
 
-fn maker(head: &PlanFileHead) -> String {
+fn made_by_text(head: &PlanFileHead) -> String {
     let by = &head.made_by;
     let by = by.user.as_ref().or(by.local_user.as_ref()).or(by.app_id.as_ref());
     by.map_or_else(String::new, |by| format!(" by {by}"))
 }
 
-fn wishes(head: &PlanFileHead, args: &ApplyArgs) -> Result<PlanOptions, Error> {
+fn plan_options_from_head(head: &PlanFileHead, args: &ApplyArgs) -> Result<PlanOptions, Error> {
     // The profile of now is mostly that of the plan: its lists are read once.
     let more = args.protect.iter().filter(|text| !head.protect.contains(text));
     let lists = head.protect.iter().chain(more);
@@ -151,7 +162,7 @@ fn wishes(head: &PlanFileHead, args: &ApplyArgs) -> Result<PlanOptions, Error> {
         id.parse().map_err(|why| Error::Usage(format!("the plan's --unprotect: not a user id: {why}")))
     });
     Ok(PlanOptions {
-        protect: lists.map(|text| ListEntry::read(text, head.eligible)).collect(),
+        protect: lists.map(|text| ListEntry::parse(text, head.eligible)).collect(),
         unprotect: unprotect.collect::<Result<_, _>>()?,
         include_self: head.include_self,
         max_share: args.caps.max_share,
@@ -160,14 +171,14 @@ fn wishes(head: &PlanFileHead, args: &ApplyArgs) -> Result<PlanOptions, Error> {
 }
 
 /// The first users of a kind, and how many more there are.
-fn names(kind: &ChangeKind) -> String {
+fn first_names(kind: &ChangedUsers) -> String {
     let more = kind.users.saturating_sub(kind.names.len() as u64);
     let more = if more > 0 { format!(" and {} more", wording::count(more)) } else { String::new() };
     format!("{}{more}", kind.names.join(", "))
 }
 
 /// An id that the directory calls otherwise than the plan may be somebody else than who was approved.
-fn refuse_renamed(file: &PlanFile, renamed: &ChangeKind, args: &ApplyArgs) -> Result<(), Error> {
+fn refuse_renamed(file: &PlanFile, renamed: &ChangedUsers, args: &ApplyArgs) -> Result<(), Error> {
     if renamed.users == 0 || args.allow_renamed {
         return Ok(());
     }
@@ -175,7 +186,7 @@ fn refuse_renamed(file: &PlanFile, renamed: &ChangeKind, args: &ApplyArgs) -> Re
         1 => "1 user is".to_owned(),
         several => format!("{} are", wording::users(several)),
     };
-    let why = PlanFileError::Renamed { path: file.path.clone(), users, names: names(renamed) };
+    let why = PlanFileError::Renamed { path: file.path.clone(), users, names: first_names(renamed) };
     match args.dry_run {
         true => {
             console::print_status(&format!("apply would stop here: {why}"));
@@ -186,13 +197,13 @@ fn refuse_renamed(file: &PlanFile, renamed: &ChangeKind, args: &ApplyArgs) -> Re
 }
 
 /// The files that protect and hold something else than when the plan was made.
-fn changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &ApplyArgs) -> Vec<String> {
+fn describe_changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &ApplyArgs) -> Vec<String> {
     let names_more = |name: &str| args.protect.iter().any(|text| std::path::Path::new(text).ends_with(name));
     let sentence = |list: &ListRecord| {
-        let is = now.iter().find(|is| is.list == list.list && is.name == list.name)?;
+        let current = now.iter().find(|current| current.list == list.list && current.name == list.name)?;
         let parts = |list: &ListRecord| (list.accounts, list.groups, list.roles);
-        (parts(is) != parts(list) && !names_more(&list.name)).then(|| {
-            let (now, then) = (wording::list(is, false), wording::count(list.entries));
+        (parts(current) != parts(list) && !names_more(&list.name)).then(|| {
+            let (now, then) = (wording::list(current, false), wording::count(list.entries));
             format!("a list that protects holds something else: {now}; in the plan {then}")
         })
     };
@@ -200,7 +211,7 @@ fn changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &ApplyArgs) -
 }
 
 /// Says that what a profile asked for when the plan was made is not asked for now.
-fn unused_profile(head: &PlanFileHead, now: Option<&ChosenProfile>) -> Option<String> {
+fn unused_profile_notice(head: &PlanFileHead, now: Option<&ChosenProfile>) -> Option<String> {
     let planned = &head.profile.as_ref()?.name;
     (now.map(|now| now.profile().name.as_str()) != Some(planned)).then(|| {
         let planned = crate::harmless::sanitize_truncated(planned, 60);
@@ -213,20 +224,20 @@ fn describe_changes(changes: &PlanChanges) -> Vec<String> {
     let kinds = [
         (&changes.protected, "protected by now, and left out"),
         (&changes.invalid, "can be nobody, and left out"),
-        (&changes.gone, "no longer there, and sent all the same"),
+        (&changes.not_found, "no longer there, and sent all the same"),
         (&changes.renamed, "called otherwise than in the plan"),
         (&changes.disabled, "disabled since, and sent all the same"),
-        (&changes.other_kind, "of another kind than in the plan"),
-        (&changes.other_roles, "with other roles than in the plan"),
+        (&changes.changed_type, "of another kind than in the plan"),
+        (&changes.changed_roles, "with other roles than in the plan"),
         (&changes.unprotected, "protected, and sent all the same (--unprotect)"),
     ];
-    let sentence = |(kind, what): &(&crate::plan::ChangeKind, &str)| {
-        format!("{} {what}: {}", wording::users(kind.users), names(kind))
+    let sentence = |(kind, what): &(&crate::plan::ChangedUsers, &str)| {
+        format!("{} {what}: {}", wording::users(kind.users), first_names(kind))
     };
     kinds.iter().filter(|(kind, _)| kind.users > 0).map(sentence).collect()
 }
 
-fn record(file: &PlanFile) -> PlanFileRecord {
+fn plan_file_record(file: &PlanFile) -> PlanFileRecord {
     PlanFileRecord {
         path: file.path.clone(),
         sha256: file.sha256.clone(),
@@ -236,7 +247,7 @@ fn record(file: &PlanFile) -> PlanFileRecord {
     }
 }
 
-fn work(args: ApplyArgs, head: PlanFileHead) -> WorkArgs {
+fn work_args(args: ApplyArgs, head: PlanFileHead) -> WorkArgs {
     let protect = head.protect.into_iter().chain(args.protect).collect();
     WorkArgs {
         choosing: ChoosingArgs {

@@ -10,7 +10,7 @@ use crate::directory::UncheckedRead;
 use crate::error::Error;
 use crate::journal::TenantRecord;
 use crate::outcome::Outcome;
-use crate::plan::{Draft, ExtraConfirmation, MaxShare, wants_number};
+use crate::plan::{Draft, ExtraConfirmation, MaxShare, requires_number};
 use crate::plan_file::PlanFileTenant;
 
 /// What limits a plan, beside `--max-users`.
@@ -54,7 +54,7 @@ impl ConsentArgs {
 /// When the plan is refused by a cap, or somebody says no, or nobody says what has to be said.
 pub(super) async fn confirm(
     prepared: &mut PreparedRun,
-    crew: &TenantSessions,
+    sessions: &TenantSessions,
     consent: &ConsentArgs,
     limits: &ConfirmationLimits,
 ) -> Result<Vec<String>, Error> {
@@ -69,66 +69,70 @@ pub(super) async fn confirm(
             ))),
         };
     }
-    let facts = prepared.draft.facts();
-    let cautions =
+    let facts = prepared.draft.summary();
+    let extra_confirmations =
         ExtraConfirmation::assess(facts, users, limits.all_users, limits.max_share).map_err(Error::Usage)?;
-    if let Some(caution) = cautions.first().filter(|_| consent.yes) {
+    if let Some(extra_confirmation) = extra_confirmations.first().filter(|_| consent.yes) {
         return Err(Error::Usage(format!(
             "{}. --yes is not enough for that: give --yes-i-mean {users} if these {} are meant. Nothing was sent",
-            caution.sentence(),
+            extra_confirmation.describe(),
             wording::users(users)
         )));
     }
-    if let Some(most) = prepared.sending.max_users.filter(|most| users > u64::from(*most)) {
+    if let Some(max_users) = prepared.sending.max_users.filter(|max_users| users > u64::from(*max_users)) {
         // A run that is refused by its size can be resumed with a larger one; what was never confirmed can't be.
-        return match cautions.first() {
+        return match extra_confirmations.first() {
             None if consent.yes => Ok(vec!["--yes".to_owned()]),
             None => Err(Error::Refused(format!(
-                "the plan holds {}, and --max-users allows {most}",
+                "the plan holds {}, and --max-users allows {max_users}",
                 wording::users(users)
             ))),
-            Some(caution) => Err(Error::Refused(format!(
-                "the plan holds {}, and --max-users allows {most}; and {}",
+            Some(extra_confirmation) => Err(Error::Refused(format!(
+                "the plan holds {}, and --max-users allows {max_users}; and {}",
                 wording::users(users),
-                caution.sentence()
+                extra_confirmation.describe()
             ))),
         };
     }
     if consent.yes || users == 0 {
         return Ok(consent.yes.then(|| "--yes".to_owned()).into_iter().collect());
     }
-    ask(prepared, crew, users, &cautions).await
+    ask(prepared, sessions, users, &extra_confirmations).await
 }
 
 /// The question, and one more for each thing that wants a number of its own.
 async fn ask(
     prepared: &mut PreparedRun,
-    crew: &TenantSessions,
+    sessions: &TenantSessions,
     users: u64,
-    cautions: &[ExtraConfirmation],
+    extra_confirmations: &[ExtraConfirmation],
 ) -> Result<Vec<String>, Error> {
     let columns = question::stderr_columns();
-    let number = wants_number(prepared.draft.facts(), users);
+    let number = requires_number(prepared.draft.summary(), users);
     let wanted = if number { ExpectedAnswer::Number(users) } else { ExpectedAnswer::Yes };
-    let place = place(prepared, crew).await;
-    let text = about(prepared, crew, &place, |about| question::confirmation_prompt(about, wanted, columns));
-    let mut confirmed = vec![answer(&text, wanted)?];
-    for caution in cautions {
-        let wanted = match caution {
+    let place = describe_destination(prepared, sessions).await;
+    let text = with_summary(prepared, sessions, &place, |about| {
+        question::confirmation_prompt(about, wanted, columns)
+    });
+    let mut confirmed = vec![ask_expected(&text, wanted)?];
+    for extra_confirmation in extra_confirmations {
+        let wanted = match extra_confirmation {
             ExtraConfirmation::AllUsers
             | ExtraConfirmation::Share { .. }
-            | ExtraConfirmation::GlobalAdministratorsOf { .. } => ExpectedAnswer::Number(users),
-            ExtraConfirmation::GlobalAdministrators { among, of } => ExpectedAnswer::Fraction(*among, *of),
+            | ExtraConfirmation::GlobalAdministratorsInTenants { .. } => ExpectedAnswer::Number(users),
+            ExtraConfirmation::GlobalAdministrators { in_plan, total } => {
+                ExpectedAnswer::Fraction(*in_plan, *total)
+            }
         };
-        let sentence = caution.sentence();
-        let typed = answer(&question::extra_confirmation_prompt(&sentence, wanted, columns), wanted)?;
+        let sentence = extra_confirmation.describe();
+        let typed = ask_expected(&question::extra_confirmation_prompt(&sentence, wanted, columns), wanted)?;
         confirmed.push(format!("{sentence}: {typed}"));
     }
     Ok(confirmed)
 }
 
 /// Asks one question; gives what was typed.
-fn answer(text: &str, wanted: ExpectedAnswer) -> Result<String, Error> {
+fn ask_expected(text: &str, wanted: ExpectedAnswer) -> Result<String, Error> {
     match (question::ask(text, wanted), wanted) {
         (Ok(TypedAnswer::Yes), ExpectedAnswer::Yes) => Ok("answered yes".to_owned()),
         (Ok(TypedAnswer::Yes), wanted) => Ok(format!("typed {wanted}")),
@@ -139,52 +143,54 @@ fn answer(text: &str, wanted: ExpectedAnswer) -> Result<String, Error> {
 }
 
 /// The tenant by all that is known of it. Its name only informs: where it can't be read, that is told.
-pub(super) async fn tenant(
+pub(super) async fn plan_file_tenant(
     draft: &mut Draft,
     given: &Option<String>,
-    connection: &SignedInApp,
+    signed_in_app: &SignedInApp,
 ) -> PlanFileTenant {
-    let name = match connection.directory.with_budget(draft.budget()).organization().await {
+    let name = match signed_in_app.directory.with_budget(draft.budget()).organization().await {
         Ok(tenant) => tenant.name,
         Err(why) => {
-            draft.note_unchecked(UncheckedRead::new(why).line("the tenant's name"));
+            draft.add_unchecked(UncheckedRead::new(why).line("the tenant's name"));
             None
         }
     };
-    PlanFileTenant { given: given.clone(), id: connection.tenant.id.clone(), name }
+    PlanFileTenant { given: given.clone(), id: signed_in_app.tenant.id.clone(), name }
 }
 
 /// So many tenants are named, those with the most users first.
-const NAMED: usize = 5;
+const MAX_NAMED_TENANTS: usize = 5;
 
 /// Where it goes: the tenant by all that is known of it, or the tenants with their users.
-async fn place(prepared: &mut PreparedRun, crew: &TenantSessions) -> String {
-    match crew.first().filter(|_| !crew.are_several()) {
-        Some(connection) => {
-            tenant(&mut prepared.draft, &crew.sign_in_settings().tenant, connection).await.describe()
+async fn describe_destination(prepared: &mut PreparedRun, sessions: &TenantSessions) -> String {
+    match sessions.first().filter(|_| !sessions.is_multi_tenant()) {
+        Some(signed_in_app) => {
+            plan_file_tenant(&mut prepared.draft, &sessions.sign_in_settings().tenant, signed_in_app)
+                .await
+                .describe()
         }
-        None => tenants(&prepared.tenants),
+        None => describe_tenants(&prepared.tenants),
     }
 }
 
 /// `12 tenants: contoso.com 300, fabrikam.com 20, … and 7 more`, and in how many of them nothing can be sent.
-fn tenants(records: &[TenantRecord]) -> String {
+fn describe_tenants(records: &[TenantRecord]) -> String {
     let mut by_size: Vec<&TenantRecord> = records.iter().collect();
     by_size.sort_by_key(|tenant| std::cmp::Reverse(tenant.users));
     let name = |tenant: &TenantRecord| tenant.named.first().unwrap_or(&tenant.tenant).clone();
-    let named = by_size.iter().take(NAMED);
+    let named = by_size.iter().take(MAX_NAMED_TENANTS);
     let mut parts: Vec<String> =
         named.map(|tenant| format!("{} {}", name(tenant), wording::count(tenant.users))).collect();
-    if records.len() > NAMED {
-        parts.push(format!("and {} more", wording::count((records.len() - NAMED) as u64)));
+    if records.len() > MAX_NAMED_TENANTS {
+        parts.push(format!("and {} more", wording::count((records.len() - MAX_NAMED_TENANTS) as u64)));
     }
-    let shut: Vec<&TenantRecord> =
+    let blocked: Vec<&TenantRecord> =
         records.iter().filter(|tenant| tenant.auth.is_none() || tenant.closed.is_some()).collect();
-    let users = match shut.iter().map(|tenant| tenant.users).sum() {
+    let users = match blocked.iter().map(|tenant| tenant.users).sum() {
         1 => "1 user".to_owned(),
         users => format!("{} users", wording::count(users)),
     };
-    let shut = match &shut[..] {
+    let shut = match &blocked[..] {
         [] => String::new(),
         [only] => format!("; nothing can be sent in {} ({users})", name(only)),
         some => format!("; nothing can be sent in {} of them ({users})", wording::count(some.len() as u64)),
@@ -193,9 +199,9 @@ fn tenants(records: &[TenantRecord]) -> String {
 }
 
 /// Shows a prepared plan: where it goes, and what is known of it.
-pub(super) fn about<R>(
+pub(super) fn with_summary<R>(
     prepared: &PreparedRun,
-    crew: &TenantSessions,
+    sessions: &TenantSessions,
     place: &str,
     show: impl FnOnce(&ConfirmationSummary<'_>) -> R,
 ) -> R {
@@ -205,7 +211,7 @@ pub(super) fn about<R>(
         Some(root) => format!("{} at {root}", prepared.network.cloud),
         None => prepared.network.cloud.to_string(),
     };
-    let identity = identity(crew);
+    let identity = describe_identity(sessions);
     show(&ConfirmationSummary {
         cloud: &cloud,
         tenant: place,
@@ -213,16 +219,16 @@ pub(super) fn about<R>(
         users: u64::from(record.targets),
         left_out: &left_out,
         external: record.external,
-        plan: prepared.draft.facts(),
-        time_left: prepared.time(crew),
+        plan: prepared.draft.summary(),
+        time_left: prepared.estimated_time(sessions),
     })
 }
 
 /// Who sends: the app or the person, or how many apps.
-fn identity(crew: &TenantSessions) -> Option<String> {
-    let mut known: Vec<String> = crew
-        .connections()
-        .map(|SignedInApp { operator, partners, .. }| {
+fn describe_identity(sessions: &TenantSessions) -> Option<String> {
+    let mut known: Vec<String> = sessions
+        .signed_in_apps()
+        .map(|SignedInApp { operator, additional_clients: partners, .. }| {
             let whom = operator.user.as_ref().or(operator.app_id.as_ref());
             let one =
                 whom.map_or_else(|| operator.auth.clone(), |whom| format!("{whom} ({})", operator.auth));

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
-use super::posts::{AppClient, TenantClients};
-use super::prompt;
+use super::device_code_prompt;
 use super::secret_files;
-use super::verified::{self, VerifiedTenant};
+use super::tenant_clients::{AppClient, TenantClients};
+use super::verified_tenant::{self, VerifiedTenant};
 use crate::console;
 use crate::directory::Directory;
 use crate::doctor::clock;
@@ -29,11 +29,11 @@ pub(super) struct SignedInApp {
     pub(super) claims: TokenClaims,
     pub(super) operator: OperatorRecord,
     /// When a ready token ends, as far as it tells; others are renewed.
-    pub(super) ends: Option<Timestamp>,
+    pub(super) token_expires_at: Option<Timestamp>,
     /// Whether a new ready token may come by itself, in its file.
-    pub(super) rereads: bool,
+    pub(super) rereads_token_file: bool,
     /// Further apps that send in the same tenant.
-    pub(super) partners: Vec<AppClient>,
+    pub(super) additional_clients: Vec<AppClient>,
     /// All apps that were to send, for the evidence.
     pub(super) apps: Vec<AppRecord>,
     /// Which tenant that is, as far as it is known for sure.
@@ -42,8 +42,8 @@ pub(super) struct SignedInApp {
 
 impl SignedInApp {
     /// How many apps send.
-    pub(super) fn senders(&self) -> usize {
-        1 + self.partners.len()
+    pub(super) fn sender_count(&self) -> usize {
+        1 + self.additional_clients.len()
     }
 
     /// The tenant's id, as the token or Graph tells it.
@@ -52,9 +52,9 @@ impl SignedInApp {
     }
 
     /// All apps of the tenant, this one first.
-    pub(super) fn post(self) -> TenantClients {
+    pub(super) fn into_tenant_clients(self) -> TenantClients {
         let first = AppClient { graph: self.graph, operator: self.operator };
-        TenantClients { apps: std::iter::once(first).chain(self.partners).collect(), refused: None }
+        TenantClients { apps: std::iter::once(first).chain(self.additional_clients).collect(), refused: None }
     }
 }
 
@@ -63,22 +63,22 @@ pub(super) async fn sign_in(
     sign_in: &SignInSettings,
     network: &NetworkSettings,
 ) -> Result<SignedInApp, Error> {
-    secret_files::warn(&sign_in.sources, &process_variables);
-    connect(sign_in.offer(network).build_chain(&process_variables)?, sign_in, network).await
+    secret_files::warn_readable_files(&sign_in.sources, &process_variables);
+    sign_in_with(sign_in.offer(network).build_chain(&process_variables)?, sign_in, network).await
 }
 
 /// Signs in with one of these candidates.
-pub(super) async fn connect(
+pub(super) async fn sign_in_with(
     candidates: CredentialChain,
     sign_in: &SignInSettings,
     network: &NetworkSettings,
 ) -> Result<SignedInApp, Error> {
-    let clients = clients(network)?;
-    Ok(connect_as(&AppRole::First, candidates, sign_in, network, clients).await?)
+    let clients = http_clients(network)?;
+    Ok(sign_in_with_clients(&SignInReporter::First, candidates, sign_in, network, clients).await?)
 }
 
 /// The HTTP clients, which all apps of a process share.
-pub(super) fn clients(network: &NetworkSettings) -> Result<HttpClients, Error> {
+pub(super) fn http_clients(network: &NetworkSettings) -> Result<HttpClients, Error> {
     let clients = network.clients()?;
     for loss in http::overruled(&network.connect_to) {
         console::print_status(&format!("warning: {loss}"));
@@ -102,60 +102,64 @@ impl MessageLog {
 }
 
 /// Who signs in, for what is said of it.
-pub(super) enum AppRole<'a> {
+pub(super) enum SignInReporter<'a> {
     /// The one app, or the first of several.
     First,
     /// A further one, by what it is called.
-    Further(String),
+    Additional(String),
     /// The app in one of several tenants: what is said is kept, since most of them say the same.
     Tenant(&'a MessageLog),
 }
 
-impl AppRole<'_> {
+impl SignInReporter<'_> {
     fn warn(&self, what: &str) {
         match self {
-            AppRole::First => console::print_status(&format!("warning: {what}")),
-            AppRole::Further(name) => console::print_status(&format!("warning: app {name}: {what}")),
-            AppRole::Tenant(said) => said.add(format!("warning: {what}")),
+            SignInReporter::First => console::print_status(&format!("warning: {what}")),
+            SignInReporter::Additional(name) => {
+                console::print_status(&format!("warning: app {name}: {what}"))
+            }
+            SignInReporter::Tenant(log) => log.add(format!("warning: {what}")),
         }
     }
 
-    fn record(&self, what: String) {
+    fn info(&self, what: String) {
         match self {
-            AppRole::First | AppRole::Further(_) => console::print_status(&what),
-            AppRole::Tenant(said) => said.add(what),
+            SignInReporter::First | SignInReporter::Additional(_) => console::print_status(&what),
+            SignInReporter::Tenant(log) => log.add(what),
         }
     }
 }
 
 /// Signs in with one of these candidates, by clients that are there already.
-pub(super) async fn connect_as(
-    caller: &AppRole<'_>,
+pub(super) async fn sign_in_with_clients(
+    reporter: &SignInReporter<'_>,
     candidates: CredentialChain,
     sign_in: &SignInSettings,
     network: &NetworkSettings,
     clients: HttpClients,
 ) -> Result<SignedInApp, SignInError> {
     if let Some(given) = &sign_in.tenant {
-        verified::read(given)?;
+        verified_tenant::parse_tenant(given)?;
     }
     let chosen_here = candidates.is_chain();
-    let candidates = candidates.with_prompter(&prompt::on_screen());
+    let candidates = candidates.with_prompter(&device_code_prompt::stderr_prompter());
     let SignInSuccess { tokens, auth, skipped, skew } = Tokens::sign_in(candidates, clients.clone()).await?;
     if chosen_here {
-        say_choice(caller, auth, &skipped);
+        report_choice(reporter, auth, &skipped);
     }
     let certificate = tokens.credential().certificate();
     if let Some(end) = certificate.and_then(|certificate| certificate.expiry_warning(Timestamp::now())) {
-        caller.warn(&end);
+        reporter.warn(&end);
     }
-    let claims = claims_of(&tokens);
+    let claims = token_claims(&tokens);
     if let Some(audience) = &claims.aud {
         check_audience(audience, network.cloud, network.graph_root())?;
     }
-    check_permission(caller, &claims)?;
-    if let (AppRole::First | AppRole::Tenant(_), Some(off)) = (caller, skew.and_then(clock::offset_warning)) {
-        caller.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
+    check_permission(reporter, &claims)?;
+    if let (SignInReporter::First | SignInReporter::Tenant(_), Some(off)) =
+        (reporter, skew.and_then(clock::offset_warning))
+    {
+        reporter.warn(&format!("{off}; set it, or certificates and tokens will be refused"));
     }
     let operator = operator(&tokens, &claims, sign_in);
     let credential = tokens.credential();
@@ -164,16 +168,16 @@ pub(super) async fn connect_as(
     let by_tenant = matches!(credential, Credential::App(_) | Credential::Device(_));
     let (root, tokens) = (network.graph_root(), Arc::new(tokens));
     let directory = Directory::new(clients.clone(), root, Arc::clone(&tokens), &claims);
-    let asked = verified::VerificationRequest {
+    let verification = verified_tenant::VerificationRequest {
         claims: &claims,
-        by_tenant,
+        tenant_in_token_request: by_tenant,
         authority: network.authority(),
         clients: &clients,
         directory: &directory,
     };
-    let tenant = VerifiedTenant::find(sign_in.tenant.as_deref(), asked).await?;
+    let tenant = VerifiedTenant::verify(sign_in.tenant.as_deref(), verification).await?;
     if let Some(id) = &tenant.unverified {
-        caller.warn(&format!(
+        reporter.warn(&format!(
             "the token does not say its tenant, and Graph does not tell it: nothing was compared with {id}"
         ));
     }
@@ -187,9 +191,9 @@ pub(super) async fn connect_as(
         claims,
         apps: vec![AppRecord::from_operator(&operator)],
         operator,
-        ends,
-        rereads,
-        partners: Vec::new(),
+        token_expires_at: ends,
+        rereads_token_file: rereads,
+        additional_clients: Vec::new(),
     })
 }
 
@@ -200,20 +204,23 @@ fn operator(tokens: &Tokens, claims: &TokenClaims, sign_in: &SignInSettings) -> 
         app_id: claims.app_id().map(str::to_owned).or_else(|| sign_in.client_id.clone()),
         user: claims.user_name_or_id().map(str::to_owned),
         local_user: std::env::var("USER").or_else(|_| std::env::var("USERNAME")).ok(),
-        host: std::env::var("HOSTNAME").or_else(|_| std::env::var("COMPUTERNAME")).ok().or_else(host_file),
+        host: std::env::var("HOSTNAME")
+            .or_else(|_| std::env::var("COMPUTERNAME"))
+            .ok()
+            .or_else(hostname_from_file),
     }
 }
 
 /// Says which way was taken, and why not the ones before it.
-fn say_choice(caller: &AppRole<'_>, auth: Auth, skipped: &[SkippedCredential]) {
+fn report_choice(reporter: &SignInReporter<'_>, auth: Auth, skipped: &[SkippedCredential]) {
     for way in skipped {
         tracing::info!(way = way.auth.word(), why = way.reason, "way to sign in passed over");
     }
-    caller.record(choice(auth, skipped));
+    reporter.info(describe_choice(auth, skipped));
 }
 
 /// One line: what is simply not set up is only named, for there is always some of it.
-fn choice(auth: Auth, skipped: &[SkippedCredential]) -> String {
+fn describe_choice(auth: Auth, skipped: &[SkippedCredential]) -> String {
     let (notable, absent): (Vec<_>, Vec<_>) = skipped.iter().partition(|way| way.notable);
     let absent: Vec<&str> = absent.iter().map(|way| way.auth.word()).collect();
     let mut parts: Vec<String> = notable.iter().map(|way| format!("{}: {}", way.auth, way.reason)).collect();
@@ -227,7 +234,7 @@ fn choice(auth: Auth, skipped: &[SkippedCredential]) -> String {
 }
 
 /// What the first token says. An app's credential gives an app's token, also where that is opaque.
-pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
+pub(super) fn token_claims(tokens: &Tokens) -> TokenClaims {
     let mut claims = tokens.current().claims().clone();
     if tokens.credential().is_app_only() {
         claims.idtyp = Some("app".to_owned());
@@ -237,7 +244,7 @@ pub(super) fn claims_of(tokens: &Tokens) -> TokenClaims {
 
 /// A token that lists permissions and none that would do gets 403 for every user: better to stop before the first one.
 /// One that lists none may still be good; Graph tells.
-fn check_permission(caller: &AppRole<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
+fn check_permission(reporter: &SignInReporter<'_>, claims: &TokenClaims) -> Result<(), SignInError> {
     let found = Permissions::from_claims(claims);
     let app_only = claims.is_app_only() != Some(false);
     match found.revoke {
@@ -246,7 +253,7 @@ fn check_permission(caller: &AppRole<'_>, claims: &TokenClaims) -> Result<(), Si
             advice: permissions::advice(app_only),
         }),
         RevokePermission::Unknown if claims.is_app_only() == Some(true) && claims.tid.is_some() => {
-            caller.warn(&format!(
+            reporter.warn(&format!(
                 "the token lists no permission; if Graph refuses, {}",
                 permissions::advice(app_only)
             ));
@@ -261,20 +268,20 @@ fn check_permission(caller: &AppRole<'_>, claims: &TokenClaims) -> Result<(), Si
     }
 }
 
-fn host_file() -> Option<String> {
+fn hostname_from_file() -> Option<String> {
     std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned())
 }
 
 /// `me` is the signed-in user, and an app has none.
-pub(super) fn check_me(names_me: bool, connection: &SignedInApp) -> Result<(), Error> {
-    if names_me && !connection.partners.is_empty() {
+pub(super) fn check_names_me(names_me: bool, signed_in_app: &SignedInApp) -> Result<(), Error> {
+    if names_me && !signed_in_app.additional_clients.is_empty() {
         return Err(Error::Usage(
             "the input names `me`, and several apps would send, which are no user: name the user by id, or leave the \
              further apps out (--app none)"
                 .to_owned(),
         ));
     }
-    if names_me && connection.claims.is_app_only() == Some(true) {
+    if names_me && signed_in_app.claims.is_app_only() == Some(true) {
         return Err(Error::Usage(
             "the input names `me`, but the program signs in as an app, which is no user: name the user by id, or \
              use a delegated token"

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connect::claims_of;
-use super::{open_files, profiles, prompt, protection, secret_files, standard_input, start_logs};
+use super::connect::token_claims;
+use super::{device_code_prompt, fd_limit, init_logging, profiles, protection, secret_files, stdin};
 use crate::cli::DoctorArgs;
 use crate::console::{self, OutputFormat};
 use crate::directory::Directory;
@@ -23,54 +23,54 @@ use crate::settings::{
 };
 
 /// How long the sign-in may take. A run is more patient with a busy token endpoint; here somebody waits.
-const PATIENCE: Duration = Duration::from_secs(12);
+const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// The exit code of a run whose flags contradict each other.
-const USAGE: u8 = 2;
+const EXIT_USAGE: u8 = 2;
 
 /// The exit code of a run that can't sign in.
-const SIGN_IN: u8 = 4;
+const EXIT_SIGN_IN: u8 = 4;
 
 /// The exit code where Graph can't be reached. A run would try every user first.
-const RUNTIME: u8 = 1;
+const EXIT_RUNTIME: u8 = 1;
 
 /// What a token is looked at for.
-const OF_TOKEN: [&str; 7] =
+const TOKEN_CHECKS: [&str; 7] =
     ["tenant", "audience", "identity", "token-end", "permission", "reading", "protection"];
 
 pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
-    start_logs(&args.log)?;
+    init_logging(&args.log)?;
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
         profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, OutputFormat::Text)?;
         profile.examined(&mut args);
     }
     let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.sending.max_wait);
-    let who = SignInSettings::new(&args.sign_in);
-    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
-    standard_input::check(&[], &who.sources)?;
+    let sign_in = SignInSettings::new(&args.sign_in);
+    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &sign_in, network.cloud)?;
+    stdin::check_single_use(&[], &sign_in.sources)?;
     if args.setup {
-        return print(&setup::script(network.cloud, who.sources.auth.unwrap_or_default())).map(|()| 0);
+        return print(&setup::script(network.cloud, sign_in.sources.auth.unwrap_or_default())).map(|()| 0);
     }
     let sending = SendingSettings::new(&args.sending);
     network.notices.iter().for_each(|notice| console::print_status(notice));
-    secret_files::warn(&who.sources, &process_variables);
+    secret_files::warn_readable_files(&sign_in.sources, &process_variables);
     let mut findings = Findings::default();
-    findings.add(version());
+    findings.add(version_finding());
     match network.clients() {
         Ok(clients) => {
-            examine(&who, &network, &args.protect, clients.clone(), &mut findings).await;
-            further_apps(&who, &apps, &network, &clients, &mut findings).await;
+            check_sign_in(&sign_in, &network, &args.protect, clients.clone(), &mut findings).await;
+            check_additional_apps(&sign_in, &apps, &network, &clients, &mut findings).await;
         }
-        Err(error) => no_https(error.into(), &mut findings),
+        Err(error) => skip_network_checks(error.into(), &mut findings),
     }
     let dir = &EvidenceSettings::new(&args.evidence).output_dir;
     findings.add(machine::run_folder(dir));
     findings.add(machine::disk(dir));
-    findings.add(machine::open_files(sending.jobs.max(), open_files::fitting(sending.jobs.max()).0));
+    findings.add(machine::open_files(sending.jobs.max(), fd_limit::jobs_within_limit(sending.jobs.max()).0));
     findings.add(rate::check(&sending, 1 + apps.further.len()));
     print(&match args.output {
-        DoctorFormat::Text => text::render(&findings, coloured(), console::stdout_columns()),
+        DoctorFormat::Text => text::render(&findings, use_colours(), console::stdout_columns()),
         DoctorFormat::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.to_json()))),
     })?;
     Ok(findings.exit_code())
@@ -82,29 +82,29 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 /// Whether colours may be used on standard output.
-fn coloured() -> bool {
+fn use_colours() -> bool {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     !refused && std::io::stdout().is_terminal() && ::console::colors_enabled()
 }
 
-fn version() -> Finding {
+fn version_finding() -> Finding {
     let (version, arch, os) = (env!("CARGO_PKG_VERSION"), std::env::consts::ARCH, std::env::consts::OS);
     Finding::ok("version", format!("entra-revoke {version} for {arch}-{os}; TLS by rustls and AWS-LC"))
 }
 
-fn no_https(error: Error, findings: &mut Findings) {
+fn skip_network_checks(error: Error, findings: &mut Findings) {
     let advice = "mend the file or leave the flag out; see entra-revoke doctor --help, Network";
     findings.add(Finding::fatal("roots", error.to_string(), advice, error.exit_code()));
     let network =
         ["proxy", "graph-name", "graph-tls", "authority-name", "authority-tls", "clock", "credential"];
-    for check in network.into_iter().chain(OF_TOKEN) {
+    for check in network.into_iter().chain(TOKEN_CHECKS) {
         findings.add(Finding::skipped(check, "HTTPS can't be set up"));
     }
 }
 
 /// Signs each further app in. One that can't is left out of a run, which starts all the same.
-async fn further_apps(
-    who: &SignInSettings,
+async fn check_additional_apps(
+    sign_in: &SignInSettings,
     apps: &AppSettings,
     network: &NetworkSettings,
     clients: &HttpClients,
@@ -112,16 +112,16 @@ async fn further_apps(
 ) {
     for app in &apps.further {
         let name = crate::harmless::sanitize_truncated(&app.display_name(), 160);
-        let who = who.further(app);
-        let signing_in = super::apps::further(app, &who, network, clients.clone());
-        let why = match tokio::time::timeout(PATIENCE, signing_in).await {
-            Ok(Ok(connection)) => {
-                let how = &connection.operator.auth;
+        let sign_in = sign_in.further(app);
+        let signing_in = super::sign_in_apps::sign_in_additional(app, &sign_in, network, clients.clone());
+        let why = match tokio::time::timeout(SIGN_IN_TIMEOUT, signing_in).await {
+            Ok(Ok(signed_in_app)) => {
+                let how = &signed_in_app.operator.auth;
                 findings.add(Finding::ok("app", format!("{name}: {how}: a token, and it may revoke")));
                 continue;
             }
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no token within {}", console::wording::span(PATIENCE)),
+            Err(_) => format!("no token within {}", console::wording::span(SIGN_IN_TIMEOUT)),
         };
         let advice =
             "a run goes on without it, at the pace of the others; docs/sign-in.md tells what each way needs";
@@ -130,18 +130,18 @@ async fn further_apps(
 }
 
 /// Looks at both servers, signs in, and looks at the token.
-async fn examine(
-    who: &SignInSettings,
+async fn check_sign_in(
+    sign_in: &SignInSettings,
     network: &NetworkSettings,
     protect: &[String],
     clients: HttpClients,
     findings: &mut Findings,
 ) {
-    findings.add(Finding::ok("roots", roots(network)));
-    let candidates = who.offer(network).build_chain(&process_variables);
+    findings.add(Finding::ok("roots", root_certificates(network)));
+    let candidates = sign_in.offer(network).build_chain(&process_variables);
     let asks = candidates.as_ref().is_ok_and(|found| found.first_method().is_some_and(Auth::uses_authority));
     let (graph_root, authority_root) = (network.graph_root(), network.authority());
-    let tenant = who.tenant.clone().unwrap_or_else(|| "common".to_owned());
+    let tenant = sign_in.tenant.clone().unwrap_or_else(|| "common".to_owned());
     let configuration = Authority { root: authority_root.clone(), tenant }.openid_configuration();
     let graph_url = format!("{graph_root}/v1.0/");
     let graph = ProbedServer {
@@ -152,7 +152,7 @@ async fn examine(
         read_body: false,
         is_graph: true,
         is_microsoft: graph_root == network.cloud.graph_root(),
-        exit_code: Some(RUNTIME),
+        exit_code: Some(EXIT_RUNTIME),
     };
     let authority = ProbedServer {
         name_check: "authority-name",
@@ -162,7 +162,7 @@ async fn examine(
         read_body: true,
         is_graph: false,
         is_microsoft: authority_root == network.cloud.authority(),
-        exit_code: asks.then_some(SIGN_IN),
+        exit_code: asks.then_some(EXIT_SIGN_IN),
     };
     findings.add(network::check_proxies(graph.root, authority.root));
     let options = network.http();
@@ -174,10 +174,10 @@ async fn examine(
         findings.add(network::check_name(server, sight));
         findings.add(network::check_tls(server, sight));
     }
-    let ahead = ahead(&of_graph).or_else(|| ahead(&of_authority));
+    let ahead = clock_ahead(&of_graph).or_else(|| clock_ahead(&of_authority));
     findings.add(clock::check(ahead));
     if asks && of_authority.answer.is_err() {
-        for check in ["credential"].into_iter().chain(OF_TOKEN) {
+        for check in ["credential"].into_iter().chain(TOKEN_CHECKS) {
             findings.add(Finding::skipped(check, "the authority can't be reached"));
         }
         return;
@@ -187,15 +187,15 @@ async fn examine(
         .ok()
         .and_then(|seen| tenant_from_configuration(&seen.body).map(|id| id.to_string()));
     let ahead = ahead.unwrap_or_default();
-    let place = DoctorTarget { who, network, protect, resolved: resolved.as_deref(), ahead };
-    match candidates.map(|candidates| candidates.with_prompter(&prompt::on_screen())) {
-        Ok(candidates) => credential(&place, candidates, clients, findings).await,
-        Err(error) => no_token(&error, findings),
+    let target = DoctorTarget { sign_in, network, protect, tenant_id: resolved.as_deref(), ahead };
+    match candidates.map(|candidates| candidates.with_prompter(&device_code_prompt::stderr_prompter())) {
+        Ok(candidates) => check_credential(&target, candidates, clients, findings).await,
+        Err(error) => report_no_token(&error, findings),
     }
 }
 
 /// Which roots the verifier takes.
-fn roots(network: &NetworkSettings) -> String {
+fn root_certificates(network: &NetworkSettings) -> String {
     // Beside the system's store on Windows and Apple's systems, in its place elsewhere.
     let beside = cfg!(any(windows, target_vendor = "apple"));
     let variables: &[&str] = if beside { &["SSL_CERT_FILE"] } else { &["SSL_CERT_FILE", "SSL_CERT_DIR"] };
@@ -212,25 +212,25 @@ fn roots(network: &NetworkSettings) -> String {
     roots
 }
 
-fn ahead(sight: &ProbeResult) -> Option<i64> {
+fn clock_ahead(sight: &ProbeResult) -> Option<i64> {
     sight.answer.as_ref().ok()?.clock_offset
 }
 
 /// What a token is compared with.
 struct DoctorTarget<'a> {
-    who: &'a SignInSettings,
+    sign_in: &'a SignInSettings,
     network: &'a NetworkSettings,
     /// The protect list that the run will have.
     protect: &'a [String],
     /// The id of the tenant that is named.
-    resolved: Option<&'a str>,
+    tenant_id: Option<&'a str>,
     /// How far this machine's clock is ahead of the server's, in seconds.
     ahead: i64,
 }
 
 /// Signs in for real.
-async fn credential(
-    place: &DoctorTarget<'_>,
+async fn check_credential(
+    target: &DoctorTarget<'_>,
     candidates: CredentialChain,
     clients: HttpClients,
     findings: &mut Findings,
@@ -240,72 +240,72 @@ async fn credential(
     let began = tokio::time::Instant::now();
     let signing_in = Tokens::sign_in(candidates, clients.clone());
     let signed_in = match waits {
-        true => tokio::time::timeout(PATIENCE, signing_in).await,
+        true => tokio::time::timeout(SIGN_IN_TIMEOUT, signing_in).await,
         false => Ok(signing_in.await),
     };
     match signed_in {
         Ok(Ok(signed_in)) => {
             let took = began.elapsed().as_millis();
             let finding = Finding::ok("credential", format!("{}: a token in {took} ms", signed_in.auth));
-            findings.add(finding.with_details(listed(&signed_in.skipped)));
-            check_token(place, &signed_in, findings);
-            let claims = claims_of(&signed_in.tokens);
+            findings.add(finding.with_details(skipped_lines(&signed_in.skipped)));
+            check_token(target, &signed_in, findings);
+            let claims = token_claims(&signed_in.tokens);
             let tokens = Arc::new(signed_in.tokens);
-            let directory = Directory::new(clients, place.network.graph_root(), tokens, &claims);
-            findings.add(protection::look(place.protect, &claims, &directory).await);
+            let directory = Directory::new(clients, target.network.graph_root(), tokens, &claims);
+            findings.add(protection::check_protect_list(target.protect, &claims, &directory).await);
         }
-        Ok(Err(error)) => no_token(&error, findings),
+        Ok(Err(error)) => report_no_token(&error, findings),
         Err(_) => {
-            let finding = format!("no token within {}", console::wording::span(PATIENCE));
+            let finding = format!("no token within {}", console::wording::span(SIGN_IN_TIMEOUT));
             let advice =
                 "the token endpoint is busy or slow (-v shows more); a run would go on trying for a while";
-            findings.add(Finding::fatal("credential", finding, advice, SIGN_IN));
-            skip_token(findings);
+            findings.add(Finding::fatal("credential", finding, advice, EXIT_SIGN_IN));
+            skip_token_checks(findings);
         }
     }
 }
 
 /// Ways that were passed over, a line each.
-fn listed(ways: &[SkippedCredential]) -> impl Iterator<Item = String> {
+fn skipped_lines(ways: &[SkippedCredential]) -> impl Iterator<Item = String> {
     ways.iter().map(|way| format!("passed over {}: {}", way.auth, way.reason))
 }
 
-fn no_token(error: &SignInError, findings: &mut Findings) {
+fn report_no_token(error: &SignInError, findings: &mut Findings) {
     let help = "docs/sign-in.md tells what each way needs";
-    let code = if error.is_usage() { USAGE } else { SIGN_IN };
+    let code = if error.is_usage() { EXIT_USAGE } else { EXIT_SIGN_IN };
     let fatal = |finding: String, advice: &str| Finding::fatal("credential", finding, advice, code);
     findings.add(match error {
         SignInError::NoCredential(ways) => fatal(
             "no way to sign in is set up here".to_owned(),
             "set one up: `entra-revoke doctor --setup` prints how",
         )
-        .with_details(listed(ways)),
+        .with_details(skipped_lines(ways)),
         SignInError::Endpoint { code, message, advice } => {
             let advice = advice.trim_start_matches([' ', '—']);
             fatal(format!("{code}: {message}"), if advice.is_empty() { help } else { advice })
         }
         error => fatal(error.to_string(), help),
     });
-    skip_token(findings);
+    skip_token_checks(findings);
 }
 
-fn skip_token(findings: &mut Findings) {
-    for check in OF_TOKEN {
+fn skip_token_checks(findings: &mut Findings) {
+    for check in TOKEN_CHECKS {
         findings.add(Finding::skipped(check, "there is no token"));
     }
 }
 
-fn check_token(place: &DoctorTarget<'_>, signed_in: &SignInSuccess, findings: &mut Findings) {
-    let claims = claims_of(&signed_in.tokens);
+fn check_token(target: &DoctorTarget<'_>, signed_in: &SignInSuccess, findings: &mut Findings) {
+    let claims = token_claims(&signed_in.tokens);
     if let Some(certificate) = signed_in.tokens.credential().certificate() {
         let (subject, thumbprint) = (certificate.subject(), certificate.thumbprint());
         let now = jiff::Timestamp::now();
         findings.add(certificate::check(subject, &thumbprint, certificate.not_after(), now));
     }
-    findings.add(token::check_tenant(place.who.tenant.as_deref(), place.resolved, &claims));
-    findings.add(audience(place.network, &claims));
+    findings.add(token::check_tenant(target.sign_in.tenant.as_deref(), target.tenant_id, &claims));
+    findings.add(check_token_audience(target.network, &claims));
     findings.add(token::check_identity(&claims));
-    let now = jiff::Timestamp::now().as_second() - place.ahead;
+    let now = jiff::Timestamp::now().as_second() - target.ahead;
     findings.add(token::check_expiry(&claims, now, signed_in.auth != Auth::Token));
     findings.add(permissions::check(&claims, signed_in.tokens.current().claims()));
     findings.add(permissions::check_reads(&claims));
@@ -314,7 +314,7 @@ fn check_token(place: &DoctorTarget<'_>, signed_in: &SignInSuccess, findings: &m
     }
 }
 
-fn audience(network: &NetworkSettings, claims: &TokenClaims) -> Finding {
+fn check_token_audience(network: &NetworkSettings, claims: &TokenClaims) -> Finding {
     let Some(audience) = claims.aud.as_deref() else {
         return Finding::info("audience", "the token does not tell whom it is for");
     };
@@ -322,7 +322,7 @@ fn audience(network: &NetworkSettings, claims: &TokenClaims) -> Finding {
     match check_audience(audience, network.cloud, network.graph_root()) {
         Ok(()) => Finding::ok("audience", format!("{shown}, in the cloud {}", network.cloud)),
         Err(error) => {
-            Finding::fatal("audience", error.to_string(), "name the token's cloud with --cloud", SIGN_IN)
+            Finding::fatal("audience", error.to_string(), "name the token's cloud with --cloud", EXIT_SIGN_IN)
         }
     }
 }

@@ -7,12 +7,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::confirm::ConfirmationLimits;
-use super::connect::{SignedInApp, check_me, connect};
-use super::made_up::{self, SyntheticTenant};
-use super::posts::AppClient;
+use super::connect::{SignedInApp, check_names_me, sign_in_with};
 use super::run::{self, PreparedRun};
+use super::synthetic_tenant::{self, SyntheticTenant};
+use super::tenant_clients::AppClient;
 use super::tenants::TenantSessions;
-use super::{profiles, start_logs};
+use super::{init_logging, profiles};
 use crate::cli::{DrillArgs, DrillSimulatorArgs};
 use crate::console;
 use crate::console::OutputFormat;
@@ -24,14 +24,14 @@ use crate::http::MAX_WAIT;
 use crate::identity::{Auth, Cloud, CredentialSources};
 use crate::plan::{Operator, PlanTenants};
 use crate::settings::profiled;
-use crate::settings::{CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, wishes};
+use crate::settings::{CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, plan_options};
 use crate::simulator::{Config, Simulator};
 
 /// The simulated tenant.
 const TENANT: &str = "d5111d51-0000-4000-8000-000000000001";
 
 /// The simulated apps, by their number from 0.
-fn app(number: u8) -> String {
+fn app_id(number: u8) -> String {
     format!("d5111d51-0000-4000-8000-0000000000{:02x}", 0xa1 + number)
 }
 
@@ -82,84 +82,85 @@ impl DrillRecord {
         config.quota.enabled = !self.no_quota;
         if let Some(tenant) = &self.tenant {
             config.directory = Some(tenant.directory());
-            config.token.roles = made_up::PERMISSIONS.map(str::to_owned).to_vec();
+            config.token.roles = synthetic_tenant::PERMISSIONS.map(str::to_owned).to_vec();
         }
-        config.faults = super::simulator::faults(&self.fault)?;
+        config.faults = super::simulator::parse_faults(&self.fault)?;
         Ok(config)
     }
 }
 
 pub(super) async fn drill(mut args: DrillArgs) -> Result<u8, Error> {
-    start_logs(&args.work.output.log)?;
+    init_logging(&args.work.output.log)?;
     let profile = profiled::choose_named(&args.profile)?;
     if let Some(profile) = &profile {
-        profiles::announce(profile, "", args.work.output.output);
+        profiles::print_profile(profile, "", args.work.output.output);
         profile.work(&mut args.work);
     }
-    let mut wishes = wishes(&args.work)?;
-    let tenant = match wishes.need_directory() {
+    let mut options = plan_options(&args.work)?;
+    let tenant = match options.needs_directory() {
         true => {
-            Some(SyntheticTenant::new(args.users, args.simulator.seed, &args.files, &args.work, &wishes)?)
+            Some(SyntheticTenant::new(args.users, args.simulator.seed, &args.files, &args.work, &options)?)
         }
         false => None,
     };
-    if tenant.is_some() && args.files.is_empty() && wishes.selectors.is_empty() {
-        wishes.selectors.push(Selector::AllUsers);
+    if tenant.is_some() && args.files.is_empty() && options.selectors.is_empty() {
+        options.selectors.push(Selector::AllUsers);
     }
-    let made_up = if tenant.is_some() { None } else { made_up_users(args.users, &args.files)? };
-    let files = made_up.as_ref().map_or(args.files.clone(), |file| vec![file.path().to_owned()]);
-    let mut gathered = run::gather(&files, &args.work, &wishes)?;
-    match made_up {
-        Some(_) => gathered.call_input("made-up users"),
+    let users_file = if tenant.is_some() { None } else { write_synthetic_users(args.users, &args.files)? };
+    let files = users_file.as_ref().map_or(args.files.clone(), |file| vec![file.path().to_owned()]);
+    let mut input = run::read_input(&files, &args.work, &options)?;
+    match users_file {
+        Some(_) => input.rename_inputs("made-up users"),
         None if args.work.output.output == OutputFormat::None => {}
-        None => gathered.notices.iter().for_each(|notice| console::print_status(notice)),
+        None => input.notices.iter().for_each(|notice| console::print_status(notice)),
     }
     if args.work.dry_run && tenant.is_none() {
         let draft =
-            run::build_plan(gathered, &wishes, &PlanTenants::one(Operator::default(), None, []), &args.work)
+            run::build_plan(input, &options, &PlanTenants::single(Operator::default(), None, []), &args.work)
                 .await?;
-        return run::dry_run(draft, args.work.output.output);
+        return run::print_dry_run(draft, args.work.output.output);
     }
     let drill = DrillRecord::new(args.simulator, tenant);
     let simulator = start(&drill).await?;
-    let (network, who, connection) = sign_in(&simulator, &drill, args.timeout).await?;
+    let (network, sign_in, signed_in_app) = sign_in_to_simulator(&simulator, &drill, args.timeout).await?;
     let (signed, directory) = match &drill.tenant {
-        Some(_) => (run::signed(&connection), Some(&connection.directory)),
+        Some(_) => (run::plan_operator(&signed_in_app), Some(&signed_in_app.directory)),
         None => (Operator::default(), None),
     };
     let directory = directory.filter(|_| !args.work.choosing.no_lookup);
     let draft =
-        run::build_plan(gathered, &wishes, &PlanTenants::one(signed, directory, []), &args.work).await?;
+        run::build_plan(input, &options, &PlanTenants::single(signed, directory, []), &args.work).await?;
     if args.work.dry_run {
-        return run::dry_run(draft, args.work.output.output);
+        return run::print_dry_run(draft, args.work.output.output);
     }
-    check_me(draft.names_me(), &connection)?;
+    check_names_me(draft.names_me(), &signed_in_app)?;
     ConfirmationLimits::new(&args.work.safety.caps, false).check_count(draft.targets())?;
     if args.work.output.output != OutputFormat::None {
         if let Some(column) = draft.tenant_column() {
-            console::print_status(&one_tenant(column));
+            console::print_status(&single_tenant_warning(column));
         }
-        console::print_status(&banner(&simulator, &drill));
+        console::print_status(&drill_banner(&simulator, &drill));
     }
     let sending = SendingSettings::new(&args.work.sending);
-    let speed = drill.pace();
+    let speed = drill.quota_speed();
     let drill = serde_json::to_value(&drill).ok();
-    let crew = TenantSessions::single(connection, &who);
-    let mut prepared = PreparedRun::new(draft, sending, network, CredentialSettings::single(who), profile);
+    let sessions = TenantSessions::single(signed_in_app, &sign_in);
+    let mut prepared =
+        PreparedRun::new(draft, sending, network, CredentialSettings::single(sign_in), profile);
     prepared.drill = drill;
-    let code = run::send(prepared, crew, args.work, speed).await;
+    let code = run::start_run(prepared, sessions, args.work, speed).await;
     simulator.stop().await;
     code
 }
 
 impl DrillRecord {
     /// Whether its users are in a directory that can be read.
-    pub(super) fn reads_directory(&self) -> bool {
+    pub(super) fn has_directory(&self) -> bool {
         self.tenant.is_some()
     }
 
     /// How much faster than Graph's the simulated quota is.
-    pub(super) fn pace(&self) -> f64 {
+    pub(super) fn quota_speed(&self) -> f64 {
         if self.no_quota { 1e6 } else { self.speed }
     }
 }
@@ -170,7 +171,7 @@ pub(super) async fn start(drill: &DrillRecord) -> Result<Simulator, Error> {
 }
 
 /// Signs in to the drill's simulator, with a secret that is none.
-pub(super) async fn sign_in(
+pub(super) async fn sign_in_to_simulator(
     simulator: &Simulator,
     drill: &DrillRecord,
     timeout: Duration,
@@ -187,24 +188,28 @@ pub(super) async fn sign_in(
         priority: Priority::default(),
         notices: Vec::new(),
     };
-    let who = SignInSettings {
+    let sign_in = SignInSettings {
         tenant: Some(TENANT.to_owned()),
-        client_id: Some(app(0)),
+        client_id: Some(app_id(0)),
         sources: CredentialSources { auth: Some(Auth::ClientSecret), ..CredentialSources::default() },
     };
     let secret = |name: &str| (name == "AZURE_CLIENT_SECRET").then(|| SECRET.to_owned());
-    let mut connection = connect(who.offer(&network).build_chain(&secret)?, &who, &network).await?;
+    let mut signed_in_app =
+        sign_in_with(sign_in.offer(&network).build_chain(&secret)?, &sign_in, &network).await?;
     for number in 1..drill.apps {
-        let who = SignInSettings { client_id: Some(app(number)), ..who.clone() };
-        let partner = connect(who.offer(&network).build_chain(&secret)?, &who, &network).await?;
-        connection.apps.extend(partner.apps);
-        connection.partners.push(AppClient { graph: partner.graph, operator: partner.operator });
+        let sign_in = SignInSettings { client_id: Some(app_id(number)), ..sign_in.clone() };
+        let additional_app =
+            sign_in_with(sign_in.offer(&network).build_chain(&secret)?, &sign_in, &network).await?;
+        signed_in_app.apps.extend(additional_app.apps);
+        signed_in_app
+            .additional_clients
+            .push(AppClient { graph: additional_app.graph, operator: additional_app.operator });
     }
-    Ok((network, who, connection))
+    Ok((network, sign_in, signed_in_app))
 }
 
 /// Says in the first line that no tenant is touched.
-pub(super) fn banner(simulator: &Simulator, drill: &DrillRecord) -> String {
+pub(super) fn drill_banner(simulator: &Simulator, drill: &DrillRecord) -> String {
     format!(
         "DRILL: no tenant is touched. Graph is a simulator at {}, its clock {} times as fast.",
         simulator.url(),
@@ -213,7 +218,7 @@ pub(super) fn banner(simulator: &Simulator, drill: &DrillRecord) -> String {
 }
 
 /// Says that a drill does not tell tenants apart.
-fn one_tenant(column: &str) -> String {
+fn single_tenant_warning(column: &str) -> String {
     format!(
         "warning: a drill has one tenant, so column `{}` counts for nothing: one name in two tenants is one user here",
         sanitize_truncated(column, 80)
@@ -221,7 +226,7 @@ fn one_tenant(column: &str) -> String {
 }
 
 /// A file of made-up users, where no file was given.
-fn made_up_users(users: u32, files: &[PathBuf]) -> Result<Option<tempfile::NamedTempFile>, Error> {
+fn write_synthetic_users(users: u32, files: &[PathBuf]) -> Result<Option<tempfile::NamedTempFile>, Error> {
     if !files.is_empty() {
         return Ok(None);
     }
@@ -233,7 +238,7 @@ fn made_up_users(users: u32, files: &[PathBuf]) -> Result<Option<tempfile::Named
         tempfile::Builder::new().prefix("made-up-users-").suffix(".txt").tempfile().map_err(fail)?;
     let mut out = std::io::BufWriter::new(&mut file);
     for number in 1..=users {
-        writeln!(out, "user{number:05}@{}", made_up::DOMAIN).map_err(fail)?;
+        writeln!(out, "user{number:05}@{}", synthetic_tenant::DOMAIN).map_err(fail)?;
     }
     out.flush().map_err(fail)?;
     drop(out);

@@ -2,33 +2,33 @@
 
 mod apply;
 mod approvals;
-mod apps;
-mod carry_out;
 mod confirm;
 mod connect;
+mod device_code_prompt;
+mod directory_progress;
 mod doctor;
 mod drill;
-mod forewarn;
-mod made_up;
+mod execute;
+mod fd_limit;
 mod merge;
-mod open_files;
 mod plan;
-mod posts;
+mod preflight;
 mod profiles;
-mod prompt;
 mod protection;
-mod reading;
 mod report;
-mod results;
+mod result_stream;
 mod resume;
 mod resume_flags;
 mod run;
 mod secret_files;
+mod sign_in_apps;
 mod signals;
 mod simulator;
-mod standard_input;
+mod stdin;
+mod synthetic_tenant;
+mod tenant_clients;
 mod tenants;
-mod verified;
+mod verified_tenant;
 
 use std::future::Future;
 use std::process::ExitCode;
@@ -40,7 +40,7 @@ use crate::error::Error;
 use crate::files;
 
 /// Carries out a command line and gives the process's exit code.
-pub fn execute(cli: Cli) -> ExitCode {
+pub fn run_command(cli: Cli) -> ExitCode {
     if cli.insecure_files {
         files::trust_all();
     }
@@ -65,17 +65,17 @@ pub fn execute(cli: Cli) -> ExitCode {
 }
 
 /// How long what is left over may take to end: long enough to drop a task, and with it a program that it runs.
-const LEFT_OVER: Duration = Duration::from_millis(500);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Works, and at the end does not wait for a thread that hangs, such as one that reads from a mount that is gone, or a
 /// question to DNS that nobody answers. The work itself has written all that must be written.
 fn block_on(work: impl Future<Output = Result<u8, Error>>) -> Result<u8, Error> {
     let runtime = runtime()?;
     let done = runtime.block_on(async {
-        signals::outlive_size_limits();
+        signals::ignore_file_size_signal();
         work.await
     });
-    runtime.shutdown_timeout(LEFT_OVER);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     done
 }
 
@@ -86,7 +86,7 @@ fn runtime() -> Result<tokio::runtime::Runtime, Error> {
         .map_err(|source| Error::Io { what: "can't start".to_owned(), source })
 }
 
-fn start_logs(args: &LogArgs) -> Result<(), Error> {
+fn init_logging(args: &LogArgs) -> Result<(), Error> {
     log::init(&log::LogOptions {
         verbosity: args.verbose,
         format: args.log_format,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use super::confirm::{self, ConfirmationLimits};
 use super::connect::SignedInApp;
 use super::run::{self, PreparedRun};
-use super::tenants::{TenantSessions, Wanted};
-use super::{profiles, standard_input, start_logs};
+use super::tenants::{RequestedTenants, TenantSessions};
+use super::{init_logging, profiles, stdin};
 use crate::cli::{EvidenceArgs, PlanArgs, SendingArgs, WorkArgs};
 use crate::console::question::{ConfirmationSummary, summary_lines};
 use crate::console::{self, OutputFormat, wording, wrap};
@@ -19,12 +19,12 @@ use crate::plan::{Draft, ExtraConfirmation, PlanSummary};
 use crate::plan_file::{self, PlanCaps, PlanFile, PlanFileHead, PlanFileTenant};
 use crate::settings::profiled;
 use crate::settings::{
-    AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, wishes,
+    AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, plan_options,
 };
 use crate::shell;
 
 pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
-    start_logs(&args.output.log)?;
+    init_logging(&args.output.log)?;
     let PlanArgs { files, plan_file: path, overwrite, profile, mut sign_in, mut network, .. } = args;
     let mut work = WorkArgs {
         choosing: args.choosing,
@@ -43,50 +43,59 @@ pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
         profile.work(&mut work);
     }
     let network = NetworkSettings::new(&sign_in, &network)?.waiting(work.sending.max_wait);
-    let who = SignInSettings::new(&sign_in);
-    standard_input::check(&files, &who.sources)?;
-    plan_file::is_free(&path, overwrite)?;
-    let wishes = wishes(&work)?;
-    let gathered = run::gather(&files, &work, &wishes)?;
+    let sign_in = SignInSettings::new(&sign_in);
+    stdin::check_single_use(&files, &sign_in.sources)?;
+    plan_file::check_writable(&path, overwrite)?;
+    let options = plan_options(&work)?;
+    let input = run::read_input(&files, &work, &options)?;
     if work.output.output != OutputFormat::None {
-        network.notices.iter().chain(&gathered.notices).for_each(|notice| console::print_status(notice));
+        network.notices.iter().chain(&input.notices).for_each(|notice| console::print_status(notice));
     }
-    let wanted = Wanted::new(&gathered, &who, &wishes);
-    let credentials = CredentialSettings::new(who, profile.as_ref());
-    let wanted = wanted.identified(&credentials, &network).await?;
-    let wanted = wanted.checked(&gathered, &wishes)?;
-    wanted.refuse_several("plan")?;
-    let crew =
-        TenantSessions::sign_in(wanted, &credentials, &AppSettings::default(), &network, work.output.output)
-            .await?;
-    let draft = run::build_plan(gathered, &wishes, &crew.tenants(&work), &work).await?;
+    let requested_tenants = RequestedTenants::new(&input, &sign_in, &options);
+    let credentials = CredentialSettings::new(sign_in, profile.as_ref());
+    let requested_tenants = requested_tenants.merge_aliases(&credentials, &network).await?;
+    let requested_tenants = requested_tenants.check_multi_tenant(&input, &options)?;
+    requested_tenants.refuse_several("plan")?;
+    let sessions = TenantSessions::sign_in(
+        requested_tenants,
+        &credentials,
+        &AppSettings::default(),
+        &network,
+        work.output.output,
+    )
+    .await?;
+    let draft = run::build_plan(input, &options, &sessions.plan_tenants(&work), &work).await?;
     if draft.names_me() {
         return Err(Error::Usage(
             "the plan names `me`, which is whoever applies it: name the user by object id or user principal name"
                 .to_owned(),
         ));
     }
-    let limits = ConfirmationLimits::new(&work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
+    let limits = ConfirmationLimits::new(&work.safety.caps, options.selectors.contains(&Selector::AllUsers));
     limits.check_count(draft.targets())?;
     let sending = SendingSettings::new(&work.sending);
     let mut prepared = PreparedRun::new(draft, sending, network, credentials, profile);
-    let connection = crew.first().ok_or_else(|| Error::Usage("nobody signed in".to_owned()))?;
-    let tenant = confirm::tenant(&mut prepared.draft, &crew.sign_in_settings().tenant, connection).await;
-    let head = head(&prepared, connection, tenant, &work, &limits);
-    let text = confirm::about(&prepared, &crew, &head.tenant.describe(), |about| text(about, &limits));
+    let signed_in_app = sessions.first().ok_or_else(|| Error::Usage("nobody signed in".to_owned()))?;
+    let tenant =
+        confirm::plan_file_tenant(&mut prepared.draft, &sessions.sign_in_settings().tenant, signed_in_app)
+            .await;
+    let head = plan_file_head(&prepared, signed_in_app, tenant, &work, &limits);
+    let text = confirm::with_summary(&prepared, &sessions, &head.tenant.describe(), |about| {
+        preview_text(about, &limits)
+    });
     let sha256 = plan_file::write(&head, prepared.draft, &path, overwrite)?;
-    show(&head, &path, &sha256, &text, work.output.output)
+    print_plan(&head, &path, &sha256, &text, work.output.output)
 }
 
 /// All that the file says beside its rows.
-fn head(
+fn plan_file_head(
     prepared: &PreparedRun,
-    connection: &SignedInApp,
+    signed_in_app: &SignedInApp,
     tenant: PlanFileTenant,
     work: &WorkArgs,
     limits: &ConfirmationLimits,
 ) -> PlanFileHead {
-    let (kind, format) = PlanFileHead::kind();
+    let (kind, format) = PlanFileHead::kind_and_format();
     let counts = prepared.draft.record();
     let pace = prepared.sending.rate.pace(prepared.sending.burst, 1.0);
     let now = crate::dispatch::now();
@@ -94,7 +103,7 @@ fn head(
         kind,
         format,
         made_at: Timestamp::from_second(now.as_second()).unwrap_or(now),
-        made_by: connection.operator.clone(),
+        made_by: signed_in_app.operator.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         case_id: work.evidence.case_id.clone(),
         cloud: prepared.network.cloud.to_string(),
@@ -117,46 +126,48 @@ fn head(
         inputs: prepared.draft.inputs().to_vec(),
         expected_seconds: pace.estimate_time(u64::from(counts.targets)).span().map(|span| span.as_secs()),
         counts,
-        facts: prepared.draft.facts().clone(),
+        facts: prepared.draft.summary().clone(),
     }
 }
 
 /// How wide the text is, in columns: it is read on a terminal, and pasted into a ticket.
-const COLUMNS: usize = 80;
+const TEXT_WIDTH: usize = 80;
 
 /// The plan for people: the question's lines, who is protected and why, and what sending it will ask for.
-fn text(about: &ConfirmationSummary<'_>, limits: &ConfirmationLimits) -> String {
-    let columns = Some(COLUMNS);
+fn preview_text(about: &ConfirmationSummary<'_>, limits: &ConfirmationLimits) -> String {
+    let columns = Some(TEXT_WIDTH);
     let mut text = summary_lines(about, columns);
-    text.push_str(&protected(about.plan));
-    let cautions = ExtraConfirmation::assess(about.plan, about.users, limits.all_users, limits.max_share);
-    for caution in cautions.unwrap_or_default() {
-        let sentence = format!("Careful: {}. `apply` asks for that by itself.", caution.sentence());
+    text.push_str(&protected_lines(about.plan));
+    let extra_confirmations =
+        ExtraConfirmation::assess(about.plan, about.users, limits.all_users, limits.max_share);
+    for extra_confirmation in extra_confirmations.unwrap_or_default() {
+        let sentence =
+            format!("Careful: {}. `apply` asks for that by itself.", extra_confirmation.describe());
         text.push_str(&format!("\n{}\n", wrap::hanging_indent(&sentence, 0, columns)));
     }
     text
 }
 
 /// How many protected people are told.
-const TOLD: usize = 20;
+const MAX_PROTECTED_SHOWN: usize = 20;
 
-fn protected(facts: &PlanSummary) -> String {
+fn protected_lines(facts: &PlanSummary) -> String {
     let mut text = String::new();
-    for (name, why) in facts.protected.iter().take(TOLD) {
+    for (name, why) in facts.protected.iter().take(MAX_PROTECTED_SHOWN) {
         text.push_str(&format!(
             "  {}  {}\n",
             harmless::sanitize_truncated(name, 60),
             harmless::sanitize_truncated(why, 100)
         ));
     }
-    let more = facts.protected.len().saturating_sub(TOLD);
+    let more = facts.protected.len().saturating_sub(MAX_PROTECTED_SHOWN);
     if more > 0 {
         text.push_str(&format!("  … and {} more\n", wording::count(more as u64)));
     }
     if text.is_empty() { text } else { format!("\nProtected:\n{text}") }
 }
 
-fn show(
+fn print_plan(
     head: &PlanFileHead,
     path: &Path,
     sha256: &str,
@@ -179,7 +190,7 @@ fn show(
             console::print_stdout(&format!("{}\n", harmless::json(&format!("{json:#}")))).map_err(fail)?;
         }
         OutputFormat::Jsonl | OutputFormat::Csv => {
-            rows(path, output)?;
+            print_rows(path, output)?;
             console::print_status(&format!("{text}\n{next}"));
         }
         OutputFormat::None => {}
@@ -188,9 +199,9 @@ fn show(
 }
 
 /// The rows as the file holds them: it is read back.
-fn rows(path: &Path, output: OutputFormat) -> Result<(), Error> {
+fn print_rows(path: &Path, output: OutputFormat) -> Result<(), Error> {
     let mut file = PlanFile::open(path)?;
-    let planned = file.planned();
-    let draft = Draft::planned(planned, file.rows()?)?;
-    run::dry_run(draft, output).map(drop)
+    let planned = file.metadata();
+    let draft = Draft::from_plan_file(planned, file.rows()?)?;
+    run::print_dry_run(draft, output).map(drop)
 }

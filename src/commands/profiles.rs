@@ -31,14 +31,14 @@ pub(super) fn apply_profile(
     profile.network(network);
     let tenant = SignInSettings::new(sign_in).tenant.map(|tenant| format!("tenant {tenant}"));
     let cloud = sign_in.cloud.map(|cloud| format!("cloud {cloud}"));
-    let whither: Vec<String> = tenant.into_iter().chain(cloud).collect();
-    announce(profile, &whither.join(", "), output);
+    let destination: Vec<String> = tenant.into_iter().chain(cloud).collect();
+    print_profile(profile, &destination.join(", "), output);
     overruled.iter().for_each(|sentence| console::print_status(&format!("warning: {sentence}")));
     Ok(())
 }
 
 /// Says which profile is used, and for what.
-pub(super) fn announce(profile: &ChosenProfile, what_for: &str, output: OutputFormat) {
+pub(super) fn print_profile(profile: &ChosenProfile, what_for: &str, output: OutputFormat) {
     if output != OutputFormat::None {
         let separator = if what_for.is_empty() { "" } else { ": " };
         console::print_status(&format!("{}{separator}{what_for}", profile.sentence()));
@@ -126,19 +126,23 @@ fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
         names => names.iter().map(|name| config.profile(name)).collect::<Result<_, _>>()?,
     };
     let mut good = true;
-    let mut tell = |name: &str, problems: Vec<String>| {
+    let mut report = |name: &str, problems: Vec<String>| {
         good &= problems.is_empty();
-        let lines = problems.iter().map(|problem| format!("{name}: {}\n", one_line(problem)));
+        let lines = problems.iter().map(|problem| format!("{name}: {}\n", join_lines(problem)));
         lines.collect::<String>()
     };
     let mut general: Vec<String> = profile::exposed(&config.path).into_iter().collect();
     if profiles.is_empty() {
         general.push("it has no profile; one begins with [profile.NAME]".to_owned());
     }
-    let mut text = tell(&harmless::sanitize_line(&config.path.display().to_string()), general);
+    let mut text = report(&harmless::sanitize_line(&config.path.display().to_string()), general);
     for profile in profiles {
-        let told = tell(&profile.name, problems(profile, config));
-        text.push_str(&if told.is_empty() { format!("{}: good\n", profile.name) } else { told });
+        let problem_lines = report(&profile.name, problems(profile, config));
+        text.push_str(&if problem_lines.is_empty() {
+            format!("{}: good\n", profile.name)
+        } else {
+            problem_lines
+        });
         for list in profile::lists(profile) {
             text.push_str(&format!("{}: {} list {}\n", profile.name, list.list, wording::list(&list, false)));
         }
@@ -168,22 +172,22 @@ fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
         Ok(network) => network,
         Err(error) => return Some(error.to_string()),
     };
-    let who = SignInSettings::new(&sign_in);
+    let sign_in = SignInSettings::new(&sign_in);
     // What comes through standard input is not there yet.
-    if who.sources.reads_stdin() {
+    if sign_in.sources.reads_stdin() {
         return None;
     }
-    if let Err(error) = apps::check(&who, &profile.apps) {
+    if let Err(error) = apps::check(&sign_in, &profile.apps) {
         return Some(error.to_string());
     }
     let further = |app: &AdditionalApp| {
-        let candidates = who.further(app).offer(&network).build_chain(&additional_app_variables);
+        let candidates = sign_in.further(app).offer(&network).build_chain(&additional_app_variables);
         candidates.err().map(|error| format!("{}: {error}", app.name))
     };
     if let Some(problem) = profile.apps.iter().find_map(further) {
         return Some(problem);
     }
-    match who.offer(&network).build_chain(&process_variables) {
+    match sign_in.offer(&network).build_chain(&process_variables) {
         Err(error) => Some(error.to_string()),
         Ok(candidates) => candidates.all_skipped().map(|ways| {
             let ways: Vec<String> = ways.iter().map(|way| format!("{}: {}", way.auth, way.reason)).collect();
@@ -192,6 +196,6 @@ fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
     }
 }
 
-fn one_line(text: &str) -> String {
+fn join_lines(text: &str) -> String {
     harmless::sanitize_line(&text.lines().map(str::trim).collect::<Vec<_>>().join("; ")).into_owned()
 }

@@ -11,16 +11,20 @@ use crate::user_id::UserId;
 const USAGE: u8 = 2;
 
 /// Whether the protect list can be resolved; where there is none, whom it should hold.
-pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Directory) -> Finding {
-    let wishes = PlanOptions {
-        protect: lists.iter().map(|entry| ListEntry::read(entry, false)).collect(),
+pub(super) async fn check_protect_list(
+    lists: &[String],
+    claims: &TokenClaims,
+    directory: &Directory,
+) -> Finding {
+    let options = PlanOptions {
+        protect: lists.iter().map(|entry| ListEntry::parse(entry, false)).collect(),
         ..PlanOptions::default()
     };
     if !lists.is_empty() {
-        return match Draft::build(InputRows::default(), &wishes, &Operator::default(), Some(directory)).await
+        return match Draft::build(InputRows::default(), &options, &Operator::default(), Some(directory)).await
         {
             Ok(draft) => {
-                let counts = draft.facts().lists.iter().map(|list| wording::list(list, false));
+                let counts = draft.summary().lists.iter().map(|list| wording::list(list, false));
                 break_glass::check(lists, Err("")).with_details(counts)
             }
             Err(error) => {
@@ -32,14 +36,14 @@ pub(super) async fn look(lists: &[String], claims: &TokenClaims, directory: &Dir
     if !permissions::can_read_roles(claims) {
         return break_glass::check(lists, Err(&format!("it needs {}", Permission::Roles)));
     }
-    match administrators(directory).await {
+    match global_administrators(directory).await {
         Ok(people) => break_glass::check(lists, Ok(&people)),
         Err(error) => break_glass::check(lists, Err(&error.to_string())),
     }
 }
 
 /// The tenant's Global Administrators, as far as users can be read.
-async fn administrators(directory: &Directory) -> Result<Vec<DirectoryUser>, DirectoryError> {
+async fn global_administrators(directory: &Directory) -> Result<Vec<DirectoryUser>, DirectoryError> {
     let ids: Vec<UserId> =
         directory.privileged_users().await?.global.into_iter().map(UserId::Object).collect();
     let known = directory.resolve(&ids).await?.into_iter();

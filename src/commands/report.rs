@@ -1,9 +1,9 @@
 //! `report`: a run's reports once more, from its journal.
 
-use super::carry_out::{read_ledger, show, warn_altered};
-use super::resume::read_record;
+use super::execute::{print_run_summary, read_journal_index, warn_altered};
+use super::resume::read_run_record;
 use super::resume_flags::ResumeFlags;
-use super::{merge, start_logs};
+use super::{init_logging, merge};
 use crate::cli::ReportArgs;
 use crate::console;
 use crate::console::OutputFormat;
@@ -13,7 +13,7 @@ use crate::report;
 use crate::report::{ReportRow, RowStream, StreamFormat};
 
 pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
-    start_logs(&args.log)?;
+    init_logging(&args.log)?;
     let folder = match (&args.merge, &args.folders[..]) {
         (Some(out), folders) => return merge::merge(out, folders, args.output),
         (None, [folder]) => RunFolder::open(folder)?,
@@ -24,25 +24,27 @@ pub(super) fn report(args: &ReportArgs) -> Result<u8, Error> {
         }
     };
     let _lock = folder.lock()?;
-    let record = read_record(&folder)?;
-    let ledger = read_ledger(&folder, &record)?;
-    let summary = report::write(&folder, &record, &ledger)?;
-    put_rows(args.output, &record.columns, |visit| report::for_each_row(&folder, &record, &ledger, visit))?;
+    let record = read_run_record(&folder)?;
+    let journal_index = read_journal_index(&folder, &record)?;
+    let summary = report::write(&folder, &record, &journal_index)?;
+    stream_rows(args.output, &record.columns, |visit| {
+        report::for_each_row(&folder, &record, &journal_index, visit)
+    })?;
     if args.output != OutputFormat::Text {
         warn_altered(&summary);
     }
-    show(&summary, &folder, &record, &ResumeFlags::recorded(&record), args.output)?;
+    print_run_summary(&summary, &folder, &record, &ResumeFlags::from_record(&record), args.output)?;
     Ok(0)
 }
 
 /// Whoever takes rows in.
-pub(super) type StreamVisitor<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), Error>;
+pub(super) type ReportRowVisitor<'a> = &'a mut dyn FnMut(&ReportRow<'_>) -> Result<(), Error>;
 
 /// Puts all rows out, where that is wanted.
-pub(super) fn put_rows(
+pub(super) fn stream_rows(
     output: OutputFormat,
     columns: &[String],
-    for_each: impl FnOnce(StreamVisitor<'_>) -> Result<(), Error>,
+    for_each: impl FnOnce(ReportRowVisitor<'_>) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let format = match output {
         OutputFormat::Jsonl => StreamFormat::Jsonl,

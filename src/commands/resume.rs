@@ -4,22 +4,22 @@
 //! and where secrets go is said by this command line alone. Whatever differs from what was approved is agreed to first.
 
 mod differences;
-mod lists;
+mod protect_lists;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::Read;
 use std::time::Duration;
 
-use super::carry_out::{
-    OutputMode, RunEnd, RunSession, SignedInAs, carry_out, check_counts, read_ledger, report,
-    write_first_line,
-};
-use super::connect::{SignedInApp, check_me};
+use super::connect::{SignedInApp, check_names_me};
 use super::drill::{self, DrillRecord};
+use super::execute::{
+    OutputMode, RunEnd, RunSession, SignedInAs, check_counts, read_journal_index, run_job, write_began_line,
+    write_reports,
+};
 use super::resume_flags::ResumeFlags;
 use super::run::{self, write_record};
-use super::tenants::{self, Again};
-use super::{apps, forewarn, profiles, progress, standard_input, start_logs};
+use super::tenants::{self, ResumedTenants};
+use super::{init_logging, preflight, profiles, progress, sign_in_apps, stdin};
 use crate::cli::ResumeArgs;
 use crate::console::{self, OutputFormat, wording};
 use crate::directory::Directory;
@@ -38,90 +38,95 @@ use crate::settings::{AppSettings, NetworkSettings, SendingSettings, SignInSetti
 use crate::simulator::Simulator;
 use crate::user_id::UserId;
 use differences::{ResumeDifferences, same_person};
-use lists::{CurrentLists, ListVerdict};
+use protect_lists::{CurrentLists, ListVerdict};
 
 pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
-    start_logs(&args.output.log)?;
+    init_logging(&args.output.log)?;
     // A config file may also be given for the further apps alone.
-    let chooses = args.apps.app.is_empty() || args.profile.profile.is_some();
-    let profile = if chooses { profiled::choose_named(&args.profile)? } else { None };
+    let uses_profile = args.apps.app.is_empty() || args.profile.profile.is_some();
+    let profile = if uses_profile { profiled::choose_named(&args.profile)? } else { None };
     if let Some(profile) = &profile {
         profiles::apply_profile(profile, &mut args.sign_in, &mut args.network, args.output.output)?;
     }
     let folder = RunFolder::open(&args.folder)?;
     let lock = folder.lock()?;
-    let mut record = read_record(&folder)?;
+    let mut record = read_run_record(&folder)?;
     let sending = SendingSettings::resumed(&args.sending, &record.settings);
     let changed = record.settings.accept != sending.accepted;
-    let seal = ReportIntegrity::check(&folder, &record);
+    let integrity = ReportIntegrity::check(&folder, &record);
     record.settings.accept = sending.accepted.clone();
     let targets = read_targets(&folder, &record)?;
-    let ledger = read_ledger(&folder, &record)?;
-    let seal = seal.with_journal(&record, &ledger);
-    seal.findings.iter().for_each(|what| {
+    let journal_index = read_journal_index(&folder, &record)?;
+    let integrity = integrity.with_journal(&record, &journal_index);
+    integrity.findings.iter().for_each(|what| {
         console::print_status(&format!("warning: ALTERED: {}", sanitize_truncated(what, 400)))
     });
-    let drill = drill_of(&record, &ledger)?;
-    let outstanding = in_turn(&ledger, &sending.accepted);
-    let whole = ResumedPlan { folder, record, targets, ledger, seal, changed };
+    let drill = parse_drill(&record, &journal_index)?;
+    let outstanding = outstanding_in_order(&journal_index, &sending.accepted);
+    let stored_run = StoredRun { folder, record, targets, journal_index, integrity, accept_changed: changed };
     if outstanding.is_empty() {
-        return nothing_left(whole, args.output.output);
+        return finish_complete_run(stored_run, args.output.output);
     }
     let simulator = match &drill {
         Some(drill) => Some(drill::start(drill).await?),
         None => None,
     };
-    let lists = lists::lists_from_profiles(&whole.record, &args.profile, profile.as_ref());
-    let lists = CurrentLists::find(&whole.record, &args.protect, &lists)?;
-    let shows = args.output.output != OutputFormat::None;
-    let hands = match (&simulator, &drill) {
-        (Some(simulator), Some(drill)) if whole.record.tenants.is_empty() => {
-            if shows {
-                console::print_status(&drill::banner(simulator, drill));
+    let lists = protect_lists::lists_from_profiles(&stored_run.record, &args.profile, profile.as_ref());
+    let lists = CurrentLists::find(&stored_run.record, &args.protect, &lists)?;
+    let prints_status = args.output.output != OutputFormat::None;
+    let session = match (&simulator, &drill) {
+        (Some(simulator), Some(drill)) if stored_run.record.tenants.is_empty() => {
+            if prints_status {
+                console::print_status(&drill::drill_banner(simulator, drill));
             }
-            OperatorChange::resume_drill(&args, &whole.record, simulator, drill).await?
+            ResumeSession::for_drill(&args, &stored_run.record, simulator, drill).await?
         }
         _ => {
-            if shows {
-                console::print_status(&destination(&whole.record));
+            if prints_status {
+                console::print_status(&destination_text(&stored_run.record));
             }
-            OperatorChange::sign_in(&args, profile.as_ref(), &whole, &outstanding).await?
+            ResumeSession::sign_in(&args, profile.as_ref(), &stored_run, &outstanding).await?
         }
     };
-    let OperatorChange { way, mut differences, flags } = hands;
-    if let ResumeMode::One(connection) = &way {
-        let mut left = outstanding.iter().map(|order| &whole.targets[*order as usize - 1].user);
-        check_myself(left.any(|user| *user == UserId::Me), &whole.record.operator, connection)?;
+    let ResumeSession { mode, mut differences, flags } = session;
+    if let ResumeMode::One(signed_in_app) = &mode {
+        let mut left = outstanding.iter().map(|order| &stored_run.targets[*order as usize - 1].user);
+        check_me_is_same_user(
+            left.any(|user| *user == UserId::Me),
+            &stored_run.record.operator,
+            signed_in_app,
+        )?;
     }
-    if shows {
-        let done = wording::count((whole.targets.len() - outstanding.len()) as u64);
+    if prints_status {
+        let done = wording::count((stored_run.targets.len() - outstanding.len()) as u64);
         let open = wording::count(outstanding.len() as u64);
-        console::print_status(&format!("resuming run {}: {done} done, {open} to do", whole.record.id));
+        console::print_status(&format!("resuming run {}: {done} done, {open} to do", stored_run.record.id));
     }
-    differences.extend(lists.changed.iter().cloned());
-    if whole.seal.record_changed {
+    differences.extend(lists.differences.iter().cloned());
+    if stored_run.integrity.record_changed {
         differences.add("run.json was changed since the run began");
     }
-    let reads = drill.as_ref().is_none_or(|drill| drill.reads_directory());
-    let ListVerdict { protected, closed } = check_lists(lists, &whole, &outstanding, &way, reads).await?;
-    differences.protected(protected.iter(), &whole.targets);
+    let reads = drill.as_ref().is_none_or(|drill| drill.has_directory());
+    let ListVerdict { protected, closed_tenants: closed } =
+        recheck_lists(lists, &stored_run, &outstanding, &mode, reads).await?;
+    differences.add_newly_protected(protected.iter(), &stored_run.targets);
     let outstanding: Vec<TargetNo> =
         outstanding.into_iter().filter(|order| !protected.contains_key(order)).collect();
-    let settings = sending.dispatch(drill.as_ref().map_or(1.0, |drill| drill.pace()));
+    let settings = sending.dispatch(drill.as_ref().map_or(1.0, |drill| drill.quota_speed()));
     let holds = if simulator.is_none() {
-        remaining_throttle_waits(&whole.ledger, settings.max_wait)
+        remaining_throttle_waits(&stored_run.journal_index, settings.max_wait)
     } else {
         Vec::new()
     };
-    if shows {
-        say_holds(&holds);
+    if prints_status {
+        print_throttle_wait(&holds);
     }
-    if let (None, ResumeMode::One(connection)) = (&simulator, &way) {
-        let own = forewarn::own_ids(&connection.claims);
-        let whose = |order: &TargetNo| &whole.targets[*order as usize - 1].user;
-        forewarn::warn_self_revocation(outstanding.iter().any(|order| own.contains(whose(order))), false);
-        let pace = sending.pace(connection.senders());
-        forewarn::warn_token_expiry(connection, pace.estimate_time(outstanding.len() as u64));
+    if let (None, ResumeMode::One(signed_in_app)) = (&simulator, &mode) {
+        let own = preflight::operator_ids(&signed_in_app.claims);
+        let whose = |order: &TargetNo| &stored_run.targets[*order as usize - 1].user;
+        preflight::warn_self_revocation(outstanding.iter().any(|order| own.contains(whose(order))), false);
+        let pace = sending.pace(signed_in_app.sender_count());
+        preflight::warn_token_expiry(signed_in_app, pace.estimate_time(outstanding.len() as u64));
     }
     let confirmed = differences.confirm(args.yes)?;
     let planned = outstanding.len() as u32;
@@ -129,34 +134,38 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         .max_users
         .filter(|allowed| planned > *allowed)
         .map(|allowed| StopReason::MaxUsers { planned, allowed });
-    let ResumedPlan { folder, record, targets, ledger, seal, changed } = whole;
-    let work = work(&ledger, &outstanding, &folder)?;
-    let protected = settled(&ledger, &protected, &targets, &folder)?;
-    let permitted = permitted(&ledger, &targets);
+    let StoredRun { folder, record, targets, journal_index, integrity, accept_changed: changed } = stored_run;
+    let work = remaining_progress(&journal_index, &outstanding, &folder)?;
+    let protected = newly_protected_events(&journal_index, &protected, &targets, &folder)?;
+    let permitted = permitted_tenants(&journal_index, &targets);
     let shown = OutputMode { progress: progress(&args.output), output: args.output.output };
-    let (operator, posts) = match way {
-        ResumeMode::One(connection) => (connection.operator.clone(), vec![connection.post()]),
-        ResumeMode::Several(again) => (again.operator.clone(), again.posts(&closed)),
+    let (operator, posts) = match mode {
+        ResumeMode::One(signed_in_app) => {
+            (signed_in_app.operator.clone(), vec![signed_in_app.into_tenant_clients()])
+        }
+        ResumeMode::Several(resumed_tenants) => {
+            (resumed_tenants.operator.clone(), resumed_tenants.into_tenant_clients(&closed))
+        }
     };
-    record_resumed_run(&folder, &record, changed, &seal)?;
+    record_resumed_run(&folder, &record, changed, &integrity)?;
     let ready = RunSession {
-        journal: ledger.into_journal(&folder)?,
+        journal: journal_index.into_journal(&folder)?,
         folder,
         lock,
         record,
         targets,
-        resumed: Some(work),
-        holds,
-        permitted,
+        remaining: Some(work),
+        throttle_waits: holds,
+        permitted_tenants: permitted,
         settings,
-        refused,
+        refusal: refused,
         operator,
-        posts,
-        protected,
+        tenant_clients: posts,
+        newly_protected: protected,
         confirmed,
         flags,
     };
-    let code = carry_out(ready, shown).await;
+    let code = run_job(ready, shown).await;
     if let Some(simulator) = simulator {
         simulator.stop().await;
     }
@@ -164,78 +173,80 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
 }
 
 /// A run as its folder has it.
-struct ResumedPlan {
+struct StoredRun {
     folder: RunFolder,
     record: RunRecord,
     targets: Vec<Target>,
-    ledger: JournalIndex,
-    seal: ReportIntegrity,
+    journal_index: JournalIndex,
+    integrity: ReportIntegrity,
     /// Whether other words count as done from here on.
-    changed: bool,
+    accept_changed: bool,
 }
 
 /// Who goes on with it.
-struct OperatorChange {
-    way: ResumeMode,
+struct ResumeSession {
+    mode: ResumeMode,
     differences: ResumeDifferences,
     flags: ResumeFlags,
 }
 
 enum ResumeMode {
     One(Box<SignedInApp>),
-    Several(Again),
+    Several(ResumedTenants),
 }
 
-impl OperatorChange {
-    async fn resume_drill(
+impl ResumeSession {
+    async fn for_drill(
         args: &ResumeArgs,
         record: &RunRecord,
         simulator: &Simulator,
         drill: &DrillRecord,
-    ) -> Result<OperatorChange, Error> {
+    ) -> Result<ResumeSession, Error> {
         let timeout = args.network.timeout.unwrap_or(number::millis(record.settings.timeout_ms));
-        let connection = drill::sign_in(simulator, drill, timeout).await?.2;
+        let signed_in_app = drill::sign_in_to_simulator(simulator, drill, timeout).await?.2;
         let (differences, flags) = Default::default();
-        Ok(OperatorChange { way: ResumeMode::One(Box::new(connection)), differences, flags })
+        Ok(ResumeSession { mode: ResumeMode::One(Box::new(signed_in_app)), differences, flags })
     }
 
     /// Signs in again, to the same cloud and tenants and no others.
     async fn sign_in(
         args: &ResumeArgs,
         profile: Option<&ChosenProfile>,
-        whole: &ResumedPlan,
+        stored_run: &StoredRun,
         outstanding: &[TargetNo],
-    ) -> Result<OperatorChange, Error> {
-        let record = &whole.record;
-        let network = NetworkSettings::resumed(&args.network, cloud_of(args, record)?, &record.settings)?;
+    ) -> Result<ResumeSession, Error> {
+        let record = &stored_run.record;
+        let network = NetworkSettings::resumed(&args.network, run_cloud(args, record)?, &record.settings)?;
         let network = network.waiting(max_wait(args, record));
         if args.output.output != OutputFormat::None {
             network.notices.iter().for_each(|notice| console::print_status(notice));
         }
         let mut differences = ResumeDifferences::default();
-        differences.place(record, &network);
+        differences.compare_destination(record, &network);
         let own = SignInSettings::resumed(&args.sign_in, None, &record.settings);
         if record.tenants.is_empty() {
-            let (connection, further) = sign_in_single(args, profile, record, &network).await?;
-            differences.connection(record, &connection);
+            let (signed_in_app, further) = sign_in_single(args, profile, record, &network).await?;
+            differences.compare_app(record, &signed_in_app);
             let flags = ResumeFlags::new(&own.sources, &network, profile, &further.further);
-            return Ok(OperatorChange { way: ResumeMode::One(Box::new(connection)), differences, flags });
+            return Ok(ResumeSession { mode: ResumeMode::One(Box::new(signed_in_app)), differences, flags });
         }
-        let again = sign_in_all(args, profile, whole, outstanding, &network).await?;
-        differences.connections(record, &again);
+        let resumed_tenants = sign_in_all(args, profile, stored_run, outstanding, &network).await?;
+        differences.compare_apps(record, &resumed_tenants);
         let flags = ResumeFlags::new(&own.sources, &network, profile, &[]);
-        Ok(OperatorChange { way: ResumeMode::Several(again), differences, flags })
+        Ok(ResumeSession { mode: ResumeMode::Several(resumed_tenants), differences, flags })
     }
 }
 
 /// The drill's settings, where the run is one. A drill that does not say so, or a run that says that it is one, would be
 /// sent to the wrong place.
-fn drill_of(record: &RunRecord, ledger: &JournalIndex) -> Result<Option<DrillRecord>, Error> {
+fn parse_drill(record: &RunRecord, journal_index: &JournalIndex) -> Result<Option<DrillRecord>, Error> {
     let refuse = |what: &str| Err(Error::Usage(format!("run.json {what}: it was changed. Nothing was sent")));
-    let journal_knows = ledger.processes.iter().any(|began| began.approved.is_some());
+    let journal_knows = journal_index.processes.iter().any(|began| began.approved.is_some());
     match &record.drill {
-        None if was_drill(ledger) => refuse("does not say that this was a drill, and the journal does"),
-        Some(_) if journal_knows && !was_drill(ledger) => {
+        None if was_drill(journal_index) => {
+            refuse("does not say that this was a drill, and the journal does")
+        }
+        Some(_) if journal_knows && !was_drill(journal_index) => {
             refuse("says that this was a drill, and the journal does not")
         }
         None => Ok(None),
@@ -247,7 +258,7 @@ fn drill_of(record: &RunRecord, ledger: &JournalIndex) -> Result<Option<DrillRec
 }
 
 /// Where the run is sent, as its folder says: all that is taken from there.
-fn destination(record: &RunRecord) -> String {
+fn destination_text(record: &RunRecord) -> String {
     let one = || {
         let known = [&record.tenant, &record.tenant_id, &record.unverified_tenant];
         let known = known.into_iter().flatten().next();
@@ -269,29 +280,33 @@ fn destination(record: &RunRecord) -> String {
 }
 
 /// Who is protected by now.
-async fn check_lists(
+async fn recheck_lists(
     lists: CurrentLists,
-    whole: &ResumedPlan,
+    stored_run: &StoredRun,
     outstanding: &[TargetNo],
-    way: &ResumeMode,
+    mode: &ResumeMode,
     reads: bool,
 ) -> Result<ListVerdict, Error> {
     let left: HashSet<TargetNo> = outstanding.iter().copied().collect();
-    let (folder, record) = (&whole.folder, &whole.record);
-    let begun = record.operator.user.as_deref();
-    let no_lookup = lists.no_lookup || !reads;
-    match way {
-        ResumeMode::One(connection) => {
-            let same = same_person(begun, connection.operator.user.as_deref());
-            let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
-            let directory: Option<&Directory> = Some(&connection.directory).filter(|_| !no_lookup);
-            let tenants = PlanTenants::one(run::signed(connection), directory, known.into_iter().flatten());
+    let (folder, record) = (&stored_run.folder, &stored_run.record);
+    let original = record.operator.user.as_deref();
+    let no_lookup = lists.skips_lookup || !reads;
+    match mode {
+        ResumeMode::One(signed_in_app) => {
+            let same = same_person(original, signed_in_app.operator.user.as_deref());
+            let known = [signed_in_app.tenant.domain.as_deref(), signed_in_app.tenant_id()];
+            let directory: Option<&Directory> = Some(&signed_in_app.directory).filter(|_| !no_lookup);
+            let tenants = PlanTenants::single(
+                run::plan_operator(signed_in_app),
+                directory,
+                known.into_iter().flatten(),
+            );
             let mut judged = lists.recheck(folder, record, &left, &tenants, same).await?;
             if !same {
-                let own = forewarn::own_ids(&connection.claims);
+                let own = preflight::operator_ids(&signed_in_app.claims);
                 let why = "you are signed in with this account, and another person began the run";
                 for order in outstanding {
-                    let user = &whole.targets[*order as usize - 1].user;
+                    let user = &stored_run.targets[*order as usize - 1].user;
                     if *user != UserId::Me && own.contains(user) {
                         judged.protected.entry(*order).or_insert_with(|| why.to_owned());
                     }
@@ -299,28 +314,28 @@ async fn check_lists(
             }
             Ok(judged)
         }
-        ResumeMode::Several(again) => {
-            let same = same_person(begun, again.operator.user.as_deref());
-            let tenants = again.tenants(record, no_lookup);
+        ResumeMode::Several(resumed_tenants) => {
+            let same = same_person(original, resumed_tenants.operator.user.as_deref());
+            let tenants = resumed_tenants.plan_tenants(record, no_lookup);
             lists.recheck(folder, record, &left, &tenants, same).await
         }
     }
 }
 
 /// What the journal is to say of those who are protected by now, with what is known of them so far.
-fn settled(
-    ledger: &JournalIndex,
+fn newly_protected_events(
+    journal_index: &JournalIndex,
     protected: &BTreeMap<TargetNo, String>,
     targets: &[Target],
     folder: &RunFolder,
 ) -> Result<Vec<SettledEvent>, Error> {
     let fail = |source| Error::Io { what: format!("can't read {}", folder.journal_path().display()), source };
     let settled = |(order, why): (&TargetNo, &String)| {
-        let standing = ledger.target_state(*order).map_err(fail)?;
-        let mut evidence = standing.evidence;
-        let before = match standing.attempts {
+        let target_state = journal_index.target_state(*order).map_err(fail)?;
+        let mut evidence = target_state.evidence;
+        let before = match target_state.attempts {
             0 => String::new(),
-            _ => format!("; sent before that, and then {}", standing.outcome),
+            _ => format!("; sent before that, and then {}", target_state.outcome),
         };
         let said = if evidence.detail.is_empty() { String::new() } else { format!(": {}", evidence.detail) };
         evidence.detail = format!("{why} (since the run began{before}{said})");
@@ -330,16 +345,16 @@ fn settled(
             user: targets[*order as usize - 1].user.to_string(),
             outcome: Outcome::Protected,
             evidence,
-            attempts: standing.attempts,
-            throttled_ms: standing.throttled_ms,
-            first_sent_at: standing.first_sent_at,
-            client_request_id: standing.client_request_id,
+            attempts: target_state.attempts,
+            throttled_ms: target_state.throttled_ms,
+            first_sent_at: target_state.first_sent_at,
+            client_request_id: target_state.client_request_id,
         })
     };
     protected.iter().map(settled).collect()
 }
 
-fn say_holds(holds: &[(Option<TenantIndex>, Duration)]) {
+fn print_throttle_wait(holds: &[(Option<TenantIndex>, Duration)]) {
     let Some((tenant, wait)) = holds.first() else { return };
     let wait = console::wording::wait(*wait);
     let place = match (tenant, holds.len()) {
@@ -353,14 +368,18 @@ fn say_holds(holds: &[(Option<TenantIndex>, Duration)]) {
 }
 
 /// `me` means whoever began the run, and Graph takes it for whoever goes on with it.
-fn check_myself(names_me: bool, begun: &OperatorRecord, connection: &SignedInApp) -> Result<(), Error> {
-    check_me(names_me, connection)?;
-    let now = connection.operator.user.as_deref();
-    match (names_me, begun.user.as_deref()) {
-        (true, Some(begun)) if now.is_none_or(|now| !now.eq_ignore_ascii_case(begun)) => {
-            let begun = crate::harmless::sanitize_truncated(begun, 120);
+fn check_me_is_same_user(
+    names_me: bool,
+    original: &OperatorRecord,
+    signed_in_app: &SignedInApp,
+) -> Result<(), Error> {
+    check_names_me(names_me, signed_in_app)?;
+    let now = signed_in_app.operator.user.as_deref();
+    match (names_me, original.user.as_deref()) {
+        (true, Some(original)) if now.is_none_or(|now| !now.eq_ignore_ascii_case(original)) => {
+            let original = crate::harmless::sanitize_truncated(original, 120);
             Err(Error::Usage(format!(
-                "`me` is in the list and means {begun}, who began the run: sign in as {begun} to go on with it, or \
+                "`me` is in the list and means {original}, who began the run: sign in as {original} to go on with it, or \
                  begin a new run that names that user"
             )))
         }
@@ -374,9 +393,9 @@ fn record_resumed_run(
     folder: &RunFolder,
     record: &RunRecord,
     changed: bool,
-    seal: &ReportIntegrity,
+    integrity: &ReportIntegrity,
 ) -> Result<(), Error> {
-    crate::report::withdraw_manifest(folder, seal)?;
+    crate::report::withdraw_manifest(folder, integrity)?;
     if changed {
         write_record(folder, record)?;
     }
@@ -384,34 +403,35 @@ fn record_resumed_run(
 }
 
 /// A complete run needs no token: it only says so once more.
-fn nothing_left(whole: ResumedPlan, output: OutputFormat) -> Result<u8, Error> {
-    let ResumedPlan { folder, record, ledger, seal, changed, .. } = whole;
+fn finish_complete_run(stored_run: StoredRun, output: OutputFormat) -> Result<u8, Error> {
+    let StoredRun { folder, record, journal_index, integrity, accept_changed: changed, .. } = stored_run;
     if output != OutputFormat::None {
         console::print_status(&format!("run {} has nothing left to do", record.id));
     }
-    record_resumed_run(&folder, &record, changed, &seal)?;
-    let mut journal = ledger.into_journal(&folder)?;
+    record_resumed_run(&folder, &record, changed, &integrity)?;
+    let mut journal = journal_index.into_journal(&folder)?;
     let place = journal.location().cloned();
-    write_first_line(&mut journal, &record, 0, true, SignedInAs::default())?;
+    write_began_line(&mut journal, &record, 0, true, SignedInAs::default())?;
     journal.append(&Event::Ended { at: crate::dispatch::now() })?;
     journal.close()?;
-    let flags = ResumeFlags::recorded(&record);
-    let ending = RunEnd { results: None, stop: None, revoked: 0, place, flags: &flags };
-    report(&folder, &record, output, ending)
+    let flags = ResumeFlags::from_record(&record);
+    let ending = RunEnd { results: None, stop: None, revoked: 0, journal_location: place, flags: &flags };
+    write_reports(&folder, &record, output, ending)
 }
 
 /// The most that is read of `run.json`, in bytes: with thousands of tenants it has some millions.
-const LONGEST: u64 = 64 << 20;
+const MAX_RECORD_BYTES: u64 = 64 << 20;
 
 /// Reads `run.json`.
-pub(super) fn read_record(folder: &RunFolder) -> Result<RunRecord, Error> {
+pub(super) fn read_run_record(folder: &RunFolder) -> Result<RunRecord, Error> {
     let path = folder.file(RUN_JSON);
     let unreadable = |reason: String| Error::Usage(format!("can't read {}: {reason}", path.display()));
     let mut text = Vec::new();
-    let read = folder.dir().read(RUN_JSON).and_then(|file| file.take(LONGEST + 1).read_to_end(&mut text));
+    let read =
+        folder.dir().read(RUN_JSON).and_then(|file| file.take(MAX_RECORD_BYTES + 1).read_to_end(&mut text));
     read.map_err(|error| unreadable(error.to_string()))?;
-    if text.len() as u64 > LONGEST {
-        return Err(unreadable(format!("it has more than {} MB, as no run's has", LONGEST >> 20)));
+    if text.len() as u64 > MAX_RECORD_BYTES {
+        return Err(unreadable(format!("it has more than {} MB, as no run's has", MAX_RECORD_BYTES >> 20)));
     }
     let record: RunRecord = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
     if record.format > FORMAT {
@@ -447,7 +467,7 @@ fn read_targets(folder: &RunFolder, record: &RunRecord) -> Result<Vec<Target>, E
 }
 
 /// The run's cloud, and no other.
-fn cloud_of(args: &ResumeArgs, record: &RunRecord) -> Result<Cloud, Error> {
+fn run_cloud(args: &ResumeArgs, record: &RunRecord) -> Result<Cloud, Error> {
     let cloud: Cloud = record.cloud.parse().map_err(|error| Error::Usage(format!("run.json: {error}")))?;
     match args.sign_in.cloud.is_some_and(|given| given != cloud) {
         true => {
@@ -466,19 +486,19 @@ async fn sign_in_single(
 ) -> Result<(SignedInApp, AppSettings), Error> {
     let known = [record.tenant.as_deref(), record.tenant_id.as_deref(), record.unverified_tenant.as_deref()];
     let tenant = known.into_iter().flatten().next();
-    let who = SignInSettings::resumed(&args.sign_in, tenant, &record.settings);
-    standard_input::check(&[], &who.sources)?;
+    let sign_in = SignInSettings::resumed(&args.sign_in, tenant, &record.settings);
+    stdin::check_single_use(&[], &sign_in.sources)?;
     let same = |tenant: &str| known.iter().flatten().any(|known| known.eq_ignore_ascii_case(tenant));
     let other = |tenant: &str| {
-        let begun = tenant_name(record);
-        Error::Usage(format!("the run was begun in tenant {begun}; it can't go on in tenant {tenant}"))
+        let original = run_tenant_name(record);
+        Error::Usage(format!("the run was begun in tenant {original}; it can't go on in tenant {tenant}"))
     };
     if let Some(given) =
-        who.tenant.as_deref().filter(|given| known.iter().any(Option::is_some) && !same(given))
+        sign_in.tenant.as_deref().filter(|given| known.iter().any(Option::is_some) && !same(given))
     {
         return Err(other(given));
     }
-    let apps = AppSettings::new(&args.apps, &args.profile, profile, &who, network.cloud)?;
+    let apps = AppSettings::new(&args.apps, &args.profile, profile, &sign_in, network.cloud)?;
     let had = record.settings.further.len();
     if had > apps.further.len() && args.apps.app.is_empty() && args.output.output != OutputFormat::None {
         console::print_status(&format!(
@@ -486,13 +506,13 @@ async fn sign_in_single(
             apps.further.len()
         ));
     }
-    let connection = apps::sign_in(&who, &apps, network).await?;
-    if record.tenant_id.is_some() && connection.tenant.id.is_none() {
+    let signed_in_app = sign_in_apps::sign_in(&sign_in, &apps, network).await?;
+    if record.tenant_id.is_some() && signed_in_app.tenant.id.is_none() {
         console::print_status("warning: the token does not say its tenant; make sure that it is the run's");
     }
-    match (&record.tenant_id, &connection.tenant.id) {
-        (Some(begun), Some(now)) if !begun.eq_ignore_ascii_case(now) => Err(other(now)),
-        _ => Ok((connection, apps)),
+    match (&record.tenant_id, &signed_in_app.tenant.id) {
+        (Some(original), Some(now)) if !original.eq_ignore_ascii_case(now) => Err(other(now)),
+        _ => Ok((signed_in_app, apps)),
     }
 }
 
@@ -500,11 +520,11 @@ async fn sign_in_single(
 async fn sign_in_all(
     args: &ResumeArgs,
     profile: Option<&ChosenProfile>,
-    whole: &ResumedPlan,
+    stored_run: &StoredRun,
     outstanding: &[TargetNo],
     network: &NetworkSettings,
-) -> Result<Again, Error> {
-    let ResumedPlan { record, targets, .. } = whole;
+) -> Result<ResumedTenants, Error> {
+    let StoredRun { record, targets, .. } = stored_run;
     let mut left = vec![0; record.tenants.len()];
     for order in outstanding {
         left[targets[*order as usize - 1].tenant as usize] += 1;
@@ -518,20 +538,21 @@ async fn sign_in_all(
 
 /// Who is left, in the order in which they are sent: the plan's, but those whom Graph refused for good come last. They
 /// would be refused again, and as the first ones they would keep all others from being sent.
-fn in_turn(ledger: &JournalIndex, accepted: &Accepted) -> Vec<TargetNo> {
-    let mut left: Vec<TargetNo> = ledger.outstanding(accepted).collect();
+fn outstanding_in_order(journal_index: &JournalIndex, accepted: &Accepted) -> Vec<TargetNo> {
+    let mut left: Vec<TargetNo> = journal_index.outstanding(accepted).collect();
     let refused = |outcome| {
         use Outcome::{AcceptedNoEffect, Forbidden, NotFound, Rejected};
         matches!(outcome, Forbidden | NotFound | Rejected | AcceptedNoEffect)
     };
-    left.sort_by_key(|order| refused(ledger.outcome(*order)));
+    left.sort_by_key(|order| refused(journal_index.outcome(*order)));
     left
 }
 
 /// The tenants in which an earlier process revoked somebody: the permission is there.
-fn permitted(ledger: &JournalIndex, targets: &[Target]) -> BTreeSet<TenantIndex> {
-    let done =
-        |order: TargetNo| matches!(ledger.outcome(order), Outcome::Revoked | Outcome::AcceptedNoEffect);
+fn permitted_tenants(journal_index: &JournalIndex, targets: &[Target]) -> BTreeSet<TenantIndex> {
+    let done = |order: TargetNo| {
+        matches!(journal_index.outcome(order), Outcome::Revoked | Outcome::AcceptedNoEffect)
+    };
     let targets = (1..).zip(targets).filter(|(order, _)| done(*order));
     targets.map(|(_, target)| target.tenant).collect()
 }
@@ -540,11 +561,11 @@ fn permitted(ledger: &JournalIndex, targets: &[Target]) -> BTreeSet<TenantIndex>
 /// the run, whoever goes on with it. A drill's simulator is a new one and asked for nothing. A wait for which nobody
 /// would have waited is not waited for now either: whoever goes on with the run asks again.
 fn remaining_throttle_waits(
-    ledger: &JournalIndex,
+    journal_index: &JournalIndex,
     max_wait: Duration,
 ) -> Vec<(Option<TenantIndex>, Duration)> {
     let now = crate::dispatch::now();
-    let left = ledger.closings.iter().filter_map(|(tenant, closings)| {
+    let left = journal_index.closings.iter().filter_map(|(tenant, closings)| {
         let left = closings.iter().filter_map(|closing| closing.remaining(now));
         Some((*tenant, left.filter(|left| *left <= max_wait).max()?))
     });
@@ -556,27 +577,27 @@ fn max_wait(args: &ResumeArgs, record: &RunRecord) -> Option<Duration> {
     SendingSettings::resumed(&args.sending, &record.settings).max_wait
 }
 
-fn tenant_name(record: &RunRecord) -> &str {
+fn run_tenant_name(record: &RunRecord) -> &str {
     record.tenant.as_deref().or(record.tenant_id.as_deref()).unwrap_or("unknown")
 }
 
 /// What earlier processes did for the targets that are left.
-fn work(
-    ledger: &JournalIndex,
+fn remaining_progress(
+    journal_index: &JournalIndex,
     outstanding: &[TargetNo],
     folder: &RunFolder,
 ) -> Result<Vec<TargetProgress>, Error> {
     let fail = |source| Error::Io { what: format!("can't read {}", folder.journal_path().display()), source };
     let work = |order: &TargetNo| {
-        if ledger.attempts(*order) == 0 {
+        if journal_index.attempts(*order) == 0 {
             return Ok(TargetProgress { order: *order, ..TargetProgress::default() });
         }
-        let standing = ledger.target_state(*order).map_err(fail)?;
+        let target_state = journal_index.target_state(*order).map_err(fail)?;
         Ok(TargetProgress {
             order: *order,
-            attempts: standing.attempts,
-            throttled: number::millis(standing.throttled_ms),
-            first_sent_at: standing.first_sent_at,
+            attempts: target_state.attempts,
+            throttled: number::millis(target_state.throttled_ms),
+            first_sent_at: target_state.first_sent_at,
         })
     };
     outstanding.iter().map(work).collect()

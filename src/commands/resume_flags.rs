@@ -24,39 +24,39 @@ impl ResumeFlags {
         further: &[AdditionalApp],
     ) -> ResumeFlags {
         let mut flags = ResumeFlags::default();
-        let of_profile = profile.map(ChosenProfile::profile);
+        let profile_settings = profile.map(ChosenProfile::profile);
         if let Some(chosen) = profile {
-            flags.profile(&chosen.profile().name, &chosen.record().config);
+            flags.add_profile(&chosen.profile().name, &chosen.record().config);
         }
-        if of_profile.is_none_or(|profile| profile.sources != *sources) {
-            flags.sources(sources);
+        if profile_settings.is_none_or(|profile| profile.sources != *sources) {
+            flags.add_sources(sources);
         }
-        match of_profile.filter(|profile| !profile.apps.is_empty() && further.is_empty()) {
+        match profile_settings.filter(|profile| !profile.apps.is_empty() && further.is_empty()) {
             Some(_) => flags.add("--app", NONE),
-            None => flags.apps(further),
+            None => flags.add_apps(further),
         }
-        if of_profile.is_none_or(|profile| profile.ca_cert != network.ca_cert) {
-            flags.path("--ca-cert", network.ca_cert.as_ref());
+        if profile_settings.is_none_or(|profile| profile.ca_cert != network.ca_cert) {
+            flags.add_path("--ca-cert", network.ca_cert.as_ref());
         }
-        flags.url("--graph-url", network.graph_url.as_ref().map(Endpoint::as_str));
-        flags.url("--authority-url", network.authority_url.as_ref().map(Endpoint::as_str));
+        flags.add_optional("--graph-url", network.graph_url.as_ref().map(Endpoint::as_str));
+        flags.add_optional("--authority-url", network.authority_url.as_ref().map(Endpoint::as_str));
         network.connect_to.iter().for_each(|to| flags.add("--connect-to", &to.to_string()));
         flags
     }
 
     /// Those that a run's folder tells. It may come from another person, so that an address and a certificate authority
     /// are only asked for, and must be known from elsewhere.
-    pub(super) fn recorded(record: &RunRecord) -> ResumeFlags {
+    pub(super) fn from_record(record: &RunRecord) -> ResumeFlags {
         let mut flags = ResumeFlags::default();
         if record.drill.is_some() {
             return flags;
         }
         let settings = &record.settings;
         if let Some(profile) = &record.profile {
-            flags.profile(&profile.name, &profile.config);
+            flags.add_profile(&profile.name, &profile.config);
         }
-        flags.sources(&settings.sources);
-        flags.apps(&settings.further);
+        flags.add_sources(&settings.sources);
+        flags.add_apps(&settings.further);
         if settings.ca_cert.is_some() {
             flags.add("--ca-cert", "FILE");
         }
@@ -65,8 +65,8 @@ impl ResumeFlags {
         {
             let known = url.as_ref().and_then(|url| url.parse::<Endpoint>().ok());
             match known.filter(Endpoint::is_loopback) {
-                Some(url) => flags.url(flag, Some(url.as_str())),
-                None => flags.url(flag, url.as_ref().map(|_| "URL")),
+                Some(url) => flags.add_optional(flag, Some(url.as_str())),
+                None => flags.add_optional(flag, url.as_ref().map(|_| "URL")),
             }
         }
         flags
@@ -93,14 +93,14 @@ impl ResumeFlags {
         command.iter().map(String::as_str).chain(words).collect::<Vec<_>>().join(" ")
     }
 
-    fn profile(&mut self, name: &str, config: &Path) {
+    fn add_profile(&mut self, name: &str, config: &Path) {
         self.add("--profile", name);
         if ConfigLocation::find(None).path.as_deref() != Some(config) {
-            self.path("--config", Some(&config.to_owned()));
+            self.add_path("--config", Some(&config.to_owned()));
         }
     }
 
-    fn sources(&mut self, sources: &CredentialSources) {
+    fn add_sources(&mut self, sources: &CredentialSources) {
         if let Some(auth) = sources.auth.filter(|auth| *auth != Auth::Auto) {
             self.add("--auth", auth.word());
         }
@@ -112,26 +112,26 @@ impl ResumeFlags {
             ("--certificate-password-file", &sources.certificate_password_file),
             ("--federated-token-file", &sources.federated_token_file),
         ] {
-            self.path(flag, path.as_ref());
+            self.add_path(flag, path.as_ref());
         }
-        self.url("--service-connection", sources.service_connection.as_deref());
-        self.url("--identity", sources.identity.as_deref());
+        self.add_optional("--service-connection", sources.service_connection.as_deref());
+        self.add_optional("--identity", sources.identity.as_deref());
     }
 
     /// Those of profiles by their names; those that stand in a profile come with it.
-    fn apps(&mut self, further: &[AdditionalApp]) {
+    fn add_apps(&mut self, further: &[AdditionalApp]) {
         for name in further.iter().filter_map(|app| app.name.strip_prefix("profile ")) {
             self.add("--app", name);
         }
     }
 
-    fn path(&mut self, flag: &str, path: Option<&PathBuf>) {
+    fn add_path(&mut self, flag: &str, path: Option<&PathBuf>) {
         if let Some(path) = path {
             self.words.extend([flag.to_owned(), shell::path(path)]);
         }
     }
 
-    fn url(&mut self, flag: &str, text: Option<&str>) {
+    fn add_optional(&mut self, flag: &str, text: Option<&str>) {
         if let Some(text) = text {
             self.add(flag, text);
         }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use super::carry_out::{OutputMode, RunSession, carry_out, new_journal};
 use super::confirm::{ConfirmationLimits, confirm};
-use super::connect::{SignedInApp, check_me};
+use super::connect::{SignedInApp, check_names_me};
+use super::execute::{OutputMode, RunSession, create_journal, run_job};
 use super::resume_flags::ResumeFlags;
-use super::tenants::{TenantSessions, Wanted};
-use super::{forewarn, profiles, progress, reading, standard_input, start_logs};
+use super::tenants::{RequestedTenants, TenantSessions};
+use super::{directory_progress, init_logging, preflight, profiles, progress, stdin};
 use crate::cli::{ConsentArgs, EvidenceArgs, InputArgs, RunArgs, WorkArgs};
 use crate::console;
 use crate::console::OutputFormat;
@@ -29,11 +29,11 @@ use crate::plan::{
 use crate::settings::profiled::{self, ChosenProfile};
 use crate::settings::{
     self, AppSettings, CredentialSettings, EvidenceSettings, NetworkSettings, SendingSettings,
-    SignInSettings, wishes,
+    SignInSettings, plan_options,
 };
 
 pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
-    start_logs(&args.work.output.log)?;
+    init_logging(&args.work.output.log)?;
     args.work.input.tenant_is_named = args.sign_in.tenant.is_some();
     let profile = profiled::choose(&args.profile)?;
     if let Some(profile) = &profile {
@@ -44,49 +44,51 @@ pub(super) async fn run(mut args: RunArgs) -> Result<u8, Error> {
         }
     }
     let network = NetworkSettings::new(&args.sign_in, &args.network)?.waiting(args.work.sending.max_wait);
-    let who = SignInSettings::new(&args.sign_in);
-    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &who, network.cloud)?;
-    standard_input::check(&args.files, &who.sources)?;
-    let wishes = wishes(&args.work)?;
-    let gathered = gather(&args.files, &args.work, &wishes)?;
+    let sign_in = SignInSettings::new(&args.sign_in);
+    let apps = AppSettings::new(&args.apps, &args.profile, profile.as_ref(), &sign_in, network.cloud)?;
+    stdin::check_single_use(&args.files, &sign_in.sources)?;
+    let options = plan_options(&args.work)?;
+    let input = read_input(&args.files, &args.work, &options)?;
     if args.work.output.output != OutputFormat::None {
-        network.notices.iter().chain(&gathered.notices).for_each(|notice| console::print_status(notice));
+        network.notices.iter().chain(&input.notices).for_each(|notice| console::print_status(notice));
     }
-    if args.work.dry_run && !wishes.need_directory() {
-        let wanted = Wanted::new(&gathered, &who, &wishes).checked(&gathered, &wishes)?;
-        let draft = build_plan(gathered, &wishes, &wanted.unsigned(), &args.work).await?;
-        return dry_run(draft, args.work.output.output);
+    if args.work.dry_run && !options.needs_directory() {
+        let requested_tenants =
+            RequestedTenants::new(&input, &sign_in, &options).check_multi_tenant(&input, &options)?;
+        let draft = build_plan(input, &options, &requested_tenants.without_sign_in(), &args.work).await?;
+        return print_dry_run(draft, args.work.output.output);
     }
     let sending = SendingSettings::new(&args.work.sending);
-    let somebody = gathered.users > 0 || !wishes.selectors.is_empty();
-    if !args.consent.is_given() && somebody && !args.work.dry_run && !question::is_possible() {
+    let has_users = input.users > 0 || !options.selectors.is_empty();
+    if !args.consent.is_given() && has_users && !args.work.dry_run && !question::is_possible() {
         return Err(Error::NoTerminal);
     }
-    let wanted = Wanted::new(&gathered, &who, &wishes);
-    let credentials = CredentialSettings::new(who, profile.as_ref());
-    let wanted = wanted.identified(&credentials, &network).await?;
-    let wanted = wanted.checked(&gathered, &wishes)?;
-    let crew =
-        TenantSessions::sign_in(wanted, &credentials, &apps, &network, args.work.output.output).await?;
-    let draft = build_plan(gathered, &wishes, &crew.tenants(&args.work), &args.work).await?;
+    let requested_tenants = RequestedTenants::new(&input, &sign_in, &options);
+    let credentials = CredentialSettings::new(sign_in, profile.as_ref());
+    let requested_tenants = requested_tenants.merge_aliases(&credentials, &network).await?;
+    let requested_tenants = requested_tenants.check_multi_tenant(&input, &options)?;
+    let sessions =
+        TenantSessions::sign_in(requested_tenants, &credentials, &apps, &network, args.work.output.output)
+            .await?;
+    let draft = build_plan(input, &options, &sessions.plan_tenants(&args.work), &args.work).await?;
     if args.work.dry_run {
-        return dry_run(draft, args.work.output.output);
+        return print_dry_run(draft, args.work.output.output);
     }
-    say_unchecked(&draft, args.consent.is_given(), args.work.output.output);
-    for connection in crew.connections() {
-        check_me(draft.names_me(), connection)?;
+    print_unchecked(&draft, args.consent.is_given(), args.work.output.output);
+    for signed_in_app in sessions.signed_in_apps() {
+        check_names_me(draft.names_me(), signed_in_app)?;
     }
     let limits =
-        ConfirmationLimits::new(&args.work.safety.caps, wishes.selectors.contains(&Selector::AllUsers));
+        ConfirmationLimits::new(&args.work.safety.caps, options.selectors.contains(&Selector::AllUsers));
     let mut prepared = PreparedRun::new(draft, sending, network, credentials, profile);
-    prepared.further = apps.further;
-    prepared.tenants = crew.records(&prepared.draft, &prepared.credentials, !wishes.name_lists());
-    prepared.confirm_or_abort(&crew, &args.consent, &limits, &args.work.evidence).await?;
-    send(prepared, crew, args.work, 1.0).await
+    prepared.additional_apps = apps.further;
+    prepared.tenants = sessions.tenant_records(&prepared.draft, &prepared.credentials, !options.has_lists());
+    prepared.confirm_or_abort(&sessions, &args.consent, &limits, &args.work.evidence).await?;
+    start_run(prepared, sessions, args.work, 1.0).await
 }
 
 /// Says what could not be checked, where no question will.
-pub(super) fn say_unchecked(draft: &Draft, consented: bool, output: OutputFormat) {
+pub(super) fn print_unchecked(draft: &Draft, consented: bool, output: OutputFormat) {
     if consented && output != OutputFormat::None {
         draft.unchecked().iter().for_each(|text| console::print_status(text));
     }
@@ -101,11 +103,11 @@ pub(super) struct PreparedRun {
     /// The tenants, where there are several.
     pub(super) tenants: Vec<TenantRecord>,
     /// The further apps that were named.
-    pub(super) further: Vec<AdditionalApp>,
+    pub(super) additional_apps: Vec<AdditionalApp>,
     pub(super) profile: Option<ChosenProfile>,
     pub(super) drill: Option<serde_json::Value>,
     /// How the questions were answered.
-    pub(super) confirmed: Vec<String>,
+    pub(super) confirmations: Vec<String>,
     /// The plan file that is applied, if one is.
     pub(super) plan_file: Option<PlanFileRecord>,
 }
@@ -125,64 +127,70 @@ impl PreparedRun {
             network,
             credentials,
             tenants,
-            further,
+            additional_apps: further,
             profile,
             drill: None,
-            confirmed,
+            confirmations: confirmed,
             plan_file: None,
         }
     }
 
     /// How long it will take, as far as that is known. Tenants are sent side by side: the largest takes longest.
-    pub(super) fn time(&self, crew: &TenantSessions) -> TimeLeft {
-        let tenants = &self.draft.facts().tenants;
+    pub(super) fn estimated_time(&self, sessions: &TenantSessions) -> TimeLeft {
+        let tenants = &self.draft.summary().tenants;
         let largest = tenants.iter().map(|tenant| tenant.users).max();
-        let senders = crew.connections().map(SignedInApp::senders).max().unwrap_or(1);
+        let senders = sessions.signed_in_apps().map(SignedInApp::sender_count).max().unwrap_or(1);
         self.sending.pace(senders).estimate_time(largest.unwrap_or(self.draft.targets() as u64))
     }
 
     /// Says what the operator should know, and asks. A plan that `--max-users` refuses needs neither.
     pub(super) async fn confirm_or_abort(
         &mut self,
-        crew: &TenantSessions,
+        sessions: &TenantSessions,
         consent: &ConsentArgs,
         limits: &ConfirmationLimits,
         evidence: &EvidenceArgs,
     ) -> Result<(), Error> {
-        if self.sending.max_users.is_none_or(|most| self.draft.targets() <= most as usize) {
-            self.print_preflight_warnings(crew, &EvidenceSettings::new(evidence).output_dir);
+        if self.sending.max_users.is_none_or(|max_users| self.draft.targets() <= max_users as usize) {
+            self.print_preflight_warnings(sessions, &EvidenceSettings::new(evidence).output_dir);
         }
-        self.confirmed = confirm(self, crew, consent, limits).await?;
+        self.confirmations = confirm(self, sessions, consent, limits).await?;
         Ok(())
     }
 
     /// Says what the operator should know before it begins. They themselves go last: with their sessions this
     /// program's own sign-in may end.
-    fn print_preflight_warnings(&self, crew: &TenantSessions, output_dir: &Path) {
-        forewarn::warn_self_revocation(self.draft.sends_operator(), true);
-        let takes = self.time(crew);
-        crew.connections().for_each(|connection| forewarn::warn_token_expiry(connection, takes));
-        forewarn::warn_disk_and_rate(output_dir, &self.sending);
+    fn print_preflight_warnings(&self, sessions: &TenantSessions, output_dir: &Path) {
+        preflight::warn_self_revocation(self.draft.includes_operator(), true);
+        let takes = self.estimated_time(sessions);
+        sessions
+            .signed_in_apps()
+            .for_each(|signed_in_app| preflight::warn_token_expiry(signed_in_app, takes));
+        preflight::warn_disk_and_rate(output_dir, &self.sending);
     }
 }
 
 /// Reads the inputs in full, and keeps the part of them that is asked for.
-pub(super) fn gather(files: &[PathBuf], work: &WorkArgs, wishes: &PlanOptions) -> Result<InputRows, Error> {
-    let mut gathered = gather_all(files, work, wishes)?;
+pub(super) fn read_input(
+    files: &[PathBuf],
+    work: &WorkArgs,
+    options: &PlanOptions,
+) -> Result<InputRows, Error> {
+    let mut input = read_whole_input(files, work, options)?;
     if let Some(shard) = work.input.shard {
-        gathered.shard(shard)?;
+        input.apply_shard(shard)?;
     }
-    Ok(gathered)
+    Ok(input)
 }
 
 /// Reads the inputs in full.
-pub(super) fn gather_all(
+pub(super) fn read_whole_input(
     files: &[PathBuf],
     work: &WorkArgs,
-    wishes: &PlanOptions,
+    options: &PlanOptions,
 ) -> Result<InputRows, Error> {
-    check_lists(wishes)?;
-    if files.is_empty() && !wishes.selectors.is_empty() {
+    check_lists(options)?;
+    if files.is_empty() && !options.selectors.is_empty() {
         return Ok(InputRows::default());
     }
     if files.is_empty() {
@@ -191,7 +199,7 @@ pub(super) fn gather_all(
                 .to_owned(),
         ));
     }
-    let sources: Vec<InputSource> = files.iter().map(|path| source(path)).collect();
+    let sources: Vec<InputSource> = files.iter().map(|path| input_source(path)).collect();
     let intake =
         intake::open(&sources, &intake_options(&work.input)).map_err(crate::plan::PlanError::from)?;
     Ok(InputRows::read(intake)?)
@@ -199,15 +207,16 @@ pub(super) fn gather_all(
 
 /// Makes the plan, and says what was decided on the way.
 pub(super) async fn build_plan(
-    gathered: InputRows,
-    wishes: &PlanOptions,
+    input: InputRows,
+    options: &PlanOptions,
     tenants: &PlanTenants<'_, Directory>,
     work: &WorkArgs,
 ) -> Result<Draft, Error> {
-    let reading = reading::ProgressLine::new(&work.output);
-    let composed = Draft::compose_telling(gathered, wishes, tenants, &|read| reading.tell(read)).await;
-    reading.finish();
-    let draft = composed.map_err(|why| avoidable(why, wishes, work.choosing.no_lookup))?;
+    let progress_line = directory_progress::ProgressLine::new(&work.output);
+    let composed =
+        Draft::build_with_progress(input, options, tenants, &|read| progress_line.update(read)).await;
+    progress_line.finish();
+    let draft = composed.map_err(|why| suggest_no_lookup(why, options, work.choosing.no_lookup))?;
     if work.output.output != OutputFormat::None {
         draft.notices().iter().for_each(|notice| console::print_status_wrapped(notice));
     }
@@ -219,29 +228,29 @@ pub(super) async fn build_plan(
 }
 
 /// Names the flag that gets around an error of the directory, where nothing was asked for that only the directory knows.
-fn avoidable(why: PlanError, wishes: &PlanOptions, no_lookup: bool) -> Error {
+fn suggest_no_lookup(why: PlanError, options: &PlanOptions, no_lookup: bool) -> Error {
     let by_flag = match &why {
         PlanError::Directory(error) => !matches!(error, DirectoryError::SignIn(_)),
-        PlanError::Guard(GuardError::Directory { .. } | GuardError::Nobody { .. }) => true,
+        PlanError::Guard(GuardError::Directory { .. } | GuardError::NoSuchUser { .. }) => true,
         _ => false,
     };
-    match by_flag && !no_lookup && !wishes.need_directory() {
+    match by_flag && !no_lookup && !options.needs_directory() {
         true => Error::Avoidable(why),
         false => why.into(),
     }
 }
 
 /// Who signed in, for the plan.
-pub(super) fn signed(connection: &SignedInApp) -> Operator {
-    let partners = connection.partners.iter().map(|partner| &partner.operator);
-    let apps = std::iter::once(&connection.operator).chain(partners);
+pub(super) fn plan_operator(signed_in_app: &SignedInApp) -> Operator {
+    let partners = signed_in_app.additional_clients.iter().map(|partner| &partner.operator);
+    let apps = std::iter::once(&signed_in_app.operator).chain(partners);
     Operator {
-        operator: forewarn::own_ids(&connection.claims),
+        user_ids: preflight::operator_ids(&signed_in_app.claims),
         app_ids: apps.filter_map(|app| app.app_id.clone()).collect(),
     }
 }
 
-fn source(path: &Path) -> InputSource {
+fn input_source(path: &Path) -> InputSource {
     if path == Path::new("-") { InputSource::Stdin } else { InputSource::File(path.to_owned()) }
 }
 
@@ -265,7 +274,7 @@ fn intake_options(args: &InputArgs) -> IntakeOptions {
 }
 
 /// Shows the plan and sends nothing.
-pub(super) fn dry_run(draft: Draft, output: OutputFormat) -> Result<u8, Error> {
+pub(super) fn print_dry_run(draft: Draft, output: OutputFormat) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
     let record = draft.record();
     match output {
@@ -282,9 +291,9 @@ pub(super) fn dry_run(draft: Draft, output: OutputFormat) -> Result<u8, Error> {
 }
 
 /// Makes the run folder, freezes the plan in it, and carries the run out.
-pub(super) async fn send(
+pub(super) async fn start_run(
     prepared: PreparedRun,
-    crew: TenantSessions,
+    sessions: TenantSessions,
     work: WorkArgs,
     speed: f64,
 ) -> Result<u8, Error> {
@@ -294,13 +303,13 @@ pub(super) async fn send(
         network,
         credentials,
         tenants,
-        further,
+        additional_apps: further,
         profile,
         drill,
-        confirmed,
+        confirmations: confirmed,
         plan_file,
     } = prepared;
-    let decided = decided(draft.facts(), confirmed, plan_file);
+    let decided = approval_decision(draft.summary(), confirmed, plan_file);
     let evidence = EvidenceSettings::new(&work.evidence);
     let planned = draft.targets() as u32;
     let refused = sending
@@ -314,7 +323,7 @@ pub(super) async fn send(
         console::print_status(&format!("run folder {}", folder.path().display()));
         folder.notices().iter().for_each(|notice| console::print_status(notice));
     }
-    let closed = draft.closed().clone();
+    let closed = draft.closed_tenants().clone();
     let by_row = draft.tenant_column().is_some();
     let protect = settings::protect_record(&work);
     let tenant_column = work.input.tenant_column.map(|given| match given == intake::NO_TENANT_COLUMN {
@@ -322,15 +331,15 @@ pub(super) async fn send(
         // A number would count other columns in `remaining.csv`.
         false => draft.tenant_column().map_or(given, str::to_owned),
     });
-    let who = crew.sign_in_settings().clone();
-    let first = crew.first().filter(|_| !crew.are_several());
-    let apps = first.map(|connection| connection.apps.clone()).unwrap_or_default();
-    let tenant_id = first.and_then(|connection| connection.tenant.id.clone());
-    let unverified = first.and_then(|connection| connection.tenant.unverified.clone());
-    let operator = crew.first().map(|connection| connection.operator.clone()).unwrap_or_default();
+    let sign_in = sessions.sign_in_settings().clone();
+    let first = sessions.first().filter(|_| !sessions.is_multi_tenant());
+    let apps = first.map(|signed_in_app| signed_in_app.apps.clone()).unwrap_or_default();
+    let tenant_id = first.and_then(|signed_in_app| signed_in_app.tenant.id.clone());
+    let unverified = first.and_then(|signed_in_app| signed_in_app.tenant.unverified.clone());
+    let operator = sessions.first().map(|signed_in_app| signed_in_app.operator.clone()).unwrap_or_default();
     let frozen = draft.freeze(folder.dir())?;
     // One tenant may have a way of its own, and `resume` takes that; several have theirs in their records.
-    let own = if tenants.is_empty() { &who } else { &credentials.own };
+    let own = if tenants.is_empty() { &sign_in } else { &credentials.own };
     let flags = match drill {
         Some(_) => ResumeFlags::default(),
         None => ResumeFlags::new(&own.sources, &network, profile.as_ref(), &further),
@@ -342,7 +351,7 @@ pub(super) async fn send(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         case_id: evidence.case_id,
         cloud: network.cloud.to_string(),
-        tenant: who.tenant.clone().filter(|_| tenants.is_empty() && unverified.is_none()),
+        tenant: sign_in.tenant.clone().filter(|_| tenants.is_empty() && unverified.is_none()),
         unverified_tenant: unverified,
         tenant_id,
         operator: operator.clone(),
@@ -359,9 +368,9 @@ pub(super) async fn send(
     };
     record.settings.tenant_column = tenant_column;
     record.settings.protect = Some(protect);
-    let put = folder.dir().replace_unsynced(RUN_JSON, |out| put_record(&record, out));
-    put.map_err(unwritten(&folder.file(RUN_JSON)))?;
-    let journal = new_journal(&folder)?;
+    let put = folder.dir().replace_unsynced(RUN_JSON, |out| write_record_json(&record, out));
+    put.map_err(write_error(&folder.file(RUN_JSON)))?;
+    let journal = create_journal(&folder)?;
     folder.sync(&[PLAN_CSV, RUN_JSON])?;
     let shown = OutputMode { progress: progress(&work.output), output: work.output.output };
     let ready = RunSession {
@@ -370,21 +379,21 @@ pub(super) async fn send(
         record,
         journal,
         targets: frozen.targets,
-        resumed: None,
-        holds: Vec::new(),
-        permitted: BTreeSet::new(),
+        remaining: None,
+        throttle_waits: Vec::new(),
+        permitted_tenants: BTreeSet::new(),
         settings: sending.dispatch(speed),
-        refused,
+        refusal: refused,
         operator,
-        posts: crew.posts(&closed),
-        protected: Vec::new(),
+        tenant_clients: sessions.into_tenant_clients(&closed),
+        newly_protected: Vec::new(),
         confirmed: Vec::new(),
         flags,
     };
-    carry_out(ready, shown).await
+    run_job(ready, shown).await
 }
 
-fn decided(
+fn approval_decision(
     facts: &PlanSummary,
     confirmed: Vec<String>,
     plan_file: Option<PlanFileRecord>,
@@ -394,7 +403,7 @@ fn decided(
         selection: facts.selection.clone(),
         unprotected: unprotected.map(|(user, because)| UnprotectedRecord { user, because }).collect(),
         lists: facts.lists.clone(),
-        unchecked: facts.failed(),
+        unchecked: facts.failed_checks(),
         confirmed,
         plan_file,
         sharded: facts.sharded.clone(),
@@ -403,15 +412,15 @@ fn decided(
 
 /// Writes `run.json`, synced.
 pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(), Error> {
-    let put = folder.dir().replace(RUN_JSON, |out| put_record(record, out));
-    put.map_err(unwritten(&folder.file(RUN_JSON)))
+    let put = folder.dir().replace(RUN_JSON, |out| write_record_json(record, out));
+    put.map_err(write_error(&folder.file(RUN_JSON)))
 }
 
-fn put_record(record: &RunRecord, out: &mut dyn Write) -> io::Result<()> {
+fn write_record_json(record: &RunRecord, out: &mut dyn Write) -> io::Result<()> {
     let json = serde_json::to_string_pretty(record)?;
     writeln!(out, "{}", crate::harmless::json(&json))
 }
 
-fn unwritten(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
+fn write_error(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {
     move |source| Error::Io { what: format!("can't write {}", path.display()), source }
 }

@@ -8,14 +8,14 @@ use crate::identity::{Auth, CredentialSources, EnvVariables};
 
 /// Says of each file with a secret that the group or everybody can read it, if so. The token files of a cluster are no
 /// part of it: they are laid out like that, and live for minutes.
-pub(super) fn warn(sources: &CredentialSources, vars: EnvVariables<'_>) {
-    let mut told: Vec<PathBuf> = Vec::new();
-    for (by, path) in holders(sources, vars) {
+pub(super) fn warn_readable_files(sources: &CredentialSources, vars: EnvVariables<'_>) {
+    let mut warned: Vec<PathBuf> = Vec::new();
+    for (by, path) in secret_file_list(sources, vars) {
         let public = CERTIFICATES.contains(&by) && is_certificate_alone(&path);
-        if !public && others_can_read(&path) && !told.contains(&path) {
+        if !public && others_can_read(&path) && !warned.contains(&path) {
             let (name, word) = (path.display(), crate::shell::path(&path));
             console::print_status(&format!("warning: others can read {name} ({by}): chmod 600 {word}"));
-            told.push(path);
+            warned.push(path);
         }
     }
 }
@@ -32,7 +32,7 @@ fn is_certificate_alone(path: &Path) -> bool {
 }
 
 /// The files that hold secrets, with what names them.
-fn holders(sources: &CredentialSources, vars: EnvVariables<'_>) -> Vec<(&'static str, PathBuf)> {
+fn secret_file_list(sources: &CredentialSources, vars: EnvVariables<'_>) -> Vec<(&'static str, PathBuf)> {
     // With the key in a file of its own the certificate's file is no secret.
     let certificate = sources.certificate_file.as_ref().filter(|_| sources.certificate_key_file.is_none());
     let named = [
@@ -43,7 +43,7 @@ fn holders(sources: &CredentialSources, vars: EnvVariables<'_>) -> Vec<(&'static
         ("--certificate-password-file", sources.certificate_password_file.as_ref()),
     ];
     let mut files: Vec<_> = named.into_iter().filter_map(|(by, path)| Some((by, path?.to_owned()))).collect();
-    if takes_environment(sources) {
+    if uses_environment_certificate(sources) {
         let path = vars("AZURE_CLIENT_CERTIFICATE_PATH").map(PathBuf::from);
         files.extend(path.map(|path| ("AZURE_CLIENT_CERTIFICATE_PATH", path)));
     }
@@ -51,7 +51,7 @@ fn holders(sources: &CredentialSources, vars: EnvVariables<'_>) -> Vec<(&'static
 }
 
 /// Whether a certificate may be taken that only the environment names.
-fn takes_environment(sources: &CredentialSources) -> bool {
+fn uses_environment_certificate(sources: &CredentialSources) -> bool {
     let others = sources.certificate_file.is_some()
         || sources.token_file.is_some()
         || sources.client_secret_file.is_some();
@@ -80,11 +80,11 @@ mod tests {
 
     fn names(sources: &CredentialSources) -> Vec<&'static str> {
         let vars = |name: &str| (name == "AZURE_CLIENT_CERTIFICATE_PATH").then(|| "env.pem".to_owned());
-        holders(sources, &vars).into_iter().map(|(by, _)| by).collect()
+        secret_file_list(sources, &vars).into_iter().map(|(by, _)| by).collect()
     }
 
     #[test]
-    fn a_certificate_without_its_key_is_no_secret() {
+    fn certificate_without_key_is_not_secret() {
         let dir = tempfile::tempdir().unwrap();
         let alone = |text: &str| {
             let path = dir.path().join("a");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_holds_a_secret_and_may_be_read_is_looked_at() {
+    fn only_used_secret_files_are_checked() {
         let path = || Some(PathBuf::from("a"));
         let environment = "AZURE_CLIENT_CERTIFICATE_PATH";
         assert_eq!(names(&CredentialSources::default()), [environment]);

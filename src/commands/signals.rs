@@ -7,30 +7,30 @@ use crate::event::StopReason;
 /// Listens from here on. What comes through the channel is to be handed to the dispatcher.
 ///
 /// The process ends on the second signal whatever it is doing: the journal survives that, and `resume` goes on.
-pub(super) fn listen() -> std::io::Result<mpsc::Receiver<StopReason>> {
-    let (tell, told) = mpsc::channel(1);
+pub(super) fn listen_and_exit_on_second() -> std::io::Result<mpsc::Receiver<StopReason>> {
+    let (sender, receiver) = mpsc::channel(1);
     let mut signals = StopSignals::new()?;
     tokio::spawn(async move {
         let first = signals.next().await;
-        let said = format!("{first}: waiting for what is in flight; once more ends at once");
+        let message = format!("{first}: waiting for what is in flight; once more ends at once");
         // The dispatcher may have ended already; then only a second signal matters. It is told before anybody else:
         // a terminal or pipe that takes nothing more must not keep the sending going.
-        let _ = tell.send(first).await;
+        let _ = sender.send(first).await;
         // In a thread of its own: a stuck terminal must not keep the second signal from being heard.
-        std::thread::spawn(move || crate::console::print_status(&said));
+        std::thread::spawn(move || crate::console::print_status(&message));
         let second = signals.next().await;
         #[allow(clippy::exit)]
         std::process::exit(i32::from(second.exit_code()));
     });
-    Ok(told)
+    Ok(receiver)
 }
 
 /// Listens from here on, and says so only: the first signal comes through the channel.
-pub(super) fn wait() -> std::io::Result<mpsc::Receiver<StopReason>> {
-    let (tell, told) = mpsc::channel(1);
+pub(super) fn listen_once() -> std::io::Result<mpsc::Receiver<StopReason>> {
+    let (sender, receiver) = mpsc::channel(1);
     let mut signals = StopSignals::new()?;
-    tokio::spawn(async move { tell.send(signals.next().await).await });
-    Ok(told)
+    tokio::spawn(async move { sender.send(signals.next().await).await });
+    Ok(receiver)
 }
 
 #[cfg(unix)]
@@ -54,13 +54,13 @@ impl StopSignals {
         tokio::select! {
             _ = self.interrupt.recv() => StopReason::Interrupted,
             _ = self.terminate.recv() => StopReason::Terminated,
-            Some(_) = hung_up(&mut self.hang_up) => StopReason::Terminated,
+            Some(_) = recv_hang_up(&mut self.hang_up) => StopReason::Terminated,
         }
     }
 }
 
 #[cfg(unix)]
-async fn hung_up(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
+async fn recv_hang_up(signal: &mut Option<tokio::signal::unix::Signal>) -> Option<()> {
     match signal {
         Some(signal) => signal.recv().await,
         None => std::future::pending().await,
@@ -92,7 +92,7 @@ fn is_ignored(mask: &str, signal: i32) -> bool {
 /// Lets a write beyond the limit on the size of files (`ulimit -f`) fail, instead of ending the process (SIGXFSZ): the
 /// error says which file it was, and what was done is reported.
 #[cfg(unix)]
-pub(super) fn outlive_size_limits() {
+pub(super) fn ignore_file_size_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     // Once heard, the signal stays heard. Where that fails, the process ends as it did before.
     let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
@@ -103,7 +103,7 @@ pub(super) fn outlive_size_limits() {
 pub(super) fn outlive_size_limits() {}
 
 #[cfg(windows)]
-struct Signals {
+struct StopSignals {
     ctrl_c: tokio::signal::windows::CtrlC,
     ctrl_break: tokio::signal::windows::CtrlBreak,
     close: tokio::signal::windows::CtrlClose,
@@ -124,10 +124,10 @@ impl StopSignals {
 
     async fn next(&mut self) -> StopReason {
         tokio::select! {
-            _ = self.ctrl_c.recv() => Stop::Interrupted,
-            _ = self.ctrl_break.recv() => Stop::Terminated,
-            _ = self.close.recv() => Stop::Terminated,
-            _ = self.shutdown.recv() => Stop::Terminated,
+            _ = self.ctrl_c.recv() => StopReason::Interrupted,
+            _ = self.ctrl_break.recv() => StopReason::Terminated,
+            _ = self.close.recv() => StopReason::Terminated,
+            _ = self.shutdown.recv() => StopReason::Terminated,
         }
     }
 }

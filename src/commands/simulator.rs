@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{signals, start_logs};
+use super::{init_logging, signals};
 use crate::cli::SimulatorArgs;
 use crate::console;
 use crate::error::Error;
@@ -10,7 +10,7 @@ use crate::files::write_to;
 use crate::simulator::{Config, Fault, GenerateConfig, Simulator, StartError};
 
 pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
-    start_logs(&args.log)?;
+    init_logging(&args.log)?;
     let config = config(&args)?;
     let simulator = Simulator::start(config).await.map_err(|error| match error {
         StartError::NotLoopback(_) => Error::Usage(error.to_string()),
@@ -25,8 +25,8 @@ pub(super) async fn simulator(args: SimulatorArgs) -> Result<u8, Error> {
     }
     console::print_stdout(&format!("listening on {}\n", simulator.url()))
         .map_err(fail("can't write to standard output"))?;
-    let mut told = signals::wait().map_err(fail("can't listen for signals"))?;
-    let _ = told.recv().await;
+    let mut interrupts = signals::listen_once().map_err(fail("can't listen for signals"))?;
+    let _ = interrupts.recv().await;
     // Clients that hang on purpose must not keep it from ending.
     let _ = tokio::time::timeout(Duration::from_secs(2), simulator.stop()).await;
     Ok(0)
@@ -52,12 +52,12 @@ fn config(args: &SimulatorArgs) -> Result<Config, Error> {
         directory.domain = args.domain.clone().unwrap_or_else(|| directory.domain.clone());
     }
     config.quota.enabled &= !args.no_quota;
-    config.faults.extend(faults(&args.fault)?);
+    config.faults.extend(parse_faults(&args.fault)?);
     Ok(config)
 }
 
 /// Reads `--fault` rules.
-pub(super) fn faults(rules: &[String]) -> Result<Vec<Fault>, Error> {
+pub(super) fn parse_faults(rules: &[String]) -> Result<Vec<Fault>, Error> {
     let read =
         |rule: &String| rule.parse().map_err(|error| Error::Usage(format!("--fault '{rule}': {error}")));
     rules.iter().map(read).collect()

@@ -43,7 +43,7 @@ pub struct ProtectEntry {
 impl ProtectEntry {
     /// Takes the fingerprint of what is named.
     pub fn new(text: &str, eligible: bool) -> ProtectEntry {
-        let ListEntry::File(path) = ListEntry::read(text, eligible) else {
+        let ListEntry::File(path) = ListEntry::parse(text, eligible) else {
             return ProtectEntry { entry: text.to_owned(), sha256: None };
         };
         let full_path = std::path::absolute(&path).unwrap_or(path);
@@ -55,9 +55,9 @@ impl ProtectEntry {
 
     /// The file that it names, if it names one.
     pub fn file(&self, eligible: bool) -> Option<PathBuf> {
-        match ListEntry::read(&self.entry, eligible) {
+        match ListEntry::parse(&self.entry, eligible) {
             ListEntry::File(path) => Some(path),
-            ListEntry::Id(_) | ListEntry::Of(_) => None,
+            ListEntry::Id(_) | ListEntry::Selected(_) => None,
         }
     }
 }

@@ -14,43 +14,43 @@
 //! columns, lie in a temporary file. [`Draft::freeze`] writes `plan.csv` from it, with the order settled. Nothing is
 //! sent before that file stands.
 
-mod again;
-mod ask;
-mod caution;
-mod compose;
-mod drafting;
-mod facts;
-mod file;
-mod gathered;
+mod build;
+mod context;
+mod dedup_index;
+mod directory_source;
+mod distinct_names;
+mod extra_confirmation;
 mod guard;
-mod informing;
-mod joined;
-mod names;
+mod info_lookups;
+mod input_rows;
+mod merge_stats;
 mod notices;
-mod order;
+mod options;
+mod plan_builder;
+mod plan_csv;
 mod preview;
+mod recheck;
 mod recount;
-mod seen;
-mod sources;
+mod row_origin;
+mod sending_order;
+mod summary;
 mod tenants;
 #[cfg(test)]
 mod tests;
-mod wishes;
-mod world;
 
-pub use again::{ChangeKind, PlanChanges, Planned};
-pub use ask::ReadProgress;
-pub use caution::{ExtraConfirmation, wants_number};
-pub use compose::check_lists;
-pub use facts::{ListResolution, PlanSummary};
-pub use file::{LeftOutReason, PlanError, PlanReader, PlanRow};
-pub use gathered::InputRows;
+pub use build::check_lists;
+pub use directory_source::ReadProgress;
+pub(crate) use distinct_names::distinct_names;
+pub use extra_confirmation::{ExtraConfirmation, requires_number};
 pub use guard::GuardError;
 pub(crate) use guard::{EXCLUDED, PROTECTED};
-pub(crate) use names::distinct;
+pub use input_rows::InputRows;
+pub use options::{AccountFilter, ListEntry, MaxShare, PlanOptions};
+pub use plan_csv::{LeftOutReason, PlanError, PlanReader, PlanRow};
+pub use recheck::{ChangedUsers, PlanChanges, PlanMetadata};
 pub use recount::{CountDifference, PlanRecount};
+pub use summary::{ListResolution, PlanSummary};
 pub use tenants::{PlanTenant, PlanTenantFacts, PlanTenants};
-pub use wishes::{AccountFilter, ListEntry, MaxShare, PlanOptions};
 
 use std::collections::BTreeMap;
 
@@ -60,8 +60,8 @@ use crate::files::{Dir, TemporaryFile};
 use crate::intake::{InputDigest, IntakeError};
 use crate::journal::{PLAN_CSV, PlanRecord};
 use crate::user_id::UserId;
-use drafting::DraftedRows;
-use order::SendingOrder;
+use plan_builder::DraftedRows;
+use sending_order::SendingOrder;
 
 /// One user to revoke.
 #[derive(Clone, Debug)]
@@ -82,9 +82,9 @@ pub struct Draft {
     columns: Vec<String>,
     inputs: Vec<InputDigest>,
     notices: Vec<String>,
-    drafted: DraftedRows,
+    drafted_rows: DraftedRows,
     facts: PlanSummary,
-    closed: compose::ClosedTenant,
+    closed: build::ClosedTenants,
     tenant_column: Option<String>,
     budget: Budget,
 }
@@ -93,7 +93,7 @@ pub struct Draft {
 #[derive(Clone, Debug, Default)]
 pub struct Operator {
     /// The ids of the signed-in user; none for an app.
-    pub operator: Vec<UserId>,
+    pub user_ids: Vec<UserId>,
     /// The ids of the apps that send, the first one's first.
     pub app_ids: Vec<String>,
 }
@@ -106,26 +106,31 @@ impl Draft {
     /// When a list of people can't be read and resolved in full, when a selection can't be read or names nobody, or when
     /// nobody can tell whether a row is somebody protected.
     pub async fn build(
-        gathered: InputRows,
-        wishes: &PlanOptions,
+        input: InputRows,
+        options: &PlanOptions,
         signed: &Operator,
         directory: Option<&Directory>,
     ) -> Result<Draft, PlanError> {
-        Draft::compose_telling(gathered, wishes, &PlanTenants::one(signed.clone(), directory, []), &|_| {})
-            .await
+        Draft::build_with_progress(
+            input,
+            options,
+            &PlanTenants::single(signed.clone(), directory, []),
+            &|_| {},
+        )
+        .await
     }
 
     /// The same for any tenants, which are asked side by side; and tells how far long reads have come.
     ///
     /// # Errors
     /// The same. Where there are several tenants, one whose directory can't be read is only closed: see [`Draft::blocked_until`].
-    pub async fn compose_telling(
-        gathered: InputRows,
-        wishes: &PlanOptions,
+    pub async fn build_with_progress(
+        input: InputRows,
+        options: &PlanOptions,
         tenants: &PlanTenants<'_, Directory>,
-        tell: &dyn Fn(&ReadProgress<'_>),
+        progress: &dyn Fn(&ReadProgress<'_>),
     ) -> Result<Draft, PlanError> {
-        compose::build_plan(gathered, wishes, tenants, tell).await
+        build::build_plan(input, options, tenants, progress).await
     }
 
     /// The column that names the tenants, if one does.
@@ -134,7 +139,7 @@ impl Draft {
     }
 
     /// Why nothing may be sent in single tenants: nobody could be looked up there, and the lists could not be compared.
-    pub fn closed(&self) -> &BTreeMap<TenantIndex, String> {
+    pub fn closed_tenants(&self) -> &BTreeMap<TenantIndex, String> {
         &self.closed.reasons
     }
 
@@ -143,10 +148,10 @@ impl Draft {
     pub fn unchecked(&self) -> Option<String> {
         let unchecked = match &self.facts.resolution {
             ListResolution::Impossible(why) if notices::lacks_permission(why) => {
-                let covered = facts::owners_unread();
+                let covered = summary::owners_unchecked();
                 self.facts.unchecked.iter().filter(|word| **word != covered).cloned().collect()
             }
-            _ => self.facts.failed(),
+            _ => self.facts.failed_checks(),
         };
         (!unchecked.is_empty()).then(|| format!("not checked: {}", unchecked.join("; ")))
     }
@@ -157,28 +162,28 @@ impl Draft {
     }
 
     /// Takes in something more that could not be checked.
-    pub fn note_unchecked(&mut self, what: String) {
+    pub fn add_unchecked(&mut self, what: String) {
         self.facts.unchecked.push(what);
     }
 
     /// What is known of the plan as a whole.
-    pub fn facts(&self) -> &PlanSummary {
+    pub fn summary(&self) -> &PlanSummary {
         &self.facts
     }
 
     /// Users to revoke.
     pub fn targets(&self) -> usize {
-        self.drafted.targets.len()
+        self.drafted_rows.targets.len()
     }
 
     /// Whether `me` is among them.
     pub fn names_me(&self) -> bool {
-        self.drafted.targets.iter().any(|target| target.user == UserId::Me)
+        self.drafted_rows.targets.iter().any(|target| target.user == UserId::Me)
     }
 
     /// Whether the signed-in operator is among them, last of all.
-    pub fn sends_operator(&self) -> bool {
-        self.drafted.sends_operator
+    pub fn includes_operator(&self) -> bool {
+        self.drafted_rows.includes_operator
     }
 
     /// What people should know of it, in words.
@@ -198,17 +203,17 @@ impl Draft {
 
     /// The first row that is no user id, in words, if there is one.
     pub fn first_invalid(&self) -> Option<&str> {
-        self.drafted.first_invalid.as_deref()
+        self.drafted_rows.first_invalid.as_deref()
     }
 
     /// Counts so far; the hash is empty until the plan is frozen.
     pub fn record(&self) -> PlanRecord {
         PlanRecord {
-            rows: self.drafted.rows,
-            targets: self.drafted.targets.len() as u32,
-            left_out: self.drafted.left_out.clone(),
-            external: self.drafted.external,
-            selected: self.drafted.selected,
+            rows: self.drafted_rows.rows,
+            targets: self.drafted_rows.targets.len() as u32,
+            left_out: self.drafted_rows.left_out.clone(),
+            external: self.drafted_rows.external,
+            selected: self.drafted_rows.selected,
             sha256: String::new(),
         }
     }
@@ -217,11 +222,11 @@ impl Draft {
     /// [`RunFolder::sync`](crate::journal_path::RunFolder::sync) does that for all that stands before the first request.
     pub fn freeze(self, folder: &Dir) -> Result<FrozenPlan, PlanError> {
         let mut record = self.record();
-        let order = SendingOrder::from_ranks(&self.drafted.ranks);
+        let order = SendingOrder::from_ranks(&self.drafted_rows.ranks);
         let path = folder.file(PLAN_CSV);
-        let out = folder.create_file(PLAN_CSV).map_err(|source| PlanError::write(&path, source))?;
-        record.sha256 = file::write_plan(self.spool, &self.columns, &order.place_of, out, &path)?;
-        let mut targets: Vec<Option<Target>> = self.drafted.targets.into_iter().map(Some).collect();
+        let out = folder.create_file(PLAN_CSV).map_err(|source| PlanError::write_error(&path, source))?;
+        record.sha256 = plan_csv::write_plan_csv(self.spool, &self.columns, &order.positions, out, &path)?;
+        let mut targets: Vec<Option<Target>> = self.drafted_rows.targets.into_iter().map(Some).collect();
         let targets = order.sequence.iter().filter_map(|index| targets[*index as usize].take()).collect();
         Ok(FrozenPlan { targets, record, columns: self.columns, inputs: self.inputs })
     }
@@ -231,8 +236,8 @@ impl Draft {
         self,
         mut visit: impl FnMut(&PlanRow) -> std::io::Result<()>,
     ) -> Result<(), PlanError> {
-        let order = SendingOrder::from_ranks(&self.drafted.ranks);
-        file::for_each_row(self.spool, &order.place_of, &mut visit)
+        let order = SendingOrder::from_ranks(&self.drafted_rows.ranks);
+        plan_csv::for_each_row(self.spool, &order.positions, &mut visit)
     }
 }
 

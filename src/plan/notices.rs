@@ -1,49 +1,54 @@
 //! What people should know of a plan, in words.
 
 use super::PlanSummary;
-use super::compose::impossible;
-use super::drafting::DraftedRows;
-use super::world::lacking;
+use super::build::unresolved_reason;
+use super::context::missing_permission_error;
+use super::plan_builder::DraftedRows;
 use crate::console::wording;
 use crate::directory::Permission;
 use crate::harmless::sanitize_truncated;
 use crate::journal::ShardRecord;
 
 /// What to say. `mail` is set where the input names its users by mail addresses, and those are not looked for.
-pub(super) fn plan_notices(drafted: &DraftedRows, facts: &PlanSummary, mail: bool) -> Vec<String> {
+pub(super) fn plan_notices(drafted_rows: &DraftedRows, facts: &PlanSummary, mail: bool) -> Vec<String> {
     let mut notices = Vec::new();
     if let Some(sharded) = &facts.sharded {
-        notices.push(part(sharded, drafted));
+        notices.push(shard_notice(sharded, drafted_rows));
     }
-    if let Some(why) = impossible(&facts.resolution).filter(|_| !drafted.targets.is_empty()) {
-        notices.push(unresolved(why));
+    if let Some(why) = unresolved_reason(&facts.resolution).filter(|_| !drafted_rows.targets.is_empty()) {
+        notices.push(unresolved_notice(why));
     }
     let absent = facts.missing + facts.deleted;
     if absent > 0 {
-        notices.push(missing(drafted, facts, mail));
+        notices.push(missing_notice(drafted_rows, facts, mail));
     }
-    if drafted.spares_operator {
+    if drafted_rows.skips_operator {
         notices.push(
             "you are among the users, and are left out: it would end your own sign-in. --include-self sends you last"
                 .to_owned(),
         );
     }
-    if drafted.bad_priorities > 0 {
-        notices
-            .push(format!("{} priorities are no whole numbers: those users go last", drafted.bad_priorities));
+    if drafted_rows.bad_priorities > 0 {
+        notices.push(format!(
+            "{} priorities are no whole numbers: those users go last",
+            drafted_rows.bad_priorities
+        ));
     }
     notices
 }
 
 /// Which part of the input this is.
-fn part(sharded: &ShardRecord, drafted: &DraftedRows) -> String {
-    let (rows, all) = (wording::count(drafted.rows), wording::count(drafted.rows + drafted.elsewhere));
-    let nobody = if drafted.rows == 0 { ": there is nobody for this one" } else { "" };
+fn shard_notice(sharded: &ShardRecord, drafted_rows: &DraftedRows) -> String {
+    let (rows, all) = (
+        wording::count(drafted_rows.rows),
+        wording::count(drafted_rows.rows + drafted_rows.other_shard_rows),
+    );
+    let nobody = if drafted_rows.rows == 0 { ": there is nobody for this one" } else { "" };
     format!("shard {}: {rows} of {all} rows{nobody}", sharded.shard)
 }
 
 /// What it costs that ids are compared as they are written, in two sentences.
-fn unresolved(why: &str) -> String {
+fn unresolved_notice(why: &str) -> String {
     let why = match lacks_permission(why) {
         true => format!("the sign-in lacks {}", Permission::Users.name()),
         false => why.trim_end_matches(". Nothing was sent").replace(". ", "; "),
@@ -57,12 +62,12 @@ fn unresolved(why: &str) -> String {
 /// Whether users were not looked up for want of the permission. Other refusals have other causes than the one for which
 /// Graph has this word.
 pub(super) fn lacks_permission(why: &str) -> bool {
-    why == lacking().to_string() || why.contains("Authorization_RequestDenied")
+    why == missing_permission_error().to_string() || why.contains("Authorization_RequestDenied")
 }
 
-fn missing(drafted: &DraftedRows, facts: &PlanSummary, mail: bool) -> String {
+fn missing_notice(drafted_rows: &DraftedRows, facts: &PlanSummary, mail: bool) -> String {
     let absent = facts.missing + facts.deleted;
-    let names: Vec<String> = drafted.missing.iter().map(|name| sanitize_truncated(name, 80)).collect();
+    let names: Vec<String> = drafted_rows.missing.iter().map(|name| sanitize_truncated(name, 80)).collect();
     let more = if absent > names.len() as u64 { ", …" } else { "" };
     let verb = if absent == 1 { "does" } else { "do" };
     let deleted = match facts.deleted {
@@ -79,11 +84,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn why_nobody_is_looked_up_is_said_in_two_sentences() {
+    fn unresolved_notice_is_two_sentences() {
         let denied = "users can't be read: Graph refuses it (403, Authorization_RequestDenied: Insufficient privileges). It \
                       needs the permission User.Read.All";
-        for why in [lacking().to_string().as_str(), denied] {
-            let said = unresolved(why);
+        for why in [missing_permission_error().to_string().as_str(), denied] {
+            let said = unresolved_notice(why);
             assert!(
                 said.starts_with("users are not looked up first: the sign-in lacks User.Read.All. So "),
                 "{said}"
@@ -93,7 +98,7 @@ mod tests {
         let policy = "users can't be read: Graph refuses it (403, blocked by policy). It needs the permission User.Read.All";
         let down = "users can't be read: Graph answered 503. Nothing was sent";
         for (why, kept) in [(policy, "blocked by policy"), (down, "Graph answered 503. So ")] {
-            let said = unresolved(why);
+            let said = unresolved_notice(why);
             assert!(said.contains(kept) && said.matches(". ").count() == 1, "{said}");
         }
     }

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::file::COLUMNS;
-use super::{Draft, LeftOutReason, ListResolution, PlanError, PlanRow, distinct};
+use super::plan_csv::PLAN_COLUMNS;
+use super::{Draft, LeftOutReason, ListResolution, PlanError, PlanRow, distinct_names};
 use crate::console::wording;
 use crate::harmless::{self, escape_csv_formula, sanitize_line, sanitize_truncated};
 
 /// Rows that the text shows.
-const SHOWN: usize = 20;
+const MAX_ROWS_SHOWN: usize = 20;
 
 /// A row as JSON.
 #[derive(Serialize)]
@@ -37,12 +37,12 @@ impl Draft {
     /// Writes the plan as CSV for people: as `plan.csv` will hold it, but harmless in a terminal and a spreadsheet.
     pub fn print_csv(self, out: &mut dyn Write) -> Result<(), PlanError> {
         let mut out = csv::Writer::from_writer(out);
-        let own = distinct(self.columns(), &COLUMNS);
+        let own = distinct_names(self.columns(), &PLAN_COLUMNS);
         let header: Vec<String> =
-            super::file::header(&own).map(|name| escape_csv_formula(name).into_owned()).collect();
-        out.write_record(header).map_err(|error| failed(error.into()))?;
-        self.for_each_row(|row| Ok(harmless_row(row).write(&mut out)?))?;
-        out.flush().map_err(failed)
+            super::plan_csv::header(&own).map(|name| escape_csv_formula(name).into_owned()).collect();
+        out.write_record(header).map_err(|error| plan_write_error(error.into()))?;
+        self.for_each_row(|row| Ok(sanitize_row(row).write(&mut out)?))?;
+        out.flush().map_err(plan_write_error)
     }
 
     /// Writes a JSON object a row.
@@ -68,7 +68,7 @@ impl Draft {
             };
             writeln!(out, "{}", crate::harmless::json(&serde_json::to_string(&json)?))
         })?;
-        out.flush().map_err(failed)
+        out.flush().map_err(plan_write_error)
     }
 
     /// The plan in short, for people: counts, who goes first, and who is left out.
@@ -82,8 +82,8 @@ impl Draft {
         let mut left_out: Vec<PlanRow> = Vec::new();
         self.for_each_row(|row| {
             match row.order() {
-                Some(order) if order as usize <= SHOWN => first.push(row.clone()),
-                None if left_out.len() < SHOWN => left_out.push(row.clone()),
+                Some(order) if order as usize <= MAX_ROWS_SHOWN => first.push(row.clone()),
+                None if left_out.len() < MAX_ROWS_SHOWN => left_out.push(row.clone()),
                 _ => {}
             }
             Ok(())
@@ -95,8 +95,8 @@ impl Draft {
             text,
             "{} to revoke{}, of {}.",
             wording::users(u64::from(record.targets)),
-            places(tenants),
-            rows(record.rows)
+            tenants_suffix(tenants),
+            rows_text(record.rows)
         );
         for list in &lists {
             let _ = writeln!(text, "{} list {}.", list.list, wording::list(list, true));
@@ -119,7 +119,7 @@ impl Draft {
             let _ =
                 writeln!(text, "  {:>6}  {user}{name}{external}{tenant}", row.order().unwrap_or_default());
         }
-        more(&mut text, first.len(), u64::from(record.targets));
+        write_more(&mut text, first.len(), u64::from(record.targets));
         let out: u64 = record.left_out.values().sum();
         if out > 0 {
             let words: Vec<String> =
@@ -131,7 +131,7 @@ impl Draft {
             let (input, line) = (sanitize_truncated(&row.input, 50), sanitize_line(&row.line));
             let _ = writeln!(text, "  line {line}  {}  {input}  {}", why.outcome, sanitize_line(&why.detail));
         }
-        more(&mut text, left_out.len(), out);
+        write_more(&mut text, left_out.len(), out);
         let _ = writeln!(text, "\nNothing was sent (--dry-run). The whole plan: -o csv or -o jsonl.");
         if let Some(unchecked) = unchecked {
             let _ = writeln!(text, "{}", sanitize_line(&unchecked));
@@ -146,11 +146,11 @@ impl Draft {
     }
 }
 
-fn failed(source: io::Error) -> PlanError {
+fn plan_write_error(source: io::Error) -> PlanError {
     PlanError::Write { what: "the plan".to_owned(), source }
 }
 
-fn harmless_row(row: &PlanRow) -> PlanRow {
+fn sanitize_row(row: &PlanRow) -> PlanRow {
     let safe = |text: &String| escape_csv_formula(text).into_owned();
     let left_out = row.left_out.as_ref();
     PlanRow {
@@ -173,15 +173,15 @@ fn harmless_row(row: &PlanRow) -> PlanRow {
     }
 }
 
-fn places(tenants: usize) -> String {
+fn tenants_suffix(tenants: usize) -> String {
     if tenants > 1 { format!(" in {} tenants", wording::count(tenants as u64)) } else { String::new() }
 }
 
-fn rows(count: u64) -> String {
+fn rows_text(count: u64) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{} rows", wording::count(count)) }
 }
 
-fn more(text: &mut String, shown: usize, all: u64) {
+fn write_more(text: &mut String, shown: usize, all: u64) {
     if all > shown as u64 {
         let _ = writeln!(text, "          … and {} more", wording::count(all - shown as u64));
     }

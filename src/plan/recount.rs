@@ -4,9 +4,9 @@
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
 
-use super::drafting::{DELETED, MISSING, PROTECTED_SHOWN, UNPROTECTED};
-use super::order::SHOWN;
-use super::{PlanRow, PlanSummary, PlanTenantFacts, Planned};
+use super::plan_builder::{DELETED_NOTE, MAX_PROTECTED_LISTED, MISSING_NOTE, UNPROTECTED_NOTE};
+use super::sending_order::MAX_NAMED;
+use super::{PlanMetadata, PlanRow, PlanSummary, PlanTenantFacts};
 use crate::event::TargetNo;
 use crate::journal::OutcomeCounts;
 use crate::outcome::Outcome;
@@ -41,13 +41,13 @@ pub struct PlanRecount {
     /// How many targets the plan says that it has; places beyond are none.
     targets: u32,
     /// The places of the sending order that are taken.
-    taken: Vec<bool>,
+    taken_positions: Vec<bool>,
     /// The users who are sent.
     users: HashSet<UserId>,
     /// The users of rows that are left out as duplicates.
     duplicates: HashSet<UserId>,
     rows: u64,
-    sent: u32,
+    target_count: u32,
     left_out: OutcomeCounts,
     external: u64,
     /// Rows by the source that their line names.
@@ -63,7 +63,7 @@ pub struct PlanRecount {
     protected: Vec<(String, String)>,
     protected_users: HashSet<String>,
     unprotected: Vec<(String, String)>,
-    ends: BTreeMap<TargetNo, String>,
+    named_targets: BTreeMap<TargetNo, String>,
 }
 
 impl PlanRecount {
@@ -72,14 +72,14 @@ impl PlanRecount {
     ///
     /// # Errors
     /// When there can't be so many.
-    pub fn new(planned: &Planned, rows: u64) -> Result<PlanRecount, CountDifference> {
+    pub fn new(planned: &PlanMetadata, rows: u64) -> Result<PlanRecount, CountDifference> {
         let counts = &planned.counts;
-        differ("counts.rows", rows, counts.rows)?;
+        check_equal("counts.rows", rows, counts.rows)?;
         if u64::from(counts.targets) > rows {
             return Err(CountDifference::new("counts.targets", format!("{rows} at most"), counts.targets));
         }
         let taken = vec![false; counts.targets as usize];
-        Ok(PlanRecount { targets: counts.targets, taken, ..PlanRecount::default() })
+        Ok(PlanRecount { targets: counts.targets, taken_positions: taken, ..PlanRecount::default() })
     }
 
     /// Takes in the next row.
@@ -99,7 +99,7 @@ impl PlanRecount {
             ));
         }
         match (row.order(), &row.left_out) {
-            (Some(order), None) => self.target(row, order),
+            (Some(order), None) => self.add_target(row, order),
             (None, Some(left_out)) => {
                 let outcome = left_out.outcome;
                 if !matches!(
@@ -111,7 +111,7 @@ impl PlanRecount {
                 }
                 *self.left_out.entry(outcome).or_default() += 1;
                 match outcome {
-                    Outcome::Protected => self.protect(row, &left_out.detail),
+                    Outcome::Protected => self.add_protected(row, &left_out.detail),
                     Outcome::Duplicate => {
                         let user = row.user_id.parse();
                         let user = user.map_err(|_| {
@@ -134,9 +134,9 @@ impl PlanRecount {
         }
     }
 
-    fn target(&mut self, row: &PlanRow, order: TargetNo) -> Result<(), CountDifference> {
+    fn add_target(&mut self, row: &PlanRow, order: TargetNo) -> Result<(), CountDifference> {
         let field = |name: &str| format!("rows[{}].{name}", self.rows - 1);
-        let place = (order as usize).checked_sub(1).and_then(|at| self.taken.get_mut(at));
+        let place = (order as usize).checked_sub(1).and_then(|at| self.taken_positions.get_mut(at));
         match place.filter(|taken| !**taken) {
             Some(place) => *place = true,
             None => {
@@ -144,7 +144,7 @@ impl PlanRecount {
                 return Err(CountDifference::new(field("order"), expected, order));
             }
         }
-        self.sent += 1;
+        self.target_count += 1;
         let user: UserId = match row.user_id.parse() {
             Ok(UserId::Me) | Err(_) => {
                 return Err(CountDifference::new(field("user_id"), "a user id", &row.user_id));
@@ -182,24 +182,24 @@ impl PlanRecount {
             *self.roles.entry(row.roles.clone()).or_default() += 1;
         }
         let mut note = row.note.as_str();
-        for (end, count) in [(MISSING, &mut self.missing), (DELETED, &mut self.deleted)] {
+        for (end, count) in [(MISSING_NOTE, &mut self.missing), (DELETED_NOTE, &mut self.deleted)] {
             if let Some(before) = note.strip_suffix(end) {
                 *count += 1;
                 note = before.trim_end_matches("; ");
             }
         }
-        if let Some(reasons) = note.strip_prefix(UNPROTECTED) {
+        if let Some(reasons) = note.strip_prefix(UNPROTECTED_NOTE) {
             self.unprotected.push((row.display_name().to_owned(), reasons.to_owned()));
         }
-        let shown = SHOWN as u32;
+        let shown = MAX_NAMED as u32;
         if order <= shown || order > self.targets.saturating_sub(shown) {
-            self.ends.insert(order, row.display_name().to_owned());
+            self.named_targets.insert(order, row.display_name().to_owned());
         }
         Ok(())
     }
 
-    fn protect(&mut self, row: &PlanRow, why: &str) {
-        if self.protected.len() < PROTECTED_SHOWN && self.protected_users.insert(row.user_id.clone()) {
+    fn add_protected(&mut self, row: &PlanRow, why: &str) {
+        if self.protected.len() < MAX_PROTECTED_LISTED && self.protected_users.insert(row.user_id.clone()) {
             self.protected.push((row.display_name().to_owned(), why.to_owned()));
         }
     }
@@ -208,17 +208,17 @@ impl PlanRecount {
     ///
     /// # Errors
     /// With the first thing that differs.
-    pub fn compare(self, planned: &Planned) -> Result<(), CountDifference> {
-        let Planned { counts, facts, inputs, .. } = planned;
-        differ("counts.rows", self.rows, counts.rows)?;
-        differ("counts.targets", self.sent, counts.targets)?;
-        differ("counts.left_out", &self.left_out, &counts.left_out)?;
-        differ("counts.external", self.external, counts.external)?;
-        differ("counts.sha256", "", counts.sha256.as_str())?;
+    pub fn compare(self, planned: &PlanMetadata) -> Result<(), CountDifference> {
+        let PlanMetadata { counts, facts, inputs, .. } = planned;
+        check_equal("counts.rows", self.rows, counts.rows)?;
+        check_equal("counts.targets", self.target_count, counts.targets)?;
+        check_equal("counts.left_out", &self.left_out, &counts.left_out)?;
+        check_equal("counts.external", self.external, counts.external)?;
+        check_equal("counts.sha256", "", counts.sha256.as_str())?;
         let inputs: Vec<&str> = inputs.iter().map(|input| input.name.as_str()).collect();
         let files: Vec<&str> = facts.selection.iter().take(inputs.len()).map(String::as_str).collect();
-        differ("facts.selection", &inputs, &files)?;
-        differ("counts.selected", self.selected(&inputs, facts), counts.selected)?;
+        check_equal("facts.selection", &inputs, &files)?;
+        check_equal("counts.selected", self.selected_rows(&inputs, facts), counts.selected)?;
         if let Some(user) = self.duplicates.iter().find(|user| !self.users.contains(user)) {
             return Err(CountDifference::new(
                 "rows",
@@ -226,27 +226,27 @@ impl PlanRecount {
                 user.to_string(),
             ));
         }
-        differ("facts.missing", self.missing, facts.missing)?;
-        differ("facts.deleted", self.deleted, facts.deleted)?;
-        differ("facts.guests", self.guests, facts.guests)?;
-        differ("facts.synced", self.synced, facts.synced)?;
-        differ("facts.disabled", self.disabled, facts.disabled)?;
-        differ("facts.administrators", self.administrators, facts.administrators)?;
+        check_equal("facts.missing", self.missing, facts.missing)?;
+        check_equal("facts.deleted", self.deleted, facts.deleted)?;
+        check_equal("facts.guests", self.guests, facts.guests)?;
+        check_equal("facts.synced", self.synced, facts.synced)?;
+        check_equal("facts.disabled", self.disabled, facts.disabled)?;
+        check_equal("facts.administrators", self.administrators, facts.administrators)?;
         self.compare_roles(facts)?;
-        differ("facts.protected", &self.protected, &facts.protected)?;
-        differ("facts.unprotected", &self.unprotected, &facts.unprotected)?;
+        check_equal("facts.protected", &self.protected, &facts.protected)?;
+        check_equal("facts.unprotected", &self.unprotected, &facts.unprotected)?;
         let names = |from: TargetNo, to: TargetNo| -> Vec<&String> {
-            self.ends.range(from..to).map(|(_, name)| name).collect()
+            self.named_targets.range(from..to).map(|(_, name)| name).collect()
         };
-        let first = SHOWN as u32 + 1;
-        differ("facts.first", names(1, first), facts.first.iter().collect::<Vec<_>>())?;
-        differ("facts.last", names(first, TargetNo::MAX), facts.last.iter().collect::<Vec<_>>())?;
-        differ("facts.tenants", &Vec::<PlanTenantFacts>::new(), &facts.tenants)?;
+        let first = MAX_NAMED as u32 + 1;
+        check_equal("facts.first", names(1, first), facts.first.iter().collect::<Vec<_>>())?;
+        check_equal("facts.last", names(first, TargetNo::MAX), facts.last.iter().collect::<Vec<_>>())?;
+        check_equal("facts.tenants", &Vec::<PlanTenantFacts>::new(), &facts.tenants)?;
         self.compare_lists(facts)
     }
 
     /// Rows that selections gave: those whose line names none of the inputs.
-    fn selected(&self, inputs: &[&str], facts: &PlanSummary) -> u64 {
+    fn selected_rows(&self, inputs: &[&str], facts: &PlanSummary) -> u64 {
         // The lines of one input alone are bare numbers.
         if inputs.len() == 1 && facts.selection.len() == 1 {
             return 0;
@@ -257,7 +257,7 @@ impl PlanRecount {
 
     /// The roles of targets are one text in a row; they were read, or none has any.
     fn compare_roles(&self, facts: &PlanSummary) -> Result<(), CountDifference> {
-        let Some(said) = &facts.admins else {
+        let Some(planned_roles) = &facts.admins else {
             return match self.roles.is_empty() {
                 true => Ok(()),
                 false => Err(CountDifference::new("facts.admins", format!("{:?}", self.roles), "none")),
@@ -265,14 +265,14 @@ impl PlanRecount {
         };
         let mut found: BTreeMap<String, u64> = BTreeMap::new();
         for (text, users) in &self.roles {
-            for role in roles(text, said) {
+            for role in split_roles(text, planned_roles) {
                 *found.entry(role.to_owned()).or_default() += users;
             }
         }
-        differ("facts.admins", &found, said)?;
+        check_equal("facts.admins", &found, planned_roles)?;
         match facts.global_administrators {
-            Some((among, all)) if among > all || among > u64::from(self.sent) => {
-                let expected = format!("{all} and {} at most", self.sent);
+            Some((among, all)) if among > all || among > u64::from(self.target_count) => {
+                let expected = format!("{all} and {} at most", self.target_count);
                 Err(CountDifference::new("facts.global_administrators", expected, among))
             }
             _ => Ok(()),
@@ -293,7 +293,7 @@ impl PlanRecount {
 }
 
 /// The roles in the text of a row. A role's own name may hold what stands between two.
-fn roles<'a>(text: &'a str, known: &BTreeMap<String, u64>) -> Vec<&'a str> {
+fn split_roles<'a>(text: &'a str, known: &BTreeMap<String, u64>) -> Vec<&'a str> {
     let (mut rest, mut found) = (text, Vec::new());
     while !rest.is_empty() {
         let ends = |role: &&String| rest[role.len()..].is_empty() || rest[role.len()..].starts_with("; ");
@@ -306,7 +306,7 @@ fn roles<'a>(text: &'a str, known: &BTreeMap<String, u64>) -> Vec<&'a str> {
     found
 }
 
-fn differ<T: PartialEq + Debug>(field: &str, expected: T, found: T) -> Result<(), CountDifference> {
+fn check_equal<T: PartialEq + Debug>(field: &str, expected: T, found: T) -> Result<(), CountDifference> {
     match expected == found {
         true => Ok(()),
         false => Err(CountDifference::new(field, format!("{expected:?}"), found)),
@@ -318,11 +318,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_roles_name_may_hold_what_stands_between_roles() {
+    fn role_name_may_contain_the_separator() {
         let known = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 1)).collect();
-        assert_eq!(roles("A; B", &known(&["A", "B"])), ["A", "B"]);
-        assert_eq!(roles("A; B; C", &known(&["A; B", "C", "A"])), ["A; B", "C"]);
-        assert_eq!(roles("AB; B", &known(&["A"])), ["AB", "B"]);
-        assert!(roles("", &known(&["A"])).is_empty());
+        assert_eq!(split_roles("A; B", &known(&["A", "B"])), ["A", "B"]);
+        assert_eq!(split_roles("A; B; C", &known(&["A; B", "C", "A"])), ["A; B", "C"]);
+        assert_eq!(split_roles("AB; B", &known(&["A"])), ["AB", "B"]);
+        assert!(split_roles("", &known(&["A"])).is_empty());
     }
 }

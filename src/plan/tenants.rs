@@ -8,9 +8,9 @@ use crate::tenant::TenantResolver;
 /// The tenants of a plan, in the order of [`super::Target::store`].
 pub struct PlanTenants<'a, D> {
     /// Which of them each row belongs to.
-    pub places: TenantResolver,
+    pub resolver: TenantResolver,
     /// At least one.
-    pub all: Vec<PlanTenant<'a, D>>,
+    pub tenants: Vec<PlanTenant<'a, D>>,
 }
 
 /// One of them.
@@ -18,7 +18,7 @@ pub struct PlanTenant<'a, D> {
     /// What it is called in the plan: its id, where that is known. Empty where it is the only one, and no row names it.
     pub key: String,
     /// Who signed in there.
-    pub signed: Operator,
+    pub operator: Operator,
     /// Its directory, where it can be read.
     pub directory: Option<&'a D>,
     /// Whether nothing can be sent there: its rows are planned as they are written, and nobody is looked up.
@@ -27,13 +27,13 @@ pub struct PlanTenant<'a, D> {
 
 impl<'a, D> PlanTenants<'a, D> {
     /// The one tenant there is; `names` are those that are known of it.
-    pub fn one<'n>(
+    pub fn single<'n>(
         signed: Operator,
         directory: Option<&'a D>,
         names: impl IntoIterator<Item = &'n str>,
     ) -> Self {
-        let only = PlanTenant { key: String::new(), signed, directory, closed: false };
-        PlanTenants { places: TenantResolver::one(names), all: vec![only] }
+        let only = PlanTenant { key: String::new(), operator: signed, directory, closed: false };
+        PlanTenants { resolver: TenantResolver::one(names), tenants: vec![only] }
     }
 }
 

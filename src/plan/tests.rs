@@ -6,7 +6,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::ask::{DirectorySource, UserPages};
+use super::directory_source::{DirectorySource, UserPages};
 use super::*;
 use crate::directory::{
     Budget, DirectoryError, DirectoryUser, Permission, PrivilegedUsers, ResolvedId, Selector, UserReadScope,
@@ -67,17 +67,17 @@ impl FakeTenant {
         }
     }
 
-    fn known(&self, n: u8) -> Option<ResolvedId> {
+    fn user_if_exists(&self, n: u8) -> Option<ResolvedId> {
         (n < self.users).then(|| ResolvedId::User(person(n)))
     }
 
-    fn one(&self, id: &UserId) -> ResolvedId {
+    fn resolve_one(&self, id: &UserId) -> ResolvedId {
         let found = (0..self.users).find(|n| match id {
             UserId::Object(id) => object(*n) == *id,
             UserId::Principal(name) => upn(*n).eq_ignore_ascii_case(name),
             UserId::Me => panic!("an app's token was asked who it is"),
         });
-        found.and_then(|n| self.known(n)).unwrap_or(ResolvedId::Missing)
+        found.and_then(|n| self.user_if_exists(n)).unwrap_or(ResolvedId::Missing)
     }
 
     fn members(&self, group: usize) -> BTreeSet<u8> {
@@ -114,7 +114,7 @@ impl UserPages for FakePages {
 }
 
 impl DirectorySource for FakeTenant {
-    type UserSource = FakePages;
+    type Pages = FakePages;
 
     fn with_budget(&self, _: &Budget) -> FakeTenant {
         self.clone()
@@ -124,26 +124,26 @@ impl DirectorySource for FakeTenant {
         self.reads
     }
 
-    async fn answers(&self, _people: &[UserId]) -> Result<(), DirectoryError> {
+    async fn check_reachable(&self, _people: &[UserId]) -> Result<(), DirectoryError> {
         self.check(Permission::Users)
     }
 
     async fn resolve(&self, ids: &[UserId]) -> Result<Vec<ResolvedId>, DirectoryError> {
         self.check(Permission::Users)?;
-        Ok(ids.iter().map(|id| self.one(id)).collect())
+        Ok(ids.iter().map(|id| self.resolve_one(id)).collect())
     }
 
-    async fn find(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError> {
+    async fn find_users(&self, names: &[String]) -> Result<Vec<ResolvedId>, DirectoryError> {
         self.check(Permission::Users)?;
         let find = |name: &String| match name.strip_prefix("alias") {
             Some("") => ResolvedId::Ambiguous(vec![upn(0), upn(1)]),
-            Some(n) => n.parse().ok().and_then(|n| self.known(n)).unwrap_or(ResolvedId::Missing),
-            None => name.parse().map_or(ResolvedId::Missing, |id| self.one(&id)),
+            Some(n) => n.parse().ok().and_then(|n| self.user_if_exists(n)).unwrap_or(ResolvedId::Missing),
+            None => name.parse().map_or(ResolvedId::Missing, |id| self.resolve_one(&id)),
         };
         Ok(names.iter().map(find).collect())
     }
 
-    async fn people(&self, selector: &Selector) -> Result<FakePages, DirectoryError> {
+    async fn select_users(&self, selector: &Selector) -> Result<FakePages, DirectoryError> {
         self.check(Permission::Groups)?;
         let Selector::Group { name, .. } = selector else { panic!("{selector}") };
         let number = name.parse().ok().filter(|number| *number < self.groups.len());
@@ -159,7 +159,7 @@ impl DirectorySource for FakeTenant {
         Ok(FakePages(selector.to_string(), pages))
     }
 
-    async fn admins(&self) -> Result<PrivilegedUsers, DirectoryError> {
+    async fn privileged_users(&self) -> Result<PrivilegedUsers, DirectoryError> {
         self.check(Permission::Roles)?;
         let role = |n: &u8| (object(*n), vec!["Global Administrator".to_owned()]);
         Ok(PrivilegedUsers {
@@ -169,7 +169,7 @@ impl DirectorySource for FakeTenant {
         })
     }
 
-    async fn owners(&self, _: &str) -> Result<Vec<DirectoryUser>, DirectoryError> {
+    async fn app_owners(&self, _: &str) -> Result<Vec<DirectoryUser>, DirectoryError> {
         self.check(Permission::Apps)?;
         Ok(self.owners.iter().map(|n| person(*n)).collect())
     }
@@ -185,7 +185,7 @@ impl DirectorySource for FakeTenant {
 }
 
 /// An input of these lines, a plain list.
-fn gathered(dir: &Path, lines: &[String]) -> InputRows {
+fn input_rows(dir: &Path, lines: &[String]) -> InputRows {
     if lines.is_empty() {
         return InputRows::default();
     }
@@ -194,15 +194,15 @@ fn gathered(dir: &Path, lines: &[String]) -> InputRows {
     InputRows::read(intake::open(&[InputSource::File(path)], &IntakeOptions::default()).unwrap()).unwrap()
 }
 
-fn compose(
+fn build_draft(
     tenant: &FakeTenant,
     lines: &[String],
-    wishes: &PlanOptions,
+    options: &PlanOptions,
     signed: &Operator,
 ) -> Result<Draft, PlanError> {
     let dir = tempfile::tempdir().unwrap();
-    let tenants = PlanTenants::one(signed.clone(), Some(tenant), []);
-    let composed = compose::build_plan(gathered(dir.path(), lines), wishes, &tenants, &|_| {});
+    let tenants = PlanTenants::single(signed.clone(), Some(tenant), []);
+    let composed = build::build_plan(input_rows(dir.path(), lines), options, &tenants, &|_| {});
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(composed)
 }
 
@@ -218,7 +218,7 @@ fn rows(draft: Draft) -> Vec<PlanRow> {
 }
 
 /// The users who are sent, in sending order.
-fn sent(draft: Draft) -> Vec<String> {
+fn sent_users(draft: Draft) -> Vec<String> {
     let rows = rows(draft);
     let sent: BTreeMap<u32, String> =
         rows.into_iter().filter_map(|row| Some((row.order()?, row.user_id))).collect();
@@ -229,8 +229,8 @@ fn lines(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn listed(texts: &[&str]) -> Vec<ListEntry> {
-    texts.iter().map(|text| ListEntry::read(text, false)).collect()
+fn list_entries(texts: &[&str]) -> Vec<ListEntry> {
+    texts.iter().map(|text| ListEntry::parse(text, false)).collect()
 }
 
 fn ids(numbers: &[u8]) -> Vec<String> {
@@ -243,16 +243,16 @@ fn group(number: usize) -> Selector {
 
 fn operator(n: u8) -> Operator {
     let operator = vec![upn(n).parse().unwrap(), UserId::Object(object(n)), UserId::Me];
-    Operator { operator, app_ids: vec!["app".to_owned()] }
+    Operator { user_ids: operator, app_ids: vec!["app".to_owned()] }
 }
 
 #[test]
-fn one_person_by_any_name_is_one_target() {
+fn user_named_in_several_ways_is_one_target() {
     let tenant = FakeTenant { groups: vec![(vec![1, 2], vec![])], ..FakeTenant::default() };
-    let wishes = PlanOptions { selectors: vec![group(0)], ..PlanOptions::default() };
+    let options = PlanOptions { selectors: vec![group(0)], ..PlanOptions::default() };
     let input = [upn(1), object(1).to_string(), upn(3).to_uppercase(), "gone@contoso.com".to_owned()];
-    let draft = compose(&tenant, &input, &wishes, &Operator::default()).unwrap();
-    assert_eq!((draft.facts().missing, draft.facts().guests, draft.record().selected), (1, 1, 2));
+    let draft = build_draft(&tenant, &input, &options, &Operator::default()).unwrap();
+    assert_eq!((draft.summary().missing, draft.summary().guests, draft.record().selected), (1, 1, 2));
     assert!(draft.notices().iter().any(|notice| notice.contains("1 user does not exist: gone@contoso.com")));
     let rows = rows(draft);
     let detail = |at: usize| rows[at].left_out.as_ref().map(|left_out| left_out.detail.clone());
@@ -269,10 +269,10 @@ fn one_person_by_any_name_is_one_target() {
 }
 
 #[test]
-fn names_are_looked_for_only_when_asked() {
+fn names_are_resolved_only_with_resolve_flag() {
     let input = lines(&["alias2", "alias", "nobody", "user1@contoso.com"]);
-    let wishes = PlanOptions { resolve: true, ..PlanOptions::default() };
-    let draft = compose(&FakeTenant::default(), &input, &wishes, &Operator::default()).unwrap();
+    let options = PlanOptions { resolve_names: true, ..PlanOptions::default() };
+    let draft = build_draft(&FakeTenant::default(), &input, &options, &Operator::default()).unwrap();
     let plan = rows(draft);
     let invalid: Vec<String> = plan.iter().filter_map(|row| Some(row.left_out.clone()?.detail)).collect();
     assert!(invalid[0].contains("ambiguous") && invalid[0].contains("user1@"), "{invalid:?}");
@@ -281,7 +281,7 @@ fn names_are_looked_for_only_when_asked() {
         (plan[0].user_id.clone(), plan[3].user_id.clone()),
         (ids(&[2])[0].clone(), ids(&[1])[0].clone())
     );
-    let draft = compose(
+    let draft = build_draft(
         &FakeTenant::default(),
         &lines(&["alias2", "user1@contoso.com"]),
         &PlanOptions::default(),
@@ -291,24 +291,24 @@ fn names_are_looked_for_only_when_asked() {
 }
 
 #[test]
-fn a_list_that_names_nobody_stops_the_plan() {
+fn unknown_list_entry_refuses_the_plan() {
     let tenant = FakeTenant { groups: vec![(vec![1], vec![])], ..FakeTenant::default() };
     let input = [upn(2)];
-    let wishes = |list: &str| {
-        let protect = PlanOptions { protect: listed(&[list]), ..PlanOptions::default() };
-        let exclude = PlanOptions { exclude: listed(&[list]), ..PlanOptions::default() };
-        [protect, exclude, PlanOptions { first: listed(&[list]), ..PlanOptions::default() }]
+    let options = |list: &str| {
+        let protect = PlanOptions { protect: list_entries(&[list]), ..PlanOptions::default() };
+        let exclude = PlanOptions { exclude: list_entries(&[list]), ..PlanOptions::default() };
+        [protect, exclude, PlanOptions { first: list_entries(&[list]), ..PlanOptions::default() }]
     };
     for list in ["gone@contoso.com", "group:9"] {
-        for wishes in wishes(list) {
-            let refused = compose(&tenant, &input, &wishes, &Operator::default()).err().unwrap();
+        for options in options(list) {
+            let refused = build_draft(&tenant, &input, &options, &Operator::default()).err().unwrap();
             assert!(matches!(refused, PlanError::Guard(_)), "{refused}");
             assert!(refused.to_string().contains(&list.replace(':', " ")), "{refused}");
         }
     }
     let tenant = FakeTenant { forbidden: vec![Permission::Groups], ..tenant };
-    for wishes in wishes("group:0") {
-        let refused = compose(&tenant, &input, &wishes, &Operator::default()).err().unwrap();
+    for options in options("group:0") {
+        let refused = build_draft(&tenant, &input, &options, &Operator::default()).err().unwrap();
         assert!(matches!(refused, PlanError::Guard(GuardError::Directory { .. })), "{refused}");
     }
 }
@@ -323,18 +323,25 @@ fn without_the_permission_ids_are_compared_as_they_are_written() {
     let input = [upn(1), object(1).to_string()];
     for reads in [UserReadScope::Full, UserReadScope::Unknown, UserReadScope::Missing] {
         let tenant = FakeTenant { reads, ..tenant.clone() };
-        let draft = compose(&tenant, &input, &PlanOptions::default(), &Operator::default()).unwrap();
+        let draft = build_draft(&tenant, &input, &PlanOptions::default(), &Operator::default()).unwrap();
         assert!(draft.notices()[0].contains("User.Read.All"), "{:?}", draft.notices());
         assert_eq!(draft.targets(), 2);
         // A group gives object ids alone, and a name on the protect list can't be compared with those.
-        let wishes = PlanOptions { selectors: vec![group(0)], ..PlanOptions::default() };
-        assert_eq!(sent(compose(&tenant, &[], &wishes, &Operator::default()).unwrap()), ids(&[4, 5]));
-        let wishes = PlanOptions { protect: listed(&["user4@contoso.com"]), ..wishes };
-        let refused = compose(&tenant, &[], &wishes, &Operator::default()).err().unwrap();
+        let options = PlanOptions { selectors: vec![group(0)], ..PlanOptions::default() };
+        assert_eq!(
+            sent_users(build_draft(&tenant, &[], &options, &Operator::default()).unwrap()),
+            ids(&[4, 5])
+        );
+        let options = PlanOptions { protect: list_entries(&["user4@contoso.com"]), ..options };
+        let refused = build_draft(&tenant, &[], &options, &Operator::default()).err().unwrap();
         assert!(matches!(refused, PlanError::Guard(GuardError::Incomparable { .. })), "{refused}");
         let only = AccountFilter { guests: Some(false), enabled: false };
-        let refused =
-            compose(&tenant, &input, &PlanOptions { only, ..PlanOptions::default() }, &Operator::default());
+        let refused = build_draft(
+            &tenant,
+            &input,
+            &PlanOptions { account_filter: only, ..PlanOptions::default() },
+            &Operator::default(),
+        );
         let refused = refused.err().unwrap();
         assert!(
             matches!(refused, PlanError::Directory(_)) && refused.to_string().contains("User.Read.All"),
@@ -344,67 +351,69 @@ fn without_the_permission_ids_are_compared_as_they_are_written() {
 }
 
 #[test]
-fn a_selection_of_nobody_is_an_error_unless_allowed() {
+fn empty_selection_is_an_error_unless_allowed() {
     let tenant = FakeTenant { groups: vec![(vec![], vec![]), (vec![1], vec![0])], ..FakeTenant::default() };
-    let wishes = PlanOptions { selectors: vec![group(1), group(0)], ..PlanOptions::default() };
-    let refused = compose(&tenant, &[], &wishes, &Operator::default()).err().unwrap();
+    let options = PlanOptions { selectors: vec![group(1), group(0)], ..PlanOptions::default() };
+    let refused = build_draft(&tenant, &[], &options, &Operator::default()).err().unwrap();
     assert!(refused.to_string().starts_with("group 0 has no users"), "{refused}");
     let draft =
-        compose(&tenant, &[], &PlanOptions { allow_empty: true, ..wishes }, &Operator::default()).unwrap();
-    assert_eq!(draft.facts().selection, ["group 1", "group 0"]);
+        build_draft(&tenant, &[], &PlanOptions { allow_empty: true, ..options }, &Operator::default())
+            .unwrap();
+    assert_eq!(draft.summary().selection, ["group 1", "group 0"]);
 }
 
 #[test]
-fn the_operator_and_the_owners_are_spared_unless_asked_for() {
+fn operator_and_app_owners_are_protected_by_default() {
     let tenant = FakeTenant { owners: vec![2], ..FakeTenant::default() };
     let input: Vec<String> = [1, 2, 3].map(upn).into();
-    let draft = compose(&tenant, &input, &PlanOptions::default(), &operator(1)).unwrap();
-    assert_eq!(draft.facts().protected.len(), 2);
+    let draft = build_draft(&tenant, &input, &PlanOptions::default(), &operator(1)).unwrap();
+    assert_eq!(draft.summary().protected.len(), 2);
     assert!(draft.notices().iter().any(|notice| notice.contains("--include-self")));
-    assert_eq!(sent(draft), ids(&[3]));
-    let wishes = PlanOptions { include_self: true, ..PlanOptions::default() };
-    let draft = compose(&tenant, &input, &wishes, &operator(1)).unwrap();
-    assert!(draft.sends_operator());
-    assert_eq!(sent(draft), ids(&[3, 1]));
-    let wishes = PlanOptions { unprotect: vec![upn(2).parse().unwrap()], ..PlanOptions::default() };
-    let draft = compose(&tenant, &input, &wishes, &operator(1)).unwrap();
-    assert_eq!(draft.facts().unprotected, [(upn(2), "owner of the app that signs in".to_owned())]);
+    assert_eq!(sent_users(draft), ids(&[3]));
+    let options = PlanOptions { include_self: true, ..PlanOptions::default() };
+    let draft = build_draft(&tenant, &input, &options, &operator(1)).unwrap();
+    assert!(draft.includes_operator());
+    assert_eq!(sent_users(draft), ids(&[3, 1]));
+    let options = PlanOptions { unprotect: vec![upn(2).parse().unwrap()], ..PlanOptions::default() };
+    let draft = build_draft(&tenant, &input, &options, &operator(1)).unwrap();
+    assert_eq!(draft.summary().unprotected, [(upn(2), "owner of the app that signs in".to_owned())]);
     let plan = rows(draft);
     assert!(plan[1].order().is_some() && plan[1].note.contains("--unprotect"), "{:?}", plan[1]);
-    let wishes = PlanOptions { unprotect: vec![upn(3).parse().unwrap()], ..PlanOptions::default() };
-    let refused = compose(&tenant, &input, &wishes, &operator(1)).err().unwrap();
+    let options = PlanOptions { unprotect: vec![upn(3).parse().unwrap()], ..PlanOptions::default() };
+    let refused = build_draft(&tenant, &input, &options, &operator(1)).err().unwrap();
     assert!(matches!(refused, PlanError::Guard(GuardError::NotProtected { .. })), "{refused}");
     let tenant = FakeTenant { forbidden: vec![Permission::Apps, Permission::Roles], ..tenant };
-    let draft = compose(&tenant, &input, &PlanOptions::default(), &operator(1)).unwrap();
-    let unchecked = draft.facts().unchecked.join("; ");
+    let draft = build_draft(&tenant, &input, &PlanOptions::default(), &operator(1)).unwrap();
+    let unchecked = draft.summary().unchecked.join("; ");
     assert!(
         unchecked.contains("Application.Read.All") && unchecked.contains("RoleManagement"),
         "{unchecked}"
     );
-    assert_eq!((draft.facts().admins.clone(), draft.targets()), (None, 2));
+    assert_eq!((draft.summary().admins.clone(), draft.targets()), (None, 2));
 }
 
 #[test]
 fn the_order_is_lists_administrators_and_the_input() {
     let tenant = FakeTenant { admins: vec![5], groups: vec![(vec![4], vec![])], ..FakeTenant::default() };
     let input: Vec<String> = [1, 2, 3, 4, 5, 6].map(upn).into();
-    let wishes = PlanOptions {
-        first: listed(&["group:0", &object(3).to_string()]),
+    let options = PlanOptions {
+        first: list_entries(&["group:0", &object(3).to_string()]),
         admins_first: true,
         ..PlanOptions::default()
     };
-    let draft = compose(&tenant, &input, &wishes, &Operator::default()).unwrap();
-    assert_eq!(draft.facts().first, [upn(4), upn(3), upn(5)]);
-    assert_eq!((draft.facts().global_administrators, draft.facts().administrators), (Some((1, 1)), 1));
-    assert_eq!(sent(draft), ids(&[4, 3, 5, 1, 2, 6]));
+    let draft = build_draft(&tenant, &input, &options, &Operator::default()).unwrap();
+    assert_eq!(draft.summary().first, [upn(4), upn(3), upn(5)]);
+    assert_eq!((draft.summary().global_administrators, draft.summary().administrators), (Some((1, 1)), 1));
+    assert_eq!(sent_users(draft), ids(&[4, 3, 5, 1, 2, 6]));
 }
 
 #[test]
 fn filters_leave_out_by_what_the_directory_says() {
     let input: Vec<String> = [1, 3, 4, 6].map(upn).into();
     let of = |guests, enabled| {
-        let wishes = PlanOptions { only: AccountFilter { guests, enabled }, ..PlanOptions::default() };
-        sent(compose(&FakeTenant::default(), &input, &wishes, &Operator::default()).unwrap())
+        let options =
+            PlanOptions { account_filter: AccountFilter { guests, enabled }, ..PlanOptions::default() };
+        sent_users(build_draft(&FakeTenant::default(), &input, &options, &Operator::default()).unwrap())
     };
     assert_eq!(of(Some(true), false), ids(&[3, 6]));
     assert_eq!(of(Some(false), false), ids(&[1, 4]));
@@ -416,7 +425,7 @@ fn filters_leave_out_by_what_the_directory_says() {
 /// Somebody, and by which name.
 type NamedRow = (u8, bool);
 
-fn called((n, by_name): NamedRow) -> String {
+fn written_id((n, by_name): NamedRow) -> String {
     match (by_name, n % 2) {
         (true, 0) => upn(n).to_uppercase(),
         (true, _) => upn(n),
@@ -439,7 +448,7 @@ prop_compose! {
     }
 }
 
-fn some(most: usize) -> impl Strategy<Value = (Vec<NamedRow>, Vec<usize>)> {
+fn people_and_groups(most: usize) -> impl Strategy<Value = (Vec<NamedRow>, Vec<usize>)> {
     (prop::collection::vec((0..12_u8, any::<bool>()), 0..=most), prop::collection::vec(0..4_usize, 0..2))
 }
 
@@ -447,30 +456,30 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(600) })]
 
     #[test]
-    fn all_who_are_selected_and_unprotected_are_targets_and_nobody_else(
-        tenant in tenant(), rows in some(8), protect in some(2), exclude in some(2), signed in 0..12_u8,
+    fn targets_are_exactly_the_selected_unprotected_users(
+        tenant in tenant(), rows in people_and_groups(8), protect in people_and_groups(2), exclude in people_and_groups(2), signed in 0..12_u8,
     ) {
         let list = |(people, groups): &(Vec<NamedRow>, Vec<usize>)| -> Vec<ListEntry> {
-            let groups = groups.iter().map(|number| ListEntry::Of(group(*number)));
-            people.iter().map(|one| ListEntry::read(&called(*one), false)).chain(groups).collect()
+            let groups = groups.iter().map(|number| ListEntry::Selected(group(*number)));
+            people.iter().map(|one| ListEntry::parse(&written_id(*one), false)).chain(groups).collect()
         };
         let all = |(people, groups): &(Vec<NamedRow>, Vec<usize>)| -> BTreeSet<u8> {
             let members = groups.iter().flat_map(|group| tenant.members(*group));
             people.iter().map(|(n, _)| *n).chain(members).collect()
         };
-        let wishes = PlanOptions {
+        let options = PlanOptions {
             selectors: rows.1.iter().copied().map(group).collect(),
             protect: list(&protect),
             exclude: list(&exclude),
             allow_empty: true,
             ..PlanOptions::default()
         };
-        let input: Vec<String> = rows.0.iter().copied().map(called).collect();
+        let input: Vec<String> = rows.0.iter().copied().map(written_id).collect();
         // A token that does not tell is not tried out for one user.
-        let bare = wishes.selectors.is_empty() && wishes.protect.is_empty() && wishes.exclude.is_empty();
+        let bare = options.selectors.is_empty() && options.protect.is_empty() && options.exclude.is_empty();
         prop_assume!(tenant.reads == UserReadScope::Full || !bare || input.len() > 1);
         // An operator of a home elsewhere is nobody here.
-        let planned = compose(&tenant, &input, &wishes, &operator(signed));
+        let planned = build_draft(&tenant, &input, &options, &operator(signed));
         let nobody = protect.0.iter().chain(&exclude.0).any(|(n, _)| *n >= tenant.users);
         // Where nothing was asked for, nothing is looked up.
         let draft = match planned {

@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
 
 /// Writes a value in its one spelling.
-pub(super) fn write(value: &Value, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_canonical(value: &Value, out: &mut dyn Write) -> io::Result<()> {
     match value {
         Value::Null => out.write_all(b"null"),
         Value::Bool(yes) => write!(out, "{yes}"),
@@ -17,7 +17,7 @@ pub(super) fn write(value: &Value, out: &mut dyn Write) -> io::Result<()> {
             let mut separator: &[u8] = b"[";
             for item in items {
                 out.write_all(separator)?;
-                write(item, out)?;
+                write_canonical(item, out)?;
                 separator = b",";
             }
             out.write_all(if items.is_empty() { b"[]" } else { b"]" })
@@ -30,7 +30,7 @@ pub(super) fn write(value: &Value, out: &mut dyn Write) -> io::Result<()> {
                 out.write_all(separator)?;
                 write_text(name, out)?;
                 out.write_all(b":")?;
-                write(member, out)?;
+                write_canonical(member, out)?;
                 separator = b",";
             }
             out.write_all(if members.is_empty() { b"{}" } else { b"}" })
@@ -39,9 +39,9 @@ pub(super) fn write(value: &Value, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// A value in its one spelling, as text.
-pub(super) fn text(value: &Value) -> io::Result<String> {
+pub(super) fn to_canonical_string(value: &Value) -> io::Result<String> {
     let mut bytes = Vec::new();
-    write(value, &mut bytes)?;
+    write_canonical(value, &mut bytes)?;
     String::from_utf8(bytes).map_err(io::Error::other)
 }
 
@@ -75,13 +75,13 @@ fn write_text(text: &str, out: &mut dyn Write) -> io::Result<()> {
 /// The SHA-256 of an object in its one spelling, member by member, so that no part of it need be in memory. Members
 /// come sorted by name.
 pub(super) struct CanonicalDigest {
-    to: HashBytes,
-    any: bool,
+    hash: HashWriter,
+    has_members: bool,
 }
 
-struct HashBytes(Context);
+struct HashWriter(Context);
 
-impl Write for HashBytes {
+impl Write for HashWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())
@@ -94,44 +94,44 @@ impl Write for HashBytes {
 
 impl CanonicalDigest {
     pub(super) fn new() -> CanonicalDigest {
-        CanonicalDigest { to: HashBytes(Context::new(&SHA256)), any: false }
+        CanonicalDigest { hash: HashWriter(Context::new(&SHA256)), has_members: false }
     }
 
     /// The next member.
     pub(super) fn member(&mut self, name: &str, value: &Value) -> io::Result<()> {
-        self.name(name)?;
-        write(value, &mut self.to)
+        self.write_name(name)?;
+        write_canonical(value, &mut self.hash)
     }
 
     /// The next member, which is a list; its items follow by [`CanonicalDigest::item`], then [`CanonicalDigest::end_list`].
     pub(super) fn list(&mut self, name: &str) -> io::Result<()> {
-        self.name(name)?;
-        self.to.write_all(b"[")
+        self.write_name(name)?;
+        self.hash.write_all(b"[")
     }
 
     /// The next item of a list, in its one spelling.
-    pub(super) fn item(&mut self, first: bool, spelled: &[u8]) -> io::Result<()> {
+    pub(super) fn item(&mut self, first: bool, canonical: &[u8]) -> io::Result<()> {
         if !first {
-            self.to.write_all(b",")?;
+            self.hash.write_all(b",")?;
         }
-        self.to.write_all(spelled)
+        self.hash.write_all(canonical)
     }
 
     pub(super) fn end_list(&mut self) -> io::Result<()> {
-        self.to.write_all(b"]")
+        self.hash.write_all(b"]")
     }
 
     /// In lower-case hex.
     pub(super) fn finish(mut self) -> io::Result<String> {
-        self.to.write_all(if self.any { b"}" } else { b"{}" })?;
-        Ok(hex::encode(self.to.0.finish()))
+        self.hash.write_all(if self.has_members { b"}" } else { b"{}" })?;
+        Ok(hex::encode(self.hash.0.finish()))
     }
 
-    fn name(&mut self, name: &str) -> io::Result<()> {
-        self.to.write_all(if self.any { b"," } else { b"{" })?;
-        self.any = true;
-        write_text(name, &mut self.to)?;
-        self.to.write_all(b":")
+    fn write_name(&mut self, name: &str) -> io::Result<()> {
+        self.hash.write_all(if self.has_members { b"," } else { b"{" })?;
+        self.has_members = true;
+        write_text(name, &mut self.hash)?;
+        self.hash.write_all(b":")
     }
 }
 
@@ -141,15 +141,21 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn members_are_sorted_and_nothing_stands_between() {
+    fn members_are_sorted_without_whitespace() {
         let value = json!({"b": [1, {"d": null, "c": true}], "a": {}, "aa": [], "é": "ü\u{1f600}"});
-        assert_eq!(text(&value).unwrap(), r#"{"a":{},"aa":[],"b":[1,{"c":true,"d":null}],"é":"ü😀"}"#);
+        assert_eq!(
+            to_canonical_string(&value).unwrap(),
+            r#"{"a":{},"aa":[],"b":[1,{"c":true,"d":null}],"é":"ü😀"}"#
+        );
     }
 
     #[test]
     fn controls_are_escaped_in_one_way() {
         let value = json!("a\"b\\c/\n\r\t\u{8}\u{c}\u{0}\u{1b}\u{7f}\u{85}");
-        assert_eq!(text(&value).unwrap(), "\"a\\\"b\\\\c/\\n\\r\\t\\b\\f\\u0000\\u001b\\u007f\u{85}\"");
+        assert_eq!(
+            to_canonical_string(&value).unwrap(),
+            "\"a\\\"b\\\\c/\\n\\r\\t\\b\\f\\u0000\\u001b\\u007f\u{85}\""
+        );
     }
 
     #[test]
@@ -163,7 +169,7 @@ mod tests {
         digest.end_list().unwrap();
         digest.member("z", &value["z"]).unwrap();
         let mut context = Context::new(&SHA256);
-        context.update(text(&value).unwrap().as_bytes());
+        context.update(to_canonical_string(&value).unwrap().as_bytes());
         assert_eq!(digest.finish().unwrap(), hex::encode(context.finish()));
     }
 }

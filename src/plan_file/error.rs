@@ -27,7 +27,7 @@ pub enum PlanFileError {
     },
     /// Something else is there.
     #[error("{path} is there and is no plan: it is not replaced. Name another file with --plan-file", path = path.display())]
-    NoPlanThere {
+    NotReplaceable {
         /// Which.
         path: PathBuf,
     },
@@ -44,7 +44,7 @@ pub enum PlanFileError {
     },
     /// It is something else.
     #[error("{path} is no plan file of entra-revoke: {reason}. `entra-revoke plan` makes one", path = path.display())]
-    NoPlan {
+    NotAPlan {
         /// Which.
         path: PathBuf,
         /// What is wrong with it.
@@ -55,7 +55,7 @@ pub enum PlanFileError {
         "{path} is a plan file of format {format}, and this entra-revoke knows formats up to {known}: use the version \
          that made it", path = path.display(), known = super::FORMAT
     )]
-    Newer {
+    NewerFormat {
         /// Which.
         path: PathBuf,
         /// Its format.
@@ -63,7 +63,7 @@ pub enum PlanFileError {
     },
     /// What it says is not what it said when it was made.
     #[error(
-        "{path} was changed after it was made: its hash is {found}, and it says {said}. Nothing is sent; make the plan \
+        "{path} was changed after it was made: its hash is {found}, and it says {recorded}. Nothing is sent; make the plan \
          again", path = path.display()
     )]
     Changed {
@@ -72,7 +72,7 @@ pub enum PlanFileError {
         /// The hash of what it says.
         found: String,
         /// The hash that stands in it.
-        said: String,
+        recorded: String,
     },
     /// It is another plan than the one that was approved.
     #[error(
@@ -105,7 +105,7 @@ pub enum PlanFileError {
         "{path} says that it was made at {made_at}, which is yet to come: the clock here or there is wrong",
         path = path.display()
     )]
-    Future {
+    MadeInFuture {
         /// Which.
         path: PathBuf,
         /// When.
@@ -113,7 +113,7 @@ pub enum PlanFileError {
     },
     /// It is for another cloud or another Graph.
     #[error("the plan was made for {planned}; it can't be applied to {given}{hint}")]
-    Elsewhere {
+    WrongDestination {
         /// What the plan says.
         planned: String,
         /// What was given.
@@ -156,12 +156,12 @@ impl PlanFileError {
         }
     }
 
-    pub(super) fn write(path: &Path) -> impl FnOnce(io::Error) -> PlanFileError + '_ {
+    pub(super) fn write_error(path: &Path) -> impl FnOnce(io::Error) -> PlanFileError + '_ {
         move |source| PlanFileError::Write { path: path.to_owned(), source }
     }
 
-    pub(super) fn no_plan(path: &Path, reason: impl Into<String>) -> PlanFileError {
+    pub(super) fn not_a_plan(path: &Path, reason: impl Into<String>) -> PlanFileError {
         let reason = crate::harmless::sanitize_truncated(&reason.into(), 200);
-        PlanFileError::NoPlan { path: path.to_owned(), reason }
+        PlanFileError::NotAPlan { path: path.to_owned(), reason }
     }
 }

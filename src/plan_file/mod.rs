@@ -7,19 +7,19 @@
 //! It holds no secret. Its hash is over one spelling of what it says, so that a second person can approve
 //! it. That hash keeps nobody from writing another plan with another hash: `--expect-sha256` and a signature do.
 
+mod apply_check;
 mod canonical;
-mod check;
-mod claims;
+mod consistency;
 mod error;
-mod raw;
+mod raw_digest;
 mod read;
 mod write;
 
-pub use check::{Age, CurrentRun};
+pub use apply_check::{AgeLimit, ApplyDestination};
 pub use error::PlanFileError;
-pub use raw::RawDigest;
+pub use raw_digest::RawDigest;
 pub use read::PlanFile;
-pub use write::{is_free, write};
+pub use write::{check_writable, write};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -133,7 +133,7 @@ impl PlanFileTenant {
 
 impl PlanFileTenant {
     /// The tenant by what can't be mistaken: its id, or what was typed where the token told none.
-    pub fn certain(&self) -> String {
+    pub fn unambiguous_name(&self) -> String {
         match (&self.id, &self.given) {
             (Some(id), _) => id.clone(),
             (None, Some(given)) => format!("{given} (as it was typed)"),
@@ -156,7 +156,7 @@ pub struct PlanCaps {
 
 impl PlanFileHead {
     /// What every plan file of this version says of itself.
-    pub fn kind() -> (String, u32) {
+    pub fn kind_and_format() -> (String, u32) {
         (KIND.to_owned(), FORMAT)
     }
 }
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenant_is_named_once() {
+    fn tenant_text_has_no_duplicate_names() {
         let tenant = |name: Option<&str>, given: Option<&str>, id: Option<&str>| {
             let owned = |text: Option<&str>| text.map(str::to_owned);
             PlanFileTenant { name: owned(name), given: owned(given), id: owned(id) }.describe()

@@ -11,14 +11,14 @@ use serde_json::Value;
 use serde_json::error::Category;
 
 use super::canonical::{self, CanonicalDigest};
-use super::raw::{RawDigest, RawHashingReader};
+use super::raw_digest::{RawDigest, RawHashingReader};
 use super::{FORMAT, KIND, PlanFileError, PlanFileHead, ROWS, SHA256};
 use crate::files::{FileError, PipePolicy, TemporaryFile};
 use crate::json::{DuplicateMember, Json};
-use crate::plan::{CountDifference, PlanError, PlanRecount, PlanRow, Planned};
+use crate::plan::{CountDifference, PlanError, PlanMetadata, PlanRecount, PlanRow};
 
 /// Rows are kept in memory up to this size, in bytes, and in a temporary file beyond.
-const IN_MEMORY: usize = 4 << 20;
+const MAX_IN_MEMORY: usize = 4 << 20;
 
 /// A plan file that holds what it held when it was made.
 pub struct PlanFile {
@@ -60,21 +60,22 @@ impl PlanFile {
         read.map_err(|error| match error.classify() {
             Category::Io => PlanFileError::Read { path: path.to_owned(), source: error.into() },
             // Never the parser's own words: they quote the file, which may be any file of this machine.
-            _ if parts.is_doubled => PlanFileError::no_plan(
+            _ if parts.has_duplicate => PlanFileError::not_a_plan(
                 path,
                 format!("line {}: a name stands twice in one object", error.line()),
             ),
-            Category::Data => {
-                PlanFileError::no_plan(path, format!("line {}: this is not what a plan holds", error.line()))
-            }
-            _ => PlanFileError::no_plan(path, format!("line {}: this is not JSON", error.line())),
+            Category::Data => PlanFileError::not_a_plan(
+                path,
+                format!("line {}: this is not what a plan holds", error.line()),
+            ),
+            _ => PlanFileError::not_a_plan(path, format!("line {}: this is not JSON", error.line())),
         })?;
         parts.check(path, hashing.finish())
     }
 
     /// What the plan says of itself, for a [`crate::plan_path::Draft`] of it.
-    pub fn planned(&self) -> Planned {
-        Planned {
+    pub fn metadata(&self) -> PlanMetadata {
+        PlanMetadata {
             columns: self.head.columns.clone(),
             inputs: self.head.inputs.clone(),
             counts: self.head.counts.clone(),
@@ -102,32 +103,32 @@ struct PlanDocumentParts {
     /// The rows in their one spelling, a line each.
     rows: Option<BufWriter<TemporaryFile>>,
     /// How many they are.
-    counted: u64,
+    row_count: u64,
     /// Whether a name stands twice in an object.
-    is_doubled: bool,
+    has_duplicate: bool,
 }
 
 impl PlanDocumentParts {
     fn check(mut self, path: &Path, raw: RawDigest) -> Result<PlanFile, PlanFileError> {
-        let no_plan = |reason: &str| PlanFileError::no_plan(path, reason);
+        let no_plan = |reason: &str| PlanFileError::not_a_plan(path, reason);
         if self.members.get("kind").and_then(Value::as_str) != Some(KIND) {
             return Err(no_plan(&format!("it does not say \"kind\": \"{KIND}\"")));
         }
         let format = self.members.get("format").and_then(Value::as_u64);
         let format = format.ok_or_else(|| no_plan("its format is no number"))?;
         if format > u64::from(FORMAT) {
-            return Err(PlanFileError::Newer { path: path.to_owned(), format });
+            return Err(PlanFileError::NewerFormat { path: path.to_owned(), format });
         }
-        let said = match self.members.remove(SHA256) {
-            Some(Value::String(said)) if is_sha256(&said) => said,
+        let recorded = match self.members.remove(SHA256) {
+            Some(Value::String(recorded)) if is_sha256(&recorded) => recorded,
             _ => return Err(no_plan("it holds no hash")),
         };
         let rows = self.rows.take().ok_or_else(|| no_plan("it holds no rows"))?;
         let unread = |source| PlanFileError::Read { path: path.to_owned(), source };
         let mut rows = rows.into_inner().map_err(|error| unread(error.into_error()))?;
-        let found = hash(&self.members, &mut rows).map_err(unread)?;
-        if found != said {
-            return Err(PlanFileError::Changed { path: path.to_owned(), found, said });
+        let found = canonical_hash(&self.members, &mut rows).map_err(unread)?;
+        if found != recorded {
+            return Err(PlanFileError::Changed { path: path.to_owned(), found, recorded });
         }
         let members = Value::Object(self.members.into_iter().collect());
         let head: PlanFileHead = Deserialize::deserialize(&members)
@@ -137,13 +138,13 @@ impl PlanDocumentParts {
             return Err(no_plan(&format!("this version knows no {name}")));
         }
         let mut file = PlanFile { path: path.to_owned(), head, sha256: found, raw, rows };
-        file.check_rows(self.counted)?;
+        file.check_rows(self.row_count)?;
         Ok(file)
     }
 }
 
 /// The hash over all members and the rows.
-fn hash(members: &BTreeMap<String, Value>, rows: &mut TemporaryFile) -> io::Result<String> {
+fn canonical_hash(members: &BTreeMap<String, Value>, rows: &mut TemporaryFile) -> io::Result<String> {
     let mut digest = CanonicalDigest::new();
     for (name, value) in members.iter().filter(|(name, _)| name.as_str() < ROWS) {
         digest.member(name, value)?;
@@ -205,9 +206,9 @@ impl PlanFile {
     /// left out.
     fn check_rows(&mut self, counted: u64) -> Result<(), PlanFileError> {
         let path = self.path.clone();
-        let differs = |difference: CountDifference| PlanFileError::no_plan(&path, difference.to_string());
-        let wrong = |what: String| PlanFileError::no_plan(&path, what);
-        let planned = self.planned();
+        let differs = |difference: CountDifference| PlanFileError::not_a_plan(&path, difference.to_string());
+        let wrong = |what: String| PlanFileError::not_a_plan(&path, what);
+        let planned = self.metadata();
         let mut recount = PlanRecount::new(&planned, counted).map_err(differs)?;
         for (at, line) in BufReader::with_capacity(1 << 16, &mut self.rows).split(b'\n').enumerate() {
             let line = line.map_err(|source| PlanFileError::Read { path: path.clone(), source })?;
@@ -221,7 +222,7 @@ impl PlanFile {
         }
         self.rows.rewind().map_err(|source| PlanFileError::Read { path: path.clone(), source })?;
         recount.compare(&planned).map_err(differs)?;
-        self.head.check_claims().map_err(differs)
+        self.head.check_consistency().map_err(differs)
     }
 }
 
@@ -247,15 +248,15 @@ impl<'de> Visitor<'de> for PlanDocument<'_> {
         while let Some(name) = map.next_key::<String>()? {
             // What stands twice could be read in two ways.
             if self.0.members.contains_key(&name) || (name == ROWS && self.0.rows.is_some()) {
-                return Err(self.0.doubled());
+                return Err(self.0.duplicate_error());
             }
             if name == ROWS {
-                let spool = BufWriter::new(TemporaryFile::new(IN_MEMORY));
+                let spool = BufWriter::new(TemporaryFile::new(MAX_IN_MEMORY));
                 self.0.rows = Some(spool);
                 map.next_value_seed(PlanFileRows(&mut *self.0))?;
             } else {
                 let value: Json = map.next_value()?;
-                let value = value.into_value().map_err(|DuplicateMember| self.0.doubled())?;
+                let value = value.into_value().map_err(|DuplicateMember| self.0.duplicate_error())?;
                 self.0.members.insert(name, value);
             }
         }
@@ -264,8 +265,8 @@ impl<'de> Visitor<'de> for PlanDocument<'_> {
 }
 
 impl PlanDocumentParts {
-    fn doubled<E: serde::de::Error>(&mut self) -> E {
-        self.is_doubled = true;
+    fn duplicate_error<E: serde::de::Error>(&mut self) -> E {
+        self.has_duplicate = true;
         E::custom("doubled")
     }
 }
@@ -290,11 +291,11 @@ impl<'de> Visitor<'de> for PlanFileRows<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut rows: A) -> Result<(), A::Error> {
         while let Some(row) = rows.next_element::<Json>()? {
-            let row = row.into_value().map_err(|DuplicateMember| self.0.doubled())?;
+            let row = row.into_value().map_err(|DuplicateMember| self.0.duplicate_error())?;
             let Some(spool) = &mut self.0.rows else { continue };
-            let kept = canonical::write(&row, spool).and_then(|()| spool.write_all(b"\n"));
+            let kept = canonical::write_canonical(&row, spool).and_then(|()| spool.write_all(b"\n"));
             kept.map_err(A::Error::custom)?;
-            self.0.counted += 1;
+            self.0.row_count += 1;
         }
         Ok(())
     }

@@ -14,29 +14,31 @@ use crate::harmless;
 use crate::plan::{Draft, PlanRow};
 
 /// How much of a file is looked at, in bytes: the members before the rows.
-const HEAD: u64 = 1 << 20;
+const MAX_HEAD_BYTES: u64 = 1 << 20;
 
 /// Whether a plan may be written there: better known before anybody signs in.
 ///
 /// # Errors
 /// When there is a file, and it must not be replaced.
-pub fn is_free(path: &Path, overwrite: bool) -> Result<(), PlanFileError> {
+pub fn check_writable(path: &Path, overwrite: bool) -> Result<(), PlanFileError> {
     match path.symlink_metadata() {
         Ok(_) if !overwrite => Err(PlanFileError::Exists { path: path.to_owned() }),
         // Renamed over, a device would be gone, and so would a list of users.
-        Ok(there) if !there.is_file() || !holds_plan(path) => {
-            Err(PlanFileError::NoPlanThere { path: path.to_owned() })
+        Ok(there) if !there.is_file() || !is_plan_or_empty(path) => {
+            Err(PlanFileError::NotReplaceable { path: path.to_owned() })
         }
-        Ok(there) if there.is_dir() => Err(PlanFileError::write(path)(io::ErrorKind::IsADirectory.into())),
+        Ok(there) if there.is_dir() => {
+            Err(PlanFileError::write_error(path)(io::ErrorKind::IsADirectory.into()))
+        }
         _ => Ok(()),
     }
 }
 
 /// Whether a file is a plan, whole or not, or empty.
-fn holds_plan(path: &Path) -> bool {
+fn is_plan_or_empty(path: &Path) -> bool {
     let mut head = Vec::new();
-    let opened = place(path).and_then(|(folder, name)| folder.open_plain(name));
-    let read = opened.and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    let opened = open_folder(path).and_then(|(folder, name)| folder.open_plain(name));
+    let read = opened.and_then(|file| file.take(MAX_HEAD_BYTES).read_to_end(&mut head));
     let head = String::from_utf8_lossy(&head);
     read.is_ok() && (head.trim().is_empty() || head.contains(super::KIND))
 }
@@ -51,9 +53,9 @@ pub fn write(
     path: &Path,
     overwrite: bool,
 ) -> Result<String, PlanFileError> {
-    let (folder, name) = place(path).map_err(PlanFileError::write(path))?;
+    let (folder, name) = open_folder(path).map_err(PlanFileError::write_error(path))?;
     let mut filled = None;
-    let put = |out: &mut dyn Write| match filled.insert(fill(head, draft, out, path)) {
+    let put = |out: &mut dyn Write| match filled.insert(write_document(head, draft, out, path)) {
         Ok(_) => Ok(()),
         Err(_) => Err(io::Error::other("the plan can't be written")),
     };
@@ -66,37 +68,37 @@ pub fn write(
         }
         (_, kept) => {
             let error = kept.err().unwrap_or_else(|| io::Error::other("nothing was written"));
-            Err(PlanFileError::write(path)(error))
+            Err(PlanFileError::write_error(path)(error))
         }
     }
 }
 
 /// The folder in which the file lies, held open, and its name there: another folder that is put in its place changes
 /// nothing, and no link is followed to the file.
-fn place(path: &Path) -> io::Result<(Dir, &OsStr)> {
+fn open_folder(path: &Path) -> io::Result<(Dir, &OsStr)> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
     Ok((Dir::open_parent(path.parent().unwrap_or(Path::new("")))?, name))
 }
 
 /// A line for each member and for each row, so that the file can be looked at; the hash comes last.
-fn fill(
+fn write_document(
     head: &PlanFileHead,
     draft: Draft,
     out: &mut dyn Write,
     path: &Path,
 ) -> Result<String, PlanFileError> {
-    let fail = PlanFileError::write;
+    let fail = PlanFileError::write_error;
     let members = members(head).map_err(fail(path))?;
     let mut digest = CanonicalDigest::new();
     let hash = |digest: &mut CanonicalDigest, from: &str, before: bool| {
         let part = members.iter().filter(|(name, _)| (name.as_str() < from) == before);
         part.into_iter().try_for_each(|(name, value)| digest.member(name, value))
     };
-    put_members(&members, out).map_err(fail(path))?;
+    write_members(&members, out).map_err(fail(path))?;
     hash(&mut digest, ROWS, true).and_then(|()| digest.list(ROWS)).map_err(fail(path))?;
     let mut first = true;
     draft.for_each_row(|row| {
-        put_row(row, first, out, &mut digest)?;
+        write_row(row, first, out, &mut digest)?;
         first = false;
         Ok(())
     })?;
@@ -113,16 +115,21 @@ fn members(head: &PlanFileHead) -> io::Result<BTreeMap<String, Value>> {
     }
 }
 
-fn put_members(members: &BTreeMap<String, Value>, out: &mut dyn Write) -> io::Result<()> {
+fn write_members(members: &BTreeMap<String, Value>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"{")?;
     for (name, value) in members {
-        write!(out, "\n \"{name}\": {},", harmless::json(&canonical::text(value)?))?;
+        write!(out, "\n \"{name}\": {},", harmless::json(&canonical::to_canonical_string(value)?))?;
     }
     write!(out, "\n \"{ROWS}\": [")
 }
 
-fn put_row(row: &PlanRow, first: bool, out: &mut dyn Write, digest: &mut CanonicalDigest) -> io::Result<()> {
-    let text = canonical::text(&serde_json::to_value(row)?)?;
+fn write_row(
+    row: &PlanRow,
+    first: bool,
+    out: &mut dyn Write,
+    digest: &mut CanonicalDigest,
+) -> io::Result<()> {
+    let text = canonical::to_canonical_string(&serde_json::to_value(row)?)?;
     digest.item(first, text.as_bytes())?;
     let separator = if first { "" } else { "," };
     write!(out, "{separator}\n  {}", harmless::json(&text))

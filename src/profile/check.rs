@@ -31,7 +31,7 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
     found.extend(approvers.and_then(Result::err).map(|error| format!("approvers: {error}")));
     let excluded = profile.exclude_file.iter().map(|path| path.as_path());
     found.extend(excluded.filter_map(|path| {
-        let read = ListEntry::File(path.to_owned()).check(EXCLUDED);
+        let read = ListEntry::File(path.to_owned()).check_readable(EXCLUDED);
         read.err().map(|error| format!("exclude_file: {error}"))
     }));
     found.extend(profile.output_dir.as_deref().and_then(output_dir));
@@ -40,8 +40,9 @@ pub fn problems(profile: &Profile, folder: &Path) -> Vec<String> {
 
 /// The lists of a profile, with their counts; those that can be read.
 pub fn lists(profile: &Profile) -> Vec<ListRecord> {
-    let protect = profile.protect.iter().map(|entry| ListEntry::read(entry, false).count(PROTECTED));
-    let excluded = profile.exclude_file.iter().map(|path| ListEntry::File(path.to_owned()).count(EXCLUDED));
+    let protect = profile.protect.iter().map(|entry| ListEntry::parse(entry, false).count_entries(PROTECTED));
+    let excluded =
+        profile.exclude_file.iter().map(|path| ListEntry::File(path.to_owned()).count_entries(EXCLUDED));
     protect.chain(excluded).filter_map(|counted| counted.ok().flatten()).collect()
 }
 
@@ -109,7 +110,7 @@ fn open_to_others(_key: &str, _path: &Path, _metadata: &Metadata) -> Option<Stri
 }
 
 fn list(key: &str, entry: &str, folder: &Path) -> Option<String> {
-    if let Err(error) = ListEntry::read(entry, false).check(PROTECTED) {
+    if let Err(error) = ListEntry::parse(entry, false).check_readable(PROTECTED) {
         return Some(format!("{key}: {error}"));
     }
     let is_id = UserId::read(entry).is_ok_and(|id| id.check().is_ok());

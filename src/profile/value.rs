@@ -53,8 +53,8 @@ impl ConfigField<'_> {
 
     /// Ids, and paths of files with ids: what is no id is a path, as `--protect` has it.
     pub(super) fn ids_or_paths(&self) -> Result<Vec<String>, String> {
-        let read = |text: String| match ListEntry::read(&text, false) {
-            ListEntry::Id(_) | ListEntry::Of(_) => Ok(text),
+        let read = |text: String| match ListEntry::parse(&text, false) {
+            ListEntry::Id(_) | ListEntry::Selected(_) => Ok(text),
             ListEntry::File(_) => path_text(resolve_path(self.folder, &text)),
         };
         self.texts()?.into_iter().map(read).collect()

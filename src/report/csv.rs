@@ -8,7 +8,7 @@ use std::io::{self, Write};
 
 use super::row::{COLUMNS, ReportRow, format_time_or_empty};
 use crate::harmless::escape_csv_formula;
-use crate::plan::distinct;
+use crate::plan::distinct_names;
 
 /// Rows as CSV, header first.
 pub(super) struct CsvRows<W: Write> {
@@ -24,7 +24,7 @@ impl<W: Write> CsvRows<W> {
         for name in COLUMNS {
             out.write_field(name)?;
         }
-        for name in distinct(columns, &COLUMNS) {
+        for name in distinct_names(columns, &COLUMNS) {
             out.write_field(escape_csv_formula(&name).as_bytes())?;
         }
         out.write_record(None::<&[u8]>)?;

@@ -12,7 +12,7 @@ use super::row::ReportRow;
 use crate::event::TargetNo;
 use crate::harmless::json;
 use crate::outcome::Outcome;
-use crate::plan::distinct;
+use crate::plan::distinct_names;
 
 /// Rows as JSON lines.
 pub(super) struct JsonRows<W: Write> {
@@ -99,7 +99,7 @@ impl<W: Write> JsonRows<W> {
     /// Rows of inputs with these own `columns`. A name that stands there twice gets a number behind it, so that
     /// no cell is lost.
     pub(super) fn new(out: W, columns: &[String]) -> JsonRows<W> {
-        JsonRows { out, columns: distinct(columns, &[]) }
+        JsonRows { out, columns: distinct_names(columns, &[]) }
     }
 
     /// Writes one row and its line end, in one piece.

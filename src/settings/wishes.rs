@@ -10,27 +10,27 @@ use crate::user_id::{UserId, explain};
 ///
 /// # Errors
 /// When an id is none.
-pub fn wishes(work: &WorkArgs) -> Result<PlanOptions, Error> {
+pub fn plan_options(work: &WorkArgs) -> Result<PlanOptions, Error> {
     let (choosing, safety) = (&work.choosing, &work.safety);
     let eligible = choosing.eligible;
     let listed = |texts: &[String]| -> Vec<ListEntry> {
-        texts.iter().map(|text| ListEntry::read(text, eligible)).collect()
+        texts.iter().map(|text| ListEntry::parse(text, eligible)).collect()
     };
     let mut exclude = listed(&choosing.exclude);
     exclude.extend(choosing.exclude_file.iter().cloned().map(ListEntry::File));
     let groups = choosing.exclude_group.iter().map(|name| group(name, false));
     let roles = choosing.exclude_role.iter().map(|name| role(name, eligible));
-    exclude.extend(groups.chain(roles).map(ListEntry::Of));
+    exclude.extend(groups.chain(roles).map(ListEntry::Selected));
     Ok(PlanOptions {
         selectors: selectors(work)?,
         protect: listed(&safety.protect),
         unprotect: ids("--unprotect", &safety.unprotect)?,
-        protect_now: Vec::new(),
-        unprotect_may_miss: false,
-        look_up: false,
+        protect_always: Vec::new(),
+        allow_unused_unprotect: false,
+        always_look_up: false,
         exclude,
         include_self: safety.include_self,
-        only: AccountFilter {
+        account_filter: AccountFilter {
             guests: match (choosing.guests_only, choosing.members_only) {
                 (true, _) => Some(true),
                 (_, true) => Some(false),
@@ -40,7 +40,7 @@ pub fn wishes(work: &WorkArgs) -> Result<PlanOptions, Error> {
         },
         first: listed(&work.order.first),
         admins_first: work.order.admins_first,
-        resolve: choosing.resolve,
+        resolve_names: choosing.resolve,
         allow_empty: choosing.allow_empty,
         max_share: safety.caps.max_share,
     })

@@ -1,7 +1,7 @@
 //! What differs from what was approved when the run began, and who agrees to it.
 
 use crate::commands::connect::SignedInApp;
-use crate::commands::tenants::Again;
+use crate::commands::tenants::ResumedTenants;
 use crate::console::question::{self, ExpectedAnswer, TypedAnswer};
 use crate::console::{self, wording};
 use crate::error::Error;
@@ -12,7 +12,7 @@ use crate::plan::Target;
 use crate::settings::NetworkSettings;
 
 /// So many users are named.
-const NAMED: usize = 5;
+const MAX_NAMED: usize = 5;
 
 /// What differs, in sentences without their full stop.
 #[derive(Default)]
@@ -28,7 +28,7 @@ impl ResumeDifferences {
     }
 
     /// Where it is sent now: an address that the run did not use.
-    pub(super) fn place(&mut self, record: &RunRecord, network: &NetworkSettings) {
+    pub(super) fn compare_destination(&mut self, record: &RunRecord, network: &NetworkSettings) {
         let had = &record.settings;
         let authority = network.kept_authority();
         let graph = network.graph_url.as_ref().map(ToString::to_string);
@@ -42,32 +42,32 @@ impl ResumeDifferences {
     }
 
     /// The apps and the person.
-    pub(super) fn connection(&mut self, record: &RunRecord, now: &SignedInApp) {
+    pub(super) fn compare_app(&mut self, record: &RunRecord, now: &SignedInApp) {
         // Another tenant is refused elsewhere. What nothing tells can't be compared: that is warned of, and is no difference.
         let begun = std::iter::once(&record.operator.app_id).chain(record.apps.iter().map(|app| &app.app_id));
         let begun: Vec<&str> = begun.flatten().map(String::as_str).collect();
-        let partners = now.partners.iter().map(|partner| &partner.operator);
+        let partners = now.additional_clients.iter().map(|client| &client.operator);
         for operator in std::iter::once(&now.operator).chain(partners) {
-            self.app(&begun, operator.app_id.as_deref());
+            self.compare_app_id(&begun, operator.app_id.as_deref());
         }
-        self.person(record.operator.user.as_deref(), now.operator.user.as_deref());
+        self.compare_user(record.operator.user.as_deref(), now.operator.user.as_deref());
     }
 
     /// The same in each of several tenants.
-    pub(super) fn connections(&mut self, record: &RunRecord, again: &Again) {
-        for (tenant, now) in record.tenants.iter().zip(again.connections()) {
+    pub(super) fn compare_apps(&mut self, record: &RunRecord, resumed_tenants: &ResumedTenants) {
+        for (tenant, now) in record.tenants.iter().zip(resumed_tenants.signed_in_apps()) {
             if let Some(now) = now {
                 let begun: Vec<&str> = tenant.app_id.as_deref().into_iter().collect();
-                self.app(&begun, now.operator.app_id.as_deref());
+                self.compare_app_id(&begun, now.operator.app_id.as_deref());
             }
         }
-        if let Some(first) = again.connections().flatten().next() {
-            self.person(record.operator.user.as_deref(), first.operator.user.as_deref());
+        if let Some(first) = resumed_tenants.signed_in_apps().flatten().next() {
+            self.compare_user(record.operator.user.as_deref(), first.operator.user.as_deref());
         }
         self.0.dedup();
     }
 
-    fn app(&mut self, begun: &[&str], now: Option<&str>) {
+    fn compare_app_id(&mut self, begun: &[&str], now: Option<&str>) {
         let same = |app: &&str| now.is_some_and(|now| now.eq_ignore_ascii_case(app));
         if begun.is_empty() || begun.iter().any(same) {
             return;
@@ -84,7 +84,7 @@ impl ResumeDifferences {
         }
     }
 
-    fn person(&mut self, begun: Option<&str>, now: Option<&str>) {
+    fn compare_user(&mut self, begun: Option<&str>, now: Option<&str>) {
         if let (Some(begun), Some(now)) = (begun, now)
             && !begun.eq_ignore_ascii_case(now)
         {
@@ -94,7 +94,7 @@ impl ResumeDifferences {
     }
 
     /// Who is not sent any more.
-    pub(super) fn protected<'a>(
+    pub(super) fn add_newly_protected<'a>(
         &mut self,
         protected: impl ExactSizeIterator<Item = (&'a TargetNo, &'a String)>,
         targets: &[Target],
@@ -104,7 +104,7 @@ impl ResumeDifferences {
             return;
         }
         let named: Vec<String> = protected
-            .take(NAMED)
+            .take(MAX_NAMED)
             .map(|(order, why)| {
                 sanitize_truncated(&format!("{} ({why})", targets[*order as usize - 1].user), 200)
             })
@@ -128,7 +128,7 @@ impl ResumeDifferences {
             .iter()
             .for_each(|what| console::print_status(&format!("differs from what was approved: {what}")));
         if yes {
-            return Ok(self.kept("--yes"));
+            return Ok(self.with_consent("--yes"));
         }
         if !question::is_possible() {
             return Err(Error::Usage(format!(
@@ -138,13 +138,13 @@ impl ResumeDifferences {
             )));
         }
         match question::ask("Go on with the run all the same? [y/N] ", ExpectedAnswer::Yes) {
-            Ok(TypedAnswer::Yes) => Ok(self.kept("answered yes")),
+            Ok(TypedAnswer::Yes) => Ok(self.with_consent("answered yes")),
             Ok(TypedAnswer::No) => Err(Error::Declined),
             Err(_) => Err(Error::NoTerminal),
         }
     }
 
-    fn kept(self, how: &str) -> Vec<String> {
+    fn with_consent(self, how: &str) -> Vec<String> {
         self.0.into_iter().map(|what| format!("{what}: {how}")).collect()
     }
 }

@@ -7,19 +7,19 @@
 //!
 //! A tenant whose sign-in fails or hangs keeps no other from being sent: it is said, and its users stay not attempted.
 
-mod again;
+mod requested;
+mod resumed;
 mod sign_in;
-mod waiting;
-mod wanted;
+mod sign_in_progress;
 
-pub(super) use again::{Again, sign_in_resumed};
-pub(super) use wanted::Wanted;
+pub(super) use requested::RequestedTenants;
+pub(super) use resumed::{ResumedTenants, sign_in_resumed};
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::connect::{MessageLog, SignedInApp, clients};
-use super::posts::TenantClients;
-use super::{apps, run, secret_files};
+use super::connect::{MessageLog, SignedInApp, http_clients};
+use super::tenant_clients::TenantClients;
+use super::{run, secret_files, sign_in_apps};
 use crate::cli::WorkArgs;
 use crate::console::OutputFormat;
 use crate::directory::Directory;
@@ -31,11 +31,11 @@ use crate::plan::{Draft, PlanTenant, PlanTenants};
 use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
 use crate::together::buffered;
-use sign_in::{is_meant, print_messages_once, sign_in_to, tell_failed};
-use waiting::SignInProgress;
+use sign_in::{check_tenant_known, print_failed_sign_ins, print_messages_once, sign_in_to};
+use sign_in_progress::SignInProgress;
 
 /// Sign-ins that go on at once.
-const AT_ONCE: usize = 32;
+const MAX_CONCURRENT_SIGN_INS: usize = 32;
 
 /// A tenant of a run, and who signed in there.
 pub(super) struct TenantSession {
@@ -44,14 +44,14 @@ pub(super) struct TenantSession {
     /// Rows that name it.
     rows: u64,
     /// How it was signed in to.
-    who: SignInSettings,
-    connection: Result<SignedInApp, SignInError>,
+    sign_in: SignInSettings,
+    signed_in_app: Result<SignedInApp, SignInError>,
 }
 
 impl TenantSession {
     /// What the plan calls it.
     fn key(&self) -> String {
-        let id = self.connection.as_ref().ok().and_then(|connection| connection.tenant_id());
+        let id = self.signed_in_app.as_ref().ok().and_then(|signed_in_app| signed_in_app.tenant_id());
         let id = id.map(str::to_lowercase);
         id.or_else(|| self.names.first().map(TenantName::to_string)).unwrap_or_default()
     }
@@ -59,18 +59,22 @@ impl TenantSession {
 
 /// Who works in the run's tenants.
 pub(super) struct TenantSessions {
-    stations: Vec<TenantSession>,
-    places: TenantResolver,
+    sessions: Vec<TenantSession>,
+    resolver: TenantResolver,
 }
 
 impl TenantSessions {
     /// One tenant that is signed in to, whatever rows say.
-    pub(super) fn single(connection: SignedInApp, who: &SignInSettings) -> TenantSessions {
-        let known = [connection.tenant.domain.as_deref(), connection.tenant_id()];
+    pub(super) fn single(signed_in_app: SignedInApp, sign_in: &SignInSettings) -> TenantSessions {
+        let known = [signed_in_app.tenant.domain.as_deref(), signed_in_app.tenant_id()];
         let places = TenantResolver::one(known.into_iter().flatten());
-        let station =
-            TenantSession { names: Vec::new(), rows: 0, who: who.clone(), connection: Ok(connection) };
-        TenantSessions { stations: vec![station], places }
+        let session = TenantSession {
+            names: Vec::new(),
+            rows: 0,
+            sign_in: sign_in.clone(),
+            signed_in_app: Ok(signed_in_app),
+        };
+        TenantSessions { sessions: vec![session], resolver: places }
     }
 
     /// Signs in to all tenants that are wanted, side by side.
@@ -78,205 +82,213 @@ impl TenantSessions {
     /// # Errors
     /// When none can be signed in to.
     pub(super) async fn sign_in(
-        wanted: Wanted,
+        requested: RequestedTenants,
         credentials: &CredentialSettings,
         apps: &AppSettings,
         network: &NetworkSettings,
         output: OutputFormat,
     ) -> Result<TenantSessions, Error> {
-        if !wanted.are_several() {
-            return one(wanted, credentials, apps, network).await;
+        if !requested.is_multi_tenant() {
+            return sign_in_one(requested, credentials, apps, network).await;
         }
         if !apps.further.is_empty() {
             return Err(Error::Usage(format!(
                 "the input names {}, and further apps (--app, [[profile.NAME.app]]) send in one tenant: --app none sends \
                  with one app in each",
-                wanted.describe()
+                requested.describe()
             )));
         }
         if credentials.own.sources.reads_stdin() {
             return Err(Error::Usage(format!(
                 "the input names {}, and standard input can be read once: give the secret in a file or in the environment",
-                wanted.describe()
+                requested.describe()
             )));
         }
-        secret_files::warn(&credentials.own.sources, &process_variables);
-        for (_, who) in &credentials.special {
-            secret_files::warn(&who.sources, &additional_app_variables);
+        secret_files::warn_readable_files(&credentials.own.sources, &process_variables);
+        for (_, sign_in) in &credentials.special {
+            secret_files::warn_readable_files(&sign_in.sources, &additional_app_variables);
         }
-        let clients = clients(network)?;
-        let said = MessageLog::default();
-        let waiting = SignInProgress::new(wanted.names.len(), output);
+        let clients = http_clients(network)?;
+        let log = MessageLog::default();
+        let progress = SignInProgress::new(requested.names.len(), output);
         let signing = buffered(
-            AT_ONCE,
-            wanted.names.iter().enumerate().map(|(place, name)| {
-                let (clients, said, waiting) = (clients.clone(), &said, &waiting);
-                let wanted = &wanted;
+            MAX_CONCURRENT_SIGN_INS,
+            requested.names.iter().enumerate().map(|(index, name)| {
+                let (clients, log, progress) = (clients.clone(), &log, &progress);
+                let requested = &requested;
                 async move {
-                    waiting.begins(name);
-                    let who = credentials.for_tenants(wanted.names_of(place));
-                    let connection = sign_in_to(
+                    progress.start(name);
+                    let sign_in = credentials.for_tenants(requested.tenant_names(index));
+                    let signed_in_app = sign_in_to(
                         name,
-                        &who,
-                        env_variables(credentials.is_own(&who)),
+                        &sign_in,
+                        env_variables(credentials.is_own(&sign_in)),
                         network,
                         clients,
-                        said,
+                        log,
                     )
                     .await;
-                    waiting.ends(name);
-                    (who, connection)
+                    progress.finish(name);
+                    (sign_in, signed_in_app)
                 }
             }),
         );
-        let tried = waiting.tell(signing).await;
-        let crew = TenantSessions::merge_same_tenants(&wanted, tried);
+        let tried = progress.report_while(signing).await;
+        let tenant_sessions = TenantSessions::merge_same_tenants(&requested, tried);
         if output != OutputFormat::None {
-            print_messages_once(said);
+            print_messages_once(log);
         }
-        crew.tell_failed();
-        match crew.stations.iter().any(|station| station.connection.is_ok()) {
-            true => Ok(crew),
-            false => Err(crew
-                .stations
+        tenant_sessions.warn_failed();
+        match tenant_sessions.sessions.iter().any(|session| session.signed_in_app.is_ok()) {
+            true => Ok(tenant_sessions),
+            false => Err(tenant_sessions
+                .sessions
                 .into_iter()
-                .find_map(|station| station.connection.err())
+                .find_map(|session| session.signed_in_app.err())
                 .map_or_else(|| Error::Usage("no tenant is named".to_owned()), Error::SignIn)),
         }
     }
 
     /// Tenants that the tokens say to be one are one, whatever names they were signed in to by.
     fn merge_same_tenants(
-        wanted: &Wanted,
+        requested: &RequestedTenants,
         tried: Vec<(SignInSettings, Result<SignedInApp, SignInError>)>,
     ) -> TenantSessions {
-        let mut stations: Vec<TenantSession> = Vec::new();
+        let mut sessions: Vec<TenantSession> = Vec::new();
         let mut by_id: HashMap<String, TenantIndex> = HashMap::new();
-        let mut place_of = Vec::new();
-        for ((name, rows), (who, connection)) in wanted.names.iter().zip(&wanted.rows).zip(tried) {
-            let id = connection.as_ref().ok().and_then(SignedInApp::tenant_id);
-            let next = stations.len() as TenantIndex;
-            let place = id.map_or(next, |id| *by_id.entry(id.to_lowercase()).or_insert(next));
-            place_of.push(place);
-            match stations.get_mut(place as usize) {
+        let mut index_of = Vec::new();
+        for ((name, rows), (sign_in, signed_in_app)) in requested.names.iter().zip(&requested.rows).zip(tried)
+        {
+            let id = signed_in_app.as_ref().ok().and_then(SignedInApp::tenant_id);
+            let next = sessions.len() as TenantIndex;
+            let index = id.map_or(next, |id| *by_id.entry(id.to_lowercase()).or_insert(next));
+            index_of.push(index);
+            match sessions.get_mut(index as usize) {
                 Some(known) => {
                     known.names.push(name.clone());
                     known.rows += rows;
                 }
-                None => {
-                    stations.push(TenantSession { names: vec![name.clone()], rows: *rows, who, connection })
-                }
+                None => sessions.push(TenantSession {
+                    names: vec![name.clone()],
+                    rows: *rows,
+                    sign_in,
+                    signed_in_app,
+                }),
             }
         }
-        for (name, at) in &wanted.others {
-            stations[place_of[*at] as usize].names.push(name.clone());
+        for (name, at) in &requested.aliases {
+            sessions[index_of[*at] as usize].names.push(name.clone());
         }
-        let ids = by_id.iter().filter_map(|(id, place)| Some((id.parse().ok()?, *place)));
-        let others = wanted.others.iter().map(|(name, at)| (name, &place_of[*at]));
-        let names = wanted.names.iter().zip(&place_of).chain(others);
-        let names = names.map(|(name, place)| (name.clone(), *place));
-        let own = wanted.own.map(|own| place_of[own as usize]);
-        let ids_known = stations
+        let ids = by_id.iter().filter_map(|(id, index)| Some((id.parse().ok()?, *index)));
+        let others = requested.aliases.iter().map(|(name, at)| (name, &index_of[*at]));
+        let names = requested.names.iter().zip(&index_of).chain(others);
+        let names = names.map(|(name, index)| (name.clone(), *index));
+        let own = requested.default_tenant.map(|own| index_of[own as usize]);
+        let ids_known = sessions
             .iter()
-            .all(|station| station.key().parse().is_ok_and(|key| matches!(key, TenantName::Id(_))));
+            .all(|session| session.key().parse().is_ok_and(|key| matches!(key, TenantName::Id(_))));
         let places = TenantResolver::new(ids.chain(names).collect::<Vec<_>>(), own, ids_known);
-        TenantSessions { stations, places }
+        TenantSessions { sessions, resolver: places }
     }
 
     /// Says which tenants can't be sent in, and why.
-    fn tell_failed(&self) {
-        let failed = self.stations.iter().filter_map(|station| {
-            let why = station.connection.as_ref().err()?;
-            Some((station.key(), station.rows, why.to_string()))
+    fn warn_failed(&self) {
+        let failed = self.sessions.iter().filter_map(|session| {
+            let why = session.signed_in_app.as_ref().err()?;
+            Some((session.key(), session.rows, why.to_string()))
         });
-        tell_failed(failed.collect());
+        print_failed_sign_ins(failed.collect());
     }
 
     /// Whether there are several tenants.
-    pub(super) fn are_several(&self) -> bool {
-        self.stations.len() > 1
+    pub(super) fn is_multi_tenant(&self) -> bool {
+        self.sessions.len() > 1
     }
 
     /// The first tenant that was signed in to.
     pub(super) fn first(&self) -> Option<&SignedInApp> {
-        self.connections().next()
+        self.signed_in_apps().next()
     }
 
     /// All that were signed in to.
-    pub(super) fn connections(&self) -> impl Iterator<Item = &SignedInApp> {
-        self.stations.iter().filter_map(|station| station.connection.as_ref().ok())
+    pub(super) fn signed_in_apps(&self) -> impl Iterator<Item = &SignedInApp> {
+        self.sessions.iter().filter_map(|session| session.signed_in_app.as_ref().ok())
     }
 
     /// How the one tenant was signed in to, or the first.
     pub(super) fn sign_in_settings(&self) -> &SignInSettings {
-        &self.stations[0].who
+        &self.sessions[0].sign_in
     }
 
     /// For the plan.
-    pub(super) fn tenants(&self, work: &WorkArgs) -> PlanTenants<'_, Directory> {
-        let several = self.are_several();
-        let all = self.stations.iter().map(|station| {
-            let connection = station.connection.as_ref().ok();
-            let directory = connection.map(|connection| &connection.directory);
+    pub(super) fn plan_tenants(&self, work: &WorkArgs) -> PlanTenants<'_, Directory> {
+        let several = self.is_multi_tenant();
+        let all = self.sessions.iter().map(|session| {
+            let signed_in_app = session.signed_in_app.as_ref().ok();
+            let directory = signed_in_app.map(|signed_in_app| &signed_in_app.directory);
             PlanTenant {
-                key: if several { station.key() } else { String::new() },
-                signed: connection.map(run::signed).unwrap_or_default(),
+                key: if several { session.key() } else { String::new() },
+                operator: signed_in_app.map(run::plan_operator).unwrap_or_default(),
                 directory: directory.filter(|_| !work.choosing.no_lookup),
-                closed: connection.is_none(),
+                closed: signed_in_app.is_none(),
             }
         });
-        PlanTenants { places: self.places.clone(), all: all.collect() }
+        PlanTenants { resolver: self.resolver.clone(), tenants: all.collect() }
     }
 
     /// For `run.json`: nothing where there is one tenant.
-    pub(super) fn records(
+    pub(super) fn tenant_records(
         &self,
         draft: &Draft,
         credentials: &CredentialSettings,
         unlisted: bool,
     ) -> Vec<TenantRecord> {
-        if !self.are_several() {
+        if !self.is_multi_tenant() {
             return Vec::new();
         }
-        let record = |(at, station): (usize, &TenantSession)| {
-            let operator = station.connection.as_ref().ok().map(|connection| &connection.operator);
-            let id = station.connection.as_ref().ok().and_then(|connection| connection.tenant.id.clone());
+        let record = |(at, session): (usize, &TenantSession)| {
+            let operator = session.signed_in_app.as_ref().ok().map(|signed_in_app| &signed_in_app.operator);
+            let id =
+                session.signed_in_app.as_ref().ok().and_then(|signed_in_app| signed_in_app.tenant.id.clone());
             // Who could not be compared with the lists is not sent later, either.
-            let unseen = station.connection.as_ref().err().filter(|_| !unlisted).map(ToString::to_string);
-            let own = credentials.is_own(&station.who);
+            let unseen = session.signed_in_app.as_ref().err().filter(|_| !unlisted).map(ToString::to_string);
+            let own = credentials.is_own(&session.sign_in);
             TenantRecord {
-                tenant: station.key(),
-                named: station.names.iter().map(ToString::to_string).collect(),
+                tenant: session.key(),
+                named: session.names.iter().map(ToString::to_string).collect(),
                 tenant_id: id.map(|id| id.to_lowercase()),
                 app_id: operator.and_then(|operator| operator.app_id.clone()),
                 auth: operator.map(|operator| operator.auth.clone()),
-                users: draft.facts().tenants.get(at).map_or(0, |facts| facts.users),
-                closed: draft.closed().get(&(at as TenantIndex)).cloned().or(unseen),
-                client_id: station.who.client_id.clone().filter(|_| !own),
-                sources: Some(station.who.sources.clone()).filter(|_| !own),
+                users: draft.summary().tenants.get(at).map_or(0, |facts| facts.users),
+                closed: draft.closed_tenants().get(&(at as TenantIndex)).cloned().or(unseen),
+                client_id: session.sign_in.client_id.clone().filter(|_| !own),
+                sources: Some(session.sign_in.sources.clone()).filter(|_| !own),
             }
         };
-        self.stations.iter().enumerate().map(record).collect()
+        self.sessions.iter().enumerate().map(record).collect()
     }
 
     /// Who sends where; nothing is sent where nobody could sign in, or nobody could be looked up.
-    pub(super) fn posts(self, unseen: &BTreeMap<TenantIndex, String>) -> Vec<TenantClients> {
-        let post = |(at, station): (usize, TenantSession)| match station.connection {
+    pub(super) fn into_tenant_clients(
+        self,
+        closed_tenants: &BTreeMap<TenantIndex, String>,
+    ) -> Vec<TenantClients> {
+        let post = |(at, session): (usize, TenantSession)| match session.signed_in_app {
             Err(why) => TenantClients {
                 apps: Vec::new(),
                 refused: Some(StopReason::SignIn { detail: why.to_string() }),
             },
-            Ok(connection) => {
-                let closed = unseen.get(&(at as TenantIndex)).map(|why| closed(why));
-                TenantClients { refused: closed, ..connection.post() }
+            Ok(signed_in_app) => {
+                let closed = closed_tenants.get(&(at as TenantIndex)).map(|why| closed_reason(why));
+                TenantClients { refused: closed, ..signed_in_app.into_tenant_clients() }
             }
         };
-        self.stations.into_iter().enumerate().map(post).collect()
+        self.sessions.into_iter().enumerate().map(post).collect()
     }
 }
 
 /// Why nothing is sent in a tenant whose users could not be compared with the lists.
-pub(super) fn closed(why: &str) -> StopReason {
+pub(super) fn closed_reason(why: &str) -> StopReason {
     let why = why.trim_end_matches('.');
     StopReason::Runtime {
         detail: format!(
@@ -286,34 +298,35 @@ pub(super) fn closed(why: &str) -> StopReason {
 }
 
 /// The one tenant that is wanted.
-async fn one(
-    wanted: Wanted,
+async fn sign_in_one(
+    requested: RequestedTenants,
     credentials: &CredentialSettings,
     apps: &AppSettings,
     network: &NetworkSettings,
 ) -> Result<TenantSessions, Error> {
-    let who = credentials.for_tenants(wanted.names_of(0));
-    let connection =
-        apps::sign_in(&who, apps, network).await.map_err(|error| named_by_rows(error, &wanted))?;
-    if !wanted.by_row {
-        return Ok(TenantSessions::single(connection, &who));
+    let sign_in = credentials.for_tenants(requested.tenant_names(0));
+    let signed_in_app = sign_in_apps::sign_in(&sign_in, apps, network)
+        .await
+        .map_err(|error| add_tenant_column(error, &requested))?;
+    if !requested.by_row {
+        return Ok(TenantSessions::single(signed_in_app, &sign_in));
     }
-    if let Some(name) = wanted.names.first().filter(|_| wanted.own.is_none()) {
-        is_meant(name, &connection)?;
+    if let Some(name) = requested.names.first().filter(|_| requested.default_tenant.is_none()) {
+        check_tenant_known(name, &signed_in_app)?;
     }
-    let tid = connection.tenant_id().and_then(|id| id.parse().ok());
+    let tid = signed_in_app.tenant_id().and_then(|id| id.parse().ok());
     let ids_known = tid.is_some();
-    let named: Vec<TenantName> = wanted.names_of(0).cloned().collect();
+    let named: Vec<TenantName> = requested.tenant_names(0).cloned().collect();
     let names = named.iter().cloned().chain(tid).map(|name| (name, 0));
-    let places = TenantResolver::new(names.collect::<Vec<_>>(), wanted.own, ids_known);
-    let rows = wanted.rows.first().copied().unwrap_or_default();
-    let station = TenantSession { names: named, rows, who, connection: Ok(connection) };
-    Ok(TenantSessions { stations: vec![station], places })
+    let places = TenantResolver::new(names.collect::<Vec<_>>(), requested.default_tenant, ids_known);
+    let rows = requested.rows.first().copied().unwrap_or_default();
+    let session = TenantSession { names: named, rows, sign_in, signed_in_app: Ok(signed_in_app) };
+    Ok(TenantSessions { sessions: vec![session], resolver: places })
 }
 
 /// The error of a sign-in, with the column of the input that named the tenant: no flag did.
-fn named_by_rows(error: Error, wanted: &Wanted) -> Error {
-    match (error, &wanted.column, wanted.names.first()) {
+fn add_tenant_column(error: Error, requested: &RequestedTenants) -> Error {
+    match (error, &requested.column, requested.names.first()) {
         (Error::SignIn(why), Some(column), Some(tenant)) => Error::SignIn(
             why.with_tenant_column(&crate::harmless::sanitize_truncated(column, 60), &tenant.to_string()),
         ),

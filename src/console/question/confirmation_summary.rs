@@ -50,7 +50,7 @@ pub fn summary_lines(summary: &ConfirmationSummary<'_>, columns: Option<usize>) 
     add_left_out_lines(&mut page, summary);
     page.list("first", summary.plan.first.iter().map(|name| harmless::name(name)));
     page.list("last", summary.plan.last.iter().map(|name| harmless::name(name)));
-    page.line("not checked", &summary.plan.unknown().join("; "));
+    page.line("not checked", &summary.plan.all_unchecked().join("; "));
     if let Some(span) = summary.time_left.span() {
         page.line("time", &format!("about {}", wording::span(span)));
     }

@@ -29,15 +29,15 @@ pub enum GuardError {
         "the {list} can't be read: it can't be told which column of {path} names users. Write the ids alone, a line each, or \
          call their column id or userPrincipalName", path = path.display()
     )]
-    Columns {
+    AmbiguousColumns {
         /// Which list.
         list: &'static str,
         /// Its file.
         path: PathBuf,
     },
     /// A line of the file names nobody.
-    #[error("{path}, line {line}: {}. Nothing is sent while the {list} can't be read in full", asserted(reason), path = path.display())]
-    Line {
+    #[error("{path}, line {line}: {}. Nothing is sent while the {list} can't be read in full", bracket_question(reason), path = path.display())]
+    InvalidLine {
         /// Which list.
         list: &'static str,
         /// Its file.
@@ -52,7 +52,7 @@ pub enum GuardError {
         "{path}: the {list} needs object ids or user principal names, and this file has mail addresses, which may be \
          other ones. Nothing is sent while nobody can tell whom it means", path = path.display()
     )]
-    Mail {
+    MailAddresses {
         /// Which list.
         list: &'static str,
         /// Its file.
@@ -60,7 +60,7 @@ pub enum GuardError {
     },
     /// An entry can be no id, and is no file.
     #[error("the {list} names '{text}', which is no file, and no user id: {why}")]
-    Impossible {
+    InvalidEntry {
         /// Which list.
         list: &'static str,
         /// What was given.
@@ -82,7 +82,7 @@ pub enum GuardError {
     #[error(
         "the {list} names {entry} in the tenant {tenant}, which is none of this run's: it would leave nobody out. Take the entry away, or its tenant"
     )]
-    Elsewhere {
+    OtherTenant {
         /// Which list.
         list: &'static str,
         /// Which entry.
@@ -120,7 +120,7 @@ pub enum GuardError {
         "the {list} can't be compared with anybody: {what}: {first}, and {second}: it can't be told which is the account's. The \
          ids of a log are mostly those of its events: give each person's own object id. Nothing is sent until that is mended"
     )]
-    TwoPairs {
+    ConflictingPairs {
         /// Which list.
         list: &'static str,
         /// What stands beside what, in words.
@@ -143,7 +143,7 @@ pub enum GuardError {
     },
     /// An entry names nobody, or several.
     #[error("the {list} names {entry}, {reason}. Nothing is sent while nobody can tell whom it means")]
-    Nobody {
+    NoSuchUser {
         /// Which list.
         list: &'static str,
         /// Which entry.
@@ -166,7 +166,7 @@ pub enum GuardError {
         "the {list} names {entry}, whose members only the directory knows, and --no-lookup keeps it from being read: take that flag \
          away, or list the members themselves. Nothing was sent"
     )]
-    NotRead {
+    LookupDisabled {
         /// Which list.
         list: &'static str,
         /// Which entry.
@@ -181,7 +181,7 @@ pub enum GuardError {
 }
 
 /// A reason as part of a sentence: a question at its end stands in brackets.
-fn asserted(reason: &str) -> String {
+fn bracket_question(reason: &str) -> String {
     match reason.strip_suffix('?').and_then(|asked| asked.rsplit_once("; ")) {
         Some((why, asked)) => format!("{why} ({asked}?)"),
         None => reason.to_owned(),

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use super::file::ProtectFileEntries;
+use super::list_file::ProtectFileEntries;
 use super::{FIRST, GuardCounts, GuardError};
 use crate::directory::{DirectoryError, ResolvedId, Selector};
 use crate::harmless::sanitize_truncated;
 use crate::intake::{self, InputSource, IntakeError, IntakeOptions, RowStatus};
 use crate::plan::ListEntry;
-use crate::plan::ask::{DirectorySource, ProgressFn, ReadProgress, UserPages, ids_of, resolve};
-use crate::plan::world::PlanContext;
+use crate::plan::context::PlanContext;
+use crate::plan::directory_source::{
+    DirectorySource, ProgressFn, ReadProgress, UserPages, ids_of, resolve_all,
+};
 use crate::user_id::UserId;
 
 /// Ids that are looked up at once.
@@ -21,10 +23,10 @@ pub(in crate::plan) enum Member {
     /// One account.
     Ids(MemberIds),
     /// Those whom the directory names.
-    Of {
+    Selected {
         selector: Selector,
         /// Where it is given.
-        place: String,
+        location: String,
         /// In which tenant, as the file says.
         tenant: Option<String>,
     },
@@ -36,33 +38,37 @@ pub(in crate::plan) struct MemberIds {
     /// That to look it up by first.
     pub(in crate::plan) ids: Vec<UserId>,
     /// Where they are given.
-    pub(in crate::plan) place: String,
+    pub(in crate::plan) location: String,
     /// In which tenant, as the file says.
     pub(in crate::plan) tenant: Option<String>,
     /// Whether the directory may know no such user: it is a mail address beside an id.
-    pub(in crate::plan) may_miss: bool,
+    pub(in crate::plan) may_be_unknown: bool,
 }
 
 impl Member {
-    fn place(&self) -> (&str, Option<&str>) {
+    fn location(&self) -> (&str, Option<&str>) {
         match self {
-            Member::Ids(MemberIds { place, tenant, .. }) | Member::Of { place, tenant, .. } => {
-                (place, tenant.as_deref())
+            Member::Ids(MemberIds { location, tenant, .. }) | Member::Selected { location, tenant, .. } => {
+                (location, tenant.as_deref())
             }
         }
     }
 }
 
 /// One person on a list: all ids that are known, the reason to give, and where the ids are given.
-pub(in crate::plan) type Take<'a> = &'a mut dyn FnMut(Vec<UserId>, &str, &str) -> Result<(), GuardError>;
+pub(in crate::plan) type ListedUserVisitor<'a> =
+    &'a mut dyn FnMut(Vec<UserId>, &str, &str) -> Result<(), GuardError>;
 
 /// Reads one entry, as far as that can be done without the directory.
-pub(in crate::plan) fn members(list: &'static str, entry: &ListEntry) -> Result<Vec<Member>, GuardError> {
-    entries(list, entry).map(|(members, _)| members)
+pub(in crate::plan) fn members_of_entry(
+    list: &'static str,
+    entry: &ListEntry,
+) -> Result<Vec<Member>, GuardError> {
+    read_members(list, entry).map(|(members, _)| members)
 }
 
 /// Reads one entry, and counts what it holds.
-pub(in crate::plan) fn entries(
+pub(in crate::plan) fn read_members(
     list: &'static str,
     entry: &ListEntry,
 ) -> Result<(Vec<Member>, GuardCounts), GuardError> {
@@ -70,28 +76,37 @@ pub(in crate::plan) fn entries(
     let members = match entry {
         ListEntry::Id(UserId::Me) => return Err(GuardError::Me { list }),
         ListEntry::Id(user) => {
-            let place = user.to_string();
-            if matches!(user, UserId::Principal(_)) && Path::new(&place).is_file() {
-                return Err(GuardError::IdAndFile { list, entry: place });
+            let location = user.to_string();
+            if matches!(user, UserId::Principal(_)) && Path::new(&location).is_file() {
+                return Err(GuardError::IdAndFile { list, entry: location });
             }
-            vec![Member::Ids(MemberIds { ids: vec![user.clone()], place, tenant: None, may_miss: false })]
+            vec![Member::Ids(MemberIds {
+                ids: vec![user.clone()],
+                location,
+                tenant: None,
+                may_be_unknown: false,
+            })]
         }
         // Who goes first is no matter of safety: that list is read as any input is.
         ListEntry::File(path) if list == FIRST => members_from_rows(list, path)?,
         ListEntry::File(path) => {
-            let ProtectFileEntries { members, comments } = super::file::read(list, path)?;
+            let ProtectFileEntries { members, comments } = super::list_file::read_entries(list, path)?;
             counts.comments = comments;
             members
         }
-        ListEntry::Of(selector) => {
-            vec![Member::Of { selector: selector.clone(), place: selector.to_string(), tenant: None }]
+        ListEntry::Selected(selector) => {
+            vec![Member::Selected {
+                selector: selector.clone(),
+                location: selector.to_string(),
+                tenant: None,
+            }]
         }
     };
     for member in &members {
         match member {
             Member::Ids(_) => counts.accounts += 1,
-            Member::Of { selector: Selector::Role { .. }, .. } => counts.roles += 1,
-            Member::Of { .. } => counts.groups += 1,
+            Member::Selected { selector: Selector::Role { .. }, .. } => counts.roles += 1,
+            Member::Selected { .. } => counts.groups += 1,
         }
     }
     Ok((members, counts))
@@ -99,25 +114,26 @@ pub(in crate::plan) fn entries(
 
 fn members_from_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, GuardError> {
     let unreadable = |source: IntakeError| match source.shows_content() {
-        true => GuardError::Columns { list, path: path.to_owned() },
+        true => GuardError::AmbiguousColumns { list, path: path.to_owned() },
         false => GuardError::Unreadable { list, source: Box::new(source) },
     };
     let rows =
         intake::open(&[InputSource::File(path.to_owned())], &IntakeOptions::default()).map_err(unreadable)?;
     if rows.ids_are_mail() {
-        return Err(GuardError::Mail { list, path: path.to_owned() });
+        return Err(GuardError::MailAddresses { list, path: path.to_owned() });
     }
     let mut members = Vec::new();
     for row in rows {
         let row = row.map_err(unreadable)?;
         let number = members.len() + 1;
-        let wrong = |reason: String| GuardError::Line { list, path: path.to_owned(), line: row.line, reason };
+        let wrong =
+            |reason: String| GuardError::InvalidLine { list, path: path.to_owned(), line: row.line, reason };
         if let RowStatus::Unreadable(_) | RowStatus::Excluded(_) = &row.verdict {
             return Err(wrong("it names no user".to_owned()));
         }
-        let place = format!("account {number} ({}, line {})", path.display(), row.line);
-        if let ListEntry::Of(selector) = ListEntry::read(&row.id, false) {
-            members.push(Member::Of { selector, place, tenant: row.tenant });
+        let location = format!("account {number} ({}, line {})", path.display(), row.line);
+        if let ListEntry::Selected(selector) = ListEntry::parse(&row.id, false) {
+            members.push(Member::Selected { selector, location, tenant: row.tenant });
             continue;
         }
         let id = UserId::read(&row.id).map_err(|why| wrong(format!("an entry is no user id: {why}")))?;
@@ -126,91 +142,91 @@ fn members_from_rows(list: &'static str, path: &Path) -> Result<Vec<Member>, Gua
         }
         let also = row.also.iter().filter_map(|text| UserId::read(text).ok());
         let ids = std::iter::once(id).chain(also).collect();
-        members.push(Member::Ids(MemberIds { ids, place, tenant: row.tenant, may_miss: false }));
+        members.push(Member::Ids(MemberIds { ids, location, tenant: row.tenant, may_be_unknown: false }));
     }
     Ok(members)
 }
 
 /// Gives `take` every person whom an entry names, with the reason to give for it; and what the entry holds. `elsewhere` gets the ids
 /// that the file places in another tenant of the run.
-pub(in crate::plan) async fn for_each_person<D: DirectorySource>(
+pub(in crate::plan) async fn for_each_user<D: DirectorySource>(
     list: &'static str,
     entry: &ListEntry,
-    world: &PlanContext<'_, D>,
-    tell: ProgressFn<'_>,
-    elsewhere: &mut Vec<Vec<UserId>>,
-    take: Take<'_>,
+    context: &PlanContext<'_, D>,
+    progress: ProgressFn<'_>,
+    other_tenant: &mut Vec<Vec<UserId>>,
+    visit: ListedUserVisitor<'_>,
 ) -> Result<GuardCounts, GuardError> {
     let reason = match entry {
         ListEntry::File(path) => path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned(),
-        ListEntry::Id(_) | ListEntry::Of(_) => String::new(),
+        ListEntry::Id(_) | ListEntry::Selected(_) => String::new(),
     };
-    let mut named = Vec::new();
-    let (members, counts) = entries(list, entry)?;
+    let mut accounts = Vec::new();
+    let (members, counts) = read_members(list, entry)?;
     for member in members {
-        let (place, tenant) = member.place();
-        if !world.within.applies_here(tenant) {
-            let why = GuardError::Elsewhere {
+        let (location, tenant) = member.location();
+        if !context.scope.applies_here(tenant) {
+            let why = GuardError::OtherTenant {
                 list,
-                entry: sanitize_truncated(place, 200),
+                entry: sanitize_truncated(location, 200),
                 tenant: sanitize_truncated(tenant.unwrap_or_default(), 80),
             };
-            world.within.missed(list, place, why)?;
+            context.scope.mark_missing(list, location, why)?;
             if let Member::Ids(MemberIds { ids, .. }) = member {
-                elsewhere.push(ids);
+                other_tenant.push(ids);
             }
             continue;
         }
         match member {
-            Member::Ids(ids) => named.push(ids),
-            Member::Of { selector, place, .. } => {
-                members_from_directory(list, &selector, &place, world, tell, take).await?;
+            Member::Ids(ids) => accounts.push(ids),
+            Member::Selected { selector, location, .. } => {
+                members_from_directory(list, &selector, &location, context, progress, visit).await?;
             }
         }
     }
-    let Some(directory) = world.resolving() else {
-        for MemberIds { ids, place, .. } in named {
-            world.within.mark_found(list, &place);
-            take(ids, &reason, &place)?;
+    let Some(directory) = context.lookup_directory() else {
+        for MemberIds { ids, location, .. } in accounts {
+            context.scope.mark_found(list, &location);
+            visit(ids, &reason, &location)?;
         }
         return Ok(counts);
     };
     let mut so_far = 0;
-    let of = Some(named.len() as u64);
-    for chunk in named.chunks_mut(CHUNK) {
+    let of = Some(accounts.len() as u64);
+    for chunk in accounts.chunks_mut(CHUNK) {
         let asked: Vec<UserId> = chunk.iter().map(|member| member.ids[0].clone()).collect();
         let failed = |source| GuardError::Directory { list, entry: entry.to_string(), source };
-        let found = resolve(directory, &asked).await.map_err(failed)?;
+        let found = resolve_all(directory, &asked).await.map_err(failed)?;
         for (member, found) in chunk.iter_mut().zip(found) {
-            let MemberIds { ids, place, may_miss, .. } = member;
+            let MemberIds { ids, location, may_be_unknown: may_miss, .. } = member;
             let ids = std::mem::take(ids);
             if *may_miss && !matches!(found, ResolvedId::User(_)) {
-                take(ids, &reason, place)?;
+                visit(ids, &reason, location)?;
                 continue;
             }
-            match with_found(list, ids, place, found) {
+            match resolve_member(list, ids, location, found) {
                 Ok(ids) => {
-                    world.within.mark_found(list, place);
-                    take(ids, &reason, place)?;
+                    context.scope.mark_found(list, location);
+                    visit(ids, &reason, location)?;
                 }
-                Err(why) => world.within.missed(list, place, why)?,
+                Err(why) => context.scope.mark_missing(list, location, why)?,
             }
         }
         so_far += chunk.len() as u64;
-        tell(&ReadProgress { what: list, so_far, of });
+        progress(&ReadProgress { what: list, count: so_far, total: of });
     }
     Ok(counts)
 }
 
 /// All ids of a person on a list; nobody passes who is nobody in the directory.
-fn with_found(
+fn resolve_member(
     list: &'static str,
     mut ids: Vec<UserId>,
     entry: &str,
     found: ResolvedId,
 ) -> Result<Vec<UserId>, GuardError> {
     let nobody = |reason: &str| {
-        Err(GuardError::Nobody { list, entry: sanitize_truncated(entry, 200), reason: reason.to_owned() })
+        Err(GuardError::NoSuchUser { list, entry: sanitize_truncated(entry, 200), reason: reason.to_owned() })
     };
     match found {
         ResolvedId::User(person) => {
@@ -229,16 +245,18 @@ async fn members_from_directory<D: DirectorySource>(
     list: &'static str,
     selector: &Selector,
     entry: &str,
-    world: &PlanContext<'_, D>,
-    tell: ProgressFn<'_>,
-    take: Take<'_>,
+    context: &PlanContext<'_, D>,
+    progress: ProgressFn<'_>,
+    visit: ListedUserVisitor<'_>,
 ) -> Result<(), GuardError> {
     let failed = |source| GuardError::Directory { list, entry: entry.to_owned(), source };
-    let Some(directory) = world.directory else {
-        return Err(GuardError::NotRead { list, entry: sanitize_truncated(entry, 200) });
+    let Some(directory) = context.directory else {
+        return Err(GuardError::LookupDisabled { list, entry: sanitize_truncated(entry, 200) });
     };
-    let mut pages = match directory.people(selector).await {
-        Err(why @ DirectoryError::NotFound { .. }) => return world.within.missed(list, entry, failed(why)),
+    let mut pages = match directory.select_users(selector).await {
+        Err(why @ DirectoryError::NotFound { .. }) => {
+            return context.scope.mark_missing(list, entry, failed(why));
+        }
         asked => asked.map_err(failed)?,
     };
     let what = pages.name().to_owned();
@@ -246,9 +264,9 @@ async fn members_from_directory<D: DirectorySource>(
     while let Some(page) = pages.next_page().await.map_err(failed)? {
         so_far += page.len() as u64;
         for person in &page {
-            take(ids_of(person).collect(), &what, entry)?;
+            visit(ids_of(person).collect(), &what, entry)?;
         }
-        tell(&ReadProgress { what: &what, so_far, of: pages.expected() });
+        progress(&ReadProgress { what: &what, count: so_far, total: pages.expected() });
     }
     let missing = pages.missing();
     if missing > 0 {
@@ -256,10 +274,10 @@ async fn members_from_directory<D: DirectorySource>(
         return Err(failed(DirectoryError::Untrusted { what, reason }));
     }
     // A group or a role that holds nobody is mostly another one than was meant.
-    if so_far == 0 && !world.allow_empty {
+    if so_far == 0 && !context.allow_empty {
         let reason = "which holds no user; --allow-empty goes on".to_owned();
-        return world.within.missed(list, entry, GuardError::Nobody { list, entry: what, reason });
+        return context.scope.mark_missing(list, entry, GuardError::NoSuchUser { list, entry: what, reason });
     }
-    world.within.mark_found(list, entry);
+    context.scope.mark_found(list, entry);
     Ok(())
 }

@@ -5,27 +5,27 @@
 //! by the other, the plan is refused. So it is where the lists pair one id with two of the other kind: such a pair proves
 //! nothing.
 
+mod collect_ids;
 mod error;
-mod file;
-mod harvest;
-mod list;
+mod id_pairs;
+mod implicit_protection;
+mod list_file;
 mod load;
 mod members;
-mod own;
-mod pairs;
+mod protect_list;
 
 pub use error::GuardError;
 use members::MemberIds;
-pub(super) use members::{entries, for_each_person, members};
+pub(super) use members::{for_each_user, members_of_entry, read_members};
 
 use crate::journal::ListRecord;
 use crate::outcome::Outcome;
 use crate::plan::LeftOutReason;
 use crate::user_id::UserId;
-use list::ProtectList;
-use own::ImplicitProtection;
-pub(super) use own::OPERATOR as SPARED;
-use pairs::IdPairs;
+use id_pairs::IdPairs;
+use implicit_protection::ImplicitProtection;
+pub(super) use implicit_protection::OPERATOR_REASON;
+use protect_list::ProtectList;
 
 /// What the protect list is called in errors.
 pub(crate) const PROTECTED: &str = "protect list";
@@ -51,12 +51,12 @@ pub(super) struct GuardCounts {
 pub(super) struct Guard {
     protect: ProtectList,
     exclude: ProtectList,
-    own: ImplicitProtection,
+    implicit: ImplicitProtection,
     unprotected: Vec<UnprotectedId>,
     /// Which ids the lists call one account, where nobody is looked up.
     pairs: IdPairs,
     /// Whether everybody was looked up: then ids of two kinds are no riddle.
-    resolved: bool,
+    is_resolved: bool,
 }
 
 /// Somebody of `--unprotect`.
@@ -71,25 +71,25 @@ struct UnprotectedId {
 
 /// What a row says of its user.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct GuardedId<'a> {
+pub(super) struct RowIds<'a> {
     /// All ids that it gives, and those of the person whom the directory knows by them; that to send by first.
     pub(super) ids: &'a [UserId],
     /// Ids that it may give: they leave somebody out, too, and never make anybody comparable.
-    pub(super) perhaps: &'a [UserId],
+    pub(super) possible_ids: &'a [UserId],
     /// Whether it says `me`: whoever writes that means to be sent.
-    pub(super) says_me: bool,
+    pub(super) is_me: bool,
 }
 
 impl Guard {
     /// Whether a row's user is left out.
-    pub(super) fn check(&mut self, named: GuardedId<'_>) -> Result<Option<LeftOutReason>, GuardError> {
-        if let Some(left_out) = self.protect.check(named, self.resolved)? {
+    pub(super) fn check(&mut self, named: RowIds<'_>) -> Result<Option<LeftOutReason>, GuardError> {
+        if let Some(left_out) = self.protect.check(named, self.is_resolved)? {
             return Ok(Some(left_out));
         }
-        if let Some(left_out) = self.own.check(named) {
+        if let Some(left_out) = self.implicit.check(named) {
             return Ok(Some(left_out));
         }
-        self.exclude.check(named, self.resolved)
+        self.exclude.check(named, self.is_resolved)
     }
 
     /// Takes in what a row that a filter leaves out, or that is another shard's, calls somebody listed.
@@ -100,8 +100,8 @@ impl Guard {
     }
 
     /// Each list with its counts.
-    pub(super) fn lists(&self) -> Vec<ListRecord> {
-        self.protect.record().chain(self.exclude.record()).collect()
+    pub(super) fn list_records(&self) -> Vec<ListRecord> {
+        self.protect.list_records().chain(self.exclude.list_records()).collect()
     }
 
     /// Whether anybody is on a list.
@@ -111,12 +111,12 @@ impl Guard {
 
     /// Whether these are the ids of whoever signed in.
     pub(super) fn is_operator(&self, ids: &[UserId]) -> bool {
-        self.own.is_operator(ids)
+        self.implicit.is_operator(ids)
     }
 
     /// What protects somebody who is sent all the same.
-    pub(super) fn unprotected(&self, ids: &[UserId]) -> Option<String> {
-        let found = self.unprotected.iter().find(|unprotected| unprotected.is_one_of(ids))?;
+    pub(super) fn unprotected_reasons(&self, ids: &[UserId]) -> Option<String> {
+        let found = self.unprotected.iter().find(|unprotected| unprotected.has_any_of(ids))?;
         Some(found.reasons.join("; "))
     }
 
@@ -135,10 +135,10 @@ impl Default for Guard {
         Guard {
             protect: ProtectList::new(PROTECTED, Outcome::Protected),
             exclude: ProtectList::new(EXCLUDED, Outcome::Excluded),
-            own: ImplicitProtection::default(),
+            implicit: ImplicitProtection::default(),
             unprotected: Vec::new(),
             pairs: IdPairs::default(),
-            resolved: false,
+            is_resolved: false,
         }
     }
 }
@@ -150,12 +150,12 @@ impl UnprotectedId {
 
     /// Takes in what a list calls them, too.
     fn add_aliases(&mut self, ids: &[UserId]) {
-        if self.is_one_of(ids) {
+        if self.has_any_of(ids) {
             self.ids.extend_from_slice(ids);
         }
     }
 
-    fn is_one_of(&self, ids: &[UserId]) -> bool {
+    fn has_any_of(&self, ids: &[UserId]) -> bool {
         ids.iter().any(|id| self.ids.contains(id))
     }
 }

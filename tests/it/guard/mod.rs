@@ -219,7 +219,7 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         let list = |name: &str, people: &[Person]| -> Vec<ListEntry> {
-            if people.is_empty() { Vec::new() } else { vec![ListEntry::read(&table(dir.path(), name, people), false)] }
+            if people.is_empty() { Vec::new() } else { vec![ListEntry::parse(&table(dir.path(), name, people), false)] }
         };
         let wishes = PlanOptions {
             protect: list("protect.csv", &protect),

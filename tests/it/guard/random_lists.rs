@@ -325,7 +325,7 @@ fn sent(list: &[u8], exclude: bool) -> Option<BTreeSet<u8>> {
     let (path, users) = (dir.path().join("list"), dir.path().join("users.csv"));
     std::fs::write(&path, list).unwrap();
     std::fs::write(&users, input()).unwrap();
-    let entry = vec![ListEntry::read(&path.display().to_string(), false)];
+    let entry = vec![ListEntry::parse(&path.display().to_string(), false)];
     let wishes = match exclude {
         true => PlanOptions { exclude: entry, ..PlanOptions::default() },
         false => PlanOptions { protect: entry, ..PlanOptions::default() },

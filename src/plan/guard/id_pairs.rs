@@ -1,0 +1,52 @@
+//! Which object id and which user principal name the lists call one account.
+
+use std::collections::HashMap;
+
+use super::GuardError;
+use crate::harmless::sanitize_truncated;
+use crate::user_id::UserId;
+
+/// Pairs of an object id and a user principal name, as the lists give them. An account has one of each: what stands beside two
+/// of the other kind is no account's.
+#[derive(Debug, Default)]
+pub(super) struct IdPairs {
+    /// What stands beside each id, and the number of the place.
+    paired: HashMap<UserId, (UserId, usize)>,
+    locations: Vec<String>,
+}
+
+impl IdPairs {
+    /// Takes in the ids of an account, if they are such a pair.
+    ///
+    /// # Errors
+    /// When one of them stands beside another id elsewhere.
+    pub(super) fn add_pair(
+        &mut self,
+        list: &'static str,
+        ids: &[UserId],
+        location: &str,
+    ) -> Result<(), GuardError> {
+        let (object, name) = match ids {
+            [object @ UserId::Object(_), name @ UserId::Principal(_)]
+            | [name @ UserId::Principal(_), object @ UserId::Object(_)] => (object, name),
+            _ => return Ok(()),
+        };
+        let two_objects = "a user principal name stands beside two object ids";
+        let two_names = "an object id stands beside two user principal names";
+        for (id, other, what) in [(name, object, two_objects), (object, name, two_names)] {
+            let Some((known, at)) = self.paired.get(id) else { continue };
+            if known != other {
+                let first = self.locations.get(*at).map_or("", String::as_str);
+                let (first, second) = (sanitize_truncated(first, 200), sanitize_truncated(location, 200));
+                return Err(GuardError::ConflictingPairs { list, what, first, second });
+            }
+        }
+        if !self.paired.contains_key(name) {
+            let at = self.locations.len();
+            self.locations.push(location.to_owned());
+            self.paired.insert(object.clone(), (name.clone(), at));
+            self.paired.insert(name.clone(), (object.clone(), at));
+        }
+        Ok(())
+    }
+}
