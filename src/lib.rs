@@ -49,5 +49,4 @@ pub mod settings;
 pub mod shell;
 pub mod simulator;
 pub mod tenant;
-mod together;
 pub mod user_id;

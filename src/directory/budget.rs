@@ -84,6 +84,8 @@ impl Budget {
 mod tests {
     use serde_json::Value;
 
+    use futures_util::stream::{self, StreamExt};
+
     use super::*;
 
     async fn fails(after: Duration) -> Result<FetchedPage, ReadError> {
@@ -128,7 +130,7 @@ mod tests {
         let budget = Budget::default();
         let began = Instant::now();
         let all = (0..32).map(|_| budget.run(Duration::ZERO, fails(SECOND * 2)));
-        crate::together::buffered(32, all).await;
+        stream::iter(all).buffered(32).collect::<Vec<_>>().await;
         assert_eq!((began.elapsed(), budget.remaining()), (SECOND * 2, SECOND * 3));
     }
 

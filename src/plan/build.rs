@@ -21,8 +21,8 @@ use crate::directory::{Budget, DirectoryUser, PrivilegedUsers, ResolvedId, Selec
 use crate::event::TenantIndex;
 use crate::intake::{InputRow, RowStatus};
 use crate::journal::ShardRecord;
-use crate::together::buffered;
 use crate::user_id::{UserId, clean, unwrap_address};
+use futures_util::stream::{self, StreamExt};
 
 /// So many of the first users are tried to find out whether users can be read: one of them may be gone.
 const MAX_PROBED_USERS: usize = 3;
@@ -186,39 +186,37 @@ async fn prepare_tenants<'a, D: DirectorySource>(
     let no_progress: ProgressFn<'_> = &|_| {};
     let progress = if several { no_progress } else { progress };
     let unasked = |scope| PlanContext::without_lookup(None, options.allow_empty, scope);
-    let tried = buffered(
-        MAX_CONCURRENT_TENANTS,
-        tenants.tenants.iter().enumerate().map(|(at, tenant)| {
-            let scope = TenantScope {
-                tenant: at as TenantIndex,
-                resolver: Some(&tenants.resolver),
-                unresolved: several.then_some(unresolved),
-            };
-            async move {
-                if tenant.closed {
-                    return Ok(PreparedTenant {
-                        context: unasked(scope),
-                        rules: RowRules::default(),
-                        facts: PlanSummary::default(),
-                    });
-                }
-                let directory = tenant.directory.filter(|_| !has_no_users);
-                let context = PlanContext::probe(
-                    directory,
-                    options,
-                    &known.users_to_probe[at],
-                    has_comparison,
-                    scope,
-                    known.budget,
-                )
-                .await?;
-                let mut facts =
-                    PlanSummary { resolution: context.resolution.clone(), ..PlanSummary::default() };
-                let rules = load_rules(options, &tenant.operator, &context, progress, &mut facts).await?;
-                Ok(PreparedTenant { context, rules, facts })
+    let tried = stream::iter(tenants.tenants.iter().enumerate().map(|(at, tenant)| {
+        let scope = TenantScope {
+            tenant: at as TenantIndex,
+            resolver: Some(&tenants.resolver),
+            unresolved: several.then_some(unresolved),
+        };
+        async move {
+            if tenant.closed {
+                return Ok(PreparedTenant {
+                    context: unasked(scope),
+                    rules: RowRules::default(),
+                    facts: PlanSummary::default(),
+                });
             }
-        }),
-    )
+            let directory = tenant.directory.filter(|_| !has_no_users);
+            let context = PlanContext::probe(
+                directory,
+                options,
+                &known.users_to_probe[at],
+                has_comparison,
+                scope,
+                known.budget,
+            )
+            .await?;
+            let mut facts = PlanSummary { resolution: context.resolution.clone(), ..PlanSummary::default() };
+            let rules = load_rules(options, &tenant.operator, &context, progress, &mut facts).await?;
+            Ok(PreparedTenant { context, rules, facts })
+        }
+    }))
+    .buffered(MAX_CONCURRENT_TENANTS)
+    .collect::<Vec<_>>()
     .await;
     let (mut ready, mut closed) = (Vec::new(), ClosedTenants::default());
     for (at, tried) in tried.into_iter().enumerate() {
@@ -302,7 +300,7 @@ async fn look_up_tenants<D: DirectorySource>(
         let rows: Vec<&InputRow> = places.iter().map(|at| &rows[*at]).collect();
         async move { look_up(&contexts[*tenant as usize], by_name, &rows).await }
     });
-    let answers = buffered(MAX_CONCURRENT_TENANTS, asked).await;
+    let answers = stream::iter(asked).buffered(MAX_CONCURRENT_TENANTS).collect::<Vec<_>>().await;
     let mut found: Vec<Option<ResolvedId>> = vec![None; rows.len()];
     for ((tenant, places), answer) in of.iter().zip(answers) {
         match answer {
@@ -323,7 +321,7 @@ async fn count_users<D: DirectorySource>(contexts: &[PlanContext<'_, D>]) -> Res
         }
     });
     let mut sum = None;
-    for counted in buffered(MAX_CONCURRENT_TENANTS, asked).await {
+    for counted in stream::iter(asked).buffered(MAX_CONCURRENT_TENANTS).collect::<Vec<_>>().await {
         let count = counted?;
         sum = sum.map_or(count, |sum: u64| Some(sum + count.unwrap_or_default()));
     }

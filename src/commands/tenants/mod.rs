@@ -30,7 +30,7 @@ use crate::journal::TenantRecord;
 use crate::plan::{Draft, PlanTenant, PlanTenants};
 use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
-use crate::together::buffered;
+use futures_util::stream::{self, StreamExt};
 use sign_in::{check_tenant_known, print_failed_sign_ins, print_messages_once, sign_in_to};
 use sign_in_progress::SignInProgress;
 
@@ -111,28 +111,27 @@ impl TenantSessions {
         let clients = http_clients(network)?;
         let log = MessageLog::default();
         let progress = SignInProgress::new(requested.names.len(), output);
-        let signing = buffered(
-            MAX_CONCURRENT_SIGN_INS,
-            requested.names.iter().enumerate().map(|(index, name)| {
-                let (clients, log, progress) = (clients.clone(), &log, &progress);
-                let requested = &requested;
-                async move {
-                    progress.start(name);
-                    let sign_in = credentials.for_tenants(requested.tenant_names(index));
-                    let signed_in_app = sign_in_to(
-                        name,
-                        &sign_in,
-                        env_variables(credentials.is_own(&sign_in)),
-                        network,
-                        clients,
-                        log,
-                    )
-                    .await;
-                    progress.finish(name);
-                    (sign_in, signed_in_app)
-                }
-            }),
-        );
+        let signing = stream::iter(requested.names.iter().enumerate().map(|(index, name)| {
+            let (clients, log, progress) = (clients.clone(), &log, &progress);
+            let requested = &requested;
+            async move {
+                progress.start(name);
+                let sign_in = credentials.for_tenants(requested.tenant_names(index));
+                let signed_in_app = sign_in_to(
+                    name,
+                    &sign_in,
+                    env_variables(credentials.is_own(&sign_in)),
+                    network,
+                    clients,
+                    log,
+                )
+                .await;
+                progress.finish(name);
+                (sign_in, signed_in_app)
+            }
+        }))
+        .buffered(MAX_CONCURRENT_SIGN_INS)
+        .collect::<Vec<_>>();
         let tried = progress.report_while(signing).await;
         let tenant_sessions = TenantSessions::merge_same_tenants(&requested, tried);
         if output != OutputFormat::None {

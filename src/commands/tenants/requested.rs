@@ -14,7 +14,7 @@ use crate::identity::{Authority, TenantIdError};
 use crate::plan::{InputRows, Operator, PlanOptions, PlanTenant, PlanTenants};
 use crate::settings::{CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
-use crate::together::buffered;
+use futures_util::stream::{self, StreamExt};
 
 /// The tenants that the rows ask for, before anybody signed in.
 pub(in crate::commands) struct RequestedTenants {
@@ -96,20 +96,19 @@ impl RequestedTenants {
         let (clients, root) = (network.clients()?, network.authority());
         // Whoever can't be reached for one is not asked for all of a thousand.
         let silent = Cell::new(false);
-        let ids = buffered(
-            MAX_CONCURRENT_SIGN_INS,
-            self.names.iter().chain(&special).map(|name| async {
-                let domain = match name {
-                    TenantName::Id(id) => return Some(*id),
-                    TenantName::Domain(_) if silent.get() => return None,
-                    TenantName::Domain(domain) => domain.to_string(),
-                };
-                let authority = Authority { root: root.clone(), tenant: domain };
-                let found = authority.tenant_id(&clients).await;
-                silent.set(silent.get() || matches!(found, Err(TenantIdError::Unavailable(_))));
-                found.ok()
-            }),
-        )
+        let ids = stream::iter(self.names.iter().chain(&special).map(|name| async {
+            let domain = match name {
+                TenantName::Id(id) => return Some(*id),
+                TenantName::Domain(_) if silent.get() => return None,
+                TenantName::Domain(domain) => domain.to_string(),
+            };
+            let authority = Authority { root: root.clone(), tenant: domain };
+            let found = authority.tenant_id(&clients).await;
+            silent.set(silent.get() || matches!(found, Err(TenantIdError::Unavailable(_))));
+            found.ok()
+        }))
+        .buffered(MAX_CONCURRENT_SIGN_INS)
+        .collect::<Vec<_>>()
         .await;
         Ok(self.merge_by_id(&ids, special))
     }

@@ -18,7 +18,7 @@ use crate::plan::{PlanTenant, PlanTenants};
 use crate::settings::profiled::ChosenProfile;
 use crate::settings::{CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
-use crate::together::buffered;
+use futures_util::stream::{self, StreamExt};
 
 /// Who goes on with a run of several tenants, in the order of these.
 pub(in crate::commands) struct ResumedTenants {
@@ -119,19 +119,18 @@ pub(in crate::commands) async fn sign_in_resumed(
     }
     let clients = http_clients(network)?;
     let log = MessageLog::default();
-    let tried = buffered(
-        MAX_CONCURRENT_SIGN_INS,
-        record.tenants.iter().zip(left).map(|(tenant, left)| {
-            let (clients, log) = (clients.clone(), &log);
-            let credentials = &credentials;
-            async move {
-                match (*left, &tenant.closed) {
-                    (0, _) | (_, Some(_)) => None,
-                    _ => Some(sign_in_one(tenant, credentials, network, clients, log).await),
-                }
+    let tried = stream::iter(record.tenants.iter().zip(left).map(|(tenant, left)| {
+        let (clients, log) = (clients.clone(), &log);
+        let credentials = &credentials;
+        async move {
+            match (*left, &tenant.closed) {
+                (0, _) | (_, Some(_)) => None,
+                _ => Some(sign_in_one(tenant, credentials, network, clients, log).await),
             }
-        }),
-    )
+        }
+    }))
+    .buffered(MAX_CONCURRENT_SIGN_INS)
+    .collect::<Vec<_>>()
     .await;
     if output != OutputFormat::None {
         print_messages_once(log);
