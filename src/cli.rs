@@ -16,11 +16,11 @@ use crate::console::Progress;
 use crate::console::log::LogFormat;
 use crate::dispatch::{BatchSize, HaltRule, Jobs, Rate};
 use crate::doctor::text::DoctorFormat;
-use crate::duration;
 use crate::graph::Priority;
 use crate::http::ConnectTo;
 use crate::identity::{Auth, Cloud, Endpoint};
 use crate::outcome::Outcome;
+use crate::text::duration;
 
 /// Signs users out of Microsoft Entra ID in bulk, and proves user by user what happened.
 #[derive(Debug, Parser)]

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use entra_revoke::{cli, commands, private_memory};
+use entra_revoke::{cli, commands, process_hardening};
 
 fn main() -> ExitCode {
-    private_memory::disable_core_dumps();
+    process_hardening::disable_core_dumps();
     commands::run_command(cli::Cli::parse())
 }

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use crate::harmless;
+use crate::text::sanitize;
 
 /// A word of a command line, quoted where it needs to be: for PowerShell on Windows, elsewhere for POSIX shells (fish
 /// reads the same). Characters that would act on the terminal become visible escapes: such a command can't be pasted, and
 /// does nothing by being looked at.
 pub fn word(text: &str) -> String {
-    let shown = harmless::sanitize_line(text);
+    let shown = sanitize::sanitize_line(text);
     if cfg!(windows) { powershell(&shown) } else { posix(&shown) }
 }
 
@@ -79,7 +79,7 @@ mod tests {
         #[cfg(unix)]
         #[test]
         fn a_shell_reads_back_what_was_quoted(text in "[ $()`'\"\\\\!*?~#&|;<>a-c{}-]{1,12}|\\PC{1,12}") {
-            let shown = harmless::sanitize_line(&text).into_owned();
+            let shown = sanitize::sanitize_line(&text).into_owned();
             let command = format!("printf %s {}", word(&text));
             let output = std::process::Command::new("sh").args(["-c", &command]).output();
             let output = output.map_err(|error| TestCaseError::fail(error.to_string()))?;

@@ -163,7 +163,7 @@ impl TenantResolver {
             return self.own.ok_or_else(|| none.to_owned());
         };
         let name: TenantName = cell.parse().map_err(|why: UnresolvedTenant| {
-            let shown = crate::harmless::sanitize_truncated(cell, 60);
+            let shown = crate::text::sanitize::sanitize_truncated(cell, 60);
             format!("tenant {shown}: {why}; --tenant-column none if that column names no tenants")
         })?;
         self.by_name.get(&name).copied().ok_or_else(|| format!("tenant {name} is not one of the run's"))

@@ -177,7 +177,7 @@ fn principal(text: &str) -> Result<UserId, InvalidUserId> {
 }
 
 fn is_invisible(c: char) -> bool {
-    c.is_whitespace() || crate::harmless::needs_escape(c)
+    c.is_whitespace() || crate::text::sanitize::needs_escape(c)
 }
 
 impl fmt::Display for UserId {

@@ -245,7 +245,7 @@ impl Approval {
                         fingerprint: self.fingerprint.clone(),
                         path: path.clone(),
                         line: signer.line,
-                        sender: crate::harmless::sanitize_truncated(name, 100),
+                        sender: crate::text::sanitize::sanitize_truncated(name, 100),
                     });
                 }
             }

@@ -9,7 +9,7 @@ use super::{
     AppArgs, CapArgs, ChoosingArgs, ConsentArgs, EvidenceArgs, InputArgs, NetworkArgs, OrderArgs, OutputArgs,
     ProfileArgs, SafetyArgs, SendingArgs, SignInArgs,
 };
-use crate::duration;
+use crate::text::duration;
 
 pub(super) const PLAN_EXAMPLES: &str = "Examples:
       entra-revoke plan leavers.csv --protect break-glass.txt --case-id INC-4711

@@ -8,7 +8,7 @@ use super::tenants::TenantSessions;
 use super::{directory_progress, init_logging, profiles, sign_in_apps, stdin};
 use crate::cli::{ApplyArgs, ChoosingArgs, InputArgs, SafetyArgs, WorkArgs};
 use crate::console::question;
-use crate::console::{self, OutputFormat, wording};
+use crate::console::{self, OutputFormat};
 use crate::error::Error;
 use crate::identity::Cloud;
 use crate::journal::{ListRecord, PlanFileRecord};
@@ -18,6 +18,7 @@ use crate::plan::{
 use crate::plan_file::{AgeLimit, ApplyDestination, PlanFile, PlanFileError, PlanFileHead};
 use crate::settings::profiled::{self, ChosenProfile};
 use crate::settings::{AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings};
+use crate::text::humanize;
 
 pub(super) async fn apply(mut args: ApplyArgs) -> Result<u8, Error> {
     init_logging(&args.output.log)?;
@@ -173,7 +174,7 @@ fn plan_options_from_head(head: &PlanFileHead, args: &ApplyArgs) -> Result<PlanO
 /// The first users of a kind, and how many more there are.
 fn first_names(kind: &ChangedUsers) -> String {
     let more = kind.users.saturating_sub(kind.names.len() as u64);
-    let more = if more > 0 { format!(" and {} more", wording::count(more)) } else { String::new() };
+    let more = if more > 0 { format!(" and {} more", humanize::count(more)) } else { String::new() };
     format!("{}{more}", kind.names.join(", "))
 }
 
@@ -184,7 +185,7 @@ fn refuse_renamed(file: &PlanFile, renamed: &ChangedUsers, args: &ApplyArgs) -> 
     }
     let users = match renamed.users {
         1 => "1 user is".to_owned(),
-        several => format!("{} are", wording::users(several)),
+        several => format!("{} are", humanize::users(several)),
     };
     let why = PlanFileError::Renamed { path: file.path.clone(), users, names: first_names(renamed) };
     match args.dry_run {
@@ -203,7 +204,7 @@ fn describe_changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &App
         let current = now.iter().find(|current| current.list == list.list && current.name == list.name)?;
         let parts = |list: &ListRecord| (list.accounts, list.groups, list.roles);
         (parts(current) != parts(list) && !names_more(&list.name)).then(|| {
-            let (now, then) = (wording::list(current, false), wording::count(list.entries));
+            let (now, then) = (humanize::list(current, false), humanize::count(list.entries));
             format!("a list that protects holds something else: {now}; in the plan {then}")
         })
     };
@@ -214,7 +215,7 @@ fn describe_changed_lists(planned: &[ListRecord], now: &[ListRecord], args: &App
 fn unused_profile_notice(head: &PlanFileHead, now: Option<&ChosenProfile>) -> Option<String> {
     let planned = &head.profile.as_ref()?.name;
     (now.map(|now| now.profile().name.as_str()) != Some(planned)).then(|| {
-        let planned = crate::harmless::sanitize_truncated(planned, 60);
+        let planned = crate::text::sanitize::sanitize_truncated(planned, 60);
         format!("the plan was made with profile {planned}, which is not used here: its approvers and its caps do not hold")
     })
 }
@@ -232,7 +233,7 @@ fn describe_changes(changes: &PlanChanges) -> Vec<String> {
         (&changes.unprotected, "protected, and sent all the same (--unprotect)"),
     ];
     let sentence = |(kind, what): &(&crate::plan::ChangedUsers, &str)| {
-        format!("{} {what}: {}", wording::users(kind.users), first_names(kind))
+        format!("{} {what}: {}", humanize::users(kind.users), first_names(kind))
     };
     kinds.iter().filter(|(kind, _)| kind.users > 0).map(sentence).collect()
 }

@@ -5,13 +5,13 @@ use super::run::PreparedRun;
 use super::tenants::TenantSessions;
 use crate::cli::{CapArgs, ConsentArgs};
 use crate::console::question::{self, ConfirmationSummary, ExpectedAnswer, TypedAnswer};
-use crate::console::wording;
 use crate::directory::UncheckedRead;
 use crate::error::Error;
 use crate::journal::TenantRecord;
 use crate::outcome::Outcome;
 use crate::plan::{Draft, ExtraConfirmation, MaxShare, requires_number};
 use crate::plan_file::PlanFileTenant;
+use crate::text::humanize;
 
 /// What limits a plan, beside `--max-users`.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,7 @@ impl ConfirmationLimits {
         match self.expect_count.filter(|expected| *expected as usize != users) {
             Some(expected) => Err(Error::Refused(format!(
                 "the plan holds {}, and --expect-count says {expected}",
-                wording::users(users as u64)
+                humanize::users(users as u64)
             ))),
             None => Ok(()),
         }
@@ -65,7 +65,7 @@ pub(super) async fn confirm(
             true => Ok(vec![format!("--yes-i-mean {meant}")]),
             false => Err(Error::Refused(format!(
                 "the plan holds {}, and --yes-i-mean says {meant}: look at the plan again (--dry-run) before you say {users}",
-                wording::users(users)
+                humanize::users(users)
             ))),
         };
     }
@@ -76,7 +76,7 @@ pub(super) async fn confirm(
         return Err(Error::Usage(format!(
             "{}. --yes is not enough for that: give --yes-i-mean {users} if these {} are meant. Nothing was sent",
             extra_confirmation.describe(),
-            wording::users(users)
+            humanize::users(users)
         )));
     }
     if let Some(max_users) = prepared.sending.max_users.filter(|max_users| users > u64::from(*max_users)) {
@@ -85,11 +85,11 @@ pub(super) async fn confirm(
             None if consent.yes => Ok(vec!["--yes".to_owned()]),
             None => Err(Error::Refused(format!(
                 "the plan holds {}, and --max-users allows {max_users}",
-                wording::users(users)
+                humanize::users(users)
             ))),
             Some(extra_confirmation) => Err(Error::Refused(format!(
                 "the plan holds {}, and --max-users allows {max_users}; and {}",
-                wording::users(users),
+                humanize::users(users),
                 extra_confirmation.describe()
             ))),
         };
@@ -180,22 +180,22 @@ fn describe_tenants(records: &[TenantRecord]) -> String {
     let name = |tenant: &TenantRecord| tenant.named.first().unwrap_or(&tenant.tenant).clone();
     let named = by_size.iter().take(MAX_NAMED_TENANTS);
     let mut parts: Vec<String> =
-        named.map(|tenant| format!("{} {}", name(tenant), wording::count(tenant.users))).collect();
+        named.map(|tenant| format!("{} {}", name(tenant), humanize::count(tenant.users))).collect();
     if records.len() > MAX_NAMED_TENANTS {
-        parts.push(format!("and {} more", wording::count((records.len() - MAX_NAMED_TENANTS) as u64)));
+        parts.push(format!("and {} more", humanize::count((records.len() - MAX_NAMED_TENANTS) as u64)));
     }
     let blocked: Vec<&TenantRecord> =
         records.iter().filter(|tenant| tenant.auth.is_none() || tenant.closed.is_some()).collect();
     let users = match blocked.iter().map(|tenant| tenant.users).sum() {
         1 => "1 user".to_owned(),
-        users => format!("{} users", wording::count(users)),
+        users => format!("{} users", humanize::count(users)),
     };
     let shut = match &blocked[..] {
         [] => String::new(),
         [only] => format!("; nothing can be sent in {} ({users})", name(only)),
-        some => format!("; nothing can be sent in {} of them ({users})", wording::count(some.len() as u64)),
+        some => format!("; nothing can be sent in {} of them ({users})", humanize::count(some.len() as u64)),
     };
-    format!("{} tenants: {}{shut}", wording::count(records.len() as u64), parts.join(", "))
+    format!("{} tenants: {}{shut}", humanize::count(records.len() as u64), parts.join(", "))
 }
 
 /// Shows a prepared plan: where it goes, and what is known of it.
@@ -244,6 +244,6 @@ fn describe_identity(sessions: &TenantSessions) -> Option<String> {
     match &known[..] {
         [] => None,
         [one] => Some(one.clone()),
-        several => Some(format!("{} apps", wording::count(several.len() as u64))),
+        several => Some(format!("{} apps", humanize::count(several.len() as u64))),
     }
 }

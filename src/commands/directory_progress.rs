@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use super::progress;
 use crate::cli::OutputArgs;
-use crate::console::{self, OutputFormat, Progress, wording};
-use crate::harmless::sanitize_truncated;
+use crate::console::{self, OutputFormat, Progress};
 use crate::plan::ReadProgress;
+use crate::text::humanize;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Reads shorter than this are not spoken of, and no line comes sooner after another.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -59,9 +60,9 @@ impl ProgressLine {
 }
 
 fn line(progress: &ReadProgress<'_>) -> String {
-    let (what, so_far) = (sanitize_truncated(progress.what, 60), wording::count(progress.count));
+    let (what, so_far) = (sanitize_truncated(progress.what, 60), humanize::count(progress.count));
     match progress.total {
-        Some(total) => format!("reading {what}: {so_far} of {}", wording::count(total)),
+        Some(total) => format!("reading {what}: {so_far} of {}", humanize::count(total)),
         None => format!("reading {what}: {so_far}"),
     }
 }

@@ -71,7 +71,9 @@ pub(super) async fn doctor(mut args: DoctorArgs) -> Result<u8, Error> {
     findings.add(rate::check(&sending, 1 + apps.further.len()));
     print(&match args.output {
         DoctorFormat::Text => text::render(&findings, use_colours(), console::stdout_columns()),
-        DoctorFormat::Json => format!("{}\n", crate::harmless::json(&format!("{:#}", findings.to_json()))),
+        DoctorFormat::Json => {
+            format!("{}\n", crate::text::sanitize::json(&format!("{:#}", findings.to_json())))
+        }
     })?;
     Ok(findings.exit_code())
 }
@@ -111,7 +113,7 @@ async fn check_additional_apps(
     findings: &mut Findings,
 ) {
     for app in &apps.further {
-        let name = crate::harmless::sanitize_truncated(&app.display_name(), 160);
+        let name = crate::text::sanitize::sanitize_truncated(&app.display_name(), 160);
         let sign_in = sign_in.further(app);
         let signing_in = super::sign_in_apps::sign_in_additional(app, &sign_in, network, clients.clone());
         let why = match tokio::time::timeout(SIGN_IN_TIMEOUT, signing_in).await {
@@ -121,7 +123,7 @@ async fn check_additional_apps(
                 continue;
             }
             Ok(Err(error)) => error.to_string(),
-            Err(_) => format!("no token within {}", console::wording::span(SIGN_IN_TIMEOUT)),
+            Err(_) => format!("no token within {}", crate::text::humanize::span(SIGN_IN_TIMEOUT)),
         };
         let advice =
             "a run goes on without it, at the pace of the others; docs/sign-in.md tells what each way needs";
@@ -256,7 +258,7 @@ async fn check_credential(
         }
         Ok(Err(error)) => report_no_token(&error, findings),
         Err(_) => {
-            let finding = format!("no token within {}", console::wording::span(SIGN_IN_TIMEOUT));
+            let finding = format!("no token within {}", crate::text::humanize::span(SIGN_IN_TIMEOUT));
             let advice =
                 "the token endpoint is busy or slow (-v shows more); a run would go on trying for a while";
             findings.add(Finding::fatal("credential", finding, advice, EXIT_SIGN_IN));
@@ -318,7 +320,7 @@ fn check_token_audience(network: &NetworkSettings, claims: &TokenClaims) -> Find
     let Some(audience) = claims.aud.as_deref() else {
         return Finding::info("audience", "the token does not tell whom it is for");
     };
-    let shown = crate::harmless::sanitize_truncated(audience, 100);
+    let shown = crate::text::sanitize::sanitize_truncated(audience, 100);
     match check_audience(audience, network.cloud, network.graph_root()) {
         Ok(()) => Finding::ok("audience", format!("{shown}, in the cloud {}", network.cloud)),
         Err(error) => {

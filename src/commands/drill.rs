@@ -19,13 +19,13 @@ use crate::console::OutputFormat;
 use crate::directory::Selector;
 use crate::error::Error;
 use crate::graph::Priority;
-use crate::harmless::sanitize_truncated;
 use crate::http::MAX_WAIT;
 use crate::identity::{Auth, Cloud, CredentialSources};
 use crate::plan::{Operator, PlanTenants};
 use crate::settings::profiled;
 use crate::settings::{CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, plan_options};
 use crate::simulator::{Config, Simulator};
+use crate::text::sanitize::sanitize_truncated;
 
 /// The simulated tenant.
 const TENANT: &str = "d5111d51-0000-4000-8000-000000000001";

@@ -148,8 +148,8 @@ fn warn_dropped_app(event: &Event) {
     if let Event::Dropped { scope, why, .. } = event {
         let app = scope.app_id.as_deref().unwrap_or("one of the apps");
         let (app, why) = (
-            crate::harmless::sanitize_truncated(app, 100),
-            crate::harmless::sanitize_truncated(&why.to_string(), 500),
+            crate::text::sanitize::sanitize_truncated(app, 100),
+            crate::text::sanitize::sanitize_truncated(&why.to_string(), 500),
         );
         console::print_status(&format!("warning: app {app} sends nothing more, the others go on: {why}"));
     }
@@ -286,7 +286,7 @@ pub(super) fn write_reports(
         Ok(made) => made,
         // The run's own end matters more than that its reports can't be made now.
         Err(error) => {
-            let users = console::wording::users(revoked);
+            let users = crate::text::humanize::users(revoked);
             match stop {
                 Some(stop) => {
                     console::print_status(&format!("error: {stop}"));
@@ -332,7 +332,7 @@ pub(super) fn warn_altered(summary: &Summary) {
     for finding in &summary.altered {
         console::print_status(&format!(
             "warning: ALTERED: {}",
-            crate::harmless::sanitize_truncated(finding, 400)
+            crate::text::sanitize::sanitize_truncated(finding, 400)
         ));
     }
 }
@@ -366,7 +366,7 @@ pub(super) fn print_summary(
         OutputFormat::Text => console::print_stdout(&text()).map_err(fail),
         OutputFormat::Json => {
             let json = serde_json::to_string_pretty(summary).map_err(|error| fail(error.into()))?;
-            console::print_stdout(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)
+            console::print_stdout(&format!("{}\n", crate::text::sanitize::json(&json))).map_err(fail)
         }
         OutputFormat::Jsonl | OutputFormat::Csv => {
             console::print_status(text().trim_end());

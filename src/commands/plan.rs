@@ -11,10 +11,9 @@ use super::tenants::{RequestedTenants, TenantSessions};
 use super::{init_logging, profiles, stdin};
 use crate::cli::{EvidenceArgs, PlanArgs, SendingArgs, WorkArgs};
 use crate::console::question::{ConfirmationSummary, summary_lines};
-use crate::console::{self, OutputFormat, wording, wrap};
+use crate::console::{self, OutputFormat};
 use crate::directory::Selector;
 use crate::error::Error;
-use crate::harmless;
 use crate::plan::{Draft, ExtraConfirmation, PlanSummary};
 use crate::plan_file::{self, PlanCaps, PlanFile, PlanFileHead, PlanFileTenant};
 use crate::settings::profiled;
@@ -22,6 +21,9 @@ use crate::settings::{
     AppSettings, CredentialSettings, NetworkSettings, SendingSettings, SignInSettings, plan_options,
 };
 use crate::shell;
+use crate::text::humanize;
+use crate::text::sanitize;
+use crate::text::wrap;
 
 pub(super) async fn plan(args: PlanArgs) -> Result<u8, Error> {
     init_logging(&args.output.log)?;
@@ -156,13 +158,13 @@ fn protected_lines(facts: &PlanSummary) -> String {
     for (name, why) in facts.protected.iter().take(MAX_PROTECTED_SHOWN) {
         text.push_str(&format!(
             "  {}  {}\n",
-            harmless::sanitize_truncated(name, 60),
-            harmless::sanitize_truncated(why, 100)
+            sanitize::sanitize_truncated(name, 60),
+            sanitize::sanitize_truncated(why, 100)
         ));
     }
     let more = facts.protected.len().saturating_sub(MAX_PROTECTED_SHOWN);
     if more > 0 {
-        text.push_str(&format!("  … and {} more\n", wording::count(more as u64)));
+        text.push_str(&format!("  … and {} more\n", humanize::count(more as u64)));
     }
     if text.is_empty() { text } else { format!("\nProtected:\n{text}") }
 }
@@ -175,7 +177,7 @@ fn print_plan(
     output: OutputFormat,
 ) -> Result<u8, Error> {
     let fail = |source| Error::Io { what: "can't write to standard output".to_owned(), source };
-    let shown = harmless::sanitize_line(&path.display().to_string()).into_owned();
+    let shown = sanitize::sanitize_line(&path.display().to_string()).into_owned();
     let word = shell::path(path);
     let next = format!(
         "Plan     {shown}\nSHA-256  {sha256}\n\nNothing was sent. To send it within 24 hours:\n  entra-revoke apply {word} --expect-sha256 \\\n  \
@@ -187,7 +189,7 @@ fn print_plan(
             let mut json = serde_json::to_value(head).map_err(|error| fail(error.into()))?;
             json["path"] = path.display().to_string().into();
             json["sha256"] = sha256.into();
-            console::print_stdout(&format!("{}\n", harmless::json(&format!("{json:#}")))).map_err(fail)?;
+            console::print_stdout(&format!("{}\n", sanitize::json(&format!("{json:#}")))).map_err(fail)?;
         }
         OutputFormat::Jsonl | OutputFormat::Csv => {
             print_rows(path, output)?;

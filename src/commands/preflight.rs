@@ -7,10 +7,11 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::connect::SignedInApp;
-use crate::console::{self, TimeLeft, wording};
+use crate::console::{self, TimeLeft};
 use crate::doctor::{CheckStatus, machine, rate};
 use crate::identity::TokenClaims;
 use crate::settings::SendingSettings;
+use crate::text::humanize;
 use crate::user_id::UserId;
 
 /// The ids of whoever signed in; none for an app.
@@ -64,8 +65,8 @@ fn expiry_warning(ends: Timestamp, now: Timestamp, takes: Duration, rereads: boo
         "warning: the access token ends at {} UTC, in {}, and the run takes about {}: {what}, and `resume` goes on with a \
          new token",
         ends.strftime("%H:%M:%S"),
-        wording::span(left),
-        wording::span(takes),
+        humanize::span(left),
+        humanize::span(takes),
     ))
 }
 

@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{ListFormat, NetworkArgs, ProfileArgs, ProfilesArgs, ProfilesCommand, SignInArgs};
 use crate::console;
-use crate::console::{OutputFormat, wording};
+use crate::console::OutputFormat;
 use crate::error::Error;
-use crate::harmless;
 use crate::identity::{AdditionalApp, Cloud, additional_app_variables, process_variables};
 use crate::profile::{self, ConfigFile, Profile};
 use crate::settings::apps;
 use crate::settings::profiled::{self, ChosenProfile};
 use crate::settings::{NetworkSettings, SignInSettings};
+use crate::text::humanize;
+use crate::text::sanitize;
 
 pub(super) fn profiles(args: ProfilesArgs) -> Result<u8, Error> {
     match args.command {
@@ -60,7 +61,7 @@ fn print(text: &str) -> Result<(), Error> {
 fn list(config: &ConfigFile, format: ListFormat) -> Result<u8, Error> {
     match format {
         ListFormat::Text => print(&table(config))?,
-        ListFormat::Json => print(&format!("{}\n", harmless::json(&format!("{:#}", json(config)))))?,
+        ListFormat::Json => print(&format!("{}\n", sanitize::json(&format!("{:#}", json(config)))))?,
     }
     Ok(0)
 }
@@ -94,7 +95,7 @@ fn table(config: &ConfigFile) -> String {
     rows.extend(config.profiles.iter().map(|profile| row(config, profile)));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..6).map(width).collect();
-    let mut text = format!("{}\n", harmless::sanitize_line(&config.path.display().to_string()));
+    let mut text = format!("{}\n", sanitize::sanitize_line(&config.path.display().to_string()));
     for row in &rows {
         let cells: Vec<String> =
             row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
@@ -108,7 +109,7 @@ fn table(config: &ConfigFile) -> String {
 }
 
 fn row(config: &ConfigFile, profile: &Profile) -> [String; 6] {
-    let or_dash = |text: Option<&str>| harmless::sanitize_truncated(text.unwrap_or("-"), 60);
+    let or_dash = |text: Option<&str>| sanitize::sanitize_truncated(text.unwrap_or("-"), 60);
     [
         if is_default(config, profile) { "*" } else { "" }.to_owned(),
         profile.name.clone(),
@@ -135,7 +136,7 @@ fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
     if profiles.is_empty() {
         general.push("it has no profile; one begins with [profile.NAME]".to_owned());
     }
-    let mut text = report(&harmless::sanitize_line(&config.path.display().to_string()), general);
+    let mut text = report(&sanitize::sanitize_line(&config.path.display().to_string()), general);
     for profile in profiles {
         let problem_lines = report(&profile.name, problems(profile, config));
         text.push_str(&if problem_lines.is_empty() {
@@ -144,7 +145,12 @@ fn check(config: &ConfigFile, names: &[String]) -> Result<u8, Error> {
             problem_lines
         });
         for list in profile::lists(profile) {
-            text.push_str(&format!("{}: {} list {}\n", profile.name, list.list, wording::list(&list, false)));
+            text.push_str(&format!(
+                "{}: {} list {}\n",
+                profile.name,
+                list.list,
+                humanize::list(&list, false)
+            ));
         }
     }
     print(&text)?;
@@ -197,5 +203,5 @@ fn sign_in_problem(profile: &Profile, config: &ConfigFile) -> Option<String> {
 }
 
 fn join_lines(text: &str) -> String {
-    harmless::sanitize_line(&text.lines().map(str::trim).collect::<Vec<_>>().join("; ")).into_owned()
+    sanitize::sanitize_line(&text.lines().map(str::trim).collect::<Vec<_>>().join("; ")).into_owned()
 }

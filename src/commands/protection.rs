@@ -1,10 +1,10 @@
 //! What `doctor` finds of the protect list: whether it can be resolved, or whom it should hold.
 
-use crate::console::wording;
 use crate::directory::{Directory, DirectoryError, DirectoryUser, Permission, ResolvedId};
 use crate::doctor::{Finding, break_glass, permissions};
 use crate::identity::TokenClaims;
 use crate::plan::{Draft, InputRows, ListEntry, Operator, PlanOptions};
+use crate::text::humanize;
 use crate::user_id::UserId;
 
 /// The exit code of a run whose protect list can't be used.
@@ -24,7 +24,7 @@ pub(super) async fn check_protect_list(
         return match Draft::build(InputRows::default(), &options, &Operator::default(), Some(directory)).await
         {
             Ok(draft) => {
-                let counts = draft.summary().lists.iter().map(|list| wording::list(list, false));
+                let counts = draft.summary().lists.iter().map(|list| humanize::list(list, false));
                 break_glass::check(lists, Err("")).with_details(counts)
             }
             Err(error) => {

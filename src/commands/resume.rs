@@ -21,12 +21,11 @@ use super::run::{self, write_record};
 use super::tenants::{self, ResumedTenants};
 use super::{init_logging, preflight, profiles, progress, sign_in_apps, stdin};
 use crate::cli::ResumeArgs;
-use crate::console::{self, OutputFormat, wording};
+use crate::console::{self, OutputFormat};
 use crate::directory::Directory;
 use crate::dispatch::TargetProgress;
 use crate::error::Error;
 use crate::event::{Event, SettledEvent, StopReason, TargetNo, TenantIndex};
-use crate::harmless::sanitize_truncated;
 use crate::identity::Cloud;
 use crate::journal::{FORMAT, JournalIndex, OperatorRecord, RUN_JSON, RunFolder, RunRecord};
 use crate::number;
@@ -36,6 +35,8 @@ use crate::report::{ReportIntegrity, was_drill};
 use crate::settings::profiled::{self, ChosenProfile};
 use crate::settings::{AppSettings, NetworkSettings, SendingSettings, SignInSettings};
 use crate::simulator::Simulator;
+use crate::text::humanize;
+use crate::text::sanitize::sanitize_truncated;
 use crate::user_id::UserId;
 use differences::{ResumeDifferences, same_person};
 use protect_lists::{CurrentLists, ListVerdict};
@@ -98,8 +99,8 @@ pub(super) async fn resume(mut args: ResumeArgs) -> Result<u8, Error> {
         )?;
     }
     if prints_status {
-        let done = wording::count((stored_run.targets.len() - outstanding.len()) as u64);
-        let open = wording::count(outstanding.len() as u64);
+        let done = humanize::count((stored_run.targets.len() - outstanding.len()) as u64);
+        let open = humanize::count(outstanding.len() as u64);
         console::print_status(&format!("resuming run {}: {done} done, {open} to do", stored_run.record.id));
     }
     differences.extend(lists.differences.iter().cloned());
@@ -356,7 +357,7 @@ fn newly_protected_events(
 
 fn print_throttle_wait(holds: &[(Option<TenantIndex>, Duration)]) {
     let Some((tenant, wait)) = holds.first() else { return };
-    let wait = console::wording::wait(*wait);
+    let wait = crate::text::humanize::wait(*wait);
     let place = match (tenant, holds.len()) {
         (None, _) => String::new(),
         (Some(_), 1) => " in one tenant".to_owned(),
@@ -377,7 +378,7 @@ fn check_me_is_same_user(
     let now = signed_in_app.operator.user.as_deref();
     match (names_me, original.user.as_deref()) {
         (true, Some(original)) if now.is_none_or(|now| !now.eq_ignore_ascii_case(original)) => {
-            let original = crate::harmless::sanitize_truncated(original, 120);
+            let original = crate::text::sanitize::sanitize_truncated(original, 120);
             Err(Error::Usage(format!(
                 "`me` is in the list and means {original}, who began the run: sign in as {original} to go on with it, or \
                  begin a new run that names that user"

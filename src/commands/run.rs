@@ -221,7 +221,7 @@ pub(super) async fn build_plan(
         draft.notices().iter().for_each(|notice| console::print_status_wrapped(notice));
     }
     if let Some(invalid) = draft.first_invalid().filter(|_| work.safety.strict) {
-        let invalid = crate::harmless::sanitize_line(invalid);
+        let invalid = crate::text::sanitize::sanitize_line(invalid);
         return Err(Error::Usage(format!("{invalid} (--strict: nothing was sent)")));
     }
     Ok(draft)
@@ -282,7 +282,7 @@ pub(super) fn print_dry_run(draft: Draft, output: OutputFormat) -> Result<u8, Er
         OutputFormat::Jsonl => draft.print_json(&mut console::StdoutWriter::new())?,
         OutputFormat::Json => {
             let json = serde_json::to_string_pretty(&record).map_err(|error| fail(error.into()))?;
-            console::print_stdout(&format!("{}\n", crate::harmless::json(&json))).map_err(fail)?;
+            console::print_stdout(&format!("{}\n", crate::text::sanitize::json(&json))).map_err(fail)?;
         }
         OutputFormat::Text => console::print_stdout(&draft.preview()?).map_err(fail)?,
         OutputFormat::None => {}
@@ -418,7 +418,7 @@ pub(super) fn write_record(folder: &RunFolder, record: &RunRecord) -> Result<(),
 
 fn write_record_json(record: &RunRecord, out: &mut dyn Write) -> io::Result<()> {
     let json = serde_json::to_string_pretty(record)?;
-    writeln!(out, "{}", crate::harmless::json(&json))
+    writeln!(out, "{}", crate::text::sanitize::json(&json))
 }
 
 fn write_error(path: &Path) -> impl FnOnce(io::Error) -> Error + '_ {

@@ -11,11 +11,11 @@ use super::secret_files;
 use super::tenant_clients::AppClient;
 use crate::console;
 use crate::error::Error;
-use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::identity::{AdditionalApp, SignInError, additional_app_variables, process_variables};
 use crate::journal::AppRecord;
 use crate::settings::{AppSettings, NetworkSettings, SignInSettings};
+use crate::text::sanitize::sanitize_truncated;
 
 /// An app that tried to sign in.
 struct SignInAttempt<'a> {

@@ -11,10 +11,10 @@
 use uuid::Uuid;
 
 use crate::directory::{Directory, Organization};
-use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::identity::{Authority, Endpoint, SignInError, TenantIdError, TokenClaims};
 use crate::tenant::TenantName;
+use crate::text::sanitize::sanitize_truncated;
 
 /// The tenant that a token is good in.
 #[derive(Clone, Debug, Default)]

@@ -6,10 +6,11 @@ use ::console::{Style, Term, measure_text_width, truncate_str};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
+use super::suspend;
 use super::tally::{GateState, Tally, TimeLeft};
-use super::{suspend, wording};
-use crate::harmless;
 use crate::outcome::{Accepted, OutcomeClass};
+use crate::text::humanize;
+use crate::text::sanitize;
 
 /// Wider than this the block does not grow.
 const MAX_WIDTH: usize = 100;
@@ -91,9 +92,9 @@ impl BarStyle {
     fn bar_line(&self, tally: &Tally, width: usize) -> String {
         let (settled, total) = (tally.settled(), tally.total());
         let verb = if tally.is_resumed() { "resuming" } else { "revoking" };
-        let total_text = wording::count(total);
-        let numbers = format!("{:>1$} / {total_text}", wording::count(settled), total_text.len());
-        let percent = format!("{:>3} %", wording::percent(settled, total));
+        let total_text = humanize::count(total);
+        let numbers = format!("{:>1$} / {total_text}", humanize::count(settled), total_text.len());
+        let percent = format!("{:>3} %", humanize::percent(settled, total));
         let taken = [INDENT, verb, GAP, GAP, &numbers, GAP, &percent].map(measure_text_width).iter().sum();
         let cells = width.saturating_sub(taken).max(MIN_BAR_WIDTH);
         let full = (settled.min(total) * cells as u64).checked_div(total).map_or(cells, |full| full as usize);
@@ -111,7 +112,7 @@ impl BarStyle {
                 OutcomeClass::NotDone => self.style().yellow(),
                 OutcomeClass::LeftOut => self.style().dim(),
             };
-            let words = format!("{} {}", style.apply_to(outcome), wording::count(n));
+            let words = format!("{} {}", style.apply_to(outcome), humanize::count(n));
             match lines.last_mut() {
                 Some(line) if measure_text_width(line) + GAP.len() + measure_text_width(&words) <= width => {
                     line.push_str(GAP);
@@ -125,10 +126,10 @@ impl BarStyle {
 
     fn speed_line(&self, tally: &Tally, speed: SpeedEstimate, now: Timestamp) -> String {
         let rate = match tally.gate_state(now) {
-            GateState::Open => speed.rate.map_or_else(|| "–/s".to_owned(), wording::rate),
+            GateState::Open => speed.rate.map_or_else(|| "–/s".to_owned(), humanize::rate),
             GateState::Closed(_) => "waiting".to_owned(),
         };
-        let elapsed = format!("{} so far", wording::span(tally.elapsed(now)));
+        let elapsed = format!("{} so far", humanize::span(tally.elapsed(now)));
         let time_left_text = if tally.stop_reason().is_some() {
             String::new()
         } else {
@@ -141,16 +142,16 @@ impl BarStyle {
     fn notice(&self, tally: &Tally, now: Timestamp) -> Option<String> {
         let words = match (tally.stop_reason(), tally.gate_state(now)) {
             (Some(why), _) => {
-                let why = harmless::sanitize_truncated(&why.to_string(), MAX_WIDTH);
+                let why = sanitize::sanitize_truncated(&why.to_string(), MAX_WIDTH);
                 format!("stopping: {why}; waiting for what is in flight")
             }
             (None, GateState::Closed(Duration::ZERO)) => {
                 "throttled: Graph asked to wait, trying one request".to_owned()
             }
             (None, GateState::Closed(wait)) => {
-                format!("throttled: Graph asked to wait, next request in {}", wording::wait(wait))
+                format!("throttled: Graph asked to wait, next request in {}", humanize::wait(wait))
             }
-            (None, GateState::Open) => wording::waiting(tally.waiting_apps(now))?,
+            (None, GateState::Open) => humanize::waiting(tally.waiting_apps(now))?,
         };
         Some(format!("{INDENT}{}", self.style().yellow().apply_to(words)))
     }

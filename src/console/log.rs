@@ -22,8 +22,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use super::suspend_progress;
 use crate::event::{AnswerEvidence, Event};
 use crate::files::append_to;
-use crate::harmless;
 use crate::outcome::Outcome;
+use crate::text::sanitize;
 
 /// How a log line is written (`--log-format`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub struct LogOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The log file can't be opened or created.
-    #[error("the log file {} can't be opened: {source}", harmless::sanitize_line(&path.display().to_string()))]
+    #[error("the log file {} can't be opened: {source}", sanitize::sanitize_line(&path.display().to_string()))]
     File {
         /// Which.
         path: PathBuf,
@@ -166,8 +166,8 @@ impl Write for &LogLines {
         let text = String::from_utf8_lossy(line);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let mut clean = match self.format {
-            LogFormat::Text => harmless::sanitize_line(text).into_owned(),
-            LogFormat::Json => harmless::json(text).into_owned(),
+            LogFormat::Text => sanitize::sanitize_line(text).into_owned(),
+            LogFormat::Json => sanitize::json(text).into_owned(),
         };
         clean.push('\n');
         match &self.out {
@@ -295,7 +295,7 @@ mod tests {
     fn text_log_escapes_hostile_text() {
         let lines = capture_log(&LogOptions { verbosity: 1, ..LogOptions::default() }, || record(&hostile()));
         assert_eq!(lines.len(), 1);
-        assert!(!lines[0].chars().any(harmless::needs_escape), "{lines:?}");
+        assert!(!lines[0].chars().any(sanitize::needs_escape), "{lines:?}");
         assert!(lines[0].contains("Z  INFO entra_revoke::run: settled user="), "{lines:?}");
     }
 
@@ -304,7 +304,7 @@ mod tests {
         let options = LogOptions { verbosity: 1, format: LogFormat::Json, file: None };
         let lines = capture_log(&options, || record(&hostile()));
         assert_eq!(lines.len(), 1);
-        assert!(!lines[0].chars().any(harmless::needs_escape), "{lines:?}");
+        assert!(!lines[0].chars().any(sanitize::needs_escape), "{lines:?}");
         let line: serde_json::Value = serde_json::from_str(&lines[0]).unwrap();
         let Event::Settled(settled) = hostile() else { unreachable!() };
         assert_eq!(line["user"], settled.user);

@@ -18,8 +18,6 @@ mod tenant_table;
 #[cfg(test)]
 mod test_events;
 mod throttle_status;
-pub mod wording;
-pub mod wrap;
 
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
@@ -275,7 +273,7 @@ pub fn print_status_wrapped(text: &str) {
 }
 
 fn wrap_to_terminal(text: &str) -> String {
-    wrap::hanging_indent(text, 2, question::stderr_columns().filter(|_| io::stderr().is_terminal()))
+    crate::text::wrap::hanging_indent(text, 2, question::stderr_columns().filter(|_| io::stderr().is_terminal()))
 }
 
 /// What warnings begin with.
@@ -286,7 +284,7 @@ const WARNING: &str = "warning: ";
 pub fn print_status(text: &str) {
     let mut clean = String::new();
     for line in text.lines() {
-        let line = crate::harmless::sanitize_line(line);
+        let line = crate::text::sanitize::sanitize_line(line);
         if line.starts_with(WARNING) {
             clean.push_str(&wrap_to_terminal(&line));
         } else {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::tally::{GateState, Tally};
-use super::wording;
-use crate::harmless;
+use crate::text::humanize;
+use crate::text::sanitize;
 
 /// A run that ends within this shows its last line only.
 const QUIET_PERIOD: Duration = Duration::from_secs(1);
@@ -43,7 +43,7 @@ impl PlainProgress {
         }
         if let (Some(why), false) = (tally.stop_reason(), self.stopped) {
             self.stopped = true;
-            let why = harmless::sanitize_truncated(&why.to_string(), 300);
+            let why = sanitize::sanitize_truncated(&why.to_string(), 300);
             lines.push(format!("{}  stopping: {why}; waiting for what is in flight", clock_time(now)));
         }
         let due = self.last.is_some_and(|last| elapsed(last, now) >= self.interval);
@@ -62,7 +62,7 @@ impl PlainProgress {
     /// Writes the last line.
     pub(super) fn end(&mut self, tally: &Tally, now: Timestamp) {
         let elapsed = tally.elapsed(now);
-        let took = if elapsed < QUIET_PERIOD { "under 1s".to_owned() } else { wording::span(elapsed) };
+        let took = if elapsed < QUIET_PERIOD { "under 1s".to_owned() } else { humanize::span(elapsed) };
         let tenants = tally.tenant_sentence(now).map(|tenants| format!("  {tenants}")).unwrap_or_default();
         self.write(&[format!("{}  {}  in {took}{tenants}", clock_time(now), counts_text(tally))]);
     }
@@ -76,9 +76,9 @@ impl PlainProgress {
 
 fn start_line(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> String {
     let verb = if tally.is_resumed() { "resuming" } else { "revoking" };
-    let mut text = format!("{}  {verb}: {}", clock_time(now), wording::users(tally.total()));
+    let mut text = format!("{}  {verb}: {}", clock_time(now), humanize::users(tally.total()));
     if let Some(left) = tally.time_left(foreseen).span() {
-        let _ = write!(text, ", about {}", wording::span(left));
+        let _ = write!(text, ", about {}", humanize::span(left));
     }
     text
 }
@@ -91,9 +91,9 @@ fn line(tally: &Tally, foreseen: Option<Duration>, now: Timestamp) -> String {
         }
         None => {
             if let Some(rate) = tally.rate(now) {
-                let _ = write!(text, "  {}", wording::rate(rate));
+                let _ = write!(text, "  {}", humanize::rate(rate));
             }
-            if let Some(words) = wording::waiting(tally.waiting_apps(now)) {
+            if let Some(words) = humanize::waiting(tally.waiting_apps(now)) {
                 let _ = write!(text, "  {words}");
             }
         }
@@ -121,7 +121,7 @@ fn throttled_text(tally: &Tally, now: Timestamp) -> Option<String> {
         GateState::Open => None,
         GateState::Closed(Duration::ZERO) => Some("throttled by Graph; trying one request".to_owned()),
         GateState::Closed(wait) => {
-            Some(format!("throttled by Graph; next request in {}", wording::wait(wait)))
+            Some(format!("throttled by Graph; next request in {}", humanize::wait(wait)))
         }
     }
 }
@@ -150,7 +150,7 @@ mod tests {
     impl SharedBuffer {
         fn lines(&self) -> Vec<String> {
             let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-            assert!(text.chars().all(|c| c == '\n' || !harmless::needs_escape(c)), "{text:?}");
+            assert!(text.chars().all(|c| c == '\n' || !sanitize::needs_escape(c)), "{text:?}");
             text.lines().map(str::to_owned).collect()
         }
     }

@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 use super::tenant_table::TenantTable;
 use super::throttle_status::ThrottleStatus;
-use super::wording;
 use crate::dispatch::RatePolicy;
 use crate::event::{Event, StopReason, ThrottledEvent};
 use crate::outcome::Outcome;
+use crate::text::humanize;
 
 /// How long a slot of the rate's window lasts, in milliseconds.
 const SLOT_MS: i64 = 500;
@@ -67,8 +67,8 @@ impl fmt::Display for TimeLeft {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TimeLeft::Unknown => f.pad("–"),
-            TimeLeft::Estimated(span) => f.pad(&format!("about {}", wording::span(*span))),
-            TimeLeft::Measured(span) => f.pad(&wording::span(*span)),
+            TimeLeft::Estimated(span) => f.pad(&format!("about {}", humanize::span(*span))),
+            TimeLeft::Measured(span) => f.pad(&humanize::span(*span)),
         }
     }
 }

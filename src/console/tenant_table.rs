@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::wording;
 use crate::event::{Event, StopReason, TenantIndex};
 use crate::outcome::Outcome;
 use crate::plan::Target;
+use crate::text::humanize;
 
 /// How far the tenants have come.
 #[derive(Clone, Debug)]
@@ -86,14 +86,14 @@ impl TenantTable {
             !tenant.failed && tenant.remaining > 0 && tenant.waiting_until.is_some_and(|until| until > now)
         });
         let failed = count(&|tenant| tenant.failed);
-        let mut text = format!("{} of {} tenants done", wording::count(done), wording::count(all));
+        let mut text = format!("{} of {} tenants done", humanize::count(done), humanize::count(all));
         match wait {
             0 => {}
             1 => text.push_str(", 1 waits for Graph"),
-            some => text.push_str(&format!(", {} wait for Graph", wording::count(some))),
+            some => text.push_str(&format!(", {} wait for Graph", humanize::count(some))),
         }
         if failed > 0 {
-            text.push_str(&format!(", {} failed", wording::count(failed)));
+            text.push_str(&format!(", {} failed", humanize::count(failed)));
         }
         text
     }

@@ -83,7 +83,7 @@ impl AliasProbe {
         ReadRequest {
             what: format!(
                 "users whose {property} is {}",
-                crate::harmless::sanitize_truncated(&self.name, 200)
+                crate::text::sanitize::sanitize_truncated(&self.name, 200)
             ),
             url: format!("users?{count}$select={select},{property}{domain}&$filter={filter}"),
             eventual: self.is_advanced(),

@@ -17,7 +17,7 @@ impl Directory {
         for collection in ["applications", "servicePrincipals"] {
             let app = odata::encode(&app_id.replace('\'', "''"));
             let url = format!("{collection}(appId='{app}')/owners?$select={}", self.users.select());
-            let what = format!("the owners of app {}", crate::harmless::sanitize_truncated(app_id, 64));
+            let what = format!("the owners of app {}", crate::text::sanitize::sanitize_truncated(app_id, 64));
             let read = ReadRequest { what, url, eventual: false, permission: Permission::Apps, cost: 1 };
             match UserPager::mixed_objects(&self.reader, read).all().await {
                 Ok(found) => {

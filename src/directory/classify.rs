@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use super::read_error::ReadError;
 use crate::graph::ErrorBody;
-use crate::harmless::sanitize_truncated;
 use crate::http::passes;
+use crate::text::sanitize::sanitize_truncated;
 
 /// An answer: of a request, or of one part of a batch.
 #[derive(Clone, Debug)]

@@ -63,7 +63,7 @@ pub(super) fn read_id(value: &Value, what: &str) -> Result<Uuid, DirectoryError>
         what: what.to_owned(),
         reason: format!(
             "an item in Graph's answer has no object id ({})",
-            crate::harmless::sanitize_truncated(text, 60)
+            crate::text::sanitize::sanitize_truncated(text, 60)
         ),
     })
 }

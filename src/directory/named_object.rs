@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::pages::GraphPages;
 use super::reader::{GraphReader, ReadRequest};
 use super::{DirectoryError, Permission, directory_object, odata};
-use crate::harmless;
+use crate::text::sanitize;
 
 /// How many of those that have one name are told.
 const MAX_CANDIDATES: usize = 20;
@@ -46,7 +46,7 @@ impl NamedObject {
         let id = directory_object::read_id(value, what)?;
         let name = value.get("displayName").and_then(Value::as_str).filter(|name| !name.trim().is_empty());
         let hidden = value.get("visibility").and_then(Value::as_str) == Some("HiddenMembership");
-        let name = name.map_or_else(|| id.to_string(), |name| harmless::sanitize_truncated(name, 256));
+        let name = name.map_or_else(|| id.to_string(), |name| sanitize::sanitize_truncated(name, 256));
         Ok(NamedObject { id, name, hidden })
     }
 
@@ -60,7 +60,7 @@ impl NamedObject {
 impl NamedObjectKind {
     /// In words: `group Finance`.
     pub(super) fn describe(&self, text: &str) -> String {
-        format!("{} {}", self.noun, harmless::sanitize_truncated(text, 256))
+        format!("{} {}", self.noun, sanitize::sanitize_truncated(text, 256))
     }
 
     fn request(&self, text: &str, url: String) -> ReadRequest {

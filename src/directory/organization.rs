@@ -35,7 +35,7 @@ impl Organization {
         let domains = domains.filter_map(|domain| domain.get("name")?.as_str());
         Ok(Organization {
             id,
-            name: name.map(|name| crate::harmless::sanitize_truncated(name, 256)),
+            name: name.map(|name| crate::text::sanitize::sanitize_truncated(name, 256)),
             domains: domains.map(str::to_lowercase).collect(),
         })
     }

@@ -68,7 +68,7 @@ impl GraphPages {
         let FetchedPage { mut value, retried } = loop {
             match self.reader.fetch(&read).await {
                 Err(ReadError::PageLost(detail)) if self.starts < MAX_STARTS => {
-                    let what = crate::harmless::sanitize_truncated(&self.first.what, 200);
+                    let what = crate::text::sanitize::sanitize_truncated(&self.first.what, 200);
                     tracing::warn!(
                         detail,
                         "reading {what}: Graph lost its place in the list, which is begun anew"

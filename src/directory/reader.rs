@@ -159,7 +159,7 @@ impl GraphReader {
         };
         let (root, url) = (parse(&self.shared.root)?, parse(&absolute)?);
         if url.origin() != root.origin() || !url.username().is_empty() || url.password().is_some() {
-            let host = crate::harmless::sanitize_truncated(url.host_str().unwrap_or("nowhere"), 100);
+            let host = crate::text::sanitize::sanitize_truncated(url.host_str().unwrap_or("nowhere"), 100);
             return Err(ReadError::Untrusted(format!(
                 "its next page is said to be at another place ({host})"
             )));
@@ -314,6 +314,6 @@ pub(super) fn throttled_too_long(asked: Option<Duration>) -> ReadError {
 
 /// All waiting is told.
 pub(super) fn log_retry(what: &str, reason: &str, wait: Duration) {
-    let what = crate::harmless::sanitize_truncated(what, 200);
+    let what = crate::text::sanitize::sanitize_truncated(what, 200);
     tracing::warn!(wait_s = wait.as_secs_f64(), reason, "reading {what}: asked again after a while");
 }

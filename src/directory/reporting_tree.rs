@@ -36,7 +36,7 @@ impl ReportingTree {
     /// # Errors
     /// When there is no such user, or users can't be read.
     pub(super) async fn load(directory: &Directory, user: &UserId) -> Result<ReportingTree, DirectoryError> {
-        let named = crate::harmless::sanitize_truncated(&user.to_string(), 256);
+        let named = crate::text::sanitize::sanitize_truncated(&user.to_string(), 256);
         let url = format!("{}?$select=id", user.path());
         let read = ReadRequest {
             what: format!("user {named}"),

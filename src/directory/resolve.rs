@@ -179,7 +179,7 @@ fn parse_user(id: &UserId, user: &Value) -> Result<DirectoryUser, ReadError> {
     if is_they {
         return Ok(person);
     }
-    let other = crate::harmless::sanitize_truncated(person.upn.as_deref().unwrap_or_default(), 200);
+    let other = crate::text::sanitize::sanitize_truncated(person.upn.as_deref().unwrap_or_default(), 200);
     Err(ReadError::Untrusted(format!("the answer names another ({other}, {})", person.id)))
 }
 

@@ -48,10 +48,10 @@ fn optional_id(value: &Value, name: &str) -> Option<Uuid> {
 /// Names are compared here and not by a filter: whether that tells upper from lower case, no page says.
 pub(super) async fn find(reader: &GraphReader, text: &str) -> Result<NamedObject, DirectoryError> {
     let text = text.trim();
-    let what = format!("role {}", crate::harmless::sanitize_truncated(text, 256));
+    let what = format!("role {}", crate::text::sanitize::sanitize_truncated(text, 256));
     let mut found = definitions(reader, &what).await?;
     let Ok(id) = Uuid::try_parse(text) else {
-        let name = crate::harmless::sanitize_truncated(text, 256).to_lowercase();
+        let name = crate::text::sanitize::sanitize_truncated(text, 256).to_lowercase();
         found.retain(|definition| definition.object.name.to_lowercase() == name);
         return named_object::exactly_one(
             found.into_iter().map(|definition| definition.object).collect(),

@@ -77,7 +77,7 @@ impl Directory {
 fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> UserPager {
     let filter = filter.map_or_else(String::new, |text| format!("$filter={}&", odata::encode(text.trim())));
     let url = format!("users?{filter}$count=true&$select={}&$top=999", directory.users.select());
-    let what = crate::harmless::sanitize_truncated(&selector.to_string(), 300);
+    let what = crate::text::sanitize::sanitize_truncated(&selector.to_string(), 300);
     UserPager::users_only(
         &directory.reader,
         ReadRequest { what, url, eventual: true, permission: Permission::Users, cost: 1 },
@@ -86,7 +86,7 @@ fn users(directory: &Directory, selector: &Selector, filter: Option<&str>) -> Us
 
 impl UserSelection {
     fn new(name: String, source: SelectionSource) -> UserSelection {
-        let name = crate::harmless::sanitize_line(&name).into_owned();
+        let name = crate::text::sanitize::sanitize_line(&name).into_owned();
         UserSelection { name, source, has_members: false, hidden_membership: false }
     }
 

@@ -179,9 +179,9 @@ impl FromStr for Rate {
         let count: u32 = count.trim().parse().map_err(|_| invalid())?;
         let window = window.trim();
         let window = if window.starts_with(|c: char| c.is_ascii_digit()) {
-            crate::duration::parse(window).map_err(|_| invalid())?
+            crate::text::duration::parse(window).map_err(|_| invalid())?
         } else {
-            crate::duration::parse(&format!("1{window}")).map_err(|_| invalid())?
+            crate::text::duration::parse(&format!("1{window}")).map_err(|_| invalid())?
         };
         if count == 0 || window.is_zero() {
             return Err(invalid());

@@ -5,7 +5,7 @@
 
 use super::Finding;
 use crate::directory::DirectoryUser;
-use crate::harmless::sanitize_truncated;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Global Administrators that are named at most.
 const MAX_SHOWN: usize = 8;

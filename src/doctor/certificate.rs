@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use super::Finding;
-use crate::harmless::sanitize_truncated;
 use crate::identity::Certificate;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Judges when a certificate ends. A run with one that has ended fails to sign in.
 pub fn check(subject: &str, thumbprint: &str, not_after: Timestamp, now: Timestamp) -> Finding {

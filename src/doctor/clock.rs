@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Finding;
-use crate::console::wording;
+use crate::text::humanize;
 
 /// From here on it is told, in seconds.
 pub const TOLERATED_SECONDS: i64 = 60;
@@ -18,7 +18,7 @@ const ADVICE: &str = "set this machine's clock (NTP): certificates and tokens ar
 /// How far the clock is off, in words; none where it does not matter. `ahead` is in seconds; below zero it is behind.
 pub fn offset_warning(offset: i64) -> Option<String> {
     let way = if offset < 0 { "behind" } else { "ahead of" };
-    let by = wording::span(Duration::from_secs(offset.unsigned_abs()));
+    let by = humanize::span(Duration::from_secs(offset.unsigned_abs()));
     (offset.abs() > TOLERATED_SECONDS).then(|| format!("this machine's clock is {by} {way} the server's"))
 }
 

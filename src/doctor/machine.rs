@@ -66,7 +66,7 @@ fn check_free_space(bytes: u64) -> Finding {
 
 fn size(bytes: u64) -> String {
     let (gib, mib) = (bytes >> 30, bytes >> 20);
-    if gib > 0 { format!("{} GiB", crate::console::wording::count(gib)) } else { format!("{mib} MiB") }
+    if gib > 0 { format!("{} GiB", crate::text::humanize::count(gib)) } else { format!("{mib} MiB") }
 }
 
 /// What is free for this user, in bytes.

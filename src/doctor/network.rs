@@ -127,8 +127,8 @@ fn not_graph_reason(response: &reqwest::Response) -> Option<String> {
     if is_json || response.headers().contains_key("request-id") {
         return None;
     }
-    let kind =
-        kind.map_or("no content type".to_owned(), |kind| crate::harmless::sanitize_truncated(&kind, 60));
+    let kind = kind
+        .map_or("no content type".to_owned(), |kind| crate::text::sanitize::sanitize_truncated(&kind, 60));
     Some(format!("{}, {kind}, and no request-id", response.status().as_u16()))
 }
 
@@ -196,7 +196,7 @@ pub fn check_name(server: &ProbedServer<'_>, result: &ProbeResult) -> Finding {
         (Err(_), Ok(_)) => Finding::ok(check, format!("{shown}: reached without DNS")),
         (Err(why), Err(_)) => {
             let finding =
-                format!("{shown} can't be resolved: {}", crate::harmless::sanitize_truncated(why, 160));
+                format!("{shown} can't be resolved: {}", crate::text::sanitize::sanitize_truncated(why, 160));
             let advice =
                 "check DNS and the network of this machine, and the spelling where the host was given";
             failed_or_warning(server, check, finding, advice)
@@ -214,7 +214,7 @@ pub fn check_tls(server: &ProbedServer<'_>, result: &ProbeResult) -> Finding {
         (Err(ProbeFailure::Unreachable(why)), _) => {
             let through =
                 http::proxy_for(server.root).map(|proxy| format!(" through {proxy}")).unwrap_or_default();
-            let why = crate::harmless::sanitize_truncated(why, 200);
+            let why = crate::text::sanitize::sanitize_truncated(why, 200);
             let advice = "check the network, a firewall, and the proxy (HTTPS_PROXY, NO_PROXY)";
             failed_or_warning(server, check, format!("{shown} can't be reached{through}: {why}"), advice)
         }
@@ -243,7 +243,7 @@ fn untrusted_finding(server: &ProbedServer<'_>, reason: &str, issuer: Option<&Is
     let shown = host(server.root);
     // What to do stands in the advice below.
     let reason = reason.split(';').next().unwrap_or(reason).trim_start_matches("TLS: ");
-    let reason = crate::harmless::sanitize_truncated(reason, 160);
+    let reason = crate::text::sanitize::sanitize_truncated(reason, 160);
     let Some(issuer) = issuer else {
         let finding = format!("the certificate of {shown} is not trusted: {reason}");
         return failed_or_warning(

@@ -1,8 +1,8 @@
 //! What the token's permissions allow. They are read from the token; Graph alone decides.
 
 use super::Finding;
-use crate::harmless::sanitize_truncated;
 use crate::identity::TokenClaims;
+use crate::text::sanitize::sanitize_truncated;
 
 /// The one permission that revoking needs
 /// (learn.microsoft.com/graph/api/user-revokesigninsessions; the permission reference of 2026-08).

@@ -1,8 +1,8 @@
 //! How fast a run would send.
 
 use super::Finding;
-use crate::console::wording;
 use crate::settings::SendingSettings;
+use crate::text::humanize;
 
 /// What Graph's documented quota lets an app write in a tenant, in requests a second: 3,000 in 150 s
 /// (learn.microsoft.com/graph/throttling-limits).
@@ -14,8 +14,8 @@ pub fn check(sending: &SendingSettings, apps: usize) -> Finding {
     let who = if apps > 1 { format!("{apps} apps: ") } else { String::new() };
     let finding = format!(
         "{who}{} at once, then {}; jobs {}: 1,000 users take {}, 10,000 {}",
-        wording::count(u64::from(pace.burst)),
-        wording::rate(pace.per_second),
+        humanize::count(u64::from(pace.burst)),
+        humanize::rate(pace.per_second),
         sending.jobs,
         pace.estimate_time(1_000),
         pace.estimate_time(10_000),

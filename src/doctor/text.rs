@@ -6,8 +6,8 @@ use std::str::FromStr;
 use ::console::Style;
 
 use super::{CheckStatus, Finding, Findings};
-use crate::console::wrap;
-use crate::harmless::sanitize_line;
+use crate::text::sanitize::sanitize_line;
+use crate::text::wrap;
 
 /// What standard output gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
-use crate::harmless::sanitize_truncated;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Organisations that issue the certificates of Microsoft's hosts
 /// (learn.microsoft.com/azure/security/fundamentals/azure-certificate-authority-details).

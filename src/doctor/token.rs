@@ -1,9 +1,9 @@
 //! What the token says of itself: tenant, audience, identity, end.
 
 use super::Finding;
-use crate::console::wording;
-use crate::harmless::sanitize_truncated;
 use crate::identity::TokenClaims;
+use crate::text::humanize;
+use crate::text::sanitize::sanitize_truncated;
 
 /// A token that ends sooner is told, in seconds.
 const EXPIRY_WARNING_SECONDS: i64 = 600;
@@ -68,7 +68,7 @@ pub fn check_expiry(claims: &TokenClaims, now: i64, renews: bool) -> Finding {
     };
     let at = jiff::Timestamp::from_second(end).map_or_else(|_| "never".to_owned(), |at| at.to_string());
     let remaining = end.saturating_sub(now);
-    let span = wording::span(std::time::Duration::from_secs(remaining.unsigned_abs()));
+    let span = humanize::span(std::time::Duration::from_secs(remaining.unsigned_abs()));
     match () {
         () if renews => Finding::ok("token-end", format!("in {span} ({at}); renewed by itself")),
         () if remaining <= 0 => Finding::fatal(

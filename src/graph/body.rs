@@ -1,7 +1,7 @@
 //! What a body is, judged by its content: Graph and what stands before it send wrong content types.
 
-use crate::harmless::sanitize_truncated;
 use crate::json::Json;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Longest text that is kept of a body, in characters.
 const KEPT: usize = 300;

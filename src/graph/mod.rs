@@ -155,12 +155,12 @@ impl UserReply {
         match self {
             UserReply::Lost(lost) => AnswerEvidence {
                 error_code: Some(lost.how.word().to_owned()),
-                detail: crate::harmless::sanitize_truncated(&lost.detail, 300),
+                detail: crate::text::sanitize::sanitize_truncated(&lost.detail, 300),
                 ..AnswerEvidence::default()
             },
             UserReply::Response(response) | UserReply::Unbatched(response) => {
                 let kept = |text: &Option<String>| {
-                    text.as_deref().map(|t| crate::harmless::sanitize_truncated(t, 500))
+                    text.as_deref().map(|t| crate::text::sanitize::sanitize_truncated(t, 500))
                 };
                 let (code, detail) = response.body.error_text();
                 AnswerEvidence {

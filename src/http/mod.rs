@@ -9,7 +9,7 @@ mod retry_after;
 mod roots;
 mod status;
 mod tls;
-mod trouble;
+mod transport_error;
 
 pub use client::{ConnectError, HttpClients, HttpOptions, MAX_WAIT};
 pub use connect_to::{ConnectTo, ConnectToError};
@@ -17,5 +17,5 @@ pub use probe::{certificate_of, proxy_for};
 pub use proxy::overruled;
 pub use retry_after::{parse as parse_retry_after, parse_headers as retry_after_of};
 pub use status::{is_of_a_gateway, passes};
-pub use trouble::is_untrusted;
-pub(crate) use trouble::{TransportError, describe};
+pub use transport_error::is_untrusted;
+pub(crate) use transport_error::{TransportError, describe};

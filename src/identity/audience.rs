@@ -22,7 +22,7 @@ pub fn check_audience(audience: &str, cloud: Cloud, root: &str) -> Result<(), Si
     if plain.eq_ignore_ascii_case(GRAPH_APP) || plain.eq_ignore_ascii_case(cloud.graph_root()) {
         return Ok(());
     }
-    let audience = crate::harmless::sanitize_truncated(audience, 100);
+    let audience = crate::text::sanitize::sanitize_truncated(audience, 100);
     if let Some(meant) = Cloud::ALL.into_iter().find(|cloud| plain.eq_ignore_ascii_case(cloud.graph_root())) {
         return Err(SignInError::OtherCloud { audience, meant, root: cloud.graph_root().to_owned() });
     }

@@ -15,9 +15,9 @@ use super::chain::{EnvVariables, FoundCredential};
 use super::device_code_response::{DEFAULT_INTERVAL, DeviceCodeResponse};
 use super::token_endpoint::{self, Authority, TokenForm, TokenGrant, TokenRefusal};
 use super::{Auth, Credential, CredentialConfig, NewToken, SignInError, TokenClaims};
-use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::number::after;
+use crate::text::sanitize::sanitize_truncated;
 
 /// The grant type of a poll.
 const DEVICE_CODE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use super::token_endpoint::usable_lifetime;
 use super::{Endpoint, Prompt};
-use crate::harmless::sanitize_truncated;
 use crate::number::Number;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Time between two polls where the server names none, and what `slow_down` adds to it (RFC 8628, 3.2 and 3.5).
 pub(super) const DEFAULT_INTERVAL: Duration = Duration::from_secs(5);

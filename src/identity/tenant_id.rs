@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::Authority;
 use super::retry_policy::{is_transient, send_once};
-use crate::harmless::sanitize_truncated;
 use crate::http::{HttpClients, TransportError};
+use crate::text::sanitize::sanitize_truncated;
 
 /// How long the authority may take for it, with all tries.
 const TIMEOUT: Duration = Duration::from_secs(5);

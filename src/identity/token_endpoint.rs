@@ -13,10 +13,10 @@ use serde_json::Value;
 use super::aadsts;
 use super::retry_policy::{self, EndpointAnswer, RetryProgress};
 use super::{Endpoint, NewToken, SignInError, TokenClaims};
-use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::number::{self, Number};
 use crate::redact::redact_str;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Shortest life of a token that is taken for one. With less, a run would do nothing but renew it.
 const MIN_LIFETIME: Duration = Duration::from_secs(1);

@@ -10,8 +10,8 @@ use super::SignInError;
 use super::endpoint::is_loopback;
 use super::retry_policy::EndpointAnswer;
 use super::token_endpoint::redact_secret;
-use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::http::{ConnectError, HttpClients};
+use crate::text::sanitize::{sanitize_line, sanitize_truncated};
 
 /// How near a service must be to be spoken to in plain HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

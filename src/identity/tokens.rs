@@ -10,9 +10,9 @@ use tokio::time::Instant;
 use super::{
     Auth, Credential, CredentialChain, NewToken, SignInError, SkippedCredential, TokenClaims, audience,
 };
-use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
 use crate::redact::redact;
+use crate::text::sanitize::sanitize_truncated;
 
 /// A token is renewed when this much of its life is left, or a fifth of a shorter life.
 const RENEW_AHEAD: Duration = Duration::from_secs(300);

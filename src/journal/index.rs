@@ -52,7 +52,7 @@ pub enum JournalReadError {
     /// It belongs to another run.
     #[error(
         "{path} is the journal of run {found}, and run.json beside it is of run {run}: put this run's own journal back",
-        path = path.display(), found = crate::harmless::sanitize_truncated(found, 40), run = crate::harmless::sanitize_truncated(run, 40)
+        path = path.display(), found = crate::text::sanitize::sanitize_truncated(found, 40), run = crate::text::sanitize::sanitize_truncated(run, 40)
     )]
     OtherRun {
         /// The journal.

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::RunRecord;
-use crate::digest::{HashingWriter, sha256_of};
 use crate::plan::ListEntry;
+use crate::text::digest::{HashingWriter, sha256_of};
 
 /// Whom a run protects, as it was named. `resume` reads the lists again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -479,7 +479,7 @@ async fn resolve_optional<D: DirectorySource>(
 fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.chars().count() <= MAX_NAME_CHARS
-        && !text.chars().any(crate::harmless::needs_escape)
+        && !text.chars().any(crate::text::sanitize::needs_escape)
 }
 
 /// Reads the files of all lists, before anybody signs in: a file that can't be read is known first. A pipe can be read once
@@ -536,7 +536,7 @@ async fn add_selection<D: DirectorySource>(
         progress(&ReadProgress { what: &what, count: known.len() as u64, total: pages.expected() });
     }
     if pages.missing() > 0 {
-        let missing = crate::console::wording::users(pages.missing());
+        let missing = crate::text::humanize::users(pages.missing());
         builder
             .facts
             .unchecked

@@ -1,8 +1,8 @@
 //! What makes a plan want more than a yes: its size, the administrators in it, and three things that want the number of
 //! users said by itself. Pure functions of what is known of the plan.
 
-use crate::console::wording;
 use crate::plan::{MaxShare, PlanSummary};
+use crate::text::humanize;
 
 /// Up to so many users a yes is enough, if no administrator is among them.
 const MAX_WITHOUT_NUMBER: u64 = 100;
@@ -99,13 +99,13 @@ impl ExtraConfirmation {
             ExtraConfirmation::AllUsers => "every user of the tenant is chosen (--all-users)".to_owned(),
             ExtraConfirmation::Share { users, total, allowed } => format!(
                 "these are {} of the tenant's {}, more than --max-share {allowed}",
-                wording::count(*users),
-                wording::users(*total)
+                humanize::count(*users),
+                humanize::users(*total)
             ),
             ExtraConfirmation::GlobalAdministratorsInTenants { tenants, first: (tenant, in_plan, total) } => {
                 let more = match tenants {
                     1 => String::new(),
-                    more => format!(", and more than half in {} other tenants", wording::count(more - 1)),
+                    more => format!(", and more than half in {} other tenants", humanize::count(more - 1)),
                 };
                 format!(
                     "{in_plan} of the {total} Global Administrators of tenant {tenant} are among them{more}; to keep those for \

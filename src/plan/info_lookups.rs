@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 
 use super::directory_source::{DirectorySource, resolve_all};
-use crate::console::wording;
 use crate::directory::{Budget, DirectoryUser, PrivilegedUsers, ResolvedId, UncheckedRead};
+use crate::text::humanize;
 use crate::user_id::UserId;
 
 /// What look-ups that only inform come to.
@@ -70,7 +70,7 @@ impl SkippedLookups {
         let why = self.reason.borrow();
         let users = match self.users.get() {
             1 => "1 of the users".to_owned(),
-            users => format!("{} of the users", wording::count(users)),
+            users => format!("{} of the users", humanize::count(users)),
         };
         why.as_ref().map(|why| why.line(&format!("who {users} are")))
     }

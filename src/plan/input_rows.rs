@@ -203,13 +203,13 @@ fn read_back(
 
 /// What to say of cells in the column of tenants that name none.
 fn invalid_tenant_warning(tenants: &TenantCounts) -> Option<String> {
-    let first = crate::harmless::sanitize_truncated(tenants.first_senseless.as_deref()?, 60);
+    let first = crate::text::sanitize::sanitize_truncated(tenants.first_senseless.as_deref()?, 60);
     Some(format!(
         "warning: {} of the column of tenants neither a tenant's id nor a domain, as {first}: such rows are invalid and \
          are not sent. If that column does not name tenants: --tenant-column none",
         match tenants.senseless {
             1 => "1 cell holds in place".to_owned(),
-            cells => format!("{} cells hold in place", crate::console::wording::count(cells)),
+            cells => format!("{} cells hold in place", crate::text::humanize::count(cells)),
         }
     ))
 }

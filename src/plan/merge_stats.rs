@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::build::ClosedTenants;
 use super::plan_builder::{DraftedRows, PlanTenantCounts};
 use super::{ListResolution, PlanSummary, PlanTenantFacts, PlanTenants};
-use crate::console::wording;
 use crate::event::TenantIndex;
+use crate::text::humanize;
 
 /// Joins what was found out of each tenant (`each`), and what was counted there, into the facts of the plan.
 pub(super) fn merge_summaries<D>(
@@ -86,5 +86,5 @@ fn merge_unchecked(each: &[PlanSummary], open: &[usize]) -> Vec<String> {
 }
 
 fn in_n_of_m_tenants(count: usize, of: usize) -> String {
-    format!("in {} of {} tenants", wording::count(count as u64), wording::count(of as u64))
+    format!("in {} of {} tenants", humanize::count(count as u64), humanize::count(of as u64))
 }

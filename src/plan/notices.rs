@@ -4,10 +4,10 @@ use super::PlanSummary;
 use super::build::unresolved_reason;
 use super::context::missing_permission_error;
 use super::plan_builder::DraftedRows;
-use crate::console::wording;
 use crate::directory::Permission;
-use crate::harmless::sanitize_truncated;
 use crate::journal::ShardRecord;
+use crate::text::humanize;
+use crate::text::sanitize::sanitize_truncated;
 
 /// What to say. `mail` is set where the input names its users by mail addresses, and those are not looked for.
 pub(super) fn plan_notices(drafted_rows: &DraftedRows, facts: &PlanSummary, mail: bool) -> Vec<String> {
@@ -40,8 +40,8 @@ pub(super) fn plan_notices(drafted_rows: &DraftedRows, facts: &PlanSummary, mail
 /// Which part of the input this is.
 fn shard_notice(sharded: &ShardRecord, drafted_rows: &DraftedRows) -> String {
     let (rows, all) = (
-        wording::count(drafted_rows.rows),
-        wording::count(drafted_rows.rows + drafted_rows.other_shard_rows),
+        humanize::count(drafted_rows.rows),
+        humanize::count(drafted_rows.rows + drafted_rows.other_shard_rows),
     );
     let nobody = if drafted_rows.rows == 0 { ": there is nobody for this one" } else { "" };
     format!("shard {}: {rows} of {all} rows{nobody}", sharded.shard)
@@ -73,10 +73,10 @@ fn missing_notice(drafted_rows: &DraftedRows, facts: &PlanSummary, mail: bool) -
     let deleted = match facts.deleted {
         0 => String::new(),
         _ if facts.missing == 0 => " any more".to_owned(),
-        some => format!(" ({} deleted)", wording::count(some)),
+        some => format!(" ({} deleted)", humanize::count(some)),
     };
     let hint = if mail { ". They are named by mail addresses: --resolve looks for those" } else { "" };
-    format!("{} {verb} not exist{deleted}: {}{more}{hint}", wording::users(absent), names.join(", "))
+    format!("{} {verb} not exist{deleted}: {}{more}{hint}", humanize::users(absent), names.join(", "))
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::GuardError;
-use crate::digest::{HashingWriter, sha256_to_end};
 use crate::directory::{DirectoryError, DirectoryUser};
 use crate::event::TargetNo;
 use crate::files::{Dir, TemporaryFile};
-use crate::harmless::{neutralize_formula, restore_formula, sanitize_line};
 use crate::intake::{InputRow, IntakeError};
 use crate::journal::PLAN_CSV;
 use crate::outcome::Outcome;
+use crate::text::digest::{HashingWriter, sha256_to_end};
+use crate::text::sanitize::{neutralize_formula, restore_formula, sanitize_line};
 
 /// The plan's columns before the input's own. The last six are what the directory says. The tenant, where there are
 /// several, stands in the middle: an input's own first column may be called so, and must not be taken for it.

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::plan_csv::PLAN_COLUMNS;
 use super::{Draft, LeftOutReason, ListResolution, PlanError, PlanRow, distinct_names};
-use crate::console::wording;
-use crate::harmless::{self, escape_csv_formula, sanitize_line, sanitize_truncated};
+use crate::text::humanize;
+use crate::text::sanitize::{self, escape_csv_formula, sanitize_line, sanitize_truncated};
 
 /// Rows that the text shows.
 const MAX_ROWS_SHOWN: usize = 20;
@@ -66,7 +66,7 @@ impl Draft {
                 roles: &row.roles,
                 tenant: &row.tenant,
             };
-            writeln!(out, "{}", crate::harmless::json(&serde_json::to_string(&json)?))
+            writeln!(out, "{}", crate::text::sanitize::json(&serde_json::to_string(&json)?))
         })?;
         out.flush().map_err(plan_write_error)
     }
@@ -94,12 +94,12 @@ impl Draft {
         let _ = writeln!(
             text,
             "{} to revoke{}, of {}.",
-            wording::users(u64::from(record.targets)),
+            humanize::users(u64::from(record.targets)),
             tenants_suffix(tenants),
             rows_text(record.rows)
         );
         for list in &lists {
-            let _ = writeln!(text, "{} list {}.", list.list, wording::list(list, true));
+            let _ = writeln!(text, "{} list {}.", list.list, humanize::list(list, true));
         }
         if record.external > 0 {
             let _ =
@@ -110,7 +110,7 @@ impl Draft {
             let external = if row.external == Some(true) { "  (external)" } else { "" };
             let name = match (&*row.user_principal_name, &*row.display_name) {
                 ("", "") => String::new(),
-                ("", name) | (name, _) => format!("  {}", harmless::name(name)),
+                ("", name) | (name, _) => format!("  {}", sanitize::name(name)),
             };
             let tenant = match &*row.tenant {
                 "" => String::new(),
@@ -174,15 +174,15 @@ fn sanitize_row(row: &PlanRow) -> PlanRow {
 }
 
 fn tenants_suffix(tenants: usize) -> String {
-    if tenants > 1 { format!(" in {} tenants", wording::count(tenants as u64)) } else { String::new() }
+    if tenants > 1 { format!(" in {} tenants", humanize::count(tenants as u64)) } else { String::new() }
 }
 
 fn rows_text(count: u64) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{} rows", wording::count(count)) }
+    if count == 1 { "1 row".to_owned() } else { format!("{} rows", humanize::count(count)) }
 }
 
 fn write_more(text: &mut String, shown: usize, all: u64) {
     if all > shown as u64 {
-        let _ = writeln!(text, "          … and {} more", wording::count(all - shown as u64));
+        let _ = writeln!(text, "          … and {} more", humanize::count(all - shown as u64));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{PlanFile, PlanFileError, PlanFileHead, PlanFileTenant};
-use crate::console::wording;
+use crate::text::humanize;
 
 /// How far two machines' clocks may be apart.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
@@ -46,8 +46,8 @@ impl PlanFile {
         match Duration::try_from(elapsed) {
             Ok(elapsed) if elapsed > age.allowed => Err(PlanFileError::TooOld {
                 path: path(),
-                age: wording::span(elapsed),
-                allowed: wording::span(age.allowed),
+                age: humanize::span(elapsed),
+                allowed: humanize::span(age.allowed),
             }),
             Err(_) if elapsed.unsigned_abs() > MAX_CLOCK_SKEW => {
                 Err(PlanFileError::MadeInFuture { path: path(), made_at: made_at.to_string() })
@@ -122,6 +122,6 @@ impl PlanFileHead {
 }
 
 fn wrong_destination(planned: String, given: String, hint: &str) -> PlanFileError {
-    let shown = |text: String| crate::harmless::sanitize_truncated(&text, 200);
+    let shown = |text: String| crate::text::sanitize::sanitize_truncated(&text, 200);
     PlanFileError::WrongDestination { planned: shown(planned), given: shown(given), hint: hint.to_owned() }
 }

@@ -161,7 +161,7 @@ impl PlanFileError {
     }
 
     pub(super) fn not_a_plan(path: &Path, reason: impl Into<String>) -> PlanFileError {
-        let reason = crate::harmless::sanitize_truncated(&reason.into(), 200);
+        let reason = crate::text::sanitize::sanitize_truncated(&reason.into(), 200);
         PlanFileError::NotAPlan { path: path.to_owned(), reason }
     }
 }

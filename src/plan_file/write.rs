@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::canonical::{self, CanonicalDigest};
 use super::{PlanFileError, PlanFileHead, ROWS, SHA256};
 use crate::files::Dir;
-use crate::harmless;
 use crate::plan::{Draft, PlanRow};
+use crate::text::sanitize;
 
 /// How much of a file is looked at, in bytes: the members before the rows.
 const MAX_HEAD_BYTES: u64 = 1 << 20;
@@ -118,7 +118,7 @@ fn members(head: &PlanFileHead) -> io::Result<BTreeMap<String, Value>> {
 fn write_members(members: &BTreeMap<String, Value>, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b"{")?;
     for (name, value) in members {
-        write!(out, "\n \"{name}\": {},", harmless::json(&canonical::to_canonical_string(value)?))?;
+        write!(out, "\n \"{name}\": {},", sanitize::json(&canonical::to_canonical_string(value)?))?;
     }
     write!(out, "\n \"{ROWS}\": [")
 }
@@ -132,5 +132,5 @@ fn write_row(
     let text = canonical::to_canonical_string(&serde_json::to_value(row)?)?;
     digest.item(first, text.as_bytes())?;
     let separator = if first { "" } else { "," };
-    write!(out, "{separator}\n  {}", harmless::json(&text))
+    write!(out, "{separator}\n  {}", sanitize::json(&text))
 }

@@ -8,8 +8,8 @@ use super::Profile;
 use super::file::{ConfigReader, by_place};
 use super::value::kind;
 use super::within::Section;
-use crate::harmless::sanitize_truncated;
 use crate::identity::AdditionalApp;
+use crate::text::sanitize::sanitize_truncated;
 
 impl<'a> ConfigReader<'a> {
     /// The further apps of a profile.

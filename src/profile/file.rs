@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::nearest::nearest;
 use super::value::{ConfigField, kind};
 use super::within::Section;
 use super::{ConfigLocation, NONE, Profile, ProfileError, ProfileProblem, keys, secrets};
 use crate::files::{self, FileError, PipePolicy};
-use crate::harmless::sanitize_truncated;
+use crate::text::sanitize::sanitize_truncated;
+use crate::text::suggest::nearest;
 
 /// No config file is longer than this, in bytes.
 const LONGEST: u64 = 1 << 20;

@@ -1,13 +1,13 @@
 //! The keys of a profile: each is called as its flag is, with underscores, and read by the flag's own parser.
 
 use super::Profile;
-use super::nearest::nearest;
 use super::value::ConfigField;
 use crate::dispatch::{BatchSize, HaltRule, InvalidWidth, Rate};
-use crate::duration;
 use crate::identity::{Auth, Cloud};
 use crate::outcome::Outcome;
 use crate::plan::MaxShare;
+use crate::text::duration;
+use crate::text::suggest::nearest;
 
 /// A key: its name, a value as it may be written, and how it is taken into a profile.
 pub(super) struct ConfigKey {

@@ -12,7 +12,6 @@ mod app;
 mod check;
 mod file;
 mod keys;
-mod nearest;
 mod place;
 mod secrets;
 mod tenant;

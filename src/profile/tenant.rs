@@ -7,8 +7,8 @@ use super::file::{ConfigReader, by_place, display_key};
 use super::value::kind;
 use super::within::Section;
 use super::{Profile, TenantEntry, keys};
-use crate::harmless::sanitize_truncated;
 use crate::identity::AdditionalApp;
+use crate::text::sanitize::sanitize_truncated;
 
 impl<'a> ConfigReader<'a> {
     /// The tenants of a profile that have a way to sign in of their own.

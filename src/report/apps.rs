@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use super::summary::{group_digits, plural};
 use super::totals::Totals;
-use crate::harmless::sanitize_truncated;
 use crate::journal::{AppRecord, JournalIndex, RunRecord};
+use crate::text::sanitize::sanitize_truncated;
 
 /// So many lost apps are told where there are several tenants.
 const MAX_SHOWN: usize = 5;

@@ -7,8 +7,8 @@
 use std::io::{self, Write};
 
 use super::row::{COLUMNS, ReportRow, format_time_or_empty};
-use crate::harmless::escape_csv_formula;
 use crate::plan::distinct_names;
+use crate::text::sanitize::escape_csv_formula;
 
 /// Rows as CSV, header first.
 pub(super) struct CsvRows<W: Write> {

@@ -12,8 +12,8 @@ use super::sample::{ReportSample, SampleGroup};
 use super::summary::{Summary, format_duration, group_digits, plural};
 use super::tenants::{TenantSummary, worst_first};
 use super::text::format_percent;
-use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::outcome::{Outcome, OutcomeClass};
+use crate::text::sanitize::{sanitize_line, sanitize_truncated};
 
 /// The file's name.
 pub(super) const NAME: &str = "report.html";

@@ -8,10 +8,10 @@ use std::thread;
 
 use super::ReportError;
 use super::manifest::{Manifest, ManifestEntry, NAME, RUN_FILES};
-use crate::digest::sha256_to_end;
 use crate::event::Event;
 use crate::files::Dir;
 use crate::journal::{JOURNAL, JournalIndex, RunFolder, RunRecord};
+use crate::text::digest::sha256_to_end;
 
 /// Longest manifest that is read, in bytes.
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::row::ReportRow;
 use crate::event::TargetNo;
-use crate::harmless::json;
 use crate::outcome::Outcome;
 use crate::plan::distinct_names;
+use crate::text::sanitize::json;
 
 /// Rows as JSON lines.
 pub(super) struct JsonRows<W: Write> {
@@ -158,8 +158,8 @@ pub(super) fn serialize_millis_opt<S: Serializer>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::harmless::needs_escape;
     use crate::plan::PlanRow;
+    use crate::text::sanitize::needs_escape;
 
     #[test]
     fn text_is_exact_and_does_not_act() {

@@ -9,9 +9,9 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 
 use super::ReportError;
-use crate::digest::sha256_to_end;
 use crate::files::Dir;
 use crate::journal::{FORMAT, sync_folder};
+use crate::text::digest::sha256_to_end;
 
 pub(super) const NAME: &str = "manifest.json";
 
@@ -101,7 +101,7 @@ pub fn check(folder: &Dir, run: &str) -> Result<String, ManifestError> {
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| unreadable(error.to_string()))?;
     let foreign = |reason: String| ManifestError::Foreign { path: path.clone(), reason };
     if manifest.run != run {
-        let theirs = crate::harmless::sanitize_truncated(&manifest.run, 40);
+        let theirs = crate::text::sanitize::sanitize_truncated(&manifest.run, 40);
         return Err(foreign(format!("it speaks of run {theirs}, and run.json of {run}")));
     }
     let named: HashSet<&str> = manifest.files.iter().map(|entry| entry.name.as_str()).collect();

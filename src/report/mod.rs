@@ -61,7 +61,7 @@ pub enum ReportError {
     /// A row stands in two folders that are to be joined.
     #[error(
         "line {line} of the input stands in {one} and in {other}: the runs did not split the same rows. They must have the \
-         same --column, --skip-rows, --max-rows, --sheet and the like", line = crate::harmless::sanitize_truncated(line, 80),
+         same --column, --skip-rows, --max-rows, --sheet and the like", line = crate::text::sanitize::sanitize_truncated(line, 80),
          one = one.display(), other = other.display()
     )]
     Overlap {

@@ -1,7 +1,7 @@
 //! The outcome words in plain words: what each means, and what to do about it.
 
-use crate::harmless::sanitize_truncated;
 use crate::outcome::Outcome;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Why something stopped, short enough for a line of many, and safe to show. What to do about it stands behind the last
 /// dash, and is never what is cut.

@@ -1,8 +1,8 @@
 //! The rows that the page shows: the first ones of each kind, up to a cap.
 
 use super::row::{ReportRow, format_time_or_empty};
-use crate::harmless::sanitize_truncated;
 use crate::outcome::{Outcome, OutcomeClass};
+use crate::text::sanitize::sanitize_truncated;
 
 /// Longest text of a cell on the page, in characters; the files hold it in full.
 const MAX_TEXT: usize = 320;

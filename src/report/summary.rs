@@ -194,7 +194,7 @@ impl Summary {
     /// Writes it as JSON.
     pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let json = serde_json::to_string_pretty(self)?;
-        writeln!(out, "{}", crate::harmless::json(&json))
+        writeln!(out, "{}", crate::text::sanitize::json(&json))
     }
 
     /// Rows with this word.

@@ -7,9 +7,9 @@ use super::apps;
 use super::outcome_text::{meaning, shorten_sentence};
 use super::summary::{Summary, format_duration, group_digits, plural};
 use super::tenants::worst_first;
-use crate::console::wrap::hanging_indent;
-use crate::harmless::{sanitize_line, sanitize_truncated};
 use crate::outcome::Outcome;
+use crate::text::sanitize::{sanitize_line, sanitize_truncated};
+use crate::text::wrap::hanging_indent;
 
 /// The summary as lines of text: what happened, the outcomes that occur, why it stopped, where the evidence lies,
 /// and what to type `next`. No colours, no escapes. Sentences are broken for a terminal of so many `columns`, if there is

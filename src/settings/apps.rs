@@ -8,9 +8,9 @@ use super::profiled::{self, ChosenProfile};
 use crate::cli::{AppArgs, ProfileArgs};
 use crate::dispatch::MOST_APPS;
 use crate::error::Error;
-use crate::harmless::sanitize_truncated;
 use crate::identity::{AdditionalApp, Auth, Cloud};
 use crate::profile::{self, ConfigFile, Profile};
+use crate::text::sanitize::sanitize_truncated;
 
 /// The further apps, as they were named.
 #[derive(Clone, Debug, Default)]

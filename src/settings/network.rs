@@ -6,11 +6,11 @@ use std::time::Duration;
 use crate::cli::{NetworkArgs, SignInArgs};
 use crate::error::Error;
 use crate::graph::Priority;
-use crate::harmless::sanitize_truncated;
 use crate::http::{ConnectError, ConnectTo, HttpClients, HttpOptions, MAX_WAIT};
 use crate::identity::{Cloud, Endpoint};
 use crate::journal::SettingsRecord;
 use crate::number;
+use crate::text::sanitize::sanitize_truncated;
 
 /// How long an answer may take.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -209,7 +209,7 @@ fn unmeant(named: &Endpoint) -> Error {
 fn read(text: &str) -> Result<Endpoint, Error> {
     let whole = if text.contains("://") { text.to_owned() } else { format!("https://{text}") };
     whole.parse().map_err(|error| {
-        let error = crate::harmless::sanitize_truncated(&format!("{error}"), 200);
+        let error = crate::text::sanitize::sanitize_truncated(&format!("{error}"), 200);
         Error::Usage(format!("{AUTHORITY_HOST}: {error}; write a host such as login.microsoftonline.com"))
     })
 }

@@ -77,7 +77,7 @@ fn ids(flag: &str, texts: &[String]) -> Result<Vec<UserId>, Error> {
         user.map_err(|why| {
             let why = explain(text, &why);
             let said = format!("{flag} {text}: not a user id: {why}");
-            Error::Usage(crate::harmless::sanitize_truncated(&said, 400))
+            Error::Usage(crate::text::sanitize::sanitize_truncated(&said, 400))
         })
     };
     texts.iter().map(parse).collect()

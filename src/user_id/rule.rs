@@ -69,7 +69,7 @@ fn check_domain(domain: &str) -> Result<(), InvalidUserId> {
 /// Whether nothing is seen of the character, although it may take room: joiners, marks, blanks of Braille and Hangul,
 /// variation selectors, tags.
 pub(crate) fn is_unseen(c: char) -> bool {
-    crate::harmless::needs_escape(c)
+    crate::text::sanitize::needs_escape(c)
         || matches!(c, '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
             | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}'
             | '\u{1d173}'..='\u{1d17a}')

@@ -2,14 +2,15 @@
 
 use crate::commands::connect::SignedInApp;
 use crate::commands::tenants::ResumedTenants;
+use crate::console;
 use crate::console::question::{self, ExpectedAnswer, TypedAnswer};
-use crate::console::{self, wording};
 use crate::error::Error;
 use crate::event::TargetNo;
-use crate::harmless::sanitize_truncated;
 use crate::journal::RunRecord;
 use crate::plan::Target;
 use crate::settings::NetworkSettings;
+use crate::text::humanize;
+use crate::text::sanitize::sanitize_truncated;
 
 /// So many users are named.
 const MAX_NAMED: usize = 5;
@@ -111,8 +112,8 @@ impl ResumeDifferences {
             .collect();
         let more = users.saturating_sub(named.len());
         let more =
-            if more > 0 { format!(" and {} more", wording::count(more as u64)) } else { String::new() };
-        let users = wording::users(users as u64);
+            if more > 0 { format!(" and {} more", humanize::count(more as u64)) } else { String::new() };
+        let users = humanize::users(users as u64);
         self.add(format!("{users} protected by now, and not sent: {}{more}", named.join(", ")));
     }
 

@@ -8,11 +8,11 @@ use crate::console;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::{TargetNo, TenantIndex};
-use crate::harmless::sanitize_truncated;
 use crate::journal::{ProtectEntry, RunFolder, RunRecord, sha256_of_plain_file};
 use crate::plan::{Draft, InputRows, ListEntry, PROTECTED, PlanOptions, PlanReader, PlanTenants};
 use crate::profile::{ConfigFile, ConfigLocation, NONE};
 use crate::settings::profiled::ChosenProfile;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Whom to protect from now on.
 pub(super) struct CurrentLists {

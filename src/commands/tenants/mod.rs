@@ -326,9 +326,12 @@ async fn sign_in_one(
 /// The error of a sign-in, with the column of the input that named the tenant: no flag did.
 fn add_tenant_column(error: Error, requested: &RequestedTenants) -> Error {
     match (error, &requested.column, requested.names.first()) {
-        (Error::SignIn(why), Some(column), Some(tenant)) => Error::SignIn(
-            why.with_tenant_column(&crate::harmless::sanitize_truncated(column, 60), &tenant.to_string()),
-        ),
+        (Error::SignIn(why), Some(column), Some(tenant)) => {
+            Error::SignIn(why.with_tenant_column(
+                &crate::text::sanitize::sanitize_truncated(column, 60),
+                &tenant.to_string(),
+            ))
+        }
         (error, ..) => error,
     }
 }

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use uuid::Uuid;
 
 use super::MAX_CONCURRENT_SIGN_INS;
-use crate::console::wording;
 use crate::directory::Directory;
 use crate::error::Error;
 use crate::event::TenantIndex;
@@ -14,6 +13,7 @@ use crate::identity::{Authority, TenantIdError};
 use crate::plan::{InputRows, Operator, PlanOptions, PlanTenant, PlanTenants};
 use crate::settings::{CredentialSettings, NetworkSettings, SignInSettings};
 use crate::tenant::{TenantName, TenantResolver};
+use crate::text::humanize;
 use futures_util::stream::{self, StreamExt};
 
 /// The tenants that the rows ask for, before anybody signed in.
@@ -203,7 +203,7 @@ impl RequestedTenants {
     pub(super) fn describe(&self) -> String {
         let first: Vec<String> = self.names.iter().take(3).map(TenantName::to_string).collect();
         let more = if self.names.len() > first.len() { ", …" } else { "" };
-        format!("{} tenants ({}{more})", wording::count(self.names.len() as u64), first.join(", "))
+        format!("{} tenants ({}{more})", humanize::count(self.names.len() as u64), first.join(", "))
     }
 
     /// The tenants as they are named, where nobody signs in.

@@ -103,7 +103,7 @@ pub(in crate::commands) async fn sign_in_resumed(
         return Err(Error::Usage(format!(
             "tenant {} has its own way to sign in, and a run's folder is not asked for that: name the profile that has it \
              (--profile)",
-            crate::harmless::sanitize_truncated(&lost.tenant, 80)
+            crate::text::sanitize::sanitize_truncated(&lost.tenant, 80)
         )));
     }
     if credentials.own.sources.reads_stdin() {

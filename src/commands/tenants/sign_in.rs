@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use crate::commands::connect::{MessageLog, SignInReporter, SignedInApp, sign_in_with_clients};
-use crate::console::{self, wording};
+use crate::console;
 use crate::http::HttpClients;
 use crate::identity::{Auth, EnvVariables, SignInError};
 use crate::settings::{NetworkSettings, SignInSettings};
 use crate::tenant::TenantName;
+use crate::text::humanize;
 
 /// Signs in to one of several tenants, within a time: one that hangs must not keep the others waiting.
 pub(super) async fn sign_in_to(
@@ -64,7 +65,7 @@ pub(super) fn print_messages_once(log: MessageLog) {
         }
     }
     for (sentence, count) in counts {
-        let places = if count > 1 { format!(" [{} tenants]", wording::count(count)) } else { String::new() };
+        let places = if count > 1 { format!(" [{} tenants]", humanize::count(count)) } else { String::new() };
         console::print_status(&format!("{sentence}{places}"));
     }
 }
@@ -77,12 +78,12 @@ pub(super) fn print_failed_sign_ins(failed: Vec<(String, u64, String)>) {
     for (tenant, rows, why) in failed.iter().take(MAX_FAILED_SHOWN) {
         let rows = match rows {
             1 => "1 row is".to_owned(),
-            rows => format!("{} rows are", wording::count(*rows)),
+            rows => format!("{} rows are", humanize::count(*rows)),
         };
         console::print_status(&format!("warning: no sign-in to tenant {tenant}, its {rows} not sent: {why}"));
     }
     if failed.len() > MAX_FAILED_SHOWN {
-        let more = wording::count((failed.len() - MAX_FAILED_SHOWN) as u64);
+        let more = humanize::count((failed.len() - MAX_FAILED_SHOWN) as u64);
         console::print_status(&format!(
             "warning: no sign-in to {more} more tenants: summary.json names them"
         ));

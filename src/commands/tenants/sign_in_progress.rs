@@ -4,8 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::time::Duration;
 
-use crate::console::{self, OutputFormat, wording};
+use crate::console::{self, OutputFormat};
 use crate::tenant::TenantName;
+use crate::text::humanize;
 
 /// Nothing is said of sign-ins that take no longer, nor sooner again.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -55,10 +56,10 @@ impl SignInProgress {
 
     fn status_text(&self) -> String {
         let begun = self.pending.borrow();
-        let (ended, all) = (wording::count(self.finished.get() as u64), wording::count(self.total as u64));
+        let (ended, all) = (humanize::count(self.finished.get() as u64), humanize::count(self.total as u64));
         let more = match begun.len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
-            more => format!(" and {} more", wording::count(more as u64)),
+            more => format!(" and {} more", humanize::count(more as u64)),
         };
         let names = begun.iter().take(MAX_NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
         format!("signing in: {ended} of {all} tenants so far; waiting for {names}{more}")

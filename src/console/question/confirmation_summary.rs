@@ -3,10 +3,12 @@
 
 use std::fmt::Write as _;
 
-use crate::console::{TimeLeft, use_color, wording, wrap};
-use crate::harmless;
+use crate::console::{TimeLeft, use_color};
 use crate::outcome::Outcome;
 use crate::plan::PlanSummary;
+use crate::text::humanize;
+use crate::text::sanitize;
+use crate::text::wrap;
 
 /// How wide the names of lines are.
 const LABEL_WIDTH: usize = 11;
@@ -45,14 +47,14 @@ pub fn summary_lines(summary: &ConfirmationSummary<'_>, columns: Option<usize>) 
     page.line("tenant", summary.tenant);
     page.list("signs in", summary.identity.into_iter().map(str::to_owned));
     page.line("chosen", &summary.plan.selection.join("; "));
-    page.line("users", &wording::count(summary.users));
+    page.line("users", &humanize::count(summary.users));
     add_user_lines(&mut page, summary);
     add_left_out_lines(&mut page, summary);
-    page.list("first", summary.plan.first.iter().map(|name| harmless::name(name)));
-    page.list("last", summary.plan.last.iter().map(|name| harmless::name(name)));
+    page.list("first", summary.plan.first.iter().map(|name| sanitize::name(name)));
+    page.list("last", summary.plan.last.iter().map(|name| sanitize::name(name)));
     page.line("not checked", &summary.plan.all_unchecked().join("; "));
     if let Some(span) = summary.time_left.span() {
-        page.line("time", &format!("about {}", wording::span(span)));
+        page.line("time", &format!("about {}", humanize::span(span)));
     }
     page.text
 }
@@ -68,10 +70,10 @@ fn add_user_lines(page: &mut QuestionPage, summary: &ConfirmationSummary<'_>) {
     page.count("not found", facts.missing, " in the directory");
     page.count("deleted", facts.deleted, "");
     for list in &facts.lists {
-        page.line(&list.list, &wording::list(list, true));
+        page.line(&list.list, &humanize::list(list, true));
     }
     if !facts.unprotected.is_empty() {
-        let each = facts.unprotected.iter().map(|(name, why)| format!("{} ({why})", harmless::name(name)));
+        let each = facts.unprotected.iter().map(|(name, why)| format!("{} ({why})", sanitize::name(name)));
         let text = format!("sent although protected: {}", each.collect::<Vec<_>>().join(", "));
         page.line_in_red("UNPROTECTED", &text);
     }
@@ -87,13 +89,13 @@ fn admins_text(facts: &PlanSummary) -> String {
     let mut words: Vec<String> = roles
         .iter()
         .take(MAX_SHOWN)
-        .map(|(name, count)| format!("{} {}", wording::count(**count), harmless::name(name)))
+        .map(|(name, count)| format!("{} {}", humanize::count(**count), sanitize::name(name)))
         .collect();
     if roles.len() > MAX_SHOWN {
         let others = roles.len() - MAX_SHOWN;
         words.push(format!("{others} other {}", if others == 1 { "role" } else { "roles" }));
     }
-    let total = wording::count(facts.administrators);
+    let total = humanize::count(facts.administrators);
     if words.is_empty() { total } else { format!("{total}: {}", words.join(", ")) }
 }
 
@@ -105,23 +107,24 @@ fn add_left_out_lines(page: &mut QuestionPage, summary: &ConfirmationSummary<'_>
     if protected > 0 {
         let shown = MAX_SHOWN.min(usize::try_from(protected).unwrap_or(MAX_SHOWN));
         let mut names: Vec<String> =
-            summary.plan.protected.iter().take(shown).map(|(name, _)| harmless::name(name)).collect();
+            summary.plan.protected.iter().take(shown).map(|(name, _)| sanitize::name(name)).collect();
         let more = protected.saturating_sub(names.len() as u64);
         if more > 0 && !names.is_empty() {
-            names.push(format!("{} more", wording::count(more)));
+            names.push(format!("{} more", humanize::count(more)));
         }
         let separator = if names.is_empty() { "" } else { ": " };
         page.line(
             "protected",
-            &format!("{} left out{separator}{}", wording::count(protected), names.join(", ")),
+            &format!("{} left out{separator}{}", humanize::count(protected), names.join(", ")),
         );
     }
     let others = summary.left_out.iter().filter(|(outcome, n)| *n > 0 && *outcome != Outcome::Protected);
     let others: Vec<(Outcome, u64)> = others.copied().collect();
     let total: u64 = others.iter().map(|(_, n)| n).sum();
     if total > 0 {
-        let words: Vec<_> = others.iter().map(|(word, n)| format!("{word} {}", wording::count(*n))).collect();
-        page.line("left out", &format!("{} ({})", wording::count(total), words.join(", ")));
+        let words: Vec<_> =
+            others.iter().map(|(word, n)| format!("{word} {}", humanize::count(*n))).collect();
+        page.line("left out", &format!("{} ({})", humanize::count(total), words.join(", ")));
     }
 }
 
@@ -145,7 +148,7 @@ impl QuestionPage {
 
     fn count(&mut self, name: &str, count: u64, what: &str) {
         if count > 0 {
-            self.line(name, &format!("{}{what}", wording::count(count)));
+            self.line(name, &format!("{}{what}", humanize::count(count)));
         }
     }
 
@@ -163,7 +166,7 @@ impl QuestionPage {
 
     fn wrap_value(&self, value: &str) -> String {
         wrap::hanging_indent(
-            &harmless::sanitize_truncated(value, MAX_VALUE_CHARS),
+            &sanitize::sanitize_truncated(value, MAX_VALUE_CHARS),
             LABEL_WIDTH + 4,
             self.columns,
         )

@@ -30,7 +30,7 @@ impl ExpectedAnswer {
             ExpectedAnswer::Yes => matches!(line.as_str(), "y" | "yes"),
             // As it is shown above the question, with its thousands apart, or plain.
             ExpectedAnswer::Number(number) => {
-                line == number.to_string() || line == crate::console::wording::count(number)
+                line == number.to_string() || line == crate::text::humanize::count(number)
             }
             ExpectedAnswer::Fraction(part, whole) => {
                 line == format!("{part} of {whole}") || line == format!("{part}/{whole}")

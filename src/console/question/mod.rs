@@ -10,7 +10,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::time::{Duration, Instant};
 
-use super::{suspend_progress, wording};
+use super::suspend_progress;
+use crate::text::humanize;
 
 /// No answer is longer than this, in bytes.
 const MAX_LINE: u64 = 4096;
@@ -103,7 +104,7 @@ pub fn confirmation_prompt(
     expected: ExpectedAnswer,
     columns: Option<usize>,
 ) -> String {
-    let what = format!("the sign-in sessions of {}", wording::users(summary.users));
+    let what = format!("the sign-in sessions of {}", humanize::users(summary.users));
     let asks = match expected {
         ExpectedAnswer::Yes => format!("Revoke {what}? [y/N] "),
         ExpectedAnswer::Number(_) | ExpectedAnswer::Fraction(..) => {
@@ -116,7 +117,7 @@ pub fn confirmation_prompt(
 /// A question about one thing that wants a number of its own: why, in one sentence, and what to type.
 pub fn extra_confirmation_prompt(sentence: &str, expected: ExpectedAnswer, columns: Option<usize>) -> String {
     let text = format!("Careful: {sentence}. Type {expected} to go on:");
-    format!("\n{} ", super::wrap::hanging_indent(&text, 0, columns))
+    format!("\n{} ", crate::text::wrap::hanging_indent(&text, 0, columns))
 }
 
 #[cfg(test)]

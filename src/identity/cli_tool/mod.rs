@@ -19,7 +19,7 @@ use secrecy::ExposeSecret;
 use super::chain::{EnvVariables, FoundCredential};
 use super::token_service::redact_tokens;
 use super::{Auth, Credential, CredentialConfig, NewToken, SignInError, TokenClaims};
-use crate::harmless::sanitize_truncated;
+use crate::text::sanitize::sanitize_truncated;
 use process::{ToolExit, ToolFailure};
 
 /// A program that somebody has signed in to.

@@ -18,8 +18,8 @@ use super::super::token_service::TokenService;
 use super::super::{NewToken, SignInError};
 use super::{token_response, unavailable};
 use crate::files::{self, FileError, PipePolicy};
-use crate::harmless::sanitize_truncated;
 use crate::http::HttpClients;
+use crate::text::sanitize::sanitize_truncated;
 
 /// Longest key that Microsoft's own libraries read, in bytes.
 const MAX_KEY: u64 = 4096;

@@ -1,7 +1,7 @@
 //! Which managed identity is meant: the machine's own, or one that was assigned to it.
 
 use super::super::{CredentialConfig, SignInError};
-use crate::harmless::sanitize_truncated;
+use crate::text::sanitize::sanitize_truncated;
 
 /// A user-assigned identity, by one of its names.
 #[derive(Clone, Debug, PartialEq, Eq)]

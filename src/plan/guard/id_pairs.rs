@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::GuardError;
-use crate::harmless::sanitize_truncated;
+use crate::text::sanitize::sanitize_truncated;
 use crate::user_id::UserId;
 
 /// Pairs of an object id and a user principal name, as the lists give them. An account has one of each: what stands beside two

@@ -6,8 +6,8 @@ use super::collect_ids::{CollectedIds, collect_ids, is_blank};
 use super::members::Member;
 use super::{FIRST, GuardError, MemberIds};
 use crate::files::{self, FileError};
-use crate::harmless::sanitize_truncated;
 use crate::intake::{IntakeError, ListColumns, ListError, ListRecord, read_list};
+use crate::text::sanitize::sanitize_truncated;
 use crate::user_id::{UserId, clean, explain};
 
 /// Entries, and lines of comments that hold ids.

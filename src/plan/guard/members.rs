@@ -5,13 +5,13 @@ use std::path::Path;
 use super::list_file::ProtectFileEntries;
 use super::{FIRST, GuardCounts, GuardError};
 use crate::directory::{DirectoryError, ResolvedId, Selector};
-use crate::harmless::sanitize_truncated;
 use crate::intake::{self, InputSource, IntakeError, IntakeOptions, RowStatus};
 use crate::plan::ListEntry;
 use crate::plan::context::PlanContext;
 use crate::plan::directory_source::{
     DirectorySource, ProgressFn, ReadProgress, UserPages, ids_of, resolve_all,
 };
+use crate::text::sanitize::sanitize_truncated;
 use crate::user_id::UserId;
 
 /// Ids that are looked up at once.

@@ -122,7 +122,7 @@ fn write_record(folder: &Dir, id: &str, merged: &MergedRuns) -> Result<(), Repor
     let record = MergeRecord { format: FORMAT, id, version: env!("CARGO_PKG_VERSION"), merged };
     let put = folder.replace(MERGE_JSON, |out| {
         let json = serde_json::to_string_pretty(&record)?;
-        writeln!(out, "{}", crate::harmless::json(&json))
+        writeln!(out, "{}", crate::text::sanitize::json(&json))
     });
     put.map_err(ReportError::write(&folder.file(MERGE_JSON)))
 }

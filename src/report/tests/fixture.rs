@@ -8,13 +8,13 @@ use serde_json::json;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::digest::sha256_of;
 use crate::event::{
     AnswerEvidence, AnsweredEvent, BeganEvent, Event, SentEvent, SettledEvent, StopReason, TargetNo,
 };
 use crate::journal::{FORMAT, JournalIndex, RunFolder, RunLock, RunRecord, fingerprint};
 use crate::outcome::{Accepted, Outcome};
 use crate::report::{self, Summary};
+use crate::text::digest::sha256_of;
 
 /// A row of the plan to be.
 pub(super) struct FixtureLine {

@@ -9,9 +9,9 @@ use fixture::{FixtureLine, FixtureRun};
 use serde_json::json;
 
 use super::summary_text;
-use crate::digest::sha256_of;
 use crate::event::StopReason;
 use crate::outcome::Outcome;
+use crate::text::digest::sha256_of;
 
 const ANN: &str = "ann@contoso.com";
 const BOB: &str = "bob@contoso.com";
@@ -166,10 +166,10 @@ fn html_report_escapes_hostile_text() {
     let page = run.text("report.html");
     assert!(!page.contains("<script"));
     assert!(page.contains("&#60;script&#62;alert(1)") || page.contains("&lt;script&gt;alert(1)"));
-    assert!(!page.chars().any(|c| c != '\n' && crate::harmless::needs_escape(c)));
+    assert!(!page.chars().any(|c| c != '\n' && crate::text::sanitize::needs_escape(c)));
     assert!(page.contains("default-src 'none'"));
     let text = summary_text(&summary, run.folder.path(), &[script.to_owned()], None);
-    assert!(!text.chars().any(|c| c != '\n' && crate::harmless::needs_escape(c)));
+    assert!(!text.chars().any(|c| c != '\n' && crate::text::sanitize::needs_escape(c)));
 }
 
 #[test]

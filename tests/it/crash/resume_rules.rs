@@ -297,7 +297,7 @@ fn manifest_holds(folder: &RunDir) {
     assert!(files.iter().any(|file| file["name"] == "run.json"), "{manifest:#}");
     for file in files {
         let name = file["name"].as_str().unwrap();
-        let found = entra_revoke::digest::sha256_of(&folder.path.join(name)).unwrap();
+        let found = entra_revoke::text::digest::sha256_of(&folder.path.join(name)).unwrap();
         assert_eq!(file["sha256"], found, "{name}");
     }
 }

@@ -68,7 +68,7 @@ fn read_json(folder: &Path, name: &str) -> serde_json::Value {
 }
 
 fn sha256(path: &Path) -> String {
-    entra_revoke::digest::sha256_of(path).unwrap()
+    entra_revoke::text::digest::sha256_of(path).unwrap()
 }
 
 fn copy_folder(from: &Path, to: &Path) {

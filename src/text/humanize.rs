@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::harmless;
 use crate::journal::ListRecord;
+use crate::text::sanitize;
 
 /// A count with its thousands apart: `1,234`.
 pub fn count(n: u64) -> String {
@@ -52,7 +52,7 @@ pub fn rate(per_second: f64) -> String {
 /// Which apps wait while others send: `throttled: app 5a1e… for 12s; the others send`; none where none waits.
 pub fn waiting<'a>(apps: impl Iterator<Item = (&'a str, Duration)>) -> Option<String> {
     let each: Vec<String> = apps
-        .map(|(app, left)| format!("{} for {}", harmless::sanitize_truncated(app, 36), wait(left)))
+        .map(|(app, left)| format!("{} for {}", sanitize::sanitize_truncated(app, 36), wait(left)))
         .collect();
     match &each[..] {
         [] => None,
@@ -98,7 +98,7 @@ pub fn list(list: &ListRecord, in_plan: bool) -> String {
             count(list.comments.len() as u64)
         ),
     };
-    let name = crate::harmless::sanitize_truncated(&list.name, 80);
+    let name = crate::text::sanitize::sanitize_truncated(&list.name, 80);
     format!("{name}: {entries}{kinds}{of_them}{comments}")
 }
 

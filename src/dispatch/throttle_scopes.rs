@@ -201,8 +201,9 @@ impl<G: Graph, L: FnMut(&Event)> Dispatcher<G, L> {
         }
         let wait = until.saturating_duration_since(Instant::now());
         let at = now();
-        let kept =
-            |text: &Option<String>| text.as_deref().map(|t| crate::harmless::sanitize_truncated(t, 200));
+        let kept = |text: &Option<String>| {
+            text.as_deref().map(|t| crate::text::sanitize::sanitize_truncated(t, 200))
+        };
         self.recorder.note(Event::Throttled(ThrottledEvent {
             at,
             until: at.checked_add(Duration::from_millis(wait.as_millis() as u64 + 1)).unwrap_or(at),
