@@ -88,7 +88,7 @@ pub struct EventScope {
 pub struct BeganEvent {
     /// When.
     pub at: Timestamp,
-    /// Version of the journal's format; see [`crate::journal_path::FORMAT`].
+    /// Version of the journal's format; see [`crate::journal::FORMAT`].
     pub format: u32,
     /// The run's id, as in its folder's name.
     pub run: String,
@@ -104,7 +104,7 @@ pub struct BeganEvent {
     /// The ids of the apps that send, as far as they are known. A line that names no app is of the only one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<Arc<str>>,
-    /// The mark of what was approved ([`crate::journal_path::RunRecord::approved`]); none in journals of older versions.
+    /// The mark of what was approved ([`crate::journal::RunRecord::approval_mark`]); none in journals of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approved: Option<String>,
     /// Whether the run is a drill: `run.json` must say the same.

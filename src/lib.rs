@@ -1,22 +1,13 @@
 //! `entra-revoke` signs whole groups of people out of Microsoft Entra ID, as fast as Microsoft Graph's quota allows,
 //! and proves user by user what happened.
 //!
-//! The way of the data; it flows one way:
+//! The map is in `docs/architecture.md`: a drawing of how data flows through the crate, the terms, and what each module
+//! does. In short: [`intake`] reads rows, [`plan`] makes targets of them (with the help of [`directory`]), [`dispatch`]
+//! sends the requests, [`journal`] records what happens, and [`report`] makes the evidence from that. Data flows in
+//! this direction only, and the whole plan is on disk before the first request leaves.
 //!
-//! ```text
-//!  rows            targets          attempts               outcomes            evidence
-//!  intake ───────▶ plan ──────────▶ dispatch ────────────▶ journal ──────────▶ report
-//!  csv, lines,     dedupe,          one loop owns queue,   appended, synced,   csv, jsonl,
-//!  xlsx, stdin     guard, order     pacer, retries, halt;  resumable           html, manifest
-//!                  ▲    │  ▲        workers carry requests
-//!  people          │    ▼  │ later     │ events
-//!  directory ──────┘   plan_file       └──▶ console: progress, logs
-//!  groups, roles, filters; who an id is
-//! ```
-//!
-//! The whole plan is on disk before the first request leaves. [`graph`] is the wire, [`identity`] the token;
-//! [`simulator`] is a Graph of its own on loopback, which shares no code with the client. [`commands`] wires the
-//! rooms together, a file a verb.
+//! [`graph`] sends one request, [`identity`] gets the token. [`commands`] connects the modules, one file for each verb.
+//! [`simulator`] is a Graph of its own on loopback, which shares no code with the client.
 
 pub mod approval;
 pub mod cli;

@@ -16,4 +16,4 @@ pub fn disable_core_dumps() {
 
 /// Windows writes no dump of a process by itself unless an administrator asked for it.
 #[cfg(not(unix))]
-pub fn keep() {}
+pub fn disable_core_dumps() {}

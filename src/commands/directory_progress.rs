@@ -73,8 +73,7 @@ mod tests {
 
     #[test]
     fn progress_line_shows_count_and_total() {
-        let progress =
-            |total| line(&ReadProgress { what: "group Fin\u{1b}ance", count: 12_000, total: total });
+        let progress = |total| line(&ReadProgress { what: "group Fin\u{1b}ance", count: 12_000, total });
         assert_eq!(progress(Some(100_000)), "reading group Fin\\u{1b}ance: 12,000 of 100,000");
         assert_eq!(progress(None), "reading group Fin\\u{1b}ance: 12,000");
     }

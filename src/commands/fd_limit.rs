@@ -36,6 +36,6 @@ pub(super) fn jobs_within_limit(jobs: usize) -> (usize, u64) {
 
 /// Windows knows no such limit for sockets.
 #[cfg(not(unix))]
-pub(super) fn fitting(jobs: usize) -> (usize, u64) {
+pub(super) fn jobs_within_limit(jobs: usize) -> (usize, u64) {
     (jobs, u64::MAX)
 }

@@ -100,7 +100,7 @@ pub(super) fn ignore_file_size_signal() {
 
 /// Windows has no such limit.
 #[cfg(not(unix))]
-pub(super) fn outlive_size_limits() {}
+pub(super) fn ignore_file_size_signal() {}
 
 #[cfg(windows)]
 struct StopSignals {

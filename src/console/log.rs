@@ -1,6 +1,6 @@
 //! Logs: where they go, how loud they are, and what of a run they say.
 //!
-//! Every line passes through [`harmless`] as a whole, so whatever a server or an input file put into it cannot act on
+//! Every line passes through [`sanitize`] as a whole, so whatever a server or an input file put into it cannot act on
 //! the terminal or forge a second line.
 
 use std::fmt;

@@ -273,7 +273,11 @@ pub fn print_status_wrapped(text: &str) {
 }
 
 fn wrap_to_terminal(text: &str) -> String {
-    crate::text::wrap::hanging_indent(text, 2, question::stderr_columns().filter(|_| io::stderr().is_terminal()))
+    crate::text::wrap::hanging_indent(
+        text,
+        2,
+        question::stderr_columns().filter(|_| io::stderr().is_terminal()),
+    )
 }
 
 /// What warnings begin with.

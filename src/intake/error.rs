@@ -6,7 +6,7 @@ use super::{DelimiterError, EncodingError, FilterError};
 
 /// Why the input cannot be read. Every message names the source and says what to do next.
 ///
-/// Problems of a single row are no errors: they are a [`Verdict`](super::Verdict) on that row.
+/// Problems of a single row are no errors: they are a [`RowStatus`](super::RowStatus) on that row.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IntakeError {

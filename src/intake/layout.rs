@@ -254,7 +254,7 @@ fn layout_with_header(
         is_list: false,
         rows_before: at + 1,
         roles,
-        notes: notes,
+        notes,
         omissions,
         header: known,
         expected_columns: expectation,
@@ -328,7 +328,7 @@ fn layout_without_header(
     ];
     notes.extend(roles.tenant.map(|at| format!("tenants from {}", columns[at])));
     let expectation = ExpectedColumns::from_rows(&table, roles.id);
-    Ok(Layout { columns, roles, notes: notes, expected_columns: expectation, ..Layout::default() })
+    Ok(Layout { columns, roles, notes, expected_columns: expectation, ..Layout::default() })
 }
 
 /// Why a file is refused whose column of users is not certain.

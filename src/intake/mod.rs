@@ -186,7 +186,7 @@ pub struct InputRow {
     /// Whether the row itself shows that the user's home is another tenant: `true` for `#EXT#` in a user principal name,
     /// or a guest without one; `false` for a user principal name without it; nothing where the row does not tell.
     pub external_hint: Option<bool>,
-    /// The cells as they were, in the order of [`Intake::column_roles`]; empty where the source has no such column.
+    /// The cells as they were, in the order of [`Intake::columns`]; empty where the source has no such column.
     pub cells: Vec<String>,
     /// Something about a row that was read all the same: whose id comes from another column, for instance.
     pub note: Option<String>,

@@ -85,7 +85,7 @@ fn file_id(metadata: &Metadata) -> Option<(u64, u64)> {
 }
 
 #[cfg(not(unix))]
-fn number(_metadata: &Metadata) -> Option<(u64, u64)> {
+fn file_id(_metadata: &Metadata) -> Option<(u64, u64)> {
     None
 }
 

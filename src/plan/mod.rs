@@ -123,7 +123,7 @@ impl Draft {
     /// The same for any tenants, which are asked side by side; and tells how far long reads have come.
     ///
     /// # Errors
-    /// The same. Where there are several tenants, one whose directory can't be read is only closed: see [`Draft::blocked_until`].
+    /// The same. Where there are several tenants, one whose directory can't be read is only closed: see `Draft::closed`.
     pub async fn build_with_progress(
         input: InputRows,
         options: &PlanOptions,
@@ -219,7 +219,7 @@ impl Draft {
     }
 
     /// Writes the plan into a run folder with the order settled, and gives the targets in sending order. It is not synced here:
-    /// [`RunFolder::sync`](crate::journal_path::RunFolder::sync) does that for all that stands before the first request.
+    /// [`RunFolder::sync`](crate::journal::RunFolder::sync) does that for all that stands before the first request.
     pub fn freeze(self, folder: &Dir) -> Result<FrozenPlan, PlanError> {
         let mut record = self.record();
         let order = SendingOrder::from_ranks(&self.drafted_rows.ranks);

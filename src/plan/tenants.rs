@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Operator;
 use crate::tenant::TenantResolver;
 
-/// The tenants of a plan, in the order of [`super::Target::store`].
+/// The tenants of a plan, in the order of [`super::Target::tenant`].
 pub struct PlanTenants<'a, D> {
     /// Which of them each row belongs to.
     pub resolver: TenantResolver,

@@ -73,7 +73,7 @@ impl PlanFile {
         parts.check(path, hashing.finish())
     }
 
-    /// What the plan says of itself, for a [`crate::plan_path::Draft`] of it.
+    /// What the plan says of itself, for a [`crate::plan::Draft`] of it.
     pub fn metadata(&self) -> PlanMetadata {
         PlanMetadata {
             columns: self.head.columns.clone(),

@@ -22,7 +22,7 @@ pub(super) const NAME: &str = "summary.json";
 /// The run in numbers.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// Version of the folder's format; see [`crate::journal_path::FORMAT`].
+    /// Version of the folder's format; see [`crate::journal::FORMAT`].
     pub format: u32,
     /// The run's short id.
     pub run: String,

@@ -27,7 +27,7 @@ pub struct ChosenProfile {
     named: bool,
 }
 
-/// The profile of a `run`: the one that is named, or the config file's default. [`add_profile::NONE`] is none, and then
+/// The profile of a `run`: the one that is named, or the config file's default. [`profile::NONE`] is none, and then
 /// no file is read.
 pub fn choose(args: &ProfileArgs) -> Result<Option<ChosenProfile>, ProfileError> {
     let variable = || std::env::var_os(VARIABLE).map(|name| name.to_string_lossy().trim().to_owned());

@@ -95,7 +95,7 @@ fn mixes_scripts(text: &str) -> bool {
     !(others.jpan || others.hanb || others.kore)
 }
 
-/// The text for a cell of CSV that people look at: formulas are [disarmed], and what would act on a terminal that shows
+/// The text for a cell of CSV that people look at: formulas are [neutralized](neutralize_formula), and what would act on a terminal that shows
 /// the file becomes a visible escape. A line break is LF. Tabs stay, and so do the joiners that words of some scripts need.
 pub fn escape_csv_formula(text: &str) -> Cow<'_, str> {
     let acts = |c: char| needs_escape(c) && !matches!(c, '\t' | '\n' | '\u{200c}' | '\u{200d}');

@@ -36,7 +36,7 @@ pub struct ConfirmationSummary<'a> {
     pub external: u64,
     /// What is known of the plan as a whole.
     pub plan: &'a PlanSummary,
-    /// How long it will take, as far as that is known: see [`crate::dispatch::Pace::estimate_time`].
+    /// How long it will take, as far as that is known: see [`crate::dispatch::RatePolicy::estimate_time`].
     pub time_left: TimeLeft,
 }
 

@@ -62,7 +62,7 @@ fn discard_typeahead(terminal: &impl std::os::fd::AsFd) {
 
 /// The console has no call for that which is safe: [`converse`] passes over an answer that comes too soon to be one.
 #[cfg(not(unix))]
-fn drop_typed<T>(_: &T) {}
+fn discard_typeahead<T>(_: &T) {}
 
 /// An answer that comes sooner was typed before the question could be read.
 const MIN_ANSWER_DELAY: Duration = Duration::from_millis(if cfg!(unix) { 0 } else { 100 });

@@ -8,7 +8,7 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Way;
+use super::OpenMode;
 
 /// Needed to open a folder.
 const BACKUP_SEMANTICS: u32 = 0x0200_0000;
@@ -72,14 +72,14 @@ fn make_private(path: &Path) -> io::Result<()> {
     }
 }
 
-pub(super) fn open_file(_dir: &File, path: &Path, name: &Path, way: Way) -> io::Result<File> {
+pub(super) fn open_file(_dir: &File, path: &Path, name: &Path, way: OpenMode) -> io::Result<File> {
     let mut options = OpenOptions::new();
     match way {
-        Way::Read => options.read(true),
-        Way::Write => options.read(true).write(true).create(true).truncate(false),
-        Way::Create => options.write(true).create_new(true),
-        Way::Append => options.append(true).create(true),
-        Way::Sync => options.write(true),
+        OpenMode::Read => options.read(true),
+        OpenMode::Write => options.read(true).write(true).create(true).truncate(false),
+        OpenMode::Create => options.write(true).create_new(true),
+        OpenMode::Append => options.append(true).create(true),
+        OpenMode::Sync => options.write(true),
     };
     options.custom_flags(OPEN_REPARSE_POINT).open(path.join(name))
 }
@@ -90,7 +90,7 @@ pub(super) fn rename(_dir: &File, path: &Path, from: &Path, to: &Path) -> io::Re
 
 /// The name is taken by an empty file first, which is then replaced.
 pub(super) fn rename_new(dir: &File, path: &Path, from: &Path, to: &Path) -> io::Result<()> {
-    open_file(dir, path, to, Way::Create)?;
+    open_file(dir, path, to, OpenMode::Create)?;
     rename(dir, path, from, to)
 }
 

@@ -140,7 +140,7 @@ impl Certificate {
         self.facts.not_after
     }
 
-    /// Whom it names, such as `CN=entra-revoke`. It comes from a file: show it through [`crate::text::sanitize::output_mode`].
+    /// Whom it names, such as `CN=entra-revoke`. It comes from a file: show it through [`crate::text::sanitize::sanitize_line`].
     pub fn subject(&self) -> &str {
         &self.facts.subject
     }

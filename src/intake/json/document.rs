@@ -30,13 +30,13 @@ pub(super) fn read(reader: impl Read, place: &LineTracker, table: &mut JsonTable
             Ok(()) => return Ok(()),
             // Another value follows.
             Err(error) if error.is_syntax() => {}
-            Err(error) => return Err(reading.to_fault(&error)),
+            Err(error) => return Err(reading.describe_fault(&error)),
         }
         place.begin_record();
         let line = place.line();
         let document = JsonDocument { line, reading: &mut reading };
         if let Err(error) = document.deserialize(&mut parser) {
-            return Err(reading.to_fault(&error));
+            return Err(reading.describe_fault(&error));
         }
     }
 }
@@ -49,7 +49,7 @@ struct DocumentState<'a> {
 }
 
 impl DocumentState<'_> {
-    fn to_fault(&mut self, error: &serde_json::Error) -> JsonFault {
+    fn describe_fault(&mut self, error: &serde_json::Error) -> JsonFault {
         if let Some(fault) = self.fault.take() {
             return fault;
         }
