@@ -5,4 +5,5 @@ pub(crate) mod plain_server;
 pub(crate) mod proxies;
 pub(crate) mod secret_leak;
 pub(crate) mod site;
+#[cfg(unix)]
 pub(crate) mod terminal;
