@@ -47,14 +47,17 @@ pub(super) enum GateDecision {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ThrottleEvent {
     /// The first of its episode.
-    Episode,
+    First,
     /// The probe's.
-    Strike,
+    ProbeRejected,
     /// One more of an episode that is known.
-    Echo,
+    Duplicate,
 }
 
 /// The gate. `until` is an absolute instant that is only raised.
+///
+/// It is a circuit breaker with the words of a gate: open lets requests through, closed holds them back. That is the reverse
+/// of the breaker pattern's own words.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     state: GatePhase,
@@ -115,15 +118,15 @@ impl Gate {
         if self.state == (GatePhase::Probing { probe: id }) {
             self.strikes += 1;
             self.vague = true;
-            return ThrottleEvent::Strike;
+            return ThrottleEvent::ProbeRejected;
         }
         if episode < self.episode {
-            return ThrottleEvent::Echo;
+            return ThrottleEvent::Duplicate;
         }
         self.episode += 1;
         self.began = now;
         self.strikes = 0;
-        ThrottleEvent::Episode
+        ThrottleEvent::First
     }
 
     /// How long the gate would stay closed by its own judgement.

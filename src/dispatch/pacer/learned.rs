@@ -36,7 +36,7 @@ const MOST_INTERRUPTIONS: u32 = 12;
 #[derive(Clone, Debug)]
 enum Phase {
     /// The limiter has not been met: the documented quota, and beyond it with care.
-    Unmet(TokenBucket),
+    Initial(TokenBucket),
     /// It refills evenly.
     Refill,
     /// It counts in windows, or it may.
@@ -66,7 +66,7 @@ pub(super) struct RateEstimator {
     answered: Option<Instant>,
     episodes: u32,
     /// When a probe was throttled last.
-    struck: Option<Instant>,
+    last_rejected_probe: Option<Instant>,
     /// Bursts after a long closure are not tried, or were found not to pay.
     even: bool,
     warned: Option<Instant>,
@@ -94,7 +94,7 @@ impl RateEstimator {
             refill.fill(now);
             Phase::Refill
         } else {
-            Phase::Unmet(bucket)
+            Phase::Initial(bucket)
         };
         RateEstimator {
             pace,
@@ -111,7 +111,7 @@ impl RateEstimator {
             began: None,
             answered: None,
             episodes: 0,
-            struck: None,
+            last_rejected_probe: None,
             // What was asked for is a pace: no burst after a closure would be within it, so none is tried.
             even: bounded || pace.kind == RateKind::Fixed,
             warned: None,
@@ -122,7 +122,7 @@ impl RateEstimator {
     /// How many may leave now; `Err(None)` is: not before an answer.
     pub(super) fn ready(&mut self, now: Instant) -> Result<u32, Option<Instant>> {
         let (tokens, in_flight) = match &mut self.phase {
-            Phase::Unmet(bucket) => {
+            Phase::Initial(bucket) => {
                 let level = bucket.level_at(now);
                 self.at_edge |= level <= f64::from(self.pace.burst) * EDGE;
                 let documented = matches!(self.pace.kind, RateKind::Documented { .. });
@@ -151,7 +151,7 @@ impl RateEstimator {
         self.flight += users;
         self.began.get_or_insert(now);
         match &mut self.phase {
-            Phase::Unmet(bucket) => {
+            Phase::Initial(bucket) => {
                 bucket.advance(now);
                 bucket.spend(users);
             }
@@ -170,7 +170,7 @@ impl RateEstimator {
         self.passed += 1;
         self.refill.passed();
         match &mut self.phase {
-            Phase::Unmet(_) => {
+            Phase::Initial(_) => {
                 self.answered = Some(now);
                 self.first += 1;
                 self.edge_passed += u32::from(self.at_edge);
@@ -189,12 +189,12 @@ impl RateEstimator {
     /// Graph says how much of its limit is used: as much more may leave as that leaves. Answers come in swarms, so
     /// one warning counts for a while.
     fn slow_down(&mut self, used: f64, now: Instant) {
-        if let Phase::Unmet(bucket) = &mut self.phase {
+        if let Phase::Initial(bucket) = &mut self.phase {
             let left = self.passed as f64 * (1.0 - used).max(0.0) / used - f64::from(self.flight);
             let level = bucket.level_at(now);
             bucket.set_level(level.min(left.max(0.0)), now);
         }
-        if self.pace.kind == RateKind::Fixed && matches!(self.phase, Phase::Unmet(_)) && used >= 0.9 {
+        if self.pace.kind == RateKind::Fixed && matches!(self.phase, Phase::Initial(_)) && used >= 0.9 {
             self.refill =
                 RefillEstimator::empty(self.pace.per_second, 1.0, self.pace.per_second, self.second, now);
             self.phase = Phase::Refill;
@@ -218,7 +218,7 @@ impl RateEstimator {
     /// The probe was throttled.
     pub(super) fn on_probe_failed(&mut self, now: Instant) {
         self.throttled();
-        self.struck = Some(now);
+        self.last_rejected_probe = Some(now);
         if let Phase::Window(window) = &mut self.phase {
             window.is_shut(now);
         }
@@ -228,8 +228,8 @@ impl RateEstimator {
     pub(super) fn update(&self, own: Duration, news: ThrottleEvent, now: Instant) -> Duration {
         match &self.phase {
             Phase::Window(window) => window.update(own, now),
-            Phase::Unmet(_) | Phase::Refill if news == ThrottleEvent::Strike => own,
-            Phase::Unmet(_) | Phase::Refill => FIRST_LOOK,
+            Phase::Initial(_) | Phase::Refill if news == ThrottleEvent::ProbeRejected => own,
+            Phase::Initial(_) | Phase::Refill => FIRST_LOOK,
         }
     }
 
@@ -240,7 +240,7 @@ impl RateEstimator {
             return;
         }
         match &mut self.phase {
-            Phase::Unmet(_) => {
+            Phase::Initial(_) => {
                 let rate = match self.pace.kind {
                     RateKind::Documented { .. } => self.pace.per_second,
                     RateKind::Fixed | RateKind::Gate => self.pace.per_second * 0.7,
@@ -271,7 +271,7 @@ impl RateEstimator {
         let long = now.saturating_duration_since(closed).as_secs_f64() >= LONG * self.second;
         self.refill.opened(now);
         match &mut self.phase {
-            Phase::Unmet(_) => {}
+            Phase::Initial(_) => {}
             Phase::Refill if long && !self.even => {
                 self.phase =
                     Phase::Window(WindowEstimator::opening(self.first, self.window(), self.piece(now), now));
@@ -304,8 +304,8 @@ impl RateEstimator {
     /// What the run saw of the window that it began in, if this is its first opening: when the last probe was
     /// throttled and when one passed, in seconds after the first request.
     fn piece(&self, now: Instant) -> Option<(f64, f64)> {
-        let (began, struck) = (self.began?, self.struck?);
+        let (began, rejected_at) = (self.began?, self.last_rejected_probe?);
         let after = |at: Instant| at.saturating_duration_since(began).as_secs_f64();
-        (self.episodes == 1).then(|| (after(struck), after(now)))
+        (self.episodes == 1).then(|| (after(rejected_at), after(now)))
     }
 }

@@ -221,14 +221,14 @@ impl Pacer {
         let asked = retry_after.filter(|wait| !wait.is_zero());
         let news = self.gate.hear(departure.id, departure.episode, now);
         match news {
-            ThrottleEvent::Episode => self.learned.on_limit_met(now),
-            ThrottleEvent::Strike => self.learned.on_probe_failed(now),
-            ThrottleEvent::Echo => self.learned.throttled(),
+            ThrottleEvent::First => self.learned.on_limit_met(now),
+            ThrottleEvent::ProbeRejected => self.learned.on_probe_failed(now),
+            ThrottleEvent::Duplicate => self.learned.throttled(),
         }
         self.gate.vague |= asked.is_none();
         let own = self.gate.own_wait(now);
         let wait = match news {
-            ThrottleEvent::Echo => asked.unwrap_or(own),
+            ThrottleEvent::Duplicate => asked.unwrap_or(own),
             _ if self.gate.vague => asked.unwrap_or_default().max(self.learned.update(own, news, now)),
             _ => asked.unwrap_or(own),
         };

@@ -63,11 +63,11 @@ pub(super) struct RefillEstimator {
     evidence: (f64, f64),
     /// Seconds, of [`RefillEstimator::second`].
     calm: f64,
-    calm_since: Instant,
+    stable_since: Instant,
     /// Seconds for which the pace has been growing.
     grown: f64,
     /// Something waited for a token since the pace was last looked at.
-    hungry: bool,
+    is_starved: bool,
     looked: Instant,
     /// Never slower than that: a user who is throttled for his own sake must not stop all the others.
     least: f64,
@@ -90,9 +90,9 @@ impl RefillEstimator {
             throttled: 1,
             evidence: (0.0, 0.0),
             calm: FIRST_CALM,
-            calm_since: now,
+            stable_since: now,
             grown: 0.0,
-            hungry: false,
+            is_starved: false,
             looked: now,
             least: rate / 50.0,
             second,
@@ -109,7 +109,7 @@ impl RefillEstimator {
     pub(super) fn ready(&mut self, left: f64, now: Instant) -> Result<u32, Instant> {
         self.look(left > self.rate * WORTH * self.second, now);
         let ready = self.bucket.ready(now);
-        self.hungry |= ready.is_err();
+        self.is_starved |= ready.is_err();
         ready
     }
 
@@ -178,7 +178,7 @@ impl RefillEstimator {
     }
 
     fn set_calm(&mut self, now: Instant) {
-        (self.calm_since, self.grown, self.hungry) = (now, 0.0, false);
+        (self.stable_since, self.grown, self.is_starved) = (now, 0.0, false);
         self.looked = now;
         self.bucket.advance(now);
         self.bucket.set_rate((self.rate * CALM).min(self.ceiling));
@@ -189,8 +189,8 @@ impl RefillEstimator {
         self.bucket.advance(now);
         let since = now.saturating_duration_since(self.looked).as_secs_f64() / self.second;
         self.looked = now;
-        let calm = now.saturating_duration_since(self.calm_since).as_secs_f64() / self.second;
-        let pays = std::mem::take(&mut self.hungry) && worth;
+        let calm = now.saturating_duration_since(self.stable_since).as_secs_f64() / self.second;
+        let pays = std::mem::take(&mut self.is_starved) && worth;
         let vague = self.measured && self.evidence.0 < VAGUE;
         if calm < (if vague { VAGUE_CALM } else { self.calm }) || !(pays || self.is_suspicion()) {
             return;

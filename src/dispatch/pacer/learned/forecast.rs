@@ -14,7 +14,7 @@ impl RateEstimator {
     /// Time until so many more have left.
     pub(in crate::dispatch::pacer) fn forecast(&self, users: u64, now: Instant) -> Duration {
         match &self.phase {
-            Phase::Unmet(bucket) => {
+            Phase::Initial(bucket) => {
                 let by_wire = Duration::from_secs_f64(users as f64 / self.speed());
                 if self.pace.kind == RateKind::Gate {
                     return Duration::ZERO;
