@@ -41,6 +41,7 @@ mod setup;
 mod shards;
 mod sign_in;
 mod simulator;
+mod style;
 mod support;
 mod tenants;
 mod throttling;
