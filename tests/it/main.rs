@@ -27,6 +27,7 @@ mod managed_identity;
 mod network;
 mod newcomer;
 mod outcomes;
+mod pages;
 mod plans;
 mod profiles;
 mod proxy;
